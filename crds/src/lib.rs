@@ -1,0 +1,39 @@
+//! The custom resources of Video Factory, as Rust types and as the manifests generated from them.
+//!
+//! The rules that a manifest must keep are in the schema (bounds, enums, CEL), so that the API server
+//! refuses nonsense with a sentence a person understands; there is no webhook. See `generate` for the YAML.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "a field's documentation is what kubectl explain prints, which shows backticks as they are"
+)]
+
+pub mod channel;
+pub mod condition;
+pub mod generate;
+pub mod provideraccount;
+pub mod reference;
+pub mod requests;
+pub mod schedule;
+mod schema;
+pub mod settings;
+pub mod step;
+pub mod storagepolicy;
+pub mod units;
+pub mod videojob;
+
+pub use channel::{Channel, ChannelSpec};
+pub use condition::{ConditionState, ConditionStatus, ConditionType, Phase, Reason, StepState};
+pub use provideraccount::{ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
+pub use reference::{AssetKey, LocalRef, StorageRef};
+pub use settings::VideoSettings;
+pub use step::StepName;
+pub use storagepolicy::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
+pub use units::{Duration, Money, Quantity};
+pub use videojob::{StepStatus, VideoJob, VideoJobSpec, VideoJobStatus};
+
+/// API group of all kinds.
+pub const GROUP: &str = "videofactory.dev";
+
+/// Version of all kinds.
+pub const VERSION: &str = "v1alpha1";

@@ -1,0 +1,392 @@
+//! `ProviderAccount`: an outside service, its credentials, and the one place where its quota is spent.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with_macros::skip_serializing_none;
+
+use crate::reference::LocalRef;
+use crate::schedule::TimeZone;
+use crate::step::StepName;
+use crate::units::{Duration, Money};
+
+/// An account with an outside service.
+#[skip_serializing_none]
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "videofactory.dev",
+    version = "v1alpha1",
+    kind = "ProviderAccount",
+    plural = "provideraccounts",
+    shortname = "pa",
+    category = "videofactory",
+    namespaced,
+    doc = "An account with an outside service: its credentials, and the one place where its limits are shared \
+           between all videos of the namespace.",
+    status = "ProviderAccountStatus",
+    derive = "PartialEq",
+    printcolumn(name = "Provider", type_ = "string", json_path = ".spec.provider"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Used", type_ = "string", json_path = ".status.quotas[*].used"),
+    printcolumn(name = "Limit", type_ = "string", json_path = ".status.quotas[*].limit"),
+    printcolumn(name = "Waiting", type_ = "integer", json_path = ".status.waiting"),
+    printcolumn(
+        name = "Spent", type_ = "string", json_path = ".status.spend.used", priority = 1,
+        description = "US dollars paid in the current period"
+    ),
+    printcolumn(
+        name = "Message", type_ = "string", priority = 1,
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new(
+        "self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')"
+    ).message(
+        "the name of a ProviderAccount is a DNS label of at most 63 characters: lower-case letters, digits and \
+         dashes"
+    )
+)]
+#[x_kube(
+    validation = Rule::new("self.provider == 'Embedded' || has(self.secretRef)").message(
+        "this provider needs secretRef, the Secret with its credentials"
+    ),
+    validation = Rule::new("self.provider != 'Embedded' || !has(self.secretRef)").message(
+        "the Embedded provider takes no secretRef: it works offline"
+    ),
+    validation = Rule::new(
+        "self.provider != 'Webhook' || (has(self.endpoint) && self.endpoint != '')"
+    ).message("a Webhook account needs endpoint, the URL to call")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderAccountSpec {
+    /// The service: XAI, Gemini, HuggingFace, YouTube, Webhook or Embedded.
+    pub provider: Provider,
+
+    /// Base URL to use instead of the service's own; of a Webhook, the URL to call. Link-local and loopback
+    /// addresses are refused unless the operator allows them. Default: "", the service's own.
+    #[schemars(length(max = 500))]
+    #[x_kube(validation = Rule::new(
+        "self == '' || (isURL(self) && url(self).getScheme() in ['http', 'https'])"
+    ).message("endpoint must be an http or https URL"))]
+    pub endpoint: Option<String>,
+
+    /// The Secret with the credentials. Its keys: XAI, Gemini and HuggingFace apiKey; YouTube clientId,
+    /// clientSecret and refreshToken; Webhook signingKey. A change takes effect at once.
+    pub secret_ref: Option<LocalRef>,
+
+    /// The service's limits; a request must fit into every quota that it belongs to. Absent: none.
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub quotas: Option<Vec<Quota>>,
+
+    /// Most requests a second to the service, from all pods together, above 0 and at most 1000. Absent: no
+    /// limit.
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    pub requests_per_second: Option<f64>,
+
+    /// Most steps that may use the account at once, 1 to 1000. Absent: no limit.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_concurrent: Option<i32>,
+
+    /// Most that the account may be charged in a period. Absent: no limit.
+    pub spend: Option<SpendLimit>,
+
+    /// Prices in US dollars that differ from the provider's usual ones, by what is sold: script (a script),
+    /// image, videoSecond (a second of clip) or narrationSecond. For example {videoSecond: "0.07"}.
+    #[schemars(extend("maxProperties" = 50))]
+    pub prices: Option<BTreeMap<String, Money>>,
+
+    /// When the credentials end, in RFC 3339; warned of from 14 days before. Absent: never.
+    pub credentials_expire_at: Option<Time>,
+}
+
+/// An outside service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum Provider {
+    /// xAI, for animation and images.
+    #[serde(rename = "XAI")]
+    Xai,
+    /// Google Gemini, for scripts, images, narration and animation.
+    Gemini,
+    /// Hugging Face, for images and narration.
+    HuggingFace,
+    /// `YouTube`, for publishing.
+    YouTube,
+    /// A URL that is called when a film is finished.
+    Webhook,
+    /// The offline providers that come with Video Factory.
+    Embedded,
+}
+
+/// A limit of the service's.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("self.window == 'Fixed' || !has(self.timeZone)").message(
+    "timeZone is for quotas with window Fixed only"
+))]
+#[serde(rename_all = "camelCase")]
+pub struct Quota {
+    /// Name of the quota within the account: lower-case letters, digits and dashes, at most 32.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message(
+        "a quota's name is a short name: lower-case letters, digits and dashes"
+    ))]
+    pub name: String,
+
+    /// Units that may be spent within the period, 1 to 1000000000.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub limit: i64,
+
+    /// Length of the window: for example 2h or 1d.
+    pub period: Duration,
+
+    /// Rolling (a unit is free again one period after it was spent), Fixed (all at once, at the start of each
+    /// period by the clock of timeZone) or Anchored (all at once, one period after the first use). Default:
+    /// Rolling.
+    #[serde(default)]
+    pub window: Window,
+
+    /// Time zone by whose midnight Fixed windows begin: for example America/Los_Angeles. Absent: Etc/UTC.
+    pub time_zone: Option<TimeZone>,
+
+    /// What is counted: Requests, or Seconds of the provider's computing time. Default: Requests.
+    #[serde(default)]
+    pub unit: QuotaUnit,
+
+    /// Kinds of work that count: write, draw, animate, speak, publish. Absent or empty: all.
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub operations: Option<Vec<Operation>>,
+
+    /// Models that count, by the provider's names. Absent or empty: all.
+    #[schemars(length(max = 20), inner(length(min = 1, max = 200)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub models: Option<Vec<String>>,
+}
+
+/// How a quota's window moves.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum Window {
+    /// Each unit is free again one period after it was spent.
+    #[default]
+    Rolling,
+    /// All units are free again when a period of the clock begins.
+    Fixed,
+    /// All units are free again one period after the first use.
+    Anchored,
+}
+
+/// What a quota counts.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum QuotaUnit {
+    /// Requests.
+    #[default]
+    Requests,
+    /// Seconds of the provider's computing time.
+    Seconds,
+}
+
+/// A kind of work that a provider does; lower case on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum Operation {
+    /// Scripts.
+    Write,
+    /// Images.
+    Draw,
+    /// Clips.
+    Animate,
+    /// Narration.
+    Speak,
+    /// Publications.
+    Publish,
+}
+
+/// Most that an account may be charged in a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpendLimit {
+    /// US dollars, in quotes: for example "100".
+    pub limit: Money,
+
+    /// Length of the rolling period: for example 30d.
+    pub period: Duration,
+}
+
+/// What is spent, reserved and waited for.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderAccountStatus {
+    /// Generation of the spec that this status speaks of; -1 until it was first looked at.
+    pub observed_generation: Option<i64>,
+
+    /// The quotas' windows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub quotas: Vec<QuotaStatus>,
+
+    /// Open reservations: what steps may spend and have not accounted for yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub grants: Vec<Grant>,
+
+    /// The first 50 who wait, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub waiters: Vec<Waiter>,
+
+    /// How many wait in all.
+    pub waiting: Option<i32>,
+
+    /// Money spent and reserved in the current period.
+    pub spend: Option<SpendStatus>,
+
+    /// Whether the service answers.
+    pub health: Option<AccountHealth>,
+
+    /// Ready, Healthy and CredentialsValid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// A quota's window.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaStatus {
+    /// Name of the quota.
+    pub name: String,
+
+    /// Units in a window.
+    pub limit: Option<i64>,
+
+    /// Units spent in the current window.
+    pub used: Option<i64>,
+
+    /// Units granted and not accounted for yet.
+    pub reserved: Option<i64>,
+
+    /// When the next unit is free, if none is now.
+    pub next_unit_at: Option<Time>,
+
+    /// Until when the service itself refuses.
+    pub blocked_until: Option<Time>,
+
+    /// Units spent, oldest first; for large limits in buckets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub spent: Vec<SpentAt>,
+}
+
+/// Units of one quota that were spent at one time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpentAt {
+    /// When; of a bucket, its latest time.
+    pub at: Time,
+
+    /// How many units.
+    pub units: i64,
+}
+
+/// A reservation for one attempt of one step.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// Whose it is.
+    pub holder: Holder,
+
+    /// Units, by quota.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, i64>,
+
+    /// The attempt's share of the account's requestsPerSecond.
+    pub requests_per_second: Option<f64>,
+
+    /// Before when the attempt must not submit anything.
+    pub not_before: Option<Time>,
+}
+
+/// The attempt that a grant belongs to.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// UID of the VideoJob.
+    pub uid: String,
+
+    /// Name of the VideoJob.
+    pub name: Option<String>,
+
+    /// Its run.
+    pub run: Option<i64>,
+
+    /// The step.
+    pub step: Option<StepName>,
+
+    /// The attempt.
+    pub attempt: Option<i32>,
+}
+
+/// Who waits for a unit.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiter {
+    /// Name of the VideoJob.
+    pub name: String,
+
+    /// The step that waits.
+    pub step: Option<StepName>,
+
+    /// Units wanted, by quota.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, i64>,
+
+    /// Since when.
+    pub since: Option<Time>,
+}
+
+/// Money spent and reserved in the current period.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpendStatus {
+    /// US dollars spent.
+    pub used: Option<Money>,
+
+    /// US dollars estimated for what is granted and not accounted for yet.
+    pub reserved: Option<Money>,
+}
+
+/// Whether the service answers.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountHealth {
+    /// Whether the last look went well.
+    pub healthy: Option<bool>,
+
+    /// How long it took, in milliseconds.
+    pub latency_milliseconds: Option<i64>,
+
+    /// When it was.
+    pub checked_at: Option<Time>,
+
+    /// What was found.
+    pub message: Option<String>,
+}

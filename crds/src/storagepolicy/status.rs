@@ -1,0 +1,185 @@
+//! How full the bucket is, and what pruning has done.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with_macros::skip_serializing_none;
+
+use super::ObjectKind;
+use crate::units::Duration;
+
+/// How full the bucket is, and what pruning has done.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoragePolicyStatus {
+    /// Generation of the spec that this status speaks of; -1 until it was first looked at.
+    pub observed_generation: Option<i64>,
+
+    /// What the bucket holds, as last measured.
+    pub usage: Option<StorageUsage>,
+
+    /// Normal, Warning (at warn or above), Stopped (at stop or above) or Full (at the limit or above).
+    pub level: Option<StorageLevel>,
+
+    /// When the last prune run was due.
+    pub last_run: Option<Time>,
+
+    /// When the next prune run is due.
+    pub next_run_at: Option<Time>,
+
+    /// The last runs, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub runs: Vec<PruneRun>,
+
+    /// Estimated operations a month, against the free tier of R2.
+    pub operations: Option<OperationsEstimate>,
+
+    /// The last requests by annotation that were acted upon.
+    pub handled: Option<PolicyHandled>,
+
+    /// Ready, Healthy and WithinLimit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// What the bucket holds.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageUsage {
+    /// Bytes under the policy's prefix.
+    pub bytes: Option<i64>,
+
+    /// Number of files.
+    pub objects: Option<i64>,
+
+    /// The same by kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into()]))]
+    pub by_kind: Vec<KindUsage>,
+
+    /// When it was measured.
+    pub measured_at: Option<Time>,
+
+    /// Bytes in per cent of the limit.
+    pub percent: Option<i32>,
+}
+
+/// What the bucket holds of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KindUsage {
+    /// The kind.
+    pub kind: ObjectKind,
+
+    /// Bytes.
+    pub bytes: i64,
+
+    /// Number of files.
+    pub objects: i64,
+}
+
+/// How full the bucket is, in a word.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum StorageLevel {
+    /// Below `warn`.
+    #[default]
+    Normal,
+    /// At `warn` or above.
+    Warning,
+    /// At `stop` or above.
+    Stopped,
+    /// At the limit or above.
+    Full,
+}
+
+/// One prune run.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PruneRun {
+    /// When it was due.
+    pub slot: Time,
+
+    /// Whether it only planned.
+    pub dry_run: Option<bool>,
+
+    /// Files deleted, or to be deleted where it only planned.
+    pub deleted_objects: Option<i64>,
+
+    /// Their bytes.
+    pub deleted_bytes: Option<i64>,
+
+    /// What was kept, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub kept_because: Vec<KeptBecause>,
+
+    /// How long it took.
+    pub duration: Option<Duration>,
+
+    /// Completed, Braked, Interrupted or Failed.
+    pub outcome: Option<PruneOutcome>,
+
+    /// Key of the whole plan in the bucket, which names every file and why.
+    pub plan_key: Option<String>,
+}
+
+/// Files that were kept for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptBecause {
+    /// The reason, in a few words.
+    pub reason: String,
+
+    /// How many files.
+    pub objects: i64,
+
+    /// Their bytes.
+    pub bytes: i64,
+}
+
+/// How a prune run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum PruneOutcome {
+    /// As planned.
+    Completed,
+    /// It would have deleted more than `brakes` allow, and stopped.
+    Braked,
+    /// It was stopped in the middle; the next one goes on.
+    Interrupted,
+    /// The bucket refused or did not answer.
+    Failed,
+}
+
+/// Estimated operations a month.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationsEstimate {
+    /// Writes and listings; R2 gives 1 million free.
+    pub class_a_per_month: Option<i64>,
+
+    /// Reads; R2 gives 10 million free.
+    pub class_b_per_month: Option<i64>,
+}
+
+/// The last requests by annotation that were acted upon.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyHandled {
+    /// Time of the last cleanup request.
+    pub cleanup: Option<String>,
+
+    /// Time of the last backup request.
+    pub backup: Option<String>,
+}

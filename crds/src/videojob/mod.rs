@@ -1,0 +1,13 @@
+//! `VideoJob`: one video, from topic to publication.
+
+mod spec;
+mod status;
+
+pub use spec::{
+    Artifacts, Compute, OnDelete, Retry, Scene, SceneAssets, SceneOverride, StepCompute, StepsCompute,
+    VideoJob, VideoJobSpec, VideoMode,
+};
+pub use status::{
+    ArtifactStatus, ArtifactsStatus, CostStatus, Demand, FrozenChannel, HandledRequests, Publication,
+    PublicationState, RateLimitStatus, SceneTakes, ScenesStatus, SpentUnits, StepStatus, VideoJobStatus,
+};

@@ -1,0 +1,395 @@
+//! The checkpoint of a `VideoJob`: what is done, what is going on, what it waits for.
+//!
+//! Small by design: scenes are sets of intervals, never a record each. Every field is optional, because the
+//! schema gives a new object `{observedGeneration: -1}`.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_with_macros::skip_serializing_none;
+
+use crate::channel::ChannelSpec;
+use crate::condition::{Phase, StepState};
+use crate::step::StepName;
+use crate::units::Money;
+
+/// How far the video is.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoJobStatus {
+    /// Generation of the spec that this status speaks of; -1 until it was first looked at.
+    pub observed_generation: Option<i64>,
+
+    /// Part of the key of each of this job's files in the bucket; chosen once, and kept by a restore.
+    pub id: Option<String>,
+
+    /// Where the job stands: Pending, Running, Waiting, Review, Suspended, Succeeded or Failed.
+    pub phase: Option<Phase>,
+
+    /// Number of the run; a restart begins the next one.
+    pub run: Option<i64>,
+
+    /// The Channel as it was when the run started; later edits of it change nothing here.
+    pub channel: Option<FrozenChannel>,
+
+    /// Units of work done and known (each scene of a step, and one for each other step): for example 14/26.
+    pub progress: Option<String>,
+
+    /// The step that is running, waiting or failed.
+    pub current_step: Option<StepName>,
+
+    /// When the job next goes on by itself, if that depends on a time.
+    pub resume_at: Option<Time>,
+
+    /// The steps, in the order in which the film is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub steps: Vec<StepStatus>,
+
+    /// What the video costs, in US dollars.
+    pub cost: Option<CostStatus>,
+
+    /// The finished files.
+    pub artifacts: Option<ArtifactsStatus>,
+
+    /// Where the film was published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["target".into()]))]
+    pub publications: Vec<Publication>,
+
+    /// The generation that was published: later edits take effect only with a restart.
+    pub published_generation: Option<i64>,
+
+    /// Parts of scenes that were made again on request, by scene.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["scene".into()]))]
+    pub takes: Vec<SceneTakes>,
+
+    /// The last requests by annotation that were acted upon.
+    pub handled: Option<HandledRequests>,
+
+    /// Ready, Succeeded, Reconciling, Stalled, RateLimited, StorageAvailable and Approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+impl VideoJobStatus {
+    /// The record of this step, if there is one.
+    #[must_use]
+    pub fn step(&self, name: StepName) -> Option<&StepStatus> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+}
+
+/// A Channel as it was when the run started.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenChannel {
+    /// Name of the Channel.
+    pub name: String,
+
+    /// Its generation.
+    pub generation: Option<i64>,
+
+    /// Its spec, as in Channel.spec.
+    #[serde(flatten)]
+    #[schemars(schema_with = "frozen_spec_schema")]
+    pub spec: ChannelSpec,
+}
+
+/// Left open on purpose: it was checked as a Channel, and an older one must not make a newer job unreadable.
+fn frozen_spec_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+}
+
+/// How far one step is.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStatus {
+    /// The step.
+    pub name: StepName,
+
+    /// Pending, Waiting, Running, Succeeded, Failed or Skipped.
+    pub state: Option<StepState>,
+
+    /// Why it is in this state.
+    pub reason: Option<crate::condition::Reason>,
+
+    /// What that means, how long it lasts, and what a person can do.
+    pub message: Option<String>,
+
+    /// Number of the current or last attempt in this run; each is one Job with one pod.
+    pub attempt: Option<i32>,
+
+    /// Failures in a row; a finished scene starts the count anew.
+    pub failures: Option<i32>,
+
+    /// Interruptions in a row (pods stopped, evicted or lost) without progress.
+    pub interruptions: Option<i32>,
+    /// Tries in a row that a service or the bucket turned away; decides how long the next one waits.
+    pub retries: Option<i32>,
+
+    /// Name of the attempt's Job.
+    pub job: Option<String>,
+
+    /// Digest of everything that this step's output depends on.
+    pub input_digest: Option<String>,
+
+    /// Digest of its output.
+    pub output_digest: Option<String>,
+
+    /// The model in use, once resolved.
+    pub model: Option<String>,
+
+    /// Its scenes, if it works scene by scene.
+    pub scenes: Option<ScenesStatus>,
+
+    /// The quota that it asks for.
+    pub demand: Option<Demand>,
+
+    /// Digest of the output that a person approved.
+    pub approved: Option<String>,
+
+    /// A provider's refusal that lasts.
+    pub rate_limit: Option<RateLimitStatus>,
+
+    /// When the next attempt may start, after a failure.
+    pub retry_at: Option<Time>,
+
+    /// When the step's first attempt with these inputs started.
+    pub started_at: Option<Time>,
+
+    /// When the step ended.
+    pub finished_at: Option<Time>,
+
+    /// What it has cost so far, in US dollars.
+    pub cost: Option<Money>,
+
+    /// Whether the attempt is a survey: it takes stock and downloads what is paid for, and submits nothing.
+    pub survey: Option<bool>,
+}
+
+impl StepStatus {
+    /// The record of a step that nothing is known of.
+    #[must_use]
+    pub const fn new(name: StepName) -> Self {
+        Self {
+            name,
+            state: None,
+            reason: None,
+            message: None,
+            attempt: None,
+            failures: None,
+            interruptions: None,
+            retries: None,
+            job: None,
+            input_digest: None,
+            output_digest: None,
+            model: None,
+            scenes: None,
+            demand: None,
+            approved: None,
+            rate_limit: None,
+            retry_at: None,
+            started_at: None,
+            finished_at: None,
+            cost: None,
+            survey: None,
+        }
+    }
+}
+
+/// A step's scenes, counted from 0 in the storyboard's order; sets are written as intervals: `0-4,7`.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScenesStatus {
+    /// How many there are.
+    pub total: Option<i32>,
+
+    /// Those that are done: for example 0-4,7.
+    pub completed: Option<String>,
+
+    /// Those whose content the provider refuses.
+    pub refused: Option<String>,
+
+    /// Those for which a paid call may or may not have been made.
+    pub unknown: Option<String>,
+}
+
+/// The quota that a step asks its account for.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Demand {
+    /// Units wanted, by the account's quota.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, i64>,
+
+    /// Units that this attempt spent, with their times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub spent: Vec<SpentUnits>,
+}
+
+/// Units of a quota that were spent at one time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpentUnits {
+    /// Name of the quota in the account.
+    pub quota: String,
+
+    /// How many units.
+    pub units: i64,
+
+    /// When the provider answered.
+    pub at: Time,
+}
+
+/// A provider's refusal that lasts.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimitStatus {
+    /// When it ends.
+    pub resume_at: Option<Time>,
+
+    /// How many times in a row the provider has refused.
+    pub hits: Option<i32>,
+}
+
+/// What the video costs, in US dollars.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CostStatus {
+    /// The whole run, as far as is known.
+    pub estimated: Option<Money>,
+
+    /// Paid so far in this run.
+    pub actual: Option<Money>,
+}
+
+/// The finished files.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactsStatus {
+    /// The film.
+    pub video: Option<ArtifactStatus>,
+
+    /// The still image that stands for it.
+    pub thumbnail: Option<ArtifactStatus>,
+
+    /// Caption files, SRT and WebVTT.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub captions: Vec<ArtifactStatus>,
+
+    /// Kinds of files that were pruned: making them again would cost, so a person decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub pruned: Vec<String>,
+}
+
+/// One finished file.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactStatus {
+    /// Its key in the bucket, without the policy's prefix.
+    pub key: String,
+
+    /// Its size in bytes.
+    pub size: Option<i64>,
+
+    /// How long it plays, in seconds.
+    pub duration: Option<f64>,
+}
+
+/// What became of one publication target in this run.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Publication {
+    /// Name of the target in spec.publish.targets.
+    pub target: String,
+
+    /// Pending, Uploading, Scheduled, Published, Refused or Unknown.
+    pub state: Option<PublicationState>,
+
+    /// The film's id there.
+    pub id: Option<String>,
+
+    /// Where it can be seen.
+    pub url: Option<String>,
+
+    /// When it was published, or is to be.
+    pub at: Option<Time>,
+}
+
+/// How far a publication is.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum PublicationState {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Begun.
+    Uploading,
+    /// Uploaded; becomes public at its time.
+    Scheduled,
+    /// Done.
+    Published,
+    /// The target refuses it.
+    Refused,
+    /// It may or may not have been published; a person decides.
+    Unknown,
+}
+
+/// The last requests by annotation that were acted upon.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HandledRequests {
+    /// Time of the last retry request.
+    pub retry: Option<String>,
+
+    /// Time of the last restart request.
+    pub restart: Option<String>,
+
+    /// Time of the last regenerate request.
+    pub regenerate: Option<String>,
+
+    /// Time of the last request to take over the Channel anew.
+    pub refresh_channel: Option<String>,
+
+    /// Digest of the film whose failed checks a person accepted.
+    pub accept_quality: Option<String>,
+}
+
+/// Which take of each part of a scene is wanted; absent = the first.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SceneTakes {
+    /// The scene's id.
+    #[schemars(length(max = 32))]
+    pub scene: String,
+    /// Take of the picture.
+    pub image: Option<i32>,
+    /// Take of the voice.
+    pub voice: Option<i32>,
+    /// Take of the clip.
+    pub clip: Option<i32>,
+}

@@ -1,0 +1,11 @@
+//! The one place that reads the wall clock. Everything else takes `now` as a parameter.
+
+use jiff::Timestamp;
+
+/// The time now, to the second: no status, log or digest of ours carries a finer one.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn now() -> Timestamp {
+    let exact = Timestamp::now();
+    Timestamp::from_second(exact.as_second()).unwrap_or(exact)
+}

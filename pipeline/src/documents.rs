@@ -1,0 +1,143 @@
+//! The result documents of the steps, besides the [`Storyboard`](crate::Storyboard): written to the
+//! bucket once for their inputs ([`Keys::document`](crate::Keys::document)), read by the steps
+//! after. A document's digest is the step's output digest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Artifact, Artifacts, Publication};
+use crate::digest::Digest;
+
+/// The digest of a document: over its canonical JSON.
+#[must_use]
+pub fn digest_of<T: Serialize>(document: &T) -> Digest {
+    Digest::of(&serde_json::to_value(document).unwrap_or_default())
+}
+
+/// What generate-images made, scene by scene in the storyboard's order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Images {
+    /// One for each scene.
+    pub scenes: Vec<SceneImage>,
+}
+
+/// A scene's picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SceneImage {
+    /// The scene's id.
+    pub id: String,
+    /// What it was made from.
+    pub digest: Digest,
+    /// Where it is.
+    pub key: String,
+}
+
+/// What narrate-scenes made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Voices {
+    /// One for each scene.
+    pub scenes: Vec<SceneVoice>,
+}
+
+/// A scene's voice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SceneVoice {
+    /// The scene's id.
+    pub id: String,
+    /// What it was made from.
+    pub digest: Digest,
+    /// Where its sound is; empty for a scene without narration.
+    pub key: String,
+    /// Where its words are ([`Words`]); empty likewise.
+    pub words: String,
+    /// How long it lasts.
+    pub seconds: f64,
+}
+
+/// When each word of a voice is spoken: stored beside it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Words {
+    /// `Exact`, `Aligned` or `Estimated`.
+    pub level: String,
+    /// How long the voice lasts.
+    pub seconds: f64,
+    /// In order.
+    pub words: Vec<SpokenWord>,
+}
+
+/// One spoken word.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SpokenWord {
+    /// As written in the narration, punctuation included.
+    pub text: String,
+    /// No space stands between it and the word before, as in Japanese or Thai.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub joins_previous: bool,
+    /// Seconds from the start of the voice.
+    pub start: f64,
+    /// Seconds from the start of the voice.
+    pub end: f64,
+}
+
+/// What animate-scenes made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Clips {
+    /// One for each scene.
+    pub scenes: Vec<SceneClip>,
+}
+
+/// A scene's moving picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SceneClip {
+    /// The scene's id.
+    pub id: String,
+    /// What it was made from; seeds the still motion.
+    pub digest: Digest,
+    /// The clip; empty = the scene's picture moves, rendered within the film's own pass.
+    pub key: String,
+}
+
+/// What assemble-video made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Film {
+    /// SHA-256 of the film's bytes, in hexadecimal.
+    pub sha256: String,
+    /// The files.
+    pub artifacts: Artifacts,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// What was checked on the finished film.
+    pub checks: Vec<CheckResult>,
+    /// Sections of a long film, for a later edit.
+    pub sections: Vec<Artifact>,
+}
+
+/// One check of the finished film.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckResult {
+    /// As in `checks` of the `VideoJob`.
+    pub name: String,
+    /// `Passed`, `Warned` or `Failed`.
+    pub outcome: String,
+    /// What was measured, in a sentence.
+    pub message: String,
+}
+
+/// What publish-video made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Publications {
+    /// One for each target.
+    pub targets: Vec<Publication>,
+}

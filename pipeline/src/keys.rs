@@ -1,0 +1,138 @@
+//! The names of everything in the bucket:
+//! `<kind>/<namespace>/<name>-<id>/r<run>/…`. What makes an artifact is in its name as a digest,
+//! never its place in the film, so that what exists is never made again.
+
+use videofactory_crds::StepName;
+
+use crate::digest::Digest;
+
+/// The keys of one run of one video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    owner: String,
+}
+
+impl Keys {
+    /// `id` is `status.id`, which outlives the object's UID through backup and restore.
+    #[must_use]
+    pub fn new(namespace: &str, name: &str, id: &str, run: i64) -> Self {
+        Self { owner: format!("{namespace}/{name}-{id}/r{run}") }
+    }
+
+    /// A step's result document for these inputs.
+    #[must_use]
+    pub fn document(&self, step: StepName, input: &Digest) -> String {
+        format!("work/{}/documents/{step}/{input}.json", self.owner)
+    }
+
+    /// The script as its writer returned it, before overrides: the part of write-script that costs.
+    #[must_use]
+    pub fn script(&self, digest: &Digest) -> String {
+        format!("work/{}/scripts/{digest}.json", self.owner)
+    }
+
+    /// The outcome of one attempt, written before its pod ends.
+    #[must_use]
+    pub fn outcome(&self, step: StepName, attempt: i32) -> String {
+        format!("work/{}/outcomes/{step}-{attempt}.json", self.owner)
+    }
+
+    /// A chunk of an attempt's log: JSON lines.
+    #[must_use]
+    pub fn log_chunk(&self, step: StepName, attempt: i32, chunk: u32) -> String {
+        format!("{}{chunk:05}.jsonl", self.logs(step, attempt))
+    }
+
+    /// The prefix of an attempt's log chunks.
+    #[must_use]
+    pub fn logs(&self, step: StepName, attempt: i32) -> String {
+        format!("work/{}/logs/{step}-{attempt}/", self.owner)
+    }
+
+    /// A scene's picture. `extension` without a dot, as everywhere here.
+    #[must_use]
+    pub fn image(&self, scene: &Digest, extension: &str) -> String {
+        format!("clips/{}/images/{scene}.{extension}", self.owner)
+    }
+
+    /// A scene's voice: WAV.
+    #[must_use]
+    pub fn voice(&self, scene: &Digest) -> String {
+        format!("clips/{}/voices/{scene}.wav", self.owner)
+    }
+
+    /// When each word of a scene's voice is spoken.
+    #[must_use]
+    pub fn words(&self, scene: &Digest) -> String {
+        format!("clips/{}/voices/{scene}.json", self.owner)
+    }
+
+    /// A scene's clip.
+    #[must_use]
+    pub fn clip(&self, scene: &Digest) -> String {
+        format!("clips/{}/clips/{scene}.mp4", self.owner)
+    }
+
+    /// A rendered section of a long film.
+    #[must_use]
+    pub fn section(&self, section: &str) -> String {
+        format!("{}{section}.mp4", self.sections())
+    }
+
+    /// The prefix of all rendered sections.
+    #[must_use]
+    pub fn sections(&self) -> String {
+        format!("clips/{}/sections/", self.owner)
+    }
+
+    /// The film.
+    #[must_use]
+    pub fn film(&self, input: &Digest) -> String {
+        format!("videos/{}/{input}.mp4", self.owner)
+    }
+
+    /// The film's thumbnail.
+    #[must_use]
+    pub fn thumbnail(&self, input: &Digest) -> String {
+        format!("thumbnails/{}/{input}.jpg", self.owner)
+    }
+
+    /// The film's captions, `srt` or `vtt`.
+    #[must_use]
+    pub fn captions(&self, input: &Digest, extension: &str) -> String {
+        format!("captions/{}/{input}.{extension}", self.owner)
+    }
+
+    /// A file of a publication to the bucket itself, and the record of any publication
+    /// (`record.json`), by target.
+    #[must_use]
+    pub fn published(&self, target: &str, file: &str) -> String {
+        format!("published/{}/{target}/{file}", self.owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_grammar() {
+        let keys = Keys::new("films", "ocean", "3f9c2a1e", 2);
+        let digest = Digest::of_bytes(b"x");
+        let all = [
+            keys.document(StepName::WriteScript, &digest),
+            keys.outcome(StepName::AssembleVideo, 3),
+            keys.log_chunk(StepName::AssembleVideo, 3, 7),
+            keys.image(&digest, "png"),
+            keys.clip(&digest),
+            keys.film(&digest),
+            keys.published("main", "film.mp4"),
+        ];
+        for key in &all {
+            let parts: Vec<&str> = key.split('/').collect();
+            assert!(["work", "clips", "videos", "published"].contains(&parts[0]), "{key}");
+            assert_eq!(&parts[1..4], ["films", "ocean-3f9c2a1e", "r2"], "{key}");
+        }
+        assert_eq!(all[2], "work/films/ocean-3f9c2a1e/r2/logs/assemble-video-3/00007.jsonl");
+    }
+}

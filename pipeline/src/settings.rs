@@ -1,0 +1,474 @@
+//! The settings in force: the job's over the channel's over the built-in ones.
+//!
+//! `Settings::default()` *is* the built-in values; there is no other list of them. What equals them
+//! is left out of digests and of step inputs, so that a new field makes nothing stale.
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+use videofactory_crds::settings::{
+    AspectRatio, AudioSource, Budget, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit,
+    Grouping, MusicSource, OnRateLimit, Parameters, PublishTarget, Resolution, ThumbnailSource,
+    TransitionKind, VideoSettings,
+};
+use videofactory_crds::units::Duration;
+use videofactory_crds::{LocalRef, StepName};
+
+pub use videofactory_crds::settings::Character;
+
+use crate::digest::without_defaults;
+
+macro_rules! settings {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Every setting of a video, resolved. On the wire only what differs from the built-in values.
+    Values {
+        /// BCP-47.
+        language: String = "en".to_owned(),
+        /// How long the film is to be.
+        length: Length = Length::default(),
+        /// Scenes, when the script is written for the user.
+        scene_count: i32 = 6,
+        /// Shape, size and rate.
+        format: Format = Format::default(),
+        /// Look.
+        style: Style = Style::default(),
+        /// Who appears.
+        characters: Vec<Character> = Vec::new(),
+        /// Who makes it.
+        providers: Providers = Providers::default(),
+        /// Captions.
+        captions: Captions = Captions::default(),
+        /// Sound.
+        audio: Audio = Audio::default(),
+        /// From scene to scene.
+        transition: Transition = Transition::default(),
+        /// Thumbnail.
+        thumbnail: Thumbnail = Thumbnail::default(),
+        /// Checks of the finished film.
+        checks: Checks = Checks::default(),
+        /// Steps after which a person looks.
+        review: Review = Review::default(),
+        /// Where the film goes.
+        publish: Publish = Publish::default(),
+        /// The most it may cost.
+        budget: Option<Budget> = None,
+    }
+}
+
+settings! {
+    /// Length of the film.
+    Length {
+        /// Aimed at.
+        target: Duration = Duration::from_secs(45),
+        /// Never more.
+        max: Duration = Duration::from_secs(180),
+    }
+}
+
+settings! {
+    /// Shape, size and rate of the picture.
+    Format {
+        /// Width to height.
+        aspect_ratio: AspectRatio = AspectRatio::Portrait9x16,
+        /// Pixels of the shorter side.
+        resolution: Resolution = Resolution::P720,
+        /// Frames a second.
+        fps: i32 = 30,
+    }
+}
+
+settings! {
+    /// Look of the pictures.
+    Style {
+        /// Added to every image prompt.
+        suffix: String = String::new(),
+    }
+}
+
+settings! {
+    /// Who makes what. Absent = the embedded, offline provider.
+    Providers {
+        /// Writes.
+        script: Option<Provider> = None,
+        /// Draws.
+        images: Option<Provider> = None,
+        /// Animates.
+        animation: Option<Provider> = None,
+        /// Speaks.
+        narration: Option<Provider> = None,
+    }
+}
+
+settings! {
+    /// One capability's provider. Fields that a capability does not have keep their default.
+    Provider {
+        /// The account that pays; absent = embedded.
+        account_ref: Option<LocalRef> = None,
+        /// The model; empty = the account's default.
+        model: String = String::new(),
+        /// Given to the model as they are.
+        parameters: Parameters = Parameters::new(),
+        /// Animation: what to do without quota.
+        on_rate_limit: OnRateLimit = OnRateLimit::Wait,
+        /// Animation: what to do with a clip that is too short.
+        fit: ClipFit = ClipFit::Slow,
+        /// Narration: the voice; empty = the language's default.
+        voice: String = String::new(),
+        /// Narration: times the voice's own speed.
+        speed: f64 = 1.0,
+        /// Narration: one request for the film or one a scene.
+        grouping: Grouping = Grouping::Film,
+    }
+}
+
+settings! {
+    /// Captions.
+    Captions {
+        /// In the picture, beside it, or not at all.
+        mode: CaptionMode = CaptionMode::Burned,
+        /// How they look.
+        style: CaptionStyle = CaptionStyle::default(),
+    }
+}
+
+settings! {
+    /// How burned captions look. Empty or zero = chosen by script and frame.
+    CaptionStyle {
+        /// Font family.
+        font: String = String::new(),
+        /// Height in pixels of the frame.
+        size: i32 = 0,
+        /// `#rrggbb`.
+        color: String = String::new(),
+        /// `#rrggbb`.
+        outline: String = String::new(),
+        /// Within the safe area.
+        position: CaptionPosition = CaptionPosition::Bottom,
+        /// Words shown at once.
+        max_words: i32 = 0,
+        /// Lines shown at once.
+        max_lines: i32 = 2,
+        /// In capitals.
+        uppercase: bool = false,
+        /// What is being spoken stands out.
+        highlight: CaptionHighlight = CaptionHighlight::Word,
+    }
+}
+
+settings! {
+    /// Sound.
+    Audio {
+        /// The voice, or the clips' own sound.
+        source: AudioSource = AudioSource::Narration,
+        /// Music under it.
+        music: Music = Music::default(),
+        /// Integrated loudness in LUFS.
+        loudness: f64 = -14.0,
+        /// True peak in dBTP.
+        true_peak: f64 = -1.0,
+    }
+}
+
+settings! {
+    /// Music under the voice.
+    Music {
+        /// Where it comes from; absent = a key's asset, else generated.
+        source: Option<MusicSource> = None,
+        /// A key under `assets/`.
+        key: String = String::new(),
+        /// LU relative to the voice.
+        bed: f64 = -18.0,
+        /// LU further down while somebody speaks.
+        duck: f64 = 8.0,
+    }
+}
+
+impl Music {
+    /// Where the music comes from.
+    #[must_use]
+    pub fn origin(&self) -> MusicSource {
+        self.source.unwrap_or(if self.key.is_empty() { MusicSource::Generated } else { MusicSource::Asset })
+    }
+}
+
+settings! {
+    /// From scene to scene.
+    Transition {
+        /// How.
+        kind: TransitionKind = TransitionKind::Crossfade,
+        /// How long.
+        seconds: f64 = 0.4,
+    }
+}
+
+settings! {
+    /// Thumbnail.
+    Thumbnail {
+        /// Where it comes from; absent = a key's asset, else a frame.
+        source: Option<ThumbnailSource> = None,
+        /// A key under `assets/`, for source Asset.
+        key: String = String::new(),
+        /// Written across it.
+        text: String = String::new(),
+    }
+}
+
+impl Thumbnail {
+    /// Where the thumbnail comes from.
+    #[must_use]
+    pub fn origin(&self) -> ThumbnailSource {
+        let unless_named = if self.key.is_empty() { ThumbnailSource::Frame } else { ThumbnailSource::Asset };
+        self.source.unwrap_or(unless_named)
+    }
+}
+
+settings! {
+    /// What is checked on the finished film, and what a failure means.
+    Checks {
+        /// Black where the pictures are not.
+        black_frames: CheckAction = CheckAction::Fail,
+        /// Still where something should move.
+        freeze: CheckAction = CheckAction::Warn,
+        /// Silent where somebody should speak.
+        silence: CheckAction = CheckAction::Fail,
+        /// Loudness and true peak.
+        loudness: CheckAction = CheckAction::Fail,
+        /// Place and time of captions.
+        captions: CheckAction = CheckAction::Fail,
+    }
+}
+
+settings! {
+    /// Where a person looks.
+    Review {
+        /// After these steps.
+        after: Vec<StepName> = Vec::new(),
+    }
+}
+
+settings! {
+    /// Where the film goes.
+    Publish {
+        /// One publication a run and target.
+        targets: Vec<PublishTarget> = Vec::new(),
+    }
+}
+
+/// [`Values`], written without what equals the built-in ones.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(Values);
+
+impl std::ops::Deref for Settings {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Settings {
+    fn deref_mut(&mut self) -> &mut Values {
+        &mut self.0
+    }
+}
+
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.chosen().serialize(serializer)
+    }
+}
+
+/// The job's and the channel's settings do not make sense together.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to join the settings of job and channel: {0}; correct the field it names")]
+pub struct ResolveSettings(String);
+
+impl Settings {
+    /// The job's settings over the channel's over the built-in ones. Objects are merged field by
+    /// field; lists, providers of one capability and budgets are taken whole, for half of one
+    /// account's provider and half of another's is nobody's.
+    ///
+    /// With `draft`: embedded voice and pictures, still motion, 360p, nothing published; only the
+    /// script may cost.
+    pub fn resolve(
+        job: &VideoSettings,
+        channel: Option<&VideoSettings>,
+        draft: bool,
+    ) -> Result<Self, ResolveSettings> {
+        let json = |settings: &VideoSettings| {
+            serde_json::to_value(settings).map_err(|error| ResolveSettings(error.to_string()))
+        };
+        let mut merged = channel.map(json).transpose()?.unwrap_or_else(|| Value::Object(Map::new()));
+        lay_over(&mut merged, json(job)?, 0);
+        let limited = merged.pointer("/length/max").is_some();
+        let values = serde_json::from_value(merged).map_err(|error| ResolveSettings(error.to_string()))?;
+        let mut settings = Self(values);
+        if !limited {
+            // Whoever asks for a longer film than the built-in limit means it.
+            settings.length.max = settings.length.max.max(settings.length.target);
+        }
+        settings.check()?;
+        if draft {
+            settings.make_draft();
+        }
+        Ok(settings)
+    }
+
+    /// What differs from the built-in values, as JSON.
+    #[must_use]
+    pub fn chosen(&self) -> Value {
+        let json = |values: &Values| serde_json::to_value(values).unwrap_or_default();
+        without_defaults(&json(&self.0), &json(&Values::default()))
+    }
+
+    /// Width and height of the frame in pixels: the shorter side is the resolution's; both even.
+    #[must_use]
+    pub fn frame(&self) -> (u32, u32) {
+        let short = match self.format.resolution {
+            Resolution::P360 => 360,
+            Resolution::P480 => 480,
+            Resolution::P720 => 720,
+            Resolution::P1080 => 1080,
+        };
+        let even = |long: u32, by: u32, of: u32| (long * by / of).next_multiple_of(2);
+        match self.format.aspect_ratio {
+            AspectRatio::Portrait9x16 => (short, even(short, 16, 9)),
+            AspectRatio::Landscape16x9 => (even(short, 16, 9), short),
+            AspectRatio::Square => (short, short),
+            AspectRatio::Landscape4x3 => (even(short, 4, 3), short),
+            AspectRatio::Portrait3x4 => (short, even(short, 4, 3)),
+        }
+    }
+
+    /// What the schema can only check within one object.
+    fn check(&self) -> Result<(), ResolveSettings> {
+        let length = &self.length;
+        if length.target > length.max {
+            let problem = format!("length.target {} is above length.max {}", length.target, length.max);
+            return Err(ResolveSettings(problem));
+        }
+        if self.audio.music.origin() == MusicSource::Asset && self.audio.music.key.is_empty() {
+            return Err(ResolveSettings("audio.music.source Asset needs audio.music.key".to_owned()));
+        }
+        if self.thumbnail.origin() == ThumbnailSource::Asset && self.thumbnail.key.is_empty() {
+            return Err(ResolveSettings("thumbnail.source Asset needs thumbnail.key".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn make_draft(&mut self) {
+        self.providers.images = None;
+        self.providers.animation = None;
+        self.providers.narration = None;
+        self.format.resolution = Resolution::P360;
+        self.publish.targets.clear();
+    }
+}
+
+/// Objects down to this depth are merged field by field, except those named in [`WHOLE`].
+fn lay_over(base: &mut Value, over: Value, depth: usize) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (name, value) in over {
+                let whole = depth == 0 && WHOLE.contains(&name.as_str());
+                let providers = depth == 1 && PROVIDERS.contains(&name.as_str());
+                match base.get_mut(&name) {
+                    Some(present) if !whole && !providers => lay_over(present, value, depth + 1),
+                    _ => {
+                        base.insert(name, value);
+                    }
+                }
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+const WHOLE: [&str; 3] = ["review", "publish", "budget"];
+const PROVIDERS: [&str; 4] = ["script", "images", "animation", "narration"];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(value: Value) -> VideoSettings {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn job_beats_channel_beats_built_in() {
+        let channel = settings(json!({"language": "de", "format": {"fps": 25, "resolution": "1080p"}}));
+        let job = settings(json!({"format": {"fps": 24}}));
+        let resolved = Settings::resolve(&job, Some(&channel), false).unwrap();
+        assert_eq!(resolved.language, "de");
+        assert_eq!((resolved.format.fps, resolved.format.resolution), (24, Resolution::P1080));
+        assert_eq!(resolved.format.aspect_ratio, AspectRatio::Portrait9x16);
+        assert_eq!(resolved.frame(), (1080, 1920));
+    }
+
+    #[test]
+    fn a_longer_target_raises_the_limit_that_nobody_chose() {
+        let resolved =
+            Settings::resolve(&settings(json!({"length": {"target": "5m"}})), None, false).unwrap();
+        assert_eq!((resolved.length.target.as_secs(), resolved.length.max.as_secs()), (300, 300));
+        let channel = settings(json!({"length": {"max": "60s"}}));
+        let job = settings(json!({"length": {"target": "90s"}}));
+        assert!(Settings::resolve(&job, Some(&channel), false).is_err());
+    }
+
+    #[test]
+    fn a_key_alone_makes_the_asset_the_thumbnail() {
+        let resolved =
+            Settings::resolve(&settings(json!({"thumbnail": {"key": "assets/x.png"}})), None, false).unwrap();
+        assert_eq!(resolved.thumbnail.origin(), ThumbnailSource::Asset);
+        assert_eq!(Settings::default().thumbnail.origin(), ThumbnailSource::Frame);
+    }
+
+    #[test]
+    fn a_provider_is_taken_whole() {
+        let channel = settings(json!({"providers": {"images": {"accountRef": {"name": "a"}, "model": "m"}}}));
+        let job = settings(json!({"providers": {"images": {"accountRef": {"name": "b"}}}}));
+        let resolved = Settings::resolve(&job, Some(&channel), false).unwrap();
+        let images = resolved.providers.images.as_ref().unwrap();
+        assert_eq!((images.account_ref.as_ref().unwrap().name.as_str(), images.model.as_str()), ("b", ""));
+    }
+
+    #[test]
+    fn only_what_was_chosen_is_written_and_all_is_read_back() {
+        let job = settings(json!({"format": {"fps": 24}, "captions": {"mode": "None"}, "language": "en"}));
+        let resolved = Settings::resolve(&job, None, false).unwrap();
+        let text = serde_json::to_value(&resolved).unwrap();
+        assert_eq!(text, json!({"format": {"fps": 24}, "captions": {"mode": "None"}}));
+        assert_eq!(serde_json::from_value::<Settings>(text).unwrap(), resolved);
+    }
+
+    #[test]
+    fn a_draft_costs_nothing_but_the_script_and_is_not_published() {
+        let job = settings(json!({
+            "providers": {"script": {"model": "s"}, "animation": {"accountRef": {"name": "grok"}}},
+            "publish": {"targets": [{"name": "main", "type": "Bucket"}]}
+        }));
+        let draft = Settings::resolve(&job, None, true).unwrap();
+        assert!(draft.providers.script.is_some() && draft.providers.animation.is_none());
+        assert!(draft.publish.targets.is_empty());
+        assert_eq!(draft.frame(), (360, 640));
+    }
+}

@@ -1,0 +1,54 @@
+//! The provider that needs no key, no account and no network: it writes, draws and speaks on this machine,
+//! and gives the same result for the same request every time.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "pixels, samples, seconds and seeds are converted all over, far below where a number type ends"
+)]
+#![expect(clippy::unreadable_literal, reason = "colours are written 0xRRGGBB, as everywhere")]
+
+mod picture;
+mod random;
+mod script;
+mod subject;
+mod voice;
+
+use async_trait::async_trait;
+
+use crate::capability::{
+    Artist, NarrationRequest, Narrator, Picture, PictureRequest, Script, ScriptRequest, ScriptWriter, Speech,
+};
+use crate::error::ProviderError;
+
+/// How this provider is called in messages.
+const PROVIDER: &str = "The embedded provider";
+
+/// Writes by templates, draws by procedures, speaks through flite and espeak-ng.
+#[derive(Debug, Clone, Default)]
+pub struct Embedded;
+
+#[async_trait]
+impl ScriptWriter for Embedded {
+    async fn write(&self, request: &ScriptRequest) -> Result<Script, ProviderError> {
+        script::write(request)
+    }
+}
+
+#[async_trait]
+impl Artist for Embedded {
+    async fn draw(&self, request: &PictureRequest) -> Result<Picture, ProviderError> {
+        let request = request.clone();
+        tokio::task::spawn_blocking(move || picture::draw(&request)).await.map_err(|error| {
+            ProviderError::Unexpected { provider: PROVIDER, message: format!("drawing a picture: {error}") }
+        })?
+    }
+}
+
+#[async_trait]
+impl Narrator for Embedded {
+    async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError> {
+        voice::narrate(request).await
+    }
+}

@@ -1,0 +1,120 @@
+//! How a provider can fail. The variants are exactly the distinctions that a caller acts upon: wait, try
+//! again, ask a person, or give this one scene up. Every text says what was tried and what to do next.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Why a provider did not deliver.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// The service read the request and will not fulfil it; the same request would be refused again.
+    #[error(
+        "{provider} refused the request: {why}. Change the text of the scene, or give the result yourself"
+    )]
+    Refused {
+        /// The provider's name, as people know it.
+        provider: &'static str,
+        /// The service's own reason, or the nearest thing to it.
+        why: String,
+    },
+    /// A limit of the service is used up; nothing was made.
+    #[error("{provider} is rate limited: {message}")]
+    RateLimited {
+        /// The provider's name.
+        provider: &'static str,
+        /// What the service said.
+        message: String,
+        /// When the service will take requests again, as far as it said.
+        resume: Resume,
+    },
+    /// The service cannot be reached or is broken at the moment; trying again later is right.
+    #[error("{provider} is unavailable: {message}. It is tried again")]
+    Unavailable {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was tried and what came back.
+        message: String,
+    },
+    /// The key is missing, wrong, expired or out of credit; only a person can mend it.
+    #[error("{provider} does not accept the credentials: {message}")]
+    Credentials {
+        /// The provider's name.
+        provider: &'static str,
+        /// What is wrong with them and where they are set.
+        message: String,
+    },
+    /// The request can never work as it is set up: an unknown voice, language, model or size.
+    #[error("{provider} cannot do this: {message}")]
+    Configuration {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was asked for, what there is, and which setting to change.
+        message: String,
+    },
+    /// The work was stopped from our side before it ended, for example because the pod is shutting down.
+    #[error("{provider} was interrupted: {message}")]
+    Interrupted {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was under way.
+        message: String,
+    },
+    /// The provider, or our client of it, did something that it never should; a retry may help, a report will.
+    #[error("{provider} failed unexpectedly: {message}")]
+    Unexpected {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was tried and what happened instead.
+        message: String,
+    },
+}
+
+/// When a rate-limited service takes requests again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// So long after its answer.
+    After(Duration),
+    /// At this moment.
+    At(Timestamp),
+    /// It did not say: the caller's own limits and back-off decide.
+    Unknown,
+}
+
+impl ProviderError {
+    /// Whether the same request, sent again later without any change by a person, can succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::Unavailable { .. }
+            | Self::Interrupted { .. }
+            | Self::Unexpected { .. } => true,
+            Self::Refused { .. } | Self::Credentials { .. } | Self::Configuration { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_can_heal_is_retried() {
+        let provider = "A service";
+        let message = String::from("m");
+        let retried = [
+            ProviderError::RateLimited { provider, message: message.clone(), resume: Resume::Unknown },
+            ProviderError::Unavailable { provider, message: message.clone() },
+            ProviderError::Interrupted { provider, message: message.clone() },
+            ProviderError::Unexpected { provider, message: message.clone() },
+        ];
+        let final_ones = [
+            ProviderError::Refused { provider, why: message.clone() },
+            ProviderError::Credentials { provider, message: message.clone() },
+            ProviderError::Configuration { provider, message },
+        ];
+        assert!(retried.iter().all(ProviderError::is_retryable));
+        assert!(!final_ones.iter().any(ProviderError::is_retryable));
+    }
+}

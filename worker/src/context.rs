@@ -1,0 +1,147 @@
+//! What a step works with: its input, the bucket, the folders of its pod, and the way to say how far
+//! it is. Made once an attempt.
+
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+use videofactory_pipeline::contract::{
+    ACCOUNT_SECRET_DIR, BUCKET_SECRET_DIR, BucketRef, GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE,
+    TERMINATION_FILE, TOKEN_FILE, VERSION, WORK_DIR,
+};
+use videofactory_pipeline::{Keys, StepInput};
+use videofactory_storage::{Bucket, BucketConfig, SecretText};
+
+use crate::outcome::StepError;
+use crate::progress::Progress;
+
+/// When set, every path of the contract is taken under this folder: for a run outside a pod.
+pub const ROOT_VARIABLE: &str = "VIDEOFACTORY_ROOT";
+
+/// What one attempt works with.
+#[derive(Clone)]
+pub struct Context {
+    /// What is to be done.
+    pub input: StepInput,
+    /// The names of its artifacts.
+    pub keys: Keys,
+    /// Where they are.
+    pub bucket: Bucket,
+    /// The pod's folders.
+    pub paths: Paths,
+    /// How far the step is.
+    pub progress: Progress,
+    /// Cancelled when nothing more may be begun: the pod is being stopped, or time is up.
+    pub stop: CancellationToken,
+}
+
+impl Context {
+    /// Opens the bucket with the mounted credentials. Nothing is sent yet.
+    pub fn open(input: StepInput, paths: Paths) -> Result<Self, StepError> {
+        let bucket = open_bucket(&input.bucket, &paths)?;
+        let (progress, stop) = (Progress::default(), CancellationToken::new());
+        Ok(Self { keys: input.job.keys(), input, bucket, paths, progress, stop })
+    }
+}
+
+/// Reads the attempt's input from the environment; fails with a sentence.
+pub fn read_input() -> Result<StepInput, String> {
+    let text = std::env::var(INPUT_VARIABLE).map_err(|_| {
+        format!("failed to read {INPUT_VARIABLE}: it is not set; only the operator starts this program")
+    })?;
+    let misread = |why: &str| {
+        format!("failed to read {INPUT_VARIABLE}: {why}; run operator and worker of the same release")
+    };
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| misread(&error.to_string()))?;
+    let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    if version != u64::from(VERSION) {
+        return Err(misread(&format!("it is of version {version}, and this worker reads version {VERSION}")));
+    }
+    serde_json::from_value(value).map_err(|error| misread(&error.to_string()))
+}
+
+/// Where the pod's files are.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// The pod's own, unless [`ROOT_VARIABLE`] says otherwise.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::under(std::env::var_os(ROOT_VARIABLE).unwrap_or_else(|| "/".into()))
+    }
+
+    /// Every path of the contract under `root`.
+    #[must_use]
+    pub fn under(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder that the step may write to.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.at(WORK_DIR)
+    }
+
+    /// Where the outcome goes.
+    #[must_use]
+    pub fn termination(&self) -> PathBuf {
+        self.at(TERMINATION_FILE)
+    }
+
+    /// Where the token for reporting progress is.
+    #[must_use]
+    pub fn token(&self) -> PathBuf {
+        self.at(TOKEN_FILE)
+    }
+
+    /// Whether credentials of a service account are mounted.
+    #[must_use]
+    pub fn has_account_secret(&self) -> bool {
+        self.at(ACCOUNT_SECRET_DIR).exists()
+    }
+
+    /// The scenes and overrides of the spec; none if nothing is mounted.
+    pub fn given_scenes(&self) -> Result<GivenScenes, StepError> {
+        let path = self.at(GIVEN_SCENES_FILE);
+        match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                StepError::FollowSettings(format!(
+                    "failed to read the scenes of the spec: {error}; correct spec.scenes"
+                ))
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(GivenScenes::default()),
+            Err(error) => Err(StepError::use_file("read", &path, &error)),
+        }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+}
+
+fn open_bucket(bucket: &BucketRef, paths: &Paths) -> Result<Bucket, StepError> {
+    let folder = paths.at(BUCKET_SECRET_DIR);
+    let config = BucketConfig {
+        endpoint: bucket.endpoint.clone(),
+        public_endpoint: Some(bucket.public_endpoint.clone()).filter(|url| !url.is_empty()),
+        bucket: bucket.name.clone(),
+        region: bucket.region.clone(),
+        prefix: bucket.prefix.clone(),
+        access_key: read_secret(&folder, "accessKeyId")?,
+        secret_key: read_secret(&folder, "secretAccessKey")?,
+    };
+    Ok(Bucket::connect(&config)?)
+}
+
+fn read_secret(folder: &Path, name: &str) -> Result<SecretText, StepError> {
+    let text = std::fs::read_to_string(folder.join(name)).map_err(|error| {
+        StepError::ReadCredentials(format!(
+            "failed to read {name} of the bucket's Secret: {error}; the Secret named by the StoragePolicy needs \
+             accessKeyId and secretAccessKey"
+        ))
+    })?;
+    Ok(SecretText::new(text.trim()))
+}

@@ -1,0 +1,193 @@
+//! The film engine: pictures, clips and voices become one finished, checked film. It knows files and
+//! ffmpeg, and nothing of clusters, buckets or providers.
+//!
+//! Sound first, then the picture in one encode, then both in one file, then a look at the result.
+//! Every time comes from [`videofactory_pipeline::timeline`]; files are written in the given directory
+//! only.
+
+pub mod captions;
+mod checks;
+pub mod error;
+mod ffmpeg;
+mod picture;
+mod probe;
+mod render;
+pub mod request;
+pub mod sound;
+mod thumbnail;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use videofactory_pipeline::timeline::{Frames, SceneNeeds, Span, Timeline, srt, vtt};
+
+use self::captions::Captions;
+pub use self::error::FilmError;
+use self::request::{AudioSource, CaptionMode, Format, Sidecar, TransitionKind};
+pub use self::request::{Film, FilmRequest};
+
+/// Makes the film in `dir`, which must exist. `progress` gets the share done, from 0 to 1, ascending.
+///
+/// A film that fails a check is kept and said to have failed ([`Film::failed`]); an error means that
+/// there is no film. Dropping the future ends ffmpeg.
+pub async fn assemble(
+    request: &FilmRequest,
+    dir: &Path,
+    mut progress: impl FnMut(f32),
+) -> Result<Film, FilmError> {
+    validate(request)?;
+    let dir = &std::path::absolute(dir).map_err(FilmError::file("find", dir))?;
+    let work = &dir.join("work");
+    std::fs::create_dir_all(work).map_err(FilmError::file("make", work))?;
+    let mut stages = Stages::default();
+    progress(0.0);
+    let sources = render::Sources::read(request).await?;
+    let mut voices = sound::voices(request, work).await?;
+    let timeline = lay_out(request, &sources, &voices)?;
+    let captions = Captions::set(request, &timeline, &voices.speech)?;
+    let files =
+        captions.as_ref().map(|captions| write_files(request, captions, &timeline, dir)).transpose()?;
+    let (sidecar, burned) = files.unwrap_or_default();
+    stages.end("prepare");
+    progress(0.03);
+    let mixed = sound::mix_film(request, &timeline, &sources, &mut voices, work).await?;
+    stages.end("sound");
+    progress(0.08);
+    let studio = render::Studio { request, timeline: &timeline, sources: &sources, work, out: dir };
+    let sections = studio.sections(captions.as_ref(), |share| progress(0.08 + 0.80 * share)).await?;
+    stages.end("picture");
+    let path = studio.join(&sections, &mixed).await?;
+    let thumbnail = thumbnail::make(request, &sources, work, dir).await?;
+    stages.end("join");
+    progress(0.92);
+    let speech = &voices.speech;
+    let plan = checks::Plan {
+        request,
+        timeline: &timeline,
+        sources: &sources,
+        speech,
+        captions: captions.as_ref(),
+        work,
+    };
+    let checks = checks::check(&plan, &path).await?;
+    stages.end("checks");
+    let bytes = std::fs::metadata(&path).map_err(FilmError::file("read", &path))?.len();
+    std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
+    progress(1.0);
+    Ok(Film {
+        seconds: timeline.seconds(),
+        frames: timeline.frames().0,
+        bytes,
+        thumbnail,
+        path,
+        sidecar,
+        burned,
+        sections,
+        word_level: captions.as_ref().and_then(|set| set.level),
+        checks,
+        notes: captions.map(|set| set.notes).unwrap_or_default(),
+        stages: stages.seconds,
+    })
+}
+
+/// Refuses what no film can be made of, before anything is read.
+fn validate(request: &FilmRequest) -> Result<(), FilmError> {
+    let refuse =
+        |what: String, advice: &str| Err(FilmError::ReadSettings { what, advice: advice.to_owned() });
+    let Format { width, height, .. } = request.format;
+    if !(64..=7680).contains(&width) || !(64..=7680).contains(&height) || width % 2 + height % 2 > 0 {
+        return refuse(
+            format!("{width}x{height} is no size of a film"),
+            "give even sides of 64 to 7680 pixels",
+        );
+    }
+    let audio = &request.audio;
+    if !(-40.0..=-5.0).contains(&audio.loudness) || !(-12.0..=0.0).contains(&audio.true_peak) {
+        return refuse(
+            format!(
+                "{} LUFS with a true peak of {} dBTP is no loudness of a film",
+                audio.loudness, audio.true_peak
+            ),
+            "set audio.loudness from -40 to -5 and audio.truePeak from -12 to 0",
+        );
+    }
+    if !(-60.0..=0.0).contains(&audio.bed) || !(0.0..=60.0).contains(&audio.duck) {
+        return refuse(
+            format!("music at {} LU, ducked by {} LU, is no bed", audio.bed, audio.duck),
+            "set audio.music.bed from -60 to 0 and audio.music.duck from 0 to 60",
+        );
+    }
+    Ok(())
+}
+
+/// Wall-clock seconds by stage.
+struct Stages {
+    since: Instant,
+    seconds: BTreeMap<String, f64>,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Self { since: Instant::now(), seconds: BTreeMap::new() }
+    }
+}
+
+impl Stages {
+    fn end(&mut self, name: &str) {
+        self.seconds.insert(name.to_owned(), self.since.elapsed().as_secs_f64());
+        self.since = Instant::now();
+    }
+}
+
+fn lay_out(
+    request: &FilmRequest,
+    sources: &render::Sources,
+    voices: &sound::Voices,
+) -> Result<Timeline, FilmError> {
+    let crossfade = match request.transition.kind {
+        TransitionKind::Crossfade => request.transition.seconds,
+        TransitionKind::Cut => 0.0,
+    };
+    let needs: Vec<SceneNeeds> = request
+        .scenes
+        .iter()
+        .enumerate()
+        .map(|(place, scene)| {
+            // A clip whose own sound is heard is shown whole.
+            let own = match (request.audio.source, sources.clips.get(place)) {
+                (AudioSource::Clips, Some(Some(clip))) => clip.seconds - crossfade,
+                _ => 0.0,
+            };
+            let least_seconds = if own > scene.min_seconds { own } else { scene.min_seconds };
+            SceneNeeds { voice: voices.length(place), least_seconds }
+        })
+        .collect();
+    Ok(Timeline::lay_out(request.format.fps, crossfade, &needs)?)
+}
+
+/// Writes the captions as files: sidecars where wanted, and what is burned in, for a look at it.
+fn write_files(
+    request: &FilmRequest,
+    captions: &Captions,
+    timeline: &Timeline,
+    dir: &Path,
+) -> Result<(Option<Sidecar>, Option<PathBuf>), FilmError> {
+    let write = |name: &str, text: String| {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(FilmError::file("write", &path))?;
+        Ok::<_, FilmError>(path)
+    };
+    let mode = request.captions.mode;
+    let mut files = (None, None);
+    if matches!(mode, CaptionMode::Sidecar | CaptionMode::Both) {
+        let cues = captions.cues();
+        let srt = write("captions.srt", srt(timeline.rate, &cues))?;
+        files.0 = Some(Sidecar { srt, vtt: write("captions.vtt", vtt(timeline.rate, &cues))? });
+    }
+    if matches!(mode, CaptionMode::Burned | CaptionMode::Both) {
+        let whole = Span { from: Frames(0), to: timeline.frames() };
+        files.1 = Some(write("captions.ass", captions.ass(whole))?);
+    }
+    Ok(files)
+}

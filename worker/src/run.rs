@@ -1,0 +1,166 @@
+//! One attempt from its beginning to its exit code: reads the input, runs the step, keeps the deadline,
+//! obeys SIGTERM, and writes the outcome to the bucket, then to the termination file, then the rest of the log. Whatever
+//! happens, there is an outcome.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use videofactory_pipeline::{ExitCode, StepOutcome};
+
+use crate::context::{Context, Paths, read_input};
+use crate::logs::Log;
+use crate::outcome::{CutShort, Made, StepError, of_attempt};
+use crate::steps;
+
+/// How long the step may take to end once it was told to stop. With the outcome's and the log's own
+/// limits this stays within the 30 s that Kubernetes grants.
+const STOP_TAKES: Duration = Duration::from_secs(10);
+/// How long the outcome may take on its way to the bucket.
+const OUTCOME_TAKES: Duration = Duration::from_secs(8);
+
+/// How long the end of the log may take.
+const LOG_TAKES: Duration = Duration::from_secs(6);
+
+/// Runs the attempt that the environment describes; the process's exit code.
+pub async fn run() -> i32 {
+    // First of all: the first process of a container that has no handler yet never sees the signal.
+    let terminated = signal(SignalKind::terminate());
+    let log = Log::default();
+    log.install();
+    let paths = Paths::of_process();
+    let input = match read_input() {
+        Ok(input) => input,
+        Err(message) => {
+            tracing::error!("{message}");
+            // Without an input there is no attempt that an outcome could speak of.
+            write_termination(&paths.termination(), &message);
+            return ExitCode::Configuration.code();
+        }
+    };
+    let outcome = match Context::open(input.clone(), paths.clone()) {
+        Ok(context) => attempt(context, log, terminated).await,
+        Err(error) => {
+            let outcome = of_attempt(&input, Err(error), CutShort::No, &crate::progress::Progress::default());
+            tell(&outcome);
+            write_termination(&paths.termination(), &outcome.to_message());
+            outcome
+        }
+    };
+    outcome.exit.code()
+}
+
+async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>) -> StepOutcome {
+    let input = context.input.clone();
+    let log_done = CancellationToken::new();
+    let keeper = tokio::spawn(log.keep(context.bucket.clone(), input.clone(), log_done.clone()));
+    let poster =
+        tokio::spawn(context.progress.clone().post(input.progress_url.clone(), context.paths.token()));
+    tracing::info!(
+        namespace = input.job.namespace, video = input.job.name, run = input.job.run,
+        attempt = input.attempt, input = %input.input, "{} begins", input.step
+    );
+
+    let (result, cut) = work(&context, terminated).await;
+    let outcome = of_attempt(&input, result, cut, &context.progress);
+    poster.abort();
+    tell(&outcome);
+    record(&context, &outcome).await;
+    // Before the log: a bucket that hangs must not cost the outcome.
+    write_termination(&context.paths.termination(), &outcome.to_message());
+    log_done.cancel();
+    if tokio::time::timeout(LOG_TAKES, keeper).await.is_err() {
+        tracing::error!("failed to keep the end of the log in the bucket in time");
+    }
+    outcome
+}
+
+/// Runs the step until it ends, SIGTERM or the deadline; after those it may end by itself for a while.
+async fn work(context: &Context, terminated: std::io::Result<Signal>) -> (Result<Made, StepError>, CutShort) {
+    let mut terminated = match terminated {
+        Ok(signal) => signal,
+        Err(error) => return (Err(StepError::Break(format!("no signal handler: {error}"))), CutShort::No),
+    };
+    let deadline = Duration::from_secs(context.input.deadline_seconds.into());
+    let for_step = context.clone();
+    let mut step = tokio::spawn(async move { steps::run(&for_step).await });
+    let cut = tokio::select! {
+        joined = &mut step => return (flatten(joined), CutShort::No),
+        _ = terminated.recv() => CutShort::Interrupted,
+        () = tokio::time::sleep(deadline) => CutShort::Deadline,
+    };
+    tracing::warn!("told to stop ({cut:?}); nothing more is begun");
+    context.stop.cancel();
+    (end_within(step, STOP_TAKES).await, cut)
+}
+
+async fn end_within(
+    mut step: JoinHandle<Result<Made, StepError>>,
+    limit: Duration,
+) -> Result<Made, StepError> {
+    if let Ok(joined) = tokio::time::timeout(limit, &mut step).await {
+        return flatten(joined);
+    }
+    step.abort();
+    // Its children are killed as it is dropped.
+    match step.await {
+        Ok(result) => result,
+        Err(_) => Err(StepError::Stop),
+    }
+}
+
+fn flatten(joined: Result<Result<Made, StepError>, tokio::task::JoinError>) -> Result<Made, StepError> {
+    joined.unwrap_or_else(|error| {
+        let Ok(panic) = error.try_into_panic() else { return Err(StepError::Stop) };
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(StepError::Break(text.to_owned()))
+    })
+}
+
+fn tell(outcome: &StepOutcome) {
+    let scenes = outcome.scenes.as_ref().map(|report| report.completed.to_string()).unwrap_or_default();
+    if outcome.exit == ExitCode::Done {
+        tracing::info!(scenes, "{} is done: {}", outcome.step, outcome.message);
+    } else {
+        tracing::error!(scenes, exit = outcome.exit.code(), "{} ends: {}", outcome.step, outcome.message);
+    }
+}
+
+/// Writes the outcome to the bucket, where it is read when pod or message are gone.
+async fn record(context: &Context, outcome: &StepOutcome) {
+    let key = context.keys.outcome(outcome.step, outcome.attempt);
+    let write = context.bucket.put_json_once(&key, outcome);
+    match tokio::time::timeout(OUTCOME_TAKES, write).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!("failed to record the outcome in the bucket: {error}"),
+        Err(_) => tracing::warn!("failed to record the outcome in the bucket in time"),
+    }
+}
+
+fn write_termination(path: &Path, message: &str) {
+    if let Err(error) = std::fs::write(path, message) {
+        tracing::error!("failed to write the outcome to {}: {error}", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_panics_ends_as_a_fault_of_ours() {
+        let broken = tokio::spawn(async { panic!("the sea is empty") });
+        let error = flatten(broken.await).unwrap_err();
+        assert_eq!(error.exit(), ExitCode::Bug);
+        assert!(error.to_string().contains("the sea is empty"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_does_not_stop_is_dropped() {
+        let stubborn = tokio::spawn(std::future::pending());
+        assert!(matches!(end_within(stubborn, STOP_TAKES).await, Err(StepError::Stop)));
+    }
+}

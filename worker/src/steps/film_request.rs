@@ -1,0 +1,312 @@
+//! From settings and documents to what the film engine is asked for. The files that it names are
+//! fetched into the pod's work folder first, each under a name of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures::stream::{self, StreamExt};
+use videofactory_crds::StepName;
+use videofactory_crds::settings::{
+    AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit, MusicSource,
+    ThumbnailSource, TransitionKind,
+};
+use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, Words};
+use videofactory_pipeline::settings::Settings;
+use videofactory_pipeline::storyboard::{self, Storyboard};
+use videofactory_pipeline::timeline::{FrameRate, Motion};
+use videofactory_providers::{Artist, Embedded, PictureRequest};
+use videofactory_storage::StorageError;
+
+use crate::context::Context;
+use crate::film::request as film;
+use crate::outcome::StepError;
+
+/// How many files are fetched at a time.
+const FETCHES_AT_A_TIME: usize = 6;
+
+/// What the steps before have made.
+pub struct Parts {
+    /// The text.
+    pub storyboard: Storyboard,
+    /// The pictures.
+    pub images: Images,
+    /// The voices.
+    pub voices: Voices,
+    /// How they move.
+    pub clips: Clips,
+}
+
+/// The request, with all of its files in place.
+pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest, StepError> {
+    let settings = &context.input.settings;
+    refuse_brand(context)?;
+    let fps = u32::try_from(settings.format.fps).unwrap_or_default();
+    let fps = FrameRate::new(fps).map_err(|error| StepError::FollowSettings(error.to_string()))?;
+    let (width, height) = settings.frame();
+    let folder = context.paths.work().join("parts");
+    tokio::fs::create_dir_all(&folder).await.map_err(|error| StepError::use_file("make", &folder, &error))?;
+    let files = Files { context, folder };
+    let format = film::Format { width, height, fps };
+    let scenes = files.scenes(parts, format).await?;
+    let title = &parts.storyboard.title;
+    Ok(film::FilmRequest {
+        format,
+        language: settings.language.clone(),
+        scenes,
+        captions: captions(settings),
+        audio: files.audio(settings).await?,
+        transition: film::Transition {
+            kind: match settings.transition.kind {
+                TransitionKind::Crossfade => film::TransitionKind::Crossfade,
+                TransitionKind::Cut => film::TransitionKind::Cut,
+            },
+            seconds: settings.transition.seconds,
+        },
+        thumbnail: files.thumbnail(settings, title).await?,
+        checks: checks(settings),
+        section_cache: None,
+    })
+}
+
+/// A channel's intro, outro and watermark are not shown yet: better said than left out.
+fn refuse_brand(context: &Context) -> Result<(), StepError> {
+    let brand = &context.input.brand;
+    let parts = [("introKey", &brand.intro), ("outroKey", &brand.outro), ("watermarkKey", &brand.watermark)];
+    match parts.iter().find(|(_, key)| !key.is_empty()) {
+        None => Ok(()),
+        Some((field, key)) => Err(StepError::FollowSettings(format!(
+            "failed to put {key} into the film: this version does not support {field} of a Channel; leave it out"
+        ))),
+    }
+}
+
+/// Fetches into a folder.
+struct Files<'a> {
+    context: &'a Context,
+    folder: PathBuf,
+}
+
+impl Files<'_> {
+    async fn scenes(&self, parts: &Parts, format: film::Format) -> Result<Vec<film::Scene>, StepError> {
+        let images = by_id(&parts.images.scenes, |scene| (&scene.id, scene));
+        let voices = by_id(&parts.voices.scenes, |scene| (&scene.id, scene));
+        let clips = by_id(&parts.clips.scenes, |scene| (&scene.id, scene));
+        let all = &parts.storyboard.scenes;
+        let (images, voices, clips) = (&images, &voices, &clips);
+        let aspect = format.aspect();
+        let fetches = stream::iter(0..all.len()).map(|place| async move {
+            let scene = &all[place];
+            let absent = |from: StepName| StepError::FindArtifact {
+                what: format!("scene {} of {from}", scene.id),
+                from,
+            };
+            let image = images.get(&scene.id).ok_or_else(|| absent(StepName::GenerateImages))?;
+            let voice = voices.get(&scene.id).ok_or_else(|| absent(StepName::NarrateScenes))?;
+            let clip = clips.get(&scene.id).ok_or_else(|| absent(StepName::AnimateScenes))?;
+            let picture = if clip.key.is_empty() {
+                let path = self.of_step(scene, &image.key, StepName::GenerateImages).await?;
+                film::Picture::Still { path, motion: Motion::for_scene(clip.digest.as_str(), aspect) }
+            } else {
+                film::Picture::Clip { path: self.of_step(scene, &clip.key, StepName::AnimateScenes).await? }
+            };
+            Ok(film::Scene {
+                id: scene.id.clone(),
+                picture,
+                fit: fit(&self.context.input.settings),
+                voice: self.voice(scene, voice).await?,
+                caption: scene.narration.clone(),
+                min_seconds: scene.min_seconds,
+            })
+        });
+        let results = fetches.buffered(FETCHES_AT_A_TIME).collect().await;
+        all_or_failures(results, all)
+    }
+
+    async fn voice(
+        &self,
+        scene: &storyboard::Scene,
+        voice: &SceneVoice,
+    ) -> Result<Option<film::Voice>, StepError> {
+        if voice.key.is_empty() {
+            return Ok(None);
+        }
+        let path = self.of_step(scene, &voice.key, StepName::NarrateScenes).await?;
+        let words: Words = self.context.bucket.get_json(&voice.words).await?.ok_or_else(|| {
+            StepError::FindArtifact { what: voice.words.clone(), from: StepName::NarrateScenes }
+        })?;
+        let level = match words.level.as_str() {
+            "Exact" => film::WordLevel::Exact,
+            "Aligned" => film::WordLevel::Aligned,
+            _ => film::WordLevel::Estimated,
+        };
+        let words = words.words.into_iter().map(|word| film::Word {
+            text: word.text,
+            start: word.start,
+            end: word.end,
+        });
+        Ok(Some(film::Voice { path, words: words.collect(), level }))
+    }
+
+    async fn audio(&self, settings: &Settings) -> Result<film::Audio, StepError> {
+        let audio = &settings.audio;
+        let music = match audio.music.origin() {
+            // The same piece whatever is edited in the film.
+            MusicSource::Generated => film::Music::Generated { seed: self.context.input.job.id.clone() },
+            MusicSource::Asset => {
+                film::Music::File { path: self.asset("audio.music.key", &audio.music.key).await? }
+            }
+            MusicSource::None => film::Music::None,
+        };
+        Ok(film::Audio {
+            source: match audio.source {
+                AudioSource::Narration => film::AudioSource::Narration,
+                AudioSource::Clips => film::AudioSource::Clips,
+            },
+            music,
+            bed: audio.music.bed,
+            duck: audio.music.duck,
+            loudness: audio.loudness,
+            true_peak: audio.true_peak,
+        })
+    }
+
+    async fn thumbnail(&self, settings: &Settings, title: &str) -> Result<film::Thumbnail, StepError> {
+        let thumbnail = &settings.thumbnail;
+        let source = match thumbnail.origin() {
+            ThumbnailSource::Frame => film::ThumbnailSource::Frame,
+            ThumbnailSource::Asset => {
+                film::ThumbnailSource::Image(self.asset("thumbnail.key", &thumbnail.key).await?)
+            }
+            ThumbnailSource::Generated => {
+                film::ThumbnailSource::Image(self.draw_thumbnail(settings, title).await?)
+            }
+        };
+        Ok(film::Thumbnail { source, text: thumbnail.text.clone() })
+    }
+
+    async fn draw_thumbnail(&self, settings: &Settings, title: &str) -> Result<PathBuf, StepError> {
+        let (width, height) = settings.frame();
+        let request = PictureRequest {
+            prompt: title.to_owned(),
+            style: settings.style.suffix.clone(),
+            width,
+            height,
+            seed: self.context.input.input.seed(),
+            characters: Vec::new(),
+        };
+        let picture = Embedded.draw(&request).await?;
+        let path = self.folder.join("thumbnail");
+        tokio::fs::write(&path, &picture.bytes)
+            .await
+            .map_err(|error| StepError::use_file("write", &path, &error))?;
+        Ok(path)
+    }
+
+    /// A file that a step has made, or one of the user's own in its place.
+    async fn of_step(
+        &self,
+        scene: &storyboard::Scene,
+        key: &str,
+        from: StepName,
+    ) -> Result<PathBuf, StepError> {
+        let own = [&scene.assets.image, &scene.assets.clip].into_iter().any(|asset| asset == key);
+        if own {
+            return self.asset(&format!("the assets of scene {}", scene.id), key).await;
+        }
+        match self.fetch(key).await {
+            Err(StorageError::NoSuchKey { .. }) => {
+                Err(StepError::FindArtifact { what: key.to_owned(), from })
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// A file of the user's own; `field` is the setting that names it.
+    async fn asset(&self, field: &str, key: &str) -> Result<PathBuf, StepError> {
+        match self.fetch(key).await {
+            Err(StorageError::NoSuchKey { .. }) => Err(StepError::FollowSettings(format!(
+                "failed to find {key}, which {field} names: it is not in the bucket; upload it or correct the setting"
+            ))),
+            other => Ok(other?),
+        }
+    }
+
+    async fn fetch(&self, key: &str) -> Result<PathBuf, StorageError> {
+        let path = self.folder.join(key.replace('/', "+"));
+        self.context.bucket.get_to_file(key, &path).await?;
+        Ok(path)
+    }
+}
+
+fn by_id<'a, T>(scenes: &'a [T], pair: impl Fn(&'a T) -> (&'a String, &'a T)) -> BTreeMap<&'a String, &'a T> {
+    scenes.iter().map(pair).collect()
+}
+
+/// All scenes, or everything that is wrong with them.
+fn all_or_failures(
+    results: Vec<Result<film::Scene, StepError>>,
+    scenes: &[storyboard::Scene],
+) -> Result<Vec<film::Scene>, StepError> {
+    let (mut all, mut failed) = (Vec::with_capacity(scenes.len()), Vec::new());
+    for (result, scene) in results.into_iter().zip(scenes) {
+        match result {
+            Ok(scene) => all.push(scene),
+            Err(error) => failed.push((scene.id.clone(), error)),
+        }
+    }
+    if failed.is_empty() { Ok(all) } else { Err(StepError::MakeScenes { failed, total: scenes.len() }) }
+}
+
+fn fit(settings: &Settings) -> film::Fit {
+    match settings.providers.animation.as_ref().map(|provider| provider.fit) {
+        Some(ClipFit::Hold) => film::Fit::Hold,
+        // A clip of the user's own cannot be bought again at another length.
+        Some(ClipFit::Slow | ClipFit::Regenerate) | None => film::Fit::Slow,
+    }
+}
+
+fn captions(settings: &Settings) -> film::Captions {
+    let style = &settings.captions.style;
+    film::Captions {
+        mode: match settings.captions.mode {
+            CaptionMode::Burned => film::CaptionMode::Burned,
+            CaptionMode::Sidecar => film::CaptionMode::Sidecar,
+            CaptionMode::Both => film::CaptionMode::Both,
+            CaptionMode::None => film::CaptionMode::None,
+        },
+        style: film::CaptionStyle {
+            font: style.font.clone(),
+            size: u32::try_from(style.size).unwrap_or_default(),
+            color: style.color.clone(),
+            outline: style.outline.clone(),
+            position: match style.position {
+                CaptionPosition::Top => film::Position::Top,
+                CaptionPosition::Middle => film::Position::Middle,
+                CaptionPosition::Bottom => film::Position::Bottom,
+            },
+            max_words: usize::try_from(style.max_words).unwrap_or_default(),
+            max_lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
+            uppercase: style.uppercase,
+            highlight: match style.highlight {
+                CaptionHighlight::Word => film::Highlight::Word,
+                CaptionHighlight::None => film::Highlight::None,
+            },
+        },
+    }
+}
+
+fn checks(settings: &Settings) -> film::Checks {
+    let level = |action: CheckAction| match action {
+        CheckAction::Fail => film::CheckLevel::Fail,
+        CheckAction::Warn => film::CheckLevel::Warn,
+        CheckAction::Off => film::CheckLevel::Off,
+    };
+    let checks = &settings.checks;
+    film::Checks {
+        black_frames: level(checks.black_frames),
+        freeze: level(checks.freeze),
+        silence: level(checks.silence),
+        loudness: level(checks.loudness),
+        captions: level(checks.captions),
+    }
+}

@@ -1,0 +1,137 @@
+//! narrate-scenes: a voice for every scene that says something, with the time of each word beside it.
+//! The words are stored last: where they are, the voice is whole.
+
+use videofactory_crds::StepName;
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::documents::{SceneVoice, SpokenWord, Voices, Words};
+use videofactory_pipeline::inputs::voice_digest;
+use videofactory_pipeline::settings::Settings;
+use videofactory_pipeline::storyboard::{Scene, Storyboard};
+use videofactory_providers::{Embedded, NarrationRequest, Narrator, Speech, TimingLevel};
+use videofactory_storage::PutOptions;
+
+use super::hired::{EMBEDDED_MODEL, embedded};
+use super::own_voice;
+use super::scenes::{SceneWork, each_scene};
+use super::{keep_document, read_document};
+use crate::context::Context;
+use crate::outcome::{Made, StepError};
+
+/// Makes the voices that are missing.
+///
+/// The embedded voice is asked scene by scene whatever `grouping` says: it speaks each text alike, and
+/// what is spoken is kept.
+pub async fn run(context: &Context) -> Result<Made, StepError> {
+    let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
+    let narrator = embedded(context, "narration", context.input.settings.providers.narration.as_ref())?;
+    let scenes = each_scene(context, &storyboard.scenes, &Narration { context, narrator }).await?;
+    let made = context.progress.report().unwrap_or_default().made;
+    let spoken = scenes.iter().filter(|scene| !scene.key.is_empty()).count();
+    let message = format!("{spoken} scenes have a voice, {made} of them new");
+    let (_, output) = keep_document(context, Voices { scenes }, made > 0).await?;
+    Ok(Made { output: Some(output), model: EMBEDDED_MODEL.to_owned(), message, ..Made::default() })
+}
+
+struct Narration<'a> {
+    context: &'a Context,
+    narrator: Embedded,
+}
+
+impl SceneWork for Narration<'_> {
+    type Entry = SceneVoice;
+
+    async fn find(&self, scene: &Scene) -> Result<Option<SceneVoice>, StepError> {
+        let digest = self.digest(scene);
+        if is_silent(scene) {
+            let (key, words) = (String::new(), String::new());
+            return Ok(Some(SceneVoice { id: scene.id.clone(), digest, key, words, seconds: 0.0 }));
+        }
+        let (key, words_key) = (self.context.keys.voice(&digest), self.context.keys.words(&digest));
+        let Some(words) = self.context.bucket.get_json::<Words>(&words_key).await? else { return Ok(None) };
+        if self.context.bucket.head(&key).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(SceneVoice { id: scene.id.clone(), digest, key, words: words_key, seconds: words.seconds }))
+    }
+
+    async fn make(&self, scene: &Scene) -> Result<SceneVoice, StepError> {
+        let speech = if scene.assets.voice.is_empty() {
+            self.speak(scene).await?
+        } else {
+            own_voice::read(self.context, scene).await?
+        };
+        let digest = self.digest(scene);
+        let (key, words_key) = (self.context.keys.voice(&digest), self.context.keys.words(&digest));
+        let (bucket, words) = (&self.context.bucket, words_of(&speech));
+        bucket.put_once(&key, speech.to_wav(), &PutOptions::of_type("audio/wav")).await?;
+        bucket.put_json_once(&words_key, &words).await?;
+        Ok(SceneVoice { id: scene.id.clone(), digest, key, words: words_key, seconds: words.seconds })
+    }
+}
+
+impl Narration<'_> {
+    fn digest(&self, scene: &Scene) -> Digest {
+        voice_digest(self.context.input.job.run, &self.context.input.settings, scene)
+    }
+
+    async fn speak(&self, scene: &Scene) -> Result<Speech, StepError> {
+        let settings = &self.context.input.settings;
+        let request = NarrationRequest {
+            texts: vec![scene.narration.clone()],
+            language: settings.language.clone(),
+            voice: voice_for(settings, scene),
+            speed: settings.providers.narration.as_ref().map_or(1.0, |provider| provider.speed),
+        };
+        let speeches = self.narrator.narrate(&request).await?;
+        speeches
+            .into_iter()
+            .next()
+            .ok_or_else(|| StepError::Break("a narration without a speech came".to_owned()))
+    }
+}
+
+/// The voice of the first character of the scene that has one, or else the narrator's.
+fn voice_for(settings: &Settings, scene: &Scene) -> String {
+    let of_character = settings
+        .characters
+        .iter()
+        .filter(|character| scene.characters.contains(&character.name))
+        .find_map(|character| character.voice.clone());
+    of_character
+        .or_else(|| settings.providers.narration.as_ref().map(|provider| provider.voice.clone()))
+        .unwrap_or_default()
+}
+
+/// Whether nobody speaks in the scene: no word, and no voice of the user's own.
+fn is_silent(scene: &Scene) -> bool {
+    scene.assets.voice.is_empty() && !scene.narration.chars().any(char::is_alphanumeric)
+}
+
+fn words_of(speech: &Speech) -> Words {
+    let level = match speech.level {
+        TimingLevel::Estimated => "Estimated",
+        TimingLevel::Aligned => "Aligned",
+        TimingLevel::Exact => "Exact",
+    };
+    let seconds = |samples: u64| to_seconds(samples, speech.sample_rate);
+    Words {
+        level: level.to_owned(),
+        seconds: seconds(speech.samples.len() as u64),
+        words: speech
+            .words
+            .iter()
+            .map(|word| SpokenWord {
+                text: word.text.clone(),
+                joins_previous: word.joins_previous,
+                start: seconds(word.start),
+                end: seconds(word.end),
+            })
+            .collect(),
+    }
+}
+
+/// To the microsecond: a shorter number reads back from JSON as the same one.
+#[expect(clippy::cast_precision_loss, reason = "the samples of a scene are well below 2^53")]
+fn to_seconds(samples: u64, rate: u32) -> f64 {
+    (samples as f64 * 1e6 / f64::from(rate.max(1))).round() / 1e6
+}

@@ -1,0 +1,192 @@
+//! publish-video: the film and what belongs to it under `published/` in the bucket, once for every
+//! target of type Bucket. The record of a publication is asked for first and written last: where it
+//! is, nothing is published again.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use videofactory_crds::StepName;
+use videofactory_crds::settings::{PublishTarget, TargetType, Visibility};
+use videofactory_pipeline::clock;
+use videofactory_pipeline::contract::{Artifact, Publication};
+use videofactory_pipeline::documents::{CheckResult, Film, Publications};
+use videofactory_pipeline::storyboard::Storyboard;
+use videofactory_storage::{PutOnce, PutOptions};
+
+use super::{keep_document, read_document};
+use crate::context::Context;
+use crate::outcome::{Made, StepError};
+
+/// Publishes to every target.
+pub async fn run(context: &Context) -> Result<Made, StepError> {
+    let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
+    let film: Film = read_document(context, StepName::AssembleVideo).await?;
+    let targets = &context.input.settings.publish.targets;
+    if let Some(target) = targets.iter().find(|target| target.type_ != TargetType::Bucket) {
+        return Err(StepError::FollowSettings(format!(
+            "failed to publish to target {:?}: type {:?} is not supported by this version; use type Bucket",
+            target.name, target.type_
+        )));
+    }
+    let mut publications = Vec::with_capacity(targets.len());
+    for (place, target) in targets.iter().enumerate() {
+        if context.stop.is_cancelled() {
+            return Err(StepError::Stop);
+        }
+        context.progress.say(share(place, targets.len()), &format!("publishing to {}", target.name));
+        publications.push(publish(context, target, &storyboard, &film).await?);
+    }
+    let message = format!("published to {} targets", publications.len());
+    let document = Publications { targets: publications.clone() };
+    let (document, output) = keep_document(context, document, false).await?;
+    Ok(Made { output: Some(output), publications: document.targets, message, ..Made::default() })
+}
+
+/// What is told of the film beside it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    title: String,
+    description: String,
+    tags: Vec<String>,
+    language: String,
+    visibility: Visibility,
+    made_for_kids: bool,
+    synthetic_media: bool,
+    width: u32,
+    height: u32,
+    seconds: f64,
+    sha256: String,
+    checks: Vec<CheckResult>,
+}
+
+async fn publish(
+    context: &Context,
+    target: &PublishTarget,
+    storyboard: &Storyboard,
+    film: &Film,
+) -> Result<Publication, StepError> {
+    let record_key = context.keys.published(&target.name, "record.json");
+    if let Some(record) = context.bucket.get_json(&record_key).await? {
+        return Ok(record);
+    }
+    let gone = |what: &str| StepError::FindArtifact { what: what.to_owned(), from: StepName::AssembleVideo };
+    let video = film.artifacts.video.as_ref().ok_or_else(|| gone("the film"))?;
+    let key = copy(context, target, video, "film.mp4", "video/mp4").await?;
+    if let Some(thumbnail) = &film.artifacts.thumbnail {
+        copy(context, target, thumbnail, "thumbnail.jpg", "image/jpeg").await?;
+    }
+    for captions in &film.artifacts.captions {
+        let (name, media_type) = match captions.key.rsplit_once('.') {
+            Some((_, "vtt")) => ("captions.vtt", "text/vtt"),
+            _ => ("captions.srt", "application/x-subrip"),
+        };
+        copy(context, target, captions, name, media_type).await?;
+    }
+    let metadata = metadata(context, target, storyboard, film);
+    let text = serde_json::to_vec_pretty(&metadata).map_err(|error| StepError::Break(error.to_string()))?;
+    let options = PutOptions::of_type("application/json");
+    context.bucket.put(&context.keys.published(&target.name, "metadata.json"), text, &options).await?;
+
+    let record = Publication {
+        target: target.name.clone(),
+        state: "Published".to_owned(),
+        url: public_url(context, &key),
+        id: key,
+        at: clock::now().to_string(),
+    };
+    match context.bucket.put_json_once(&record_key, &record).await? {
+        PutOnce::Created(_) => Ok(record),
+        PutOnce::AlreadyExists(_) => Ok(context.bucket.get_json(&record_key).await?.unwrap_or(record)),
+    }
+}
+
+/// Copies one artifact of the film beside the others; what is there with the same bytes stays. Without
+/// a record nobody has been told of what lies there, so an older film may be replaced.
+async fn copy(
+    context: &Context,
+    target: &PublishTarget,
+    artifact: &Artifact,
+    name: &str,
+    media_type: &str,
+) -> Result<String, StepError> {
+    let from = context.bucket.head(&artifact.key).await?.ok_or_else(|| StepError::FindArtifact {
+        what: artifact.key.clone(),
+        from: StepName::AssembleVideo,
+    })?;
+    let key = context.keys.published(&target.name, name);
+    let present = context.bucket.head(&key).await?;
+    if from.sha256.is_some() && present.is_some_and(|present| present.sha256 == from.sha256) {
+        return Ok(key);
+    }
+    let path: PathBuf = context.paths.work().join(name);
+    context.bucket.get_to_file(&artifact.key, &path).await?;
+    context.bucket.put_file(&key, &path, &PutOptions::of_type(media_type)).await?;
+    Ok(key)
+}
+
+fn metadata(context: &Context, target: &PublishTarget, storyboard: &Storyboard, film: &Film) -> Metadata {
+    let with_names = |text: &str| fill_in(text, context, storyboard);
+    let chosen = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let mut tags: Vec<String> = Vec::new();
+    for word in storyboard.tags.iter().chain(&context.input.brand.tags).chain(target.tags.iter().flatten()) {
+        if !tags.contains(word) {
+            tags.push(word.clone());
+        }
+    }
+    Metadata {
+        title: chosen(&target.title).map_or_else(|| storyboard.title.clone(), |text| with_names(&text)),
+        description: chosen(&target.description)
+            .map_or_else(|| storyboard.description.clone(), |text| with_names(&text)),
+        tags,
+        language: storyboard.language.clone(),
+        visibility: target.visibility.unwrap_or(Visibility::Private),
+        made_for_kids: target.made_for_kids.unwrap_or(false),
+        synthetic_media: target.synthetic_media.unwrap_or(true),
+        width: film.width,
+        height: film.height,
+        seconds: film.artifacts.video.as_ref().map_or(0.0, |video| video.seconds),
+        sha256: film.sha256.clone(),
+        checks: film.checks.clone(),
+    }
+}
+
+/// Fills in `{{title}}`, `{{description}}`, `{{topic}}` and `{{name}}`. What is filled in is not looked
+/// at again.
+fn fill_in(text: &str, context: &Context, storyboard: &Storyboard) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, (name, after))) =
+        rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
+    {
+        filled.push_str(before);
+        match name.trim() {
+            "title" => filled.push_str(&storyboard.title),
+            "description" => filled.push_str(&storyboard.description),
+            "topic" => filled.push_str(&context.input.topic),
+            "name" => filled.push_str(&context.input.job.name),
+            _ => filled.extend(["{{", name, "}}"]),
+        }
+        rest = after;
+    }
+    filled + rest
+}
+
+/// Where browsers find the key, if they reach the bucket at all.
+fn public_url(context: &Context, key: &str) -> String {
+    let bucket = &context.input.bucket;
+    if bucket.public_endpoint.is_empty() {
+        return String::new();
+    }
+    format!(
+        "{}/{}/{}{key}",
+        bucket.public_endpoint.trim_end_matches('/'),
+        bucket.name,
+        context.bucket.prefix()
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are at most ten targets")]
+fn share(done: usize, of: usize) -> f64 {
+    done as f64 / of.max(1) as f64
+}

@@ -1,0 +1,84 @@
+//! The sections of a long film, kept in the bucket so that an edit renders only what it touches. A
+//! section's name is the digest of everything that it is rendered from; losing one costs time alone.
+
+use std::path::PathBuf;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use videofactory_pipeline::contract::Artifact;
+use videofactory_pipeline::timeline::MOST_SCENES_A_SECTION;
+use videofactory_storage::PutOptions;
+
+use crate::context::Context;
+use crate::film::request::{FilmRequest, SectionFile};
+use crate::outcome::StepError;
+
+/// How many sections are moved at a time.
+const MOVES_AT_A_TIME: usize = 3;
+/// Sections of earlier edits are fetched too, for their names alone tell nothing; but not without end.
+const MOST_FETCHED: usize = 64;
+
+/// Where a film's sections are kept while it is rendered; nowhere for a short film, which is one piece.
+pub struct Sections {
+    folder: Option<PathBuf>,
+}
+
+impl Sections {
+    /// Fetches what earlier attempts and edits have rendered.
+    pub async fn prepare(context: &Context, request: &FilmRequest) -> Result<Self, StepError> {
+        if request.scenes.len() <= MOST_SCENES_A_SECTION {
+            return Ok(Self { folder: None });
+        }
+        let folder = context.paths.work().join("sections");
+        tokio::fs::create_dir_all(&folder)
+            .await
+            .map_err(|error| StepError::use_file("make", &folder, &error))?;
+        let stored: Vec<String> = context
+            .bucket
+            .list(&context.keys.sections())
+            .take(MOST_FETCHED)
+            .map_ok(|section| section.key)
+            .try_collect()
+            .await?;
+        let (bucket, into) = (&context.bucket, &folder);
+        stream::iter(stored)
+            .map(|key| async move {
+                let name = key.rsplit('/').next().unwrap_or_default();
+                bucket.get_to_file(&key, &into.join(name)).await.map(drop)
+            })
+            .buffer_unordered(MOVES_AT_A_TIME)
+            .try_collect::<()>()
+            .await?;
+        Ok(Self { folder: Some(folder) })
+    }
+
+    /// The folder in which the film engine looks for sections and leaves them.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+
+    /// Stores the sections that are new; all of them, in order, for the film's document.
+    pub async fn store(
+        &self,
+        context: &Context,
+        sections: &[SectionFile],
+    ) -> Result<Vec<Artifact>, StepError> {
+        if self.folder.is_none() {
+            return Ok(Vec::new());
+        }
+        let stores = stream::iter(0..sections.len()).map(|place| store_one(context, &sections[place]));
+        stores.buffered(MOVES_AT_A_TIME).try_collect().await
+    }
+}
+
+async fn store_one(context: &Context, section: &SectionFile) -> Result<Artifact, StepError> {
+    let key = context.keys.section(&section.digest);
+    if !section.reused {
+        context.bucket.put_file_once(&key, &section.path, &PutOptions::of_type("video/mp4")).await?;
+    }
+    let size = tokio::fs::metadata(&section.path)
+        .await
+        .map_err(|error| StepError::use_file("read", &section.path, &error))?
+        .len();
+    Ok(Artifact { key, size: i64::try_from(size).unwrap_or(i64::MAX), seconds: 0.0 })
+}

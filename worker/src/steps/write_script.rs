@@ -1,0 +1,157 @@
+//! write-script: the storyboard, from the scenes of the spec or from a script writer, with overrides
+//! laid over it. What the writer returned is stored before anything else, so that an override never
+//! asks it again.
+
+use videofactory_pipeline::contract::GivenScenes;
+use videofactory_pipeline::documents;
+use videofactory_pipeline::inputs::{FilmInputs, script_digest};
+use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
+use videofactory_providers::{Character, Script, ScriptRequest, ScriptScene, ScriptWriter};
+use videofactory_storage::PutOnce;
+
+use super::hired::{EMBEDDED_MODEL, embedded};
+use super::{find_own_document, keep_document};
+use crate::context::Context;
+use crate::outcome::{Made, StepError};
+
+/// Longest title, in characters.
+const MOST_TITLE_CHARACTERS: usize = 100;
+
+/// Makes the storyboard.
+pub async fn run(context: &Context) -> Result<Made, StepError> {
+    let (storyboard, output) = match find_own_document::<Storyboard>(context).await? {
+        Some(storyboard) => {
+            let output = documents::digest_of(&storyboard);
+            (storyboard, output)
+        }
+        None => keep_document(context, make(context).await?, false).await?,
+    };
+    let scenes = storyboard.scenes.len();
+    context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
+    Ok(Made {
+        output: Some(output),
+        model: EMBEDDED_MODEL.to_owned(),
+        message: format!("the storyboard has {scenes} scenes"),
+        ..Made::default()
+    })
+}
+
+async fn make(context: &Context) -> Result<Storyboard, StepError> {
+    let given = context.paths.given_scenes()?;
+    let storyboard = if given.scenes.is_empty() {
+        from_script(context, written_script(context, &given).await?)
+    } else {
+        from_spec(context, &given)
+    };
+    Ok(overlay(storyboard, &given.overrides, &context.input.takes)?)
+}
+
+/// The script that was written for these inputs before, or else is written now.
+async fn written_script(context: &Context, given: &GivenScenes) -> Result<Script, StepError> {
+    let input = &context.input;
+    let film = FilmInputs {
+        run: input.job.run,
+        topic: &input.topic,
+        given,
+        takes: &input.takes,
+        settings: &input.settings,
+        brand: &input.brand,
+    };
+    let key = context.keys.script(&script_digest(&film));
+    if let Some(script) = context.bucket.get_json(&key).await? {
+        return Ok(script);
+    }
+    if input.topic.trim().is_empty() {
+        return Err(StepError::FollowSettings(
+            "failed to write a script: there is neither a topic nor a scene; set spec.topic or spec.scenes"
+                .to_owned(),
+        ));
+    }
+    let writer = embedded(context, "script", input.settings.providers.script.as_ref())?;
+    context.progress.say(0.1, "writing the script");
+    let script = writer.write(&script_request(context)).await?;
+    match context.bucket.put_json_once(&key, &script).await? {
+        PutOnce::Created(_) => Ok(script),
+        PutOnce::AlreadyExists(_) => Ok(context.bucket.get_json(&key).await?.unwrap_or(script)),
+    }
+}
+
+fn script_request(context: &Context) -> ScriptRequest {
+    let settings = &context.input.settings;
+    let (target, max) = (settings.length.target.into(), settings.length.max.into());
+    ScriptRequest {
+        topic: context.input.topic.clone(),
+        language: settings.language.clone(),
+        target,
+        // A target above the built-in most is meant.
+        max: std::cmp::max(target, max),
+        scene_count: usize::try_from(settings.scene_count).unwrap_or(1).max(1),
+        style: settings.style.suffix.clone(),
+        characters: settings
+            .characters
+            .iter()
+            .map(|character| Character {
+                name: character.name.clone(),
+                description: character.description.clone().unwrap_or_default(),
+            })
+            .collect(),
+    }
+}
+
+fn from_script(context: &Context, script: Script) -> Storyboard {
+    let names: Vec<&str> = context.input.settings.characters.iter().map(|cast| cast.name.as_str()).collect();
+    let mut scenes: Vec<Scene> = Vec::with_capacity(script.scenes.len());
+    for (place, written) in script.scenes.into_iter().enumerate() {
+        let id = written.id.clone().filter(|id| !id.is_empty() && scenes.iter().all(|scene| scene.id != *id));
+        scenes.push(from_written(id.unwrap_or_else(|| default_id(place)), &names, written));
+    }
+    Storyboard {
+        title: shorten(&script.title),
+        description: script.description,
+        tags: script.tags,
+        language: context.input.settings.language.clone(),
+        scenes,
+    }
+}
+
+fn from_written(id: String, names: &[&str], written: ScriptScene) -> Scene {
+    // Whoever the picture speaks of appears in it.
+    let appears = |name: &&&str| written.image_prompt.contains(**name);
+    let characters = names.iter().filter(appears).map(|name| (*name).to_owned()).collect();
+    Scene {
+        id,
+        narration: written.narration,
+        image_prompt: written.image_prompt,
+        motion_prompt: written.motion_prompt,
+        characters,
+        min_seconds: written.min_seconds.unwrap_or_default(),
+        ..Scene::default()
+    }
+}
+
+/// The scenes of the spec. A scene that says nothing of its picture shows what it tells of, or what
+/// the film is about; this is settled before overrides, so that another narration keeps the picture.
+fn from_spec(context: &Context, given: &GivenScenes) -> Storyboard {
+    let job = &context.input.job;
+    let topic = context.input.topic.trim();
+    let title = if topic.is_empty() { job.name.replace('-', " ") } else { topic.to_owned() };
+    let mut scenes: Vec<Scene> = given.scenes.iter().map(Scene::given).collect();
+    for scene in scenes.iter_mut().filter(|scene| scene.image_prompt.trim().is_empty()) {
+        let subject = if scene.narration.trim().is_empty() { &title } else { &scene.narration };
+        scene.image_prompt.clone_from(subject);
+    }
+    Storyboard {
+        title: shorten(&title),
+        description: topic.to_owned(),
+        tags: Vec::new(),
+        language: context.input.settings.language.clone(),
+        scenes,
+    }
+}
+
+fn shorten(title: &str) -> String {
+    if title.chars().count() <= MOST_TITLE_CHARACTERS {
+        return title.to_owned();
+    }
+    title.chars().take(MOST_TITLE_CHARACTERS - 1).chain(['…']).collect()
+}

@@ -1,0 +1,473 @@
+//! The steps as a pod runs them: the program itself, against a real S3 server behind the proxy that
+//! keeps R2's rules.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on may panic, in helpers too")]
+
+mod support;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use videofactory_crds::StepName;
+use videofactory_crds::settings::CheckAction;
+use videofactory_pipeline::contract::{Progress, Publication};
+use videofactory_pipeline::documents::{Film, Images, Voices};
+use videofactory_pipeline::inputs::image_digest;
+use videofactory_pipeline::{ExitCode, StepOutcome, Storyboard};
+use videofactory_storage::PutOptions;
+use videofactory_tests::r2_proxy::{Effect, Fault};
+
+use support::{Ended, Production, Running, Studio, command, pod_files, settings, until};
+
+fn made(outcome: &StepOutcome) -> u32 {
+    outcome.scenes.as_ref().map_or(0, |scenes| scenes.made)
+}
+
+fn completed(outcome: &StepOutcome) -> String {
+    outcome.scenes.as_ref().map(|scenes| scenes.completed.to_string()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn six_steps_make_and_publish_a_film_and_a_second_run_of_each_makes_nothing() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.settings = settings(json!({
+        "format": {"aspectRatio": "1:1", "resolution": "360p", "fps": 24},
+        "captions": {"mode": "Both"},
+        "publish": {"targets": [{"name": "main", "type": "Bucket", "title": "{{title}}: a film", "tags": ["sea"]}]},
+    }));
+    let published = film.make_up_to(StepName::PublishVideo).await;
+
+    assert_eq!(published.publications.len(), 1);
+    assert_eq!(published.publications[0].state, "Published");
+    assert!(published.publications[0].url.starts_with("http://films.test/films/studio/published/tests/"));
+    let files: Vec<String> = studio.keys("published/", "/main/").await;
+    let names: Vec<&str> = files.iter().filter_map(|key| key.rsplit('/').next()).collect();
+    let all = ["captions.srt", "captions.vtt", "film.mp4", "metadata.json", "record.json", "thumbnail.jpg"];
+    assert_eq!(names, all);
+    let metadata: serde_json::Value = studio.bucket.get_json(&files[3]).await.unwrap().unwrap();
+    assert_eq!(metadata["title"], "The deep sea: a film");
+    assert_eq!(metadata["tags"], json!(["sea"]));
+
+    let before = studio.etags().await;
+    let results = film.results.clone();
+    for step in StepName::ALL {
+        let again = film.make(step).await;
+        assert_eq!(made(&again), 0, "{step} made something again");
+        assert_eq!(film.results[&step], results[&step], "{step} has another result");
+    }
+    assert_eq!(studio.etags().await, before);
+}
+
+#[tokio::test]
+async fn another_narration_makes_one_voice_and_no_picture() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make_up_to(StepName::NarrateScenes).await;
+    let before = studio.etags().await;
+
+    film.given.overrides =
+        serde_json::from_value(json!([{"id": "s2", "narration": "It is pitch-dark."}])).unwrap();
+    film.make(StepName::WriteScript).await;
+    let images = film.make(StepName::GenerateImages).await;
+    let voices = film.make(StepName::NarrateScenes).await;
+    assert_eq!((made(&images), completed(&images).as_str()), (0, "0-2"));
+    assert_eq!((made(&voices), completed(&voices).as_str()), (1, "0-2"));
+    let after = studio.etags().await;
+    assert!(before.iter().all(|(key, etag)| after.get(key) == Some(etag)), "something was written again");
+    let new = after.keys().filter(|key| key.starts_with("clips/") && !before.contains_key(*key)).count();
+    assert_eq!(new, 2, "a voice and its words");
+}
+
+#[tokio::test]
+async fn an_override_never_asks_the_script_writer_again() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes.clear();
+    let first = film.make(StepName::WriteScript).await;
+    assert_eq!(first.scenes.unwrap().total, 6);
+    let scripts = studio.keys("work/", "/scripts/").await;
+    assert_eq!(scripts.len(), 1);
+    let before = studio.etags().await;
+
+    film.given.overrides = serde_json::from_value(json!([{"id": "s2", "skip": true}])).unwrap();
+    let second = film.make(StepName::WriteScript).await;
+    assert_eq!(second.scenes.unwrap().total, 5);
+    assert_eq!(studio.keys("work/", "/scripts/").await, scripts);
+    assert_eq!(studio.etags().await[&scripts[0]], before[&scripts[0]]);
+}
+
+#[tokio::test]
+async fn a_picture_that_is_gone_is_missed_by_assembling_and_only_it_is_made_again() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make_up_to(StepName::AnimateScenes).await;
+    let key = document::<Images>(&film, StepName::GenerateImages, &studio).await.scenes[1].key.clone();
+    studio.bucket.delete_one(&key).await.unwrap();
+
+    let missed = film.run(StepName::AssembleVideo).await;
+    assert_eq!((missed.code, missed.outcome.exit), (66, ExitCode::MissingInput));
+    assert_eq!(missed.outcome.missing_from, Some(StepName::GenerateImages));
+    assert!(missed.outcome.message.contains(&key), "{}", missed.outcome.message);
+
+    let before = studio.etags().await;
+    let images = film.make(StepName::GenerateImages).await;
+    assert_eq!((made(&images), completed(&images).as_str()), (1, "0-2"));
+    let after = studio.etags().await;
+    let new: Vec<&String> = after.keys().filter(|key| !before.contains_key(*key)).collect();
+    assert_eq!(new, [&key]);
+    film.make(StepName::AssembleVideo).await;
+}
+
+#[tokio::test]
+async fn a_result_that_is_not_what_it_was_is_missed() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make(StepName::WriteScript).await;
+    let key = studio.keys("work/", "/documents/").await.remove(0);
+    studio.bucket.put(&key, "{\"scenes\":[]}", &PutOptions::of_type("application/json")).await.unwrap();
+    let ended = film.run(StepName::GenerateImages).await;
+    assert_eq!((ended.code, ended.outcome.missing_from), (66, Some(StepName::WriteScript)));
+}
+
+#[tokio::test]
+async fn a_pod_that_is_stopped_keeps_what_it_has_and_the_next_goes_on() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes = many_scenes(6);
+    film.make(StepName::WriteScript).await;
+    // The pictures from the fourth on hang on their way to the bucket.
+    let input = film.input(StepName::GenerateImages);
+    let storyboard: Storyboard = document(&film, StepName::WriteScript, &studio).await;
+    let hang = storyboard.scenes[3..].iter().map(|scene| {
+        let picture = image_digest(1, &input.settings, scene);
+        Fault::always(Effect::Latency { ms: 60_000 })
+            .on("PutObject")
+            .for_keys(format!("**/images/{picture}.*"))
+    });
+    studio.proxy.set_faults(hang.collect()).unwrap();
+    let running = film.start(StepName::GenerateImages);
+    until("three pictures are stored", || async { studio.keys("clips/", "/images/").await.len() == 3 }).await;
+    running.terminate().await;
+    let stopped = running.wait().await;
+    assert_eq!((stopped.code, stopped.outcome.exit), (75, ExitCode::TryLater), "{}", stopped.log);
+    assert!(stopped.outcome.interrupted);
+    assert_eq!(stopped.outcome.output, None);
+    let kept = stopped.outcome.scenes.clone().unwrap();
+    assert_eq!((kept.total, kept.completed.to_string().as_str(), kept.made), (6, "0-2", 3));
+    assert_recorded(&film, &studio, &stopped).await;
+
+    studio.proxy.set_faults(Vec::new()).unwrap();
+    let before = studio.etags().await;
+    let goes_on = film.make(StepName::GenerateImages).await;
+    assert_eq!((completed(&goes_on).as_str(), made(&goes_on)), ("0-5", 3));
+    let after = studio.etags().await;
+    assert!(before.iter().all(|(key, etag)| after.get(key) == Some(etag)), "a picture was written again");
+}
+
+#[tokio::test]
+async fn an_attempt_ends_at_its_deadline_with_what_it_has() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make(StepName::WriteScript).await;
+    film.adjust = |input| input.deadline_seconds = 1;
+    let hang = Fault::always(Effect::Latency { ms: 60_000 }).on("PutObject").for_keys("**/images/*");
+    studio.proxy.set_faults(vec![hang]).unwrap();
+    let ended = film.run(StepName::GenerateImages).await;
+    assert_eq!((ended.code, ended.outcome.exit, ended.outcome.interrupted), (70, ExitCode::Bug, false));
+    assert!(ended.outcome.message.contains("within 1 s"), "{}", ended.outcome.message);
+    assert_eq!(ended.outcome.scenes.unwrap().total, 3);
+}
+
+#[tokio::test]
+async fn two_hundred_scenes_fit_in_a_termination_message() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes = many_scenes(200);
+    film.make(StepName::WriteScript).await;
+    let silent = film.run(StepName::NarrateScenes).await;
+    assert_eq!((silent.code, completed(&silent.outcome).as_str()), (0, "0-199"), "{}", silent.log);
+    assert!(silent.message_bytes <= 4096);
+    // The worst set there is: every other scene, and a long complaint about each of the others.
+    let mut worst = silent.outcome;
+    let report = worst.scenes.as_mut().unwrap();
+    report.completed = (0..200).step_by(2).collect();
+    report.refused = (1..200).step_by(2).collect();
+    worst.message = "scène ".repeat(2000);
+    let message = worst.to_message();
+    assert!(message.len() <= 4096, "{} bytes", message.len());
+    assert_eq!(StepOutcome::from_message(&message).unwrap().scenes, worst.scenes);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_down_ends_the_attempt_as_storage() {
+    let mut studio = Studio::open().await;
+    studio.server.stop();
+    let mut film = Production::new(&studio);
+    let ended = film.run(StepName::WriteScript).await;
+    assert_eq!((ended.code, ended.outcome.exit), (74, ExitCode::Storage), "{}", ended.outcome.message);
+}
+
+#[tokio::test]
+async fn credentials_that_do_not_open_the_bucket_end_the_attempt_as_credentials() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    let (access, _) = studio.server.keys();
+    let wrong =
+        Running::start(&film.input(StepName::WriteScript), &film.given, (access, "wrong")).wait().await;
+    assert_eq!((wrong.code, wrong.outcome.exit), (77, ExitCode::Credentials), "{}", wrong.outcome.message);
+    let none = Running::start(&film.input(StepName::WriteScript), &film.given, (access, "")).wait().await;
+    assert!([77, 78].contains(&none.code), "{}", none.outcome.message);
+    film.make(StepName::WriteScript).await;
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_followed_are_refused_by_name() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.overrides = serde_json::from_value(json!([{"id": "s9", "narration": "?"}])).unwrap();
+    refused(&film.run(StepName::WriteScript).await, "s9");
+
+    film.given.overrides = serde_json::from_value(json!([
+        {"id": "s1", "assets": {"image": "assets/absent.png"}}
+    ]))
+    .unwrap();
+    film.make(StepName::WriteScript).await;
+    refused(&film.run(StepName::GenerateImages).await, "assets/absent.png");
+
+    film.given.overrides.clear();
+    film.make(StepName::WriteScript).await;
+    film.settings.providers.images =
+        Some(videofactory_pipeline::settings::Provider { model: "flux".to_owned(), ..Default::default() });
+    refused(&film.run(StepName::GenerateImages).await, "flux");
+
+    film.settings.providers.narration =
+        Some(videofactory_pipeline::settings::Provider { voice: "Nobody".to_owned(), ..Default::default() });
+    refused(&film.run(StepName::NarrateScenes).await, "Nobody");
+}
+
+#[tokio::test]
+async fn an_input_of_another_version_is_refused_without_an_outcome() {
+    let studio = Studio::open().await;
+    let film = Production::new(&studio);
+    let root = pod_files(&film.given, "a", "b");
+    let mut input = serde_json::to_value(film.input(StepName::WriteScript)).unwrap();
+    input["version"] = json!(99);
+    let output = command(root.path()).env("VIDEOFACTORY_STEP", input.to_string()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let message = std::fs::read_to_string(root.path().join("dev/termination-log")).unwrap();
+    assert!(message.contains("version 99") && message.contains("same release"), "{message}");
+}
+
+#[tokio::test]
+async fn the_log_is_in_the_bucket_as_json_lines() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    let ended = film.run(StepName::WriteScript).await;
+    let key = film.input(StepName::WriteScript).job.keys().log_chunk(StepName::WriteScript, 1, 0);
+    let chunk = studio.bucket.get(&key, 1 << 20).await.unwrap();
+    let chunk = String::from_utf8(chunk.to_vec()).unwrap();
+    assert!(chunk.lines().count() >= 2);
+    for line in chunk.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["timestamp"].is_string() && line["message"].is_string(), "{line}");
+    }
+    assert!(ended.log.starts_with(&chunk), "the bucket's log is not what was printed");
+}
+
+#[tokio::test]
+async fn a_film_is_published_once_a_run_and_target_whatever_is_edited() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.settings.publish.targets =
+        serde_json::from_value(json!([{"name": "main", "type": "Bucket"}])).unwrap();
+    film.make_up_to(StepName::PublishVideo).await;
+    let before = studio.keys("published/", "").await;
+    let etags = studio.etags().await;
+
+    film.settings.publish.targets =
+        serde_json::from_value(json!([{"name": "main", "type": "Bucket", "title": "Another"}])).unwrap();
+    let again = film.make(StepName::PublishVideo).await;
+    let record: Publication = studio
+        .bucket
+        .get_json(before.iter().find(|key| key.ends_with("record.json")).unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(again.publications, [record]);
+    let after = studio.etags().await;
+    assert!(before.iter().all(|key| after[key] == etags[key]));
+
+    film.settings.publish.targets =
+        serde_json::from_value(json!([{"name": "tube", "type": "YouTube", "accountRef": {"name": "a"}}]))
+            .unwrap();
+    refused(&film.run(StepName::PublishVideo).await, "not supported by this version");
+}
+
+#[tokio::test]
+async fn a_voice_of_ones_own_gets_estimated_word_times() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    let samples: Vec<u8> =
+        (0..48_000u32).flat_map(|n| (((n * 440 / 48_000) % 2) as i16 * 9000).to_le_bytes()).collect();
+    let mut wav =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\xbb\0\0\0\x77\x01\0\x02\0\x10\0data".to_vec();
+    wav.extend(u32::try_from(samples.len()).unwrap().to_le_bytes());
+    wav.extend(samples);
+    studio.bucket.put("assets/me.wav", wav, &PutOptions::of_type("audio/wav")).await.unwrap();
+    film.given.overrides =
+        serde_json::from_value(json!([{"id": "s1", "assets": {"voice": "assets/me.wav"}}])).unwrap();
+    film.make(StepName::WriteScript).await;
+    film.make(StepName::NarrateScenes).await;
+    let voices: Voices = document(&film, StepName::NarrateScenes, &studio).await;
+    assert!((voices.scenes[0].seconds - 1.0).abs() < 0.02, "{}", voices.scenes[0].seconds);
+    let words: serde_json::Value = studio.bucket.get_json(&voices.scenes[0].words).await.unwrap().unwrap();
+    assert_eq!(words["level"], "Estimated");
+    assert_eq!(words["words"].as_array().unwrap().len(), 4, "{words}");
+}
+
+#[tokio::test]
+async fn a_film_that_fails_its_check_is_kept_until_a_person_accepts_it() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make_up_to(StepName::AnimateScenes).await;
+    // Nobody speaks where the storyboard says so: the voices are replaced by silence.
+    let voices: Voices = document(&film, StepName::NarrateScenes, &studio).await;
+    for voice in &voices.scenes {
+        let bytes = studio.bucket.get(&voice.key, 1 << 24).await.unwrap();
+        let mut silent = bytes.to_vec();
+        silent[44..].fill(0);
+        studio.bucket.put(&voice.key, silent, &PutOptions::of_type("audio/wav")).await.unwrap();
+    }
+    film.settings.audio.music.source = Some(videofactory_crds::settings::MusicSource::None);
+    let failed = film.run(StepName::AssembleVideo).await;
+    assert_eq!(
+        (failed.code, failed.outcome.exit),
+        (79, ExitCode::QualityCheck),
+        "{}",
+        failed.outcome.message
+    );
+    let video = failed.outcome.artifacts.video.clone().expect("the film is named");
+    let stored: Film = document(&film, StepName::AssembleVideo, &studio).await;
+    assert!(studio.bucket.head(&video.key).await.unwrap().is_some());
+    assert!(stored.checks.iter().any(|check| check.outcome == "Failed"));
+
+    let mut input = film.input(StepName::AssembleVideo);
+    input.attempt += 1;
+    input.accepted_quality.clone_from(&failed.outcome.output);
+    let accepted = Running::start(&input, &film.given, studio.server.keys()).wait().await;
+    assert_eq!((accepted.code, &accepted.outcome.output), (0, &failed.outcome.output));
+}
+
+#[tokio::test]
+async fn an_edit_of_a_long_film_renders_only_the_section_that_it_touches() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes = many_scenes(14);
+    for scene in &mut film.given.scenes {
+        scene.min_seconds = Some(0.5);
+    }
+    // Silent scenes that are over at once: nothing to check but the file.
+    film.settings.checks.freeze = CheckAction::Off;
+    film.make_up_to(StepName::AssembleVideo).await;
+    let before = studio.keys("clips/", "/sections/").await;
+    assert_eq!(before.len(), 2);
+
+    film.given.overrides =
+        serde_json::from_value(json!([{"id": "s14", "imagePrompt": "a red crab"}])).unwrap();
+    film.make_up_to(StepName::AssembleVideo).await;
+    let stored: Film = document(&film, StepName::AssembleVideo, &studio).await;
+    let now: Vec<&String> = stored.sections.iter().map(|section| &section.key).collect();
+    assert_eq!(now.len(), 2);
+    let kept = now.iter().filter(|key| before.contains(key)).count();
+    assert_eq!(kept, 1, "{before:?} became {now:?}");
+    assert_eq!(studio.keys("clips/", "/sections/").await.len(), 3);
+}
+
+#[tokio::test]
+async fn progress_is_posted_with_the_mounted_token() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make(StepName::WriteScript).await;
+    let slow = Fault::always(Effect::Latency { ms: 1500 }).on("PutObject").for_keys("**/images/*");
+    studio.proxy.set_faults(vec![slow]).unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut input = film.input(StepName::GenerateImages);
+    input.progress_url = format!("http://{}/progress", listener.local_addr().unwrap());
+    let running = Running::start(&input, &film.given, studio.server.keys());
+    let (ended, (head, progress)) = tokio::join!(running.wait(), one_post(listener));
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(head.starts_with("POST /progress "), "{head}");
+    assert!(head.to_lowercase().contains("authorization: bearer progress-token\r\n"), "{head}");
+    assert!((0.0..=1.0).contains(&progress.fraction));
+    assert!(progress.message.contains("of 3 scenes"), "{}", progress.message);
+}
+
+/// The first request that comes, answered with 204: its head and its progress.
+async fn one_post(listener: tokio::net::TcpListener) -> (String, Progress) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        stream.read_buf(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        if let Ok(progress) = serde_json::from_str(body) {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            return (format!("{head}\r\n"), progress);
+        }
+    }
+}
+
+#[tokio::test]
+async fn pictures_have_room_to_move_in_the_frame() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make_up_to(StepName::GenerateImages).await;
+    for scene in document::<Images>(&film, StepName::GenerateImages, &studio).await.scenes {
+        let png = studio.bucket.get(&scene.key, 1 << 24).await.unwrap();
+        let side = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+        assert!(side(16) >= 432 && side(20) >= 432, "{}x{} for a frame of 360", side(16), side(20));
+    }
+}
+
+#[tokio::test]
+async fn a_survey_makes_nothing_and_says_what_is_there() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.make_up_to(StepName::GenerateImages).await;
+    let images: Images = document(&film, StepName::GenerateImages, &studio).await;
+    studio.bucket.delete_one(&images.scenes[1].key).await.unwrap();
+    let before = studio.etags().await;
+    film.adjust = |input| input.survey = true;
+    let survey = film.run(StepName::GenerateImages).await;
+    assert_eq!((survey.code, survey.outcome.interrupted), (75, false), "{}", survey.outcome.message);
+    assert_eq!((completed(&survey.outcome).as_str(), made(&survey.outcome)), ("0,2", 0));
+    assert_eq!(studio.etags().await, before);
+}
+
+fn refused(ended: &Ended, names: &str) {
+    assert_eq!((ended.code, ended.outcome.exit), (78, ExitCode::Configuration), "{}", ended.outcome.message);
+    assert!(ended.outcome.message.contains(names), "{:?} does not name {names}", ended.outcome.message);
+}
+
+/// What a step wrote last.
+async fn document<T: serde::de::DeserializeOwned>(
+    film: &Production<'_>,
+    step: StepName,
+    studio: &Studio,
+) -> T {
+    let key = film.input(step).job.keys().document(step, &film.results[&step].input);
+    studio.bucket.get_json(&key).await.unwrap().unwrap()
+}
+
+async fn assert_recorded(film: &Production<'_>, studio: &Studio, ended: &Ended) {
+    let key = film.input(ended.outcome.step).job.keys().outcome(ended.outcome.step, ended.outcome.attempt);
+    let recorded: StepOutcome =
+        studio.bucket.get_json(&key).await.unwrap().expect("no outcome in the bucket");
+    assert_eq!(recorded, ended.outcome);
+}
+
+/// Silent scenes with a picture each.
+fn many_scenes(count: usize) -> Vec<videofactory_crds::videojob::Scene> {
+    let scene =
+        |place: usize| json!({"id": format!("s{place}"), "imagePrompt": format!("whale number {place}")});
+    serde_json::from_value((1..=count).map(scene).collect()).unwrap()
+}

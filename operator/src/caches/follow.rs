@@ -1,0 +1,280 @@
+//! The watches behind the caches, and whom each change concerns.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, store};
+use kube::runtime::watcher::{Config, Event};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
+
+use super::{Caches, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version};
+use crate::client::WATCH_SECONDS;
+use crate::videojob::facts::{job_facts, pod_facts};
+use crate::videojob::labels::{Labels, SELECTOR};
+use crate::videojob::model::{JobFacts, PodState};
+
+/// The caches and the work that keeps them.
+pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'static, ()>>) {
+    let (videojobs, videojob_writer) = store();
+    let (channels, channel_writer) = store();
+    let (policies, policy_writer) = store();
+    let (accounts, account_writer) = store();
+    let (secrets, secret_writer) = store();
+    let caches = Arc::new(Caches {
+        videojobs,
+        channels,
+        policies,
+        accounts,
+        secrets,
+        jobs: OwnedCache::default(),
+        pods: OwnedCache::default(),
+        written_jobs: Written::default(),
+        written_policies: Written::default(),
+        videojob_queue: Queue::default(),
+        policy_queue: Queue::default(),
+    });
+    let works = vec![
+        keep(api(client, namespace), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
+        keep(api(client, namespace), channel_writer, on_channel(Arc::clone(&caches))).boxed(),
+        keep(api(client, namespace), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
+        keep(api(client, namespace), account_writer, on_account(Arc::clone(&caches))).boxed(),
+        keep(api(client, namespace), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
+        watch(api::<Job>(client, namespace), config().labels(SELECTOR), on_job(Arc::clone(&caches))).boxed(),
+        watch(api::<Pod>(client, namespace), config().labels(SELECTOR), on_pod(Arc::clone(&caches))).boxed(),
+    ];
+    (caches, works)
+}
+
+fn api<K>(client: &Client, namespace: &str) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    if namespace.is_empty() { Api::all(client.clone()) } else { Api::namespaced(client.clone(), namespace) }
+}
+
+fn config() -> Config {
+    Config::default().timeout(WATCH_SECONDS)
+}
+
+/// Watches for ever.
+async fn watch<K>(api: Api<K>, config: Config, mut on_event: impl FnMut(Event<K>) + Send)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+{
+    let mut events = pin!(watcher(api, config).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => on_event(event),
+            Err(error) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "a watch broke off; it is taken up again");
+            }
+        }
+    }
+}
+
+/// Watches for ever and keeps a store, without the fields that nobody reads.
+async fn keep<K>(api: Api<K>, mut writer: Writer<K>, mut on_event: impl FnMut(Event<K>) + Send)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    let keep = move |event: Event<K>| {
+        let event = event.modify(|object| {
+            object.meta_mut().managed_fields = None;
+            object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+        });
+        writer.apply_watcher_event(&event);
+        on_event(event);
+    };
+    watch(api, config(), keep).await;
+}
+
+fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
+    move |event| match event {
+        Event::Apply(object) => caches.videojob_queue.push(ObjectRef::from_obj(&object)),
+        Event::Delete(object) => caches.written_jobs.forget(&object.uid().unwrap_or_default()),
+        Event::InitDone => {
+            caches.written_jobs.keep_only(&uids(&caches.videojobs));
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
+        Event::Init | Event::InitApply(_) => {}
+    }
+}
+
+fn on_channel(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Channel>>) {
+    move |event| match event {
+        Event::Apply(object) | Event::Delete(object) => {
+            let (namespace, name) = (object.namespace(), object.name_any());
+            caches.wake_jobs(|job| {
+                let named = job.spec.channel_ref.as_ref().is_some_and(|channel| channel.name == name);
+                named && job.namespace() == namespace
+            });
+        }
+        Event::InitDone => caches.videojob_queue.push_all(&caches.videojobs),
+        Event::Init | Event::InitApply(_) => {}
+    }
+}
+
+fn on_policy(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<StoragePolicy>>) {
+    move |event| match event {
+        Event::Apply(object) => {
+            caches.policy_queue.push(ObjectRef::from_obj(&object));
+            wake_users_of_policy(&caches, &object);
+        }
+        Event::Delete(object) => {
+            caches.written_policies.forget(&object.uid().unwrap_or_default());
+            wake_users_of_policy(&caches, &object);
+        }
+        Event::InitDone => {
+            caches.written_policies.keep_only(&uids(&caches.policies));
+            caches.policy_queue.push_all(&caches.policies);
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
+        Event::Init | Event::InitApply(_) => {}
+    }
+}
+
+fn wake_users_of_policy(caches: &Caches, policy: &Guarded<StoragePolicy>) {
+    let (namespace, name) = (policy.namespace(), policy.name_any());
+    caches.wake_jobs(|job| job.spec.storage_ref.name == name && job.namespace() == namespace);
+}
+
+fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<ProviderAccount>>) {
+    move |event| match event {
+        Event::Apply(object) | Event::Delete(object) => {
+            let namespace = object.namespace();
+            caches.wake_jobs(|job| job.namespace() == namespace);
+        }
+        Event::InitDone => caches.videojob_queue.push_all(&caches.videojobs),
+        Event::Init | Event::InitApply(_) => {}
+    }
+}
+
+fn on_secret(caches: Arc<Caches>) -> impl FnMut(Event<PartialObjectMeta<Secret>>) {
+    move |event| match event {
+        Event::Apply(object) | Event::Delete(object) => wake_users_of_secret(&caches, &object),
+        Event::InitDone => {
+            caches.policy_queue.push_all(&caches.policies);
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
+        Event::Init | Event::InitApply(_) => {}
+    }
+}
+
+/// Most Secrets of a cluster are none of our business: those that a policy or an account names are.
+fn wake_users_of_secret(caches: &Caches, secret: &PartialObjectMeta<Secret>) {
+    let (namespace, name) = (secret.namespace(), secret.name_any());
+    for policy in caches.policies.state() {
+        let Ok(read) = &policy.0 else { continue };
+        if read.spec.bucket.secret_ref.name == name && read.namespace() == namespace {
+            caches.policy_queue.push(ObjectRef::from_obj(&*policy));
+            wake_users_of_policy(caches, &policy);
+        }
+    }
+    let of_account = caches.accounts.state().iter().any(|account| {
+        let named = account.0.as_ref().ok().and_then(|account| account.spec.secret_ref.as_ref());
+        named.is_some_and(|secret| secret.name == name) && account.namespace() == namespace
+    });
+    if of_account {
+        caches.wake_jobs(|job| job.namespace() == namespace);
+    }
+}
+
+/// The owner that an object's labels name.
+fn owner(object: &impl ResourceExt, labels: &Labels) -> ObjectRef<Guarded<VideoJob>> {
+    ObjectRef::new(&labels.job).within(&object.namespace().unwrap_or_default())
+}
+
+/// Labels alone are anybody's to set: what nobody controls is no attempt of ours.
+fn has_controller(object: &impl ResourceExt, kind: &str) -> bool {
+    object.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.kind == kind)
+}
+
+fn on_job(caches: Arc<Caches>) -> impl FnMut(Event<Job>) {
+    let read = |job: &Job| -> Option<(Labels, Owned<JobFacts>)> {
+        let labels = Labels::read(&job.metadata)?;
+        let facts = job_facts(job, &labels);
+        let uid = job.uid()?;
+        has_controller(job, "VideoJob").then_some(())?;
+        let owner = owner_key(&job.namespace().unwrap_or_default(), &labels.uid);
+        Some((labels, Owned { owner, uid, version: version(job), facts }))
+    };
+    move |event| match event {
+        Event::Init => caches.jobs.list_begins(),
+        Event::InitApply(job) => {
+            if let Some((_, owned)) = read(&job) {
+                caches.jobs.listed(owned);
+            }
+        }
+        Event::InitDone => {
+            caches.jobs.list_ends();
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
+        Event::Apply(job) => {
+            if let Some((labels, owned)) = read(&job) {
+                caches.jobs.shown(owned);
+                caches.videojob_queue.push(owner(&job, &labels));
+            }
+        }
+        Event::Delete(job) => {
+            if let Some((labels, owned)) = read(&job) {
+                caches.jobs.gone(&owned.uid);
+                caches.videojob_queue.push(owner(&job, &labels));
+            }
+        }
+    }
+}
+
+fn on_pod(caches: Arc<Caches>) -> impl FnMut(Event<Pod>) {
+    let reader = Arc::clone(&caches);
+    let read = move |pod: &Pod| -> Option<(Labels, Owned<PodRecord>)> {
+        let labels = Labels::read(&pod.metadata)?;
+        let facts = pod_facts(pod, &labels);
+        let uid = pod.uid()?;
+        let ended = matches!(facts.state, PodState::Ended(_));
+        let seen = reader.pods.get(&uid).and_then(|known| known.facts.ended_seen);
+        let record = PodRecord {
+            facts,
+            namespace: pod.namespace().unwrap_or_default(),
+            job: labels.job.clone(),
+            ended_seen: ended.then(|| seen.unwrap_or_else(Instant::now)),
+        };
+        has_controller(pod, "Job").then_some(())?;
+        let owner = owner_key(&record.namespace, &labels.uid);
+        Some((labels, Owned { owner, uid, version: version(pod), facts: record }))
+    };
+    move |event| match event {
+        Event::Init => caches.pods.list_begins(),
+        Event::InitApply(pod) => {
+            if let Some((_, owned)) = read(&pod) {
+                caches.pods.listed(owned);
+            }
+        }
+        Event::InitDone => {
+            caches.pods.list_ends();
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
+        Event::Apply(pod) => {
+            if let Some((labels, owned)) = read(&pod) {
+                caches.pods.shown(owned);
+                caches.videojob_queue.push(owner(&pod, &labels));
+            }
+        }
+        Event::Delete(pod) => {
+            if let Some((labels, owned)) = read(&pod) {
+                caches.pods.gone(&owned.uid);
+                caches.videojob_queue.push(owner(&pod, &labels));
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the cluster holds, as far as the controllers need it: kept by watches, stripped to the fields that are read.
+//!
+//! Every change, a deletion too, is mapped to the objects that it concerns and put into their queue. Secrets are
+//! known by their metadata alone: their content is never kept.
+
+mod follow;
+mod owned;
+mod written;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource, ResourceExt};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
+
+pub use owned::{Known, Owned, OwnedCache, owner_key};
+pub use written::{Written, version};
+
+use crate::videojob::model::{JobFacts, PodFacts};
+
+/// An object of ours, readable or not: one that cannot be read does not break the watch of all others.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// A pod of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodRecord {
+    /// What a decision may know of it.
+    pub facts: PodFacts,
+    /// Its namespace.
+    pub namespace: String,
+    /// Name of its `VideoJob`.
+    pub job: String,
+    /// When we first saw that it has ended.
+    pub ended_seen: Option<Instant>,
+}
+
+/// Everything that is watched.
+#[derive(Debug)]
+pub struct Caches {
+    /// `VideoJob`s.
+    pub videojobs: Store<Guarded<VideoJob>>,
+    /// Channels.
+    pub channels: Store<Guarded<Channel>>,
+    /// `StoragePolicy`s.
+    pub policies: Store<Guarded<StoragePolicy>>,
+    /// `ProviderAccount`s.
+    pub accounts: Store<Guarded<ProviderAccount>>,
+    /// Secrets, by name only.
+    pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// Jobs of steps.
+    pub jobs: OwnedCache<JobFacts>,
+    /// Pods of steps.
+    pub pods: OwnedCache<PodRecord>,
+    /// `VideoJob`s as we wrote them last.
+    pub written_jobs: Written<VideoJob>,
+    /// `StoragePolicy`s as we wrote them last.
+    pub written_policies: Written<StoragePolicy>,
+    /// `VideoJob`s to look at.
+    pub videojob_queue: Queue<Guarded<VideoJob>>,
+    /// `StoragePolicy`s to look at.
+    pub policy_queue: Queue<Guarded<StoragePolicy>>,
+}
+
+impl Caches {
+    /// The caches of one namespace, or of all if it is empty, and the work that keeps them; none of it ever ends.
+    #[must_use]
+    pub fn start(client: &Client, namespace: &str) -> (Arc<Self>, Vec<BoxFuture<'static, ()>>) {
+        follow::start(client, namespace)
+    }
+
+    /// Whether every first list is complete.
+    #[must_use]
+    pub fn are_ready(&self) -> bool {
+        let stores = [
+            self.videojobs.wait_until_ready().now_or_never().is_some(),
+            self.channels.wait_until_ready().now_or_never().is_some(),
+            self.policies.wait_until_ready().now_or_never().is_some(),
+            self.accounts.wait_until_ready().now_or_never().is_some(),
+            self.secrets.wait_until_ready().now_or_never().is_some(),
+        ];
+        stores.into_iter().all(|ready| ready) && self.jobs.is_ready() && self.pods.is_ready()
+    }
+
+    /// Whether a Secret of this name exists.
+    #[must_use]
+    pub fn has_secret(&self, namespace: &str, name: &str) -> bool {
+        self.secrets.get(&ObjectRef::new(name).within(namespace)).is_some()
+    }
+
+    /// Puts the `VideoJob`s that may go on and that `concerned` picks into their queue.
+    fn wake_jobs(&self, concerned: impl Fn(&VideoJob) -> bool) {
+        for guarded in self.videojobs.state() {
+            let Ok(job) = &guarded.0 else { continue };
+            let terminal =
+                job.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_terminal);
+            if !terminal && concerned(job) {
+                self.videojob_queue.push(ObjectRef::from_obj(&*guarded));
+            }
+        }
+    }
+}
+
+/// The UIDs of everything in a store.
+fn uids<K: Resource<DynamicType = ()> + Clone + 'static>(store: &Store<K>) -> HashSet<String> {
+    store.state().iter().filter_map(|object| object.uid()).collect()
+}
+
+/// Objects to look at. Closed until somebody leads: what comes before is dropped, and all is looked at then.
+#[derive(Debug)]
+pub struct Queue<K: Resource<DynamicType = ()> + 'static> {
+    sender: Mutex<Option<UnboundedSender<ObjectRef<K>>>>,
+}
+
+impl<K: Resource<DynamicType = ()> + 'static> Default for Queue<K> {
+    fn default() -> Self {
+        Self { sender: Mutex::new(None) }
+    }
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Queue<K> {
+    /// Asks for a look at an object.
+    pub fn push(&self, object: ObjectRef<K>) {
+        if let Some(sender) = &*self.sender.lock() {
+            // The receiver is gone only when the process is about to end.
+            let _ = sender.unbounded_send(object);
+        }
+    }
+
+    /// Opens the queue, with everything in `store` in it.
+    pub fn open(&self, store: &Store<K>) -> UnboundedReceiver<ObjectRef<K>> {
+        let (sender, receiver) = unbounded();
+        *self.sender.lock() = Some(sender);
+        self.push_all(store);
+        receiver
+    }
+
+    /// Asks for a look at everything in `store`.
+    pub fn push_all(&self, store: &Store<K>) {
+        for object in store.state() {
+            self.push(ObjectRef::from_obj(&*object));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The one way to the API server: how the client is made, and how long a call may take.
+//!
+//! No call outlives [`CALL_TIMEOUT`]: a reconcile that hangs would hold its object's slot for ever.
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use axum::http::header::USER_AGENT;
+use kube::client::ClientBuilder;
+use kube::{Client, Config};
+
+/// Longest time that one call may take; watches are apart.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How we introduce ourselves.
+const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
+/// Seconds after which the API server ends a watch, which is then taken up where it ended.
+pub const WATCH_SECONDS: u32 = 60;
+
+/// A call to the API server that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The API server refused.
+    #[error("failed to {what}: {message}")]
+    Refused {
+        /// What was tried, on what.
+        what: String,
+        /// The API server's words.
+        message: String,
+        /// Its status.
+        status: Box<kube::core::Status>,
+    },
+    /// It could not be asked, or its answer could not be read.
+    #[error("failed to {what}: {source}")]
+    Failed {
+        /// What was tried, on what.
+        what: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// No answer came.
+    #[error("failed to {what}: the API server gave no answer within {} s", CALL_TIMEOUT.as_secs())]
+    TimedOut {
+        /// What was tried, on what.
+        what: String,
+    },
+}
+
+impl CallError {
+    fn new(what: String, error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Refused { what, message: status.message.clone(), status },
+            other => Self::Failed { what, source: Box::new(other) },
+        }
+    }
+
+    /// The object does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_not_found())
+    }
+
+    /// The object exists already.
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_already_exists())
+    }
+
+    /// The object was changed meanwhile, or is another one of the same name.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_conflict() && !status.is_already_exists())
+    }
+
+    /// The API server refuses the object itself: no retry helps before something is changed.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_invalid() || status.is_forbidden())
+    }
+}
+
+/// Makes the client. Every call of the operator goes through it, so that a layer put in here sees them all.
+pub fn connect(mut config: Config) -> Result<Client, kube::Error> {
+    config.connect_timeout = Some(Duration::from_secs(5));
+    // Longer than a watch, which may be silent for its whole time.
+    config.read_timeout = Some(Duration::from_secs(u64::from(WATCH_SECONDS) + 30));
+    config.reset_reader_on_write = true;
+    config.write_timeout = Some(CALL_TIMEOUT);
+    // Under this name the audit log and managedFields know us.
+    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
+    // Every caller has its own back-off; a hidden one would hold slots and honour any Retry-After.
+    config.default_retry = false;
+    Ok(ClientBuilder::try_from(config)?.build())
+}
+
+/// Makes a call, within [`CALL_TIMEOUT`]. `what` reads like `create Job films/ocean-write-script-1`.
+pub async fn within<T>(
+    what: impl Into<String>,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, CallError> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(answer) => answer.map_err(|error| CallError::new(what.into(), error)),
+        Err(_) => Err(CallError::TimedOut { what: what.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn refused(code: u16, reason: &str) -> CallError {
+        let status = Status::failure("no", reason).with_code(code);
+        CallError::new("create Job a/b".to_owned(), kube::Error::Api(Box::new(status)))
+    }
+
+    #[test]
+    fn the_two_kinds_of_409_are_told_apart() {
+        assert!(refused(409, "AlreadyExists").is_already_exists());
+        assert!(!refused(409, "AlreadyExists").is_conflict());
+        assert!(refused(409, "Conflict").is_conflict());
+        assert!(!refused(409, "Conflict").is_already_exists());
+    }
+
+    #[test]
+    fn a_refusal_reads_as_a_sentence() {
+        assert_eq!(refused(404, "NotFound").to_string(), "failed to create Job a/b: no");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_without_an_answer_ends() {
+        let ended = within("get Lease a/b", std::future::pending::<Result<(), kube::Error>>()).await;
+        assert!(matches!(ended, Err(CallError::TimedOut { .. })));
+    }
+}

@@ -1,0 +1,133 @@
+//! What the operator is told by flags and environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+
+/// Turns VideoJobs into films, each step as a Kubernetes Job.
+#[expect(clippy::doc_markdown, reason = "people read this as help")]
+#[derive(Clone, Debug, Parser)]
+#[command(name = "videofactory-operator", version)]
+pub struct Config {
+    /// The one namespace to watch; empty = all
+    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACE", default_value = "")]
+    pub watch_namespace: String,
+
+    /// The operator's own namespace, where its Lease is
+    #[arg(long, env = "POD_NAMESPACE", default_value = "videofactory-system")]
+    pub namespace: String,
+
+    /// The operator's own name, unique among its replicas: its pod's name
+    #[arg(long, env = "POD_NAME", default_value = "videofactory-operator")]
+    pub name: String,
+
+    /// Whether to act only while holding the Lease
+    #[arg(long, env = "VIDEOFACTORY_LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set)]
+    pub leader_election: bool,
+
+    /// Name of the Lease
+    #[arg(long, env = "VIDEOFACTORY_LEASE", default_value = "videofactory-operator")]
+    pub lease: String,
+
+    /// Address of the HTTP server
+    #[arg(long, env = "VIDEOFACTORY_LISTEN", default_value = "0.0.0.0:8000")]
+    pub listen: SocketAddr,
+
+    /// Most VideoJobs that are looked at concurrently
+    #[arg(long, env = "VIDEOFACTORY_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+
+    /// How the steps' pods are made
+    #[command(flatten)]
+    pub worker: WorkerConfig,
+}
+
+/// How the steps' pods are made.
+#[expect(clippy::doc_markdown, reason = "people read this as help")]
+#[derive(Clone, Debug, clap::Args)]
+pub struct WorkerConfig {
+    /// Image of the worker
+    #[arg(long = "worker-image", env = "VIDEOFACTORY_WORKER_IMAGE")]
+    pub image: String,
+
+    /// When that image is pulled
+    #[arg(
+        long = "worker-image-pull-policy",
+        env = "VIDEOFACTORY_WORKER_IMAGE_PULL_POLICY",
+        default_value = "IfNotPresent"
+    )]
+    pub pull_policy: PullPolicy,
+
+    /// ServiceAccount of the steps' pods, in the VideoJob's namespace; empty = the default one
+    #[arg(long = "worker-service-account", env = "VIDEOFACTORY_WORKER_SERVICE_ACCOUNT", default_value = "")]
+    pub service_account: String,
+
+    /// Labels that a node must have to run steps, as key=value,key=value
+    #[arg(long = "worker-node-selector", env = "VIDEOFACTORY_WORKER_NODE_SELECTOR", default_value = "", value_parser = parse_labels)]
+    pub node_selector: Labels,
+
+    /// URL under which workers reach this server, without a path; empty = no progress is reported
+    #[arg(long, env = "VIDEOFACTORY_PROGRESS_URL", default_value = "")]
+    pub progress_url: String,
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum PullPolicy {
+    /// Always.
+    Always,
+    /// When the node has none.
+    IfNotPresent,
+    /// Never.
+    Never,
+}
+
+impl PullPolicy {
+    /// The name that Kubernetes gives it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+}
+
+/// Labels by name.
+pub type Labels = BTreeMap<String, String>;
+
+fn parse_labels(text: &str) -> Result<Labels, String> {
+    text.split(',')
+        .filter(|part| !part.is_empty())
+        .map(|part| match part.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(format!("{part:?} is no label: write key=value,key=value")),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_stand_unless_told_otherwise() {
+        let config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
+        assert!(config.leader_election);
+        assert_eq!(config.worker.pull_policy, PullPolicy::IfNotPresent);
+        assert!(config.worker.node_selector.is_empty());
+    }
+
+    #[test]
+    fn labels_are_read_and_nonsense_is_refused() {
+        let labels = parse_labels("a=b,c.d/e=").unwrap();
+        assert_eq!(
+            labels.into_iter().collect::<Vec<_>>(),
+            [("a".to_owned(), "b".to_owned()), ("c.d/e".to_owned(), String::new())]
+        );
+        assert!(parse_labels("a").unwrap_err().contains("write key=value"));
+    }
+}

@@ -1,0 +1,96 @@
+//! What the controllers and the HTTP side share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use kube::Client;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::caches::Caches;
+use crate::config::Config;
+use crate::events::Publisher;
+use crate::metrics::Metrics;
+use crate::progress::Board;
+
+/// Shared by all.
+#[derive(Clone)]
+pub struct Context {
+    /// The way to the API server.
+    pub client: Client,
+    /// What the cluster holds.
+    pub caches: Arc<Caches>,
+    /// What the operator was told.
+    pub config: Arc<Config>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Events for people.
+    pub events: Publisher,
+    /// What workers say.
+    pub progress: Arc<Board>,
+    /// Whether this replica leads.
+    pub leads: Leads,
+}
+
+/// Whether this replica leads.
+#[derive(Clone, Debug, Default)]
+pub struct Leads(Arc<AtomicBool>);
+
+impl Leads {
+    /// From now on it does.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it does.
+    #[must_use]
+    pub fn now(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// How long to wait after failures, by the object's UID: half a second, doubled each time, at most a minute.
+#[derive(Debug, Default)]
+pub struct BackOff {
+    failures: Mutex<HashMap<String, (u32, Instant)>>,
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Failures further apart than this are not in a row.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
+
+impl BackOff {
+    /// One more failure; how long to wait after it.
+    pub fn failed(&self, uid: &str) -> Duration {
+        let mut failures = self.failures.lock();
+        failures.retain(|_, (_, at)| at.elapsed() < FORGOTTEN_AFTER);
+        let (count, at) = failures.entry(uid.to_owned()).or_insert((0, Instant::now()));
+        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST_WAIT);
+        *count = count.saturating_add(1);
+        *at = Instant::now();
+        wait
+    }
+
+    /// It went well.
+    pub fn succeeded(&self, uid: &str) {
+        self.failures.lock().remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_grow_to_a_minute_and_start_anew_after_success() {
+        let back_off = BackOff::default();
+        let waits: Vec<u64> = (0..9).map(|_| back_off.failed("a").as_secs()).collect();
+        assert_eq!(waits, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(back_off.failed("b"), FIRST_WAIT, "another object waits for itself alone");
+        back_off.succeeded("a");
+        assert_eq!(back_off.failed("a"), FIRST_WAIT);
+    }
+}

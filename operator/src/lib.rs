@@ -1,0 +1,15 @@
+//! The operator: controllers, their HTTP side, metrics, leader election.
+
+pub mod bucket;
+pub mod caches;
+pub mod client;
+pub mod config;
+pub mod context;
+pub mod events;
+pub mod http;
+pub mod leader;
+pub mod metrics;
+pub mod progress;
+pub mod run;
+pub mod storagepolicy;
+pub mod videojob;

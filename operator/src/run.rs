@@ -1,0 +1,162 @@
+//! How the parts are put together, and in which order they start and stop.
+//!
+//! Nothing is decided before the Lease is held and every cache is complete. A part that ends by itself ends the
+//! process: Kubernetes starts it anew.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::caches::Caches;
+use crate::client::connect;
+use crate::config::Config;
+use crate::context::{Context, Leads};
+use crate::events::Publisher;
+use crate::leader::{Candidate, Leadership, Timing};
+use crate::metrics::Metrics;
+use crate::progress::Board;
+use crate::{http, storagepolicy, videojob};
+
+/// How long looks under way may take to end when the process is asked to stop.
+const DRAIN: Duration = Duration::from_secs(15);
+/// How long the last Events may take.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
+
+/// Runs until SIGTERM or SIGINT, or until a part fails.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    cancel_on_signal(stop.clone())?;
+    let kube_config = kube::Config::infer().await.context("failed to find a cluster")?;
+    let client = connect(kube_config).context("failed to make a client of the API server")?;
+    let metrics = Arc::new(Metrics::default());
+    let (caches, watches) = Caches::start(&client, &config.watch_namespace);
+    let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
+    let telling = tokio::spawn(telling);
+    let context = Context {
+        client,
+        caches,
+        config: Arc::new(config),
+        metrics,
+        events,
+        progress: Arc::new(Board::default()),
+        leads: Leads::default(),
+    };
+    let mut parts = Parts::default();
+    for watch in watches {
+        parts.spawn("a watch", async {
+            watch.await;
+            Ok(())
+        });
+    }
+    parts.spawn("the HTTP server", http::serve(context.clone()));
+    let ended = tokio::select! {
+        error = parts.first_to_end() => Err(error),
+        ended = lead(context, stop) => ended,
+    };
+    // Whoever could tell of an Event goes with the parts, and with them its publisher's work ends.
+    drop(parts);
+    let _ = tokio::time::timeout(LAST_EVENTS, telling).await;
+    ended
+}
+
+/// Waits for the Lease, then runs the controllers until asked to stop.
+async fn lead(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut leadership = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        leadership = begin(&context) => leadership,
+    };
+    context.leads.begin();
+    context.metrics.leads(true);
+    tracing::info!("acting");
+    let mut controllers = Parts::default();
+    let of_jobs = videojob::controller::run(context.clone(), stop.clone());
+    let of_policies = storagepolicy::run(context.clone(), stop.clone());
+    controllers.spawn("the controller of VideoJobs", ending_well(of_jobs));
+    controllers.spawn("the controller of StoragePolicies", ending_well(of_policies));
+    tokio::select! {
+        biased;
+        lost = keep(leadership.as_mut()) => return Err(lost),
+        () = stop.cancelled() => tracing::info!("asked to stop"),
+        error = controllers.first_to_end() => return Err(error),
+    }
+    tokio::select! {
+        lost = keep(leadership.as_mut()) => return Err(lost),
+        drained = tokio::time::timeout(DRAIN, controllers.all_to_end()) => {
+            if drained.is_err() {
+                bail!("some looks did not end within {} s; the Lease runs out by itself", DRAIN.as_secs());
+            }
+        }
+    }
+    if let Some(leadership) = leadership {
+        leadership.release().await.context("the Lease was not given up and runs out by itself")?;
+    }
+    Ok(())
+}
+
+/// Waits for the caches and then, if there is to be one, for the Lease: once held, it must be renewed.
+async fn begin(context: &Context) -> Option<Leadership> {
+    while !context.caches.are_ready() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    if !context.config.leader_election {
+        return None;
+    }
+    Some(Candidate::new(context.client.clone(), &context.config, Timing::default()).acquire().await)
+}
+
+/// Keeps the Lease, if there is one; ends only when it is lost.
+async fn keep(leadership: Option<&mut Leadership>) -> anyhow::Error {
+    match leadership {
+        Some(leadership) => leadership.keep().await.into(),
+        None => pending().await,
+    }
+}
+
+async fn ending_well(work: impl Future<Output = ()>) -> anyhow::Result<()> {
+    work.await;
+    Ok(())
+}
+
+fn cancel_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut term = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Tasks that go on for as long as the process does. They end when this is dropped.
+#[derive(Default)]
+struct Parts {
+    tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
+}
+
+impl Parts {
+    fn spawn(&mut self, name: &'static str, work: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, work.await) });
+    }
+
+    /// Why the first of them ended.
+    async fn first_to_end(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok((name, Ok(())))) => anyhow!("{name} ended, which it never should"),
+            Some(Ok((name, Err(error)))) => error.context(format!("{name} failed")),
+            Some(Err(panic)) => anyhow!("a part of the operator failed, which is a bug: {panic}"),
+            None => pending().await,
+        }
+    }
+
+    async fn all_to_end(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,124 @@
+//! Observe: asks the bucket, with credentials that are read live.
+
+use std::time::Duration;
+
+use kube::{Client, ResourceExt};
+use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_storage::StorageError;
+
+use crate::bucket::{self, OpenBucketError};
+use crate::client::CallError;
+
+/// Longest time that all questions together may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How thoroughly to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// Whether it can be reached and takes the credentials.
+    Check,
+    /// Whether it writes once, too, by writing.
+    Probe,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The bucket is fit for use.
+    Fit,
+    /// It is not.
+    Unfit {
+        /// Why.
+        reason: Reason,
+        /// Whether a server answered; unknown if none was asked.
+        answered: Option<bool>,
+        /// What to do.
+        message: String,
+    },
+}
+
+/// Asks the bucket of this policy.
+pub async fn observe(
+    client: &Client,
+    policy: &StoragePolicy,
+    how: Thoroughness,
+) -> Result<Finding, CallError> {
+    let namespace = policy.namespace().unwrap_or_default();
+    let bucket = match bucket::open(client, &namespace, &policy.spec.bucket).await {
+        Ok(bucket) => bucket,
+        Err(OpenBucketError::Call(error)) => return Err(error),
+        Err(error) => {
+            let (reason, answered) = (Reason::ConfigurationInvalid, None);
+            return Ok(Finding::Unfit { reason, answered, message: error.to_string() });
+        }
+    };
+    let asked = async {
+        match how {
+            Thoroughness::Check => bucket.check().await.err(),
+            Thoroughness::Probe => bucket.probe().await.problem,
+        }
+    };
+    Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
+        Ok(problem) => problem.as_ref().map_or(Finding::Fit, unfit),
+        Err(_) => Finding::Unfit {
+            reason: Reason::StorageUnavailable,
+            answered: Some(false),
+            message: format!(
+                "bucket {:?} gave no answer in time: check that its server is up",
+                policy.spec.bucket.name
+            ),
+        },
+    })
+}
+
+/// What stands in the way, as a condition's reason.
+fn unfit(problem: &StorageError) -> Finding {
+    let (reason, answered) = match problem {
+        StorageError::Unreachable { .. } => (Reason::StorageUnavailable, false),
+        StorageError::Credentials { .. } => (Reason::CredentialsInvalid, true),
+        StorageError::NoSuchBucket { .. } | StorageError::InvalidRequest { .. } => {
+            (Reason::ConfigurationInvalid, true)
+        }
+        StorageError::PreconditionsUnsupported { .. } => (Reason::PreconditionsUnsupported, true),
+        StorageError::Full { .. } => (Reason::StorageFull, true),
+        // A wrong region.
+        StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
+            (Reason::ConfigurationInvalid, true)
+        }
+        _ => (Reason::StorageUnavailable, true),
+    };
+    Finding::Unfit { reason, answered: Some(answered), message: without_probe_key(&problem.to_string()) }
+}
+
+/// A probe's keys are different each time: with one in it, the same trouble would be written again and again.
+fn without_probe_key(message: &str) -> String {
+    const MARK: &str = "probes/";
+    let Some(start) = message.find(MARK) else { return message.to_owned() };
+    let (head, tail) = message.split_at(start + MARK.len());
+    format!("{head}…{}", tail.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_reads_the_same_at_every_probe() {
+        let trouble = |key: &str| StorageError::Unavailable {
+            tried: format!("put probes/{key} in bucket films at http://s3:9000"),
+            code: "InternalError".into(),
+        };
+        let finding = unfit(&trouble("00ff"));
+        assert_eq!(finding, unfit(&trouble("ab12")));
+        let Finding::Unfit { message, .. } = finding else { panic!("fit") };
+        assert!(message.starts_with("put probes/… in bucket films"), "{message}");
+    }
+
+    #[test]
+    fn a_bucket_that_ignores_preconditions_is_named_so() {
+        let problem =
+            StorageError::PreconditionsUnsupported { bucket: "films".into(), detail: "seen".into() };
+        let Finding::Unfit { reason, answered, .. } = unfit(&problem) else { panic!("fit") };
+        assert_eq!((reason, answered), (Reason::PreconditionsUnsupported, Some(true)));
+    }
+}

@@ -1,0 +1,136 @@
+//! How an attempt stands: the one reading of pods, Jobs and recorded outcomes together.
+//!
+//! A pod's end decides, not its Job's: the Job controller is later and says less.
+
+use jiff::Timestamp;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::StepState;
+use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
+use videofactory_pipeline::contract::{ExitCode, StepOutcome};
+
+use super::model::{Hindrance, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState};
+
+/// How one attempt stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attempt {
+    /// Its pod is alive, or its Job will still make one.
+    Alive(Option<Hindrance>),
+    /// Its Job is on its way out; what comes of it is not yet known.
+    Leaving,
+    /// It has ended.
+    Ended {
+        /// How.
+        end: End,
+        /// When, as far as anybody knows.
+        at: Option<Timestamp>,
+    },
+    /// Nothing of it is there and nothing was recorded: it never began, or its Job was deleted
+    /// before its worker could say a word.
+    Absent,
+    /// It cannot be told before the bucket answers; why not.
+    Unknown(String),
+}
+
+/// What an ended attempt leaves behind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// The worker said how it went.
+    Told(Box<StepOutcome>),
+    /// Stopped from outside, without a word; what stopped it.
+    Interrupted(String),
+    /// Killed for its memory.
+    OutOfMemory,
+    /// The Job's own deadline passed.
+    Deadline,
+    /// The worker ended with this code and without a word.
+    Silent(i32),
+}
+
+/// The attempts whose start is recorded and whose end is not.
+pub fn open(status: &VideoJobStatus) -> impl Iterator<Item = (StepName, i32)> + '_ {
+    status.steps.iter().filter(|step| is_open(step)).map(|step| (step.name, step.attempt.unwrap_or_default()))
+}
+
+/// Whether this step's last attempt has no recorded end.
+#[must_use]
+pub fn is_open(step: &StepStatus) -> bool {
+    step.state == Some(StepState::Running)
+}
+
+/// Whether anything of this step may still be at work: nothing runs twice at once.
+#[must_use]
+pub fn is_occupied(observed: &Observed, step: StepName) -> bool {
+    let pod = observed.pods.iter().any(|pod| pod.step == step && !matches!(pod.state, PodState::Ended(_)));
+    let job = observed.jobs.iter().any(|job| job.step == step && job.ended.is_none());
+    pod || job
+}
+
+/// How attempt `attempt` of `step` stands.
+#[must_use]
+pub fn stand(observed: &Observed, step: StepName, attempt: i32) -> Attempt {
+    let pods: Vec<&PodFacts> =
+        observed.pods.iter().filter(|pod| pod.step == step && pod.attempt == attempt).collect();
+    if let Some(pod) = pods.iter().find(|pod| !matches!(pod.state, PodState::Ended(_))) {
+        return Attempt::Alive(match &pod.state {
+            PodState::Pending(hindrance) => hindrance.clone(),
+            _ => None,
+        });
+    }
+    let ends: Vec<&PodEnd> = pods
+        .iter()
+        .filter_map(|pod| if let PodState::Ended(end) = &pod.state { Some(end) } else { None })
+        .collect();
+    if let Some((outcome, end)) = ends.iter().find_map(|end| Some((end.outcome.clone()?, end))) {
+        return Attempt::Ended { end: End::Told(outcome), at: end.at };
+    }
+    let job = observed.jobs.iter().find(|job| job.step == step && job.attempt == attempt);
+    if ends.is_empty() && job.is_some_and(|job| job.ended.is_none() && !job.deleting) {
+        return Attempt::Alive(None);
+    }
+    match observed.recorded.get(&(step, attempt)) {
+        Some(Some(outcome)) => Attempt::Ended {
+            end: End::Told(Box::new(outcome.clone())),
+            at: ends.first().and_then(|end| end.at),
+        },
+        Some(None) => without_a_word(job, ends.first().copied()),
+        None => Attempt::Unknown(
+            observed.bucket_trouble.clone().unwrap_or_else(|| "its outcome was not looked up yet".to_owned()),
+        ),
+    }
+}
+
+/// The end of an attempt that left no outcome anywhere.
+fn without_a_word(job: Option<&JobFacts>, pod: Option<&PodEnd>) -> Attempt {
+    if let Some(pod) = pod {
+        return Attempt::Ended { end: silent_pod(pod), at: pod.at };
+    }
+    match job {
+        None => Attempt::Absent,
+        Some(JobFacts { ended: None, .. }) => Attempt::Leaving,
+        Some(JobFacts { ended: Some(JobEnd::Failed(reason)), .. }) if reason == "DeadlineExceeded" => {
+            Attempt::Ended { end: End::Deadline, at: None }
+        }
+        Some(_) => Attempt::Ended {
+            end: End::Interrupted("its pod was deleted, evicted or lost".to_owned()),
+            at: None,
+        },
+    }
+}
+
+fn silent_pod(pod: &PodEnd) -> End {
+    if pod.out_of_memory {
+        return End::OutOfMemory;
+    }
+    match (pod.reason.as_str(), pod.exit_code) {
+        ("DeadlineExceeded", _) => End::Deadline,
+        (reason, None) => End::Interrupted(format!("its pod ended before its container ran ({reason})")),
+        ("", Some(code @ (137 | 143))) => {
+            End::Interrupted(format!("its container was killed (exit code {code})"))
+        }
+        (reason, Some(137 | 143)) => End::Interrupted(format!("its pod was stopped ({reason})")),
+        (_, Some(code)) if ExitCode::from_code(code) == Some(ExitCode::TryLater) => {
+            End::Interrupted("it was stopped".to_owned())
+        }
+        (_, Some(code)) => End::Silent(code),
+    }
+}

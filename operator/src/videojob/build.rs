@@ -1,0 +1,287 @@
+//! Build: an attempt becomes a Job, and given scenes become a `ConfigMap`. Pure and infallible.
+//!
+//! One Job is one attempt is one pod: nothing here lets Kubernetes start a second pod by itself.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    KeyToPath, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, ProjectedVolumeSource,
+    ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, ServiceAccountTokenProjection,
+    Volume, VolumeMount, VolumeProjection,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::{Resource, ResourceExt};
+use videofactory_crds::{StepName, VideoJob};
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::contract::{
+    ACCOUNT_SECRET_DIR, BUCKET_SECRET_DIR, GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, StepInput,
+    TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR,
+};
+
+use super::labels::Labels;
+use super::model::StartStep;
+use super::names::job_name;
+use crate::bucket::{ACCESS_KEY, SECRET_KEY};
+use crate::config::WorkerConfig;
+
+/// Path under which progress is posted.
+pub const PROGRESS_PATH: &str = "/internal/progress";
+/// The user that steps run as.
+const USER: i64 = 65532;
+/// Seconds that a finished Job stays for people to look at; nothing depends on it.
+const TTL_SECONDS: i32 = 600;
+/// Seconds that the Job's own deadline is later than the worker's.
+const DEADLINE_MARGIN_SECONDS: i64 = 3600;
+/// Seconds that a worker has to write its outcome when it is stopped.
+const GRACE_SECONDS: i64 = 60;
+/// Seconds for which the token is good; the kubelet renews it.
+const TOKEN_SECONDS: i64 = 3600;
+
+/// What an attempt needs in the cluster, in the order in which it is created.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Scenes given in the spec.
+    pub given: Option<ConfigMap>,
+    /// The attempt itself.
+    pub job: Job,
+}
+
+/// The objects of one attempt.
+#[must_use]
+pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> Attempt {
+    let given = start.given.as_ref().map(|given| given_scenes(owner, given));
+    let labels = labels(&start.input);
+    let metadata = ObjectMeta {
+        name: Some(job_name(&start.input.job, start.input.step, start.input.attempt)),
+        ..owned(owner, labels.to_map())
+    };
+    let template = PodTemplateSpec {
+        metadata: Some(ObjectMeta { labels: Some(labels.to_map()), ..ObjectMeta::default() }),
+        spec: Some(pod(owner, start, worker, given.as_ref().map(ResourceExt::name_any))),
+    };
+    let spec = JobSpec {
+        backoff_limit: Some(0),
+        pod_replacement_policy: Some("Failed".to_owned()),
+        ttl_seconds_after_finished: Some(TTL_SECONDS),
+        template,
+        ..JobSpec::default()
+    };
+    Attempt { given, job: Job { metadata, spec: Some(spec), status: None } }
+}
+
+fn labels(input: &StepInput) -> Labels {
+    Labels {
+        uid: input.job.uid.clone(),
+        job: input.job.name.clone(),
+        run: input.job.run,
+        step: input.step,
+        attempt: input.attempt,
+    }
+}
+
+fn owned(owner: &VideoJob, labels: BTreeMap<String, String>) -> ObjectMeta {
+    ObjectMeta {
+        namespace: owner.namespace(),
+        labels: Some(labels),
+        owner_references: Some(vec![OwnerReference {
+            api_version: VideoJob::api_version(&()).into_owned(),
+            kind: VideoJob::kind(&()).into_owned(),
+            name: owner.name_any(),
+            uid: owner.uid().unwrap_or_default(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        }]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Scenes and overrides, under a name made from the owner and their content: never changed, so never stale.
+fn given_scenes(owner: &VideoJob, given: &GivenScenes) -> ConfigMap {
+    let content = serde_json::to_string(given).unwrap_or_default();
+    let uid = owner.uid().unwrap_or_default();
+    let digest = Digest::of_bytes(format!("{uid}\n{content}").as_bytes());
+    let labels = [
+        ("app.kubernetes.io/name", "videofactory".to_owned()),
+        ("app.kubernetes.io/instance", owner.name_any()),
+        ("app.kubernetes.io/managed-by", "videofactory-operator".to_owned()),
+    ];
+    let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(format!("{}-scenes-{}", owner.name_any(), &digest.as_str()[..16])),
+            ..owned(owner, labels)
+        },
+        immutable: Some(true),
+        data: Some([(file_name(GIVEN_SCENES_FILE).to_owned(), content)].into()),
+        ..ConfigMap::default()
+    }
+}
+
+fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, given: Option<String>) -> PodSpec {
+    let compute = owner.spec.compute.clone().unwrap_or_default();
+    let mut node_selector = worker.node_selector.clone();
+    node_selector.extend(compute.node_selector.unwrap_or_default());
+    let (volumes, mounts) = volumes(start, given).into_iter().unzip();
+    let asked = compute.steps.as_ref().and_then(|steps| steps.get(start.input.step));
+    let resources = asked.and_then(|step| step.resources.clone());
+    PodSpec {
+        restart_policy: Some("Never".to_owned()),
+        // On the pod, not on its Job: waiting for a node is nobody's failure.
+        active_deadline_seconds: Some(i64::from(start.input.deadline_seconds) + DEADLINE_MARGIN_SECONDS),
+        automount_service_account_token: Some(false),
+        service_account_name: Some(worker.service_account.clone()).filter(|name| !name.is_empty()),
+        enable_service_links: Some(false),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        node_selector: Some(node_selector).filter(|labels| !labels.is_empty()),
+        tolerations: compute.tolerations,
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            fs_group: Some(USER),
+            fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                ..SeccompProfile::default()
+            }),
+            ..PodSecurityContext::default()
+        }),
+        containers: vec![Container {
+            name: "worker".to_owned(),
+            image: Some(worker.image.clone()),
+            image_pull_policy: Some(worker.pull_policy.as_str().to_owned()),
+            env: Some(environment(&start.input, worker)),
+            resources: Some(resources.unwrap_or_else(|| default_resources(start.input.step))),
+            volume_mounts: Some(mounts),
+            termination_message_path: Some(TERMINATION_FILE.to_owned()),
+            termination_message_policy: Some("File".to_owned()),
+            security_context: Some(SecurityContext {
+                allow_privilege_escalation: Some(false),
+                read_only_root_filesystem: Some(true),
+                capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+                ..SecurityContext::default()
+            }),
+            ..Container::default()
+        }],
+        volumes: Some(volumes),
+        ..PodSpec::default()
+    }
+}
+
+fn environment(input: &StepInput, worker: &WorkerConfig) -> Vec<EnvVar> {
+    let mut input = input.clone();
+    let base = worker.progress_url.trim_end_matches('/');
+    input.progress_url = if base.is_empty() { String::new() } else { format!("{base}{PROGRESS_PATH}") };
+    let plain =
+        |name: &str, value: String| EnvVar { name: name.to_owned(), value: Some(value), value_from: None };
+    let field = |name: &str, path: &str| EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { api_version: None, field_path: path.to_owned() }),
+            ..EnvVarSource::default()
+        }),
+    };
+    vec![
+        // Kubernetes reads `$$` and `$(NAME)` in a value; in JSON a `$` can be written without one.
+        plain(INPUT_VARIABLE, serde_json::to_string(&input).unwrap_or_default().replace('$', "\\u0024")),
+        field("POD_NAME", "metadata.name"),
+        field("POD_UID", "metadata.uid"),
+        // Caches of fonts and the like: the root file system is read-only.
+        plain("HOME", "/tmp".to_owned()),
+    ]
+}
+
+/// Volumes, each with its mount.
+fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount)> {
+    let read_only = |name: &str, path: &str| VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    let named = |name: &str| Volume { name: name.to_owned(), ..Volume::default() };
+    let mut volumes = vec![scratch("work", WORK_DIR), scratch("tmp", "/tmp")];
+    let bucket = secret(&start.bucket_secret, &[ACCESS_KEY, SECRET_KEY]);
+    volumes
+        .push((Volume { secret: Some(bucket), ..named("bucket") }, read_only("bucket", BUCKET_SECRET_DIR)));
+    if let Some(name) = &start.account_secret {
+        let account = Volume { secret: Some(secret(name, &[])), ..named("account") };
+        volumes.push((account, read_only("account", ACCOUNT_SECRET_DIR)));
+    }
+    let token = Volume { projected: Some(token()), ..named("token") };
+    volumes.push((token, read_only("token", directory(TOKEN_FILE))));
+    if let Some(name) = given {
+        let config_map = ConfigMapVolumeSource { name, ..ConfigMapVolumeSource::default() };
+        let scenes = Volume { config_map: Some(config_map), ..named("given") };
+        volumes.push((scenes, read_only("given", directory(GIVEN_SCENES_FILE))));
+    }
+    volumes
+}
+
+fn scratch(name: &str, path: &str) -> (Volume, VolumeMount) {
+    let volume = Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    };
+    let mount = VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() };
+    (volume, mount)
+}
+
+/// A Secret's files: these keys, or all if none is named. The group reads them, by `fsGroup`.
+fn secret(name: &str, keys: &[&str]) -> SecretVolumeSource {
+    let item = |key: &&str| KeyToPath { key: (*key).to_owned(), path: (*key).to_owned(), mode: None };
+    SecretVolumeSource {
+        secret_name: Some(name.to_owned()),
+        default_mode: Some(0o440),
+        items: Some(keys.iter().map(item).collect()).filter(|items: &Vec<_>| !items.is_empty()),
+        optional: None,
+    }
+}
+
+/// A token that is good for reporting progress and for nothing else.
+fn token() -> ProjectedVolumeSource {
+    let token = ServiceAccountTokenProjection {
+        audience: Some(TOKEN_AUDIENCE.to_owned()),
+        expiration_seconds: Some(TOKEN_SECONDS),
+        path: file_name(TOKEN_FILE).to_owned(),
+    };
+    let source = VolumeProjection { service_account_token: Some(token), ..VolumeProjection::default() };
+    ProjectedVolumeSource { default_mode: Some(0o440), sources: Some(vec![source]) }
+}
+
+fn directory(path: &str) -> &str {
+    path.rsplit_once('/').map_or("/", |(directory, _)| directory)
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// What suits a step: CPU and memory asked for, and the most memory that it may use.
+fn default_resources(step: StepName) -> ResourceRequirements {
+    let (cpu, memory, most_memory) = match step {
+        StepName::GenerateImages => ("500m", "256Mi", "1Gi"),
+        StepName::NarrateScenes => ("250m", "256Mi", "1Gi"),
+        StepName::WriteScript | StepName::AnimateScenes | StepName::PublishVideo => {
+            ("100m", "128Mi", "512Mi")
+        }
+        StepName::AssembleVideo => ("1", "700Mi", "1536Mi"),
+    };
+    let quantities = |pairs: &[(&str, &str)]| {
+        Some(pairs.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).to_owned()))).collect())
+    };
+    ResourceRequirements {
+        requests: quantities(&[("cpu", cpu), ("memory", memory)]),
+        limits: quantities(&[("memory", most_memory)]),
+        claims: None,
+    }
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

@@ -1,0 +1,127 @@
+//! Snapshots of what an attempt becomes, and the names.
+
+use clap::Parser;
+use serde_json::json;
+use videofactory_pipeline::contract::VERSION;
+
+use super::*;
+use crate::config::Config;
+
+fn owner() -> VideoJob {
+    serde_json::from_value(json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+        "metadata": {
+            "name": "ocean-facts", "namespace": "films", "uid": "6b0b0f3e-8f60-4a5c-9a52-0d9cf1b3b7c1",
+        },
+        "spec": {"topic": "The deep ocean"},
+    }))
+    .unwrap()
+}
+
+fn worker() -> WorkerConfig {
+    let arguments = ["operator", "--worker-image", "localhost/videofactory-worker:dev"];
+    let progress = ["--progress-url", "http://operator.videofactory-system.svc:8000/"];
+    Config::try_parse_from(arguments.into_iter().chain(progress)).unwrap().worker
+}
+
+fn start(step: StepName) -> StartStep {
+    let input = json!({
+        "version": VERSION,
+        "job": {
+            "namespace": "films", "name": "ocean-facts", "uid": "6b0b0f3e-8f60-4a5c-9a52-0d9cf1b3b7c1",
+            "id": "3f9c2a1e", "run": 1,
+        },
+        "step": step, "attempt": 2, "input": "0123456789abcdef0123456789abcdef",
+        "settings": {}, "deadlineSeconds": 1800,
+        "bucket": {"endpoint": "http://s3:9000", "name": "videos", "region": "auto"},
+    });
+    StartStep {
+        input: serde_json::from_value(input).unwrap(),
+        given: None,
+        bucket_secret: "s3".to_owned(),
+        account_secret: None,
+    }
+}
+
+fn pod_of(built: &Attempt) -> &PodSpec {
+    built.job.spec.as_ref().unwrap().template.spec.as_ref().unwrap()
+}
+
+#[test]
+fn an_attempt_becomes_one_job_with_one_pod() {
+    let built = attempt(&owner(), &start(StepName::AssembleVideo), &worker());
+    assert_eq!(built.given, None);
+    insta::assert_yaml_snapshot!(built.job);
+}
+
+#[test]
+fn given_scenes_travel_in_a_config_map_named_by_their_content() {
+    let mut order = start(StepName::WriteScript);
+    order.given =
+        Some(serde_json::from_value(json!({"scenes": [{"id": "s1", "narration": "Hello."}]})).unwrap());
+    let built = attempt(&owner(), &order, &worker());
+    let volumes = pod_of(&built).volumes.as_ref().unwrap();
+    let mounted = volumes.iter().find_map(|volume| volume.config_map.as_ref()).unwrap();
+    assert_eq!(mounted.name, built.given.as_ref().unwrap().name_any());
+    insta::assert_yaml_snapshot!(built.given);
+
+    order.given = Some(GivenScenes::default());
+    let other = attempt(&owner(), &order, &worker()).given.unwrap().name_any();
+    assert_ne!(other, built.given.unwrap().name_any());
+}
+
+#[test]
+fn an_accounts_secret_is_mounted_beside_the_buckets() {
+    let mut order = start(StepName::GenerateImages);
+    order.account_secret = Some("grok".to_owned());
+    let built = attempt(&owner(), &order, &worker());
+    let mounts = pod_of(&built).containers[0].volume_mounts.as_ref().unwrap();
+    for path in [BUCKET_SECRET_DIR, ACCOUNT_SECRET_DIR] {
+        assert!(
+            mounts.iter().any(|mount| mount.mount_path == path && mount.read_only == Some(true)),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn compute_of_the_spec_goes_before_what_suits_the_step() {
+    let mut owner = owner();
+    owner.spec.compute = serde_json::from_value(json!({
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "video", "operator": "Exists"}],
+        "steps": {"assemble-video": {"resources": {"requests": {"cpu": "4"}}}},
+    }))
+    .unwrap();
+    let mut worker = worker();
+    worker.node_selector = [("disk".into(), "any".into()), ("zone".into(), "a".into())].into();
+    let built = attempt(&owner, &start(StepName::AssembleVideo), &worker);
+    let pod = pod_of(&built);
+    let selector = pod.node_selector.clone().unwrap();
+    assert_eq!((selector["disk"].as_str(), selector["zone"].as_str()), ("fast", "a"));
+    assert_eq!(pod.tolerations.as_ref().unwrap().len(), 1);
+    let resources = pod.containers[0].resources.as_ref().unwrap();
+    assert_eq!(resources.requests.as_ref().unwrap()["cpu"].0, "4");
+    assert_eq!(resources.limits, None);
+}
+
+#[test]
+fn kubernetes_finds_nothing_to_expand_in_the_input() {
+    let mut order = start(StepName::WriteScript);
+    order.input.topic = "Costs $$$ and $(POD_NAME)".to_owned();
+    let built = attempt(&owner(), &order, &worker());
+    let value = pod_of(&built).containers[0].env.as_ref().unwrap()[0].value.clone().unwrap();
+    assert!(!value.contains('$'));
+    assert_eq!(serde_json::from_str::<StepInput>(&value).unwrap().topic, order.input.topic);
+}
+
+#[test]
+fn no_progress_is_reported_where_no_url_is_known() {
+    let mut worker = worker();
+    worker.progress_url = String::new();
+    let built = attempt(&owner(), &start(StepName::WriteScript), &worker);
+    let environment = pod_of(&built).containers[0].env.as_ref().unwrap();
+    let input = environment.iter().find(|variable| variable.name == INPUT_VARIABLE).unwrap();
+    let input: StepInput = serde_json::from_str(input.value.as_ref().unwrap()).unwrap();
+    assert_eq!(input.progress_url, "");
+}

@@ -1,0 +1,653 @@
+//! Walks the graph: what is done stays, what is stale and can begin begins, what is at work on the
+//! wrong inputs is stopped. Ends in how the whole job stands.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::videojob::StepStatus;
+use videofactory_crds::{AssetKey, StepName, requests};
+use videofactory_pipeline::contract::{
+    Brand, GivenScenes, JobRef, MOST_INPUT_BYTES, StepInput, Upstream, VERSION,
+};
+use videofactory_pipeline::graph::{self, Granularity, STEPS};
+use videofactory_pipeline::inputs::{self, FilmInputs};
+use videofactory_pipeline::storyboard::Takes;
+use videofactory_pipeline::{Digest, Settings};
+
+use super::super::attempts::{Attempt, is_occupied};
+use super::super::model::{Account, Action, Hindrance, StartStep, Storage};
+use super::settle::{LONGEST_DELAY, Standing, by_scene, completed};
+use super::{Draft, Results, Verdict, later};
+
+/// Seconds between two looks at a bucket that does not answer.
+const BUCKET_PATIENCE: i64 = 15;
+/// Most bytes of scenes and overrides: a `ConfigMap` holds 1 MiB.
+const MOST_GIVEN_BYTES: usize = 1_000_000;
+
+/// Makes every step that is stale and can begin begin, and tells how the job stands.
+pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
+    let given = given_scenes(draft);
+    let takes = takes(draft);
+    let brand = brand(draft);
+    let mut walk = Walk {
+        settings,
+        given: &given,
+        takes: &takes,
+        brand: &brand,
+        standing,
+        held: draft.held(),
+        results: Results::new(),
+        verdicts: Vec::new(),
+        gate: None,
+    };
+    for entry in STEPS {
+        walk.step(draft, entry.name);
+    }
+    count_progress(draft);
+    walk.verdict(draft)
+}
+
+/// One walk over the graph.
+struct Walk<'a> {
+    settings: &'a Settings,
+    given: &'a GivenScenes,
+    takes: &'a BTreeMap<String, Takes>,
+    brand: &'a Brand,
+    standing: &'a Standing,
+    held: Option<(Reason, String)>,
+    /// Steps that are done with the inputs they would have now.
+    results: Results,
+    /// How each step that is not done stands.
+    verdicts: Vec<Verdict>,
+    /// A result that nobody has approved yet: nothing that reads it begins.
+    gate: Option<StepName>,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, draft: &mut Draft<'_>, name: StepName) {
+        let wanted = self.wanted(draft, name);
+        if name == StepName::PublishVideo && self.settings.publish.targets.is_empty() {
+            if self.standing.contains_key(&name) {
+                stop(draft, [name], Reason::Progressing);
+                self.verdicts.push(Verdict::Running { step: name, message: format!("{name}: stopping") });
+                return;
+            }
+            set_state(draft, name, StepState::Skipped);
+            return;
+        }
+        let step = draft.step_mut(name);
+        if let Some(attempt) = self.standing.get(&name) {
+            self.at_work(draft, name, wanted.as_ref(), attempt);
+            return;
+        }
+        if let Some(done) = result_of(step)
+            && wanted.as_ref() == Some(&done.input)
+        {
+            step.state = Some(StepState::Succeeded);
+            self.results.insert(name, done);
+            self.look(draft, name);
+            return;
+        }
+        match wanted {
+            // A wait goes on while what is before it is made again.
+            None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => {}
+            None => unsettle(step),
+            Some(input) => self.begin(draft, name, &input),
+        }
+    }
+
+    /// The inputs that the step would have now; none while something before it is not done.
+    fn wanted(&self, draft: &Draft<'_>, name: StepName) -> Option<Digest> {
+        let ready = graph::step(name).needs.iter().all(|need| self.results.contains_key(need));
+        ready.then(|| {
+            let film = self.film(draft);
+            inputs::step_digest(name, &film, &self.results)
+        })
+    }
+
+    fn film<'b>(&'b self, draft: &'b Draft<'_>) -> FilmInputs<'b> {
+        FilmInputs {
+            run: draft.status.run.unwrap_or(1),
+            topic: draft.observed.job.spec.topic.as_deref().unwrap_or_default(),
+            given: self.given,
+            takes: self.takes,
+            settings: self.settings,
+            brand: self.brand,
+        }
+    }
+
+    /// An attempt that has not ended.
+    fn at_work(&mut self, draft: &mut Draft<'_>, name: StepName, wanted: Option<&Digest>, attempt: &Attempt) {
+        let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
+        let step = draft.step_mut(name);
+        // While something before it is made again it may still turn out to be wanted, but for a
+        // publication, which cannot be taken back, and for what belongs to an earlier run.
+        let stale = match wanted {
+            Some(wanted) => Some(wanted.as_str()) != step.input_digest.as_deref(),
+            None => name == StepName::PublishVideo || step.input_digest.is_none(),
+        };
+        // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be mended.
+        let stopping = step.reason == Some(Reason::Progressing);
+        let gives_way = match attempt {
+            Attempt::Alive(Some(_)) => edited || stopping,
+            Attempt::Absent => stopping,
+            _ => false,
+        };
+        let end_it = match &self.held {
+            Some((reason, _)) => Some(*reason),
+            None => (stale || gives_way).then_some(Reason::Progressing),
+        };
+        let number = step.attempt.unwrap_or_default();
+        match (end_it, attempt) {
+            (Some(_), Attempt::Absent) => {
+                step.state = Some(StepState::Pending);
+                step.reason = None;
+                step.message = None;
+                if let (None, Some(input)) = (&self.held, wanted) {
+                    self.begin(draft, name, input);
+                }
+                return;
+            }
+            (Some(reason), _) => stop(draft, [name], reason),
+            (None, Attempt::Absent) => {
+                let Some(input) = wanted else {
+                    set_state(draft, name, StepState::Pending);
+                    return;
+                };
+                if let Some(verdict) = self.obstacle(draft, name) {
+                    set_state(draft, name, StepState::Pending);
+                    self.verdicts.push(verdict);
+                } else {
+                    self.launch(draft, name, input, number);
+                }
+                return;
+            }
+            (None, Attempt::Unknown(why)) => {
+                draft.wake_in(BUCKET_PATIENCE);
+                self.verdicts.push(Verdict::Waiting {
+                    reason: Reason::StorageUnavailable,
+                    message: format!("{name}: {why}"),
+                    step: Some(name),
+                    at: None,
+                });
+                return;
+            }
+            (None, Attempt::Alive(hindrance)) => {
+                self.verdicts.push(hindered(name, number, hindrance.as_ref()));
+                tell_progress(draft, name);
+                return;
+            }
+            (None, _) => {}
+        }
+        self.verdicts.push(Verdict::Running { step: name, message: format!("{name}: attempt {number}") });
+    }
+
+    /// A step that is stale and whose inputs are all there.
+    fn begin(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
+        if let Some((reason, message)) = &self.held {
+            self.verdicts.push(Verdict::Suspended { reason: *reason, message: message.clone() });
+            return;
+        }
+        let now = draft.now;
+        let before = draft.observed.job.status.as_ref().and_then(|status| status.observed_generation);
+        let edited = before != draft.observed.job.metadata.generation;
+        let step = draft.step_mut(name);
+        if edited && step.state == Some(StepState::Waiting) && step.retry_at.is_none() && result_is_void(step)
+        {
+            // Whatever was edited may be what it waited for.
+            unsettle(step);
+        }
+        let tried = step.input_digest.as_deref() == Some(input.as_str());
+        if tried && let Some(verdict) = waiting(step, now) {
+            if let Verdict::Waiting { at: Some(at), .. } = verdict {
+                draft.wake(at);
+            }
+            self.verdicts.push(verdict);
+            return;
+        }
+        if !tried {
+            unsettle(step);
+            step.scenes = None;
+            step.failures = None;
+            step.interruptions = None;
+            step.retries = None;
+        }
+        if let Some(verdict) = self.obstacle(draft, name) {
+            set_state(draft, name, StepState::Pending);
+            self.verdicts.push(verdict);
+            return;
+        }
+        if is_occupied(draft.observed, name) {
+            stop_jobs(draft, name);
+            self.verdicts.push(Verdict::Running {
+                step: name,
+                message: format!("{name}: waits for its previous pod to end"),
+            });
+            return;
+        }
+        let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
+        self.launch(draft, name, input, attempt);
+    }
+
+    /// What keeps a step from beginning, although its inputs are there.
+    fn obstacle(&self, draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
+        if let Some(gate) = self.gate.filter(|gate| graph::downstream(*gate).contains(&name)) {
+            let digest = draft.step(gate).and_then(|step| step.output_digest.clone()).unwrap_or_default();
+            return Some(Verdict::Review {
+                step: gate,
+                message: review_message(&draft.observed.job, gate, &digest),
+            });
+        }
+        if let Storage::NotReady { reason, message } = &draft.observed.storage {
+            let (reason, message) = (*reason, message.clone());
+            return Some(if reason == Reason::StorageUnavailable {
+                Verdict::Waiting { reason, message, step: Some(name), at: None }
+            } else {
+                Verdict::Stalled { reason, message, step: Some(name) }
+            });
+        }
+        accounts_of(name, self.settings).into_iter().find_map(|account| match draft.observed.accounts.get(account) {
+            Some(Account::Usable { .. }) => None,
+            Some(Account::Unusable { reason, message }) => {
+                Some(Verdict::Stalled { reason: *reason, message: message.clone(), step: Some(name) })
+            }
+            None => Some(Verdict::Stalled {
+                reason: Reason::ConfigurationInvalid,
+                message: format!("ProviderAccount {account:?} does not exist in this namespace; create it, or correct providers"),
+                step: Some(name),
+            }),
+        })
+    }
+
+    /// Records the intent, and orders the Job: the status is written first.
+    fn launch(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest, attempt: i32) {
+        let order = self.order(draft, name, input, attempt);
+        if let Some(verdict) = too_large(name, &order) {
+            set_state(draft, name, StepState::Pending);
+            self.verdicts.push(verdict);
+            return;
+        }
+        let now = draft.now;
+        let job = super::super::names::job_name(&order.input.job, name, attempt);
+        let step = draft.step_mut(name);
+        if step.attempt != Some(attempt) || step.state != Some(StepState::Running) {
+            step.started_at = Some(whole_seconds(now));
+        }
+        step.state = Some(StepState::Running);
+        step.attempt = Some(attempt);
+        step.job = Some(job);
+        step.input_digest = Some(input.to_string());
+        step.output_digest = None;
+        step.approved = None;
+        step.reason = None;
+        step.message = None;
+        step.retry_at = None;
+        step.finished_at = None;
+        draft.actions.push(Action::StartStep(Box::new(order)));
+        self.verdicts.push(Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") });
+    }
+
+    fn order(&self, draft: &Draft<'_>, name: StepName, input: &Digest, attempt: i32) -> StartStep {
+        let (bucket, bucket_secret) = match &draft.observed.storage {
+            Storage::Ready { bucket, secret } => (bucket.clone(), secret.clone()),
+            Storage::NotReady { .. } => Default::default(),
+        };
+        let writes = name == StepName::WriteScript;
+        let given = (writes && *self.given != GivenScenes::default()).then(|| self.given.clone());
+        let account_secret = accounts_of(name, self.settings).into_iter().find_map(|account| {
+            match draft.observed.accounts.get(account) {
+                Some(Account::Usable { secret }) => secret.clone(),
+                _ => None,
+            }
+        });
+        let upstream: BTreeMap<StepName, Upstream> = graph::step(name)
+            .needs
+            .iter()
+            .filter_map(|need| Some((*need, self.results.get(need)?.clone())))
+            .collect();
+        let input = StepInput {
+            version: VERSION,
+            job: job_ref(draft),
+            step: name,
+            attempt,
+            input: input.clone(),
+            survey: false,
+            settings: self.settings.clone(),
+            topic: draft.observed.job.spec.topic.clone().unwrap_or_default(),
+            takes: if writes { self.takes.clone() } else { BTreeMap::new() },
+            upstream,
+            granted: None,
+            accepted_quality: draft
+                .status
+                .handled
+                .as_ref()
+                .and_then(|handled| Digest::from_hex(handled.accept_quality.as_deref()?)),
+            brand: self.brand.clone(),
+            deadline_seconds: deadline(draft, name),
+            bucket,
+            progress_url: String::new(),
+        };
+        StartStep { input, given, bucket_secret, account_secret }
+    }
+
+    /// Whether a person is to look at what was just found done, and what they said.
+    fn look(&mut self, draft: &mut Draft<'_>, name: StepName) {
+        if !self.settings.review.after.contains(&name) || self.gate.is_some() {
+            return;
+        }
+        let output = draft.step(name).and_then(|step| step.output_digest.clone()).unwrap_or_default();
+        let says = |decision: &Option<requests::Decision>| {
+            decision.as_ref().is_some_and(|decision| decision.step == name && decision.digest == output)
+        };
+        let (approved, rejected) = (says(&draft.requests.approved), says(&draft.requests.rejected));
+        let step = draft.step_mut(name);
+        if approved && !rejected {
+            step.approved = Some(output.clone());
+        }
+        if step.approved.as_deref() == Some(output.as_str()) {
+            return;
+        }
+        self.gate = Some(name);
+        if rejected {
+            self.verdicts.push(Verdict::Failed {
+                reason: Reason::Rejected,
+                message: format!("{name} was rejected; edit the job, or request a restart"),
+                step: name,
+            });
+        }
+    }
+
+    /// How the whole job stands: what is lost, then what is at work, then what waits.
+    fn verdict(mut self, draft: &mut Draft<'_>) -> Verdict {
+        if self.verdicts.is_empty()
+            && let Some(gate) = self.gate
+        {
+            let digest = draft.step(gate).and_then(|step| step.output_digest.clone()).unwrap_or_default();
+            return Verdict::Review {
+                step: gate,
+                message: review_message(&draft.observed.job, gate, &digest),
+            };
+        }
+        self.verdicts.sort_by_key(rank);
+        self.verdicts
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Verdict::Succeeded { message: finished_message(draft) })
+    }
+}
+
+/// Of several steps' standing, the one that is told: smallest first. What runs is told before what
+/// waits, because the job goes on; a hindered pod is told at once.
+fn rank(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Failed { .. } => 0,
+        Verdict::Suspended { .. } => 1,
+        Verdict::Running { .. } => 2,
+        Verdict::Stalled { .. } => 3,
+        Verdict::Waiting { .. } => 4,
+        Verdict::Review { .. } => 5,
+        Verdict::Succeeded { .. } => 6,
+    }
+}
+
+/// Whether what a step waits for has nothing to do with a result that a person might still accept.
+fn result_is_void(step: &StepStatus) -> bool {
+    step.reason != Some(Reason::QualityCheckFailed)
+}
+
+/// What a step made, if it succeeded.
+fn result_of(step: &StepStatus) -> Option<Upstream> {
+    if step.reason == Some(Reason::QualityCheckFailed) {
+        return None;
+    }
+    Some(Upstream {
+        input: Digest::from_hex(step.input_digest.as_deref()?)?,
+        output: Digest::from_hex(step.output_digest.as_deref()?)?,
+    })
+}
+
+/// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
+fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
+    let reason = step.reason?;
+    let told = step.message.clone().unwrap_or_default();
+    let name = step.name;
+    if step.state == Some(StepState::Failed) {
+        let message = format!("{name}: {told}; mend the cause, then request a retry");
+        return Some(Verdict::Failed { reason, message, step: name });
+    }
+    match &step.retry_at {
+        // A clock that was set back must not make it wait for longer than we ever do.
+        Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
+        Some(at) => Some(Verdict::Waiting {
+            reason,
+            message: format!("{name}: {told}; tries again at {}", at.0),
+            step: Some(name),
+            at: Some(at.0),
+        }),
+        None => {
+            let message = format!("{name}: {told}; when that is mended, edit the job or request a retry");
+            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        }
+    }
+}
+
+/// What Kubernetes would refuse to carry.
+fn too_large(name: StepName, order: &StartStep) -> Option<Verdict> {
+    let size = |json: serde_json::Result<Vec<u8>>| json.map_or(usize::MAX, |json| json.len());
+    let (input, given) = (size(serde_json::to_vec(&order.input)), size(serde_json::to_vec(&order.given)));
+    let message = if input > MOST_INPUT_BYTES {
+        format!(
+            "the settings of {name} take {input} bytes, the most is {MOST_INPUT_BYTES}; shorten characters, \
+             parameters or publish targets"
+        )
+    } else if given > MOST_GIVEN_BYTES {
+        format!(
+            "scenes and sceneOverrides take {given} bytes, the most is {MOST_GIVEN_BYTES}; shorten their texts, or \
+             make two films"
+        )
+    } else {
+        return None;
+    };
+    Some(Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: Some(name) })
+}
+
+fn hindered(name: StepName, attempt: i32, hindrance: Option<&Hindrance>) -> Verdict {
+    let stalled = |message: String| Verdict::Stalled {
+        reason: Reason::ConfigurationInvalid,
+        message,
+        step: Some(name),
+    };
+    match hindrance {
+        None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
+        Some(Hindrance::Unschedulable(why)) => Verdict::Waiting {
+            reason: Reason::Progressing,
+            message: format!("{name}: its pod finds no node: {why}; free a node, or change compute"),
+            step: Some(name),
+            at: None,
+        },
+        Some(Hindrance::Image(why)) => stalled(format!("{name}: the worker's image cannot be pulled: {why}")),
+        Some(Hindrance::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
+    }
+}
+
+/// The result of a step whose inputs are not known yet stays on record, but does not count.
+fn unsettle(step: &mut StepStatus) {
+    if step.state != Some(StepState::Failed) || step.input_digest.is_some() {
+        step.state = Some(StepState::Pending);
+        step.reason = None;
+        step.message = None;
+        step.retry_at = None;
+    }
+}
+
+fn set_state(draft: &mut Draft<'_>, name: StepName, state: StepState) {
+    let step = draft.step_mut(name);
+    step.state = Some(state);
+    step.reason = None;
+    step.message = None;
+}
+
+/// Stops the attempts of these steps. The reason is the record that their end is our doing.
+pub(super) fn stop(draft: &mut Draft<'_>, names: impl IntoIterator<Item = StepName>, reason: Reason) {
+    for name in names {
+        let step = draft.step_mut(name);
+        step.reason = Some(reason);
+        step.message = Some("stopping".to_owned());
+        stop_jobs(draft, name);
+    }
+}
+
+/// Deletes what is still at work for this step.
+fn stop_jobs(draft: &mut Draft<'_>, name: StepName) {
+    let doomed = draft
+        .observed
+        .jobs
+        .iter()
+        .filter(|job| job.step == name && !job.deleting && job.ended.is_none())
+        .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() });
+    draft.actions.extend(doomed);
+}
+
+/// Progress that is due enters the status; it decides nothing.
+fn tell_progress(draft: &mut Draft<'_>, name: StepName) {
+    let Some(live) = draft.observed.live.get(&name) else { return };
+    let step = draft.step_mut(name);
+    if step.attempt != Some(live.attempt) {
+        return;
+    }
+    if by_scene(name) && live.progress.completed.len() > completed(step).len() {
+        step.scenes.get_or_insert_default().completed = Some(live.progress.completed.to_string());
+    }
+    if !live.progress.message.is_empty() {
+        step.message = Some(live.progress.message.clone());
+    }
+}
+
+/// `14/26`: units of work done and known; scenes, and one for each other step.
+pub(super) fn count_progress(draft: &mut Draft<'_>) {
+    let scenes = draft
+        .step(StepName::WriteScript)
+        .and_then(|step| step.scenes.as_ref()?.total)
+        .and_then(|total| u32::try_from(total).ok());
+    let (mut done, mut known) = (0, 0);
+    for entry in STEPS {
+        let step = draft.step(entry.name);
+        let state = step.and_then(|step| step.state);
+        if state == Some(StepState::Skipped) {
+            continue;
+        }
+        let units = match entry.granularity {
+            Granularity::Film => 1,
+            Granularity::Scenes => scenes.unwrap_or(1),
+        };
+        known += units;
+        done += match state {
+            Some(StepState::Succeeded) => units,
+            _ if entry.granularity == Granularity::Scenes => {
+                step.map_or(0, |step| completed(step).len()).min(units)
+            }
+            _ => 0,
+        };
+    }
+    draft.status.progress = Some(format!("{done}/{known}"));
+}
+
+fn given_scenes(draft: &Draft<'_>) -> GivenScenes {
+    let spec = &draft.observed.job.spec;
+    GivenScenes {
+        scenes: spec.scenes.clone().unwrap_or_default(),
+        overrides: spec.scene_overrides.clone().unwrap_or_default(),
+    }
+}
+
+fn takes(draft: &Draft<'_>) -> BTreeMap<String, Takes> {
+    let or_first = |take: Option<i32>| take.unwrap_or(1);
+    draft
+        .status
+        .takes
+        .iter()
+        .map(|takes| {
+            let parts = Takes {
+                image: or_first(takes.image),
+                voice: or_first(takes.voice),
+                clip: or_first(takes.clip),
+            };
+            (takes.scene.clone(), parts)
+        })
+        .collect()
+}
+
+fn brand(draft: &Draft<'_>) -> Brand {
+    let Some(channel) = draft.status.channel.as_ref().map(|channel| &channel.spec) else {
+        return Brand::default();
+    };
+    let key =
+        |asset: &Option<AssetKey>| asset.as_ref().and_then(AssetKey::get).unwrap_or_default().to_owned();
+    Brand {
+        tags: channel.default_tags.clone().unwrap_or_default(),
+        intro: key(&channel.intro_key),
+        outro: key(&channel.outro_key),
+        watermark: key(&channel.watermark_key),
+    }
+}
+
+fn job_ref(draft: &Draft<'_>) -> JobRef {
+    let metadata = &draft.observed.job.metadata;
+    JobRef {
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: metadata.name.clone().unwrap_or_default(),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        id: draft.status.id.clone().unwrap_or_default(),
+        run: draft.status.run.unwrap_or(1),
+    }
+}
+
+/// Seconds for an attempt: the spec's, or a base and a part for each scene.
+fn deadline(draft: &Draft<'_>, name: StepName) -> u32 {
+    let asked = draft
+        .observed
+        .job
+        .spec
+        .compute
+        .as_ref()
+        .and_then(|compute| compute.steps.as_ref()?.get(name)?.timeout);
+    if let Some(timeout) = asked {
+        return u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+    }
+    let (base, each) = graph::step(name).deadline;
+    let scenes = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref()?.total).unwrap_or(0);
+    base + each * u32::try_from(scenes).unwrap_or_default()
+}
+
+/// The accounts that a step spends from.
+pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
+    let providers = &settings.providers;
+    let one = match name {
+        StepName::WriteScript => providers.script.as_ref(),
+        StepName::GenerateImages => providers.images.as_ref(),
+        StepName::NarrateScenes => providers.narration.as_ref(),
+        StepName::AnimateScenes => providers.animation.as_ref(),
+        StepName::AssembleVideo => None,
+        StepName::PublishVideo => {
+            let targets = settings.publish.targets.iter();
+            return targets.filter_map(|target| Some(target.account_ref.as_ref()?.name.as_str())).collect();
+        }
+    };
+    one.and_then(|provider| Some(provider.account_ref.as_ref()?.name.as_str())).into_iter().collect()
+}
+
+fn review_message(job: &videofactory_crds::VideoJob, step: StepName, digest: &str) -> String {
+    let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
+    format!(
+        "{step} waits for approval: kubectl annotate -n {} vj {} --overwrite {}={step}@{digest}",
+        namespace.unwrap_or_default(),
+        name.unwrap_or_default(),
+        requests::APPROVED
+    )
+}
+
+fn finished_message(draft: &Draft<'_>) -> String {
+    let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
+    film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key))
+}

@@ -1,0 +1,64 @@
+//! The start of a run: the job's id, the channel's part frozen, the settings in force.
+
+use videofactory_crds::Channel;
+use videofactory_crds::condition::Reason;
+use videofactory_crds::videojob::{FrozenChannel, VideoMode};
+use videofactory_pipeline::Settings;
+
+use super::super::model::Found;
+use super::{Draft, Verdict};
+
+/// Makes sure that the run has begun, and says what its settings are. The verdict says why it
+/// cannot begin.
+pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
+    if draft.status.id.is_none() {
+        draft.status.id = Some(short_id(draft.observed.job.metadata.uid.as_deref().unwrap_or_default()));
+    }
+    freeze_channel(draft)?;
+    draft.status.run.get_or_insert(1);
+    let spec = &draft.observed.job.spec;
+    let channel = draft.status.channel.as_ref().and_then(|channel| channel.spec.defaults.as_ref());
+    let draft_mode = spec.mode == VideoMode::Draft;
+    Settings::resolve(&spec.settings, channel, draft_mode).map_err(|error| Verdict::Stalled {
+        reason: Reason::ConfigurationInvalid,
+        message: error.to_string(),
+        step: None,
+    })
+}
+
+/// Copies the channel into the status, once a run: later edits of it change no job that has begun.
+fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
+    let named = draft.observed.job.spec.channel_ref.as_ref().map(|reference| reference.name.clone());
+    let frozen = draft.status.channel.as_ref().map(|channel| channel.name.clone());
+    if named == frozen {
+        return Ok(());
+    }
+    match &draft.observed.channel {
+        Found::NotNamed => draft.status.channel = None,
+        Found::Here(channel) => draft.status.channel = Some(freeze(channel)),
+        Found::Missing(name) => {
+            return Err(Verdict::Stalled {
+                reason: Reason::ConfigurationInvalid,
+                message: format!(
+                    "channel {name:?} does not exist in this namespace; create it, or correct channelRef"
+                ),
+                step: None,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The channel as a run keeps it.
+pub(super) fn freeze(channel: &Channel) -> FrozenChannel {
+    FrozenChannel {
+        name: channel.metadata.name.clone().unwrap_or_default(),
+        generation: channel.metadata.generation,
+        spec: channel.spec.clone(),
+    }
+}
+
+/// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart.
+fn short_id(uid: &str) -> String {
+    uid.chars().filter(char::is_ascii_hexdigit).take(8).collect()
+}

@@ -1,0 +1,272 @@
+//! What to do next: pure, synchronous, total. No client, no clock, no randomness.
+//!
+//! A build system, not a script: a step is done if it succeeded with the inputs it would have now;
+//! retry, resume, and an edit before publication are all one rule, run what is stale.
+
+mod advance;
+mod begin;
+mod requests;
+mod settle;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
+use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
+
+use super::conditions;
+use super::model::{Action, Decision, Event, Observed};
+
+/// Decides what the status of the observed object is to be and what is to be done, at `now`.
+///
+/// Total: whatever was observed, the result names a next event (a Job at work, a time to wake, or a
+/// condition that a person ends).
+#[must_use]
+pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
+    let mut draft = Draft::new(observed, now);
+    let verdict = draft.judge();
+    let generation = observed.job.metadata.generation;
+    conditions::write(&mut draft.status, &verdict, generation, now);
+    conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
+    draft.announce(&verdict);
+    draft.retire(&verdict);
+    Decision { status: draft.status, actions: draft.actions, wake_at: draft.wake_at }
+}
+
+/// How the whole job stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Something is at work.
+    Running {
+        /// The step that leads.
+        step: StepName,
+        /// For people.
+        message: String,
+    },
+    /// It goes on by itself.
+    Waiting {
+        /// Why.
+        reason: Reason,
+        /// For people.
+        message: String,
+        /// The step that waits.
+        step: Option<StepName>,
+        /// When, if a time is known.
+        at: Option<Timestamp>,
+    },
+    /// It goes on when a person has changed something.
+    Stalled {
+        /// Why.
+        reason: Reason,
+        /// What to do.
+        message: String,
+        /// The step that waits.
+        step: Option<StepName>,
+    },
+    /// A result waits for a person's eyes.
+    Review {
+        /// The step.
+        step: StepName,
+        /// How to approve.
+        message: String,
+    },
+    /// Held or suspended.
+    Suspended {
+        /// `Held` or `Suspended`.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
+    /// It ended without success.
+    Failed {
+        /// `RetriesExhausted` or `Rejected`.
+        reason: Reason,
+        /// What to do.
+        message: String,
+        /// The step.
+        step: StepName,
+    },
+    /// All is done.
+    Succeeded {
+        /// What there is.
+        message: String,
+    },
+}
+
+/// The decision while it is being made.
+struct Draft<'a> {
+    observed: &'a Observed,
+    now: Timestamp,
+    requests: JobRequests,
+    unreadable: Vec<ReadRequestError>,
+    status: VideoJobStatus,
+    actions: Vec<Action>,
+    wake_at: Option<Timestamp>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(observed: &'a Observed, now: Timestamp) -> Self {
+        let status = observed.job.status.clone().unwrap_or_default();
+        let none = BTreeMap::new();
+        let (requests, unreadable) =
+            job_requests(observed.job.metadata.annotations.as_ref().unwrap_or(&none));
+        Self { observed, now, requests, unreadable, status, actions: Vec::new(), wake_at: None }
+    }
+
+    fn judge(&mut self) -> Verdict {
+        requests::handle(self);
+        let standing = settle::settle(self);
+        if let Some(verdict) = self.published() {
+            advance::stop(self, standing.keys().copied(), Reason::Completed);
+            advance::count_progress(self);
+            return verdict;
+        }
+        match (begin::begin(self), self.held()) {
+            (Err(_), Some((reason, message))) => {
+                advance::stop(self, standing.keys().copied(), reason);
+                Verdict::Suspended { reason, message }
+            }
+            (Err(verdict), None) => verdict,
+            (Ok(settings), _) => advance::advance(self, &settings, &standing),
+        }
+    }
+
+    /// After publication an edit changes nothing, and says so.
+    fn published(&self) -> Option<Verdict> {
+        let publish = self.step(StepName::PublishVideo)?;
+        if publish.state != Some(StepState::Succeeded) {
+            return None;
+        }
+        let edited = self
+            .status
+            .published_generation
+            .is_some_and(|at| Some(at) != self.observed.job.metadata.generation);
+        let note = if edited {
+            "; it was edited since: request a restart to make it again with these settings"
+        } else {
+            ""
+        };
+        Some(Verdict::Succeeded { message: format!("published{note}") })
+    }
+
+    fn step(&self, name: StepName) -> Option<&StepStatus> {
+        self.status.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The step's entry, made if it is not there, in the graph's order.
+    fn step_mut(&mut self, name: StepName) -> &mut StepStatus {
+        let steps = &mut self.status.steps;
+        let place = steps.iter().position(|step| step.name == name).unwrap_or_else(|| {
+            let place = steps.iter().position(|step| step.name > name).unwrap_or(steps.len());
+            steps.insert(place, StepStatus { state: Some(StepState::Pending), ..StepStatus::new(name) });
+            place
+        });
+        &mut steps[place]
+    }
+
+    fn wake(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    fn wake_in(&mut self, seconds: i64) {
+        self.wake(later(self.now, seconds));
+    }
+
+    fn event(&mut self, warning: bool, reason: &str, action: &str, note: impl Into<String>) {
+        self.actions.push(Action::Event(Event {
+            warning,
+            reason: reason.to_owned(),
+            action: action.to_owned(),
+            note: note.into(),
+        }));
+    }
+
+    /// Whether the job is kept from working, and why.
+    fn held(&self) -> Option<(Reason, String)> {
+        if let Some(why) = &self.requests.hold {
+            let why = if why.is_empty() { "no reason given" } else { why };
+            return Some((Reason::Held, format!("held: {why}; remove the annotation to go on")));
+        }
+        let suspended = self.observed.job.spec.suspend;
+        suspended
+            .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to go on".to_owned()))
+    }
+
+    /// An Event for each change that a person would want to hear of: waits, failures, completion.
+    fn announce(&mut self, verdict: &Verdict) {
+        let before = self.observed.job.status.as_ref().and_then(conditions::told);
+        if before == conditions::told(&self.status) {
+            return;
+        }
+        let action =
+            |step: &Option<StepName>| step.map_or_else(|| "Reconcile".to_owned(), |step| step.to_string());
+        match verdict {
+            Verdict::Running { .. } => {}
+            Verdict::Waiting { reason, message, step, .. } => {
+                self.event(false, &reason.to_string(), &action(step), message);
+            }
+            Verdict::Stalled { reason, message, step } => {
+                self.event(true, &reason.to_string(), &action(step), message);
+            }
+            Verdict::Review { step, message } => {
+                self.event(false, &Reason::AwaitingReview.to_string(), &step.to_string(), message);
+            }
+            Verdict::Suspended { reason, message } => {
+                self.event(false, &reason.to_string(), "Reconcile", message);
+            }
+            Verdict::Failed { reason, message, step } => {
+                self.event(true, &reason.to_string(), &step.to_string(), message);
+            }
+            Verdict::Succeeded { message } => {
+                self.event(false, &Reason::Completed.to_string(), "Reconcile", message);
+            }
+        }
+    }
+
+    /// A finished job with a time to live goes when that has passed.
+    fn retire(&mut self, verdict: &Verdict) {
+        let Some(ttl) = self.observed.job.spec.ttl_after_finished else { return };
+        if !matches!(verdict, Verdict::Succeeded { .. } | Verdict::Failed { .. }) {
+            return;
+        }
+        let Some(finished) = conditions::settled_at(&self.status) else { return };
+        let due = later(finished, i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX));
+        if due <= self.now {
+            self.actions.push(Action::DeleteVideoJob);
+        } else {
+            self.wake(due);
+        }
+    }
+}
+
+impl Verdict {
+    /// The phase that people see.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Running { .. } => Phase::Running,
+            Self::Waiting { .. } | Self::Stalled { .. } => Phase::Waiting,
+            Self::Review { .. } => Phase::Review,
+            Self::Suspended { .. } => Phase::Suspended,
+            Self::Failed { .. } => Phase::Failed,
+            Self::Succeeded { .. } => Phase::Succeeded,
+        }
+    }
+}
+
+/// `seconds` after `from`; the latest time there is if that is out of range.
+fn later(from: Timestamp, seconds: i64) -> Timestamp {
+    from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// Results of the steps that are done with today's inputs.
+type Results = BTreeMap<StepName, videofactory_pipeline::contract::Upstream>;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;

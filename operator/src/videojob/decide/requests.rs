@@ -1,0 +1,200 @@
+//! Requests by annotation: each is acted upon once, and the status records which was the last.
+//! An unreadable one is an Event, not a failure.
+
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::requests::{self, ReadRequestError, Regenerate, ScenePart};
+use videofactory_crds::videojob::{HandledRequests, SceneTakes};
+
+use super::super::attempts::{Attempt, is_open, stand};
+use super::super::model::Found;
+use super::{Draft, begin};
+
+/// What the schema holds: more would be refused with the whole status.
+const MOST_TAKES: usize = 200;
+const LONGEST_ID: usize = 32;
+
+/// Acts on every request that was not acted upon yet.
+pub(super) fn handle(draft: &mut Draft<'_>) {
+    let requests = draft.requests.clone();
+    refuse(draft);
+    if let Some(request) = requests.retry
+        && is_new(draft, &request.text, |handled| &mut handled.retry)
+    {
+        retry(draft, &request.text);
+    }
+    if let Some(request) = requests.restart
+        && is_new(draft, &request.text, |handled| &mut handled.restart)
+    {
+        restart(draft, &request.text);
+    }
+    if let Some(request) = requests.refresh_channel
+        && is_new(draft, &request.text, |handled| &mut handled.refresh_channel)
+    {
+        refresh_channel(draft);
+    }
+    if let Some(digest) = requests.accept_quality
+        && is_new(draft, &digest, |handled| &mut handled.accept_quality)
+    {
+        accept_quality(draft, &digest);
+    }
+    if let Some(request) = requests.regenerate
+        && is_new(draft, &request.requested.text, |handled| &mut handled.regenerate)
+    {
+        regenerate(draft, &request);
+    }
+}
+
+/// Whether this request is not the one that was handled last; records it as handled.
+fn is_new(
+    draft: &mut Draft<'_>,
+    text: &str,
+    field: impl Fn(&mut HandledRequests) -> &mut Option<String>,
+) -> bool {
+    let mut handled = draft.status.handled.clone().unwrap_or_default();
+    let last = field(&mut handled);
+    if last.as_deref().is_some_and(|last| last == text || is_older(text, last)) {
+        return false;
+    }
+    *last = Some(text.to_owned());
+    draft.status.handled = Some(handled);
+    true
+}
+
+/// Whether both are times and this one is the earlier: an old manifest that is put back asks for nothing.
+fn is_older(text: &str, last: &str) -> bool {
+    let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    time(text).zip(time(last)).is_some_and(|(text, last)| text < last)
+}
+
+/// Tells once of each request that cannot be read.
+fn refuse(draft: &mut Draft<'_>) {
+    for error in draft.unreadable.clone() {
+        let (ReadRequestError::ReadTime { annotation, .. }
+        | ReadRequestError::ReadJson { annotation, .. }
+        | ReadRequestError::ReadDecision { annotation, .. }) = error;
+        let text = super::super::annotation(&draft.observed.job, annotation).unwrap_or_default();
+        let new = match annotation {
+            requests::RETRY => is_new(draft, text, |handled| &mut handled.retry),
+            requests::RESTART => is_new(draft, text, |handled| &mut handled.restart),
+            requests::REFRESH_CHANNEL => is_new(draft, text, |handled| &mut handled.refresh_channel),
+            requests::REGENERATE => is_new(draft, text, |handled| &mut handled.regenerate),
+            // What is wrong with a decision is told while the decision is awaited.
+            _ => false,
+        };
+        if new {
+            draft.event(true, "RequestUnreadable", "Reconcile", error.to_string());
+        }
+    }
+}
+
+/// Whatever waits or has failed may be tried again at once.
+fn retry(draft: &mut Draft<'_>, at: &str) {
+    for step in &mut draft.status.steps {
+        let attempt = step.attempt.unwrap_or_default();
+        if is_open(step) && matches!(stand(draft.observed, step.name, attempt), Attempt::Alive(Some(_))) {
+            // Its pod cannot start: a new one may.
+            step.reason = Some(Reason::Progressing);
+        }
+        if !matches!(step.state, Some(StepState::Waiting | StepState::Failed)) {
+            continue;
+        }
+        if step.reason == Some(Reason::QualityCheckFailed) {
+            step.output_digest = None;
+        }
+        step.state = Some(StepState::Pending);
+        step.reason = None;
+        step.message = None;
+        step.retry_at = None;
+        step.failures = None;
+        step.interruptions = None;
+        step.retries = None;
+    }
+    draft.event(false, "RetryRequested", "Reconcile", format!("retry as requested at {at}"));
+}
+
+/// A new run: everything is made again. Attempts go on counting, so that no Job's name returns.
+fn restart(draft: &mut Draft<'_>, at: &str) {
+    let run = draft.status.run.unwrap_or(0) + 1;
+    draft.status.run = Some(run);
+    draft.status.channel = None;
+    draft.status.artifacts = None;
+    draft.status.publications.clear();
+    draft.status.published_generation = None;
+    for step in &mut draft.status.steps {
+        if step.state == Some(StepState::Running) {
+            // What it works on is no input of the new run: it is stopped, and nothing of it is kept.
+            step.input_digest = None;
+        } else {
+            step.state = Some(StepState::Pending);
+            step.reason = None;
+        }
+        step.output_digest = None;
+        step.approved = None;
+        step.message = None;
+        step.retry_at = None;
+        step.failures = None;
+        step.interruptions = None;
+        step.retries = None;
+        step.scenes = None;
+        step.model = None;
+    }
+    draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
+}
+
+fn refresh_channel(draft: &mut Draft<'_>) {
+    if let Found::Here(channel) = &draft.observed.channel {
+        draft.status.channel = Some(begin::freeze(channel));
+    }
+}
+
+/// A person takes a film that failed its checks as it is.
+fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
+    let step = draft.status.steps.iter_mut().find(|step| {
+        step.reason == Some(Reason::QualityCheckFailed) && step.output_digest.as_deref() == Some(digest)
+    });
+    match step {
+        Some(step) => {
+            step.state = Some(StepState::Succeeded);
+            step.reason = None;
+            step.message = None;
+        }
+        None => draft.event(
+            true,
+            "RequestIgnored",
+            "Reconcile",
+            format!(
+                "no film with digest {digest:?} waits for its checks to be accepted; see the job's message"
+            ),
+        ),
+    }
+}
+
+/// Raises the take of the named parts: their digests change, so they are made again.
+fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
+    if draft.status.published_generation.is_some() {
+        let note = "the film is published, so no scene is made again; request a restart to make another film";
+        draft.event(true, "RequestIgnored", "Reconcile", note);
+        return;
+    }
+    let new = request.scenes.iter().filter(|id| draft.status.takes.iter().all(|takes| takes.scene != **id));
+    if new.count() + draft.status.takes.len() > MOST_TAKES
+        || request.scenes.iter().any(|id| id.len() > LONGEST_ID)
+    {
+        let note = "no film has such scenes: an id is at most 32 characters long, and a film has at most 200";
+        draft.event(true, "RequestIgnored", "Reconcile", note);
+        return;
+    }
+    for id in &request.scenes {
+        let takes = &mut draft.status.takes;
+        let place = takes.iter().position(|takes| takes.scene == *id).unwrap_or_else(|| {
+            takes.push(SceneTakes { scene: id.clone(), ..SceneTakes::default() });
+            takes.len() - 1
+        });
+        let part = match request.what {
+            ScenePart::Image => &mut takes[place].image,
+            ScenePart::Voice => &mut takes[place].voice,
+            ScenePart::Clip => &mut takes[place].clip,
+        };
+        *part = Some(part.unwrap_or(1).saturating_add(1));
+    }
+}

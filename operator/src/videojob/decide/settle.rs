@@ -1,0 +1,272 @@
+//! The books of what has ended: folds the outcome of every ended attempt into its step's status.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::videojob::{ArtifactStatus, Publication, PublicationState, ScenesStatus, StepStatus};
+use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Published, StepOutcome};
+use videofactory_pipeline::{Digest, SceneSet, graph};
+
+use super::super::attempts::{self, Attempt, End};
+use super::{Draft, later};
+
+/// How the attempts that have not ended stand.
+pub(super) type Standing = BTreeMap<StepName, Attempt>;
+
+/// Interruptions in a row, without a scene made, that are nobody's fault.
+const FREE_INTERRUPTIONS: i32 = 10;
+/// Seconds before the first retry; doubled for each further one.
+const FIRST_DELAY: i64 = 5;
+/// Most seconds between two tries.
+pub(super) const LONGEST_DELAY: i64 = 600;
+
+/// Books every attempt that has ended; tells of the others how they stand.
+pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
+    let open: Vec<_> = attempts::open(&draft.status).collect();
+    let mut standing = Standing::new();
+    for (step, attempt) in open {
+        match attempts::stand(draft.observed, step, attempt) {
+            Attempt::Ended { end, at } => book(draft, step, end, at),
+            other => {
+                standing.insert(step, other);
+            }
+        }
+    }
+    standing
+}
+
+fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) {
+    let now = draft.now;
+    let stopped_by_us = draft.step(name).is_some_and(|step| step.reason.is_some());
+    let jitter = jitter_of(draft, name);
+    let limit = draft.observed.job.spec.retry.limit;
+    let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
+    let step = draft.step_mut(name);
+    step.finished_at = Some(whole_seconds(at.unwrap_or(now)));
+    step.reason = None;
+    step.retry_at = None;
+    step.message = None;
+    let mut ledger = Ledger { step, now, limit, jitter };
+    match end {
+        End::Told(outcome) if Some(outcome.input.as_str()) == ledger.step.input_digest.as_deref() => {
+            ledger.told(&outcome, accepted.as_deref(), stopped_by_us);
+            remember(draft, &outcome);
+        }
+        End::Told(_) => ledger.interrupted("it worked on other inputs", true),
+        End::Interrupted(why) => ledger.interrupted(&why, stopped_by_us),
+        End::OutOfMemory => ledger.failed(
+            Reason::RetryScheduled,
+            "its container was killed for its memory; raise compute.steps resources if this goes on",
+        ),
+        End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
+        End::Silent(code) => ledger.silent(code),
+    }
+}
+
+/// What the whole job keeps of an outcome.
+fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome) {
+    if let Some(missing) = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput) {
+        // One that has not succeeded is to be made anyway, and may say why it waits.
+        let earlier = draft.step_mut(missing);
+        if earlier.output_digest.take().is_some() {
+            earlier.state = Some(StepState::Pending);
+            earlier.reason = None;
+            earlier.message = None;
+        }
+    }
+    if outcome.output.is_none() {
+        return;
+    }
+    if outcome.step == StepName::AssembleVideo {
+        let files = &outcome.artifacts;
+        let kept = draft.status.artifacts.get_or_insert_default();
+        kept.video = files.video.as_ref().map(artifact_status);
+        kept.thumbnail = files.thumbnail.as_ref().map(artifact_status);
+        kept.captions = files.captions.iter().map(artifact_status).collect();
+    }
+    if outcome.step == StepName::PublishVideo {
+        draft.status.publications = outcome.publications.iter().map(publication_status).collect();
+        // What was last decided upon: an edit that came while it ended is no part of it.
+        draft.status.published_generation = draft.status.observed_generation;
+    }
+}
+
+fn artifact_status(artifact: &Artifact) -> ArtifactStatus {
+    ArtifactStatus {
+        key: artifact.key.clone(),
+        size: Some(artifact.size),
+        duration: (artifact.seconds > 0.0).then_some(artifact.seconds),
+    }
+}
+
+fn publication_status(publication: &Published) -> Publication {
+    let state =
+        serde_json::from_value(publication.state.as_str().into()).unwrap_or(PublicationState::Unknown);
+    let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+    Publication {
+        target: publication.target.clone(),
+        state: Some(state),
+        id: given(&publication.id),
+        url: given(&publication.url),
+        at: publication.at.parse().ok().map(whole_seconds),
+    }
+}
+
+/// The step's entry, with what is needed to book an end.
+struct Ledger<'a> {
+    step: &'a mut StepStatus,
+    now: Timestamp,
+    limit: i32,
+    jitter: f64,
+}
+
+impl Ledger<'_> {
+    fn told(&mut self, outcome: &StepOutcome, accepted: Option<&str>, stopped_by_us: bool) {
+        self.scenes(outcome);
+        if !outcome.model.is_empty() {
+            self.step.model = Some(outcome.model.clone());
+        }
+        let message = outcome.message.as_str();
+        match outcome.exit {
+            ExitCode::Done => self.succeeded(outcome.output.as_ref()),
+            ExitCode::QualityCheck => {
+                let output = outcome.output.as_ref().map(Digest::as_str);
+                self.step.output_digest = output.map(ToOwned::to_owned);
+                if output.is_some() && output == accepted {
+                    self.succeeded(outcome.output.as_ref());
+                } else {
+                    self.wait(Reason::QualityCheckFailed, message);
+                }
+            }
+            ExitCode::ContentRefused => self.wait(Reason::ContentRefused, message),
+            ExitCode::Credentials => self.wait(Reason::CredentialsInvalid, message),
+            ExitCode::Configuration => self.wait(Reason::ConfigurationInvalid, message),
+            ExitCode::ProviderDown => self.again(Reason::ProviderUnavailable, message),
+            ExitCode::Storage => self.again(Reason::StorageUnavailable, message),
+            ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
+            ExitCode::TryLater => self.again(Reason::RateLimited, message),
+            ExitCode::MissingInput | ExitCode::Bug => self.failed(Reason::RetryScheduled, message),
+        }
+    }
+
+    /// An exit code whose words were lost.
+    fn silent(&mut self, code: i32) {
+        match ExitCode::from_code(code) {
+            Some(ExitCode::ProviderDown) => self.again(Reason::ProviderUnavailable, "the provider is down"),
+            Some(ExitCode::Storage) => self.again(Reason::StorageUnavailable, "the bucket is out of reach"),
+            Some(ExitCode::Credentials) => self.wait(Reason::CredentialsInvalid, "see the log of its pod"),
+            Some(ExitCode::Configuration) => {
+                self.wait(Reason::ConfigurationInvalid, "see the log of its pod");
+            }
+            _ => self.failed(
+                Reason::RetryScheduled,
+                &format!("its container ended with exit code {code} and no outcome; see the pod's log"),
+            ),
+        }
+    }
+
+    fn scenes(&mut self, outcome: &StepOutcome) {
+        let Some(report) = &outcome.scenes else { return };
+        let before = completed(self.step).len();
+        if report.completed.len() > before || report.made > 0 {
+            self.step.failures = None;
+            self.step.interruptions = None;
+            self.step.retries = None;
+        }
+        self.step.scenes = Some(ScenesStatus {
+            total: Some(i32::try_from(report.total).unwrap_or(i32::MAX)),
+            completed: by_scene(outcome.step).then(|| report.completed.to_string()),
+            refused: (!report.refused.is_empty()).then(|| report.refused.to_string()),
+            unknown: (!report.unknown.is_empty()).then(|| report.unknown.to_string()),
+        });
+    }
+
+    fn succeeded(&mut self, output: Option<&Digest>) {
+        self.step.state = Some(StepState::Succeeded);
+        self.step.output_digest = output.map(ToString::to_string);
+        self.step.failures = None;
+        self.step.interruptions = None;
+        self.step.retries = None;
+    }
+
+    /// Waits for a person.
+    fn wait(&mut self, reason: Reason, message: &str) {
+        self.step.state = Some(StepState::Waiting);
+        self.step.reason = Some(reason);
+        self.step.message = Some(message.to_owned());
+    }
+
+    /// Waits for a service to come back, however long that takes.
+    fn again(&mut self, reason: Reason, message: &str) {
+        let tries = self.step.retries.unwrap_or_default();
+        self.step.retries = Some(tries.saturating_add(1));
+        self.wait(reason, message);
+        self.step.retry_at = Some(whole_seconds(self.back_off(tries)));
+    }
+
+    /// A fault of ours or of the film: tried again, up to the limit.
+    fn failed(&mut self, reason: Reason, message: &str) {
+        let failures = self.step.failures.unwrap_or_default().saturating_add(1);
+        self.step.failures = Some(failures);
+        if failures > self.limit {
+            self.step.state = Some(StepState::Failed);
+            self.step.reason = Some(Reason::RetriesExhausted);
+            self.step.message = Some(format!("{message} ({failures} failures, limit {})", self.limit));
+            return;
+        }
+        self.wait(reason, message);
+        self.step.retry_at = Some(whole_seconds(self.back_off(failures - 1)));
+    }
+
+    /// Stopped from outside: begun again at once, unless it never gets anywhere.
+    fn interrupted(&mut self, why: &str, stopped_by_us: bool) {
+        self.step.state = Some(StepState::Pending);
+        if stopped_by_us {
+            return;
+        }
+        let interruptions = self.step.interruptions.unwrap_or_default().saturating_add(1);
+        self.step.interruptions = Some(interruptions);
+        if interruptions > FREE_INTERRUPTIONS {
+            self.failed(
+                Reason::Interrupted,
+                &format!("interrupted {interruptions} times in a row without progress: {why}"),
+            );
+        }
+    }
+
+    fn back_off(&self, tries: i32) -> Timestamp {
+        let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or_default();
+        let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "at most 600 seconds"
+        )]
+        let spread = (delay as f64 * (0.8 + 0.2 * self.jitter)).ceil() as i64;
+        later(self.now, spread)
+    }
+}
+
+/// Scenes that this step has, as far as the status knows.
+pub(super) fn completed(step: &StepStatus) -> SceneSet {
+    step.scenes
+        .as_ref()
+        .and_then(|scenes| scenes.completed.as_ref())
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}
+
+/// Between 0 and 1, the same for the same attempt: jobs that failed together do not return together.
+fn jitter_of(draft: &Draft<'_>, name: StepName) -> f64 {
+    let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
+    let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
+    let seed = Digest::of_bytes(format!("{uid}/{name}/{attempt}").as_bytes()).seed();
+    f64::from(u32::try_from(seed % 1000).unwrap_or_default()) / 1000.0
+}
+
+/// Whether the step is one that works scene by scene.
+pub(super) fn by_scene(name: StepName) -> bool {
+    graph::step(name).granularity == graph::Granularity::Scenes
+}

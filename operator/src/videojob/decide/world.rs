@@ -1,0 +1,348 @@
+//! A cluster in miniature for tests: does what a decision orders, and lets pods end as a test says.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use videofactory_crds::condition::{ConditionType, Phase, get};
+use videofactory_crds::videojob::StepStatus;
+use videofactory_crds::{StepName, VideoJob};
+use videofactory_pipeline::contract::{
+    Artifact, BucketRef, ExitCode, Publication, SceneReport, StepInput, StepOutcome,
+};
+use videofactory_pipeline::{Digest, SceneSet};
+
+use super::super::model::{
+    Action, Decision, Found, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState, Storage,
+    outcomes_to_look_up,
+};
+use super::decide;
+
+/// Scenes of every film here.
+pub const SCENES: u32 = 3;
+
+/// One job and what is at work for it.
+pub struct World {
+    pub observed: Observed,
+    pub now: Timestamp,
+    /// The input that each attempt was started with.
+    pub inputs: BTreeMap<(StepName, i32), StepInput>,
+    /// Outcomes in the bucket.
+    bucket: BTreeMap<(StepName, i32), StepOutcome>,
+    /// All notes of Events, in order.
+    pub events: Vec<String>,
+    /// Attempts that were begun, in order.
+    pub begun: Vec<(StepName, i32)>,
+    pub last: Option<Decision>,
+}
+
+impl World {
+    /// A fresh job with this spec, and a bucket that works.
+    #[expect(clippy::needless_pass_by_value, reason = "every caller writes the spec in place")]
+    pub fn new(spec: Value) -> Self {
+        let job: VideoJob = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "namespace": "films", "uid": "3f9c2a1e-1111-2222", "generation": 1},
+            "spec": spec,
+        }))
+        .unwrap();
+        let observed = Observed {
+            job,
+            channel: Found::NotNamed,
+            storage: storage_ready(),
+            accounts: BTreeMap::new(),
+            jobs: Vec::new(),
+            pods: Vec::new(),
+            recorded: BTreeMap::new(),
+            bucket_trouble: None,
+            live: BTreeMap::new(),
+        };
+        Self {
+            observed,
+            now: Timestamp::from_second(1_000_000).unwrap(),
+            inputs: BTreeMap::new(),
+            bucket: BTreeMap::new(),
+            events: Vec::new(),
+            begun: Vec::new(),
+            last: None,
+        }
+    }
+
+    pub fn topic() -> Self {
+        Self::new(json!({"topic": "the deep"}))
+    }
+
+    /// One reconcile; `crash` leaves the actions undone, as if the operator died after the status.
+    pub fn reconcile_or_crash(&mut self, crash: bool) -> Decision {
+        self.look_up();
+        let decision = decide(&self.observed, self.now);
+        self.observed.job.status = Some(decision.status.clone());
+        if !crash {
+            for action in decision.actions.clone() {
+                self.act(action);
+            }
+        }
+        self.last = Some(decision.clone());
+        decision
+    }
+
+    /// Reconciles until nothing changes any more.
+    pub fn settle(&mut self) {
+        for _ in 0..12 {
+            let before =
+                (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
+            let decision = self.reconcile_or_crash(false);
+            let after =
+                (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
+            if before == after {
+                assert_eq!(decision.actions, Vec::new(), "a settled object still wants something");
+                return;
+            }
+        }
+        panic!("it never settles: {:?}", self.observed.job.status);
+    }
+
+    fn look_up(&mut self) {
+        let status = self.observed.job.status.clone().unwrap_or_default();
+        let reachable = matches!(self.observed.storage, Storage::Ready { .. });
+        self.observed.recorded = outcomes_to_look_up(&status, &self.observed.jobs, &self.observed.pods)
+            .into_iter()
+            .filter(|_| reachable)
+            .map(|attempt| (attempt, self.bucket.get(&attempt).cloned()))
+            .collect();
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::StartStep(order) => self.start(&order.input),
+            Action::DeleteJob { name, uid } => self.delete_job(&name, &uid),
+            Action::DeleteVideoJob => self.events.push("deleted".to_owned()),
+            Action::Event(event) => self.events.push(event.note),
+        }
+    }
+
+    fn start(&mut self, input: &StepInput) {
+        let (step, attempt) = (input.step, input.attempt);
+        if self.observed.jobs.iter().any(|job| job.step == step && job.attempt == attempt && !job.deleting) {
+            return; // adopted
+        }
+        let others = self.alive(step);
+        assert_eq!(others, 0, "{step}: attempt {attempt} begins beside {others} live pods");
+        self.inputs.insert((step, attempt), input.clone());
+        self.begun.push((step, attempt));
+        let name = super::super::names::job_name(&input.job, step, attempt);
+        self.observed.jobs.push(JobFacts {
+            name: name.clone(),
+            uid: format!("uid-of-{name}"),
+            run: input.job.run,
+            step,
+            attempt,
+            deleting: false,
+            ended: None,
+        });
+        self.observed.pods.push(PodFacts {
+            uid: format!("uid-of-pod-{name}-{}", self.observed.pods.len()),
+            name,
+            run: input.job.run,
+            step,
+            attempt,
+            state: PodState::Running,
+        });
+    }
+
+    /// The pod gets SIGTERM, says that it was interrupted, and vanishes with its Job.
+    fn delete_job(&mut self, name: &str, uid: &str) {
+        let Some(job) = self.observed.jobs.iter().find(|job| job.name == name && job.uid == uid).cloned()
+        else {
+            return;
+        };
+        self.interrupt_pod(job.step);
+        self.observed.jobs.retain(|other| other.uid != uid);
+    }
+
+    /// The step's live pod is deleted: it tells the bucket and vanishes, and its Job fails.
+    pub fn interrupt_pod(&mut self, step: StepName) {
+        let Some(place) = self.place_of_live(step) else { return };
+        let pod = self.observed.pods.remove(place);
+        let input = &self.inputs[&(step, pod.attempt)];
+        let mut outcome = StepOutcome::new(input, ExitCode::TryLater, "stopped");
+        outcome.interrupted = true;
+        self.bucket.insert((step, pod.attempt), outcome);
+        self.end_job(step, pod.attempt, &JobEnd::Failed("BackoffLimitExceeded".to_owned()));
+    }
+
+    /// The step's live pod vanishes without a word (its node is gone, or it was force-deleted).
+    pub fn lose_pod(&mut self, step: StepName) {
+        let Some(place) = self.place_of_live(step) else { return };
+        let pod = self.observed.pods.remove(place);
+        self.end_job(step, pod.attempt, &JobEnd::Failed("BackoffLimitExceeded".to_owned()));
+    }
+
+    /// The step's live pod ends without an outcome.
+    pub fn end_silently(&mut self, step: StepName, exit_code: i32, out_of_memory: bool) {
+        let end = PodEnd {
+            exit_code: Some(exit_code),
+            out_of_memory,
+            reason: String::new(),
+            outcome: None,
+            at: Some(self.now),
+        };
+        self.end_with(step, end);
+    }
+
+    /// The step's live pod ends with this exit code, all its scenes done if it is 0, else the first.
+    pub fn end(&mut self, step: StepName, exit: ExitCode) {
+        let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
+        let attempt = self.observed.pods[place].attempt;
+        let mut outcome = outcome_of(&self.inputs[&(step, attempt)], exit);
+        let before = super::settle::completed(self.step(step));
+        if let Some(report) = outcome.scenes.as_mut().filter(|report| report.completed.len() < before.len()) {
+            report.completed = before;
+        }
+        self.bucket.insert((step, attempt), outcome.clone());
+        let end = PodEnd {
+            exit_code: Some(exit.code()),
+            out_of_memory: false,
+            reason: String::new(),
+            outcome: Some(Box::new(outcome)),
+            at: Some(self.now),
+        };
+        self.end_with(step, end);
+    }
+
+    fn end_with(&mut self, step: StepName, end: PodEnd) {
+        let Some(place) = self.place_of_live(step) else { return };
+        let attempt = self.observed.pods[place].attempt;
+        let ended = if end.exit_code == Some(0) {
+            JobEnd::Complete
+        } else {
+            JobEnd::Failed("BackoffLimitExceeded".to_owned())
+        };
+        self.observed.pods[place].state = PodState::Ended(end);
+        self.end_job(step, attempt, &ended);
+    }
+
+    fn end_job(&mut self, step: StepName, attempt: i32, ended: &JobEnd) {
+        for job in &mut self.observed.jobs {
+            if job.step == step && job.attempt == attempt {
+                job.ended = Some(ended.clone());
+            }
+        }
+    }
+
+    /// Jobs and pods that have ended are swept away, as their time to live does.
+    pub fn sweep(&mut self) {
+        self.observed.jobs.retain(|job| job.ended.is_none());
+        self.observed.pods.retain(|pod| !matches!(pod.state, PodState::Ended(_)));
+    }
+
+    fn place_of_live(&self, step: StepName) -> Option<usize> {
+        self.observed.pods.iter().position(|pod| pod.step == step && !matches!(pod.state, PodState::Ended(_)))
+    }
+
+    pub fn alive(&self, step: StepName) -> usize {
+        self.observed
+            .pods
+            .iter()
+            .filter(|pod| pod.step == step && !matches!(pod.state, PodState::Ended(_)))
+            .count()
+    }
+
+    /// The steps that have a live pod.
+    pub fn at_work(&self) -> Vec<StepName> {
+        StepName::ALL.into_iter().filter(|step| self.alive(*step) > 0).collect()
+    }
+
+    /// Lets every step succeed until nothing is at work.
+    pub fn run_to_rest(&mut self) {
+        self.settle();
+        for _ in 0..40 {
+            let Some(step) = self.at_work().first().copied() else { return };
+            self.end(step, ExitCode::Done);
+            self.settle();
+        }
+        panic!("it never comes to rest");
+    }
+
+    pub fn pass(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    pub fn annotate(&mut self, name: &str, value: &str) {
+        self.observed
+            .job
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn strip(&mut self, name: &str) {
+        self.observed.job.metadata.annotations.get_or_insert_default().remove(name);
+    }
+
+    pub fn edit(&mut self, change: impl FnOnce(&mut VideoJob)) {
+        change(&mut self.observed.job);
+        *self.observed.job.metadata.generation.get_or_insert_default() += 1;
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.observed.job.status.as_ref().and_then(|status| status.phase).unwrap_or_default()
+    }
+
+    pub fn step(&self, name: StepName) -> &StepStatus {
+        self.observed.job.status.as_ref().and_then(|status| status.step(name)).expect("no such step")
+    }
+
+    pub fn reason(&self) -> String {
+        let conditions = &self.observed.job.status.as_ref().expect("no status").conditions;
+        get(conditions, ConditionType::Ready).expect("no Ready").reason.clone()
+    }
+
+    pub fn message(&self) -> String {
+        let conditions = &self.observed.job.status.as_ref().expect("no status").conditions;
+        get(conditions, ConditionType::Ready).expect("no Ready").message.clone()
+    }
+
+    pub fn has(&self, kind: ConditionType) -> bool {
+        let conditions = &self.observed.job.status.as_ref().expect("no status").conditions;
+        videofactory_crds::condition::is_true(conditions, kind)
+    }
+}
+
+pub fn storage_ready() -> Storage {
+    let bucket = BucketRef { name: "videos".to_owned(), ..BucketRef::default() };
+    Storage::Ready { bucket, secret: "s3".to_owned() }
+}
+
+/// What a worker with this input says when it ends so. The output follows from the input, as it does
+/// for real steps, but for the script: overrides change it.
+fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
+    let mut outcome = StepOutcome::new(input, exit, "as the test says");
+    let done = exit == ExitCode::Done;
+    if done || exit == ExitCode::QualityCheck {
+        outcome.output = Some(Digest::of_bytes(format!("output of {}", input.input).as_bytes()));
+    }
+    if input.step == StepName::WriteScript && done {
+        outcome.scenes = Some(SceneReport { total: SCENES, ..SceneReport::default() });
+    }
+    if super::settle::by_scene(input.step) {
+        let completed = if done { SceneSet::first(SCENES) } else { SceneSet::first(1) };
+        outcome.scenes = Some(SceneReport { total: SCENES, completed, ..SceneReport::default() });
+    }
+    if exit == ExitCode::MissingInput {
+        outcome.missing_from = Some(StepName::GenerateImages);
+    }
+    if input.step == StepName::AssembleVideo && done {
+        outcome.artifacts.video =
+            Some(Artifact { key: "videos/film.mp4".to_owned(), size: 1, seconds: 30.0 });
+    }
+    if input.step == StepName::PublishVideo && done {
+        outcome.publications = vec![Publication {
+            target: "main".to_owned(),
+            state: "Published".to_owned(),
+            ..Publication::default()
+        }];
+    }
+    outcome
+}

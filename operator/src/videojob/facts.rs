@@ -1,0 +1,289 @@
+//! What a pod or a Job says about its attempt. Pure.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use kube::ResourceExt;
+use videofactory_pipeline::StepOutcome;
+
+use super::labels::Labels;
+use super::model::{Hindrance, JobEnd, JobFacts, PodEnd, PodFacts, PodState};
+
+/// Reasons for which an image cannot be had.
+const IMAGE_REASONS: [&str; 6] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+];
+/// Reasons for which a container cannot be made although its image is there.
+const CONFIGURATION_REASONS: [&str; 5] = [
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "PreCreateHookError",
+    "CreatePodSandboxError",
+];
+
+/// What a Job says.
+#[must_use]
+pub fn job_facts(job: &Job, labels: &Labels) -> JobFacts {
+    let conditions = job.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    // `SuccessCriteriaMet` and `FailureTarget` are announcements: the Job has not ended yet.
+    let ended =
+        conditions.iter().filter(|condition| condition.status == "True").find_map(
+            |condition| match condition.type_.as_str() {
+                "Complete" => Some(JobEnd::Complete),
+                "Failed" => Some(JobEnd::Failed(condition.reason.clone().unwrap_or_default())),
+                _ => None,
+            },
+        );
+    JobFacts {
+        name: job.name_any(),
+        uid: job.uid().unwrap_or_default(),
+        run: labels.run,
+        step: labels.step,
+        attempt: labels.attempt,
+        deleting: job.metadata.deletion_timestamp.is_some(),
+        ended,
+    }
+}
+
+/// What a pod says.
+#[must_use]
+pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
+    let status = pod.status.clone().unwrap_or_default();
+    let container = status.container_statuses.as_ref().and_then(|all| all.first());
+    let end = pod_end(&status, container);
+    let state = match status.phase.as_deref() {
+        Some("Succeeded" | "Failed") => PodState::Ended(end),
+        // The kubelet shows the end of the container a second before that of the pod. One that is done, and says
+        // so, will do no more: what follows from it need not wait.
+        _ if end.exit_code == Some(0) && end.outcome.is_some() => PodState::Ended(end),
+        Some("Pending") | None => PodState::Pending(hindrance(&status, container)),
+        _ => PodState::Running,
+    };
+    PodFacts {
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        run: labels.run,
+        step: labels.step,
+        attempt: labels.attempt,
+        state,
+    }
+}
+
+fn pod_end(status: &PodStatus, container: Option<&ContainerStatus>) -> PodEnd {
+    let state = container.and_then(|container| container.state.as_ref());
+    let terminated = state.and_then(|state| state.terminated.as_ref());
+    let message = terminated.and_then(|end| end.message.as_deref());
+    PodEnd {
+        exit_code: terminated.map(|end| end.exit_code),
+        out_of_memory: terminated.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")),
+        reason: status.reason.clone().or_else(|| disruption(status)).unwrap_or_default(),
+        outcome: message.and_then(StepOutcome::from_message).map(Box::new),
+        at: terminated.and_then(|end| end.finished_at.as_ref()).map(|time| time.0),
+    }
+}
+
+/// Why Kubernetes itself stopped a pod (`EvictionByEvictionAPI`, `PreemptionByScheduler`, …).
+fn disruption(status: &PodStatus) -> Option<String> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let target = conditions
+        .iter()
+        .find(|condition| condition.type_ == "DisruptionTarget" && condition.status == "True");
+    target.and_then(|condition| condition.reason.clone())
+}
+
+fn hindrance(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<Hindrance> {
+    let state = container.and_then(|container| container.state.as_ref());
+    if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
+        let reason = waiting.reason.as_deref().unwrap_or_default();
+        let message = match waiting.message.as_deref() {
+            Some(message) if !message.is_empty() => format!("{reason}: {message}"),
+            _ => reason.to_owned(),
+        };
+        if IMAGE_REASONS.contains(&reason) {
+            // Kubernetes tells of the failure and of the wait after it in turn: what both have in common stays.
+            let failure =
+                message.rsplit_once("ErrImagePull: ").map_or(message.as_str(), |(_, failure)| failure);
+            return Some(Hindrance::Image(failure.to_owned()));
+        }
+        if CONFIGURATION_REASONS.contains(&reason) {
+            return Some(Hindrance::Configuration(message));
+        }
+    }
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let unscheduled = conditions.iter().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    unscheduled.map(|condition| Hindrance::Unschedulable(condition.message.clone().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use videofactory_crds::StepName;
+
+    use super::*;
+
+    fn labels() -> Labels {
+        Labels { uid: "u".into(), job: "ocean".into(), run: 1, step: StepName::WriteScript, attempt: 2 }
+    }
+
+    fn pod(status: &Value) -> PodState {
+        let pod = json!({"metadata": {"name": "p", "uid": "x"}, "status": status});
+        pod_facts(&serde_json::from_value(pod).unwrap(), &labels()).state
+    }
+
+    fn ended(status: &Value) -> PodEnd {
+        match pod(status) {
+            PodState::Ended(end) => end,
+            other => panic!("{other:?} has not ended"),
+        }
+    }
+
+    fn container(state: &Value) -> Value {
+        json!([{"name": "worker", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}])
+    }
+
+    fn waiting(reason: &str) -> PodState {
+        let state = json!({"waiting": {"reason": reason, "message": "details"}});
+        pod(&json!({"phase": "Pending", "containerStatuses": container(&state)}))
+    }
+
+    #[test]
+    fn a_pod_that_waits_for_its_image_says_so() {
+        assert_eq!(waiting("ErrImagePull"), PodState::Pending(Some(Hindrance::Image("details".into()))));
+        for reason in ["ImagePullBackOff", "InvalidImageName"] {
+            assert_eq!(
+                waiting(reason),
+                PodState::Pending(Some(Hindrance::Image(format!("{reason}: details"))))
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_pull_and_the_wait_after_it_read_the_same() {
+        let waits = |reason: &str, message: &str| {
+            let state = json!({"waiting": {"reason": reason, "message": message}});
+            pod(&json!({"phase": "Pending", "containerStatuses": container(&state)}))
+        };
+        let failed = waits("ErrImagePull", "failed to pull image \"x\": not found");
+        let message = "Back-off pulling image \"x\": ErrImagePull: failed to pull image \"x\": not found";
+        assert_eq!(waits("ImagePullBackOff", message), failed);
+    }
+
+    #[test]
+    fn a_pod_whose_container_cannot_be_made_has_a_wrong_configuration() {
+        let expected = Hindrance::Configuration("CreateContainerConfigError: details".into());
+        assert_eq!(waiting("CreateContainerConfigError"), PodState::Pending(Some(expected)));
+    }
+
+    #[test]
+    fn a_pod_that_is_being_made_is_not_hindered() {
+        assert_eq!(waiting("ContainerCreating"), PodState::Pending(None));
+        assert_eq!(pod(&json!({"phase": "Pending"})), PodState::Pending(None));
+    }
+
+    #[test]
+    fn a_pod_without_a_node_says_why() {
+        let conditions = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+        }]);
+        let expected = Hindrance::Unschedulable("0/1 nodes are available: 1 Insufficient cpu.".into());
+        let seen = pod(&json!({"phase": "Pending", "conditions": conditions}));
+        assert_eq!(seen, PodState::Pending(Some(expected)));
+    }
+
+    #[test]
+    fn a_pod_that_is_being_stopped_still_runs() {
+        let state = json!({"running": {"startedAt": "2026-11-23T10:00:00Z"}});
+        let status = json!({"phase": "Running", "containerStatuses": container(&state)});
+        assert_eq!(pod(&status), PodState::Running);
+    }
+
+    #[test]
+    fn an_outcome_is_read_from_the_termination_message() {
+        let message = json!({
+            "version": 1, "step": "write-script", "attempt": 2,
+            "input": "0123456789abcdef0123456789abcdef", "exit": "Done", "message": "ok",
+        });
+        let state = json!({"terminated": {
+            "exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-23T10:00:07Z", "message": message.to_string(),
+        }});
+        let end = ended(&json!({"phase": "Succeeded", "containerStatuses": container(&state)}));
+        assert_eq!(end.exit_code, Some(0));
+        assert_eq!(end.outcome.unwrap().attempt, 2);
+        assert_eq!(end.at, Some("2026-11-23T10:00:07Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_container_that_is_done_counts_before_its_pod_has_ended() {
+        let message = |exit: &str| {
+            json!({
+                "version": 1, "step": "write-script", "attempt": 2,
+                "input": "0123456789abcdef0123456789abcdef", "exit": exit,
+            })
+            .to_string()
+        };
+        let with = |exit_code: i32, message: String| {
+            let state =
+                json!({"terminated": {"exitCode": exit_code, "reason": "Completed", "message": message}});
+            pod(&json!({"phase": "Running", "containerStatuses": container(&state)}))
+        };
+        assert!(matches!(with(0, message("Done")), PodState::Ended(_)));
+        assert_eq!(
+            with(75, message("TryLater")),
+            PodState::Running,
+            "a further attempt waits for the pod's own end"
+        );
+        assert_eq!(with(0, "no outcome".into()), PodState::Running);
+    }
+
+    #[test]
+    fn a_message_that_is_no_outcome_is_none() {
+        let state = json!({"terminated": {"exitCode": 70, "reason": "Error", "message": "thread panicked"}});
+        let end = ended(&json!({"phase": "Failed", "containerStatuses": container(&state)}));
+        assert_eq!((end.exit_code, end.outcome), (Some(70), None));
+    }
+
+    #[test]
+    fn a_pod_killed_for_its_memory_is_told_from_one_that_was_stopped() {
+        let killed = |reason: &str| {
+            let state = json!({"terminated": {"exitCode": 137, "reason": reason}});
+            ended(&json!({"phase": "Failed", "containerStatuses": container(&state)})).out_of_memory
+        };
+        assert!(killed("OOMKilled"));
+        assert!(!killed("Error"));
+    }
+
+    #[test]
+    fn an_evicted_pod_says_so_even_if_its_container_never_ran() {
+        let end = ended(&json!({"phase": "Failed", "reason": "Evicted"}));
+        assert_eq!((end.reason.as_str(), end.exit_code), ("Evicted", None));
+        let conditions =
+            json!([{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]);
+        assert_eq!(
+            ended(&json!({"phase": "Failed", "conditions": conditions})).reason,
+            "EvictionByEvictionAPI"
+        );
+    }
+
+    #[test]
+    fn only_the_last_word_of_a_job_counts() {
+        let job = |kind: &str| {
+            let conditions = json!([{"type": kind, "status": "True", "reason": "DeadlineExceeded"}]);
+            let job = json!({"metadata": {"name": "j"}, "status": {"conditions": conditions}});
+            job_facts(&serde_json::from_value(job).unwrap(), &labels()).ended
+        };
+        assert_eq!(job("FailureTarget"), None);
+        assert_eq!(job("SuccessCriteriaMet"), None);
+        assert_eq!(job("Failed"), Some(JobEnd::Failed("DeadlineExceeded".into())));
+        assert_eq!(job("Complete"), Some(JobEnd::Complete));
+    }
+}

@@ -1,0 +1,21 @@
+//! The `VideoJob` controller, a file a stage: observe, decide, build, apply.
+
+pub mod apply;
+pub mod attempts;
+pub mod build;
+pub mod conditions;
+pub mod controller;
+pub mod decide;
+pub mod facts;
+pub mod labels;
+pub mod model;
+pub mod names;
+pub mod observe;
+
+use videofactory_crds::VideoJob;
+
+/// An annotation's value.
+#[must_use]
+pub fn annotation<'a>(job: &'a VideoJob, name: &str) -> Option<&'a str> {
+    job.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}

@@ -1,0 +1,248 @@
+//! The plain data between the stages: what was observed, and what was decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
+use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
+
+/// Everything that one decision may know, read once. The caches and the API hold no more of it.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The object, as the API server had it.
+    pub job: VideoJob,
+    /// The channel that the spec names.
+    pub channel: Found<Channel>,
+    /// The bucket that the spec names, by its `StoragePolicy`.
+    pub storage: Storage,
+    /// Service accounts that the spec or the frozen channel names.
+    pub accounts: BTreeMap<String, Account>,
+    /// Jobs that this object owns.
+    pub jobs: Vec<JobFacts>,
+    /// Pods that carry this object's UID, whatever Job they belong to.
+    pub pods: Vec<PodFacts>,
+    /// Outcomes that were looked up in the bucket, because no pod holds them. `None`: there is none.
+    pub recorded: BTreeMap<(StepName, i32), Option<StepOutcome>>,
+    /// The bucket could not be asked for an outcome that is needed; why.
+    pub bucket_trouble: Option<String>,
+    /// Progress that is due to enter the status.
+    pub live: BTreeMap<StepName, LiveProgress>,
+}
+
+/// An object that another names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Found<T> {
+    /// Nothing is named.
+    #[default]
+    NotNamed,
+    /// This name does not exist.
+    Missing(String),
+    /// Here it is.
+    Here(Box<T>),
+}
+
+/// Whether the bucket can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// It can.
+    Ready {
+        /// Where it is.
+        bucket: BucketRef,
+        /// The Secret with its credentials.
+        secret: String,
+    },
+    /// It cannot, and why: a sentence that says what to do.
+    NotReady {
+        /// `StorageUnavailable`, `ConfigurationInvalid` or `CredentialsInvalid`.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
+}
+
+/// A service account, as far as a step needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// The step can use it. Without a Secret it is the embedded provider.
+    Usable {
+        /// Its Secret.
+        secret: Option<String>,
+    },
+    /// It cannot be used, and why.
+    Unusable {
+        /// `ConfigurationInvalid` or `CredentialsInvalid`.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
+}
+
+/// A Job of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobFacts {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// From its labels.
+    pub run: i64,
+    /// From its labels.
+    pub step: StepName,
+    /// From its labels.
+    pub attempt: i32,
+    /// It has a deletion timestamp.
+    pub deleting: bool,
+    /// It has ended: `Complete` or `Failed`.
+    pub ended: Option<JobEnd>,
+}
+
+/// How a Job ended, by its own conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// `Complete`.
+    Complete,
+    /// `Failed`, with the condition's reason.
+    Failed(String),
+}
+
+/// A pod of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// From its labels.
+    pub run: i64,
+    /// From its labels.
+    pub step: StepName,
+    /// From its labels.
+    pub attempt: i32,
+    /// Where it stands.
+    pub state: PodState,
+}
+
+/// Where a pod stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PodState {
+    /// Not started; with what keeps it, if Kubernetes says so.
+    Pending(Option<Hindrance>),
+    /// Its container runs (or it is being stopped and has not ended).
+    Running,
+    /// It has ended.
+    Ended(PodEnd),
+}
+
+/// What keeps a pod from starting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// The scheduler finds no node; its message.
+    Unschedulable(String),
+    /// The image cannot be pulled; the message.
+    Image(String),
+    /// A Secret, key or volume is missing; the message.
+    Configuration(String),
+}
+
+/// How a pod ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodEnd {
+    /// The container's exit code; absent if it never ran.
+    pub exit_code: Option<i32>,
+    /// The container was killed for its memory.
+    pub out_of_memory: bool,
+    /// The pod's own reason (`Evicted`, `DeadlineExceeded`, …).
+    pub reason: String,
+    /// The outcome in its termination message.
+    pub outcome: Option<Box<StepOutcome>>,
+    /// When its container ended.
+    pub at: Option<Timestamp>,
+}
+
+/// What a worker said of itself while it worked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveProgress {
+    /// The attempt it speaks of.
+    pub attempt: i32,
+    /// What it said.
+    pub progress: videofactory_pipeline::contract::Progress,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The status to be written first, if it differs from the one observed.
+    pub status: VideoJobStatus,
+    /// Then these, in order. Each can be repeated.
+    pub actions: Vec<Action>,
+    /// When to look again although nothing changed.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// One act upon the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Start an attempt: its status is already written.
+    StartStep(Box<StartStep>),
+    /// Delete a Job in the background, if it still has this UID.
+    DeleteJob {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+    },
+    /// Delete the finished `VideoJob` itself, whose time to live has passed.
+    DeleteVideoJob,
+    /// Tell people.
+    Event(Event),
+}
+
+/// All that is needed to build an attempt's Job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartStep {
+    /// What the worker is to do. Its `progress_url` is filled in by `build`.
+    pub input: StepInput,
+    /// Scenes and overrides of the spec, for write-script when there are any.
+    pub given: Option<GivenScenes>,
+    /// The Secret with the bucket's credentials.
+    pub bucket_secret: String,
+    /// The Secret with the service account's credentials.
+    pub account_secret: Option<String>,
+}
+
+/// An Event for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `Normal` or `Warning`.
+    pub warning: bool,
+    /// A stable word.
+    pub reason: String,
+    /// What is being done: the step's name, or `Reconcile`.
+    pub action: String,
+    /// The sentence.
+    pub note: String,
+}
+
+/// The attempts whose outcome neither a pod nor the status holds: `observe` looks them up in the
+/// bucket, so that `decide` need not.
+#[must_use]
+pub fn outcomes_to_look_up(
+    status: &VideoJobStatus,
+    jobs: &[JobFacts],
+    pods: &[PodFacts],
+) -> BTreeSet<(StepName, i32)> {
+    super::attempts::open(status)
+        .filter(|(step, attempt)| {
+            let mine = |s: StepName, a: i32| s == *step && a == *attempt;
+            let alive = pods.iter().any(|pod| pod.step == *step && !matches!(pod.state, PodState::Ended(_)));
+            let mut ended = pods.iter().filter_map(|pod| match &pod.state {
+                PodState::Ended(end) if mine(pod.step, pod.attempt) => Some(end.outcome.is_some()),
+                _ => None,
+            });
+            let told = ended.clone().any(|told| told);
+            let starting = ended.next().is_none()
+                && jobs.iter().any(|job| mine(job.step, job.attempt) && job.ended.is_none() && !job.deleting);
+            !alive && !told && !starting
+        })
+        .collect()
+}

@@ -1,0 +1,376 @@
+//! Observe: the one stage that reads. From caches, but for outcomes that no pod holds any more: those lie in the
+//! bucket.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store};
+use serde_json::Value;
+use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::{ProviderAccount, Reason, StepName, StoragePolicy, VideoJob};
+use videofactory_pipeline::contract::BucketRef;
+use videofactory_pipeline::{Keys, StepOutcome};
+
+use super::model::{Account, Found, JobFacts, Observed, PodFacts, Storage, outcomes_to_look_up};
+use crate::bucket;
+use crate::caches::{Caches, Guarded, owner_key};
+use crate::context::Context;
+
+/// Most bytes of a stored outcome.
+const MOST_OUTCOME_BYTES: u64 = 64 * 1024;
+/// How long the bucket may take to answer for one outcome.
+const LOOK_UP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Reads everything that a decision about this job may know.
+pub async fn observe(context: &Context, job: VideoJob) -> Observed {
+    let caches = &context.caches;
+    let uid = job.uid().unwrap_or_default();
+    let namespace = job.namespace().unwrap_or_default();
+    let owner = owner_key(&namespace, &uid);
+    let jobs = jobs(caches, &owner);
+    let pods = pods(caches, &owner);
+    let policy = get(&caches.policies, &namespace, &job.spec.storage_ref.name);
+    let wanted =
+        job.status.as_ref().map(|status| outcomes_to_look_up(status, &jobs, &pods)).unwrap_or_default();
+    let (recorded, bucket_trouble) = look_up(context, &job, policy.as_ref(), wanted).await;
+    Observed {
+        channel: channel(caches, &namespace, &job),
+        storage: storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| {
+            caches.has_secret(&namespace, secret)
+        }),
+        accounts: accounts(caches, &namespace, &job),
+        live: context.progress.due(&uid, &pods),
+        job,
+        jobs,
+        pods,
+        recorded,
+        bucket_trouble,
+    }
+}
+
+fn jobs(caches: &Caches, owner: &str) -> Vec<JobFacts> {
+    let mut jobs: Vec<JobFacts> = caches
+        .jobs
+        .of(owner)
+        .into_iter()
+        .map(|known| {
+            let facts = known.object.facts.clone();
+            JobFacts { deleting: facts.deleting || known.doomed, ..facts }
+        })
+        .collect();
+    jobs.sort_by(|a, b| a.name.cmp(&b.name));
+    jobs
+}
+
+fn pods(caches: &Caches, owner: &str) -> Vec<PodFacts> {
+    let mut pods: Vec<PodFacts> =
+        caches.pods.of(owner).into_iter().map(|known| known.object.facts.facts.clone()).collect();
+    pods.sort_by(|a, b| a.name.cmp(&b.name));
+    pods
+}
+
+/// An object of a cache: absent, unreadable (and why), or there.
+fn get<K>(store: &Store<Guarded<K>>, namespace: &str, name: &str) -> Option<Result<K, String>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    let found = store.get(&ObjectRef::new(name).within(namespace))?;
+    Some(found.0.clone().map_err(|invalid| invalid.error))
+}
+
+fn channel(caches: &Caches, namespace: &str, job: &VideoJob) -> Found<videofactory_crds::Channel> {
+    let Some(reference) = &job.spec.channel_ref else { return Found::NotNamed };
+    match get(&caches.channels, namespace, &reference.name) {
+        Some(Ok(channel)) => Found::Here(Box::new(channel)),
+        _ => Found::Missing(reference.name.clone()),
+    }
+}
+
+/// Whether the bucket can be used: as its policy's own controller found it.
+fn storage(
+    name: &str,
+    policy: Option<&Result<StoragePolicy, String>>,
+    has_secret: impl Fn(&str) -> bool,
+) -> Storage {
+    let not_ready = |reason, message| Storage::NotReady { reason, message };
+    let policy = match policy {
+        None => {
+            let message = format!("StoragePolicy {name:?} does not exist in this namespace: create it");
+            return not_ready(Reason::ConfigurationInvalid, message);
+        }
+        Some(Err(error)) => {
+            let message = format!("StoragePolicy {name:?} cannot be read ({error}): apply it again");
+            return not_ready(Reason::ConfigurationInvalid, message);
+        }
+        Some(Ok(policy)) => policy,
+    };
+    let secret = &policy.spec.bucket.secret_ref.name;
+    if !has_secret(secret) {
+        let message = format!(
+            "Secret {secret:?} of StoragePolicy {name:?} does not exist: create it with the keys {} and {}",
+            bucket::ACCESS_KEY,
+            bucket::SECRET_KEY
+        );
+        return not_ready(Reason::ConfigurationInvalid, message);
+    }
+    let conditions = policy.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let current = |of: &&_| condition_generation(of) == policy.metadata.generation;
+    match condition::get(conditions, ConditionType::Ready).filter(current) {
+        Some(ready) if ready.status == "True" => {
+            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone() }
+        }
+        Some(ready) => {
+            not_ready(job_reason(&ready.reason), format!("StoragePolicy {name:?}: {}", ready.message))
+        }
+        None => {
+            let message = format!("StoragePolicy {name:?} is being checked");
+            not_ready(Reason::StorageUnavailable, message)
+        }
+    }
+}
+
+fn condition_generation(
+    condition: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition,
+) -> Option<i64> {
+    condition.observed_generation
+}
+
+/// What a policy's reason means for its jobs: a bucket without preconditions is a matter of configuration.
+fn job_reason(reason: &str) -> Reason {
+    match reason {
+        "CredentialsInvalid" => Reason::CredentialsInvalid,
+        "ConfigurationInvalid" | "PreconditionsUnsupported" => Reason::ConfigurationInvalid,
+        _ => Reason::StorageUnavailable,
+    }
+}
+
+fn bucket_ref(policy: &StoragePolicy) -> BucketRef {
+    let bucket = &policy.spec.bucket;
+    BucketRef {
+        endpoint: bucket.endpoint.clone(),
+        public_endpoint: bucket.public_endpoint.clone().unwrap_or_default(),
+        name: bucket.name.clone(),
+        region: bucket.region.clone(),
+        prefix: bucket.prefix.clone(),
+    }
+}
+
+/// Every account that the spec, the Channel or its frozen copy names, wherever it does.
+fn accounts(caches: &Caches, namespace: &str, job: &VideoJob) -> BTreeMap<String, Account> {
+    let mut named = BTreeSet::new();
+    collect_account_refs(&serde_json::to_value(&job.spec.settings).unwrap_or_default(), &mut named);
+    let frozen = job.status.as_ref().and_then(|status| status.channel.as_ref());
+    collect_account_refs(&serde_json::to_value(frozen).unwrap_or_default(), &mut named);
+    if let Found::Here(channel) = channel(caches, namespace, job) {
+        collect_account_refs(&serde_json::to_value(&channel.spec).unwrap_or_default(), &mut named);
+    }
+    named
+        .into_iter()
+        .map(|name| {
+            let account = get(&caches.accounts, namespace, &name);
+            let state = account_state(&name, account.as_ref());
+            (name, state)
+        })
+        .collect()
+}
+
+fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                match value.get("name").and_then(Value::as_str) {
+                    Some(name) if field == "accountRef" => {
+                        into.insert(name.to_owned());
+                    }
+                    _ => collect_account_refs(value, into),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_account_refs(item, into)),
+        _ => {}
+    }
+}
+
+/// Whether a step can use the account. The embedded provider needs nothing; the others are not served yet.
+fn account_state(name: &str, account: Option<&Result<ProviderAccount, String>>) -> Account {
+    let unusable = |message| Account::Unusable { reason: Reason::ConfigurationInvalid, message };
+    match account {
+        None => unusable(format!("ProviderAccount {name:?} does not exist in this namespace: create it")),
+        Some(Err(error)) => {
+            unusable(format!("ProviderAccount {name:?} cannot be read ({error}): apply it again"))
+        }
+        Some(Ok(account)) => match account.spec.provider {
+            Provider::Embedded => Account::Usable { secret: None },
+            other => unusable(format!(
+                "ProviderAccount {name:?}: provider {} is not supported by this version; use one of provider Embedded, \
+                 or leave accountRef out",
+                serde_json::to_value(other)
+                    .ok()
+                    .and_then(|name| name.as_str().map(str::to_owned))
+                    .unwrap_or_default()
+            )),
+        },
+    }
+}
+
+type Recorded = BTreeMap<(StepName, i32), Option<StepOutcome>>;
+
+/// Looks outcomes up in the bucket; what stands in the way, if not all could be.
+async fn look_up(
+    context: &Context,
+    job: &VideoJob,
+    policy: Option<&Result<StoragePolicy, String>>,
+    wanted: BTreeSet<(StepName, i32)>,
+) -> (Recorded, Option<String>) {
+    let mut recorded = BTreeMap::new();
+    let status = job.status.clone().unwrap_or_default();
+    let (Some(id), Some(run)) = (status.id, status.run) else { return (recorded, None) };
+    if wanted.is_empty() {
+        return (recorded, None);
+    }
+    let namespace = job.namespace().unwrap_or_default();
+    let Some(Ok(policy)) = policy else {
+        let name = &job.spec.storage_ref.name;
+        return (
+            recorded,
+            Some(format!("StoragePolicy {name:?} does not exist in this namespace: create it")),
+        );
+    };
+    let bucket = match bucket::open(&context.client, &namespace, &policy.spec.bucket).await {
+        Ok(bucket) => bucket,
+        Err(error) => return (recorded, Some(error.to_string())),
+    };
+    let keys = Keys::new(&namespace, &job.name_any(), &id, run);
+    for (step, attempt) in wanted {
+        let key = keys.outcome(step, attempt);
+        let got = tokio::time::timeout(LOOK_UP_TIMEOUT, bucket.get(&key, MOST_OUTCOME_BYTES)).await;
+        match got {
+            Ok(Ok(bytes)) => {
+                let outcome = std::str::from_utf8(&bytes).ok().and_then(StepOutcome::from_message);
+                recorded.insert((step, attempt), outcome);
+            }
+            Ok(Err(error)) if error.is_missing() => {
+                recorded.insert((step, attempt), None);
+            }
+            Ok(Err(error)) => return (recorded, Some(error.to_string())),
+            Err(_) => {
+                return (
+                    recorded,
+                    Some(format!("bucket {:?} gave no answer in time", policy.spec.bucket.name)),
+                );
+            }
+        }
+    }
+    (recorded, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy(ready: Option<(&str, &str, i64)>) -> StoragePolicy {
+        let conditions: Vec<Value> = ready
+            .into_iter()
+            .map(|(status, reason, generation)| {
+                json!({
+                    "type": "Ready", "status": status, "reason": reason, "message": "as found",
+                    "observedGeneration": generation, "lastTransitionTime": "2026-11-23T10:00:00Z",
+                })
+            })
+            .collect();
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": "default", "generation": 2},
+            "spec": {
+                "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                "capacity": {"limit": "10G"},
+            },
+            "status": {"conditions": conditions},
+        }))
+        .unwrap()
+    }
+
+    fn judged(ready: Option<(&str, &str, i64)>) -> Storage {
+        storage("default", Some(&Ok(policy(ready))), |_| true)
+    }
+
+    fn reason(storage: &Storage) -> Reason {
+        match storage {
+            Storage::NotReady { reason, .. } => *reason,
+            Storage::Ready { .. } => panic!("it is ready"),
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_was_found_fit_can_be_used() {
+        let Storage::Ready { bucket, secret } = judged(Some(("True", "Available", 2))) else {
+            panic!("not ready")
+        };
+        assert_eq!((bucket.name.as_str(), bucket.region.as_str(), secret.as_str()), ("videos", "auto", "s3"));
+    }
+
+    #[test]
+    fn a_bucket_that_was_not_judged_since_its_last_edit_waits() {
+        for ready in [None, Some(("True", "Available", 1))] {
+            assert_eq!(reason(&judged(ready)), Reason::StorageUnavailable);
+        }
+    }
+
+    #[test]
+    fn a_policys_reason_becomes_its_jobs() {
+        for (theirs, ours) in [
+            ("PreconditionsUnsupported", Reason::ConfigurationInvalid),
+            ("ConfigurationInvalid", Reason::ConfigurationInvalid),
+            ("CredentialsInvalid", Reason::CredentialsInvalid),
+            ("StorageUnavailable", Reason::StorageUnavailable),
+        ] {
+            assert_eq!(reason(&judged(Some(("False", theirs, 2)))), ours);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let missing = |storage: Storage| match storage {
+            Storage::NotReady { reason: Reason::ConfigurationInvalid, message } => message,
+            other => panic!("{other:?}"),
+        };
+        let no_policy = missing(storage("default", None, |_| true));
+        assert_eq!(no_policy, "StoragePolicy \"default\" does not exist in this namespace: create it");
+        let ready = Ok(policy(Some(("True", "Available", 2))));
+        let no_secret = missing(storage("default", Some(&ready), |_| false));
+        assert!(
+            no_secret.starts_with("Secret \"s3\" of StoragePolicy \"default\" does not exist: create it")
+        );
+    }
+
+    #[test]
+    fn accounts_are_found_wherever_they_are_named() {
+        let mut named = BTreeSet::new();
+        let settings = json!({
+            "providers": {"script": {"accountRef": {"name": "a"}}, "images": {"model": "x"}},
+            "publish": {"targets": [{"name": "main", "accountRef": {"name": "b"}}, {"accountRef": null}]},
+        });
+        collect_account_refs(&settings, &mut named);
+        assert_eq!(named.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn only_the_embedded_provider_is_usable() {
+        let account = |provider: &str| {
+            let account: ProviderAccount = serde_json::from_value(json!({
+                "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
+                "metadata": {"name": "acc"}, "spec": {"provider": provider, "secretRef": {"name": "s"}},
+            }))
+            .unwrap();
+            account_state("acc", Some(&Ok(account)))
+        };
+        assert_eq!(account("Embedded"), Account::Usable { secret: None });
+        let Account::Unusable { message, .. } = account("XAI") else { panic!("usable") };
+        assert!(message.contains("provider XAI is not supported"), "{message}");
+        let Account::Unusable { message, .. } = account_state("acc", None) else { panic!("usable") };
+        assert!(message.contains("create it"), "{message}");
+    }
+}

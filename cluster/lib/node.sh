@@ -1,0 +1,197 @@
+# shellcheck shell=bash
+# The node: containerd, kubelet, kube-proxy, and CoreDNS beside them.
+# containerd and the kubelet share a mount namespace in which the folders that Kubernetes' programs
+# take for their own whatever they are told are the instance's. So two instances, or an instance
+# and a real kubelet, do not touch each other's, and every mount is gone when they are.
+
+readonly NODE=(kube-proxy coredns kubelet containerd)
+# path in the namespace=folder under $STATE/node
+readonly NODE_MOUNTS=(
+  /var/lib/kubelet=kubelet
+  /var/lib/cni=cni
+  /var/log/pods=pod-logs
+  /var/log/containers=container-logs
+  /run/containerd=run-containerd
+)
+
+start_node() {
+  local bin
+  bin=$(binaries)
+  write_node_configuration
+  # The kubelet lives in containerd's mounts: without containerd the node starts from nothing.
+  daemon_runs containerd || kill_node
+  start_containerd
+  await_daemon 30 containerd containerd_ctr version
+  import_pause_image
+  start_kubelet "$bin"
+  start_daemon kube-proxy node "$bin/kube-proxy" --config "$STATE/kube-proxy.yaml"
+  admin_kubectl apply --filename "$ROOT/cluster/dns.yaml" >/dev/null
+  start_daemon coredns node "$bin/coredns" -conf "$STATE/Corefile" -quiet
+  await_daemon 90 kubelet node_is_ready
+  await_daemon 30 coredns in_network bash -c "exec 3<>/dev/tcp/$BRIDGE_ADDRESS/53"
+  await 30 "the default service account" admin_kubectl get serviceaccount default
+}
+
+# The kubelet answers (so that it is not the state from before a restart) and has said Ready.
+node_is_ready() {
+  in_network bash -c ": </dev/tcp/$NODE_ADDRESS/10250" &&
+    admin_kubectl wait --for condition=Ready "node/$NAME" --timeout 0s
+}
+
+containerd_ctr() { ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io "$@"; }
+
+start_containerd() {
+  local mount
+  for mount in "${NODE_MOUNTS[@]}"; do
+    mkdir -p "$STATE/node/${mount#*=}"
+    # An empty folder to mount on; those that we make are listed, for `down` to remove.
+    [[ -d ${mount%%=*} ]] || {
+      mkdir -p "${mount%%=*}"
+      echo "${mount%%=*}" >>"$STATE/made-folders"
+    }
+  done
+  start_daemon containerd node unshare --mount --propagation slave -- \
+    "$ROOT/cluster/lib/containerd-in-mounts" "$STATE/containerd.toml" \
+    "${NODE_MOUNTS[@]/=/=$STATE/node/}"
+}
+
+start_kubelet() {
+  local mounts
+  mounts=/proc/$(daemon_pid containerd)/ns/mnt
+  start_daemon kubelet node nsenter --mount="$mounts" -- "$1/kubelet" \
+    --config "$STATE/kubelet.yaml" --kubeconfig "$STATE/node.kubeconfig" \
+    --hostname-override "$NAME" --node-ip "$NODE_ADDRESS"
+}
+
+write_node_configuration() {
+  write_kubeconfig "$STATE/node.kubeconfig" node
+  write_kubeconfig "$STATE/kube-proxy.kubeconfig" kube-proxy
+  write_kubeconfig "$STATE/coredns.kubeconfig" coredns
+  mkdir -p "$STATE/cni"
+  # Pods with dnsPolicy Default get the same server: there is no other within reach.
+  echo "nameserver $BRIDGE_ADDRESS" >"$STATE/resolv.conf"
+  containerd_configuration >"$STATE/containerd.toml"
+  cni_configuration >"$STATE/cni/10-pods.conflist"
+  kubelet_configuration >"$STATE/kubelet.yaml"
+  kube_proxy_configuration >"$STATE/kube-proxy.yaml"
+  dns_configuration >"$STATE/Corefile"
+}
+
+containerd_configuration() {
+  # Without CAP_SYS_RESOURCE runc cannot lower a score, and dies of it: hence restrict_oom_score_adj.
+  cat <<EOF
+version = 2
+root = "$STATE/containerd"
+state = "$RUN/containerd"
+[grpc]
+  address = "$CONTAINERD_SOCKET"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "$PAUSE_IMAGE"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  netns_mounts_under_state_dir = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "$STATE/cni"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  snapshotter = "overlayfs"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+EOF
+}
+
+cni_configuration() {
+  cat <<EOF
+{
+  "cniVersion": "0.4.0",
+  "name": "$TAG",
+  "plugins": [
+    {
+      "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true,
+      "ipam": {
+        "type": "host-local", "dataDir": "$STATE/node/addresses",
+        "ranges": [[{"subnet": "$POD_CIDR", "gateway": "$BRIDGE_ADDRESS"}]],
+        "routes": [{"dst": "0.0.0.0/0"}]
+      }
+    },
+    {"type": "portmap", "capabilities": {"portMappings": true}}
+  ]
+}
+EOF
+}
+
+kubelet_configuration() {
+  # Images come from nowhere but `cluster load`, so none is ever collected.
+  cat <<EOF
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+address: $NODE_ADDRESS
+containerRuntimeEndpoint: unix://$CONTAINERD_SOCKET
+cgroupDriver: cgroupfs
+cgroupRoot: /$TAG
+failSwapOn: false
+resolvConf: $STATE/resolv.conf
+clusterDNS: [$BRIDGE_ADDRESS]
+clusterDomain: cluster.local
+tlsCertFile: $PKI/kubelet.crt
+tlsPrivateKeyFile: $PKI/kubelet.key
+authentication:
+  anonymous: {enabled: false}
+  webhook: {enabled: true}
+  x509: {clientCAFile: $PKI/ca.crt}
+authorization: {mode: Webhook}
+evictionHard:
+  memory.available: 100Mi
+  nodefs.available: 1%
+  nodefs.inodesFree: 1%
+  imagefs.available: 1%
+imageGCHighThresholdPercent: 100
+maxPods: 250
+serializeImagePulls: false
+kubeAPIQPS: 200
+kubeAPIBurst: 400
+EOF
+}
+
+kube_proxy_configuration() {
+  cat <<EOF
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+clientConnection: {kubeconfig: $STATE/kube-proxy.kubeconfig}
+hostnameOverride: $NAME
+clusterCIDR: $POD_CIDR
+conntrack: {maxPerCore: 0}
+EOF
+}
+
+dns_configuration() {
+  # Names outside the cluster are answered at once with "no such name": there is nobody to ask.
+  # In a block of their own, since CoreDNS asks `template` before `kubernetes`.
+  cat <<EOF
+cluster.local in-addr.arpa {
+    bind $BRIDGE_ADDRESS
+    errors
+    kubernetes {
+        kubeconfig $STATE/coredns.kubeconfig
+        ttl 5
+    }
+}
+. {
+    bind $BRIDGE_ADDRESS
+    template ANY ANY {
+        rcode NXDOMAIN
+    }
+}
+EOF
+}
+
+# Ends everything of the node at once, as a loss of power does, and clears what such a loss clears.
+kill_node() {
+  local daemon
+  for daemon in kubelet kube-proxy coredns containerd; do
+    kill_daemon "$daemon"
+  done
+  kill_cgroups node kubepods
+  rm -rf "${RUN:?}/containerd" "$STATE/node/run-containerd" "$CONTAINERD_SOCKET"*
+}

@@ -1,0 +1,132 @@
+//! The API server's audit log: who wrote what and when, by the server's own word.
+
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{site, wait};
+
+/// User of the operator's `ServiceAccount`.
+pub const OPERATOR: &str = "system:serviceaccount:videofactory-system:videofactory-operator";
+/// What counts as a write.
+const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
+
+/// One request that the API server has answered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// `create`, `patch`, …
+    pub verb: String,
+    user: User,
+    #[serde(default)]
+    object_ref: ObjectRef,
+    #[serde(default)]
+    response_status: ResponseStatus,
+    /// The body, where the policy keeps it.
+    #[serde(default)]
+    pub request_object: Value,
+    /// When it was answered.
+    #[serde(rename = "stageTimestamp")]
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct User {
+    username: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ObjectRef {
+    resource: String,
+    subresource: String,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ResponseStatus {
+    code: u16,
+}
+
+impl Entry {
+    /// Whether the operator asked.
+    #[must_use]
+    pub fn by_operator(&self) -> bool {
+        self.user.username == OPERATOR
+    }
+
+    /// Whether it was to change something.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        WRITES.contains(&self.verb.as_str())
+    }
+
+    /// Whether it was done.
+    #[must_use]
+    pub fn went_well(&self) -> bool {
+        self.response_status.code < 300
+    }
+
+    /// `videojobs/status`, `jobs`, …
+    #[must_use]
+    pub fn resource(&self) -> String {
+        match self.object_ref.subresource.as_str() {
+            "" => self.object_ref.resource.clone(),
+            sub => format!("{}/{sub}", self.object_ref.resource),
+        }
+    }
+
+    /// Name of the object; empty for a create whose name the server chose.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.object_ref.name
+    }
+
+    /// Its namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.object_ref.namespace
+    }
+}
+
+/// A place in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u64);
+
+/// The end of the log as it is now.
+pub fn mark() -> anyhow::Result<Mark> {
+    let path = site::audit_log()?;
+    let file = std::fs::metadata(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(Mark(file.len()))
+}
+
+/// Everything since the mark, up to a request that is made now: what was answered before is in it.
+pub async fn since(mark: Mark, client: &kube::Client) -> anyhow::Result<Vec<Entry>> {
+    let marker = format!("end-of-audit-{}", uuid::Uuid::new_v4());
+    Api::<ConfigMap>::namespaced(client.clone(), "default").get_opt(&marker).await?;
+    wait::asked("the end of the audit log", async || {
+        let entries = read(mark)?;
+        Ok(entries.iter().any(|entry| entry.name() == marker).then_some(entries))
+    })
+    .await
+}
+
+fn read(mark: Mark) -> anyhow::Result<Vec<Entry>> {
+    let mut file = std::fs::File::open(site::audit_log()?)?;
+    file.seek(SeekFrom::Start(mark.0))?;
+    let mut entries = Vec::new();
+    for line in BufReader::new(file).lines() {
+        // The last line may be half written.
+        if let Ok(entry) = serde_json::from_str(&line?) {
+            entries.push(entry);
+        }
+    }
+    Ok(entries)
+}

@@ -1,0 +1,64 @@
+//! What a test's jobs have in the bucket: the evidence that nothing was made twice.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use futures::TryStreamExt;
+use videofactory_storage::{Bucket, BucketConfig};
+
+use super::site;
+
+/// Keys with their entity tags. A key that is written again gets another tag only if its content differs, so the
+/// time of writing stands beside it.
+pub type Artifacts = BTreeMap<String, String>;
+
+/// Everything below one prefix of the bucket.
+pub struct Shelf {
+    bucket: Bucket,
+}
+
+impl Shelf {
+    /// The part of the bucket with this prefix.
+    pub fn open(prefix: &str, access_key: &str, secret_key: &str) -> anyhow::Result<Self> {
+        let config = BucketConfig {
+            endpoint: site::s3_url()?,
+            public_endpoint: None,
+            bucket: site::BUCKET.to_owned(),
+            region: "auto".to_owned(),
+            prefix: prefix.to_owned(),
+            access_key: access_key.into(),
+            secret_key: secret_key.into(),
+        };
+        Ok(Self { bucket: Bucket::connect(&config).context("failed to open the bucket")? })
+    }
+
+    /// The bucket itself.
+    #[must_use]
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// All keys below `prefix`, with tag and time of writing.
+    pub async fn list(&self, prefix: &str) -> anyhow::Result<Artifacts> {
+        let objects: Vec<_> = self.bucket.list(prefix).try_collect().await?;
+        Ok(objects
+            .into_iter()
+            .map(|object| {
+                let modified = object.modified.map(|at| at.to_string()).unwrap_or_default();
+                (object.key, format!("{} {modified}", object.etag))
+            })
+            .collect())
+    }
+}
+
+/// What is in `after` that was not the same in `before`: made, or made again.
+#[must_use]
+pub fn written(before: &Artifacts, after: &Artifacts) -> Vec<String> {
+    after.iter().filter(|(key, tag)| before.get(*key) != Some(tag)).map(|(key, _)| key.clone()).collect()
+}
+
+/// The keys of one sort, such as `/images/`.
+#[must_use]
+pub fn only<'a>(keys: impl IntoIterator<Item = &'a String>, part: &str) -> Vec<String> {
+    keys.into_iter().filter(|key| key.contains(part)).cloned().collect()
+}

@@ -1,0 +1,31 @@
+//! Faults of the bucket, for one test alone: the proxy holds one list, so all tests of this process share a book.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use tokio::sync::Mutex;
+
+use super::site;
+use crate::r2_proxy::Fault;
+
+/// All orders, by the prefix that they are for.
+static BOOK: Mutex<BTreeMap<String, Vec<Fault>>> = Mutex::const_new(BTreeMap::new());
+
+/// Makes these faults the only ones for keys below `prefix`; none ends them. Each fault's own glob goes on below
+/// the prefix; without one it is for all keys there.
+pub async fn order(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
+    let faults = faults
+        .into_iter()
+        .map(|fault| {
+            let glob = fault.keys.clone().unwrap_or_else(|| "**".to_owned());
+            fault.for_keys(format!("{prefix}{glob}"))
+        })
+        .collect();
+    let mut book = BOOK.lock().await;
+    book.insert(prefix.to_owned(), faults);
+    let all: Vec<&Fault> = book.values().flatten().collect();
+    let answer =
+        reqwest::Client::new().post(format!("{}/faults", site::proxy_url()?)).json(&all).send().await?;
+    ensure!(answer.status().is_success(), "the proxy refuses the faults: {}", answer.text().await?);
+    Ok(())
+}

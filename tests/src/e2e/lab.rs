@@ -1,0 +1,261 @@
+//! A namespace for one test, with a bucket of its own; gone when the test is over, and told of when it failed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::{StoragePolicy, VideoJob};
+
+use super::bucket::Shelf;
+use super::film::{Film, Order};
+use super::pods::Witness;
+use super::{audit, faults, kubectl, site, wait};
+use crate::r2_proxy::Fault;
+
+/// Who the tests are, where the API server asks.
+pub const MANAGER: &str = "videofactory-tests";
+
+/// One test's place. Cheap to clone.
+#[derive(Clone)]
+pub struct Lab {
+    /// A client of the cluster.
+    pub client: Client,
+    /// The test's namespace.
+    pub namespace: String,
+    /// What its jobs have in the bucket.
+    pub shelf: Arc<Shelf>,
+    /// Sees all pods.
+    pub witness: Witness,
+    /// Where the audit log ended when the test began.
+    pub begun: Option<audit::Mark>,
+}
+
+/// Runs a test in a namespace of its own, in which jobs can run. Whatever it does, two pods of one step at once fail it.
+///
+/// # Panics
+/// If the test fails: after its objects, events and logs were kept in the folder of logs.
+#[expect(clippy::panic, reason = "a test fails by it")]
+pub async fn in_lab<F>(name: &str, test: impl FnOnce(Lab) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let lab = match Lab::open(name).await {
+        Ok(lab) => lab,
+        Err(error) => panic!("{name} could not begin: {error:#}"),
+    };
+    let ended = AssertUnwindSafe(test(lab.clone())).catch_unwind().await;
+    let ended = match ended {
+        Ok(Ok(())) => lab.check_pods().await.map_err(|error| format!("{error:#}")),
+        Ok(Err(error)) => Err(format!("{error:#}")),
+        Err(panic) => Err(panic_text(panic.as_ref())),
+    };
+    if ended.is_err() {
+        lab.keep_evidence().await;
+    }
+    let closed = lab.close().await;
+    if let Err(why) = ended {
+        panic!("{name}: {why}");
+    }
+    if let Err(error) = closed {
+        panic!("{name} could not clear up: {error:#}");
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "it panicked".to_owned())
+}
+
+impl Lab {
+    async fn open(name: &str) -> anyhow::Result<Self> {
+        let client = site::client().await?;
+        let witness = tokio::task::spawn_blocking(Witness::summon).await?;
+        let short: String = name.replace('_', "-").chars().take(36).collect();
+        let random = uuid::Uuid::new_v4().simple().to_string();
+        let namespace = format!("e2e-{}-{}", short.trim_matches('-'), &random[..6]);
+        let keys = credentials(&client).await?;
+        let shelf = Arc::new(Shelf::open(&format!("{namespace}/"), &keys.0, &keys.1)?);
+        let lab = Self { client, namespace, shelf, witness, begun: audit::mark().ok() };
+        lab.make_namespace(name).await?;
+        lab.put(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": site::SECRET},
+            "stringData": {"accessKeyId": keys.0, "secretAccessKey": keys.1},
+        }))
+        .await?;
+        lab.put(lab.policy("default")).await?;
+        Ok(lab)
+    }
+
+    async fn make_namespace(&self, test: &str) -> anyhow::Result<()> {
+        let label: String = test.chars().take(63).collect();
+        let namespace: Namespace = serde_json::from_value(json!({
+            "metadata": {"name": self.namespace, "labels": {
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "videofactory.dev/test": label.trim_matches('_'),
+            }},
+        }))?;
+        Api::all(self.client.clone()).create(&PostParams::default(), &namespace).await?;
+        // Pods are refused before the namespace has its ServiceAccount.
+        let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = self.api();
+        wait::until(&accounts, wait::named("default"), "the namespace's ServiceAccount", |all| {
+            (!all.is_empty()).then_some(())
+        })
+        .await
+    }
+
+    /// A `StoragePolicy` of this name for the test's part of the bucket.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Value {
+        json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy", "metadata": {"name": name},
+            "spec": {
+                "bucket": {
+                    "endpoint": site::ENDPOINT, "name": site::BUCKET,
+                    "prefix": format!("{}/", self.namespace), "secretRef": {"name": site::SECRET},
+                },
+                "capacity": {"limit": "10G"},
+            },
+        })
+    }
+
+    /// The objects of a kind in the test's namespace.
+    #[must_use]
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Applies an object, whatever its kind, into the namespace.
+    pub async fn put(&self, object: Value) -> anyhow::Result<()> {
+        let said = kubectl::kubectl(
+            &[
+                "-n",
+                &self.namespace,
+                "apply",
+                "--server-side",
+                "--force-conflicts",
+                "--field-manager",
+                MANAGER,
+                "-f",
+                "-",
+            ],
+            &object.to_string(),
+        )
+        .await?;
+        anyhow::ensure!(said.well, "failed to apply {object}: {}", said.err);
+        Ok(())
+    }
+
+    /// Creates a job.
+    pub async fn order(&self, order: Order) -> anyhow::Result<Film> {
+        let job: VideoJob = serde_json::from_value(order.manifest())?;
+        let made = self.api::<VideoJob>().create(&PostParams::default(), &job).await?;
+        Ok(Film::new(self.clone(), &made))
+    }
+
+    /// Changes an object by a merge patch.
+    pub async fn patch<K>(&self, name: &str, patch: &Value) -> anyhow::Result<K>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        Ok(self.api::<K>().patch(name, &params, &Patch::Merge(patch)).await?)
+    }
+
+    /// Makes these the only faults of the test's part of the bucket.
+    pub async fn faults(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
+        faults::order(&format!("{}/", self.namespace), faults).await
+    }
+
+    /// Waits until the `StoragePolicy` says Ready with this status and reason.
+    pub async fn policy_says(&self, name: &str, ready: &str, reason: &str) -> anyhow::Result<()> {
+        let what = format!("StoragePolicy {name} to be Ready={ready} for {reason}");
+        wait::until(&self.api::<StoragePolicy>(), wait::named(name), &what, |all| {
+            let conditions = &all.values().next()?.status.as_ref()?.conditions;
+            let found = condition::get(conditions, ConditionType::Ready)?;
+            (found.status == ready && found.reason == reason).then_some(())
+        })
+        .await
+    }
+
+    /// Never were two pods of one step alive.
+    async fn check_pods(&self) -> anyhow::Result<()> {
+        let jobs = self.api::<VideoJob>().list(&ListParams::default()).await?;
+        let violations: Vec<String> =
+            jobs.iter().flat_map(|job| self.witness.violations(&job.uid().unwrap_or_default())).collect();
+        anyhow::ensure!(violations.is_empty(), "{}", violations.join("; "));
+        Ok(())
+    }
+
+    /// Writes what there is to be known into the folder of logs.
+    async fn keep_evidence(&self) {
+        let mut text = String::new();
+        let ns = self.namespace.as_str();
+        for arguments in [
+            &["get", "vj,sp,jobs,pods", "-o", "wide"] as &[&str],
+            &["get", "events", "--sort-by=.lastTimestamp"],
+            &["get", "vj,sp,jobs,pods", "-o", "yaml"],
+            &[
+                "logs",
+                "--all-containers",
+                "--prefix",
+                "--tail=200",
+                "-l",
+                "app.kubernetes.io/name=videofactory",
+            ],
+            &["-n", site::SYSTEM, "logs", "deployment/videofactory-operator", "--tail=400"],
+        ] {
+            let arguments: Vec<&str> = ["-n", ns].into_iter().chain(arguments.iter().copied()).collect();
+            let said = kubectl::kubectl(&arguments, "").await;
+            let said = said.map_or_else(|error| format!("{error:#}"), |said| said.out + &said.err);
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "=== kubectl {}\n{said}", arguments.join(" "));
+        }
+        let kept = site::logs().and_then(|folder| {
+            let path = folder.join(format!("{ns}.txt"));
+            std::fs::write(&path, text)?;
+            Ok(path)
+        });
+        match kept {
+            Ok(path) => eprintln!("what is known of the failure is in {}", path.display()),
+            Err(error) => eprintln!("nothing is kept of the failure: {error:#}"),
+        }
+    }
+
+    async fn close(&self) -> anyhow::Result<()> {
+        self.faults(Vec::new()).await?;
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces
+            .delete(&self.namespace, &DeleteParams::background())
+            .await
+            .context("failed to delete the namespace")?;
+        Ok(())
+    }
+}
+
+/// The keys of the S3 server.
+async fn credentials(client: &Client) -> anyhow::Result<(String, String)> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), site::SYSTEM);
+    let secret = secrets.get(site::SECRET).await.context("failed to read the S3 server's credentials")?;
+    let data: BTreeMap<_, _> = secret.data.unwrap_or_default();
+    let value = |key: &str| -> anyhow::Result<String> {
+        let bytes = data.get(key).with_context(|| format!("Secret {} has no key {key}", site::SECRET))?;
+        Ok(String::from_utf8(bytes.0.clone())?)
+    };
+    Ok((value("accessKeyId")?, value("secretAccessKey")?))
+}

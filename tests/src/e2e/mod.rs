@@ -1,0 +1,15 @@
+//! What the end-to-end tests stand on: a namespace a test, films of a few seconds, waits that watch instead of
+//! sleeping, and the witnesses that outlast a single reconcile (all pods, the audit log, the bucket).
+//!
+//! `tests/run` brings the cluster and tells by environment where things are; see [`site`].
+
+pub mod audit;
+pub mod bucket;
+pub mod faults;
+pub mod film;
+pub mod kubectl;
+pub mod lab;
+pub mod operator;
+pub mod pods;
+pub mod site;
+pub mod wait;

@@ -1,0 +1,70 @@
+//! Where the cluster under test is, as `tests/run` says by environment.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::Once;
+
+use anyhow::Context as _;
+use kube::{Client, Config};
+
+/// Namespace of the operator, the S3 server and the proxy before it.
+pub const SYSTEM: &str = "videofactory-system";
+/// URL of the proxy as pods reach it.
+pub const ENDPOINT: &str = "http://r2.videofactory-system:9000";
+/// The one bucket; each test has a prefix of its own in it.
+pub const BUCKET: &str = "videos";
+/// The Secret that opens it.
+pub const SECRET: &str = "s3-credentials";
+
+/// URL of the proxy as the tests reach it: `E2E_S3_URL`.
+pub fn s3_url() -> anyhow::Result<String> {
+    required("E2E_S3_URL")
+}
+
+/// URL where the proxy's faults are ordered: `E2E_PROXY_URL`.
+pub fn proxy_url() -> anyhow::Result<String> {
+    required("E2E_PROXY_URL")
+}
+
+/// URL of the operator's HTTP server: `E2E_OPERATOR_URL`.
+pub fn operator_url() -> anyhow::Result<String> {
+    required("E2E_OPERATOR_URL")
+}
+
+/// The API server's audit log: `E2E_AUDIT_LOG`.
+pub fn audit_log() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_AUDIT_LOG")?.into())
+}
+
+/// Name of the instance of `cluster/`: `CLUSTER_NAME`.
+pub fn cluster_name() -> anyhow::Result<String> {
+    required("CLUSTER_NAME")
+}
+
+/// Folder for what is known of failed tests: `E2E_LOGS`.
+pub fn logs() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_LOGS")?.into())
+}
+
+/// A client of the cluster that `KUBECONFIG` names.
+pub async fn client() -> anyhow::Result<Client> {
+    static PROVIDER: Once = Once::new();
+    // Named here, because with several providers compiled in, rustls would refuse to choose.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    let config = Config::infer().await.context("failed to find a cluster: set KUBECONFIG")?;
+    Client::try_from(config).context("failed to make a client of the API server")
+}
+
+fn required(name: &str) -> anyhow::Result<String> {
+    env::var(name).with_context(|| format!("{name} is not set: start the end-to-end tests with tests/run"))
+}
+
+/// Waits until the proxy answers, after its node was down.
+pub async fn proxy_is_back() -> anyhow::Result<()> {
+    let url = format!("{}/faults", proxy_url()?);
+    super::wait::asked("the proxy to be back", async || {
+        let answer = reqwest::Client::new().get(&url).timeout(std::time::Duration::from_secs(2)).send().await;
+        Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
+    })
+    .await
+}

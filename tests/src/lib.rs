@@ -1,0 +1,5 @@
+//! What the tests of Video Factory share: servers, proxies and helpers.
+
+pub mod e2e;
+pub mod r2_proxy;
+pub mod s3_server;

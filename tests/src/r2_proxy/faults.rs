@@ -1,0 +1,186 @@
+//! Faults that a test orders: what goes wrong, for which keys and methods, how often.
+
+use std::sync::Mutex;
+
+use anyhow::Context;
+use globset::{GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
+
+use super::locked;
+use super::operation::Operation;
+
+/// One order. All of its conditions must hold for it to apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    pub effect: Effect,
+    /// Only for keys (with the bucket's prefix) that match this glob; `*` stays within a segment, `**` does not.
+    /// Absent: every request, also those to no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+    /// Only for operations of these S3 names, such as `PutObject`. Empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<String>,
+    /// How many requests it applies to before it is over. Absent: until faults are replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u64>,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// 503, and the request does not reach the server.
+    Unavailable,
+    /// 507 for everything that takes space.
+    OutOfSpace,
+    /// The connection is closed without an answer, and the request does not reach the server.
+    RefuseConnections,
+    /// The request reaches the server, its answer is thrown away and the connection closed.
+    LoseAnswer,
+    /// `If-Match` and `If-None-Match` of writes are taken off.
+    IgnorePreconditions,
+    /// Batch deletes without a Content-MD5 are refused, as by servers of S3's first years.
+    DemandContentMd5,
+    /// The request waits before it is forwarded.
+    Latency {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+impl Fault {
+    /// A fault for every request, without end.
+    #[must_use]
+    pub fn always(effect: Effect) -> Self {
+        Self { effect, keys: None, operations: Vec::new(), times: None }
+    }
+
+    /// Only for keys that match a glob.
+    #[must_use]
+    pub fn for_keys(mut self, glob: impl Into<String>) -> Self {
+        self.keys = Some(glob.into());
+        self
+    }
+
+    /// Only for one kind of operation.
+    #[must_use]
+    pub fn on(mut self, operation: impl Into<String>) -> Self {
+        self.operations.push(operation.into());
+        self
+    }
+
+    /// Only so many times.
+    #[must_use]
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+}
+
+/// The faults in force.
+#[derive(Debug, Default)]
+pub(crate) struct FaultBox(Mutex<Vec<Armed>>);
+
+#[derive(Debug)]
+struct Armed {
+    fault: Fault,
+    keys: Option<GlobMatcher>,
+}
+
+impl FaultBox {
+    pub(crate) fn replace(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
+        let armed = faults.into_iter().map(arm).collect::<anyhow::Result<Vec<_>>>()?;
+        *locked(&self.0) = armed;
+        Ok(())
+    }
+
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        locked(&self.0).iter().map(|armed| armed.fault.clone()).collect()
+    }
+
+    /// The effects that a request meets, each counted as used.
+    pub(crate) fn met_by(&self, operation: &Operation) -> Vec<Effect> {
+        let mut armed = locked(&self.0);
+        let met = armed.iter_mut().filter(|armed| armed.applies_to(operation)).map(Armed::spend).collect();
+        armed.retain(|armed| armed.fault.times != Some(0));
+        met
+    }
+}
+
+impl Armed {
+    fn applies_to(&self, operation: &Operation) -> bool {
+        let operations = &self.fault.operations;
+        (operations.is_empty() || operations.iter().any(|name| name == operation.name))
+            && self.keys.as_ref().is_none_or(|keys| keys.is_match(&operation.key))
+            && (self.fault.effect != Effect::OutOfSpace || operation.takes_space())
+            && (self.fault.effect != Effect::IgnorePreconditions || operation.writes_key())
+            && (self.fault.effect != Effect::DemandContentMd5 || operation.name == "DeleteObjects")
+    }
+
+    fn spend(&mut self) -> Effect {
+        self.fault.times = self.fault.times.map(|times| times.saturating_sub(1));
+        self.fault.effect
+    }
+}
+
+fn arm(fault: Fault) -> anyhow::Result<Armed> {
+    anyhow::ensure!(fault.times != Some(0), "a fault that applies 0 times never applies: leave it out");
+    let keys = fault.keys.as_deref().map(|glob| {
+        let built = GlobBuilder::new(glob).literal_separator(true).build();
+        built.map(|glob| glob.compile_matcher()).with_context(|| format!("{glob:?} is not a glob"))
+    });
+    Ok(Armed { keys: keys.transpose()?, fault })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::{HeaderMap, Method};
+
+    use super::*;
+
+    fn request(method: &Method, path: &str) -> Operation {
+        Operation::of(method, path, None, &HeaderMap::new())
+    }
+
+    #[test]
+    fn a_fault_is_over_after_its_times() {
+        let faults = FaultBox::default();
+        faults.replace(vec![Fault::always(Effect::Unavailable).times(2)]).unwrap();
+        let get = request(&Method::GET, "/films/a");
+        assert_eq!(faults.met_by(&get), [Effect::Unavailable]);
+        assert_eq!(faults.met_by(&get), [Effect::Unavailable]);
+        assert_eq!(faults.met_by(&get), []);
+        assert_eq!(faults.list(), []);
+    }
+
+    #[test]
+    fn a_fault_spares_other_keys_and_operations() {
+        let faults = FaultBox::default();
+        faults.replace(vec![Fault::always(Effect::LoseAnswer).for_keys("work/*/a").on("PutObject")]).unwrap();
+        assert_eq!(faults.met_by(&request(&Method::PUT, "/films/work/x/a")), [Effect::LoseAnswer]);
+        assert_eq!(faults.met_by(&request(&Method::PUT, "/films/work/x/y/a")), []);
+        assert_eq!(faults.met_by(&request(&Method::GET, "/films/work/x/a")), []);
+    }
+
+    #[test]
+    fn no_space_still_lets_read_and_delete() {
+        let faults = FaultBox::default();
+        faults.replace(vec![Fault::always(Effect::OutOfSpace)]).unwrap();
+        assert_eq!(faults.met_by(&request(&Method::GET, "/films/a")), []);
+        assert_eq!(faults.met_by(&request(&Method::DELETE, "/films/a")), []);
+        assert_eq!(faults.met_by(&request(&Method::PUT, "/films/a")), [Effect::OutOfSpace]);
+    }
+
+    #[test]
+    fn faults_read_from_json_and_reject_what_they_do_not_know() {
+        let read: Vec<Fault> = serde_json::from_str(
+            r#"[{"effect": {"latency": {"ms": 50}}}, {"effect": "out-of-space", "keys": "clips/**", "times": 3}]"#,
+        )
+        .unwrap();
+        assert_eq!(read[0].effect, Effect::Latency { ms: 50 });
+        assert_eq!(read[1], Fault::always(Effect::OutOfSpace).for_keys("clips/**").times(3));
+        assert!(serde_json::from_str::<Vec<Fault>>(r#"[{"effect": "out-of-space", "key": "a"}]"#).is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! The way of one request: faults, rules, the server behind, and back.
+//!
+//! Bodies are streamed, except those of batch deletes and completions, which the rules must read. An error from
+//! here closes the connection without an answer, which is what a dead server looks like.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::body::Body;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, EXPECT, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use tokio::time::Instant;
+
+use super::State;
+use super::answer::Refusal;
+use super::faults::Effect;
+use super::operation::Operation;
+use super::resign::without_preconditions;
+use super::rules::RuleBook;
+
+/// Largest list of keys or parts that is read, in bytes.
+const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
+/// How much of a refused body is taken in, so that the client reads the refusal and not a broken pipe.
+const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+
+const UNAVAILABLE: Refusal =
+    Refusal::new(503, "ServiceUnavailable", "The service is unavailable: a fault was ordered (10043)");
+const OUT_OF_SPACE: Refusal =
+    Refusal::new(507, "InsufficientStorage", "No space is left: a fault was ordered");
+
+const NO_MD5: Refusal =
+    Refusal::new(400, "InvalidRequest", "Missing required header for this request: Content-MD5");
+
+pub(crate) type Client = hyper_util::client::legacy::Client<HttpConnector, Body>;
+
+pub(crate) fn new_client() -> Client {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(Duration::from_secs(5)));
+    hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector)
+}
+
+pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::Result<Response<Body>> {
+    let (mut parts, body) = request.into_parts();
+    let operation = Operation::of(&parts.method, parts.uri.path(), parts.uri.query(), &parts.headers);
+    let effects = state.faults.met_by(&operation);
+    anyhow::ensure!(!effects.contains(&Effect::RefuseConnections), "a fault was ordered: no connections");
+    for effect in &effects {
+        match effect {
+            Effect::Latency { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
+            Effect::Unavailable => return Ok(refuse(&parts.method, body, UNAVAILABLE).await),
+            Effect::OutOfSpace => return Ok(refuse(&parts.method, body, OUT_OF_SPACE).await),
+            Effect::DemandContentMd5 if !parts.headers.contains_key("content-md5") => {
+                return Ok(refuse(&parts.method, body, NO_MD5).await);
+            }
+            Effect::DemandContentMd5
+            | Effect::RefuseConnections
+            | Effect::LoseAnswer
+            | Effect::IgnorePreconditions => {}
+        }
+    }
+    state.ledger.request(&operation);
+    if effects.contains(&Effect::IgnorePreconditions) {
+        let keys = state.keys.as_ref().context("there are no keys to sign anew with")?;
+        without_preconditions(&mut parts, keys)?;
+    }
+    let method = parts.method.clone();
+    let answered = match pass(state, &operation, parts, body).await? {
+        Ok(response) => response,
+        Err((refusal, body)) => {
+            state.ledger.refusal(refusal);
+            refuse(&method, body, refusal).await
+        }
+    };
+    anyhow::ensure!(!effects.contains(&Effect::LoseAnswer), "a fault was ordered: the answer is lost");
+    Ok(answered)
+}
+
+type Passed = Result<Response<Body>, (Refusal, Body)>;
+
+/// Holds a request against the rules and sends it on.
+async fn pass(state: &State, operation: &Operation, parts: Parts, body: Incoming) -> anyhow::Result<Passed> {
+    if let Err(refusal) = RuleBook::check_head(operation, &parts.headers) {
+        return Ok(Err((refusal, Body::new(body))));
+    }
+    let body = match operation.name {
+        "DeleteObjects" | "CompleteMultipartUpload" => {
+            let read = Limited::new(body, MAX_LIST_BYTES).collect().await;
+            let bytes = read.map_err(|error| anyhow::anyhow!("reading a list: {error}"))?.to_bytes();
+            if let Err(refusal) = state.rules.check_body(operation, &String::from_utf8_lossy(&bytes)) {
+                return Ok(Err((refusal, Body::empty())));
+            }
+            Body::from(bytes)
+        }
+        _ => Body::new(body),
+    };
+    let admission = match state.rules.admit(operation, Instant::now()) {
+        Ok(admission) => admission,
+        Err(refusal) => return Ok(Err((refusal, body))),
+    };
+    let headers = parts.headers.clone();
+    let response = state.client.request(outgoing(&state.upstream, parts, body)?).await?;
+    if response.status().is_success() {
+        admission.succeeded(Instant::now());
+        if state.rules.succeeded(operation, &headers) {
+            state.ledger.write(&operation.key);
+        }
+    }
+    Ok(Ok(incoming(response)))
+}
+
+fn outgoing(upstream: &Uri, mut parts: Parts, body: Body) -> anyhow::Result<Request<Body>> {
+    let target = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    let mut uri = upstream.clone().into_parts();
+    uri.path_and_query = Some(target);
+    parts.uri = Uri::from_parts(uri)?;
+    for name in [CONNECTION, EXPECT, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")] {
+        parts.headers.remove(name);
+    }
+    Ok(Request::from_parts(parts, body))
+}
+
+fn incoming(response: Response<Incoming>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    for name in [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
+        parts.headers.remove(name);
+    }
+    Response::from_parts(parts, Body::new(body))
+}
+
+async fn refuse<B>(method: &Method, body: B, refusal: Refusal) -> Response<Body>
+where
+    B: hyper::body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut rest = Box::pin(Limited::new(body, MAX_DRAINED_BYTES));
+    while let Some(Ok(_)) = rest.frame().await {}
+    let mut response = refusal.into_response();
+    if *method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}

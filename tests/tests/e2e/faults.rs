@@ -1,0 +1,174 @@
+//! Pods that are stopped, lost or starved, and an operator that crashes: the film is finished, and no scene that was
+//! done is made again.
+
+use anyhow::ensure;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::StepState;
+use videofactory_tests::e2e::bucket::{Artifacts, only};
+use videofactory_tests::e2e::film::{Film, Order, attempts, fed};
+use videofactory_tests::e2e::kubectl::ask;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::operator;
+use videofactory_tests::r2_proxy::{Effect, Fault};
+
+/// Pictures reach the bucket one by one and slowly, so that a blow falls in the middle of them.
+pub fn slow_pictures() -> Fault {
+    Fault::always(Effect::Latency { ms: 1500 }).for_keys("clips/**/images/*").on("PutObject")
+}
+
+/// A film whose pictures are half made: what it has by then.
+pub async fn half_drawn(lab: &Lab) -> anyhow::Result<(Film, Artifacts)> {
+    lab.faults(vec![slow_pictures()]).await?;
+    let film = lab.order(Order::of(12)).await?;
+    film.running_pod(StepName::GenerateImages).await?;
+    film.has_made("/images/", 2).await?;
+    let before = film.artifacts().await?;
+    let made = only(before.keys(), "/images/").len();
+    ensure!(made < 12, "all {made} pictures were made before the blow fell");
+    Ok((film, before))
+}
+
+/// The film is finished after a blow that is nobody's fault, and what there was before it was not touched.
+pub async fn finishes_unharmed(lab: &Lab, film: &Film, before: &Artifacts) -> anyhow::Result<()> {
+    lab.faults(Vec::new()).await?;
+    let status = film.succeeded().await?;
+    untouched(before, &film.artifacts().await?)?;
+    let drawing = status.step(StepName::GenerateImages);
+    ensure!(attempts(&status, StepName::GenerateImages) >= 2, "the blow went unnoticed: {drawing:?}");
+    ensure!(
+        drawing.and_then(|step| step.failures).is_none(),
+        "an interruption was counted as a failure: {drawing:?}"
+    );
+    let voices = attempts(&status, StepName::WriteScript);
+    ensure!(voices == 1, "write-script was done and was tried {voices} times");
+    Ok(())
+}
+
+/// Whatever was there before is there still, as it was.
+pub fn untouched(before: &Artifacts, after: &Artifacts) -> anyhow::Result<()> {
+    for (key, tag) in before {
+        ensure!(
+            after.get(key) == Some(tag),
+            "{key} was made again: {tag} before, {:?} after",
+            after.get(key)
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_pod_costs_no_finished_scene() {
+    in_lab("a_deleted_pod", async |lab: Lab| {
+        let (film, before) = half_drawn(&lab).await?;
+        let pod = film.running_pod(StepName::GenerateImages).await?;
+        lab.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default()).await?;
+        finishes_unharmed(&lab, &film, &before).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_force_deleted_pod_costs_no_finished_scene() {
+    in_lab("a_force_deleted_pod", async |lab: Lab| {
+        let (film, before) = half_drawn(&lab).await?;
+        let pod = film.running_pod(StepName::GenerateImages).await?;
+        let at_once = DeleteParams::default().grace_period(0);
+        lab.api::<Pod>().delete(&pod.name_any(), &at_once).await?;
+        finishes_unharmed(&lab, &film, &before).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_that_ran_out_of_memory_is_a_failure_and_is_tried_again() {
+    in_lab("out_of_memory", async |lab: Lab| {
+        let film = lab.order(Order::of(1).starved()).await?;
+        let status = film
+            .until("a failure of generate-images", |status| {
+                status.step(StepName::GenerateImages).is_some_and(|step| step.failures.is_some())
+            })
+            .await?;
+        let message =
+            status.step(StepName::GenerateImages).and_then(|step| step.message.clone()).unwrap_or_default();
+        ensure!(message.contains("memory"), "the message does not speak of memory: {message}");
+        let before = film.artifacts().await?;
+        film.edit(fed()).await?;
+        let status = film.succeeded().await?;
+        untouched(&before, &film.artifacts().await?)?;
+        ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
+    in_lab("a_pod_deleted_in_each_step", async |lab: Lab| {
+        let film = lab.order(Order::of(2)).await?;
+        let mut before = Artifacts::new();
+        for step in StepName::ALL {
+            let pod = film.pod(step, "appear", |_| true).await?;
+            // It may have ended meanwhile: the Job's record of it goes all the same.
+            drop(lab.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default()).await);
+            film.step(step, StepState::Succeeded).await?;
+            let now = film.artifacts().await?;
+            untouched(&before, &now)?;
+            before = now;
+        }
+        let status = film.succeeded().await?;
+        for step in StepName::ALL {
+            ensure!(attempts(&status, step) <= 2, "{step} took {} attempts", attempts(&status, step));
+            let failures = status.step(step).and_then(|step| step.failures);
+            ensure!(failures.is_none(), "{step} counts {failures:?} failures");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alone_a_drained_pod_costs_no_finished_scene() {
+    in_lab("a_drained_pod", async |lab: Lab| {
+        let (film, before) = half_drawn(&lab).await?;
+        let pod = film.running_pod(StepName::GenerateImages).await?;
+        let node = pod.spec.and_then(|spec| spec.node_name).unwrap_or_default();
+        let selector = format!("--pod-selector=videofactory.dev/uid={}", film.uid);
+        let drained =
+            ask(&["drain", &node, &selector, "--ignore-daemonsets", "--delete-emptydir-data", "--force"])
+                .await;
+        ask(&["uncordon", &node]).await?;
+        ensure!(drained?.contains("evicting"), "nothing was evicted");
+        finishes_unharmed(&lab, &film, &before).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alone_local_an_operator_killed_at_each_step_loses_nothing() {
+    in_lab("an_operator_killed", async |lab: Lab| {
+        let film = lab.order(Order::of(3)).await?;
+        let mut before = Artifacts::new();
+        for step in StepName::ALL {
+            film.pod(step, "appear", |_| true).await?;
+            operator::kill(&lab.client).await?;
+            film.step(step, StepState::Succeeded).await?;
+            let now = film.artifacts().await?;
+            untouched(&before, &now)?;
+            before = now;
+        }
+        let status = film.succeeded().await?;
+        for step in StepName::ALL {
+            ensure!(attempts(&status, step) == 1, "{step} took {} attempts", attempts(&status, step));
+        }
+        let pods = lab.witness.attempts(&film.uid);
+        ensure!(
+            pods.values().all(|attempts| attempts == &[1]),
+            "pods of several attempts were seen: {pods:?}"
+        );
+        Ok(())
+    })
+    .await;
+}

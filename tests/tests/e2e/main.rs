@@ -1,0 +1,14 @@
+//! Whole films on a whole cluster, and everything that may go wrong on the way.
+//!
+//! Tests whose names begin with `alone_` disturb the operator, the node or what is measured, and run by themselves,
+//! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
+
+mod edits;
+mod faults;
+mod handover;
+mod node;
+mod refusals;
+mod requests;
+mod settled;
+mod waits;
+mod walkthrough;

@@ -1,0 +1,120 @@
+//! What people ask of a job by annotation and by suspending it.
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::{StepName, requests};
+use videofactory_tests::e2e::bucket::only;
+use videofactory_tests::e2e::film::{Order, attempts, fed};
+use videofactory_tests::e2e::kubectl::kubectl;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+
+use crate::faults::{half_drawn, slow_pictures, untouched};
+
+#[tokio::test]
+async fn a_retry_goes_on_at_the_step_that_failed() {
+    in_lab("a_retry", async |lab: Lab| {
+        let film = lab.order(Order::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
+        film.phase(Phase::Failed).await?;
+        film.says(Reason::RetriesExhausted).await?;
+        let before = film.artifacts().await?;
+        film.edit(fed()).await?;
+        film.annotate(requests::RETRY, "2026-01-01T00:00:01Z").await?;
+        let status = film.succeeded().await?;
+        untouched(&before, &film.artifacts().await?)?;
+        ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
+        ensure!(attempts(&status, StepName::NarrateScenes) == 1, "narrate-scenes ran again");
+        ensure!(attempts(&status, StepName::GenerateImages) == 2, "generate-images did not go on");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_begins_the_next_run_and_leaves_the_last_ones_files() {
+    in_lab("a_restart", async |lab: Lab| {
+        let film = lab.order(Order::of(1)).await?;
+        film.succeeded().await?;
+        let before = film.artifacts().await?;
+        film.annotate(requests::RESTART, "2026-01-01T00:00:01Z").await?;
+        let again = |run: &Option<i64>| *run == Some(2);
+        let status = film
+            .until("run 2 to succeed", |status| again(&status.run) && status.phase == Some(Phase::Succeeded))
+            .await?;
+        let after = film.artifacts().await?;
+        untouched(&before, &after)?;
+        for part in ["/images/", "/voices/", "videos/", "published/"] {
+            let (first, all) = (only(before.keys(), part).len(), only(after.keys(), part).len());
+            ensure!(first > 0 && all == 2 * first, "{part}: {first} keys after run 1, {all} after run 2");
+        }
+        ensure!(attempts(&status, StepName::WriteScript) == 2, "attempts do not count on: {status:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
+    in_lab("a_held_job", async |lab: Lab| {
+        let manifest = Order::of(12).manifest().to_string();
+        lab.faults(vec![slow_pictures()]).await?;
+        apply(&lab, &manifest).await?;
+        let job = lab.api::<videofactory_crds::VideoJob>().get("film").await?;
+        let film = videofactory_tests::e2e::film::Film::new(lab.clone(), &job);
+        film.has_made("/images/", 2).await?;
+        film.annotate(requests::HOLD, "the voice is too quick").await?;
+        film.phase(Phase::Suspended).await?;
+        let message = film.says(Reason::Held).await?;
+        ensure!(message.contains("the voice is too quick"), "{message}");
+        lab.faults(Vec::new()).await?;
+        // A stopped pod may still finish what it has in hand.
+        no_live_pods(&lab).await?;
+        let before = film.artifacts().await?;
+        apply(&lab, &manifest).await?;
+        let status = film.phase(Phase::Suspended).await?;
+        ensure!(status.resume_at.is_none(), "a held job has a time: {status:?}");
+        film.annotate(requests::HOLD, Value::Null).await?;
+        let status = film.succeeded().await?;
+        untouched(&before, &film.artifacts().await?)?;
+        ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_suspended_job_goes_on_from_its_checkpoint() {
+    in_lab("a_suspended_job", async |lab: Lab| {
+        let (film, before) = half_drawn(&lab).await?;
+        film.edit(json!({"suspend": true})).await?;
+        film.phase(Phase::Suspended).await?;
+        film.says(Reason::Suspended).await?;
+        lab.faults(Vec::new()).await?;
+        film.edit(json!({"suspend": false})).await?;
+        let status = film.succeeded().await?;
+        untouched(&before, &film.artifacts().await?)?;
+        ensure!(attempts(&status, StepName::GenerateImages) == 2, "generate-images: {:?}", status.steps);
+        Ok(())
+    })
+    .await;
+}
+
+async fn apply(lab: &Lab, manifest: &str) -> anyhow::Result<()> {
+    let said = kubectl(&["-n", &lab.namespace, "apply", "-f", "-"], manifest).await?;
+    ensure!(said.well, "{}", said.err);
+    Ok(())
+}
+
+/// Waits until no pod of the namespace is alive.
+async fn no_live_pods(lab: &Lab) -> anyhow::Result<()> {
+    use videofactory_tests::e2e::wait;
+    let api: kube::Api<k8s_openapi::api::core::v1::Pod> = lab.api();
+    wait::until(&api, kube::runtime::watcher::Config::default(), "all pods to end", |all| {
+        let ended = |pod: &k8s_openapi::api::core::v1::Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            matches!(phase, Some("Succeeded" | "Failed"))
+        };
+        all.values().all(ended).then_some(())
+    })
+    .await
+}

@@ -1,0 +1,97 @@
+//! What the operator writes: nothing for a settled object, and little for a film. Both by the API server's own log.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use serde_json::json;
+use videofactory_tests::e2e::audit::{self, Entry};
+use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::{operator, wait};
+
+const LOOKS: &str = "videofactory_reconcile_total";
+
+/// The operator's writes in this namespace, by resource.
+fn writes(entries: &[Entry], namespace: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.by_operator() && entry.is_write() && entry.namespace() == namespace)
+    {
+        *counts.entry(format!("{} {}", entry.verb, entry.resource())).or_default() += 1;
+    }
+    counts
+}
+
+/// Waits until the operator has looked at objects so often.
+async fn looks(at_least: f64) -> anyhow::Result<()> {
+    wait::asked("another look", async || {
+        let looks = operator::metric(LOOKS, "VideoJob").await.unwrap_or_default();
+        Ok((looks >= at_least).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn alone_local_another_look_at_a_settled_object_writes_nothing() {
+    in_lab("a_settled_object", async |lab: Lab| {
+        let done = lab.order(Order::of(1)).await?;
+        let waiting =
+            lab.order(Order::of(1).named("waiting").with(json!({"storageRef": {"name": "none"}}))).await?;
+        let reviewed = lab.order(Order::of(1).named("reviewed").reviewed()).await?;
+        done.succeeded().await?;
+        waiting.phase(videofactory_crds::condition::Phase::Waiting).await?;
+        reviewed.phase(videofactory_crds::condition::Phase::Review).await?;
+        let mut versions = Vec::new();
+        let mark = audit::mark()?;
+        for film in [&done, &waiting, &reviewed] {
+            let before = operator::metric(LOOKS, "VideoJob").await?;
+            film.annotate("example.com/touched", "yes").await?;
+            looks(before + 1.0).await?;
+            versions.push((film, film.now().await?.metadata.resource_version));
+        }
+        // A new operator knows nothing, and looks at everything anew.
+        operator::kill(&lab.client).await?;
+        looks(3.0).await?;
+        let written = writes(&audit::since(mark, &lab.client).await?, &lab.namespace);
+        ensure!(written.is_empty(), "it wrote {written:?}");
+        for (film, version) in versions {
+            ensure!(film.now().await?.metadata.resource_version == version, "{} was written", film.name);
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alone_local_a_film_of_six_steps_costs_at_most_14_writes() {
+    in_lab("writes_of_a_film", async |lab: Lab| {
+        lab.policy_says("default", "True", "Available").await?;
+        let mark = audit::mark()?;
+        let begun = std::time::Instant::now();
+        let film = lab.order(Order::of(3)).await?;
+        film.succeeded().await?;
+        // Progress enters the status every 30 s, which only a slow machine sees.
+        let progress = usize::try_from(begun.elapsed().as_secs() / 30)?;
+        let entries = audit::since(mark, &lab.client).await?;
+        let mut counts = writes(&entries, &lab.namespace);
+        let scenes = counts.remove("create configmaps").unwrap_or_default();
+        let policy: usize = counts.iter().filter(|(what, _)| what.contains("storagepolicies")).map(|(_, count)| count).sum();
+        counts.retain(|what, _| !what.contains("storagepolicies"));
+        let total: usize = counts.values().sum();
+        let elsewhere = |resource: &str| {
+            entries.iter().filter(|entry| entry.by_operator() && entry.is_write() && entry.resource() == resource).count()
+        };
+        println!(
+            "writes of a film of six steps: {total} ({counts:?}); apart: ConfigMap {scenes}, StoragePolicy {policy}, Lease {}, \
+             TokenReview {}, progress at most {progress}",
+            elsewhere("leases"),
+            elsewhere("tokenreviews")
+        );
+        let events = entries.iter().find(|entry| entry.by_operator() && entry.resource() == "events");
+        events.context("no Event was written, so the log does not show them")?;
+        ensure!(total <= 14 + progress, "{total} writes: {counts:?}");
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,209 @@
+//! What a job needs and does not find: it says so, loses nothing, and goes on when it is there.
+
+use anyhow::ensure;
+use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason};
+use videofactory_tests::e2e::film::{Film, Order, attempts, ready};
+use videofactory_tests::e2e::kubectl::ask;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::site;
+use videofactory_tests::r2_proxy::{Effect, Fault};
+
+use crate::faults::untouched;
+
+/// The job says that its configuration is wrong, names what is missing, and has started nothing.
+async fn misses(film: &Film, named: &str) -> anyhow::Result<()> {
+    let message = film.says(Reason::ConfigurationInvalid).await?;
+    ensure!(message.contains(named), "the message does not name {named}: {message}");
+    let started = film.jobs().await?;
+    ensure!(started == 0, "{started} Jobs were started");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_without_its_storage_policy_waits_for_it() {
+    in_lab("without_its_storage_policy", async |lab: Lab| {
+        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "later"}}))).await?;
+        misses(&film, "later").await?;
+        lab.put(lab.policy("later")).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_without_its_channel_waits_for_it() {
+    in_lab("without_its_channel", async |lab: Lab| {
+        let film = lab.order(Order::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
+        misses(&film, "deep-sea").await?;
+        lab.put(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "Channel", "metadata": {"name": "deep-sea"},
+            "spec": {"defaults": {"style": {"suffix": "in blue"}}},
+        }))
+        .await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_without_its_account_waits_for_it() {
+    in_lab("without_its_account", async |lab: Lab| {
+        let script = json!({"script": {"accountRef": {"name": "writer"}}});
+        let film = lab.order(Order::of(1).with(json!({"providers": script}))).await?;
+        misses(&film, "writer").await?;
+        lab.put(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "writer"},
+            "spec": {"provider": "Embedded"},
+        }))
+        .await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_without_the_buckets_secret_waits_for_it_and_for_its_keys() {
+    in_lab("without_the_secret", async |lab: Lab| {
+        let mut policy = lab.policy("default");
+        policy["spec"]["bucket"]["secretRef"]["name"] = "later".into();
+        lab.put(policy).await?;
+        let film = lab.order(Order::of(1)).await?;
+        misses(&film, "later").await?;
+        lab.put(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "stringData": {"accessKeyId": "half"},
+        }))
+        .await?;
+        let status = film.until("the missing key to be named", |status| ready(status).1.contains("secretAccessKey")).await?;
+        ensure!(status.phase == Some(Phase::Waiting), "{status:?}");
+        let secret: k8s_openapi::api::core::v1::Secret = lab.api().get(site::SECRET).await?;
+        let data = serde_json::to_value(secret.data)?;
+        lab.patch::<k8s_openapi::api::core::v1::Secret>("later", &json!({"data": data})).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bucket_out_of_reach_is_waited_for_and_nothing_is_lost() {
+    in_lab("a_bucket_out_of_reach", async |lab: Lab| {
+        lab.policy_says("default", "True", "Available").await?;
+        let film = lab.order(Order::of(2)).await?;
+        film.has_made("/voices/", 1).await?;
+        let before = film.artifacts().await?;
+        lab.faults(vec![Fault::always(Effect::RefuseConnections)]).await?;
+        film.says(Reason::StorageUnavailable).await?;
+        lab.faults(Vec::new()).await?;
+        let status = film.succeeded().await?;
+        untouched(&before, &film.artifacts().await?)?;
+        ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_begun_while_the_bucket_is_out_of_reach_starts_by_itself() {
+    in_lab("begun_out_of_reach", async |lab: Lab| {
+        lab.faults(vec![Fault::always(Effect::Unavailable)]).await?;
+        lab.put(lab.policy("down")).await?;
+        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "down"}}))).await?;
+        lab.policy_says("down", "False", "StorageUnavailable").await?;
+        film.says(Reason::StorageUnavailable).await?;
+        ensure!(film.jobs().await? == 0, "a Job was started");
+        lab.faults(Vec::new()).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_ignores_preconditions_is_not_used() {
+    in_lab("ignores_preconditions", async |lab: Lab| {
+        lab.faults(vec![Fault::always(Effect::IgnorePreconditions)]).await?;
+        lab.put(lab.policy("careless")).await?;
+        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "careless"}}))).await?;
+        lab.policy_says("careless", "False", "PreconditionsUnsupported").await?;
+        misses(&film, "careless").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
+    in_lab("finds_no_node", async |lab: Lab| {
+        let label = format!("videofactory.dev/{}", lab.namespace);
+        let film = lab
+            .order(Order::of(1).with(json!({"compute": {"nodeSelector": {label.as_str(): "yes"}}})))
+            .await?;
+        film.until("the message to speak of a node", |status| ready(status).1.contains("finds no node"))
+            .await?;
+        let nodes = ask(&["get", "nodes", "-o", "name"]).await?;
+        let node = nodes.lines().next().unwrap_or_default();
+        ask(&["label", node, &format!("{label}=yes")]).await?;
+        let ended = film.succeeded().await;
+        ask(&["label", node, &format!("{label}-")]).await?;
+        ended.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
+    in_lab("compute_is_mended", async |lab: Lab| {
+        let film =
+            lab.order(Order::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}}))).await?;
+        film.until("the message to speak of a node", |status| ready(status).1.contains("finds no node"))
+            .await?;
+        film.edit(json!({"compute": {"nodeSelector": null}})).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_too_large_for_a_pod_are_told_and_nothing_starts() {
+    in_lab("settings_too_large", async |lab: Lab| {
+        let characters: Vec<_> = (0..20)
+            .map(|number| json!({"name": format!("c{number}"), "description": "x".repeat(950)}))
+            .collect();
+        let film = lab.order(Order::of(1).with(json!({"characters": characters}))).await?;
+        misses(&film, "bytes").await?;
+        film.edit(json!({"characters": null})).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alone_a_worker_image_that_cannot_be_pulled_is_told() {
+    in_lab("image_cannot_be_pulled", async |lab: Lab| {
+        let operator = "deployment/videofactory-operator";
+        let image = ask(&["-n", site::SYSTEM, "set", "env", operator, "--list"]).await?;
+        let image = image
+            .lines()
+            .find_map(|line| line.strip_prefix("VIDEOFACTORY_WORKER_IMAGE="))
+            .unwrap_or_default()
+            .to_owned();
+        ensure!(!image.is_empty(), "the operator has no VIDEOFACTORY_WORKER_IMAGE");
+        set_image(operator, "localhost/no-such-image:none").await?;
+        let told = async {
+            let film = lab.order(Order::of(1)).await?;
+            let message = film.says(Reason::ConfigurationInvalid).await?;
+            ensure!(message.contains("image cannot be pulled"), "{message}");
+            anyhow::Ok(film)
+        }
+        .await;
+        set_image(operator, &image).await?;
+        let film = told?;
+        film.annotate(videofactory_crds::requests::RETRY, "2026-01-01T00:00:01Z").await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+async fn set_image(operator: &str, image: &str) -> anyhow::Result<()> {
+    ask(&["-n", site::SYSTEM, "set", "env", operator, &format!("VIDEOFACTORY_WORKER_IMAGE={image}")]).await?;
+    ask(&["-n", site::SYSTEM, "rollout", "status", operator, "--timeout=120s"]).await.map(drop)
+}

@@ -1,0 +1,94 @@
+//! From `kubectl apply` to a film that plays.
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::StepState;
+use videofactory_tests::e2e::bucket::only;
+use videofactory_tests::e2e::film::{Order, attempts};
+use videofactory_tests::e2e::kubectl::{ask, kubectl};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+
+#[tokio::test]
+async fn a_job_becomes_a_film() {
+    in_lab("a_job_becomes_a_film", async |lab: Lab| {
+        let film = lab.order(Order::of(3)).await?;
+        let status = film.succeeded().await?;
+        for step in StepName::ALL {
+            let state = status.step(step).and_then(|step| step.state);
+            ensure!(state == Some(StepState::Succeeded), "{step} is {state:?}");
+            ensure!(attempts(&status, step) == 1, "{step} took several attempts");
+        }
+        ensure!(status.progress.as_deref() == Some("12/12"), "progress is {:?}", status.progress);
+        let artifacts = status.artifacts.context("no artifacts")?;
+        let kept = film.artifacts().await?;
+        let named = artifacts.video.iter().chain(&artifacts.thumbnail).chain(&artifacts.captions);
+        for file in named {
+            ensure!(kept.contains_key(&file.key), "{} is named but not in the bucket", file.key);
+        }
+        ensure!(!only(kept.keys(), "published/").is_empty(), "nothing was published: {kept:?}");
+        let video = artifacts.video.context("no film")?;
+        check_film(&lab, &video.key, video.duration.unwrap_or_default()).await
+    })
+    .await;
+}
+
+/// ffprobe finds a film of the size that was ordered, with a picture and a sound.
+async fn check_film(lab: &Lab, key: &str, seconds: f64) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("film.mp4");
+    lab.shelf.bucket().get_to_file(key, &path).await?;
+    let output = tokio::process::Command::new("ffprobe")
+        .args(["-v", "error", "-of", "json", "-show_entries"])
+        .arg("stream=codec_name,width,height,avg_frame_rate:format=duration")
+        .arg(&path)
+        .output()
+        .await?;
+    ensure!(output.status.success(), "ffprobe: {}", String::from_utf8_lossy(&output.stderr));
+    let probed: Value = serde_json::from_slice(&output.stdout)?;
+    let stream = |codec: &str| {
+        let streams = probed["streams"].as_array().into_iter().flatten();
+        streams
+            .clone()
+            .find(|stream| stream["codec_name"] == codec)
+            .with_context(|| format!("no {codec} in {probed}"))
+    };
+    let picture = stream("h264")?;
+    ensure!((&picture["width"], &picture["height"]) == (&640.into(), &360.into()), "{picture}");
+    ensure!(picture["avg_frame_rate"] == "24/1", "{picture}");
+    stream("aac")?;
+    let duration: f64 = probed["format"]["duration"].as_str().unwrap_or_default().parse()?;
+    ensure!(
+        seconds > 2.0 && (duration - seconds).abs() < 0.1,
+        "it lasts {duration} s, the status says {seconds}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn kubectl_shows_a_job_as_people_read_it() {
+    in_lab("kubectl_shows_a_job", async |lab: Lab| {
+        let manifest = Order::of(1).manifest().to_string();
+        let ns = lab.namespace.as_str();
+        let applied = kubectl(&["-n", ns, "apply", "-f", "-"], &manifest).await?;
+        ensure!(applied.well, "{}", applied.err);
+        let waited =
+            ask(&["-n", ns, "wait", "--for=condition=Succeeded", "vj/film", "--timeout=180s"]).await?;
+        ensure!(waited.contains("condition met"), "{waited}");
+        let wide = ask(&["-n", ns, "get", "vj", "-o", "wide"]).await?;
+        let mut lines = wide.lines();
+        let heads: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+        ensure!(
+            heads == ["NAME", "PHASE", "STEP", "PROGRESS", "RESUME", "COST", "READY", "MESSAGE", "AGE"],
+            "{wide}"
+        );
+        let row = lines.next().unwrap_or_default();
+        ensure!(row.contains("Succeeded") && row.contains("6/6") && row.contains("published"), "{wide}");
+        let explained = ask(&["explain", "videojob.spec.sceneOverrides.narration"]).await?;
+        ensure!(explained.contains("Spoken instead of the storyboard's narration"), "{explained}");
+        let described = ask(&["-n", ns, "describe", "vj", "film"]).await?;
+        ensure!(described.contains("Completed"), "{described}");
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,33 @@
+# What people type. Each target is one line of a script that can be read by itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+.PHONY: help build lint test demo demo-down generate bench clean
+
+help: ## What there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Compile the worker, the operator and what tests them
+	cargo build --locked --workspace --bins
+
+lint: ## Format, clippy, licences (with cargo-deny), shell scripts, generated files
+	scripts/lint
+
+test: ## Every test, unit to end-to-end, on a real cluster that is gone afterwards
+	scripts/test
+
+demo: ## A whole video from nothing: cluster, operator, bucket, film (CLUSTER=current for your own)
+	scripts/demo up
+
+demo-down: ## Remove all that the demo made, but for the film
+	scripts/demo down
+
+generate: ## Write manifests/crds anew from the types
+	cargo run --locked --quiet --package videofactory-crds --bin crdgen
+
+bench: ## Speed and memory as ratios against peers and bounds
+	scripts/bench
+
+clean: ## Remove what was compiled (the cache of Kubernetes in ~/.cache/videofactory stays)
+	cargo clean
+	rm -rf demo

@@ -1,11 +1,12 @@
-//! A real S3 server for tests: versitygw on a free loopback port, over a directory of its own.
+//! A real S3 server for tests: versitygw on a loopback address of its own, over a directory of its own.
 //!
 //! Stopped by the handle of its own process when dropped. The program is the one `VERSITYGW` names, else the one
 //! that `tests/versitygw` builds and keeps in the user's cache.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use videofactory_storage::BucketConfig;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
+const PORT: u16 = 9000;
 
 /// A running versitygw.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl S3Server {
     pub async fn start() -> anyhow::Result<Self> {
         let mut server = Self {
             program: program()?,
-            address: free_address()?,
+            address: own_address(),
             process: None,
             directory: tempfile::Builder::new().prefix("videofactory-s3-").tempdir()?,
             access_key: Uuid::new_v4().simple().to_string(),
@@ -136,8 +138,12 @@ impl Drop for S3Server {
     }
 }
 
-fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+/// A loopback address for each server alone, so that no outgoing connection takes its port while it is down.
+fn own_address() -> SocketAddr {
+    static SERVERS: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let number = SERVERS.fetch_add(1, Ordering::Relaxed).max(1);
+    SocketAddr::from(([127, number, high, low], PORT))
 }
 
 /// The versitygw to run, built first if it has to be.

@@ -1,10 +1,11 @@
 //! Films of a few seconds: how a test orders one, follows it, and changes its mind about it.
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use videofactory_crds::condition::{self, ConditionType, Phase, Reason, StepState};
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
@@ -17,7 +18,6 @@ use super::{pods, wait};
 #[derive(Clone, Debug)]
 pub struct Order {
     name: String,
-    annotations: Map<String, Value>,
     spec: Value,
 }
 
@@ -36,7 +36,6 @@ impl Order {
             .collect();
         Self {
             name: "film".to_owned(),
-            annotations: Map::new(),
             spec: json!({
                 "scenes": scenes,
                 "format": {"aspectRatio": "16:9", "resolution": "360p", "fps": 24},
@@ -82,19 +81,12 @@ impl Order {
         }))
     }
 
-    /// With an annotation.
-    #[must_use]
-    pub fn annotated(mut self, name: &str, value: &str) -> Self {
-        self.annotations.insert(name.to_owned(), value.into());
-        self
-    }
-
     /// As it is applied.
     #[must_use]
     pub fn manifest(&self) -> Value {
         json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
-            "metadata": {"name": self.name, "annotations": self.annotations},
+            "metadata": {"name": self.name},
             "spec": self.spec,
         })
     }
@@ -185,6 +177,18 @@ impl Film {
             .until(&format!("{} to say {reason}", self.name), |status| ready(status).0 == reason.to_string())
             .await?;
         Ok(ready(&status).1)
+    }
+
+    /// Waits until people were told of this reason by an Event: what was told before it is written, too.
+    pub async fn told(&self, reason: Reason) -> anyhow::Result<()> {
+        let events: Api<Event> = self.lab.api();
+        let (uid, reason) = (Some(&self.uid), Some(reason.to_string()));
+        wait::until(&events, watcher::Config::default(), &format!("an Event of {reason:?}"), |all| {
+            let about =
+                |event: &Event| event.regarding.as_ref().and_then(|object| object.uid.as_ref()) == uid;
+            all.values().any(|event| about(event) && event.reason == reason).then_some(())
+        })
+        .await
     }
 
     /// Waits for a step's state.

@@ -18,11 +18,14 @@ use videofactory_crds::{StoragePolicy, VideoJob};
 use super::bucket::Shelf;
 use super::film::{Film, Order};
 use super::pods::Witness;
-use super::{audit, faults, kubectl, site, wait};
+use super::{faults, kubectl, site, wait};
 use crate::r2_proxy::Fault;
 
 /// Who the tests are, where the API server asks.
 pub const MANAGER: &str = "videofactory-tests";
+
+/// Label of a test's namespace: which test.
+const TEST: &str = "videofactory.dev/test";
 
 /// One test's place. Cheap to clone.
 #[derive(Clone)]
@@ -35,8 +38,6 @@ pub struct Lab {
     pub shelf: Arc<Shelf>,
     /// Sees all pods.
     pub witness: Witness,
-    /// Where the audit log ended when the test began.
-    pub begun: Option<audit::Mark>,
 }
 
 /// Runs a test in a namespace of its own, in which jobs can run. Whatever it does, two pods of one step at once fail it.
@@ -85,7 +86,7 @@ impl Lab {
         let namespace = format!("e2e-{}-{}", short.trim_matches('-'), &random[..6]);
         let keys = credentials(&client).await?;
         let shelf = Arc::new(Shelf::open(&format!("{namespace}/"), &keys.0, &keys.1)?);
-        let lab = Self { client, namespace, shelf, witness, begun: audit::mark().ok() };
+        let lab = Self { client, namespace, shelf, witness };
         lab.make_namespace(name).await?;
         lab.put(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": site::SECRET},
@@ -101,7 +102,7 @@ impl Lab {
         let namespace: Namespace = serde_json::from_value(json!({
             "metadata": {"name": self.namespace, "labels": {
                 "pod-security.kubernetes.io/enforce": "restricted",
-                "videofactory.dev/test": label.trim_matches('_'),
+                TEST: label.trim_matches('_'),
             }},
         }))?;
         Api::all(self.client.clone()).create(&PostParams::default(), &namespace).await?;
@@ -126,6 +127,15 @@ impl Lab {
                 "capacity": {"limit": "10G"},
             },
         })
+    }
+
+    /// Waits until nothing is left of other tests: what is counted from now on is this one's.
+    pub async fn alone(&self) -> anyhow::Result<()> {
+        let which = kube::runtime::watcher::Config::default().labels(TEST);
+        wait::until(&Api::<Namespace>::all(self.client.clone()), which, "other tests to be gone", |all| {
+            all.keys().all(|name| *name == self.namespace).then_some(())
+        })
+        .await
     }
 
     /// The objects of a kind in the test's namespace.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, ResourceExt};
 use videofactory_crds::StepName;
@@ -84,7 +85,8 @@ async fn watch(witness: Witness, ready: mpsc::Sender<()>) {
         Ok(client) => client,
         Err(error) => return eprintln!("no witness of the pods: {error:#}"),
     };
-    let events = kube::runtime::watcher(Api::<Pod>::all(client), watcher::Config::default().labels(UID));
+    let config = watcher::Config::default().labels(UID);
+    let events = kube::runtime::watcher(Api::<Pod>::all(client), config).default_backoff();
     pin_mut!(events);
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {

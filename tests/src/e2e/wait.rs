@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures::{StreamExt, pin_mut};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
@@ -46,7 +47,7 @@ async fn watch<K, T>(
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let events = kube::runtime::watcher(api.clone(), which);
+    let events = kube::runtime::watcher(api.clone(), which).default_backoff();
     pin_mut!(events);
     let mut complete = false;
     while let Some(event) = events.next().await {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use anyhow::Context;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::locked;
 use super::operation::Operation;
@@ -22,7 +23,10 @@ pub struct Fault {
     /// Only for operations of these S3 names, such as `PutObject`. Empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<String>,
-    /// How many requests it applies to before it is over. Absent: until faults are replaced.
+    /// How many requests it lets pass before it applies. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// How many requests it then applies to before it is over. Absent: until faults are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
 }
@@ -43,6 +47,9 @@ pub enum Effect {
     IgnorePreconditions,
     /// Batch deletes without a Content-MD5 are refused, as by servers of S3's first years.
     DemandContentMd5,
+    /// The request waits until faults are replaced by others that do not hold it; then its connection is closed. It never
+    /// reaches the server, because its client may be long dead: a living one asks again.
+    Hold,
     /// The request waits before it is forwarded.
     Latency {
         /// Milliseconds.
@@ -54,7 +61,7 @@ impl Fault {
     /// A fault for every request, without end.
     #[must_use]
     pub fn always(effect: Effect) -> Self {
-        Self { effect, keys: None, operations: Vec::new(), times: None }
+        Self { effect, keys: None, operations: Vec::new(), after: None, times: None }
     }
 
     /// Only for keys that match a glob.
@@ -71,6 +78,13 @@ impl Fault {
         self
     }
 
+    /// Only once so many requests have passed.
+    #[must_use]
+    pub fn after(mut self, after: u64) -> Self {
+        self.after = Some(after);
+        self
+    }
+
     /// Only so many times.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
@@ -81,36 +95,62 @@ impl Fault {
 
 /// The faults in force.
 #[derive(Debug, Default)]
-pub(crate) struct FaultBox(Mutex<Vec<Armed>>);
+pub(crate) struct FaultBox {
+    armed: Mutex<Vec<Armed>>,
+    /// Told of every replacement, for the requests that are held.
+    replaced: watch::Sender<()>,
+}
 
 #[derive(Debug)]
 struct Armed {
     fault: Fault,
     keys: Option<GlobMatcher>,
+    /// How many requests met its conditions.
+    seen: u64,
 }
 
 impl FaultBox {
+    /// Makes these the faults in force. One that is in force already goes on counting: another test's order changes
+    /// nothing of it.
     pub(crate) fn replace(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
-        let armed = faults.into_iter().map(arm).collect::<anyhow::Result<Vec<_>>>()?;
-        *locked(&self.0) = armed;
+        let mut new = faults.into_iter().map(arm).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut armed = locked(&self.armed);
+        for fault in &mut new {
+            let before = armed.iter().find(|old| old.fault == fault.fault);
+            fault.seen = before.map_or(0, |old| old.seen);
+        }
+        *armed = new;
+        drop(armed);
+        self.replaced.send_replace(());
         Ok(())
     }
 
+    /// The faults that may still apply.
     pub(crate) fn list(&self) -> Vec<Fault> {
-        locked(&self.0).iter().map(|armed| armed.fault.clone()).collect()
+        let armed = locked(&self.armed);
+        armed.iter().filter(|armed| !armed.is_over()).map(|armed| armed.fault.clone()).collect()
     }
 
-    /// The effects that a request meets, each counted as used.
+    /// The effects that a request meets, each counted.
     pub(crate) fn met_by(&self, operation: &Operation) -> Vec<Effect> {
-        let mut armed = locked(&self.0);
-        let met = armed.iter_mut().filter(|armed| armed.applies_to(operation)).map(Armed::spend).collect();
-        armed.retain(|armed| armed.fault.times != Some(0));
-        met
+        let mut armed = locked(&self.armed);
+        armed.iter_mut().filter(|armed| armed.matches(operation)).filter_map(Armed::count).collect()
+    }
+
+    /// Returns once no fault holds such a request.
+    pub(crate) async fn let_go(&self, operation: &Operation) {
+        let mut replaced = self.replaced.subscribe();
+        while self.holds(operation) && replaced.changed().await.is_ok() {}
+    }
+
+    fn holds(&self, operation: &Operation) -> bool {
+        let armed = locked(&self.armed);
+        armed.iter().any(|armed| armed.fault.effect == Effect::Hold && armed.matches(operation))
     }
 }
 
 impl Armed {
-    fn applies_to(&self, operation: &Operation) -> bool {
+    fn matches(&self, operation: &Operation) -> bool {
         let operations = &self.fault.operations;
         (operations.is_empty() || operations.iter().any(|name| name == operation.name))
             && self.keys.as_ref().is_none_or(|keys| keys.is_match(&operation.key))
@@ -119,9 +159,16 @@ impl Armed {
             && (self.fault.effect != Effect::DemandContentMd5 || operation.name == "DeleteObjects")
     }
 
-    fn spend(&mut self) -> Effect {
-        self.fault.times = self.fault.times.map(|times| times.saturating_sub(1));
-        self.fault.effect
+    /// Counts one more request; the effect, if it meets it.
+    fn count(&mut self) -> Option<Effect> {
+        let applies = !self.is_over() && self.seen >= self.fault.after.unwrap_or_default();
+        self.seen += 1;
+        applies.then_some(self.fault.effect)
+    }
+
+    fn is_over(&self) -> bool {
+        let last = self.fault.times.map(|times| times.saturating_add(self.fault.after.unwrap_or_default()));
+        last.is_some_and(|last| self.seen >= last)
     }
 }
 
@@ -131,7 +178,7 @@ fn arm(fault: Fault) -> anyhow::Result<Armed> {
         let built = GlobBuilder::new(glob).literal_separator(true).build();
         built.map(|glob| glob.compile_matcher()).with_context(|| format!("{glob:?} is not a glob"))
     });
-    Ok(Armed { keys: keys.transpose()?, fault })
+    Ok(Armed { keys: keys.transpose()?, fault, seen: 0 })
 }
 
 #[cfg(test)]
@@ -153,6 +200,35 @@ mod tests {
         assert_eq!(faults.met_by(&get), [Effect::Unavailable]);
         assert_eq!(faults.met_by(&get), []);
         assert_eq!(faults.list(), []);
+    }
+
+    #[test]
+    fn a_fault_that_is_ordered_again_beside_another_goes_on_counting() {
+        let faults = FaultBox::default();
+        let first = Fault::always(Effect::Unavailable).after(1).times(1);
+        faults.replace(vec![first.clone()]).unwrap();
+        let get = request(&Method::GET, "/films/a");
+        assert_eq!(faults.met_by(&get), []);
+        let other = Fault::always(Effect::OutOfSpace).for_keys("elsewhere/**");
+        faults.replace(vec![first, other.clone()]).unwrap();
+        assert_eq!(faults.met_by(&get), [Effect::Unavailable]);
+        assert_eq!(faults.met_by(&get), []);
+        assert_eq!(faults.list(), [other]);
+    }
+
+    #[tokio::test]
+    async fn a_held_request_is_let_go_when_its_fault_is_taken_back_and_not_before() {
+        let faults = FaultBox::default();
+        let fault = Fault::always(Effect::Hold).for_keys("a");
+        faults.replace(vec![fault.clone()]).unwrap();
+        let get = request(&Method::GET, "/films/a");
+        assert_eq!(faults.met_by(&get), [Effect::Hold]);
+        let mut held = std::pin::pin!(faults.let_go(&get));
+        assert!(futures::poll!(held.as_mut()).is_pending());
+        faults.replace(vec![fault, Fault::always(Effect::OutOfSpace)]).unwrap();
+        assert!(futures::poll!(held.as_mut()).is_pending());
+        faults.replace(Vec::new()).unwrap();
+        held.await;
     }
 
     #[test]

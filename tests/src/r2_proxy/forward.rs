@@ -54,6 +54,10 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
     anyhow::ensure!(!effects.contains(&Effect::RefuseConnections), "a fault was ordered: no connections");
     for effect in &effects {
         match effect {
+            Effect::Hold => {
+                state.faults.let_go(&operation).await;
+                anyhow::bail!("it was held and is let go: whoever still wants it asks again");
+            }
             Effect::Latency { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
             Effect::Unavailable => return Ok(refuse(&parts.method, body, UNAVAILABLE).await),
             Effect::OutOfSpace => return Ok(refuse(&parts.method, body, OUT_OF_SPACE).await),

@@ -66,10 +66,10 @@ async fn a_job_without_its_account_waits_for_it() {
 #[tokio::test]
 async fn a_job_without_the_buckets_secret_waits_for_it_and_for_its_keys() {
     in_lab("without_the_secret", async |lab: Lab| {
-        let mut policy = lab.policy("default");
+        let mut policy = lab.policy("other");
         policy["spec"]["bucket"]["secretRef"]["name"] = "later".into();
         lab.put(policy).await?;
-        let film = lab.order(Order::of(1)).await?;
+        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "other"}}))).await?;
         misses(&film, "later").await?;
         lab.put(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "stringData": {"accessKeyId": "half"},
@@ -89,6 +89,8 @@ async fn a_job_without_the_buckets_secret_waits_for_it_and_for_its_keys() {
 async fn a_bucket_out_of_reach_is_waited_for_and_nothing_is_lost() {
     in_lab("a_bucket_out_of_reach", async |lab: Lab| {
         lab.policy_says("default", "True", "Available").await?;
+        // The film itself is held, so that it cannot be finished before the bucket goes away.
+        lab.faults(vec![Fault::always(Effect::Hold).for_keys("videos/**")]).await?;
         let film = lab.order(Order::of(2)).await?;
         film.has_made("/voices/", 1).await?;
         let before = film.artifacts().await?;

@@ -8,6 +8,7 @@ use videofactory_tests::e2e::bucket::only;
 use videofactory_tests::e2e::film::{Order, attempts};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::wait;
 
 #[tokio::test]
 async fn a_job_becomes_a_film() {
@@ -72,8 +73,8 @@ async fn kubectl_shows_a_job_as_people_read_it() {
         let ns = lab.namespace.as_str();
         let applied = kubectl(&["-n", ns, "apply", "-f", "-"], &manifest).await?;
         ensure!(applied.well, "{}", applied.err);
-        let waited =
-            ask(&["-n", ns, "wait", "--for=condition=Succeeded", "vj/film", "--timeout=180s"]).await?;
+        let timeout = format!("--timeout={}s", wait::PATIENCE.as_secs());
+        let waited = ask(&["-n", ns, "wait", "--for=condition=Succeeded", "vj/film", &timeout]).await?;
         ensure!(waited.contains("condition met"), "{waited}");
         let wide = ask(&["-n", ns, "get", "vj", "-o", "wide"]).await?;
         let mut lines = wide.lines();

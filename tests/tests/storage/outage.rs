@@ -53,20 +53,20 @@ async fn an_answer_that_takes_too_long_is_given_up() {
 async fn a_second_write_of_a_key_waits_for_r2s_second() {
     let site = Site::start().await;
     let bucket = site.bucket();
-    bucket.put("a", "1", &text()).await.unwrap();
-    bucket.put("a", "2", &text()).await.unwrap();
-    assert_eq!(bucket.get("a", 10).await.unwrap(), "2");
+    let options = text();
+    let (one, other) = tokio::join!(bucket.put("a", "1", &options), bucket.put("a", "2", &options));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
     let counters = site.proxy.counters();
-    assert_eq!((counters.writes["studio/a"], counters.refused["TooManyRequests"]), (2, 1));
+    assert_eq!(counters.writes["studio/a"], 2);
+    assert!(counters.refused["TooManyRequests"] >= 1, "{counters:?}");
 }
 
 #[tokio::test]
 async fn a_full_server_is_told_at_once() {
     let site = Site::start().await;
     let bucket = site.bucket();
-    site.proxy.set_faults(vec![Fault::always(Effect::OutOfSpace)]).unwrap();
-    let begun = std::time::Instant::now();
+    // It would take a second request: none is made.
+    site.proxy.set_faults(vec![Fault::always(Effect::OutOfSpace).times(1)]).unwrap();
     let error = bucket.put("a", "1", &text()).await.unwrap_err();
     assert_eq!((error.reason(), error.is_transient()), ("Full", false));
-    assert!(begun.elapsed().as_secs() < 1, "a full server was asked again");
 }

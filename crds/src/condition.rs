@@ -92,7 +92,7 @@ pub enum Reason {
     Held,
     /// The attempt failed; the next one starts at a known time.
     RetryScheduled,
-    /// The pod was stopped, evicted or lost; no failure is counted.
+    /// The pod was stopped, evicted or lost more than ten times in a row without progress; a failure is counted.
     Interrupted,
     /// The provider refuses the content; change the prompt or skip the scene.
     ContentRefused,
@@ -108,7 +108,7 @@ pub enum Reason {
     ArtifactsPruned,
     /// The film failed one of its checks; accept it or change the video.
     QualityCheckFailed,
-    /// As many attempts failed as `spec.retry.limit` allows.
+    /// More attempts in a row failed than `spec.retry.limit` tries again.
     RetriesExhausted,
     /// An attempt did not end within its time.
     DeadlineExceeded,

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::events::Publisher;
 use crate::metrics::Metrics;
 use crate::progress::Board;
+use crate::refusals::Refusals;
 
 /// Shared by all.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Context {
     pub events: Publisher,
     /// What workers say.
     pub progress: Arc<Board>,
+    /// What the API server would not take.
+    pub refusals: Arc<Refusals>,
     /// Whether this replica leads.
     pub leads: Leads,
 }

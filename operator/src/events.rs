@@ -20,8 +20,8 @@ use crate::client::within;
 use crate::metrics::Metrics;
 use crate::videojob::model::Event;
 
-/// Kubernetes' own limit on a note, in bytes.
-const MOST_NOTE_BYTES: usize = 1024;
+/// Most bytes of a text for people: Kubernetes' own limit on a note, kept by conditions too.
+pub const MOST_TEXT_BYTES: usize = 1024;
 /// How long a sentence is remembered here; the API server keeps Events for an hour by default.
 const REMEMBERED: Duration = Duration::from_hours(1);
 /// Events that may wait to be written.
@@ -98,7 +98,7 @@ fn build(about: &ObjectReference, event: &Event, instance: &str) -> KubeEvent {
         },
         action: Some(event.action.clone()),
         reason: Some(event.reason.clone()),
-        note: Some(cut(&event.note, MOST_NOTE_BYTES)),
+        note: Some(cut(&event.note, MOST_TEXT_BYTES)),
         type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
         event_time: Some(MicroTime(clock::now())),
         regarding: Some(about.clone()),
@@ -108,8 +108,9 @@ fn build(about: &ObjectReference, event: &Event, instance: &str) -> KubeEvent {
     }
 }
 
-/// The text, or as much of it as fits.
-fn cut(text: &str, most: usize) -> String {
+/// The text, or as much of it as fits, to the end of a character.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_long_note_is_cut_where_a_character_ends() {
-        let cut = cut(&"é".repeat(600), MOST_NOTE_BYTES);
-        assert!(cut.len() <= MOST_NOTE_BYTES && cut.ends_with('…'));
+        let cut = cut(&"é".repeat(600), MOST_TEXT_BYTES);
+        assert!(cut.len() <= MOST_TEXT_BYTES && cut.ends_with('…'));
     }
 }

@@ -103,6 +103,7 @@ mod tests {
             run: 1,
             step: StepName::AssembleVideo,
             attempt,
+            gone_by: None,
             state: PodState::Running,
         }
     }

@@ -20,6 +20,7 @@ use crate::events::Publisher;
 use crate::leader::{Candidate, Leadership, Timing};
 use crate::metrics::Metrics;
 use crate::progress::Board;
+use crate::refusals::Refusals;
 use crate::{http, storagepolicy, videojob};
 
 /// How long looks under way may take to end when the process is asked to stop.
@@ -44,6 +45,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         metrics,
         events,
         progress: Arc::new(Board::default()),
+        refusals: Arc::new(Refusals::default()),
         leads: Leads::default(),
     };
     let mut parts = Parts::default();

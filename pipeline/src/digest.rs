@@ -5,7 +5,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// The first 128 bits of a SHA-256, as 32 lower-case hexadecimal digits.
@@ -50,6 +50,23 @@ impl Digest {
     }
 }
 
+/// The digest of bytes that come in pieces: as of all of them at once.
+#[derive(Clone, Debug, Default)]
+pub struct InPieces(Sha256);
+
+impl InPieces {
+    /// Takes the next piece.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces.
+    #[must_use]
+    pub fn end(self) -> Digest {
+        Digest(hex::encode(&self.0.finalize()[..16]))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -78,6 +95,22 @@ pub fn without_defaults(value: &Value, default: &Value) -> Value {
                 .collect(),
         ),
         _ => value.clone(),
+    }
+}
+
+/// The value with its empty fields written out, for [`Digest::of`] to count them too: where a field is a person's own,
+/// an empty one says something. Without any, the digest is that of the value itself.
+#[must_use]
+pub fn verbatim(value: &Value) -> Value {
+    let field = |field: &Value| {
+        if is_empty(field) { json!({ "verbatim": field.to_string() }) } else { verbatim(field) }
+    };
+    match value {
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), field(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(verbatim).collect()),
+        scalar => scalar.clone(),
     }
 }
 
@@ -125,7 +158,6 @@ fn is_empty(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
@@ -134,6 +166,21 @@ mod tests {
         let one = json!({"b": [1, 2], "a": {"x": "y", "gone": null}, "none": ""});
         let other = json!({"a": {"x": "y"}, "b": [1, 2], "list": [], "deep": {"n": null}});
         assert_eq!(Digest::of(&one), Digest::of(&other));
+    }
+
+    #[test]
+    fn verbatim_an_empty_field_is_a_value_and_the_rest_stays_as_it_was() {
+        let of = |value: Value| Digest::of(&verbatim(&value));
+        for empty in [json!(""), json!(null), json!([]), json!({}), json!({"y": ""})] {
+            assert_ne!(of(json!({"x": empty})), of(json!({})), "{empty}");
+            assert_ne!(of(json!([{"x": empty}])), of(json!([{}])), "{empty}");
+        }
+        assert_ne!(of(json!({"x": ""})), of(json!({"x": null})));
+        let full = json!({"b": [1, {"c": "d"}, ""], "a": {"x": 0}});
+        assert_eq!(of(full.clone()), Digest::of(&full));
+        for nothing in [json!({}), json!([])] {
+            assert_eq!(of(json!({"a": verbatim(&nothing)})), of(json!({"a": nothing})));
+        }
     }
 
     #[test]
@@ -157,6 +204,16 @@ mod tests {
         let value =
             json!({"v": 1, "step": "write-script", "topic": "Ozean \"tief\"", "length": {"target": 45.5}});
         assert_eq!(Digest::of(&value).as_str(), "49981a90c54b70985b4906761ca1fb3f");
+    }
+
+    #[test]
+    fn pieces_have_the_digest_of_the_whole() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+        for size in [1, 64, 999, 100_000] {
+            let mut pieces = InPieces::default();
+            bytes.chunks(size).for_each(|piece| pieces.add(piece));
+            assert_eq!(pieces.end(), Digest::of_bytes(&bytes));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use videofactory_crds::StepName;
 
 use crate::contract::{Brand, GivenScenes, Upstream};
-use crate::digest::Digest;
+use crate::digest::{Digest, verbatim};
 use crate::settings::{Character, Provider, Settings};
 use crate::storyboard::{Scene, Takes};
 
@@ -56,7 +56,7 @@ fn step_settings(step: StepName, film: &FilmInputs<'_>) -> Value {
     let providers = &film.settings.providers;
     match step {
         StepName::WriteScript => json!({
-            "script": script_parts(film), "overrides": film.given.overrides, "takes": raised(film.takes),
+            "script": script_parts(film), "overrides": own(&film.given.overrides), "takes": raised(film.takes),
         }),
         StepName::GenerateImages => json!({
             "all": part(&["style", "characters"]), "shape": shape(film.settings), "provider": made_by(providers.images.as_ref()),
@@ -104,7 +104,7 @@ fn script_parts(film: &FilmInputs<'_>) -> Value {
 #[must_use]
 pub fn image_digest(run: i64, settings: &Settings, scene: &Scene) -> Digest {
     if !scene.assets.image.is_empty() {
-        return asset_digest(run, &scene.assets.image);
+        return asset_digest(run, &scene.assets.image, scene.takes.image);
     }
     // How they look: a voice of theirs draws nothing anew.
     let cast: Vec<Value> = settings
@@ -124,7 +124,8 @@ pub fn image_digest(run: i64, settings: &Settings, scene: &Scene) -> Digest {
 #[must_use]
 pub fn voice_digest(run: i64, settings: &Settings, scene: &Scene) -> Digest {
     if !scene.assets.voice.is_empty() {
-        return asset_digest(run, &format!("{}\n{}", scene.assets.voice, scene.narration));
+        let asset = format!("{}\n{}", scene.assets.voice, scene.narration);
+        return asset_digest(run, &asset, scene.takes.voice);
     }
     let speakers: Vec<&Character> =
         settings.characters.iter().filter(|character| scene.characters.contains(&character.name)).collect();
@@ -140,7 +141,7 @@ pub fn voice_digest(run: i64, settings: &Settings, scene: &Scene) -> Digest {
 #[must_use]
 pub fn clip_digest(run: i64, settings: &Settings, scene: &Scene, image: &Digest, seconds: u32) -> Digest {
     if !scene.assets.clip.is_empty() {
-        return asset_digest(run, &scene.assets.clip);
+        return asset_digest(run, &scene.assets.clip, scene.takes.clip);
     }
     Digest::of(&json!({
         "version": VERSION, "run": run, "what": "clip", "prompt": scene.motion_prompt, "camera": scene.camera,
@@ -149,8 +150,10 @@ pub fn clip_digest(run: i64, settings: &Settings, scene: &Scene, image: &Digest,
     }))
 }
 
-fn asset_digest(run: i64, asset: &str) -> Digest {
-    Digest::of(&json!({"version": VERSION, "run": run, "asset": asset}))
+/// A raised take makes a file that was replaced under its name to be read anew.
+fn asset_digest(run: i64, asset: &str, take: i32) -> Digest {
+    let raised = (take != 1).then_some(take);
+    Digest::of(&json!({"version": VERSION, "run": run, "asset": asset, "take": raised}))
 }
 
 /// The frame's shape and size, which pictures and clips are made for; not its rate.
@@ -163,9 +166,14 @@ fn shape(settings: &Settings) -> Value {
 fn made_by(provider: Option<&Provider>) -> Value {
     let Some(provider) = provider else { return Value::Null };
     json!({
-        "hired": provider.account_ref.is_some(), "model": provider.model, "parameters": provider.parameters,
+        "hired": provider.account_ref.is_some(), "model": provider.model, "parameters": own(&provider.parameters),
         "voice": provider.voice, "speed": ((provider.speed - 1.0).abs() > f64::EPSILON).then_some(provider.speed),
     })
+}
+
+/// What is a person's own to the letter: with an override, an empty narration is silence, and none is the storyboard's.
+fn own(value: &impl Serialize) -> Value {
+    verbatim(&serde_json::to_value(value).unwrap_or_default())
 }
 
 /// What of a character is written about and drawn.
@@ -198,6 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::storyboard::SceneAssets;
 
     /// A film as a user writes it, with every digest that its steps and first scene have.
     struct Case {
@@ -341,12 +350,58 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_override_or_parameter_is_not_an_absent_one() {
+        let overridden = |change: Value| {
+            let mut case = Case::new();
+            case.given.overrides.push(serde_json::from_value(change).unwrap());
+            case.all()
+        };
+        let (absent, silent) =
+            (overridden(json!({"id": "s1"})), overridden(json!({"id": "s1", "narration": ""})));
+        assert_ne!(absent["write-script"], silent["write-script"]);
+        assert_eq!(absent["script"], silent["script"], "the writer is asked again");
+
+        let with = |parameters: Value| {
+            let mut case = Case::new();
+            let animation = case.settings.providers.animation.as_mut().unwrap();
+            animation.parameters = serde_json::from_value(parameters).unwrap();
+            case.all()
+        };
+        let parts = |all: &BTreeMap<String, String>| (all["animate-scenes"].clone(), all["clip"].clone());
+        let (absent, empty) = (with(json!({})), with(json!({"negative_prompt": ""})));
+        assert_ne!(parts(&absent), parts(&empty));
+        assert_eq!(absent, Case::new().all());
+    }
+
+    #[test]
     fn a_new_run_makes_everything_again() {
         let case = Case::new();
         assert_ne!(
             image_digest(1, &case.settings, &case.scene),
             image_digest(2, &case.settings, &case.scene)
         );
+    }
+
+    #[test]
+    fn a_raised_take_reads_a_file_of_ones_own_anew_and_a_first_one_says_nothing() {
+        let mut case = Case::new();
+        let key = |name: &str| format!("assets/{name}");
+        case.scene.assets = SceneAssets { image: key("a.png"), clip: key("a.mp4"), voice: key("a.wav") };
+        let first = case.all();
+        assert_eq!(
+            first["image"],
+            Digest::of(&json!({"version": VERSION, "run": 1, "asset": "assets/a.png"})).as_str()
+        );
+        for (name, takes) in [
+            ("image", Takes { image: 2, ..Takes::default() }),
+            ("voice", Takes { voice: 2, ..Takes::default() }),
+            ("clip", Takes { clip: 2, ..Takes::default() }),
+        ] {
+            case.scene.takes = takes;
+            let raised = case.all();
+            let changed: Vec<&String> = first.keys().filter(|part| first[*part] != raised[*part]).collect();
+            assert_eq!(changed, [name]);
+        }
     }
 
     #[test]

@@ -80,6 +80,15 @@ settings! {
     }
 }
 
+impl Length {
+    /// Raises a limit that is below the target to a fourth above it.
+    fn allow_target(&mut self) {
+        if self.max < self.target {
+            self.max = Duration::from_secs(self.target.as_secs() + self.target.as_secs() / 4);
+        }
+    }
+}
+
 settings! {
     /// Shape, size and rate of the picture.
     Format {
@@ -320,8 +329,8 @@ impl Settings {
         let values = serde_json::from_value(merged).map_err(|error| ResolveSettings(error.to_string()))?;
         let mut settings = Self(values);
         if !limited {
-            // Whoever asks for a longer film than the built-in limit means it.
-            settings.length.max = settings.length.max.max(settings.length.target);
+            // Whoever asks for a longer film than the built-in limit means it, and no writer hits a length exactly.
+            settings.length.allow_target();
         }
         settings.check()?;
         if draft {
@@ -428,7 +437,7 @@ mod tests {
     fn a_longer_target_raises_the_limit_that_nobody_chose() {
         let resolved =
             Settings::resolve(&settings(json!({"length": {"target": "5m"}})), None, false).unwrap();
-        assert_eq!((resolved.length.target.as_secs(), resolved.length.max.as_secs()), (300, 300));
+        assert_eq!((resolved.length.target.as_secs(), resolved.length.max.as_secs()), (300, 375));
         let channel = settings(json!({"length": {"max": "60s"}}));
         let job = settings(json!({"length": {"target": "90s"}}));
         assert!(Settings::resolve(&job, Some(&channel), false).is_err());

@@ -221,8 +221,8 @@ pub enum ThumbnailSource {
     Asset,
 }
 
-/// What is checked in the finished film. Fail keeps the film and waits for a person, Warn says it in an
-/// Event, Off does not look.
+/// What is checked in the finished film. Fail keeps the film and waits for a person, Warn says it in the
+/// message of the step assemble-video, Off does not look.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -249,7 +249,7 @@ pub struct Checks {
 pub enum CheckAction {
     /// The film is kept and waits for a person.
     Fail,
-    /// An Event says so.
+    /// The step's message says so.
     Warn,
     /// It is not looked at.
     Off,

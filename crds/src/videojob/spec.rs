@@ -244,8 +244,9 @@ pub struct SceneAssets {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// Failures of a step in a row after which the job fails, 0 to 100. Waits, rate limits, services that are
-    /// down and interruptions do not count, and a finished scene starts the count anew. Default: 5.
+    /// How many failures of a step in a row are tried again, 0 to 100; the next one fails the job. Waits, rate
+    /// limits, services that are down and the first ten interruptions in a row do not count, and a finished scene
+    /// starts the count anew. Default: 5.
     #[serde(default = "default_retry_limit")]
     #[schemars(range(min = 0, max = 100))]
     pub limit: i32,

@@ -126,7 +126,7 @@ pub struct StepStatus {
     /// What that means, how long it lasts, and what a person can do.
     pub message: Option<String>,
 
-    /// Number of the current or last attempt in this run; each is one Job with one pod.
+    /// Number of the current or last attempt of this job; each is one Job with one pod, and a new run counts on.
     pub attempt: Option<i32>,
 
     /// Failures in a row; a finished scene starts the count anew.
@@ -164,7 +164,7 @@ pub struct StepStatus {
     /// When the next attempt may start, after a failure.
     pub retry_at: Option<Time>,
 
-    /// When the step's first attempt with these inputs started.
+    /// When the current or last attempt started.
     pub started_at: Option<Time>,
 
     /// When the step ended.

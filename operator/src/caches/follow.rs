@@ -195,17 +195,19 @@ fn owner(object: &impl ResourceExt, labels: &Labels) -> ObjectRef<Guarded<VideoJ
     ObjectRef::new(&labels.job).within(&object.namespace().unwrap_or_default())
 }
 
-/// Labels alone are anybody's to set: what nobody controls is no attempt of ours.
+/// Labels alone are anybody's to set: what nobody controls is no attempt of ours. It stays one, though, when its
+/// controller is deleted and leaves it behind.
 fn has_controller(object: &impl ResourceExt, kind: &str) -> bool {
     object.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.kind == kind)
 }
 
 fn on_job(caches: Arc<Caches>) -> impl FnMut(Event<Job>) {
-    let read = |job: &Job| -> Option<(Labels, Owned<JobFacts>)> {
+    let reader = Arc::clone(&caches);
+    let read = move |job: &Job| -> Option<(Labels, Owned<JobFacts>)> {
         let labels = Labels::read(&job.metadata)?;
         let facts = job_facts(job, &labels);
         let uid = job.uid()?;
-        has_controller(job, "VideoJob").then_some(())?;
+        (has_controller(job, "VideoJob") || reader.jobs.get(&uid).is_some()).then_some(())?;
         let owner = owner_key(&job.namespace().unwrap_or_default(), &labels.uid);
         Some((labels, Owned { owner, uid, version: version(job), facts }))
     };
@@ -227,8 +229,8 @@ fn on_job(caches: Arc<Caches>) -> impl FnMut(Event<Job>) {
             }
         }
         Event::Delete(job) => {
-            if let Some((labels, owned)) = read(&job) {
-                caches.jobs.gone(&owned.uid);
+            caches.jobs.gone(&job.uid().unwrap_or_default());
+            if let Some(labels) = Labels::read(&job.metadata) {
                 caches.videojob_queue.push(owner(&job, &labels));
             }
         }
@@ -242,14 +244,15 @@ fn on_pod(caches: Arc<Caches>) -> impl FnMut(Event<Pod>) {
         let facts = pod_facts(pod, &labels);
         let uid = pod.uid()?;
         let ended = matches!(facts.state, PodState::Ended(_));
-        let seen = reader.pods.get(&uid).and_then(|known| known.facts.ended_seen);
+        let known = reader.pods.get(&uid);
+        (has_controller(pod, "Job") || known.is_some()).then_some(())?;
+        let seen = known.and_then(|known| known.facts.ended_seen);
         let record = PodRecord {
             facts,
             namespace: pod.namespace().unwrap_or_default(),
             job: labels.job.clone(),
             ended_seen: ended.then(|| seen.unwrap_or_else(Instant::now)),
         };
-        has_controller(pod, "Job").then_some(())?;
         let owner = owner_key(&record.namespace, &labels.uid);
         Some((labels, Owned { owner, uid, version: version(pod), facts: record }))
     };
@@ -271,10 +274,93 @@ fn on_pod(caches: Arc<Caches>) -> impl FnMut(Event<Pod>) {
             }
         }
         Event::Delete(pod) => {
-            if let Some((labels, owned)) = read(&pod) {
-                caches.pods.gone(&owned.uid);
+            caches.pods.gone(&pod.uid().unwrap_or_default());
+            if let Some(labels) = Labels::read(&pod.metadata) {
                 caches.videojob_queue.push(owner(&pod, &labels));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::videojob::model::PodFacts;
+
+    const OWNER: &str = "films/vj";
+
+    fn caches() -> Arc<Caches> {
+        Arc::new(Caches {
+            videojobs: store().0,
+            channels: store().0,
+            policies: store().0,
+            accounts: store().0,
+            secrets: store().0,
+            jobs: OwnedCache::default(),
+            pods: OwnedCache::default(),
+            written_jobs: Written::default(),
+            written_policies: Written::default(),
+            videojob_queue: Queue::default(),
+            policy_queue: Queue::default(),
+        })
+    }
+
+    fn object<K: DeserializeOwned>(controller: Option<&str>, phase: &str, version: u32) -> K {
+        let owners: Vec<Value> = controller
+            .map(|kind| json!({"apiVersion": "v", "kind": kind, "name": "n", "uid": "o", "controller": true}))
+            .into_iter()
+            .collect();
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "x", "namespace": "films", "uid": "x", "resourceVersion": version.to_string(),
+                "ownerReferences": owners,
+                "labels": {
+                    "videofactory.dev/uid": "vj", "videofactory.dev/run": "1", "videofactory.dev/attempt": "1",
+                    "videofactory.dev/step": "write-script", "app.kubernetes.io/instance": "ocean",
+                },
+            },
+            "status": {"phase": phase},
+        }))
+        .unwrap()
+    }
+
+    fn pods(caches: &Caches) -> Vec<PodFacts> {
+        caches.pods.of(OWNER).iter().map(|known| known.object.facts.facts.clone()).collect()
+    }
+
+    #[test]
+    fn a_pod_that_its_job_left_behind_is_followed_to_its_end() {
+        let caches = caches();
+        let mut follow = on_pod(Arc::clone(&caches));
+        follow(Event::Apply(object(Some("Job"), "Running", 1)));
+        follow(Event::Apply(object(None, "Failed", 2)));
+        assert!(matches!(pods(&caches)[0].state, PodState::Ended(_)), "{:?}", pods(&caches));
+        follow(Event::Init);
+        follow(Event::InitApply(object(None, "Failed", 2)));
+        follow(Event::InitDone);
+        assert_eq!(pods(&caches).len(), 1);
+        follow(Event::Delete(object(None, "Failed", 3)));
+        assert_eq!(pods(&caches), []);
+    }
+
+    #[test]
+    fn a_job_that_its_owner_left_behind_is_gone_when_it_is_deleted() {
+        let caches = caches();
+        let mut follow = on_job(Arc::clone(&caches));
+        follow(Event::Apply(object(Some("VideoJob"), "", 1)));
+        follow(Event::Apply(object(None, "", 2)));
+        assert_eq!(caches.jobs.of(OWNER).len(), 1);
+        follow(Event::Delete(object(None, "", 3)));
+        assert_eq!(caches.jobs.of(OWNER).len(), 0);
+    }
+
+    #[test]
+    fn what_nobody_ever_controlled_is_none_of_ours() {
+        let caches = caches();
+        on_pod(Arc::clone(&caches))(Event::Apply(object(None, "Running", 1)));
+        on_job(Arc::clone(&caches))(Event::Apply(object(None, "", 1)));
+        assert!(pods(&caches).is_empty() && caches.jobs.of(OWNER).is_empty());
     }
 }

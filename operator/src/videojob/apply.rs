@@ -2,18 +2,19 @@
 //!
 //! Each action may be repeated: a crash after any of these calls leads the next reconcile to the same ones.
 
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use videofactory_crds::{VideoJob, VideoJobStatus};
-use videofactory_pipeline::graph;
+use videofactory_pipeline::{StepInput, graph};
 
 use super::build;
 use super::facts::job_facts;
 use super::labels::{self, Labels};
-use super::model::{Action, Decision, Event, Observed, StartStep};
+use super::model::{Action, Decision, JobFacts, Observed, StartStep};
+use super::names::job_name;
 use crate::caches::{Owned, owner_key, version};
 use crate::client::{CallError, within};
 use crate::context::Context;
@@ -27,8 +28,8 @@ pub enum ApplyError {
     /// The object was changed since it was observed; the newer one is known now.
     #[error("VideoJob {0} was changed meanwhile")]
     Changed(String),
-    /// A pod of the step is still alive although no cache showed it.
-    #[error("pod {0} is still at work: the next attempt waits for its end")]
+    /// A pod or Job of the step is still alive although no cache showed it.
+    #[error("{0} is still at work: the next attempt waits for its end")]
     StillAtWork(String),
     /// The attempt's Job is there already, but on its way out.
     #[error("Job {0} is being deleted: the attempt waits until it is gone")]
@@ -44,10 +45,22 @@ impl ApplyError {
     pub fn is_race(&self) -> bool {
         matches!(self, Self::Changed(_) | Self::StillAtWork(_) | Self::Leaving(_))
     }
+
+    /// What a person must know if this will be met again and again until something is mended.
+    fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Call(error) if error.is_rejected() => Some(format!(
+                "{error}; mend what refuses it (a quota, a policy, this job's compute), and the step starts by itself"
+            )),
+            Self::Foreign(_) => Some(self.to_string()),
+            _ => None,
+        }
+    }
 }
 
 /// Does what was decided.
 pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -> Result<(), ApplyError> {
+    let unchanged = observed.job.status.as_ref() == Some(&decision.status);
     let job = write_status(context, &observed.job, decision.status).await?;
     let uid = job.uid().unwrap_or_default();
     context.progress.entered(&uid, observed.live.keys().copied());
@@ -60,6 +73,9 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
             other => others.push(other),
         }
     }
+    if unchanged && others.iter().any(|action| matches!(action, Action::DeleteJob { .. })) {
+        check_newest(context, &job).await?;
+    }
     for action in others {
         match action {
             Action::DeleteJob { name, uid } => delete_job(context, &job, &name, &uid).await?,
@@ -67,7 +83,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
             Action::Event(_) | Action::StartStep(_) => {}
         }
     }
-    try_join_all(starts.iter().map(|order| start_step(context, &job, order))).await.map(drop)
+    try_join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await.map(drop)
 }
 
 /// Writes the status, unless it is what the API server has; the object as it is then.
@@ -100,10 +116,7 @@ async fn write_status(
         }
         Err(error) if error.is_conflict() => {
             // The watch may be far behind: without a live look, every try would meet the same conflict.
-            let live = within(format!("get VideoJob {}", path(job, &name)), api.get_opt(&name)).await?;
-            if let Some(live) = live.filter(|live| live.uid() == job.uid()) {
-                context.caches.written_jobs.wrote(live);
-            }
+            check_newest(context, job).await?;
             Err(ApplyError::Changed(path(job, &name)))
         }
         Err(error) if error.is_not_found() => Err(ApplyError::Changed(path(job, &name))),
@@ -111,10 +124,30 @@ async fn write_status(
     }
 }
 
-async fn start_step(context: &Context, owner: &VideoJob, order: &StartStep) -> Result<(), ApplyError> {
+/// No Job is deleted by an old status: a status that is written proves itself the newest, another asks.
+async fn check_newest(context: &Context, job: &VideoJob) -> Result<(), ApplyError> {
+    let (api, name) = (api::<VideoJob>(context, job), job.name_any());
+    let live = within(format!("get VideoJob {}", path(job, &name)), api.get_opt(&name)).await?;
+    match live.filter(|live| live.uid() == job.uid()) {
+        Some(live) if live.resource_version() == job.resource_version() => Ok(()),
+        Some(live) => {
+            context.caches.written_jobs.wrote(live);
+            Err(ApplyError::Changed(path(job, &name)))
+        }
+        None => Err(ApplyError::Changed(path(job, &name))),
+    }
+}
+
+async fn start_step(
+    context: &Context,
+    owner: &VideoJob,
+    known: &[JobFacts],
+    order: &StartStep,
+) -> Result<(), ApplyError> {
     let input = &order.input;
-    if input.attempt > 1 || input.job.run > 1 {
-        nothing_at_work(context, owner, order).await?;
+    let name = job_name(&input.job, input.step, input.attempt);
+    if may_meet_another(input, &name, known) {
+        nothing_at_work(context, owner, order, &name).await?;
     }
     let built = build::attempt(owner, order, &context.config.worker);
     let created = match &built.given {
@@ -126,33 +159,67 @@ async fn start_step(context: &Context, owner: &VideoJob, order: &StartStep) -> R
         Err(error) => Err(error),
     };
     match &created {
-        Ok(()) => measure_handover(context, owner, order),
-        Err(ApplyError::Call(error)) if error.is_rejected() => {
-            let note = format!("{error}; it is tried again, more and more seldom");
-            let action = input.step.to_string();
-            context.events.tell(
-                owner.object_ref(&()),
-                Event { warning: true, reason: "StartRefused".into(), action, note },
-            );
+        Ok(()) => {
+            context.refusals.taken(&input.job.uid, input.step);
+            measure_handover(context, owner, order);
         }
-        Err(_) => {}
+        Err(error) => {
+            if let Some(words) = error.refusal() {
+                context.refusals.refused(&input.job.uid, input.step, input.attempt, words);
+            }
+        }
     }
     created
 }
 
-/// A pod's watch may be behind its Job's: before a second attempt, the API server itself is asked whether a pod of
-/// the step is alive.
-async fn nothing_at_work(context: &Context, owner: &VideoJob, order: &StartStep) -> Result<(), ApplyError> {
+/// Before the first attempt of all there was nothing, unless the status was put back: then a Job tells of it.
+fn may_meet_another(input: &StepInput, name: &str, known: &[JobFacts]) -> bool {
+    let another = known.iter().any(|job| job.step == input.step && job.name != name);
+    input.attempt > 1 || input.job.run > 1 || another
+}
+
+/// A watch may be behind: before a second attempt, the API server itself is asked whether a pod or another Job of the
+/// step, besides the one of this name, is alive.
+async fn nothing_at_work(
+    context: &Context,
+    owner: &VideoJob,
+    order: &StartStep,
+    name: &str,
+) -> Result<(), ApplyError> {
     let step = order.input.step;
     let selector = format!("{}={},{}={step}", labels::UID, order.input.job.uid, labels::STEP);
     let params = ListParams::default().labels(&selector);
-    let what = format!("list pods of {step} of VideoJob {}", path(owner, &owner.name_any()));
-    let pods = within(what, api::<Pod>(context, owner).list(&params)).await?;
-    let alive = pods.items.iter().find(|pod| {
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        !matches!(phase, Some("Succeeded" | "Failed"))
-    });
-    alive.map_or(Ok(()), |pod| Err(ApplyError::StillAtWork(path(owner, &pod.name_any()))))
+    let list = |kind: &str| format!("list {kind} of {step} of VideoJob {}", path(owner, &owner.name_any()));
+    let (pod_api, job_api) = (api::<Pod>(context, owner), api::<Job>(context, owner));
+    let (pods, jobs) =
+        try_join(within(list("pods"), pod_api.list(&params)), within(list("Jobs"), job_api.list(&params)))
+            .await?;
+    let still =
+        |kind: &str, name: String| Err(ApplyError::StillAtWork(format!("{kind} {}", path(owner, &name))));
+    if let Some(pod) = pods.items.iter().find(|pod| is_alive(pod)) {
+        return still("pod", pod.name_any());
+    }
+    match jobs.items.iter().find(|job| job.name_any() != name && is_unended(job, owner)) {
+        Some(job) => still("Job", job.name_any()),
+        None => Ok(()),
+    }
+}
+
+fn is_alive(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Whether it is a Job of this owner that has not ended.
+fn is_unended(job: &Job, owner: &VideoJob) -> bool {
+    let facts = Labels::read(&job.metadata).map(|labels| job_facts(job, &labels));
+    facts.is_some_and(|facts| facts.ended.is_none()) && is_owned(job, owner)
+}
+
+fn is_owned(job: &Job, owner: &VideoJob) -> bool {
+    job.owner_references()
+        .iter()
+        .any(|reference| reference.controller == Some(true) && Some(&reference.uid) == owner.uid().as_ref())
 }
 
 /// Its name is made from its owner and its content: if it exists, it is the same.
@@ -178,12 +245,8 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
         }
         Err(error) => return Err(error.into()),
     };
-    let owners = present.owner_references();
-    let ours = owners
-        .iter()
-        .any(|reference| reference.controller == Some(true) && Some(&reference.uid) == owner.uid().as_ref());
     match Labels::read(&present.metadata) {
-        Some(labels) if ours => {
+        Some(labels) if is_owned(&present, owner) => {
             if present.metadata.deletion_timestamp.is_some() {
                 return Err(ApplyError::Leaving(path(owner, &name)));
             }
@@ -263,4 +326,81 @@ where
 /// `namespace/name`, for people.
 fn path(job: &VideoJob, name: &str) -> String {
     format!("{}/{name}", job.namespace().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use serde_json::{Value, json};
+    use videofactory_crds::StepName;
+
+    use super::*;
+
+    fn owner() -> VideoJob {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "namespace": "films", "uid": "vj"}, "spec": {"topic": "x"},
+        }))
+        .unwrap()
+    }
+
+    fn job(owner: &str, conditions: &Value) -> Job {
+        let labels =
+            Labels { uid: "vj".into(), job: "ocean".into(), run: 1, step: StepName::WriteScript, attempt: 7 };
+        let reference =
+            json!({"apiVersion": "v", "kind": "VideoJob", "name": "ocean", "uid": owner, "controller": true});
+        serde_json::from_value(json!({
+            "metadata": {"name": "j", "labels": labels.to_map(), "ownerReferences": [reference]},
+            "status": {"conditions": conditions},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_a_job_of_the_same_owner_that_has_not_ended_is_in_the_way() {
+        let ended = json!([{"type": "Complete", "status": "True"}]);
+        let ending = json!([{"type": "FailureTarget", "status": "True"}]);
+        assert!(is_unended(&job("vj", &json!([])), &owner()));
+        assert!(is_unended(&job("vj", &ending), &owner()));
+        assert!(!is_unended(&job("vj", &ended), &owner()));
+        assert!(!is_unended(&job("another", &json!([])), &owner()));
+    }
+
+    #[test]
+    fn the_first_attempt_of_all_asks_nobody_unless_another_job_is_known() {
+        let input = |run: i64, attempt: i32| -> StepInput {
+            serde_json::from_value(json!({
+                "version": 1, "step": "write-script", "attempt": attempt,
+                "job": {"namespace": "films", "name": "ocean", "uid": "vj", "id": "id", "run": run},
+                "input": "0123456789abcdef0123456789abcdef", "settings": {}, "deadlineSeconds": 1,
+                "bucket": {},
+            }))
+            .unwrap()
+        };
+        let job = job("vj", &json!([]));
+        let known = [job_facts(&job, &Labels::read(&job.metadata).unwrap())];
+        assert!(!may_meet_another(&input(1, 1), "mine", &[]));
+        assert!(!may_meet_another(&input(1, 1), "j", &known));
+        assert!(may_meet_another(&input(1, 1), "mine", &known));
+        assert!(may_meet_another(&input(1, 2), "mine", &[]) && may_meet_another(&input(2, 1), "mine", &[]));
+    }
+
+    #[test]
+    fn what_the_api_server_will_not_take_is_said_with_what_to_do() {
+        let refused = |code: u16, reason: &str| {
+            let status = Box::new(Status::failure("exceeded quota: small", reason).with_code(code));
+            let what = "create Job films/j".to_owned();
+            ApplyError::Call(CallError::Refused { what, message: status.message.clone(), status }).refusal()
+        };
+        for (code, reason) in [(403, "Forbidden"), (422, "Invalid")] {
+            let words = refused(code, reason).unwrap();
+            assert!(
+                words.starts_with("failed to create Job films/j: exceeded quota: small; mend"),
+                "{words}"
+            );
+        }
+        assert_eq!(refused(500, "InternalError"), None);
+        let words = ApplyError::Foreign("films/j".to_owned()).refusal().unwrap();
+        assert!(words.contains("delete it"), "{words}");
+    }
 }

@@ -2,13 +2,18 @@
 //!
 //! A pod's end decides, not its Job's: the Job controller is later and says less.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::model::{Hindrance, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState};
+
+/// How long a Job may take to make its pod.
+const POD_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+/// How much later than it should a pod that is being stopped may go.
+const STOP_PATIENCE: SignedDuration = SignedDuration::from_secs(120);
 
 /// How one attempt stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,16 +70,40 @@ pub fn is_occupied(observed: &Observed, step: StepName) -> bool {
     pod || job
 }
 
-/// How attempt `attempt` of `step` stands.
+/// What of this step is late, or will be if nothing comes of it: when, and what that means then.
+pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (Timestamp, Hindrance)> + '_ {
+    let late = |since: Timestamp, patience| since.saturating_add(patience).unwrap_or(Timestamp::MAX);
+    let pods = observed.pods.iter().filter(move |pod| pod.step == step);
+    let pods = pods.filter(|pod| !matches!(pod.state, PodState::Ended(_))).filter_map(move |pod| {
+        Some((late(pod.gone_by?, STOP_PATIENCE), Hindrance::Lingering(pod.name.clone())))
+    });
+    let jobs = observed.jobs.iter().filter(move |job| job.step == step && is_to_make_a_pod(observed, job));
+    let jobs = jobs
+        .filter_map(move |job| Some((late(job.created?, POD_PATIENCE), Hindrance::NoPod(job.name.clone()))));
+    pods.chain(jobs)
+}
+
+fn is_to_make_a_pod(observed: &Observed, job: &JobFacts) -> bool {
+    let made = observed.pods.iter().any(|pod| pod.step == job.step && pod.attempt == job.attempt);
+    job.ended.is_none() && !job.deleting && !made
+}
+
+/// How attempt `attempt` of `step` stands at `now`.
 #[must_use]
-pub fn stand(observed: &Observed, step: StepName, attempt: i32) -> Attempt {
+pub fn stand(observed: &Observed, step: StepName, attempt: i32, now: Timestamp) -> Attempt {
+    let late = |name: &str| {
+        deadlines(observed, step).find_map(|(at, hindrance)| match &hindrance {
+            Hindrance::NoPod(of) | Hindrance::Lingering(of) if of == name && at <= now => Some(hindrance),
+            _ => None,
+        })
+    };
     let pods: Vec<&PodFacts> =
         observed.pods.iter().filter(|pod| pod.step == step && pod.attempt == attempt).collect();
     if let Some(pod) = pods.iter().find(|pod| !matches!(pod.state, PodState::Ended(_))) {
-        return Attempt::Alive(match &pod.state {
+        return Attempt::Alive(late(&pod.name).or_else(|| match &pod.state {
             PodState::Pending(hindrance) => hindrance.clone(),
             _ => None,
-        });
+        }));
     }
     let ends: Vec<&PodEnd> = pods
         .iter()
@@ -84,8 +113,10 @@ pub fn stand(observed: &Observed, step: StepName, attempt: i32) -> Attempt {
         return Attempt::Ended { end: End::Told(outcome), at: end.at };
     }
     let job = observed.jobs.iter().find(|job| job.step == step && job.attempt == attempt);
-    if ends.is_empty() && job.is_some_and(|job| job.ended.is_none() && !job.deleting) {
-        return Attempt::Alive(None);
+    if ends.is_empty()
+        && let Some(job) = job.filter(|job| job.ended.is_none() && !job.deleting)
+    {
+        return Attempt::Alive(late(&job.name));
     }
     match observed.recorded.get(&(step, attempt)) {
         Some(Some(outcome)) => Attempt::Ended {

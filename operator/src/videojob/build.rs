@@ -27,6 +27,8 @@ use super::names::job_name;
 use crate::bucket::{ACCESS_KEY, SECRET_KEY};
 use crate::config::WorkerConfig;
 
+/// The container that works.
+pub const CONTAINER: &str = "worker";
 /// Path under which progress is posted.
 pub const PROGRESS_PATH: &str = "/internal/progress";
 /// The user that steps run as.
@@ -37,6 +39,9 @@ const TTL_SECONDS: i32 = 600;
 const DEADLINE_MARGIN_SECONDS: i64 = 3600;
 /// Seconds that a worker has to write its outcome when it is stopped.
 const GRACE_SECONDS: i64 = 60;
+/// Most that a step may write to its work folder, and to `/tmp`: one film must not fill the node's disk.
+const WORK_SIZE: &str = "4Gi";
+const TMP_SIZE: &str = "512Mi";
 /// Seconds for which the token is good; the kubelet renews it.
 const TOKEN_SECONDS: i64 = 3600;
 
@@ -150,7 +155,7 @@ fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, given: Option
             ..PodSecurityContext::default()
         }),
         containers: vec![Container {
-            name: "worker".to_owned(),
+            name: CONTAINER.to_owned(),
             image: Some(worker.image.clone()),
             image_pull_policy: Some(worker.pull_policy.as_str().to_owned()),
             env: Some(environment(&start.input, worker)),
@@ -204,7 +209,7 @@ fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount
         ..VolumeMount::default()
     };
     let named = |name: &str| Volume { name: name.to_owned(), ..Volume::default() };
-    let mut volumes = vec![scratch("work", WORK_DIR), scratch("tmp", "/tmp")];
+    let mut volumes = vec![scratch("work", WORK_DIR, WORK_SIZE), scratch("tmp", "/tmp", TMP_SIZE)];
     let bucket = secret(&start.bucket_secret, &[ACCESS_KEY, SECRET_KEY]);
     volumes
         .push((Volume { secret: Some(bucket), ..named("bucket") }, read_only("bucket", BUCKET_SECRET_DIR)));
@@ -222,12 +227,12 @@ fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount
     volumes
 }
 
-fn scratch(name: &str, path: &str) -> (Volume, VolumeMount) {
-    let volume = Volume {
-        name: name.to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
-        ..Volume::default()
+fn scratch(name: &str, path: &str, size: &str) -> (Volume, VolumeMount) {
+    let empty_dir = EmptyDirVolumeSource {
+        size_limit: Some(Quantity(size.to_owned())),
+        ..EmptyDirVolumeSource::default()
     };
+    let volume = Volume { name: name.to_owned(), empty_dir: Some(empty_dir), ..Volume::default() };
     let mount = VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() };
     (volume, mount)
 }

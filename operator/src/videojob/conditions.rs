@@ -11,6 +11,7 @@ use videofactory_crds::videojob::VideoJobStatus;
 
 use super::decide::Verdict;
 use super::model::Storage;
+use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// Writes the verdict into the status.
 pub fn write(status: &mut VideoJobStatus, verdict: &Verdict, generation: Option<i64>, now: Timestamp) {
@@ -36,7 +37,7 @@ pub fn write(status: &mut VideoJobStatus, verdict: &Verdict, generation: Option<
                     kind,
                     status: holds,
                     reason: told.reason,
-                    message: told.message.clone(),
+                    message: cut(&told.message, MOST_TEXT_BYTES),
                 };
                 condition::set(&mut status.conditions, state, generation, now);
             }
@@ -60,6 +61,7 @@ pub fn write_storage(
         }
         Storage::NotReady { reason, message } => (false, *reason, message.clone()),
     };
+    let message = cut(&message, MOST_TEXT_BYTES);
     let state =
         ConditionState { kind: ConditionType::StorageAvailable, status: holds.into(), reason, message };
     condition::set(&mut status.conditions, state, generation, now);

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use kube::ResourceExt;
 use videofactory_pipeline::StepOutcome;
 
+use super::build::CONTAINER;
 use super::labels::Labels;
 use super::model::{Hindrance, JobEnd, JobFacts, PodEnd, PodFacts, PodState};
 
@@ -45,6 +46,7 @@ pub fn job_facts(job: &Job, labels: &Labels) -> JobFacts {
         run: labels.run,
         step: labels.step,
         attempt: labels.attempt,
+        created: job.metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: job.metadata.deletion_timestamp.is_some(),
         ended,
     }
@@ -54,7 +56,8 @@ pub fn job_facts(job: &Job, labels: &Labels) -> JobFacts {
 #[must_use]
 pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
     let status = pod.status.clone().unwrap_or_default();
-    let container = status.container_statuses.as_ref().and_then(|all| all.first());
+    // A cluster may put containers of its own beside ours, before it too.
+    let container = status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
     let end = pod_end(&status, container);
     let state = match status.phase.as_deref() {
         Some("Succeeded" | "Failed") => PodState::Ended(end),
@@ -70,6 +73,8 @@ pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
         run: labels.run,
         step: labels.step,
         attempt: labels.attempt,
+        // The API server has added the grace period already.
+        gone_by: pod.metadata.deletion_timestamp.as_ref().map(|time| time.0),
         state,
     }
 }
@@ -153,6 +158,23 @@ mod tests {
     fn waiting(reason: &str) -> PodState {
         let state = json!({"waiting": {"reason": reason, "message": "details"}});
         pod(&json!({"phase": "Pending", "containerStatuses": container(&state)}))
+    }
+
+    #[test]
+    fn a_container_that_is_not_ours_says_nothing_of_the_step() {
+        let status = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let sidecar = status("proxy", json!({"terminated": {"exitCode": 1, "reason": "OOMKilled"}}));
+        let worker = status("worker", json!({"terminated": {"exitCode": 70, "reason": "Error"}}));
+        let end = ended(&json!({"phase": "Failed", "containerStatuses": [sidecar, worker]}));
+        assert_eq!((end.exit_code, end.out_of_memory), (Some(70), false));
+    }
+
+    #[test]
+    fn a_pod_that_is_being_stopped_says_when_it_should_be_gone() {
+        let pod = json!({"metadata": {"name": "p", "deletionTimestamp": "2026-11-23T10:00:00Z"}, "status": {"phase": "Running"}});
+        let facts = pod_facts(&serde_json::from_value(pod).unwrap(), &labels());
+        assert_eq!(facts.gone_by, Some("2026-11-23T10:00:00Z".parse().unwrap()));
+        assert_eq!(facts.state, PodState::Running);
     }
 
     #[test]

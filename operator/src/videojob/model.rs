@@ -27,6 +27,8 @@ pub struct Observed {
     pub bucket_trouble: Option<String>,
     /// Progress that is due to enter the status.
     pub live: BTreeMap<StepName, LiveProgress>,
+    /// Attempts whose Job the API server refused when it was last tried to create it; its words.
+    pub refused: BTreeMap<(StepName, i32), String>,
 }
 
 /// An object that another names.
@@ -50,6 +52,8 @@ pub enum Storage {
         bucket: BucketRef,
         /// The Secret with its credentials.
         secret: String,
+        /// Since when it has been so without a break.
+        since: Option<Timestamp>,
     },
     /// It cannot, and why: a sentence that says what to do.
     NotReady {
@@ -90,6 +94,8 @@ pub struct JobFacts {
     pub step: StepName,
     /// From its labels.
     pub attempt: i32,
+    /// When it was created.
+    pub created: Option<Timestamp>,
     /// It has a deletion timestamp.
     pub deleting: bool,
     /// It has ended: `Complete` or `Failed`.
@@ -118,6 +124,8 @@ pub struct PodFacts {
     pub step: StepName,
     /// From its labels.
     pub attempt: i32,
+    /// If it is being stopped: when it should be gone at the latest.
+    pub gone_by: Option<Timestamp>,
     /// Where it stands.
     pub state: PodState,
 }
@@ -133,7 +141,7 @@ pub enum PodState {
     Ended(PodEnd),
 }
 
-/// What keeps a pod from starting.
+/// What keeps a pod from starting, or from ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
     /// The scheduler finds no node; its message.
@@ -142,6 +150,10 @@ pub enum Hindrance {
     Image(String),
     /// A Secret, key or volume is missing; the message.
     Configuration(String),
+    /// The Job of this name has made no pod for a while.
+    NoPod(String),
+    /// The pod of this name is being stopped and should have been gone for a while.
+    Lingering(String),
 }
 
 /// How a pod ended.
@@ -234,7 +246,9 @@ pub fn outcomes_to_look_up(
     super::attempts::open(status)
         .filter(|(step, attempt)| {
             let mine = |s: StepName, a: i32| s == *step && a == *attempt;
-            let alive = pods.iter().any(|pod| pod.step == *step && !matches!(pod.state, PodState::Ended(_)));
+            let alive = pods
+                .iter()
+                .any(|pod| mine(pod.step, pod.attempt) && !matches!(pod.state, PodState::Ended(_)));
             let mut ended = pods.iter().filter_map(|pod| match &pod.state {
                 PodState::Ended(end) if mine(pod.step, pod.attempt) => Some(end.outcome.is_some()),
                 _ => None,

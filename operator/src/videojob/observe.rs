@@ -41,6 +41,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Observed {
         }),
         accounts: accounts(caches, &namespace, &job),
         live: context.progress.due(&uid, &pods),
+        refused: context.refusals.of(&uid),
         job,
         jobs,
         pods,
@@ -118,7 +119,8 @@ fn storage(
     let current = |of: &&_| condition_generation(of) == policy.metadata.generation;
     match condition::get(conditions, ConditionType::Ready).filter(current) {
         Some(ready) if ready.status == "True" => {
-            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone() }
+            let since = Some(ready.last_transition_time.0);
+            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since }
         }
         Some(ready) => {
             not_ready(job_reason(&ready.reason), format!("StoragePolicy {name:?}: {}", ready.message))
@@ -306,9 +308,10 @@ mod tests {
 
     #[test]
     fn a_bucket_that_was_found_fit_can_be_used() {
-        let Storage::Ready { bucket, secret } = judged(Some(("True", "Available", 2))) else {
+        let Storage::Ready { bucket, secret, since } = judged(Some(("True", "Available", 2))) else {
             panic!("not ready")
         };
+        assert_eq!(since, Some("2026-11-23T10:00:00Z".parse().unwrap()));
         assert_eq!((bucket.name.as_str(), bucket.region.as_str(), secret.as_str()), ("videos", "auto", "s3"));
     }
 

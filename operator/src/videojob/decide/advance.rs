@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::videojob::StepStatus;
-use videofactory_crds::{AssetKey, StepName, requests};
+use videofactory_crds::{AssetKey, StepName, VideoJob, requests};
 use videofactory_pipeline::contract::{
     Brand, GivenScenes, JobRef, MOST_INPUT_BYTES, StepInput, Upstream, VERSION,
 };
@@ -15,10 +15,10 @@ use videofactory_pipeline::inputs::{self, FilmInputs};
 use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings};
 
-use super::super::attempts::{Attempt, is_occupied};
+use super::super::attempts::Attempt;
 use super::super::model::{Account, Action, Hindrance, StartStep, Storage};
 use super::settle::{LONGEST_DELAY, Standing, by_scene, completed};
-use super::{Draft, Results, Verdict, later};
+use super::{Draft, Results, Verdict, later, leftovers};
 
 /// Seconds between two looks at a bucket that does not answer.
 const BUCKET_PATIENCE: i64 = 15;
@@ -40,6 +40,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
         results: Results::new(),
         verdicts: Vec::new(),
         gate: None,
+        rejected: None,
     };
     for entry in STEPS {
         walk.step(draft, entry.name);
@@ -62,15 +63,17 @@ struct Walk<'a> {
     verdicts: Vec<Verdict>,
     /// A result that nobody has approved yet: nothing that reads it begins.
     gate: Option<StepName>,
+    /// A result that a person refused: nothing that reads it goes on.
+    rejected: Option<StepName>,
 }
 
 impl Walk<'_> {
     fn step(&mut self, draft: &mut Draft<'_>, name: StepName) {
         let wanted = self.wanted(draft, name);
         if name == StepName::PublishVideo && self.settings.publish.targets.is_empty() {
-            if self.standing.contains_key(&name) {
+            if let Some(attempt) = self.standing.get(&name) {
                 stop(draft, [name], Reason::Progressing);
-                self.verdicts.push(Verdict::Running { step: name, message: format!("{name}: stopping") });
+                self.verdicts.push(leftovers::stopping(draft, name, attempt));
                 return;
             }
             set_state(draft, name, StepState::Skipped);
@@ -129,27 +132,25 @@ impl Walk<'_> {
         };
         // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be mended.
         let stopping = step.reason == Some(Reason::Progressing);
-        let gives_way = match attempt {
-            Attempt::Alive(Some(_)) => edited || stopping,
-            Attempt::Absent => stopping,
-            _ => false,
-        };
+        let gives_way = matches!(attempt, Attempt::Alive(Some(_))) && (edited || stopping);
+        let rejected = self.rejected.is_some_and(|gate| graph::downstream(gate).contains(&name));
         let end_it = match &self.held {
             Some((reason, _)) => Some(*reason),
+            None if rejected => Some(Reason::Rejected),
             None => (stale || gives_way).then_some(Reason::Progressing),
         };
         let number = step.attempt.unwrap_or_default();
         match (end_it, attempt) {
             (Some(_), Attempt::Absent) => {
-                step.state = Some(StepState::Pending);
-                step.reason = None;
-                step.message = None;
-                if let (None, Some(input)) = (&self.held, wanted) {
+                set_state(draft, name, StepState::Pending);
+                if let Some(input) = wanted {
                     self.begin(draft, name, input);
                 }
-                return;
             }
-            (Some(reason), _) => stop(draft, [name], reason),
+            (Some(reason), _) => {
+                stop(draft, [name], reason);
+                self.verdicts.push(leftovers::stopping(draft, name, attempt));
+            }
             (None, Attempt::Absent) => {
                 let Some(input) = wanted else {
                     set_state(draft, name, StepState::Pending);
@@ -158,10 +159,11 @@ impl Walk<'_> {
                 if let Some(verdict) = self.obstacle(draft, name) {
                     set_state(draft, name, StepState::Pending);
                     self.verdicts.push(verdict);
+                } else if let Some(verdict) = leftovers::occupied(draft, name) {
+                    self.verdicts.push(verdict);
                 } else {
                     self.launch(draft, name, input, number);
                 }
-                return;
             }
             (None, Attempt::Unknown(why)) => {
                 draft.wake_in(BUCKET_PATIENCE);
@@ -171,25 +173,19 @@ impl Walk<'_> {
                     step: Some(name),
                     at: None,
                 });
-                return;
             }
             (None, Attempt::Alive(hindrance)) => {
-                self.verdicts.push(hindered(name, number, hindrance.as_ref()));
+                leftovers::wake_when_late(draft, name);
+                self.verdicts.push(hindered(&draft.observed.job, name, number, hindrance.as_ref()));
                 tell_progress(draft, name);
-                return;
             }
-            (None, _) => {}
+            (None, _) => self.verdicts.push(hindered(&draft.observed.job, name, number, None)),
         }
-        self.verdicts.push(Verdict::Running { step: name, message: format!("{name}: attempt {number}") });
     }
 
     /// A step that is stale and whose inputs are all there.
     fn begin(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
-        if let Some((reason, message)) = &self.held {
-            self.verdicts.push(Verdict::Suspended { reason: *reason, message: message.clone() });
-            return;
-        }
-        let now = draft.now;
+        let (now, storage) = (draft.now, &draft.observed.storage);
         let before = draft.observed.job.status.as_ref().and_then(|status| status.observed_generation);
         let edited = before != draft.observed.job.metadata.generation;
         let step = draft.step_mut(name);
@@ -197,6 +193,13 @@ impl Walk<'_> {
         {
             // Whatever was edited may be what it waited for.
             unsettle(step);
+        }
+        if bucket_came_back(step, storage) {
+            unsettle(step);
+        }
+        if let Some((reason, message)) = &self.held {
+            self.verdicts.push(Verdict::Suspended { reason: *reason, message: message.clone() });
+            return;
         }
         let tried = step.input_digest.as_deref() == Some(input.as_str());
         if tried && let Some(verdict) = waiting(step, now) {
@@ -218,12 +221,8 @@ impl Walk<'_> {
             self.verdicts.push(verdict);
             return;
         }
-        if is_occupied(draft.observed, name) {
-            stop_jobs(draft, name);
-            self.verdicts.push(Verdict::Running {
-                step: name,
-                message: format!("{name}: waits for its previous pod to end"),
-            });
+        if let Some(verdict) = leftovers::occupied(draft, name) {
+            self.verdicts.push(verdict);
             return;
         }
         let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
@@ -285,12 +284,19 @@ impl Walk<'_> {
         step.retry_at = None;
         step.finished_at = None;
         draft.actions.push(Action::StartStep(Box::new(order)));
-        self.verdicts.push(Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") });
+        self.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
+            None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
+            Some(why) => Verdict::Stalled {
+                reason: Reason::ConfigurationInvalid,
+                message: format!("{name}: {why}"),
+                step: Some(name),
+            },
+        });
     }
 
     fn order(&self, draft: &Draft<'_>, name: StepName, input: &Digest, attempt: i32) -> StartStep {
         let (bucket, bucket_secret) = match &draft.observed.storage {
-            Storage::Ready { bucket, secret } => (bucket.clone(), secret.clone()),
+            Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
             Storage::NotReady { .. } => Default::default(),
         };
         let writes = name == StepName::WriteScript;
@@ -333,7 +339,7 @@ impl Walk<'_> {
 
     /// Whether a person is to look at what was just found done, and what they said.
     fn look(&mut self, draft: &mut Draft<'_>, name: StepName) {
-        if !self.settings.review.after.contains(&name) || self.gate.is_some() {
+        if !self.settings.review.after.contains(&name) {
             return;
         }
         let output = draft.step(name).and_then(|step| step.output_digest.clone()).unwrap_or_default();
@@ -342,19 +348,26 @@ impl Walk<'_> {
         };
         let (approved, rejected) = (says(&draft.requests.approved), says(&draft.requests.rejected));
         let step = draft.step_mut(name);
-        if approved && !rejected {
-            step.approved = Some(output.clone());
-        }
-        if step.approved.as_deref() == Some(output.as_str()) {
-            return;
-        }
-        self.gate = Some(name);
         if rejected {
+            // Whatever was approved before: a person may think better of it.
+            step.approved = None;
+            self.gate.get_or_insert(name);
+            self.rejected.get_or_insert(name);
             self.verdicts.push(Verdict::Failed {
                 reason: Reason::Rejected,
                 message: format!("{name} was rejected; edit the job, or request a restart"),
                 step: name,
             });
+            return;
+        }
+        if self.gate.is_some() {
+            return;
+        }
+        if approved {
+            step.approved = Some(output.clone());
+        }
+        if step.approved.as_deref() != Some(output.as_str()) {
+            self.gate = Some(name);
         }
     }
 
@@ -370,10 +383,19 @@ impl Walk<'_> {
             };
         }
         self.verdicts.sort_by_key(rank);
-        self.verdicts
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Verdict::Succeeded { message: finished_message(draft) })
+        self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_tell(draft))
+    }
+}
+
+/// Where no step has anything to tell, all are done; one that is not is looked at again.
+fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
+    let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
+    match StepName::ALL.into_iter().find(|name| !done(*name)) {
+        None => Verdict::Succeeded { message: finished_message(draft) },
+        Some(step) => {
+            draft.wake_in(BUCKET_PATIENCE);
+            Verdict::Running { step, message: format!("{step}: its turn has not come") }
+        }
     }
 }
 
@@ -394,6 +416,14 @@ fn rank(verdict: &Verdict) -> u8 {
 /// Whether what a step waits for has nothing to do with a result that a person might still accept.
 fn result_is_void(step: &StepStatus) -> bool {
     step.reason != Some(Reason::QualityCheckFailed)
+}
+
+/// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
+fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
+    let Storage::Ready { since: Some(since), .. } = storage else { return false };
+    let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
+    let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
+    complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
 }
 
 /// What a step made, if it succeeded.
@@ -452,20 +482,37 @@ fn too_large(name: StepName, order: &StartStep) -> Option<Verdict> {
     Some(Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: Some(name) })
 }
 
-fn hindered(name: StepName, attempt: i32, hindrance: Option<&Hindrance>) -> Verdict {
+/// How a step stands whose attempt is at work, or is kept from it.
+pub(super) fn hindered(
+    job: &VideoJob,
+    name: StepName,
+    attempt: i32,
+    hindrance: Option<&Hindrance>,
+) -> Verdict {
     let stalled = |message: String| Verdict::Stalled {
         reason: Reason::ConfigurationInvalid,
         message,
         step: Some(name),
     };
+    let waiting = |message: String| Verdict::Waiting {
+        reason: Reason::Progressing,
+        message,
+        step: Some(name),
+        at: None,
+    };
+    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
     match hindrance {
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
-        Some(Hindrance::Unschedulable(why)) => Verdict::Waiting {
-            reason: Reason::Progressing,
-            message: format!("{name}: its pod finds no node: {why}; free a node, or change compute"),
-            step: Some(name),
-            at: None,
-        },
+        Some(Hindrance::Unschedulable(why)) => {
+            waiting(format!("{name}: its pod finds no node: {why}; free a node, or change compute"))
+        }
+        Some(Hindrance::NoPod(job)) => waiting(format!(
+            "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; mend that, or edit the job"
+        )),
+        Some(Hindrance::Lingering(pod)) => waiting(format!(
+            "{name}: its pod is being stopped and should have been gone minutes ago; its node may be lost: kubectl -n \
+             {namespace} delete pod {pod} --force once the node is gone for good"
+        )),
         Some(Hindrance::Image(why)) => stalled(format!("{name}: the worker's image cannot be pulled: {why}")),
         Some(Hindrance::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
     }
@@ -481,7 +528,7 @@ fn unsettle(step: &mut StepStatus) {
     }
 }
 
-fn set_state(draft: &mut Draft<'_>, name: StepName, state: StepState) {
+pub(super) fn set_state(draft: &mut Draft<'_>, name: StepName, state: StepState) {
     let step = draft.step_mut(name);
     step.state = Some(state);
     step.reason = None;
@@ -499,7 +546,7 @@ pub(super) fn stop(draft: &mut Draft<'_>, names: impl IntoIterator<Item = StepNa
 }
 
 /// Deletes what is still at work for this step.
-fn stop_jobs(draft: &mut Draft<'_>, name: StepName) {
+pub(super) fn stop_jobs(draft: &mut Draft<'_>, name: StepName) {
     let doomed = draft
         .observed
         .jobs
@@ -637,7 +684,7 @@ pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
     one.and_then(|provider| Some(provider.account_ref.as_ref()?.name.as_str())).into_iter().collect()
 }
 
-fn review_message(job: &videofactory_crds::VideoJob, step: StepName, digest: &str) -> String {
+fn review_message(job: &VideoJob, step: StepName, digest: &str) -> String {
     let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
     format!(
         "{step} waits for approval: kubectl annotate -n {} vj {} --overwrite {}={step}@{digest}",

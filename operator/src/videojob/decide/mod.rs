@@ -5,6 +5,7 @@
 
 mod advance;
 mod begin;
+mod leftovers;
 mod requests;
 mod settle;
 
@@ -27,6 +28,7 @@ use super::model::{Action, Decision, Event, Observed};
 pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut draft = Draft::new(observed, now);
     let verdict = draft.judge();
+    leftovers::stop_strays(&mut draft);
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
@@ -268,5 +270,9 @@ type Results = BTreeMap<StepName, videofactory_pipeline::contract::Upstream>;
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_leftovers;
+#[cfg(test)]
+mod tests_requests;
 #[cfg(test)]
 mod world;

@@ -19,6 +19,7 @@ enum Happening {
     OutOfMemory(usize),
     Interrupted(usize),
     Lost(usize),
+    LostWithoutATrace(usize),
     Swept,
     Passes(i64),
     Crash,
@@ -27,6 +28,7 @@ enum Happening {
     Retry,
     Restart,
     Edit(u8),
+    Targets(bool),
     BucketGone,
     BucketBack,
 }
@@ -51,6 +53,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0usize..2).prop_map(H::OutOfMemory),
         1 => (0usize..2).prop_map(H::Interrupted),
         1 => (0usize..2).prop_map(H::Lost),
+        1 => (0usize..2).prop_map(H::LostWithoutATrace),
         1 => Just(H::Swept),
         3 => (1i64..2000).prop_map(H::Passes),
         2 => Just(H::Crash),
@@ -59,6 +62,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(H::Retry),
         1 => Just(H::Restart),
         1 => (0u8..4).prop_map(H::Edit),
+        1 => any::<bool>().prop_map(H::Targets),
         1 => Just(H::BucketGone),
         2 => Just(H::BucketBack),
     ]
@@ -93,6 +97,11 @@ fn happen(world: &mut World, happening: &Happening, moment: usize) {
                 world.lose_pod(step);
             }
         }
+        Happening::LostWithoutATrace(which) => {
+            if let Some(step) = nth(world, *which) {
+                world.lose_without_a_trace(step);
+            }
+        }
         Happening::Swept => world.sweep(),
         Happening::Passes(seconds) => world.pass(*seconds),
         Happening::Crash => {
@@ -103,6 +112,12 @@ fn happen(world: &mut World, happening: &Happening, moment: usize) {
         Happening::Retry => world.annotate(requests::RETRY, &at),
         Happening::Restart => world.annotate(requests::RESTART, &at),
         Happening::Edit(version) => edit(world, *version),
+        Happening::Targets(any) => {
+            let targets = if *any { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
+            world.edit(|job| {
+                job.spec.settings.publish = serde_json::from_value(json!({"targets": targets})).unwrap()
+            });
+        }
         Happening::BucketGone => {
             let message = "no answer".to_owned();
             world.observed.storage = Storage::NotReady { reason: Reason::StorageUnavailable, message };
@@ -133,6 +148,12 @@ fn assert_has_a_future(world: &World) {
         world.reason(),
         world.message()
     );
+    let status = world.observed.job.status.clone().unwrap_or_default();
+    let published = status.published_generation.is_some();
+    let undone = status.steps.iter().find(|step| !step.state.unwrap_or_default().is_done());
+    if let (Phase::Succeeded, false, Some(undone)) = (world.phase(), published, undone) {
+        panic!("it succeeded without {}", undone.name);
+    }
     assert!(
         !(world.has(ConditionType::Stalled) && world.has(ConditionType::Reconciling)),
         "both Stalled and Reconciling"

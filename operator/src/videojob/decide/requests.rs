@@ -8,6 +8,7 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes};
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
 use super::{Draft, begin};
+use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -50,12 +51,14 @@ fn is_new(
     text: &str,
     field: impl Fn(&mut HandledRequests) -> &mut Option<String>,
 ) -> bool {
+    // An annotation may be larger than the whole status should be.
+    let text = cut(text, MOST_TEXT_BYTES);
     let mut handled = draft.status.handled.clone().unwrap_or_default();
     let last = field(&mut handled);
-    if last.as_deref().is_some_and(|last| last == text || is_older(text, last)) {
+    if last.as_deref().is_some_and(|last| last == text || is_older(&text, last)) {
         return false;
     }
-    *last = Some(text.to_owned());
+    *last = Some(text);
     draft.status.handled = Some(handled);
     true
 }
@@ -78,8 +81,8 @@ fn refuse(draft: &mut Draft<'_>) {
             requests::RESTART => is_new(draft, text, |handled| &mut handled.restart),
             requests::REFRESH_CHANNEL => is_new(draft, text, |handled| &mut handled.refresh_channel),
             requests::REGENERATE => is_new(draft, text, |handled| &mut handled.regenerate),
-            // What is wrong with a decision is told while the decision is awaited.
-            _ => false,
+            // A decision counts for as long as it is there, so nothing records it: its Event is made once by its name.
+            _ => true,
         };
         if new {
             draft.event(true, "RequestUnreadable", "Reconcile", error.to_string());
@@ -91,7 +94,8 @@ fn refuse(draft: &mut Draft<'_>) {
 fn retry(draft: &mut Draft<'_>, at: &str) {
     for step in &mut draft.status.steps {
         let attempt = step.attempt.unwrap_or_default();
-        if is_open(step) && matches!(stand(draft.observed, step.name, attempt), Attempt::Alive(Some(_))) {
+        let attempt = stand(draft.observed, step.name, attempt, draft.now);
+        if is_open(step) && matches!(attempt, Attempt::Alive(Some(_))) {
             // Its pod cannot start: a new one may.
             step.reason = Some(Reason::Progressing);
         }
@@ -120,6 +124,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.artifacts = None;
     draft.status.publications.clear();
     draft.status.published_generation = None;
+    draft.status.takes.clear();
     for step in &mut draft.status.steps {
         if step.state == Some(StepState::Running) {
             // What it works on is no input of the new run: it is stopped, and nothing of it is kept.

@@ -10,7 +10,7 @@ use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Publish
 use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
-use super::{Draft, later};
+use super::{Draft, advance, later};
 
 /// How the attempts that have not ended stand.
 pub(super) type Standing = BTreeMap<StepName, Attempt>;
@@ -27,8 +27,12 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
     let open: Vec<_> = attempts::open(&draft.status).collect();
     let mut standing = Standing::new();
     for (step, attempt) in open {
-        match attempts::stand(draft.observed, step, attempt) {
+        match attempts::stand(draft.observed, step, attempt, draft.now) {
             Attempt::Ended { end, at } => book(draft, step, end, at),
+            Attempt::Absent if draft.step(step).is_some_and(|step| step.reason.is_some()) => {
+                // We have stopped it, and nothing is left of it.
+                advance::set_state(draft, step, StepState::Pending);
+            }
             other => {
                 standing.insert(step, other);
             }
@@ -130,7 +134,10 @@ impl Ledger<'_> {
         }
         let message = outcome.message.as_str();
         match outcome.exit {
-            ExitCode::Done => self.succeeded(outcome.output.as_ref()),
+            ExitCode::Done => {
+                self.succeeded(outcome.output.as_ref());
+                self.step.message = (!message.is_empty()).then(|| message.to_owned());
+            }
             ExitCode::QualityCheck => {
                 let output = outcome.output.as_ref().map(Digest::as_str);
                 self.step.output_digest = output.map(ToOwned::to_owned);

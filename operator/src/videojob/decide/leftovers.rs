@@ -1,0 +1,73 @@
+//! What is left of earlier attempts, and what is late: nothing of a step begins beside it, and a person hears of it.
+
+use videofactory_crds::StepName;
+
+use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
+use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
+use super::advance::{hindered, stop_jobs};
+use super::{Draft, Verdict};
+
+/// Seconds between two looks at what is late.
+const PATIENCE: i64 = 60;
+
+/// Why a step cannot begin yet: something of it may still be at work.
+pub(super) fn occupied(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict> {
+    let observed = draft.observed;
+    if !is_occupied(observed, name) {
+        return None;
+    }
+    stop_jobs(draft, name);
+    wake_when_late(draft, name);
+    let lingers = deadlines(observed, name)
+        .find(|(at, hindrance)| *at <= draft.now && matches!(hindrance, Hindrance::Lingering(_)));
+    Some(match lingers {
+        Some((_, hindrance)) => hindered(&observed.job, name, 0, Some(&hindrance)),
+        None => {
+            Verdict::Running { step: name, message: format!("{name}: waits for its previous pod to end") }
+        }
+    })
+}
+
+/// How a step stands whose attempt was asked to end.
+pub(super) fn stopping(draft: &mut Draft<'_>, name: StepName, attempt: &Attempt) -> Verdict {
+    wake_when_late(draft, name);
+    match attempt {
+        Attempt::Alive(Some(hindrance @ Hindrance::Lingering(_))) => {
+            hindered(&draft.observed.job, name, 0, Some(hindrance))
+        }
+        _ => Verdict::Running { step: name, message: format!("{name}: stopping") },
+    }
+}
+
+/// Looks again when something of this step becomes late, and now and then once it is.
+pub(super) fn wake_when_late(draft: &mut Draft<'_>, name: StepName) {
+    for (at, _) in deadlines(draft.observed, name) {
+        if at > draft.now {
+            draft.wake(at);
+        } else {
+            draft.wake_in(PATIENCE);
+        }
+    }
+}
+
+/// Stops the Jobs that no record expects to be at work: those of a status that was put back, and one whose creation was
+/// answered too late.
+pub(super) fn stop_strays(draft: &mut Draft<'_>) {
+    let at_work = |job: &JobFacts| {
+        let mine = |pod: &&PodFacts| pod.step == job.step && pod.attempt == job.attempt;
+        draft.observed.pods.iter().filter(mine).any(|pod| !matches!(pod.state, PodState::Ended(_)))
+    };
+    let recorded = |job: &JobFacts| {
+        let step = draft.step(job.step).filter(|step| step.job.as_deref() == Some(job.name.as_str()));
+        step.is_some_and(|step| is_open(step) || !at_work(job))
+    };
+    let doomed: Vec<Action> = draft
+        .observed
+        .jobs
+        .iter()
+        .filter(|job| job.ended.is_none() && !job.deleting && !recorded(job))
+        .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() })
+        .filter(|action| !draft.actions.contains(action))
+        .collect();
+    draft.actions.extend(doomed);
+}

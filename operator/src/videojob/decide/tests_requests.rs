@@ -1,0 +1,122 @@
+//! What people ask for while something else goes on, as sentences.
+
+use serde_json::json;
+use videofactory_crds::condition::{ConditionType, Phase, StepState};
+use videofactory_crds::videojob::Compute;
+use videofactory_crds::{StepName, requests};
+use videofactory_pipeline::contract::ExitCode;
+
+use super::world::World;
+use crate::events::MOST_TEXT_BYTES;
+
+const SCRIPT: StepName = StepName::WriteScript;
+const FILM: StepName = StepName::AssembleVideo;
+const PUBLISH: StepName = StepName::PublishVideo;
+
+/// A film that was approved and is being published, and its digest.
+fn being_published() -> (World, String) {
+    let mut world = World::new(json!({
+        "topic": "x", "review": {"after": ["assemble-video"]},
+        "publish": {"targets": [{"name": "main", "type": "Bucket"}]}
+    }));
+    world.run_to_rest();
+    let film = world.step(FILM).output_digest.clone().unwrap();
+    world.annotate(requests::APPROVED, &format!("assemble-video@{film}"));
+    world.settle();
+    assert_eq!(world.at_work(), [PUBLISH]);
+    (world, film)
+}
+
+#[test]
+fn a_rejection_after_the_approval_stops_the_publication() {
+    let (mut world, film) = being_published();
+    world.annotate(requests::REJECTED, &format!("assemble-video@{film}"));
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Failed, "Rejected"));
+    assert_eq!((world.at_work(), world.step(FILM).approved.as_ref()), (vec![], None));
+    world.strip(requests::APPROVED);
+    world.strip(requests::REJECTED);
+    world.settle();
+    assert_eq!((world.phase(), world.at_work()), (Phase::Review, vec![]), "the approval is forgotten");
+    world.annotate(requests::APPROVED, &format!("assemble-video@{film}"));
+    world.run_to_rest();
+    assert_eq!((world.phase(), world.step(PUBLISH).interruptions), (Phase::Succeeded, None));
+}
+
+#[test]
+fn a_rejected_script_stops_what_is_made_from_it() {
+    let mut world = World::new(json!({"topic": "x", "review": {"after": ["write-script"]}}));
+    world.run_to_rest();
+    let script = world.step(SCRIPT).output_digest.clone().unwrap();
+    world.annotate(requests::APPROVED, &format!("write-script@{script}"));
+    world.settle();
+    assert_eq!(world.at_work().len(), 2);
+    world.annotate(requests::REJECTED, &format!("write-script@{script}"));
+    world.settle();
+    assert_eq!((world.phase(), world.at_work()), (Phase::Failed, vec![]));
+}
+
+#[test]
+fn a_decision_that_cannot_be_read_is_told() {
+    for annotation in [requests::APPROVED, requests::REJECTED] {
+        let (mut world, _) = being_published();
+        world.annotate(annotation, "yes");
+        world.settle();
+        let expected = format!("annotation {annotation} holds \"yes\": write <step>@<output digest>");
+        assert!(world.events.iter().any(|note| note.starts_with(&expected)), "{:?}", world.events);
+        assert_eq!(world.phase(), Phase::Running);
+    }
+}
+
+#[test]
+fn an_edit_under_hold_ends_a_wait_although_it_changes_no_input() {
+    let mut world = World::topic();
+    world.settle();
+    world.end(SCRIPT, ExitCode::Configuration);
+    world.settle();
+    assert!(world.has(ConditionType::Stalled));
+    world.annotate(requests::HOLD, "x");
+    world.edit(|job| job.spec.compute = Some(Compute::default()));
+    world.settle();
+    assert_eq!(world.phase(), Phase::Suspended);
+    world.strip(requests::HOLD);
+    world.settle();
+    assert_eq!(world.begun, [(SCRIPT, 1), (SCRIPT, 2)]);
+}
+
+#[test]
+fn a_restart_forgets_the_takes_of_the_run_before() {
+    let mut world = World::topic();
+    world.run_to_rest();
+    world.annotate(requests::REGENERATE, r#"{"at":"2026-01-01T00:00:00Z","scenes":["s2"],"what":"clip"}"#);
+    world.run_to_rest();
+    assert_eq!(world.observed.job.status.as_ref().unwrap().takes.len(), 1);
+    world.annotate(requests::RESTART, "2026-01-02T00:00:00Z");
+    world.run_to_rest();
+    let status = world.observed.job.status.clone().unwrap();
+    assert_eq!((status.run, status.takes), (Some(2), vec![]));
+    assert!(world.inputs[&(SCRIPT, 3)].takes.is_empty());
+}
+
+#[test]
+fn a_long_text_is_cut_before_it_enters_the_status() {
+    let mut world = World::topic();
+    let long = "é".repeat(1000);
+    world.annotate(requests::RETRY, &long);
+    world.annotate(requests::HOLD, &long);
+    world.settle();
+    world.settle();
+    assert!(world.message().len() <= MOST_TEXT_BYTES && world.message().ends_with('…'));
+    let handled = world.observed.job.status.clone().unwrap().handled.unwrap().retry.unwrap();
+    assert!(handled.len() <= MOST_TEXT_BYTES, "{} bytes", handled.len());
+    let told = world.events.iter().filter(|note| note.contains("retry-requested-at")).count();
+    assert_eq!(told, 1, "what was cut is not known again");
+}
+
+#[test]
+fn what_a_done_step_said_stays_beside_it() {
+    let mut world = World::topic();
+    world.run_to_rest();
+    let film = world.step(FILM);
+    assert_eq!((film.state, film.message.as_deref()), (Some(StepState::Succeeded), Some("as the test says")));
+}

@@ -115,7 +115,7 @@ fn happen(world: &mut World, happening: &Happening, moment: usize) {
         Happening::Targets(any) => {
             let targets = if *any { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
             world.edit(|job| {
-                job.spec.settings.publish = serde_json::from_value(json!({"targets": targets})).unwrap()
+                job.spec.settings.publish = serde_json::from_value(json!({"targets": targets})).unwrap();
             });
         }
         Happening::BucketGone => {

@@ -151,10 +151,9 @@ impl Bucket {
     }
 }
 
+/// A name of its own beside `path`, however long that one is: most file systems end at 255 bytes.
 fn partial_path(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", Uuid::new_v4().simple()));
-    path.with_file_name(name)
+    path.with_file_name(format!(".{}.part", Uuid::new_v4().simple()))
 }
 
 async fn write_to(mut download: Download, path: &Path) -> Result<ObjectInfo> {
@@ -219,4 +218,18 @@ fn check_digest(download: &Download, found: impl FnOnce() -> String) -> Result<(
         tried: download.tried.clone(),
         detail: format!("SHA-256 {found}, stored with {expected}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_name_has_room_while_it_is_written() {
+        let path = Path::new("/work").join("a".repeat(255));
+        let partial = partial_path(&path);
+        assert_eq!(partial.parent(), path.parent());
+        assert!(partial.file_name().unwrap().len() <= 255);
+        assert_ne!(partial, partial_path(&path));
+    }
 }

@@ -12,6 +12,7 @@
 mod picture;
 mod random;
 mod script;
+mod signs;
 mod subject;
 mod voice;
 

@@ -4,6 +4,7 @@ use super::colour::Hour;
 use super::shapes::Figure;
 use crate::capability::PictureRequest;
 use crate::embedded::random::Random;
+use crate::embedded::signs::without_pictographs;
 use crate::embedded::subject::{self, Subject};
 
 /// A prompt, understood.
@@ -113,7 +114,9 @@ fn split_title(prompt: &str) -> (Option<String>, String) {
         && let Some((_, after)) = prompt.split_once('"')
         && let Some((title, rest)) = after.split_once('"')
     {
-        return (Some(title.trim().to_owned()).filter(|title| !title.is_empty()), rest.to_owned());
+        // Fonts that have pictures are rare: boxes would stand in their place.
+        let title = without_pictographs(title);
+        return (Some(title).filter(|title| !title.is_empty()), rest.to_owned());
     }
     (None, prompt.to_owned())
 }
@@ -147,5 +150,11 @@ mod tests {
         assert_eq!(brief.title.as_deref(), Some("Cats of the City"));
         assert_eq!((brief.subject, brief.figures.len()), (Subject::Deep, 0));
         assert_eq!(read("title card \"Life in the desert\"").subject, Subject::Desert);
+    }
+
+    #[test]
+    fn a_title_card_does_without_pictures_among_its_letters() {
+        assert_eq!(read("title card \"Deep 🎉 sea 🐟\", a reef").title.as_deref(), Some("Deep sea"));
+        assert_eq!(read("title card \"🎉\", a reef").title, None);
     }
 }

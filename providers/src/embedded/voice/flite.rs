@@ -4,9 +4,10 @@
 
 use std::path::Path;
 
-use super::engine::{run, unexpected};
+use super::engine::{configuration, run, unexpected};
 use super::wav::{self, Sound};
 use super::words::Word;
+use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
 
 /// The program.
@@ -41,6 +42,7 @@ pub(super) async fn speak(
     voice: &str,
     speed: f64,
 ) -> Result<(Sound, Vec<(f64, f64)>), ProviderError> {
+    require_latin(words, voice)?;
     let folder =
         tempfile::tempdir().map_err(|error| unexpected(format!("making a folder for flite: {error}")))?;
     let text: Vec<String> = words.iter().map(|word| plain(&word.text)).collect();
@@ -55,6 +57,26 @@ pub(super) async fn speak(
     let alone = pronounce_alone(folder.path(), &text).await?;
     let times = assign(&alone, &phones, seconds);
     Ok((sound, times))
+}
+
+/// What is mostly in other letters would be spelt out by their English names, or be silent.
+fn require_latin(words: &[Word], voice: &str) -> Result<(), ProviderError> {
+    let letters = || words.iter().flat_map(|word| word.text.chars()).filter(|letter| letter.is_alphabetic());
+    let foreign = letters().filter(|letter| !is_latin(*letter)).count();
+    if foreign * 2 <= letters().count() {
+        return Ok(());
+    }
+    let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    Err(configuration(format!(
+        "the voice {voice} speaks English only, and most letters of \"{}\" are not Latin; set `language` to the narration's own, or name an account that narrates",
+        text.join(" ")
+    )))
+}
+
+fn is_latin(letter: char) -> bool {
+    letter.is_ascii_alphabetic()
+        || matches!(letter, '\u{aa}' | '\u{ba}' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}'
+            | '\u{fb00}'..='\u{fb06}' | '\u{ff21}'..='\u{ff5a}')
 }
 
 async fn speak_file(
@@ -243,9 +265,10 @@ fn fill(spans: &[Option<(f64, f64)>], seconds: f64) -> Vec<(f64, f64)> {
     times
 }
 
-/// Flite reads ASCII only: typographic signs and accented letters become their plain counterparts.
+/// Flite reads ASCII only: typographic signs and accented letters become their plain counterparts. Pictures would become
+/// their names.
 fn plain(word: &str) -> String {
-    let plain = deunicode::deunicode(word);
+    let plain = deunicode::deunicode(&without_pictographs(word));
     plain.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
@@ -286,6 +309,27 @@ mod tests {
         let times =
             assign(&alone(&["ax", "d r ay v", "s m ih th"]), &phones("ax d aa k t er s m ih th"), 10.0);
         assert_eq!(times, [(0.0, 1.0), (1.0, 6.0), (6.0, 10.0)]);
+    }
+
+    #[test]
+    fn pictures_are_not_called_by_their_names() {
+        assert_eq!(plain("world! 🎉🚀"), "world!");
+        assert_eq!(plain("café it’s"), "cafe-it's");
+    }
+
+    #[test]
+    fn a_narration_in_other_letters_is_refused_with_what_to_set() {
+        let words = |text: &str| super::super::words::split(text);
+        for text in ["Hello, dear Москва!", "Ünïcödé über", "3.5 % in 2026", "The word 深海 means deep sea."]
+        {
+            assert!(require_latin(&words(text), "slt").is_ok(), "{text}");
+        }
+        for text in ["深海はとても暗い。", "Глубокий океан, NASA", "समुद्र"]
+        {
+            let error = require_latin(&words(text), "slt").unwrap_err();
+            assert!(matches!(error, ProviderError::Configuration { .. }), "{error:?}");
+            assert!(error.to_string().contains("set `language`"), "{error}");
+        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use super::engine::{configuration, run};
 use super::words::Word;
+use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
 
 /// How each word is pronounced, in kana.
 pub(super) async fn readings(words: &[Word]) -> Result<Vec<String>, ProviderError> {
-    let texts: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
+    let texts: Vec<String> = words.iter().map(|word| without_pictographs(&word.text)).collect();
     let Some(example) = texts.iter().find(|text| text.chars().any(is_kanji)) else {
         return Ok(texts);
     };

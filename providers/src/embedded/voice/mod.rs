@@ -12,6 +12,7 @@ use self::engine::configuration;
 use self::wav::Sound;
 use self::words::Word;
 use crate::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
+use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
 
 /// The voice of the English narration when none is chosen.
@@ -70,8 +71,9 @@ async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Res
     Ok(Speech { samples: sound.samples, sample_rate: sound.rate, words, level })
 }
 
+/// As written, without pictures: espeak-ng too says their names.
 fn plain(words: &[Word]) -> Vec<String> {
-    words.iter().map(|word| word.text.clone()).collect()
+    words.iter().map(|word| without_pictographs(&word.text)).collect()
 }
 
 /// Seconds to samples; in order, without overlap, inside the sound, each at least one sample long.

@@ -142,6 +142,17 @@ async fn kanji_are_read_where_kakasi_is_installed_and_else_named() {
 }
 
 #[tokio::test]
+async fn pictures_stay_in_the_words_and_are_not_spoken() {
+    for (language, voice) in [("en", "slt"), ("en", "espeak-ng"), ("de", ""), ("ja", "")] {
+        let plain = if language == "ja" { "とても くらい。" } else { "So ist es. Hallo du." };
+        let text = plain.replacen(' ', " 🎉 ", 1);
+        let speech = say(language, voice, &text).await;
+        check_words(&speech, &text);
+        assert_eq!(speech.samples, say(language, voice, plain).await.samples, "{language} {voice}");
+    }
+}
+
+#[tokio::test]
 async fn wishes_that_cannot_be_met_say_what_to_do() {
     for (language, voice, text, told) in [
         ("en", "Kore", "Hello.", "the voices are"),
@@ -149,6 +160,7 @@ async fn wishes_that_cannot_be_met_say_what_to_do() {
         ("tlh", "", "Hello.", "there is no voice for the language \"tlh\""),
         ("en", "", " … ", "text 1 of 1 has no word to speak"),
         ("de", "", "", "Give the scene a narration"),
+        ("en", "", "Глубокий океан", "set `language`"),
     ] {
         let error = narrate(&request(language, voice, text)).await.unwrap_err();
         assert!(matches!(error, ProviderError::Configuration { .. }), "{error:?}");

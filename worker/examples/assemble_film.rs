@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let request: FilmRequest = serde_json::from_slice(&text)
         .with_context(|| format!("failed to understand {}", request.display()))?;
     std::fs::create_dir_all(&dir).with_context(|| format!("failed to make {}", dir.display()))?;
-    let film = assemble(&request, &dir, |_| ()).await?;
+    let film = assemble(&request, &dir, |_| (), |_| ()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&film)?)?;
     Ok(())
 }

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
-use videofactory_pipeline::{StepInput, clock};
-use videofactory_storage::{Bucket, PutOptions};
+use videofactory_pipeline::{Digest, StepInput, clock};
+use videofactory_storage::{Bucket, ObjectInfo, PutOnce, PutOptions};
 
 /// A chunk is written when so many bytes wait …
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -60,43 +60,55 @@ impl Log {
     /// Writes chunks to the bucket until `done`, and what is left then.
     pub async fn keep(self, bucket: Bucket, input: StepInput, done: CancellationToken) {
         let mut chunk = 0;
-        while !done.is_cancelled() {
+        // The last pass begins after the end: what is logged while a chunk is on its way is not in that one.
+        let mut ending = false;
+        while !ending {
             tokio::select! {
                 () = done.cancelled() => {}
                 () = self.0.enough.notified() => {}
                 () = tokio::time::sleep(CHUNK_EVERY) => {}
             }
-            let ending = done.is_cancelled();
+            ending = done.is_cancelled();
             let write = self.write_chunk(&bucket, &input, chunk);
-            let written = if ending {
-                tokio::time::timeout(LAST_CHUNK_TAKES, write).await.unwrap_or_default()
+            chunk = if ending {
+                tokio::time::timeout(LAST_CHUNK_TAKES, write).await.unwrap_or(chunk)
             } else {
                 write.await
             };
-            chunk += u32::from(written);
         }
     }
 
-    /// Writes what waits as one chunk; whether that chunk now exists. What could not be written
-    /// waits on.
-    async fn write_chunk(&self, bucket: &Bucket, input: &StepInput, chunk: u32) -> bool {
-        let bytes = self.lock().take();
-        if bytes.is_empty() {
-            return false;
+    /// Writes what waits as one chunk of this number or the next that is free; the number after it. What could not be
+    /// written waits on.
+    async fn write_chunk(&self, bucket: &Bucket, input: &StepInput, mut chunk: u32) -> u32 {
+        let options = PutOptions::of_type("application/x-ndjson");
+        let mut bytes = self.lock().take();
+        while !bytes.is_empty() {
+            let key = input.job.keys().log_chunk(input.step, input.attempt, chunk);
+            match bucket.put_once(&key, bytes.clone(), &options).await {
+                Ok(PutOnce::Created(_)) => bytes.clear(),
+                Ok(PutOnce::AlreadyExists(there)) => drop(bytes.drain(..held(&bytes, &there))),
+                Err(_) => {
+                    self.lock().give_back(bytes);
+                    return chunk;
+                }
+            }
+            chunk += 1;
         }
-        let key = input.job.keys().log_chunk(input.step, input.attempt, chunk);
-        // A chunk that exists is this one: nobody else writes this attempt's log, so its answer was lost.
-        let written =
-            bucket.put_once(&key, bytes.clone(), &PutOptions::of_type("application/x-ndjson")).await.is_ok();
-        if !written {
-            self.lock().give_back(bytes);
-        }
-        written
+        chunk
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many of these bytes a chunk that is there holds: all or the first of them, if the answer to an earlier try was
+/// lost and lines have come since; none, if it is somebody else's.
+fn held(bytes: &[u8], there: &ObjectInfo) -> usize {
+    let first = usize::try_from(there.size).ok().and_then(|size| bytes.get(..size)).unwrap_or_default();
+    let same = |sha256: &String| sha256.starts_with(Digest::of_bytes(first).as_str());
+    if there.sha256.as_ref().is_some_and(same) { first.len() } else { 0 }
 }
 
 impl Waiting {
@@ -166,7 +178,78 @@ impl FormatTime for Clock {
 
 #[cfg(test)]
 mod tests {
+    use futures::TryStreamExt;
+    use videofactory_crds::StepName;
+    use videofactory_tests::r2_proxy::{Effect, Fault, ProxyOptions, R2Proxy};
+    use videofactory_tests::s3_server::S3Server;
+
     use super::*;
+
+    async fn bucket() -> (S3Server, R2Proxy, Bucket) {
+        let server = S3Server::start().await.unwrap();
+        server.create_bucket("films").unwrap();
+        let proxy = R2Proxy::start(ProxyOptions::before(server.url())).await.unwrap();
+        let bucket = Bucket::connect(&server.config(&proxy.url(), "films", "")).unwrap();
+        (server, proxy, bucket)
+    }
+
+    fn input() -> StepInput {
+        serde_json::from_value(serde_json::json!({
+            "version": 1, "step": "write-script", "attempt": 1, "input": "0123456789abcdef0123456789abcdef",
+            "job": {"namespace": "films", "name": "ocean", "uid": "u", "id": "3f9c2a1e", "run": 1},
+            "settings": {}, "deadlineSeconds": 60, "bucket": {},
+        }))
+        .unwrap()
+    }
+
+    /// The chunks in the bucket, in order.
+    async fn chunks(bucket: &Bucket) -> Vec<String> {
+        let prefix = input().job.keys().logs(StepName::WriteScript, 1);
+        let mut keys: Vec<String> =
+            bucket.list(&prefix).map_ok(|chunk| chunk.key).try_collect().await.unwrap();
+        keys.sort();
+        let mut chunks = Vec::new();
+        for key in keys {
+            chunks.push(String::from_utf8(bucket.get(&key, 1 << 20).await.unwrap().to_vec()).unwrap());
+        }
+        chunks
+    }
+
+    #[tokio::test]
+    async fn a_line_that_comes_while_a_chunk_is_on_its_way_at_the_end_is_kept_too() {
+        let (_server, proxy, bucket) = bucket().await;
+        proxy.set_faults(vec![Fault::always(Effect::Latency { ms: 1000 }).on("PutObject").times(1)]).unwrap();
+        let (log, done) = (Log::default(), CancellationToken::new());
+        log.lock().add(b"1\n");
+        log.0.enough.notify_one();
+        let keeper = tokio::spawn(log.clone().keep(bucket.clone(), input(), done.clone()));
+        while !log.lock().bytes.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        log.lock().add(b"2\n");
+        done.cancel();
+        keeper.await.unwrap();
+        assert_eq!(chunks(&bucket).await, ["1\n", "2\n"]);
+    }
+
+    #[tokio::test]
+    async fn a_number_that_is_taken_costs_no_line_and_repeats_none() {
+        let (_server, _proxy, bucket) = bucket().await;
+        let put = async |chunk: u32, text: &'static str| {
+            let key = input().job.keys().log_chunk(StepName::WriteScript, 1, chunk);
+            bucket.put_once(&key, text, &PutOptions::default()).await.unwrap();
+        };
+        // The answer to the first try was lost before the second line came; the next number is somebody else's.
+        put(0, "1\n").await;
+        put(1, "not ours\n").await;
+        let log = Log::default();
+        log.lock().add(b"1\n2\n");
+        assert_eq!(log.write_chunk(&bucket, &input(), 0).await, 3);
+        assert_eq!(chunks(&bucket).await, ["1\n", "not ours\n", "2\n"]);
+        log.lock().add(b"2\n");
+        assert_eq!(log.write_chunk(&bucket, &input(), 2).await, 3, "a whole chunk was written twice");
+        assert_eq!(chunks(&bucket).await.len(), 3);
+    }
 
     #[test]
     fn lines_that_could_not_be_stored_wait_in_order() {

@@ -1,7 +1,22 @@
 //! The program in a step's pod.
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A step that never yields must leave a thread for signals and deadlines, and must not keep the process.
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let code = match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(videofactory_worker::run::run());
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            eprintln!("failed to start: {error}; the pod needs leave to begin threads");
+            videofactory_pipeline::ExitCode::Bug.code()
+        }
+    };
     // Codes are at most 79.
-    std::process::ExitCode::from(u8::try_from(videofactory_worker::run::run().await).unwrap_or(70))
+    ExitCode::from(u8::try_from(code).unwrap_or(70))
 }

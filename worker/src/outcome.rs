@@ -185,6 +185,7 @@ fn exit_of_film(error: &FilmError) -> ExitCode {
     match error {
         E::ReadSettings { .. }
         | E::LayOut(_)
+        | E::KeepLength { .. }
         | E::ReadInput { .. }
         | E::FindFont { .. }
         | E::FindFontFamily(_) => ExitCode::Configuration,

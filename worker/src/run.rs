@@ -18,6 +18,8 @@ use crate::steps;
 /// How long the step may take to end once it was told to stop. With the outcome's and the log's own
 /// limits this stays within the 30 s that Kubernetes grants.
 const STOP_TAKES: Duration = Duration::from_secs(10);
+/// How long it may then take to be given up.
+const ABORT_TAKES: Duration = Duration::from_secs(2);
 /// How long the outcome may take on its way to the bucket.
 const OUTCOME_TAKES: Duration = Duration::from_secs(8);
 
@@ -104,10 +106,10 @@ async fn end_within(
         return flatten(joined);
     }
     step.abort();
-    // Its children are killed as it is dropped.
-    match step.await {
-        Ok(result) => result,
-        Err(_) => Err(StepError::Stop),
+    // Its children are killed as it is dropped. One that never yields cannot be dropped, and must not cost the outcome.
+    match tokio::time::timeout(ABORT_TAKES, step).await {
+        Ok(Ok(result)) => result,
+        _ => Err(StepError::Stop),
     }
 }
 
@@ -162,5 +164,20 @@ mod tests {
     async fn a_step_that_does_not_stop_is_dropped() {
         let stubborn = tokio::spawn(std::future::pending());
         assert!(matches!(end_within(stubborn, STOP_TAKES).await, Err(StepError::Stop)));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_step_that_never_yields_does_not_cost_the_outcome() {
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let stuck = tokio::spawn(async move {
+            let _ = begins.send(());
+            let _ = held.recv();
+            Ok(Made::default())
+        });
+        begun.await.unwrap();
+        let ended = tokio::time::timeout(STOP_TAKES, end_within(stuck, Duration::ZERO)).await;
+        assert!(matches!(ended, Ok(Err(StepError::Stop))), "the outcome waited for the step");
+        drop(let_go);
     }
 }

@@ -303,6 +303,76 @@ async fn a_film_is_published_once_a_run_and_target_whatever_is_edited() {
 }
 
 #[tokio::test]
+async fn an_edited_film_is_not_called_published_where_an_earlier_one_is() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes.truncate(1);
+    film.settings.publish.targets =
+        serde_json::from_value(json!([{"name": "main", "type": "Bucket"}])).unwrap();
+    film.make_up_to(StepName::PublishVideo).await;
+    let published = studio.keys("published/", "").await;
+    let before = studio.etags().await;
+    film.settings.captions.mode = videofactory_crds::settings::CaptionMode::None;
+    film.make(StepName::AssembleVideo).await;
+    refused(
+        &film.run(StepName::PublishVideo).await,
+        "target \"main\" has an earlier film of this run; request a restart",
+    );
+    let after = studio.etags().await;
+    assert!(published.iter().all(|key| after[key] == before[key]), "a published film was replaced");
+}
+
+#[tokio::test]
+async fn a_publication_that_is_stopped_leaves_no_record_so_that_an_edited_film_takes_its_place() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes.truncate(1);
+    film.settings.publish.targets =
+        serde_json::from_value(json!([{"name": "main", "type": "Bucket"}])).unwrap();
+    film.make_up_to(StepName::AssembleVideo).await;
+    let slow = Fault::always(Effect::Latency { ms: 3000 }).on("PutObject").for_keys("**/metadata.json");
+    studio.proxy.set_faults(vec![slow]).unwrap();
+    let running = film.start(StepName::PublishVideo);
+    let thumbnail = || async { studio.keys("published/", "/thumbnail.jpg").await.len() == 1 };
+    until("the thumbnail is there", thumbnail).await;
+    running.terminate().await;
+    let stopped = running.wait().await;
+    assert_eq!((stopped.code, stopped.outcome.interrupted), (75, true), "{}", stopped.log);
+    assert_eq!(studio.keys("published/", "/record.json").await, Vec::<String>::new());
+
+    studio.proxy.set_faults(Vec::new()).unwrap();
+    film.settings.captions.mode = videofactory_crds::settings::CaptionMode::None;
+    film.make(StepName::AssembleVideo).await;
+    film.make(StepName::PublishVideo).await;
+    let edited: Film = document(&film, StepName::AssembleVideo, &studio).await;
+    let key = studio.keys("published/", "/film.mp4").await.remove(0);
+    assert_eq!(studio.bucket.head(&key).await.unwrap().unwrap().sha256, Some(edited.sha256));
+}
+
+#[tokio::test]
+async fn captions_of_a_narration_that_is_not_heard_are_left_out() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.settings.audio.source = videofactory_crds::settings::AudioSource::Clips;
+    film.settings.captions.mode = videofactory_crds::settings::CaptionMode::Sidecar;
+    film.given.scenes.truncate(1);
+    film.make_up_to(StepName::AssembleVideo).await;
+    let captions = studio.keys("captions/", ".srt").await.remove(0);
+    assert_eq!(studio.bucket.get(&captions, 1 << 20).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_film_that_is_longer_than_it_may_be_is_refused_with_both_lengths() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.settings.length.max = videofactory_crds::units::Duration::from_secs(2);
+    film.make_up_to(StepName::AnimateScenes).await;
+    let ended = film.run(StepName::AssembleVideo).await;
+    refused(&ended, "length.max is 2 s");
+    assert!(ended.outcome.message.contains("the film lasts "), "{}", ended.outcome.message);
+}
+
+#[tokio::test]
 async fn a_voice_of_ones_own_gets_estimated_word_times() {
     let studio = Studio::open().await;
     let mut film = Production::new(&studio);
@@ -380,6 +450,36 @@ async fn an_edit_of_a_long_film_renders_only_the_section_that_it_touches() {
     let kept = now.iter().filter(|key| before.contains(key)).count();
     assert_eq!(kept, 1, "{before:?} became {now:?}");
     assert_eq!(studio.keys("clips/", "/sections/").await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_attempt_that_ends_half_way_keeps_its_sections_and_the_next_renders_only_what_is_missing() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes = many_scenes(14);
+    for scene in &mut film.given.scenes {
+        scene.min_seconds = Some(0.5);
+    }
+    film.settings.checks.freeze = CheckAction::Off;
+    // The last scene's picture cannot be read, so the second section cannot be rendered.
+    let png = PutOptions::of_type("image/png");
+    studio.bucket.put("assets/last.png", "no picture", &png).await.unwrap();
+    film.given.overrides =
+        serde_json::from_value(json!([{"id": "s14", "assets": {"image": "assets/last.png"}}])).unwrap();
+    film.make_up_to(StepName::AnimateScenes).await;
+    refused(&film.run(StepName::AssembleVideo).await, "the picture of scene s14");
+    let kept = studio.etags().await;
+    assert_eq!(studio.keys("clips/", "/sections/").await.len(), 1, "the first section was lost");
+
+    let picture = document::<Images>(&film, StepName::GenerateImages, &studio).await.scenes[0].key.clone();
+    let picture = studio.bucket.get(&picture, 1 << 24).await.unwrap();
+    studio.bucket.put("assets/last.png", picture, &png).await.unwrap();
+    let goes_on = film.run(StepName::AssembleVideo).await;
+    assert_eq!(goes_on.code, 0, "{}", goes_on.log);
+    assert!(goes_on.log.contains("\"sections\":2,\"reused\":1"), "{}", goes_on.log);
+    let after = studio.etags().await;
+    let again = |(key, etag): (&String, &String)| !key.starts_with("assets/") && after.get(key) != Some(etag);
+    assert!(!kept.iter().any(again), "something was written again");
 }
 
 #[tokio::test]

@@ -28,6 +28,17 @@ pub enum FilmError {
         /// What was found.
         why: String,
     },
+    /// The film is longer than it may be.
+    #[error(
+        "failed to keep to length.max: the film lasts {seconds} s, length.max is {most} s; shorten narrations or raise \
+         length.max"
+    )]
+    KeepLength {
+        /// How long it is, to a tenth.
+        seconds: f64,
+        /// How long it may be.
+        most: f64,
+    },
     /// No font has a character.
     #[error(
         "failed to set captions: no installed font has the {script} character {character:?} (U+{code:04X}); \

@@ -22,12 +22,13 @@ use std::time::Instant;
 
 use videofactory_pipeline::timeline::{Frames, SceneNeeds, Span, Timeline, srt, vtt};
 
-use self::captions::Captions;
+use self::captions::{Captions, title};
 pub use self::error::FilmError;
-use self::request::{AudioSource, CaptionMode, Format, Sidecar, TransitionKind};
+use self::request::{AudioSource, CaptionMode, Format, SectionFile, Sidecar, TransitionKind};
 pub use self::request::{Film, FilmRequest};
 
-/// Makes the film in `dir`, which must exist. `progress` gets the share done, from 0 to 1, ascending.
+/// Makes the film in `dir`, which must exist. `progress` gets the share done, from 0 to 1, ascending; `rendered` each
+/// section as soon as its file is whole.
 ///
 /// A film that fails a check is kept and said to have failed ([`Film::failed`]); an error means that
 /// there is no film. Dropping the future ends ffmpeg.
@@ -35,6 +36,7 @@ pub async fn assemble(
     request: &FilmRequest,
     dir: &Path,
     mut progress: impl FnMut(f32),
+    rendered: impl FnMut(&SectionFile),
 ) -> Result<Film, FilmError> {
     validate(request)?;
     let dir = &std::path::absolute(dir).map_err(FilmError::file("find", dir))?;
@@ -46,6 +48,8 @@ pub async fn assemble(
     let mut voices = sound::voices(request, work).await?;
     let timeline = lay_out(request, &sources, &voices)?;
     let captions = Captions::set(request, &timeline, &voices.speech)?;
+    let mut notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
+    let title = title(request, &mut notes)?;
     let files =
         captions.as_ref().map(|captions| write_files(request, captions, &timeline, dir)).transpose()?;
     let (sidecar, burned) = files.unwrap_or_default();
@@ -55,10 +59,11 @@ pub async fn assemble(
     stages.end("sound");
     progress(0.08);
     let studio = render::Studio { request, timeline: &timeline, sources: &sources, work, out: dir };
-    let sections = studio.sections(captions.as_ref(), |share| progress(0.08 + 0.80 * share)).await?;
+    let share = |share| progress(0.08 + 0.80 * share);
+    let sections = studio.sections(captions.as_ref(), share, rendered).await?;
     stages.end("picture");
     let path = studio.join(&sections, &mixed).await?;
-    let thumbnail = thumbnail::make(request, &sources, work, dir).await?;
+    let thumbnail = thumbnail::make(request, &sources, title.as_deref(), work, dir).await?;
     stages.end("join");
     progress(0.92);
     let speech = &voices.speech;
@@ -86,7 +91,7 @@ pub async fn assemble(
         sections,
         word_level: captions.as_ref().and_then(|set| set.level),
         checks,
-        notes: captions.map(|set| set.notes).unwrap_or_default(),
+        notes,
         stages: stages.seconds,
     })
 }
@@ -163,7 +168,18 @@ fn lay_out(
             SceneNeeds { voice: voices.length(place), least_seconds }
         })
         .collect();
-    Ok(Timeline::lay_out(request.format.fps, crossfade, &needs)?)
+    let timeline = Timeline::lay_out(request.format.fps, crossfade, &needs)?;
+    keep_length(timeline.seconds(), request.most_seconds)?;
+    Ok(timeline)
+}
+
+/// Refuses a film that is longer than it may be; with `most` 0 none is.
+fn keep_length(seconds: f64, most: f64) -> Result<(), FilmError> {
+    if most <= 0.0 || seconds <= most {
+        return Ok(());
+    }
+    // Rounded up: a film that is too long by a frame must not seem to fit.
+    Err(FilmError::KeepLength { seconds: (seconds * 10.0).ceil() / 10.0, most })
 }
 
 /// Writes the captions as files: sidecars where wanted, and what is burned in, for a look at it.
@@ -190,4 +206,18 @@ fn write_files(
         files.1 = Some(write("captions.ass", captions.ass(whole))?);
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_film_that_is_too_long_is_told_by_how_much() {
+        assert!(keep_length(60.0, 60.0).is_ok() && keep_length(1e6, 0.0).is_ok());
+        for (seconds, told) in [(62.0, "lasts 62 s, length.max is 60 s"), (60.01, "lasts 60.1 s")] {
+            let error = keep_length(seconds, 60.0).unwrap_err().to_string();
+            assert!(error.contains(told) && error.contains("raise length.max"), "{error}");
+        }
+    }
 }

@@ -188,7 +188,8 @@ impl SectionPlan {
         let (w, h) = (enlarged(self.format.width, size), enlarged(self.format.height, size));
         let rate = self.format.fps.per_second();
         let mut filters = format!(
-            "format=rgb24,{},crop={w}:{h},setsar=1,format=yuv420p,loop=loop={}:size=1,settb=1/{rate},setpts=N,fps={rate}",
+            // Of an animation the first frame is the picture.
+            "trim=end_frame=1,format=rgb24,{},crop={w}:{h},setsar=1,format=yuv420p,loop=loop={}:size=1,settb=1/{rate},setpts=N,fps={rate}",
             cover(w, h, "lanczos", RGB_TO_BT709),
             frames.0.saturating_sub(1)
         );

@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use videofactory_pipeline::digest::Digest;
+use videofactory_pipeline::digest::{Digest, InPieces};
 use videofactory_pipeline::timeline::{
     Frames, MOST_SCENES_A_SECTION, Motion, ScenePart, Section, Span, Timeline,
 };
@@ -18,6 +20,8 @@ use super::probe;
 use super::request::{CaptionMode, FilmRequest, Picture, SectionFile};
 use super::sound::pcm::Pcm;
 
+/// Files are read in pieces of so many bytes: a clip may be larger than the pod's memory.
+const PIECE: usize = 64 * 1024;
 /// Raised when the same plan is rendered differently.
 const RENDERER: u32 = 2;
 
@@ -58,12 +62,25 @@ impl Sources {
 }
 
 fn digest_of(what: &str, path: &Path) -> Result<String, FilmError> {
-    let bytes = std::fs::read(path).map_err(|error| FilmError::ReadInput {
+    let digest = File::open(path).and_then(digest_of_file).map_err(|error| FilmError::ReadInput {
         what: what.to_owned(),
         path: path.to_owned(),
         why: error.to_string(),
     })?;
-    Ok(Digest::of_bytes(&bytes).to_string())
+    Ok(digest.to_string())
+}
+
+fn digest_of_file(mut file: File) -> std::io::Result<Digest> {
+    let mut digest = InPieces::default();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(digest.end()),
+            Ok(read) => digest.add(&piece[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// One film's picture in the making.
@@ -81,11 +98,13 @@ pub struct Studio<'a> {
 }
 
 impl Studio<'_> {
-    /// Renders the film's sections, or finds them. `progress` gets the share done.
+    /// Renders the film's sections, or finds them. `progress` gets the share done, `rendered` each section as its file
+    /// is whole.
     pub async fn sections(
         &self,
         captions: Option<&Captions>,
         mut progress: impl FnMut(f32),
+        mut rendered: impl FnMut(&SectionFile),
     ) -> Result<Vec<SectionFile>, FilmError> {
         let burned = matches!(self.request.captions.mode, CaptionMode::Burned | CaptionMode::Both);
         let captions = captions.filter(|_| burned);
@@ -104,7 +123,9 @@ impl Studio<'_> {
                     return Err(self.culprit(section).await.unwrap_or(error));
                 }
                 check_frames(&out, plan.frames).await?;
-                SectionFile { path: keep(cache, &digest, out)?, digest, reused: false }
+                let file = SectionFile { path: keep(cache, &digest, out)?, digest, reused: false };
+                rendered(&file);
+                file
             };
             files.push(file);
             progress(share(section.start + section.frames, whole));

@@ -35,6 +35,9 @@ pub struct FilmRequest {
     /// Where rendered sections are looked for and left, by digest; `None` renders all of them.
     #[serde(default)]
     pub section_cache: Option<PathBuf>,
+    /// The film lasts no longer than this, in seconds; 0 = as long as its scenes do.
+    #[serde(default)]
+    pub most_seconds: f64,
 }
 
 /// The film's size and rate. Width and height are even.

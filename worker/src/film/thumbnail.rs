@@ -3,17 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::captions::title;
 use super::error::FilmError;
 use super::ffmpeg::Ffmpeg;
 use super::probe;
 use super::render::Sources;
 use super::request::{FilmRequest, Picture, ThumbnailSource};
 
-/// Makes the thumbnail in `dir`; `work` takes what is needed on the way.
+/// Makes the thumbnail in `dir`; `title` is its text as ASS, `work` takes what is needed on the way.
 pub async fn make(
     request: &FilmRequest,
     sources: &Sources,
+    title: Option<&str>,
     work: &Path,
     dir: &Path,
 ) -> Result<PathBuf, FilmError> {
@@ -36,10 +36,9 @@ pub async fn make(
         },
     };
     let mut letters = String::new();
-    if !request.thumbnail.text.trim().is_empty() {
+    if let Some(title) = title {
         let ass = work.join("title.ass");
-        std::fs::write(&ass, title(request, &request.thumbnail.text)?)
-            .map_err(FilmError::file("write", &ass))?;
+        std::fs::write(&ass, title).map_err(FilmError::file("write", &ass))?;
         letters.push_str(",ass=title.ass:shaping=complex");
     }
     let (width, height) = (request.format.width, request.format.height);

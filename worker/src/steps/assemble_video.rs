@@ -14,7 +14,9 @@ use super::sections::Sections;
 use super::{find_own_document, keep_document, read_document};
 use crate::context::Context;
 use crate::film;
-use crate::film::request::{CheckName, CheckOutcome, CheckResult as Checked, Film as Rendered, Format};
+use crate::film::request::{
+    CheckName, CheckOutcome, CheckResult as Checked, Film as Rendered, Format, SectionFile,
+};
 use crate::outcome::{Made, StepError};
 
 /// The rendering's share of the step's progress; fetching comes before, storing after.
@@ -49,14 +51,21 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let say = move |share: f32| {
         progress.say(FETCHED + f64::from(share) * (RENDERED - FETCHED), "rendering the film");
     };
-    let rendered = film::assemble(&request, &folder, say).await?;
+    let (finished, sections_done) = tokio::sync::mpsc::unbounded_channel();
+    // Nobody listens any more only if this attempt is being dropped.
+    let on_section = move |section: &_| drop(finished.send(SectionFile::clone(section)));
+    let making = film::assemble(&request, &folder, say, on_section);
+    let (rendered, kept) = tokio::join!(making, sections.keep(context, sections_done));
+    let rendered = rendered?;
     for note in &rendered.notes {
         tracing::warn!("{note}");
     }
-    tracing::info!(stages = ?rendered.stages, "the film is rendered");
+    let reused = rendered.sections.iter().filter(|section| section.reused).count();
+    tracing::info!(stages = ?rendered.stages, sections = rendered.sections.len(), reused, "the film is rendered");
 
     context.progress.say(RENDERED, "storing the film");
-    let film = store(context, &request.format, &rendered, &sections).await?;
+    let sections = sections.store(context, &rendered.sections, &kept).await?;
+    let film = store(context, &request.format, &rendered, sections).await?;
     // What an attempt before has said of a film that is gone gives way to this one.
     let (film, output) = keep_document(context, film, true).await?;
     Ok(conclude(context, film, output, "the film is made"))
@@ -81,10 +90,9 @@ async fn store(
     context: &Context,
     format: &Format,
     rendered: &Rendered,
-    sections: &Sections,
+    sections: Vec<Artifact>,
 ) -> Result<Film, StepError> {
     let (keys, input) = (&context.keys, &context.input.input);
-    let sections = sections.store(context, &rendered.sections).await?;
     let mut captions = Vec::new();
     if let Some(sidecar) = &rendered.sidecar {
         for (path, extension, media_type) in

@@ -10,6 +10,7 @@ use videofactory_crds::settings::{
     AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit, MusicSource,
     ThumbnailSource, TransitionKind,
 };
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, Words};
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{self, Storyboard};
@@ -65,6 +66,7 @@ pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest
         thumbnail: files.thumbnail(settings, title).await?,
         checks: checks(settings),
         section_cache: None,
+        most_seconds: std::time::Duration::from(settings.length.max).as_secs_f64(),
     })
 }
 
@@ -127,7 +129,9 @@ impl Files<'_> {
         scene: &storyboard::Scene,
         voice: &SceneVoice,
     ) -> Result<Option<film::Voice>, StepError> {
-        if voice.key.is_empty() {
+        // Captions of a voice that nobody hears would tell of something else than the clips do.
+        let unheard = self.context.input.settings.audio.source == AudioSource::Clips;
+        if unheard || voice.key.is_empty() {
             return Ok(None);
         }
         let path = self.of_step(scene, &voice.key, StepName::NarrateScenes).await?;
@@ -232,10 +236,19 @@ impl Files<'_> {
     }
 
     async fn fetch(&self, key: &str) -> Result<PathBuf, StorageError> {
-        let path = self.folder.join(key.replace('/', "+"));
+        let path = self.folder.join(file_name(key));
         self.context.bucket.get_to_file(key, &path).await?;
         Ok(path)
     }
+}
+
+/// A key as the name of one file, which file systems end at 255 bytes.
+fn file_name(key: &str) -> String {
+    let name = key.replace('/', "+");
+    if name.len() <= 255 {
+        return name;
+    }
+    format!("{}+{}", Digest::of_bytes(key.as_bytes()), name.get(name.len() - 100..).unwrap_or_default())
 }
 
 fn by_id<'a, T>(scenes: &'a [T], pair: impl Fn(&'a T) -> (&'a String, &'a T)) -> BTreeMap<&'a String, &'a T> {
@@ -308,5 +321,18 @@ fn checks(settings: &Settings) -> film::Checks {
         silence: level(checks.silence),
         loudness: level(checks.loudness),
         captions: level(checks.captions),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_name_of_its_own_that_a_file_can_have() {
+        assert_eq!(file_name("assets/music/theme.mp3"), "assets+music+theme.mp3");
+        let long = |first: char| format!("assets/{first}{}.mp3", "x".repeat(300));
+        let (one, other) = (file_name(&long('a')), file_name(&long('b')));
+        assert!(one.len() <= 255 && one != other, "{one} and {other}");
     }
 }

@@ -1,6 +1,6 @@
 //! publish-video: the film and what belongs to it under `published/` in the bucket, once for every
 //! target of type Bucket. The record of a publication is asked for first and written last: where it
-//! is, nothing is published again.
+//! is, nothing is published again, and another film than it speaks of is refused.
 
 use std::path::PathBuf;
 
@@ -30,9 +30,6 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     }
     let mut publications = Vec::with_capacity(targets.len());
     for (place, target) in targets.iter().enumerate() {
-        if context.stop.is_cancelled() {
-            return Err(StepError::Stop);
-        }
         context.progress.say(share(place, targets.len()), &format!("publishing to {}", target.name));
         publications.push(publish(context, target, &storyboard, &film).await?);
     }
@@ -40,6 +37,29 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let document = Publications { targets: publications.clone() };
     let (document, output) = keep_document(context, document, false).await?;
     Ok(Made { output: Some(output), publications: document.targets, message, ..Made::default() })
+}
+
+/// What is kept of a publication.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    #[serde(flatten)]
+    publication: Publication,
+    /// Of the film that was published.
+    #[serde(default)]
+    sha256: String,
+}
+
+impl Record {
+    /// The publication, if it is of this film: a published film cannot be taken back.
+    fn of(self, target: &PublishTarget, film: &Film) -> Result<Publication, StepError> {
+        if self.sha256 == film.sha256 {
+            return Ok(self.publication);
+        }
+        Err(StepError::FollowSettings(format!(
+            "failed to publish: target {:?} has an earlier film of this run; request a restart to publish the edited one",
+            target.name
+        )))
+    }
 }
 
 /// What is told of the film beside it.
@@ -67,9 +87,10 @@ async fn publish(
     film: &Film,
 ) -> Result<Publication, StepError> {
     let record_key = context.keys.published(&target.name, "record.json");
-    if let Some(record) = context.bucket.get_json(&record_key).await? {
-        return Ok(record);
+    if let Some(record) = context.bucket.get_json::<Record>(&record_key).await? {
+        return record.of(target, film);
     }
+    go_on(context)?;
     let gone = |what: &str| StepError::FindArtifact { what: what.to_owned(), from: StepName::AssembleVideo };
     let video = film.artifacts.video.as_ref().ok_or_else(|| gone("the film"))?;
     let key = copy(context, target, video, "film.mp4", "video/mp4").await?;
@@ -88,17 +109,27 @@ async fn publish(
     let options = PutOptions::of_type("application/json");
     context.bucket.put(&context.keys.published(&target.name, "metadata.json"), text, &options).await?;
 
-    let record = Publication {
+    let publication = Publication {
         target: target.name.clone(),
         state: "Published".to_owned(),
         url: public_url(context, &key),
         id: key,
         at: clock::now().to_string(),
     };
+    let record = Record { publication, sha256: film.sha256.clone() };
+    // An edit stops a publication: from the record on, this film is the one that was published.
+    go_on(context)?;
     match context.bucket.put_json_once(&record_key, &record).await? {
-        PutOnce::Created(_) => Ok(record),
-        PutOnce::AlreadyExists(_) => Ok(context.bucket.get_json(&record_key).await?.unwrap_or(record)),
+        PutOnce::Created(_) => Ok(record.publication),
+        PutOnce::AlreadyExists(_) => {
+            context.bucket.get_json(&record_key).await?.unwrap_or(record).of(target, film)
+        }
     }
+}
+
+/// Nothing more is begun once the attempt was told to stop.
+fn go_on(context: &Context) -> Result<(), StepError> {
+    if context.stop.is_cancelled() { Err(StepError::Stop) } else { Ok(()) }
 }
 
 /// Copies one artifact of the film beside the others; what is there with the same bytes stays. Without

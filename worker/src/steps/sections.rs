@@ -1,12 +1,14 @@
 //! The sections of a long film, kept in the bucket so that an edit renders only what it touches. A
 //! section's name is the digest of everything that it is rendered from; losing one costs time alone.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::mpsc::UnboundedReceiver;
 use videofactory_pipeline::contract::Artifact;
 use videofactory_pipeline::timeline::MOST_SCENES_A_SECTION;
-use videofactory_storage::PutOptions;
+use videofactory_storage::{PutOptions, StorageError};
 
 use crate::context::Context;
 use crate::film::request::{FilmRequest, SectionFile};
@@ -57,25 +59,57 @@ impl Sections {
         self.folder.clone()
     }
 
-    /// Stores the sections that are new; all of them, in order, for the film's document.
+    /// Stores each section as it comes, until no more do: an attempt that is cut short leaves what it has rendered. What
+    /// was stored, by digest; what was not is tried again with the film.
+    pub async fn keep(
+        &self,
+        context: &Context,
+        mut rendered: UnboundedReceiver<SectionFile>,
+    ) -> BTreeSet<String> {
+        let mut kept = BTreeSet::new();
+        while let Some(section) = rendered.recv().await {
+            if self.folder.is_none() {
+                continue;
+            }
+            match put(context, &section).await {
+                Ok(()) => {
+                    kept.insert(section.digest);
+                }
+                Err(error) => tracing::warn!("failed to store a section while the film is rendered: {error}"),
+            }
+        }
+        kept
+    }
+
+    /// Stores the sections that are new and not kept yet; all of them, in order, for the film's document.
     pub async fn store(
         &self,
         context: &Context,
         sections: &[SectionFile],
+        kept: &BTreeSet<String>,
     ) -> Result<Vec<Artifact>, StepError> {
         if self.folder.is_none() {
             return Ok(Vec::new());
         }
-        let stores = stream::iter(0..sections.len()).map(|place| store_one(context, &sections[place]));
+        let stores = stream::iter(0..sections.len()).map(|place| store_one(context, &sections[place], kept));
         stores.buffered(MOVES_AT_A_TIME).try_collect().await
     }
 }
 
-async fn store_one(context: &Context, section: &SectionFile) -> Result<Artifact, StepError> {
+async fn put(context: &Context, section: &SectionFile) -> Result<(), StorageError> {
     let key = context.keys.section(&section.digest);
-    if !section.reused {
-        context.bucket.put_file_once(&key, &section.path, &PutOptions::of_type("video/mp4")).await?;
+    context.bucket.put_file_once(&key, &section.path, &PutOptions::of_type("video/mp4")).await.map(drop)
+}
+
+async fn store_one(
+    context: &Context,
+    section: &SectionFile,
+    kept: &BTreeSet<String>,
+) -> Result<Artifact, StepError> {
+    if !section.reused && !kept.contains(&section.digest) {
+        put(context, section).await?;
     }
+    let key = context.keys.section(&section.digest);
     let size = tokio::fs::metadata(&section.path)
         .await
         .map_err(|error| StepError::use_file("read", &section.path, &error))?

@@ -2,6 +2,8 @@
 //! laid over it. What the writer returned is stored before anything else, so that an override never
 //! asks it again.
 
+use std::time::Duration;
+
 use videofactory_pipeline::contract::GivenScenes;
 use videofactory_pipeline::documents;
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
@@ -14,6 +16,10 @@ use super::{find_own_document, keep_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 
+/// The speeds that a narration may have.
+const SPEEDS: (f64, f64) = (0.5, 2.0);
+/// Writers miss their target by a tenth and more: aimed so far below the limit, a film stays within it.
+const AIMED_AT: f64 = 0.85;
 /// Longest title, in characters.
 const MOST_TITLE_CHARACTERS: usize = 100;
 
@@ -78,13 +84,15 @@ async fn written_script(context: &Context, given: &GivenScenes) -> Result<Script
 
 fn script_request(context: &Context) -> ScriptRequest {
     let settings = &context.input.settings;
-    let (target, max) = (settings.length.target.into(), settings.length.max.into());
+    // The script's digest leaves the speed out: a voice that is made faster later must not cost every picture.
+    let speed = settings.providers.narration.as_ref().map_or(1.0, |provider| provider.speed);
+    let max = at_usual_speed(settings.length.max.into(), speed);
+    let target = at_usual_speed(settings.length.target.into(), speed).min(max.mul_f64(AIMED_AT));
     ScriptRequest {
         topic: context.input.topic.clone(),
         language: settings.language.clone(),
         target,
-        // A target above the built-in most is meant.
-        max: std::cmp::max(target, max),
+        max,
         scene_count: usize::try_from(settings.scene_count).unwrap_or(1).max(1),
         style: settings.style.suffix.clone(),
         characters: settings
@@ -96,6 +104,11 @@ fn script_request(context: &Context) -> ScriptRequest {
             })
             .collect(),
     }
+}
+
+/// How long a text that fills this time at this speed lasts at the voice's usual one, which writers reckon with.
+fn at_usual_speed(length: Duration, speed: f64) -> Duration {
+    length.mul_f64(speed.clamp(SPEEDS.0, SPEEDS.1))
 }
 
 fn from_script(context: &Context, script: Script) -> Storyboard {
@@ -154,4 +167,17 @@ fn shorten(title: &str) -> String {
         return title.to_owned();
     }
     title.chars().take(MOST_TITLE_CHARACTERS - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_faster_voice_is_given_more_to_say() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(at_usual_speed(minute, 1.0), minute);
+        assert_eq!(at_usual_speed(minute, 1.5), Duration::from_secs(90));
+        assert_eq!(at_usual_speed(minute, 0.5), Duration::from_secs(30));
+    }
 }

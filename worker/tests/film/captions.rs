@@ -246,6 +246,33 @@ async fn signs_that_no_font_has_are_left_out_and_said() {
 }
 
 #[tokio::test]
+async fn a_title_of_any_length_and_with_signs_is_drawn_in_the_safe_area() {
+    let set = Set::new();
+    let mut request = over_black(&set, "en", &["Yes."]);
+    request.captions.mode = CaptionMode::None;
+    request.thumbnail.text = format!("{} \u{1FAE8}", "The deep ocean and what lives in it ".repeat(5).trim());
+    let film = set.film(&request).await;
+    assert!(film.notes.iter().any(|note| note.contains("the thumbnail's text")), "{:?}", film.notes);
+    let luma = decode(&film.thumbnail, &["-vf", "format=gray", "-f", "rawvideo"]);
+    let [left, top, right, bottom] = drawn(&luma, 360).expect("no title was drawn");
+    let area = Area::safe(request.format);
+    assert!(left as f64 >= area.left && right as f64 <= area.right, "from {left} to {right}");
+    assert!(top as f64 >= area.top && bottom as f64 <= area.bottom, "from {top} to {bottom}");
+}
+
+#[tokio::test]
+async fn sidecars_in_a_script_without_a_font_are_written() {
+    let set = Set::new();
+    let mut request = over_black(&set, "sq", &["abc \u{10570}\u{10597} \u{1FAE8}"]);
+    request.captions.mode = CaptionMode::Sidecar;
+    request.captions.style.font = "No Such Sans".to_owned();
+    let film = set.film(&request).await;
+    assert_passed(&film);
+    let srt = std::fs::read_to_string(film.sidecar.unwrap().srt).unwrap();
+    assert!(srt.contains("\u{10570}\u{10597} \u{1FAE8}"), "{srt}");
+}
+
+#[tokio::test]
 async fn sidecars_leave_the_picture_alone() {
     let set = Set::new();
     let mut request = over_black(&set, "en", &["Hello there. Goodbye."]);

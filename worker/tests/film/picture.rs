@@ -101,6 +101,26 @@ async fn colours_stay_within_four_steps_of_every_source() {
     }
 }
 
+#[tokio::test]
+async fn an_animation_in_place_of_a_picture_shows_its_first_frame() {
+    let set = Set::new();
+    let grey = "format=gray,format=rgb24";
+    for name in ["moving.gif", "moving.mp4", "moving.apng"] {
+        // White at first, black after a tenth of a second.
+        let fade = format!("geq=lum='if(lt(N,1),235,16)':cb=128:cr=128,{grey}");
+        let moving = set.make(&["-f", "lavfi", "-i", "color=white:s=216x384:r=10:d=3", "-vf", &fade, name]);
+        let scenes = ["a", "b"].map(|id| Scene {
+            min_seconds: 1.0,
+            ..scene(id, still(moving.clone(), Motion::for_scene(id, 0.5625)))
+        });
+        let request = request(scenes.to_vec());
+        let film = set.film(&request).await;
+        assert_eq!(film.frames, 72, "{name}");
+        let seen = brightness(&grey_frames(&film, request.format));
+        assert!(seen.iter().all(|mean| *mean > 200.0), "{name}: {seen:.0?}");
+    }
+}
+
 /// The centre of the light in a frame.
 fn centroid(frame: &[u8], width: usize) -> (f64, f64) {
     let (mut sum, mut x_sum, mut y_sum) = (0.0, 0.0, 0.0);

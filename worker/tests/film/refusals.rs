@@ -80,6 +80,12 @@ async fn a_clip_in_hdr_is_refused() {
 }
 
 #[tokio::test]
+async fn a_title_without_a_font_is_refused_before_anything_is_rendered() {
+    let error = refusal(|_, request| request.thumbnail.text = "\u{10570}".to_owned()).await;
+    assert!(error.to_string().contains("thumbnail.text"), "{error}");
+}
+
+#[tokio::test]
 async fn settings_beyond_sense_are_refused() {
     for (change, word) in [
         ((|request: &mut FilmRequest| request.format.width = 91) as fn(&mut FilmRequest), "91x160"),
@@ -88,6 +94,7 @@ async fn settings_beyond_sense_are_refused() {
         (|request| request.scenes.clear(), "no scene"),
         (|request| request.transition.seconds = 9.0, "transition"),
         (|request| request.scenes[0].min_seconds = f64::NAN, "least length"),
+        (|request| request.most_seconds = 1.0, "length.max is 1 s"),
     ] {
         let error = refusal(|_, request| change(request)).await;
         assert!(error.to_string().contains(word), "{error}");

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use videofactory_pipeline::timeline::Motion;
-use videofactory_worker::film::request::{FilmRequest, Scene};
+use videofactory_worker::film::assemble;
+use videofactory_worker::film::request::{FilmRequest, Scene, SectionFile};
 
 use super::support::*;
 
@@ -72,6 +73,24 @@ async fn an_edit_renders_one_section_again() {
 }
 
 #[tokio::test]
+async fn each_section_is_told_of_as_soon_as_it_is_whole() {
+    let set = Set::new();
+    let mut request = many(&set, 14);
+    request.section_cache = Some(set.path("sections"));
+    let out = set.path("out");
+    std::fs::create_dir_all(&out).unwrap();
+    let (mut told, reached) = (Vec::new(), std::cell::Cell::new(0.0));
+    let rendered = |section: &SectionFile| {
+        assert!(section.path.exists() && !section.reused);
+        told.push((section.digest.clone(), reached.get()));
+    };
+    let film = assemble(&request, &out, |share| reached.set(share), rendered).await.unwrap();
+    assert_eq!(told.len(), 2);
+    assert!(film.sections.iter().zip(&told).all(|(section, told)| section.digest == told.0));
+    assert!(told[0].1 < 0.6, "the first was told of at {}", told[0].1);
+}
+
+#[tokio::test]
 async fn a_broken_section_in_the_cache_is_rendered_again() {
     let set = Set::new();
     let mut request = many(&set, 2);
@@ -100,11 +119,12 @@ async fn a_film_that_nobody_waits_for_leaves_no_program_behind() {
     let out = set.path("out");
     std::fs::create_dir_all(&out).unwrap();
     let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
-    let film = videofactory_worker::film::assemble(&request, &out, move |share| {
+    let progress = move |share| {
         if share > 0.1 {
             let _ = begun.send(());
         }
-    });
+    };
+    let film = assemble(&request, &out, progress, |_| ());
     tokio::select! {
         film = film => panic!("the film was finished before it could be given up: {:?}", film.map(|film| film.stages)),
         _ = begins.recv() => {}

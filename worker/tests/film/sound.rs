@@ -1,7 +1,10 @@
 //! What is heard: the loudness asked for, voices in front, music behind them.
 
-use videofactory_pipeline::timeline::Motion;
-use videofactory_worker::film::request::{AudioSource, CheckLevel, CheckName, CheckOutcome, Music, Scene};
+use videofactory_pipeline::timeline::{Motion, Samples};
+use videofactory_worker::film::request::{
+    AudioSource, CheckLevel, CheckName, CheckOutcome, Film, Music, Scene,
+};
+use videofactory_worker::film::sound::pcm::{Pcm, Source};
 
 use super::support::*;
 
@@ -14,6 +17,13 @@ fn level(samples: &[f32], from: f64, to: f64) -> f64 {
     10.0 * (part.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / part.len() as f64)
         .max(1e-12)
         .log10()
+}
+
+/// The film's sound above a frequency.
+fn above(film: &Film, frequency: u32) -> Vec<f32> {
+    let filter = format!("highpass=f={frequency}:p=2,highpass=f={frequency}:p=2");
+    let bytes = decode(&film.path, &["-af", &filter, "-ac", "1", "-ar", "48000", "-f", "f32le"]);
+    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 
 #[tokio::test]
@@ -70,12 +80,7 @@ async fn short_music_loops_without_a_gap_steps_back_and_fades_out() {
     request.audio.music = Music::File { path: music };
     let film = set.film(&request).await;
     assert_passed(&film);
-    let bytes = decode(
-        &film.path,
-        &["-af", "highpass=f=1200:p=2,highpass=f=1200:p=2", "-ac", "1", "-ar", "48000", "-f", "f32le"],
-    );
-    let sound: Vec<f32> =
-        bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+    let sound = above(&film, 1200);
     let alone = level(&sound, 0.5, 3.5);
     let tenths: Vec<f64> =
         (3..38).map(|n| level(&sound, f64::from(n) / 10.0, f64::from(n) / 10.0 + 0.1)).collect();
@@ -84,6 +89,22 @@ async fn short_music_loops_without_a_gap_steps_back_and_fades_out() {
     assert!((ducked - 8.0).abs() < 1.0, "the music steps back by {ducked:.1} dB");
     let faded = alone - level(&sound, film.seconds - 0.2, film.seconds - 0.05);
     assert!(faded > 15.0, "the music ends only {faded:.1} dB down");
+}
+
+#[tokio::test]
+async fn long_music_is_decoded_no_further_than_it_is_heard() {
+    let set = Set::new();
+    let music = set.sound("music.wav", "0.2*sin(2*PI*300*t)+if(lt(t,0.4),0.2*sin(2*PI*5000*t),0)", 60.0);
+    let source = || Source { what: "the music".to_owned(), path: &music, stretch: 1.0, most: Some(4.5) };
+    let decoded = Pcm::decode(&[source()], set.dir.path(), "music").await.unwrap().remove(0);
+    assert_eq!(decoded.length, Samples(4 * 48_000 + 24_000));
+    let mut request = request(vec![Scene { min_seconds: 4.0, ..scene("silent", moving(&set, 0)) }]);
+    request.audio.music = Music::File { path: music.clone() };
+    let film = set.film(&request).await;
+    assert_passed(&film);
+    let high = above(&film, 2500);
+    let (begins, ends) = (level(&high, 0.1, 0.3), level(&high, film.seconds - 1.0, film.seconds - 0.1));
+    assert!(ends < begins - 40.0, "the music begins anew under its end: {begins:.0} dB, then {ends:.0} dB");
 }
 
 #[tokio::test]

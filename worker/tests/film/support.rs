@@ -31,6 +31,7 @@ pub fn request(scenes: Vec<Scene>) -> FilmRequest {
         thumbnail: Thumbnail::default(),
         checks: Checks::default(),
         section_cache: None,
+        most_seconds: 0.0,
     }
 }
 
@@ -105,7 +106,7 @@ impl Set {
     pub async fn try_film(&self, request: &FilmRequest) -> Result<Film, FilmError> {
         let out = self.path("out");
         std::fs::create_dir_all(&out).unwrap();
-        assemble(request, &out, |_| ()).await
+        assemble(request, &out, |_| (), |_| ()).await
     }
 }
 

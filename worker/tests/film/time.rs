@@ -145,7 +145,8 @@ async fn progress_ascends_to_the_end() {
     let request =
         request(vec![flash_and_beep(&set, "one", flash_clip(&set, "a.mp4", 24, 4.0, FLASH), 2.0, Fit::Slow)]);
     let mut shares = Vec::new();
-    videofactory_worker::film::assemble(&request, set.dir.path(), |share| shares.push(share)).await.unwrap();
+    let progress = |share| shares.push(share);
+    videofactory_worker::film::assemble(&request, set.dir.path(), progress, |_| ()).await.unwrap();
     assert!(shares.windows(2).all(|pair| pair[0] <= pair[1]), "{shares:?}");
     assert_eq!((shares[0], *shares.last().unwrap()), (0.0, 1.0));
     assert!(shares.iter().any(|share| (0.1..0.9).contains(share)), "nothing between: {shares:?}");

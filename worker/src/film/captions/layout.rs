@@ -1,5 +1,6 @@
 //! Captions as pages of lines that fit the safe area, by the real widths of their shaped letters.
 
+use unicode_script::{Script, UnicodeScript};
 use videofactory_pipeline::timeline::{Interval, Span, Timeline};
 
 use super::fonts::{FaceIndex, Fonts, Run};
@@ -11,8 +12,12 @@ use crate::film::request::Format;
 const COMMA_SHARE: f64 = 0.55;
 /// Width of the outline, in ems.
 pub const OUTLINE: f64 = 0.085;
-/// No line is longer than this, in ems: wide frames would have lines as long as a page.
-const LONGEST_LINE: f64 = 22.0;
+/// No line of captions is longer than this, in ems: wide frames would have lines as long as a page.
+pub const LONGEST_LINE: f64 = 22.0;
+
+/// About how wide a letter is in most fonts, and the space between words, in ems.
+const LETTER: f64 = 0.55;
+const SPACE: f64 = 0.26;
 
 /// The part of the frame that no player's own controls cover, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +43,8 @@ pub struct Limits {
     pub lines: usize,
     /// Words; 0 = as many as fit.
     pub words: usize,
+    /// Ems of a line, however wide the frame.
+    pub longest: f64,
 }
 
 /// A word as it is set.
@@ -135,6 +142,29 @@ pub fn set(fonts: &mut Fonts, tokens: Vec<Token>, uppercase: bool) -> Result<Vec
     Ok(words)
 }
 
+/// Measures each token by its characters alone, for captions that a player sets in fonts of its own.
+#[must_use]
+pub fn set_by_characters(tokens: Vec<Token>, uppercase: bool) -> Vec<SetWord> {
+    let words = tokens.into_iter().map(|token| {
+        let pause = pause_after(&token.text);
+        let text = if uppercase { token.text.to_uppercase() } else { token.text };
+        let width = text.chars().map(usual_width).sum();
+        let gap = if token.space { SPACE } else { 0.0 };
+        let runs = vec![Run { face: 0, text }];
+        SetWord { runs, space: token.space, spoken: token.spoken, width, gap, pause }
+    });
+    words.collect()
+}
+
+fn usual_width(character: char) -> f64 {
+    match character.script() {
+        Script::Inherited => 0.0,
+        Script::Han | Script::Hiragana | Script::Katakana | Script::Bopomofo | Script::Hangul => 1.0,
+        _ if matches!(character, '\u{3000}'..='\u{303f}' | '\u{ff01}'..='\u{ff60}') => 1.0,
+        _ => LETTER,
+    }
+}
+
 /// Fills pages: none holds more than the limits, sentences end pages, lines are evenly long.
 #[must_use]
 pub fn paginate(words: Vec<SetWord>, limits: Limits) -> Vec<Page> {
@@ -194,7 +224,7 @@ pub fn time(timeline: &Timeline, scene: usize, pages: Vec<Page>) -> Vec<TimedPag
 impl Limits {
     /// A line's room in ems.
     fn line(&self) -> f64 {
-        (self.width / self.em - 2.0 * OUTLINE).min(LONGEST_LINE)
+        (self.width / self.em - 2.0 * OUTLINE).min(self.longest)
     }
 
     fn lines_wide(&self) -> f64 {
@@ -205,7 +235,7 @@ impl Limits {
 fn make_page(words: Vec<SetWord>, limits: Limits) -> Page {
     let widest = words.iter().map(|word| word.width).fold(0.0, f64::max);
     let em = if widest > limits.line() { limits.em * limits.line() / widest } else { limits.em };
-    let room = (limits.width / em - 2.0 * OUTLINE).min(LONGEST_LINE * limits.em / em);
+    let room = (limits.width / em - 2.0 * OUTLINE).min(limits.longest * limits.em / em);
     let needed = lines_needed(&words, room);
     // The narrowest room in which as many lines suffice makes them evenly long.
     let (mut narrow, mut wide) = (0.0, room);
@@ -268,7 +298,7 @@ mod tests {
     use super::*;
 
     fn limits(fonts_em: f64) -> Limits {
-        Limits { width: 547.0, em: fonts_em, lines: 2, words: 0 }
+        Limits { width: 547.0, em: fonts_em, lines: 2, words: 0, longest: LONGEST_LINE }
     }
 
     fn pages(text: &str, language: &str, limits: Limits) -> Vec<Page> {
@@ -294,6 +324,20 @@ mod tests {
                     assert!(width <= limits.width + 0.01, "{width} px: {:?}", page.text());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn lines_measured_by_characters_are_about_as_long_as_set_ones() {
+        for text in [
+            "The deep ocean is darker, colder and far more alive than anybody had expected it to be.",
+            "深海には光が届かない世界があり、そこでは多くの生き物が自分で光を作り出しています。",
+        ] {
+            let speech = [Interval { start: 0.0, end: 10.0 }];
+            let tokens = crate::film::captions::text::estimated(text, &speech, 10.0);
+            let unseen = paginate(set_by_characters(tokens, false), limits(52.0));
+            let set = pages(text, "ja", limits(52.0));
+            assert!(unseen.len().abs_diff(set.len()) <= 1, "{} pages and {}", unseen.len(), set.len());
         }
     }
 

@@ -182,9 +182,11 @@ async fn source(plan: &Plan<'_>, scene: usize) -> Result<Vec<Darkness>, FilmErro
         }
     };
     let filter = format!("{colours}:out_color_matrix=bt709:out_range=tv,format=yuv420p,extractplanes=y");
+    let first: &[&str] = if plan.sources.clips[scene].is_none() { &["-frames:v", "1"] } else { &[] };
     let mut frames = Vec::new();
     Ffmpeg::new(format!("look at the picture of scene {}", plan.request.scenes[scene].id), plan.work)
         .input(&["-an"], path)
+        .args(first)
         .args(["-vf", &filter, "-f", "rawvideo", "pipe:1"])
         .blocks(90 * 90, |luma| frames.push(Darkness::of(luma)))
         .await?;

@@ -53,7 +53,7 @@ pub async fn voices(request: &FilmRequest, dir: &Path) -> Result<Voices, FilmErr
     for (place, scene) in request.scenes.iter().enumerate() {
         if let (Some(voice), AudioSource::Narration) = (&scene.voice, request.audio.source) {
             let what = format!("the voice of scene {}", scene.id);
-            sources.push(Source { what, path: &voice.path, stretch: 1.0 });
+            sources.push(Source { what, path: &voice.path, stretch: 1.0, most: None });
             owners.push(place);
         }
     }
@@ -87,7 +87,9 @@ pub async fn mix_film(
             Some(writer.finish()?)
         }
         Music::File { path } => {
-            let source = Source { what: "the music".to_owned(), path, stretch: 1.0 };
+            // A second more than is heard: what ends with the film would begin anew in its last second.
+            let most = Some(timeline.seconds() + 1.0);
+            let source = Source { what: "the music".to_owned(), path, stretch: 1.0, most };
             Pcm::decode(&[source], dir, "music").await?.pop()
         }
     };
@@ -129,7 +131,12 @@ async fn clip_stems(
             && clip.sound
         {
             let (stretch, _) = fit_clip(clip, scene.fit, place.picture, request.format);
-            sounds.push(Source { what: format!("the sound of scene {}", scene.id), path, stretch });
+            sounds.push(Source {
+                what: format!("the sound of scene {}", scene.id),
+                path,
+                stretch,
+                most: None,
+            });
             places.push(place);
         }
     }

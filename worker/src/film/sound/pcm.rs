@@ -37,6 +37,8 @@ pub struct Source<'a> {
     pub path: &'a Path,
     /// Plays this many times as long, at the same pitch; 1 leaves it.
     pub stretch: f64,
+    /// No more than this is decoded, in seconds; `None` = all.
+    pub most: Option<f64>,
 }
 
 impl Pcm {
@@ -61,6 +63,9 @@ impl Pcm {
                 ffmpeg = ffmpeg.args(["-map", &map, "-ar", "48000", "-ac", "2", "-f", "f32le"]);
                 if source.stretch > 1.0 {
                     ffmpeg = ffmpeg.args(["-af", &format!("atempo={:.6}", 1.0 / source.stretch)]);
+                }
+                if let Some(most) = source.most {
+                    ffmpeg = ffmpeg.args(["-t", &format!("{most:.3}")]);
                 }
                 ffmpeg = ffmpeg.args([out(batch * DECODED_AT_ONCE + place)]);
             }

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::api::DeleteParams;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
-use videofactory_tests::e2e::bucket::{Artifacts, only};
+use videofactory_tests::e2e::bucket::Artifacts;
 use videofactory_tests::e2e::film::{Film, Order, attempts, fed};
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};

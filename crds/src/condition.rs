@@ -122,6 +122,8 @@ pub enum Reason {
     NothingPrunable,
     /// Of a `ProviderAccount`: an older account has the same key and spends its quota.
     DuplicateAccount,
+    /// Of a `ProviderAccount`: its credentials end soon; put new ones into the Secret.
+    CredentialsExpiring,
 }
 display_wire_name!(Reason);
 

@@ -122,6 +122,21 @@ pub enum Provider {
     Embedded,
 }
 
+impl Provider {
+    /// As it is written in a manifest.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Xai => "XAI",
+            Self::Gemini => "Gemini",
+            Self::HuggingFace => "HuggingFace",
+            Self::YouTube => "YouTube",
+            Self::Webhook => "Webhook",
+            Self::Embedded => "Embedded",
+        }
+    }
+}
+
 /// A limit of the service's.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -285,6 +300,9 @@ pub struct QuotaStatus {
     /// Until when the service itself refuses.
     pub blocked_until: Option<Time>,
 
+    /// Of an Anchored quota: by when its last window had ended.
+    pub reset_at: Option<Time>,
+
     /// Units spent, oldest first; for large limits in buckets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -292,6 +310,7 @@ pub struct QuotaStatus {
 }
 
 /// Units of one quota that were spent at one time.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpentAt {
@@ -300,11 +319,14 @@ pub struct SpentAt {
 
     /// How many units.
     pub units: i64,
+
+    /// The channel that they were spent for, where that is known.
+    pub channel: Option<String>,
 }
 
 /// A reservation for one attempt of one step.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
     /// Whose it is.
@@ -314,11 +336,34 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub units: BTreeMap<String, i64>,
 
+    /// Submissions that the attempt may make.
+    pub submissions: Option<i64>,
+
+    /// When the submissions may be made, first ones first; absent: at once. A grant is given a pod's start-up time before
+    /// its first opening, so that a window is used from its first moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub openings: Vec<Opening>,
+
+    /// What they are expected to cost, in US dollars.
+    pub price: Option<Money>,
+
     /// The attempt's share of the account's requestsPerSecond.
     pub requests_per_second: Option<f64>,
 
-    /// Before when the attempt must not submit anything.
-    pub not_before: Option<Time>,
+    /// The channel that they are for.
+    pub channel: Option<String>,
+}
+
+/// Submissions that may be made from a time on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Opening {
+    /// From when on.
+    pub at: Time,
+
+    /// How many.
+    pub submissions: i64,
 }
 
 /// The attempt that a grant belongs to.
@@ -363,7 +408,7 @@ pub struct Waiter {
 
 /// Money spent and reserved in the current period.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpendStatus {
     /// US dollars spent.
@@ -371,6 +416,22 @@ pub struct SpendStatus {
 
     /// US dollars estimated for what is granted and not accounted for yet.
     pub reserved: Option<Money>,
+
+    /// What was spent in the current period, oldest first, in buckets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub spent: Vec<PaidAt>,
+}
+
+/// Money that was spent at one time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaidAt {
+    /// When; of a bucket, its latest time.
+    pub at: Time,
+
+    /// US dollars.
+    pub amount: Money,
 }
 
 /// Whether the service answers.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
+use videofactory_pipeline::contract::ALLOW_LOCAL_VARIABLE;
 
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
 #[expect(clippy::doc_markdown, reason = "people read this as help")]
@@ -70,6 +71,15 @@ pub struct WorkerConfig {
     /// URL under which workers reach this server, without a path; empty = no progress is reported
     #[arg(long, env = "VIDEOFACTORY_PROGRESS_URL", default_value = "")]
     pub progress_url: String,
+
+    /// Allow ProviderAccounts whose endpoint is a loopback or link-local address
+    #[arg(
+        long,
+        env = ALLOW_LOCAL_VARIABLE,
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub allow_local_endpoints: bool,
 }
 
 /// When an image is pulled.

@@ -10,6 +10,7 @@ pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod progress;
+pub mod provideraccount;
 pub mod refusals;
 pub mod run;
 pub mod storagepolicy;

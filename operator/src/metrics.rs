@@ -1,7 +1,9 @@
 //! What is counted and measured, as `OpenMetrics`. No label names an object: their number is bounded.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -13,6 +15,9 @@ type Label = [(&'static str, String); 1];
 /// Two labels.
 type Labels = [(&'static str, String); 2];
 
+/// Seconds, from one to four days: what steps wait for units.
+const WAITS: [f64; 13] =
+    [1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0, 345_600.0];
 /// Seconds, from a millisecond to ten.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
@@ -26,6 +31,26 @@ pub struct Metrics {
     jobs: Family<Label, Gauge>,
     leader: Gauge,
     handover: Histogram,
+    quota_limit: Family<Labels, Gauge>,
+    quota_used: Family<Labels, Gauge>,
+    quota_remaining: Family<Labels, Gauge>,
+    quota_wait: Histogram,
+    rate_limited: Family<Label, Counter>,
+    /// Quotas that are told of, by account.
+    told: Mutex<BTreeMap<String, Vec<String>>>,
+}
+
+/// How far a quota is used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaLevel {
+    /// Its name within the account.
+    pub quota: String,
+    /// Units in a window.
+    pub limit: i64,
+    /// Units spent in the current one.
+    pub used: i64,
+    /// Units granted and not accounted for.
+    pub reserved: i64,
 }
 
 impl Default for Metrics {
@@ -38,6 +63,12 @@ impl Default for Metrics {
             jobs: Family::default(),
             leader: Gauge::default(),
             handover: histogram(),
+            quota_limit: Family::default(),
+            quota_used: Family::default(),
+            quota_remaining: Family::default(),
+            quota_wait: Histogram::new(WAITS),
+            rate_limited: Family::default(),
+            told: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -88,6 +119,66 @@ impl Metrics {
             Unit::Seconds,
             self.handover.clone(),
         );
+        self.register_quotas();
+    }
+
+    fn register_quotas(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("quota_limit", "Units in a window of a quota", self.quota_limit.clone());
+        registry.register("quota_used", "Units spent in the current window", self.quota_used.clone());
+        registry.register(
+            "quota_remaining",
+            "Units neither spent in the current window nor granted",
+            self.quota_remaining.clone(),
+        );
+        registry.register_with_unit(
+            "quota_wait",
+            "Time from a step's demand to the opening of what it was granted",
+            Unit::Seconds,
+            self.quota_wait.clone(),
+        );
+        registry.register(
+            "rate_limited",
+            "Attempts that a service refused for a while",
+            self.rate_limited.clone(),
+        );
+    }
+
+    /// Says how far the quotas of an account are used up; those that it does not name are gone.
+    pub fn quotas(&self, account: &str, levels: &[QuotaLevel]) {
+        let labels = |quota: &str| [("account", account.to_owned()), ("quota", quota.to_owned())];
+        let families = [&self.quota_limit, &self.quota_used, &self.quota_remaining];
+        let mut told = self.told.lock();
+        for gone in told.remove(account).unwrap_or_default() {
+            if levels.iter().all(|level| level.quota != gone) {
+                for family in families {
+                    family.remove(&labels(&gone));
+                }
+            }
+        }
+        for level in levels {
+            let left = level.limit.saturating_sub(level.used).saturating_sub(level.reserved).max(0);
+            for (family, value) in families.iter().zip([level.limit, level.used, left]) {
+                family.get_or_create(&labels(&level.quota)).set(value);
+            }
+        }
+        if !levels.is_empty() {
+            told.insert(account.to_owned(), levels.iter().map(|level| level.quota.clone()).collect());
+        }
+    }
+
+    /// Measures how long a step waited for what it was granted, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "exact for the next hundred million years")]
+    pub fn quota_waited(&self, seconds: i64) {
+        self.quota_wait.observe(seconds as f64);
+    }
+
+    /// Counts attempts that a service of this provider refused for a while.
+    pub fn rate_limited(&self, provider: &str, times: usize) {
+        if times > 0 {
+            let counter = self.rate_limited.get_or_create_owned(&[("provider", provider.to_owned())]);
+            counter.inc_by(u64::try_from(times).unwrap_or(u64::MAX));
+        }
     }
 
     /// Counts a look at an object of this kind.
@@ -146,6 +237,30 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn quotas_are_told_by_account_until_they_are_gone() {
+        let metrics = Metrics::default();
+        let level = |quota: &str| QuotaLevel { quota: quota.to_owned(), limit: 25, used: 20, reserved: 3 };
+        metrics.quotas("films/grok", &[level("clips"), level("pictures")]);
+        metrics.quota_waited(42);
+        metrics.rate_limited("XAI", 2);
+        metrics.rate_limited("XAI", 0);
+        let text = metrics.text(&[]).unwrap();
+        for line in [
+            "videofactory_quota_limit{account=\"films/grok\",quota=\"clips\"} 25",
+            "videofactory_quota_used{account=\"films/grok\",quota=\"clips\"} 20",
+            "videofactory_quota_remaining{account=\"films/grok\",quota=\"clips\"} 2",
+            "videofactory_quota_wait_seconds_count 1",
+            "videofactory_rate_limited_total{provider=\"XAI\"} 2",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        metrics.quotas("films/grok", &[level("clips")]);
+        assert!(!metrics.text(&[]).unwrap().contains("pictures"));
+        metrics.quotas("films/grok", &[]);
+        assert!(!metrics.text(&[]).unwrap().contains("grok"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::leader::{Candidate, Leadership, Timing};
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
-use crate::{http, storagepolicy, videojob};
+use crate::{http, provideraccount, storagepolicy, videojob};
 
 /// How long looks under way may take to end when the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -77,8 +77,10 @@ async fn lead(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
     tracing::info!("acting");
     let mut controllers = Parts::default();
     let of_jobs = videojob::controller::run(context.clone(), stop.clone());
+    let of_accounts = provideraccount::run(context.clone(), stop.clone());
     let of_policies = storagepolicy::run(context.clone(), stop.clone());
     controllers.spawn("the controller of VideoJobs", ending_well(of_jobs));
+    controllers.spawn("the controller of ProviderAccounts", ending_well(of_accounts));
     controllers.spawn("the controller of StoragePolicies", ending_well(of_policies));
     tokio::select! {
         biased;

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
+use videofactory_crds::units::Money;
 
 use crate::digest::Digest;
 use crate::keys::Keys;
@@ -25,7 +27,10 @@ const MOST_MESSAGE_CHARACTERS: usize = 600;
 pub const INPUT_VARIABLE: &str = "VIDEOFACTORY_STEP";
 /// Where the bucket's credentials are mounted: files `accessKeyId` and `secretAccessKey`.
 pub const BUCKET_SECRET_DIR: &str = "/var/run/videofactory/bucket";
-/// Where a service account's credentials are mounted, when the step uses one.
+/// The environment variable that lets accounts have loopback and link-local endpoints, if it is `true`.
+pub const ALLOW_LOCAL_VARIABLE: &str = "VIDEOFACTORY_ALLOW_LOCAL_ENDPOINTS";
+/// Where the credentials of service accounts are mounted: a folder for each account that the step uses, by its name,
+/// with a file for each key of its Secret.
 pub const ACCOUNT_SECRET_DIR: &str = "/var/run/videofactory/account";
 /// Where the token for reporting progress is mounted.
 pub const TOKEN_FILE: &str = "/var/run/videofactory/token/token";
@@ -105,6 +110,9 @@ pub struct StepInput {
     /// Fetch what was paid for and report; submit nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub survey: bool,
+    /// In a survey: the attempt that ended without an outcome, whose spending is to be reported as this one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_for: Option<i32>,
     /// The settings in force, without those that hold their built-in value.
     pub settings: Settings,
     /// The film's subject.
@@ -116,9 +124,15 @@ pub struct StepInput {
     /// Results of the steps before.
     #[serde(default)]
     pub upstream: BTreeMap<StepName, Upstream>,
-    /// The only scenes that may be submitted to a paid service; absent = all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub granted: Option<SceneSet>,
+    /// The accounts that the step may use, by name. Their credentials are mounted, one folder each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hired: BTreeMap<String, Hired>,
+    /// Submissions that a person has allowed beyond the usual two for a scene whose outcome is unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub permits: u32,
+    /// Scenes for which no submission is left move as still pictures.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub still_motion: bool,
     /// A film whose failed checks a person has accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_quality: Option<Digest>,
@@ -132,6 +146,46 @@ pub struct StepInput {
     /// Where progress is posted; empty = nowhere.
     #[serde(default)]
     pub progress_url: String,
+}
+
+/// An account that a step may use, without its credentials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hired {
+    /// The service.
+    pub provider: videofactory_crds::provideraccount::Provider,
+    /// Base URL instead of the service's own; empty = that one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub endpoint: String,
+    /// Prices that differ from the provider's usual ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, Money>,
+    /// What this attempt may submit.
+    #[serde(default)]
+    pub allowance: Allowance,
+}
+
+/// What one attempt may submit to an account: it was reserved for it, and nobody else spends it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Allowance {
+    /// Submissions in all; 0 = only what has been submitted is fetched.
+    pub submissions: u32,
+    /// When they may be made, first ones first; empty = at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub openings: Vec<Opening>,
+    /// The attempt's share of the account's pace; absent = no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<f64>,
+}
+
+/// Submissions that may be made from a time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// From when on.
+    pub at: Timestamp,
+    /// How many.
+    pub submissions: u32,
 }
 
 /// What a channel adds to each of its films, besides defaults.
@@ -273,6 +327,85 @@ pub struct StepOutcome {
     /// Where the film was published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publications: Vec<Publication>,
+    /// What the attempt submitted (of a survey: the attempt that it accounts for), oldest first; see [`Spent::few`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
+    /// Of a survey: it got so far as to know what the attempt that it accounts for has spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accounted: bool,
+    /// With [`ExitCode::TryLater`]: the service that refuses for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// With [`ExitCode::TryLater`]: before this time another attempt gets no further, though no service refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
+}
+
+/// Submissions to one account that were answered at about the same time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spent {
+    /// The account.
+    pub account: String,
+    /// When the last of them was answered: an upper bound of when the service counted it.
+    pub at: Timestamp,
+    /// How many.
+    pub submissions: u32,
+    /// Seconds of the provider's time that they took, as far as is known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seconds: u32,
+    /// What they cost.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub cost: Money,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_nothing(cost: &Money) -> bool {
+    *cost == Money::ZERO
+}
+
+impl Spent {
+    /// Most entries that fit into an outcome.
+    pub const MOST: usize = 20;
+
+    /// At most [`Self::MOST`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
+    /// seems free again too early.
+    #[must_use]
+    pub fn few(all: Vec<Self>) -> Vec<Self> {
+        Self::at_most(all, Self::MOST)
+    }
+
+    fn at_most(mut all: Vec<Self>, most: usize) -> Vec<Self> {
+        all.sort_by(|a, b| (&a.account, a.at).cmp(&(&b.account, b.at)));
+        while all.len() > most {
+            let gap = |place: usize| {
+                let (one, next) = (&all[place], &all[place + 1]);
+                (one.account == next.account).then(|| next.at.duration_since(one.at))
+            };
+            let Some((place, _)) =
+                (0..all.len() - 1).filter_map(|place| Some((place, gap(place)?))).min_by_key(|(_, gap)| *gap)
+            else {
+                break;
+            };
+            let one = all.remove(place);
+            let next = &mut all[place];
+            next.submissions = next.submissions.saturating_add(one.submissions);
+            next.seconds = next.seconds.saturating_add(one.seconds);
+            next.cost = next.cost.plus(one.cost);
+        }
+        all
+    }
+}
+
+/// A service that refuses for a while, whatever our own books say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// The account.
+    pub account: String,
+    /// Until when, if it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl StepOutcome {
@@ -293,6 +426,10 @@ impl StepOutcome {
             missing_from: None,
             artifacts: Artifacts::default(),
             publications: Vec::new(),
+            spent: Vec::new(),
+            accounted: false,
+            rate_limit: None,
+            resume_at: None,
         }
     }
 
@@ -311,7 +448,15 @@ impl StepOutcome {
         }
         short.publications.clear();
         short.artifacts.captions.clear();
-        serde_json::to_string(&short).unwrap_or_default()
+        let mut text = serde_json::to_string(&short).unwrap_or_default();
+        for most in [Spent::MOST / 2, Spent::MOST / 4, 1] {
+            if text.len() <= MOST_OUTCOME_BYTES {
+                break;
+            }
+            short.spent = Spent::at_most(short.spent, most);
+            text = serde_json::to_string(&short).unwrap_or_default();
+        }
+        text
     }
 
     /// Reads a termination message or a stored outcome. `None` if it is none of this version.
@@ -339,6 +484,9 @@ pub struct SceneReport {
     /// Made by this attempt.
     #[serde(skip_serializing_if = "is_zero")]
     pub made: u32,
+    /// Still to be submitted to a paid service, as far as the attempt knows; absent if it cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
     /// Refused by the service.
     #[serde(skip_serializing_if = "SceneSet::is_empty")]
     pub refused: SceneSet,

@@ -37,6 +37,48 @@ impl Keys {
         format!("work/{}/outcomes/{step}-{attempt}.json", self.owner)
     }
 
+    /// The prefix of all submission slots of a step, each under the digest of what is asked for.
+    #[must_use]
+    pub fn slots(&self, step: StepName) -> String {
+        format!("work/{}/slots/{step}/", self.owner)
+    }
+
+    /// The prefix of the slots of what has this digest.
+    #[must_use]
+    pub fn slots_of(&self, step: StepName, digest: &Digest) -> String {
+        format!("{}{digest}/", self.slots(step))
+    }
+
+    /// A submission slot, counted from 1: only who creates it may submit.
+    #[must_use]
+    pub fn slot(&self, step: StepName, digest: &Digest, number: u32) -> String {
+        format!("{}submit-{number}.json", self.slots_of(step, digest))
+    }
+
+    /// The service's id of the request of a slot.
+    #[must_use]
+    pub fn slot_id(&self, step: StepName, digest: &Digest, number: u32) -> String {
+        format!("{}submit-{number}.id.json", self.slots_of(step, digest))
+    }
+
+    /// How the request of a slot ended.
+    #[must_use]
+    pub fn slot_end(&self, step: StepName, digest: &Digest, number: u32) -> String {
+        format!("{}submit-{number}.end.json", self.slots_of(step, digest))
+    }
+
+    /// What the fences of all attempts of a step begin with; the attempt's number follows.
+    #[must_use]
+    pub fn fences(&self, step: StepName) -> String {
+        format!("work/{}/attempts/{step}-", self.owner)
+    }
+
+    /// The fence of an attempt: once it is there, earlier attempts submit nothing more.
+    #[must_use]
+    pub fn fence(&self, step: StepName, attempt: i32) -> String {
+        format!("{}{attempt}.json", self.fences(step))
+    }
+
     /// A chunk of an attempt's log: JSON lines.
     #[must_use]
     pub fn log_chunk(&self, step: StepName, attempt: i32, chunk: u32) -> String {
@@ -65,6 +107,25 @@ impl Keys {
     #[must_use]
     pub fn words(&self, scene: &Digest) -> String {
         format!("clips/{}/voices/{scene}.json", self.owner)
+    }
+
+    /// The prefix of all narrations as their narrator spoke them.
+    #[must_use]
+    pub fn narrations(&self) -> String {
+        format!("clips/{}/narrations/", self.owner)
+    }
+
+    /// A narration of one scene or of several in a row, as its narrator spoke it: the part of narrate-scenes that
+    /// costs. WAV.
+    #[must_use]
+    pub fn narration(&self, digest: &Digest) -> String {
+        format!("{}{digest}.wav", self.narrations())
+    }
+
+    /// Which scenes a narration speaks.
+    #[must_use]
+    pub fn narration_plan(&self, digest: &Digest) -> String {
+        format!("{}{digest}.json", self.narrations())
     }
 
     /// A scene's clip.
@@ -127,6 +188,9 @@ mod tests {
             keys.clip(&digest),
             keys.film(&digest),
             keys.published("main", "film.mp4"),
+            keys.slot(StepName::AnimateScenes, &digest, 1),
+            keys.fence(StepName::AnimateScenes, 12),
+            keys.narration(&digest),
         ];
         for key in &all {
             let parts: Vec<&str> = key.split('/').collect();
@@ -134,5 +198,10 @@ mod tests {
             assert_eq!(&parts[1..4], ["films", "ocean-3f9c2a1e", "r2"], "{key}");
         }
         assert_eq!(all[2], "work/films/ocean-3f9c2a1e/r2/logs/assemble-video-3/00007.jsonl");
+        assert_eq!(
+            all[7],
+            format!("work/films/ocean-3f9c2a1e/r2/slots/animate-scenes/{digest}/submit-1.json")
+        );
+        assert_eq!(all[8], "work/films/ocean-3f9c2a1e/r2/attempts/animate-scenes-12.json");
     }
 }

@@ -12,6 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     for (index, prompt) in arguments.enumerate() {
         let request = PictureRequest {
+            model: videofactory_providers::Model::default(),
             prompt,
             style: String::new(),
             width: 720,

@@ -31,8 +31,88 @@ pub trait Artist: Send + Sync {
 /// Speaks texts aloud.
 #[async_trait]
 pub trait Narrator: Send + Sync {
-    /// One [`Speech`] for each of `request.texts`, in their order.
+    /// Either one [`Speech`] for each of `request.texts`, in their order, or a single one for all of them: a
+    /// service that is asked once for the whole film speaks it in one go, with a pause between the texts. That
+    /// one has the level `Estimated` and no words; whoever wants times or scenes must find them in the sound.
     async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError>;
+}
+
+/// Makes pictures move, by a submission that is polled.
+#[async_trait]
+pub trait Animator: Send + Sync {
+    /// The lengths that this model sells.
+    fn lengths(&self, model: &Model) -> Lengths;
+
+    /// Asks for a clip; the service's id of the request, under which it is polled. Whoever calls this pays: the id must be
+    /// stored before anything else is done.
+    async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError>;
+
+    /// Looks after a clip. When it is done, its bytes are fetched within this call. `Refused` and
+    /// `Unexpected` end it: nothing will come of it. After every other error it is looked after again.
+    async fn poll(&self, id: &str) -> Result<ClipState, ProviderError>;
+}
+
+/// Says whether a service can be reached and takes the credentials, by a request that costs nothing.
+#[async_trait]
+pub trait Health: Send + Sync {
+    /// What was found, in a few words.
+    async fn check(&self) -> Result<String, ProviderError>;
+}
+
+/// What a clip is to show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipRequest {
+    /// Which model, and how.
+    pub model: Model,
+    /// What moves, and how.
+    pub prompt: String,
+    /// What it begins with.
+    pub picture: Picture,
+    /// One of the lengths that the model sells.
+    pub seconds: u32,
+    /// Pixels across of the film's frame.
+    pub width: u32,
+    /// Pixels down of the film's frame.
+    pub height: u32,
+}
+
+/// How far a clip is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClipState {
+    /// It is being made.
+    Pending {
+        /// 0 to 100, if the service says.
+        percent: Option<u8>,
+    },
+    /// Here it is.
+    Done(Clip),
+}
+
+/// A clip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clip {
+    /// The file's bytes: MP4.
+    pub bytes: Vec<u8>,
+    /// What the service says it cost, in millionths of a US dollar.
+    pub cost_micros: Option<i64>,
+}
+
+/// The lengths in whole seconds that a model sells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lengths {
+    /// Each from the first to the second, both included.
+    Range(u32, u32),
+    /// Only these.
+    Only(&'static [u32]),
+}
+
+/// A model and its parameters, by the provider's names.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Model {
+    /// Empty: the provider's usual one for the capability.
+    pub name: String,
+    /// Handed on as they are.
+    pub parameters: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
 /// Somebody or something that must look the same in every scene.
@@ -43,11 +123,16 @@ pub struct Character {
     pub name: String,
     /// What it looks like.
     pub description: String,
+    /// Pictures of it, for models that take some; those that take none refuse by `Configuration`.
+    #[serde(skip)]
+    pub references: Vec<Picture>,
 }
 
 /// What a script is to be about and how long.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScriptRequest {
+    /// Which model, and how.
+    pub model: Model,
     /// The subject in the words of the person who wants the video.
     pub topic: String,
     /// BCP-47 tag of the narration's language, for example `en` or `pt-BR`.
@@ -103,6 +188,8 @@ pub const HEADROOM: f64 = 1.2;
 /// What a picture is to show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PictureRequest {
+    /// Which model, and how.
+    pub model: Model,
     /// What is seen.
     pub prompt: String,
     /// The look that all pictures of the video share; may be empty.
@@ -128,11 +215,15 @@ pub struct Picture {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
+    /// What the service says it cost, in millionths of a US dollar.
+    pub cost_micros: Option<i64>,
 }
 
 /// What is to be said, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NarrationRequest {
+    /// Which model, and how.
+    pub model: Model,
     /// One text a scene; none may be without a word.
     pub texts: Vec<String>,
     /// BCP-47 tag of the texts' language.

@@ -52,6 +52,14 @@ pub enum ProviderError {
         /// What was asked for, what there is, and which setting to change.
         message: String,
     },
+    /// The answer to a submission was lost: whether the service took it, nobody can tell.
+    #[error("{provider} may or may not have taken the request: {message}")]
+    OutcomeUnknown {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was tried and how the answer was lost.
+        message: String,
+    },
     /// The work was stopped from our side before it ended, for example because the pod is shutting down.
     #[error("{provider} was interrupted: {message}")]
     Interrupted {
@@ -88,6 +96,7 @@ impl ProviderError {
         match self {
             Self::RateLimited { .. }
             | Self::Unavailable { .. }
+            | Self::OutcomeUnknown { .. }
             | Self::Interrupted { .. }
             | Self::Unexpected { .. } => true,
             Self::Refused { .. } | Self::Credentials { .. } | Self::Configuration { .. } => false,

@@ -3,12 +3,32 @@
 //! bytes or into a [`ProviderError`] that says what a person can do.
 
 pub mod capability;
+pub mod connection;
 pub mod embedded;
 pub mod error;
+pub mod gemini;
+mod google;
+mod http;
+pub mod huggingface;
+mod image;
+pub mod prices;
+mod request;
+mod wav;
+pub mod webhook;
+pub mod xai;
+pub mod youtube;
 
 pub use capability::{
-    Artist, Character, HEADROOM, NarrationRequest, Narrator, Picture, PictureRequest, Script, ScriptRequest,
-    ScriptScene, ScriptWriter, Speech, TimingLevel, WordTiming,
+    Animator, Artist, Character, Clip, ClipRequest, ClipState, HEADROOM, Health, Lengths, Model,
+    NarrationRequest, Narrator, Picture, PictureRequest, Script, ScriptRequest, ScriptScene, ScriptWriter,
+    Speech, TimingLevel, WordTiming,
 };
+pub use connection::{Connection, Secret};
 pub use embedded::Embedded;
 pub use error::{ProviderError, Resume};
+pub use gemini::Gemini;
+pub use huggingface::HuggingFace;
+pub use prices::{Price, Sold, usual_price};
+pub use webhook::Webhook;
+pub use xai::Xai;
+pub use youtube::YouTube;

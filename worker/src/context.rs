@@ -1,21 +1,29 @@
 //! What a step works with: its input, the bucket, the folders of its pod, and the way to say how far
 //! it is. Made once an attempt.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::contract::{
-    ACCOUNT_SECRET_DIR, BUCKET_SECRET_DIR, BucketRef, GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE,
-    TERMINATION_FILE, TOKEN_FILE, VERSION, WORK_DIR,
+    ACCOUNT_SECRET_DIR, ALLOW_LOCAL_VARIABLE, BUCKET_SECRET_DIR, BucketRef, GIVEN_SCENES_FILE, GivenScenes,
+    INPUT_VARIABLE, TERMINATION_FILE, TOKEN_FILE, VERSION, WORK_DIR,
 };
 use videofactory_pipeline::{Keys, StepInput};
+use videofactory_providers::Secret;
 use videofactory_storage::{Bucket, BucketConfig, SecretText};
 
+use crate::agency::{Agency, Services};
 use crate::outcome::StepError;
+use crate::paid::{Books, Clock};
 use crate::progress::Progress;
 
 /// When set, every path of the contract is taken under this folder: for a run outside a pod.
 pub const ROOT_VARIABLE: &str = "VIDEOFACTORY_ROOT";
+
+/// The pod's UID, as Kubernetes tells it.
+const POD_VARIABLE: &str = "POD_UID";
 
 /// What one attempt works with.
 #[derive(Clone)]
@@ -30,6 +38,14 @@ pub struct Context {
     pub paths: Paths,
     /// How far the step is.
     pub progress: Progress,
+    /// What it has spent.
+    pub books: Books,
+    /// Who can be hired.
+    pub agency: Arc<dyn Agency>,
+    /// What time it is.
+    pub clock: Clock,
+    /// UID of the pod.
+    pub pod: String,
     /// Cancelled when nothing more may be begun: the pod is being stopped, or time is up.
     pub stop: CancellationToken,
 }
@@ -38,8 +54,19 @@ impl Context {
     /// Opens the bucket with the mounted credentials. Nothing is sent yet.
     pub fn open(input: StepInput, paths: Paths) -> Result<Self, StepError> {
         let bucket = open_bucket(&input.bucket, &paths)?;
-        let (progress, stop) = (Progress::default(), CancellationToken::new());
-        Ok(Self { keys: input.job.keys(), input, bucket, paths, progress, stop })
+        let allow_local = std::env::var(ALLOW_LOCAL_VARIABLE).is_ok_and(|value| value == "true");
+        Ok(Self {
+            keys: input.job.keys(),
+            input,
+            bucket,
+            paths,
+            progress: Progress::default(),
+            books: Books::default(),
+            agency: Arc::new(Services { allow_local }),
+            clock: Clock::default(),
+            pod: std::env::var(POD_VARIABLE).unwrap_or_default(),
+            stop: CancellationToken::new(),
+        })
     }
 }
 
@@ -97,10 +124,28 @@ impl Paths {
         self.at(TOKEN_FILE)
     }
 
-    /// Whether credentials of a service account are mounted.
-    #[must_use]
-    pub fn has_account_secret(&self) -> bool {
-        self.at(ACCOUNT_SECRET_DIR).exists()
+    /// The credentials of an account, by the names of its Secret's keys.
+    pub fn account_secrets(&self, account: &str) -> Result<BTreeMap<String, Secret>, StepError> {
+        let folder = self.at(ACCOUNT_SECRET_DIR).join(account);
+        let refuse = |what: &str, error: &std::io::Error| {
+            StepError::ReadCredentials(format!(
+                "failed to read {what} of account {account:?}: {error}; name its Secret in secretRef of the \
+                 ProviderAccount, with the keys that the provider needs"
+            ))
+        };
+        let entries = std::fs::read_dir(&folder).map_err(|error| refuse("the credentials", &error))?;
+        let mut secrets = BTreeMap::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| refuse("the credentials", &error))?;
+            let Ok(key) = entry.file_name().into_string() else { continue };
+            // Kubernetes keeps the files in a hidden folder, and links to them.
+            if key.starts_with("..") || !entry.path().is_file() {
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).map_err(|error| refuse(&key, &error))?;
+            secrets.insert(key, Secret::new(&text));
+        }
+        Ok(secrets)
     }
 
     /// The scenes and overrides of the spec; none if nothing is mounted.

@@ -3,10 +3,14 @@
 //! Artifacts are written once, under names that hold the digest of what they were made from; what
 //! exists is never made again. Whatever happens, the attempt leaves an outcome.
 
+pub mod agency;
 pub mod context;
 pub mod film;
 pub mod logs;
 pub mod outcome;
+pub mod paid;
 pub mod progress;
+pub mod publishing;
 pub mod run;
+mod speech;
 pub mod steps;

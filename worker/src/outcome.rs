@@ -6,11 +6,12 @@ use std::path::Path;
 use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Artifacts, Publication};
 use videofactory_pipeline::storyboard::StoryboardError;
-use videofactory_pipeline::{Digest, ExitCode, StepInput, StepOutcome};
+use videofactory_pipeline::{Digest, ExitCode, StepInput, StepOutcome, clock};
 use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 
 use crate::film::error::FilmError;
+use crate::paid::Books;
 use crate::progress::Progress;
 
 /// What a step made.
@@ -68,11 +69,48 @@ pub enum StepError {
         reason: String,
     },
     /// Some scenes could not be made.
-    #[error("{}", tell_scenes(failed, *total))]
+    #[error("{}", tell_all("scene", failed, *total))]
     MakeScenes {
         /// Each with the scene's id.
         failed: Vec<(String, StepError)>,
         /// How many scenes there are.
+        total: usize,
+    },
+    /// The service refuses the content, as an earlier attempt was told.
+    #[error("{0}")]
+    KeepRefusal(String),
+    /// So many submissions have gone nobody knows where.
+    #[error(
+        "{0} submissions may or may not have been taken: their answers were lost; look at the service's own list, then \
+         request a retry, which submits once more and may cost again, or change the scene"
+    )]
+    LearnOutcome(u32),
+    /// What was paid for is not in the bucket any more.
+    #[error(
+        "what was paid for and delivered is gone from the bucket; put it back, or request a retry, which pays for it again"
+    )]
+    PayAgain,
+    /// Nothing more may be submitted with this grant.
+    #[error("no submission is left in this grant; the next one goes on from here")]
+    AwaitQuota,
+    /// Not begun, because something else has failed that stops this too.
+    #[error("not begun, because the account has failed before")]
+    NotBegun,
+    /// It takes time, and nothing else; a whole sentence.
+    #[error("{0}")]
+    AwaitTime(String),
+    /// Nobody can tell whether the film was published to this target.
+    #[error(
+        "the film may or may not have been published to target {0:?}: two upload sessions are gone, and it was not found \
+         on the site; look there, then request a retry, which uploads it once more"
+    )]
+    LosePublication(String),
+    /// Some targets have not got the film.
+    #[error("{}", tell_all("target", failed, *total))]
+    PublishTargets {
+        /// Each with the target's name.
+        failed: Vec<(String, StepError)>,
+        /// How many targets there are.
         total: usize,
     },
     /// A survey submits nothing.
@@ -111,8 +149,14 @@ impl StepError {
             Self::UseBucket(error) => exit_of_storage(error),
             Self::AskProvider(error) => exit_of_provider(error),
             Self::MakeFilm(error) => exit_of_film(error),
-            Self::MakeScenes { failed, .. } => ExitCode::worst(failed.iter().map(|(_, error)| error.exit())),
-            Self::OnlySurvey { .. } | Self::Stop => ExitCode::TryLater,
+            Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => worst_of(failed),
+            // They need a person, and only when nothing else is left to do.
+            Self::PayAgain | Self::KeepRefusal(_) | Self::LearnOutcome(_) | Self::LosePublication(_) => {
+                ExitCode::ContentRefused
+            }
+            Self::AwaitQuota | Self::NotBegun | Self::AwaitTime(_) | Self::OnlySurvey { .. } | Self::Stop => {
+                ExitCode::TryLater
+            }
             Self::UseFile { .. } | Self::KeepDeadline(_) | Self::Break(_) => ExitCode::Bug,
         }
     }
@@ -129,7 +173,7 @@ impl StepError {
         match self {
             Self::FindArtifact { from, .. } => Some(*from),
             // Of several, the earliest: what it makes again may bring back the others.
-            Self::MakeScenes { failed, .. } => {
+            Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
                 failed.iter().filter_map(|(_, error)| error.missing_from()).min()
             }
             _ => None,
@@ -137,10 +181,10 @@ impl StepError {
     }
 
     /// Whether it ended because it was told to, and no person has to mend anything.
-    fn is_stop(&self) -> bool {
+    pub(crate) fn is_stop(&self) -> bool {
         match self {
             Self::Stop => true,
-            Self::MakeScenes { failed, .. } => {
+            Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
                 self.exit() == ExitCode::TryLater && failed.iter().any(|(_, error)| error.is_stop())
             }
             _ => false,
@@ -173,7 +217,7 @@ fn exit_of_provider(error: &ProviderError) -> ExitCode {
     match error {
         ProviderError::Refused { .. } => ExitCode::ContentRefused,
         ProviderError::RateLimited { .. } | ProviderError::Interrupted { .. } => ExitCode::TryLater,
-        ProviderError::Unavailable { .. } => ExitCode::ProviderDown,
+        ProviderError::Unavailable { .. } | ProviderError::OutcomeUnknown { .. } => ExitCode::ProviderDown,
         ProviderError::Credentials { .. } => ExitCode::Credentials,
         ProviderError::Configuration { .. } => ExitCode::Configuration,
         ProviderError::Unexpected { .. } => ExitCode::Bug,
@@ -195,14 +239,36 @@ fn exit_of_film(error: &FilmError) -> ExitCode {
     }
 }
 
+/// How an attempt with these failures ends. A grant that is used up is no trouble, only something left to do: a service
+/// that is down is told before it, a refusal after it.
+fn worst_of(failed: &[(String, StepError)]) -> ExitCode {
+    let is_left = |error: &StepError| matches!(error, StepError::AwaitQuota);
+    let troubles = failed.iter().filter(|(_, error)| !is_left(error)).map(|(_, error)| error.exit());
+    let worst = ExitCode::worst(troubles);
+    let only_refusals = matches!(worst, ExitCode::ContentRefused | ExitCode::Done);
+    let left = failed.iter().any(|(_, error)| is_left(error));
+    if left && only_refusals { ExitCode::TryLater } else { worst }
+}
+
 /// The scene whose trouble decides, and how many others there are.
-fn tell_scenes(failed: &[(String, StepError)], total: usize) -> String {
-    let worst = ExitCode::worst(failed.iter().map(|(_, error)| error.exit()));
-    let told = failed.iter().find(|(_, error)| error.exit() == worst);
-    let text = told.map(|(id, error)| format!("scene {id}: {error}")).unwrap_or_default();
-    match failed.iter().filter(|(_, error)| !matches!(error, StepError::Stop)).count() {
+fn tell_all(what: &str, failed: &[(String, StepError)], total: usize) -> String {
+    let worst = worst_of(failed);
+    let found = |rank: fn(&StepError) -> bool| {
+        failed.iter().find(move |(_, error)| error.exit() == worst && rank(error))
+    };
+    // A service that refuses says more than a grant that is used up.
+    let told = found(|error| !matches!(error, StepError::AwaitQuota)).or_else(|| found(|_| true));
+    let text = told.map(|(id, error)| format!("{what} {id}: {error}")).unwrap_or_default();
+    let waiting = failed.iter().filter(|(_, error)| matches!(error, StepError::AwaitQuota)).count();
+    if matches!(told, Some((_, StepError::AwaitQuota))) {
+        return format!(
+            "{waiting} of {total} {what}s are still to be submitted; the next grant goes on with them"
+        );
+    }
+    match failed.iter().filter(|(_, error)| !matches!(error, StepError::Stop | StepError::AwaitQuota)).count()
+    {
         0 | 1 => text,
-        count => format!("{count} of {total} scenes failed; {text}"),
+        count => format!("{count} of {total} {what}s failed; {text}"),
     }
 }
 
@@ -225,6 +291,7 @@ pub fn of_attempt(
     result: Result<Made, StepError>,
     cut: CutShort,
     progress: &Progress,
+    books: &Books,
 ) -> StepOutcome {
     let result = match (result, cut) {
         (Err(error), CutShort::Deadline) if error.is_stop() => {
@@ -242,9 +309,18 @@ pub fn of_attempt(
                 outcome.exit = ExitCode::worst([error.exit(), ExitCode::TryLater]);
                 outcome.interrupted = outcome.exit == ExitCode::TryLater;
             }
+            // Without a signal: a later attempt has begun beside this one.
+            outcome.interrupted |= cut == CutShort::No && error.is_stop();
             outcome
         }
     };
+    outcome.spent = books.spent(clock::now());
+    outcome.accounted = books.has_accounted();
+    if outcome.exit != ExitCode::Done {
+        outcome.rate_limit = books.rate_limit();
+        outcome.resume_at = books.resume_at();
+        outcome.publications = books.publications();
+    }
     if outcome.scenes.is_none() {
         outcome.scenes = progress.report();
     }
@@ -267,6 +343,7 @@ mod tests {
 
     use videofactory_pipeline::Settings;
     use videofactory_pipeline::contract::{Brand, BucketRef, JobRef, VERSION};
+    use videofactory_providers::Resume;
 
     use super::*;
 
@@ -288,7 +365,10 @@ mod tests {
             topic: String::new(),
             takes: BTreeMap::new(),
             upstream: BTreeMap::new(),
-            granted: None,
+            accounts_for: None,
+            hired: BTreeMap::new(),
+            permits: 0,
+            still_motion: false,
             accepted_quality: None,
             brand: Brand::default(),
             deadline_seconds: 60,
@@ -298,7 +378,7 @@ mod tests {
     }
 
     fn ends(result: Result<Made, StepError>, cut: CutShort) -> StepOutcome {
-        of_attempt(&input(), result, cut, &Progress::default())
+        of_attempt(&input(), result, cut, &Progress::default(), &Books::default())
     }
 
     fn scenes(failed: Vec<StepError>) -> StepError {
@@ -366,6 +446,34 @@ mod tests {
             ExitCode::Bug
         );
         assert_eq!(ends(Err(scenes(vec![refused()])), CutShort::No).exit, ExitCode::ContentRefused);
+    }
+
+    #[test]
+    fn a_grant_that_is_used_up_is_told_with_what_is_left_and_hides_no_other_reason_to_wait() {
+        let left =
+            ends(Err(scenes(vec![StepError::AwaitQuota, refused(), StepError::AwaitQuota])), CutShort::No);
+        assert_eq!((left.exit, left.interrupted), (ExitCode::TryLater, false));
+        assert_eq!(left.message, "2 of 6 scenes are still to be submitted; the next grant goes on with them");
+        let limited = ProviderError::RateLimited {
+            provider: "A service",
+            message: "busy".to_owned(),
+            resume: Resume::Unknown,
+        };
+        let down = ProviderError::Unavailable { provider: "A service", message: "reset".to_owned() };
+        let down = ends(Err(scenes(vec![StepError::AwaitQuota, down.into()])), CutShort::No);
+        assert_eq!(down.exit, ExitCode::ProviderDown);
+        let limited = ends(Err(scenes(vec![StepError::AwaitQuota, limited.into()])), CutShort::No);
+        assert!(limited.message.contains("busy"), "{}", limited.message);
+    }
+
+    #[test]
+    fn a_person_is_asked_about_a_lost_answer_only_when_nothing_else_is_left_to_do() {
+        let lost = || StepError::LearnOutcome(2);
+        assert_eq!(ends(Err(scenes(vec![lost(), refused()])), CutShort::No).exit, ExitCode::ContentRefused);
+        assert_eq!(
+            ends(Err(scenes(vec![lost(), StepError::AwaitQuota])), CutShort::No).exit,
+            ExitCode::TryLater
+        );
     }
 
     #[test]

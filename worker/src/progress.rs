@@ -51,6 +51,20 @@ impl Progress {
         self.count(|report| report.refused.insert(place));
     }
 
+    /// A scene of which nobody can tell whether it was paid for.
+    pub fn unknown(&self, place: u32) {
+        self.count(|report| report.unknown.insert(place));
+    }
+
+    /// How many submissions to a paid service are still to be made.
+    pub fn left(&self, submissions: u32) {
+        let mut held = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        // A step that has no scenes reports none.
+        if let Some(report) = held.as_mut() {
+            report.left = Some(submissions);
+        }
+    }
+
     /// How much of the whole step is done, 0 to 1, and what goes on now.
     pub fn say(&self, fraction: f64, message: &str) {
         self.latest.send_modify(|latest| {
@@ -119,10 +133,13 @@ mod tests {
         progress.found(0);
         progress.made(1);
         progress.refused(2);
+        progress.unknown(3);
+        progress.left(1);
         let report = progress.report().unwrap();
         assert_eq!((report.total, report.made), (4, 1));
         assert_eq!(report.completed.to_string(), "0-1");
-        assert_eq!(report.refused.to_string(), "2");
+        assert_eq!((report.refused.to_string().as_str(), report.unknown.to_string().as_str()), ("2", "3"));
+        assert_eq!(report.left, Some(1));
         assert_eq!(progress.latest.borrow().message, "2 of 4 scenes");
     }
 }

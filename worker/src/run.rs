@@ -13,6 +13,8 @@ use videofactory_pipeline::{ExitCode, StepOutcome};
 use crate::context::{Context, Paths, read_input};
 use crate::logs::Log;
 use crate::outcome::{CutShort, Made, StepError, of_attempt};
+use crate::paid::Books;
+use crate::progress::Progress;
 use crate::steps;
 
 /// How long the step may take to end once it was told to stop. With the outcome's and the log's own
@@ -20,6 +22,9 @@ use crate::steps;
 const STOP_TAKES: Duration = Duration::from_secs(10);
 /// How long it may then take to be given up.
 const ABORT_TAKES: Duration = Duration::from_secs(2);
+/// How long it may take while a paid request is under way: an answer that nobody waits for is an unknown outcome.
+/// With the other limits this stays within the 60 s that the operator asks Kubernetes for.
+const ANSWER_TAKES: Duration = Duration::from_secs(30);
 /// How long the outcome may take on its way to the bucket.
 const OUTCOME_TAKES: Duration = Duration::from_secs(8);
 
@@ -28,6 +33,8 @@ const LOG_TAKES: Duration = Duration::from_secs(6);
 
 /// Runs the attempt that the environment describes; the process's exit code.
 pub async fn run() -> i32 {
+    // With several providers compiled in, rustls would refuse to choose.
+    drop(rustls::crypto::ring::default_provider().install_default());
     // First of all: the first process of a container that has no handler yet never sees the signal.
     let terminated = signal(SignalKind::terminate());
     let log = Log::default();
@@ -45,7 +52,8 @@ pub async fn run() -> i32 {
     let outcome = match Context::open(input.clone(), paths.clone()) {
         Ok(context) => attempt(context, log, terminated).await,
         Err(error) => {
-            let outcome = of_attempt(&input, Err(error), CutShort::No, &crate::progress::Progress::default());
+            let (progress, books) = (Progress::default(), Books::default());
+            let outcome = of_attempt(&input, Err(error), CutShort::No, &progress, &books);
             tell(&outcome);
             write_termination(&paths.termination(), &outcome.to_message());
             outcome
@@ -66,7 +74,7 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     );
 
     let (result, cut) = work(&context, terminated).await;
-    let outcome = of_attempt(&input, result, cut, &context.progress);
+    let outcome = of_attempt(&input, result, cut, &context.progress, &context.books);
     poster.abort();
     tell(&outcome);
     record(&context, &outcome).await;
@@ -95,7 +103,8 @@ async fn work(context: &Context, terminated: std::io::Result<Signal>) -> (Result
     };
     tracing::warn!("told to stop ({cut:?}); nothing more is begun");
     context.stop.cancel();
-    (end_within(step, STOP_TAKES).await, cut)
+    let limit = if context.books.awaits_answer() { ANSWER_TAKES } else { STOP_TAKES };
+    (end_within(step, limit).await, cut)
 }
 
 async fn end_within(

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::CheckAction;
-use videofactory_pipeline::contract::{Progress, Publication};
+use videofactory_pipeline::contract::{Progress, Publication, Spent};
 use videofactory_pipeline::documents::{Film, Images, Voices};
 use videofactory_pipeline::inputs::image_digest;
 use videofactory_pipeline::{ExitCode, StepOutcome, Storyboard};
@@ -192,9 +192,20 @@ async fn two_hundred_scenes_fit_in_a_termination_message() {
     report.completed = (0..200).step_by(2).collect();
     report.refused = (1..200).step_by(2).collect();
     worst.message = "scène ".repeat(2000);
+    worst.spent = (0..20)
+        .map(|minute| Spent {
+            account: "a-very-long-name-of-an-account-as-long-as-a-label-may-be-xxxxxx".to_owned(),
+            at: jiff::Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap(),
+            submissions: 10,
+            seconds: 3600,
+            cost: "123.456789".parse().unwrap(),
+        })
+        .collect();
     let message = worst.to_message();
     assert!(message.len() <= 4096, "{} bytes", message.len());
-    assert_eq!(StepOutcome::from_message(&message).unwrap().scenes, worst.scenes);
+    let read = StepOutcome::from_message(&message).unwrap();
+    assert_eq!(read.scenes, worst.scenes);
+    assert_eq!(read.spent.iter().map(|spent| spent.submissions).sum::<u32>(), 200);
 }
 
 #[tokio::test]
@@ -299,7 +310,7 @@ async fn a_film_is_published_once_a_run_and_target_whatever_is_edited() {
     film.settings.publish.targets =
         serde_json::from_value(json!([{"name": "tube", "type": "YouTube", "accountRef": {"name": "a"}}]))
             .unwrap();
-    refused(&film.run(StepName::PublishVideo).await, "not supported by this version");
+    refused(&film.run(StepName::PublishVideo).await, "needs accountRef");
 }
 
 #[tokio::test]

@@ -3,8 +3,6 @@
 //! Small by design: scenes are sets of intervals, never a record each. Every field is optional, because the
 //! schema gives a new object `{observedGeneration: -1}`.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -152,8 +150,13 @@ pub struct StepStatus {
     /// Its scenes, if it works scene by scene.
     pub scenes: Option<ScenesStatus>,
 
-    /// The quota that it asks for.
-    pub demand: Option<Demand>,
+    /// What it asks its accounts for, and what it has spent of what it was granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["account".into()]))]
+    pub demands: Vec<Demand>,
+
+    /// Submissions that a person has allowed beyond the usual two for scenes whose outcome is unknown.
+    pub permits: Option<i32>,
 
     /// Digest of the output that a person approved.
     pub approved: Option<String>,
@@ -172,6 +175,9 @@ pub struct StepStatus {
 
     /// What it has cost so far, in US dollars.
     pub cost: Option<Money>,
+
+    /// Version of the account's credentials that the last attempt used; others may mend what it complained of.
+    pub credentials: Option<String>,
 
     /// Whether the attempt is a survey: it takes stock and downloads what is paid for, and submits nothing.
     pub survey: Option<bool>,
@@ -195,13 +201,15 @@ impl StepStatus {
             output_digest: None,
             model: None,
             scenes: None,
-            demand: None,
+            demands: Vec::new(),
+            permits: None,
             approved: None,
             rate_limit: None,
             retry_at: None,
             started_at: None,
             finished_at: None,
             cost: None,
+            credentials: None,
             survey: None,
         }
     }
@@ -223,35 +231,69 @@ pub struct ScenesStatus {
 
     /// Those for which a paid call may or may not have been made.
     pub unknown: Option<String>,
+
+    /// How many are still to be submitted to a paid service, as far as the last attempt knew.
+    pub left: Option<i32>,
 }
 
-/// The quota that a step asks its account for.
+/// What one attempt of a step asks one account for. The account answers with a grant in its own status; what was spent
+/// of it stands here until the account has booked it.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Demand {
-    /// Units wanted, by the account's quota.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub units: BTreeMap<String, i64>,
+    /// Name of the ProviderAccount.
+    pub account: String,
 
-    /// Units that this attempt spent, with their times.
+    /// The attempt that asks.
+    pub attempt: Option<i32>,
+
+    /// The model that is to be used; empty: the provider's usual one.
+    pub model: Option<String>,
+
+    /// Submissions wanted.
+    pub submissions: Option<i64>,
+
+    /// Seconds of the provider's time that each is expected to take, for quotas that count seconds.
+    pub seconds_each: Option<i64>,
+
+    /// What each is expected to cost, in US dollars.
+    pub price_each: Option<Money>,
+
+    /// Since when it is asked for; kept from attempt to attempt while the step waits.
+    pub since: Option<Time>,
+
+    /// Submissions that were granted, once the attempt was begun with them.
+    pub granted: Option<i64>,
+
+    /// Whether the attempt's spending is known: `spent` is all of it.
+    pub settled: Option<bool>,
+
+    /// What the attempt has spent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub spent: Vec<SpentUnits>,
+
+    /// Until when the service itself refuses, as far as it said.
+    pub blocked_until: Option<Time>,
 }
 
-/// Units of a quota that were spent at one time.
+/// Submissions that were spent at one time.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpentUnits {
-    /// Name of the quota in the account.
-    pub quota: String,
-
-    /// How many units.
-    pub units: i64,
-
-    /// When the provider answered.
+    /// When the provider answered; an upper bound of when it counted.
     pub at: Time,
+
+    /// How many submissions.
+    pub submissions: i64,
+
+    /// Seconds of the provider's time that they took, where that is counted.
+    pub seconds: Option<i64>,
+
+    /// What they cost, in US dollars.
+    pub cost: Option<Money>,
 }
 
 /// A provider's refusal that lasts.

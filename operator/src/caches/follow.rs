@@ -16,6 +16,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
 use super::{Caches, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version};
@@ -41,8 +42,10 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
         pods: OwnedCache::default(),
         written_jobs: Written::default(),
         written_policies: Written::default(),
+        written_accounts: Written::default(),
         videojob_queue: Queue::default(),
         policy_queue: Queue::default(),
+        account_queue: Queue::default(),
     });
     let works = vec![
         keep(api(client, namespace), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
@@ -101,14 +104,37 @@ where
 
 fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     move |event| match event {
-        Event::Apply(object) => caches.videojob_queue.push(ObjectRef::from_obj(&object)),
-        Event::Delete(object) => caches.written_jobs.forget(&object.uid().unwrap_or_default()),
+        Event::Apply(object) => {
+            caches.videojob_queue.push(ObjectRef::from_obj(&object));
+            wake_accounts_of(&caches, &object);
+        }
+        Event::Delete(object) => {
+            caches.written_jobs.forget(&object.uid().unwrap_or_default());
+            wake_accounts_of(&caches, &object);
+        }
         Event::InitDone => {
             caches.written_jobs.keep_only(&uids(&caches.videojobs));
             caches.videojob_queue.push_all(&caches.videojobs);
+            caches.account_queue.push_all(&caches.accounts);
         }
         Event::Init | Event::InitApply(_) => {}
     }
+}
+
+/// The accounts that a job asks or tells something, and those that have granted it something: it may have withdrawn.
+fn wake_accounts_of(caches: &Caches, object: &Guarded<VideoJob>) {
+    let (namespace, uid) = (object.namespace(), object.uid().unwrap_or_default());
+    let status = object.0.as_ref().ok().and_then(|job| job.status.as_ref());
+    let demands = || status.iter().flat_map(|status| &status.steps).flat_map(|step| &step.demands);
+    caches.wake_accounts(|cached| {
+        let account = caches.written_accounts.newest(cached);
+        account.namespace() == namespace
+            && (demands().any(|demand| demand.account == account.name_any())
+                || account
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| status.grants.iter().any(|grant| grant.holder.uid == uid)))
+    });
 }
 
 fn on_channel(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Channel>>) {
@@ -151,13 +177,61 @@ fn wake_users_of_policy(caches: &Caches, policy: &Guarded<StoragePolicy>) {
 
 fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<ProviderAccount>>) {
     move |event| match event {
-        Event::Apply(object) | Event::Delete(object) => {
+        Event::Apply(object) => {
             let namespace = object.namespace();
+            let account = object.0.as_ref().ok();
+            caches.account_queue.push(ObjectRef::from_obj(&object));
+            if account.is_none_or(is_new_to_us) {
+                wake_siblings(&caches, namespace.as_deref());
+            }
+            caches.wake_jobs(|job| {
+                job.namespace() == namespace && account.is_none_or(|account| concerns(account, job))
+            });
+        }
+        Event::Delete(object) => {
+            let namespace = object.namespace();
+            caches.written_accounts.forget(&object.uid().unwrap_or_default());
+            caches.account_queue.push(ObjectRef::from_obj(&object));
+            wake_siblings(&caches, namespace.as_deref());
             caches.wake_jobs(|job| job.namespace() == namespace);
         }
-        Event::InitDone => caches.videojob_queue.push_all(&caches.videojobs),
+        Event::InitDone => {
+            caches.written_accounts.keep_only(&uids(&caches.accounts));
+            caches.account_queue.push_all(&caches.accounts);
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
         Event::Init | Event::InitApply(_) => {}
     }
+}
+
+/// Whether its spec was not looked at yet.
+fn is_new_to_us(account: &ProviderAccount) -> bool {
+    let seen = account.status.as_ref().and_then(|status| status.observed_generation);
+    seen != account.metadata.generation
+}
+
+/// The accounts of a namespace: of several with the same key only the oldest grants.
+fn wake_siblings(caches: &Caches, namespace: Option<&str>) {
+    caches.wake_accounts(|account| account.namespace().as_deref() == namespace);
+}
+
+/// Whether a job may go on, or has to say something else, because of what an account says now: those whose turn has not
+/// come are left alone.
+fn concerns(account: &ProviderAccount, job: &VideoJob) -> bool {
+    let name = account.name_any();
+    let Some(status) = &job.status else { return false };
+    let mut demands =
+        status.steps.iter().flat_map(|step| &step.demands).filter(|demand| demand.account == name).peekable();
+    if demands.peek().is_none() {
+        return condition::is_true(&status.conditions, ConditionType::Stalled);
+    }
+    let uid = job.uid().unwrap_or_default();
+    let granted = account
+        .status
+        .as_ref()
+        .is_some_and(|status| status.grants.iter().any(|grant| grant.holder.uid == uid));
+    let told = status.resume_at.is_some();
+    demands.any(|demand| demand.settled == Some(true) || demand.granted.is_none() && (granted || !told))
 }
 
 fn on_secret(caches: Arc<Caches>) -> impl FnMut(Event<PartialObjectMeta<Secret>>) {
@@ -165,6 +239,7 @@ fn on_secret(caches: Arc<Caches>) -> impl FnMut(Event<PartialObjectMeta<Secret>>
         Event::Apply(object) | Event::Delete(object) => wake_users_of_secret(&caches, &object),
         Event::InitDone => {
             caches.policy_queue.push_all(&caches.policies);
+            caches.account_queue.push_all(&caches.accounts);
             caches.videojob_queue.push_all(&caches.videojobs);
         }
         Event::Init | Event::InitApply(_) => {}
@@ -186,6 +261,7 @@ fn wake_users_of_secret(caches: &Caches, secret: &PartialObjectMeta<Secret>) {
         named.is_some_and(|secret| secret.name == name) && account.namespace() == namespace
     });
     if of_account {
+        wake_siblings(caches, namespace.as_deref());
         caches.wake_jobs(|job| job.namespace() == namespace);
     }
 }
@@ -302,8 +378,10 @@ mod tests {
             pods: OwnedCache::default(),
             written_jobs: Written::default(),
             written_policies: Written::default(),
+            written_accounts: Written::default(),
             videojob_queue: Queue::default(),
             policy_queue: Queue::default(),
+            account_queue: Queue::default(),
         })
     }
 

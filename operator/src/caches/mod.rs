@@ -63,10 +63,14 @@ pub struct Caches {
     pub written_jobs: Written<VideoJob>,
     /// `StoragePolicy`s as we wrote them last.
     pub written_policies: Written<StoragePolicy>,
+    /// `ProviderAccount`s as we wrote them last.
+    pub written_accounts: Written<ProviderAccount>,
     /// `VideoJob`s to look at.
     pub videojob_queue: Queue<Guarded<VideoJob>>,
     /// `StoragePolicy`s to look at.
     pub policy_queue: Queue<Guarded<StoragePolicy>>,
+    /// `ProviderAccount`s to look at.
+    pub account_queue: Queue<Guarded<ProviderAccount>>,
 }
 
 impl Caches {
@@ -93,6 +97,21 @@ impl Caches {
     #[must_use]
     pub fn has_secret(&self, namespace: &str, name: &str) -> bool {
         self.secrets.get(&ObjectRef::new(name).within(namespace)).is_some()
+    }
+
+    /// The version of a Secret, if it exists.
+    #[must_use]
+    pub fn secret_version(&self, namespace: &str, name: &str) -> Option<String> {
+        self.secrets.get(&ObjectRef::new(name).within(namespace))?.resource_version()
+    }
+
+    /// Puts the accounts that `concerned` picks into their queue.
+    fn wake_accounts(&self, concerned: impl Fn(&ProviderAccount) -> bool) {
+        for guarded in self.accounts.state() {
+            if guarded.0.as_ref().is_ok_and(&concerned) {
+                self.account_queue.push(ObjectRef::from_obj(&*guarded));
+            }
+        }
     }
 
     /// Puts the `VideoJob`s that may go on and that `concerned` picks into their queue.

@@ -17,8 +17,8 @@ use kube::{Resource, ResourceExt};
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{
-    ACCOUNT_SECRET_DIR, BUCKET_SECRET_DIR, GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, StepInput,
-    TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR,
+    ACCOUNT_SECRET_DIR, ALLOW_LOCAL_VARIABLE, BUCKET_SECRET_DIR, GIVEN_SCENES_FILE, GivenScenes,
+    INPUT_VARIABLE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR,
 };
 
 use super::labels::Labels;
@@ -190,14 +190,16 @@ fn environment(input: &StepInput, worker: &WorkerConfig) -> Vec<EnvVar> {
             ..EnvVarSource::default()
         }),
     };
-    vec![
+    let allow_local = worker.allow_local_endpoints.then(|| plain(ALLOW_LOCAL_VARIABLE, "true".to_owned()));
+    let always = [
         // Kubernetes reads `$$` and `$(NAME)` in a value; in JSON a `$` can be written without one.
         plain(INPUT_VARIABLE, serde_json::to_string(&input).unwrap_or_default().replace('$', "\\u0024")),
         field("POD_NAME", "metadata.name"),
         field("POD_UID", "metadata.uid"),
         // Caches of fonts and the like: the root file system is read-only.
         plain("HOME", "/tmp".to_owned()),
-    ]
+    ];
+    always.into_iter().chain(allow_local).collect()
 }
 
 /// Volumes, each with its mount.
@@ -213,9 +215,10 @@ fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount
     let bucket = secret(&start.bucket_secret, &[ACCESS_KEY, SECRET_KEY]);
     volumes
         .push((Volume { secret: Some(bucket), ..named("bucket") }, read_only("bucket", BUCKET_SECRET_DIR)));
-    if let Some(name) = &start.account_secret {
-        let account = Volume { secret: Some(secret(name, &[])), ..named("account") };
-        volumes.push((account, read_only("account", ACCOUNT_SECRET_DIR)));
+    for (place, (account, name)) in start.account_secrets.iter().enumerate() {
+        let volume = format!("account-{place}");
+        let mount = read_only(&volume, &format!("{ACCOUNT_SECRET_DIR}/{account}"));
+        volumes.push((Volume { secret: Some(secret(name, &[])), ..named(&volume) }, mount));
     }
     let token = Volume { projected: Some(token()), ..named("token") };
     volumes.push((token, read_only("token", directory(TOKEN_FILE))));

@@ -39,7 +39,7 @@ fn start(step: StepName) -> StartStep {
         input: serde_json::from_value(input).unwrap(),
         given: None,
         bucket_secret: "s3".to_owned(),
-        account_secret: None,
+        account_secrets: std::collections::BTreeMap::new(),
     }
 }
 
@@ -73,10 +73,10 @@ fn given_scenes_travel_in_a_config_map_named_by_their_content() {
 #[test]
 fn an_accounts_secret_is_mounted_beside_the_buckets() {
     let mut order = start(StepName::GenerateImages);
-    order.account_secret = Some("grok".to_owned());
+    order.account_secrets.insert("grok".to_owned(), "grok-keys".to_owned());
     let built = attempt(&owner(), &order, &worker());
     let mounts = pod_of(&built).containers[0].volume_mounts.as_ref().unwrap();
-    for path in [BUCKET_SECRET_DIR, ACCOUNT_SECRET_DIR] {
+    for path in [BUCKET_SECRET_DIR.to_owned(), format!("{ACCOUNT_SECRET_DIR}/grok")] {
         assert!(
             mounts.iter().any(|mount| mount.mount_path == path && mount.read_only == Some(true)),
             "{path}"

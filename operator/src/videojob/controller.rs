@@ -121,7 +121,7 @@ async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, Appl
         // Its Jobs go with it: the garbage collector sees to that.
         return Ok(Requeue::await_change());
     }
-    let observed = Box::pin(observe(context, job)).await;
+    let observed = Box::pin(observe(context, job)).await?;
     let now = clock::now();
     let decision = decide(&observed, now);
     let wake_at = decision.wake_at;

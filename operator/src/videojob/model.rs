@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use videofactory_crds::provideraccount::{ProviderAccountSpec, ProviderAccountStatus};
 use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
 
@@ -65,13 +66,12 @@ pub enum Storage {
 }
 
 /// A service account, as far as a step needs to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Account {
-    /// The step can use it. Without a Secret it is the embedded provider.
-    Usable {
-        /// Its Secret.
-        secret: Option<String>,
-    },
+    /// The provider that comes with Video Factory: it needs nothing and asks nobody.
+    Embedded,
+    /// An outside service, which is asked for a grant before anything is submitted to it.
+    Hired(Box<HiredAccount>),
     /// It cannot be used, and why.
     Unusable {
         /// `ConfigurationInvalid` or `CredentialsInvalid`.
@@ -79,6 +79,19 @@ pub enum Account {
         /// For people.
         message: String,
     },
+}
+
+/// An account with an outside service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HiredAccount {
+    /// The service, its limits and prices.
+    pub spec: ProviderAccountSpec,
+    /// Windows and grants; read live where a demand of this job waits for them.
+    pub status: ProviderAccountStatus,
+    /// Version of its Secret.
+    pub credentials: Option<String>,
+    /// Why it cannot be used now, and what to do; its books are kept all the same.
+    pub obstacle: Option<String>,
 }
 
 /// A Job of ours.
@@ -218,8 +231,8 @@ pub struct StartStep {
     pub given: Option<GivenScenes>,
     /// The Secret with the bucket's credentials.
     pub bucket_secret: String,
-    /// The Secret with the service account's credentials.
-    pub account_secret: Option<String>,
+    /// The Secrets with the credentials of the accounts that the step uses, by name of the account.
+    pub account_secrets: BTreeMap<String, String>,
 }
 
 /// An Event for people.

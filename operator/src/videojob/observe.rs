@@ -12,9 +12,12 @@ use videofactory_crds::{ProviderAccount, Reason, StepName, StoragePolicy, VideoJ
 use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome};
 
-use super::model::{Account, Found, JobFacts, Observed, PodFacts, Storage, outcomes_to_look_up};
+use super::model::{
+    Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Storage, outcomes_to_look_up,
+};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
+use crate::client::{CallError, within};
 use crate::context::Context;
 
 /// Most bytes of a stored outcome.
@@ -23,7 +26,7 @@ const MOST_OUTCOME_BYTES: u64 = 64 * 1024;
 const LOOK_UP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Reads everything that a decision about this job may know.
-pub async fn observe(context: &Context, job: VideoJob) -> Observed {
+pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallError> {
     let caches = &context.caches;
     let uid = job.uid().unwrap_or_default();
     let namespace = job.namespace().unwrap_or_default();
@@ -34,12 +37,13 @@ pub async fn observe(context: &Context, job: VideoJob) -> Observed {
     let wanted =
         job.status.as_ref().map(|status| outcomes_to_look_up(status, &jobs, &pods)).unwrap_or_default();
     let (recorded, bucket_trouble) = look_up(context, &job, policy.as_ref(), wanted).await;
-    Observed {
+    let accounts = accounts(context, &namespace, &job).await?;
+    Ok(Observed {
         channel: channel(caches, &namespace, &job),
         storage: storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| {
             caches.has_secret(&namespace, secret)
         }),
-        accounts: accounts(caches, &namespace, &job),
+        accounts,
         live: context.progress.due(&uid, &pods),
         refused: context.refusals.of(&uid),
         job,
@@ -47,7 +51,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Observed {
         pods,
         recorded,
         bucket_trouble,
-    }
+    })
 }
 
 fn jobs(caches: &Caches, owner: &str) -> Vec<JobFacts> {
@@ -158,8 +162,14 @@ fn bucket_ref(policy: &StoragePolicy) -> BucketRef {
     }
 }
 
-/// Every account that the spec, the Channel or its frozen copy names, wherever it does.
-fn accounts(caches: &Caches, namespace: &str, job: &VideoJob) -> BTreeMap<String, Account> {
+/// Every account that the spec, the Channel or its frozen copy names, wherever it does, and every one that a demand of
+/// this job waits for.
+async fn accounts(
+    context: &Context,
+    namespace: &str,
+    job: &VideoJob,
+) -> Result<BTreeMap<String, Account>, CallError> {
+    let caches = &context.caches;
     let mut named = BTreeSet::new();
     collect_account_refs(&serde_json::to_value(&job.spec.settings).unwrap_or_default(), &mut named);
     let frozen = job.status.as_ref().and_then(|status| status.channel.as_ref());
@@ -167,14 +177,34 @@ fn accounts(caches: &Caches, namespace: &str, job: &VideoJob) -> BTreeMap<String
     if let Found::Here(channel) = channel(caches, namespace, job) {
         collect_account_refs(&serde_json::to_value(&channel.spec).unwrap_or_default(), &mut named);
     }
-    named
-        .into_iter()
-        .map(|name| {
-            let account = get(&caches.accounts, namespace, &name);
-            let state = account_state(&name, account.as_ref());
-            (name, state)
-        })
-        .collect()
+    let steps = job.status.iter().flat_map(|status| &status.steps);
+    let asked: BTreeSet<&str> =
+        steps.flat_map(|step| &step.demands).map(|demand| demand.account.as_str()).collect();
+    named.extend(asked.iter().map(|name| (*name).to_owned()));
+    let mut accounts = BTreeMap::new();
+    for name in named {
+        let known = get(&caches.accounts, namespace, &name);
+        // A grant is spent on a live look only, and what was booked is forgotten on a live look only: the cache may be
+        // older than either.
+        let account = match known {
+            _ if asked.contains(name.as_str()) => live_account(context, namespace, &name).await?,
+            known => known,
+        };
+        let state = account_state(&name, account.as_ref(), |secret| caches.secret_version(namespace, secret));
+        accounts.insert(name, state);
+    }
+    Ok(accounts)
+}
+
+/// The account as the API server has it.
+async fn live_account(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Result<ProviderAccount, String>>, CallError> {
+    let api: kube::Api<ProviderAccount> = kube::Api::namespaced(context.client.clone(), namespace);
+    let what = format!("get ProviderAccount {namespace}/{name}");
+    Ok(within(what, api.get_opt(name)).await?.map(Ok))
 }
 
 fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
@@ -194,26 +224,44 @@ fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether a step can use the account. The embedded provider needs nothing; the others are not served yet.
-fn account_state(name: &str, account: Option<&Result<ProviderAccount, String>>) -> Account {
+/// Whether a step can use the account: the embedded provider needs nothing, the others a Secret that exists.
+fn account_state(
+    name: &str,
+    account: Option<&Result<ProviderAccount, String>>,
+    secret_version: impl Fn(&str) -> Option<String>,
+) -> Account {
     let unusable = |message| Account::Unusable { reason: Reason::ConfigurationInvalid, message };
-    match account {
-        None => unusable(format!("ProviderAccount {name:?} does not exist in this namespace: create it")),
-        Some(Err(error)) => {
-            unusable(format!("ProviderAccount {name:?} cannot be read ({error}): apply it again"))
+    let account = match account {
+        None => {
+            return unusable(format!("ProviderAccount {name:?} does not exist in this namespace: create it"));
         }
-        Some(Ok(account)) => match account.spec.provider {
-            Provider::Embedded => Account::Usable { secret: None },
-            other => unusable(format!(
-                "ProviderAccount {name:?}: provider {} is not supported by this version; use one of provider Embedded, \
-                 or leave accountRef out",
-                serde_json::to_value(other)
-                    .ok()
-                    .and_then(|name| name.as_str().map(str::to_owned))
-                    .unwrap_or_default()
-            )),
-        },
+        Some(Err(error)) => {
+            return unusable(format!("ProviderAccount {name:?} cannot be read ({error}): apply it again"));
+        }
+        Some(Ok(account)) => account,
+    };
+    if account.spec.provider == Provider::Embedded {
+        return Account::Embedded;
     }
+    let secret = account.spec.secret_ref.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
+    let credentials = secret_version(secret);
+    let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let duplicate = condition::get(conditions, ConditionType::Ready)
+        .filter(|ready| ready.status == "False" && ready.reason == Reason::DuplicateAccount.to_string());
+    let obstacle = match (&credentials, duplicate) {
+        (None, _) => Some(format!(
+            "Secret {secret:?} of ProviderAccount {name:?} does not exist: create it with the keys that `kubectl explain \
+             pa.spec.secretRef` names"
+        )),
+        (_, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),
+        _ => None,
+    };
+    Account::Hired(Box::new(HiredAccount {
+        spec: account.spec.clone(),
+        status: account.status.clone().unwrap_or_default(),
+        credentials,
+        obstacle,
+    }))
 }
 
 type Recorded = BTreeMap<(StepName, i32), Option<StepOutcome>>;
@@ -361,19 +409,26 @@ mod tests {
     }
 
     #[test]
-    fn only_the_embedded_provider_is_usable() {
-        let account = |provider: &str| {
-            let account: ProviderAccount = serde_json::from_value(json!({
+    fn an_account_is_usable_once_its_secret_is_there() {
+        let account = |provider: &str| -> ProviderAccount {
+            serde_json::from_value(json!({
                 "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
-                "metadata": {"name": "acc"}, "spec": {"provider": provider, "secretRef": {"name": "s"}},
+                "metadata": {"name": "acc"}, "spec": {"provider": provider, "secretRef": {"name": "keys"}},
             }))
-            .unwrap();
-            account_state("acc", Some(&Ok(account)))
+            .unwrap()
         };
-        assert_eq!(account("Embedded"), Account::Usable { secret: None });
-        let Account::Unusable { message, .. } = account("XAI") else { panic!("usable") };
-        assert!(message.contains("provider XAI is not supported"), "{message}");
-        let Account::Unusable { message, .. } = account_state("acc", None) else { panic!("usable") };
+        let state = |provider: &str, version: Option<&str>| {
+            account_state("acc", Some(&Ok(account(provider))), |_| version.map(ToOwned::to_owned))
+        };
+        assert_eq!(state("Embedded", None), Account::Embedded);
+        let Account::Hired(hired) = state("XAI", Some("7")) else { panic!("not hired") };
+        assert_eq!((hired.spec.provider, hired.credentials.as_deref()), (Provider::Xai, Some("7")));
+        assert_eq!(hired.obstacle, None);
+        let Account::Hired(hired) = state("XAI", None) else { panic!("not hired") };
+        assert!(hired.obstacle.unwrap().contains("Secret \"keys\""));
+        let Account::Unusable { message, .. } = account_state("acc", None, |_| None) else {
+            panic!("usable")
+        };
         assert!(message.contains("create it"), "{message}");
     }
 }

@@ -1,57 +1,243 @@
 //! animate-scenes: a clip for every scene. The embedded way makes no file: the scene's picture moves
-//! within the film's own pass, and the document says so with an empty key.
+//! within the film's own pass, and the document says so with an empty key. A hired animator is asked for as
+//! many seconds as the scene's voice needs, rounded up to what it sells.
 
 use std::collections::BTreeMap;
 
 use videofactory_crds::StepName;
-use videofactory_pipeline::Digest;
-use videofactory_pipeline::documents::{Clips, Images, SceneClip};
+use videofactory_crds::settings::TransitionKind;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::documents::{Clips, Images, SceneClip, SceneImage, Voices};
 use videofactory_pipeline::inputs::clip_digest;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
+use videofactory_pipeline::timeline::{
+    FrameRate, Samples, SceneNeeds, Sold as Lengths, Timeline, bought_seconds,
+};
+use videofactory_pipeline::{Digest, Settings};
+use videofactory_providers::{
+    Animator, Clip, ClipRequest, ClipState, Lengths as Offered, ProviderError, Sold,
+};
+use videofactory_storage::PutOptions;
 
-use super::hired::{EMBEDDED_MODEL, embedded};
+use super::hired::{self, EMBEDDED_MODEL, Hire};
 use super::scenes::{SceneWork, each_scene, require_asset};
-use super::{keep_document, read_document};
+use super::{keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
+use crate::paid::{Answer, Order};
 
 /// Settles how every scene moves.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
     let images: Images = read_document(context, StepName::GenerateImages).await?;
-    embedded(context, "animation", context.input.settings.providers.animation.as_ref())?;
-    let images = images.scenes.into_iter().map(|image| (image.id, image.digest)).collect();
-    let scenes = each_scene(context, &storyboard.scenes, &Motions { context, images }).await?;
+    let hire = hired::animator(context).await?;
+    let mut model = EMBEDDED_MODEL.to_owned();
+    let mut seconds = BTreeMap::new();
+    if let Some(hire) = &hire {
+        model = hire.model_name(context, Sold::VideoSecond);
+        seconds = bought(context, &storyboard, hire).await?;
+    }
+    let images = images.scenes.into_iter().map(|image| (image.id.clone(), image)).collect();
+    let work = Motions { context, images, seconds, hire };
+    let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let clips = scenes.iter().filter(|scene| !scene.key.is_empty()).count();
     let message = format!("{clips} scenes have a clip, {} move as pictures", scenes.len() - clips);
     let (_, output) = keep_document(context, Clips { scenes }, false).await?;
-    Ok(Made { output: Some(output), model: EMBEDDED_MODEL.to_owned(), message, ..Made::default() })
+    Ok(Made { output: Some(output), model, message, ..Made::default() })
+}
+
+/// The seconds of clip that are bought for each scene: its picture's time in the film, as the animator sells it.
+async fn bought(
+    context: &Context,
+    storyboard: &Storyboard,
+    hire: &Hire<dyn Animator>,
+) -> Result<BTreeMap<String, u32>, StepError> {
+    let voices: Voices = read_document(context, StepName::NarrateScenes).await?;
+    let voices: BTreeMap<&str, f64> =
+        voices.scenes.iter().map(|voice| (voice.id.as_str(), voice.seconds)).collect();
+    let timeline = lay_out(&context.input.settings, storyboard, &voices)?;
+    let offered = hire.client.lengths(&hire.model);
+    let sold = match offered {
+        Offered::Range(least, most) => Lengths::Range(least, most),
+        Offered::Only(lengths) => Lengths::Lengths(lengths),
+    };
+    let seconds = timeline.scenes.iter().map(|place| timeline.rate.seconds(place.picture));
+    let ids = storyboard.scenes.iter().map(|scene| scene.id.clone());
+    Ok(ids.zip(seconds.map(|seconds| bought_seconds(seconds, sold))).collect())
+}
+
+fn lay_out(
+    settings: &Settings,
+    storyboard: &Storyboard,
+    voices: &BTreeMap<&str, f64>,
+) -> Result<Timeline, StepError> {
+    let fps = u32::try_from(settings.format.fps).unwrap_or_default();
+    let rate = FrameRate::new(fps).map_err(|error| StepError::FollowSettings(error.to_string()))?;
+    let crossfade = match settings.transition.kind {
+        TransitionKind::Crossfade => settings.transition.seconds,
+        TransitionKind::Cut => 0.0,
+    };
+    let needs = storyboard.scenes.iter().map(|scene| SceneNeeds {
+        voice: voices.get(scene.id.as_str()).filter(|seconds| **seconds > 0.0).map(|s| Samples::nearest(*s)),
+        least_seconds: scene.min_seconds,
+    });
+    Timeline::lay_out(rate, crossfade, &needs.collect::<Vec<_>>())
+        .map_err(|error| StepError::FollowSettings(error.to_string()))
 }
 
 struct Motions<'a> {
     context: &'a Context,
-    images: BTreeMap<String, Digest>,
+    images: BTreeMap<String, SceneImage>,
+    /// Empty where nobody is hired.
+    seconds: BTreeMap<String, u32>,
+    hire: Option<Hire<dyn Animator>>,
 }
 
 impl SceneWork for Motions<'_> {
     type Entry = SceneClip;
 
+    fn is_hired(&self) -> bool {
+        self.hire.is_some()
+    }
+
     async fn find(&self, scene: &Scene) -> Result<Option<SceneClip>, StepError> {
-        let input = &self.context.input;
-        let image = self.images.get(&scene.id).ok_or_else(|| StepError::FindArtifact {
-            what: format!("the picture of scene {}", scene.id),
-            from: StepName::GenerateImages,
-        })?;
-        let key = &scene.assets.clip;
+        let digest = self.digest(scene)?;
+        let key = scene.assets.clip.clone();
         if !key.is_empty() {
-            require_asset(self.context, scene, key).await?;
+            require_asset(self.context, scene, &key).await?;
         }
-        let digest = clip_digest(input.job.run, &input.settings, scene, image, 0);
-        Ok(Some(SceneClip { id: scene.id.clone(), digest, key: key.clone() }))
+        if self.hire.is_none() || !key.is_empty() {
+            return Ok(Some(SceneClip { id: scene.id.clone(), digest, key }));
+        }
+        let key = self.context.keys.clip(&digest);
+        let is_there = self.context.bucket.head(&key).await?.is_some();
+        Ok(is_there.then_some(SceneClip { id: scene.id.clone(), digest, key }))
+    }
+
+    async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
+        let Some(hire) = &self.hire else { return Ok(()) };
+        let digests: Result<Vec<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
+        hire.account.expect(digests?).await
     }
 
     async fn make(&self, scene: &Scene) -> Result<SceneClip, StepError> {
-        // `find` answers for every scene.
-        Err(StepError::Break(format!("scene {} has neither a picture nor a clip", scene.id)))
+        let Some(hire) = &self.hire else {
+            // `find` answers for every scene.
+            return Err(StepError::Break(format!("scene {} has neither a picture nor a clip", scene.id)));
+        };
+        let digest = self.digest(scene)?;
+        let seconds = self.seconds.get(&scene.id).copied().unwrap_or_default();
+        let image = self.image(scene)?;
+        let context = self.context;
+        let order = Animation { context, hire, scene, image, seconds, digest: digest.clone() };
+        match hire.account.buy(&order).await {
+            Ok(()) => {
+                let key = context.keys.clip(&digest);
+                Ok(SceneClip { id: scene.id.clone(), digest, key })
+            }
+            Err(error) if self.may_stand_still(hire, &error) => {
+                tracing::info!(scene = scene.id, "moves as a picture: {error}");
+                hire.account.is_not_needed(&digest);
+                Ok(SceneClip { id: scene.id.clone(), digest, key: String::new() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Motions<'_> {
+    fn image(&self, scene: &Scene) -> Result<&SceneImage, StepError> {
+        self.images.get(&scene.id).ok_or_else(|| StepError::FindArtifact {
+            what: format!("the picture of scene {}", scene.id),
+            from: StepName::GenerateImages,
+        })
+    }
+
+    fn digest(&self, scene: &Scene) -> Result<Digest, StepError> {
+        let input = &self.context.input;
+        let seconds = self.seconds.get(&scene.id).copied().unwrap_or_default();
+        Ok(clip_digest(input.job.run, &input.settings, scene, &self.image(scene)?.digest, seconds))
+    }
+
+    /// Whether the scene is to move as a picture instead of waiting for the account.
+    fn may_stand_still(&self, hire: &Hire<dyn Animator>, error: &StepError) -> bool {
+        let waits = match error {
+            StepError::AwaitQuota | StepError::AskProvider(ProviderError::RateLimited { .. }) => true,
+            StepError::NotBegun => hire.account.is_rate_limited(),
+            _ => false,
+        };
+        waits && self.context.input.still_motion && !self.context.input.survey
+    }
+}
+
+/// A clip that is bought.
+struct Animation<'a> {
+    context: &'a Context,
+    hire: &'a Hire<dyn Animator>,
+    scene: &'a Scene,
+    image: &'a SceneImage,
+    seconds: u32,
+    digest: Digest,
+}
+
+impl Order for Animation<'_> {
+    type Goods = Clip;
+    type Parts = ClipRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        self.hire.price(self.context, Sold::VideoSecond, self.seconds)
+    }
+
+    fn cost(&self, clip: &Clip) -> Money {
+        clip.cost_micros.map_or_else(|| self.price(), Money::from_micros)
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(self.context.bucket.head(&self.context.keys.clip(&self.digest)).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<ClipRequest, StepError> {
+        let picture = pictures::fetch(self.context, &self.image.key).await?;
+        let picture = picture.ok_or_else(|| StepError::FindArtifact {
+            what: self.image.key.clone(),
+            from: StepName::GenerateImages,
+        })?;
+        let (width, height) = self.context.input.settings.frame();
+        // A scene that says nothing of its motion shows what its picture shows.
+        let moves = &self.scene.motion_prompt;
+        let moves = if moves.trim().is_empty() { &self.scene.image_prompt } else { moves };
+        let prompt = [moves.as_str(), self.scene.camera.as_str()];
+        Ok(ClipRequest {
+            model: self.hire.model.clone(),
+            prompt: prompt.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+            picture,
+            seconds: self.seconds,
+            width,
+            height,
+        })
+    }
+
+    async fn submit(&self, request: &ClipRequest) -> Result<Answer<Clip>, ProviderError> {
+        self.hire.client.submit(request).await.map(Answer::Accepted)
+    }
+
+    async fn poll(&self, id: &str) -> Result<Option<Clip>, ProviderError> {
+        match self.hire.client.poll(id).await? {
+            ClipState::Pending { percent } => {
+                tracing::debug!(scene = self.scene.id, id, percent, "the clip is being made");
+                Ok(None)
+            }
+            ClipState::Done(clip) => Ok(Some(clip)),
+        }
+    }
+
+    async fn store(&self, clip: Clip) -> Result<(), StepError> {
+        let key = self.context.keys.clip(&self.digest);
+        self.context.bucket.put_once(&key, clip.bytes, &PutOptions::of_type("video/mp4")).await?;
+        Ok(())
     }
 }

@@ -191,6 +191,7 @@ impl Files<'_> {
     async fn draw_thumbnail(&self, settings: &Settings, title: &str) -> Result<PathBuf, StepError> {
         let (width, height) = settings.frame();
         let request = PictureRequest {
+            model: videofactory_providers::Model::default(),
             prompt: title.to_owned(),
             style: settings.style.suffix.clone(),
             width,

@@ -1,18 +1,21 @@
-//! generate-images: a picture for every scene, drawn or the user's own. Its key holds the digest of
+//! generate-images: a picture for every scene, drawn, bought or the user's own. Its key holds the digest of
 //! what it was made from.
 
 use videofactory_crds::StepName;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Images, SceneImage};
 use videofactory_pipeline::inputs::image_digest;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::{Artist, Character, Embedded, PictureRequest};
+use videofactory_providers::{Artist, Character, Embedded, Picture, PictureRequest, ProviderError, Sold};
 use videofactory_storage::PutOptions;
 
-use super::hired::{EMBEDDED_MODEL, embedded};
+use super::hired::{self, EMBEDDED_MODEL, Hire};
 use super::scenes::{SceneWork, each_scene, require_asset};
-use super::{keep_document, read_document};
+use super::{keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
+use crate::paid::{Answer, Order};
 
 /// What pictures are stored as.
 const EXTENSIONS: [(&str, &str); 2] = [("image/png", "png"), ("image/jpeg", "jpg")];
@@ -20,66 +23,160 @@ const EXTENSIONS: [(&str, &str); 2] = [("image/png", "png"), ("image/jpeg", "jpg
 /// Makes the pictures that are missing.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
-    let artist = embedded(context, "images", context.input.settings.providers.images.as_ref())?;
-    let scenes = each_scene(context, &storyboard.scenes, &Pictures { context, artist }).await?;
+    let hire = hired::artist(context).await?;
+    let model =
+        hire.as_ref().map_or_else(|| EMBEDDED_MODEL.to_owned(), |hire| hire.model_name(context, Sold::Image));
+    let work = Pictures { context, hire };
+    let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let made = context.progress.report().unwrap_or_default().made;
     let message = format!("{} scenes have a picture, {made} of them new", scenes.len());
     let (_, output) = keep_document(context, Images { scenes }, made > 0).await?;
-    Ok(Made { output: Some(output), model: EMBEDDED_MODEL.to_owned(), message, ..Made::default() })
+    Ok(Made { output: Some(output), model, message, ..Made::default() })
 }
 
 struct Pictures<'a> {
     context: &'a Context,
-    artist: Embedded,
+    hire: Option<Hire<dyn Artist>>,
 }
 
 impl SceneWork for Pictures<'_> {
     type Entry = SceneImage;
 
+    fn is_hired(&self) -> bool {
+        self.hire.is_some()
+    }
+
     async fn find(&self, scene: &Scene) -> Result<Option<SceneImage>, StepError> {
-        let digest = image_digest(self.context.input.job.run, &self.context.input.settings, scene);
+        let digest = self.digest(scene);
         if !scene.assets.image.is_empty() {
             require_asset(self.context, scene, &scene.assets.image).await?;
             return Ok(Some(SceneImage { id: scene.id.clone(), digest, key: scene.assets.image.clone() }));
         }
-        for (_, extension) in EXTENSIONS {
-            let key = self.context.keys.image(&digest, extension);
-            if self.context.bucket.head(&key).await?.is_some() {
-                return Ok(Some(SceneImage { id: scene.id.clone(), digest, key }));
-            }
-        }
-        Ok(None)
+        let key = find_picture(self.context, &digest).await?;
+        Ok(key.map(|key| SceneImage { id: scene.id.clone(), digest, key }))
+    }
+
+    async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
+        let Some(hire) = &self.hire else { return Ok(()) };
+        hire.account.expect(missing.iter().map(|scene| self.digest(scene))).await
     }
 
     async fn make(&self, scene: &Scene) -> Result<SceneImage, StepError> {
-        let settings = &self.context.input.settings;
-        let digest = image_digest(self.context.input.job.run, settings, scene);
-        let (width, height) = settings.frame();
-        let cast = settings.characters.iter().filter(|character| scene.characters.contains(&character.name));
-        let request = PictureRequest {
-            prompt: [scene.image_prompt.as_str(), scene.camera.as_str()]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(", "),
-            style: settings.style.suffix.clone(),
-            width,
-            height,
-            seed: digest.seed(),
-            characters: cast
-                .map(|character| Character {
-                    name: character.name.clone(),
-                    description: character.description.clone().unwrap_or_default(),
-                })
-                .collect(),
+        let digest = self.digest(scene);
+        let key = match &self.hire {
+            None => {
+                let request = request(self.context, scene, &digest, embedded_cast(self.context, scene));
+                store(self.context, &digest, Embedded.draw(&request).await?).await?
+            }
+            Some(hire) => {
+                let context = self.context;
+                hire.account.buy(&Drawing { context, hire, scene, digest: digest.clone() }).await?;
+                find_picture(context, &digest).await?.ok_or_else(|| StepError::FindArtifact {
+                    what: format!("the new picture of scene {}", scene.id),
+                    from: StepName::GenerateImages,
+                })?
+            }
         };
-        let picture = self.artist.draw(&request).await?;
-        let known = EXTENSIONS.iter().find(|(media_type, _)| *media_type == picture.media_type);
-        let Some((media_type, extension)) = known else {
-            return Err(StepError::Break(format!("a picture of type {:?} came", picture.media_type)));
-        };
-        let key = self.context.keys.image(&digest, extension);
-        self.context.bucket.put_once(&key, picture.bytes, &PutOptions::of_type(*media_type)).await?;
         Ok(SceneImage { id: scene.id.clone(), digest, key })
     }
+}
+
+impl Pictures<'_> {
+    fn digest(&self, scene: &Scene) -> Digest {
+        image_digest(self.context.input.job.run, &self.context.input.settings, scene)
+    }
+}
+
+/// A picture that is bought.
+struct Drawing<'a> {
+    context: &'a Context,
+    hire: &'a Hire<dyn Artist>,
+    scene: &'a Scene,
+    digest: Digest,
+}
+
+impl Order for Drawing<'_> {
+    type Goods = Picture;
+    type Parts = PictureRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        self.hire.price(self.context, Sold::Image, 1)
+    }
+
+    fn cost(&self, picture: &Picture) -> Money {
+        picture.cost_micros.map_or_else(|| self.price(), Money::from_micros)
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(find_picture(self.context, &self.digest).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<PictureRequest, StepError> {
+        let cast = pictures::cast(self.context, self.scene).await?;
+        let request = request(self.context, self.scene, &self.digest, cast);
+        Ok(PictureRequest { model: self.hire.model.clone(), ..request })
+    }
+
+    async fn submit(&self, request: &PictureRequest) -> Result<Answer<Picture>, ProviderError> {
+        self.hire.client.draw(request).await.map(Answer::Delivered)
+    }
+
+    async fn poll(&self, _: &str) -> Result<Option<Picture>, ProviderError> {
+        Err(ProviderError::Unexpected { provider: "The service", message: "pictures have no ids".to_owned() })
+    }
+
+    async fn store(&self, picture: Picture) -> Result<(), StepError> {
+        store(self.context, &self.digest, picture).await.map(drop)
+    }
+}
+
+async fn find_picture(context: &Context, digest: &Digest) -> Result<Option<String>, StepError> {
+    for (_, extension) in EXTENSIONS {
+        let key = context.keys.image(digest, extension);
+        if context.bucket.head(&key).await?.is_some() {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+async fn store(context: &Context, digest: &Digest, picture: Picture) -> Result<String, StepError> {
+    let known = EXTENSIONS.iter().find(|(media_type, _)| *media_type == picture.media_type);
+    let Some((media_type, extension)) = known else {
+        return Err(StepError::Break(format!("a picture of type {:?} came", picture.media_type)));
+    };
+    let key = context.keys.image(digest, extension);
+    context.bucket.put_once(&key, picture.bytes, &PutOptions::of_type(*media_type)).await?;
+    Ok(key)
+}
+
+fn request(context: &Context, scene: &Scene, digest: &Digest, characters: Vec<Character>) -> PictureRequest {
+    let settings = &context.input.settings;
+    let (width, height) = settings.frame();
+    let prompt = [scene.image_prompt.as_str(), scene.camera.as_str()];
+    PictureRequest {
+        model: videofactory_providers::Model::default(),
+        prompt: prompt.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+        style: settings.style.suffix.clone(),
+        width,
+        height,
+        seed: digest.seed(),
+        characters,
+    }
+}
+
+/// Who appears, in words: the embedded illustrator takes no pictures.
+fn embedded_cast(context: &Context, scene: &Scene) -> Vec<Character> {
+    let all = context.input.settings.characters.iter();
+    all.filter(|character| scene.characters.contains(&character.name))
+        .map(|character| Character {
+            name: character.name.clone(),
+            description: character.description.clone().unwrap_or_default(),
+            references: Vec::new(),
+        })
+        .collect()
 }

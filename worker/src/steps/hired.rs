@@ -1,33 +1,211 @@
-//! Who does the work of a step: this version has the embedded providers only, and says so when asked
-//! for another.
+//! Who does the work of a step. The settings name an account, the account a provider; without one, or with
+//! an account of provider Embedded, the work is done here.
 
+use std::sync::Arc;
+
+use videofactory_crds::provideraccount::Provider as Service;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::contract::Hired;
 use videofactory_pipeline::settings::Provider;
-use videofactory_providers::Embedded;
+use videofactory_providers::{
+    Animator, Artist, Connection, Gemini, HuggingFace, Model, Narrator, ScriptWriter, Sold, Xai, usual_price,
+};
 
+use crate::agency::{Agency, Hireable};
 use crate::context::Context;
 use crate::outcome::StepError;
+use crate::paid::{Account, Desk, Terms};
 
 /// How the embedded providers are recorded as a model.
 pub const EMBEDDED_MODEL: &str = "embedded";
 
-/// The embedded provider, if the settings ask for it. `part` names the setting, such as `images`.
-///
-/// An account without a Secret is one of provider Embedded.
-pub fn embedded(context: &Context, part: &str, provider: Option<&Provider>) -> Result<Embedded, StepError> {
-    let Some(provider) = provider else { return Ok(Embedded) };
-    if let Some(account) = provider.account_ref.as_ref().filter(|_| context.paths.has_account_secret()) {
-        return Err(StepError::FollowSettings(format!(
-            "failed to use account {:?} for providers.{part}: this version has the embedded provider only; leave \
-             providers.{part} out",
-            account.name
-        )));
+/// A hired client, with the account that pays for what it does.
+pub struct Hire<T: ?Sized> {
+    /// The client.
+    pub client: Arc<T>,
+    /// The account.
+    pub account: Account,
+    /// The model, as the settings have it.
+    pub model: Model,
+    terms: Hired,
+}
+
+impl<T: ?Sized> Hire<T> {
+    /// What so many units cost; nothing where nobody knows.
+    pub fn price(&self, context: &Context, sold: Sold, units: u32) -> Money {
+        if let Some(own) = self.terms.prices.get(sold.as_str()) {
+            return own.times(units.into());
+        }
+        let (width, height) = context.input.settings.frame();
+        let usual = usual_price(&service_name(self.terms.provider), &self.model, sold, width, height);
+        usual.map(|price| Money::from_micros(price.of_request(units))).unwrap_or_default()
     }
-    if !["", EMBEDDED_MODEL].contains(&provider.model.as_str()) {
-        return Err(StepError::FollowSettings(format!(
-            "failed to use model {:?} for providers.{part}: the embedded provider has no models; leave \
-             providers.{part}.model out",
-            provider.model
-        )));
+
+    /// The model as it is recorded.
+    pub fn model_name(&self, context: &Context, sold: Sold) -> String {
+        if !self.model.name.is_empty() {
+            return self.model.name.clone();
+        }
+        usual_model(self.terms.provider, sold, &context.input.settings.language)
     }
-    Ok(Embedded)
+}
+
+/// A part of the settings' providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `providers.script`.
+    Script,
+    /// `providers.images`.
+    Images,
+    /// `providers.narration`.
+    Narration,
+    /// `providers.animation`.
+    Animation,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Script => "script",
+            Self::Images => "images",
+            Self::Narration => "narration",
+            Self::Animation => "animation",
+        }
+    }
+
+    fn does(self) -> &'static str {
+        match self {
+            Self::Script => "write scripts",
+            Self::Images => "draw pictures",
+            Self::Narration => "speak",
+            Self::Animation => "animate pictures",
+        }
+    }
+
+    fn setting(self, context: &Context) -> Option<&Provider> {
+        let providers = &context.input.settings.providers;
+        match self {
+            Self::Script => providers.script.as_ref(),
+            Self::Images => providers.images.as_ref(),
+            Self::Narration => providers.narration.as_ref(),
+            Self::Animation => providers.animation.as_ref(),
+        }
+    }
+}
+
+/// Who writes the script; `None`: the embedded writer.
+pub async fn script_writer(context: &Context) -> Result<Option<Hire<dyn ScriptWriter>>, StepError> {
+    hire(context, Part::Script, |agency, service, connection| agency.script_writer(service, connection)).await
+}
+
+/// Who draws; `None`: the embedded illustrator.
+pub async fn artist(context: &Context) -> Result<Option<Hire<dyn Artist>>, StepError> {
+    hire(context, Part::Images, |agency, service, connection| agency.artist(service, connection)).await
+}
+
+/// Who speaks; `None`: the embedded voice.
+pub async fn narrator(context: &Context) -> Result<Option<Hire<dyn Narrator>>, StepError> {
+    hire(context, Part::Narration, |agency, service, connection| agency.narrator(service, connection)).await
+}
+
+/// Who animates; `None`: still motion.
+pub async fn animator(context: &Context) -> Result<Option<Hire<dyn Animator>>, StepError> {
+    hire(context, Part::Animation, |agency, service, connection| agency.animator(service, connection)).await
+}
+
+/// The attempt's desk, with its fence raised. Once an attempt.
+pub async fn desk(context: &Context) -> Result<Arc<Desk>, StepError> {
+    let input = &context.input;
+    let terms = Terms {
+        shelf: Arc::new(context.bucket.clone()),
+        keys: context.keys.clone(),
+        step: input.step,
+        attempt: input.attempt,
+        pod: context.pod.clone(),
+        permits: input.permits,
+        survey: input.survey,
+        accounts_for: input.accounts_for,
+        books: context.books.clone(),
+        clock: context.clock.clone(),
+        stop: context.stop.clone(),
+    };
+    Ok(Arc::new(Desk::open(terms).await?))
+}
+
+/// The connection of an account.
+pub fn connection(context: &Context, account: &str, terms: &Hired) -> Result<Connection, StepError> {
+    Ok(Connection {
+        endpoint: terms.endpoint.clone(),
+        secrets: context.paths.account_secrets(account)?,
+        allow_local: false,
+    })
+}
+
+/// The account that a reference names, if it is one of an outside service. The operator names only those.
+pub fn named<'a>(context: &'a Context, account: Option<&str>) -> Option<(&'a str, &'a Hired)> {
+    let (name, terms) = context.input.hired.get_key_value(account?)?;
+    (terms.provider != Service::Embedded).then_some((name.as_str(), terms))
+}
+
+async fn hire<T: ?Sized>(
+    context: &Context,
+    part: Part,
+    ask: impl Fn(&dyn Agency, Service, Connection) -> Hireable<T>,
+) -> Result<Option<Hire<T>>, StepError> {
+    let setting = part.setting(context);
+    let reference = setting.and_then(|provider| provider.account_ref.as_ref());
+    let Some((name, terms)) = named(context, reference.map(|account| account.name.as_str())) else {
+        require_no_model(part, setting)?;
+        return Ok(None);
+    };
+    let client = ask(&*context.agency, terms.provider, connection(context, name, terms)?)?;
+    let client = client.ok_or_else(|| cannot(name, terms.provider, part.name(), part.does()))?;
+    let desk = desk(context).await?;
+    let model = setting
+        .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
+    Ok(Some(Hire {
+        client,
+        account: Account::new(desk, name, &terms.allowance, context.progress.clone()),
+        model: model.unwrap_or_default(),
+        terms: terms.clone(),
+    }))
+}
+
+/// The account's provider does not do this.
+pub fn cannot(account: &str, provider: Service, part: &str, does: &str) -> StepError {
+    let provider = service_name(provider);
+    StepError::FollowSettings(format!(
+        "failed to use account {account:?} for {part}: its provider {provider} does not {does}; name an account of one \
+         that does"
+    ))
+}
+
+/// The embedded provider, if that is what the settings ask for.
+fn require_no_model(part: Part, provider: Option<&Provider>) -> Result<(), StepError> {
+    let model = provider.map(|provider| provider.model.as_str()).unwrap_or_default();
+    if ["", EMBEDDED_MODEL].contains(&model) {
+        return Ok(());
+    }
+    let part = part.name();
+    Err(StepError::FollowSettings(format!(
+        "failed to use model {model:?} for providers.{part}: the embedded provider has no models; leave \
+         providers.{part}.model out, or name the account of an outside service"
+    )))
+}
+
+/// The model that a service uses where none is named; empty where nobody knows.
+fn usual_model(service: Service, sold: Sold, language: &str) -> String {
+    let name = match service {
+        Service::Gemini => Some(Gemini::usual_model(sold)),
+        Service::Xai => Xai::usual_model(sold),
+        Service::HuggingFace => HuggingFace::usual_model(sold, language),
+        Service::YouTube | Service::Webhook | Service::Embedded => None,
+    };
+    name.unwrap_or_default().to_owned()
+}
+
+/// The service's name as accounts have it.
+fn service_name(service: Service) -> String {
+    let name = serde_json::to_value(service).unwrap_or_default();
+    name.as_str().unwrap_or_default().to_owned()
 }

@@ -7,13 +7,12 @@ use videofactory_pipeline::documents::{SceneVoice, SpokenWord, Voices, Words};
 use videofactory_pipeline::inputs::voice_digest;
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::{Embedded, NarrationRequest, Narrator, Speech, TimingLevel};
+use videofactory_providers::{Embedded, NarrationRequest, Narrator, Sold, Speech, TimingLevel};
 use videofactory_storage::PutOptions;
 
-use super::hired::{EMBEDDED_MODEL, embedded};
-use super::own_voice;
-use super::scenes::{SceneWork, each_scene};
-use super::{keep_document, read_document};
+use super::hired::{self, EMBEDDED_MODEL, Hire};
+use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes};
+use super::{keep_document, narration, own_voice, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 
@@ -23,18 +22,45 @@ use crate::outcome::{Made, StepError};
 /// what is spoken is kept.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
-    let narrator = embedded(context, "narration", context.input.settings.providers.narration.as_ref())?;
-    let scenes = each_scene(context, &storyboard.scenes, &Narration { context, narrator }).await?;
+    let hire = hired::narrator(context).await?;
+    let (scenes, model) = match &hire {
+        None => (
+            each_scene(context, &storyboard.scenes, &Narration { context }).await?,
+            EMBEDDED_MODEL.to_owned(),
+        ),
+        Some(hire) => (
+            bought(context, hire, &storyboard.scenes).await?,
+            hire.model_name(context, Sold::NarrationSecond),
+        ),
+    };
     let made = context.progress.report().unwrap_or_default().made;
     let spoken = scenes.iter().filter(|scene| !scene.key.is_empty()).count();
     let message = format!("{spoken} scenes have a voice, {made} of them new");
     let (_, output) = keep_document(context, Voices { scenes }, made > 0).await?;
-    Ok(Made { output: Some(output), model: EMBEDDED_MODEL.to_owned(), message, ..Made::default() })
+    Ok(Made { output: Some(output), model, message, ..Made::default() })
+}
+
+/// Recordings of the user's own are read, all other voices bought.
+async fn bought(
+    context: &Context,
+    hire: &Hire<dyn Narrator>,
+    scenes: &[Scene],
+) -> Result<Vec<SceneVoice>, StepError> {
+    let work = Narration { context };
+    let mut entries = find_scenes(context, scenes, &work).await?;
+    let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
+    let (spoken, own): (Vec<usize>, Vec<usize>) =
+        missing.into_iter().partition(|place| narration::is_bought(&scenes[*place]));
+    let mut failed = make_scenes(context, scenes, &work, &own, &mut entries).await;
+    failed.extend(narration::buy(context, hire, scenes, |scene| work.digest(scene), &spoken).await?);
+    for place in spoken {
+        entries[place] = work.find(&scenes[place]).await?;
+    }
+    conclude(context, scenes.len(), entries, failed)
 }
 
 struct Narration<'a> {
     context: &'a Context,
-    narrator: Embedded,
 }
 
 impl SceneWork for Narration<'_> {
@@ -61,11 +87,9 @@ impl SceneWork for Narration<'_> {
             own_voice::read(self.context, scene).await?
         };
         let digest = self.digest(scene);
-        let (key, words_key) = (self.context.keys.voice(&digest), self.context.keys.words(&digest));
-        let (bucket, words) = (&self.context.bucket, words_of(&speech));
-        bucket.put_once(&key, speech.to_wav(), &PutOptions::of_type("audio/wav")).await?;
-        bucket.put_json_once(&words_key, &words).await?;
-        Ok(SceneVoice { id: scene.id.clone(), digest, key, words: words_key, seconds: words.seconds })
+        let seconds = store_voice(self.context, &digest, &speech).await?;
+        let (key, words) = (self.context.keys.voice(&digest), self.context.keys.words(&digest));
+        Ok(SceneVoice { id: scene.id.clone(), digest, key, words, seconds })
     }
 }
 
@@ -77,12 +101,13 @@ impl Narration<'_> {
     async fn speak(&self, scene: &Scene) -> Result<Speech, StepError> {
         let settings = &self.context.input.settings;
         let request = NarrationRequest {
+            model: videofactory_providers::Model::default(),
             texts: vec![scene.narration.clone()],
             language: settings.language.clone(),
             voice: voice_for(settings, scene),
             speed: settings.providers.narration.as_ref().map_or(1.0, |provider| provider.speed),
         };
-        let speeches = self.narrator.narrate(&request).await?;
+        let speeches = Embedded.narrate(&request).await?;
         speeches
             .into_iter()
             .next()
@@ -90,8 +115,21 @@ impl Narration<'_> {
     }
 }
 
+/// Stores a scene's voice and then its words; how many seconds it lasts.
+pub(super) async fn store_voice(
+    context: &Context,
+    digest: &Digest,
+    speech: &Speech,
+) -> Result<f64, StepError> {
+    let (key, words_key) = (context.keys.voice(digest), context.keys.words(digest));
+    let (bucket, words) = (&context.bucket, words_of(speech));
+    bucket.put_once(&key, speech.to_wav(), &PutOptions::of_type("audio/wav")).await?;
+    bucket.put_json_once(&words_key, &words).await?;
+    Ok(words.seconds)
+}
+
 /// The voice of the first character of the scene that has one, or else the narrator's.
-fn voice_for(settings: &Settings, scene: &Scene) -> String {
+pub(super) fn voice_for(settings: &Settings, scene: &Scene) -> String {
     let of_character = settings
         .characters
         .iter()
@@ -103,7 +141,7 @@ fn voice_for(settings: &Settings, scene: &Scene) -> String {
 }
 
 /// Whether nobody speaks in the scene: no word, and no voice of the user's own.
-fn is_silent(scene: &Scene) -> bool {
+pub(super) fn is_silent(scene: &Scene) -> bool {
     scene.assets.voice.is_empty() && !scene.narration.chars().any(char::is_alphanumeric)
 }
 

@@ -72,6 +72,7 @@ async fn reading(context: &Context, scene: &Scene) -> Vec<WordTiming> {
         return Vec::new();
     }
     let request = NarrationRequest {
+        model: videofactory_providers::Model::default(),
         texts: vec![scene.narration.clone()],
         language: context.input.settings.language.clone(),
         voice: String::new(),

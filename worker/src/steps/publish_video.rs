@@ -1,8 +1,10 @@
-//! publish-video: the film and what belongs to it under `published/` in the bucket, once for every
-//! target of type Bucket. The record of a publication is asked for first and written last: where it
-//! is, nothing is published again, and another film than it speaks of is refused.
+//! publish-video: the film to every target, once a run. A target of type Bucket gets film and metadata under
+//! `published/`, a `YouTube` channel an upload, a webhook a call. The record of a publication is asked for
+//! first and written last: where it is, nothing is published again, and another film than it speaks of is refused.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
@@ -11,55 +13,72 @@ use videofactory_pipeline::clock;
 use videofactory_pipeline::contract::{Artifact, Publication};
 use videofactory_pipeline::documents::{CheckResult, Film, Publications};
 use videofactory_pipeline::storyboard::Storyboard;
-use videofactory_storage::{PutOnce, PutOptions};
+use videofactory_storage::PutOptions;
 
+use super::hired::{self, named};
+use super::publish_outside::{self as outside, Told};
 use super::{keep_document, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
+use crate::paid::{Account, Desk};
+use crate::publishing::record;
 
 /// Publishes to every target.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
     let film: Film = read_document(context, StepName::AssembleVideo).await?;
     let targets = &context.input.settings.publish.targets;
-    if let Some(target) = targets.iter().find(|target| target.type_ != TargetType::Bucket) {
-        return Err(StepError::FollowSettings(format!(
-            "failed to publish to target {:?}: type {:?} is not supported by this version; use type Bucket",
-            target.name, target.type_
-        )));
-    }
-    let mut publications = Vec::with_capacity(targets.len());
+    let accounts = accounts(context).await?;
+    let (mut publications, mut failed, mut notes) =
+        (Vec::with_capacity(targets.len()), Vec::new(), Vec::new());
     for (place, target) in targets.iter().enumerate() {
         context.progress.say(share(place, targets.len()), &format!("publishing to {}", target.name));
-        publications.push(publish(context, target, &storyboard, &film).await?);
+        match publish(context, target, &accounts, &storyboard, &film, &mut notes).await {
+            Ok(publication) => {
+                context.books.publish(publication.clone());
+                publications.push(publication);
+            }
+            Err(error) => {
+                tracing::error!(to = target.name, "{error}");
+                if matches!(error, StepError::LosePublication(_)) {
+                    context.books.publish(unknown(target));
+                }
+                failed.push((target.name.clone(), error));
+            }
+        }
     }
-    let message = format!("published to {} targets", publications.len());
+    if !failed.is_empty() {
+        return Err(StepError::PublishTargets { failed, total: targets.len() });
+    }
+    let mut message = format!("published to {} targets", publications.len());
+    for note in &notes {
+        message.push_str("; ");
+        message.push_str(note);
+    }
     let document = Publications { targets: publications.clone() };
     let (document, output) = keep_document(context, document, false).await?;
     Ok(Made { output: Some(output), publications: document.targets, message, ..Made::default() })
 }
 
-/// What is kept of a publication.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    #[serde(flatten)]
-    publication: Publication,
-    /// Of the film that was published.
-    #[serde(default)]
-    sha256: String,
+/// The accounts that targets name, with this attempt's leave to publish with them.
+async fn accounts(context: &Context) -> Result<BTreeMap<String, Account>, StepError> {
+    let mut accounts = BTreeMap::new();
+    let mut opened: Option<Arc<Desk>> = None;
+    for target in &context.input.settings.publish.targets {
+        let reference = target.account_ref.as_ref().map(|account| account.name.as_str());
+        let Some((name, terms)) = named(context, reference) else { continue };
+        let desk = match &opened {
+            Some(desk) => desk.clone(),
+            None => opened.insert(hired::desk(context).await?).clone(),
+        };
+        let progress = context.progress.clone();
+        accounts.insert(name.to_owned(), Account::new(desk, name, &terms.allowance, progress));
+    }
+    Ok(accounts)
 }
 
-impl Record {
-    /// The publication, if it is of this film: a published film cannot be taken back.
-    fn of(self, target: &PublishTarget, film: &Film) -> Result<Publication, StepError> {
-        if self.sha256 == film.sha256 {
-            return Ok(self.publication);
-        }
-        Err(StepError::FollowSettings(format!(
-            "failed to publish: target {:?} has an earlier film of this run; request a restart to publish the edited one",
-            target.name
-        )))
-    }
+fn unknown(target: &PublishTarget) -> Publication {
+    Publication { target: target.name.clone(), state: "Unknown".to_owned(), ..Publication::default() }
 }
 
 /// What is told of the film beside it.
@@ -83,14 +102,35 @@ struct Metadata {
 async fn publish(
     context: &Context,
     target: &PublishTarget,
+    accounts: &BTreeMap<String, Account>,
     storyboard: &Storyboard,
     film: &Film,
+    notes: &mut Vec<String>,
 ) -> Result<Publication, StepError> {
-    let record_key = context.keys.published(&target.name, "record.json");
-    if let Some(record) = context.bucket.get_json::<Record>(&record_key).await? {
-        return record.of(target, film);
+    if let Some(publication) = record::find(context, &target.name, &film.sha256).await? {
+        return Ok(publication);
     }
     go_on(context)?;
+    let metadata = metadata(context, target, storyboard, film);
+    let told = Told {
+        title: &metadata.title,
+        description: &metadata.description,
+        tags: &metadata.tags,
+        language: &metadata.language,
+    };
+    match target.type_ {
+        TargetType::Bucket => to_bucket(context, target, film, &metadata).await,
+        TargetType::YouTube => outside::to_site(context, target, accounts, film, &told, notes).await,
+        TargetType::Webhook => outside::to_announcer(context, target, accounts, film, &told).await,
+    }
+}
+
+async fn to_bucket(
+    context: &Context,
+    target: &PublishTarget,
+    film: &Film,
+    metadata: &Metadata,
+) -> Result<Publication, StepError> {
     let gone = |what: &str| StepError::FindArtifact { what: what.to_owned(), from: StepName::AssembleVideo };
     let video = film.artifacts.video.as_ref().ok_or_else(|| gone("the film"))?;
     let key = copy(context, target, video, "film.mp4", "video/mp4").await?;
@@ -104,8 +144,7 @@ async fn publish(
         };
         copy(context, target, captions, name, media_type).await?;
     }
-    let metadata = metadata(context, target, storyboard, film);
-    let text = serde_json::to_vec_pretty(&metadata).map_err(|error| StepError::Break(error.to_string()))?;
+    let text = serde_json::to_vec_pretty(metadata).map_err(|error| StepError::Break(error.to_string()))?;
     let options = PutOptions::of_type("application/json");
     context.bucket.put(&context.keys.published(&target.name, "metadata.json"), text, &options).await?;
 
@@ -116,15 +155,9 @@ async fn publish(
         id: key,
         at: clock::now().to_string(),
     };
-    let record = Record { publication, sha256: film.sha256.clone() };
     // An edit stops a publication: from the record on, this film is the one that was published.
     go_on(context)?;
-    match context.bucket.put_json_once(&record_key, &record).await? {
-        PutOnce::Created(_) => Ok(record.publication),
-        PutOnce::AlreadyExists(_) => {
-            context.bucket.get_json(&record_key).await?.unwrap_or(record).of(target, film)
-        }
-    }
+    record::keep(context, &target.name, &film.sha256, publication).await
 }
 
 /// Nothing more is begun once the attempt was told to stop.

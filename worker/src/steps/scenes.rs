@@ -18,8 +18,20 @@ pub trait SceneWork: Sync {
     /// What stands in the step's document for a scene.
     type Entry: Send;
 
+    /// Whether an outside service does it: then all scenes are worked on at once, each waits for itself, and in a survey
+    /// what was paid for is fetched.
+    fn is_hired(&self) -> bool {
+        false
+    }
+
     /// The scene's entry, if its artifacts are there.
     fn find(&self, scene: &Scene) -> impl Future<Output = Result<Option<Self::Entry>, StepError>> + Send;
+
+    /// Told of the scenes that are missing, before any of them is made.
+    fn begin(&self, missing: &[&Scene]) -> impl Future<Output = Result<(), StepError>> + Send {
+        let _ = missing;
+        std::future::ready(Ok(()))
+    }
 
     /// Makes the scene's artifacts and stores them.
     fn make(&self, scene: &Scene) -> impl Future<Output = Result<Self::Entry, StepError>> + Send;
@@ -31,23 +43,47 @@ pub async fn each_scene<W: SceneWork>(
     scenes: &[Scene],
     work: &W,
 ) -> Result<Vec<W::Entry>, StepError> {
+    let mut entries = find_scenes(context, scenes, work).await?;
+    let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
+    if context.input.survey && !missing.is_empty() && !work.is_hired() {
+        return Err(StepError::OnlySurvey { missing: missing.len(), total: scenes.len() });
+    }
+    work.begin(&missing.iter().map(|place| &scenes[*place]).collect::<Vec<_>>()).await?;
+    let failed = make_scenes(context, scenes, work, &missing, &mut entries).await;
+    conclude(context, scenes.len(), entries, failed)
+}
+
+/// Looks for every scene; those that are there are counted.
+pub async fn find_scenes<W: SceneWork>(
+    context: &Context,
+    scenes: &[Scene],
+    work: &W,
+) -> Result<Vec<Option<W::Entry>>, StepError> {
     let progress = &context.progress;
     progress.begin_scenes(count(scenes.len()));
     let looks = stream::iter(0..scenes.len()).map(|place| work.find(&scenes[place]));
-    let mut entries: Vec<Option<W::Entry>> = looks.buffered(LOOKS_AT_A_TIME).try_collect().await?;
+    let entries: Vec<Option<W::Entry>> = looks.buffered(LOOKS_AT_A_TIME).try_collect().await?;
     for (place, entry) in entries.iter().enumerate() {
         if entry.is_some() {
             progress.found(count(place));
         }
     }
-    let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
-    if context.input.survey && !missing.is_empty() {
-        return Err(StepError::OnlySurvey { missing: missing.len(), total: scenes.len() });
-    }
+    Ok(entries)
+}
 
+/// Makes the scenes at these places; the failures, each with its scene's id.
+pub async fn make_scenes<W: SceneWork>(
+    context: &Context,
+    scenes: &[Scene],
+    work: &W,
+    missing: &[usize],
+    entries: &mut [Option<W::Entry>],
+) -> Vec<(String, StepError)> {
+    let at_a_time = if work.is_hired() { missing.len().max(1) } else { scenes_at_a_time() };
     let halted = AtomicBool::new(false);
-    let making = stream::iter(missing).map(|place| make_one(context, &halted, place, &scenes[place], work));
-    let made: Vec<(usize, Option<_>)> = making.buffer_unordered(scenes_at_a_time()).collect().await;
+    let making = stream::iter(missing.iter().copied());
+    let making = making.map(|place| make_one(context, &halted, place, &scenes[place], work));
+    let made: Vec<(usize, Option<_>)> = making.buffer_unordered(at_a_time).collect().await;
     let mut failed = Vec::new();
     for (place, result) in made {
         match result {
@@ -57,8 +93,24 @@ pub async fn each_scene<W: SceneWork>(
             None => {}
         }
     }
+    failed
+}
+
+/// All entries, or why there are not all.
+pub fn conclude<E>(
+    context: &Context,
+    total: usize,
+    entries: Vec<Option<E>>,
+    mut failed: Vec<(String, StepError)>,
+) -> Result<Vec<E>, StepError> {
+    // Whatever has kept them from being begun says more.
+    failed.retain(|(_, error)| !matches!(error, StepError::NotBegun));
+    let only_waits = failed.iter().all(|(_, error)| matches!(error, StepError::AwaitQuota));
+    if context.input.survey && only_waits && !failed.is_empty() {
+        return Err(StepError::OnlySurvey { missing: failed.len(), total });
+    }
     if failed.iter().any(|(_, error)| !matches!(error, StepError::Stop)) {
-        return Err(StepError::MakeScenes { failed, total: scenes.len() });
+        return Err(StepError::MakeScenes { failed, total });
     }
     // With no failure, a scene without an entry was not begun.
     entries.into_iter().collect::<Option<Vec<_>>>().ok_or(StepError::Stop)
@@ -72,21 +124,37 @@ async fn make_one<W: SceneWork>(
     scene: &Scene,
     work: &W,
 ) -> (usize, Option<Result<W::Entry, StepError>>) {
-    if context.stop.is_cancelled() || halted.load(Ordering::Relaxed) {
+    // What is hired halts by itself: what was paid for is fetched all the same.
+    let may_begin = !context.stop.is_cancelled() && (work.is_hired() || !halted.load(Ordering::Relaxed));
+    if !may_begin {
         return (place, None);
     }
     let result = work.make(scene).await;
     match &result {
         Ok(_) => context.progress.made(count(place)),
         Err(error) => {
-            tracing::error!(scene = scene.id, "{error}");
-            if error.exit() == videofactory_pipeline::ExitCode::ContentRefused {
-                context.progress.refused(count(place));
-            }
+            tell(context, &[place], &scene.id, error);
             halted.fetch_or(error.stops_all_scenes(), Ordering::Relaxed);
         }
     }
     (place, Some(result))
+}
+
+/// Logs and counts a failure of these scenes.
+pub fn tell(context: &Context, places: &[usize], scene: &str, error: &StepError) {
+    match error {
+        StepError::AwaitQuota | StepError::NotBegun | StepError::Stop => tracing::debug!(scene, "{error}"),
+        _ => tracing::error!(scene, "{error}"),
+    }
+    for place in places {
+        match error {
+            StepError::LearnOutcome(_) | StepError::PayAgain => context.progress.unknown(count(*place)),
+            _ if error.exit() == videofactory_pipeline::ExitCode::ContentRefused => {
+                context.progress.refused(count(*place));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A file of the user's own that takes a part's place: it must be there.
@@ -106,6 +174,7 @@ fn scenes_at_a_time() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8)
 }
 
-fn count(number: usize) -> u32 {
+/// A place as progress counts it.
+pub fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

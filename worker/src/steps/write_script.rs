@@ -4,17 +4,22 @@
 
 use std::time::Duration;
 
+use videofactory_crds::StepName;
+use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::GivenScenes;
-use videofactory_pipeline::documents;
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
-use videofactory_providers::{Character, Script, ScriptRequest, ScriptScene, ScriptWriter};
+use videofactory_pipeline::{Digest, documents};
+use videofactory_providers::{
+    Character, Embedded, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold,
+};
 use videofactory_storage::PutOnce;
 
-use super::hired::{EMBEDDED_MODEL, embedded};
+use super::hired::{self, EMBEDDED_MODEL, Hire};
 use super::{find_own_document, keep_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
+use crate::paid::{Answer, Order};
 
 /// The speeds that a narration may have.
 const SPEEDS: (f64, f64) = (0.5, 2.0);
@@ -25,27 +30,31 @@ const MOST_TITLE_CHARACTERS: usize = 100;
 
 /// Makes the storyboard.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
+    let hire = hired::script_writer(context).await?;
+    let model = hire
+        .as_ref()
+        .map_or_else(|| EMBEDDED_MODEL.to_owned(), |hire| hire.model_name(context, Sold::Script));
     let (storyboard, output) = match find_own_document::<Storyboard>(context).await? {
         Some(storyboard) => {
             let output = documents::digest_of(&storyboard);
             (storyboard, output)
         }
-        None => keep_document(context, make(context).await?, false).await?,
+        None => keep_document(context, make(context, hire.as_ref()).await?, false).await?,
     };
     let scenes = storyboard.scenes.len();
     context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
     Ok(Made {
         output: Some(output),
-        model: EMBEDDED_MODEL.to_owned(),
+        model,
         message: format!("the storyboard has {scenes} scenes"),
         ..Made::default()
     })
 }
 
-async fn make(context: &Context) -> Result<Storyboard, StepError> {
+async fn make(context: &Context, hire: Option<&Hire<dyn ScriptWriter>>) -> Result<Storyboard, StepError> {
     let given = context.paths.given_scenes()?;
     let storyboard = if given.scenes.is_empty() {
-        from_script(context, written_script(context, &given).await?)
+        from_script(context, written_script(context, &given, hire).await?)
     } else {
         from_spec(context, &given)
     };
@@ -53,7 +62,11 @@ async fn make(context: &Context) -> Result<Storyboard, StepError> {
 }
 
 /// The script that was written for these inputs before, or else is written now.
-async fn written_script(context: &Context, given: &GivenScenes) -> Result<Script, StepError> {
+async fn written_script(
+    context: &Context,
+    given: &GivenScenes,
+    hire: Option<&Hire<dyn ScriptWriter>>,
+) -> Result<Script, StepError> {
     let input = &context.input;
     let film = FilmInputs {
         run: input.job.run,
@@ -63,7 +76,8 @@ async fn written_script(context: &Context, given: &GivenScenes) -> Result<Script
         settings: &input.settings,
         brand: &input.brand,
     };
-    let key = context.keys.script(&script_digest(&film));
+    let digest = script_digest(&film);
+    let key = context.keys.script(&digest);
     if let Some(script) = context.bucket.get_json(&key).await? {
         return Ok(script);
     }
@@ -73,12 +87,74 @@ async fn written_script(context: &Context, given: &GivenScenes) -> Result<Script
                 .to_owned(),
         ));
     }
-    let writer = embedded(context, "script", input.settings.providers.script.as_ref())?;
     context.progress.say(0.1, "writing the script");
-    let script = writer.write(&script_request(context)).await?;
-    match context.bucket.put_json_once(&key, &script).await? {
+    let Some(hire) = hire else {
+        let script = Embedded.write(&script_request(context)).await?;
+        return store(context, &key, script).await;
+    };
+    let bought = hire.account.buy(&Writing { context, hire, digest, key: key.clone() }).await;
+    if let Err(StepError::LearnOutcome(_) | StepError::PayAgain) = &bought {
+        // For this a person gives leave once more, as for a scene.
+        context.progress.begin_scenes(1);
+        context.progress.unknown(0);
+    }
+    bought?;
+    context.bucket.get_json(&key).await?.ok_or_else(|| StepError::FindArtifact {
+        what: "the new script".to_owned(),
+        from: StepName::WriteScript,
+    })
+}
+
+/// The script that is stored: this one, unless another was there before.
+async fn store(context: &Context, key: &str, script: Script) -> Result<Script, StepError> {
+    match context.bucket.put_json_once(key, &script).await? {
         PutOnce::Created(_) => Ok(script),
-        PutOnce::AlreadyExists(_) => Ok(context.bucket.get_json(&key).await?.unwrap_or(script)),
+        PutOnce::AlreadyExists(_) => Ok(context.bucket.get_json(key).await?.unwrap_or(script)),
+    }
+}
+
+/// A script that is bought.
+struct Writing<'a> {
+    context: &'a Context,
+    hire: &'a Hire<dyn ScriptWriter>,
+    digest: Digest,
+    key: String,
+}
+
+impl Order for Writing<'_> {
+    type Goods = Script;
+    type Parts = ScriptRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        self.hire.price(self.context, Sold::Script, 1)
+    }
+
+    fn cost(&self, _: &Script) -> Money {
+        self.price()
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(self.context.bucket.head(&self.key).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<ScriptRequest, StepError> {
+        Ok(ScriptRequest { model: self.hire.model.clone(), ..script_request(self.context) })
+    }
+
+    async fn submit(&self, request: &ScriptRequest) -> Result<Answer<Script>, ProviderError> {
+        self.hire.client.write(request).await.map(Answer::Delivered)
+    }
+
+    async fn poll(&self, _: &str) -> Result<Option<Script>, ProviderError> {
+        Err(ProviderError::Unexpected { provider: "The writer", message: "scripts have no ids".to_owned() })
+    }
+
+    async fn store(&self, script: Script) -> Result<(), StepError> {
+        store(self.context, &self.key, script).await.map(drop)
     }
 }
 
@@ -89,6 +165,7 @@ fn script_request(context: &Context) -> ScriptRequest {
     let max = at_usual_speed(settings.length.max.into(), speed);
     let target = at_usual_speed(settings.length.target.into(), speed).min(max.mul_f64(AIMED_AT));
     ScriptRequest {
+        model: videofactory_providers::Model::default(),
         topic: context.input.topic.clone(),
         language: settings.language.clone(),
         target,
@@ -101,6 +178,7 @@ fn script_request(context: &Context) -> ScriptRequest {
             .map(|character| Character {
                 name: character.name.clone(),
                 description: character.description.clone().unwrap_or_default(),
+                references: Vec::new(),
             })
             .collect(),
     }

@@ -6,30 +6,27 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::videojob::StepStatus;
-use videofactory_crds::{AssetKey, StepName, VideoJob, requests};
-use videofactory_pipeline::contract::{
-    Brand, GivenScenes, JobRef, MOST_INPUT_BYTES, StepInput, Upstream, VERSION,
-};
-use videofactory_pipeline::graph::{self, Granularity, STEPS};
+use videofactory_crds::{StepName, VideoJob, requests};
+use videofactory_pipeline::contract::{Brand, GivenScenes, Upstream};
+use videofactory_pipeline::graph::{self, STEPS};
 use videofactory_pipeline::inputs::{self, FilmInputs};
 use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::attempts::Attempt;
-use super::super::model::{Account, Action, Hindrance, StartStep, Storage};
-use super::settle::{LONGEST_DELAY, Standing, by_scene, completed};
-use super::{Draft, Results, Verdict, later, leftovers};
+use super::super::model::{Account, Action, Hindrance, Storage};
+use super::hire::{self, Engagement};
+use super::settle::{LONGEST_DELAY, Standing};
+use super::{Draft, Results, Verdict, later, leftovers, order, progress};
 
 /// Seconds between two looks at a bucket that does not answer.
 const BUCKET_PATIENCE: i64 = 15;
-/// Most bytes of scenes and overrides: a `ConfigMap` holds 1 MiB.
-const MOST_GIVEN_BYTES: usize = 1_000_000;
 
 /// Makes every step that is stale and can begin begin, and tells how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
-    let given = given_scenes(draft);
-    let takes = takes(draft);
-    let brand = brand(draft);
+    let given = order::given_scenes(draft);
+    let takes = order::takes(draft);
+    let brand = order::brand(draft);
     let mut walk = Walk {
         settings,
         given: &given,
@@ -45,20 +42,20 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
     for entry in STEPS {
         walk.step(draft, entry.name);
     }
-    count_progress(draft);
+    progress::count(draft);
     walk.verdict(draft)
 }
 
 /// One walk over the graph.
-struct Walk<'a> {
-    settings: &'a Settings,
-    given: &'a GivenScenes,
-    takes: &'a BTreeMap<String, Takes>,
-    brand: &'a Brand,
+pub(super) struct Walk<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) given: &'a GivenScenes,
+    pub(super) takes: &'a BTreeMap<String, Takes>,
+    pub(super) brand: &'a Brand,
     standing: &'a Standing,
     held: Option<(Reason, String)>,
     /// Steps that are done with the inputs they would have now.
-    results: Results,
+    pub(super) results: Results,
     /// How each step that is not done stands.
     verdicts: Vec<Verdict>,
     /// A result that nobody has approved yet: nothing that reads it begins.
@@ -94,8 +91,11 @@ impl Walk<'_> {
         }
         match wanted {
             // A wait goes on while what is before it is made again.
-            None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => {}
-            None => unsettle(step),
+            None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => hire::withdraw(step),
+            None => {
+                hire::withdraw(step);
+                unsettle(step);
+            }
             Some(input) => self.begin(draft, name, &input),
         }
     }
@@ -161,8 +161,14 @@ impl Walk<'_> {
                     self.verdicts.push(verdict);
                 } else if let Some(verdict) = leftovers::occupied(draft, name) {
                     self.verdicts.push(verdict);
+                } else if let Some(engagement) = hire::again(draft, self.settings, name) {
+                    self.launch(draft, name, input, number, engagement);
                 } else {
-                    self.launch(draft, name, input, number);
+                    // The grant that it was begun with is gone, and with it the account that gave it.
+                    let now = draft.now;
+                    hire::write_off(draft.step_mut(name), now);
+                    set_state(draft, name, StepState::Pending);
+                    self.begin(draft, name, input);
                 }
             }
             (None, Attempt::Unknown(why)) => {
@@ -177,7 +183,7 @@ impl Walk<'_> {
             (None, Attempt::Alive(hindrance)) => {
                 leftovers::wake_when_late(draft, name);
                 self.verdicts.push(hindered(&draft.observed.job, name, number, hindrance.as_ref()));
-                tell_progress(draft, name);
+                progress::tell(draft, name);
             }
             (None, _) => self.verdicts.push(hindered(&draft.observed.job, name, number, None)),
         }
@@ -186,19 +192,21 @@ impl Walk<'_> {
     /// A step that is stale and whose inputs are all there.
     fn begin(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
         let (now, storage) = (draft.now, &draft.observed.storage);
+        let mended = hire::has_new_credentials(draft, self.settings, name);
         let before = draft.observed.job.status.as_ref().and_then(|status| status.observed_generation);
         let edited = before != draft.observed.job.metadata.generation;
         let step = draft.step_mut(name);
-        if edited && step.state == Some(StepState::Waiting) && step.retry_at.is_none() && result_is_void(step)
-        {
-            // Whatever was edited may be what it waited for.
+        let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
+        if (edited || mended) && waits && step.retry_at.is_none() && result_is_void(step) {
+            // Whatever was changed may be what it waited for.
             unsettle(step);
         }
         if bucket_came_back(step, storage) {
             unsettle(step);
         }
         if let Some((reason, message)) = &self.held {
-            self.verdicts.push(Verdict::Suspended { reason: *reason, message: message.clone() });
+            let verdict = Verdict::Suspended { reason: *reason, message: message.clone() };
+            self.keep_waiting(draft, name, verdict);
             return;
         }
         let tried = step.input_digest.as_deref() == Some(input.as_str());
@@ -217,16 +225,27 @@ impl Walk<'_> {
             step.retries = None;
         }
         if let Some(verdict) = self.obstacle(draft, name) {
-            set_state(draft, name, StepState::Pending);
-            self.verdicts.push(verdict);
+            self.keep_waiting(draft, name, verdict);
             return;
         }
         if let Some(verdict) = leftovers::occupied(draft, name) {
             self.verdicts.push(verdict);
             return;
         }
-        let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
-        self.launch(draft, name, input, attempt);
+        match hire::hire(draft, self.settings, name, input) {
+            Ok((attempt, engagement)) => self.launch(draft, name, input, attempt, engagement),
+            Err(verdict) => self.verdicts.push(*verdict),
+        }
+    }
+
+    /// Something keeps the step from beginning: it asks no account for anything meanwhile.
+    fn keep_waiting(&mut self, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
+        let step = draft.step_mut(name);
+        hire::withdraw(step);
+        if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
+            set_state(draft, name, StepState::Pending);
+        }
+        self.verdicts.push(verdict);
     }
 
     /// What keeps a step from beginning, although its inputs are there.
@@ -247,7 +266,12 @@ impl Walk<'_> {
             });
         }
         accounts_of(name, self.settings).into_iter().find_map(|account| match draft.observed.accounts.get(account) {
-            Some(Account::Usable { .. }) => None,
+            Some(Account::Embedded) => None,
+            Some(Account::Hired(hired)) => hired.obstacle.as_ref().map(|message| Verdict::Stalled {
+                reason: Reason::ConfigurationInvalid,
+                message: message.clone(),
+                step: Some(name),
+            }),
             Some(Account::Unusable { reason, message }) => {
                 Some(Verdict::Stalled { reason: *reason, message: message.clone(), step: Some(name) })
             }
@@ -260,9 +284,17 @@ impl Walk<'_> {
     }
 
     /// Records the intent, and orders the Job: the status is written first.
-    fn launch(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest, attempt: i32) {
-        let order = self.order(draft, name, input, attempt);
-        if let Some(verdict) = too_large(name, &order) {
+    fn launch(
+        &mut self,
+        draft: &mut Draft<'_>,
+        name: StepName,
+        input: &Digest,
+        attempt: i32,
+        engagement: Engagement,
+    ) {
+        let (surveys, credentials) = (engagement.survey, engagement.credentials.clone());
+        let order = self.order(draft, name, input, attempt, engagement);
+        if let Some(verdict) = order::too_large(name, &order) {
             set_state(draft, name, StepState::Pending);
             self.verdicts.push(verdict);
             return;
@@ -283,6 +315,8 @@ impl Walk<'_> {
         step.message = None;
         step.retry_at = None;
         step.finished_at = None;
+        step.survey = surveys.then_some(true);
+        step.credentials = credentials;
         draft.actions.push(Action::StartStep(Box::new(order)));
         self.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
             None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
@@ -292,49 +326,6 @@ impl Walk<'_> {
                 step: Some(name),
             },
         });
-    }
-
-    fn order(&self, draft: &Draft<'_>, name: StepName, input: &Digest, attempt: i32) -> StartStep {
-        let (bucket, bucket_secret) = match &draft.observed.storage {
-            Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
-            Storage::NotReady { .. } => Default::default(),
-        };
-        let writes = name == StepName::WriteScript;
-        let given = (writes && *self.given != GivenScenes::default()).then(|| self.given.clone());
-        let account_secret = accounts_of(name, self.settings).into_iter().find_map(|account| {
-            match draft.observed.accounts.get(account) {
-                Some(Account::Usable { secret }) => secret.clone(),
-                _ => None,
-            }
-        });
-        let upstream: BTreeMap<StepName, Upstream> = graph::step(name)
-            .needs
-            .iter()
-            .filter_map(|need| Some((*need, self.results.get(need)?.clone())))
-            .collect();
-        let input = StepInput {
-            version: VERSION,
-            job: job_ref(draft),
-            step: name,
-            attempt,
-            input: input.clone(),
-            survey: false,
-            settings: self.settings.clone(),
-            topic: draft.observed.job.spec.topic.clone().unwrap_or_default(),
-            takes: if writes { self.takes.clone() } else { BTreeMap::new() },
-            upstream,
-            granted: None,
-            accepted_quality: draft
-                .status
-                .handled
-                .as_ref()
-                .and_then(|handled| Digest::from_hex(handled.accept_quality.as_deref()?)),
-            brand: self.brand.clone(),
-            deadline_seconds: deadline(draft, name),
-            bucket,
-            progress_url: String::new(),
-        };
-        StartStep { input, given, bucket_secret, account_secret }
     }
 
     /// Whether a person is to look at what was just found done, and what they said.
@@ -439,7 +430,11 @@ fn result_of(step: &StepStatus) -> Option<Upstream> {
 
 /// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
 fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
-    let reason = step.reason?;
+    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
+    if step.demands.iter().any(|demand| demand.granted.is_none()) {
+        // What it waits for is its account's to say.
+        return None;
+    }
     let told = step.message.clone().unwrap_or_default();
     let name = step.name;
     if step.state == Some(StepState::Failed) {
@@ -460,26 +455,6 @@ fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
             Some(Verdict::Stalled { reason, message, step: Some(name) })
         }
     }
-}
-
-/// What Kubernetes would refuse to carry.
-fn too_large(name: StepName, order: &StartStep) -> Option<Verdict> {
-    let size = |json: serde_json::Result<Vec<u8>>| json.map_or(usize::MAX, |json| json.len());
-    let (input, given) = (size(serde_json::to_vec(&order.input)), size(serde_json::to_vec(&order.given)));
-    let message = if input > MOST_INPUT_BYTES {
-        format!(
-            "the settings of {name} take {input} bytes, the most is {MOST_INPUT_BYTES}; shorten characters, \
-             parameters or publish targets"
-        )
-    } else if given > MOST_GIVEN_BYTES {
-        format!(
-            "scenes and sceneOverrides take {given} bytes, the most is {MOST_GIVEN_BYTES}; shorten their texts, or \
-             make two films"
-        )
-    } else {
-        return None;
-    };
-    Some(Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: Some(name) })
 }
 
 /// How a step stands whose attempt is at work, or is kept from it.
@@ -554,117 +529,6 @@ pub(super) fn stop_jobs(draft: &mut Draft<'_>, name: StepName) {
         .filter(|job| job.step == name && !job.deleting && job.ended.is_none())
         .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() });
     draft.actions.extend(doomed);
-}
-
-/// Progress that is due enters the status; it decides nothing.
-fn tell_progress(draft: &mut Draft<'_>, name: StepName) {
-    let Some(live) = draft.observed.live.get(&name) else { return };
-    let step = draft.step_mut(name);
-    if step.attempt != Some(live.attempt) {
-        return;
-    }
-    if by_scene(name) && live.progress.completed.len() > completed(step).len() {
-        step.scenes.get_or_insert_default().completed = Some(live.progress.completed.to_string());
-    }
-    if !live.progress.message.is_empty() {
-        step.message = Some(live.progress.message.clone());
-    }
-}
-
-/// `14/26`: units of work done and known; scenes, and one for each other step.
-pub(super) fn count_progress(draft: &mut Draft<'_>) {
-    let scenes = draft
-        .step(StepName::WriteScript)
-        .and_then(|step| step.scenes.as_ref()?.total)
-        .and_then(|total| u32::try_from(total).ok());
-    let (mut done, mut known) = (0, 0);
-    for entry in STEPS {
-        let step = draft.step(entry.name);
-        let state = step.and_then(|step| step.state);
-        if state == Some(StepState::Skipped) {
-            continue;
-        }
-        let units = match entry.granularity {
-            Granularity::Film => 1,
-            Granularity::Scenes => scenes.unwrap_or(1),
-        };
-        known += units;
-        done += match state {
-            Some(StepState::Succeeded) => units,
-            _ if entry.granularity == Granularity::Scenes => {
-                step.map_or(0, |step| completed(step).len()).min(units)
-            }
-            _ => 0,
-        };
-    }
-    draft.status.progress = Some(format!("{done}/{known}"));
-}
-
-fn given_scenes(draft: &Draft<'_>) -> GivenScenes {
-    let spec = &draft.observed.job.spec;
-    GivenScenes {
-        scenes: spec.scenes.clone().unwrap_or_default(),
-        overrides: spec.scene_overrides.clone().unwrap_or_default(),
-    }
-}
-
-fn takes(draft: &Draft<'_>) -> BTreeMap<String, Takes> {
-    let or_first = |take: Option<i32>| take.unwrap_or(1);
-    draft
-        .status
-        .takes
-        .iter()
-        .map(|takes| {
-            let parts = Takes {
-                image: or_first(takes.image),
-                voice: or_first(takes.voice),
-                clip: or_first(takes.clip),
-            };
-            (takes.scene.clone(), parts)
-        })
-        .collect()
-}
-
-fn brand(draft: &Draft<'_>) -> Brand {
-    let Some(channel) = draft.status.channel.as_ref().map(|channel| &channel.spec) else {
-        return Brand::default();
-    };
-    let key =
-        |asset: &Option<AssetKey>| asset.as_ref().and_then(AssetKey::get).unwrap_or_default().to_owned();
-    Brand {
-        tags: channel.default_tags.clone().unwrap_or_default(),
-        intro: key(&channel.intro_key),
-        outro: key(&channel.outro_key),
-        watermark: key(&channel.watermark_key),
-    }
-}
-
-fn job_ref(draft: &Draft<'_>) -> JobRef {
-    let metadata = &draft.observed.job.metadata;
-    JobRef {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-        uid: metadata.uid.clone().unwrap_or_default(),
-        id: draft.status.id.clone().unwrap_or_default(),
-        run: draft.status.run.unwrap_or(1),
-    }
-}
-
-/// Seconds for an attempt: the spec's, or a base and a part for each scene.
-fn deadline(draft: &Draft<'_>, name: StepName) -> u32 {
-    let asked = draft
-        .observed
-        .job
-        .spec
-        .compute
-        .as_ref()
-        .and_then(|compute| compute.steps.as_ref()?.get(name)?.timeout);
-    if let Some(timeout) = asked {
-        return u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
-    }
-    let (base, each) = graph::step(name).deadline;
-    let scenes = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref()?.total).unwrap_or(0);
-    base + each * u32::try_from(scenes).unwrap_or_default()
 }
 
 /// The accounts that a step spends from.

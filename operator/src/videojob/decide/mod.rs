@@ -5,7 +5,10 @@
 
 mod advance;
 mod begin;
+mod hire;
 mod leftovers;
+mod order;
+mod progress;
 mod requests;
 mod settle;
 
@@ -122,7 +125,7 @@ impl<'a> Draft<'a> {
         let standing = settle::settle(self);
         if let Some(verdict) = self.published() {
             advance::stop(self, standing.keys().copied(), Reason::Completed);
-            advance::count_progress(self);
+            progress::count(self);
             return verdict;
         }
         match (begin::begin(self), self.held()) {
@@ -266,6 +269,8 @@ fn later(from: Timestamp, seconds: i64) -> Timestamp {
 /// Results of the steps that are done with today's inputs.
 type Results = BTreeMap<StepName, videofactory_pipeline::contract::Upstream>;
 
+#[cfg(test)]
+mod hire_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

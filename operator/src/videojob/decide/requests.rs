@@ -7,7 +7,7 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes};
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
-use super::{Draft, begin};
+use super::{Draft, begin, hire};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What the schema holds: more would be refused with the whole status.
@@ -105,6 +105,9 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
         if step.reason == Some(Reason::QualityCheckFailed) {
             step.output_digest = None;
         }
+        if step.reason == Some(Reason::OutcomeUnknown) {
+            step.permits = Some(step.permits.unwrap_or_default().saturating_add(1));
+        }
         step.state = Some(StepState::Pending);
         step.reason = None;
         step.message = None;
@@ -124,6 +127,8 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.artifacts = None;
     draft.status.publications.clear();
     draft.status.published_generation = None;
+    draft.status.cost = None;
+    let now = draft.now;
     draft.status.takes.clear();
     for step in &mut draft.status.steps {
         if step.state == Some(StepState::Running) {
@@ -132,7 +137,12 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
         } else {
             step.state = Some(StepState::Pending);
             step.reason = None;
+            step.input_digest = None;
+            hire::write_off(step, now);
         }
+        step.cost = None;
+        step.permits = None;
+        step.rate_limit = None;
         step.output_digest = None;
         step.approved = None;
         step.message = None;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
-use videofactory_crds::videojob::{ArtifactStatus, Publication, PublicationState, ScenesStatus, StepStatus};
-use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Published, StepOutcome};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::{
+    ArtifactStatus, Publication, PublicationState, RateLimitStatus, ScenesStatus, SpentUnits, StepStatus,
+};
+use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Published, Spent, StepOutcome};
 use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
-use super::{Draft, advance, later};
+use super::{Draft, advance, hire, later};
 
 /// How the attempts that have not ended stand.
 pub(super) type Standing = BTreeMap<StepName, Attempt>;
@@ -47,6 +50,9 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let jitter = jitter_of(draft, name);
     let limit = draft.observed.job.spec.retry.limit;
     let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
+    if let End::Told(outcome) = &end {
+        account(draft, name, outcome);
+    }
     let step = draft.step_mut(name);
     step.finished_at = Some(whole_seconds(at.unwrap_or(now)));
     step.reason = None;
@@ -66,6 +72,48 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         ),
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),
+    }
+}
+
+/// What was spent is known: it stands in the demands until their accounts have booked it.
+fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
+    let step = draft.step_mut(name);
+    if step.survey == Some(true) && !outcome.accounted {
+        // It did not get so far as to know: another survey does.
+        return;
+    }
+    for demand in step.demands.iter_mut().filter(|demand| hire::is_owed(demand)) {
+        demand.settled = Some(true);
+        demand.spent =
+            outcome.spent.iter().filter(|spent| spent.account == demand.account).map(spent_units).collect();
+        let refused = outcome.rate_limit.as_ref().filter(|limit| limit.account == demand.account);
+        demand.blocked_until = refused.and_then(|limit| limit.until).map(whole_seconds);
+    }
+    match &outcome.rate_limit {
+        Some(limit) => {
+            let hits = step.rate_limit.as_ref().and_then(|limit| limit.hits).unwrap_or_default();
+            step.rate_limit = Some(RateLimitStatus {
+                resume_at: limit.until.map(whole_seconds),
+                hits: Some(hits.saturating_add(1)),
+            });
+        }
+        None => step.rate_limit = None,
+    }
+    let cost: Money = outcome.spent.iter().map(|spent| spent.cost).sum();
+    if cost != Money::ZERO {
+        step.cost = Some(step.cost.unwrap_or_default().plus(cost));
+        let actual: Money = draft.status.steps.iter().filter_map(|step| step.cost).sum();
+        draft.status.cost.get_or_insert_default().actual = Some(actual);
+    }
+}
+
+fn spent_units(spent: &Spent) -> SpentUnits {
+    SpentUnits {
+        // Never before it was: the API keeps whole seconds.
+        at: whole_seconds(spent.at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(spent.at)),
+        submissions: i64::from(spent.submissions),
+        seconds: (spent.seconds > 0).then_some(i64::from(spent.seconds)),
+        cost: (spent.cost != Money::ZERO).then_some(spent.cost),
     }
 }
 
@@ -147,12 +195,18 @@ impl Ledger<'_> {
                     self.wait(Reason::QualityCheckFailed, message);
                 }
             }
+            ExitCode::ContentRefused if is_unknown(outcome) => self.wait(Reason::OutcomeUnknown, message),
             ExitCode::ContentRefused => self.wait(Reason::ContentRefused, message),
             ExitCode::Credentials => self.wait(Reason::CredentialsInvalid, message),
             ExitCode::Configuration => self.wait(Reason::ConfigurationInvalid, message),
             ExitCode::ProviderDown => self.again(Reason::ProviderUnavailable, message),
             ExitCode::Storage => self.again(Reason::StorageUnavailable, message),
             ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
+            ExitCode::TryLater if leaves_some(outcome) => self.goes_on(outcome),
+            ExitCode::TryLater if let Some(at) = outcome.resume_at => {
+                self.wait(Reason::RetryScheduled, message);
+                self.step.retry_at = Some(whole_seconds(at.min(later(self.now, LONGEST_DELAY))));
+            }
             ExitCode::TryLater => self.again(Reason::RateLimited, message),
             ExitCode::MissingInput | ExitCode::Bug => self.failed(Reason::RetryScheduled, message),
         }
@@ -187,6 +241,7 @@ impl Ledger<'_> {
             completed: by_scene(outcome.step).then(|| report.completed.to_string()),
             refused: (!report.refused.is_empty()).then(|| report.refused.to_string()),
             unknown: (!report.unknown.is_empty()).then(|| report.unknown.to_string()),
+            left: report.left.and_then(|left| i32::try_from(left).ok()),
         });
     }
 
@@ -196,6 +251,18 @@ impl Ledger<'_> {
         self.step.failures = None;
         self.step.interruptions = None;
         self.step.retries = None;
+    }
+
+    /// Some is left for the next attempt, which asks its account; at once, if this one has got anywhere.
+    fn goes_on(&mut self, outcome: &StepOutcome) {
+        let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
+        let surveyed = self.step.survey == Some(true);
+        if made || surveyed || !outcome.spent.is_empty() || outcome.rate_limit.is_some() {
+            self.step.state = Some(StepState::Pending);
+            self.step.message = Some(outcome.message.clone());
+        } else {
+            self.again(Reason::RateLimited, &outcome.message);
+        }
     }
 
     /// Waits for a person.
@@ -218,6 +285,8 @@ impl Ledger<'_> {
         let failures = self.step.failures.unwrap_or_default().saturating_add(1);
         self.step.failures = Some(failures);
         if failures > self.limit {
+            // Nobody looks after a failed step's grant: others shall have it.
+            hire::write_off(self.step, self.now);
             self.step.state = Some(StepState::Failed);
             self.step.reason = Some(Reason::RetriesExhausted);
             self.step.message = Some(format!("{message} ({failures} failures, limit {})", self.limit));
@@ -254,6 +323,20 @@ impl Ledger<'_> {
         let spread = (delay as f64 * (0.8 + 0.2 * self.jitter)).ceil() as i64;
         later(self.now, spread)
     }
+}
+
+/// Whether the worker knows that there is more to submit than it was granted, or the service refuses for a while.
+fn leaves_some(outcome: &StepOutcome) -> bool {
+    outcome.rate_limit.is_some()
+        || outcome.scenes.as_ref().is_some_and(|report| report.left.is_some_and(|left| left > 0))
+}
+
+/// Whether nothing was refused, and of something nobody can tell whether it was taken.
+fn is_unknown(outcome: &StepOutcome) -> bool {
+    let scenes =
+        outcome.scenes.as_ref().is_some_and(|report| !report.unknown.is_empty() && report.refused.is_empty());
+    let publication = outcome.publications.iter().any(|publication| publication.state == "Unknown");
+    scenes || publication
 }
 
 /// Scenes that this step has, as far as the status knows.

@@ -206,6 +206,11 @@ impl World {
 
     /// The step's live pod ends with this exit code, all its scenes done if it is 0, else the first.
     pub fn end(&mut self, step: StepName, exit: ExitCode) {
+        self.end_told(step, exit, |_| {});
+    }
+
+    /// The same, with something more to tell.
+    pub fn end_told(&mut self, step: StepName, exit: ExitCode, tell: impl FnOnce(&mut StepOutcome)) {
         let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
         let attempt = self.observed.pods[place].attempt;
         let mut outcome = outcome_of(&self.inputs[&(step, attempt)], exit);
@@ -213,6 +218,7 @@ impl World {
         if let Some(report) = outcome.scenes.as_mut().filter(|report| report.completed.len() < before.len()) {
             report.completed = before;
         }
+        tell(&mut outcome);
         self.bucket.insert((step, attempt), outcome.clone());
         let end = PodEnd {
             exit_code: Some(exit.code()),

@@ -127,6 +127,7 @@ mod tests {
 
     fn read(prompt: &str) -> Brief {
         let request = PictureRequest {
+            model: crate::Model::default(),
             prompt: prompt.to_owned(),
             style: String::new(),
             width: 64,

@@ -52,7 +52,7 @@ pub(super) fn draw(request: &PictureRequest) -> Result<Picture, ProviderError> {
         card::write(&mut canvas, title)?;
     }
     let bytes = encode(&canvas.finish(&mut random), width, height)?;
-    Ok(Picture { bytes, media_type: "image/png".to_owned(), width, height })
+    Ok(Picture { bytes, media_type: "image/png".to_owned(), width, height, cost_micros: None })
 }
 
 /// A side with room for movement, even as video wants it.

@@ -4,6 +4,7 @@ use super::*;
 
 fn request(prompt: &str, width: u32, height: u32, seed: u64) -> PictureRequest {
     PictureRequest {
+        model: crate::Model::default(),
         prompt: prompt.to_owned(),
         style: String::new(),
         width,

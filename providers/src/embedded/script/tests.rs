@@ -7,6 +7,7 @@ use crate::capability::Character;
 
 fn request(topic: &str, language: &str, scene_count: usize, target: u64) -> ScriptRequest {
     ScriptRequest {
+        model: crate::Model::default(),
         topic: topic.to_owned(),
         language: language.to_owned(),
         target: Duration::from_secs(target),
@@ -59,7 +60,11 @@ fn more_scenes_than_the_longest_length_holds_are_refused() {
 
 #[test]
 fn the_first_picture_is_a_title_card_and_characters_appear_in_the_others() {
-    let hero = Character { name: "Captain Lund".to_owned(), description: "an old sailor".to_owned() };
+    let hero = Character {
+        name: "Captain Lund".to_owned(),
+        description: "an old sailor".to_owned(),
+        ..Character::default()
+    };
     let script =
         write(&ScriptRequest { characters: vec![hero], ..request("The \"sea\"", "en", 4, 30) }).unwrap();
     assert!(script.scenes[0].image_prompt.starts_with("title card \"The 'sea'\","), "{:?}", script.scenes[0]);

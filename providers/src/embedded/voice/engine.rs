@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::embedded::PROVIDER;
 use crate::error::ProviderError;
+use crate::wav::{self, Sound};
 
 /// The longest that one run may take; both engines speak hundreds of times faster than real time.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -48,6 +49,13 @@ pub(super) async fn run<A: AsRef<OsStr>>(
         return Err(unexpected(format!("{program} ended with {}: {said}", output.status)));
     }
     Ok(output.stdout)
+}
+
+/// The sound in the file that `program` wrote.
+pub(super) fn sound(program: &str, bytes: &[u8]) -> Result<Sound, ProviderError> {
+    wav::read(bytes).ok_or_else(|| {
+        unexpected(format!("{program} wrote {} bytes that are no 16-bit mono WAV file", bytes.len()))
+    })
 }
 
 /// An error that is nobody's setting.

@@ -2,11 +2,11 @@
 //! same way every time: spoken again with everything from word k on at volume zero, the sound breaks off
 //! where word k begins. One run a word (some 10 ms) gives every boundary by the engine itself.
 
-use super::engine::{configuration, run};
-use super::wav::{self, Sound};
+use super::engine::{configuration, run, sound};
 use super::words::{Word, ends_sentence};
 use crate::capability::TimingLevel;
 use crate::error::ProviderError;
+use crate::wav::Sound;
 
 /// The program.
 const ESPEAK: &str = "espeak-ng";
@@ -171,7 +171,7 @@ async fn synthesise(text: &str, markup: bool, voice: &str, speed: f64) -> Result
     if markup {
         arguments.push("-m");
     }
-    wav::read(ESPEAK, &run(ESPEAK, &arguments, text.as_bytes()).await?)
+    sound(ESPEAK, &run(ESPEAK, &arguments, text.as_bytes()).await?)
 }
 
 fn escape(text: &str) -> String {

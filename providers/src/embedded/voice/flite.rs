@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use super::engine::{configuration, run, unexpected};
-use super::wav::{self, Sound};
+use super::engine::{configuration, run, sound, unexpected};
 use super::words::Word;
 use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
+use crate::wav::Sound;
 
 /// The program.
 const FLITE: &str = "flite";
@@ -51,7 +51,7 @@ pub(super) async fn speak(
     let bytes = tokio::fs::read(&sound_file)
         .await
         .map_err(|error| unexpected(format!("flite wrote no sound for voice {voice}: {error}")))?;
-    let sound = wav::read(FLITE, &bytes)?;
+    let sound = sound(FLITE, &bytes)?;
     let seconds = sound.samples.len() as f64 / f64::from(sound.rate);
     let phones = place(&report, seconds);
     let alone = pronounce_alone(folder.path(), &text).await?;

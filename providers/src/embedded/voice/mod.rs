@@ -5,15 +5,14 @@ mod engine;
 mod espeak;
 mod flite;
 mod kana;
-mod wav;
 mod words;
 
 use self::engine::configuration;
-use self::wav::Sound;
 use self::words::Word;
 use crate::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
 use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
+use crate::wav::Sound;
 
 /// The voice of the English narration when none is chosen.
 const DEFAULT_FLITE_VOICE: &str = "slt";

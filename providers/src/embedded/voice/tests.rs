@@ -24,6 +24,7 @@ const TEXTS: &[(&str, &str)] = &[
 
 fn request(language: &str, voice: &str, text: &str) -> NarrationRequest {
     NarrationRequest {
+        model: crate::Model::default(),
         texts: vec![text.to_owned()],
         language: language.to_owned(),
         voice: voice.to_owned(),

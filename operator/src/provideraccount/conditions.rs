@@ -1,0 +1,182 @@
+//! What an account says of itself: Ready, Healthy and `CredentialsValid`. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use videofactory_crds::condition::{self, ConditionState, ConditionStatus, ConditionType};
+use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::{ProviderAccount, ProviderAccountSpec, Reason};
+
+use super::decide::{Checked, Finding, Health, Observed};
+use super::window::plus;
+use crate::videojob::model::Event;
+
+/// Seconds before the end of the credentials from which on it is warned of: 14 days.
+const WARNED_BEFORE: i64 = 14 * 86_400;
+
+/// Whether an account has what it needs to introduce itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// Its provider needs nothing.
+    NotNeeded,
+    /// The Secret has all keys.
+    Here,
+    /// It lacks one; a sentence that says what to do.
+    Incomplete(String),
+    /// There is no Secret; a sentence that says what to do.
+    Missing(String),
+}
+
+/// What was found out about an account.
+pub struct Found {
+    /// Whether it may grant anything.
+    pub may_grant: bool,
+    /// What its conditions are to say.
+    pub states: Vec<ConditionState>,
+}
+
+/// When the end of the credentials is warned of.
+#[must_use]
+pub fn warns_at(spec: &ProviderAccountSpec) -> Option<Timestamp> {
+    spec.credentials_expire_at.as_ref().map(|end| plus(end.0, -WARNED_BEFORE))
+}
+
+/// What is to be said of an account.
+#[must_use]
+pub fn find(observed: &Observed, now: Timestamp) -> Found {
+    let credentials = credentials(observed, now);
+    let usable = credentials.status == ConditionStatus::True;
+    let ready = match &observed.twin {
+        Some(twin) => state(
+            ConditionType::Ready,
+            ConditionStatus::False,
+            Reason::DuplicateAccount,
+            format!(
+                "ProviderAccount {twin:?} is older and has the same key: it alone spends the key's quota. Use \
+                 that one, or give this one a key of its own"
+            ),
+        ),
+        None if usable => {
+            let expiring = credentials.reason == Reason::CredentialsExpiring;
+            let note = if expiring { format!("; {}", credentials.message) } else { String::new() };
+            let message = format!("can be used{note}");
+            state(ConditionType::Ready, ConditionStatus::True, Reason::Available, message)
+        }
+        None => ConditionState { kind: ConditionType::Ready, ..credentials.clone() },
+    };
+    // A service that does not take the credentials is not asked by us whether it has changed its mind: the attempts do
+    // that, and say in their jobs what is wrong. Without a Secret none could begin.
+    let may_grant = observed.twin.is_none() && !matches!(observed.credentials, Credentials::Missing(_));
+    Found { may_grant, states: vec![ready, healthy(observed), credentials] }
+}
+
+fn state(
+    kind: ConditionType,
+    status: ConditionStatus,
+    reason: Reason,
+    message: impl Into<String>,
+) -> ConditionState {
+    ConditionState { kind, status, reason, message: message.into() }
+}
+
+fn healthy(observed: &Observed) -> ConditionState {
+    let kind = ConditionType::Healthy;
+    if observed.account.spec.provider == Provider::Embedded {
+        return state(kind, ConditionStatus::True, Reason::Available, "works offline");
+    }
+    match observed.health.finding() {
+        None => said(observed, kind).unwrap_or_else(|| {
+            state(kind, ConditionStatus::Unknown, Reason::Progressing, "the service has not been asked yet")
+        }),
+        Some(Finding::Down(message)) => {
+            state(kind, ConditionStatus::False, Reason::ProviderUnavailable, message)
+        }
+        Some(Finding::Fine | Finding::Refused(_)) => {
+            state(kind, ConditionStatus::True, Reason::Available, "the service answers")
+        }
+    }
+}
+
+/// What the status says, as long as nobody knows better.
+fn said(observed: &Observed, kind: ConditionType) -> Option<ConditionState> {
+    let conditions = observed.account.status.as_ref().map(|status| status.conditions.as_slice())?;
+    let said = condition::get(conditions, kind)?;
+    let (status, reason) = match (said.status.as_str(), said.reason.as_str()) {
+        ("True", _) => (ConditionStatus::True, Reason::Available),
+        ("False", "ProviderUnavailable") => (ConditionStatus::False, Reason::ProviderUnavailable),
+        ("False", "CredentialsInvalid") => (ConditionStatus::False, Reason::CredentialsInvalid),
+        _ => return None,
+    };
+    Some(state(kind, status, reason, said.message.clone()))
+}
+
+fn credentials(observed: &Observed, now: Timestamp) -> ConditionState {
+    let kind = ConditionType::CredentialsValid;
+    let invalid = |message: &str| state(kind, ConditionStatus::False, Reason::CredentialsInvalid, message);
+    match (&observed.credentials, &observed.health) {
+        (Credentials::NotNeeded, _) => {
+            state(kind, ConditionStatus::True, Reason::Available, "needs no credentials")
+        }
+        (Credentials::Incomplete(message) | Credentials::Missing(message), _) => invalid(message),
+        (Credentials::Here, Health::Found(Checked { finding: Finding::Refused(message), .. })) => {
+            invalid(message)
+        }
+        (Credentials::Here, Health::Unasked) => {
+            let refused = said(observed, kind).filter(|said| said.status == ConditionStatus::False);
+            refused.unwrap_or_else(|| here(observed, now))
+        }
+        (Credentials::Here, _) => here(observed, now),
+    }
+}
+
+/// The Secret is complete, and nothing speaks against what it says.
+fn here(observed: &Observed, now: Timestamp) -> ConditionState {
+    let kind = ConditionType::CredentialsValid;
+    let spec = &observed.account.spec;
+    let secret = spec.secret_ref.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
+    match &spec.credentials_expire_at {
+        Some(end) if warns_at(spec).is_some_and(|at| at <= now) => {
+            let verb = if end.0 <= now { "ended" } else { "end" };
+            let message = format!(
+                "the credentials {verb} at {:.0}: put new ones into Secret {secret:?} and set \
+                 credentialsExpireAt anew",
+                end.0
+            );
+            state(kind, ConditionStatus::True, Reason::CredentialsExpiring, message)
+        }
+        _ => {
+            let message = format!("Secret {secret:?} has all keys that it needs");
+            state(kind, ConditionStatus::True, Reason::Available, message)
+        }
+    }
+}
+
+/// Puts the conditions in place; Events for those that have come to say something else.
+pub fn set(
+    conditions: &mut Vec<Condition>,
+    states: Vec<ConditionState>,
+    account: &ProviderAccount,
+    now: Timestamp,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    for state in states {
+        let before = condition::get(conditions, state.kind)
+            .map(|c| (c.status.clone(), c.reason.clone(), c.message.clone()));
+        let says = (state.status.to_string(), state.reason.to_string(), state.message.clone());
+        let bad = state.status == ConditionStatus::False;
+        let warning = bad || state.reason == Reason::CredentialsExpiring;
+        // Ready repeats what the others say.
+        let repeats = state.kind == ConditionType::Ready && state.reason != Reason::DuplicateAccount;
+        let was_bad = before.as_ref().is_some_and(|(status, ..)| status == "False");
+        let recovered = was_bad && state.status == ConditionStatus::True;
+        if before.as_ref() != Some(&says) && !repeats && (warning || recovered) {
+            events.push(Event {
+                warning,
+                reason: state.reason.to_string(),
+                action: state.kind.to_string(),
+                note: state.message.clone(),
+            });
+        }
+        condition::set(conditions, state, account.metadata.generation, now);
+    }
+    events
+}

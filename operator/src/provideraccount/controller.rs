@@ -1,0 +1,241 @@
+//! Observe, decide, write; and when to look again. The only writer of an account's status, which is its ledger: each
+//! write names the version that was read, so that nothing is granted or booked on an old one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::api::PostParams;
+use kube::runtime::applier;
+use kube::runtime::controller::{Action as Requeue, Config, Error};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use videofactory_crds::ProviderAccount;
+use videofactory_crds::provideraccount::Provider;
+use videofactory_pipeline::clock;
+
+use super::conditions::Credentials;
+use super::credentials::Keyring;
+use super::decide::{Decision, decide};
+use super::health::{Checks, Identity, ask};
+use super::observe::observe;
+use crate::caches::Guarded;
+use crate::client::{CallError, within};
+use crate::context::{BackOff, Context};
+use crate::metrics::{Ended, QuotaLevel};
+
+/// The kind, in metrics and logs.
+const KIND: &str = "ProviderAccount";
+/// Accounts that are looked at concurrently.
+const CONCURRENCY: u16 = 4;
+/// When to look again after somebody else was faster.
+const AFTER_RACE: Duration = Duration::from_millis(200);
+/// Least time between two looks that nothing but the clock asks for.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+/// Longest time between two looks: what is shown of a window is never older.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// A look that did not end well.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A fault of ours.
+    #[error("the controller failed over this object, which is a bug: {0}")]
+    Bug(#[from] tokio::task::JoinError),
+}
+
+struct Controller {
+    context: Context,
+    back_off: BackOff,
+    keyring: Keyring,
+    checks: Arc<Checks>,
+}
+
+/// Looks after all `ProviderAccount`s until `stop`, and ends when the looks under way have ended.
+pub async fn run(context: Context, stop: CancellationToken) {
+    let store = context.caches.accounts.clone();
+    let queue = context.caches.account_queue.open(&store).map(Ok::<_, Infallible>);
+    let metrics = Arc::clone(&context.metrics);
+    let controller = Arc::new(Controller {
+        context,
+        back_off: BackOff::default(),
+        keyring: Keyring::default(),
+        checks: Arc::default(),
+    });
+    applier(
+        |object: Arc<Guarded<ProviderAccount>>, controller: Arc<Controller>| {
+            Box::pin(async move { tokio::spawn(look(object, controller)).await? })
+        },
+        |object, error: &LookError, controller| {
+            let wait = controller.back_off.failed(&object.meta().uid.clone().unwrap_or_default());
+            let name = object.name_any();
+            tracing::warn!(%error, provideraccount = name, namespace = object.namespace(), "looking again in {wait:?}");
+            Requeue::requeue(wait)
+        },
+        controller,
+        store,
+        // No debounce: what is free is granted at once.
+        Box::pin(queue.take_until(stop.cancelled_owned())),
+        Config::default().concurrency(CONCURRENCY),
+    )
+    .for_each(|ended| async {
+        match ended {
+            Err(Error::RunnerError(error)) => tracing::error!(%error, "the queue of ProviderAccounts broke"),
+            // It is gone, and with it what was known of it; its open grants too: who holds one sees that on its own
+            // live look.
+            Err(Error::ObjectNotFound(gone)) => {
+                metrics.quotas(&path(gone.namespace.as_deref(), &gone.name), &[]);
+            }
+            _ => {}
+        }
+    })
+    .await;
+}
+
+async fn look(
+    object: Arc<Guarded<ProviderAccount>>,
+    controller: Arc<Controller>,
+) -> Result<Requeue, LookError> {
+    let started = Instant::now();
+    let result = match &object.0 {
+        Ok(cached) => Box::pin(controller.reconcile(cached)).await,
+        Err(invalid) => {
+            tracing::warn!(
+                error = invalid.error,
+                provideraccount = object.name_any(),
+                "this object cannot be read"
+            );
+            Ok(Requeue::await_change())
+        }
+    };
+    let (ended, result) = match result {
+        Ok(next) => (Ended::Well, Ok(next)),
+        Err(error) if error.is_conflict() => (Ended::Conflict, Ok(Requeue::requeue(AFTER_RACE))),
+        Err(error) if error.is_not_found() => (Ended::Well, Ok(Requeue::await_change())),
+        Err(error) => (Ended::Badly, Err(error.into())),
+    };
+    if ended == Ended::Well {
+        controller.back_off.succeeded(object.meta().uid.as_deref().unwrap_or_default());
+    }
+    controller.context.metrics.reconciled(KIND, ended, started.elapsed());
+    result
+}
+
+impl Controller {
+    async fn reconcile(&self, cached: &ProviderAccount) -> Result<Requeue, CallError> {
+        let account = self.context.caches.written_accounts.newest(cached);
+        let uid = account.uid().unwrap_or_default();
+        if account.metadata.deletion_timestamp.is_some() {
+            // It grants nothing more. Nothing of ours keeps it: who holds a grant goes on, and finds no books.
+            self.checks.forget(&uid);
+            return Ok(Requeue::await_change());
+        }
+        let identity = self.identity(&account);
+        let health = self.checks.last(&uid, &identity);
+        let observed = Box::pin(observe(&self.context, &self.keyring, account, health)).await?;
+        if observed.credentials == Credentials::Here {
+            ask(&self.checks, &self.context, &observed.account, &identity);
+        }
+        let now = clock::now();
+        let decision = decide(&observed, now);
+        let wake_at = decision.wake_at;
+        self.apply(observed.account, decision).await?;
+        Ok(Requeue::requeue(next_look(wake_at, self.checks.due_in(&uid), now)))
+    }
+
+    fn identity(&self, account: &ProviderAccount) -> Identity {
+        let namespace = account.namespace().unwrap_or_default();
+        let secret = account.spec.secret_ref.as_ref();
+        let version = secret.and_then(|secret| self.context.caches.secret_version(&namespace, &secret.name));
+        (account.metadata.generation, version)
+    }
+
+    /// Writes the status if it differs; then tells people, and counts.
+    async fn apply(&self, account: ProviderAccount, decision: Decision) -> Result<(), CallError> {
+        let (metrics, events) = (&self.context.metrics, &self.context.events);
+        let about = account.object_ref(&());
+        let label = path(account.namespace().as_deref(), &account.name_any());
+        let levels: Vec<QuotaLevel> = decision
+            .status
+            .quotas
+            .iter()
+            .filter_map(|quota| {
+                let (limit, used, reserved) = (quota.limit?, quota.used?, quota.reserved?);
+                Some(QuotaLevel { quota: quota.name.clone(), limit, used, reserved })
+            })
+            .collect();
+        let provider = wire_name(account.spec.provider);
+        if account.status.as_ref() != Some(&decision.status) {
+            self.write_status(ProviderAccount { status: Some(decision.status), ..account }).await?;
+        }
+        metrics.quotas(&label, &levels);
+        decision.waited.iter().for_each(|seconds| metrics.quota_waited(*seconds));
+        metrics.rate_limited(&provider, decision.refused);
+        decision.events.into_iter().for_each(|event| events.tell(about.clone(), event));
+        Ok(())
+    }
+
+    async fn write_status(&self, account: ProviderAccount) -> Result<(), CallError> {
+        let (name, namespace) = (account.name_any(), account.namespace().unwrap_or_default());
+        let api: Api<ProviderAccount> = Api::namespaced(self.context.client.clone(), &namespace);
+        self.context.metrics.wrote(KIND);
+        let what = format!("update status of ProviderAccount {namespace}/{name}");
+        match within(what, api.replace_status(&name, &PostParams::default(), &account)).await {
+            Ok(written) => self.context.caches.written_accounts.wrote(written),
+            Err(error) if error.is_conflict() => {
+                // The watch may be far behind: without a live look, every try would meet the same conflict.
+                let what = format!("get ProviderAccount {namespace}/{name}");
+                let live = within(what, api.get_opt(&name)).await?;
+                if let Some(live) = live.filter(|live| live.uid() == account.uid()) {
+                    self.context.caches.written_accounts.wrote(live);
+                }
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// The earliest of all that asks for another look.
+fn next_look(wake_at: Option<Timestamp>, check_due: Option<Duration>, now: Timestamp) -> Duration {
+    let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    timed.into_iter().chain(check_due).chain([LONGEST_WAIT]).min().unwrap_or(LONGEST_WAIT).max(LEAST_WAIT)
+}
+
+/// `namespace/name`.
+fn path(namespace: Option<&str>, name: &str) -> String {
+    format!("{}/{name}", namespace.unwrap_or_default())
+}
+
+/// The provider as manifests name it.
+fn wire_name(provider: Provider) -> String {
+    let name = serde_json::to_value(provider).ok();
+    name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
+}
+
+/// The account's place in its queue.
+pub(super) fn queued(account: &ProviderAccount) -> ObjectRef<Guarded<ProviderAccount>> {
+    ObjectRef::new(&account.name_any()).within(&account.namespace().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::at;
+    use super::*;
+
+    #[test]
+    fn every_way_out_names_the_next_look() {
+        let soon = Duration::from_secs(40);
+        assert_eq!(next_look(None, None, at(0)), LONGEST_WAIT);
+        assert_eq!(next_look(Some(at(30)), Some(soon), at(0)), Duration::from_secs(30));
+        assert_eq!(next_look(Some(at(60)), Some(soon), at(0)), soon);
+        assert_eq!(next_look(Some(at(0)), None, at(5)), LEAST_WAIT, "a time that is past");
+    }
+}

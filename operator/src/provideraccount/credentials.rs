@@ -1,0 +1,175 @@
+//! Whether an account's Secret has the keys that its provider needs, and whether two accounts have the same.
+//!
+//! A Secret is read when its version has changed. What is kept of it is a digest, in memory: the keys themselves are
+//! kept nowhere, and neither is ever written or logged.
+
+use std::collections::{BTreeMap, HashMap};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
+use videofactory_crds::ProviderAccount;
+use videofactory_crds::provideraccount::Provider;
+use videofactory_pipeline::Digest;
+
+use crate::caches::Caches;
+use crate::client::{CallError, within};
+
+/// The keys that a provider needs.
+#[must_use]
+pub const fn keys(provider: Provider) -> &'static [&'static str] {
+    match provider {
+        Provider::Xai | Provider::Gemini | Provider::HuggingFace => &["apiKey"],
+        Provider::YouTube => &["clientId", "clientSecret", "refreshToken"],
+        Provider::Webhook => &["signingKey"],
+        Provider::Embedded => &[],
+    }
+}
+
+/// What is known of a Secret: a digest of what the provider needs of it, or what stands in its way.
+pub type Known = Result<Digest, Lacking>;
+
+/// What an account lacks; a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// The Secret.
+    Secret(String),
+    /// One of its keys.
+    Key(String),
+}
+
+/// What was read of Secrets, by what it was read for and in which version.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    known: Mutex<HashMap<Purpose, (String, Known)>>,
+}
+
+/// Namespace, name of the Secret, provider and endpoint.
+type Purpose = (String, String, Provider, String);
+
+impl Keyring {
+    /// What is known of the Secret of this account; nothing if its provider needs none.
+    pub async fn of(
+        &self,
+        client: &Client,
+        caches: &Caches,
+        account: &ProviderAccount,
+    ) -> Result<Option<Known>, CallError> {
+        let spec = &account.spec;
+        if keys(spec.provider).is_empty() {
+            return Ok(None);
+        }
+        let namespace = account.namespace().unwrap_or_default();
+        let Some(name) = spec.secret_ref.as_ref().map(|secret| secret.name.clone()) else {
+            let message = "secretRef is missing: name the Secret with the credentials".to_owned();
+            return Ok(Some(Err(Lacking::Secret(message))));
+        };
+        let Some(version) = caches.secret_version(&namespace, &name) else {
+            return Ok(Some(Err(missing(&name, spec.provider))));
+        };
+        let purpose =
+            (namespace.clone(), name.clone(), spec.provider, spec.endpoint.clone().unwrap_or_default());
+        let known = self
+            .known
+            .lock()
+            .get(&purpose)
+            .filter(|(read, _)| *read == version)
+            .map(|(_, known)| known.clone());
+        if let Some(known) = known {
+            return Ok(Some(known));
+        }
+        let known = match read(client, &namespace, &name).await? {
+            Some(secret) => fingerprint(account, &name, &secret),
+            None => Err(missing(&name, spec.provider)),
+        };
+        self.known.lock().insert(purpose, (version, known.clone()));
+        Ok(Some(known))
+    }
+}
+
+/// The Secret's content, read live.
+pub async fn read(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<BTreeMap<String, String>>, CallError> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let secret = within(format!("get Secret {namespace}/{name}"), api.get_opt(name)).await?;
+    Ok(secret.map(|secret| {
+        let data = secret.data.unwrap_or_default().into_iter();
+        // A key that is no text is as good as none.
+        data.filter_map(|(key, value)| Some((key, String::from_utf8(value.0).ok()?.trim().to_owned())))
+            .collect()
+    }))
+}
+
+fn missing(name: &str, provider: Provider) -> Lacking {
+    let keys = keys(provider).join(", ");
+    Lacking::Secret(format!("Secret {name:?} does not exist: create it with {keys}"))
+}
+
+/// A digest that is the same for accounts that spend the same quota. Of a webhook, whose key says nothing of who is
+/// called, only for the same URL.
+fn fingerprint(account: &ProviderAccount, name: &str, secret: &BTreeMap<String, String>) -> Known {
+    let spec = &account.spec;
+    let mut text = format!("{:?}\n", spec.provider);
+    if spec.provider == Provider::Webhook {
+        text.push_str(spec.endpoint.as_deref().unwrap_or_default());
+    }
+    for key in keys(spec.provider) {
+        let value = secret.get(*key).filter(|value| !value.is_empty());
+        let value =
+            value.ok_or_else(|| Lacking::Key(format!("Secret {name:?} has no key {key:?}: add it")))?;
+        text.push('\n');
+        text.push_str(value);
+    }
+    Ok(Digest::of_bytes(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn account(provider: &str, endpoint: &str) -> ProviderAccount {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "a"},
+            "spec": {"provider": provider, "secretRef": {"name": "s"}, "endpoint": endpoint},
+        }))
+        .unwrap()
+    }
+
+    fn of(provider: &str, endpoint: &str, secret: Value) -> Known {
+        fingerprint(&account(provider, endpoint), "s", &serde_json::from_value(secret).unwrap())
+    }
+
+    #[test]
+    fn a_key_that_is_absent_or_empty_is_named() {
+        for secret in [json!({}), json!({"apiKey": ""}), json!({"other": "x"})] {
+            let message = "Secret \"s\" has no key \"apiKey\": add it".to_owned();
+            assert_eq!(of("XAI", "", secret), Err(Lacking::Key(message)));
+        }
+        let known = of("YouTube", "", json!({"clientId": "a", "clientSecret": "b"}));
+        assert!(matches!(known, Err(Lacking::Key(message)) if message.contains("refreshToken")));
+    }
+
+    #[test]
+    fn the_same_key_of_the_same_provider_is_the_same_account() {
+        let key = |key: &str| json!({"apiKey": key, "comment": "not a key"});
+        assert_eq!(of("XAI", "", key("k")), of("XAI", "https://proxy.example", json!({"apiKey": "k"})));
+        assert_ne!(of("XAI", "", key("k")), of("XAI", "", key("other")));
+        assert_ne!(of("XAI", "", key("k")), of("Gemini", "", key("k")));
+        let signing = json!({"signingKey": "k"});
+        assert_ne!(
+            of("Webhook", "https://a.example", signing.clone()),
+            of("Webhook", "https://b.example", signing)
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_key_is_in_what_is_kept() {
+        let known = of("XAI", "", json!({"apiKey": "very-secret"}));
+        assert!(!format!("{known:?}").contains("very-secret"));
+    }
+}

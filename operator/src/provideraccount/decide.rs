@@ -1,0 +1,234 @@
+//! Decide: what was observed becomes the account's next status, which is also its ledger. Pure.
+//!
+//! First the grants are closed that are accounted for, then what is free is granted: both go into one write.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::provideraccount::{AccountHealth, Grant, Waiter};
+use videofactory_crds::{ProviderAccount, ProviderAccountStatus};
+
+use super::conditions::{self, Credentials};
+use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
+use super::grant::{Turn, grant, takes};
+use super::ledger::Ledger;
+use super::window::plus;
+use crate::videojob::model::Event;
+
+/// Waiters that the status names.
+const MOST_WAITERS: usize = 50;
+/// Seconds after which a finding that says the same again is written anew.
+const TOLD_AGAIN: i64 = 3_600;
+
+/// Everything that one decision may know.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The account, as the API server had it.
+    pub account: ProviderAccount,
+    /// What the `VideoJob`s of the namespace say of it, as the cache shows them.
+    pub claims: Vec<Claim>,
+    /// What has become of the holders of grants, by a live look.
+    pub standings: Vec<(Grant, Standing)>,
+    /// Attempts that were begun with grants of which the ledger knows nothing, by a live look.
+    pub unknown: Vec<Claim>,
+    /// Whether there are credentials.
+    pub credentials: Credentials,
+    /// An older account with the same key.
+    pub twin: Option<String>,
+    /// What the last check found.
+    pub health: Health,
+}
+
+/// What is known of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Nobody has asked since we started: what the status says may still be so.
+    #[default]
+    Unasked,
+    /// Spec or Secret have changed since it was asked: nothing speaks against them.
+    Changed,
+    /// What was found.
+    Found(Checked),
+}
+
+impl Health {
+    /// What was found, if anything.
+    #[must_use]
+    pub const fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Found(checked) => Some(&checked.finding),
+            Self::Unasked | Self::Changed => None,
+        }
+    }
+}
+
+/// What a check of the service found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// What it was.
+    pub finding: Finding,
+    /// How long it took.
+    pub took: Duration,
+    /// When it was.
+    pub at: Timestamp,
+}
+
+/// What a check of the service can find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It answers and takes the credentials.
+    Fine,
+    /// It answers, and does not take the credentials.
+    Refused(String),
+    /// It does not answer as it should.
+    Down(String),
+}
+
+/// What is to be written, told and counted.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The status, to be written if it differs.
+    pub status: ProviderAccountStatus,
+    /// For people; once the status is written.
+    pub events: Vec<Event>,
+    /// How long each new grant was waited for, in seconds.
+    pub waited: Vec<i64>,
+    /// Closed grants whose service had refused for a while.
+    pub refused: usize,
+    /// When to look again although nothing changed.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Decides about one account.
+#[must_use]
+pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
+    let spec = &observed.account.spec;
+    let before = observed.account.status.clone().unwrap_or_default();
+    let mut ledger = Ledger::read(spec, &before, now);
+    let booked = ledger.book(&observed.standings, now);
+    observed.unknown.iter().for_each(|claim| ledger.adopt(claim));
+
+    // The cache may still show as asking who was just seen to ask no more.
+    let seen = |claim: &Claim| {
+        let is = |(grant, standing): &(Grant, Standing)| {
+            *standing != Standing::Holds && same_attempt(&grant.holder, &claim.demand.holder)
+        };
+        observed.standings.iter().any(is)
+    };
+    let asking = |claim: &&Claim| claim.state == ClaimState::Asks && !seen(claim);
+    let demands: Vec<Demand> =
+        observed.claims.iter().filter(asking).map(|claim| claim.demand.clone()).collect();
+    let found = conditions::find(observed, now);
+    let turn = if found.may_grant { grant(&ledger, &demands, now) } else { nothing(&ledger, &demands, now) };
+    let waited = turn.grants.iter().filter_map(|grant| waited(grant, &demands, now)).collect();
+    let waiters: Vec<&Demand> = turn.waiters.iter().map(|place| &demands[*place]).collect();
+    let named = waiters.iter().take(MOST_WAITERS).map(|demand| waiter(&ledger, demand)).collect();
+    let mut events = hopeless(&ledger, &waiters, &before);
+    ledger.grants.extend(turn.grants);
+    ledger.reserve();
+
+    let mut status = ProviderAccountStatus {
+        observed_generation: observed.account.metadata.generation,
+        quotas: ledger.quota_status(now),
+        spend: ledger.spend_status(now),
+        grants: ledger.grants,
+        waiters: named,
+        waiting: Some(i32::try_from(waiters.len()).unwrap_or(i32::MAX)),
+        health: health(before.health.as_ref(), &observed.health),
+        conditions: before.conditions.clone(),
+    };
+    events.extend(conditions::set(&mut status.conditions, found.states, &observed.account, now));
+    spare_a_write(&mut status, &before);
+    let warns_at = conditions::warns_at(spec).filter(|at| *at > now);
+    let wake_at = turn.next_wake.into_iter().chain(warns_at).min();
+    Decision { status, events, waited, refused: booked.refused, wake_at }
+}
+
+/// Nobody is granted anything; all wait, in their order.
+fn nothing(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
+    let shut = Ledger { max_concurrent: Some(0), ..ledger.clone() };
+    grant(&shut, demands, now)
+}
+
+fn waited(grant: &Grant, demands: &[Demand], now: Timestamp) -> Option<i64> {
+    let demand = demands.iter().find(|demand| demand.holder == grant.holder)?;
+    // A grant may be given before its first opening, which is what was waited for.
+    let begins = grant.openings.first().map_or(now, |opening| opening.at.0.max(now));
+    Some(begins.duration_since(demand.since).as_secs().max(0))
+}
+
+fn waiter(ledger: &Ledger, demand: &Demand) -> Waiter {
+    let units: BTreeMap<String, i64> = takes(ledger, demand)
+        .into_iter()
+        .filter_map(|(window, each)| {
+            let tally = ledger.quotas.get(window)?;
+            Some((tally.quota.name.clone(), each.saturating_mul(demand.submissions)))
+        })
+        .collect();
+    Waiter {
+        name: demand.holder.name.clone().unwrap_or_default(),
+        step: demand.holder.step,
+        units,
+        since: Some(whole_seconds(demand.since)),
+    }
+}
+
+/// Tells of those who have come to wait for what they can never get.
+fn hopeless(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus) -> Vec<Event> {
+    let new = |demand: &&&Demand| {
+        let same = |waiter: &Waiter| {
+            Some(&waiter.name) == demand.holder.name.as_ref() && waiter.step == demand.holder.step
+        };
+        !before.waiters.iter().any(same)
+    };
+    let told = waiters.iter().take(MOST_WAITERS).filter(new).filter_map(|demand| {
+        let step = demand.holder.step.map(|step| step.to_string()).unwrap_or_default();
+        let name = demand.holder.name.as_deref().unwrap_or_default();
+        let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.never(demand)?);
+        Some(Event { warning: true, reason: "NeverGranted".to_owned(), action: "Grant".to_owned(), note })
+    });
+    told.collect()
+}
+
+/// The finding, unless it only says again what stands there since a short while.
+fn health(before: Option<&AccountHealth>, found: &Health) -> Option<AccountHealth> {
+    let Health::Found(checked) = found else { return before.cloned() };
+    let message = match &checked.finding {
+        Finding::Fine => None,
+        Finding::Refused(message) | Finding::Down(message) => Some(message.clone()),
+    };
+    let healthy = Some(!matches!(checked.finding, Finding::Down(_)));
+    let fresh = |before: &&AccountHealth| {
+        let at = before.checked_at.as_ref().map(|at| at.0);
+        before.healthy == healthy
+            && before.message == message
+            && at.is_some_and(|at| checked.at < plus(at, TOLD_AGAIN) && at <= checked.at)
+    };
+    if let Some(before) = before.filter(fresh) {
+        return Some(before.clone());
+    }
+    Some(AccountHealth {
+        healthy,
+        latency_milliseconds: i64::try_from(checked.took.as_millis()).ok(),
+        checked_at: Some(Time(whole_seconds(checked.at).0)),
+        message,
+    })
+}
+
+/// Where the list of waiters is full, one more or less of the others is no reason to write.
+fn spare_a_write(status: &mut ProviderAccountStatus, before: &ProviderAccountStatus) {
+    let (Some(told), Some(now)) = (before.waiting, status.waiting) else { return };
+    let most = i32::try_from(MOST_WAITERS).unwrap_or(i32::MAX);
+    let about_the_same = told > most && now > most && (now - told).abs().saturating_mul(10) < told;
+    let nothing_else = *before == ProviderAccountStatus { waiting: before.waiting, ..status.clone() };
+    if about_the_same && nothing_else {
+        status.waiting = before.waiting;
+    }
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

@@ -1,0 +1,260 @@
+//! What steps ask an account for, and what they say about what they were granted: read from `VideoJob`s. Pure.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use videofactory_crds::provideraccount::{Holder, Operation};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::{Demand as Asked, SpentUnits, StepStatus};
+use videofactory_crds::{StepName, VideoJob};
+
+/// What one attempt of one step asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The attempt.
+    pub holder: Holder,
+    /// The kind of work; none of a step that uses no account.
+    pub operation: Option<Operation>,
+    /// The model; empty if it is the provider's usual one.
+    pub model: String,
+    /// Submissions wanted.
+    pub submissions: i64,
+    /// Seconds of the provider's time that each is expected to take.
+    pub seconds_each: i64,
+    /// What each is expected to cost.
+    pub price_each: Money,
+    /// `spec.priority`.
+    pub priority: i32,
+    /// The channel, if there is one.
+    pub channel: Option<String>,
+    /// Scenes that the step has left to do.
+    pub left: i64,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// When the `VideoJob` was created.
+    pub created: Timestamp,
+}
+
+/// A demand, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What was asked for.
+    pub demand: Demand,
+    /// How far it is.
+    pub state: ClaimState,
+}
+
+/// How far a demand is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimState {
+    /// It waits for a grant.
+    Asks,
+    /// The attempt was begun with so many submissions.
+    Begun(i64),
+    /// All that the attempt has spent is known.
+    Settled(Settlement),
+}
+
+/// What an attempt has spent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// The submissions.
+    pub spent: Vec<SpentUnits>,
+    /// Until when the service refuses, as far as it said.
+    pub blocked_until: Option<Timestamp>,
+    /// Refusals of the service in a row, this attempt's included; 0 if it did not refuse.
+    pub refusals: u32,
+}
+
+/// What has become of the holder of a grant, by a look at the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It still may spend, or is spending.
+    Holds,
+    /// It asks for nothing any more, or for a later attempt: the grant was never begun with.
+    Withdrawn,
+    /// What it has spent is known.
+    Settled(Box<Claim>),
+    /// It does not exist any more: nobody can tell what it has spent.
+    Gone,
+}
+
+/// The kind of work that a step does with an account.
+#[must_use]
+pub const fn operation(step: StepName) -> Option<Operation> {
+    match step {
+        StepName::WriteScript => Some(Operation::Write),
+        StepName::GenerateImages => Some(Operation::Draw),
+        StepName::NarrateScenes => Some(Operation::Speak),
+        StepName::AnimateScenes => Some(Operation::Animate),
+        StepName::PublishVideo => Some(Operation::Publish),
+        StepName::AssembleVideo => None,
+    }
+}
+
+/// Whether both name the same attempt. The run need not be the same: attempts are counted through all runs, and what an
+/// attempt of an earlier run has spent is told after the next one has begun.
+#[must_use]
+pub fn same_attempt(one: &Holder, other: &Holder) -> bool {
+    one.uid == other.uid && one.step == other.step && one.attempt == other.attempt
+}
+
+/// What the steps of this job say of the account with this name.
+#[must_use]
+pub fn claims(job: &VideoJob, account: &str) -> Vec<Claim> {
+    let steps = job.status.iter().flat_map(|status| &status.steps);
+    steps
+        .flat_map(|step| step.demands.iter().map(move |asked| (step, asked)))
+        .filter(|(_, asked)| asked.account == account)
+        .map(|(step, asked)| Claim { demand: demand(job, step, asked), state: state(step, asked) })
+        .collect()
+}
+
+/// What has become of a grant's holder, whose `VideoJob` is this one; `None` if it does not exist.
+#[must_use]
+pub fn standing(holder: &Holder, job: Option<&VideoJob>, account: &str) -> Standing {
+    let Some(job) = job.filter(|job| job.metadata.uid.as_deref() == Some(holder.uid.as_str())) else {
+        return Standing::Gone;
+    };
+    let of_step = claims(job, account).into_iter().find(|claim| claim.demand.holder.step == holder.step);
+    let Some(claim) = of_step else { return Standing::Withdrawn };
+    let asking = &claim.demand.holder;
+    match (asking.attempt.cmp(&holder.attempt), &claim.state) {
+        // A later attempt than the job knows of: its status was put back. What became of the grant, nobody can tell.
+        (Ordering::Less, _) if asking.run <= holder.run => Standing::Gone,
+        (Ordering::Less | Ordering::Greater, _) => Standing::Withdrawn,
+        (Ordering::Equal, ClaimState::Settled(_)) => Standing::Settled(Box::new(claim)),
+        (Ordering::Equal, ClaimState::Asks | ClaimState::Begun(_)) => Standing::Holds,
+    }
+}
+
+fn demand(job: &VideoJob, step: &StepStatus, asked: &Asked) -> Demand {
+    let status = job.status.as_ref();
+    let created = job.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |at| at.0);
+    let frozen = status.and_then(|status| status.channel.as_ref()).map(|channel| &channel.name);
+    let submissions = asked.submissions.unwrap_or_default();
+    Demand {
+        holder: Holder {
+            uid: job.uid().unwrap_or_default(),
+            name: Some(job.name_any()),
+            run: status.and_then(|status| status.run),
+            step: Some(step.name),
+            attempt: asked.attempt.or(step.attempt),
+        },
+        operation: operation(step.name),
+        model: asked.model.clone().unwrap_or_default(),
+        submissions,
+        seconds_each: asked.seconds_each.unwrap_or_default().max(0),
+        price_each: asked.price_each.unwrap_or_default(),
+        priority: job.spec.priority,
+        channel: frozen.or(job.spec.channel_ref.as_ref().map(|channel| &channel.name)).cloned(),
+        left: left(step).unwrap_or(submissions),
+        since: asked.since.as_ref().map_or(created, |since| since.0),
+        created,
+    }
+}
+
+fn left(step: &StepStatus) -> Option<i64> {
+    step.scenes.as_ref()?.left.map(i64::from)
+}
+
+fn state(step: &StepStatus, asked: &Asked) -> ClaimState {
+    if asked.settled == Some(true) {
+        let refused = step.rate_limit.as_ref().filter(|limit| limit.resume_at == asked.blocked_until);
+        return ClaimState::Settled(Settlement {
+            spent: asked.spent.clone(),
+            blocked_until: asked.blocked_until.as_ref().map(|until| until.0),
+            refusals: refused
+                .and_then(|limit| limit.hits)
+                .map_or(0, |hits| u32::try_from(hits).unwrap_or_default()),
+        });
+    }
+    asked.granted.map_or(ClaimState::Asks, ClaimState::Begun)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::world::with;
+    use super::*;
+
+    fn job(attempt: i32, more: Value) -> VideoJob {
+        let demand = json!({
+            "account": "grok", "attempt": attempt, "submissions": 5, "since": "2026-01-01T01:00:00Z",
+        });
+        let demand = with(demand, more);
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "uid": "u1", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"topic": "x", "priority": 3, "channelRef": {"name": "sea"}},
+            "status": {"run": 2, "steps": [
+                {"name": "animate-scenes", "attempt": attempt, "demands": [demand], "scenes": {"left": 7},
+                 "rateLimit": {"hits": 2}},
+            ]},
+        }))
+        .unwrap()
+    }
+
+    fn holder(attempt: i32) -> Holder {
+        Holder {
+            uid: "u1".into(),
+            name: Some("ocean".into()),
+            run: Some(2),
+            step: Some(StepName::AnimateScenes),
+            attempt: Some(attempt),
+        }
+    }
+
+    #[test]
+    fn a_demand_is_read_with_what_decides_its_turn() {
+        let claims = claims(&job(3, json!({})), "grok");
+        let [claim] = claims.as_slice() else { panic!("{claims:?}") };
+        assert_eq!(claim.state, ClaimState::Asks);
+        assert_eq!(claim.demand.holder, holder(3));
+        assert_eq!(claim.demand.operation, Some(Operation::Animate));
+        assert_eq!((claim.demand.priority, claim.demand.left, claim.demand.submissions), (3, 7, 5));
+        assert_eq!(claim.demand.channel.as_deref(), Some("sea"));
+        assert_eq!(claim.demand.since.to_string(), "2026-01-01T01:00:00Z");
+        assert!(super::claims(&job(3, json!({})), "other").is_empty());
+    }
+
+    #[test]
+    fn a_grant_is_freed_only_if_its_attempt_will_not_begin() {
+        let standing = |attempt, job: &VideoJob| standing(&holder(attempt), Some(job), "grok");
+        assert_eq!(standing(3, &job(3, json!({}))), Standing::Holds);
+        assert_eq!(standing(3, &job(3, json!({"granted": 2}))), Standing::Holds);
+        assert_eq!(standing(3, &job(4, json!({}))), Standing::Withdrawn);
+        assert_eq!(standing(4, &job(3, json!({}))), Standing::Gone, "the status was put back");
+        assert!(matches!(standing(3, &job(3, json!({"settled": true}))), Standing::Settled(_)));
+        let mut without = job(3, json!({}));
+        without.status.as_mut().unwrap().steps[0].demands.clear();
+        assert_eq!(standing(3, &without), Standing::Withdrawn);
+    }
+
+    #[test]
+    fn a_job_made_again_under_the_same_name_is_another() {
+        let mut again = job(3, json!({}));
+        again.metadata.uid = Some("u2".into());
+        assert_eq!(standing(&holder(3), Some(&again), "grok"), Standing::Gone);
+        assert_eq!(standing(&holder(3), None, "grok"), Standing::Gone);
+    }
+
+    #[test]
+    fn what_an_attempt_of_an_earlier_run_has_spent_is_booked_in_the_next() {
+        let mut next_run = job(3, json!({"settled": true}));
+        next_run.status.as_mut().unwrap().run = Some(3);
+        assert!(matches!(standing(&holder(3), Some(&next_run), "grok"), Standing::Settled(_)));
+    }
+
+    #[test]
+    fn refusals_count_only_for_the_account_that_refused() {
+        let refusals = |more| match &claims(&job(3, more), "grok")[0].state {
+            ClaimState::Settled(settlement) => settlement.refusals,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refusals(json!({"settled": true})), 2);
+        assert_eq!(refusals(json!({"settled": true, "blockedUntil": "2026-01-01T02:00:00Z"})), 0);
+    }
+}

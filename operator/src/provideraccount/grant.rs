@@ -1,0 +1,264 @@
+//! Who may spend what, and from when on. Pure.
+//!
+//! Demands are met one after the other in the order of [`Line`]; whoever is first takes what fits. What the first waits
+//! for, nobody behind takes: of each limit that keeps it waiting nothing, of its others all but what it needs to begin,
+//! unless what is lent comes back before its turn. So nobody starves, and no unit that somebody can use stays unused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use videofactory_crds::provideraccount::{Grant, Opening};
+use videofactory_crds::units::Money;
+
+use super::demand::{Demand, same_attempt};
+use super::ledger::Ledger;
+use super::line::Line;
+use super::window::{Capacity, Reserved, Window, plus};
+
+/// Seconds that a pod takes to start: so much earlier than its first opening a grant is given.
+pub const START_UP: i64 = 10;
+/// Most seconds from a grant's first opening to its last, and the part of the period that they are at most; but never
+/// less than [`START_UP`].
+const SPAN: (i64, i64) = (600, 8);
+/// Most submissions of one grant.
+const MOST_SUBMISSIONS: i64 = 1_000;
+
+/// What one look grants.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Turn {
+    /// New grants, in order.
+    pub grants: Vec<Grant>,
+    /// Who goes on waiting, in order; places in the list of demands.
+    pub waiters: Vec<usize>,
+    /// When more may be granted by time alone.
+    pub next_wake: Option<Timestamp>,
+}
+
+/// Grants what fits. Demands of attempts that hold a grant already are passed over.
+#[must_use]
+pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
+    let mut round = Round::new(ledger, now);
+    let open =
+        |demand: &Demand| ledger.grants.iter().any(|grant| same_attempt(&grant.holder, &demand.holder));
+    let asking =
+        (0..demands.len()).filter(|place| demands[*place].submissions > 0 && !open(&demands[*place]));
+    let mut line = Line::new(ledger, demands, asking, &round.windows, now);
+    let mut turn = Turn::default();
+    while let Some(place) = line.next() {
+        let demand = &demands[place];
+        match round.serve(demand, line.takes(place)) {
+            Some(grant) => {
+                line.served(place, &grant);
+                turn.grants.push(grant);
+            }
+            None => turn.waiters.push(place),
+        }
+    }
+    turn.next_wake = round.next_wake(&line, &turn.waiters);
+    turn
+}
+
+/// What a demand takes of each limit with each submission: the window's place, and units.
+pub type Takes = Vec<(usize, i64)>;
+
+/// The windows in which a submission counts: those of quotas by their place, and then the money's.
+#[must_use]
+pub fn takes(ledger: &Ledger, demand: &Demand) -> Takes {
+    let quotas = ledger.quotas.iter().enumerate();
+    let mut takes: Takes = quotas
+        .filter(|(_, tally)| tally.counts(demand.operation, &demand.model))
+        .map(|(place, tally)| (place, tally.each(demand)))
+        .collect();
+    if ledger.spend.is_some() {
+        takes.push((ledger.quotas.len(), demand.price_each.micros()));
+    }
+    takes
+}
+
+/// One look: the books, and what was granted and kept in the course of it.
+struct Round<'a> {
+    ledger: &'a Ledger,
+    now: Timestamp,
+    windows: Vec<Window>,
+    /// By window, as it was when it was last asked for.
+    capacities: BTreeMap<usize, Capacity>,
+    /// Windows that an earlier waiter waits for.
+    wanted: BTreeSet<usize>,
+    /// What is kept for those who wait for something else.
+    kept: Vec<(usize, Reserved)>,
+    /// Grants that may be opened.
+    free: Option<i64>,
+}
+
+impl<'a> Round<'a> {
+    fn new(ledger: &'a Ledger, now: Timestamp) -> Self {
+        let windows = ledger.quotas.iter().map(|tally| &tally.window).chain(&ledger.spend).cloned().collect();
+        let open = i64::try_from(ledger.grants.len()).unwrap_or(i64::MAX);
+        Self {
+            ledger,
+            now,
+            windows,
+            capacities: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            kept: Vec::new(),
+            free: ledger.most_grants().map(|most| most.saturating_sub(open).max(0)),
+        }
+    }
+
+    fn soon(&self) -> Timestamp {
+        plus(self.now, START_UP)
+    }
+
+    fn capacity(&mut self, window: usize) -> &Capacity {
+        let (windows, now) = (&self.windows, self.now);
+        self.capacities.entry(window).or_insert_with(|| windows[window].capacity(now))
+    }
+
+    /// When so many submissions fit, by each limit.
+    fn opens(&mut self, takes: &Takes, submissions: i64) -> Vec<(usize, Option<Timestamp>)> {
+        takes
+            .iter()
+            .map(|(window, each)| {
+                let need = each.saturating_mul(submissions);
+                // What takes nothing fits also where too much was taken; a refusal it heeds.
+                let refused = self.windows[*window].blocked_until;
+                let free = Some(refused.map_or(self.now, |until| until.max(self.now)));
+                (*window, if need == 0 { free } else { self.capacity(*window).when(need) })
+            })
+            .collect()
+    }
+
+    /// The earliest time for work of which these limits speak; `None` if it is not known.
+    fn first_opening(&self, opens: &[(usize, Option<Timestamp>)]) -> Option<Timestamp> {
+        let from = match self.ledger.refused_until {
+            // What no quota of the service's describes is refused by the service itself.
+            Some(until) if opens.iter().all(|(window, _)| *window == self.ledger.quotas.len()) => until,
+            _ => self.now,
+        };
+        opens.iter().try_fold(from, |first, (_, at)| Some(first.max((*at)?)))
+    }
+
+    fn serve(&mut self, demand: &Demand, takes: &Takes) -> Option<Grant> {
+        if self.free == Some(0) || self.ledger.never(demand).is_some() {
+            return None;
+        }
+        let behind = takes.iter().any(|(window, each)| *each > 0 && self.wanted.contains(window));
+        if behind {
+            return None;
+        }
+        let opens = self.opens(takes, 1);
+        let first = self.first_opening(&opens);
+        if let Some(first) = first.filter(|first| *first <= self.soon()) {
+            return Some(self.give(demand, takes, first));
+        }
+        self.keep(takes, &opens, first);
+        None
+    }
+
+    /// As many submissions as open within the span of one batch.
+    fn give(&mut self, demand: &Demand, takes: &Takes, first: Timestamp) -> Grant {
+        let mut openings: Vec<Opening> = Vec::new();
+        let mut given = 0;
+        while given < demand.submissions.min(MOST_SUBMISSIONS) {
+            let opens = self.opens(takes, given + 1);
+            let late = |(window, at): &(usize, Option<Timestamp>)| {
+                at.is_none_or(|at| at > plus(first, span(self.windows[*window].period)))
+            };
+            if opens.iter().any(late) {
+                break;
+            }
+            let Some(at) = self.first_opening(&opens) else { break };
+            given += 1;
+            match openings.last_mut() {
+                Some(last) if last.at.0 == at => last.submissions += 1,
+                _ => openings.push(Opening { at: Time(at), submissions: 1 }),
+            }
+        }
+        for (window, each) in takes {
+            let reserved = openings.iter().map(|opening| Reserved {
+                from: opening.at.0,
+                units: each.saturating_mul(opening.submissions),
+                channel: demand.channel.clone(),
+            });
+            self.windows[*window].reserved.extend(reserved);
+            self.capacities.remove(window);
+        }
+        self.free = self.free.map(|free| free - 1);
+        let quotas = takes.iter().filter_map(|(window, each)| {
+            let tally = self.ledger.quotas.get(*window)?;
+            Some((tally.quota.name.clone(), each.saturating_mul(given)))
+        });
+        let price = demand.price_each.times(given);
+        Grant {
+            holder: demand.holder.clone(),
+            units: quotas.collect(),
+            submissions: Some(given),
+            openings,
+            price: (price != Money::ZERO).then_some(price),
+            requests_per_second: self.ledger.pace(),
+            channel: demand.channel.clone(),
+        }
+    }
+
+    /// Keeps for a waiter what it waits for, and of its other limits what it needs to begin.
+    fn keep(&mut self, takes: &Takes, opens: &[(usize, Option<Timestamp>)], first: Option<Timestamp>) {
+        let soon = self.soon();
+        let lacks = |window: usize| {
+            let at = opens.iter().find(|(place, _)| *place == window).and_then(|(_, at)| *at);
+            at.is_none_or(|at| at > soon)
+        };
+        for (window, each) in takes {
+            if lacks(*window) {
+                self.wanted.insert(*window);
+                continue;
+            }
+            let spent_by = plus(self.now, span(self.windows[*window].period).saturating_mul(2));
+            let back = self.windows[*window].back(spent_by);
+            if *each > 0 && first.is_none_or(|first| first < back) {
+                let kept = Reserved { from: self.now, units: *each, channel: None };
+                self.windows[*window].reserved.push(kept.clone());
+                self.kept.push((*window, kept));
+                self.capacities.remove(window);
+            }
+        }
+    }
+
+    /// The earliest moment at which time alone may let somebody begin: when what he needs opens, were he the first; or,
+    /// if it is open and kept for another, when his turn may come by his having waited longer.
+    fn next_wake(&mut self, line: &Line<'_>, waiters: &[usize]) -> Option<Timestamp> {
+        if self.free == Some(0) {
+            return None;
+        }
+        for (window, kept) in std::mem::take(&mut self.kept) {
+            let reserved = &mut self.windows[window].reserved;
+            if let Some(place) = reserved.iter().position(|reserved| *reserved == kept) {
+                reserved.remove(place);
+            }
+            self.capacities.remove(&window);
+        }
+        let mut known: BTreeMap<&Takes, Option<Timestamp>> = BTreeMap::new();
+        let mut wakes = Vec::new();
+        for place in waiters.iter().filter(|place| !line.is_hopeless(**place)) {
+            let takes = line.takes(*place);
+            let opens = *known.entry(takes).or_insert_with(|| {
+                let opens = self.opens(takes, 1);
+                self.first_opening(&opens)
+            });
+            wakes.extend(opens.map(|at| match plus(at, -START_UP) {
+                wake if wake > self.now => wake,
+                _ => line.rises_at(*place),
+            }));
+        }
+        wakes.into_iter().filter(|wake| *wake > self.now).min()
+    }
+}
+
+/// Seconds within which all of a grant's submissions open.
+fn span(period: i64) -> i64 {
+    (period / SPAN.1).min(SPAN.0).max(START_UP)
+}
+
+#[cfg(test)]
+#[path = "grant_tests.rs"]
+mod tests;

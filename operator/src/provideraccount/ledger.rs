@@ -1,0 +1,273 @@
+//! The books of one account: its windows, what is spent of the money, and the open grants; read from the account and
+//! written back. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use videofactory_crds::provideraccount::{
+    Grant, Operation, PaidAt, ProviderAccountSpec, ProviderAccountStatus, Quota, QuotaStatus, QuotaUnit,
+    SpendStatus, SpentAt, Window as Moves,
+};
+use videofactory_crds::units::Money;
+
+use super::demand::{Demand, operation};
+use super::window::{Entry, Kind, Reserved, Window, whole};
+
+/// The entry for a refusal that no quota of the spec describes.
+const SERVICE: &str = "service";
+
+/// What one account has spent, may spend and has promised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ledger {
+    /// The quotas' windows, in the order of the spec.
+    pub quotas: Vec<Tally>,
+    /// The money's, in millionths of a US dollar.
+    pub spend: Option<Window>,
+    /// Until when the service refuses work that no quota is for.
+    pub refused_until: Option<Timestamp>,
+    /// Open reservations.
+    pub grants: Vec<Grant>,
+    /// Most requests a second.
+    pub requests_per_second: Option<f64>,
+    /// Most open grants.
+    pub max_concurrent: Option<i64>,
+}
+
+/// A quota and its window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tally {
+    /// What counts.
+    pub quota: Quota,
+    /// What was counted.
+    pub window: Window,
+}
+
+impl Tally {
+    /// Whether work of this kind, with this model, counts. A model that nobody has named may be any.
+    #[must_use]
+    pub fn counts(&self, operation: Option<Operation>, model: &str) -> bool {
+        let Some(operation) = operation else { return false };
+        let operations = self.quota.operations.as_deref().unwrap_or_default();
+        let models = self.quota.models.as_deref().unwrap_or_default();
+        (operations.is_empty() || operations.contains(&operation))
+            && (models.is_empty() || model.is_empty() || models.iter().any(|counted| counted == model))
+    }
+
+    /// Units that one submission takes.
+    #[must_use]
+    pub fn each(&self, demand: &Demand) -> i64 {
+        match self.quota.unit {
+            QuotaUnit::Requests => 1,
+            // What is expected to take more than there ever is takes all there is: the service has the last word.
+            QuotaUnit::Seconds => demand.seconds_each.clamp(0, self.window.limit),
+        }
+    }
+}
+
+impl Ledger {
+    /// The books as the account holds them, tidied up to `now`.
+    #[must_use]
+    pub fn read(spec: &ProviderAccountSpec, status: &ProviderAccountStatus, now: Timestamp) -> Self {
+        let quotas = spec.quotas.iter().flatten().map(|quota| {
+            let known = status.quotas.iter().find(|known| known.name == quota.name);
+            Tally { quota: quota.clone(), window: window(quota, known) }
+        });
+        let unnamed = status.quotas.iter().find(|known| known.limit.is_none());
+        let mut ledger = Self {
+            quotas: quotas.collect(),
+            spend: spec.spend.as_ref().map(|limit| {
+                let mut window = Window::new(limit.limit.micros(), seconds(limit.period), Kind::Rolling);
+                window.spent = status.spend.iter().flat_map(|spend| &spend.spent).map(paid).collect();
+                window
+            }),
+            refused_until: unnamed.and_then(|known| known.blocked_until.as_ref()).map(|until| until.0),
+            grants: status.grants.clone(),
+            requests_per_second: spec.requests_per_second,
+            max_concurrent: spec.max_concurrent.map(i64::from),
+        };
+        ledger.charge_new_quotas(status);
+        ledger.reserve();
+        ledger.tidy(now);
+        ledger
+    }
+
+    /// A quota that was added while grants are open counts them, as far as it may concern them.
+    fn charge_new_quotas(&mut self, status: &ProviderAccountStatus) {
+        for tally in &self.quotas {
+            let name = &tally.quota.name;
+            if status.quotas.iter().any(|known| known.name == *name) {
+                continue;
+            }
+            for grant in &mut self.grants {
+                let step = grant.holder.step.and_then(operation);
+                if tally.quota.unit == QuotaUnit::Requests && tally.counts(step, "") {
+                    grant.units.entry(name.clone()).or_insert(grant.submissions.unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Lays the open grants over the windows.
+    pub(super) fn reserve(&mut self) {
+        for tally in &mut self.quotas {
+            let units = |grant: &Grant| grant.units.get(&tally.quota.name).copied().unwrap_or_default();
+            tally.window.reserved =
+                self.grants.iter().flat_map(|grant| spread(grant, units(grant))).collect();
+        }
+        if let Some(spend) = &mut self.spend {
+            let price = |grant: &Grant| grant.price.unwrap_or_default().micros();
+            spend.reserved = self.grants.iter().flat_map(|grant| spread(grant, price(grant))).collect();
+        }
+    }
+
+    /// Drops what no longer matters.
+    pub(super) fn tidy(&mut self, now: Timestamp) {
+        self.quotas
+            .iter_mut()
+            .map(|tally| &mut tally.window)
+            .chain(&mut self.spend)
+            .for_each(|w| w.tidy(now));
+        self.refused_until = self.refused_until.filter(|until| *until > now);
+    }
+
+    /// Why such a demand can never be met, if so.
+    #[must_use]
+    pub fn never(&self, demand: &Demand) -> Option<String> {
+        let spend = self.spend.as_ref().filter(|spend| demand.price_each.micros() > spend.limit)?;
+        Some(format!(
+            "one submission costs about ${}, which is more than spend.limit (${}) ever allows; raise the limit or use a \
+             cheaper model",
+            demand.price_each,
+            Money::from_micros(spend.limit)
+        ))
+    }
+
+    /// Most grants that may be open at once.
+    #[must_use]
+    pub fn most_grants(&self) -> Option<i64> {
+        self.max_concurrent.or(self.requests_per_second.map(|_| SHARERS))
+    }
+
+    /// What each open grant may use of the requests a second: all of them together never ask for more.
+    #[must_use]
+    pub fn pace(&self) -> Option<f64> {
+        let sharers = u32::try_from(self.most_grants().unwrap_or(SHARERS).max(1)).unwrap_or(u32::MAX);
+        self.requests_per_second.map(|most| most / f64::from(sharers))
+    }
+
+    /// The quotas, as the status says them.
+    #[must_use]
+    pub fn quota_status(&self, now: Timestamp) -> Vec<QuotaStatus> {
+        let mut quotas: Vec<QuotaStatus> = self.quotas.iter().map(|tally| tally.status(now)).collect();
+        if let Some(until) = self.refused_until {
+            let taken = |name: &str| quotas.iter().any(|quota| quota.name == name);
+            let mut name = SERVICE.to_owned();
+            while taken(&name) {
+                name.push_str("-itself");
+            }
+            quotas.push(QuotaStatus {
+                name,
+                blocked_until: Some(Time(whole(until))),
+                ..QuotaStatus::default()
+            });
+        }
+        quotas
+    }
+
+    /// The money, as the status says it.
+    #[must_use]
+    pub fn spend_status(&self, now: Timestamp) -> Option<SpendStatus> {
+        let spend = self.spend.as_ref()?;
+        Some(SpendStatus {
+            used: Some(Money::from_micros(spend.used(now))),
+            reserved: Some(Money::from_micros(spend.held())),
+            spent: spend
+                .spent
+                .iter()
+                .map(|entry| PaidAt { at: Time(entry.at), amount: Money::from_micros(entry.units) })
+                .collect(),
+        })
+    }
+}
+
+/// Grants that share the requests a second where nothing says how many there may be.
+const SHARERS: i64 = 4;
+
+impl Tally {
+    fn status(&self, now: Timestamp) -> QuotaStatus {
+        let window = &self.window;
+        // A refusal is told apart: this says when there is a unit by our own books.
+        let opens = Window { blocked_until: None, ..window.clone() }.when(1, now);
+        QuotaStatus {
+            name: self.quota.name.clone(),
+            limit: Some(window.limit),
+            used: Some(window.used(now)),
+            reserved: Some(window.held()),
+            next_unit_at: opens.filter(|at| *at > now).map(Time),
+            blocked_until: window.blocked_until.map(|until| Time(whole(until))),
+            reset_at: window.reset_at.map(Time),
+            spent: window
+                .spent
+                .iter()
+                .map(|entry| SpentAt {
+                    at: Time(entry.at),
+                    units: entry.units,
+                    channel: entry.channel.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn window(quota: &Quota, known: Option<&QuotaStatus>) -> Window {
+    let kind = match quota.window {
+        Moves::Rolling => Kind::Rolling,
+        Moves::Anchored => Kind::Anchored,
+        Moves::Fixed => {
+            let zone = quota.time_zone.as_ref().map_or("Etc/UTC", |zone| zone.as_str());
+            // Of a zone that is not known here nobody can tell the midnights; no window of its clock is longer than a
+            // rolling one (but for the day on which it is put back).
+            TimeZone::get(zone).map_or(Kind::Rolling, Kind::Fixed)
+        }
+    };
+    let mut window = Window::new(quota.limit, seconds(quota.period), kind);
+    if let Some(known) = known {
+        window.spent = known.spent.iter().map(spent).collect();
+        window.blocked_until = known.blocked_until.as_ref().map(|until| until.0);
+        window.reset_at =
+            known.reset_at.as_ref().map(|reset| reset.0).filter(|_| window.kind == Kind::Anchored);
+    }
+    window
+}
+
+fn seconds(period: videofactory_crds::Duration) -> i64 {
+    i64::try_from(period.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn spent(spent: &SpentAt) -> Entry {
+    Entry { at: spent.at.0, channel: spent.channel.clone(), units: spent.units.max(0) }
+}
+
+fn paid(paid: &PaidAt) -> Entry {
+    Entry { at: paid.at.0, channel: None, units: paid.amount.micros() }
+}
+
+/// A grant's units by its openings.
+fn spread(grant: &Grant, units: i64) -> Vec<Reserved> {
+    let submissions = grant.submissions.unwrap_or_default().max(1);
+    let mut left = units.max(0);
+    let mut reserved: BTreeMap<Timestamp, i64> = BTreeMap::new();
+    for opening in &grant.openings {
+        let share =
+            (i128::from(units) * i128::from(opening.submissions.max(0)) / i128::from(submissions)).max(0);
+        let share = i64::try_from(share).unwrap_or(i64::MAX).min(left);
+        left -= share;
+        *reserved.entry(opening.at.0).or_default() += share;
+    }
+    // What no opening speaks of may be spent at any time.
+    *reserved.entry(Timestamp::MIN).or_default() += left;
+    let reserved = reserved.into_iter().filter(|(_, units)| *units > 0);
+    reserved.map(|(from, units)| Reserved { from, units, channel: grant.channel.clone() }).collect()
+}

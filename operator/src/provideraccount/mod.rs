@@ -1,0 +1,33 @@
+//! The `ProviderAccount` controller: the one place where a service's limits are spent.
+//!
+//! Steps ask in their `VideoJob`'s status, this controller alone answers, in the account's: it observes who asks and what
+//! has become of those who were granted something, decides purely, and writes once.
+
+mod book;
+mod calendar;
+mod conditions;
+mod controller;
+mod credentials;
+mod decide;
+mod demand;
+mod grant;
+mod health;
+mod ledger;
+mod line;
+mod observe;
+mod outlook;
+mod window;
+
+pub use controller::run;
+pub use demand::{Claim, ClaimState, Demand, Settlement, Standing, claims, operation, standing};
+pub use grant::{START_UP, Turn, grant};
+pub use ledger::{Ledger, Tally};
+pub use outlook::{Limit, Outlook, outlook};
+pub use window::{Capacity, Entry, Kind, Reserved, Window};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,147 @@
+//! Observe: the one stage that reads. Who asks, from the cache; what has become of the holders of grants, live: a grant
+//! is neither freed nor booked on what a cache says.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+use videofactory_crds::provideraccount::{Grant, Holder};
+use videofactory_crds::{ProviderAccount, VideoJob};
+
+use super::conditions::Credentials;
+use super::credentials::{Keyring, Known, Lacking};
+use super::decide::{Health, Observed};
+use super::demand::{Claim, ClaimState, Standing, claims, same_attempt, standing};
+use crate::client::{CallError, within};
+use crate::context::Context;
+
+/// Holders that are looked at concurrently.
+const AT_ONCE: usize = 8;
+
+/// Reads everything that a decision about this account may know.
+pub async fn observe(
+    context: &Context,
+    keyring: &Keyring,
+    account: ProviderAccount,
+    health: Health,
+) -> Result<Observed, CallError> {
+    let known = keyring.of(&context.client, &context.caches, &account).await?;
+    let twin = twin(context, keyring, &account, known.as_ref()).await?;
+    let claims = all_claims(context, &account);
+    Ok(Observed {
+        standings: standings(context, &account).await?,
+        unknown: unknown(context, &account, &claims).await?,
+        claims,
+        credentials: match known {
+            None => Credentials::NotNeeded,
+            Some(Ok(_)) => Credentials::Here,
+            Some(Err(Lacking::Key(message))) => Credentials::Incomplete(message),
+            Some(Err(Lacking::Secret(message))) => Credentials::Missing(message),
+        },
+        twin,
+        health,
+        account,
+    })
+}
+
+/// What all `VideoJob`s of the namespace say of the account. Who is being deleted asks for nothing more.
+fn all_claims(context: &Context, account: &ProviderAccount) -> Vec<Claim> {
+    let (namespace, name) = (account.namespace(), account.name_any());
+    let mut all = Vec::new();
+    for guarded in context.caches.videojobs.state() {
+        let Ok(cached) = &guarded.0 else { continue };
+        if cached.namespace() != namespace {
+            continue;
+        }
+        let leaving = cached.metadata.deletion_timestamp.is_some();
+        all.extend(
+            claims(cached, &name).into_iter().filter(|claim| !leaving || claim.state != ClaimState::Asks),
+        );
+    }
+    all
+}
+
+/// An older account with the same key, the oldest of them.
+async fn twin(
+    context: &Context,
+    keyring: &Keyring,
+    account: &ProviderAccount,
+    known: Option<&Known>,
+) -> Result<Option<String>, CallError> {
+    let Some(Ok(own)) = known else { return Ok(None) };
+    let age = |account: &ProviderAccount| (account.creation_timestamp(), account.uid());
+    let mut older = Vec::new();
+    for guarded in context.caches.accounts.state() {
+        let Ok(other) = &guarded.0 else { continue };
+        let comparable = other.namespace() == account.namespace()
+            && other.spec.provider == account.spec.provider
+            && other.metadata.deletion_timestamp.is_none()
+            && age(other) < age(account);
+        if comparable
+            && matches!(keyring.of(&context.client, &context.caches, other).await?, Some(Ok(key)) if key == *own)
+        {
+            older.push((age(other), other.name_any()));
+        }
+    }
+    Ok(older.into_iter().min().map(|(_, name)| name))
+}
+
+/// What has become of the holders of open grants, of those that the cache does not show as holding theirs.
+async fn standings(
+    context: &Context,
+    account: &ProviderAccount,
+) -> Result<Vec<(Grant, Standing)>, CallError> {
+    let name = account.name_any();
+    let namespace = account.namespace().unwrap_or_default();
+    let mut looks = Vec::new();
+    for grant in account.status.iter().flat_map(|status| &status.grants) {
+        let of = ObjectRef::new(grant.holder.name.as_deref().unwrap_or_default()).within(&namespace);
+        let cached = context.caches.videojobs.get(&of);
+        let job = cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok());
+        if standing(&grant.holder, job, &name) != Standing::Holds {
+            looks.push(live_standing(context, &namespace, &name, grant.clone()));
+        }
+    }
+    stream::iter(looks).buffered(AT_ONCE).try_collect().await
+}
+
+async fn live_standing(
+    context: &Context,
+    namespace: &str,
+    account: &str,
+    grant: Grant,
+) -> Result<(Grant, Standing), CallError> {
+    let job = live(context, namespace, &grant.holder).await?;
+    let standing = standing(&grant.holder, job.as_ref(), account);
+    Ok((grant, standing))
+}
+
+/// Attempts that were begun with grants of which the ledger knows nothing.
+async fn unknown(
+    context: &Context,
+    account: &ProviderAccount,
+    claims: &[Claim],
+) -> Result<Vec<Claim>, CallError> {
+    let namespace = account.namespace().unwrap_or_default();
+    let grants = account.status.as_ref().map(|status| status.grants.as_slice()).unwrap_or_default();
+    let mut unknown = Vec::new();
+    for claim in claims {
+        let holder = &claim.demand.holder;
+        let listed = grants.iter().any(|grant| same_attempt(&grant.holder, holder));
+        if listed || !matches!(claim.state, ClaimState::Begun(_)) {
+            continue;
+        }
+        let Some(job) = live(context, &namespace, holder).await? else { continue };
+        let still = super::demand::claims(&job, &account.name_any()).into_iter().find(|live| {
+            same_attempt(&live.demand.holder, holder) && matches!(live.state, ClaimState::Begun(_))
+        });
+        unknown.extend(still);
+    }
+    Ok(unknown)
+}
+
+/// The holder's `VideoJob`, as the API server has it.
+async fn live(context: &Context, namespace: &str, holder: &Holder) -> Result<Option<VideoJob>, CallError> {
+    let name = holder.name.as_deref().unwrap_or_default();
+    let api: Api<VideoJob> = Api::namespaced(context.client.clone(), namespace);
+    within(format!("get VideoJob {namespace}/{name}"), api.get_opt(name)).await
+}

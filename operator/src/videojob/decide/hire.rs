@@ -1,0 +1,547 @@
+//! Asks accounts before anything is spent on them: demand, grant, attempt, books; then the next demand.
+//!
+//! The status holds the demand until the account has booked what was spent of it, so that a crash anywhere loses no
+//! unit: an attempt is raised only when nothing of the one before is left to be booked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::provideraccount::Grant;
+use videofactory_crds::settings::{Grouping, OnRateLimit, PublishTarget};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::{Demand, PublicationState, SpentUnits, StepStatus};
+use videofactory_pipeline::contract::{Allowance, Hired, Opening};
+use videofactory_pipeline::settings::Provider;
+use videofactory_pipeline::{Digest, Settings};
+use videofactory_providers::{Model, Sold, usual_price};
+
+use super::super::model::{Account, HiredAccount};
+use super::advance::accounts_of;
+use super::settle::completed;
+use super::{Draft, Verdict, later};
+use crate::provideraccount::{Ledger, Limit, claims, outlook};
+
+/// How long accounts are given to answer, where something else can be done.
+const ANSWER_WITHIN: i64 = 10;
+/// Seconds of a provider's time that one picture takes, as long as nothing better is known.
+const SECONDS_A_PICTURE: i64 = 15;
+
+/// How an attempt may begin.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Engagement {
+    /// The accounts, with what may be submitted to each.
+    pub hired: BTreeMap<String, Hired>,
+    /// Their Secrets.
+    pub secrets: BTreeMap<String, String>,
+    /// Nothing is submitted: what there is is fetched and told.
+    pub survey: bool,
+    /// The attempt for which a survey accounts.
+    pub accounts_for: Option<i32>,
+    /// Scenes for which nothing may be submitted move as pictures.
+    pub still_motion: bool,
+    /// Version of the credentials.
+    pub credentials: Option<String>,
+}
+
+/// Whether the step may begin, and as which attempt; the verdict says what it waits for.
+pub(super) fn hire(
+    draft: &mut Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    input: &Digest,
+) -> Result<(i32, Engagement), Box<Verdict>> {
+    let accounts = hired_accounts(draft, settings, name);
+    let same = draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()));
+    let tried = draft.step(name).is_some_and(|step| step.input_digest.is_some() && step.attempt.is_some());
+    let next = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
+    if let Some(owed) = unaccounted(draft, name) {
+        if same && accounts.contains_key(&owed.account) {
+            let engagement = Engagement { accounts_for: owed.attempt, ..survey(&accounts) };
+            return Ok((next, engagement));
+        }
+        let now = draft.now;
+        write_off(draft.step_mut(name), now);
+    }
+    if let Some(account) = unbooked(draft, name) {
+        return Err(Box::new(Verdict::Waiting {
+            reason: Reason::AwaitingQuota,
+            message: format!("{name}: account {account} books what was spent"),
+            step: Some(name),
+            at: None,
+        }));
+    }
+    let since = forget_booked(draft.step_mut(name));
+    if accounts.is_empty() {
+        draft.step_mut(name).demands.clear();
+        return Ok((next, Engagement::default()));
+    }
+    if !same {
+        draft.step_mut(name).demands.clear();
+        if tried {
+            // Part of what is wanted now may be there: only the worker can tell.
+            return Ok((next, survey(&accounts)));
+        }
+    }
+    if draft.step(name).is_none_or(|step| step.demands.is_empty()) {
+        return demand(draft, settings, name, input, &accounts, since, next);
+    }
+    answered(draft, settings, name, input, &accounts)
+}
+
+/// The engagement of an attempt that is on record as begun: the same as then.
+pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Engagement> {
+    let accounts = hired_accounts(draft, settings, name);
+    let step = draft.step(name)?;
+    if step.survey == Some(true) {
+        let owed = step.demands.iter().find(|demand| is_owed(demand)).and_then(|demand| demand.attempt);
+        return Some(Engagement { accounts_for: owed, ..survey(&accounts) });
+    }
+    let mut engagement = idle(&accounts);
+    for demand in step.demands.iter().filter(|demand| demand.attempt == step.attempt) {
+        let grant = grant_for(draft, name, demand)?;
+        allow(&mut engagement, &demand.account, grant);
+    }
+    engagement.still_motion = step.demands.is_empty() && may_not_wait(settings, name);
+    Some(engagement)
+}
+
+/// Takes back what was asked for and not begun with: the account frees what it may have granted.
+pub(super) fn withdraw(step: &mut StepStatus) {
+    step.demands.retain(|demand| demand.granted.is_some());
+}
+
+/// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
+pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
+    for demand in step.demands.iter_mut().filter(|demand| is_owed(demand)) {
+        demand.spent = vec![SpentUnits {
+            at: whole_seconds(now),
+            submissions: demand.granted.unwrap_or_default(),
+            seconds: demand.seconds_each.map(|each| each * demand.granted.unwrap_or_default()),
+            cost: demand.price_each.map(|each| each.times(demand.granted.unwrap_or_default())),
+        }];
+        demand.settled = Some(true);
+    }
+    withdraw(step);
+}
+
+/// Begun with, and what it has spent is not known.
+pub(super) fn is_owed(demand: &Demand) -> bool {
+    demand.granted.is_some() && demand.settled != Some(true)
+}
+
+fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
+    draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
+}
+
+/// An account that has not booked yet what this step has spent.
+fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {
+    let step = draft.step(name)?;
+    step.demands
+        .iter()
+        .filter(|demand| demand.settled == Some(true))
+        .find(|demand| grant_for(draft, name, demand).is_some())
+        .map(|demand| demand.account.clone())
+}
+
+/// Drops the demands that are settled and booked; since when the step has been asking.
+fn forget_booked(step: &mut StepStatus) -> Option<Timestamp> {
+    let since = step.demands.iter().filter_map(|demand| demand.since.as_ref().map(|since| since.0)).min();
+    step.demands.retain(|demand| demand.settled != Some(true));
+    since
+}
+
+/// The accounts of a step that are outside services.
+fn hired_accounts(draft: &Draft<'_>, settings: &Settings, name: StepName) -> BTreeMap<String, HiredAccount> {
+    let named: BTreeSet<&str> = accounts_of(name, settings).into_iter().collect();
+    named
+        .into_iter()
+        .filter_map(|account| match draft.observed.accounts.get(account) {
+            Some(Account::Hired(hired)) => Some((account.to_owned(), (**hired).clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Hired, with nothing to submit.
+fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
+    let hired = accounts.iter().map(|(name, account)| {
+        let hired = Hired {
+            provider: account.spec.provider,
+            endpoint: account.spec.endpoint.clone().unwrap_or_default(),
+            prices: account.spec.prices.clone().unwrap_or_default(),
+            allowance: Allowance::default(),
+        };
+        (name.clone(), hired)
+    });
+    let secrets = accounts
+        .iter()
+        .filter_map(|(name, account)| Some((name.clone(), account.spec.secret_ref.as_ref()?.name.clone())));
+    Engagement {
+        hired: hired.collect(),
+        secrets: secrets.collect(),
+        credentials: versions(accounts),
+        ..Engagement::default()
+    }
+}
+
+fn survey(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
+    Engagement { survey: true, ..idle(accounts) }
+}
+
+/// The versions of all credentials of a step, as one text.
+fn versions(accounts: &BTreeMap<String, HiredAccount>) -> Option<String> {
+    let all: Vec<&str> = accounts.values().filter_map(|account| account.credentials.as_deref()).collect();
+    (!all.is_empty()).then(|| all.join(" "))
+}
+
+/// Whether other credentials are there than those that the step's last attempt complained of.
+pub(super) fn has_new_credentials(draft: &Draft<'_>, settings: &Settings, name: StepName) -> bool {
+    let Some(step) = draft.step(name) else { return false };
+    let now = versions(&hired_accounts(draft, settings, name));
+    step.reason == Some(Reason::CredentialsInvalid) && now.is_some() && step.credentials != now
+}
+
+fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Demand) -> Option<&'a Grant> {
+    let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else { return None };
+    let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
+    account.status.grants.iter().find(|grant| {
+        let holder = &grant.holder;
+        holder.uid == uid && holder.step == Some(name) && holder.attempt == demand.attempt
+    })
+}
+
+fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
+    let Some(hired) = engagement.hired.get_mut(account) else { return };
+    let count = |submissions: i64| u32::try_from(submissions.max(0)).unwrap_or(u32::MAX);
+    hired.allowance = Allowance {
+        submissions: count(grant.submissions.unwrap_or_default()),
+        openings: grant
+            .openings
+            .iter()
+            .map(|opening| Opening { at: opening.at.0, submissions: count(opening.submissions) })
+            .collect(),
+        requests_per_second: grant.requests_per_second,
+    };
+}
+
+/// Writes down what is asked for, unless nothing has to be.
+fn demand(
+    draft: &mut Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    input: &Digest,
+    accounts: &BTreeMap<String, HiredAccount>,
+    since: Option<Timestamp>,
+    next: i32,
+) -> Result<(i32, Engagement), Box<Verdict>> {
+    let demands = needs(draft, settings, name, accounts);
+    if demands.is_empty() {
+        return Ok((next, idle(accounts)));
+    }
+    if let Some(verdict) = over_budget(draft, settings, name, &demands) {
+        return Err(Box::new(verdict));
+    }
+    // A film that may not wait gives each of its demands the same time to be answered.
+    let since = since.filter(|_| !may_not_wait(settings, name));
+    let since = whole_seconds(since.unwrap_or(draft.now));
+    let asked: Vec<String> =
+        demands.iter().map(|d| format!("{} of {}", d.submissions.unwrap_or_default(), d.account)).collect();
+    let message = format!("asks for {}", asked.join(" and "));
+    let step = draft.step_mut(name);
+    step.attempt = Some(next);
+    step.state = Some(StepState::Waiting);
+    step.reason = Some(Reason::AwaitingQuota);
+    step.message = Some(message.clone());
+    step.input_digest = Some(input.to_string());
+    step.output_digest = None;
+    step.approved = None;
+    step.retry_at = None;
+    step.survey = None;
+    step.demands = demands
+        .into_iter()
+        .map(|demand| Demand { attempt: Some(next), since: Some(since.clone()), ..demand })
+        .collect();
+    Err(Box::new(Verdict::Waiting {
+        reason: Reason::AwaitingQuota,
+        message: format!("{name}: {message}"),
+        step: Some(name),
+        at: None,
+    }))
+}
+
+/// The accounts have been asked: begins with what they have granted, or waits.
+fn answered(
+    draft: &mut Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    input: &Digest,
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Result<(i32, Engagement), Box<Verdict>> {
+    let demands = draft.step(name).map(|step| step.demands.clone()).unwrap_or_default();
+    let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
+    if demands.iter().any(|demand| !accounts.contains_key(&demand.account)) {
+        // Another account is asked now.
+        let step = draft.step_mut(name);
+        step.demands.clear();
+        return demand(draft, settings, name, input, accounts, None, attempt + 1);
+    }
+    let mut engagement = idle(accounts);
+    let mut begun = Vec::new();
+    for demand in &demands {
+        let Some(grant) = grant_for(draft, name, demand) else { continue };
+        allow(&mut engagement, &demand.account, grant);
+        begun.push(Demand { granted: Some(grant.submissions.unwrap_or_default()), ..demand.clone() });
+    }
+    let since = demands.iter().filter_map(|demand| demand.since.as_ref()).map(|since| since.0).min();
+    let answer_by = later(since.unwrap_or(draft.now), ANSWER_WITHIN);
+    // With several accounts, nothing is held of one for long while another is waited for: two films that each hold what
+    // the other wants would wait for ever.
+    if begun.len() == demands.len() || !begun.is_empty() && answer_by <= draft.now {
+        draft.step_mut(name).demands = begun;
+        return Ok((attempt, engagement));
+    }
+    if !begun.is_empty() {
+        draft.wake(answer_by);
+    }
+    if may_not_wait(settings, name) {
+        if answer_by <= draft.now {
+            draft.step_mut(name).demands.clear();
+            return Ok((attempt + 1, Engagement { still_motion: true, ..idle(accounts) }));
+        }
+        draft.wake(answer_by);
+    }
+    Err(Box::new(waiting(draft, name, &demands, accounts)))
+}
+
+fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
+    Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
+}
+
+/// What is waited for, in numbers. Once told, it is told anew only when its time has passed: nothing is written into a
+/// job whose turn has not come.
+fn waiting(
+    draft: &mut Draft<'_>,
+    name: StepName,
+    demands: &[Demand],
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Verdict {
+    let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
+    let step = draft.step(name);
+    let reason = step.and_then(|step| step.reason).unwrap_or(Reason::AwaitingQuota);
+    if let Some(at) = told.filter(|at| *at > draft.now) {
+        let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
+        draft.wake(at);
+        return waits(name, reason, &message, Some(at));
+    }
+    let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
+    let shut = demands.iter().filter_map(|demand| {
+        let account = accounts.get(&demand.account)?;
+        shut(draft, name, &demand.account, account, left)
+    });
+    let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
+        let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
+        return waits(name, Reason::AwaitingQuota, &message, None);
+    };
+    if reason == Reason::BudgetExceeded {
+        return Verdict::Stalled { reason, message: format!("{name}: {message}"), step: Some(name) };
+    }
+    let step = draft.step_mut(name);
+    step.reason = Some(reason);
+    step.message = Some(message.clone());
+    if let Some(at) = at {
+        draft.wake(at);
+    }
+    waits(name, reason, &message, at)
+}
+
+/// What of an account keeps a step waiting, in words, and until when.
+fn shut(
+    draft: &Draft<'_>,
+    name: StepName,
+    account_name: &str,
+    account: &HiredAccount,
+    left: i64,
+) -> Option<(Reason, String, Option<Timestamp>)> {
+    let claims = claims(&draft.observed.job, account_name);
+    let asked = claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand;
+    let (spec, status) = (&account.spec, &account.status);
+    if let Some(why) = Ledger::read(spec, status, draft.now).never(&asked) {
+        return Some((Reason::BudgetExceeded, format!("account {account_name}: {why}"), None));
+    }
+    let outlook = outlook(spec, status, &asked, draft.now)?;
+    let (reason, what) = match outlook.limit {
+        Limit::Refusal { .. } => (Reason::RateLimited, format!("{account_name} refuses for a while")),
+        Limit::Quota { name: quota, used, limit, period } => (
+            Reason::AwaitingQuota,
+            format!("{account_name} quota {quota:?} used up ({used} of {limit} in {period})"),
+        ),
+        Limit::Money { used, limit, period } => (
+            Reason::AwaitingQuota,
+            format!("{account_name} spend limit used up (${used} of ${limit} in {period})"),
+        ),
+        Limit::Concurrency { most } => (
+            Reason::AwaitingQuota,
+            format!("{account_name} is used by {most} steps already, as many as may at once"),
+        ),
+    };
+    let when = outlook.opens_at.map(|at| format!("; next unit at {at:.0}")).unwrap_or_default();
+    Some((reason, format!("{what}; {left} submissions left{when}"), outlook.opens_at))
+}
+
+fn may_not_wait(settings: &Settings, name: StepName) -> bool {
+    let animation = settings.providers.animation.as_ref();
+    name == StepName::AnimateScenes
+        && animation.is_some_and(|provider| provider.on_rate_limit == OnRateLimit::StillMotion)
+}
+
+/// What the step asks its accounts for, one demand each; none where nothing is to be submitted.
+fn needs(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Vec<Demand> {
+    accounts
+        .iter()
+        .filter_map(|(account, hired)| {
+            let submissions = submissions(draft, settings, name, account);
+            let provider = provider_of(settings, name);
+            let seconds = seconds_each(settings, name);
+            (submissions > 0).then(|| Demand {
+                account: account.clone(),
+                model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
+                submissions: Some(submissions),
+                seconds_each: Some(seconds),
+                price_each: price_each(settings, name, hired, seconds),
+                ..Demand::default()
+            })
+        })
+        .collect()
+}
+
+fn provider_of(settings: &Settings, name: StepName) -> Option<&Provider> {
+    let providers = &settings.providers;
+    match name {
+        StepName::WriteScript => providers.script.as_ref(),
+        StepName::GenerateImages => providers.images.as_ref(),
+        StepName::NarrateScenes => providers.narration.as_ref(),
+        StepName::AnimateScenes => providers.animation.as_ref(),
+        StepName::AssembleVideo | StepName::PublishVideo => None,
+    }
+}
+
+/// How many submissions are still to be made to an account: as the last attempt counted them, or else as many as there
+/// can be.
+fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str) -> i64 {
+    let step = draft.step(name);
+    let left = step.and_then(|step| step.scenes.as_ref()?.left).map(i64::from);
+    match name {
+        StepName::AssembleVideo => 0,
+        StepName::PublishVideo => {
+            let mine = |target: &&PublishTarget| {
+                target.account_ref.as_ref().is_some_and(|reference| reference.name == account)
+            };
+            let published = |target: &&PublishTarget| {
+                let known =
+                    draft.status.publications.iter().find(|publication| publication.target == target.name);
+                known.is_some_and(|publication| {
+                    matches!(
+                        publication.state,
+                        Some(PublicationState::Published | PublicationState::Scheduled)
+                    )
+                })
+            };
+            let targets = settings.publish.targets.iter().filter(mine).filter(|target| !published(target));
+            i64::try_from(targets.count()).unwrap_or(i64::MAX)
+        }
+        StepName::WriteScript => {
+            let given = draft.observed.job.spec.scenes.as_ref().is_some_and(|scenes| !scenes.is_empty());
+            if given { 0 } else { left.unwrap_or(1).min(1) }
+        }
+        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
+            let total = draft
+                .step(StepName::WriteScript)
+                .and_then(|step| step.scenes.as_ref()?.total)
+                .map_or(1, i64::from);
+            let done = step.map_or(0, |step| i64::from(completed(step).len()));
+            let whole =
+                provider_of(settings, name).is_some_and(|provider| provider.grouping == Grouping::Film);
+            // One request speaks the film, as long as the worker knows of no more than one voice.
+            let most = if name == StepName::NarrateScenes && whole { 1 } else { i64::MAX };
+            left.unwrap_or((total - done).min(most)).max(0)
+        }
+    }
+}
+
+/// Seconds of what is bought: of a clip or of speech; of computing, for a picture.
+fn seconds_each(settings: &Settings, name: StepName) -> i64 {
+    let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
+    let scenes = i64::from(settings.scene_count.max(1));
+    match name {
+        StepName::GenerateImages => SECONDS_A_PICTURE,
+        StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
+        StepName::NarrateScenes => target,
+        StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
+    }
+}
+
+/// What one submission is expected to cost: by the account's own prices, or else by the usual ones; nothing where nobody
+/// knows.
+fn price_each(settings: &Settings, name: StepName, account: &HiredAccount, seconds: i64) -> Option<Money> {
+    let (sold, units) = match name {
+        StepName::WriteScript => (Sold::Script, 1),
+        StepName::GenerateImages => (Sold::Image, 1),
+        StepName::AnimateScenes => (Sold::VideoSecond, seconds),
+        StepName::NarrateScenes => (Sold::NarrationSecond, seconds),
+        StepName::AssembleVideo | StepName::PublishVideo => return None,
+    };
+    if let Some(own) = account.spec.prices.as_ref().and_then(|prices| prices.get(sold.as_str())) {
+        return Some(own.times(units));
+    }
+    let model = provider_of(settings, name)
+        .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
+    let (width, height) = settings.frame();
+    let usual = usual_price(account.spec.provider.as_str(), &model.unwrap_or_default(), sold, width, height)?;
+    Some(Money::from_micros(usual.of_request(u32::try_from(units).unwrap_or(u32::MAX))))
+}
+
+/// Whether what is asked for would take the film over its budget: nothing is asked then.
+fn over_budget(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    demands: &[Demand],
+) -> Option<Verdict> {
+    let limit = settings.budget.as_ref()?.limit?;
+    let price = |demand: &Demand| {
+        demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
+    };
+    let sum = |demands: &[Demand]| demands.iter().map(price).fold(Money::ZERO, Money::plus);
+    let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
+    let others = draft.status.steps.iter().filter(|step| step.name != name);
+    let reserved = others
+        .flat_map(|step| &step.demands)
+        .filter(|demand| demand.settled != Some(true))
+        .map(price)
+        .fold(Money::ZERO, Money::plus);
+    let wanted = sum(demands);
+    (actual.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
+        reason: Reason::BudgetExceeded,
+        message: format!(
+            "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
+             less",
+            actual.plus(reserved)
+        ),
+        step: Some(name),
+    })
+}
+
+/// Seconds until the last submission of an engagement may be made: its attempt takes so much longer.
+pub(super) fn opening_delay(engagement: &Engagement, now: Timestamp) -> u32 {
+    let last =
+        engagement.hired.values().flat_map(|hired| &hired.allowance.openings).map(|opening| opening.at).max();
+    let delay = last.map_or(SignedDuration::ZERO, |last| last.duration_since(now));
+    u32::try_from(delay.as_secs().max(0)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,162 @@
+//! What an attempt is told: settings, results before it, what it may submit, and for how long it may run.
+
+use std::collections::BTreeMap;
+
+use videofactory_crds::condition::Reason;
+use videofactory_crds::{AssetKey, StepName};
+use videofactory_pipeline::contract::{
+    Brand, GivenScenes, JobRef, MOST_INPUT_BYTES, StepInput, Upstream, VERSION,
+};
+use videofactory_pipeline::storyboard::Takes;
+use videofactory_pipeline::{Digest, graph};
+
+use super::super::model::{StartStep, Storage};
+use super::advance::Walk;
+use super::hire::{self, Engagement};
+use super::{Draft, Verdict};
+
+/// Most bytes of scenes and overrides: a `ConfigMap` holds 1 MiB.
+const MOST_GIVEN_BYTES: usize = 1_000_000;
+
+impl Walk<'_> {
+    /// The order of one attempt.
+    pub(super) fn order(
+        &self,
+        draft: &Draft<'_>,
+        name: StepName,
+        input: &Digest,
+        attempt: i32,
+        engagement: Engagement,
+    ) -> StartStep {
+        let (bucket, bucket_secret) = match &draft.observed.storage {
+            Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
+            Storage::NotReady { .. } => Default::default(),
+        };
+        let writes = name == StepName::WriteScript;
+        let given = (writes && *self.given != GivenScenes::default()).then(|| self.given.clone());
+        let deadline_seconds =
+            deadline(draft, name).saturating_add(hire::opening_delay(&engagement, draft.now));
+        let upstream: BTreeMap<StepName, Upstream> = graph::step(name)
+            .needs
+            .iter()
+            .filter_map(|need| Some((*need, self.results.get(need)?.clone())))
+            .collect();
+        let input = StepInput {
+            version: VERSION,
+            job: job_ref(draft),
+            step: name,
+            attempt,
+            input: input.clone(),
+            survey: engagement.survey,
+            settings: self.settings.clone(),
+            topic: draft.observed.job.spec.topic.clone().unwrap_or_default(),
+            takes: if writes { self.takes.clone() } else { BTreeMap::new() },
+            upstream,
+            accounts_for: engagement.accounts_for,
+            hired: engagement.hired,
+            permits: draft
+                .step(name)
+                .and_then(|step| step.permits)
+                .and_then(|permits| u32::try_from(permits).ok())
+                .unwrap_or_default(),
+            still_motion: engagement.still_motion,
+            accepted_quality: draft
+                .status
+                .handled
+                .as_ref()
+                .and_then(|handled| Digest::from_hex(handled.accept_quality.as_deref()?)),
+            brand: self.brand.clone(),
+            deadline_seconds,
+            bucket,
+            progress_url: String::new(),
+        };
+        StartStep { input, given, bucket_secret, account_secrets: engagement.secrets }
+    }
+}
+
+/// What Kubernetes would refuse to carry.
+pub(super) fn too_large(name: StepName, order: &StartStep) -> Option<Verdict> {
+    let size = |json: serde_json::Result<Vec<u8>>| json.map_or(usize::MAX, |json| json.len());
+    let (input, given) = (size(serde_json::to_vec(&order.input)), size(serde_json::to_vec(&order.given)));
+    let message = if input > MOST_INPUT_BYTES {
+        format!(
+            "the settings of {name} take {input} bytes, the most is {MOST_INPUT_BYTES}; shorten characters, \
+             parameters or publish targets"
+        )
+    } else if given > MOST_GIVEN_BYTES {
+        format!(
+            "scenes and sceneOverrides take {given} bytes, the most is {MOST_GIVEN_BYTES}; shorten their texts, or \
+             make two films"
+        )
+    } else {
+        return None;
+    };
+    Some(Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: Some(name) })
+}
+
+pub(super) fn given_scenes(draft: &Draft<'_>) -> GivenScenes {
+    let spec = &draft.observed.job.spec;
+    GivenScenes {
+        scenes: spec.scenes.clone().unwrap_or_default(),
+        overrides: spec.scene_overrides.clone().unwrap_or_default(),
+    }
+}
+
+pub(super) fn takes(draft: &Draft<'_>) -> BTreeMap<String, Takes> {
+    let or_first = |take: Option<i32>| take.unwrap_or(1);
+    draft
+        .status
+        .takes
+        .iter()
+        .map(|takes| {
+            let parts = Takes {
+                image: or_first(takes.image),
+                voice: or_first(takes.voice),
+                clip: or_first(takes.clip),
+            };
+            (takes.scene.clone(), parts)
+        })
+        .collect()
+}
+
+pub(super) fn brand(draft: &Draft<'_>) -> Brand {
+    let Some(channel) = draft.status.channel.as_ref().map(|channel| &channel.spec) else {
+        return Brand::default();
+    };
+    let key =
+        |asset: &Option<AssetKey>| asset.as_ref().and_then(AssetKey::get).unwrap_or_default().to_owned();
+    Brand {
+        tags: channel.default_tags.clone().unwrap_or_default(),
+        intro: key(&channel.intro_key),
+        outro: key(&channel.outro_key),
+        watermark: key(&channel.watermark_key),
+    }
+}
+
+fn job_ref(draft: &Draft<'_>) -> JobRef {
+    let metadata = &draft.observed.job.metadata;
+    JobRef {
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: metadata.name.clone().unwrap_or_default(),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        id: draft.status.id.clone().unwrap_or_default(),
+        run: draft.status.run.unwrap_or(1),
+    }
+}
+
+/// Seconds for an attempt: the spec's, or a base and a part for each scene.
+fn deadline(draft: &Draft<'_>, name: StepName) -> u32 {
+    let asked = draft
+        .observed
+        .job
+        .spec
+        .compute
+        .as_ref()
+        .and_then(|compute| compute.steps.as_ref()?.get(name)?.timeout);
+    if let Some(timeout) = asked {
+        return u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+    }
+    let (base, each) = graph::step(name).deadline;
+    let scenes = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref()?.total).unwrap_or(0);
+    base + each * u32::try_from(scenes).unwrap_or_default()
+}

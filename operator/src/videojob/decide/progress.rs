@@ -1,0 +1,52 @@
+//! How far a job is, in numbers. It decides nothing.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::StepState;
+use videofactory_pipeline::graph::{Granularity, STEPS};
+
+use super::Draft;
+use super::settle::{by_scene, completed};
+
+/// Progress that is due enters the status; it decides nothing.
+pub(super) fn tell(draft: &mut Draft<'_>, name: StepName) {
+    let Some(live) = draft.observed.live.get(&name) else { return };
+    let step = draft.step_mut(name);
+    if step.attempt != Some(live.attempt) {
+        return;
+    }
+    if by_scene(name) && live.progress.completed.len() > completed(step).len() {
+        step.scenes.get_or_insert_default().completed = Some(live.progress.completed.to_string());
+    }
+    if !live.progress.message.is_empty() {
+        step.message = Some(live.progress.message.clone());
+    }
+}
+
+/// `14/26`: units of work done and known; scenes, and one for each other step.
+pub(super) fn count(draft: &mut Draft<'_>) {
+    let scenes = draft
+        .step(StepName::WriteScript)
+        .and_then(|step| step.scenes.as_ref()?.total)
+        .and_then(|total| u32::try_from(total).ok());
+    let (mut done, mut known) = (0, 0);
+    for entry in STEPS {
+        let step = draft.step(entry.name);
+        let state = step.and_then(|step| step.state);
+        if state == Some(StepState::Skipped) {
+            continue;
+        }
+        let units = match entry.granularity {
+            Granularity::Film => 1,
+            Granularity::Scenes => scenes.unwrap_or(1),
+        };
+        known += units;
+        done += match state {
+            Some(StepState::Succeeded) => units,
+            _ if entry.granularity == Granularity::Scenes => {
+                step.map_or(0, |step| completed(step).len()).min(units)
+            }
+            _ => 0,
+        };
+    }
+    draft.status.progress = Some(format!("{done}/{known}"));
+}

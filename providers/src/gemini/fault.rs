@@ -1,0 +1,133 @@
+//! What an answer that is no success means.
+
+use jiff::Timestamp;
+
+use super::PROVIDER;
+use crate::error::{ProviderError, Resume};
+use crate::google::Failure;
+use crate::http::{Answer, credits_used_up};
+
+/// What Google says of an account that has paid in advance and has nothing left.
+const CREDIT_WORDS: [&str; 3] = ["credits are depleted", "prepayment credits", "spend cap"];
+/// What it says of a request whose content it will not have.
+const CONTENT_WORDS: [&str; 3] = ["responsible ai", "sensitive words", "usage guidelines"];
+
+/// The error of the answer. `pays`: the request was one that costs something.
+pub(super) fn read(answer: &Answer, pays: bool, now: Timestamp) -> ProviderError {
+    let failure = Failure::read(&answer.body);
+    let message = failure.message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let told = answer.told();
+    match answer.status.as_u16() {
+        429 if says(&CREDIT_WORDS) => credits_used_up(PROVIDER, &told),
+        429 if failure.without_quota => credentials(format!(
+            "the key's project has no quota for this model: {told}; enable billing for it, or choose another model"
+        )),
+        429 => ProviderError::RateLimited {
+            provider: PROVIDER,
+            message: told,
+            resume: resume(&failure, answer, now),
+        },
+        400 if failure.has(&["API_KEY_INVALID"]) || says(&["api key not valid", "api key expired"]) => {
+            credentials(format!("it answered {told}; put a valid key into the account's Secret as apiKey"))
+        }
+        400 if failure.status == "FAILED_PRECONDITION" => credentials(format!(
+            "it answered {told}; enable billing for the key's project, or use a key that may be used from here"
+        )),
+        400 if says(&CONTENT_WORDS) => ProviderError::Refused { provider: PROVIDER, why: told },
+        _ => answer.error(PROVIDER, pays),
+    }
+}
+
+fn credentials(message: String) -> ProviderError {
+    ProviderError::Credentials { provider: PROVIDER, message }
+}
+
+fn resume(failure: &Failure, answer: &Answer, now: Timestamp) -> Resume {
+    match failure.resume(now) {
+        Resume::At(midnight) => Resume::At(midnight),
+        // The headers may know what the body does not say.
+        _ => answer.resume(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use reqwest::StatusCode;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+    use crate::http::any_body;
+
+    fn error(status: u16, body: &str) -> ProviderError {
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer = Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+        read(&answer, true, "2026-10-05T20:00:00Z".parse().unwrap())
+    }
+
+    fn quota(id: &str, value: &str) -> String {
+        format!(
+            r#"{{"error":{{"code":429,"status":"RESOURCE_EXHAUSTED","message":"You exceeded your current quota, please check your plan and billing details.","details":[{{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":
+            [{{"quotaId":"{id}","quotaValue":"{value}"}}]}},{{"@type":"type.googleapis.com/google.rpc.RetryInfo",
+            "retryDelay":"26s"}}]}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_days_quota_is_waited_for_until_midnight_and_a_minutes_as_long_as_it_says() {
+        let day = error(429, &quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "20"));
+        let midnight = "2026-10-06T07:00:00Z".parse().unwrap();
+        assert!(matches!(day, ProviderError::RateLimited { resume: Resume::At(at), .. } if at == midnight));
+        let minute = error(429, &quota("GenerateRequestsPerMinutePerProjectPerModel", "10"));
+        let wait = Duration::from_secs(26);
+        assert!(
+            matches!(minute, ProviderError::RateLimited { resume: Resume::After(after), .. } if after == wait)
+        );
+        let bare = error(
+            429,
+            r#"{"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota)."}}"#,
+        );
+        assert!(matches!(bare, ProviderError::RateLimited { resume: Resume::Unknown, .. }));
+    }
+
+    #[test]
+    fn a_quota_of_nothing_and_an_empty_purse_need_a_person() {
+        let nothing = error(429, &quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "0"));
+        let empty = error(429, r#"{"error":{"code":429,"message":"Your prepayment credits are depleted."}}"#);
+        for error in [nothing, empty] {
+            assert!(matches!(error, ProviderError::Credentials { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_keys_are_told_from_wrong_requests() {
+        let key = r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT",
+            "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
+        assert!(matches!(error(400, key), ProviderError::Credentials { .. }));
+        let denied = r#"{"error":{"code":403,"message":"Permission denied","status":"PERMISSION_DENIED"}}"#;
+        assert!(matches!(error(403, denied), ProviderError::Credentials { .. }));
+        let argument =
+            r#"{"error":{"code":400,"message":"Invalid value at 'x'","status":"INVALID_ARGUMENT"}}"#;
+        assert!(matches!(error(400, argument), ProviderError::Configuration { .. }));
+        let content = r#"{"error":{"code":400,"message":"The prompt contains words that violate Google's Responsible AI practices."}}"#;
+        assert!(matches!(error(400, content), ProviderError::Refused { .. }));
+        assert!(matches!(error(404, "{}"), ProviderError::Configuration { .. }));
+    }
+
+    #[test]
+    fn a_broken_service_is_told_by_whether_it_may_have_worked() {
+        assert!(matches!(error(503, "{}"), ProviderError::Unavailable { .. }));
+        assert!(matches!(error(500, "<html>"), ProviderError::OutcomeUnknown { .. }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_an_error_and_no_panic(status in 300u16..600, body in any_body()) {
+            let status = StatusCode::from_u16(status).unwrap();
+            let _ = read(&Answer { status, headers: HeaderMap::new(), body }, false, Timestamp::UNIX_EPOCH);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Why nothing came: models that are still loading, refusals in the words of those who do the work, and the
+//! rest by status.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{PROVIDER, unexpected};
+use crate::error::{ProviderError, Resume};
+use crate::http::{Answer, Complaint, shown};
+
+/// No model loads for longer than this.
+const LONGEST_LOAD: Duration = Duration::from_hours(1);
+/// How refusals are worded.
+const REFUSALS: [&str; 5] = ["nsfw", "content policy", "content_policy", "moderat", "flagged as"];
+
+/// What an answer that is no success means.
+pub(super) fn read(answer: &Answer, pays: bool) -> ProviderError {
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if let Some(error) = loading(&value) {
+        return error;
+    }
+    let complaint = Complaint::of(&value);
+    if answer.status.is_client_error() && is_refusal(&complaint) {
+        return refused(&complaint);
+    }
+    answer.error(PROVIDER, pays)
+}
+
+/// What an answer that is called a success means if it holds no result.
+pub(super) fn stray(value: &Value) -> ProviderError {
+    if let Some(error) = loading(value) {
+        return error;
+    }
+    let complaint = Complaint::of(value);
+    if is_refusal(&complaint) {
+        return refused(&complaint);
+    }
+    let text = shown(&complaint.to_string());
+    let why = if text.is_empty() { String::new() } else { format!(": {text}") };
+    unexpected(format!("it took the request, but its answer holds no result{why}"))
+}
+
+/// The model is not there yet, and nothing was begun; this is told with any status.
+fn loading(value: &Value) -> Option<ProviderError> {
+    let wait = Duration::try_from_secs_f64(value.get("estimated_time")?.as_f64()?).ok()?.min(LONGEST_LOAD);
+    let message =
+        format!("{}; this takes about {} s", shown(&Complaint::of(value).to_string()), wait.as_secs());
+    Some(ProviderError::RateLimited { provider: PROVIDER, message, resume: Resume::After(wait) })
+}
+
+pub(super) fn is_refusal(complaint: &Complaint) -> bool {
+    complaint.mentions(&REFUSALS)
+}
+
+pub(super) fn refused(complaint: &Complaint) -> ProviderError {
+    ProviderError::Refused { provider: PROVIDER, why: shown(&complaint.to_string()) }
+}

@@ -1,0 +1,98 @@
+//! Pictures as services send them: what the bytes say about themselves, never what a header promises.
+
+use crate::capability::Picture;
+use crate::error::ProviderError;
+use crate::http::sniff;
+
+/// The picture in `bytes`, which must be PNG or JPEG.
+pub(crate) fn read(provider: &'static str, bytes: Vec<u8>) -> Result<Picture, ProviderError> {
+    let kind = sniff(&bytes);
+    let size = match kind {
+        Some("image/png") => png_size(&bytes),
+        Some("image/jpeg") => jpeg_size(&bytes),
+        _ => None,
+    };
+    match (kind, size) {
+        (Some(kind), Some((width, height))) if width > 0 && height > 0 => {
+            Ok(Picture { bytes, media_type: kind.to_owned(), width, height, cost_micros: None })
+        }
+        _ => Err(ProviderError::Unexpected {
+            provider,
+            message: format!(
+                "a PNG or JPEG picture was asked for, but {} bytes came that are {}",
+                bytes.len(),
+                kind.unwrap_or("of no known type")
+            ),
+        }),
+    }
+}
+
+fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let number = |from: usize| Some(u32::from_be_bytes(bytes.get(from..from + 4)?.try_into().ok()?));
+    Some((number(16)?, number(20)?))
+}
+
+/// The size stands in the frame header, behind any number of other segments.
+fn jpeg_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let number = |from: usize| Some(u16::from_be_bytes(bytes.get(from..from + 2)?.try_into().ok()?));
+    let mut at = 2;
+    loop {
+        if *bytes.get(at)? != 0xff {
+            return None;
+        }
+        match *bytes.get(at + 1)? {
+            // Fill bytes may stand before a marker.
+            0xff => at += 1,
+            // These have no length.
+            0x01 | 0xd0..=0xd7 => at += 2,
+            0xc4 | 0xc8 | 0xcc => at += 2 + usize::from(number(at + 2)?),
+            0xc0..=0xcf => return Some((number(at + 7)?.into(), number(at + 5)?.into())),
+            // The picture's data, or its end, without a frame header before it.
+            0xd9 | 0xda => return None,
+            _ => at += 2 + usize::from(number(at + 2)?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn png() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 3, 2);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&[0; 6]).unwrap();
+        bytes
+    }
+
+    /// An application segment, then a frame header of 640×360.
+    const JPEG: &[u8] = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xff\xc0\x00\x11\x08\x01\x68\x02\x80\x03";
+
+    #[test]
+    fn the_size_is_read_from_the_bytes() {
+        for (bytes, kind, size) in [(png(), "image/png", (3, 2)), (JPEG.to_vec(), "image/jpeg", (640, 360))] {
+            let picture = read("A service", bytes).unwrap();
+            assert_eq!((picture.media_type.as_str(), (picture.width, picture.height)), (kind, size));
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_told() {
+        for bytes in [&b""[..], b"<!doctype html>", &png()[..20], &JPEG[..12], b"\xff\xd8\xff\xda\x00\x02"] {
+            let error = read("A service", bytes.to_vec()).unwrap_err();
+            assert!(matches!(error, ProviderError::Unexpected { .. }), "{bytes:?}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_picture_or_an_error(bytes: Vec<u8>) {
+            let _ = read("A service", bytes.clone());
+            let _ = read("A service", [b"\x89PNG\r\n\x1a\n", bytes.as_slice()].concat());
+            let _ = read("A service", [b"\xff\xd8\xff", bytes.as_slice()].concat());
+        }
+    }
+}

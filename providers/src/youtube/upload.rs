@@ -1,0 +1,158 @@
+//! What is said of a video when it is uploaded.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::PROVIDER;
+use crate::error::ProviderError;
+
+/// The category of those who name none: people and blogs.
+const USUAL_CATEGORY: &str = "22";
+/// Longest title in characters.
+const MOST_TITLE_CHARACTERS: usize = 100;
+/// Longest description in bytes.
+const MOST_DESCRIPTION_BYTES: usize = 5_000;
+/// Most characters of all tags, with what the service counts between and around them.
+const MOST_TAG_CHARACTERS: usize = 500;
+/// Longest id in characters.
+const MOST_ID_CHARACTERS: usize = 64;
+
+/// A video's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoId(String);
+
+impl VideoId {
+    /// The id, if `text` is one.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=MOST_ID_CHARACTERS).contains(&text.len());
+        let is_id = fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        is_id.then(|| Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Where the video is watched.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://www.youtube.com/watch?v={}", self.0)
+    }
+}
+
+/// Who may see a video.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// The channel's owner.
+    #[default]
+    Private,
+    /// Whoever has the link.
+    Unlisted,
+    /// Everybody.
+    Public,
+}
+
+impl Privacy {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Unlisted => "unlisted",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// A video that is to be uploaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Upload {
+    /// Its title; what is beyond 100 characters is cut off.
+    pub title: String,
+    /// Its description; what is beyond 5,000 bytes is cut off.
+    pub description: String,
+    /// Search words; those beyond 500 characters in all are left out.
+    pub tags: Vec<String>,
+    /// Number of its category; empty means people and blogs.
+    pub category: String,
+    /// Who may see it.
+    pub privacy: Privacy,
+    /// When it becomes public; it is private until then, whatever `privacy` says.
+    pub publish_at: Option<Timestamp>,
+    /// Whether it is made for children.
+    pub made_for_kids: bool,
+    /// Whether it shows what looks real and was made by a machine.
+    pub synthetic: bool,
+    /// Bytes of its file.
+    pub size: u64,
+    /// A word by which it is found again, kept among its tags.
+    pub marker: String,
+}
+
+impl Upload {
+    /// The video resource.
+    pub(super) fn body(&self) -> Result<Value, ProviderError> {
+        let title = cut(&plain(&self.title), MOST_TITLE_CHARACTERS, |_| 1);
+        if title.is_empty() {
+            return Err(ProviderError::Configuration {
+                provider: PROVIDER,
+                message: "the video has no title; set the target's title".to_owned(),
+            });
+        }
+        let category = if self.category.is_empty() { USUAL_CATEGORY } else { &self.category };
+        let privacy = if self.publish_at.is_some() { Privacy::Private } else { self.privacy };
+        let mut status = json!({
+            "privacyStatus": privacy.name(),
+            "selfDeclaredMadeForKids": self.made_for_kids,
+            "containsSyntheticMedia": self.synthetic,
+        });
+        if let Some(at) = self.publish_at {
+            status["publishAt"] = json!(at.to_string());
+        }
+        Ok(json!({
+            "snippet": {
+                "title": title,
+                "description": cut(&plain(&self.description), MOST_DESCRIPTION_BYTES, char::len_utf8),
+                "tags": self.fitting_tags(),
+                "categoryId": category,
+            },
+            "status": status,
+        }))
+    }
+
+    /// The tags that there is room for, and the marker, for which there always is.
+    fn fitting_tags(&self) -> Vec<String> {
+        // A tag with a space counts with quotes around it, and each but the first with a comma before it.
+        let weight = |tag: &str| tag.chars().count() + if tag.contains(' ') { 3 } else { 1 };
+        let mut room = MOST_TAG_CHARACTERS.saturating_sub(weight(&self.marker));
+        let mut kept: Vec<String> = Vec::new();
+        for tag in &self.tags {
+            let tag = plain(tag).replace([',', '"'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+            if tag.is_empty() || tag == self.marker || kept.contains(&tag) || weight(&tag) > room {
+                continue;
+            }
+            room -= weight(&tag);
+            kept.push(tag);
+        }
+        if !self.marker.is_empty() {
+            kept.push(self.marker.clone());
+        }
+        kept
+    }
+}
+
+/// The service takes no angle brackets in texts.
+fn plain(text: &str) -> String {
+    text.trim().replace('<', "‹").replace('>', "›")
+}
+
+/// The text up to where its characters, weighed, are more than `most`.
+fn cut(text: &str, most: usize, weight: impl Fn(char) -> usize) -> String {
+    let mut total = 0;
+    let fits = |c: &char| {
+        total += weight(*c);
+        total <= most
+    };
+    text.chars().take_while(fits).collect()
+}

@@ -1,0 +1,98 @@
+//! Who can be hired for what: a step asks for a capability, and the account's provider decides who has it.
+
+use std::sync::Arc;
+
+use videofactory_crds::provideraccount::Provider;
+use videofactory_pipeline::clock;
+use videofactory_providers::{
+    Animator, Artist, Connection, Gemini, HuggingFace, Narrator, ProviderError, ScriptWriter, Webhook, Xai,
+    YouTube,
+};
+
+use crate::publishing::{Announcer, VideoSite};
+
+/// Makes the clients of outside services. `None` where a provider cannot do what is asked for.
+pub trait Agency: Send + Sync {
+    /// Who writes scripts.
+    fn script_writer(&self, provider: Provider, connection: Connection) -> Hireable<dyn ScriptWriter>;
+    /// Who draws pictures.
+    fn artist(&self, provider: Provider, connection: Connection) -> Hireable<dyn Artist>;
+    /// Who speaks.
+    fn narrator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Narrator>;
+    /// Who animates pictures.
+    fn animator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Animator>;
+    /// Where films are uploaded to.
+    fn video_site(&self, provider: Provider, connection: Connection) -> Hireable<dyn VideoSite>;
+    /// Who is told of films.
+    fn announcer(&self, provider: Provider, connection: Connection) -> Hireable<dyn Announcer>;
+}
+
+/// A client, if the provider has the capability.
+pub type Hireable<T> = Result<Option<Arc<T>>, ProviderError>;
+
+/// The real services.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Services {
+    /// Whether endpoints may be loopback and link-local addresses.
+    pub allow_local: bool,
+}
+
+impl Services {
+    fn reach(self, connection: Connection) -> Connection {
+        Connection { allow_local: self.allow_local, ..connection }
+    }
+}
+
+impl Agency for Services {
+    fn script_writer(&self, provider: Provider, connection: Connection) -> Hireable<dyn ScriptWriter> {
+        let connection = self.reach(connection);
+        Ok(match provider {
+            Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
+            _ => None,
+        })
+    }
+
+    fn artist(&self, provider: Provider, connection: Connection) -> Hireable<dyn Artist> {
+        let connection = self.reach(connection);
+        Ok(match provider {
+            Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
+            Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
+            Provider::HuggingFace => Some(Arc::new(HuggingFace::new(&connection)?)),
+            _ => None,
+        })
+    }
+
+    fn narrator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Narrator> {
+        let connection = self.reach(connection);
+        Ok(match provider {
+            Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
+            Provider::HuggingFace => Some(Arc::new(HuggingFace::new(&connection)?)),
+            _ => None,
+        })
+    }
+
+    fn animator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Animator> {
+        let connection = self.reach(connection);
+        Ok(match provider {
+            Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
+            Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
+            _ => None,
+        })
+    }
+
+    fn video_site(&self, provider: Provider, connection: Connection) -> Hireable<dyn VideoSite> {
+        let connection = self.reach(connection);
+        Ok(match provider {
+            Provider::YouTube => Some(Arc::new(YouTube::new(&connection, clock::now)?)),
+            _ => None,
+        })
+    }
+
+    fn announcer(&self, provider: Provider, connection: Connection) -> Hireable<dyn Announcer> {
+        let connection = self.reach(connection);
+        Ok(match provider {
+            Provider::Webhook => Some(Arc::new(Webhook::new(&connection, clock::now)?)),
+            _ => None,
+        })
+    }
+}

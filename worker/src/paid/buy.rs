@@ -1,0 +1,442 @@
+//! The driver: from what the slots say to what was asked for in the bucket. All that is paid goes through
+//! [`Account::buy`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex as Guarded, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::contract::Allowance;
+use videofactory_providers::{ProviderError, Resume};
+
+use super::books::Entry;
+use super::desk::Desk;
+use super::left::Left;
+use super::order::{Answer, Order};
+use super::pace::{Pace, Turn};
+use super::slots::{Acceptance, End, Ending, History, Standing, Submission, is_beyond};
+use super::watch::{self, Patience};
+use crate::outcome::StepError;
+use crate::progress::Progress;
+
+/// Submissions under way at a time, with what they need in memory.
+const SUBMISSIONS_AT_A_TIME: usize = 32;
+/// Polls at a time: the last one brings what was made.
+const POLLS_AT_A_TIME: usize = 6;
+/// How often a service may find us too fast before that counts as a limit.
+const MOST_SLOW_DOWNS: u32 = 5;
+
+/// How a slot ends that was not used.
+const NOT_SUBMITTED: &str = "nothing was submitted";
+
+/// An account that this attempt may buy from.
+pub struct Account {
+    desk: Arc<Desk>,
+    name: String,
+    pace: Pace,
+    left: Left,
+    submissions: Semaphore,
+    polls: Semaphore,
+    /// Cancelled when nothing more may be submitted to it.
+    halted: CancellationToken,
+    cause: OnceLock<ProviderError>,
+    /// One at a time for each digest; whether this attempt has tried it before.
+    orders: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
+    /// What was submitted before this attempt.
+    histories: Guarded<HashMap<Digest, History>>,
+}
+
+/// How a submission went.
+enum Submitted {
+    /// What was asked for is in the bucket.
+    Delivered,
+    /// The service is at it.
+    Accepted(u32, String, Entry),
+    /// The slots have changed, or nothing was taken: they are looked at again.
+    Again,
+}
+
+/// A submission that was sent.
+struct Sent<'a> {
+    number: u32,
+    /// What there was before.
+    history: &'a History,
+    turn: Turn<'a>,
+    entry: Entry,
+    slow_downs: &'a mut u32,
+}
+
+impl Account {
+    /// The account `name`, with what it allows this attempt.
+    #[must_use]
+    pub fn new(desk: Arc<Desk>, name: &str, allowance: &Allowance, progress: Progress) -> Self {
+        let nothing = Allowance::default();
+        let allowance = if desk.terms.survey { &nothing } else { allowance };
+        Self {
+            name: name.to_owned(),
+            pace: Pace::new(allowance, desk.terms.clock.clone()),
+            left: Left::new(progress),
+            submissions: Semaphore::new(SUBMISSIONS_AT_A_TIME),
+            polls: Semaphore::new(POLLS_AT_A_TIME),
+            halted: CancellationToken::new(),
+            cause: OnceLock::new(),
+            orders: Guarded::default(),
+            histories: Guarded::default(),
+            desk,
+        }
+    }
+
+    /// What will be ordered: once all was looked at, it is told how much of it is still to be submitted. What was
+    /// submitted for it before is read now, so that turns are taken in the order of the orders.
+    pub async fn expect(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), StepError> {
+        let digests: BTreeSet<Digest> = digests.into_iter().collect();
+        let histories = self.desk.histories(&digests).await?;
+        self.histories.lock().unwrap_or_else(PoisonError::into_inner).extend(histories);
+        self.left.expect(digests);
+        Ok(())
+    }
+
+    /// What has this digest need not be bought after all.
+    pub fn is_not_needed(&self, digest: &Digest) {
+        self.left.set(digest, false);
+    }
+
+    /// Buys what is ordered, or goes on where an earlier attempt has left it; then it is in the bucket.
+    pub async fn buy<O: Order>(&self, order: &O) -> Result<(), StepError> {
+        let digest = order.digest();
+        // Two scenes may be made from the same: then one of them waits for the other.
+        let alone = self.alone(digest);
+        let mut tried = alone.lock().await;
+        if *tried && order.is_there().await? {
+            return Ok(());
+        }
+        let first = !std::mem::replace(&mut *tried, true);
+        let mut history = if first { self.first_history(digest) } else { self.look(digest).await? };
+        let permits = if order.may_repeat() { u32::MAX } else { self.desk.terms.permits };
+        let mut slow_downs = 0;
+        loop {
+            let standing = history.standing(permits);
+            self.left.set(digest, matches!(standing, Standing::Open(_)));
+            let number = match standing {
+                Standing::Delivered { .. } if order.is_there().await? => return Ok(()),
+                Standing::Delivered { times, .. } if times > permits => return Err(StepError::PayAgain),
+                Standing::Delivered { next: number, .. } | Standing::Open(number) => number,
+                Standing::Accepted(ids) => {
+                    let ids = ids.into_iter().map(|(number, id)| (number, id, None)).collect();
+                    return self.watch(order, ids).await;
+                }
+                Standing::Refused(message) => return Err(StepError::KeepRefusal(message)),
+                Standing::Unknown(count) => return Err(StepError::LearnOutcome(count)),
+            };
+            self.left.set(digest, true);
+            match self.submit(order, number, &history, &mut slow_downs).await? {
+                Submitted::Delivered => return Ok(()),
+                Submitted::Accepted(number, id, entry) => {
+                    return self.watch(order, vec![(number, id, Some(entry))]).await;
+                }
+                Submitted::Again => {}
+            }
+            history = self.look(digest).await?;
+        }
+    }
+
+    fn alone(&self, digest: &Digest) -> Arc<Mutex<bool>> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.entry(digest.clone()).or_default().clone()
+    }
+
+    fn first_history(&self, digest: &Digest) -> History {
+        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        histories.remove(digest).unwrap_or_default()
+    }
+
+    async fn look(&self, digest: &Digest) -> Result<History, StepError> {
+        self.desk.slots.history(digest).await
+    }
+
+    /// Submits in the slot `number`, if it is this attempt's turn and the slot becomes its own.
+    async fn submit<O: Order>(
+        &self,
+        order: &O,
+        number: u32,
+        history: &History,
+        slow_downs: &mut u32,
+    ) -> Result<Submitted, StepError> {
+        let _hand = self.until_stopped(self.submissions.acquire()).await?;
+        // Before anything that takes time: so turns go to the scenes in their order.
+        let mut turn = self.pace.turn().ok_or(StepError::AwaitQuota)?;
+        let parts = self.until_stopped(order.prepare()).await??;
+        self.until_stopped(turn.come()).await?;
+        if history.unknown() > 0 && !self.is_still_open(order, history).await? {
+            return Ok(Submitted::Again);
+        }
+        if !self.take_slot(order, number).await? {
+            return Ok(Submitted::Again);
+        }
+        turn.go().await;
+        if self.desk.terms.stop.is_cancelled() || self.halted.is_cancelled() {
+            self.end(order, number, Ending::Nothing, NOT_SUBMITTED, 0, Money::ZERO).await;
+            return Err(self.why_not());
+        }
+        let entry = self.desk.terms.books.begin(&self.name, order.price());
+        let began = Instant::now();
+        let answer = order.submit(&parts).await;
+        let seconds = watch::whole_seconds(began.elapsed());
+        match answer {
+            Ok(Answer::Delivered(goods)) => {
+                self.taken(order, turn, entry);
+                self.keep(order, number, goods, seconds, Some(entry)).await?;
+                Ok(Submitted::Delivered)
+            }
+            Ok(Answer::Accepted(id)) => {
+                self.taken(order, turn, entry);
+                self.keep_id(order, number, &id).await;
+                Ok(Submitted::Accepted(number, id, entry))
+            }
+            Err(error) => {
+                self.not_made(order, Sent { number, history, turn, entry, slow_downs }, error).await
+            }
+        }
+    }
+
+    /// Whether nothing has come to light since: an id that came late, or what was asked for itself.
+    async fn is_still_open<O: Order>(&self, order: &O, history: &History) -> Result<bool, StepError> {
+        Ok(self.look(order.digest()).await? == *history && !order.is_there().await?)
+    }
+
+    /// Takes the slot. A later attempt's fence, seen after that, means that nothing may be submitted.
+    async fn take_slot<O: Order>(&self, order: &O, number: u32) -> Result<bool, StepError> {
+        let (desk, terms) = (&self.desk, &self.desk.terms);
+        let submission = Submission {
+            attempt: terms.attempt,
+            pod: terms.pod.clone(),
+            account: self.name.clone(),
+            at: terms.clock.now(),
+            cost: order.price(),
+        };
+        if !desk.slots.take(order.digest(), number, &submission).await? {
+            return Ok(false);
+        }
+        let passed = desk.fence.is_passed().await;
+        if !matches!(passed, Ok(false)) {
+            self.end(order, number, Ending::Nothing, NOT_SUBMITTED, 0, Money::ZERO).await;
+        }
+        if passed? {
+            terms.stop.cancel();
+            return Err(StepError::Stop);
+        }
+        Ok(true)
+    }
+
+    fn taken<O: Order>(&self, order: &O, turn: Turn<'_>, entry: Entry) {
+        turn.spend();
+        self.desk.terms.books.taken(entry, self.desk.terms.clock.answered());
+        self.left.set(order.digest(), false);
+    }
+
+    async fn keep_id<O: Order>(&self, order: &O, number: u32, id: &str) {
+        let (at, cost) = (self.desk.terms.clock.answered(), order.price());
+        let taken = Acceptance { id: id.to_owned(), at, seconds: 0, cost };
+        if let Err(error) = self.desk.slots.accept(order.digest(), number, &taken).await {
+            // This attempt still knows it; should it die now, only this line does.
+            tracing::error!(digest = %order.digest(), number, id, "failed to keep the id of a request: {error}");
+        }
+    }
+
+    /// Stores what was delivered, and only then says so.
+    async fn keep<O: Order>(
+        &self,
+        order: &O,
+        number: u32,
+        goods: O::Goods,
+        seconds: u32,
+        entry: Option<Entry>,
+    ) -> Result<(), StepError> {
+        let cost = order.cost(&goods);
+        if let Some(entry) = entry {
+            self.desk.terms.books.paid(entry, seconds, cost);
+        }
+        match order.store(goods).await {
+            Ok(()) => {
+                self.end(order, number, Ending::Delivered, "", seconds, cost).await;
+                Ok(())
+            }
+            // It is fetched again by its id, or else nobody can tell: the bucket, not the service, has failed.
+            Err(error @ StepError::UseBucket(_)) => Err(error),
+            Err(error) => {
+                self.end(order, number, Ending::Failed, &error.to_string(), seconds, cost).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A submission that the service has answered with an error, or not at all.
+    async fn not_made<O: Order>(
+        &self,
+        order: &O,
+        sent: Sent<'_>,
+        error: ProviderError,
+    ) -> Result<Submitted, StepError> {
+        use ProviderError as E;
+        let Sent { number, history, turn, entry, slow_downs } = sent;
+        let books = &self.desk.terms.books;
+        let wait = watch::momentary(&error).filter(|_| *slow_downs < MOST_SLOW_DOWNS);
+        // Before anything is written: meanwhile the next would be submitted.
+        match wait {
+            Some(wait) => self.pace.slow_down(wait),
+            None if matches!(error, E::Refused { .. }) => {}
+            None => self.halt(&error),
+        }
+        let ending = match &error {
+            E::Refused { .. } => Some(Ending::Refused),
+            // It was answered, so it was taken: what came is of no use.
+            E::Unexpected { .. } => Some(Ending::Failed),
+            E::OutcomeUnknown { .. } | E::Interrupted { .. } => None,
+            E::RateLimited { .. }
+            | E::Unavailable { .. }
+            | E::Credentials { .. }
+            | E::Configuration { .. } => Some(Ending::Nothing),
+        };
+        if ending == Some(Ending::Nothing) {
+            books.not_taken(entry);
+            drop(turn);
+        } else {
+            self.taken(order, turn, entry);
+        }
+        let lost = ending.is_none();
+        let is_last = !order.may_repeat() && is_beyond(history.unknown() + 1, self.desk.terms.permits);
+        let is_over = ending == Some(Ending::Refused) || (lost && is_last);
+        self.left.set(order.digest(), !is_over);
+        if let Some(ending) = ending {
+            let cost = if ending == Ending::Nothing { Money::ZERO } else { order.price() };
+            self.end(order, number, ending, &error.to_string(), 0, cost).await;
+        }
+        if wait.is_some() {
+            *slow_downs += 1;
+            tracing::info!(account = self.name, "{error}");
+            return Ok(Submitted::Again);
+        }
+        // That nobody can tell any more is for the next attempt to say, which goes on with what this one leaves.
+        Err(error.into())
+    }
+
+    /// Nothing more is submitted to this account; what it has taken is still looked after.
+    fn halt(&self, error: &ProviderError) {
+        self.note(error);
+        if self.cause.set(error.clone()).is_ok() {
+            tracing::warn!(account = self.name, "nothing more is submitted: {error}");
+        }
+        self.halted.cancel();
+    }
+
+    /// Writes it into the books if the service refuses for a while.
+    pub fn note(&self, error: &ProviderError) {
+        let ProviderError::RateLimited { resume, .. } = error else { return };
+        let until = match resume {
+            Resume::At(at) => Some(*at),
+            // The clock shows whole seconds.
+            Resume::After(wait) => Some(self.desk.terms.clock.after(*wait + Duration::from_secs(1))),
+            Resume::Unknown => None,
+        };
+        self.desk.terms.books.refuses(&self.name, until);
+    }
+
+    /// Whether a later attempt has begun, so that this one leaves everything to it.
+    pub async fn is_passed(&self) -> Result<bool, StepError> {
+        self.desk.fence.is_passed().await
+    }
+
+    /// Whether the account itself refuses for a while.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        matches!(self.cause.get(), Some(ProviderError::RateLimited { .. }))
+    }
+
+    /// Looks after what the service has taken until it is here.
+    async fn watch<O: Order>(
+        &self,
+        order: &O,
+        mut ids: Vec<(u32, String, Option<Entry>)>,
+    ) -> Result<(), StepError> {
+        let digest = order.digest();
+        let mut patience = Patience::new(digest.seed());
+        let mut last = StepError::Stop;
+        // What was submitted just now cannot be ready.
+        let mut is_new = ids.iter().all(|(_, _, entry)| entry.is_some());
+        while !ids.is_empty() {
+            if is_new {
+                self.or_stop(tokio::time::sleep(patience.pause())).await?;
+            }
+            is_new = true;
+            for (number, id, entry) in ids.clone() {
+                let polled = self.or_stop(async {
+                    // Never closed.
+                    let _one = self.polls.acquire().await;
+                    order.poll(&id).await
+                });
+                match polled.await? {
+                    Ok(Some(goods)) => {
+                        let seconds = if entry.is_some() { patience.seconds() } else { 0 };
+                        return self.keep(order, number, goods, seconds, entry).await;
+                    }
+                    Ok(None) => patience.calm(),
+                    Err(error) => match watch::verdict(&error) {
+                        Some(ending) => {
+                            let (message, cost) = (error.to_string(), order.price());
+                            self.end(order, number, ending, &message, patience.seconds(), cost).await;
+                            self.left.set(digest, ending == Ending::Failed);
+                            ids.retain(|(known, ..)| *known != number);
+                            last = error.into();
+                        }
+                        None if patience.bears(&error) => tracing::info!(number, "{error}"),
+                        None => {
+                            self.halt(&error);
+                            return Err(error.into());
+                        }
+                    },
+                }
+            }
+        }
+        Err(last)
+    }
+
+    async fn end<O: Order>(
+        &self,
+        order: &O,
+        number: u32,
+        how: Ending,
+        message: &str,
+        seconds: u32,
+        cost: Money,
+    ) {
+        let (message, at) = (message.to_owned(), self.desk.terms.clock.answered());
+        self.desk.slots.end(order.digest(), number, &End { how, message, at, seconds, cost }).await;
+    }
+
+    /// The work's result, unless nothing more may be submitted.
+    async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, StepError> {
+        tokio::select! {
+            biased;
+            () = self.desk.terms.stop.cancelled() => Err(StepError::Stop),
+            () = self.halted.cancelled() => Err(self.why_not()),
+            result = work => Ok(result),
+        }
+    }
+
+    /// The work's result, unless the attempt is stopped.
+    async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, StepError> {
+        tokio::select! {
+            biased;
+            () = self.desk.terms.stop.cancelled() => Err(StepError::Stop),
+            result = work => Ok(result),
+        }
+    }
+
+    fn why_not(&self) -> StepError {
+        if self.desk.terms.stop.is_cancelled() { StepError::Stop } else { StepError::NotBegun }
+    }
+}

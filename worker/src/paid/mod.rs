@@ -1,0 +1,22 @@
+//! What is bought from outside services, at most once. A submission takes a numbered, write-once slot in the
+//! bucket; only who creates the slot submits, and only as long as no later attempt has begun. Whatever dies
+//! in between, the next attempt reads in the slots what was taken, what was not, and what nobody can tell.
+
+mod books;
+mod buy;
+mod clock;
+mod desk;
+mod fence;
+mod left;
+mod order;
+mod pace;
+mod shelf;
+mod slots;
+mod watch;
+
+pub use books::Books;
+pub use buy::Account;
+pub use clock::Clock;
+pub use desk::{Desk, Terms};
+pub use order::{Answer, Order};
+pub use shelf::Shelf;

@@ -1,0 +1,56 @@
+//! What can be bought: one trait for services that answer at once and for those that are looked after later.
+
+use videofactory_crds::units::Money;
+use videofactory_pipeline::Digest;
+use videofactory_providers::ProviderError;
+
+use crate::outcome::StepError;
+
+/// A service's answer to a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<G> {
+    /// Here it is.
+    Delivered(G),
+    /// It is being made; the service's id of it.
+    Accepted(String),
+}
+
+/// Something that is bought under one digest, at most once.
+pub trait Order: Sync {
+    /// What is delivered.
+    type Goods: Send;
+    /// What a submission needs besides the order: fetched before its slot is taken.
+    type Parts: Send + Sync;
+
+    /// What it is made from: its slots lie under this.
+    fn digest(&self) -> &Digest;
+
+    /// Whether it does no harm to submit it again after an answer was lost, as often as that happens.
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
+    /// What it is expected to cost.
+    fn price(&self) -> Money;
+
+    /// What it did cost.
+    fn cost(&self, goods: &Self::Goods) -> Money;
+
+    /// Whether it is in the bucket already.
+    fn is_there(&self) -> impl Future<Output = Result<bool, StepError>> + Send;
+
+    /// Fetches what the submission needs.
+    fn prepare(&self) -> impl Future<Output = Result<Self::Parts, StepError>> + Send;
+
+    /// Submits it: once. Retries are the caller's.
+    fn submit(
+        &self,
+        parts: &Self::Parts,
+    ) -> impl Future<Output = Result<Answer<Self::Goods>, ProviderError>> + Send;
+
+    /// Looks after it; `None` while it is being made.
+    fn poll(&self, id: &str) -> impl Future<Output = Result<Option<Self::Goods>, ProviderError>> + Send;
+
+    /// Puts it into the bucket, unless it is there.
+    fn store(&self, goods: Self::Goods) -> impl Future<Output = Result<(), StepError>> + Send;
+}

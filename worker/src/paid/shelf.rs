@@ -1,0 +1,41 @@
+//! The few things that the protocol asks of a bucket.
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use videofactory_storage::{Bucket, PutOptions, StorageError};
+
+/// Most bytes of one object here.
+const MOST_BYTES: u64 = 256 * 1024;
+
+/// A place where objects are written once.
+#[async_trait]
+pub trait Shelf: Send + Sync {
+    /// Writes an object unless there is one; whether this call has made it.
+    async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError>;
+
+    /// An object's bytes; `None` if there is none.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// All keys that begin with `prefix`, as they are now.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError>;
+}
+
+#[async_trait]
+impl Shelf for Bucket {
+    async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError> {
+        let options = PutOptions::of_type("application/json");
+        Ok(Self::put_once(self, key, json, &options).await?.is_created())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        match Self::get(self, key, MOST_BYTES).await {
+            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        Self::list(self, prefix).map_ok(|object| object.key).try_collect().await
+    }
+}

@@ -1,0 +1,276 @@
+//! Voices that are bought: one request for the scenes that are missing, or one each. What comes is stored as
+//! it is; each scene's voice is then cut out of what is stored, so that an attempt that dies in between buys
+//! nothing again, and two attempts cut out the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use videofactory_crds::settings::Grouping;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::storyboard::Scene;
+use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Speech, TimingLevel};
+use videofactory_storage::PutOptions;
+
+use super::hired::Hire;
+use super::narrate_scenes::{is_silent, store_voice, voice_for};
+use super::scenes::{count, tell};
+use crate::context::Context;
+use crate::outcome::StepError;
+use crate::paid::{Answer, Order};
+use crate::speech;
+
+/// One request speaks at most so many seconds: services cut off longer ones.
+const MOST_SECONDS: f64 = 480.0;
+/// Most bytes of a stored narration.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// The silence between speeches that came one by one, in seconds.
+const SILENCE: u32 = 1;
+
+/// Which scenes a narration speaks, in order: written before it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What their voices are made from.
+    scenes: Vec<Digest>,
+    /// What they say.
+    texts: Vec<String>,
+}
+
+impl Plan {
+    fn digest(&self) -> Digest {
+        Digest::of(&json!({"narration": self.scenes}))
+    }
+}
+
+/// One request for voices.
+struct Recital<'a> {
+    context: &'a Context,
+    hire: &'a Hire<dyn Narrator>,
+    plan: Plan,
+    digest: Digest,
+    voice: String,
+    /// The scenes' places in the storyboard.
+    places: Vec<usize>,
+}
+
+impl Order for Recital<'_> {
+    type Goods = Speech;
+    type Parts = NarrationRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        self.of_seconds(self.plan.texts.iter().map(|text| speech::expected_seconds(text)).sum())
+    }
+
+    fn cost(&self, speech: &Speech) -> Money {
+        self.of_seconds(speech.duration().as_secs_f64())
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(self.context.bucket.head(&self.context.keys.narration(&self.digest)).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<NarrationRequest, StepError> {
+        let plan = self.context.keys.narration_plan(&self.digest);
+        self.context.bucket.put_json_once(&plan, &self.plan).await?;
+        let settings = &self.context.input.settings;
+        Ok(NarrationRequest {
+            model: self.hire.model.clone(),
+            texts: self.plan.texts.clone(),
+            language: settings.language.clone(),
+            voice: self.voice.clone(),
+            speed: settings.providers.narration.as_ref().map_or(1.0, |provider| provider.speed),
+        })
+    }
+
+    async fn submit(&self, request: &NarrationRequest) -> Result<Answer<Speech>, ProviderError> {
+        let speeches = self.hire.client.narrate(request).await?;
+        joined(speeches).map(Answer::Delivered).ok_or_else(|| ProviderError::Unexpected {
+            provider: "The narrator",
+            message: "it answered without a speech".to_owned(),
+        })
+    }
+
+    async fn poll(&self, _: &str) -> Result<Option<Speech>, ProviderError> {
+        Err(ProviderError::Unexpected {
+            provider: "The narrator",
+            message: "speeches have no ids".to_owned(),
+        })
+    }
+
+    async fn store(&self, speech: Speech) -> Result<(), StepError> {
+        let key = self.context.keys.narration(&self.digest);
+        self.context.bucket.put_once(&key, speech.to_wav(), &PutOptions::of_type("audio/wav")).await?;
+        Ok(())
+    }
+}
+
+impl Recital<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the seconds of a film, at least 0"
+    )]
+    fn of_seconds(&self, seconds: f64) -> Money {
+        self.hire.price(self.context, Sold::NarrationSecond, seconds.ceil() as u32)
+    }
+}
+
+/// Buys the voices of these scenes, those that earlier attempts have paid for left out; the failures, each
+/// with a scene's id.
+pub async fn buy(
+    context: &Context,
+    hire: &Hire<dyn Narrator>,
+    scenes: &[Scene],
+    digest: impl Fn(&Scene) -> Digest,
+    missing: &[usize],
+) -> Result<Vec<(String, StepError)>, StepError> {
+    let wanted: BTreeSet<Digest> = missing.iter().map(|place| digest(&scenes[*place])).collect();
+    let there = salvage(context, &wanted).await?;
+    for place in missing.iter().filter(|place| there.contains(&digest(&scenes[**place]))) {
+        context.progress.made(count(*place));
+    }
+    let left: Vec<(usize, Digest)> = missing
+        .iter()
+        .map(|place| (*place, digest(&scenes[*place])))
+        .filter(|(_, digest)| !there.contains(digest))
+        .collect();
+    let recitals = recitals(context, hire, scenes, left);
+    hire.account.expect(recitals.iter().map(|recital| recital.digest.clone())).await?;
+    let all = recitals.len().max(1);
+    let spoken = stream::iter(0..recitals.len()).map(|place| recite(context, scenes, &recitals[place]));
+    let failed: Vec<Option<(String, StepError)>> = spoken.buffer_unordered(all).collect().await;
+    Ok(failed.into_iter().flatten().collect())
+}
+
+async fn recite(context: &Context, scenes: &[Scene], recital: &Recital<'_>) -> Option<(String, StepError)> {
+    let spoken = match recital.hire.account.buy(recital).await {
+        Ok(()) => cut_up(context, &recital.digest, &recital.plan).await,
+        Err(error) => Err(error),
+    };
+    let Err(error) = spoken else {
+        for place in &recital.places {
+            context.progress.made(count(*place));
+        }
+        return None;
+    };
+    let id = recital.places.first().map(|place| scenes[*place].id.clone()).unwrap_or_default();
+    tell(context, &recital.places, &id, &error);
+    Some((id, error))
+}
+
+/// One for each voice, or one for each scene. Scenes that say the same in the same voice are spoken once.
+fn recitals<'a>(
+    context: &'a Context,
+    hire: &'a Hire<dyn Narrator>,
+    scenes: &[Scene],
+    left: Vec<(usize, Digest)>,
+) -> Vec<Recital<'a>> {
+    let settings = &context.input.settings;
+    let grouping = settings.providers.narration.as_ref().map(|provider| provider.grouping);
+    let together = grouping.unwrap_or(Grouping::Film) == Grouping::Film;
+    let mut open: BTreeMap<String, (Recital<'a>, f64)> = BTreeMap::new();
+    let mut closed = Vec::new();
+    for (place, digest) in left {
+        let scene = &scenes[place];
+        let voice = voice_for(settings, scene);
+        let seconds = speech::expected_seconds(&scene.narration);
+        let is_full = |(recital, length): &(Recital<'_>, f64)| {
+            !recital.plan.scenes.contains(&digest) && (!together || length + seconds > MOST_SECONDS)
+        };
+        if open.get(&voice).is_some_and(is_full) {
+            closed.extend(open.remove(&voice));
+        }
+        let (recital, length) = open.entry(voice.clone()).or_insert_with(|| {
+            let plan = Plan { scenes: Vec::new(), texts: Vec::new() };
+            (Recital { context, hire, digest: plan.digest(), plan, voice, places: Vec::new() }, 0.0)
+        });
+        recital.places.push(place);
+        if !recital.plan.scenes.contains(&digest) {
+            recital.plan.scenes.push(digest);
+            recital.plan.texts.push(scene.narration.clone());
+            *length += seconds;
+        }
+    }
+    closed.extend(open.into_values());
+    let named = closed.into_iter().map(|(recital, _)| Recital { digest: recital.plan.digest(), ..recital });
+    let mut named: Vec<_> = named.collect();
+    named.sort_by_key(|recital| recital.places.first().copied());
+    named
+}
+
+/// Cuts the voices that are wanted out of narrations that were stored before; whose voices are there then.
+async fn salvage(context: &Context, wanted: &BTreeSet<Digest>) -> Result<BTreeSet<Digest>, StepError> {
+    let mut there = BTreeSet::new();
+    if wanted.is_empty() {
+        return Ok(there);
+    }
+    for key in stored(context).await? {
+        let name = key.rsplit('/').next().and_then(|name| name.strip_suffix(".wav"));
+        let Some(digest) = name.and_then(Digest::from_hex) else { continue };
+        let Some(plan) = context.bucket.get_json::<Plan>(&context.keys.narration_plan(&digest)).await? else {
+            continue;
+        };
+        if plan.scenes.iter().any(|scene| wanted.contains(scene) && !there.contains(scene)) {
+            cut_up(context, &digest, &plan).await?;
+            there.extend(plan.scenes.iter().filter(|scene| wanted.contains(scene)).cloned());
+        }
+    }
+    Ok(there)
+}
+
+async fn stored(context: &Context) -> Result<Vec<String>, StepError> {
+    let objects = context.bucket.list(&context.keys.narrations());
+    Ok(objects.map_ok(|object| object.key).try_collect().await?)
+}
+
+/// Stores each scene's part of a narration as its voice.
+async fn cut_up(context: &Context, digest: &Digest, plan: &Plan) -> Result<(), StepError> {
+    let bytes = context.bucket.get(&context.keys.narration(digest), MOST_BYTES).await?;
+    let whole = decode(&bytes).ok_or_else(|| {
+        StepError::Break(format!("{} is no sound of one channel", context.keys.narration(digest)))
+    })?;
+    for (scene, part) in plan.scenes.iter().zip(speech::split(&whole, &plan.texts)) {
+        store_voice(context, scene, &part).await?;
+    }
+    Ok(())
+}
+
+fn decode(wav: &[u8]) -> Option<Speech> {
+    let mut reader = hound::WavReader::new(Cursor::new(wav)).ok()?;
+    let spec = reader.spec();
+    let samples: Vec<i16> = reader.samples::<i16>().collect::<Result<_, _>>().ok()?;
+    let level = TimingLevel::Estimated;
+    (spec.channels == 1).then_some(Speech {
+        samples,
+        sample_rate: spec.sample_rate,
+        words: Vec::new(),
+        level,
+    })
+}
+
+/// The speeches as one, with silence between them where there are several; `None` without any sound.
+fn joined(speeches: Vec<Speech>) -> Option<Speech> {
+    let mut all = speeches.into_iter();
+    let mut whole = all.next()?;
+    for next in all {
+        if next.sample_rate != whole.sample_rate {
+            return None;
+        }
+        let silence = usize::try_from(whole.sample_rate * SILENCE).unwrap_or_default();
+        whole.samples.extend(std::iter::repeat_n(0, silence));
+        whole.samples.extend(next.samples);
+    }
+    (!whole.samples.is_empty()).then_some(whole)
+}
+
+/// Whether the scene's voice is bought, if somebody is hired.
+pub fn is_bought(scene: &Scene) -> bool {
+    scene.assets.voice.is_empty() && !is_silent(scene)
+}

@@ -1,0 +1,108 @@
+//! Clips by a hired animator.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_pipeline::ExitCode;
+use videofactory_pipeline::documents::{Clips, Voices};
+use videofactory_worker::steps;
+
+use crate::house::House;
+use crate::support::{Studio, until};
+use crate::work::{ACCOUNT, Film, spent};
+
+fn hired() -> serde_json::Value {
+    json!({"providers": {"animation": {"accountRef": {"name": ACCOUNT}}}})
+}
+
+async fn ready<'a>(studio: &'a Studio, house: &House) -> Film<'a> {
+    let mut film = Film::new(studio, Arc::new(house.clone()), &hired());
+    film.make_up_to(StepName::NarrateScenes).await;
+    film
+}
+
+#[tokio::test]
+async fn clips_are_bought_as_long_as_the_scenes_rounded_up_to_what_is_sold() {
+    let (studio, house) = (Studio::open().await, House::default());
+    let mut film = Film::new(&studio, Arc::new(house.clone()), &hired());
+    film.production.given.scenes[2].min_seconds = Some(6.5);
+    film.make_up_to(StepName::NarrateScenes).await;
+    let outcome = film.make(StepName::AnimateScenes).await;
+    assert_eq!(spent(&outcome), 3);
+    let cost: i64 = outcome.spent.iter().map(|spent| spent.cost.micros()).sum();
+    assert_eq!(cost, 3 * 280_000, "the service says what it cost");
+    let voices: Voices = film.document(StepName::NarrateScenes).await;
+    assert!(voices.scenes.iter().all(|voice| voice.seconds < 3.0));
+    let mut seconds: Vec<u32> = house.book().clips.iter().map(|clip| clip.seconds).collect();
+    seconds.sort_unstable();
+    assert_eq!(seconds, [4, 4, 8]);
+    let prompts: Vec<String> = house.book().clips.iter().map(|clip| clip.prompt.clone()).collect();
+    assert!(prompts.contains(&"a dark trench".to_owned()), "{prompts:?}");
+    let clips: Clips = film.document(StepName::AnimateScenes).await;
+    for clip in &clips.scenes {
+        let bytes = studio.bucket.get(&clip.key, 1 << 20).await.unwrap();
+        assert!(bytes.starts_with(b"the clip clip-"));
+    }
+
+    // A word more changes nothing that is bought.
+    film.production.given.overrides =
+        serde_json::from_value(json!([{"id": "s1", "narration": "The sea is very deep."}])).unwrap();
+    film.make_up_to(StepName::NarrateScenes).await;
+    assert_eq!(spent(&film.make(StepName::AnimateScenes).await), 0);
+    assert_eq!(house.book().clips.len(), 3);
+}
+
+#[tokio::test]
+async fn scenes_without_a_submission_left_move_as_pictures_if_they_may_not_wait() {
+    let (studio, house) = (Studio::open().await, House::default());
+    let mut film = ready(&studio, &house).await;
+    film.allowance.submissions = 2;
+    film.adjust = Box::new(|input| input.still_motion = true);
+    let outcome = film.make(StepName::AnimateScenes).await;
+    assert_eq!((spent(&outcome), outcome.message.as_str()), (2, "2 scenes have a clip, 1 move as pictures"));
+    let clips: Clips = film.document(StepName::AnimateScenes).await;
+    let still: Vec<bool> = clips.scenes.iter().map(|clip| clip.key.is_empty()).collect();
+    assert_eq!(still, [false, false, true]);
+    assert_eq!(outcome.scenes.unwrap().left, Some(0));
+}
+
+#[tokio::test]
+async fn a_pod_that_dies_while_it_polls_is_followed_by_one_that_fetches_without_a_grant() {
+    let (studio, house) = (Studio::open().await, House::default());
+    let mut film = ready(&studio, &house).await;
+    let (pod, _root) = film.pod(StepName::AnimateScenes);
+    let running = tokio::spawn(async move { steps::run(&pod).await.map(drop) });
+    let ids = || async { studio.keys("work/", ".id.json").await.len() == 3 };
+    until("all clips have ids", ids).await;
+    running.abort();
+    assert!(running.await.is_err());
+
+    film.adjust = Box::new(|input| {
+        input.survey = true;
+        input.accounts_for = Some(input.attempt - 1);
+        input.hired.values_mut().for_each(|hired| hired.allowance.submissions = 0);
+    });
+    let survey = film.make(StepName::AnimateScenes).await;
+    assert_eq!((spent(&survey), house.book().clips.len()), (3, 3));
+    assert_eq!(survey.scenes.unwrap().left, Some(0));
+}
+
+#[tokio::test]
+async fn a_stopped_pod_leaves_ids_and_says_what_it_has_spent() {
+    let (studio, house) = (Studio::open().await, House::default());
+    let mut film = ready(&studio, &house).await;
+    film.allowance.requests_per_second = Some(0.2);
+    let (pod, _root) = film.pod(StepName::AnimateScenes);
+    let (stop, books, progress) = (pod.stop.clone(), pod.books.clone(), pod.progress.clone());
+    let input = pod.input.clone();
+    let running = tokio::spawn(async move { steps::run(&pod).await });
+    until("a clip has an id", || async { !studio.keys("work/", ".id.json").await.is_empty() }).await;
+    stop.cancel();
+    let result = running.await.unwrap();
+    let cut = videofactory_worker::outcome::CutShort::Interrupted;
+    let outcome = videofactory_worker::outcome::of_attempt(&input, result, cut, &progress, &books);
+    assert_eq!((outcome.exit, outcome.interrupted), (ExitCode::TryLater, true), "{}", outcome.message);
+    assert_eq!((spent(&outcome), house.book().clips.len()), (1, 1));
+    assert_eq!(outcome.scenes.unwrap().left, Some(2));
+}

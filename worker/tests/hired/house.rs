@@ -1,0 +1,146 @@
+//! A service that does everything, and remembers what it was asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use videofactory_crds::provideraccount::Provider;
+use videofactory_providers::{
+    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Embedded, Lengths, Model, NarrationRequest,
+    Narrator, Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter, Speech,
+};
+use videofactory_worker::agency::{Agency, Hireable};
+use videofactory_worker::publishing::{Announcer, VideoSite};
+
+/// Clones are the same service.
+#[derive(Clone, Default)]
+pub struct House(Arc<Mutex<Book>>);
+
+#[derive(Default)]
+pub struct Book {
+    pub scripts: Vec<ScriptRequest>,
+    pub pictures: Vec<PictureRequest>,
+    pub narrations: Vec<NarrationRequest>,
+    pub clips: Vec<ClipRequest>,
+    pub polls: BTreeMap<String, u32>,
+    /// Prompts with this word are refused.
+    pub refuses: String,
+    /// Errors of the next pictures, as they are asked for.
+    pub errors: Vec<ProviderError>,
+    /// The secrets that came with connections.
+    pub secrets: BTreeSet<String>,
+}
+
+impl House {
+    pub fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap()
+    }
+
+    fn enter(&self, connection: &Connection) -> Arc<Self> {
+        self.book().secrets.extend(connection.secrets.values().map(|secret| secret.reveal().to_owned()));
+        Arc::new(self.clone())
+    }
+}
+
+impl Agency for House {
+    fn script_writer(&self, _: Provider, connection: Connection) -> Hireable<dyn ScriptWriter> {
+        Ok(Some(self.enter(&connection)))
+    }
+
+    fn artist(&self, _: Provider, connection: Connection) -> Hireable<dyn Artist> {
+        Ok(Some(self.enter(&connection)))
+    }
+
+    fn narrator(&self, _: Provider, connection: Connection) -> Hireable<dyn Narrator> {
+        Ok(Some(self.enter(&connection)))
+    }
+
+    fn animator(&self, _: Provider, connection: Connection) -> Hireable<dyn Animator> {
+        Ok(Some(self.enter(&connection)))
+    }
+
+    fn video_site(&self, _: Provider, _: Connection) -> Hireable<dyn VideoSite> {
+        Ok(None)
+    }
+
+    fn announcer(&self, _: Provider, _: Connection) -> Hireable<dyn Announcer> {
+        Ok(None)
+    }
+}
+
+fn refused() -> ProviderError {
+    ProviderError::Refused { provider: "Acme", why: "the guidelines forbid it".to_owned() }
+}
+
+#[async_trait]
+impl ScriptWriter for House {
+    async fn write(&self, request: &ScriptRequest) -> Result<Script, ProviderError> {
+        self.book().scripts.push(request.clone());
+        Embedded.write(request).await
+    }
+}
+
+#[async_trait]
+impl Artist for House {
+    async fn draw(&self, request: &PictureRequest) -> Result<Picture, ProviderError> {
+        {
+            let mut book = self.book();
+            if let Some(error) = book.errors.pop() {
+                return Err(error);
+            }
+            book.pictures.push(request.clone());
+            if !book.refuses.is_empty() && request.prompt.contains(&book.refuses) {
+                return Err(refused());
+            }
+        }
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&[7; 4]).unwrap();
+        let media_type = "image/png".to_owned();
+        Ok(Picture { bytes, media_type, width: 2, height: 2, cost_micros: Some(2_000) })
+    }
+}
+
+#[async_trait]
+impl Narrator for House {
+    /// As the real ones do: one sound for all texts, and no word times.
+    async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError> {
+        self.book().narrations.push(request.clone());
+        let speeches =
+            Embedded.narrate(&NarrationRequest { voice: String::new(), ..request.clone() }).await?;
+        let mut whole = Speech { samples: Vec::new(), words: Vec::new(), ..speeches[0].clone() };
+        for speech in speeches {
+            whole.samples.extend(speech.samples);
+            whole.samples.extend(std::iter::repeat_n(0, whole.sample_rate as usize));
+        }
+        Ok(vec![whole])
+    }
+}
+
+#[async_trait]
+impl Animator for House {
+    fn lengths(&self, _: &Model) -> Lengths {
+        Lengths::Only(&[4, 6, 8])
+    }
+
+    async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError> {
+        let mut book = self.book();
+        if !book.refuses.is_empty() && request.prompt.contains(&book.refuses) {
+            return Err(refused());
+        }
+        book.clips.push(request.clone());
+        Ok(format!("clip-{}", book.clips.len()))
+    }
+
+    async fn poll(&self, id: &str) -> Result<ClipState, ProviderError> {
+        let mut book = self.book();
+        let polls = book.polls.entry(id.to_owned()).or_default();
+        *polls += 1;
+        if *polls < 2 {
+            return Ok(ClipState::Pending { percent: Some(40) });
+        }
+        let bytes = format!("the clip {id}").into_bytes();
+        Ok(ClipState::Done(Clip { bytes, cost_micros: Some(280_000) }))
+    }
+}

@@ -1,0 +1,15 @@
+//! The steps with hired services: doubles that answer as told, and a real S3 server behind the proxy that
+//! keeps R2's rules.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on may panic, in helpers too")]
+
+mod announce;
+mod clips;
+mod house;
+mod pictures;
+mod site;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "what runs the program itself is not needed here")]
+mod support;
+mod upload;
+mod voices;
+mod work;

@@ -1,0 +1,274 @@
+//! Every point at which an attempt can die, or go on although it was given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::contract::Opening;
+use videofactory_worker::outcome::StepError;
+
+use super::world::{Attempt, Ended, Fate, Fault, Kind, World, digests, start};
+
+/// More waits than any attempt here has.
+const MANY: u32 = 200;
+
+/// Cuts an attempt off at its n-th wait, surveys, and goes on until all is there. Whether it was cut off.
+async fn cut_off_at(kind: Kind, wait: u32) -> bool {
+    let (world, orders) = (World::new(kind), digests(1));
+    let cut = world.attempt(&Attempt::new(1, &orders), &Fate::crash_at(wait)).await.is_none();
+    let survey = world.attempt(&Attempt::survey(2, &orders, 1), &Fate::none()).await.unwrap();
+    let taken_before = world.taken(&orders[0]);
+    let (unknown, known) = world.slots(&orders[0]);
+    if cut {
+        let spent = usize::try_from(survey.submissions()).unwrap();
+        assert!(spent >= taken_before, "wait {wait}: {spent} told, {taken_before} taken");
+        assert_eq!(survey.submissions(), unknown + known, "wait {wait}");
+    }
+    let next = world.attempt(&Attempt::new(3, &orders), &Fate::none()).await.unwrap();
+    assert!(next.is_done() && world.has(&orders[0]), "wait {wait}: {:?}", next.results);
+    let taken = world.taken(&orders[0]);
+    assert!(taken <= 2, "wait {wait}: {taken} submissions");
+    if unknown == 0 {
+        assert_eq!(taken, 1, "wait {wait}: no outcome was unknown");
+    }
+    cut
+}
+
+#[tokio::test(start_paused = true)]
+async fn wherever_an_attempt_dies_nothing_is_paid_for_twice_unless_nobody_can_tell() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let mut waits = 0;
+        while cut_off_at(kind, waits).await {
+            waits += 1;
+            assert!(waits < MANY, "it never ends");
+        }
+        assert!(waits > 12, "{kind:?}: only {waits} points were tried");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_an_id_is_fetched_by_a_survey_and_never_submitted_again() {
+    let orders = digests(1);
+    for wait in 0..MANY {
+        let world = World::new(Kind::Later);
+        if world.attempt(&Attempt::new(1, &orders), &Fate::crash_at(wait)).await.is_some() {
+            break;
+        }
+        let (_, known) = world.slots(&orders[0]);
+        let survey = world.attempt(&Attempt::survey(2, &orders, 1), &Fate::none()).await.unwrap();
+        assert_eq!(known == 1, survey.is_done(), "wait {wait}");
+        assert_eq!(survey.report.left, Some(u32::from(known == 0)), "wait {wait}");
+        assert!(world.taken(&orders[0]) <= 1, "a survey has submitted something");
+    }
+}
+
+/// How two attempts were held.
+#[derive(PartialEq, Eq)]
+enum Held {
+    /// The first was not, or the second was not.
+    NotFirst,
+    NotSecond,
+    Both,
+}
+
+/// An attempt is held at one of its waits, and its successor at one of its own; then the first goes on, and after it
+/// the second.
+async fn held_at(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
+    let (world, orders) = (World::new(kind), digests(2));
+    let start = |number, fate: &Arc<Fate>| {
+        let (pod, its, attempt) = (world.clone(), fate.clone(), Attempt::new(number, &orders));
+        tokio::spawn(async move { pod.run(&attempt, its).await })
+    };
+    let (first, second) = (Fate::hold_at(first_wait), Fate::hold_at(second_wait));
+    let mut zombie = start(1, &first);
+    tokio::select! {
+        biased;
+        () = first.reached() => {}
+        ended = &mut zombie => {
+            assert!(ended.unwrap().is_done());
+            return Held::NotFirst;
+        }
+    }
+    let before: Vec<_> = orders.iter().map(|digest| (world.taken(digest), world.slots(digest).0)).collect();
+    let mut successor = start(2, &second);
+    let ended = tokio::select! {
+        biased;
+        () = second.reached() => None,
+        ended = &mut successor => Some(ended.unwrap()),
+    };
+    first.release();
+    let zombie = zombie.await.unwrap();
+    second.release();
+    let held = if ended.is_none() { Held::Both } else { Held::NotSecond };
+    let successor = match ended {
+        Some(ended) => ended,
+        None => successor.await.unwrap(),
+    };
+    let when = format!("{kind:?}, held at {first_wait} and {second_wait}");
+    assert!(successor.is_done(), "{when}: {:?}", successor.results);
+    for (digest, (taken_before, unknown)) in orders.iter().zip(before) {
+        let taken = world.taken(digest);
+        assert!(taken <= 2 && world.has(digest), "{when}: {taken} submissions");
+        if unknown == 0 {
+            assert_eq!(taken, taken_before.max(1), "{when}: both have submitted it");
+        }
+    }
+    let stopped = |result: &Result<(), StepError>| matches!(result, Ok(()) | Err(StepError::Stop));
+    assert!(zombie.results.iter().all(stopped), "{when}: {:?}", zombie.results);
+    held
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_runs_on_beside_its_successor_submits_nothing_that_the_other_does() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let mut pairs = 0;
+        'first: for first in 0..MANY {
+            for second in 0..MANY {
+                match held_at(kind, first, second).await {
+                    Held::NotFirst => break 'first,
+                    Held::NotSecond => break,
+                    Held::Both => pairs += 1,
+                }
+            }
+        }
+        assert!(pairs > 300, "{kind:?}: only {pairs} pairs of points were tried");
+    }
+}
+
+/// An attempt that is held once the service has taken its submission, before the id is written.
+async fn held_before_its_id(world: &World, orders: &[Digest]) -> Option<(Arc<Fate>, JoinHandle<Ended>)> {
+    for wait in 0..MANY {
+        let fate = Fate::hold_at(wait);
+        let (pod, its, attempt) = (world.clone(), fate.clone(), Attempt::new(1, orders));
+        let running = tokio::spawn(async move { pod.run(&attempt, its).await });
+        fate.reached().await;
+        if world.taken(&orders[0]) == 1 {
+            return Some((fate, running));
+        }
+        running.abort();
+        world.objects.lock().unwrap().clear();
+    }
+    None
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_comes_late_is_looked_after() {
+    let (world, orders) = (World::new(Kind::Later), digests(1));
+    let (first, zombie) = held_before_its_id(&world, &orders).await.unwrap();
+    assert_eq!(world.slots(&orders[0]), (1, 0));
+    // Its successor knows of the unknown submission, and waits for its turn.
+    let mut attempt = Attempt::new(2, &orders);
+    let at = start().checked_add(world.began.elapsed() + Duration::from_secs(30)).unwrap();
+    attempt.allowance.openings = vec![Opening { at, submissions: 1 }];
+    let second = world.clone();
+    let successor = tokio::spawn(async move { second.run(&attempt, Fate::none()).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    first.release();
+    zombie.await.unwrap();
+    assert!(successor.await.unwrap().is_done());
+    assert_eq!(world.taken(&orders[0]), 1, "the late id was not seen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_more() {
+    let (world, orders) = (World::new(Kind::AtOnce), digests(1));
+    for (attempt, permits) in [(1, 0), (2, 0)] {
+        world.service().faults.push_back(Fault::LoseAnswer);
+        let ended = world
+            .attempt(&Attempt { permits, ..Attempt::new(attempt, &orders) }, &Fate::none())
+            .await
+            .unwrap();
+        assert_eq!(ended.submissions(), 1);
+        assert_eq!(ended.error().exit().code(), 69, "{}", ended.error());
+        // The first is tried again by itself; after the second nobody can tell.
+        assert_eq!(ended.report.left, Some(u32::from(attempt == 1)));
+    }
+    let asks = world.attempt(&Attempt::new(3, &orders), &Fate::none()).await.unwrap();
+    assert!(matches!(asks.error(), StepError::LearnOutcome(2)), "{}", asks.error());
+    assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
+    let permitted =
+        world.attempt(&Attempt { permits: 1, ..Attempt::new(4, &orders) }, &Fate::none()).await.unwrap();
+    assert!(permitted.is_done());
+    assert_eq!(world.taken(&orders[0]), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_service_failed_to_make_is_asked_for_again_by_the_next_attempt() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let (world, orders) = (World::new(kind), digests(1));
+        world.service().faults.push_back(Fault::Fail);
+        let failed = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+        assert_eq!(failed.error().exit().code(), 70, "{}", failed.error());
+        assert_eq!((failed.submissions(), failed.report.left), (1, Some(1)));
+        assert!(world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap().is_done());
+        assert_eq!(world.taken(&orders[0]), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_remembered_and_never_asked_for_again() {
+    let (world, orders) = (World::new(Kind::Later), digests(2));
+    world.service().faults.push_back(Fault::Refuse);
+    let first = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    assert_eq!(first.results.iter().filter(|result| result.is_ok()).count(), 1, "the other scene goes on");
+    assert_eq!(first.submissions(), 2, "a refusal costs");
+    let second = world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap();
+    assert!(matches!(second.error(), StepError::KeepRefusal(why) if why.contains("as ordered")));
+    assert_eq!((second.submissions(), second.report.left), (0, Some(0)));
+    assert_eq!(world.service().turned_away, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_paid_for_and_is_gone_is_paid_for_again_only_when_a_person_says_so() {
+    let (world, orders) = (World::new(Kind::Later), digests(2));
+    assert!(world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap().is_done());
+    world.lose(&orders[0]);
+    let asks = world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap();
+    assert!(matches!(asks.error(), StepError::PayAgain), "{}", asks.error());
+    assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
+    let permitted = Attempt { permits: 1, ..Attempt::new(3, &orders) };
+    assert!(world.attempt(&permitted, &Fate::none()).await.unwrap().is_done());
+    assert_eq!(world.taken(&orders[0]), 2);
+    world.lose(&orders[0]);
+    let again = world.attempt(&Attempt { number: 4, ..permitted }, &Fate::none()).await.unwrap();
+    assert!(matches!(again.error(), StepError::PayAgain), "one permit paid twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_scenes_made_from_the_same_are_bought_once() {
+    let world = World::new(Kind::Later);
+    let orders = vec![digests(1)[0].clone(), digests(1)[0].clone()];
+    let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    assert!(ended.is_done() && ended.results.len() == 2);
+    assert_eq!(world.taken(&orders[0]), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_stopped_submits_nothing_more_and_keeps_the_id_of_what_is_under_way() {
+    let (world, orders) = (World::new(Kind::Later), digests(3));
+    let attempt = Attempt::new(1, &orders);
+    let mut one_at_a_time = attempt.clone();
+    one_at_a_time.allowance.requests_per_second = Some(0.1);
+    let (stop, first) = (attempt.stop.clone(), world.clone());
+    let running = tokio::spawn(async move { first.run(&one_at_a_time, Fate::none()).await });
+    // The second submission comes after ten seconds: this is in its middle.
+    while world.service().taken.len() < 2 {
+        tokio::time::sleep(Duration::from_micros(200)).await;
+    }
+    stop.cancel();
+    let ended = running.await.unwrap();
+    assert_eq!((world.service().taken.len(), ended.submissions()), (2, 2));
+    let unknown: u32 = orders.iter().map(|digest| world.slots(digest).0).sum();
+    assert_eq!(unknown, 0, "an id was lost");
+    assert!(ended.results.iter().any(|result| matches!(result, Err(StepError::Stop))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_pod_of_one_attempt_does_nothing() {
+    let (world, orders) = (World::new(Kind::AtOnce), digests(1));
+    world.attempt(&Attempt::new(1, &orders), &Fate::crash_at(4)).await;
+    let again = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    assert!(matches!(again.error(), StepError::Stop));
+    assert_eq!(world.service().taken.len(), 0);
+}

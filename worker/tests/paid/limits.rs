@@ -1,0 +1,155 @@
+//! Allowances, openings, pace, and what a service says of its limits.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use videofactory_pipeline::contract::{Allowance, Opening};
+use videofactory_worker::outcome::StepError;
+
+use super::world::{Attempt, Fate, Fault, Kind, World, digests, start};
+
+fn waits(ended: &super::world::Ended) -> usize {
+    ended.results.iter().filter(|result| matches!(result, Err(StepError::AwaitQuota))).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_submitted_than_was_allowed_and_what_is_left_is_told() {
+    let (world, orders) = (World::new(Kind::Later), digests(8));
+    let allowance = Allowance { submissions: 3, ..Allowance::default() };
+    let first = Attempt { allowance: allowance.clone(), ..Attempt::new(1, &orders) };
+    let ended = world.attempt(&first, &Fate::none()).await.unwrap();
+    assert_eq!((world.service().taken.len(), waits(&ended)), (3, 5));
+    assert_eq!((ended.report.left, ended.limit), (Some(5), None));
+    // In the order of the film.
+    assert!(orders[..3].iter().all(|digest| world.has(digest)));
+    let ended =
+        world.attempt(&Attempt { allowance, ..Attempt::new(2, &orders) }, &Fate::none()).await.unwrap();
+    assert_eq!(ended.report.left, Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn openings_and_pace_are_kept_by_all_scenes_together() {
+    let (world, orders) = (World::new(Kind::Later), digests(7));
+    let opening =
+        |seconds, submissions| Opening { at: start() + SignedDuration::from_secs(seconds), submissions };
+    let allowance = Allowance {
+        submissions: 6,
+        openings: vec![opening(20, 2), opening(50, 4)],
+        requests_per_second: Some(1.0),
+    };
+    let attempt = Attempt { allowance, ..Attempt::new(1, &orders) };
+    let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
+    assert_eq!((ended.results.iter().filter(|result| result.is_ok()).count(), waits(&ended)), (6, 1));
+    let times: Vec<Duration> =
+        world.service().taken.iter().map(|(_, at)| at.duration_since(world.began)).collect();
+    for (time, opens) in times.iter().zip([20, 20, 50, 50, 50, 50]) {
+        assert!(*time >= Duration::from_secs(opens), "{times:?}");
+    }
+    // The first of each opening comes within a moment of it.
+    assert!(
+        times[0] < Duration::from_millis(20_100) && times[2] < Duration::from_millis(50_100),
+        "{times:?}"
+    );
+    for pair in times.windows(2) {
+        assert!(pair[1].checked_sub(pair[0]).unwrap() >= Duration::from_millis(998), "{times:?}");
+    }
+    assert!(times[5] < Duration::from_millis(53_200), "the pace is not used up: {times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn spending_is_booked_at_the_time_of_the_answer_and_a_second() {
+    let (world, orders) = (World::new(Kind::Later), digests(1));
+    let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    let [spent] = &ended.spent[..] else { panic!("{:?}", ended.spent) };
+    assert_eq!((spent.account.as_str(), spent.submissions), ("grok", 1));
+    let real =
+        start() + SignedDuration::try_from(world.service().taken[0].1.duration_since(world.began)).unwrap();
+    let later = spent.at.duration_since(real);
+    assert!(later >= SignedDuration::ZERO && later <= SignedDuration::from_secs(2), "{later}");
+    // What the service says it cost, not what was expected; and how long it took.
+    assert_eq!(spent.cost.micros(), 50_000);
+    assert!((7..=11).contains(&spent.seconds), "{}", spent.seconds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_halts_what_is_not_submitted_and_what_was_is_fetched() {
+    let (world, orders) = (World::new(Kind::Later), digests(6));
+    let mut attempt = Attempt::new(1, &orders);
+    attempt.allowance.requests_per_second = Some(1.0);
+    let first = world.clone();
+    let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
+    while world.service().taken.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    world.service().faults.push_back(Fault::Limited);
+    let ended = running.await.unwrap();
+    assert_eq!(world.service().taken.len(), 2);
+    assert_eq!(world.service().turned_away, 1);
+    assert_eq!(ended.results.iter().filter(|result| result.is_ok()).count(), 2);
+    let exits: Vec<i32> =
+        ended.results.iter().filter_map(|result| Some(result.as_ref().err()?.exit().code())).collect();
+    assert_eq!(exits, [75; 4]);
+    let limit = ended.limit.clone().expect("the limit is not told");
+    let until = limit.until.unwrap().duration_since(start()).as_secs();
+    assert!(limit.account == "grok" && (3600..3620).contains(&until), "{limit:?}");
+    assert_eq!((ended.submissions(), ended.report.left), (2, Some(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_finds_us_too_fast_is_waited_for_on_the_spot() {
+    let (world, orders) = (World::new(Kind::AtOnce), digests(3));
+    world.service().faults.extend([Fault::TooFast, Fault::TooFast]);
+    let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    assert!(ended.is_done(), "{:?}", ended.results);
+    assert_eq!((ended.submissions(), ended.limit), (3, None));
+    assert_eq!(world.service().turned_away, 2);
+    assert!(world.began.elapsed() < Duration::from_secs(10));
+
+    // One that never takes anything is a limit all the same.
+    let world = World::new(Kind::AtOnce);
+    world.service().faults.extend([Fault::TooFast; 20]);
+    let ended = world.attempt(&Attempt::new(1, &orders[..1]), &Fate::none()).await.unwrap();
+    assert_eq!(ended.error().exit().code(), 75);
+    assert!(ended.limit.is_some() && world.service().turned_away < 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_away_takes_nothing_and_costs_nothing() {
+    let (world, orders) = (World::new(Kind::Later), digests(4));
+    let mut attempt = Attempt::new(1, &orders);
+    attempt.allowance.requests_per_second = Some(1.0);
+    world.service().faults.push_back(Fault::Away);
+    let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
+    let exits: Vec<i32> =
+        ended.results.iter().filter_map(|result| Some(result.as_ref().err()?.exit().code())).collect();
+    assert!(exits.contains(&69), "{exits:?}");
+    assert_eq!((ended.submissions(), ended.report.left, world.service().turned_away), (0, Some(4), 1));
+    assert!(world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap().is_done());
+    assert_eq!(world.service().taken.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_submits_nothing_and_accounts_for_the_attempt_before() {
+    let (world, orders) = (World::new(Kind::Later), digests(5));
+    // The first has lost its answer; three more have ids when the pod dies.
+    world.service().faults.push_back(Fault::LoseRequest);
+    let mut attempt = Attempt::new(1, &orders[..1]);
+    world.attempt(&attempt, &Fate::none()).await.unwrap();
+    attempt = Attempt { number: 2, orders: orders[..4].to_vec(), ..attempt };
+    let first = world.clone();
+    let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
+    while world.service().taken.len() < 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    running.abort();
+    assert!(running.await.is_err());
+
+    let survey = world.attempt(&Attempt::survey(3, &orders, 2), &Fate::none()).await.unwrap();
+    assert_eq!(survey.submissions(), 4, "only what the second attempt has spent");
+    assert_eq!(survey.report.left, Some(1), "the fifth scene");
+    assert!(orders[..4].iter().all(|digest| world.has(digest)), "what was paid for is fetched");
+    assert_eq!(world.service().taken.len(), 4);
+    let of_first = world.attempt(&Attempt::survey(4, &orders, 1), &Fate::none()).await.unwrap();
+    assert_eq!(of_first.submissions(), 1);
+}

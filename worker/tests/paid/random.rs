@@ -1,0 +1,111 @@
+//! Any sequence of deaths, faults, pods that run on and permits.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::world::{Attempt, Fate, Fault, Kind, World, digests};
+
+/// One attempt's share of misfortune.
+#[derive(Clone, Debug)]
+struct Misfortune {
+    faults: Vec<Fault>,
+    cut_at: Option<u32>,
+    /// It runs on beside its successor instead of dying.
+    runs_on: bool,
+    survey: bool,
+}
+
+fn misfortune() -> impl Strategy<Value = Misfortune> {
+    let faults = prop_oneof![
+        Just(Fault::LoseAnswer),
+        Just(Fault::LoseRequest),
+        Just(Fault::Away),
+        Just(Fault::TooFast),
+        Just(Fault::Limited),
+    ];
+    let faults = proptest::collection::vec(faults, 0..3);
+    (faults, proptest::option::weighted(0.7, 0u32..70), any::<bool>(), proptest::bool::weighted(0.2))
+        .prop_map(|(faults, cut_at, runs_on, survey)| Misfortune { faults, cut_at, runs_on, survey })
+}
+
+async fn live_through(
+    kind: Kind,
+    scenes: usize,
+    permits: u32,
+    misfortunes: &[Misfortune],
+) -> Result<(), TestCaseError> {
+    let (world, orders) = (World::new(kind), digests(scenes));
+    let mut zombies = Vec::new();
+    for (number, misfortune) in (1..).zip(misfortunes) {
+        world.service().faults.extend(&misfortune.faults);
+        let mut attempt = Attempt { permits, ..Attempt::new(number, &orders) };
+        if misfortune.survey {
+            attempt.survey = true;
+            attempt.accounts_for = Some(number - 1);
+        }
+        let fate = match misfortune.cut_at {
+            Some(wait) if misfortune.runs_on => Fate::hold_at(wait),
+            Some(wait) => Fate::crash_at(wait),
+            None => Fate::none(),
+        };
+        let (pod, its) = (world.clone(), fate.clone());
+        let mut running = tokio::spawn(async move { pod.run(&attempt, its).await });
+        // An attempt ends, dies, or is given up while it runs on.
+        let has_ended = tokio::select! {
+            biased;
+            () = fate.reached() => false,
+            _ = &mut running => true,
+        };
+        if !has_ended && misfortune.runs_on {
+            zombies.push((running, fate));
+        } else {
+            running.abort();
+        }
+        world.service().faults.clear();
+        // Some of those that were given up wake up later.
+        if number % 2 == 0 {
+            for (_, fate) in &zombies {
+                fate.release();
+            }
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+    for (zombie, fate) in zombies {
+        fate.release();
+        let _ = tokio::time::timeout(Duration::from_secs(8000), zombie).await;
+    }
+    for digest in &orders {
+        let (unknown, known) = world.slots(digest);
+        let taken = u32::try_from(world.taken(digest)).unwrap();
+        prop_assert!(taken <= unknown + known, "{taken} taken, {unknown} unknown, {known} known");
+        prop_assert!(unknown + known <= 2 + permits, "{unknown} unknown and {known} known");
+        if unknown == 0 && known <= 1 {
+            prop_assert!(taken <= 1);
+        }
+    }
+    // With enough leave everything comes to a good end, and what has come to one is not begun again.
+    let last = i32::try_from(misfortunes.len()).unwrap() + 1;
+    let end = Attempt { permits: permits + 5, ..Attempt::new(last, &orders) };
+    let ended = world.run(&end, Fate::none()).await;
+    prop_assert!(ended.is_done(), "{:?}", ended.results);
+    let before = world.service().taken.len();
+    let idle = world.run(&Attempt::new(last + 1, &orders), Fate::none()).await;
+    prop_assert!(idle.is_done() && idle.submissions() == 0 && world.service().taken.len() == before);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn submissions_stay_within_what_is_allowed_for_what_nobody_can_tell(
+        at_once: bool,
+        scenes in 1usize..4,
+        permits in 0u32..2,
+        misfortunes in proptest::collection::vec(misfortune(), 0..7),
+    ) {
+        let kind = if at_once { Kind::AtOnce } else { Kind::Later };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(live_through(kind, scenes, permits, &misfortunes))?;
+    }
+}

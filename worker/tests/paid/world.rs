@@ -1,0 +1,445 @@
+//! A bucket, a service and attempts, all in memory and under paused time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use videofactory_crds::StepName;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::contract::{Allowance, SceneReport, Spent};
+use videofactory_pipeline::{Digest, Keys};
+use videofactory_providers::{ProviderError, Resume};
+use videofactory_storage::StorageError;
+use videofactory_worker::outcome::StepError;
+use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Shelf, Terms};
+use videofactory_worker::progress::Progress;
+
+pub const STEP: StepName = StepName::AnimateScenes;
+
+/// When an attempt is cut off: at its n-th wait, counted from 0.
+pub struct Fate {
+    waits: Mutex<u32>,
+    at: Option<u32>,
+    /// It has come to that.
+    reached: Notify,
+    /// What was held there goes on.
+    released: Notify,
+    /// Cut off for good, or only held.
+    holds: bool,
+}
+
+impl Fate {
+    pub fn none() -> Arc<Self> {
+        Self::new(None, false)
+    }
+
+    pub fn crash_at(wait: u32) -> Arc<Self> {
+        Self::new(Some(wait), false)
+    }
+
+    pub fn hold_at(wait: u32) -> Arc<Self> {
+        Self::new(Some(wait), true)
+    }
+
+    fn new(at: Option<u32>, holds: bool) -> Arc<Self> {
+        Arc::new(Self { waits: Mutex::new(0), at, reached: Notify::new(), released: Notify::new(), holds })
+    }
+
+    /// A wait for somebody else, of a moment.
+    async fn wait(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let wait = {
+            let mut waits = self.waits.lock().unwrap();
+            *waits += 1;
+            *waits - 1
+        };
+        if self.at == Some(wait) {
+            self.reached.notify_one();
+            if self.holds {
+                self.released.notified().await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    pub fn release(&self) {
+        self.released.notify_one();
+    }
+}
+
+/// What the service does with the next submission, instead of taking and answering it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Takes it, and the answer is lost.
+    LoseAnswer,
+    /// Does not take it, and the answer is lost too.
+    LoseRequest,
+    /// Is away.
+    Away,
+    /// Refuses for the second.
+    TooFast,
+    /// Refuses for an hour.
+    Limited,
+    /// Refuses the content.
+    Refuse,
+    /// Takes it, and makes nothing of it.
+    Fail,
+}
+
+/// How the service answers what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// At once.
+    AtOnce,
+    /// With an id, and after some seconds of polling.
+    Later,
+}
+
+#[derive(Default)]
+pub struct Service {
+    /// What it has taken, and when, by what was asked for.
+    pub taken: Vec<(Digest, Instant)>,
+    /// What it was asked and did not take.
+    pub turned_away: u32,
+    pub polls: u32,
+    pub faults: VecDeque<Fault>,
+    clips: BTreeMap<String, (Digest, Instant, bool)>,
+}
+
+/// Everything that outlives a pod.
+#[derive(Clone)]
+pub struct World {
+    pub objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    pub service: Arc<Mutex<Service>>,
+    pub kind: Kind,
+    pub began: Instant,
+}
+
+impl World {
+    pub fn new(kind: Kind) -> Self {
+        Self { objects: Arc::default(), service: Arc::default(), kind, began: Instant::now() }
+    }
+
+    pub fn service(&self) -> MutexGuard<'_, Service> {
+        self.service.lock().unwrap()
+    }
+
+    pub fn taken(&self, digest: &Digest) -> usize {
+        self.service().taken.iter().filter(|(known, _)| known == digest).count()
+    }
+
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.objects.lock().unwrap().contains_key(&goods(digest))
+    }
+
+    /// What was delivered is gone.
+    pub fn lose(&self, digest: &Digest) {
+        self.objects.lock().unwrap().remove(&goods(digest)).unwrap();
+    }
+
+    pub fn clock(&self) -> Clock {
+        let began = self.began;
+        Clock::new(move || {
+            let exact = start().checked_add(began.elapsed()).unwrap();
+            Timestamp::from_second(exact.as_second()).unwrap()
+        })
+    }
+
+    /// Slots of a digest: how many are unknown, and how many the service is known to have taken.
+    pub fn slots(&self, digest: &Digest) -> (u32, u32) {
+        let objects = self.objects.lock().unwrap();
+        let prefix = keys().slots_of(STEP, digest);
+        let (mut unknown, mut taken) = (0, 0);
+        for number in 1.. {
+            if !objects.contains_key(&format!("{prefix}submit-{number}.json")) {
+                return (unknown, taken);
+            }
+            let end = objects.get(&format!("{prefix}submit-{number}.end.json"));
+            let end: Option<Value> = end.map(|end| serde_json::from_slice(end).unwrap());
+            let has_id = objects.contains_key(&format!("{prefix}submit-{number}.id.json"));
+            match end.as_ref().and_then(|end| end["end"].as_str()) {
+                Some("Nothing") => {}
+                None if !has_id => unknown += 1,
+                _ => taken += 1,
+            }
+        }
+        (unknown, taken)
+    }
+
+    /// Runs an attempt to its end, or to where it is cut off: then nothing.
+    pub async fn attempt(&self, attempt: &Attempt, fate: &Arc<Fate>) -> Option<Ended> {
+        let running = self.run(attempt, fate.clone());
+        tokio::select! {
+            biased;
+            () = fate.reached(), if !fate.holds => None,
+            ended = running => Some(ended),
+        }
+    }
+
+    pub async fn run(&self, attempt: &Attempt, fate: Arc<Fate>) -> Ended {
+        let (books, progress) = (Books::default(), Progress::default());
+        let terms = Terms {
+            shelf: Arc::new(MemoryShelf { world: self.clone(), fate: fate.clone() }),
+            keys: keys(),
+            step: STEP,
+            attempt: attempt.number,
+            pod: format!("pod-{}", attempt.number),
+            permits: attempt.permits,
+            survey: attempt.survey,
+            accounts_for: attempt.accounts_for,
+            books: books.clone(),
+            clock: self.clock(),
+            stop: attempt.stop.clone(),
+        };
+        progress.begin_scenes(u32::try_from(attempt.orders.len()).unwrap());
+        let mut results = Vec::new();
+        match Desk::open(terms).await {
+            Err(error) => results.push(Err(error)),
+            Ok(desk) => {
+                let account = Account::new(Arc::new(desk), "grok", &attempt.allowance, progress.clone());
+                // As the steps do: what is there is not asked for again.
+                let missing: Vec<Digest> =
+                    attempt.orders.iter().filter(|digest| !self.has(digest)).cloned().collect();
+                if let Err(error) = account.expect(missing.clone()).await {
+                    results.push(Err(error));
+                }
+                let orders: Vec<Thing> =
+                    missing.iter().map(|digest| self.thing(digest, fate.clone())).collect();
+                results.extend(join_all(orders.iter().map(|order| account.buy(order))).await);
+            }
+        }
+        Ended {
+            results,
+            spent: books.spent(self.clock().now()),
+            limit: books.rate_limit(),
+            report: progress.report().unwrap_or_default(),
+        }
+    }
+
+    fn thing(&self, digest: &Digest, fate: Arc<Fate>) -> Thing {
+        Thing { world: self.clone(), fate, digest: digest.clone() }
+    }
+}
+
+/// One attempt.
+#[derive(Clone)]
+pub struct Attempt {
+    pub number: i32,
+    pub orders: Vec<Digest>,
+    pub allowance: Allowance,
+    pub permits: u32,
+    pub survey: bool,
+    pub accounts_for: Option<i32>,
+    pub stop: CancellationToken,
+}
+
+impl Attempt {
+    /// One that may submit as much as it likes.
+    pub fn new(number: i32, orders: &[Digest]) -> Self {
+        Self {
+            number,
+            orders: orders.to_vec(),
+            allowance: Allowance { submissions: 100, ..Allowance::default() },
+            permits: 0,
+            survey: false,
+            accounts_for: None,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// One that submits nothing and accounts for another.
+    pub fn survey(number: i32, orders: &[Digest], accounts_for: i32) -> Self {
+        Self { survey: true, accounts_for: Some(accounts_for), ..Self::new(number, orders) }
+    }
+}
+
+pub struct Ended {
+    pub results: Vec<Result<(), StepError>>,
+    pub spent: Vec<Spent>,
+    pub limit: Option<videofactory_pipeline::contract::RateLimit>,
+    pub report: SceneReport,
+}
+
+impl Ended {
+    pub fn is_done(&self) -> bool {
+        self.results.iter().all(Result::is_ok)
+    }
+
+    pub fn submissions(&self) -> u32 {
+        self.spent.iter().map(|spent| spent.submissions).sum()
+    }
+
+    /// The only error there is.
+    pub fn error(&self) -> &StepError {
+        let errors: Vec<_> = self.results.iter().filter_map(|result| result.as_ref().err()).collect();
+        let [error] = &errors[..] else { panic!("{:?}", self.results) };
+        error
+    }
+}
+
+pub fn digests(count: usize) -> Vec<Digest> {
+    (0..count).map(|place| Digest::of_bytes(format!("scene {place}").as_bytes())).collect()
+}
+
+pub fn keys() -> Keys {
+    Keys::new("films", "ocean", "3f9c2a1e", 1)
+}
+
+pub fn start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn goods(digest: &Digest) -> String {
+    format!("goods/{digest}")
+}
+
+struct MemoryShelf {
+    world: World,
+    fate: Arc<Fate>,
+}
+
+#[async_trait]
+impl Shelf for MemoryShelf {
+    async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError> {
+        self.fate.wait().await;
+        let created = {
+            let mut objects = self.world.objects.lock().unwrap();
+            let free = !objects.contains_key(key);
+            objects.entry(key.to_owned()).or_insert(json);
+            free
+        };
+        // It is written, and the answer has not come yet.
+        self.fate.wait().await;
+        Ok(created)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.fate.wait().await;
+        Ok(self.world.objects.lock().unwrap().get(key).cloned())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        self.fate.wait().await;
+        let objects = self.world.objects.lock().unwrap();
+        Ok(objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+}
+
+/// What is bought here.
+struct Thing {
+    world: World,
+    fate: Arc<Fate>,
+    digest: Digest,
+}
+
+impl Order for Thing {
+    type Goods = Vec<u8>;
+    type Parts = ();
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        Money::from_micros(70_000)
+    }
+
+    fn cost(&self, _: &Vec<u8>) -> Money {
+        Money::from_micros(50_000)
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        self.fate.wait().await;
+        Ok(self.world.has(&self.digest))
+    }
+
+    async fn prepare(&self) -> Result<(), StepError> {
+        self.fate.wait().await;
+        Ok(())
+    }
+
+    async fn submit(&self, (): &()) -> Result<Answer<Vec<u8>>, ProviderError> {
+        self.fate.wait().await;
+        let answer = self.world.service().answer(&self.digest, self.world.kind);
+        self.fate.wait().await;
+        answer
+    }
+
+    async fn poll(&self, id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
+        self.fate.wait().await;
+        let answer = self.world.service().look(id);
+        self.fate.wait().await;
+        answer
+    }
+
+    async fn store(&self, goods_made: Vec<u8>) -> Result<(), StepError> {
+        self.fate.wait().await;
+        self.world.objects.lock().unwrap().entry(goods(&self.digest)).or_insert(goods_made);
+        self.fate.wait().await;
+        Ok(())
+    }
+}
+
+impl Service {
+    fn answer(&mut self, digest: &Digest, kind: Kind) -> Result<Answer<Vec<u8>>, ProviderError> {
+        let (provider, message) = ("A service", "as ordered".to_owned());
+        let limited = |resume, message: &str| ProviderError::RateLimited {
+            provider,
+            message: message.to_owned(),
+            resume,
+        };
+        let fault = self.faults.pop_front();
+        let takes = matches!(fault, None | Some(Fault::LoseAnswer | Fault::Fail));
+        if takes {
+            self.taken.push((digest.clone(), Instant::now()));
+        } else {
+            self.turned_away += 1;
+        }
+        match fault {
+            Some(Fault::LoseAnswer | Fault::LoseRequest) => {
+                return Err(ProviderError::OutcomeUnknown { provider, message });
+            }
+            Some(Fault::Away) => return Err(ProviderError::Unavailable { provider, message }),
+            Some(Fault::TooFast) => return Err(limited(Resume::Unknown, "Requests per Second: 2/2")),
+            Some(Fault::Limited) => {
+                return Err(limited(Resume::After(Duration::from_hours(1)), "25 of 25"));
+            }
+            Some(Fault::Refuse) => return Err(ProviderError::Refused { provider, why: message }),
+            Some(Fault::Fail) if kind == Kind::AtOnce => {
+                return Err(ProviderError::Unexpected { provider, message });
+            }
+            Some(Fault::Fail) | None => {}
+        }
+        if kind == Kind::AtOnce {
+            return Ok(Answer::Delivered(digest.to_string().into_bytes()));
+        }
+        let id = format!("clip-{}", self.taken.len());
+        let ready = Instant::now() + Duration::from_secs(7);
+        self.clips.insert(id.clone(), (digest.clone(), ready, fault.is_none()));
+        Ok(Answer::Accepted(id))
+    }
+
+    fn look(&mut self, id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
+        self.polls += 1;
+        let (digest, ready, good) = self.clips.get(id).expect("an id that was never given out");
+        if *ready > Instant::now() {
+            return Ok(None);
+        }
+        if !good {
+            return Err(ProviderError::Unexpected { provider: "A service", message: "failed".to_owned() });
+        }
+        Ok(Some(digest.to_string().into_bytes()))
+    }
+}

@@ -104,5 +104,5 @@ ENTRYPOINT ["/usr/local/bin/versitygw"]
 
 # Helpers of the end-to-end tests; never part of an installation.
 FROM minimal AS testing-prebuilt
-COPY r2-proxy /usr/local/bin/
+COPY r2-proxy fakes /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/r2-proxy"]

@@ -1,5 +1,7 @@
 //! What the tests of Video Factory share: servers, proxies and helpers.
 
 pub mod e2e;
+pub mod fakes;
+pub mod http;
 pub mod r2_proxy;
 pub mod s3_server;

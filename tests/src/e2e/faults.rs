@@ -25,7 +25,7 @@ pub async fn order(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
     book.insert(prefix.to_owned(), faults);
     let all: Vec<&Fault> = book.values().flatten().collect();
     let answer =
-        reqwest::Client::new().post(format!("{}/faults", site::proxy_url()?)).json(&all).send().await?;
+        crate::http::client().post(format!("{}/faults", site::proxy_url()?)).json(&all).send().await?;
     ensure!(answer.status().is_success(), "the proxy refuses the faults: {}", answer.text().await?);
     Ok(())
 }

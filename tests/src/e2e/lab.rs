@@ -212,8 +212,8 @@ impl Lab {
         Ok(())
     }
 
-    /// Writes what there is to be known into the folder of logs.
-    async fn keep_evidence(&self) {
+    /// What there is to be known: objects, Events and logs.
+    pub async fn evidence(&self) -> String {
         let mut text = String::new();
         let ns = self.namespace.as_str();
         for arguments in [
@@ -236,6 +236,12 @@ impl Lab {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "=== kubectl {}\n{said}", arguments.join(" "));
         }
+        text
+    }
+
+    /// Writes what there is to be known into the folder of logs.
+    async fn keep_evidence(&self) {
+        let (text, ns) = (self.evidence().await, &self.namespace);
         let kept = site::logs().and_then(|folder| {
             let path = folder.join(format!("{ns}.txt"));
             std::fs::write(&path, text)?;

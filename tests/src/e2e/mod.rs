@@ -10,6 +10,7 @@ pub mod film;
 pub mod kubectl;
 pub mod lab;
 pub mod operator;
+pub mod paid;
 pub mod pods;
 pub mod site;
 pub mod wait;

@@ -22,7 +22,7 @@ pub async fn kill(client: &Client) -> anyhow::Result<()> {
     })
     .await?;
     let uid = victim.uid().unwrap_or_default();
-    sigkill(&uid)?;
+    sigkill_in(&uid, "videofactory-operator")?;
     let now = DeleteParams::default().grace_period(0);
     pods.delete(&victim.name_any(), &now).await.map(drop).or_else(|error| match error {
         kube::Error::Api(status) if status.is_not_found() => Ok(()),
@@ -42,15 +42,15 @@ fn is_running(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && ready
 }
 
-/// Kills the processes of a pod's operator: those in the pod's control group with its name.
-fn sigkill(pod_uid: &str) -> anyhow::Result<()> {
+/// Kills a pod's program with SIGKILL: the processes in the pod's control group with its name.
+pub fn sigkill_in(pod_uid: &str, program: &str) -> anyhow::Result<()> {
     let mut killed = 0;
     for process in fs::read_dir("/proc")?.flatten() {
         let name = process.file_name().to_string_lossy().into_owned();
         let read = |file: &str| fs::read_to_string(process.path().join(file)).unwrap_or_default();
         if name.parse::<u32>().is_err()
             || !read("cgroup").contains(pod_uid)
-            || !read("cmdline").contains("videofactory-operator")
+            || !read("cmdline").contains(program)
         {
             continue;
         }
@@ -60,14 +60,19 @@ fn sigkill(pod_uid: &str) -> anyhow::Result<()> {
             .context("failed to run kill")?;
         killed += u32::from(status.success());
     }
-    ensure!(killed > 0, "no process of the operator's pod {pod_uid} is on this machine");
+    ensure!(killed > 0, "no {program} of pod {pod_uid} is on this machine");
     Ok(())
 }
 
 /// The operator's counter or gauge with this name and these labels, summed; 0 if it has none yet.
 pub async fn metric(name: &str, label: &str) -> anyhow::Result<f64> {
-    let text =
-        reqwest::get(format!("{}/metrics", site::operator_url()?)).await?.error_for_status()?.text().await?;
+    let text = crate::http::client()
+        .get(format!("{}/metrics", site::operator_url()?))
+        .send()
+        .await?
+        .error_for_status()?
+        .text()
+        .await?;
     let of_name = |line: &&str| line.starts_with(name) && line.contains(label);
     Ok(text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

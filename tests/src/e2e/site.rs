@@ -7,6 +7,8 @@ use std::sync::Once;
 use anyhow::Context as _;
 use kube::{Client, Config};
 
+use crate::fakes::Service;
+
 /// Namespace of the operator, the S3 server and the proxy before it.
 pub const SYSTEM: &str = "videofactory-system";
 /// URL of the proxy as pods reach it.
@@ -29,6 +31,17 @@ pub fn proxy_url() -> anyhow::Result<String> {
 /// URL of the operator's HTTP server: `E2E_OPERATOR_URL`.
 pub fn operator_url() -> anyhow::Result<String> {
     required("E2E_OPERATOR_URL")
+}
+
+/// URL of the fakes' second port: `E2E_FAKES_URL`.
+pub fn fakes_url() -> anyhow::Result<String> {
+    required("E2E_FAKES_URL")
+}
+
+/// What a `ProviderAccount` of this service has for its endpoint, to reach the fakes.
+#[must_use]
+pub fn fakes_endpoint(service: Service) -> String {
+    format!("http://fakes.{SYSTEM}.svc:9100{}", service.base_path())
 }
 
 /// The API server's audit log: `E2E_AUDIT_LOG`.
@@ -63,7 +76,7 @@ fn required(name: &str) -> anyhow::Result<String> {
 pub async fn proxy_is_back() -> anyhow::Result<()> {
     let url = format!("{}/faults", proxy_url()?);
     super::wait::asked("the proxy to be back", async || {
-        let answer = reqwest::Client::new().get(&url).timeout(std::time::Duration::from_secs(2)).send().await;
+        let answer = crate::http::client().get(&url).timeout(std::time::Duration::from_secs(2)).send().await;
         Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
     })
     .await

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use videofactory_storage::{ByteRange, LONGEST_LINK, ObjectInfo, StorageError};
+use videofactory_tests::http::client;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::{BUCKET, PREFIX, Site, noise, text};
@@ -191,18 +192,18 @@ async fn a_link_is_read_and_written_by_plain_http() {
     let link = bucket.presign_get("videos/f ilm.mp4", Duration::from_mins(10)).await.unwrap();
     assert!(link.url.starts_with(&site.proxy.url()), "made for the public endpoint");
     assert!(!format!("{link:?}").contains("Signature"));
-    let answer = reqwest::get(&link.url).await.unwrap();
+    let answer = client().get(&link.url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["content-type"], "video/mp4");
     assert_eq!(answer.headers()["content-disposition"], "inline; filename=\"f.mp4\"");
     assert_eq!(answer.bytes().await.unwrap(), film);
-    let ranged = reqwest::Client::new().get(&link.url).header("range", "bytes=0-9").send().await.unwrap();
+    let ranged = client().get(&link.url).header("range", "bytes=0-9").send().await.unwrap();
     assert_eq!((ranged.status().as_u16(), ranged.bytes().await.unwrap().len()), (206, 10));
-    let forged = reqwest::get(link.url.replace("f%20ilm", "other")).await.unwrap();
+    let forged = client().get(link.url.replace("f%20ilm", "other")).send().await.unwrap();
     assert_eq!(forged.status(), 403);
 
     let link = bucket.presign_put("assets/new", Some("text/plain"), Duration::from_mins(10)).await.unwrap();
-    let mut request = reqwest::Client::new().put(&link.url).body("uploaded");
+    let mut request = client().put(&link.url).body("uploaded");
     for (name, value) in &link.headers {
         request = request.header(name, value);
     }

@@ -1,12 +1,13 @@
 //! The proxy over the wire: its rules, its counters, its faults.
 
 use serde_json::{Value, json};
+use videofactory_tests::http::client;
 use videofactory_tests::r2_proxy::{ProxyOptions, R2Proxy};
 
 use super::{Site, text};
 
 async fn json_of(url: String) -> Value {
-    reqwest::get(url).await.unwrap().json().await.unwrap()
+    client().get(url).send().await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]
@@ -23,8 +24,7 @@ async fn counters_tell_classes_apart_and_reset_forgets() {
         (&json!(1), &json!(2), &json!(1))
     );
     assert_eq!(counters["writes"], json!({"studio/a": 1}));
-    let reset =
-        reqwest::Client::new().post(format!("{}/reset", site.proxy.admin_url())).send().await.unwrap();
+    let reset = client().post(format!("{}/reset", site.proxy.admin_url())).send().await.unwrap();
     assert_eq!(reset.status(), 204);
     assert_eq!(json_of(format!("{}/counters", site.proxy.admin_url())).await["class_a"], 0);
 }
@@ -34,7 +34,7 @@ async fn faults_are_ordered_over_http() {
     let site = Site::start().await;
     let faults = format!("{}/faults", site.proxy.admin_url());
     let order = json!([{"effect": "out-of-space", "keys": "studio/clips/**"}]);
-    let http = reqwest::Client::new();
+    let http = client();
     assert_eq!(http.post(&faults).json(&order).send().await.unwrap().status(), 204);
     assert_eq!(json_of(faults.clone()).await, order);
     let bucket = site.bucket();
@@ -50,7 +50,7 @@ async fn faults_are_ordered_over_http() {
 #[tokio::test]
 async fn what_r2_lacks_is_answered_without_asking_the_server() {
     let site = Site::start().await;
-    let http = reqwest::Client::new();
+    let http = client();
     let answer =
         http.put(format!("{}/films/a?tagging", site.proxy.url())).body("<Tagging/>").send().await.unwrap();
     assert_eq!(answer.status(), 501);
@@ -70,7 +70,7 @@ async fn preconditions_cannot_be_ignored_without_keys() {
     let keyless = R2Proxy::start(ProxyOptions::before(site.server.url())).await.unwrap();
     let order = json!([{"effect": "ignore-preconditions"}]);
     let faults = format!("{}/faults", keyless.admin_url());
-    let answer = reqwest::Client::new().post(faults).json(&order).send().await.unwrap();
+    let answer = client().post(faults).json(&order).send().await.unwrap();
     assert_eq!(answer.status(), 422);
     assert!(answer.text().await.unwrap().contains("start it with the server's access key"));
 }

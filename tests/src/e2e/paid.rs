@@ -1,0 +1,157 @@
+//! Accounts with the faked services: what a test orders of them, and what they say was paid for.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use videofactory_crds::ProviderAccount;
+
+use super::lab::Lab;
+use super::{site, wait};
+use crate::fakes::{FakesAdmin, Fault, Ledger, Limit, Operation, Service, Submission};
+
+/// A key of the test's own, and the account that uses it.
+#[derive(Clone)]
+pub struct Account {
+    lab: Lab,
+    service: Service,
+    /// Name of the `ProviderAccount`.
+    pub name: String,
+    /// The key, at the fakes the name of the account.
+    pub key: String,
+    admin: FakesAdmin,
+}
+
+impl Account {
+    /// A Secret with a new key; the `ProviderAccount` follows by [`Account::open`].
+    pub async fn new(lab: &Lab, name: &str, service: Service) -> anyhow::Result<Self> {
+        let key = uuid::Uuid::new_v4().simple().to_string();
+        let admin = FakesAdmin::at(site::fakes_url()?);
+        let account = Self { lab: lab.clone(), service, name: name.to_owned(), key, admin };
+        account.set_key(&account.key).await?;
+        Ok(account)
+    }
+
+    /// Puts a key into the account's Secret.
+    pub async fn set_key(&self, key: &str) -> anyhow::Result<()> {
+        let keys = match self.service {
+            Service::YouTube => json!({"clientId": "studio", "clientSecret": "open", "refreshToken": key}),
+            Service::Webhook => json!({"signingKey": key}),
+            _ => json!({"apiKey": key}),
+        };
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("{}-keys", self.name)}, "stringData": keys,
+        });
+        self.lab.put(secret).await
+    }
+
+    /// Creates or changes the account, with these fields beside provider, endpoint and Secret.
+    pub async fn open(&self, more: Value) -> anyhow::Result<()> {
+        let provider = match self.service {
+            Service::Xai => "XAI",
+            Service::Gemini => "Gemini",
+            Service::HuggingFace => "HuggingFace",
+            Service::YouTube => "YouTube",
+            Service::Webhook => "Webhook",
+        };
+        let mut endpoint = site::fakes_endpoint(self.service);
+        if self.service == Service::Webhook {
+            // A receiver knows its callers by where they call.
+            endpoint = format!("{endpoint}/{}", self.key);
+        }
+        let mut spec = json!({
+            "provider": provider, "endpoint": endpoint,
+            "secretRef": {"name": format!("{}-keys", self.name)},
+        });
+        for (field, value) in more.as_object().cloned().unwrap_or_default() {
+            spec[field] = value;
+        }
+        self.lab
+            .put(json!({
+                "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
+                "metadata": {"name": self.name}, "spec": spec,
+            }))
+            .await
+    }
+
+    /// As it is now.
+    pub async fn now(&self) -> anyhow::Result<ProviderAccount> {
+        Ok(self.lab.api::<ProviderAccount>().get(&self.name).await?)
+    }
+
+    /// Waits until it is so.
+    pub async fn until(
+        &self,
+        what: &str,
+        mut so: impl FnMut(&ProviderAccount) -> bool,
+    ) -> anyhow::Result<ProviderAccount> {
+        wait::until(&self.lab.api::<ProviderAccount>(), wait::named(&self.name), what, |all| {
+            all.get(&self.name).filter(|account| so(account)).cloned()
+        })
+        .await
+    }
+
+    /// The service's own limits for this key.
+    pub async fn limits(&self, limits: &[Limit]) -> anyhow::Result<()> {
+        self.admin.set_limits(&self.key, limits).await
+    }
+
+    /// What goes wrong for this key.
+    pub async fn faults(&self, faults: &[Fault]) -> anyhow::Result<()> {
+        self.admin.set_faults(&self.key, faults).await
+    }
+
+    /// The fakes' other orders.
+    #[must_use]
+    pub fn admin(&self) -> &FakesAdmin {
+        &self.admin
+    }
+
+    /// What the service says happened.
+    pub async fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.admin.ledger(&self.key).await
+    }
+
+    /// Submissions of one kind, oldest first.
+    pub async fn submissions(&self, operation: Operation) -> anyhow::Result<Vec<Submission>> {
+        let mut all = self.ledger().await?.submissions;
+        all.retain(|submission| submission.operation == operation);
+        all.sort_by_key(|submission| submission.at);
+        Ok(all)
+    }
+
+    /// How often each thing was paid for, by digest of what was asked.
+    pub async fn paid(&self, operation: Operation) -> anyhow::Result<BTreeMap<String, usize>> {
+        let mut paid = BTreeMap::new();
+        for submission in self.submissions(operation).await? {
+            *paid.entry(submission.digest).or_default() += 1;
+        }
+        Ok(paid)
+    }
+
+    /// Waits until all reservations are booked, and compares the books with the service's: nothing leaked, nothing
+    /// forgotten. Only for quotas whose window is longer than the test.
+    pub async fn books_agree(&self, quota: &str, operation: Operation) -> anyhow::Result<()> {
+        let paid = i64::try_from(self.submissions(operation).await?.len())?;
+        let account = self
+            .until("all grants to be booked", |account| {
+                account.status.as_ref().is_some_and(|status| status.grants.is_empty())
+            })
+            .await?;
+        let quotas = account.status.unwrap_or_default().quotas;
+        let used = quotas.iter().find(|entry| entry.name == quota).and_then(|entry| entry.used);
+        ensure!(used == Some(paid), "the account counts {used:?} units of {quota}, the service {paid}");
+        Ok(())
+    }
+}
+
+/// How late each submission was after the one whose place it took had left a window of so many units.
+#[must_use]
+pub fn lags(times: &[Timestamp], limit: usize, window: jiff::SignedDuration) -> Vec<f64> {
+    times
+        .iter()
+        .zip(times.iter().skip(limit))
+        .map(|(before, now)| now.duration_since(*before).as_secs_f64() - window.as_secs_f64())
+        .collect()
+}

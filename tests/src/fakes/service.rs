@@ -1,0 +1,158 @@
+//! The services that are faked, and what can be asked of them.
+
+use serde::{Deserialize, Serialize};
+
+/// An outside service. Its name is also the first part of its paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// xAI: base URL `/xai/v1`.
+    Xai,
+    /// Google Gemini: base URL `/gemini/v1beta`.
+    Gemini,
+    /// Hugging Face, its router and its Hub: base URL `/huggingface`.
+    HuggingFace,
+    /// `YouTube` with Google's token endpoint: base URL `/youtube`.
+    YouTube,
+    /// A receiver of webhooks: URL `/webhook` or `/webhook/NAME`.
+    Webhook,
+}
+
+/// What is asked of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// A clip, made later: xAI, Gemini's Veo.
+    Video,
+    /// A picture at once.
+    Image,
+    /// A text at once.
+    Script,
+    /// A spoken text at once.
+    Speech,
+    /// How far a clip is.
+    Poll,
+    /// The bytes of a result.
+    Download,
+    /// Whether the key is good: models, whoami; of a webhook whatever is no POST.
+    Health,
+    /// An access token for a refresh token.
+    Token,
+    /// Opening a resumable upload.
+    Session,
+    /// A part of an upload.
+    Chunk,
+    /// How much of an upload has arrived.
+    Query,
+    /// `videos.list`.
+    Videos,
+    /// `channels.list`.
+    Channels,
+    /// `playlistItems.list`.
+    PlaylistItems,
+    /// `playlistItems.insert`.
+    PlaylistInsert,
+    /// `thumbnails.set`.
+    Thumbnail,
+    /// `captions.insert`.
+    Captions,
+    /// A webhook's call.
+    Delivery,
+}
+
+impl Service {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Xai, Self::Gemini, Self::HuggingFace, Self::YouTube, Self::Webhook];
+
+    /// As in paths and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xai => "xai",
+            Self::Gemini => "gemini",
+            Self::HuggingFace => "huggingface",
+            Self::YouTube => "youtube",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// The path of the base URL that is given to a client of this service.
+    #[must_use]
+    pub fn base_path(self) -> &'static str {
+        match self {
+            Self::Xai => "/xai/v1",
+            Self::Gemini => "/gemini/v1beta",
+            Self::HuggingFace => "/huggingface",
+            Self::YouTube => "/youtube",
+            Self::Webhook => "/webhook",
+        }
+    }
+}
+
+impl Operation {
+    /// Whether it makes something, so that it is listed in the ledger and counts unless a limit names another.
+    #[must_use]
+    pub fn submits(self) -> bool {
+        match self {
+            Self::Video
+            | Self::Image
+            | Self::Script
+            | Self::Speech
+            | Self::Session
+            | Self::Thumbnail
+            | Self::Captions
+            | Self::PlaylistInsert
+            | Self::Delivery => true,
+            Self::Poll
+            | Self::Download
+            | Self::Health
+            | Self::Token
+            | Self::Chunk
+            | Self::Query
+            | Self::Videos
+            | Self::Channels
+            | Self::PlaylistItems => false,
+        }
+    }
+
+    /// As in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Image => "image",
+            Self::Script => "script",
+            Self::Speech => "speech",
+            Self::Poll => "poll",
+            Self::Download => "download",
+            Self::Health => "health",
+            Self::Token => "token",
+            Self::Session => "session",
+            Self::Chunk => "chunk",
+            Self::Query => "query",
+            Self::Videos => "videos",
+            Self::Channels => "channels",
+            Self::PlaylistItems => "playlist-items",
+            Self::PlaylistInsert => "playlist-insert",
+            Self::Thumbnail => "thumbnail",
+            Self::Captions => "captions",
+            Self::Delivery => "delivery",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_json() {
+        for service in Service::ALL {
+            assert_eq!(serde_json::to_value(service).unwrap(), service.name());
+            assert!(service.base_path()[1..].starts_with(service.name()));
+        }
+        for operation in [Operation::PlaylistItems, Operation::Video, Operation::Delivery] {
+            assert_eq!(serde_json::to_value(operation).unwrap(), operation.name());
+        }
+    }
+}

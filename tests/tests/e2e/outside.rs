@@ -1,0 +1,149 @@
+//! Films that outside services make and publish, from topic to channel.
+
+use anyhow::{Context as _, ensure};
+use serde_json::json;
+use videofactory_crds::condition::Reason;
+use videofactory_crds::videojob::{PublicationState, VideoJobStatus};
+use videofactory_crds::{StepName, condition::StepState};
+use videofactory_tests::e2e::film::{Order, attempts};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::operator;
+use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::wait;
+use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
+
+/// Opens an account of this service under the service's name.
+async fn open(lab: &Lab, service: Service) -> anyhow::Result<Account> {
+    let account = Account::new(lab, service.name(), service).await?;
+    account.open(json!({})).await?;
+    Ok(account)
+}
+
+/// A film that is published to a channel.
+fn for_a_channel(scenes: usize) -> Order {
+    Order::of(scenes).with(json!({
+        "publish": {"targets": [{"name": "main", "type": "YouTube", "accountRef": {"name": "youtube"}, "title": "{{title}}"}]},
+    }))
+}
+
+fn publication(status: &VideoJobStatus, target: &str) -> anyhow::Result<Option<PublicationState>> {
+    let found = status.publications.iter().find(|publication| publication.target == target);
+    Ok(found.with_context(|| format!("no publication to {target}"))?.state)
+}
+
+#[tokio::test]
+async fn outside_services_make_a_film_from_a_topic_and_publish_it() {
+    in_lab("outside_services", async |lab: Lab| {
+        let gemini = open(&lab, Service::Gemini).await?;
+        let pictures = open(&lab, Service::HuggingFace).await?;
+        let clips = open(&lab, Service::Xai).await?;
+        let channel = open(&lab, Service::YouTube).await?;
+        let hook = open(&lab, Service::Webhook).await?;
+        let order = Order::of(0).with(json!({
+            "scenes": null, "topic": "Why whales sing", "sceneCount": 3, "length": {"target": "12s"},
+            "providers": {
+                "script": {"accountRef": {"name": "gemini"}}, "images": {"accountRef": {"name": "huggingface"}},
+                "animation": {"accountRef": {"name": "xai"}}, "narration": {"accountRef": {"name": "gemini"}, "voice": "Kore"},
+            },
+            "publish": {"targets": [
+                {"name": "main", "type": "YouTube", "accountRef": {"name": "youtube"}},
+                {"name": "networks", "type": "Webhook", "accountRef": {"name": "webhook"}},
+            ]},
+        }));
+        let film = lab.order(order).await?;
+        let status = film.succeeded().await?;
+        ensure!(gemini.submissions(Operation::Script).await?.len() == 1, "not one script");
+        ensure!(gemini.submissions(Operation::Speech).await?.len() == 1, "not one request for all the narration");
+        ensure!(pictures.submissions(Operation::Image).await?.len() == 3, "not a picture each");
+        ensure!(clips.submissions(Operation::Video).await?.len() == 3, "not a clip each");
+        for target in ["main", "networks"] {
+            let state = publication(&status, target)?;
+            ensure!(state == Some(PublicationState::Published), "{target}: {state:?}");
+        }
+        let uploads = channel.ledger().await?.uploads;
+        ensure!(uploads.len() == 1 && uploads[0].complete, "{uploads:?}");
+        ensure!(hook.ledger().await?.deliveries.len() == 1, "not one call of the webhook");
+        ensure!(status.cost.and_then(|cost| cost.actual).is_some(), "no cost was booked");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_again_and_again_is_one_video_in_the_end() {
+    in_lab("an_upload_that_is_cut", async |lab: Lab| {
+        let channel = open(&lab, Service::YouTube).await?;
+        channel
+            .faults(&[
+                Fault::always(Effect::CutUpload { bytes: 20_000 }).on(Operation::Chunk).times(1),
+                Fault::always(Effect::Status { code: 503 }).on(Operation::Chunk).after(1).times(1),
+                Fault::always(Effect::NoRange).on(Operation::Query).times(1),
+                Fault::always(Effect::LoseAnswer).on(Operation::Chunk).after(2).times(1),
+            ])
+            .await?;
+        let film = lab.order(for_a_channel(2)).await?;
+        let status = film.succeeded().await?;
+        let complete: Vec<_> =
+            channel.ledger().await?.uploads.into_iter().filter(|upload| upload.complete).collect();
+        ensure!(complete.len() == 1, "{} videos are on the channel", complete.len());
+        let key = status.artifacts.and_then(|artifacts| artifacts.video).context("no film")?.key;
+        let bytes = lab.shelf.bucket().get(&key, 1 << 28).await?;
+        ensure!(complete[0].bytes == bytes.len() as u64, "the video has other bytes than the film");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_in_an_upload_leaves_one_video() {
+    in_lab("killed_in_an_upload", async |lab: Lab| {
+        let channel = open(&lab, Service::YouTube).await?;
+        channel.faults(&[Fault::always(Effect::HoldAnswer).on(Operation::Chunk).times(1)]).await?;
+        let film = lab.order(for_a_channel(2)).await?;
+        wait::asked("a part of the upload", async || {
+            let seen = channel.ledger().await?.requests.get("youtube/chunk").copied().unwrap_or_default();
+            Ok((seen >= 1).then_some(()))
+        })
+        .await?;
+        let pod = film.running_pod(StepName::PublishVideo).await?;
+        operator::sigkill_in(&pod.metadata.uid.unwrap_or_default(), "videofactory-worker")?;
+        film.until("another attempt", |status| attempts(status, StepName::PublishVideo) >= 2).await?;
+        channel.faults(&[]).await?;
+        film.succeeded().await?;
+        let uploads = channel.ledger().await?.uploads;
+        ensure!(uploads.iter().filter(|upload| upload.complete).count() == 1, "{uploads:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_named_and_the_film_is_published_with_a_new_one() {
+    in_lab("a_revoked_token", async |lab: Lab| {
+        let channel = open(&lab, Service::YouTube).await?;
+        channel.faults(&[Fault::always(Effect::TokenRevoked).on(Operation::Token)]).await?;
+        let film = lab.order(for_a_channel(1)).await?;
+        film.says(Reason::CredentialsInvalid).await?;
+        channel.set_key("another").await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_budget_holds_before_anything_is_paid_and_is_raised() {
+    in_lab("a_budget", async |lab: Lab| {
+        let clips = open(&lab, Service::Xai).await?;
+        let order = Order::of(2).with(json!({
+            "providers": {"animation": {"accountRef": {"name": "xai"}}}, "publish": null, "budget": {"limit": "0.01"},
+        }));
+        let film = lab.order(order).await?;
+        film.says(Reason::BudgetExceeded).await?;
+        ensure!(clips.submissions(Operation::Video).await?.is_empty(), "something was paid for");
+        film.edit(json!({"budget": {"limit": "50"}})).await?;
+        let step = film.step(StepName::AnimateScenes, StepState::Succeeded).await?;
+        ensure!(step.cost.is_some(), "no cost was booked: {step:?}");
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}

@@ -1,0 +1,201 @@
+//! Nothing paid for is made twice, whoever dies and whenever.
+
+use anyhow::ensure;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_tests::e2e::film::{Film, attempts};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::operator;
+use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
+
+use crate::quota::animated;
+
+/// An account with room for everything, in a window longer than any test.
+async fn roomy(lab: &Lab) -> anyhow::Result<Account> {
+    let grok = Account::new(lab, "grok", Service::Xai).await?;
+    grok.open(
+        json!({"quotas": [{"name": "generations", "limit": 50, "period": "2h", "operations": ["animate"]}]}),
+    )
+    .await?;
+    Ok(grok)
+}
+
+/// Kills the worker of a step's pod with SIGKILL.
+async fn kill_worker(film: &Film, step: StepName) -> anyhow::Result<()> {
+    let pod = film.running_pod(step).await?;
+    operator::sigkill_in(&pod.uid().unwrap_or_default(), "videofactory-worker")
+}
+
+/// Kills the worker when the service has seen so many requests of a kind, and finishes the film.
+async fn killed_at(name: &str, fault: Fault, seen: &'static str, unknown: bool) {
+    in_lab(name, async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[fault]).await?;
+        let film = lab.order(animated(2)).await?;
+        videofactory_tests::e2e::wait::asked(seen, async || {
+            let ledger = grok.ledger().await?;
+            Ok((ledger.requests.get(seen).copied().unwrap_or_default() >= 1).then_some(()))
+        })
+        .await?;
+        kill_worker(&film, StepName::AnimateScenes).await?;
+        film.until("another attempt", |status| attempts(status, StepName::AnimateScenes) >= 2).await?;
+        grok.faults(&[]).await?;
+        let status = film.succeeded().await?;
+        let failures = status.step(StepName::AnimateScenes).and_then(|step| step.failures);
+        ensure!(failures.is_none(), "an interruption was counted as a failure");
+        let most = if unknown { 2 } else { 1 };
+        let paid = grok.paid(Operation::Video).await?;
+        ensure!(paid.len() == 2 && paid.values().all(|times| *times <= most), "paid: {paid:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_before_it_is_answered_pays_at_most_twice() {
+    let fault = Fault::always(Effect::HoldAnswer).of(Service::Xai).on(Operation::Video).times(1);
+    killed_at("killed_before_answer", fault, "xai/video", true).await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_while_it_polls_pays_once() {
+    let fault = Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll);
+    killed_at("killed_while_polling", fault, "xai/poll", false).await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_in_a_download_pays_once() {
+    let fault = Fault::always(Effect::HoldAnswer).of(Service::Xai).on(Operation::Download);
+    killed_at("killed_in_download", fault, "xai/download", false).await;
+}
+
+#[tokio::test]
+async fn a_pod_deleted_by_force_while_it_polls_pays_once() {
+    in_lab("forced_while_polling", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
+        let film = lab.order(animated(3)).await?;
+        videofactory_tests::e2e::wait::asked("three submissions", async || {
+            Ok((grok.submissions(Operation::Video).await?.len() == 3).then_some(()))
+        })
+        .await?;
+        let pod = film.running_pod(StepName::AnimateScenes).await?;
+        lab.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await?;
+        film.until("another attempt", |status| attempts(status, StepName::AnimateScenes) >= 2).await?;
+        grok.faults(&[]).await?;
+        film.succeeded().await?;
+        ensure!(grok.submissions(Operation::Video).await?.len() == 3, "a clip was paid for twice");
+        grok.books_agree("generations", Operation::Video).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alone_local_an_operator_killed_between_demand_and_books_leaks_nothing() {
+    in_lab("killed_between_books", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        let film = lab.order(animated(2)).await?;
+        film.step(StepName::AnimateScenes, StepState::Waiting).await.ok();
+        operator::kill(&lab.client).await?;
+        film.running_pod(StepName::AnimateScenes).await?;
+        operator::kill(&lab.client).await?;
+        film.step(StepName::AnimateScenes, StepState::Succeeded).await?;
+        operator::kill(&lab.client).await?;
+        film.succeeded().await?;
+        ensure!(grok.submissions(Operation::Video).await?.len() == 2, "not one each");
+        grok.books_agree("generations", Operation::Video).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_named_and_the_film_goes_on_when_it_is_mended() {
+    in_lab("a_wrong_key", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::WrongKey).of(Service::Xai).on(Operation::Video)]).await?;
+        let film = lab.order(animated(1)).await?;
+        let message = film.says(Reason::CredentialsInvalid).await?;
+        ensure!(!message.contains(&grok.key), "the message holds the key");
+        let other = lab.order(videofactory_tests::e2e::film::Order::of(1).named("other")).await?;
+        other.succeeded().await?;
+        grok.faults(&[]).await?;
+        // The same key again, in a Secret of another version: people do that.
+        lab.put(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "grok-keys"},
+            "stringData": {"apiKey": grok.key, "note": "renewed"},
+        }))
+        .await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_scene_waits_for_another_prompt_and_the_others_are_made() {
+    in_lab("a_refused_scene", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::Moderated).of(Service::Xai).on(Operation::Poll).saying("blood")])
+            .await?;
+        let scenes = json!([
+            {"id": "s1", "narration": "One.", "imagePrompt": "a", "motionPrompt": "slow waves"},
+            {"id": "s2", "narration": "Two.", "imagePrompt": "b", "motionPrompt": "blood everywhere"},
+            {"id": "s3", "narration": "Three.", "imagePrompt": "c", "motionPrompt": "a gull"},
+        ]);
+        let film = lab.order(animated(3).with(json!({"scenes": scenes}))).await?;
+        film.says(Reason::ContentRefused).await?;
+        let status = film.phase(Phase::Waiting).await?;
+        let scenes =
+            status.step(StepName::AnimateScenes).and_then(|step| step.scenes.clone()).unwrap_or_default();
+        ensure!(
+            scenes.refused.as_deref() == Some("1") && scenes.completed.as_deref() == Some("0,2"),
+            "{scenes:?}"
+        );
+        film.edit(json!({"sceneOverrides": [{"id": "s2", "motionPrompt": "calm water"}]})).await?;
+        film.succeeded().await?;
+        let all = grok.submissions(Operation::Video).await?;
+        ensure!(all.len() == 4, "{} submissions", all.len());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_is_waited_for() {
+    in_lab("a_service_down", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::Status { code: 503 }).of(Service::Xai)]).await?;
+        let film = lab.order(animated(1)).await?;
+        film.says(Reason::ProviderUnavailable).await?;
+        grok.faults(&[]).await?;
+        let status = film.succeeded().await?;
+        ensure!(
+            status.step(StepName::AnimateScenes).is_some_and(|step| step.failures.is_none()),
+            "{status:?}"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_key_is_in_any_log_event_or_status() {
+    in_lab("no_key_anywhere", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::Status { code: 400 }).of(Service::Xai).times(1)]).await?;
+        let film = lab.order(animated(1)).await?;
+        film.until("the attempt to end", |status| {
+            status.step(StepName::AnimateScenes).is_some_and(|step| step.finished_at.is_some())
+        })
+        .await?;
+        let text = lab.evidence().await;
+        ensure!(text.contains("animate-scenes"), "nothing was gathered");
+        ensure!(!text.contains(&grok.key), "the key is in a log, an Event or a status");
+        Ok(())
+    })
+    .await;
+}

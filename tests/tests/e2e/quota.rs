@@ -1,0 +1,174 @@
+//! Quotas that many jobs share: every window is used to the last unit, and never beyond.
+
+use anyhow::ensure;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_pipeline::SceneSet;
+use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::paid::{Account, lags};
+use videofactory_tests::fakes::{Kind, Limit, Operation, Service, Stranger};
+
+/// A limit of the service's on clips.
+fn clips(limit: usize, seconds: f64) -> Limit {
+    Limit {
+        key: None,
+        service: None,
+        operation: Some(Operation::Video),
+        kind: Kind::Rolling,
+        limit,
+        window_seconds: seconds,
+        retry_after: true,
+    }
+}
+
+/// The same, as an account's quota.
+fn quota(limit: i64, period: &str) -> serde_json::Value {
+    json!({"quotas": [{"name": "generations", "limit": limit, "period": period, "operations": ["animate"]}]})
+}
+
+/// A film that the account `grok` animates, and nobody publishes.
+pub fn animated(scenes: usize) -> Order {
+    Order::of(scenes)
+        .with(json!({"providers": {"animation": {"accountRef": {"name": "grok"}}}, "publish": null}))
+}
+
+/// Films that have all but their clips; their account does not exist yet, so that they all ask at once when it does.
+async fn ready_for_clips(lab: &Lab, films: usize, scenes: usize) -> anyhow::Result<Vec<Film>> {
+    let mut all = Vec::new();
+    for number in 0..films {
+        all.push(lab.order(animated(scenes).named(&format!("film-{number}"))).await?);
+    }
+    for film in &all {
+        film.step(StepName::GenerateImages, StepState::Succeeded).await?;
+        film.step(StepName::NarrateScenes, StepState::Succeeded).await?;
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn alone_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
+    const LIMIT: usize = 10;
+    in_lab("six_jobs", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.limits(&[clips(LIMIT, 20.0)]).await?;
+        let films = ready_for_clips(&lab, 6, 8).await?;
+        grok.open(quota(10, "20s")).await?;
+        for film in &films {
+            film.step(StepName::AnimateScenes, StepState::Succeeded).await?;
+        }
+        let ledger = grok.ledger().await?;
+        ensure!(ledger.avoidable429 == 0, "{} refusals were avoidable", ledger.avoidable429);
+        ensure!(ledger.refusals.is_empty(), "{:?}", ledger.refusals);
+        let times: Vec<Timestamp> =
+            grok.submissions(Operation::Video).await?.iter().map(|submission| submission.at).collect();
+        ensure!(times.len() == 48, "{} clips were paid for", times.len());
+        // The six films are alike: what is asked for has the same digest in each.
+        let paid = grok.paid(Operation::Video).await?;
+        ensure!(paid.len() == 8 && paid.values().all(|times| *times == 6), "not one clip for each scene: {paid:?}");
+        let mut lags = lags(&times, LIMIT, SignedDuration::from_secs(20));
+        lags.sort_by(f64::total_cmp);
+        let of = |percent: usize| lags[(lags.len() * percent).div_ceil(100).saturating_sub(1)];
+        let makespan = times[47].duration_since(times[0]).as_secs_f64();
+        println!(
+            "six jobs, 48 clips, 10 in 20 s: {makespan:.1} s from the first submission to the last (bound 80 s); a unit is \
+             used again {:.2} s (p50) and {:.2} s (p99) after it left the window",
+            of(50),
+            of(99)
+        );
+        // A second for the answer's way, one because the API keeps whole seconds, and the answer itself.
+        ensure!(of(99) < 4.0, "a window lay idle for {:.2} s", of(99));
+        ensure!(makespan < 80.0 + 4.0 * 3.0 + 5.0, "it took {makespan:.1} s");
+        for film in &films {
+            film.succeeded().await?;
+        }
+        grok.until("all grants to be booked", |account| {
+            account.status.as_ref().is_some_and(|status| status.grants.is_empty())
+        })
+        .await
+        .map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_waits_says_which_quota_how_many_and_until_when() {
+    in_lab("a_job_that_waits", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.open(quota(2, "1h")).await?;
+        let film = lab.order(animated(3)).await?;
+        let status = film
+            .until("the wait to be told", |status| {
+                status.resume_at.is_some() && status.phase == Some(Phase::Waiting)
+            })
+            .await?;
+        let message = film.says(Reason::AwaitingQuota).await?;
+        for part in ["grok", "\"generations\"", "2 of 2 in 1h", "1 submissions left", "next unit at"] {
+            ensure!(message.contains(part), "{part:?} is not in: {message}");
+        }
+        let scenes =
+            status.step(StepName::AnimateScenes).and_then(|step| step.scenes.clone()).unwrap_or_default();
+        let done: SceneSet = scenes.completed.unwrap_or_default().parse()?;
+        ensure!((done.len(), scenes.left) == (2, Some(1)), "done {done}, left {:?}", scenes.left);
+        grok.open(quota(3, "1h")).await?;
+        film.succeeded().await?;
+        ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
+        grok.books_agree("generations", Operation::Video).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_somebody_else_spends_is_waited_out_as_long_as_the_service_says() {
+    in_lab("somebody_else", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.limits(&[clips(4, 25.0)]).await?;
+        grok.open(quota(4, "25s")).await?;
+        let key = grok.key.clone();
+        grok.admin()
+            .spend(&Stranger { key, service: Service::Xai, operation: Operation::Video, units: 3 })
+            .await?;
+        let film = lab.order(animated(3)).await?;
+        film.says(Reason::RateLimited).await?;
+        film.succeeded().await?;
+        let paid = grok.paid(Operation::Video).await?;
+        ensure!(paid.len() >= 3 && paid.values().all(|times| *times == 1), "{paid:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_that_are_lowered_and_a_quota_of_one_hang_nothing() {
+    in_lab("lowered_limits", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.limits(&[clips(3, 8.0)]).await?;
+        grok.open(quota(3, "8s")).await?;
+        let film = lab.order(animated(5)).await?;
+        film.has_made("/clips/", 2).await?;
+        grok.limits(&[clips(1, 8.0)]).await?;
+        grok.open(quota(1, "8s")).await?;
+        film.succeeded().await?;
+        let ledger = grok.ledger().await?;
+        ensure!(ledger.submissions.len() == 5, "{} clips were paid for", ledger.submissions.len());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_that_may_not_wait_moves_its_pictures_instead() {
+    in_lab("may_not_wait", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.open(quota(1, "1h")).await?;
+        let film = lab
+            .order(animated(3).with(json!({"providers": {"animation": {"onRateLimit": "StillMotion"}}})))
+            .await?;
+        film.succeeded().await?;
+        ensure!(grok.submissions(Operation::Video).await?.len() == 1, "more than the quota was used");
+        Ok(())
+    })
+    .await;
+}

@@ -80,7 +80,8 @@ async fn alone_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
         );
         // A second for the answer's way, one because the API keeps whole seconds, and the answer itself.
         ensure!(of(99) < 4.0, "a window lay idle for {:.2} s", of(99));
-        ensure!(makespan < 80.0 + 4.0 * 3.0 + 5.0, "it took {makespan:.1} s");
+        // Beside these, for each window, a pod's start and the last batch, on a machine with two processors.
+        ensure!(makespan < 80.0 + 4.0 * 3.0 + 20.0, "it took {makespan:.1} s");
         for film in &films {
             film.succeeded().await?;
         }

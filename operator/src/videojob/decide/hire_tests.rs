@@ -262,7 +262,9 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
     world.settle();
     let until = world.now + jiff::SignedDuration::from_secs(7200);
     world.end_told(STEP, ExitCode::TryLater, |outcome: &mut StepOutcome| {
-        outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
+        // A part of a second is no reason to come too early.
+        let named = until - jiff::SignedDuration::from_millis(900);
+        outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(named) });
         outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
     });
     world.settle();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::units::Money;
@@ -87,13 +88,13 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
         demand.spent =
             outcome.spent.iter().filter(|spent| spent.account == demand.account).map(spent_units).collect();
         let refused = outcome.rate_limit.as_ref().filter(|limit| limit.account == demand.account);
-        demand.blocked_until = refused.and_then(|limit| limit.until).map(whole_seconds);
+        demand.blocked_until = refused.and_then(|limit| limit.until).map(never_before);
     }
     match &outcome.rate_limit {
         Some(limit) => {
             let hits = step.rate_limit.as_ref().and_then(|limit| limit.hits).unwrap_or_default();
             step.rate_limit = Some(RateLimitStatus {
-                resume_at: limit.until.map(whole_seconds),
+                resume_at: limit.until.map(never_before),
                 hits: Some(hits.saturating_add(1)),
             });
         }
@@ -109,12 +110,17 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
 
 fn spent_units(spent: &Spent) -> SpentUnits {
     SpentUnits {
-        // Never before it was: the API keeps whole seconds.
-        at: whole_seconds(spent.at.saturating_add(SignedDuration::from_millis(999)).unwrap_or(spent.at)),
+        at: never_before(spent.at),
         submissions: i64::from(spent.submissions),
         seconds: (spent.seconds > 0).then_some(i64::from(spent.seconds)),
         cost: (spent.cost != Money::ZERO).then_some(spent.cost),
     }
+}
+
+/// The next whole second, as the API keeps no parts of one: what is spent must not seem free again too early, and a time
+/// that a service named is not shortened.
+fn never_before(at: Timestamp) -> Time {
+    whole_seconds(at.saturating_add(SignedDuration::from_nanos(999_999_999)).unwrap_or(at))
 }
 
 /// What the whole job keeps of an outcome.

@@ -156,7 +156,9 @@ pub struct Quota {
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub limit: i64,
 
-    /// Length of the window: for example 2h or 1d.
+    /// Length of the window: for example 2h or 1d. What a step was granted is held until its attempt has ended, so of a
+    /// window that is shorter than an attempt, some minutes, units stay unused: say such a limit by
+    /// requestsPerSecond.
     pub period: Duration,
 
     /// Rolling (a unit is free again one period after it was spent), Fixed (all at once, at the start of each
@@ -228,6 +230,20 @@ pub enum Operation {
     Publish,
 }
 
+impl Operation {
+    /// As it is written in a manifest.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Draw => "draw",
+            Self::Animate => "animate",
+            Self::Speak => "speak",
+            Self::Publish => "publish",
+        }
+    }
+}
+
 /// Most that an account may be charged in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -264,6 +280,11 @@ pub struct ProviderAccountStatus {
 
     /// How many wait in all.
     pub waiting: Option<i32>,
+
+    /// When those who wait, or did until a short while ago, had their last turn: who gets nothing rises from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub turns: Vec<LastTurn>,
 
     /// Money spent and reserved in the current period.
     pub spend: Option<SpendStatus>,
@@ -404,6 +425,27 @@ pub struct Waiter {
 
     /// Since when.
     pub since: Option<Time>,
+}
+
+/// When the films of a channel that ask for the same work with the same priority were last granted something.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastTurn {
+    /// The channel; absent: films without one.
+    pub channel: Option<String>,
+
+    /// The step that asks.
+    pub step: Option<StepName>,
+
+    /// The model, if one is named.
+    pub model: Option<String>,
+
+    /// The films' priority; absent: 0.
+    pub priority: Option<i32>,
+
+    /// When the last of what they were granted opened.
+    pub at: Time,
 }
 
 /// Money spent and reserved in the current period.

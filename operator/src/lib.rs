@@ -11,6 +11,7 @@ pub mod leader;
 pub mod metrics;
 pub mod progress;
 pub mod provideraccount;
+pub mod reconcile;
 pub mod refusals;
 pub mod run;
 pub mod storagepolicy;

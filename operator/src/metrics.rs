@@ -1,6 +1,7 @@
 //! What is counted and measured, as `OpenMetrics`. No label names an object: their number is bounded.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use videofactory_crds::units::Money;
 
 /// One label: its name and its value.
 type Label = [(&'static str, String); 1];
@@ -18,6 +20,8 @@ type Labels = [(&'static str, String); 2];
 /// Seconds, from one to four days: what steps wait for units.
 const WAITS: [f64; 13] =
     [1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0, 345_600.0];
+/// Seconds, from one to an hour: how long what is free lies unused.
+const LAGS: [f64; 12] = [1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0];
 /// Seconds, from a millisecond to ten.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
@@ -35,7 +39,10 @@ pub struct Metrics {
     quota_used: Family<Labels, Gauge>,
     quota_remaining: Family<Labels, Gauge>,
     quota_wait: Histogram,
+    quota_wake_lag: Histogram,
     rate_limited: Family<Label, Counter>,
+    provider_requests: Family<[(&'static str, String); 3], Counter>,
+    provider_cost: Family<Label, Counter<f64, AtomicU64>>,
     /// Quotas that are told of, by account.
     told: Mutex<BTreeMap<String, Vec<String>>>,
 }
@@ -67,7 +74,10 @@ impl Default for Metrics {
             quota_used: Family::default(),
             quota_remaining: Family::default(),
             quota_wait: Histogram::new(WAITS),
+            quota_wake_lag: Histogram::new(LAGS),
             rate_limited: Family::default(),
+            provider_requests: Family::default(),
+            provider_cost: Family::default(),
             told: Mutex::default(),
         };
         metrics.register();
@@ -120,6 +130,7 @@ impl Metrics {
             self.handover.clone(),
         );
         self.register_quotas();
+        self.register_services();
     }
 
     fn register_quotas(&mut self) {
@@ -137,10 +148,34 @@ impl Metrics {
             Unit::Seconds,
             self.quota_wait.clone(),
         );
+        registry.register_with_unit(
+            "quota_wake_lag",
+            "Time from the moment at which a unit that was waited for became free to the answer to its first submission: \
+             how long a quota lay unused with work waiting. Of each grant the first opening, when its attempt has ended; \
+             what was free when it was asked for is not counted",
+            Unit::Seconds,
+            self.quota_wake_lag.clone(),
+        );
         registry.register(
             "rate_limited",
             "Attempts that a service refused for a while",
             self.rate_limited.clone(),
+        );
+    }
+
+    fn register_services(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "provider_requests",
+            "Submissions by steps, when their attempt has ended: taken (they count against quotas, whatever became of \
+             them), rate_limited (one for each attempt that was refused for a while) or unknown (whoever made them is \
+             gone: they count). Polls, health checks and requests that were refused for other reasons are not counted",
+            self.provider_requests.clone(),
+        );
+        registry.register(
+            "provider_cost_usd",
+            "US dollars that submissions cost: as the service said, or else as was expected",
+            self.provider_cost.clone(),
         );
     }
 
@@ -173,11 +208,34 @@ impl Metrics {
         self.quota_wait.observe(seconds as f64);
     }
 
+    /// Measures how long a unit that was waited for lay unused, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "exact for the next hundred million years")]
+    pub fn quota_woke(&self, seconds: i64) {
+        self.quota_wake_lag.observe(seconds as f64);
+    }
+
     /// Counts attempts that a service of this provider refused for a while.
-    pub fn rate_limited(&self, provider: &str, times: usize) {
-        if times > 0 {
-            let counter = self.rate_limited.get_or_create_owned(&[("provider", provider.to_owned())]);
-            counter.inc_by(u64::try_from(times).unwrap_or(u64::MAX));
+    pub fn rate_limited(&self, provider: &str, times: i64) {
+        if let Some(times) = u64::try_from(times).ok().filter(|times| *times > 0) {
+            self.rate_limited.get_or_create_owned(&[("provider", provider.to_owned())]).inc_by(times);
+        }
+    }
+
+    /// Counts submissions to a service of this provider.
+    pub fn requested(&self, provider: &str, operation: &str, outcome: &str, times: i64) {
+        if let Some(times) = u64::try_from(times).ok().filter(|times| *times > 0) {
+            let labels = [("provider", provider), ("operation", operation), ("outcome", outcome)];
+            let labels = labels.map(|(name, value)| (name, value.to_owned()));
+            self.provider_requests.get_or_create_owned(&labels).inc_by(times);
+        }
+    }
+
+    /// Adds up what was paid to services of this provider.
+    #[expect(clippy::cast_precision_loss, reason = "exact to the cent for ninety million dollars")]
+    pub fn paid(&self, provider: &str, cost: Money) {
+        if cost > Money::ZERO {
+            let counter = self.provider_cost.get_or_create_owned(&[("provider", provider.to_owned())]);
+            counter.inc_by(cost.micros() as f64 / 1e6);
         }
     }
 
@@ -247,6 +305,10 @@ mod tests {
         metrics.quota_waited(42);
         metrics.rate_limited("XAI", 2);
         metrics.rate_limited("XAI", 0);
+        metrics.quota_woke(4);
+        metrics.requested("XAI", "animate", "taken", 3);
+        metrics.paid("XAI", "0.50".parse().unwrap());
+        metrics.paid("XAI", "0.25".parse().unwrap());
         let text = metrics.text(&[]).unwrap();
         for line in [
             "videofactory_quota_limit{account=\"films/grok\",quota=\"clips\"} 25",
@@ -254,6 +316,9 @@ mod tests {
             "videofactory_quota_remaining{account=\"films/grok\",quota=\"clips\"} 2",
             "videofactory_quota_wait_seconds_count 1",
             "videofactory_rate_limited_total{provider=\"XAI\"} 2",
+            "videofactory_quota_wake_lag_seconds_sum 4.0",
+            "videofactory_provider_requests_total{provider=\"XAI\",operation=\"animate\",outcome=\"taken\"} 3",
+            "videofactory_provider_cost_usd_total{provider=\"XAI\"} 0.75",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

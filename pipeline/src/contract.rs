@@ -336,6 +336,10 @@ pub struct StepOutcome {
     /// With [`ExitCode::TryLater`]: the service that refuses for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+    /// With [`ExitCode::Credentials`]: all that is missing is credit. Nothing here tells when there is some again, so it is
+    /// tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_credit: bool,
     /// With [`ExitCode::TryLater`]: before this time another attempt gets no further, though no service refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_at: Option<Timestamp>,
@@ -429,6 +433,7 @@ impl StepOutcome {
             spent: Vec::new(),
             accounted: false,
             rate_limit: None,
+            without_credit: false,
             resume_at: None,
         }
     }

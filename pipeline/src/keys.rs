@@ -122,6 +122,12 @@ impl Keys {
         format!("{}{digest}.wav", self.narrations())
     }
 
+    /// Where a narration speaks each of its scenes, and when each word.
+    #[must_use]
+    pub fn narration_words(&self, digest: &Digest) -> String {
+        format!("{}{digest}.words.json", self.narrations())
+    }
+
     /// Which scenes a narration speaks.
     #[must_use]
     pub fn narration_plan(&self, digest: &Digest) -> String {
@@ -191,6 +197,7 @@ mod tests {
             keys.slot(StepName::AnimateScenes, &digest, 1),
             keys.fence(StepName::AnimateScenes, 12),
             keys.narration(&digest),
+            keys.narration_words(&digest),
         ];
         for key in &all {
             let parts: Vec<&str> = key.split('/').collect();

@@ -36,12 +36,20 @@ pub enum ProviderError {
         /// What was tried and what came back.
         message: String,
     },
-    /// The key is missing, wrong, expired or out of credit; only a person can mend it.
+    /// The key is missing, wrong or expired; only a person can mend it.
     #[error("{provider} does not accept the credentials: {message}")]
     Credentials {
         /// The provider's name.
         provider: &'static str,
         /// What is wrong with them and where they are set.
+        message: String,
+    },
+    /// The account is out of credit; nothing was made. Somebody adds some with the service, and nothing here tells of it.
+    #[error("{provider} does not go on without payment: {message}")]
+    CreditsUsedUp {
+        /// The provider's name.
+        provider: &'static str,
+        /// The service's own words, and what to do.
         message: String,
     },
     /// The request can never work as it is set up: an unknown voice, language, model or size.
@@ -99,7 +107,10 @@ impl ProviderError {
             | Self::OutcomeUnknown { .. }
             | Self::Interrupted { .. }
             | Self::Unexpected { .. } => true,
-            Self::Refused { .. } | Self::Credentials { .. } | Self::Configuration { .. } => false,
+            Self::Refused { .. }
+            | Self::Credentials { .. }
+            | Self::CreditsUsedUp { .. }
+            | Self::Configuration { .. } => false,
         }
     }
 }
@@ -121,6 +132,7 @@ mod tests {
         let final_ones = [
             ProviderError::Refused { provider, why: message.clone() },
             ProviderError::Credentials { provider, message: message.clone() },
+            ProviderError::CreditsUsedUp { provider, message: message.clone() },
             ProviderError::Configuration { provider, message },
         ];
         assert!(retried.iter().all(ProviderError::is_retryable));

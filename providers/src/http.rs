@@ -204,7 +204,8 @@ impl Http {
         let answer = tokio::time::timeout(DOWNLOAD_TAKES, fetched).await.map_err(late)??;
         if !answer.is_success() {
             let error = answer.error(self.provider, false);
-            let is_ours = credentials_if_same_origin && matches!(error, ProviderError::Credentials { .. });
+            let is_ours = credentials_if_same_origin
+                && matches!(error, ProviderError::Credentials { .. } | ProviderError::CreditsUsedUp { .. });
             let message = format!("a file was to be fetched, and the answer was {}", answer.told());
             return Err(if is_ours { error } else { self.lost(false, message) });
         }

@@ -1,30 +1,34 @@
-//! Pictures as services send them: what the bytes say about themselves, never what a header promises.
+//! Pictures: what their bytes say about themselves, never what a header or a name promises.
 
 use crate::capability::Picture;
 use crate::error::ProviderError;
 use crate::http::sniff;
 
+/// The media type, width and height of a PNG or JPEG picture; of anything else, nothing.
+#[must_use]
+pub fn look(bytes: &[u8]) -> Option<(&'static str, u32, u32)> {
+    let kind = sniff(bytes)?;
+    let (width, height) = match kind {
+        "image/png" => png_size(bytes),
+        "image/jpeg" => jpeg_size(bytes),
+        _ => None,
+    }?;
+    (width > 0 && height > 0).then_some((kind, width, height))
+}
+
 /// The picture in `bytes`, which must be PNG or JPEG.
 pub(crate) fn read(provider: &'static str, bytes: Vec<u8>) -> Result<Picture, ProviderError> {
-    let kind = sniff(&bytes);
-    let size = match kind {
-        Some("image/png") => png_size(&bytes),
-        Some("image/jpeg") => jpeg_size(&bytes),
-        _ => None,
-    };
-    match (kind, size) {
-        (Some(kind), Some((width, height))) if width > 0 && height > 0 => {
-            Ok(Picture { bytes, media_type: kind.to_owned(), width, height, cost_micros: None })
-        }
-        _ => Err(ProviderError::Unexpected {
+    let Some((kind, width, height)) = look(&bytes) else {
+        return Err(ProviderError::Unexpected {
             provider,
             message: format!(
                 "a PNG or JPEG picture was asked for, but {} bytes came that are {}",
                 bytes.len(),
-                kind.unwrap_or("of no known type")
+                sniff(&bytes).unwrap_or("of no known type")
             ),
-        }),
-    }
+        });
+    };
+    Ok(Picture { bytes, media_type: kind.to_owned(), width, height, cost_micros: None })
 }
 
 fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {

@@ -12,5 +12,5 @@ pub mod paid;
 pub mod progress;
 pub mod publishing;
 pub mod run;
-mod speech;
+pub mod speech;
 pub mod steps;

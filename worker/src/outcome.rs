@@ -180,6 +180,19 @@ impl StepError {
         }
     }
 
+    /// Whether credit with the service is all that a person has to bring.
+    fn lacks_only_credit(&self) -> bool {
+        match self {
+            Self::AskProvider(error) => matches!(error, ProviderError::CreditsUsedUp { .. }),
+            Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
+                let worst = self.exit();
+                let mut decisive = failed.iter().filter(|(_, error)| error.exit() == worst);
+                worst == ExitCode::Credentials && decisive.all(|(_, error)| error.lacks_only_credit())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it ended because it was told to, and no person has to mend anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
@@ -218,7 +231,7 @@ fn exit_of_provider(error: &ProviderError) -> ExitCode {
         ProviderError::Refused { .. } => ExitCode::ContentRefused,
         ProviderError::RateLimited { .. } | ProviderError::Interrupted { .. } => ExitCode::TryLater,
         ProviderError::Unavailable { .. } | ProviderError::OutcomeUnknown { .. } => ExitCode::ProviderDown,
-        ProviderError::Credentials { .. } => ExitCode::Credentials,
+        ProviderError::Credentials { .. } | ProviderError::CreditsUsedUp { .. } => ExitCode::Credentials,
         ProviderError::Configuration { .. } => ExitCode::Configuration,
         ProviderError::Unexpected { .. } => ExitCode::Bug,
     }
@@ -305,6 +318,7 @@ pub fn of_attempt(
         Err(error) => {
             let mut outcome = StepOutcome::new(input, error.exit(), &error.to_string());
             outcome.missing_from = error.missing_from();
+            outcome.without_credit = error.lacks_only_credit();
             if cut == CutShort::Interrupted {
                 outcome.exit = ExitCode::worst([error.exit(), ExitCode::TryLater]);
                 outcome.interrupted = outcome.exit == ExitCode::TryLater;
@@ -409,6 +423,7 @@ mod tests {
             (StorageError::Full { tried: tried(), code: message.clone() }.into(), 74),
             (StepError::Stop, 75),
             (StorageError::Credentials { tried: tried(), code: message.clone() }.into(), 77),
+            (ProviderError::CreditsUsedUp { provider, message: message.clone() }.into(), 77),
             (ProviderError::Credentials { provider, message }.into(), 77),
             (StorageError::NoSuchBucket { tried: tried() }.into(), 78),
             (bad_settings(), 78),
@@ -417,6 +432,28 @@ mod tests {
         for (error, code) in cases {
             let told = error.to_string();
             assert_eq!(ends(Err(error), CutShort::No).exit.code(), code, "{told}");
+        }
+    }
+
+    #[test]
+    fn credit_is_told_from_other_credentials_only_where_nothing_else_is_missing() {
+        let (provider, message) = ("A service", String::from("m"));
+        let poor = || StepError::from(ProviderError::CreditsUsedUp { provider, message: message.clone() });
+        let wrong = || StepError::from(ProviderError::Credentials { provider, message: message.clone() });
+        let outcomes = [
+            (poor(), true),
+            (wrong(), false),
+            (scenes(vec![refused(), poor(), poor()]), true),
+            (scenes(vec![poor(), wrong()]), false),
+        ];
+        for (error, without_credit) in outcomes {
+            let told = error.to_string();
+            let outcome = ends(Err(error), CutShort::No);
+            assert_eq!(
+                (outcome.exit, outcome.without_credit),
+                (ExitCode::Credentials, without_credit),
+                "{told}"
+            );
         }
     }
 

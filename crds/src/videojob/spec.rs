@@ -112,7 +112,8 @@ pub struct VideoJobSpec {
     #[serde(default)]
     pub storage_ref: StorageRef,
 
-    /// Who goes first where jobs wait for the same quota: higher before lower, -1000 to 1000. Default: 0.
+    /// Who goes first where jobs wait for the same quota: higher before lower, -1000 to 1000. It counts one more for
+    /// each window of the quota in which the channel's jobs of this priority got nothing. Default: 0.
     #[serde(default)]
     #[schemars(range(min = -1000, max = 1000))]
     pub priority: i32,

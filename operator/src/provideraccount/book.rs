@@ -3,12 +3,15 @@
 //! Each grant is closed in the same write that books what was spent of it, so that a crash books it once or not at all,
 //! and then again.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use videofactory_crds::provideraccount::{Grant, QuotaUnit};
+use videofactory_crds::provideraccount::{Grant, Operation, QuotaUnit};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
 
-use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, same_attempt};
+use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, operation, same_attempt};
+use super::grant::START_UP;
 use super::ledger::Ledger;
 use super::window::{Entry, plus};
 
@@ -19,12 +22,86 @@ const FIRST_GUESS: i64 = 30;
 const LONGEST_GUESS: i64 = 3_600;
 
 /// What closing the grants has brought to light.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Booked {
     /// Grants that were closed.
     pub closed: usize,
-    /// Of them, those whose service had refused for a while.
-    pub refused: usize,
+    /// What was asked of the service, and how often.
+    pub requests: BTreeMap<(Operation, Ended), i64>,
+    /// What that cost.
+    pub cost: Money,
+    /// Of grants that were waited for: seconds from the first opening to the answer to the first submission.
+    pub lags: Vec<i64>,
+}
+
+/// How submissions ended, as far as the books know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// The service took them: they count, whatever became of what was asked for.
+    Taken,
+    /// The service refused for a while; one for each attempt that it refused.
+    RateLimited,
+    /// Nobody can tell: they count.
+    Unknown,
+}
+
+impl Ended {
+    /// As metrics call it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::RateLimited => "rate_limited",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Booked {
+    /// How often the service refused for a while.
+    #[must_use]
+    pub fn refused(&self) -> i64 {
+        self.requests
+            .iter()
+            .filter(|((_, ended), _)| *ended == Ended::RateLimited)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    fn count(&mut self, operation: Option<Operation>, ended: Ended, times: i64) {
+        if let Some(operation) = operation.filter(|_| times > 0) {
+            *self.requests.entry((operation, ended)).or_default() += times;
+        }
+    }
+
+    fn gone(&mut self, grant: &Grant) {
+        let operation = grant.holder.step.and_then(operation);
+        self.count(operation, Ended::Unknown, grant.submissions.unwrap_or_default());
+        self.cost = self.cost.plus(grant.price.unwrap_or_default());
+    }
+
+    fn settled(&mut self, grant: &Grant, claim: &Claim, refused: bool) {
+        let ClaimState::Settled(settlement) = &claim.state else { return };
+        let operation = claim.demand.operation;
+        self.count(operation, Ended::Taken, settlement.spent.iter().map(|spent| spent.submissions).sum());
+        self.count(operation, Ended::RateLimited, i64::from(refused));
+        let costs = settlement.spent.iter().map(|spent| cost(&claim.demand, spent));
+        self.cost = costs.fold(self.cost, Money::plus);
+        self.lags.extend(lag(grant, claim.demand.since, &settlement.spent));
+    }
+}
+
+/// What submissions cost: as the attempt says, or as was expected.
+fn cost(demand: &Demand, spent: &SpentUnits) -> Money {
+    spent.cost.unwrap_or(demand.price_each.times(spent.submissions))
+}
+
+/// Seconds for which what was waited for lay unused. What was free when it was asked for is no matter of waking.
+fn lag(grant: &Grant, asked: Timestamp, spent: &[SpentUnits]) -> Option<i64> {
+    let opened = grant.openings.first().map(|opening| opening.at.0)?;
+    let answered = spent.iter().map(|spent| spent.at.0).min()?;
+    let waited = opened > plus(asked, START_UP);
+    waited.then(|| answered.duration_since(opened).as_secs().max(0))
 }
 
 impl Ledger {
@@ -42,8 +119,14 @@ impl Ledger {
             let grant = self.grants.remove(place);
             booked.closed += 1;
             match standing {
-                Standing::Gone => self.spend_all(&grant, now),
-                Standing::Settled(claim) => booked.refused += usize::from(self.settle(&grant, claim, now)),
+                Standing::Gone => {
+                    self.spend_all(&grant, now);
+                    booked.gone(&grant);
+                }
+                Standing::Settled(claim) => {
+                    let refused = self.settle(&grant, claim, now);
+                    booked.settled(&grant, claim, refused);
+                }
                 Standing::Withdrawn | Standing::Holds => {}
             }
         }
@@ -114,8 +197,7 @@ impl Ledger {
             tally.window.spend(entry(units));
         }
         if let Some(spend) = &mut self.spend {
-            let cost = spent.cost.unwrap_or(demand.price_each.times(spent.submissions));
-            spend.spend(Entry { channel: None, ..entry(cost.micros()) });
+            spend.spend(Entry { channel: None, ..entry(cost(demand, spent).micros()) });
         }
     }
 

@@ -171,7 +171,7 @@ fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
     assert_eq!(ledger.grants[0].units, [("clips".to_owned(), 3), ("gpu".to_owned(), 30)].into());
     let told = Settlement { spent: vec![spent(40, 1, Some(5), None)], ..Settlement::default() };
     let booked = ledger.book(&[(ledger.grants[0].clone(), settled(told))], at(50));
-    assert_eq!(booked, Booked { closed: 1, refused: 0 });
+    assert_eq!((booked.closed, booked.refused()), (1, 0));
     assert_eq!((ledger.grants.len(), ledger.quotas[0].window.used(at(50))), (0, 1));
 }
 
@@ -193,4 +193,46 @@ fn a_quota_that_is_gone_or_lowered_breaks_nothing() {
         0,
         "nothing expires by time"
     );
+}
+
+/// What a grant that was asked for at second 0 and opened then brings to light when it is closed.
+fn closed(opened: i64, standing: Standing) -> Booked {
+    let spec = account(json!({}));
+    let mut ledger = Ledger::read(&spec, &ProviderAccountStatus::default(), at(0));
+    let mut grant = super::super::grant::grant(&ledger, &[asked()], at(opened)).grants.remove(0);
+    grant.openings[0].at = Time(at(opened));
+    ledger.grants = vec![grant.clone()];
+    let booked = ledger.book(&[(grant.clone(), standing.clone())], at(opened + 200));
+    let again = ledger.book(&[(grant, standing)], at(opened + 300));
+    assert_eq!(again, Booked::default(), "what was told is told once");
+    booked
+}
+
+#[test]
+fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
+    let told = Settlement {
+        spent: vec![spent(40, 2, None, Some(300_000)), spent(60, 1, None, None)],
+        refusals: 1,
+        ..Settlement::default()
+    };
+    let booked = closed(0, settled(told));
+    let animate = |ended, times| ((Operation::Animate, ended), times);
+    assert_eq!(booked.requests, [animate(Ended::Taken, 3), animate(Ended::RateLimited, 1)].into());
+    assert_eq!(booked.cost, Money::from_micros(800_000), "as the service said, or else as was expected");
+    let booked = closed(0, Standing::Gone);
+    assert_eq!(booked.requests, [animate(Ended::Unknown, 4)].into());
+    assert_eq!(booked.cost, Money::from_micros(2_000_000));
+    assert_eq!(closed(0, Standing::Withdrawn), Booked { closed: 1, ..Booked::default() });
+}
+
+#[test]
+fn only_what_was_waited_for_tells_how_long_it_lay_unused() {
+    let told = |moment: i64| {
+        let spent = vec![spent(moment + 9, 1, None, None), spent(moment, 1, None, None)];
+        settled(Settlement { spent, ..Settlement::default() })
+    };
+    assert_eq!(closed(7_200, told(7_203)).lags, [3]);
+    assert_eq!(closed(7_200, told(7_199)).lags, [0], "clocks differ");
+    assert_eq!(closed(2, told(9)).lags, [0_i64; 0], "it was free when it was asked for");
+    assert_eq!(closed(7_200, settled(Settlement::default())).lags, [0_i64; 0], "nothing was submitted");
 }

@@ -1,23 +1,20 @@
 //! Observe, decide, write; and when to look again. The only writer of an account's status, which is its ledger: each
 //! write names the version that was read, so that nothing is granted or booked on an old one.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use kube::api::PostParams;
-use kube::runtime::applier;
-use kube::runtime::controller::{Action as Requeue, Config, Error};
+use kube::runtime::controller::Action as Requeue;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_pipeline::clock;
 
+use super::book::Booked;
 use super::conditions::Credentials;
 use super::credentials::Keyring;
 use super::decide::{Decision, decide};
@@ -25,8 +22,9 @@ use super::health::{Checks, Identity, ask};
 use super::observe::observe;
 use crate::caches::Guarded;
 use crate::client::{CallError, within};
-use crate::context::{BackOff, Context};
-use crate::metrics::{Ended, QuotaLevel};
+use crate::context::Context;
+use crate::metrics::{Metrics, QuotaLevel};
+use crate::reconcile::{Looks, Missed};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "ProviderAccount";
@@ -39,92 +37,45 @@ const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// Longest time between two looks: what is shown of a window is never older.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
-/// A look that did not end well.
-#[derive(Debug, thiserror::Error)]
-enum LookError {
-    /// A call failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// A fault of ours.
-    #[error("the controller failed over this object, which is a bug: {0}")]
-    Bug(#[from] tokio::task::JoinError),
-}
-
 struct Controller {
     context: Context,
-    back_off: BackOff,
     keyring: Keyring,
     checks: Arc<Checks>,
 }
 
 /// Looks after all `ProviderAccount`s until `stop`, and ends when the looks under way have ended.
 pub async fn run(context: Context, stop: CancellationToken) {
-    let store = context.caches.accounts.clone();
-    let queue = context.caches.account_queue.open(&store).map(Ok::<_, Infallible>);
     let metrics = Arc::clone(&context.metrics);
-    let controller = Arc::new(Controller {
-        context,
-        back_off: BackOff::default(),
-        keyring: Keyring::default(),
-        checks: Arc::default(),
-    });
-    applier(
-        |object: Arc<Guarded<ProviderAccount>>, controller: Arc<Controller>| {
-            Box::pin(async move { tokio::spawn(look(object, controller)).await? })
-        },
-        |object, error: &LookError, controller| {
-            let wait = controller.back_off.failed(&object.meta().uid.clone().unwrap_or_default());
-            let name = object.name_any();
-            tracing::warn!(%error, provideraccount = name, namespace = object.namespace(), "looking again in {wait:?}");
-            Requeue::requeue(wait)
-        },
-        controller,
-        store,
-        // No debounce: what is free is granted at once.
-        Box::pin(queue.take_until(stop.cancelled_owned())),
-        Config::default().concurrency(CONCURRENCY),
-    )
-    .for_each(|ended| async {
-        match ended {
-            Err(Error::RunnerError(error)) => tracing::error!(%error, "the queue of ProviderAccounts broke"),
-            // It is gone, and with it what was known of it; its open grants too: who holds one sees that on its own
-            // live look.
-            Err(Error::ObjectNotFound(gone)) => {
-                metrics.quotas(&path(gone.namespace.as_deref(), &gone.name), &[]);
-            }
-            _ => {}
-        }
-    })
-    .await;
+    let looks = Looks {
+        kind: KIND,
+        concurrency: CONCURRENCY,
+        store: context.caches.accounts.clone(),
+        queue: context.caches.account_queue.open(&context.caches.accounts),
+        metrics: Arc::clone(&metrics),
+    };
+    let controller = Arc::new(Controller { context, keyring: Keyring::default(), checks: Arc::default() });
+    // What is gone took with it what was known of it; its open grants too: who holds one sees that on its own live look.
+    let gone = |namespace: &str, name: &str| metrics.quotas(&path(Some(namespace), name), &[]);
+    looks.run(move |object| look(object, Arc::clone(&controller)), gone, stop).await;
 }
 
-async fn look(
-    object: Arc<Guarded<ProviderAccount>>,
-    controller: Arc<Controller>,
-) -> Result<Requeue, LookError> {
-    let started = Instant::now();
-    let result = match &object.0 {
-        Ok(cached) => Box::pin(controller.reconcile(cached)).await,
+async fn look(object: Arc<Guarded<ProviderAccount>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
+    let cached = match &object.0 {
+        Ok(cached) => cached,
         Err(invalid) => {
             tracing::warn!(
                 error = invalid.error,
                 provideraccount = object.name_any(),
                 "this object cannot be read"
             );
-            Ok(Requeue::await_change())
+            return Ok(Requeue::await_change());
         }
     };
-    let (ended, result) = match result {
-        Ok(next) => (Ended::Well, Ok(next)),
-        Err(error) if error.is_conflict() => (Ended::Conflict, Ok(Requeue::requeue(AFTER_RACE))),
-        Err(error) if error.is_not_found() => (Ended::Well, Ok(Requeue::await_change())),
-        Err(error) => (Ended::Badly, Err(error.into())),
-    };
-    if ended == Ended::Well {
-        controller.back_off.succeeded(object.meta().uid.as_deref().unwrap_or_default());
+    match Box::pin(controller.reconcile(cached)).await {
+        Err(error) if error.is_conflict() => Err(Missed::Race(AFTER_RACE)),
+        Err(error) if error.is_not_found() => Ok(Requeue::await_change()),
+        result => result.map_err(|error| Missed::Failed(Box::new(error))),
     }
-    controller.context.metrics.reconciled(KIND, ended, started.elapsed());
-    result
 }
 
 impl Controller {
@@ -176,7 +127,7 @@ impl Controller {
         }
         metrics.quotas(&label, &levels);
         decision.waited.iter().for_each(|seconds| metrics.quota_waited(*seconds));
-        metrics.rate_limited(&provider, decision.refused);
+        tell_what_was_booked(metrics, &provider, &decision.booked);
         decision.events.into_iter().for_each(|event| events.tell(about.clone(), event));
         Ok(())
     }
@@ -201,6 +152,16 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// Counts what the closed grants have brought to light; once the status that books it is written.
+fn tell_what_was_booked(metrics: &Metrics, provider: &str, booked: &Booked) {
+    for ((operation, ended), times) in &booked.requests {
+        metrics.requested(provider, operation.as_str(), ended.as_str(), *times);
+    }
+    metrics.rate_limited(provider, booked.refused());
+    metrics.paid(provider, booked.cost);
+    booked.lags.iter().for_each(|seconds| metrics.quota_woke(*seconds));
 }
 
 /// The earliest of all that asks for another look.

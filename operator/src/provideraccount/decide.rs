@@ -11,10 +11,12 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::provideraccount::{AccountHealth, Grant, Waiter};
 use videofactory_crds::{ProviderAccount, ProviderAccountStatus};
 
+use super::book::Booked;
 use super::conditions::{self, Credentials};
 use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
 use super::grant::{Turn, grant, takes};
 use super::ledger::Ledger;
+use super::turns;
 use super::window::plus;
 use crate::videojob::model::Event;
 
@@ -96,8 +98,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// How long each new grant was waited for, in seconds.
     pub waited: Vec<i64>,
-    /// Closed grants whose service had refused for a while.
-    pub refused: usize,
+    /// What the closed grants have brought to light.
+    pub booked: Booked,
     /// When to look again although nothing changed.
     pub wake_at: Option<Timestamp>,
 }
@@ -123,7 +125,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         observed.claims.iter().filter(asking).map(|claim| claim.demand.clone()).collect();
     let found = conditions::find(observed, now);
     let turn = if found.may_grant { grant(&ledger, &demands, now) } else { nothing(&ledger, &demands, now) };
-    let waited = turn.grants.iter().filter_map(|grant| waited(grant, &demands, now)).collect();
+    let granted = turn.grants.iter().zip(&turn.granted);
+    let waited = granted.map(|(grant, place)| waited(grant, &demands[*place], now)).collect();
+    ledger.remember(&turn, &demands, now);
     let waiters: Vec<&Demand> = turn.waiters.iter().map(|place| &demands[*place]).collect();
     let named = waiters.iter().take(MOST_WAITERS).map(|demand| waiter(&ledger, demand)).collect();
     let mut events = hopeless(&ledger, &waiters, &before);
@@ -135,6 +139,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         quotas: ledger.quota_status(now),
         spend: ledger.spend_status(now),
         grants: ledger.grants,
+        turns: turns::status(&ledger.turns),
         waiters: named,
         waiting: Some(i32::try_from(waiters.len()).unwrap_or(i32::MAX)),
         health: health(before.health.as_ref(), &observed.health),
@@ -144,7 +149,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     spare_a_write(&mut status, &before);
     let warns_at = conditions::warns_at(spec).filter(|at| *at > now);
     let wake_at = turn.next_wake.into_iter().chain(warns_at).min();
-    Decision { status, events, waited, refused: booked.refused, wake_at }
+    Decision { status, events, waited, booked, wake_at }
 }
 
 /// Nobody is granted anything; all wait, in their order.
@@ -153,11 +158,10 @@ fn nothing(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
     grant(&shut, demands, now)
 }
 
-fn waited(grant: &Grant, demands: &[Demand], now: Timestamp) -> Option<i64> {
-    let demand = demands.iter().find(|demand| demand.holder == grant.holder)?;
+fn waited(grant: &Grant, demand: &Demand, now: Timestamp) -> i64 {
     // A grant may be given before its first opening, which is what was waited for.
     let begins = grant.openings.first().map_or(now, |opening| opening.at.0.max(now));
-    Some(begins.duration_since(demand.since).as_secs().max(0))
+    begins.duration_since(demand.since).as_secs().max(0)
 }
 
 fn waiter(ledger: &Ledger, demand: &Demand) -> Waiter {

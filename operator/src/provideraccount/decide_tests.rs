@@ -141,7 +141,7 @@ fn what_is_settled_is_booked_and_what_is_free_is_granted_in_one_write() {
     assert_eq!((waiting.status.grants.len(), waiting.status.waiting, waiting.wake_at), (1, Some(1), None));
     second.standings = vec![(grant, Standing::Settled(Box::new(claim)))];
     let booked = decide(&second, at(200));
-    assert_eq!((booked.status.grants.len(), booked.refused, booked.wake_at), (0, 1, Some(at(890))));
+    assert_eq!((booked.status.grants.len(), booked.booked.refused(), booked.wake_at), (0, 1, Some(at(890))));
     let third = decide(&written(&second, &booked), at(890));
     assert_eq!(third.status.grants[0].holder, holder("b", 1));
     assert_eq!(third.waited, [900]);

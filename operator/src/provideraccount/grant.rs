@@ -20,7 +20,7 @@ use super::window::{Capacity, Reserved, Window, plus};
 pub const START_UP: i64 = 10;
 /// Most seconds from a grant's first opening to its last, and the part of the period that they are at most; but never
 /// less than [`START_UP`].
-const SPAN: (i64, i64) = (600, 8);
+pub(super) const SPAN: (i64, i64) = (600, 8);
 /// Most submissions of one grant.
 const MOST_SUBMISSIONS: i64 = 1_000;
 
@@ -29,6 +29,8 @@ const MOST_SUBMISSIONS: i64 = 1_000;
 pub struct Turn {
     /// New grants, in order.
     pub grants: Vec<Grant>,
+    /// Whom they are for, in the same order; places in the list of demands.
+    pub granted: Vec<usize>,
     /// Who goes on waiting, in order; places in the list of demands.
     pub waiters: Vec<usize>,
     /// When more may be granted by time alone.
@@ -51,6 +53,7 @@ pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
             Some(grant) => {
                 line.served(place, &grant);
                 turn.grants.push(grant);
+                turn.granted.push(place);
             }
             None => turn.waiters.push(place),
         }
@@ -254,8 +257,13 @@ impl<'a> Round<'a> {
     }
 }
 
+/// When the last of a grant's submissions may be made.
+pub(super) fn last_opening(grant: &Grant, now: Timestamp) -> Timestamp {
+    grant.openings.last().map_or(now, |opening| opening.at.0.max(now))
+}
+
 /// Seconds within which all of a grant's submissions open.
-fn span(period: i64) -> i64 {
+pub(super) fn span(period: i64) -> i64 {
     (period / SPAN.1).min(SPAN.0).max(START_UP)
 }
 

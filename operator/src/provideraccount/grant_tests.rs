@@ -101,8 +101,36 @@ fn priority_goes_first_and_rises_by_one_for_each_window_waited() {
         names(&grant(&ledger(&spec, &[], now), &[demand("older", 1), newer], at(now)))[0].clone()
     };
     assert_eq!(first(100), "newer");
-    assert_eq!(first(3 * 7_200 - 1), "newer", "two windows waited, and more scenes than none less");
-    assert_eq!(first(3 * 7_200), "older");
+    assert_eq!(first(2 * 7_200 - 1), "newer");
+    assert_eq!(first(2 * 7_200), "older", "two windows make up for two, and it has waited longer");
+}
+
+#[test]
+fn only_who_gets_nothing_rises() {
+    let spec = clips(4, "2h");
+    let mut status = ProviderAccountStatus::default();
+    let flood: Vec<Demand> = (0..40).map(|n| in_channel(&format!("x{n:02}"), 2, "x")).collect();
+    let first = look(&spec, &mut status, &[], &flood, at(0));
+    assert_eq!(names(&first), ["x00", "x01"]);
+    // Two windows later nothing was booked as spent: they were withdrawn. The others of the channel have waited as long.
+    let withdrawn: Vec<_> =
+        first.grants.iter().map(|grant| (grant.clone(), super::super::demand::Standing::Withdrawn)).collect();
+    let late = 2 * 7_200;
+    let newcomer = Demand { priority: 2, since: at(late), ..in_channel("y", 1, "y") };
+    let demands: Vec<Demand> = flood[2..].iter().cloned().chain([newcomer]).collect();
+    let mut before = status.clone();
+    before.grants.clear();
+    let turn = look(&spec, &mut status, &withdrawn, &demands, at(late));
+    assert_eq!(
+        names(&turn),
+        ["y", "x02", "x03"],
+        "one window since their channel's turn and its span is one of priority"
+    );
+    // A channel that got nothing in those two windows is ahead of both.
+    let starving = in_channel("z", 1, "z");
+    let demands: Vec<Demand> = demands.into_iter().chain([starving]).collect();
+    let turn = grant(&Ledger::read(&spec, &before, at(late)), &demands, at(late));
+    assert_eq!(names(&turn)[0], "z");
 }
 
 #[test]

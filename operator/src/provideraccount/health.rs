@@ -153,7 +153,9 @@ fn finding(answer: Result<String, ProviderError>) -> Finding {
     match answer {
         // Somebody who says that he is busy is there, and has read who asks.
         Ok(_) | Err(ProviderError::RateLimited { .. }) => Finding::Fine,
-        Err(error @ ProviderError::Credentials { .. }) => Finding::Refused(error.to_string()),
+        Err(error @ (ProviderError::Credentials { .. } | ProviderError::CreditsUsedUp { .. })) => {
+            Finding::Refused(error.to_string())
+        }
         Err(error) => Finding::Down(error.to_string()),
     }
 }

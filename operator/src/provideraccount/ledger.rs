@@ -13,6 +13,7 @@ use videofactory_crds::provideraccount::{
 use videofactory_crds::units::Money;
 
 use super::demand::{Demand, operation};
+use super::turns::{self, Turns};
 use super::window::{Entry, Kind, Reserved, Window, whole};
 
 /// The entry for a refusal that no quota of the spec describes.
@@ -29,6 +30,8 @@ pub struct Ledger {
     pub refused_until: Option<Timestamp>,
     /// Open reservations.
     pub grants: Vec<Grant>,
+    /// Whose turn was when.
+    pub turns: Turns,
     /// Most requests a second.
     pub requests_per_second: Option<f64>,
     /// Most open grants.
@@ -84,6 +87,7 @@ impl Ledger {
             }),
             refused_until: unnamed.and_then(|known| known.blocked_until.as_ref()).map(|until| until.0),
             grants: status.grants.clone(),
+            turns: turns::read(&status.turns, now),
             requests_per_second: spec.requests_per_second,
             max_concurrent: spec.max_concurrent.map(i64::from),
         };

@@ -1,57 +1,87 @@
 //! Who is first. Pure.
 //!
-//! By priority, raised by one for each window waited; then the channel with the smallest part of the current window,
-//! spent and reserved; then who has the fewest scenes left; then the oldest.
+//! A group is the films of one channel that ask for the same work with the same priority. What rises is a group that
+//! gets nothing: its priority, by one for each window since its last turn, or since its oldest film has asked. So many
+//! films of one channel that wait together are no claim that grows, as long as some of them are served, and a film of
+//! low priority behind a stream of its own channel's is raised in time.
+//!
+//! Between groups: by priority, so raised; then the channel with the smallest part of the current window, spent and
+//! reserved; then whose turn was longest ago. Within a group: the film that has waited longest for each scene that it
+//! has left, so that short films are quick and long ones get their turn.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use videofactory_crds::provideraccount::Grant;
 
 use super::demand::Demand;
-use super::grant::{Takes, takes};
+use super::grant::{Takes, last_opening, span, takes};
 use super::ledger::Ledger;
+use super::turns::Group;
 use super::window::{Window, plus};
 
-/// Seconds after which a waiter's priority rises where no quota has a period.
+/// Seconds after which a group's priority rises where no quota has a period.
 const RISES_AFTER: i64 = 3_600;
-/// A whole window, as a channel's part of it.
+/// A whole window, as a channel's part of it; a second, as a film's wait for a scene.
 const WHOLE: i128 = 1_000_000_000;
 
 /// The demands that wait, in order. The order of those who still wait changes with each grant.
 pub struct Line<'a> {
     demands: &'a [Demand],
-    rest: VecDeque<usize>,
+    now: Timestamp,
     /// Of each demand that waits, by its place.
     facts: BTreeMap<usize, Facts>,
     kinds: Vec<Kind>,
     known: BTreeMap<Takes, usize>,
-    channels: BTreeMap<Option<&'a str>, usize>,
-    /// Units by window and channel.
-    used: Vec<Vec<i64>>,
+    groups: Vec<Waiting<'a>>,
+    channels: Vec<Channel>,
     /// Limits of the windows; the money has no channels.
     limits: Vec<i64>,
-    /// Open grants by channel.
-    open: Vec<i64>,
-    sorted: bool,
+    /// The groups in which somebody waits, in order.
+    front: BTreeSet<(Rank<'a>, usize)>,
 }
 
+/// What is known of a demand.
+#[derive(Clone, Copy)]
 struct Facts {
     kind: usize,
-    channel: usize,
-    priority: i64,
-    rises_at: Timestamp,
+    group: usize,
     hopeless: bool,
 }
 
 /// Demands that take the same of the same limits.
 struct Kind {
     takes: Takes,
-    rises_after: i64,
+    /// The longest period of these limits.
+    period: i64,
 }
 
-type Key<'a> = (Reverse<i64>, i128, i64, i64, Timestamp, &'a str, Option<i32>);
+/// A group, as it waits.
+struct Waiting<'a> {
+    channel: usize,
+    priority: i64,
+    /// Places of demands, the first at the front.
+    line: VecDeque<usize>,
+    /// Since when it gets nothing.
+    since: Timestamp,
+    /// Seconds after which its priority rises.
+    rises_after: i64,
+    /// Where it stands in front.
+    rank: Option<Rank<'a>>,
+}
+
+/// What a channel has.
+struct Channel {
+    /// Units, by window.
+    used: Vec<i64>,
+    /// Open grants.
+    open: i64,
+    groups: Vec<usize>,
+}
+
+/// Priority; part of the window; open grants; since when it gets nothing; and of its first film: scenes left, age, name.
+type Rank<'a> = (Reverse<i64>, i128, i64, Timestamp, i64, Timestamp, &'a str, Option<i32>);
 
 impl<'a> Line<'a> {
     /// All who ask, by their places in `demands`.
@@ -66,34 +96,71 @@ impl<'a> Line<'a> {
         let quotas = &windows[..ledger.quotas.len()];
         let mut line = Self {
             demands,
-            rest: asking.collect(),
+            now,
             facts: BTreeMap::new(),
             kinds: Vec::new(),
             known: BTreeMap::new(),
-            channels: BTreeMap::new(),
-            used: Vec::new(),
+            groups: Vec::new(),
+            channels: Vec::new(),
             limits: quotas.iter().map(|window| window.limit).collect(),
-            open: Vec::new(),
-            sorted: false,
+            front: BTreeSet::new(),
         };
-        for place in line.rest.clone() {
-            let kind = line.kind(ledger, quotas, &demands[place]);
-            let next = line.channels.len();
-            let channel = *line.channels.entry(demands[place].channel.as_deref()).or_insert(next);
-            let waited = now.duration_since(demands[place].since).as_secs().max(0);
-            let rises_after = line.kinds[kind].rises_after;
-            let risen = waited / rises_after;
-            let facts = Facts {
-                kind,
-                channel,
-                priority: i64::from(demands[place].priority).saturating_add(risen),
-                rises_at: plus(demands[place].since, (risen + 1).saturating_mul(rises_after)),
-                hopeless: ledger.never(&demands[place]).is_some(),
+        let mut channels: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        let mut groups: BTreeMap<Group, usize> = BTreeMap::new();
+        for place in asking {
+            let demand = &demands[place];
+            let channel = match channels.get(&demand.channel.as_deref()) {
+                Some(known) => *known,
+                None => line.new_channel(demand, quotas.len(), &mut channels),
             };
-            line.facts.insert(place, facts);
+            let next = line.groups.len();
+            let group = *groups.entry(Group::of(demand)).or_insert(next);
+            if group == next {
+                line.new_group(channel, demand);
+            }
+            line.join(group, place, ledger, quotas);
         }
-        line.count(ledger, quotas, now);
+        line.count(ledger, quotas, &channels);
+        for (group, index) in groups {
+            line.groups[index].rests(ledger.turns.get(&group).copied());
+            line.sort(index);
+            line.rank(index);
+        }
         line
+    }
+
+    fn new_channel(
+        &mut self,
+        demand: &'a Demand,
+        windows: usize,
+        channels: &mut BTreeMap<Option<&'a str>, usize>,
+    ) -> usize {
+        let index = self.channels.len();
+        channels.insert(demand.channel.as_deref(), index);
+        self.channels.push(Channel { used: vec![0; windows], open: 0, groups: Vec::new() });
+        index
+    }
+
+    fn new_group(&mut self, channel: usize, demand: &Demand) {
+        self.channels[channel].groups.push(self.groups.len());
+        self.groups.push(Waiting {
+            channel,
+            priority: i64::from(demand.priority),
+            line: VecDeque::new(),
+            since: demand.since,
+            rises_after: 1,
+            rank: None,
+        });
+    }
+
+    fn join(&mut self, group: usize, place: usize, ledger: &Ledger, quotas: &[Window]) {
+        let demand = &self.demands[place];
+        let kind = self.kind(ledger, quotas, demand);
+        let waiting = &mut self.groups[group];
+        waiting.line.push_back(place);
+        waiting.since = waiting.since.min(demand.since);
+        waiting.rises_after = waiting.rises_after.max(self.kinds[kind].period);
+        self.facts.insert(place, Facts { kind, group, hopeless: ledger.never(demand).is_some() });
     }
 
     fn kind(&mut self, ledger: &Ledger, quotas: &[Window], demand: &Demand) -> usize {
@@ -102,41 +169,79 @@ impl<'a> Line<'a> {
             return *known;
         }
         let periods = takes.iter().filter_map(|(window, _)| quotas.get(*window)).map(|window| window.period);
-        let rises_after = periods.max().unwrap_or(RISES_AFTER).max(1);
+        let period = periods.max().unwrap_or(RISES_AFTER).max(1);
         self.known.insert(takes.clone(), self.kinds.len());
-        self.kinds.push(Kind { takes, rises_after });
+        self.kinds.push(Kind { takes, period });
         self.kinds.len() - 1
     }
 
     /// What each channel that waits has of each window now.
-    fn count(&mut self, ledger: &Ledger, quotas: &[Window], now: Timestamp) {
-        self.used = vec![vec![0; self.channels.len()]; quotas.len()];
-        self.open = vec![0; self.channels.len()];
-        for (window, used) in quotas.iter().zip(&mut self.used) {
-            let spent = window.in_force(now).map(|entry| (&entry.channel, entry.units));
+    fn count(&mut self, ledger: &Ledger, quotas: &[Window], channels: &BTreeMap<Option<&str>, usize>) {
+        let index = |channel: &Option<String>| channels.get(&channel.as_deref()).copied();
+        for (place, window) in quotas.iter().enumerate() {
+            let spent = window.in_force(self.now).map(|entry| (&entry.channel, entry.units));
             let reserved = window.reserved.iter().map(|reserved| (&reserved.channel, reserved.units));
             for (channel, units) in spent.chain(reserved) {
-                if let Some(channel) = self.channels.get(&channel.as_deref()) {
-                    used[*channel] = used[*channel].saturating_add(units);
+                if let Some(channel) = index(channel) {
+                    let used = &mut self.channels[channel].used[place];
+                    *used = used.saturating_add(units);
                 }
             }
         }
-        for grant in &ledger.grants {
-            if let Some(channel) = self.channels.get(&grant.channel.as_deref()) {
-                self.open[*channel] += 1;
-            }
+        for channel in ledger.grants.iter().filter_map(|grant| index(&grant.channel)) {
+            self.channels[channel].open += 1;
         }
+    }
+
+    /// Within a group: who has waited longest for each scene that is left.
+    fn sort(&mut self, group: usize) {
+        let mut line = std::mem::take(&mut self.groups[group].line);
+        line.make_contiguous().sort_by_cached_key(|place| {
+            let demand = &self.demands[*place];
+            let waited = self.now.duration_since(demand.since).as_secs().max(0);
+            let each = (i128::from(waited) + 1) * WHOLE / i128::from(demand.left.max(1));
+            let holder = &demand.holder;
+            (Reverse(each), demand.left, demand.created, &holder.uid, holder.attempt)
+        });
+        self.groups[group].line = line;
+    }
+
+    /// Puts a group in its place in front.
+    fn rank(&mut self, group: usize) {
+        let waiting = &self.groups[group];
+        let rank = waiting.line.front().map(|place| {
+            let (demand, channel) = (&self.demands[*place], &self.channels[waiting.channel]);
+            let part = |window: usize| {
+                let used = i128::from(*channel.used.get(window)?);
+                Some(used * WHOLE / i128::from(self.limits[window].max(1)))
+            };
+            // Of several windows the one of which the channel has most.
+            let part = self.takes(*place).iter().filter_map(|(window, _)| part(*window)).max();
+            let (raised, holder) = (waiting.priority.saturating_add(waiting.risen(self.now)), &demand.holder);
+            (
+                Reverse(raised),
+                part.unwrap_or_default(),
+                channel.open,
+                waiting.since,
+                demand.left,
+                demand.created,
+                holder.uid.as_str(),
+                holder.attempt,
+            )
+        });
+        if let Some(before) = self.groups[group].rank.take() {
+            self.front.remove(&(before, group));
+        }
+        self.front.extend(rank.map(|rank| (rank, group)));
+        self.groups[group].rank = rank;
     }
 
     /// The next in order.
     pub fn next(&mut self) -> Option<usize> {
-        if !self.sorted {
-            let mut rest = std::mem::take(&mut self.rest);
-            rest.make_contiguous().sort_by_cached_key(|place| self.key(*place));
-            self.rest = rest;
-            self.sorted = true;
-        }
-        self.rest.pop_front()
+        let (_, group) = *self.front.first()?;
+        let place = self.groups[group].line.pop_front();
+        self.rank(group);
+        place
     }
 
     /// What a demand takes.
@@ -145,10 +250,12 @@ impl<'a> Line<'a> {
         &self.kinds[self.facts[&place].kind].takes
     }
 
-    /// When a demand's priority rises next.
+    /// When the priority of a demand's group rises next.
     #[must_use]
     pub fn rises_at(&self, place: usize) -> Timestamp {
-        self.facts[&place].rises_at
+        let waiting = &self.groups[self.facts[&place].group];
+        let next = waiting.risen(self.now).saturating_add(1);
+        plus(waiting.since, next.saturating_mul(waiting.rises_after))
     }
 
     /// Whether a demand can never be met.
@@ -157,37 +264,34 @@ impl<'a> Line<'a> {
         self.facts[&place].hopeless
     }
 
-    /// A demand was met: its channel has more.
+    /// A demand was met: its channel has more, and its group has had a turn.
     pub fn served(&mut self, place: usize, grant: &Grant) {
-        let facts = &self.facts[&place];
-        for (window, each) in &self.kinds[facts.kind].takes {
-            if let Some(used) = self.used.get_mut(*window) {
+        let Facts { kind, group, .. } = self.facts[&place];
+        let waiting = &mut self.groups[group];
+        waiting.rests(Some(last_opening(grant, self.now)));
+        let channel = &mut self.channels[waiting.channel];
+        for (window, each) in &self.kinds[kind].takes {
+            if let Some(used) = channel.used.get_mut(*window) {
                 let units = each.saturating_mul(grant.submissions.unwrap_or_default());
-                used[facts.channel] = used[facts.channel].saturating_add(units);
+                *used = used.saturating_add(units);
             }
         }
-        self.open[facts.channel] += 1;
-        self.sorted = self.channels.len() < 2;
+        channel.open += 1;
+        for group in channel.groups.clone() {
+            self.rank(group);
+        }
+    }
+}
+
+impl Waiting<'_> {
+    /// The group has had a turn: what that gives is spent by the end of its span.
+    fn rests(&mut self, turn: Option<Timestamp>) {
+        let over = turn.map(|turn| plus(turn, span(self.rises_after)));
+        self.since = over.map_or(self.since, |over| over.max(self.since));
     }
 
-    fn key(&self, place: usize) -> Key<'a> {
-        let (facts, demand) = (&self.facts[&place], &self.demands[place]);
-        let takes = &self.kinds[facts.kind].takes;
-        let part = |window: &usize| {
-            let used = self.used.get(*window)?[facts.channel];
-            Some(i128::from(used) * WHOLE / i128::from(self.limits[*window].max(1)))
-        };
-        // Of several windows the one of which the channel has most.
-        let part = takes.iter().filter_map(|(window, _)| part(window)).max().unwrap_or_default();
-        let holder = &demand.holder;
-        (
-            Reverse(facts.priority),
-            part,
-            self.open[facts.channel],
-            demand.left,
-            demand.created,
-            &holder.uid,
-            holder.attempt,
-        )
+    /// Windows in which the group got nothing.
+    fn risen(&self, now: Timestamp) -> i64 {
+        now.duration_since(self.since).as_secs().max(0) / self.rises_after
     }
 }

@@ -16,6 +16,7 @@ mod ledger;
 mod line;
 mod observe;
 mod outlook;
+mod turns;
 mod window;
 
 pub use controller::run;

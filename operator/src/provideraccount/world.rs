@@ -15,6 +15,7 @@ use super::calendar::end_of_period;
 use super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
 use super::grant::{Turn, grant};
 use super::ledger::Ledger;
+use super::turns;
 use super::window::{Kind, plus};
 
 /// A moment, in seconds of the test.
@@ -78,10 +79,12 @@ pub fn look(
     let mut ledger = Ledger::read(spec, status, now);
     ledger.book(standings, now);
     let turn = grant(&ledger, demands, now);
+    ledger.remember(&turn, demands, now);
     ledger.grants.extend(turn.grants.iter().cloned());
     ledger.reserve();
     status.quotas = ledger.quota_status(now);
     status.spend = ledger.spend_status(now);
+    status.turns = turns::status(&ledger.turns);
     status.grants = ledger.grants;
     turn
 }

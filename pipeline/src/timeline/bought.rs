@@ -25,6 +25,23 @@ pub fn bought_seconds(needed: f64, sold: Sold<'_>) -> u32 {
     }
 }
 
+/// How much longer than a clip its scene may be, for the clip to be slowed down and not bought again.
+pub const MOST_STRETCH: f64 = 1.2;
+
+/// The lengths sold that are too short for `needed` seconds by so little that a clip which is there already will do,
+/// slowed down or held; the longest first.
+#[must_use]
+pub fn nearly_enough(needed: f64, sold: Sold<'_>) -> Vec<u32> {
+    let bought = bought_seconds(needed, sold);
+    let will_do = |length: &u32| *length < bought && f64::from(*length) * MOST_STRETCH + 1e-3 >= needed;
+    let mut lengths: Vec<u32> = match sold {
+        Sold::Lengths(lengths) => lengths.iter().copied().filter(will_do).collect(),
+        Sold::Range(least, most) => (least..=most).filter(will_do).collect(),
+    };
+    lengths.sort_unstable_by(|one, other| other.cmp(one));
+    lengths
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +60,18 @@ mod tests {
             (18.0, Sold::Range(1, 15), 15),
         ] {
             assert_eq!(bought_seconds(needed, sold), bought, "{needed} s of {sold:?}");
+        }
+    }
+
+    #[test]
+    fn a_clip_that_is_a_little_too_short_will_do() {
+        for (needed, sold, enough) in [
+            (4.7, Sold::Lengths(&[4, 6, 8]), vec![4]),
+            (4.9, Sold::Lengths(&[4, 6, 8]), vec![]),
+            (12.1, Sold::Range(1, 15), vec![12, 11]),
+            (9.5, Sold::Lengths(&[4, 6, 8]), vec![]),
+        ] {
+            assert_eq!(nearly_enough(needed, sold), enough, "{needed} s of {sold:?}");
         }
     }
 

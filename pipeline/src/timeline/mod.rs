@@ -11,7 +11,7 @@ mod motion;
 mod sections;
 mod units;
 
-pub use bought::{Sold, bought_seconds};
+pub use bought::{MOST_STRETCH, Sold, bought_seconds, nearly_enough};
 pub use cues::{Cue, Interval, Span, ass_time, srt, vtt};
 pub use motion::{Easing, Motion, Rect};
 pub use sections::{MOST_SCENES_A_SECTION, ScenePart, Section};

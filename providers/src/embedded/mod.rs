@@ -30,6 +30,14 @@ const PROVIDER: &str = "The embedded provider";
 #[derive(Debug, Clone, Default)]
 pub struct Embedded;
 
+impl Embedded {
+    /// A reading of texts in a row that nobody is to hear, with the time of every word (level `Exact`): what other
+    /// voices are compared with, to find their words. By two runs of espeak-ng, however many texts there are.
+    pub async fn read(texts: &[String], language: &str) -> Result<Speech, ProviderError> {
+        voice::read(texts, language).await
+    }
+}
+
 #[async_trait]
 impl ScriptWriter for Embedded {
     async fn write(&self, request: &ScriptRequest) -> Result<Script, ProviderError> {

@@ -97,9 +97,8 @@ mod tests {
     fn a_quota_of_nothing_and_an_empty_purse_need_a_person() {
         let nothing = error(429, &quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "0"));
         let empty = error(429, r#"{"error":{"code":429,"message":"Your prepayment credits are depleted."}}"#);
-        for error in [nothing, empty] {
-            assert!(matches!(error, ProviderError::Credentials { .. }), "{error}");
-        }
+        assert!(matches!(nothing, ProviderError::Credentials { .. }), "{nothing}");
+        assert!(matches!(empty, ProviderError::CreditsUsedUp { .. }), "{empty}");
     }
 
     #[test]

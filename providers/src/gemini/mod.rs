@@ -14,8 +14,10 @@ use jiff::Timestamp;
 use reqwest::header::HeaderName;
 use serde_json::{Value, json};
 
+pub(crate) use self::picture::size as picture_size;
 use self::reply::Reply;
 use self::veo::Operation;
+pub(crate) use self::veo::lengths as clip_lengths;
 use crate::capability::{
     Animator, Artist, Clip, ClipRequest, ClipState, Health, Lengths, Model, NarrationRequest, Narrator,
     Picture, PictureRequest, Script, ScriptRequest, ScriptWriter, Speech,

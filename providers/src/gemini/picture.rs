@@ -68,7 +68,7 @@ pub(super) fn configuration(model: &str, request: &PictureRequest) -> Value {
 }
 
 /// The smallest size that leaves room to move the frame over the picture, or else the largest.
-fn size(width: u32, height: u32) -> &'static str {
+pub(crate) fn size(width: u32, height: u32) -> &'static str {
     let (across, down) = nearest_ratio(&RATIOS, width, height);
     let stretch = (f64::from(across) / f64::from(down)).sqrt();
     let fits = |side: f64| {

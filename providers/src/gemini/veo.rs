@@ -20,7 +20,7 @@ const RESERVED: [&str; 3] = ["durationSeconds", "sampleCount", "storageUri"];
 const MOST_NAME_BYTES: usize = 512;
 
 /// The lengths that are sold; the large pictures only at the longest.
-pub(super) fn lengths(model: &Model) -> Lengths {
+pub(crate) fn lengths(model: &Model) -> Lengths {
     match model.parameters.get("resolution").and_then(Value::as_str) {
         Some("1080p" | "4k") => Lengths::Only(&[8]),
         _ => Lengths::Only(&[4, 6, 8]),

@@ -121,7 +121,7 @@ const NOT_TAKEN: [u16; 9] = [501, 503, 505, 521, 522, 523, 525, 526, 530];
 
 /// The error of an account without money, in the service's own words.
 pub(crate) fn credits_used_up(provider: &'static str, told: &str) -> ProviderError {
-    ProviderError::Credentials {
+    ProviderError::CreditsUsedUp {
         provider,
         message: format!(
             "its credits are used up: {told}; add credit with the service, or use another account"

@@ -64,6 +64,7 @@ pub(crate) fn taken(error: ProviderError) -> ProviderError {
         ProviderError::Unavailable { provider, message }
         | ProviderError::RateLimited { provider, message, .. }
         | ProviderError::Credentials { provider, message }
+        | ProviderError::CreditsUsedUp { provider, message }
         | ProviderError::Configuration { provider, message }
         | ProviderError::OutcomeUnknown { provider, message }
         | ProviderError::Unexpected { provider, message } => ProviderError::Unexpected {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
+pub(crate) use self::picture::size as picture_size;
 use self::route::{Route, Via};
 use crate::capability::{Artist, Health, NarrationRequest, Narrator, Picture, PictureRequest, Speech};
 use crate::connection::Connection;

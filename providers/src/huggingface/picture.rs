@@ -90,7 +90,7 @@ pub(super) fn body(route: &Route, request: &PictureRequest) -> Result<(String, V
 
 /// A size of the frame's shape, with headroom where it stays within what models can draw.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of pictures are small")]
-fn size(width: u32, height: u32) -> (u32, u32) {
+pub(crate) fn size(width: u32, height: u32) -> (u32, u32) {
     let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
     let scale = (MOST_PIXELS / (width * height)).sqrt().min(HEADROOM);
     let side = |length: f64| ((length * scale) as u32 / STEP * STEP).max(STEP);

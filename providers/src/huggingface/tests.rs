@@ -35,6 +35,7 @@ fn kind(error: &ProviderError) -> &'static str {
         E::RateLimited { .. } => "limited",
         E::Unavailable { .. } => "unavailable",
         E::Credentials { .. } => "credentials",
+        E::CreditsUsedUp { .. } => "credits",
         E::Configuration { .. } => "configuration",
         E::OutcomeUnknown { .. } => "unknown",
         E::Interrupted { .. } => "interrupted",
@@ -187,7 +188,7 @@ fn errors_mean_what_a_caller_can_do() {
     let policy = r#"{"detail":[{"loc":["body","prompt"],"msg":"The content could not be processed","type":"content_policy_violation"}]}"#;
     let empty = "";
     for (status, body, expected) in [
-        (402, credits, "credentials"),
+        (402, credits, "credits"),
         (401, r#"{"error":"Invalid username or password."}"#, "credentials"),
         (
             403,

@@ -34,7 +34,7 @@ pub const VIDEO_MODEL: &str = "grok-imagine-video";
 /// The model that draws when none is named.
 pub const IMAGE_MODEL: &str = "grok-imagine-image";
 /// Lengths of clips that are sold, in seconds.
-const SECONDS: (u32, u32) = (1, 15);
+pub(crate) const SECONDS: (u32, u32) = (1, 15);
 /// How long a submission may take: a picture is sent with it, or comes back.
 const SUBMISSION_TAKES: Duration = Duration::from_mins(3);
 /// How long a poll may take.

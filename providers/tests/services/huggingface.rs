@@ -135,7 +135,7 @@ async fn a_model_that_loads_is_waited_for_and_credits_need_a_person() {
     .await;
     let error = poor.draw(&drawing("o/m")).await.unwrap_err();
     assert!(
-        matches!(&error, ProviderError::Credentials { message, .. } if message.contains("add credit")),
+        matches!(&error, ProviderError::CreditsUsedUp { message, .. } if message.contains("add credit")),
         "{error}"
     );
     assert_hides(&error, &[KEY, "very_secret"]);

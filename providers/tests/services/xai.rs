@@ -217,6 +217,7 @@ async fn errors_are_told_apart_and_hide_the_key() {
         assert_hides(&error, &[KEY, "very-secret"]);
         kinds.push(match error {
             ProviderError::Credentials { .. } => "credentials",
+            ProviderError::CreditsUsedUp { .. } => "credits",
             ProviderError::RateLimited { resume: Resume::After(wait), .. }
                 if wait == Duration::from_secs(1) =>
             {
@@ -227,7 +228,7 @@ async fn errors_are_told_apart_and_hide_the_key() {
             error => panic!("{error}"),
         });
     }
-    assert_eq!(kinds, ["credentials", "limited", "credentials", "unavailable", "unknown"]);
+    assert_eq!(kinds, ["credentials", "limited", "credits", "unavailable", "unknown"]);
     let error = self::xai(&nobody().await).submit(&clip_request()).await.unwrap_err();
     assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
 }

@@ -1,4 +1,5 @@
-//! Faults of the bucket, for one test alone: the proxy holds one list, so all tests of this process share a book.
+//! Faults of the bucket, for one test alone: the proxy holds one list, so all tests of this process share a book. What
+//! it holds back is told by key.
 
 use std::collections::BTreeMap;
 
@@ -28,4 +29,12 @@ pub async fn order(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
         crate::http::client().post(format!("{}/faults", site::proxy_url()?)).json(&all).send().await?;
     ensure!(answer.status().is_success(), "the proxy refuses the faults: {}", answer.text().await?);
     Ok(())
+}
+
+/// The keys below `prefix` of the requests that are held now.
+pub async fn held(prefix: &str) -> anyhow::Result<Vec<String>> {
+    let answer = crate::http::client().get(format!("{}/held", site::proxy_url()?)).send().await?;
+    let mut keys: Vec<String> = answer.error_for_status()?.json().await?;
+    keys.retain(|key| key.starts_with(prefix));
+    Ok(keys)
 }

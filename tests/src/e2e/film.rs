@@ -12,7 +12,7 @@ use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 
 use super::bucket::Artifacts;
 use super::lab::Lab;
-use super::{pods, wait};
+use super::{operator, pods, wait};
 
 /// What a test asks for: a few short scenes in 360p, published to the bucket, so that all six steps run.
 #[derive(Clone, Debug)]
@@ -240,6 +240,14 @@ impl Film {
             all.values().find(|pod| so(pod)).cloned()
         })
         .await
+    }
+
+    /// Kills the worker of this attempt with SIGKILL, as soon as it runs.
+    pub async fn kill_attempt(&self, step: StepName, attempt: i32) -> anyhow::Result<()> {
+        let pod = self
+            .pod(step, &format!("run as attempt {attempt}"), |pod| pods::is_running_as(pod, attempt))
+            .await?;
+        operator::sigkill_in(&pod.uid().unwrap_or_default(), "videofactory-worker")
     }
 
     /// How many Jobs it ever had is how many are there: their time to live is longer than a test.

@@ -192,6 +192,15 @@ impl Lab {
         faults::order(&format!("{}/", self.namespace), faults).await
     }
 
+    /// Waits until for each of these ends a request for a key that ends so is held back; the keys, in their order.
+    pub async fn holds(&self, ends: &[&str]) -> anyhow::Result<Vec<String>> {
+        wait::asked(&format!("requests for {ends:?} to be held"), async || {
+            let held = faults::held(&format!("{}/", self.namespace)).await?;
+            Ok(ends.iter().map(|end| held.iter().find(|key| key.ends_with(end)).cloned()).collect())
+        })
+        .await
+    }
+
     /// Waits until the `StoragePolicy` says Ready with this status and reason.
     pub async fn policy_says(&self, name: &str, ready: &str, reason: &str) -> anyhow::Result<()> {
         let what = format!("StoragePolicy {name} to be Ready={ready} for {reason}");

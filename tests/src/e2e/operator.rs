@@ -1,37 +1,85 @@
-//! The operator under test: killed as a crash would, and asked what it has done.
+//! The operator under test: killed as a crash would, and asked what it has done and said.
 
 use std::fs;
 
 use anyhow::{Context as _, ensure};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 
-use super::{site, wait};
+use super::{kubectl, site, wait};
 
 const SELECTOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
+const PROGRAM: &str = "videofactory-operator";
+const LEASE: &str = "videofactory-operator";
 
 /// Kills the operator's process with SIGKILL, then puts a new pod in its place at once: Kubernetes would restart the
 /// container of the same pod, but later and later with each crash. Returns when the new one runs.
 pub async fn kill(client: &Client) -> anyhow::Result<()> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), site::SYSTEM);
-    let which = || watcher::Config::default().labels(SELECTOR);
-    let victim = wait::until(&pods, which(), "a running operator", |all| {
-        all.values().find(|pod| is_running(pod)).cloned()
-    })
-    .await?;
-    let uid = victim.uid().unwrap_or_default();
-    sigkill_in(&uid, "videofactory-operator")?;
-    let now = DeleteParams::default().grace_period(0);
-    pods.delete(&victim.name_any(), &now).await.map(drop).or_else(|error| match error {
+    let victim = Victim::find(client).await?;
+    sigkill_in(&victim.uid, PROGRAM)?;
+    victim.replace().await
+}
+
+/// An operator that is to die at a moment that does not wait: its processes are known beforehand.
+pub struct Victim {
+    client: Client,
+    name: String,
+    uid: String,
+    processes: Vec<String>,
+}
+
+impl Victim {
+    /// The one that runs.
+    pub async fn find(client: &Client) -> anyhow::Result<Self> {
+        let pods: Api<Pod> = Api::namespaced(client.clone(), site::SYSTEM);
+        let which = watcher::Config::default().labels(SELECTOR);
+        let found = wait::until(&pods, which, "a running operator", |all| {
+            all.values().find(|pod| is_running(pod)).cloned()
+        })
+        .await?;
+        let uid = found.uid().unwrap_or_default();
+        let processes = processes_of(&uid, PROGRAM)?;
+        Ok(Self { client: client.clone(), name: found.name_any(), uid, processes })
+    }
+
+    /// Kills it at once and puts another in its place, which need not wait until the dead one's Lease has run out:
+    /// what a Lease does is tested elsewhere, and here it would only take time.
+    pub async fn strike(self) -> anyhow::Result<()> {
+        sigkill(&self.processes)?;
+        let leases: Api<Lease> = Api::namespaced(self.client.clone(), site::SYSTEM);
+        absent_is_fine(leases.delete(LEASE, &DeleteParams::default()).await.map(drop))?;
+        self.replace().await
+    }
+
+    async fn replace(self) -> anyhow::Result<()> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), site::SYSTEM);
+        let now = DeleteParams::default().grace_period(0);
+        absent_is_fine(pods.delete(&self.name, &now).await.map(drop))?;
+        let which = watcher::Config::default().labels(SELECTOR);
+        wait::until(&pods, which, "a new operator", |all| {
+            all.values()
+                .find(|pod| is_running(pod) && pod.uid().as_deref() != Some(self.uid.as_str()))
+                .map(drop)
+        })
+        .await
+    }
+}
+
+fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
+    done.or_else(|error| match error {
         kube::Error::Api(status) if status.is_not_found() => Ok(()),
         other => Err(other),
-    })?;
-    wait::until(&pods, which(), "a new operator", |all| {
-        all.values().find(|pod| is_running(pod) && pod.uid().as_deref() != Some(uid.as_str())).map(drop)
     })
-    .await
+}
+
+/// The panics in its log: none, if all is well.
+pub async fn panics() -> anyhow::Result<Vec<String>> {
+    let log =
+        kubectl::ask(&["-n", site::SYSTEM, "logs", "deployment/videofactory-operator", "--tail=-1"]).await?;
+    Ok(log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect())
 }
 
 fn is_running(pod: &Pod) -> bool {
@@ -44,7 +92,12 @@ fn is_running(pod: &Pod) -> bool {
 
 /// Kills a pod's program with SIGKILL: the processes in the pod's control group with its name.
 pub fn sigkill_in(pod_uid: &str, program: &str) -> anyhow::Result<()> {
-    let mut killed = 0;
+    sigkill(&processes_of(pod_uid, program)?)
+}
+
+/// A pod's processes of this program.
+fn processes_of(pod_uid: &str, program: &str) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
     for process in fs::read_dir("/proc")?.flatten() {
         let name = process.file_name().to_string_lossy().into_owned();
         let read = |file: &str| fs::read_to_string(process.path().join(file)).unwrap_or_default();
@@ -54,13 +107,15 @@ pub fn sigkill_in(pod_uid: &str, program: &str) -> anyhow::Result<()> {
         {
             continue;
         }
-        let status = std::process::Command::new("kill")
-            .args(["-KILL", &name])
-            .status()
-            .context("failed to run kill")?;
-        killed += u32::from(status.success());
+        found.push(name);
     }
-    ensure!(killed > 0, "no {program} of pod {pod_uid} is on this machine");
+    ensure!(!found.is_empty(), "no {program} of pod {pod_uid} is on this machine");
+    Ok(found)
+}
+
+fn sigkill(processes: &[String]) -> anyhow::Result<()> {
+    let status = std::process::Command::new("kill").arg("-KILL").args(processes).status();
+    ensure!(status.context("failed to run kill")?.success(), "{processes:?} could not be killed");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::ensure;
 use jiff::Timestamp;
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use videofactory_crds::ProviderAccount;
 
@@ -75,6 +76,16 @@ impl Account {
             .await
     }
 
+    /// Deletes the account; its Secret stays, and [`Account::open`] makes it again.
+    pub async fn delete(&self) -> anyhow::Result<()> {
+        let accounts = self.lab.api::<ProviderAccount>();
+        accounts.delete(&self.name, &DeleteParams::default()).await?;
+        wait::until(&accounts, wait::named(&self.name), "an account to be gone", |all| {
+            all.is_empty().then_some(())
+        })
+        .await
+    }
+
     /// As it is now.
     pub async fn now(&self) -> anyhow::Result<ProviderAccount> {
         Ok(self.lab.api::<ProviderAccount>().get(&self.name).await?)
@@ -130,9 +141,31 @@ impl Account {
         Ok(paid)
     }
 
+    /// Waits until so many requests of this account are held back by the service.
+    pub async fn holds(&self, least: u64) -> anyhow::Result<()> {
+        wait::asked(&format!("{least} requests of {} to be held", self.name), async || {
+            Ok((self.ledger().await?.held >= least).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until so many submissions of one kind were accepted.
+    pub async fn has_accepted(&self, operation: Operation, least: usize) -> anyhow::Result<()> {
+        wait::asked(&format!("{least} submissions to {}", self.name), async || {
+            Ok((self.submissions(operation).await?.len() >= least).then_some(()))
+        })
+        .await
+    }
+
     /// Waits until all reservations are booked, and compares the books with the service's: nothing leaked, nothing
     /// forgotten. Only for quotas whose window is longer than the test.
     pub async fn books_agree(&self, quota: &str, operation: Operation) -> anyhow::Result<()> {
+        self.books_exceed(quota, operation, 0).await
+    }
+
+    /// The same, where so many units more are in the books than the service knows of: what nobody can account for
+    /// counts as spent.
+    pub async fn books_exceed(&self, quota: &str, operation: Operation, more: i64) -> anyhow::Result<()> {
         let paid = i64::try_from(self.submissions(operation).await?.len())?;
         let account = self
             .until("all grants to be booked", |account| {
@@ -141,7 +174,10 @@ impl Account {
             .await?;
         let quotas = account.status.unwrap_or_default().quotas;
         let used = quotas.iter().find(|entry| entry.name == quota).and_then(|entry| entry.used);
-        ensure!(used == Some(paid), "the account counts {used:?} units of {quota}, the service {paid}");
+        ensure!(
+            used == Some(paid + more),
+            "the account counts {used:?} units of {quota}, the service {paid}, and {more} more were expected"
+        );
         Ok(())
     }
 }

@@ -148,6 +148,13 @@ impl Seen {
     }
 }
 
+/// Whether it runs, as this attempt.
+#[must_use]
+pub fn is_running_as(pod: &Pod, attempt: i32) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    phase == Some("Running") && pod.labels().get(ATTEMPT) == Some(&attempt.to_string())
+}
+
 /// Whether its process has ended; the kubelet shows that a second before the end of the pod.
 fn is_over(pod: &Pod) -> bool {
     let Some(status) = &pod.status else { return false };

@@ -17,6 +17,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
         .route("/counters", get(counters))
         .route("/reset", post(reset))
         .route("/faults", get(faults).post(set_faults))
+        .route("/held", get(held))
         .with_state(state);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin port is gone");
@@ -35,6 +36,11 @@ async fn reset(Shared(state): Shared<Arc<State>>) -> (StatusCode, String) {
 
 async fn faults(Shared(state): Shared<Arc<State>>) -> Json<Vec<Fault>> {
     Json(state.faults.list())
+}
+
+/// Keys of the requests that are held now.
+async fn held(Shared(state): Shared<Arc<State>>) -> Json<Vec<String>> {
+    Json(state.faults.held())
 }
 
 async fn set_faults(

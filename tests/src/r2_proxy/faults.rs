@@ -50,6 +50,9 @@ pub enum Effect {
     /// The request waits until faults are replaced by others that do not hold it; then its connection is closed. It never
     /// reaches the server, because its client may be long dead: a living one asks again.
     Hold,
+    /// The request reaches the server, and its answer waits until faults are replaced by others that do not hold it; then
+    /// the connection is closed.
+    HoldAnswer,
     /// The request waits before it is forwarded.
     Latency {
         /// Milliseconds.
@@ -99,6 +102,20 @@ pub(crate) struct FaultBox {
     armed: Mutex<Vec<Armed>>,
     /// Told of every replacement, for the requests that are held.
     replaced: watch::Sender<()>,
+    /// The keys of the requests that are held now.
+    held: Mutex<Vec<String>>,
+}
+
+/// A request that is held, as long as this lives: a client that goes away takes it back.
+struct Held<'a>(&'a FaultBox, &'a str);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut held = locked(&self.0.held);
+        if let Some(place) = held.iter().position(|key| key == self.1) {
+            held.remove(place);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -137,15 +154,23 @@ impl FaultBox {
         armed.iter_mut().filter(|armed| armed.matches(operation)).filter_map(Armed::count).collect()
     }
 
+    /// The keys of the requests that are held now, or whose answers are.
+    pub(crate) fn held(&self) -> Vec<String> {
+        locked(&self.held).clone()
+    }
+
     /// Returns once no fault holds such a request.
     pub(crate) async fn let_go(&self, operation: &Operation) {
+        locked(&self.held).push(operation.key.clone());
+        let _held = Held(self, &operation.key);
         let mut replaced = self.replaced.subscribe();
         while self.holds(operation) && replaced.changed().await.is_ok() {}
     }
 
     fn holds(&self, operation: &Operation) -> bool {
         let armed = locked(&self.armed);
-        armed.iter().any(|armed| armed.fault.effect == Effect::Hold && armed.matches(operation))
+        let holding = |effect| matches!(effect, Effect::Hold | Effect::HoldAnswer);
+        armed.iter().any(|armed| holding(armed.fault.effect) && armed.matches(operation))
     }
 }
 
@@ -227,8 +252,21 @@ mod tests {
         assert!(futures::poll!(held.as_mut()).is_pending());
         faults.replace(vec![fault, Fault::always(Effect::OutOfSpace)]).unwrap();
         assert!(futures::poll!(held.as_mut()).is_pending());
+        assert_eq!(faults.held(), ["a"]);
         faults.replace(Vec::new()).unwrap();
         held.await;
+        assert!(faults.held().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_is_held_no_more() {
+        let faults = FaultBox::default();
+        faults.replace(vec![Fault::always(Effect::HoldAnswer)]).unwrap();
+        let put = request(&Method::PUT, "/films/a");
+        let mut held = Box::pin(faults.let_go(&put));
+        assert!(futures::poll!(held.as_mut()).is_pending());
+        drop(held);
+        assert!(faults.held().is_empty());
     }
 
     #[test]

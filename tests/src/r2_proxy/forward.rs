@@ -67,6 +67,7 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
             Effect::DemandContentMd5
             | Effect::RefuseConnections
             | Effect::LoseAnswer
+            | Effect::HoldAnswer
             | Effect::IgnorePreconditions => {}
         }
     }
@@ -84,6 +85,10 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
         }
     };
     anyhow::ensure!(!effects.contains(&Effect::LoseAnswer), "a fault was ordered: the answer is lost");
+    if effects.contains(&Effect::HoldAnswer) {
+        state.faults.let_go(&operation).await;
+        anyhow::bail!("its answer was held and is lost: whoever still wants it asks again");
+    }
     Ok(answered)
 }
 

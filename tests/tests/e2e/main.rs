@@ -5,7 +5,9 @@
 
 mod edits;
 mod faults;
+mod fence;
 mod handover;
+mod killed;
 mod node;
 mod outside;
 mod paid;

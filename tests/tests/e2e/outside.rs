@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
+use sha2::Digest as _;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::videojob::{PublicationState, VideoJobStatus};
 use videofactory_crds::{StepName, condition::StepState};
+use videofactory_storage::PutOptions;
 use videofactory_tests::e2e::film::{Order, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator;
@@ -112,6 +114,85 @@ async fn a_worker_killed_in_an_upload_leaves_one_video() {
         film.succeeded().await?;
         let uploads = channel.ledger().await?.uploads;
         ensure!(uploads.iter().filter(|upload| upload.complete).count() == 1, "{uploads:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// A picture that no encoder can make small: a film of a few seconds of it is uploaded in several parts.
+fn noise() -> anyhow::Result<Vec<u8>> {
+    let (width, height) = (1536, 864);
+    let mut seed = 1_u64;
+    let pixels: Vec<u8> = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed.to_be_bytes()[0]
+    })
+    .take(width * height * 3)
+    .collect();
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, u32::try_from(width)?, u32::try_from(height)?);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::NoCompression);
+    encoder.write_header()?.write_image_data(&pixels)?;
+    Ok(file)
+}
+
+/// A film of some 20 MB; the uploader sends 8 MiB at a time.
+async fn large(lab: &Lab) -> anyhow::Result<Order> {
+    let key = "assets/noise.png";
+    lab.shelf.bucket().put(key, noise()?, &PutOptions::of_type("image/png")).await?;
+    let scene = |number: i32| json!({"id": format!("s{number}"), "narration": "Noise.", "minSeconds": 3});
+    let own = |number: i32| json!({"id": format!("s{number}"), "assets": {"image": key}});
+    Ok(for_a_channel(2).with(json!({
+        "scenes": [scene(1), scene(2)], "sceneOverrides": [own(1), own(2)],
+        "format": {"resolution": "720p"},
+    })))
+}
+
+/// What of the one upload has arrived, and how much there is.
+async fn arrived(channel: &Account) -> anyhow::Result<(u64, u64)> {
+    let uploads = channel.ledger().await?.uploads;
+    ensure!(uploads.len() == 1, "{} sessions were opened", uploads.len());
+    Ok((uploads[0].bytes, uploads[0].total.context("no total was announced")?))
+}
+
+#[tokio::test]
+async fn an_upload_whose_every_part_is_cut_and_whose_pod_is_killed_each_time_is_one_video() {
+    const PART: u64 = 8 * 1024 * 1024;
+    in_lab("every_part_is_cut", async |lab: Lab| {
+        let channel = open(&lab, Service::YouTube).await?;
+        // Each attempt asks how far the upload is; when it asks again, because a part was cut, it is held there.
+        let held = Fault::always(Effect::Hold).on(Operation::Query).after(1);
+        let cut = Fault::always(Effect::CutUpload { bytes: 300_000 }).on(Operation::Chunk).times(1);
+        let lost = Fault::always(Effect::LoseAnswer).on(Operation::Chunk).times(1);
+        channel.faults(&[cut.clone(), held.clone()]).await?;
+        let film = lab.order(large(&lab).await?).await?;
+        let mut attempt = 1;
+        loop {
+            channel.holds(1).await?;
+            let (there, total) = arrived(&channel).await?;
+            film.kill_attempt(StepName::PublishVideo, attempt).await?;
+            attempt += 1;
+            if there == total {
+                break;
+            }
+            // The next attempt goes on where this one was cut, and the part after that is cut; of the last part, all
+            // arrives and nobody is told.
+            let next = if total - there > PART { cut.clone().after(1) } else { lost.clone() };
+            channel.faults(&[next, held.clone()]).await?;
+            film.until("another attempt", |status| attempts(status, StepName::PublishVideo) >= attempt)
+                .await?;
+        }
+        ensure!(attempt > 4, "the film is too small: {} attempts were killed", attempt - 1);
+        channel.faults(&[]).await?;
+        let status = film.succeeded().await?;
+        let uploads = channel.ledger().await?.uploads;
+        ensure!(uploads.len() == 1 && uploads[0].complete, "{uploads:?}");
+        let key = status.artifacts.and_then(|artifacts| artifacts.video).context("no film")?.key;
+        let bytes = lab.shelf.bucket().get(&key, 1 << 28).await?;
+        let digest = hex::encode(sha2::Sha256::digest(&bytes));
+        ensure!(uploads[0].sha256.as_ref() == Some(&digest), "the video has other bytes than the film");
         Ok(())
     })
     .await;

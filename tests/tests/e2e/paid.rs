@@ -16,7 +16,7 @@ use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 use crate::quota::animated;
 
 /// An account with room for everything, in a window longer than any test.
-async fn roomy(lab: &Lab) -> anyhow::Result<Account> {
+pub async fn roomy(lab: &Lab) -> anyhow::Result<Account> {
     let grok = Account::new(lab, "grok", Service::Xai).await?;
     grok.open(
         json!({"quotas": [{"name": "generations", "limit": 50, "period": "2h", "operations": ["animate"]}]}),
@@ -160,6 +160,63 @@ async fn a_refused_scene_waits_for_another_prompt_and_the_others_are_made() {
         let all = grok.submissions(Operation::Video).await?;
         ensure!(all.len() == 4, "{} submissions", all.len());
         Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_scene_refused_when_it_is_submitted_keeps_neither_the_others_nor_another_film() {
+    in_lab("refused_at_submission", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::Moderated)
+            .of(Service::Xai)
+            .on(Operation::Video)
+            .saying("blood")])
+            .await?;
+        let scenes = json!([
+            {"id": "s1", "narration": "One.", "imagePrompt": "a", "motionPrompt": "blood everywhere"},
+            {"id": "s2", "narration": "Two.", "imagePrompt": "b", "motionPrompt": "slow waves"},
+        ]);
+        let film = lab.order(animated(2).with(json!({"scenes": scenes}))).await?;
+        let other = lab.order(animated(1).named("other")).await?;
+        let message = film.says(Reason::ContentRefused).await?;
+        ensure!(message.contains("s1") && message.contains("content moderation"), "{message}");
+        other.succeeded().await?;
+        let status = film.phase(Phase::Waiting).await?;
+        let scenes =
+            status.step(StepName::AnimateScenes).and_then(|step| step.scenes.clone()).unwrap_or_default();
+        let (refused, done) = (scenes.refused.as_deref(), scenes.completed.as_deref());
+        ensure!(refused == Some("0") && done == Some("1"), "{scenes:?}");
+        film.edit(json!({"sceneOverrides": [{"id": "s1", "motionPrompt": "calm water"}]})).await?;
+        film.succeeded().await?;
+        let paid = grok.paid(Operation::Video).await?;
+        ensure!(paid.len() == 3 && paid.values().all(|times| *times == 1), "{paid:?}");
+        // What is refused when it is submitted counts at the service, too.
+        grok.books_exceed("generations", Operation::Video, 1).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn used_up_credits_are_named_and_the_film_goes_on_by_itself_when_there_are_some_again() {
+    in_lab("used_up_credits", async |lab: Lab| {
+        let grok = roomy(&lab).await?;
+        grok.faults(&[Fault::always(Effect::CreditsUsedUp).of(Service::Xai).on(Operation::Video)]).await?;
+        let film = lab.order(animated(2)).await?;
+        let spare = Account::new(&lab, "spare", Service::Xai).await?;
+        spare.open(json!({})).await?;
+        let by_spare = json!({"providers": {"animation": {"accountRef": {"name": "spare"}}}});
+        let other = lab.order(animated(1).named("other").with(by_spare)).await?;
+        let message = film.says(Reason::CredentialsInvalid).await?;
+        ensure!(message.contains("credits are used up"), "{message}");
+        other.succeeded().await?;
+        // Nothing changes but at the service: neither the account nor its Secret, nor the film.
+        grok.faults(&[]).await?;
+        let status = film.succeeded().await?;
+        let step = status.step(StepName::AnimateScenes);
+        ensure!(step.is_some_and(|step| step.failures.is_none()), "{step:?}");
+        ensure!(grok.submissions(Operation::Video).await?.len() == 2, "not one each");
+        grok.books_agree("generations", Operation::Video).await
     })
     .await;
 }

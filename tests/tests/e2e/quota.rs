@@ -25,7 +25,7 @@ fn clips(limit: usize, seconds: f64) -> Limit {
 }
 
 /// The same, as an account's quota.
-fn quota(limit: i64, period: &str) -> serde_json::Value {
+pub fn quota(limit: i64, period: &str) -> serde_json::Value {
     json!({"quotas": [{"name": "generations", "limit": limit, "period": period, "operations": ["animate"]}]})
 }
 

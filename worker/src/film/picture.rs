@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use videofactory_pipeline::timeline::{Easing, Frames, Motion, Rect};
+use videofactory_pipeline::timeline::{Easing, Frames, MOST_STRETCH, Motion, Rect};
 
 use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, threads};
@@ -20,8 +20,6 @@ const CRF: &str = "21";
 /// Slow movement as it is: macroblock trees and strong adaptive quantisation save bits on it and make
 /// it tremble, by a sixth of a pixel.
 const X264: &str = "mbtree=0:aq-strength=0.4";
-/// A clip is slowed by at most this.
-const MOST_STRETCH: f64 = 1.2;
 /// A still is rendered from this many times the frame, so that its window is never enlarged much.
 const STILL_SIZE: f64 = 1.2;
 /// Options of `scale` for a still's colours.

@@ -299,6 +299,7 @@ impl Account {
             E::RateLimited { .. }
             | E::Unavailable { .. }
             | E::Credentials { .. }
+            | E::CreditsUsedUp { .. }
             | E::Configuration { .. } => Some(Ending::Nothing),
         };
         if ending == Some(Ending::Nothing) {

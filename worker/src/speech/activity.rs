@@ -8,6 +8,14 @@ const SHORTEST_SPEECH: usize = 4;
 const RANGE: f64 = 32.0;
 /// Nothing quieter than this is speech, in dBFS.
 const FLOOR: f64 = -55.0;
+/// Speech is so much louder than a noise that never ends, in dB …
+const ABOVE_NOISE: f64 = 6.0;
+/// … which is so much quieter than its loud parts; anything louder is no noise but speech without a pause.
+const BELOW_SPEECH: f64 = 12.0;
+/// Nearest is a pause in which a sentence ends if it is no further away, in seconds.
+const REACH: f64 = 0.5;
+/// A pause that is further away must be longer by so many times as much.
+const FAR: i64 = 4;
 
 /// A stretch of samples, the last one not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +27,11 @@ pub(super) struct Stretch {
 impl Stretch {
     pub fn length(&self) -> u64 {
         self.to - self.from
+    }
+
+    /// Samples between it and another stretch; 0 if they touch.
+    fn distance(&self, from: u64, to: u64) -> u64 {
+        from.saturating_sub(self.to).max(self.from.saturating_sub(to))
     }
 }
 
@@ -32,6 +45,8 @@ pub(super) struct Activity {
     pub speech: Vec<Stretch>,
     /// Samples in all.
     pub length: u64,
+    /// Nobody seems to speak.
+    pub is_silent: bool,
 }
 
 impl Activity {
@@ -45,10 +60,11 @@ impl Activity {
             to: (to as u64 * window).min(length),
         };
         let mut speech: Vec<Stretch> = loud(&levels).into_iter().map(stretch).collect();
-        if speech.is_empty() {
+        let is_silent = speech.is_empty();
+        if is_silent {
             speech.push(Stretch { from: 0, to: length });
         }
-        Self { window, levels, speech, length }
+        Self { window, levels, speech, length, is_silent }
     }
 
     /// The speech inside a stretch.
@@ -57,6 +73,44 @@ impl Activity {
             |speech: &Stretch| Stretch { from: speech.from.max(place.from), to: speech.to.min(place.to) };
         let inside = |speech: &&Stretch| speech.from < place.to && speech.to > place.from;
         self.speech.iter().filter(inside).map(clip).collect()
+    }
+
+    /// Samples of speech in all.
+    pub fn spoken(&self) -> u64 {
+        self.speech.iter().map(Stretch::length).sum()
+    }
+
+    /// Samples of speech between two.
+    pub fn spoken_within(&self, from: u64, to: u64) -> u64 {
+        self.within(Stretch { from, to }).iter().map(Stretch::length).sum()
+    }
+
+    /// The pauses between speech.
+    fn pauses(&self) -> impl Iterator<Item = Stretch> + '_ {
+        self.speech.windows(2).map(|pair| Stretch { from: pair[0].to, to: pair[1].from })
+    }
+
+    /// The pause in which a sample lies, or of which an end is at most `reach` samples away; the nearest.
+    pub fn pause_near(&self, at: u64, reach: u64) -> Option<Stretch> {
+        self.pauses()
+            .filter(|pause| pause.distance(at, at) <= reach)
+            .min_by_key(|pause| pause.distance(at, at))
+    }
+
+    /// Where to cut between two words: in the middle of the pause there, a long one rather than a short one; without
+    /// one, where it is quietest.
+    pub fn cut_between(&self, last: (u64, u64), next: (u64, u64)) -> u64 {
+        let second = self.window * 100;
+        let reach = (REACH * second as f64) as u64;
+        let middle = |pause: &Stretch| u64::midpoint(pause.from, pause.to);
+        let distance = |pause: &Stretch| pause.distance(last.1, next.0);
+        // Neither word may come to lie on the other's side.
+        let fits = |pause: &Stretch| {
+            distance(pause) <= reach && (last.0..next.1.max(last.0 + 1)).contains(&middle(pause))
+        };
+        let worth = |pause: &Stretch| pause.length().min(second) as i64 - FAR * distance(pause) as i64;
+        let near = self.pauses().filter(fits).max_by_key(worth);
+        near.as_ref().map_or_else(|| self.quietest_near(u64::midpoint(last.1, next.0), second / 10), middle)
     }
 
     /// The middle of the quietest window at most `reach` samples away; of several, the nearest.
@@ -110,7 +164,8 @@ fn loud(levels: &[f64]) -> Vec<(usize, usize)> {
     let mut sorted = levels.to_vec();
     sorted.sort_by(f64::total_cmp);
     let Some(loud) = sorted.get(sorted.len() * 95 / 100) else { return Vec::new() };
-    let threshold = (loud - RANGE).max(FLOOR);
+    let noise = sorted.get(sorted.len() / 20).filter(|noise| **noise < loud - BELOW_SPEECH);
+    let threshold = (loud - RANGE).max(FLOOR).max(noise.map_or(FLOOR, |noise| noise + ABOVE_NOISE));
     let mut stretches: Vec<(usize, usize)> = Vec::new();
     for (window, _) in levels.iter().enumerate().filter(|(_, level)| **level > threshold) {
         match stretches.last_mut() {

@@ -1,156 +1,197 @@
-//! Which pause ends which sentence: the way through the pauses on which every sentence takes about as long as
-//! its syllables let expect, and long pauses stand at the ends of texts.
+//! Finds the words of a speech by comparing it with another reading of the same texts, whose words are known.
 
-use super::activity::Activity;
+use videofactory_providers::Speech;
 
-/// A sentence, as far as its length in the sound is concerned.
-pub(super) struct Piece {
-    /// Its share of the speaking.
-    pub weight: f64,
-    /// A text ends with it, so that a longer pause follows.
-    pub ends_text: bool,
+use super::Place;
+use super::activity::{Activity, Stretch};
+use super::features::{self, A_SECOND, COARSE, Moment};
+use super::trust::Evidence;
+use super::warp::{self, Way};
+
+/// How far from an even pace a speaker may get, in seconds …
+const REACH_SECONDS: f64 = 2.0;
+/// … and as a part of the whole.
+const REACH_PART: f64 = 0.1;
+/// How far from the coarse way the fine one is looked for, in moments.
+const FINE_REACH: usize = 100;
+/// A word that follows a pause in both speeches begins where the pause ends, if that is so near, in seconds.
+const NEAR: f64 = 0.2;
+/// The words of a reading pause if there is so much between them, in seconds.
+const PAUSE: f64 = 0.05;
+
+/// What the comparison found.
+pub(super) struct Found {
+    /// The first sample of each word of the reading, and one past its last; ascending.
+    pub words: Vec<(u64, u64)>,
+    /// How much it is to be believed.
+    pub evidence: Evidence,
 }
 
-/// A sentence may take this much more or less than expected before that counts, as a part of its length …
-const SPREAD: f64 = 0.25;
-/// … and in seconds.
-const LEAST_SPREAD: f64 = 0.2;
-/// How much a full pause at the end of a sentence, and of a text, speaks for it.
-const AT_SENTENCE: f64 = 1.5;
-const AT_TEXT: f64 = 4.0;
-/// Pauses of so many seconds are full ones.
-const FULL_PAUSE: f64 = 0.35;
-const FULL_TEXT_PAUSE: f64 = 0.9;
-/// How much it speaks against an end that no pause is there.
-const NO_PAUSE: f64 = 4.0;
-/// A sentence takes from 1/4 to 4 times its expected length.
-const MOST_TIMES: f64 = 4.0;
-
-/// A place at which a sentence may end.
-#[derive(Clone, Copy)]
-struct Place {
-    /// Seconds of speech before it.
-    spoken: f64,
-    /// The sample at which the sound is cut.
-    sample: u64,
-    /// Seconds of silence around it; `None` where nobody pauses.
-    pause: Option<f64>,
-}
-
-/// A step on the best way to a place.
-#[derive(Clone, Copy)]
-struct Step {
-    cost: f64,
-    from: usize,
-}
-
-/// The sample at which each piece ends, ascending; the last one ends with the sound.
-pub(super) fn ends(activity: &Activity, pieces: &[Piece]) -> Vec<u64> {
-    let Some(last) = pieces.len().checked_sub(1) else { return Vec::new() };
-    let rate = seconds(activity.window * 100);
-    let total: f64 = activity.speech.iter().map(|stretch| seconds(stretch.length()) / rate).sum();
-    let weights: f64 = pieces.iter().map(|piece| piece.weight).sum();
-    let expected: Vec<f64> = pieces.iter().map(|piece| piece.weight / weights.max(1.0) * total).collect();
-    let places = places(activity, &expected, rate);
-    let mut steps: Vec<Vec<Option<Step>>> = Vec::with_capacity(last);
-    for piece in 0..last {
-        let before = piece.checked_sub(1).map(|before| &steps[before]);
-        let row = (0..places.len()).map(|place| {
-            best(&places, before, place, expected[piece], |at| pause_cost(at, pieces[piece].ends_text))
-        });
-        let row = row.collect();
-        steps.push(row);
+/// Compares a speech with a reading. `ends` are the words, counted from 0, that end a sentence. Nothing if one of them
+/// is silent, or one is so much longer that they cannot be the same.
+pub(super) fn compare(
+    speech: &Speech,
+    activity: &Activity,
+    reading: &Speech,
+    ends: &[usize],
+) -> Option<Found> {
+    let read = Activity::of(&reading.samples, reading.sample_rate);
+    let pace = seconds(activity.spoken(), speech.sample_rate) / seconds(read.spoken(), reading.sample_rate);
+    if activity.is_silent || read.is_silent || !Evidence::may_have(pace) {
+        return None;
     }
-    let mut ends = vec![activity.length; pieces.len()];
-    let Some(row) = steps.last() else { return ends };
-    let rest = |place: usize| stretch_cost(total - places[place].spoken, expected[last]);
-    let mut place = row
-        .iter()
-        .enumerate()
-        .filter_map(|(place, step)| Some((place, (*step)?.cost + rest(place))))
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(place, _)| place);
-    for piece in (0..last).rev() {
-        let Some(at) = place else { break };
-        ends[piece] = places[at].sample;
-        place = steps[piece][at].map(|step| step.from).filter(|_| piece > 0);
-    }
-    ends
+    let highest = features::highest([speech.sample_rate, reading.sample_rate]);
+    let heard = features::of(&speech.samples, speech.sample_rate, activity, highest, 1.0);
+    let readings =
+        features::SIZES.map(|size| features::of(&reading.samples, reading.sample_rate, &read, highest, size));
+    let (known, coarse, likeness) = anchor(&heard, readings)?;
+    let corridor = warp::around(&coarse, COARSE, heard.len(), known.len(), FINE_REACH);
+    let way = warp::warp(&corridor, |one, other| features::distance(&heard[one], &known[other]))?;
+    let places = Places::new(speech, &heard, reading, &known, &way);
+    let words = places.words(activity, reading);
+    let steadiness = steadiness(&words, activity, speech.sample_rate, reading, &read, ends, pace);
+    Some(Found { words, evidence: Evidence { likeness, pace, steadiness } })
 }
 
-/// The cheapest way on which a piece ends at `place`.
-fn best(
-    places: &[Place],
-    before: Option<&Vec<Option<Step>>>,
-    place: usize,
-    expected: f64,
-    pause: impl Fn(&Place) -> f64,
-) -> Option<Step> {
-    let here = &places[place];
-    let cost = |from: f64| stretch_cost(here.spoken - from, expected);
-    let fits = |from: f64| {
-        let length = here.spoken - from;
-        length > 0.0 && length <= expected * MOST_TIMES + 1.0 && length * MOST_TIMES >= expected
+/// The reading that is most like the speech, the way through moments of 40 ms, and what it costs beside the way through
+/// the same reading run backwards: two sounds in which nothing is alike but the voices.
+fn anchor(
+    heard: &[Moment],
+    readings: [Vec<Moment>; features::SIZES.len()],
+) -> Option<(Vec<Moment>, Way, f64)> {
+    let heard = features::coarse(heard);
+    let a_second = f64::from(A_SECOND) / COARSE as f64;
+    let through = |reading: &[Moment]| {
+        let reach = (REACH_SECONDS * a_second + REACH_PART * reading.len() as f64) as usize;
+        let corridor = warp::diagonal(heard.len(), reading.len(), reach);
+        warp::warp(&corridor, |one, other| features::distance(&heard[one], &reading[other]))
     };
-    let found = match before {
-        None => fits(0.0).then(|| Step { cost: cost(0.0), from: 0 }),
-        Some(row) => (0..place)
-            .rev()
-            .take_while(|from| here.spoken - places[*from].spoken <= expected * MOST_TIMES + 1.0)
-            .filter(|from| fits(places[*from].spoken) && places[*from].sample < here.sample)
-            .filter_map(|from| Some(Step { cost: row[from]?.cost + cost(places[from].spoken), from }))
-            .min_by(|a, b| a.cost.total_cmp(&b.cost)),
-    };
-    found.map(|step| Step { cost: step.cost + pause(here), ..step })
+    let found = readings.into_iter().filter_map(|reading| {
+        let coarse = features::coarse(&reading);
+        let way = through(&coarse)?;
+        Some((reading, coarse, way))
+    });
+    let (reading, mut coarse, way) = found.min_by(|one, other| one.2.cost.total_cmp(&other.2.cost))?;
+    coarse.reverse();
+    let likeness = way.cost / through(&coarse)?.cost.max(1e-6);
+    Some((reading, way, likeness))
 }
 
-/// Every pause, and for every piece the place at which it would end at an even pace: so there always is a way.
-fn places(activity: &Activity, expected: &[f64], rate: f64) -> Vec<Place> {
-    let mut places = Vec::new();
-    let mut spoken = 0.0;
-    for pair in activity.speech.windows(2) {
-        spoken += seconds(pair[0].length()) / rate;
-        places.push(Place {
-            spoken,
-            sample: u64::midpoint(pair[0].to, pair[1].from),
-            pause: Some(seconds(pair[1].from - pair[0].to) / rate),
-        });
+/// From a reading's samples to those of a speech.
+struct Places<'a> {
+    known: &'a [Moment],
+    /// For each moment of the reading the first sample of the speech that belongs to it, and one past the last.
+    spans: Vec<(u64, u64)>,
+    rate: u32,
+}
+
+impl<'a> Places<'a> {
+    fn new(speech: &Speech, heard: &[Moment], reading: &Speech, known: &'a [Moment], way: &Way) -> Self {
+        let mut spans = vec![(u64::MAX, 0); known.len()];
+        let length = speech.samples.len() as u64;
+        let hop = u64::from(speech.sample_rate / A_SECOND).max(1);
+        for (row, column) in &way.steps {
+            let span: &mut (u64, u64) = &mut spans[*column];
+            let next = heard.get(row + 1).map_or(length, |next| next.at);
+            *span = (span.0.min(heard[*row].at), span.1.max((heard[*row].at + hop).min(next)));
+        }
+        Self { known, spans, rate: reading.sample_rate }
     }
-    let mut due = 0.0;
-    for (piece, length) in expected.iter().enumerate().take(expected.len().saturating_sub(1)) {
-        due += length;
-        let reach = (length.min(expected[piece + 1]) / 4.0).min(0.2);
-        let near = activity.quietest_near(sample_after(activity, due, rate), samples(reach * rate));
-        places.push(Place { spoken: due, sample: near, pause: None });
+
+    /// The moment of the reading in which a sample lies.
+    fn moment(&self, sample: u64) -> usize {
+        self.known.partition_point(|moment| moment.at <= sample).saturating_sub(1)
     }
-    places.sort_by(|a, b| a.spoken.total_cmp(&b.spoken));
+
+    fn words(&self, activity: &Activity, reading: &Speech) -> Vec<(u64, u64)> {
+        let rate = seconds(activity.window * u64::from(A_SECOND), 1);
+        let near = (NEAR * rate) as u64;
+        let mut words: Vec<(u64, u64)> = Vec::with_capacity(reading.words.len());
+        let mut before = 0;
+        for word in &reading.words {
+            let mut start = self.spans[self.moment(word.start)].0;
+            let mut end = self.spans[self.moment(word.end.saturating_sub(1))].1;
+            let pauses = before > 0 && seconds(word.start - before, self.rate) >= PAUSE;
+            before = word.end;
+            let reach = if pauses { near } else { 0 };
+            if let Some(pause) = activity.pause_near(start, reach) {
+                start = pause.to;
+                if let Some(last) = words.last_mut() {
+                    last.1 = last.1.clamp(last.0, pause.from.max(last.0));
+                }
+            }
+            let earliest = words.last().map_or(0, |last| last.0);
+            start = start.max(earliest);
+            end = end.max(start);
+            if let Some(last) = words.last_mut() {
+                last.1 = last.1.min(start);
+            }
+            words.push((start, end));
+        }
+        words
+    }
+}
+
+/// How many times faster or slower than the whole the sentence is spoken that differs most.
+fn steadiness(
+    words: &[(u64, u64)],
+    activity: &Activity,
+    rate: u32,
+    reading: &Speech,
+    read: &Activity,
+    ends: &[usize],
+    pace: f64,
+) -> f64 {
+    let mut worst: f64 = 1.0;
+    let mut first = 0;
+    for last in ends {
+        let spoken = |activity: &Activity, from: u64, to: u64, rate: u32| {
+            seconds(activity.spoken_within(from, to), rate) + LENIENCE
+        };
+        let heard = spoken(activity, words[first].0, words[*last].1, rate);
+        let known = spoken(read, reading.words[first].start, reading.words[*last].end, reading.sample_rate);
+        let ratio = heard / known / pace;
+        worst = worst.max(ratio).max(1.0 / ratio);
+        first = last + 1;
+    }
+    worst
+}
+
+/// Short sentences differ by more, in seconds.
+const LENIENCE: f64 = 0.4;
+
+fn seconds(samples: u64, rate: u32) -> f64 {
+    samples as f64 / f64::from(rate.max(1))
+}
+
+/// Where each sentence is, with the pauses around it: cut in the pause that is nearest to where it ends.
+pub(super) fn sentences(activity: &Activity, ends: &[usize], words: &[(u64, u64)]) -> Vec<Place> {
+    let mut places = Vec::with_capacity(ends.len());
+    let (mut first, mut from) = (0, 0);
+    for (place, last) in ends.iter().enumerate() {
+        let to = if place + 1 == ends.len() {
+            activity.length
+        } else {
+            activity.cut_between(words[*last], words[last + 1]).max(from)
+        };
+        let whole = Stretch { from, to };
+        let mut own: Vec<(u64, u64)> = words[first..=*last]
+            .iter()
+            .map(|(start, end)| (start.clamp(&from, &to), end.clamp(&from, &to)))
+            .map(|(start, end)| (*start, *end))
+            .collect();
+        // Before its first word and after its last a sentence has nothing to say.
+        let spoken = activity.within(whole);
+        if let (Some(begin), Some(end)) = (spoken.first(), spoken.last()) {
+            if let Some(word) = own.first_mut() {
+                *word = (begin.from, word.1.max(begin.from));
+            }
+            if let Some(word) = own.last_mut() {
+                *word = (word.0.min(end.to), end.to);
+            }
+        }
+        places.push(Place { whole, words: own });
+        (first, from) = (last + 1, to);
+    }
     places
-}
-
-fn sample_after(activity: &Activity, spoken: f64, rate: f64) -> u64 {
-    super::activity::end_at(&activity.speech, samples(spoken * rate))
-}
-
-fn stretch_cost(length: f64, expected: f64) -> f64 {
-    ((length - expected) / (SPREAD * expected + LEAST_SPREAD)).powi(2)
-}
-
-fn pause_cost(place: &Place, ends_text: bool) -> f64 {
-    let Some(pause) = place.pause else { return NO_PAUSE };
-    let of_text = if ends_text { AT_TEXT * (pause / FULL_TEXT_PAUSE).min(1.0) } else { 0.0 };
-    -AT_SENTENCE * (pause / FULL_PAUSE).min(1.0) - of_text
-}
-
-#[expect(clippy::cast_precision_loss, reason = "samples of a film are far below 2^52")]
-fn seconds(samples: u64) -> f64 {
-    samples as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "samples of a film, never below 0"
-)]
-fn samples(number: f64) -> u64 {
-    number.max(0.0) as u64
 }

@@ -1,142 +1,207 @@
-//! One speech of several texts in a row, taken apart: where each text begins and ends in the sound, and when
-//! each of its words is heard. Found by pauses and syllables alone, so the times are estimates.
+//! One speech of several texts in a row, taken apart: where each text begins and ends in the sound, and when each of
+//! its words is heard. Where the speech is like a reading of the same texts, whose words are known, the words are
+//! those of the reading (`Aligned`); where it is not, they are guessed by pauses and syllables (`Estimated`).
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "samples, moments and seconds of sounds that last minutes are converted all over"
+)]
 
 mod activity;
 mod align;
+mod estimate;
+mod features;
+mod sentences;
 mod syllables;
-mod words;
+mod trust;
+mod warp;
 
-use videofactory_providers::{Speech, TimingLevel, WordTiming};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use videofactory_providers::{Embedded, Speech, TimingLevel, WordTiming};
 
 use self::activity::{Activity, Stretch};
-use self::words::Word;
+use self::sentences::Sentence;
+pub use self::trust::{Doubt, Evidence};
 
 /// Silence that is left before the first word of a part, in milliseconds …
 const SILENCE_BEFORE: u64 = 60;
 /// … and after its last.
 const SILENCE_AFTER: u64 = 120;
+/// The longest that the reading may take; it is read some hundred times faster than spoken.
+const READING_LIMIT: Duration = Duration::from_mins(2);
+/// Longer speeches are not compared: beyond any that is asked for, it would take too much memory.
+const MOST_SECONDS: u64 = 30 * 60;
 
-/// A sentence of a text.
-struct Sentence {
-    /// Which text it is of.
-    text: usize,
-    words: Vec<Word>,
-    /// Its share of the speaking, in syllables.
-    syllables: u32,
+/// What is heard in a speech, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heard {
+    /// How far the times can be trusted.
+    pub level: TimingLevel,
+    /// One for each text.
+    pub parts: Vec<Part>,
 }
 
-/// Syllables that a narrator speaks in a second, pauses included.
-const SYLLABLES_A_SECOND: f64 = 4.5;
+/// A text's place in the speech.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// The first sample, with a little silence before the first word.
+    pub from: u64,
+    /// One past the last sample.
+    pub to: u64,
+    /// The text's words, in samples of the whole speech.
+    pub words: Vec<WordTiming>,
+}
 
 /// About how long a text takes to say.
 #[must_use]
 pub fn expected_seconds(text: &str) -> f64 {
-    words::split(text).iter().map(|word| f64::from(word.syllables)).sum::<f64>() / SYLLABLES_A_SECOND
+    sentences::expected_seconds(text)
 }
 
-/// The part of `speech` that speaks each of `texts`, in their order, with estimated times for the words.
+/// Where `speech` speaks each of `texts`, in their order. Never fails: what cannot be found is estimated.
+pub async fn listen(speech: &Arc<Speech>, texts: &[String], language: &str) -> Heard {
+    let reading = read(speech, texts, language).await;
+    let (shared, owned) = (Arc::clone(speech), texts.to_vec());
+    let work = tokio::task::spawn_blocking(move || compare(&shared, &owned, reading.as_ref()));
+    work.await.unwrap_or_else(|error| {
+        tracing::warn!("word times are estimated: the comparison broke off: {error}");
+        compare(speech, texts, None)
+    })
+}
+
+/// The sound of each part by itself, with its words.
 #[must_use]
-pub fn split(speech: &Speech, texts: &[String]) -> Vec<Speech> {
-    let activity = Activity::of(&speech.samples, speech.sample_rate);
-    let sentences = sentences(texts);
-    let asked: Vec<align::Piece> = sentences
+pub fn cut(speech: &Speech, heard: &Heard) -> Vec<Speech> {
+    heard
+        .parts
         .iter()
-        .enumerate()
-        .map(|(place, sentence)| align::Piece {
-            weight: f64::from(sentence.syllables),
-            ends_text: sentences.get(place + 1).is_none_or(|next| next.text != sentence.text),
+        .map(|part| {
+            let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(speech.samples.len());
+            let place = |at: u64| at.clamp(part.from, part.to.max(part.from)) - part.from;
+            let own = |word: &WordTiming| WordTiming {
+                start: place(word.start),
+                end: place(word.end),
+                ..word.clone()
+            };
+            Speech {
+                samples: speech.samples[index(part.from)..index(part.to.max(part.from))].to_vec(),
+                sample_rate: speech.sample_rate,
+                words: part.words.iter().map(own).collect(),
+                level: heard.level,
+            }
+        })
+        .collect()
+}
+
+/// A reading of the same texts; none where the language is not spoken here, or nothing can be compared.
+async fn read(speech: &Speech, texts: &[String], language: &str) -> Option<Speech> {
+    if speech.duration().as_secs() > MOST_SECONDS {
+        return None;
+    }
+    match tokio::time::timeout(READING_LIMIT, Embedded::read(texts, language)).await {
+        Ok(Ok(reading)) => Some(reading),
+        Ok(Err(error)) => {
+            tracing::info!("word times are estimated: {error}");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("word times are estimated: reading took more than {} s", READING_LIMIT.as_secs());
+            None
+        }
+    }
+}
+
+/// The one place that decides between aligned and estimated times.
+fn compare(speech: &Speech, texts: &[String], reading: Option<&Speech>) -> Heard {
+    let activity = Activity::of(&speech.samples, speech.sample_rate);
+    let sentences = sentences::of(texts);
+    let aligned = reading.and_then(|reading| aligned(speech, &activity, &sentences, reading));
+    let (level, places) = match aligned {
+        Some(places) => (TimingLevel::Aligned, places),
+        None => (TimingLevel::Estimated, estimate::places(&activity, &sentences)),
+    };
+    let mut parts = vec![Shape::default(); texts.len()];
+    for (sentence, place) in sentences.iter().zip(places) {
+        parts[sentence.text].add(&activity, sentence, place);
+    }
+    Heard { level, parts: parts.into_iter().map(|part| part.finish(speech.sample_rate)).collect() }
+}
+
+/// A sentence's place in the speech: of the sentence with the pauses around it, and of each word.
+struct Place {
+    whole: Stretch,
+    words: Vec<(u64, u64)>,
+}
+
+fn aligned(
+    speech: &Speech,
+    activity: &Activity,
+    sentences: &[Sentence],
+    reading: &Speech,
+) -> Option<Vec<Place>> {
+    let mut count = 0;
+    let ends: Vec<usize> = sentences
+        .iter()
+        .map(|sentence| {
+            count += sentence.words.len();
+            count - 1
         })
         .collect();
-    let ends = align::ends(&activity, &asked);
-    let mut parts: Vec<Part> = texts.iter().map(|_| Part::default()).collect();
-    let mut from = 0;
-    for (sentence, to) in sentences.iter().zip(ends) {
-        parts[sentence.text].add(&activity, sentence, Stretch { from, to });
-        from = to;
+    if count == 0 || count != reading.words.len() {
+        return None;
     }
-    parts.into_iter().map(|part| part.cut_out(speech)).collect()
+    let found = align::compare(speech, activity, reading, &ends)?;
+    if let Err(doubt) = found.evidence.weigh() {
+        tracing::info!("word times are estimated: {doubt}");
+        return None;
+    }
+    tracing::debug!(?found.evidence, "word times are aligned");
+    Some(align::sentences(activity, &ends, &found.words))
 }
 
 /// What is known of one text's place in the sound.
-#[derive(Default)]
-struct Part {
+#[derive(Clone, Default)]
+struct Shape {
     whole: Option<Stretch>,
     spoken: Option<Stretch>,
     words: Vec<WordTiming>,
 }
 
-impl Part {
-    fn add(&mut self, activity: &Activity, sentence: &Sentence, place: Stretch) {
+impl Shape {
+    fn add(&mut self, activity: &Activity, sentence: &Sentence, place: Place) {
         let join = |known: Option<Stretch>, more: Stretch| {
             Some(known.map_or(more, |known| Stretch { from: known.from, to: more.to }))
         };
-        self.whole = join(self.whole, place);
-        let spoken = activity.within(place);
+        self.whole = join(self.whole, place.whole);
+        let spoken = activity.within(place.whole);
         if let (Some(first), Some(last)) = (spoken.first(), spoken.last()) {
             self.spoken = join(self.spoken, Stretch { from: first.from, to: last.to });
         }
-        self.words.extend(timings(&spoken, sentence, place));
+        self.words.extend(sentence.words.iter().zip(place.words).map(|(word, (start, end))| WordTiming {
+            text: word.text.clone(),
+            joins_previous: word.joins_previous,
+            start,
+            end,
+        }));
     }
 
-    /// The part's own sound, with little silence around it.
-    fn cut_out(self, speech: &Speech) -> Speech {
-        let rate = u64::from(speech.sample_rate);
+    /// The part, with little silence around it.
+    fn finish(self, rate: u32) -> Part {
+        let rate = u64::from(rate);
         let whole = self.whole.unwrap_or(Stretch { from: 0, to: 0 });
         let spoken = self.spoken.unwrap_or(whole);
         let from = spoken.from.saturating_sub(rate * SILENCE_BEFORE / 1000).max(whole.from);
         let to = (spoken.to + rate * SILENCE_AFTER / 1000).min(whole.to).max(from);
-        let place = |at: u64| at.clamp(from, to) - from;
-        let words = self.words.into_iter();
-        let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(speech.samples.len());
-        Speech {
-            samples: speech.samples[index(from)..index(to)].to_vec(),
-            sample_rate: speech.sample_rate,
-            words: words
-                .map(|word| WordTiming { start: place(word.start), end: place(word.end), ..word })
-                .collect(),
-            level: TimingLevel::Estimated,
-        }
+        Part { from, to, words: self.words }
     }
-}
-
-/// The words of a sentence, each with its share of the time that is spoken.
-fn timings(spoken: &[Stretch], sentence: &Sentence, place: Stretch) -> Vec<WordTiming> {
-    let silent = [place];
-    let spoken = if spoken.is_empty() { &silent[..] } else { spoken };
-    let total: u64 = spoken.iter().map(Stretch::length).sum();
-    let all = u64::from(sentence.syllables.max(1));
-    let mut before = 0;
-    let mut timings = Vec::with_capacity(sentence.words.len());
-    for word in &sentence.words {
-        let after = before + u64::from(word.syllables);
-        timings.push(WordTiming {
-            text: word.text.clone(),
-            joins_previous: word.joins_previous,
-            start: activity::start_at(spoken, total * before / all),
-            end: activity::end_at(spoken, total * after / all),
-        });
-        before = after;
-    }
-    timings
-}
-
-fn sentences(texts: &[String]) -> Vec<Sentence> {
-    let mut all: Vec<Sentence> = Vec::new();
-    for (text, content) in texts.iter().enumerate() {
-        let mut open = false;
-        for word in words::split(content) {
-            let ends = word.ends_sentence();
-            if !open {
-                all.push(Sentence { text, words: Vec::new(), syllables: 0 });
-            }
-            if let Some(sentence) = all.last_mut() {
-                sentence.syllables += word.syllables;
-                sentence.words.push(word);
-            }
-            open = !ends;
-        }
-    }
-    all
 }
 
 #[cfg(test)]

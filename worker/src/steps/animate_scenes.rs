@@ -1,17 +1,18 @@
 //! animate-scenes: a clip for every scene. The embedded way makes no file: the scene's picture moves
 //! within the film's own pass, and the document says so with an empty key. A hired animator is asked for as
-//! many seconds as the scene's voice needs, rounded up to what it sells.
+//! many seconds as the scene's voice needs, rounded up to what it sells. A clip that was bought for a voice that has
+//! grown a little since is kept, unless `fit` is `Regenerate`.
 
 use std::collections::BTreeMap;
 
 use videofactory_crds::StepName;
-use videofactory_crds::settings::TransitionKind;
+use videofactory_crds::settings::{ClipFit, TransitionKind};
 use videofactory_crds::units::Money;
 use videofactory_pipeline::documents::{Clips, Images, SceneClip, SceneImage, Voices};
 use videofactory_pipeline::inputs::clip_digest;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_pipeline::timeline::{
-    FrameRate, Samples, SceneNeeds, Sold as Lengths, Timeline, bought_seconds,
+    FrameRate, Samples, SceneNeeds, Sold as Lengths, Timeline, bought_seconds, nearly_enough,
 };
 use videofactory_pipeline::{Digest, Settings};
 use videofactory_providers::{
@@ -32,13 +33,13 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let images: Images = read_document(context, StepName::GenerateImages).await?;
     let hire = hired::animator(context).await?;
     let mut model = EMBEDDED_MODEL.to_owned();
-    let mut seconds = BTreeMap::new();
+    let mut lengths = BTreeMap::new();
     if let Some(hire) = &hire {
         model = hire.model_name(context, Sold::VideoSecond);
-        seconds = bought(context, &storyboard, hire).await?;
+        lengths = bought(context, &storyboard, hire).await?;
     }
     let images = images.scenes.into_iter().map(|image| (image.id.clone(), image)).collect();
-    let work = Motions { context, images, seconds, hire };
+    let work = Motions { context, images, lengths, hire };
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let clips = scenes.iter().filter(|scene| !scene.key.is_empty()).count();
     let message = format!("{clips} scenes have a clip, {} move as pictures", scenes.len() - clips);
@@ -46,12 +47,20 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     Ok(Made { output: Some(output), model, message, ..Made::default() })
 }
 
-/// The seconds of clip that are bought for each scene: its picture's time in the film, as the animator sells it.
+/// How long a scene's clip is to be, in seconds.
+struct Length {
+    /// What is bought: the picture's time in the film, as the animator sells it.
+    bought: u32,
+    /// What will do instead if it is there, best first.
+    instead: Vec<u32>,
+}
+
+/// The length of each scene's clip.
 async fn bought(
     context: &Context,
     storyboard: &Storyboard,
     hire: &Hire<dyn Animator>,
-) -> Result<BTreeMap<String, u32>, StepError> {
+) -> Result<BTreeMap<String, Length>, StepError> {
     let voices: Voices = read_document(context, StepName::NarrateScenes).await?;
     let voices: BTreeMap<&str, f64> =
         voices.scenes.iter().map(|voice| (voice.id.as_str(), voice.seconds)).collect();
@@ -63,7 +72,13 @@ async fn bought(
     };
     let seconds = timeline.scenes.iter().map(|place| timeline.rate.seconds(place.picture));
     let ids = storyboard.scenes.iter().map(|scene| scene.id.clone());
-    Ok(ids.zip(seconds.map(|seconds| bought_seconds(seconds, sold))).collect())
+    let animation = context.input.settings.providers.animation.as_ref();
+    let regenerates = animation.is_some_and(|provider| provider.fit == ClipFit::Regenerate);
+    let length = |needed: f64| Length {
+        bought: bought_seconds(needed, sold),
+        instead: if regenerates { Vec::new() } else { nearly_enough(needed, sold) },
+    };
+    Ok(ids.zip(seconds.map(length)).collect())
 }
 
 fn lay_out(
@@ -89,7 +104,7 @@ struct Motions<'a> {
     context: &'a Context,
     images: BTreeMap<String, SceneImage>,
     /// Empty where nobody is hired.
-    seconds: BTreeMap<String, u32>,
+    lengths: BTreeMap<String, Length>,
     hire: Option<Hire<dyn Animator>>,
 }
 
@@ -109,9 +124,15 @@ impl SceneWork for Motions<'_> {
         if self.hire.is_none() || !key.is_empty() {
             return Ok(Some(SceneClip { id: scene.id.clone(), digest, key }));
         }
-        let key = self.context.keys.clip(&digest);
-        let is_there = self.context.bucket.head(&key).await?.is_some();
-        Ok(is_there.then_some(SceneClip { id: scene.id.clone(), digest, key }))
+        let instead = self.lengths.get(&scene.id).map_or(&[][..], |length| &length.instead);
+        for seconds in std::iter::once(self.seconds(scene)).chain(instead.iter().copied()) {
+            let digest = self.digest_of(scene, seconds)?;
+            let key = self.context.keys.clip(&digest);
+            if self.context.bucket.head(&key).await?.is_some() {
+                return Ok(Some(SceneClip { id: scene.id.clone(), digest, key }));
+            }
+        }
+        Ok(None)
     }
 
     async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
@@ -126,7 +147,7 @@ impl SceneWork for Motions<'_> {
             return Err(StepError::Break(format!("scene {} has neither a picture nor a clip", scene.id)));
         };
         let digest = self.digest(scene)?;
-        let seconds = self.seconds.get(&scene.id).copied().unwrap_or_default();
+        let seconds = self.seconds(scene);
         let image = self.image(scene)?;
         let context = self.context;
         let order = Animation { context, hire, scene, image, seconds, digest: digest.clone() };
@@ -153,9 +174,17 @@ impl Motions<'_> {
         })
     }
 
+    /// What is bought for a scene.
+    fn seconds(&self, scene: &Scene) -> u32 {
+        self.lengths.get(&scene.id).map_or(0, |length| length.bought)
+    }
+
     fn digest(&self, scene: &Scene) -> Result<Digest, StepError> {
+        self.digest_of(scene, self.seconds(scene))
+    }
+
+    fn digest_of(&self, scene: &Scene, seconds: u32) -> Result<Digest, StepError> {
         let input = &self.context.input;
-        let seconds = self.seconds.get(&scene.id).copied().unwrap_or_default();
         Ok(clip_digest(input.job.run, &input.settings, scene, &self.image(scene)?.digest, seconds))
     }
 

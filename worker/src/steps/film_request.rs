@@ -274,7 +274,7 @@ fn all_or_failures(
 fn fit(settings: &Settings) -> film::Fit {
     match settings.providers.animation.as_ref().map(|provider| provider.fit) {
         Some(ClipFit::Hold) => film::Fit::Hold,
-        // A clip of the user's own cannot be bought again at another length.
+        // What is still too short is the user's own, or the longest that is sold.
         Some(ClipFit::Slow | ClipFit::Regenerate) | None => film::Fit::Slow,
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use super::scenes::{count, tell};
 use crate::context::Context;
 use crate::outcome::StepError;
 use crate::paid::{Answer, Order};
-use crate::speech;
+use crate::speech::{self, Heard};
 
 /// One request speaks at most so many seconds: services cut off longer ones.
 const MOST_SECONDS: f64 = 480.0;
@@ -236,10 +237,29 @@ async fn cut_up(context: &Context, digest: &Digest, plan: &Plan) -> Result<(), S
     let whole = decode(&bytes).ok_or_else(|| {
         StepError::Break(format!("{} is no sound of one channel", context.keys.narration(digest)))
     })?;
-    for (scene, part) in plan.scenes.iter().zip(speech::split(&whole, &plan.texts)) {
+    let whole = Arc::new(whole);
+    let heard = heard(context, digest, plan, &whole).await?;
+    for (scene, part) in plan.scenes.iter().zip(speech::cut(&whole, &heard)) {
         store_voice(context, scene, &part).await?;
     }
     Ok(())
+}
+
+/// Where the narration speaks each scene. What was found first holds: an attempt that finds something else, because a
+/// program was slow or is another version, would cut out parts that do not fit those which are there.
+async fn heard(
+    context: &Context,
+    digest: &Digest,
+    plan: &Plan,
+    whole: &Arc<Speech>,
+) -> Result<Heard, StepError> {
+    let key = context.keys.narration_words(digest);
+    if let Some(heard) = context.bucket.get_json::<Heard>(&key).await? {
+        return Ok(heard);
+    }
+    let heard = speech::listen(whole, &plan.texts, &context.input.settings.language).await;
+    context.bucket.put_json_once(&key, &heard).await?;
+    Ok(context.bucket.get_json::<Heard>(&key).await?.unwrap_or(heard))
 }
 
 fn decode(wav: &[u8]) -> Option<Speech> {

@@ -54,6 +54,31 @@ async fn clips_are_bought_as_long_as_the_scenes_rounded_up_to_what_is_sold() {
 }
 
 #[tokio::test]
+async fn a_clip_that_is_a_little_too_short_is_bought_again_only_if_asked_for() {
+    for (fit, bought) in [("Slow", 0), ("Hold", 0), ("Regenerate", 1)] {
+        let (studio, house) = (Studio::open().await, House::default());
+        let mut settings = hired();
+        settings["providers"]["animation"]["fit"] = json!(fit);
+        let mut film = Film::new(&studio, Arc::new(house.clone()), &settings);
+        film.make_up_to(StepName::AnimateScenes).await;
+        let before: Clips = film.document(StepName::AnimateScenes).await;
+
+        // Four seconds are there.
+        film.production.given.scenes[0].min_seconds = Some(4.2);
+        film.make_up_to(StepName::NarrateScenes).await;
+        assert_eq!(spent(&film.make(StepName::AnimateScenes).await), bought, "{fit}");
+        let after: Clips = film.document(StepName::AnimateScenes).await;
+        assert_eq!(before.scenes[0] == after.scenes[0], bought == 0, "{fit}");
+
+        // They are far too few for this.
+        film.production.given.scenes[0].min_seconds = Some(7.0);
+        film.make_up_to(StepName::NarrateScenes).await;
+        assert_eq!(spent(&film.make(StepName::AnimateScenes).await), 1, "{fit}");
+        assert_eq!(house.book().clips.last().map(|clip| clip.seconds), Some(8), "{fit}");
+    }
+}
+
+#[tokio::test]
 async fn scenes_without_a_submission_left_move_as_pictures_if_they_may_not_wait() {
     let (studio, house) = (Studio::open().await, House::default());
     let mut film = ready(&studio, &house).await;

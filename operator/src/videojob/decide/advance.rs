@@ -17,7 +17,7 @@ use super::super::attempts::Attempt;
 use super::super::model::{Account, Action, Hindrance, Storage};
 use super::hire::{self, Engagement};
 use super::settle::{LONGEST_DELAY, Standing};
-use super::{Draft, Results, Verdict, later, leftovers, order, progress};
+use super::{Draft, Results, Verdict, later, leftovers, needs, order, progress};
 
 /// Seconds between two looks at a bucket that does not answer.
 const BUCKET_PATIENCE: i64 = 15;
@@ -43,6 +43,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
         walk.step(draft, entry.name);
     }
     progress::count(draft);
+    needs::estimate(draft, settings);
     walk.verdict(draft)
 }
 
@@ -197,7 +198,8 @@ impl Walk<'_> {
         let edited = before != draft.observed.job.metadata.generation;
         let step = draft.step_mut(name);
         let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
-        if (edited || mended) && waits && step.retry_at.is_none() && result_is_void(step) {
+        let by_a_person = step.retry_at.is_none() || step.reason == Some(Reason::CredentialsInvalid);
+        if (edited || mended) && waits && by_a_person && result_is_void(step) {
             // Whatever was changed may be what it waited for.
             unsettle(step);
         }
@@ -211,7 +213,7 @@ impl Walk<'_> {
         }
         let tried = step.input_digest.as_deref() == Some(input.as_str());
         if tried && let Some(verdict) = waiting(step, now) {
-            if let Verdict::Waiting { at: Some(at), .. } = verdict {
+            if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
                 draft.wake(at);
             }
             self.verdicts.push(verdict);
@@ -444,6 +446,11 @@ fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
     match &step.retry_at {
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
+        // A person is needed, but need not tell us.
+        Some(at) if reason == Reason::CredentialsInvalid => {
+            let message = format!("{name}: {told}; tries again at {}", at.0);
+            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        }
         Some(at) => Some(Verdict::Waiting {
             reason,
             message: format!("{name}: {told}; tries again at {}", at.0),

@@ -9,24 +9,19 @@ use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::provideraccount::Grant;
-use videofactory_crds::settings::{Grouping, OnRateLimit, PublishTarget};
-use videofactory_crds::units::Money;
-use videofactory_crds::videojob::{Demand, PublicationState, SpentUnits, StepStatus};
+use videofactory_crds::settings::OnRateLimit;
+use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus};
 use videofactory_pipeline::contract::{Allowance, Hired, Opening};
-use videofactory_pipeline::settings::Provider;
 use videofactory_pipeline::{Digest, Settings};
-use videofactory_providers::{Model, Sold, usual_price};
 
 use super::super::model::{Account, HiredAccount};
 use super::advance::accounts_of;
-use super::settle::completed;
+use super::needs::{needs, over_budget};
 use super::{Draft, Verdict, later};
 use crate::provideraccount::{Ledger, Limit, claims, outlook};
 
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
-/// Seconds of a provider's time that one picture takes, as long as nothing better is known.
-const SECONDS_A_PICTURE: i64 = 15;
 
 /// How an attempt may begin.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,7 +49,8 @@ pub(super) fn hire(
 ) -> Result<(i32, Engagement), Box<Verdict>> {
     let accounts = hired_accounts(draft, settings, name);
     let same = draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()));
-    let tried = draft.step(name).is_some_and(|step| step.input_digest.is_some() && step.attempt.is_some());
+    // A step that was edited while it waited for its first grant has left nothing anywhere.
+    let tried = draft.step(name).is_some_and(|step| step.input_digest.is_some() && step.started_at.is_some());
     let next = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
     if let Some(owed) = unaccounted(draft, name) {
         if same && accounts.contains_key(&owed.account) {
@@ -153,7 +149,11 @@ fn forget_booked(step: &mut StepStatus) -> Option<Timestamp> {
 }
 
 /// The accounts of a step that are outside services.
-fn hired_accounts(draft: &Draft<'_>, settings: &Settings, name: StepName) -> BTreeMap<String, HiredAccount> {
+pub(super) fn hired_accounts(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+) -> BTreeMap<String, HiredAccount> {
     let named: BTreeSet<&str> = accounts_of(name, settings).into_iter().collect();
     named
         .into_iter()
@@ -394,148 +394,6 @@ fn may_not_wait(settings: &Settings, name: StepName) -> bool {
     let animation = settings.providers.animation.as_ref();
     name == StepName::AnimateScenes
         && animation.is_some_and(|provider| provider.on_rate_limit == OnRateLimit::StillMotion)
-}
-
-/// What the step asks its accounts for, one demand each; none where nothing is to be submitted.
-fn needs(
-    draft: &Draft<'_>,
-    settings: &Settings,
-    name: StepName,
-    accounts: &BTreeMap<String, HiredAccount>,
-) -> Vec<Demand> {
-    accounts
-        .iter()
-        .filter_map(|(account, hired)| {
-            let submissions = submissions(draft, settings, name, account);
-            let provider = provider_of(settings, name);
-            let seconds = seconds_each(settings, name);
-            (submissions > 0).then(|| Demand {
-                account: account.clone(),
-                model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
-                submissions: Some(submissions),
-                seconds_each: Some(seconds),
-                price_each: price_each(settings, name, hired, seconds),
-                ..Demand::default()
-            })
-        })
-        .collect()
-}
-
-fn provider_of(settings: &Settings, name: StepName) -> Option<&Provider> {
-    let providers = &settings.providers;
-    match name {
-        StepName::WriteScript => providers.script.as_ref(),
-        StepName::GenerateImages => providers.images.as_ref(),
-        StepName::NarrateScenes => providers.narration.as_ref(),
-        StepName::AnimateScenes => providers.animation.as_ref(),
-        StepName::AssembleVideo | StepName::PublishVideo => None,
-    }
-}
-
-/// How many submissions are still to be made to an account: as the last attempt counted them, or else as many as there
-/// can be.
-fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str) -> i64 {
-    let step = draft.step(name);
-    let left = step.and_then(|step| step.scenes.as_ref()?.left).map(i64::from);
-    match name {
-        StepName::AssembleVideo => 0,
-        StepName::PublishVideo => {
-            let mine = |target: &&PublishTarget| {
-                target.account_ref.as_ref().is_some_and(|reference| reference.name == account)
-            };
-            let published = |target: &&PublishTarget| {
-                let known =
-                    draft.status.publications.iter().find(|publication| publication.target == target.name);
-                known.is_some_and(|publication| {
-                    matches!(
-                        publication.state,
-                        Some(PublicationState::Published | PublicationState::Scheduled)
-                    )
-                })
-            };
-            let targets = settings.publish.targets.iter().filter(mine).filter(|target| !published(target));
-            i64::try_from(targets.count()).unwrap_or(i64::MAX)
-        }
-        StepName::WriteScript => {
-            let given = draft.observed.job.spec.scenes.as_ref().is_some_and(|scenes| !scenes.is_empty());
-            if given { 0 } else { left.unwrap_or(1).min(1) }
-        }
-        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
-            let total = draft
-                .step(StepName::WriteScript)
-                .and_then(|step| step.scenes.as_ref()?.total)
-                .map_or(1, i64::from);
-            let done = step.map_or(0, |step| i64::from(completed(step).len()));
-            let whole =
-                provider_of(settings, name).is_some_and(|provider| provider.grouping == Grouping::Film);
-            // One request speaks the film, as long as the worker knows of no more than one voice.
-            let most = if name == StepName::NarrateScenes && whole { 1 } else { i64::MAX };
-            left.unwrap_or((total - done).min(most)).max(0)
-        }
-    }
-}
-
-/// Seconds of what is bought: of a clip or of speech; of computing, for a picture.
-fn seconds_each(settings: &Settings, name: StepName) -> i64 {
-    let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
-    let scenes = i64::from(settings.scene_count.max(1));
-    match name {
-        StepName::GenerateImages => SECONDS_A_PICTURE,
-        StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
-        StepName::NarrateScenes => target,
-        StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
-    }
-}
-
-/// What one submission is expected to cost: by the account's own prices, or else by the usual ones; nothing where nobody
-/// knows.
-fn price_each(settings: &Settings, name: StepName, account: &HiredAccount, seconds: i64) -> Option<Money> {
-    let (sold, units) = match name {
-        StepName::WriteScript => (Sold::Script, 1),
-        StepName::GenerateImages => (Sold::Image, 1),
-        StepName::AnimateScenes => (Sold::VideoSecond, seconds),
-        StepName::NarrateScenes => (Sold::NarrationSecond, seconds),
-        StepName::AssembleVideo | StepName::PublishVideo => return None,
-    };
-    if let Some(own) = account.spec.prices.as_ref().and_then(|prices| prices.get(sold.as_str())) {
-        return Some(own.times(units));
-    }
-    let model = provider_of(settings, name)
-        .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
-    let (width, height) = settings.frame();
-    let usual = usual_price(account.spec.provider.as_str(), &model.unwrap_or_default(), sold, width, height)?;
-    Some(Money::from_micros(usual.of_request(u32::try_from(units).unwrap_or(u32::MAX))))
-}
-
-/// Whether what is asked for would take the film over its budget: nothing is asked then.
-fn over_budget(
-    draft: &Draft<'_>,
-    settings: &Settings,
-    name: StepName,
-    demands: &[Demand],
-) -> Option<Verdict> {
-    let limit = settings.budget.as_ref()?.limit?;
-    let price = |demand: &Demand| {
-        demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
-    };
-    let sum = |demands: &[Demand]| demands.iter().map(price).fold(Money::ZERO, Money::plus);
-    let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
-    let others = draft.status.steps.iter().filter(|step| step.name != name);
-    let reserved = others
-        .flat_map(|step| &step.demands)
-        .filter(|demand| demand.settled != Some(true))
-        .map(price)
-        .fold(Money::ZERO, Money::plus);
-    let wanted = sum(demands);
-    (actual.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
-        reason: Reason::BudgetExceeded,
-        message: format!(
-            "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
-             less",
-            actual.plus(reserved)
-        ),
-        step: Some(name),
-    })
 }
 
 /// Seconds until the last submission of an engagement may be made: its attempt takes so much longer.

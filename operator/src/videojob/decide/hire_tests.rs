@@ -1,7 +1,7 @@
 //! Steps that an outside service is paid for: nothing is begun without a grant, and nothing spent is forgotten.
 
 use serde_json::{Value, json};
-use videofactory_crds::condition::{Phase, StepState};
+use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::Grant;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{ProviderAccount, StepName, requests};
@@ -325,6 +325,35 @@ fn new_credentials_mend_what_the_old_ones_broke() {
 }
 
 #[test]
+fn used_up_credits_need_a_person_who_need_not_tell_us() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    for attempt in 1..=3 {
+        grant(&mut world, 3);
+        world.settle();
+        world.end_told(STEP, ExitCode::Credentials, |outcome| {
+            outcome.without_credit = true;
+            outcome.accounted = true;
+            outcome.message = "credits are used up".to_owned();
+        });
+        world.settle();
+        book(&mut world);
+        world.settle();
+        assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "CredentialsInvalid"));
+        assert!(world.has(ConditionType::Stalled) && world.message().contains("tries again at"));
+        // One waits until it is time, one is edited, one gets another key.
+        match attempt {
+            1 => world.pass(600),
+            2 => world.edit(|job| job.spec.priority = 7),
+            _ => grok(&mut world).credentials = Some("2".to_owned()),
+        }
+        world.settle();
+        assert_eq!(demand(&world).attempt, Some(attempt + 1));
+    }
+    assert_eq!(world.step(STEP).failures, None);
+}
+
+#[test]
 fn an_account_that_is_deleted_in_mid_flight_hangs_nothing() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
@@ -337,4 +366,110 @@ fn an_account_that_is_deleted_in_mid_flight_hangs_nothing() {
     world.observed.accounts.insert("grok".to_owned(), gone);
     world.settle();
     assert!(at_work(&world), "{:?}", world.step(STEP));
+}
+
+fn estimated(world: &World) -> Option<String> {
+    let cost = world.observed.job.status.as_ref().unwrap().cost.as_ref();
+    cost.and_then(|cost| cost.estimated).map(|money| money.to_string())
+}
+
+#[test]
+fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
+    let hired = |name: &str| json!({"accountRef": {"name": name}});
+    let mut world = film(&json!({
+        "sceneCount": 3, "length": {"target": "15s"},
+        "providers": {
+            "script": hired("gemini"), "images": hired("gemini"), "narration": hired("gemini"), "animation": hired("grok"),
+        },
+    }));
+    world.observed.accounts.insert(
+        "gemini".to_owned(),
+        account(&json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}})),
+    );
+    world.settle();
+    // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
+    assert_eq!(estimated(&world).as_deref(), Some("1.62081"));
+}
+
+#[test]
+fn an_estimate_ends_as_what_was_paid() {
+    let mut world = film(&json!({"sceneCount": 3, "length": {"target": "15s"}}));
+    until_animation(&mut world);
+    assert_eq!(estimated(&world).as_deref(), Some("1.266"), "three clips of six seconds");
+    grant(&mut world, 2);
+    world.settle();
+    assert_eq!(estimated(&world).as_deref(), Some("1.266"), "nothing is paid for yet");
+    partly(&mut world, 2, 1);
+    world.settle();
+    assert_eq!(estimated(&world).as_deref(), Some("0.922"), "paid $0.50 for two, and one more");
+    book(&mut world);
+    world.settle();
+    grant(&mut world, 1);
+    world.settle();
+    let spent = spends(&world, 1);
+    world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    world.run_to_rest();
+    assert_eq!(estimated(&world).as_deref(), Some("1.00"));
+}
+
+#[test]
+fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
+    let narration = |grouping: &str| {
+        let narration = json!({"accountRef": {"name": "grok"}, "grouping": grouping, "voice": "x"});
+        let mut world = film(
+            &json!({"sceneCount": 3, "length": {"target": "30s"}, "providers": {"narration": narration}}),
+        );
+        grok(&mut world).spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
+        world.settle();
+        estimated(&world)
+    };
+    assert_eq!(narration("Film").as_deref(), Some("0.30"));
+    assert_eq!(narration("Scene").as_deref(), Some("0.33"), "each rounded up");
+}
+
+#[test]
+fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is_raised() {
+    let mut world = film(&json!({}));
+    let limit = |limit: &str| serde_json::from_value(json!({"limit": limit, "period": "30d"})).unwrap();
+    grok(&mut world).spec.spend = limit("0.10");
+    until_animation(&mut world);
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "BudgetExceeded"));
+    assert!(world.has(ConditionType::Stalled));
+    let expected = "animate-scenes: account grok: one submission costs about $0.562, which is more than spend.limit ($0.10) \
+                    ever allows; raise the limit or use a cheaper model";
+    assert_eq!(world.message(), expected);
+    grok(&mut world).spec.spend = limit("10");
+    world.settle();
+    assert_eq!(world.reason(), "AwaitingQuota");
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world));
+}
+
+#[test]
+fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    assert_eq!(world.reason(), "AwaitingQuota");
+    world.edit(|job| {
+        let animation =
+            json!({"animation": {"accountRef": {"name": "grok"}, "model": "grok-imagine-video-1.5"}});
+        job.spec.settings.providers = serde_json::from_value(animation).unwrap();
+    });
+    world.settle();
+    assert!(!at_work(&world), "nothing was ever submitted: there is nothing to take stock of");
+    assert_eq!(
+        (demand(&world).attempt, demand(&world).model.as_deref()),
+        (Some(2), Some("grok-imagine-video-1.5"))
+    );
+    grant(&mut world, 1);
+    world.settle();
+    partly(&mut world, 1, 2);
+    book(&mut world);
+    world.edit(|job| {
+        let animation = json!({"animation": {"accountRef": {"name": "grok"}, "model": "grok-imagine-video"}});
+        job.spec.settings.providers = serde_json::from_value(animation).unwrap();
+    });
+    world.settle();
+    assert!(world.inputs[&(STEP, 3)].survey, "it was at work: part of what is wanted may be there");
 }

@@ -7,6 +7,7 @@ mod advance;
 mod begin;
 mod hire;
 mod leftovers;
+mod needs;
 mod order;
 mod progress;
 mod requests;

@@ -203,6 +203,10 @@ impl Ledger<'_> {
             }
             ExitCode::ContentRefused if is_unknown(outcome) => self.wait(Reason::OutcomeUnknown, message),
             ExitCode::ContentRefused => self.wait(Reason::ContentRefused, message),
+            // Somebody has to add some, and only the service is told of it.
+            ExitCode::Credentials if outcome.without_credit => {
+                self.again(Reason::CredentialsInvalid, message);
+            }
             ExitCode::Credentials => self.wait(Reason::CredentialsInvalid, message),
             ExitCode::Configuration => self.wait(Reason::ConfigurationInvalid, message),
             ExitCode::ProviderDown => self.again(Reason::ProviderUnavailable, message),

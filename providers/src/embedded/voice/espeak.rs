@@ -3,13 +3,13 @@
 //! where word k begins. One run a word (some 10 ms) gives every boundary by the engine itself.
 
 use super::engine::{configuration, run, sound};
-use super::words::{Word, ends_sentence};
 use crate::capability::TimingLevel;
 use crate::error::ProviderError;
 use crate::wav::Sound;
+use crate::words::{Word, ends_sentence};
 
 /// The program.
-const ESPEAK: &str = "espeak-ng";
+pub(super) const ESPEAK: &str = "espeak-ng";
 /// Its natural pace in words a minute; the built-in 175 is hurried.
 const WORDS_A_MINUTE: f64 = 160.0;
 /// Softer than this is silence, of 32,767.
@@ -110,7 +110,12 @@ fn boundary(plain: &[i16], muted: &[i16]) -> Option<usize> {
 
 /// Makes the starts rise strictly: one that is missing or out of order is put between its neighbours in
 /// proportion to the letters there.
-fn in_order(reported: &[Option<usize>], words: &[String], end: usize, rate: usize) -> (Vec<usize>, bool) {
+pub(super) fn in_order(
+    reported: &[Option<usize>],
+    words: &[String],
+    end: usize,
+    rate: usize,
+) -> (Vec<usize>, bool) {
     let shortest = rate / 50;
     let mut kept: Vec<Option<usize>> = Vec::with_capacity(reported.len());
     let mut last = None::<usize>;
@@ -140,7 +145,7 @@ fn in_order(reported: &[Option<usize>], words: &[String], end: usize, rate: usiz
 }
 
 /// Each word lasts until its own sound ends, at the latest where the next begins.
-fn spans(samples: &[i16], starts: &[usize]) -> Vec<(usize, usize)> {
+pub(super) fn spans(samples: &[i16], starts: &[usize]) -> Vec<(usize, usize)> {
     (0..starts.len())
         .map(|i| {
             let limit = starts.get(i + 1).copied().unwrap_or(samples.len());
@@ -165,7 +170,12 @@ fn voice_end(samples: &[i16], from: usize, to: usize) -> usize {
         .map_or(from, |at| from + at + 1)
 }
 
-async fn synthesise(text: &str, markup: bool, voice: &str, speed: f64) -> Result<Sound, ProviderError> {
+pub(super) async fn synthesise(
+    text: &str,
+    markup: bool,
+    voice: &str,
+    speed: f64,
+) -> Result<Sound, ProviderError> {
     let pace = format!("{:.0}", (WORDS_A_MINUTE * speed).clamp(80.0, 450.0));
     let mut arguments = vec!["-v", voice, "-s", &pace, "-b", "1", "--stdin", "--stdout"];
     if markup {
@@ -174,7 +184,7 @@ async fn synthesise(text: &str, markup: bool, voice: &str, speed: f64) -> Result
     sound(ESPEAK, &run(ESPEAK, &arguments, text.as_bytes()).await?)
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use super::engine::{configuration, run, sound, unexpected};
-use super::words::Word;
 use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
 use crate::wav::Sound;
+use crate::words::Word;
 
 /// The program.
 const FLITE: &str = "flite";
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_narration_in_other_letters_is_refused_with_what_to_set() {
-        let words = |text: &str| super::super::words::split(text);
+        let words = |text: &str| crate::words::split(text);
         for text in ["Hello, dear Москва!", "Ünïcödé über", "3.5 % in 2026", "The word 深海 means deep sea."]
         {
             assert!(require_latin(&words(text), "slt").is_ok(), "{text}");

@@ -1,9 +1,9 @@
 //! espeak-ng reads Japanese from kana only. Words with kanji are turned into their reading by kakasi first.
 
 use super::engine::{configuration, run};
-use super::words::Word;
 use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
+use crate::words::Word;
 
 /// How each word is pronounced, in kana.
 pub(super) async fn readings(words: &[Word]) -> Result<Vec<String>, ProviderError> {

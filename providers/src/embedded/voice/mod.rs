@@ -5,14 +5,15 @@ mod engine;
 mod espeak;
 mod flite;
 mod kana;
-mod words;
+mod reading;
 
 use self::engine::configuration;
-use self::words::Word;
+pub(super) use self::reading::read;
 use crate::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
 use crate::embedded::signs::without_pictographs;
 use crate::error::ProviderError;
 use crate::wav::Sound;
+use crate::words::{self, Word};
 
 /// The voice of the English narration when none is chosen.
 const DEFAULT_FLITE_VOICE: &str = "slt";
@@ -54,7 +55,7 @@ async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Res
             (sound, times, TimingLevel::Exact)
         }
         Voice::Espeak(name) => {
-            let said = if name.starts_with("ja") { kana::readings(words).await? } else { plain(words) };
+            let said = spelling(words, name).await?;
             espeak::speak(words, &said, name, request.speed).await?
         }
     };
@@ -70,9 +71,13 @@ async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Res
     Ok(Speech { samples: sound.samples, sample_rate: sound.rate, words, level })
 }
 
-/// As written, without pictures: espeak-ng too says their names.
-fn plain(words: &[Word]) -> Vec<String> {
-    words.iter().map(|word| without_pictographs(&word.text)).collect()
+/// The words as an espeak-ng voice pronounces them: as written, without pictures, whose names it would say; in Japanese
+/// their kana.
+async fn spelling(words: &[Word], voice: &str) -> Result<Vec<String>, ProviderError> {
+    if voice.starts_with("ja") {
+        return kana::readings(words).await;
+    }
+    Ok(words.iter().map(|word| without_pictographs(&word.text)).collect())
 }
 
 /// Seconds to samples; in order, without overlap, inside the sound, each at least one sample long.

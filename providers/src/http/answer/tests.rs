@@ -101,6 +101,7 @@ fn statuses_mean_what_a_caller_can_do() {
     use ProviderError as E;
     let kind = |status: u16, pays: bool| match answer(status, "text").error(PROVIDER, pays) {
         E::Credentials { .. } => "credentials",
+        E::CreditsUsedUp { .. } => "credits",
         E::Configuration { .. } => "configuration",
         E::RateLimited { .. } => "limited",
         E::Unavailable { .. } => "unavailable",
@@ -109,7 +110,8 @@ fn statuses_mean_what_a_caller_can_do() {
         E::Refused { .. } | E::Interrupted { .. } => "other",
     };
     for (expected, paid, free) in [
-        ("credentials", &[401, 402, 403][..], &[401, 402, 403][..]),
+        ("credentials", &[401, 403][..], &[401, 403][..]),
+        ("credits", &[402], &[402]),
         ("configuration", &[400, 404, 405, 413, 422, 451], &[400, 404, 422]),
         ("limited", &[429], &[429]),
         ("unavailable", &[408, 425, 503, 521], &[408, 425, 500, 502, 503, 504, 520]),

@@ -5,7 +5,7 @@ use icu_segmenter::{WordSegmenter, options::WordBreakInvariantOptions};
 
 /// A piece of the text that is spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub struct Word {
     /// As it stands in the text, with its punctuation.
     pub text: String,
     /// No space stands between it and the word before it.
@@ -13,7 +13,8 @@ pub(super) struct Word {
 }
 
 /// The words of `text`; empty if it holds no letter and no digit.
-pub(super) fn split(text: &str) -> Vec<Word> {
+#[must_use]
+pub fn split(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     // Signs before the first word (an opening dash, a bullet) wait for it.
     let mut leading = String::new();
@@ -40,8 +41,9 @@ pub(super) fn split(text: &str) -> Vec<Word> {
 }
 
 /// Whether a sentence ends with this word, so that the voice starts afresh after it.
-pub(super) fn ends_sentence(word: &str) -> bool {
-    let bare = word.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', '」', '』']);
+#[must_use]
+pub fn ends_sentence(word: &str) -> bool {
+    let bare = word.trim_end_matches(['"', '\'', '”', '’', '»', ')', ']', '」', '』', ' ']);
     bare.ends_with(['.', '!', '?', '…', ':', ';', '。', '！', '？', '؟', '۔', '।', '：', '；'])
 }
 

@@ -1,0 +1,213 @@
+//! Looks at the objects of a queue, several at a time: each look in a task of its own, so that a panic is the trouble of
+//! one object; after a failure again, later each time; and each is counted. An object has one place in the queue, and a
+//! change takes a waiting one's.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::{FutureExt, StreamExt};
+use kube::runtime::applier;
+use kube::runtime::controller::{Action as Requeue, Config, Error};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt};
+use tokio::task::JoinError;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::caches::Guarded;
+use crate::context::BackOff;
+use crate::metrics::{Ended, Metrics};
+
+/// The objects of one kind, and how many of them are looked at at a time.
+pub struct Looks<K: Resource<DynamicType = ()> + 'static> {
+    /// The kind, in metrics and logs.
+    pub kind: &'static str,
+    /// Looks at a time.
+    pub concurrency: u16,
+    /// The objects.
+    pub store: Store<Guarded<K>>,
+    /// Those that are to be looked at.
+    pub queue: UnboundedReceiver<ObjectRef<Guarded<K>>>,
+    /// Where looks are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why an object is looked at again although nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Missed {
+    /// Somebody else was faster: again after so long.
+    #[error("somebody else was faster")]
+    Race(Duration),
+    /// It failed: again after a wait that grows.
+    #[error(transparent)]
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+    /// A fault of ours.
+    #[error("the controller failed over this object, which is a bug: {0}")]
+    Bug(#[from] JoinError),
+}
+
+/// What all looks share.
+struct Shared<L> {
+    kind: &'static str,
+    look: L,
+    back_off: BackOff,
+    metrics: Arc<Metrics>,
+}
+
+impl<K> Looks<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + std::fmt::Debug + 'static,
+{
+    /// Looks after all of them until `stop`, and ends when the looks under way have ended. `gone` is told namespace and
+    /// name of those that were to be looked at and do not exist any more.
+    pub async fn run<L, F>(self, look: L, gone: impl Fn(&str, &str), stop: CancellationToken)
+    where
+        L: Fn(Arc<Guarded<K>>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
+    {
+        let kind = self.kind;
+        let shared = Arc::new(Shared { kind, look, back_off: BackOff::default(), metrics: self.metrics });
+        let queue = self.queue.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
+        // No debounce: what changed is acted upon at once.
+        let config = Config::default().concurrency(self.concurrency);
+        applier(
+            |object: Arc<Guarded<K>>, shared: Arc<Shared<L>>| shared.one(object).boxed(),
+            |object, error: &Missed, shared: Arc<Shared<L>>| {
+                let wait = shared.back_off.failed(&uid(&object));
+                let (name, namespace) = (object.name_any(), object.namespace());
+                tracing::warn!(%error, kind, name, namespace, "looking again in {wait:?}");
+                Requeue::requeue(wait)
+            },
+            shared,
+            self.store,
+            Box::pin(queue),
+            config,
+        )
+        .for_each(|ended| async {
+            match ended {
+                Err(Error::RunnerError(error)) => tracing::error!(%error, kind, "the queue broke"),
+                Err(Error::ObjectNotFound(object)) => {
+                    gone(object.namespace.as_deref().unwrap_or_default(), &object.name);
+                }
+                _ => {}
+            }
+        })
+        .await;
+    }
+}
+
+impl<L> Shared<L> {
+    /// One look at one object.
+    async fn one<K, F>(self: Arc<Self>, object: Arc<Guarded<K>>) -> Result<Requeue, Missed>
+    where
+        K: Resource<DynamicType = ()> + 'static,
+        L: Fn(Arc<Guarded<K>>) -> F,
+        F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
+    {
+        let started = Instant::now();
+        let looked = tokio::spawn((self.look)(Arc::clone(&object))).await;
+        let (ended, result) = match looked.unwrap_or_else(|bug| Err(bug.into())) {
+            Ok(next) => (Ended::Well, Ok(next)),
+            Err(Missed::Race(wait)) => (Ended::Conflict, Ok(Requeue::requeue(wait))),
+            Err(error) => (Ended::Badly, Err(error)),
+        };
+        if ended == Ended::Well {
+            self.back_off.succeeded(&uid(&object));
+        }
+        self.metrics.reconciled(self.kind, ended, started.elapsed());
+        result
+    }
+}
+
+fn uid<K: Resource<DynamicType = ()> + 'static>(object: &Guarded<K>) -> String {
+    object.meta().uid.clone().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::channel::mpsc::unbounded;
+    use kube::runtime::reflector::store::Writer;
+    use kube::runtime::watcher::Event;
+    use parking_lot::Mutex;
+    use serde_json::json;
+    use videofactory_crds::ProviderAccount;
+
+    use super::*;
+
+    fn account() -> Guarded<ProviderAccount> {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
+            "metadata": {"name": "grok", "namespace": "films", "uid": "u"}, "spec": {"provider": "XAI"},
+        }))
+        .unwrap()
+    }
+
+    /// Looks at one object that end as given, one after the other; when each was, in milliseconds, and the metrics.
+    async fn looks(ends: Vec<fn() -> Result<Requeue, Missed>>) -> (Vec<u128>, String, Vec<String>) {
+        let mut writer = Writer::<Guarded<ProviderAccount>>::new(());
+        for event in [Event::Init, Event::InitApply(account()), Event::InitDone] {
+            writer.apply_watcher_event(&event);
+        }
+        let (sender, queue) = unbounded();
+        let metrics: Arc<Metrics> = Arc::default();
+        let stop = CancellationToken::new();
+        let began = Instant::now();
+        let times: Arc<Mutex<Vec<u128>>> = Arc::default();
+        let gone: Mutex<Vec<String>> = Mutex::default();
+        sender.unbounded_send(ObjectRef::from_obj(&account())).unwrap();
+        sender.unbounded_send(ObjectRef::new("lost").within("films")).unwrap();
+        let looks = Looks {
+            kind: "ProviderAccount",
+            concurrency: 1,
+            store: writer.as_reader(),
+            queue,
+            metrics: Arc::clone(&metrics),
+        };
+        let ends = Mutex::new(ends.into_iter());
+        let (seen, stopper) = (Arc::clone(&times), stop.clone());
+        let look = move |_| {
+            seen.lock().push(began.elapsed().as_millis());
+            let end = ends.lock().next();
+            let stopper = stopper.clone();
+            async move {
+                match end {
+                    Some(end) => end(),
+                    None => {
+                        stopper.cancel();
+                        Ok(Requeue::await_change())
+                    }
+                }
+            }
+        };
+        looks.run(look, |namespace, name| gone.lock().push(format!("{namespace}/{name}")), stop).await;
+        let times = times.lock().clone();
+        (times, metrics.text(&[]).unwrap(), gone.into_inner())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_is_looked_at_again_later_each_time_and_a_panic_is_one_failure() {
+        let failed: fn() -> Result<Requeue, Missed> = || Err(Missed::Failed("no".into()));
+        let (times, metrics, gone) = looks(vec![failed, || panic!("a bug"), failed]).await;
+        let waits: Vec<u128> = times.windows(2).map(|pair| (pair[1] - pair[0]) / 100).collect();
+        assert_eq!(waits, [5, 10, 20], "half a second, doubled: {times:?}");
+        for line in ["outcome=\"error\"} 3", "outcome=\"ok\"} 1"] {
+            assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+        }
+        assert_eq!(gone, ["films/lost"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_overtaken_looks_again_soon_and_has_not_failed() {
+        let (times, metrics, _) = looks(vec![
+            || Err(Missed::Race(Duration::from_millis(200))),
+            || Err(Missed::Race(Duration::from_millis(200))),
+            || Ok(Requeue::requeue(Duration::from_secs(7))),
+        ])
+        .await;
+        let waits: Vec<u128> = times.windows(2).map(|pair| (pair[1] - pair[0]) / 100).collect();
+        assert_eq!(waits, [2, 2, 70], "{times:?}");
+        assert!(metrics.contains("outcome=\"conflict\"} 2"), "{metrics}");
+    }
+}

@@ -1,0 +1,205 @@
+//! What a step would ask its accounts for: submissions, their seconds and their price.
+
+use std::collections::BTreeMap;
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::settings::{Grouping, PublishTarget};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::{Demand, PublicationState};
+use videofactory_pipeline::Settings;
+use videofactory_pipeline::settings::Provider;
+use videofactory_providers::{Model, Sold, sold_seconds, usual_price};
+
+use super::super::model::HiredAccount;
+use super::hire::hired_accounts;
+use super::settle::completed;
+use super::{Draft, Verdict};
+
+/// Seconds of a provider's time that one picture takes, as long as nothing better is known.
+const SECONDS_A_PICTURE: i64 = 15;
+
+/// What the step asks its accounts for, one demand each; none where nothing is to be submitted.
+pub(super) fn needs(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Vec<Demand> {
+    accounts
+        .iter()
+        .filter_map(|(account, hired)| {
+            let submissions = submissions(draft, settings, name, account);
+            let provider = provider_of(settings, name);
+            let seconds = seconds_each(settings, name);
+            (submissions > 0).then(|| Demand {
+                account: account.clone(),
+                model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
+                submissions: Some(submissions),
+                seconds_each: Some(seconds),
+                price_each: price_each(settings, name, hired, seconds),
+                ..Demand::default()
+            })
+        })
+        .collect()
+}
+
+fn provider_of(settings: &Settings, name: StepName) -> Option<&Provider> {
+    let providers = &settings.providers;
+    match name {
+        StepName::WriteScript => providers.script.as_ref(),
+        StepName::GenerateImages => providers.images.as_ref(),
+        StepName::NarrateScenes => providers.narration.as_ref(),
+        StepName::AnimateScenes => providers.animation.as_ref(),
+        StepName::AssembleVideo | StepName::PublishVideo => None,
+    }
+}
+
+/// How many submissions are still to be made to an account: as the last attempt counted them, or else as many as there
+/// can be.
+fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str) -> i64 {
+    let step = draft.step(name);
+    let left = step.and_then(|step| step.scenes.as_ref()?.left).map(i64::from);
+    match name {
+        StepName::AssembleVideo => 0,
+        StepName::PublishVideo => {
+            let mine = |target: &&PublishTarget| {
+                target.account_ref.as_ref().is_some_and(|reference| reference.name == account)
+            };
+            let published = |target: &&PublishTarget| {
+                let known =
+                    draft.status.publications.iter().find(|publication| publication.target == target.name);
+                known.is_some_and(|publication| {
+                    matches!(
+                        publication.state,
+                        Some(PublicationState::Published | PublicationState::Scheduled)
+                    )
+                })
+            };
+            let targets = settings.publish.targets.iter().filter(mine).filter(|target| !published(target));
+            i64::try_from(targets.count()).unwrap_or(i64::MAX)
+        }
+        StepName::WriteScript => {
+            let given = draft.observed.job.spec.scenes.as_ref().is_some_and(|scenes| !scenes.is_empty());
+            if given { 0 } else { left.unwrap_or(1).min(1) }
+        }
+        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
+            let total = scenes(draft, settings);
+            let done = step.map_or(0, |step| i64::from(completed(step).len()));
+            // One request speaks the film, as long as the worker knows of no more than one voice.
+            let whole = name == StepName::NarrateScenes && speaks_all_at_once(settings);
+            let most = if whole { 1 } else { i64::MAX };
+            left.unwrap_or((total - done).min(most)).max(0)
+        }
+    }
+}
+
+fn speaks_all_at_once(settings: &Settings) -> bool {
+    settings.providers.narration.as_ref().is_some_and(|provider| provider.grouping == Grouping::Film)
+}
+
+/// Scenes of the film; as long as there is no script, as many as it is to have.
+fn scenes(draft: &Draft<'_>, settings: &Settings) -> i64 {
+    let written = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref()?.total);
+    let given = draft.observed.job.spec.scenes.as_ref().map(Vec::len).filter(|given| *given > 0);
+    let given = given.and_then(|given| i64::try_from(given).ok());
+    written.map(i64::from).or(given).unwrap_or(i64::from(settings.scene_count))
+}
+
+/// Seconds of what is bought: of a clip or of speech; of computing, for a picture.
+fn seconds_each(settings: &Settings, name: StepName) -> i64 {
+    let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
+    let scenes = i64::from(settings.scene_count.max(1));
+    match name {
+        StepName::GenerateImages => SECONDS_A_PICTURE,
+        StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
+        // One request speaks the film, or each scene has its own.
+        StepName::NarrateScenes if speaks_all_at_once(settings) => target,
+        StepName::NarrateScenes => (target / scenes + 1).min(target),
+        StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
+    }
+}
+
+/// What one submission is expected to cost: by the account's own prices, or else by the usual ones; nothing where nobody
+/// knows.
+fn price_each(settings: &Settings, name: StepName, account: &HiredAccount, seconds: i64) -> Option<Money> {
+    let (sold, units) = match name {
+        StepName::WriteScript => (Sold::Script, 1),
+        StepName::GenerateImages => (Sold::Image, 1),
+        StepName::AnimateScenes => (Sold::VideoSecond, seconds),
+        StepName::NarrateScenes => (Sold::NarrationSecond, seconds),
+        StepName::AssembleVideo | StepName::PublishVideo => return None,
+    };
+    let model = provider_of(settings, name)
+        .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() })
+        .unwrap_or_default();
+    let provider = account.spec.provider.as_str();
+    let units = u32::try_from(units).unwrap_or(u32::MAX);
+    let units = if sold == Sold::VideoSecond { sold_seconds(provider, &model, units) } else { units };
+    if let Some(own) = account.spec.prices.as_ref().and_then(|prices| prices.get(sold.as_str())) {
+        return Some(own.times(i64::from(units)));
+    }
+    let (width, height) = settings.frame();
+    let usual = usual_price(provider, &model, sold, width, height)?;
+    Some(Money::from_micros(usual.of_request(units)))
+}
+
+/// What the whole run is expected to cost: what was paid, and what the steps that are not done will ask for, each at the
+/// price that it asked with. Of a service that has no price, nothing.
+pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
+    let rest = StepName::ALL.into_iter().map(|name| {
+        let step = draft.step(name);
+        if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
+            return Money::ZERO;
+        }
+        let asked: Vec<Demand> = step.map(|step| step.demands.clone()).unwrap_or_default();
+        // While an attempt is at work, its progress is not paid for yet.
+        let open: Vec<Demand> = asked.into_iter().filter(|demand| demand.settled != Some(true)).collect();
+        let wanted = if open.is_empty() {
+            needs(draft, settings, name, &hired_accounts(draft, settings, name))
+        } else {
+            open
+        };
+        let price = |demand: &Demand| {
+            demand.price_each.unwrap_or_default().times(demand.submissions.unwrap_or_default())
+        };
+        wanted.iter().map(price).fold(Money::ZERO, Money::plus)
+    });
+    let rest = rest.fold(Money::ZERO, Money::plus);
+    let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
+    let whole = rest.plus(actual);
+    if whole != Money::ZERO || draft.status.cost.is_some() {
+        draft.status.cost.get_or_insert_default().estimated = Some(whole);
+    }
+}
+
+/// Whether what is asked for would take the film over its budget: nothing is asked then.
+pub(super) fn over_budget(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    demands: &[Demand],
+) -> Option<Verdict> {
+    let limit = settings.budget.as_ref()?.limit?;
+    let price = |demand: &Demand| {
+        demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
+    };
+    let sum = |demands: &[Demand]| demands.iter().map(price).fold(Money::ZERO, Money::plus);
+    let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
+    let others = draft.status.steps.iter().filter(|step| step.name != name);
+    let reserved = others
+        .flat_map(|step| &step.demands)
+        .filter(|demand| demand.settled != Some(true))
+        .map(price)
+        .fold(Money::ZERO, Money::plus);
+    let wanted = sum(demands);
+    (actual.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
+        reason: Reason::BudgetExceeded,
+        message: format!(
+            "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
+             less",
+            actual.plus(reserved)
+        ),
+        step: Some(name),
+    })
+}

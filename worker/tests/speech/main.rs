@@ -1,0 +1,13 @@
+//! Words found in voices that say nothing of their times: synthesised ones whose times are known here, and are not
+//! told to what is tested.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "samples and seconds of short sounds"
+)]
+
+mod material;
+mod quality;
+mod trust;

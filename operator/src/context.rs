@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::caches::Caches;
 use crate::config::Config;
 use crate::events::Publisher;
+use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
@@ -33,6 +34,8 @@ pub struct Context {
     pub progress: Arc<Board>,
     /// What the API server would not take.
     pub refusals: Arc<Refusals>,
+    /// What jobs wrote to buckets since their policies were last told.
+    pub meter: Arc<Meter>,
     /// Whether this replica leads.
     pub leads: Leads,
 }

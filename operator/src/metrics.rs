@@ -1,5 +1,7 @@
 //! What is counted and measured, as `OpenMetrics`. No label names an object: their number is bounded.
 
+mod storage;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use videofactory_crds::units::Money;
+
+pub use storage::StorageMetrics;
 
 /// One label: its name and its value.
 type Label = [(&'static str, String); 1];
@@ -43,6 +47,8 @@ pub struct Metrics {
     rate_limited: Family<Label, Counter>,
     provider_requests: Family<[(&'static str, String); 3], Counter>,
     provider_cost: Family<Label, Counter<f64, AtomicU64>>,
+    /// How full buckets are, and what was pruned.
+    pub storage: StorageMetrics,
     /// Quotas that are told of, by account.
     told: Mutex<BTreeMap<String, Vec<String>>>,
 }
@@ -62,8 +68,11 @@ pub struct QuotaLevel {
 
 impl Default for Metrics {
     fn default() -> Self {
+        let mut registry = Registry::with_prefix("videofactory");
+        let storage = StorageMetrics::register(&mut registry);
         let mut metrics = Self {
-            registry: Registry::with_prefix("videofactory"),
+            registry,
+            storage,
             reconcile_seconds: Family::new_with_constructor(histogram),
             reconciles: Family::default(),
             api_writes: Family::default(),

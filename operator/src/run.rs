@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::context::{Context, Leads};
 use crate::events::Publisher;
 use crate::leader::{Candidate, Leadership, Timing};
+use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
@@ -46,6 +47,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         events,
         progress: Arc::new(Board::default()),
         refusals: Arc::new(Refusals::default()),
+        meter: Arc::new(Meter::default()),
         leads: Leads::default(),
     };
     let mut parts = Parts::default();

@@ -13,6 +13,7 @@ use crate::keys::Keys;
 use crate::scenes::SceneSet;
 use crate::settings::Settings;
 use crate::storyboard::Takes;
+use crate::wrote::WroteByKind;
 
 /// The version of this contract.
 pub const VERSION: u32 = 1;
@@ -327,6 +328,12 @@ pub struct StepOutcome {
     /// Where the film was published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publications: Vec<Publication>,
+    /// With [`ExitCode::Storage`]: the bucket answers, and has no space left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
+    /// What the attempt has added to the bucket, but for the end of its log and this outcome.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wrote: WroteByKind,
     /// What the attempt submitted (of a survey: the attempt that it accounts for), oldest first; see [`Spent::few`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
@@ -430,6 +437,8 @@ impl StepOutcome {
             missing_from: None,
             artifacts: Artifacts::default(),
             publications: Vec::new(),
+            full: false,
+            wrote: WroteByKind::new(),
             spent: Vec::new(),
             accounted: false,
             rate_limit: None,

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
-use videofactory_crds::settings::ClipFit;
 
 use crate::contract::{Brand, GivenScenes, Upstream};
 use crate::digest::{Digest, verbatim};
@@ -68,7 +67,7 @@ fn step_settings(step: StepName, film: &FilmInputs<'_>) -> Value {
         }),
         StepName::AnimateScenes => json!({
             "shape": shape(film.settings), "provider": made_by(providers.animation.as_ref()),
-            "transition": part(&["transition"]), "exact": regenerates(providers.animation.as_ref()),
+            "transition": part(&["transition"]),
         }),
         StepName::AssembleVideo => json!({
             "all": part(&["language", "format", "captions", "audio", "transition", "thumbnail", "checks"]),
@@ -172,11 +171,6 @@ fn made_by(provider: Option<&Provider>) -> Value {
     })
 }
 
-/// Whether clips that are a little too short are bought again: then those that are kept otherwise are looked at anew.
-fn regenerates(animation: Option<&Provider>) -> Option<bool> {
-    animation.filter(|provider| provider.fit == ClipFit::Regenerate).map(|_| true)
-}
-
 /// What is a person's own to the letter: with an override, an empty narration is silence, and none is the storyboard's.
 fn own(value: &impl Serialize) -> Value {
     verbatim(&serde_json::to_value(value).unwrap_or_default())
@@ -210,6 +204,7 @@ fn chosen<'a>(settings: &'a Settings, name: &str) -> impl Serialize + use<'a> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use videofactory_crds::settings::ClipFit;
 
     use super::*;
     use crate::storyboard::SceneAssets;
@@ -294,7 +289,7 @@ mod tests {
 
     #[test]
     fn each_field_belongs_to_its_steps() {
-        let table: [Row; 14] = [
+        let table: [Row; 13] = [
             ("captions", |c| c.settings.captions.style.max_lines = 1, &["assemble-video"]),
             ("rate", |c| c.settings.format.fps = 25, &["assemble-video"]),
             ("topic of the title", |c| c.brand.tags.push("sea".to_owned()), &["publish-video"]),
@@ -326,13 +321,8 @@ mod tests {
             ("a clip's take", |c| c.scene.takes.clip = 2, &["clip"]),
             ("a picture's take", |c| c.scene.takes.image = 2, &["clip", "image"]),
             (
-                "clips that are bought longer",
+                "how clips are fitted",
                 |c| c.settings.providers.animation.as_mut().unwrap().fit = ClipFit::Regenerate,
-                &["animate-scenes", "assemble-video"],
-            ),
-            (
-                "clips that are held",
-                |c| c.settings.providers.animation.as_mut().unwrap().fit = ClipFit::Hold,
                 &["assemble-video"],
             ),
             ("narration", |c| c.scene.narration = "Up here.".to_owned(), &["voice"]),

@@ -1,8 +1,11 @@
 //! The names of everything in the bucket:
 //! `<kind>/<namespace>/<name>-<id>/r<run>/…`. What makes an artifact is in its name as a digest,
 //! never its place in the film, so that what exists is never made again.
+//!
+//! [`KeyParts::of`] reads them again, for whoever has only a listing. What it does not know is none of ours.
 
 use videofactory_crds::StepName;
+use videofactory_crds::storagepolicy::ObjectKind;
 
 use crate::digest::Digest;
 
@@ -178,6 +181,91 @@ impl Keys {
     }
 }
 
+/// All kinds of files.
+pub const KINDS: [ObjectKind; 6] = [
+    ObjectKind::Work,
+    ObjectKind::Clips,
+    ObjectKind::Videos,
+    ObjectKind::Thumbnails,
+    ObjectKind::Captions,
+    ObjectKind::Published,
+];
+/// Most characters of a namespace's name.
+const LONGEST_NAMESPACE: usize = 63;
+/// Most characters of a `VideoJob`'s name.
+const LONGEST_NAME: usize = 52;
+/// Most characters of an id; those that we choose have eight.
+const LONGEST_ID: usize = 36;
+
+/// The folder of a kind: the first part of its keys.
+#[must_use]
+pub const fn folder(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Work => "work",
+        ObjectKind::Clips => "clips",
+        ObjectKind::Videos => "videos",
+        ObjectKind::Thumbnails => "thumbnails",
+        ObjectKind::Captions => "captions",
+        ObjectKind::Published => "published",
+    }
+}
+
+/// A key taken apart: the inverse of what [`Keys`] makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyParts<'a> {
+    /// The kind of file.
+    pub kind: ObjectKind,
+    /// Namespace of the job.
+    pub namespace: &'a str,
+    /// Name of the job.
+    pub name: &'a str,
+    /// The job's `status.id`.
+    pub id: &'a str,
+    /// Number of the run.
+    pub run: i64,
+    /// What follows: the file within its run.
+    pub file: &'a str,
+}
+
+impl<'a> KeyParts<'a> {
+    /// Takes a key apart; `None` unless it is one that [`Keys`] may have made.
+    #[must_use]
+    pub fn of(key: &'a str) -> Option<Self> {
+        let mut parts = key.splitn(5, '/');
+        let (folder, namespace) = (parts.next()?, parts.next()?);
+        let (owner, run, file) = (parts.next()?, parts.next()?, parts.next()?);
+        let kind = KINDS.into_iter().find(|kind| self::folder(*kind) == folder)?;
+        // An id has no dash, a name may have some.
+        let (name, id) = owner.rsplit_once('-')?;
+        let id_fits = (1..=LONGEST_ID).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if !is_label(namespace, LONGEST_NAMESPACE) || !is_label(name, LONGEST_NAME) || !id_fits {
+            return None;
+        }
+        let file_fits = file.split('/').all(|segment| !segment.is_empty());
+        Some(Self { kind, namespace, name, id, run: run_number(run)?, file }).filter(|_| file_fits)
+    }
+}
+
+/// Reads `r12`, and only as it would be written.
+fn run_number(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('r')?;
+    let canonical = digits == "0" || !digits.starts_with('0');
+    let plain = canonical && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain)
+}
+
+/// Whether it is a DNS label: lower-case letters, digits and, inside, dashes.
+fn is_label(text: &str, longest: usize) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    bytes.len() <= longest
+        && letter(*first)
+        && letter(*last)
+        && bytes.iter().all(|byte| letter(*byte) || *byte == b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +298,65 @@ mod tests {
             format!("work/films/ocean-3f9c2a1e/r2/slots/animate-scenes/{digest}/submit-1.json")
         );
         assert_eq!(all[8], "work/films/ocean-3f9c2a1e/r2/attempts/animate-scenes-12.json");
+    }
+
+    #[test]
+    fn every_key_that_is_made_can_be_read_again() {
+        let digest = Digest::of_bytes(b"x");
+        for (namespace, name, id, run) in
+            [("films", "ocean", "3f9c2a1e", 2), ("a", "a-b-c", "0", 0), ("n-1", "9", "abc", 12)]
+        {
+            let keys = Keys::new(namespace, name, id, run);
+            let all = [
+                (ObjectKind::Work, keys.script(&digest)),
+                (ObjectKind::Work, keys.slot_end(StepName::WriteScript, &digest, 3)),
+                (ObjectKind::Clips, keys.section("0-3")),
+                (ObjectKind::Videos, keys.film(&digest)),
+                (ObjectKind::Thumbnails, keys.thumbnail(&digest)),
+                (ObjectKind::Captions, keys.captions(&digest, "vtt")),
+                (ObjectKind::Published, keys.published("main", "record.json")),
+            ];
+            for (kind, key) in &all {
+                let parts = KeyParts::of(key).unwrap();
+                assert_eq!(
+                    (parts.kind, parts.namespace, parts.name, parts.id, parts.run),
+                    (*kind, namespace, name, id, run),
+                    "{key}"
+                );
+                let again = format!("{}/{namespace}/{name}-{id}/r{run}/{}", folder(*kind), parts.file);
+                assert_eq!(&again, key);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_in_the_grammar_is_none_of_ours() {
+        for key in [
+            "",
+            "videos",
+            "videos/films/ocean-3f9c/r1",
+            "videos/films/ocean-3f9c/r1/",
+            "videos/films/ocean-3f9c/r1//a",
+            "videos/films/ocean-3f9c/r1/a//b",
+            "videos/films/ocean-3f9c/r1/a/",
+            "videos/films/ocean-3f9c/1/a.mp4",
+            "videos/films/ocean-3f9c/r01/a.mp4",
+            "videos/films/ocean-3f9c/r+1/a.mp4",
+            "videos/films/ocean-3f9c/r-1/a.mp4",
+            "videos/films/ocean-3f9c/r99999999999999999999/a.mp4",
+            "videos/films/ocean/r1/a.mp4",
+            "videos/films/-3f9c/r1/a.mp4",
+            "videos/films/ocean-/r1/a.mp4",
+            "videos/films/ocean-3F9C/r1/a.mp4",
+            "videos/films/Ocean-3f9c/r1/a.mp4",
+            "videos//ocean-3f9c/r1/a.mp4",
+            "videos/fi_lms/ocean-3f9c/r1/a.mp4",
+            "Videos/films/ocean-3f9c/r1/a.mp4",
+            "backups/default/20261126T030000Z.json",
+            "assets/logo-3f9c/r1/a/b/c",
+            "/videos/films/ocean-3f9c/r1/a.mp4",
+        ] {
+            assert_eq!(KeyParts::of(key), None, "{key}");
+        }
     }
 }

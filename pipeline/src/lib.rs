@@ -14,6 +14,7 @@ pub mod scenes;
 pub mod settings;
 pub mod storyboard;
 pub mod timeline;
+pub mod wrote;
 
 pub use contract::{ExitCode, StepInput, StepOutcome};
 pub use digest::Digest;

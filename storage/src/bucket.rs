@@ -23,6 +23,7 @@ use crate::config::BucketConfig;
 use crate::error::{Result, StorageError, translate};
 use crate::key::KeySpace;
 use crate::retry::{Patience, R2Codes, stalled_streams};
+use crate::tally::Tally;
 
 /// One bucket, seen through its prefix.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ struct Inner {
     name: String,
     endpoint: String,
     keys: KeySpace,
+    tally: Tally,
     /// Set once the server has refused a batch delete for want of a Content-MD5.
     single_deletes: AtomicBool,
 }
@@ -85,6 +87,7 @@ impl Bucket {
             name: config.bucket.clone(),
             endpoint,
             keys: KeySpace::new(&config.prefix)?,
+            tally: Tally::default(),
             single_deletes: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -118,6 +121,10 @@ impl Bucket {
         &self.inner.keys
     }
 
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.inner.tally
+    }
+
     /// The same bucket with a probe's short patience for every call.
     pub(crate) fn impatient(&self) -> Self {
         let inner = &self.inner;
@@ -130,6 +137,7 @@ impl Bucket {
                 name: inner.name.clone(),
                 endpoint: inner.endpoint.clone(),
                 keys: inner.keys.clone(),
+                tally: Tally::default(),
                 single_deletes: AtomicBool::new(self.deletes_singly()),
             }),
         }
@@ -290,9 +298,11 @@ mod tests {
         sendable(bucket.open("a", None));
         sendable(bucket.head("a"));
         sendable(bucket.list(""));
+        sendable(bucket.list_pages(""));
+        sendable(bucket.top_level());
         sendable(bucket.delete_one("a"));
         sendable(bucket.delete(&[]));
-        sendable(bucket.abort_stale_uploads(jiff::Timestamp::UNIX_EPOCH));
+        sendable(bucket.abort_stale_uploads(&[""], jiff::Timestamp::UNIX_EPOCH));
         sendable(bucket.presign_get("a", Duration::from_secs(1)));
         sendable(bucket.probe());
         sendable(bucket.check());

@@ -23,6 +23,10 @@ pub struct DeleteReport {
     pub deleted: Vec<String>,
     /// Keys that are still there, or of which nothing is known, and why.
     pub failed: Vec<(String, StorageError)>,
+    /// Requests that it took, those repeated within not counted.
+    pub requests: u64,
+    /// Why the whole bucket was out of reach, if it was: more deletions would fail alike.
+    pub outage: Option<StorageError>,
 }
 
 impl Bucket {
@@ -51,6 +55,7 @@ impl Bucket {
             if let Some(error) = outage {
                 let untried = std::iter::once(batch).chain(batches.by_ref()).flatten();
                 report.failed.extend(untried.map(|key| (key.clone(), error.clone())));
+                report.outage = Some(error);
             }
         }
         report
@@ -73,6 +78,7 @@ impl Bucket {
         }
         let order = Delete::builder().set_objects(Some(identifiers)).quiet(true).build();
         let order = order.map_err(|error| not_built("", &error))?;
+        report.requests += 1;
         let answer = self.small().delete_objects().bucket(self.name()).delete(order).send().await;
         let output = match answer {
             Err(error) if wants_md5(&error) => {
@@ -111,6 +117,7 @@ impl Bucket {
             })
             .buffer_unordered(SINGLE_AT_A_TIME);
         while let Some((key, end)) = ends.next().await {
+            report.requests += 1;
             match end {
                 Ok(()) => report.deleted.push(key),
                 Err(error) => report.failed.push((key, error)),

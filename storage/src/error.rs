@@ -165,6 +165,12 @@ impl StorageError {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. } | Self::TooManyRequests { .. })
     }
 
+    /// Whether there is no space left for what was to be written.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+
     /// Whether the object asked for does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
@@ -223,7 +229,14 @@ pub(crate) fn from_code(
             StorageError::PreconditionFailed { tried }
         }
         ("TooManyRequests" | "SlowDown" | "10058", _) | (_, 429) => StorageError::TooManyRequests { tried },
-        ("InsufficientStorage" | "InsufficientCapacity" | "QuotaExceeded" | "XMinioStorageFull", _)
+        (
+            "InsufficientStorage"
+            | "InsufficientCapacity"
+            | "QuotaExceeded"
+            | "XMinioStorageFull"
+            | "XMinioAdminBucketQuotaExceeded",
+            _,
+        )
         | (_, 507) => StorageError::Full { tried, code: name },
         ("EntityTooLarge" | "10100", _) | (_, 413) => StorageError::TooLarge { tried, detail: name },
         ("InvalidRange" | "10039", _) | (_, 416) => StorageError::InvalidRange { tried },
@@ -289,6 +302,7 @@ mod tests {
             (412, "10031", "PreconditionFailed"),
             (403, "10069", "Other"),
             (507, "InsufficientStorage", "Full"),
+            (400, "XMinioAdminBucketQuotaExceeded", "Full"),
             (400, "EntityTooLarge", "TooLarge"),
             (416, "InvalidRange", "InvalidRange"),
             (503, "SlowDown", "TooManyRequests"),

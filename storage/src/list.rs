@@ -1,85 +1,134 @@
 //! Listing as a stream: a page is asked for when the one before it has been taken.
+//!
+//! A server that goes round in circles or loses its way ends the listing with an error: one that is cut short without
+//! a word would look like a small bucket.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::bucket::Bucket;
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 use crate::object::ObjectInfo;
+
+/// Pages without any object after which a server is taken to go round in circles.
+const MOST_EMPTY_PAGES: u32 = 1000;
+
+/// What lies right under the bucket's prefix, without what is in the folders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopLevel {
+    /// Folders, each with the slash that ends it.
+    pub folders: Vec<String>,
+    /// Objects that are in no folder.
+    pub objects: Vec<String>,
+    /// Whether there is more than one listing tells.
+    pub more: bool,
+}
 
 /// Where a listing stands.
 struct Cursor {
     bucket: Bucket,
     prefix: String,
-    waiting: VecDeque<ObjectInfo>,
-    next: Next,
-}
-
-enum Next {
-    Page(Option<String>),
-    End,
+    /// Where the next page begins; `None` at the start.
+    token: Option<String>,
+    /// All tokens so far: one that comes again leads round in a circle.
+    seen: HashSet<String>,
+    empty_pages: u32,
+    ended: bool,
 }
 
 impl Bucket {
-    /// All objects whose keys begin with `prefix` (which need not end at a slash), in the order of their keys.
-    /// One class A operation per 1,000 objects. Ends after the first error.
+    /// All objects whose keys begin with `prefix` (which need not end at a slash), as the server orders them: by
+    /// their keys. One class A operation per 1,000 objects. Ends after the first error.
     #[must_use]
     pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo>> {
+        self.list_pages(prefix).map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten().boxed()
+    }
+
+    /// The same, page by page: each item has cost one class A operation.
+    #[must_use]
+    pub fn list_pages(&self, prefix: &str) -> BoxStream<'static, Result<Vec<ObjectInfo>>> {
         let cursor = Cursor {
             bucket: self.clone(),
             prefix: self.keys().full_prefix(prefix),
-            waiting: VecDeque::new(),
-            next: Next::Page(None),
+            token: None,
+            seen: HashSet::new(),
+            empty_pages: 0,
+            ended: false,
         };
         stream::unfold(cursor, |mut cursor| async move {
-            let item = cursor.step().await.transpose()?;
-            if item.is_err() {
-                cursor.next = Next::End;
-                cursor.waiting.clear();
+            if cursor.ended {
+                return None;
             }
-            Some((item, cursor))
+            let page = cursor.fetch().await;
+            cursor.ended |= page.is_err();
+            Some((page, cursor))
         })
         .boxed()
+    }
+
+    /// The folders and objects right under the prefix, at most 1,000 together: one class A operation.
+    pub async fn top_level(&self) -> Result<TopLevel> {
+        let prefix = self.keys().full_prefix("");
+        let page = self
+            .small()
+            .list_objects_v2()
+            .bucket(self.name())
+            .prefix(&prefix)
+            .delimiter("/")
+            .send()
+            .await
+            .map_err(|error| self.failed("list", &prefix, &error))?;
+        let relative =
+            |full: Option<&str>| full.and_then(|full| self.keys().relative(full)).map(str::to_owned);
+        Ok(TopLevel {
+            folders: page.common_prefixes().iter().filter_map(|folder| relative(folder.prefix())).collect(),
+            objects: page.contents().iter().filter_map(|object| relative(object.key())).collect(),
+            more: page.is_truncated().unwrap_or_default(),
+        })
     }
 }
 
 impl Cursor {
-    async fn step(&mut self) -> Result<Option<ObjectInfo>> {
-        loop {
-            if let Some(object) = self.waiting.pop_front() {
-                return Ok(Some(object));
-            }
-            match std::mem::replace(&mut self.next, Next::End) {
-                Next::Page(token) => self.fetch(token).await?,
-                Next::End => return Ok(None),
-            }
-        }
-    }
-
-    async fn fetch(&mut self, token: Option<String>) -> Result<()> {
+    async fn fetch(&mut self) -> Result<Vec<ObjectInfo>> {
         let bucket = &self.bucket;
         let page = bucket
             .small()
             .list_objects_v2()
             .bucket(bucket.name())
             .prefix(&self.prefix)
-            .set_continuation_token(token)
+            .set_continuation_token(self.token.take())
             .send()
             .await
             .map_err(|error| bucket.failed("list", &self.prefix, &error))?;
-        for object in page.contents() {
-            let Some(key) = object.key().and_then(|full| bucket.keys().relative(full)) else { continue };
-            self.waiting.push_back(ObjectInfo::new(
-                key,
-                object.size(),
-                object.e_tag(),
-                object.last_modified(),
-            ));
+        let objects: Vec<ObjectInfo> = page
+            .contents()
+            .iter()
+            .filter_map(|object| {
+                let key = bucket.keys().relative(object.key()?)?;
+                Some(ObjectInfo::new(key, object.size(), object.e_tag(), object.last_modified()))
+            })
+            .collect();
+        if !page.is_truncated().unwrap_or_default() {
+            self.ended = true;
+            return Ok(objects);
         }
-        if let (Some(true), Some(token)) = (page.is_truncated(), page.next_continuation_token()) {
-            self.next = Next::Page(Some(token.to_owned()));
+        self.empty_pages = if objects.is_empty() { self.empty_pages + 1 } else { 0 };
+        let Some(token) = page.next_continuation_token().filter(|token| !token.is_empty()) else {
+            return Err(self.lost("it says that there is more, but not from where"));
+        };
+        if !self.seen.insert(token.to_owned()) || self.empty_pages >= MOST_EMPTY_PAGES {
+            return Err(self.lost("it goes round in circles"));
         }
-        Ok(())
+        self.token = Some(token.to_owned());
+        Ok(objects)
+    }
+
+    fn lost(&self, what: &str) -> StorageError {
+        StorageError::Other {
+            tried: self.bucket.tried("list", &self.prefix),
+            code: "BadListing".into(),
+            message: format!("the server loses its way ({what}); report it to whoever runs it"),
+        }
     }
 }

@@ -105,18 +105,19 @@ impl Bucket {
     }
 
     /// Aborts uploads that were begun before `older_than` and never completed; their parts take space and show
-    /// in no listing. Returns how many. Free of charge on R2, but for the listing.
-    pub async fn abort_stale_uploads(&self, older_than: Timestamp) -> Result<u64> {
+    /// in no listing. Only those whose keys begin with one of `prefixes`; `""` is all of them. Returns how many. Free
+    /// of charge on R2, but for the listing.
+    pub async fn abort_stale_uploads(&self, prefixes: &[&str], older_than: Timestamp) -> Result<u64> {
         let mut aborted = 0;
-        let (mut key_marker, mut id_marker) = (None, None);
+        let (mut key_marker, mut id_marker): (Option<String>, Option<String>) = (None, None);
         loop {
             let page = self
                 .small()
                 .list_multipart_uploads()
                 .bucket(self.name())
                 .set_prefix(Some(self.prefix().to_owned()).filter(|prefix| !prefix.is_empty()))
-                .set_key_marker(key_marker)
-                .set_upload_id_marker(id_marker)
+                .set_key_marker(key_marker.clone())
+                .set_upload_id_marker(id_marker.clone())
                 .send()
                 .await
                 .map_err(|error| self.failed("list unfinished uploads", "", &error))?;
@@ -124,17 +125,21 @@ impl Bucket {
                 let begun = upload.initiated().and_then(timestamp);
                 let (Some(full_key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
                 let Some(key) = self.keys().relative(full_key) else { continue };
-                if begun.is_some_and(|begun| begun < older_than) {
+                let ours = prefixes.iter().any(|prefix| key.starts_with(prefix));
+                if ours && begun.is_some_and(|begun| begun < older_than) {
                     let stale =
                         Upload { bucket: self, key, full_key: full_key.to_owned(), id: id.to_owned() };
                     aborted += u64::from(stale.try_abort().await?);
                 }
             }
-            key_marker = page.next_key_marker().map(str::to_owned);
-            id_marker = page.next_upload_id_marker().map(str::to_owned);
-            if !page.is_truncated().unwrap_or_default() || key_marker.is_none() {
+            let next =
+                (page.next_key_marker().map(str::to_owned), page.next_upload_id_marker().map(str::to_owned));
+            // A server that sends us back to where we were would do so for ever.
+            let same = next == (key_marker, id_marker);
+            if !page.is_truncated().unwrap_or_default() || next.0.is_none() || same {
                 return Ok(aborted);
             }
+            (key_marker, id_marker) = next;
         }
     }
 }

@@ -25,15 +25,14 @@ pub(crate) enum Mode {
 impl Bucket {
     /// Stores bytes under `key`, replacing what is there. Films belong to [`Bucket::put_file`].
     pub async fn put(&self, key: &str, body: impl Into<Bytes>, options: &PutOptions) -> Result<Stored> {
-        Box::pin(self.put_bytes(key, body.into(), options, Mode::Replace))
-            .await
-            .and_then(|end| created(self, key, end))
+        let end = Box::pin(self.put_bytes(key, body.into(), options, Mode::Replace)).await?;
+        created(self, key, self.counted(end))
     }
 
     /// Stores bytes under `key` only if nothing is there. Of any number of writers exactly one is told
     /// [`PutOnce::Created`], given a server that passes [`Bucket::probe`].
     pub async fn put_once(&self, key: &str, body: impl Into<Bytes>, options: &PutOptions) -> Result<PutOnce> {
-        Box::pin(self.put_bytes(key, body.into(), options, Mode::Once)).await
+        Ok(self.counted(Box::pin(self.put_bytes(key, body.into(), options, Mode::Once)).await?))
     }
 
     /// Stores a value as JSON under `key` only if nothing is there.
@@ -48,14 +47,20 @@ impl Bucket {
     /// Stores a file under `key`, replacing what is there; above [`SINGLE_PUT_BYTES`] in parts, with a few parts
     /// in memory at a time. The file must not change meanwhile.
     pub async fn put_file(&self, key: &str, path: &Path, options: &PutOptions) -> Result<Stored> {
-        Box::pin(self.put_path(key, path, options, Mode::Replace))
-            .await
-            .and_then(|end| created(self, key, end))
+        let end = Box::pin(self.put_path(key, path, options, Mode::Replace)).await?;
+        created(self, key, self.counted(end))
     }
 
     /// Stores a file under `key` only if nothing is there; otherwise like [`Bucket::put_file`].
     pub async fn put_file_once(&self, key: &str, path: &Path, options: &PutOptions) -> Result<PutOnce> {
-        Box::pin(self.put_path(key, path, options, Mode::Once)).await
+        Ok(self.counted(Box::pin(self.put_path(key, path, options, Mode::Once)).await?))
+    }
+
+    fn counted(&self, end: PutOnce) -> PutOnce {
+        if let PutOnce::Created(stored) = &end {
+            self.tally().count(&stored.key, stored.size);
+        }
+        end
     }
 
     async fn put_path(&self, key: &str, path: &Path, options: &PutOptions, mode: Mode) -> Result<PutOnce> {

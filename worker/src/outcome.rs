@@ -193,6 +193,17 @@ impl StepError {
         }
     }
 
+    /// Whether the bucket has no space left for what was made.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::UseBucket(error) => error.is_full(),
+            Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
+                failed.iter().any(|(_, error)| error.is_full())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it ended because it was told to, and no person has to mend anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
@@ -319,6 +330,8 @@ pub fn of_attempt(
             let mut outcome = StepOutcome::new(input, error.exit(), &error.to_string());
             outcome.missing_from = error.missing_from();
             outcome.without_credit = error.lacks_only_credit();
+            // Of several kinds of trouble with the bucket, the one that a person can do something about.
+            outcome.full = outcome.exit == ExitCode::Storage && error.is_full();
             if cut == CutShort::Interrupted {
                 outcome.exit = ExitCode::worst([error.exit(), ExitCode::TryLater]);
                 outcome.interrupted = outcome.exit == ExitCode::TryLater;
@@ -511,6 +524,23 @@ mod tests {
             ends(Err(scenes(vec![lost(), StepError::AwaitQuota])), CutShort::No).exit,
             ExitCode::TryLater
         );
+    }
+
+    #[test]
+    fn a_full_bucket_is_told_unless_something_else_is_to_be_mended_first() {
+        let full =
+            || StepError::from(StorageError::Full { tried: "put a".to_owned(), code: "507".to_owned() });
+        let away = || {
+            StepError::from(StorageError::Unreachable { tried: "put b".to_owned(), reason: "r".to_owned() })
+        };
+        let told = |error| {
+            let outcome = ends(Err(error), CutShort::No);
+            (outcome.exit, outcome.full)
+        };
+        assert_eq!(told(full()), (ExitCode::Storage, true));
+        assert_eq!(told(away()), (ExitCode::Storage, false));
+        assert_eq!(told(scenes(vec![away(), full()])), (ExitCode::Storage, true));
+        assert_eq!(told(scenes(vec![full(), bad_settings()])), (ExitCode::Configuration, false));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use videofactory_pipeline::wrote::{Wrote, WroteByKind, kind_of};
 use videofactory_pipeline::{ExitCode, StepOutcome};
+use videofactory_storage::{Bucket, Written};
 
 use crate::context::{Context, Paths, read_input};
 use crate::logs::Log;
@@ -74,7 +76,8 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     );
 
     let (result, cut) = work(&context, terminated).await;
-    let outcome = of_attempt(&input, result, cut, &context.progress, &context.books);
+    let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.books);
+    outcome.wrote = wrote(&context.bucket);
     poster.abort();
     tell(&outcome);
     record(&context, &outcome).await;
@@ -138,6 +141,15 @@ fn tell(outcome: &StepOutcome) {
     } else {
         tracing::error!(scenes, exit = outcome.exit.code(), "{} ends: {}", outcome.step, outcome.message);
     }
+}
+
+/// What this attempt has added to the bucket so far.
+fn wrote(bucket: &Bucket) -> WroteByKind {
+    let written = bucket.written().into_iter();
+    let of_kind = |(folder, sum): (String, Written)| {
+        Some((kind_of(&folder)?, Wrote { objects: sum.objects, bytes: sum.bytes }))
+    };
+    written.filter_map(of_kind).collect()
 }
 
 /// Writes the outcome to the bucket, where it is read when pod or message are gone.

@@ -2,13 +2,15 @@
 //! keeps R2's rules.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on may panic, in helpers too")]
 
+#[path = "steps/bucket.rs"]
+mod bucket;
 mod support;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::CheckAction;
-use videofactory_pipeline::contract::{Progress, Publication, Spent};
+use videofactory_pipeline::contract::{Progress, Publication};
 use videofactory_pipeline::documents::{Film, Images, Voices};
 use videofactory_pipeline::inputs::image_digest;
 use videofactory_pipeline::{ExitCode, StepOutcome, Storyboard};
@@ -175,59 +177,6 @@ async fn an_attempt_ends_at_its_deadline_with_what_it_has() {
     assert_eq!((ended.code, ended.outcome.exit, ended.outcome.interrupted), (70, ExitCode::Bug, false));
     assert!(ended.outcome.message.contains("within 1 s"), "{}", ended.outcome.message);
     assert_eq!(ended.outcome.scenes.unwrap().total, 3);
-}
-
-#[tokio::test]
-async fn two_hundred_scenes_fit_in_a_termination_message() {
-    let studio = Studio::open().await;
-    let mut film = Production::new(&studio);
-    film.given.scenes = many_scenes(200);
-    film.make(StepName::WriteScript).await;
-    let silent = film.run(StepName::NarrateScenes).await;
-    assert_eq!((silent.code, completed(&silent.outcome).as_str()), (0, "0-199"), "{}", silent.log);
-    assert!(silent.message_bytes <= 4096);
-    // The worst set there is: every other scene, and a long complaint about each of the others.
-    let mut worst = silent.outcome;
-    let report = worst.scenes.as_mut().unwrap();
-    report.completed = (0..200).step_by(2).collect();
-    report.refused = (1..200).step_by(2).collect();
-    worst.message = "scène ".repeat(2000);
-    worst.spent = (0..20)
-        .map(|minute| Spent {
-            account: "a-very-long-name-of-an-account-as-long-as-a-label-may-be-xxxxxx".to_owned(),
-            at: jiff::Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap(),
-            submissions: 10,
-            seconds: 3600,
-            cost: "123.456789".parse().unwrap(),
-        })
-        .collect();
-    let message = worst.to_message();
-    assert!(message.len() <= 4096, "{} bytes", message.len());
-    let read = StepOutcome::from_message(&message).unwrap();
-    assert_eq!(read.scenes, worst.scenes);
-    assert_eq!(read.spent.iter().map(|spent| spent.submissions).sum::<u32>(), 200);
-}
-
-#[tokio::test]
-async fn a_bucket_that_is_down_ends_the_attempt_as_storage() {
-    let mut studio = Studio::open().await;
-    studio.server.stop();
-    let mut film = Production::new(&studio);
-    let ended = film.run(StepName::WriteScript).await;
-    assert_eq!((ended.code, ended.outcome.exit), (74, ExitCode::Storage), "{}", ended.outcome.message);
-}
-
-#[tokio::test]
-async fn credentials_that_do_not_open_the_bucket_end_the_attempt_as_credentials() {
-    let studio = Studio::open().await;
-    let mut film = Production::new(&studio);
-    let (access, _) = studio.server.keys();
-    let wrong =
-        Running::start(&film.input(StepName::WriteScript), &film.given, (access, "wrong")).wait().await;
-    assert_eq!((wrong.code, wrong.outcome.exit), (77, ExitCode::Credentials), "{}", wrong.outcome.message);
-    let none = Running::start(&film.input(StepName::WriteScript), &film.given, (access, "")).wait().await;
-    assert!([77, 78].contains(&none.code), "{}", none.outcome.message);
-    film.make(StepName::WriteScript).await;
 }
 
 #[tokio::test]

@@ -34,6 +34,12 @@ pub struct StoragePolicyStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub runs: Vec<PruneRun>,
 
+    /// The last backup.
+    pub backup: Option<BackupRun>,
+
+    /// When the next backup is due.
+    pub next_backup_at: Option<Time>,
+
     /// Estimated operations a month, against the free tier of R2.
     pub operations: Option<OperationsEstimate>,
 
@@ -62,7 +68,18 @@ pub struct StorageUsage {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into()]))]
     pub by_kind: Vec<KindUsage>,
 
-    /// When it was measured.
+    /// Bytes of backups/, plans/ and assets/, which no rule deletes.
+    pub other_bytes: Option<i64>,
+
+    /// Files under the prefix that this project did not name. They are left alone.
+    pub unknown_objects: Option<i64>,
+
+    /// Folders under the prefix that are not this project's, at most 10. They are neither listed nor counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub foreign_folders: Vec<String>,
+
+    /// When it was measured. What jobs write and runs delete is added until the next time.
     pub measured_at: Option<Time>,
 
     /// Bytes in per cent of the limit.
@@ -105,17 +122,26 @@ pub enum StorageLevel {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PruneRun {
-    /// When it was due.
+    /// When it was due; the time at which it was asked for, where no schedule did.
     pub slot: Time,
+
+    /// Schedule, WarnCrossed, Request or Resumed.
+    pub cause: Option<PruneCause>,
 
     /// Whether it only planned.
     pub dry_run: Option<bool>,
+
+    /// Age that the request named instead of the rules' own.
+    pub older_than: Option<Duration>,
 
     /// Files deleted, or to be deleted where it only planned.
     pub deleted_objects: Option<i64>,
 
     /// Their bytes.
     pub deleted_bytes: Option<i64>,
+
+    /// Files that the bucket would not delete.
+    pub failed_objects: Option<i64>,
 
     /// What was kept, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -125,11 +151,76 @@ pub struct PruneRun {
     /// How long it took.
     pub duration: Option<Duration>,
 
-    /// Completed, Braked, Interrupted or Failed.
+    /// Completed, Braked, Interrupted or Failed. Absent: it is under way.
     pub outcome: Option<PruneOutcome>,
+
+    /// Bytes in the bucket when it ended.
+    pub bytes_after: Option<i64>,
+
+    /// What stood in its way, or what is to be known of it.
+    pub message: Option<String>,
+
+    /// If the bucket stayed above target: what holds the space, and which rule would free it.
+    pub shortfall: Option<String>,
 
     /// Key of the whole plan in the bucket, which names every file and why.
     pub plan_key: Option<String>,
+}
+
+/// Why a prune run took place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum PruneCause {
+    /// Its time had come.
+    Schedule,
+    /// The bucket had grown to `capacity.warn`.
+    WarnCrossed,
+    /// A person asked for it by annotation.
+    Request,
+    /// It goes on with a slot whose run was interrupted.
+    Resumed,
+}
+
+/// One backup.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupRun {
+    /// When it was due; the time at which it was asked for, where no schedule did.
+    pub slot: Time,
+
+    /// Whether it goes on with a slot that was interrupted.
+    pub resumed: Option<bool>,
+
+    /// Completed, Interrupted or Failed. Absent: it is under way.
+    pub outcome: Option<BackupOutcome>,
+
+    /// Key of the backup in the bucket.
+    pub key: Option<String>,
+
+    /// Objects in it.
+    pub items: Option<i64>,
+
+    /// Its size in bytes.
+    pub bytes: Option<i64>,
+
+    /// Backups that are kept, this one included.
+    pub kept: Option<i64>,
+
+    /// What stood in its way.
+    pub message: Option<String>,
+}
+
+/// How a backup ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum BackupOutcome {
+    /// It is in the bucket.
+    Completed,
+    /// It was stopped in the middle twice; the next slot makes another.
+    Interrupted,
+    /// The bucket or the API server refused or did not answer.
+    Failed,
 }
 
 /// Files that were kept for one reason.
@@ -170,6 +261,12 @@ pub struct OperationsEstimate {
 
     /// Reads; R2 gives 10 million free.
     pub class_b_per_month: Option<i64>,
+
+    /// Files that jobs wrote since countedSince, from which their part is estimated.
+    pub counted_writes: Option<i64>,
+
+    /// Since when these were counted, at most about a month.
+    pub counted_since: Option<Time>,
 }
 
 /// The last requests by annotation that were acted upon.

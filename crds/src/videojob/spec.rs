@@ -339,7 +339,8 @@ pub struct StepCompute {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifacts {
-    /// When the VideoJob is deleted: Retain its files until the StoragePolicy prunes them, or Delete them.
+    /// When the VideoJob is deleted: Retain its files until the StoragePolicy prunes them, or Delete them first, which
+    /// holds the VideoJob until they are gone.
     /// Default: Retain.
     #[serde(default)]
     pub on_delete: OnDelete,

@@ -179,6 +179,9 @@ pub struct StepStatus {
     /// Version of the account's credentials that the last attempt used; others may mend what it complained of.
     pub credentials: Option<String>,
 
+    /// Whether what it had made, and was paid for, has vanished from the bucket: a person decides whether it is made again.
+    pub gone: Option<bool>,
+
     /// Whether the attempt is a survey: it takes stock and downloads what is paid for, and submits nothing.
     pub survey: Option<bool>,
 }
@@ -210,6 +213,7 @@ impl StepStatus {
             finished_at: None,
             cost: None,
             credentials: None,
+            gone: None,
             survey: None,
         }
     }

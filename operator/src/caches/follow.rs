@@ -1,5 +1,6 @@
 //! The watches behind the caches, and whom each change concerns.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use futures::{FutureExt, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, store};
@@ -17,6 +19,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
 use super::{Caches, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version};
@@ -152,22 +155,52 @@ fn on_channel(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Channel>>) {
 }
 
 fn on_policy(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<StoragePolicy>>) {
+    let mut said: HashMap<String, Said> = HashMap::new();
     move |event| match event {
         Event::Apply(object) => {
             caches.policy_queue.push(ObjectRef::from_obj(&object));
-            wake_users_of_policy(&caches, &object);
+            if object.0.as_ref().is_ok_and(has_new_spec) {
+                caches.policy_queue.push_all(&caches.policies);
+            }
+            // How full it is changes all the time while jobs write: that alone wakes nobody.
+            let says = said_to_jobs(&object);
+            let before = said.insert(object.uid().unwrap_or_default(), says.clone());
+            if before != Some(says) {
+                wake_users_of_policy(&caches, &object);
+            }
         }
         Event::Delete(object) => {
             caches.written_policies.forget(&object.uid().unwrap_or_default());
+            said.remove(&object.uid().unwrap_or_default());
+            // Of several for one bucket the oldest prunes: that may be another one now.
+            caches.policy_queue.push_all(&caches.policies);
+            caches.policy_queue.push(ObjectRef::from_obj(&object));
             wake_users_of_policy(&caches, &object);
         }
         Event::InitDone => {
             caches.written_policies.keep_only(&uids(&caches.policies));
+            // What was said while nobody listened is not known.
+            said.clear();
             caches.policy_queue.push_all(&caches.policies);
             caches.videojob_queue.push_all(&caches.videojobs);
         }
         Event::Init | Event::InitApply(_) => {}
     }
+}
+
+/// What jobs go by: the spec, whether it can be used, and the level. Nothing, if it cannot be read.
+type Said = Option<(Option<i64>, Option<StorageLevel>, Option<Condition>)>;
+
+fn said_to_jobs(object: &Guarded<StoragePolicy>) -> Said {
+    let policy = object.0.as_ref().ok()?;
+    let status = policy.status.as_ref();
+    let ready = status.and_then(|status| condition::get(&status.conditions, ConditionType::Ready));
+    Some((policy.metadata.generation, status.and_then(|status| status.level), ready.cloned()))
+}
+
+/// Whether its spec was not looked at yet.
+fn has_new_spec(policy: &StoragePolicy) -> bool {
+    policy.status.as_ref().and_then(|status| status.observed_generation) != policy.metadata.generation
 }
 
 fn wake_users_of_policy(caches: &Caches, policy: &Guarded<StoragePolicy>) {
@@ -432,6 +465,26 @@ mod tests {
         assert_eq!(caches.jobs.of(OWNER).len(), 1);
         follow(Event::Delete(object(None, "", 3)));
         assert_eq!(caches.jobs.of(OWNER).len(), 0);
+    }
+
+    #[test]
+    fn a_policy_that_only_grew_wakes_no_job_and_a_new_level_wakes_them() {
+        let says = |level: &str, bytes: i64| {
+            let policy: Guarded<StoragePolicy> = serde_json::from_value(json!({
+                "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+                "metadata": {"name": "default", "namespace": "films", "uid": "p", "generation": 1},
+                "spec": {
+                    "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                    "capacity": {"limit": "10G"},
+                },
+                "status": {"level": level, "usage": {"bytes": bytes}},
+            }))
+            .unwrap();
+            said_to_jobs(&policy)
+        };
+        assert_eq!(says("Normal", 1), says("Normal", 2));
+        assert_ne!(says("Normal", 1), says("Stopped", 1));
+        assert!(says("Normal", 1).is_some());
     }
 
     #[test]

@@ -136,9 +136,14 @@ impl Ledger {
     }
 
     /// Takes up the grant of an attempt that was begun with one which these books do not know: they are younger than it,
-    /// because the account was deleted and made again.
-    pub fn adopt(&mut self, claim: &Claim) {
-        let (ClaimState::Begun(submissions), demand) = (&claim.state, &claim.demand) else { return };
+    /// because the account was deleted and made again. What such an attempt has spent meanwhile is booked at once.
+    pub fn adopt(&mut self, claim: &Claim, now: Timestamp) {
+        let demand = &claim.demand;
+        let submissions = match &claim.state {
+            ClaimState::Asks => return,
+            ClaimState::Begun(submissions) => submissions,
+            ClaimState::Settled(settlement) => return self.take_over(demand, settlement, now),
+        };
         if self.grants.iter().any(|grant| same_attempt(&grant.holder, &demand.holder)) {
             return;
         }
@@ -156,6 +161,16 @@ impl Ledger {
             ..Grant::default()
         });
         self.reserve();
+    }
+
+    /// Books what was spent before these books were opened. What the service refused then, without saying how long, says
+    /// nothing of today.
+    fn take_over(&mut self, demand: &Demand, settlement: &Settlement, now: Timestamp) {
+        for spent in &settlement.spent {
+            self.settle_one(demand.channel.as_ref(), demand, spent);
+        }
+        self.heed(demand, &Settlement { refusals: 0, ..settlement.clone() }, now);
+        self.tidy(now);
     }
 
     /// Nobody can tell what was spent: all of it, and not before now.
@@ -179,13 +194,13 @@ impl Ledger {
     fn settle(&mut self, grant: &Grant, claim: &Claim, now: Timestamp) -> bool {
         let ClaimState::Settled(settlement) = &claim.state else { return false };
         for spent in &settlement.spent {
-            self.settle_one(grant, &claim.demand, spent);
+            self.settle_one(grant.channel.as_ref(), &claim.demand, spent);
         }
         self.heed(&claim.demand, settlement, now)
     }
 
-    fn settle_one(&mut self, grant: &Grant, demand: &Demand, spent: &SpentUnits) {
-        let entry = |units| Entry { at: spent.at.0, units, channel: grant.channel.clone() };
+    fn settle_one(&mut self, channel: Option<&String>, demand: &Demand, spent: &SpentUnits) {
+        let entry = |units| Entry { at: spent.at.0, units, channel: channel.cloned() };
         for tally in self.quotas.iter_mut().filter(|tally| tally.counts(demand.operation, &demand.model)) {
             let units = match tally.quota.unit {
                 QuotaUnit::Requests => spent.submissions,

@@ -164,8 +164,8 @@ fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
     let spec = account(json!({}));
     let begun = Claim { demand: asked(), state: ClaimState::Begun(3) };
     let mut ledger = Ledger::read(&spec, &ProviderAccountStatus::default(), at(0));
-    ledger.adopt(&begun);
-    ledger.adopt(&begun);
+    ledger.adopt(&begun, at(0));
+    ledger.adopt(&begun, at(0));
     assert_eq!(ledger.grants.len(), 1);
     assert_eq!(ledger.quotas[0].window.held(), 3);
     assert_eq!(ledger.grants[0].units, [("clips".to_owned(), 3), ("gpu".to_owned(), 30)].into());
@@ -173,6 +173,16 @@ fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
     let booked = ledger.book(&[(ledger.grants[0].clone(), settled(told))], at(50));
     assert_eq!((booked.closed, booked.refused()), (1, 0));
     assert_eq!((ledger.grants.len(), ledger.quotas[0].window.used(at(50))), (0, 1));
+}
+
+#[test]
+fn a_young_ledger_books_what_was_spent_before_it_was_opened() {
+    let told = Settlement { spent: vec![spent(40, 2, None, None)], refusals: 3, ..Settlement::default() };
+    let mut ledger = Ledger::read(&account(json!({})), &ProviderAccountStatus::default(), at(50));
+    ledger.adopt(&Claim { demand: asked(), state: ClaimState::Settled(told) }, at(50));
+    assert!(ledger.grants.is_empty());
+    let clips = &ledger.quotas[0].window;
+    assert_eq!((clips.used(at(50)), clips.held(), clips.blocked_until), (2, 0, None));
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub struct Observed {
     pub claims: Vec<Claim>,
     /// What has become of the holders of grants, by a live look.
     pub standings: Vec<(Grant, Standing)>,
-    /// Attempts that were begun with grants of which the ledger knows nothing, by a live look.
+    /// Attempts that were begun with grants of which the ledger knows nothing, by a live look; of an account that is
+    /// looked at for the first time, also those that have ended.
     pub unknown: Vec<Claim>,
     /// Whether there are credentials.
     pub credentials: Credentials,
@@ -111,7 +112,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let before = observed.account.status.clone().unwrap_or_default();
     let mut ledger = Ledger::read(spec, &before, now);
     let booked = ledger.book(&observed.standings, now);
-    observed.unknown.iter().for_each(|claim| ledger.adopt(claim));
+    observed.unknown.iter().for_each(|claim| ledger.adopt(claim, now));
 
     // The cache may still show as asking who was just seen to ask no more.
     let seen = |claim: &Claim| {

@@ -38,6 +38,13 @@ pub struct Ledger {
     pub max_concurrent: Option<i64>,
 }
 
+/// Whether an account's books were never written: it was made a moment ago, perhaps after another of its name. The API
+/// server says -1 of a generation that nobody has seen.
+#[must_use]
+pub fn is_unopened(status: &ProviderAccountStatus) -> bool {
+    status.observed_generation.is_none_or(|generation| generation < 0)
+}
+
 /// A quota and its window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tally {

@@ -23,6 +23,8 @@ use super::window::{Window, plus};
 
 /// Seconds after which a group's priority rises where no quota has a period.
 const RISES_AFTER: i64 = 3_600;
+/// Windows that a film waits, within its group, before its wait alone counts.
+const PATIENT_FOR: i64 = 8;
 /// A whole window, as a channel's part of it; a second, as a film's wait for a scene.
 const WHOLE: i128 = 1_000_000_000;
 
@@ -193,15 +195,24 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Within a group: who has waited longest for each scene that is left.
+    /// Within a group: who has waited longest for each scene that is left. Where more comes than can be served that
+    /// alone would leave long films behind for ever: who has waited for very long goes before all who have not.
     fn sort(&mut self, group: usize) {
         let mut line = std::mem::take(&mut self.groups[group].line);
+        let very_long = self.groups[group].rises_after.saturating_mul(PATIENT_FOR).max(1);
         line.make_contiguous().sort_by_cached_key(|place| {
             let demand = &self.demands[*place];
             let waited = self.now.duration_since(demand.since).as_secs().max(0);
             let each = (i128::from(waited) + 1) * WHOLE / i128::from(demand.left.max(1));
             let holder = &demand.holder;
-            (Reverse(each), demand.left, demand.created, &holder.uid, holder.attempt)
+            (
+                Reverse(waited / very_long),
+                Reverse(each),
+                demand.left,
+                demand.created,
+                &holder.uid,
+                holder.attempt,
+            )
         });
         self.groups[group].line = line;
     }

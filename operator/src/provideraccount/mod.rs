@@ -22,7 +22,7 @@ mod window;
 pub use controller::run;
 pub use demand::{Claim, ClaimState, Demand, Settlement, Standing, claims, operation, standing};
 pub use grant::{START_UP, Turn, grant};
-pub use ledger::{Ledger, Tally};
+pub use ledger::{Ledger, Tally, is_unopened};
 pub use outlook::{Limit, Outlook, outlook};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 

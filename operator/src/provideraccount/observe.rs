@@ -11,6 +11,7 @@ use super::conditions::Credentials;
 use super::credentials::{Keyring, Known, Lacking};
 use super::decide::{Health, Observed};
 use super::demand::{Claim, ClaimState, Standing, claims, same_attempt, standing};
+use super::ledger::is_unopened;
 use crate::client::{CallError, within};
 use crate::context::Context;
 
@@ -115,7 +116,9 @@ async fn live_standing(
     Ok((grant, standing))
 }
 
-/// Attempts that were begun with grants of which the ledger knows nothing.
+/// Attempts that were begun with grants of which the ledger knows nothing. Those that have ended are among them only as long
+/// as the ledger was never written: an account of the same name may have been deleted before it had booked them, and
+/// their holders wait until this one has.
 async fn unknown(
     context: &Context,
     account: &ProviderAccount,
@@ -123,17 +126,23 @@ async fn unknown(
 ) -> Result<Vec<Claim>, CallError> {
     let namespace = account.namespace().unwrap_or_default();
     let grants = account.status.as_ref().map(|status| status.grants.as_slice()).unwrap_or_default();
+    let is_new = account.status.as_ref().is_none_or(is_unopened);
+    let counts = |state: &ClaimState| match state {
+        ClaimState::Asks => false,
+        ClaimState::Begun(_) => true,
+        ClaimState::Settled(_) => is_new,
+    };
     let mut unknown = Vec::new();
     for claim in claims {
         let holder = &claim.demand.holder;
         let listed = grants.iter().any(|grant| same_attempt(&grant.holder, holder));
-        if listed || !matches!(claim.state, ClaimState::Begun(_)) {
+        if listed || !counts(&claim.state) {
             continue;
         }
         let Some(job) = live(context, &namespace, holder).await? else { continue };
-        let still = super::demand::claims(&job, &account.name_any()).into_iter().find(|live| {
-            same_attempt(&live.demand.holder, holder) && matches!(live.state, ClaimState::Begun(_))
-        });
+        let still = super::demand::claims(&job, &account.name_any())
+            .into_iter()
+            .find(|live| same_attempt(&live.demand.holder, holder) && counts(&live.state));
         unknown.extend(still);
     }
     Ok(unknown)

@@ -87,10 +87,10 @@ impl Ledger {
         let long_ago = plus(now, -periods.max().unwrap_or_default().max(REMEMBERED_FOR));
         self.turns.retain(|group, at| *at > long_ago || waiting.contains(group));
         if self.turns.len() > MOST_TURNS {
-            let mut times: Vec<Timestamp> = self.turns.values().copied().collect();
-            times.sort_unstable();
-            let oldest = times[times.len() - MOST_TURNS];
-            self.turns.retain(|_, at| *at >= oldest);
+            let mut turns: Vec<_> = std::mem::take(&mut self.turns).into_iter().collect();
+            turns.sort_by(|(group, at), (other, other_at)| other_at.cmp(at).then_with(|| group.cmp(other)));
+            turns.truncate(MOST_TURNS);
+            self.turns = turns.into_iter().collect();
         }
     }
 }

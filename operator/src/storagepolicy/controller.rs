@@ -1,15 +1,17 @@
-//! Observe, decide, apply; and when to ask the bucket again.
+//! Observe, decide, write, begin; and when to look again. The only writer of a policy's status.
 //!
 //! A finding is remembered for as long as it is good: the write of a status, which wakes this controller, asks the
-//! bucket nothing.
+//! bucket nothing. What takes long goes on beside the looks, and ends with a report and another look.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::PostParams;
+use jiff::Timestamp;
+use kube::api::{DynamicObject, PostParams};
 use kube::runtime::applier;
 use kube::runtime::controller::{Action as Requeue, Config, Error};
 use kube::runtime::reflector::ObjectRef;
@@ -20,11 +22,15 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_pipeline::clock;
 
-use super::decide::{decide, good_for};
-use super::observe::{Finding, Thoroughness, observe};
+use super::decide::{Action, Decision, Doing, Observed, Report, decide};
+use super::desk::Desk;
+use super::neighbours::{older, place, sharing};
+use super::observe::{Finding, Thoroughness, good_for, observe};
+use super::tasks;
 use crate::caches::Guarded;
 use crate::client::{CallError, within};
 use crate::context::{BackOff, Context};
+use crate::meter::Changes;
 use crate::metrics::Ended;
 
 /// The kind, in metrics and logs.
@@ -33,6 +39,10 @@ const KIND: &str = "StoragePolicy";
 const CONCURRENCY: u16 = 4;
 /// When to look again after somebody else was faster.
 const AFTER_RACE: Duration = Duration::from_secs(1);
+/// Least time between two looks that nothing but the clock asks for.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+/// How long what jobs have written may wait for more of it, so that many writes make one look.
+const GATHERED_FOR: Duration = Duration::from_secs(1);
 
 /// A look that did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +59,9 @@ struct Controller {
     context: Context,
     back_off: BackOff,
     found: Mutex<HashMap<String, Remembered>>,
+    desk: Arc<Desk>,
+    started: Timestamp,
+    stop: CancellationToken,
 }
 
 /// What was found, for which settings and credentials.
@@ -70,13 +83,19 @@ impl Remembered {
     }
 }
 
-/// Looks after all `StoragePolicy`s until `stop`, and ends when the looks under way have ended.
+/// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is booked.
 pub async fn run(context: Context, stop: CancellationToken) {
     let store = context.caches.policies.clone();
     let queue = context.caches.policy_queue.open(&store).map(Ok::<_, Infallible>);
-    let controller =
-        Arc::new(Controller { context, back_off: BackOff::default(), found: Mutex::new(HashMap::new()) });
-    applier(
+    let controller = Arc::new(Controller {
+        context,
+        back_off: BackOff::default(),
+        found: Mutex::new(HashMap::new()),
+        desk: Arc::default(),
+        started: clock::now(),
+        stop: stop.clone(),
+    });
+    let looks = applier(
         |object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>| {
             Box::pin(async move { tokio::spawn(look(object, controller)).await? })
         },
@@ -86,17 +105,21 @@ pub async fn run(context: Context, stop: CancellationToken) {
             tracing::warn!(%error, storagepolicy = name, namespace = object.namespace(), "looking again in {wait:?}");
             Requeue::requeue(wait)
         },
-        controller,
+        Arc::clone(&controller),
         store,
-        Box::pin(queue.take_until(stop.cancelled_owned())),
+        Box::pin(queue.take_until(stop.clone().cancelled_owned())),
         Config::default().concurrency(CONCURRENCY),
     )
-    .for_each(|ended| async {
-        if let Err(Error::RunnerError(error)) = ended {
-            tracing::error!(%error, "the queue of StoragePolicies broke");
+    .for_each(|ended| {
+        match ended {
+            Err(Error::RunnerError(error)) => tracing::error!(%error, "the queue of StoragePolicies broke"),
+            Err(Error::ObjectNotFound(gone)) => controller.is_gone(&gone),
+            _ => {}
         }
-    })
-    .await;
+        ready(())
+    });
+    tokio::join!(looks, controller.follow_the_meter());
+    Box::pin(controller.say_last_words()).await;
 }
 
 async fn look(
@@ -105,7 +128,7 @@ async fn look(
 ) -> Result<Requeue, LookError> {
     let started = Instant::now();
     let result = match &object.0 {
-        Ok(cached) => controller.reconcile(cached).await,
+        Ok(cached) => Box::pin(controller.reconcile(cached)).await,
         Err(invalid) => {
             tracing::warn!(
                 error = invalid.error,
@@ -129,18 +152,162 @@ async fn look(
 }
 
 impl Controller {
-    async fn reconcile(&self, cached: &StoragePolicy) -> Result<Requeue, CallError> {
+    async fn reconcile(self: &Arc<Self>, cached: &StoragePolicy) -> Result<Requeue, CallError> {
         let policy = self.context.caches.written_policies.newest(cached);
         if policy.metadata.deletion_timestamp.is_some() {
-            self.found.lock().remove(&policy.uid().unwrap_or_default());
+            let uid = policy.uid().unwrap_or_default();
+            self.found.lock().remove(&uid);
+            self.desk.forget(&uid);
+            self.context.metrics.storage.gone(&label(policy.namespace().as_deref(), &policy.name_any()));
             return Ok(Requeue::await_change());
         }
         let remembered = self.ask(&policy).await?;
-        let status = decide(&policy, &remembered.finding, clock::now());
-        if policy.status.as_ref() != Some(&status) {
-            self.write_status(StoragePolicy { status: Some(status), ..policy }).await?;
+        let wake_at = Box::pin(self.go_on(policy, remembered.finding.clone())).await?;
+        let now = clock::now();
+        let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        let next = timed.map_or(remembered.left(), |timed| timed.min(remembered.left()));
+        Ok(Requeue::requeue(next.max(LEAST_WAIT)))
+    }
+
+    /// Decides, writes, and begins what was decided; when to look again.
+    async fn go_on(
+        self: &Arc<Self>,
+        policy: StoragePolicy,
+        finding: Finding,
+    ) -> Result<Option<Timestamp>, CallError> {
+        self.take_changes(&policy);
+        let uid = policy.uid().unwrap_or_default();
+        let at = place(&policy);
+        let mut observed = Observed {
+            older: older(&self.context.caches.policies.state(), &policy),
+            policy,
+            finding,
+            doing: None,
+            report: None,
+            changes: Changes::new(),
+            usage_told: None,
+            started: self.started,
+            measure_from: None,
+            other_bucket: false,
+            stopping: self.stop.is_cancelled(),
+        };
+        self.desk.fill(&uid, at, &mut observed);
+        let now = clock::now();
+        let decision = decide(&observed, now);
+        let wake_at = decision.wake_at;
+        self.apply(&uid, observed, decision, now).await?;
+        Ok(wake_at)
+    }
+
+    /// Writes the status if it differs; then books, stops, begins, counts and tells.
+    async fn apply(
+        self: &Arc<Self>,
+        uid: &str,
+        observed: Observed,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Result<(), CallError> {
+        let mut policy = observed.policy.clone();
+        let written = policy.status.as_ref() != Some(&decision.status);
+        policy.status = Some(decision.status);
+        if written {
+            policy = self.write_status(policy).await?;
         }
-        Ok(Requeue::requeue(remembered.left().max(Duration::from_secs(1))))
+        self.desk.booked(uid, &observed, decision.told, written, now);
+        if decision.cancel {
+            self.desk.cancel(uid);
+        }
+        let policy_label = label(policy.namespace().as_deref(), &policy.name_any());
+        let metrics = &self.context.metrics.storage;
+        metrics.holds(&policy_label, &policy);
+        if let Some(Report::Pruned(run, _)) = &observed.report {
+            metrics.pruned(&policy_label, run);
+        }
+        let about = policy.object_ref(&());
+        decision.events.into_iter().for_each(|event| self.context.events.tell(about.clone(), event));
+        if let Some(action) = decision.action {
+            self.begin(uid, policy, action);
+        }
+        Ok(())
+    }
+
+    /// Begins something beside the looks; its end asks for another look.
+    fn begin(self: &Arc<Self>, uid: &str, policy: StoragePolicy, action: Action) {
+        let doing = match action {
+            Action::Measure => Doing::Measuring,
+            Action::Prune(_) => Doing::Pruning(policy.metadata.generation),
+            Action::BackUp { .. } => Doing::BackingUp,
+        };
+        let stop = self.stop.child_token();
+        self.desk.begin(uid, doing, stop.clone());
+        let (controller, uid) = (Arc::clone(self), uid.to_owned());
+        self.desk.spawn(async move {
+            let context = controller.context.clone();
+            let look_at = queued(&policy);
+            let begun = action.clone();
+            let work = async move { tasks::act(&context, &policy, begun, &stop).await };
+            let report = match tokio::spawn(work).await {
+                Ok(report) => report,
+                Err(bug) => {
+                    tracing::error!(%bug, "what was under way for a StoragePolicy failed, which is a bug");
+                    Some(tasks::broken(&action))
+                }
+            };
+            controller.desk.ended(&uid, report, clock::now());
+            controller.context.caches.policy_queue.push(look_at);
+        });
+    }
+
+    /// Takes what jobs have written, for every policy with its files in the same place.
+    fn take_changes(&self, policy: &StoragePolicy) {
+        let changes = self.context.meter.take(&policy.namespace().unwrap_or_default(), &policy.name_any());
+        if changes.is_empty() {
+            return;
+        }
+        let own = policy.uid();
+        for shared in sharing(&self.context.caches.policies.state(), policy) {
+            self.desk.count(&shared.uid().unwrap_or_default(), &changes);
+            if shared.uid() != own {
+                self.context.caches.policy_queue.push(queued(&shared));
+            }
+        }
+    }
+
+    /// A policy is gone: what was under way for it stops.
+    fn is_gone(&self, gone: &ObjectRef<DynamicObject>) {
+        self.context.metrics.storage.gone(&label(gone.namespace.as_deref(), &gone.name));
+        let left = self.context.caches.policies.state().iter().filter_map(|policy| policy.uid()).collect();
+        self.desk.keep_only(&left);
+        self.found.lock().retain(|uid, _| left.contains(uid));
+    }
+
+    /// Asks for a look at each policy whose jobs have written something.
+    async fn follow_the_meter(&self) {
+        let follow = async {
+            loop {
+                self.context.meter.changed().await;
+                tokio::time::sleep(GATHERED_FOR).await;
+                for (namespace, name) in self.context.meter.changed_policies() {
+                    self.context.caches.policy_queue.push(ObjectRef::new(&name).within(&namespace));
+                }
+            }
+        };
+        self.stop.run_until_cancelled(follow).await;
+    }
+
+    /// Waits for what is under way, which was told to stop, and books how it ended.
+    async fn say_last_words(self: &Arc<Self>) {
+        self.desk.end_all().await;
+        for object in self.context.caches.policies.state() {
+            let Ok(cached) = &object.0 else { continue };
+            let uid = cached.uid().unwrap_or_default();
+            let finding = self.found.lock().get(&uid).map(|remembered| remembered.finding.clone());
+            let Some(finding) = finding.filter(|_| self.desk.has_report(&uid)) else { continue };
+            let policy = self.context.caches.written_policies.newest(cached);
+            if let Err(error) = Box::pin(self.go_on(policy, finding)).await {
+                tracing::warn!(%error, "how a run ended was not written; the next operator finds it interrupted");
+            }
+        }
     }
 
     /// What is known of the bucket, asked anew if that is no longer good.
@@ -170,13 +337,23 @@ impl Controller {
         (policy.metadata.generation, version)
     }
 
-    async fn write_status(&self, policy: StoragePolicy) -> Result<(), CallError> {
+    async fn write_status(&self, policy: StoragePolicy) -> Result<StoragePolicy, CallError> {
         let (name, namespace) = (policy.name_any(), policy.namespace().unwrap_or_default());
         let api: Api<StoragePolicy> = Api::namespaced(self.context.client.clone(), &namespace);
         self.context.metrics.wrote(KIND);
         let what = format!("update status of StoragePolicy {namespace}/{name}");
         let written = within(what, api.replace_status(&name, &PostParams::default(), &policy)).await?;
-        self.context.caches.written_policies.wrote(written);
-        Ok(())
+        self.context.caches.written_policies.wrote(written.clone());
+        Ok(written)
     }
+}
+
+/// The policy's place in its queue.
+fn queued(policy: &StoragePolicy) -> ObjectRef<Guarded<StoragePolicy>> {
+    ObjectRef::new(&policy.name_any()).within(&policy.namespace().unwrap_or_default())
+}
+
+/// The policy's name in metrics.
+fn label(namespace: Option<&str>, name: &str) -> String {
+    format!("{}/{name}", namespace.unwrap_or_default())
 }

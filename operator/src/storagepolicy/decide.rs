@@ -1,125 +1,473 @@
-//! Decide: a finding becomes conditions, and says when to ask again. Pure.
+//! Decide: what was observed becomes the policy's next status, and at most one thing to do. Pure.
+//!
+//! What is begun stands in the status first, so that whoever comes after a crash goes on with it. While something is
+//! under way nothing else begins.
 
-use std::time::Duration;
+use jiff::{SignedDuration, Timestamp};
+use videofactory_crds::condition::{self, whole_seconds};
+use videofactory_crds::storagepolicy::{
+    BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun, StorageLevel, StorageUsage, WaterMarks,
+};
+use videofactory_crds::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
 
-use jiff::Timestamp;
-use videofactory_crds::condition::{self, ConditionState, ConditionStatus, ConditionType};
-use videofactory_crds::{Reason, StoragePolicy, StoragePolicyStatus};
+use super::conditions::{self, Barrier};
+use super::observe::{Finding, can_prune};
+use super::plan::{Cause, Order};
+use super::requests::{self, Pending};
+use super::schedule::{Schedule, TOO_LATE};
+use super::{runs, usage};
+use crate::meter::Changes;
+use crate::videojob::model::Event;
 
-use super::observe::Finding;
+/// Least time between two writes that only tell of a few files more; a new level is told at once.
+pub const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// How long after its start an operator measures anew what its predecessor measured: what that one had counted is lost.
+const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
+/// How long after a run that measured nothing another may begin because the bucket fills.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
+/// Growth that makes another run worth while where the last one could not free enough: this part of the limit.
+const WORTH_A_RUN: i64 = 100;
 
-/// How often a bucket that is fit is asked.
-const WHILE_FIT: Duration = Duration::from_mins(5);
-/// How soon a bucket that is not fit is asked again, at first and at last.
-const WHILE_UNFIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
-
-/// The status that says what was found.
-#[must_use]
-pub fn decide(policy: &StoragePolicy, finding: &Finding, now: Timestamp) -> StoragePolicyStatus {
-    let name = &policy.spec.bucket.name;
-    let (ready, healthy, reason, message) = match finding {
-        Finding::Fit => {
-            let message = format!("bucket {name:?} answers, takes the credentials and writes once");
-            (true, ConditionStatus::True, Reason::Available, message)
-        }
-        Finding::Unfit { reason, answered, message } => {
-            let healthy = answered.map_or(ConditionStatus::Unknown, ConditionStatus::from);
-            (false, healthy, *reason, message.clone())
-        }
-    };
-    let mut status = policy.status.clone().unwrap_or_default();
-    let generation = policy.metadata.generation;
-    status.observed_generation = generation;
-    let healthy_reason = if healthy == ConditionStatus::True { Reason::Available } else { reason };
-    for (kind, holds, reason) in
-        [(ConditionType::Ready, ready.into(), reason), (ConditionType::Healthy, healthy, healthy_reason)]
-    {
-        let state = ConditionState { kind, status: holds, reason, message: message.clone() };
-        condition::set(&mut status.conditions, state, generation, now);
-    }
-    status
+/// Everything that one decision may know.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The policy, as the API server had it.
+    pub policy: StoragePolicy,
+    /// What is known of its bucket.
+    pub finding: Finding,
+    /// An older policy that has the same bucket or a part of it: its namespace and name.
+    pub older: Option<String>,
+    /// What is under way.
+    pub doing: Option<Doing>,
+    /// What has ended, and is not in the status yet.
+    pub report: Option<Report>,
+    /// Files that jobs wrote and deleted, and the status does not tell of yet.
+    pub changes: Changes,
+    /// When the usage was last written by this process.
+    pub usage_told: Option<Timestamp>,
+    /// When this process began to look after policies.
+    pub started: Timestamp,
+    /// Before this time nothing is measured, because it failed a short while ago.
+    pub measure_from: Option<Timestamp>,
+    /// What is known of the usage is that of another bucket.
+    pub other_bucket: bool,
+    /// Nothing may begin any more.
+    pub stopping: bool,
 }
 
-/// How long a finding is good for, after so many findings in a row that the bucket is not fit.
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Listing the bucket.
+    Measuring,
+    /// A prune run, by the spec of this generation.
+    Pruning(Option<i64>),
+    /// Writing a backup.
+    BackingUp,
+}
+
+/// How something ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// What the bucket holds; nothing, if that could not be found out.
+    Measured(Option<StorageUsage>),
+    /// A prune run, and what the bucket holds after it, if it got so far.
+    Pruned(Box<PruneRun>, Option<StorageUsage>),
+    /// A backup.
+    BackedUp(BackupRun),
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// List the bucket.
+    Measure,
+    /// Prune.
+    Prune(Order),
+    /// Back up.
+    BackUp {
+        /// The slot, which names the backup.
+        slot: Timestamp,
+    },
+}
+
+/// What is to be written, done and told.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The status, to be written if it differs.
+    pub status: StoragePolicyStatus,
+    /// To be begun once the status is written.
+    pub action: Option<Action>,
+    /// What is under way is to stop: it follows a spec that is no more.
+    pub cancel: bool,
+    /// Whether the status tells of all changes.
+    pub told: bool,
+    /// For people; once the status is written.
+    pub events: Vec<Event>,
+    /// When to look again although nothing changed.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Decides about one policy.
 #[must_use]
-pub fn good_for(finding: &Finding, times: u32) -> Duration {
-    match finding {
-        Finding::Fit => WHILE_FIT,
-        Finding::Unfit { .. } => {
-            let (first, last) = WHILE_UNFIT;
-            first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(last)
+pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
+    Draft::new(observed, now).decide()
+}
+
+struct Draft<'a> {
+    observed: &'a Observed,
+    spec: &'a StoragePolicySpec,
+    marks: WaterMarks,
+    now: Timestamp,
+    before: StoragePolicyStatus,
+    status: StoragePolicyStatus,
+    events: Vec<Event>,
+    action: Option<Action>,
+    /// The usage came with a report.
+    measured: bool,
+    wakes: Vec<Timestamp>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(observed: &'a Observed, now: Timestamp) -> Self {
+        let spec = &observed.policy.spec;
+        let before = observed.policy.status.clone().unwrap_or_default();
+        Self {
+            observed,
+            spec,
+            marks: spec.capacity.water_marks(),
+            now,
+            status: before.clone(),
+            before,
+            events: Vec::new(),
+            action: None,
+            measured: false,
+            wakes: Vec::new(),
         }
+    }
+
+    fn decide(mut self) -> Decision {
+        self.status.observed_generation = self.observed.policy.metadata.generation;
+        let [ready, healthy] = conditions::of_finding(&self.spec.bucket.name, &self.observed.finding);
+        self.set(ready);
+        self.set(healthy);
+        self.book();
+        let current = self.current_usage();
+        self.show(current.as_ref());
+
+        let schedules = self.schedules();
+        let barrier = self.barrier(&schedules);
+        let (pending, unreadable) = requests::pending(&self.observed.policy);
+        self.events.extend(unreadable);
+        let schedule = schedules.as_ref().ok().map(|schedules| &schedules.prune);
+        self.prune(barrier.as_ref(), schedule, &pending, current.as_ref());
+        let backups = schedules.as_ref().ok().and_then(|schedules| schedules.backup.as_ref());
+        self.back_up(backups, &pending);
+        self.measure(current.as_ref());
+        if self.measured {
+            self.estimate(schedule, backups);
+        }
+
+        let told = self.tell_usage(current);
+        let limit = conditions::within_limit(self.spec, &self.status, barrier.as_ref(), self.now);
+        self.set(limit);
+        self.tell_level();
+        let generation = self.observed.policy.metadata.generation;
+        let cancel =
+            matches!(self.observed.doing, Some(Doing::Pruning(of)) if of != generation || barrier.is_some());
+        Decision {
+            status: self.status,
+            action: self.action,
+            cancel,
+            told,
+            events: self.events,
+            wake_at: self.wakes.into_iter().min(),
+        }
+    }
+
+    fn set(&mut self, state: condition::ConditionState) {
+        let generation = self.observed.policy.metadata.generation;
+        condition::set(&mut self.status.conditions, state, generation, self.now);
+    }
+
+    /// Books what has ended; what was begun and is not known any more was broken off.
+    fn book(&mut self) {
+        let measured = match &self.observed.report {
+            Some(Report::Measured(usage)) => usage.clone(),
+            Some(Report::Pruned(run, usage)) => {
+                self.events.push(runs::end(&mut self.status, (**run).clone(), self.spec.history));
+                usage.clone()
+            }
+            Some(Report::BackedUp(run)) => {
+                self.events.push(runs::told_backup(run));
+                self.status.backup = Some(run.clone());
+                None
+            }
+            None => None,
+        };
+        if self.observed.doing.is_none() {
+            runs::settle(&mut self.status);
+        }
+        if let Some(measured) = measured {
+            self.status.usage = Some(measured);
+            self.measured = true;
+        }
+    }
+
+    /// What the bucket holds by all that is known.
+    fn current_usage(&self) -> Option<StorageUsage> {
+        let known = self.status.usage.as_ref()?;
+        let mut usage = usage::with_changes(known, &self.observed.changes);
+        usage.percent = usage.bytes.map(|bytes| usage::percent(bytes, self.marks.limit));
+        Some(usage)
+    }
+
+    /// Shows the level, which is never behind.
+    fn show(&mut self, current: Option<&StorageUsage>) {
+        let bytes = current.and_then(|usage| usage.bytes);
+        self.status.level = bytes.map(|bytes| usage::level(bytes, &self.marks));
+    }
+
+    fn schedules(&self) -> Result<Schedules, String> {
+        let read = |fields| Schedule::read(fields, &self.spec.time_zone).map_err(|error| error.to_string());
+        Ok(Schedules {
+            prune: read(&self.spec.schedule)?,
+            backup: self.spec.backup.as_ref().map(|backup| read(&backup.schedule)).transpose()?,
+        })
+    }
+
+    fn barrier(&self, schedules: &Result<Schedules, String>) -> Option<Barrier> {
+        match (schedules, &self.observed.older) {
+            (Err(problem), _) => Some(Barrier::Misconfigured(problem.clone())),
+            (_, Some(older)) => Some(Barrier::Older(older.clone())),
+            _ if self.spec.suspend => Some(Barrier::Suspended),
+            _ => None,
+        }
+    }
+
+    /// Whether something may begin now.
+    fn is_free(&self) -> bool {
+        self.observed.doing.is_none()
+            && !self.observed.stopping
+            && self.action.is_none()
+            && can_prune(&self.observed.finding)
+    }
+
+    fn prune(
+        &mut self,
+        barrier: Option<&Barrier>,
+        schedule: Option<&Schedule>,
+        pending: &Pending,
+        current: Option<&StorageUsage>,
+    ) {
+        let (Some(schedule), None) = (schedule, barrier) else {
+            self.status.next_run_at = None;
+            if let (Some(request), Some(barrier)) = (&pending.cleanup, barrier) {
+                requests::handled_cleanup(&mut self.status.handled, request);
+                self.events.push(refused("Prune", &barrier.words()));
+            }
+            return;
+        };
+        let turn = schedule.look(self.before.next_run_at.as_ref().map(|next| next.0), self.now);
+        let due = turn.due.filter(|due| !self.is_slot_begun(*due));
+        let order = self.is_free().then(|| self.order(due, schedule, pending, current)).flatten();
+        // A slot that is due and cannot begin stays announced until it is too late for it.
+        let begins = order.as_ref().is_some_and(|order| order.cause == Cause::Schedule);
+        let waits = due.filter(|_| !begins);
+        if let Some(waits) = waits {
+            self.wakes.extend(waits.checked_add(TOO_LATE));
+        }
+        self.status.next_run_at = waits.or(turn.next).map(whole_seconds);
+        self.wakes.extend(turn.next);
+        if let Some(order) = order {
+            if order.cause == Cause::Request
+                && let Some(request) = &pending.cleanup
+            {
+                requests::handled_cleanup(&mut self.status.handled, request);
+            }
+            runs::begin(&mut self.status, &order, self.spec.history);
+            self.action = Some(Action::Prune(order));
+        }
+    }
+
+    fn is_slot_begun(&self, slot: Timestamp) -> bool {
+        let of_schedule =
+            |run: &&PruneRun| matches!(run.cause, None | Some(PruneCause::Schedule | PruneCause::Resumed));
+        self.before.runs.iter().filter(of_schedule).any(|run| run.slot.0 == slot)
+    }
+
+    /// A slot for a run that no schedule asks for: now, or right after the last one if that was in the same second, since
+    /// the slot is a run's name.
+    fn own_slot(&self) -> Timestamp {
+        let last = self.status.runs.iter().map(|run| run.slot.0).filter(|slot| *slot >= self.now).max();
+        last.map_or(self.now, |last| last.checked_add(SignedDuration::from_secs(1)).unwrap_or(self.now))
+    }
+
+    /// What to prune now: first what was broken off, then what a person asks for, then what is due, then what the level
+    /// asks for.
+    fn order(
+        &mut self,
+        due: Option<Timestamp>,
+        schedule: &Schedule,
+        pending: &Pending,
+        current: Option<&StorageUsage>,
+    ) -> Option<Order> {
+        let slot = self.own_slot();
+        let order = |slot, cause| Order { slot, cause, dry_run: false, older_than: None };
+        let mut order = if let Some(resumed) = runs::to_resume(&self.status, schedule, self.now) {
+            resumed
+        } else if let Some(request) = &pending.cleanup {
+            Order { dry_run: request.dry_run, older_than: request.older_than, ..order(slot, Cause::Request) }
+        } else if let Some(due) = due {
+            order(due, Cause::Schedule)
+        } else if self.level_asks(current) {
+            order(slot, Cause::WarnCrossed)
+        } else {
+            return None;
+        };
+        order.dry_run |= self.spec.dry_run;
+        Some(order)
+    }
+
+    /// Whether the bucket has grown to `warn` since the last run, or if that could not bring it below, by enough more.
+    fn level_asks(&mut self, current: Option<&StorageUsage>) -> bool {
+        let Some(bytes) = current.and_then(|usage| usage.bytes).filter(|bytes| *bytes >= self.marks.warn)
+        else {
+            return false;
+        };
+        if self.spec.rules.is_empty() || self.observed.other_bucket {
+            return false;
+        }
+        let Some(last) = conditions::last_run_that_counts(self.spec, &self.status) else { return true };
+        // What failed may go well next time, however much is in the bucket.
+        match last.bytes_after.filter(|_| last.outcome != Some(PruneOutcome::Failed)) {
+            Some(after) if after < self.marks.warn => true,
+            Some(after) => bytes >= after.saturating_add((self.marks.limit / WORTH_A_RUN).max(1)),
+            None => {
+                let from = last.slot.0.checked_add(AFTER_FAILURE).unwrap_or(Timestamp::MAX);
+                self.wakes.push(from);
+                from <= self.now
+            }
+        }
+    }
+
+    fn back_up(&mut self, schedule: Option<&Schedule>, pending: &Pending) {
+        if self.spec.suspend {
+            self.status.next_backup_at = None;
+            if let Some(request) = &pending.backup {
+                requests::handled_backup(&mut self.status.handled, request);
+                self.events.push(refused("BackUp", &Barrier::Suspended.words()));
+            }
+            return;
+        }
+        let announced = self.before.next_backup_at.as_ref().map(|next| next.0);
+        let turn = schedule.map(|schedule| schedule.look(announced, self.now));
+        let due = turn.and_then(|turn| turn.due);
+        let next = turn.and_then(|turn| turn.next);
+        let mut waits = due;
+        if let Some((slot, resumed)) = self.is_free().then(|| self.backup_slot(due, pending)).flatten() {
+            if !resumed && let Some(request) = &pending.backup {
+                requests::handled_backup(&mut self.status.handled, request);
+            }
+            waits = None;
+            self.status.backup =
+                Some(BackupRun { resumed: resumed.then_some(true), ..runs::backup_begun(slot) });
+            self.action = Some(Action::BackUp { slot });
+        }
+        if let Some(waits) = waits {
+            self.wakes.extend(waits.checked_add(TOO_LATE));
+        }
+        self.status.next_backup_at = waits.or(next).map(whole_seconds);
+        self.wakes.extend(next);
+    }
+
+    /// The slot to back up now, and whether it is one that was broken off: that is tried once more.
+    fn backup_slot(&mut self, due: Option<Timestamp>, pending: &Pending) -> Option<(Timestamp, bool)> {
+        if let Some(lost) = self.status.backup.as_mut().filter(|run| run.outcome.is_none()) {
+            if lost.resumed != Some(true) {
+                return Some((lost.slot.0, true));
+            }
+            lost.outcome = Some(BackupOutcome::Interrupted);
+            lost.message = Some("the operator ended in the middle of it, twice".to_owned());
+        }
+        if pending.backup.is_some() { Some((self.now, false)) } else { due.map(|due| (due, false)) }
+    }
+
+    fn measure(&mut self, current: Option<&StorageUsage>) {
+        if self.observed.doing.is_some() || self.action.is_some() {
+            return;
+        }
+        let due = match current {
+            _ if self.observed.other_bucket => self.now,
+            Some(StorageUsage { measured_at: Some(at), objects, .. }) => {
+                let every = usage::interval(objects.unwrap_or_default());
+                let due = at.0.checked_add(every).unwrap_or(Timestamp::MAX);
+                let after_start = self.observed.started.checked_add(AFTER_START).unwrap_or(Timestamp::MAX);
+                if at.0 < self.observed.started { due.min(after_start) } else { due }
+            }
+            _ => self.now,
+        };
+        let due = due.max(self.observed.measure_from.unwrap_or(due));
+        if due > self.now {
+            self.wakes.push(due);
+        } else if self.is_free() {
+            self.action = Some(Action::Measure);
+        }
+    }
+
+    fn estimate(&mut self, prunes: Option<&Schedule>, backups: Option<&Schedule>) {
+        let objects = self.status.usage.as_ref().and_then(|usage| usage.objects).unwrap_or_default();
+        let prunes = prunes.filter(|_| self.status.next_run_at.is_some());
+        let backups = backups.filter(|_| self.status.next_backup_at.is_some());
+        let counter = usage::counted(self.status.operations.as_ref(), &Changes::new(), self.now);
+        self.status.operations = Some(usage::estimated(&counter, objects, prunes, backups, self.now));
+    }
+
+    /// Tells of a level that was reached.
+    fn tell_level(&mut self) {
+        let before = self.before.level.unwrap_or_default();
+        let Some(level) = self.status.level.filter(|level| *level > before) else { return };
+        let limit = condition::get(&self.status.conditions, condition::ConditionType::WithinLimit);
+        let note = limit.map(|condition| condition.message.clone()).unwrap_or_default();
+        let reason = match level {
+            StorageLevel::Normal | StorageLevel::Warning => "StorageWarning",
+            StorageLevel::Stopped => "StorageStopped",
+            StorageLevel::Full => "StorageFull",
+        };
+        let (reason, action) = (reason.to_owned(), "Measure".to_owned());
+        self.events.push(Event { warning: true, reason, action, note });
+    }
+
+    /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
+    fn tell_usage(&mut self, current: Option<StorageUsage>) -> bool {
+        let Some(current) = current else { return false };
+        let nothing = usage::is_nothing(&self.observed.changes);
+        let due_at = self.observed.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
+        let due = due_at.is_none_or(|due| due <= self.now);
+        if !nothing && !due && self.status == self.before {
+            self.wakes.extend(due_at);
+            return false;
+        }
+        self.status.usage = Some(current);
+        if !nothing {
+            let counted = usage::counted(self.status.operations.as_ref(), &self.observed.changes, self.now);
+            self.status.operations = Some(counted);
+        }
+        true
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+/// The schedules of a policy.
+struct Schedules {
+    prune: Schedule,
+    backup: Option<Schedule>,
+}
 
-    use super::*;
-
-    fn policy() -> StoragePolicy {
-        serde_json::from_value(json!({
-            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
-            "metadata": {"name": "default", "generation": 3},
-            "spec": {
-                "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
-                "capacity": {"limit": "10G"},
-            },
-        }))
-        .unwrap()
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn down() -> Finding {
-        Finding::Unfit { reason: Reason::StorageUnavailable, answered: Some(false), message: "down".into() }
-    }
-
-    fn shown(status: &StoragePolicyStatus) -> Vec<(&str, &str, &str)> {
-        let conditions = status.conditions.iter();
-        conditions.map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_str())).collect()
-    }
-
-    #[test]
-    fn a_fit_bucket_is_ready_and_healthy() {
-        let status = decide(&policy(), &Finding::Fit, at(10));
-        assert_eq!(shown(&status), [("Ready", "True", "Available"), ("Healthy", "True", "Available")]);
-        assert_eq!(status.observed_generation, Some(3));
-    }
-
-    #[test]
-    fn an_unreachable_bucket_is_neither() {
-        let status = decide(&policy(), &down(), at(10));
-        let expected = [("Ready", "False", "StorageUnavailable"), ("Healthy", "False", "StorageUnavailable")];
-        assert_eq!(shown(&status), expected);
-    }
-
-    #[test]
-    fn a_server_that_answers_is_healthy_even_if_its_bucket_is_not_fit() {
-        let reason = Reason::PreconditionsUnsupported;
-        let finding = Finding::Unfit { reason, answered: Some(true), message: "no".into() };
-        let status = decide(&policy(), &finding, at(10));
-        let expected = [("Ready", "False", "PreconditionsUnsupported"), ("Healthy", "True", "Available")];
-        assert_eq!(shown(&status), expected);
-    }
-
-    #[test]
-    fn finding_the_same_again_changes_nothing() {
-        let mut policy = policy();
-        for finding in [Finding::Fit, down()] {
-            let status = decide(&policy, &finding, at(10));
-            policy.status = Some(status.clone());
-            assert_eq!(decide(&policy, &finding, at(99)), status);
-        }
-    }
-
-    #[test]
-    fn a_bucket_that_is_down_is_asked_soon_and_then_every_minute() {
-        let waits: Vec<u64> = (1..8).map(|times| good_for(&down(), times).as_secs()).collect();
-        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(good_for(&Finding::Fit, 0), WHILE_FIT);
+fn refused(action: &str, why: &str) -> Event {
+    Event {
+        warning: true,
+        reason: "RequestRefused".to_owned(),
+        action: action.to_owned(),
+        note: format!("the request is not followed: {why}"),
     }
 }

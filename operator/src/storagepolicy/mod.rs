@@ -1,7 +1,27 @@
-//! The `StoragePolicy` controller: finds out whether the bucket is fit for use, and says so. Nothing is pruned yet.
+//! The `StoragePolicy` controller: whether the bucket is fit for use, how full it is, when it is pruned and backed up.
+//!
+//! What is to be deleted is decided in `plan`, and deleted in `run`; here it is decided when.
 
+mod backup;
+mod conditions;
 mod controller;
 mod decide;
+mod desk;
+mod neighbours;
 mod observe;
+pub mod plan;
+mod requests;
+pub mod run;
+mod runs;
+mod schedule;
+mod tasks;
+mod usage;
 
 pub use controller::run;
+
+#[cfg(test)]
+mod decide_tests;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod world;

@@ -12,6 +12,11 @@ use crate::client::CallError;
 /// Longest time that all questions together may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long a bucket that is fit is taken to be so.
+const WHILE_FIT: Duration = Duration::from_mins(5);
+/// How soon a bucket that is not fit is asked again, at first and at last.
+const WHILE_UNFIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
+
 /// How thoroughly to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thoroughness {
@@ -35,6 +40,29 @@ pub enum Finding {
         /// What to do.
         message: String,
     },
+}
+
+/// How long a finding is good for, after so many findings in a row that the bucket is not fit.
+#[must_use]
+pub fn good_for(finding: &Finding, times: u32) -> Duration {
+    match finding {
+        Finding::Fit => WHILE_FIT,
+        Finding::Unfit { .. } => {
+            let (first, last) = WHILE_UNFIT;
+            first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(last)
+        }
+    }
+}
+
+/// Whether a bucket can be listed and pruned: one that is full, or that ignores preconditions, can.
+#[must_use]
+pub fn can_prune(finding: &Finding) -> bool {
+    match finding {
+        Finding::Fit => true,
+        Finding::Unfit { reason, .. } => {
+            matches!(reason, Reason::StorageFull | Reason::PreconditionsUnsupported)
+        }
+    }
 }
 
 /// Asks the bucket of this policy.

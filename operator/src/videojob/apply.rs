@@ -6,11 +6,13 @@ use futures::future::{try_join, try_join_all};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use videofactory_crds::{VideoJob, VideoJobStatus};
 use videofactory_pipeline::{StepInput, graph};
 
 use super::build;
+use super::deletion;
 use super::facts::job_facts;
 use super::labels::{self, Labels};
 use super::model::{Action, Decision, JobFacts, Observed, StartStep};
@@ -18,6 +20,7 @@ use super::names::job_name;
 use crate::caches::{Owned, owner_key, version};
 use crate::client::{CallError, within};
 use crate::context::Context;
+use crate::meter::Changes;
 
 /// Something of a decision could not be done. The next reconcile decides anew.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,9 @@ pub enum ApplyError {
     /// A Job of somebody else has the name.
     #[error("Job {0} exists and belongs to somebody else: delete it, and the step starts")]
     Foreign(String),
+    /// A job that is being deleted still has files, and what keeps them.
+    #[error("VideoJob {0} still has its files: {1}")]
+    FilesRemain(String, String),
 }
 
 impl ApplyError {
@@ -61,14 +67,17 @@ impl ApplyError {
 /// Does what was decided.
 pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -> Result<(), ApplyError> {
     let unchanged = observed.job.status.as_ref() == Some(&decision.status);
-    let job = write_status(context, &observed.job, decision.status).await?;
+    let mut job = write_status(context, &observed.job, decision.status).await?;
     let uid = job.uid().unwrap_or_default();
     context.progress.entered(&uid, observed.live.keys().copied());
     let mut starts = Vec::new();
     let mut others = Vec::new();
+    let mut hold = None;
     for action in decision.actions {
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
+            Action::Count(changes) => count(context, &job, &changes),
+            Action::Hold(held) => hold = Some(held),
             Action::StartStep(order) => starts.push(order),
             other => others.push(other),
         }
@@ -76,18 +85,29 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     if unchanged && others.iter().any(|action| matches!(action, Action::DeleteJob { .. })) {
         check_newest(context, &job).await?;
     }
+    if let Some(held) = hold {
+        job = deletion::hold(context, &job, held).await?;
+    }
     for action in others {
         match action {
             Action::DeleteJob { name, uid } => delete_job(context, &job, &name, &uid).await?,
             Action::DeleteVideoJob => delete_videojob(context, &job).await?,
-            Action::Event(_) | Action::StartStep(_) => {}
+            Action::Count(_) | Action::Hold(_) | Action::Event(_) | Action::StartStep(_) => {}
         }
     }
     try_join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await.map(drop)
 }
 
+/// Counts what came into the bucket or went from it, and has its policy look. What a crash keeps from being counted, or
+/// has counted twice, the next measurement puts right.
+pub(super) fn count(context: &Context, job: &VideoJob, changes: &Changes) {
+    let (namespace, policy) = (job.namespace().unwrap_or_default(), &job.spec.storage_ref.name);
+    context.meter.count(&namespace, policy, changes);
+    context.caches.policy_queue.push(ObjectRef::new(policy).within(&namespace));
+}
+
 /// Writes the status, unless it is what the API server has; the object as it is then.
-async fn write_status(
+pub(super) async fn write_status(
     context: &Context,
     job: &VideoJob,
     status: VideoJobStatus,
@@ -125,7 +145,7 @@ async fn write_status(
 }
 
 /// No Job is deleted by an old status: a status that is written proves itself the newest, another asks.
-async fn check_newest(context: &Context, job: &VideoJob) -> Result<(), ApplyError> {
+pub(super) async fn check_newest(context: &Context, job: &VideoJob) -> Result<(), ApplyError> {
     let (api, name) = (api::<VideoJob>(context, job), job.name_any());
     let live = within(format!("get VideoJob {}", path(job, &name)), api.get_opt(&name)).await?;
     match live.filter(|live| live.uid() == job.uid()) {
@@ -205,7 +225,7 @@ async fn nothing_at_work(
     }
 }
 
-fn is_alive(pod: &Pod) -> bool {
+pub(super) fn is_alive(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     !matches!(phase, Some("Succeeded" | "Failed"))
 }
@@ -280,7 +300,12 @@ fn measure_handover(context: &Context, owner: &VideoJob, order: &StartStep) {
 }
 
 /// In the background: a Job deleted without a policy leaves its pod at work.
-async fn delete_job(context: &Context, owner: &VideoJob, name: &str, uid: &str) -> Result<(), ApplyError> {
+pub(super) async fn delete_job(
+    context: &Context,
+    owner: &VideoJob,
+    name: &str,
+    uid: &str,
+) -> Result<(), ApplyError> {
     let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     let params = DeleteParams::background().preconditions(only);
     context.metrics.wrote("Job");
@@ -324,7 +349,7 @@ where
 }
 
 /// `namespace/name`, for people.
-fn path(job: &VideoJob, name: &str) -> String {
+pub(super) fn path(job: &VideoJob, name: &str) -> String {
     format!("{}/{name}", job.namespace().unwrap_or_default())
 }
 

@@ -74,13 +74,19 @@ pub fn is_occupied(observed: &Observed, step: StepName) -> bool {
 pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (Timestamp, Hindrance)> + '_ {
     let late = |since: Timestamp, patience| since.saturating_add(patience).unwrap_or(Timestamp::MAX);
     let pods = observed.pods.iter().filter(move |pod| pod.step == step);
-    let pods = pods.filter(|pod| !matches!(pod.state, PodState::Ended(_))).filter_map(move |pod| {
-        Some((late(pod.gone_by?, STOP_PATIENCE), Hindrance::Lingering(pod.name.clone())))
-    });
+    let pods =
+        pods.filter_map(|pod| Some((gone_at_the_latest(pod)?, Hindrance::Lingering(pod.name.clone()))));
     let jobs = observed.jobs.iter().filter(move |job| job.step == step && is_to_make_a_pod(observed, job));
     let jobs = jobs
         .filter_map(move |job| Some((late(job.created?, POD_PATIENCE), Hindrance::NoPod(job.name.clone()))));
     pods.chain(jobs)
+}
+
+/// When a pod that is being stopped, and has not ended, should be gone with all patience.
+#[must_use]
+pub fn gone_at_the_latest(pod: &PodFacts) -> Option<Timestamp> {
+    let by = pod.gone_by.filter(|_| !matches!(pod.state, PodState::Ended(_)))?;
+    Some(by.saturating_add(STOP_PATIENCE).unwrap_or(Timestamp::MAX))
 }
 
 fn is_to_make_a_pod(observed: &Observed, job: &JobFacts) -> bool {

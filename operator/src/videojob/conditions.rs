@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use videofactory_crds::condition::{
     self, ConditionState, ConditionStatus, ConditionType, Reason, whole_seconds,
 };
+use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::VideoJobStatus;
 
 use super::decide::Verdict;
@@ -56,9 +57,7 @@ pub fn write_storage(
     now: Timestamp,
 ) {
     let (holds, reason, message) = match storage {
-        Storage::Ready { bucket, .. } => {
-            (true, Reason::Available, format!("bucket {:?} can be used", bucket.name))
-        }
+        Storage::Ready { bucket, room, .. } => told_of_room(&bucket.name, room.level),
         Storage::NotReady { reason, message } => (false, *reason, message.clone()),
     };
     let message = cut(&message, MOST_TEXT_BYTES);
@@ -67,11 +66,32 @@ pub fn write_storage(
     condition::set(&mut status.conditions, state, generation, now);
 }
 
+/// By level alone: a number that changes all the time would be written into every job.
+fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, Reason, String) {
+    match level {
+        StorageLevel::Normal | StorageLevel::Warning => {
+            (true, Reason::Available, format!("bucket {bucket:?} can be used"))
+        }
+        StorageLevel::Stopped => {
+            let message = format!(
+                "bucket {bucket:?} is filled to the water mark stop: what has begun goes on, nothing new begins"
+            );
+            (false, Reason::StorageFull, message)
+        }
+        StorageLevel::Full => {
+            let message = format!(
+                "bucket {bucket:?} is filled to its limit: only films whose scenes are made are finished"
+            );
+            (false, Reason::StorageFull, message)
+        }
+    }
+}
+
 /// Phase, reason and message as people were told them: what an Event is about.
 #[must_use]
 pub fn told(status: &VideoJobStatus) -> Option<(String, String)> {
     let ready = condition::get(&status.conditions, ConditionType::Ready)?;
-    Some((format!("{:?}/{}", status.phase, ready.reason), without_times(&ready.message)))
+    Some((format!("{:?}/{}", status.phase, ready.reason), without_numbers(&ready.message)))
 }
 
 /// When the job came to rest.
@@ -81,9 +101,15 @@ pub fn settled_at(status: &VideoJobStatus) -> Option<Timestamp> {
     (succeeded.status != "Unknown").then_some(succeeded.last_transition_time.0)
 }
 
-/// A message without the time at which it goes on: the same wait, announced once.
-fn without_times(message: &str) -> String {
-    message.split("; tries again at").next().unwrap_or_default().to_owned()
+/// What the part of a message begins with that says how full a bucket is.
+pub const HOLDS: &str = "; it holds";
+
+/// A message without the time at which it goes on, and without how full a bucket is: the same wait, announced once.
+fn without_numbers(message: &str) -> String {
+    ["; tries again at", HOLDS]
+        .into_iter()
+        .fold(message, |text, tail| text.split(tail).next().unwrap_or_default())
+        .to_owned()
 }
 
 struct Told {

@@ -18,6 +18,7 @@ use videofactory_pipeline::clock;
 
 use super::apply::{ApplyError, apply};
 use super::decide::decide;
+use super::deletion;
 use super::model::{Event, Observed};
 use super::observe::observe;
 use crate::caches::{Guarded, owner_key};
@@ -118,8 +119,7 @@ async fn look(
 async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, ApplyError> {
     let job = context.caches.written_jobs.newest(cached);
     if job.metadata.deletion_timestamp.is_some() {
-        // Its Jobs go with it: the garbage collector sees to that.
-        return Ok(Requeue::await_change());
+        return Box::pin(deletion::leave(context, job)).await;
     }
     let observed = Box::pin(observe(context, job)).await?;
     let now = clock::now();

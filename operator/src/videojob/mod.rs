@@ -6,6 +6,7 @@ pub mod build;
 pub mod conditions;
 pub mod controller;
 pub mod decide;
+pub mod deletion;
 pub mod facts;
 pub mod labels;
 pub mod model;

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use videofactory_crds::provideraccount::{ProviderAccountSpec, ProviderAccountStatus};
+use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
+
+use crate::meter::Changes;
 
 /// Everything that one decision may know, read once. The caches and the API hold no more of it.
 #[derive(Clone, Debug)]
@@ -55,6 +58,8 @@ pub enum Storage {
         secret: String,
         /// Since when it has been so without a break.
         since: Option<Timestamp>,
+        /// How full it is.
+        room: Room,
     },
     /// It cannot, and why: a sentence that says what to do.
     NotReady {
@@ -63,6 +68,15 @@ pub enum Storage {
         /// For people.
         message: String,
     },
+}
+
+/// How full a bucket is, as its policy's own controller has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// By the water marks.
+    pub level: StorageLevel,
+    /// In per cent of the limit, if it was measured.
+    pub percent: Option<i32>,
 }
 
 /// A service account, as far as a step needs to know.
@@ -216,8 +230,12 @@ pub enum Action {
         /// Its UID.
         uid: String,
     },
+    /// Keep the `VideoJob` from going before its files do, by a finalizer; or no longer.
+    Hold(bool),
     /// Delete the finished `VideoJob` itself, whose time to live has passed.
     DeleteVideoJob,
+    /// Count what an attempt has added to the bucket, once its end is booked.
+    Count(Changes),
     /// Tell people.
     Event(Event),
 }

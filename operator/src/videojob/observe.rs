@@ -13,7 +13,7 @@ use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome};
 
 use super::model::{
-    Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Storage, outcomes_to_look_up,
+    Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up,
 };
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
@@ -52,6 +52,12 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         recorded,
         bucket_trouble,
     })
+}
+
+/// What is at work for a job, as far as the caches know.
+pub(super) fn at_work(caches: &Caches, job: &VideoJob) -> (Vec<JobFacts>, Vec<PodFacts>) {
+    let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
+    (jobs(caches, &owner), pods(caches, &owner))
 }
 
 fn jobs(caches: &Caches, owner: &str) -> Vec<JobFacts> {
@@ -124,7 +130,7 @@ fn storage(
     match condition::get(conditions, ConditionType::Ready).filter(current) {
         Some(ready) if ready.status == "True" => {
             let since = Some(ready.last_transition_time.0);
-            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since }
+            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since, room: room(policy) }
         }
         Some(ready) => {
             not_ready(job_reason(&ready.reason), format!("StoragePolicy {name:?}: {}", ready.message))
@@ -133,6 +139,15 @@ fn storage(
             let message = format!("StoragePolicy {name:?} is being checked");
             not_ready(Reason::StorageUnavailable, message)
         }
+    }
+}
+
+/// How full it is; one that was not measured yet counts as empty.
+fn room(policy: &StoragePolicy) -> Room {
+    let Some(status) = &policy.status else { return Room::default() };
+    Room {
+        level: status.level.unwrap_or_default(),
+        percent: status.usage.as_ref().and_then(|usage| usage.percent),
     }
 }
 
@@ -318,6 +333,7 @@ async fn look_up(
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use videofactory_crds::storagepolicy::{StorageLevel, StorageUsage};
 
     use super::*;
 
@@ -356,11 +372,23 @@ mod tests {
 
     #[test]
     fn a_bucket_that_was_found_fit_can_be_used() {
-        let Storage::Ready { bucket, secret, since } = judged(Some(("True", "Available", 2))) else {
+        let Storage::Ready { bucket, secret, since, room } = judged(Some(("True", "Available", 2))) else {
             panic!("not ready")
         };
-        assert_eq!(since, Some("2026-11-23T10:00:00Z".parse().unwrap()));
+        assert_eq!((since, room), (Some("2026-11-23T10:00:00Z".parse().unwrap()), Room::default()));
         assert_eq!((bucket.name.as_str(), bucket.region.as_str(), secret.as_str()), ("videos", "auto", "s3"));
+    }
+
+    #[test]
+    fn how_full_it_is_comes_from_its_policy() {
+        let mut policy = policy(Some(("True", "Available", 2)));
+        let status = policy.status.as_mut().unwrap();
+        status.level = Some(StorageLevel::Stopped);
+        status.usage = Some(StorageUsage { percent: Some(96), ..StorageUsage::default() });
+        let Storage::Ready { room, .. } = storage("default", Some(&Ok(policy)), |_| true) else {
+            panic!("not ready")
+        };
+        assert_eq!(room, Room { level: StorageLevel::Stopped, percent: Some(96) });
     }
 
     #[test]

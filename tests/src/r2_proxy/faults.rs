@@ -1,5 +1,6 @@
 //! Faults that a test orders: what goes wrong, for which keys and methods, how often.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use anyhow::Context;
@@ -37,6 +38,8 @@ pub struct Fault {
 pub enum Effect {
     /// 503, and the request does not reach the server.
     Unavailable,
+    /// 429, and the request does not reach the server.
+    TooManyRequests,
     /// 507 for everything that takes space.
     OutOfSpace,
     /// The connection is closed without an answer, and the request does not reach the server.
@@ -47,6 +50,16 @@ pub enum Effect {
     IgnorePreconditions,
     /// Batch deletes without a Content-MD5 are refused, as by servers of S3's first years.
     DemandContentMd5,
+    /// Batch deletes answer `AccessDenied` for keys that match `keys`, and delete the others.
+    DenyKeys,
+    /// Batch deletes answer `InternalError` for keys that match `keys`, and delete the others.
+    FailKeys,
+    /// Pages of listings come in the opposite order.
+    ReverseListings,
+    /// Pages of listings tell of each key twice.
+    RepeatKeys,
+    /// Each page of a listing says that it is followed by another, at the same place for ever.
+    RepeatPages,
     /// The request waits until faults are replaced by others that do not hold it; then its connection is closed. It never
     /// reaches the server, because its client may be long dead: a living one asks again.
     Hold,
@@ -159,6 +172,22 @@ impl FaultBox {
         locked(&self.held).clone()
     }
 
+    /// The keys of a batch delete that are to fail, and how.
+    pub(crate) fn failing(
+        &self,
+        effects: &[Effect],
+        keys: impl Iterator<Item = String>,
+    ) -> BTreeMap<String, Effect> {
+        let armed = locked(&self.armed);
+        let ordered = |effect: Effect| effects.contains(&effect) && is_by_key(effect);
+        let effect_on = |key: &str| {
+            let mut faults = armed.iter().filter(|armed| ordered(armed.fault.effect));
+            let hit = faults.find(|armed| armed.keys.as_ref().is_none_or(|keys| keys.is_match(key)));
+            hit.map(|armed| armed.fault.effect)
+        };
+        keys.filter_map(|key| effect_on(&key).map(|effect| (key, effect))).collect()
+    }
+
     /// Returns once no fault holds such a request.
     pub(crate) async fn let_go(&self, operation: &Operation) {
         locked(&self.held).push(operation.key.clone());
@@ -178,10 +207,12 @@ impl Armed {
     fn matches(&self, operation: &Operation) -> bool {
         let operations = &self.fault.operations;
         (operations.is_empty() || operations.iter().any(|name| name == operation.name))
-            && self.keys.as_ref().is_none_or(|keys| keys.is_match(&operation.key))
+            && (is_by_key(self.fault.effect)
+                || self.keys.as_ref().is_none_or(|keys| keys.is_match(&operation.key)))
             && (self.fault.effect != Effect::OutOfSpace || operation.takes_space())
             && (self.fault.effect != Effect::IgnorePreconditions || operation.writes_key())
             && (self.fault.effect != Effect::DemandContentMd5 || operation.name == "DeleteObjects")
+            && (!is_by_key(self.fault.effect) || operation.name == "DeleteObjects")
     }
 
     /// Counts one more request; the effect, if it meets it.
@@ -195,6 +226,11 @@ impl Armed {
         let last = self.fault.times.map(|times| times.saturating_add(self.fault.after.unwrap_or_default()));
         last.is_some_and(|last| self.seen >= last)
     }
+}
+
+/// Whether `keys` speaks of the keys in the request's body.
+fn is_by_key(effect: Effect) -> bool {
+    matches!(effect, Effect::DenyKeys | Effect::FailKeys)
 }
 
 fn arm(fault: Fault) -> anyhow::Result<Armed> {

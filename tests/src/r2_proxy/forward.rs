@@ -18,12 +18,12 @@ use hyper_util::rt::TokioExecutor;
 
 use tokio::time::Instant;
 
-use super::State;
 use super::answer::Refusal;
 use super::faults::Effect;
 use super::operation::Operation;
 use super::resign::without_preconditions;
 use super::rules::RuleBook;
+use super::{State, batch, lies};
 
 /// Largest list of keys or parts that is read, in bytes.
 const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
@@ -35,6 +35,8 @@ const UNAVAILABLE: Refusal =
 const OUT_OF_SPACE: Refusal =
     Refusal::new(507, "InsufficientStorage", "No space is left: a fault was ordered");
 
+const TOO_MANY_REQUESTS: Refusal =
+    Refusal::new(429, "TooManyRequests", "Reduce the rate of requests: a fault was ordered (10058)");
 const NO_MD5: Refusal =
     Refusal::new(400, "InvalidRequest", "Missing required header for this request: Content-MD5");
 
@@ -60,15 +62,12 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
             }
             Effect::Latency { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
             Effect::Unavailable => return Ok(refuse(&parts.method, body, UNAVAILABLE).await),
+            Effect::TooManyRequests => return Ok(refuse(&parts.method, body, TOO_MANY_REQUESTS).await),
             Effect::OutOfSpace => return Ok(refuse(&parts.method, body, OUT_OF_SPACE).await),
             Effect::DemandContentMd5 if !parts.headers.contains_key("content-md5") => {
                 return Ok(refuse(&parts.method, body, NO_MD5).await);
             }
-            Effect::DemandContentMd5
-            | Effect::RefuseConnections
-            | Effect::LoseAnswer
-            | Effect::HoldAnswer
-            | Effect::IgnorePreconditions => {}
+            _ => {}
         }
     }
     state.ledger.request(&operation);
@@ -77,7 +76,8 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
         without_preconditions(&mut parts, keys)?;
     }
     let method = parts.method.clone();
-    let answered = match pass(state, &operation, parts, body).await? {
+    let answered = match pass(state, &operation, &effects, parts, body).await? {
+        Ok(response) if operation.name == "ListObjects" => lies::rewrite(response, &effects).await?,
         Ok(response) => response,
         Err((refusal, body)) => {
             state.ledger.refusal(refusal);
@@ -95,7 +95,13 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
 type Passed = Result<Response<Body>, (Refusal, Body)>;
 
 /// Holds a request against the rules and sends it on.
-async fn pass(state: &State, operation: &Operation, parts: Parts, body: Incoming) -> anyhow::Result<Passed> {
+async fn pass(
+    state: &State,
+    operation: &Operation,
+    effects: &[Effect],
+    parts: Parts,
+    body: Incoming,
+) -> anyhow::Result<Passed> {
     if let Err(refusal) = RuleBook::check_head(operation, &parts.headers) {
         return Ok(Err((refusal, Body::new(body))));
     }
@@ -103,8 +109,14 @@ async fn pass(state: &State, operation: &Operation, parts: Parts, body: Incoming
         "DeleteObjects" | "CompleteMultipartUpload" => {
             let read = Limited::new(body, MAX_LIST_BYTES).collect().await;
             let bytes = read.map_err(|error| anyhow::anyhow!("reading a list: {error}"))?.to_bytes();
-            if let Err(refusal) = state.rules.check_body(operation, &String::from_utf8_lossy(&bytes)) {
+            let text = String::from_utf8_lossy(&bytes);
+            if let Err(refusal) = state.rules.check_body(operation, &text) {
                 return Ok(Err((refusal, Body::empty())));
+            }
+            let failing = state.faults.failing(effects, batch::keys_in(&text));
+            if !failing.is_empty() {
+                let keys = state.keys.as_ref().context("there are no keys to sign anew with")?;
+                return Ok(Ok(batch::delete(state, keys, &parts, &text, &failing).await?));
             }
             Body::from(bytes)
         }
@@ -125,7 +137,7 @@ async fn pass(state: &State, operation: &Operation, parts: Parts, body: Incoming
     Ok(Ok(incoming(response)))
 }
 
-fn outgoing(upstream: &Uri, mut parts: Parts, body: Body) -> anyhow::Result<Request<Body>> {
+pub(crate) fn outgoing(upstream: &Uri, mut parts: Parts, body: Body) -> anyhow::Result<Request<Body>> {
     let target = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     let mut uri = upstream.clone().into_parts();
     uri.path_and_query = Some(target);

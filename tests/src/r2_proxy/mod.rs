@@ -5,9 +5,11 @@
 
 mod admin;
 mod answer;
+mod batch;
 mod counters;
 mod faults;
 mod forward;
+mod lies;
 mod operation;
 mod resign;
 mod rules;
@@ -39,7 +41,8 @@ pub struct ProxyOptions {
     pub admin: SocketAddr,
     /// The server behind: `http://host:port`.
     pub upstream: String,
-    /// The server's root keys; needed only for [`Effect::IgnorePreconditions`], which must sign anew.
+    /// The server's root keys; needed only for [`Effect::IgnorePreconditions`], [`Effect::DenyKeys`] and
+    /// [`Effect::FailKeys`], which must sign anew.
     pub keys: Option<Keys>,
 }
 
@@ -134,10 +137,13 @@ impl R2Proxy {
 
 impl State {
     fn set_faults(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
-        let resigns = faults.iter().any(|fault| matches!(fault.effect, Effect::IgnorePreconditions));
+        let resigns = faults.iter().any(|fault| {
+            matches!(fault.effect, Effect::IgnorePreconditions | Effect::DenyKeys | Effect::FailKeys)
+        });
         anyhow::ensure!(
             !resigns || self.keys.is_some(),
-            "to ignore preconditions the proxy must sign anew: start it with the server's access key and secret"
+            "to ignore preconditions or fail single keys the proxy must sign anew: start it with the server's access \
+             key and secret"
         );
         self.faults.replace(faults)
     }

@@ -3,6 +3,7 @@
 //! Tests whose names begin with `alone_` disturb the operator, the node or what is measured, and run by themselves,
 //! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
 
+mod accounts;
 mod edits;
 mod faults;
 mod fence;
@@ -15,5 +16,6 @@ mod quota;
 mod refusals;
 mod requests;
 mod settled;
+mod storage;
 mod waits;
 mod walkthrough;

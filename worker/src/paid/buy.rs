@@ -266,7 +266,13 @@ impl Account {
                 Ok(())
             }
             // It is fetched again by its id, or else nobody can tell: the bucket, not the service, has failed.
-            Err(error @ StepError::UseBucket(_)) => Err(error),
+            Err(error @ StepError::UseBucket(_)) => {
+                if error.is_full() {
+                    // There is no room for what else would be paid for either.
+                    self.halted.cancel();
+                }
+                Err(error)
+            }
             Err(error) => {
                 self.end(order, number, Ending::Failed, &error.to_string(), seconds, cost).await;
                 Err(error)

@@ -144,7 +144,7 @@ fn steadiness(
 ) -> f64 {
     let mut worst: f64 = 1.0;
     let mut first = 0;
-    for last in ends {
+    for last in &stretches(ends) {
         let spoken = |activity: &Activity, from: u64, to: u64, rate: u32| {
             seconds(activity.spoken_within(from, to), rate) + LENIENCE
         };
@@ -157,6 +157,24 @@ fn steadiness(
     worst
 }
 
+/// The ends of stretches of at most so many words, every end of a sentence among them: within a long sentence, too,
+/// something may be left out.
+fn stretches(ends: &[usize]) -> Vec<usize> {
+    let mut all = Vec::with_capacity(ends.len());
+    let mut first = 0;
+    for end in ends {
+        while end + 1 - first > WORDS_A_STRETCH + WORDS_A_STRETCH / 2 {
+            first += WORDS_A_STRETCH;
+            all.push(first - 1);
+        }
+        all.push(*end);
+        first = end + 1;
+    }
+    all
+}
+
+/// Words whose pace is looked at together.
+const WORDS_A_STRETCH: usize = 8;
 /// Short sentences differ by more, in seconds.
 const LENIENCE: f64 = 0.4;
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use videofactory_providers::{Embedded, Speech, TimingLevel, WordTiming};
 
 use self::activity::{Activity, Stretch};
@@ -36,7 +37,10 @@ const SILENCE_AFTER: u64 = 120;
 /// The longest that the reading may take; it is read some hundred times faster than spoken.
 const READING_LIMIT: Duration = Duration::from_mins(2);
 /// Longer speeches are not compared: beyond any that is asked for, it would take too much memory.
-const MOST_SECONDS: u64 = 30 * 60;
+const MOST_SECONDS: u64 = 15 * 60;
+
+/// Speeches that are listened to at once: one of eight minutes takes some 150 MiB.
+static LISTENERS: Semaphore = Semaphore::const_new(2);
 
 /// What is heard in a speech, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,8 @@ pub fn expected_seconds(text: &str) -> f64 {
 
 /// Where `speech` speaks each of `texts`, in their order. Never fails: what cannot be found is estimated.
 pub async fn listen(speech: &Arc<Speech>, texts: &[String], language: &str) -> Heard {
+    // Never closed: with it or without, it is listened to.
+    let _turn = LISTENERS.acquire().await;
     let reading = read(speech, texts, language).await;
     let (shared, owned) = (Arc::clone(speech), texts.to_vec());
     let work = tokio::task::spawn_blocking(move || compare(&shared, &owned, reading.as_ref()));

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::videojob::StepStatus;
-use videofactory_crds::{StepName, VideoJob, requests};
+use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::{Brand, GivenScenes, Upstream};
 use videofactory_pipeline::graph::{self, STEPS};
 use videofactory_pipeline::inputs::{self, FilmInputs};
@@ -14,13 +13,16 @@ use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::attempts::Attempt;
-use super::super::model::{Account, Action, Hindrance, Storage};
+use super::super::model::{Account, Action, Storage};
 use super::hire::{self, Engagement};
-use super::settle::{LONGEST_DELAY, Standing};
-use super::{Draft, Results, Verdict, later, leftovers, needs, order, progress};
+use super::lost::Needed;
+use super::needs::accounts_of;
+use super::settle::Standing;
+use super::tell::{hindered, nothing_to_tell, rank, review_message, waiting};
+use super::{Draft, Results, Verdict, leftovers, lost, needs, order, progress, room};
 
 /// Seconds between two looks at a bucket that does not answer.
-const BUCKET_PATIENCE: i64 = 15;
+pub(super) const BUCKET_PATIENCE: i64 = 15;
 
 /// Makes every step that is stale and can begin begin, and tells how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
@@ -86,6 +88,7 @@ impl Walk<'_> {
             && wanted.as_ref() == Some(&done.input)
         {
             step.state = Some(StepState::Succeeded);
+            lost::is_not_needed(step);
             self.results.insert(name, done);
             self.look(draft, name);
             return;
@@ -211,24 +214,37 @@ impl Walk<'_> {
             self.keep_waiting(draft, name, verdict);
             return;
         }
+        if let Some(verdict) = lost::gone(draft, self.settings, name) {
+            self.verdicts.push(verdict);
+            return;
+        }
+        let step = draft.step_mut(name);
         let tried = step.input_digest.as_deref() == Some(input.as_str());
-        if tried && let Some(verdict) = waiting(step, now) {
+        let asks = step.reason == Some(Reason::ArtifactsPruned);
+        if tried
+            && !asks
+            && let Some(verdict) = waiting(step, now)
+        {
             if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
                 draft.wake(at);
             }
             self.verdicts.push(verdict);
             return;
         }
+        if let Some(verdict) = self.obstacle(draft, name) {
+            self.keep_waiting(draft, name, verdict);
+            return;
+        }
+        if self.lacks(draft, name, input) {
+            return;
+        }
         if !tried {
+            let step = draft.step_mut(name);
             unsettle(step);
             step.scenes = None;
             step.failures = None;
             step.interruptions = None;
             step.retries = None;
-        }
-        if let Some(verdict) = self.obstacle(draft, name) {
-            self.keep_waiting(draft, name, verdict);
-            return;
         }
         if let Some(verdict) = leftovers::occupied(draft, name) {
             self.verdicts.push(verdict);
@@ -238,6 +254,33 @@ impl Walk<'_> {
             Ok((attempt, engagement)) => self.launch(draft, name, input, attempt, engagement),
             Err(verdict) => self.verdicts.push(*verdict),
         }
+    }
+
+    /// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
+    fn lacks(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) -> bool {
+        match lost::needed(draft, self.settings, name) {
+            Needed::Nothing => {}
+            Needed::APersonsWord(verdict) => {
+                self.verdicts.push(*verdict);
+                return true;
+            }
+            Needed::TheFilm => {
+                hire::withdraw(draft.step_mut(name));
+                unsettle(draft.step_mut(name));
+                self.results.remove(&StepName::AssembleVideo);
+                self.step(draft, StepName::AssembleVideo);
+                return true;
+            }
+        }
+        let Some(verdict) = room::shut(draft, name) else { return false };
+        // A survey brings what was paid for, whose links expire.
+        if hire::is_survey(draft, self.settings, name, input) {
+            return false;
+        }
+        let now = draft.now;
+        hire::write_off(draft.step_mut(name), now);
+        self.keep_waiting(draft, name, verdict);
+        true
     }
 
     /// Something keeps the step from beginning: it asks no account for anything meanwhile.
@@ -380,35 +423,9 @@ impl Walk<'_> {
     }
 }
 
-/// Where no step has anything to tell, all are done; one that is not is looked at again.
-fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
-    let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
-    match StepName::ALL.into_iter().find(|name| !done(*name)) {
-        None => Verdict::Succeeded { message: finished_message(draft) },
-        Some(step) => {
-            draft.wake_in(BUCKET_PATIENCE);
-            Verdict::Running { step, message: format!("{step}: its turn has not come") }
-        }
-    }
-}
-
-/// Of several steps' standing, the one that is told: smallest first. What runs is told before what
-/// waits, because the job goes on; a hindered pod is told at once.
-fn rank(verdict: &Verdict) -> u8 {
-    match verdict {
-        Verdict::Failed { .. } => 0,
-        Verdict::Suspended { .. } => 1,
-        Verdict::Running { .. } => 2,
-        Verdict::Stalled { .. } => 3,
-        Verdict::Waiting { .. } => 4,
-        Verdict::Review { .. } => 5,
-        Verdict::Succeeded { .. } => 6,
-    }
-}
-
-/// Whether what a step waits for has nothing to do with a result that a person might still accept.
+/// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
 fn result_is_void(step: &StepStatus) -> bool {
-    step.reason != Some(Reason::QualityCheckFailed)
+    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
 }
 
 /// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
@@ -428,76 +445,6 @@ fn result_of(step: &StepStatus) -> Option<Upstream> {
         input: Digest::from_hex(step.input_digest.as_deref()?)?,
         output: Digest::from_hex(step.output_digest.as_deref()?)?,
     })
-}
-
-/// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
-fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
-    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
-    if step.demands.iter().any(|demand| demand.granted.is_none()) {
-        // What it waits for is its account's to say.
-        return None;
-    }
-    let told = step.message.clone().unwrap_or_default();
-    let name = step.name;
-    if step.state == Some(StepState::Failed) {
-        let message = format!("{name}: {told}; mend the cause, then request a retry");
-        return Some(Verdict::Failed { reason, message, step: name });
-    }
-    match &step.retry_at {
-        // A clock that was set back must not make it wait for longer than we ever do.
-        Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
-        // A person is needed, but need not tell us.
-        Some(at) if reason == Reason::CredentialsInvalid => {
-            let message = format!("{name}: {told}; tries again at {}", at.0);
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
-        }
-        Some(at) => Some(Verdict::Waiting {
-            reason,
-            message: format!("{name}: {told}; tries again at {}", at.0),
-            step: Some(name),
-            at: Some(at.0),
-        }),
-        None => {
-            let message = format!("{name}: {told}; when that is mended, edit the job or request a retry");
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
-        }
-    }
-}
-
-/// How a step stands whose attempt is at work, or is kept from it.
-pub(super) fn hindered(
-    job: &VideoJob,
-    name: StepName,
-    attempt: i32,
-    hindrance: Option<&Hindrance>,
-) -> Verdict {
-    let stalled = |message: String| Verdict::Stalled {
-        reason: Reason::ConfigurationInvalid,
-        message,
-        step: Some(name),
-    };
-    let waiting = |message: String| Verdict::Waiting {
-        reason: Reason::Progressing,
-        message,
-        step: Some(name),
-        at: None,
-    };
-    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-    match hindrance {
-        None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
-        Some(Hindrance::Unschedulable(why)) => {
-            waiting(format!("{name}: its pod finds no node: {why}; free a node, or change compute"))
-        }
-        Some(Hindrance::NoPod(job)) => waiting(format!(
-            "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; mend that, or edit the job"
-        )),
-        Some(Hindrance::Lingering(pod)) => waiting(format!(
-            "{name}: its pod is being stopped and should have been gone minutes ago; its node may be lost: kubectl -n \
-             {namespace} delete pod {pod} --force once the node is gone for good"
-        )),
-        Some(Hindrance::Image(why)) => stalled(format!("{name}: the worker's image cannot be pulled: {why}")),
-        Some(Hindrance::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
-    }
 }
 
 /// The result of a step whose inputs are not known yet stays on record, but does not count.
@@ -536,36 +483,4 @@ pub(super) fn stop_jobs(draft: &mut Draft<'_>, name: StepName) {
         .filter(|job| job.step == name && !job.deleting && job.ended.is_none())
         .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() });
     draft.actions.extend(doomed);
-}
-
-/// The accounts that a step spends from.
-pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
-    let providers = &settings.providers;
-    let one = match name {
-        StepName::WriteScript => providers.script.as_ref(),
-        StepName::GenerateImages => providers.images.as_ref(),
-        StepName::NarrateScenes => providers.narration.as_ref(),
-        StepName::AnimateScenes => providers.animation.as_ref(),
-        StepName::AssembleVideo => None,
-        StepName::PublishVideo => {
-            let targets = settings.publish.targets.iter();
-            return targets.filter_map(|target| Some(target.account_ref.as_ref()?.name.as_str())).collect();
-        }
-    };
-    one.and_then(|provider| Some(provider.account_ref.as_ref()?.name.as_str())).into_iter().collect()
-}
-
-fn review_message(job: &VideoJob, step: StepName, digest: &str) -> String {
-    let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
-    format!(
-        "{step} waits for approval: kubectl annotate -n {} vj {} --overwrite {}={step}@{digest}",
-        namespace.unwrap_or_default(),
-        name.unwrap_or_default(),
-        requests::APPROVED
-    )
-}
-
-fn finished_message(draft: &Draft<'_>) -> String {
-    let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
-    film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key))
 }

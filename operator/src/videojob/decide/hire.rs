@@ -15,10 +15,9 @@ use videofactory_pipeline::contract::{Allowance, Hired, Opening};
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::{Account, HiredAccount};
-use super::advance::accounts_of;
-use super::needs::{needs, over_budget};
-use super::{Draft, Verdict, later};
-use crate::provideraccount::{Ledger, Limit, claims, outlook};
+use super::needs::{accounts_of, needs, over_budget};
+use super::{Draft, Verdict, later, lost};
+use crate::provideraccount::{Ledger, Limit, claims, is_unopened, outlook};
 
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
@@ -49,8 +48,7 @@ pub(super) fn hire(
 ) -> Result<(i32, Engagement), Box<Verdict>> {
     let accounts = hired_accounts(draft, settings, name);
     let same = draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()));
-    // A step that was edited while it waited for its first grant has left nothing anywhere.
-    let tried = draft.step(name).is_some_and(|step| step.input_digest.is_some() && step.started_at.is_some());
+    let tried = draft.step(name).is_some_and(was_at_work);
     let next = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
     if let Some(owed) = unaccounted(draft, name) {
         if same && accounts.contains_key(&owed.account) {
@@ -73,7 +71,8 @@ pub(super) fn hire(
         draft.step_mut(name).demands.clear();
         return Ok((next, Engagement::default()));
     }
-    if !same {
+    let unknown = draft.step(name).is_some_and(lost::is_to_be_looked_through);
+    if !same || unknown {
         draft.step_mut(name).demands.clear();
         if tried {
             // Part of what is wanted now may be there: only the worker can tell.
@@ -84,6 +83,23 @@ pub(super) fn hire(
         return demand(draft, settings, name, input, &accounts, since, next);
     }
     answered(draft, settings, name, input, &accounts)
+}
+
+/// Whether the step's next attempt would submit nothing, and only bring and tell what was paid for.
+pub(super) fn is_survey(draft: &Draft<'_>, settings: &Settings, name: StepName, input: &Digest) -> bool {
+    let accounts = hired_accounts(draft, settings, name);
+    let Some(step) = draft.step(name) else { return false };
+    let same = step.input_digest.as_deref() == Some(input.as_str());
+    let tried = was_at_work(step);
+    match unaccounted(draft, name) {
+        Some(owed) if same && accounts.contains_key(&owed.account) => true,
+        _ => (!same || lost::is_to_be_looked_through(step)) && tried && !accounts.is_empty(),
+    }
+}
+
+/// Whether an attempt may have left something: one that was edited while it waited for its first grant has not.
+fn was_at_work(step: &StepStatus) -> bool {
+    step.input_digest.is_some() && step.started_at.is_some()
 }
 
 /// The engagement of an attempt that is on record as begun: the same as then.
@@ -131,14 +147,21 @@ fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
     draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
 }
 
-/// An account that has not booked yet what this step has spent.
+/// An account that has not booked yet what this step has spent: it still lists the grant, or was made again after another
+/// had given it, and has not looked yet.
 fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {
     let step = draft.step(name)?;
     step.demands
         .iter()
         .filter(|demand| demand.settled == Some(true))
-        .find(|demand| grant_for(draft, name, demand).is_some())
+        .find(|demand| grant_for(draft, name, demand).is_some() || has_no_books(draft, &demand.account))
         .map(|demand| demand.account.clone())
+}
+
+/// Whether the account has no books yet.
+fn has_no_books(draft: &Draft<'_>, account: &str) -> bool {
+    let account = draft.observed.accounts.get(account);
+    matches!(account, Some(Account::Hired(account)) if is_unopened(&account.status))
 }
 
 /// Drops the demands that are settled and booked; since when the step has been asking.

@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::Grant;
+use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, Spent, StepOutcome};
 
 use super::super::model::{Account, HiredAccount};
-use super::world::World;
+use super::world::{World, storage_at, storage_ready};
 
 const STEP: StepName = StepName::AnimateScenes;
 
 /// A film of three scenes that grok animates.
-fn film(more: &Value) -> World {
+pub(super) fn film(more: &Value) -> World {
     let mut spec = json!({"topic": "the deep", "providers": {"animation": {"accountRef": {"name": "grok"}}}});
     for (name, value) in more.as_object().cloned().unwrap_or_default() {
         spec[name] = value;
@@ -30,6 +31,7 @@ fn film(more: &Value) -> World {
 fn account(spec: &Value) -> Account {
     let account: ProviderAccount = serde_json::from_value(json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "grok"}, "spec": spec,
+        "status": {"observedGeneration": 1},
     }))
     .unwrap();
     Account::Hired(Box::new(HiredAccount {
@@ -40,7 +42,7 @@ fn account(spec: &Value) -> Account {
     }))
 }
 
-fn grok(world: &mut World) -> &mut HiredAccount {
+pub(super) fn grok(world: &mut World) -> &mut HiredAccount {
     match world.observed.accounts.get_mut("grok") {
         Some(Account::Hired(account)) => account,
         other => panic!("{other:?}"),
@@ -48,7 +50,7 @@ fn grok(world: &mut World) -> &mut HiredAccount {
 }
 
 /// Everything before the animation is done.
-fn until_animation(world: &mut World) {
+pub(super) fn until_animation(world: &mut World) {
     world.settle();
     for step in [StepName::WriteScript, StepName::GenerateImages, StepName::NarrateScenes] {
         world.end(step, ExitCode::Done);
@@ -56,12 +58,12 @@ fn until_animation(world: &mut World) {
     }
 }
 
-fn demand(world: &World) -> Demand {
+pub(super) fn demand(world: &World) -> Demand {
     world.step(STEP).demands.first().cloned().expect("nothing is asked for")
 }
 
 /// The account answers the demand as it stands.
-fn grant(world: &mut World, submissions: i64) {
+pub(super) fn grant(world: &mut World, submissions: i64) {
     let asked = demand(world);
     let uid = world.observed.job.metadata.uid.clone().unwrap();
     grok(world).status.grants.push(
@@ -73,11 +75,11 @@ fn grant(world: &mut World, submissions: i64) {
 }
 
 /// The account has booked everything.
-fn book(world: &mut World) {
+pub(super) fn book(world: &mut World) {
     grok(world).status.grants.clear();
 }
 
-fn spends(world: &World, submissions: u32) -> Vec<Spent> {
+pub(super) fn spends(world: &World, submissions: u32) -> Vec<Spent> {
     vec![Spent {
         account: "grok".to_owned(),
         at: world.now,
@@ -88,7 +90,7 @@ fn spends(world: &World, submissions: u32) -> Vec<Spent> {
 }
 
 /// The attempt has made so many scenes, and more are left.
-fn partly(world: &mut World, made: u32, left: u32) {
+pub(super) fn partly(world: &mut World, made: u32, left: u32) {
     let spent = spends(world, made);
     world.end_told(STEP, ExitCode::TryLater, |outcome| {
         outcome.spent = spent;
@@ -103,7 +105,7 @@ fn partly(world: &mut World, made: u32, left: u32) {
     });
 }
 
-fn at_work(world: &World) -> bool {
+pub(super) fn at_work(world: &World) -> bool {
     world.alive(STEP) > 0
 }
 
@@ -325,6 +327,25 @@ fn new_credentials_mend_what_the_old_ones_broke() {
 }
 
 #[test]
+fn what_was_spent_waits_for_an_account_that_is_made_again_to_open_its_books() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 2);
+    world.settle();
+    let gone = world.observed.accounts.remove("grok").unwrap();
+    partly(&mut world, 2, 1);
+    world.settle();
+    assert_eq!(world.reason(), "ConfigurationInvalid");
+    world.observed.accounts.insert("grok".to_owned(), gone);
+    grok(&mut world).status = serde_json::from_value(json!({"observedGeneration": -1})).unwrap();
+    world.settle();
+    assert_eq!((demand(&world).attempt, demand(&world).settled), (Some(1), Some(true)));
+    grok(&mut world).status.observed_generation = Some(1);
+    world.settle();
+    assert_eq!((demand(&world).attempt, demand(&world).submissions), (Some(2), Some(1)));
+}
+
+#[test]
 fn used_up_credits_need_a_person_who_need_not_tell_us() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
@@ -472,4 +493,60 @@ fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
     });
     world.settle();
     assert!(world.inputs[&(STEP, 3)].survey, "it was at work: part of what is wanted may be there");
+}
+
+#[test]
+fn at_the_limit_nothing_is_asked_for_and_no_grant_is_held() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    world.observed.storage = storage_at(StorageLevel::Full, 100);
+    grant(&mut world, 3);
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
+    assert!(!at_work(&world) && world.step(STEP).demands.is_empty());
+    book(&mut world);
+    world.observed.storage = storage_ready();
+    world.settle();
+    assert_eq!(demand(&world).attempt, Some(2), "a grant for attempt 1 is dead");
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world));
+}
+
+#[test]
+fn at_the_limit_what_was_paid_for_is_fetched_all_the_same() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    world.observed.storage = storage_at(StorageLevel::Full, 100);
+    world.end_silently(STEP, 137, false);
+    world.settle();
+    assert!(world.inputs[&(STEP, 2)].survey && at_work(&world));
+    partly(&mut world, 2, 1);
+    world.settle();
+    assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
+    assert_eq!(demand(&world).settled, Some(true), "what was spent is still told");
+    book(&mut world);
+    world.observed.storage = storage_ready();
+    world.settle();
+    assert_eq!(demand(&world).submissions, Some(1));
+}
+
+#[test]
+fn at_the_limit_a_grant_of_an_account_that_is_not_used_any_more_is_given_up() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    world.observed.storage = storage_at(StorageLevel::Full, 100);
+    world.observed.accounts.insert("veo".to_owned(), Account::Embedded);
+    world.end_silently(STEP, 137, false);
+    world.edit(|job| {
+        let animation = json!({"animation": {"accountRef": {"name": "veo"}}});
+        job.spec.settings.providers = serde_json::from_value(animation).unwrap();
+    });
+    world.settle();
+    assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }

@@ -7,11 +7,14 @@ mod advance;
 mod begin;
 mod hire;
 mod leftovers;
+mod lost;
 mod needs;
 mod order;
 mod progress;
 mod requests;
+mod room;
 mod settle;
+mod tell;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +25,7 @@ use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 
 use super::conditions;
+use super::deletion;
 use super::model::{Action, Decision, Event, Observed};
 
 /// Decides what the status of the observed object is to be and what is to be done, at `now`.
@@ -36,6 +40,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
+    draft.actions.extend(deletion::change(&observed.job).map(Action::Hold));
     draft.announce(&verdict);
     draft.retire(&verdict);
     Decision { status: draft.status, actions: draft.actions, wake_at: draft.wake_at }
@@ -277,8 +282,14 @@ mod properties;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_edits;
+#[cfg(test)]
 mod tests_leftovers;
 #[cfg(test)]
+mod tests_lost;
+#[cfg(test)]
 mod tests_requests;
+#[cfg(test)]
+mod tests_room;
 #[cfg(test)]
 mod world;

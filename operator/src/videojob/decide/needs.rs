@@ -19,6 +19,23 @@ use super::{Draft, Verdict};
 /// Seconds of a provider's time that one picture takes, as long as nothing better is known.
 const SECONDS_A_PICTURE: i64 = 15;
 
+/// The accounts that a step spends from.
+pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
+    let providers = &settings.providers;
+    let one = match name {
+        StepName::WriteScript => providers.script.as_ref(),
+        StepName::GenerateImages => providers.images.as_ref(),
+        StepName::NarrateScenes => providers.narration.as_ref(),
+        StepName::AnimateScenes => providers.animation.as_ref(),
+        StepName::AssembleVideo => None,
+        StepName::PublishVideo => {
+            let targets = settings.publish.targets.iter();
+            return targets.filter_map(|target| Some(target.account_ref.as_ref()?.name.as_str())).collect();
+        }
+    };
+    one.and_then(|provider| Some(provider.account_ref.as_ref()?.name.as_str())).into_iter().collect()
+}
+
 /// What the step asks its accounts for, one demand each; none where nothing is to be submitted.
 pub(super) fn needs(
     draft: &Draft<'_>,
@@ -31,7 +48,7 @@ pub(super) fn needs(
         .filter_map(|(account, hired)| {
             let submissions = submissions(draft, settings, name, account);
             let provider = provider_of(settings, name);
-            let seconds = seconds_each(settings, name);
+            let seconds = seconds_each(draft, settings, name);
             (submissions > 0).then(|| Demand {
                 account: account.clone(),
                 model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
@@ -42,6 +59,47 @@ pub(super) fn needs(
             })
         })
         .collect()
+}
+
+/// What something is expected to cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Price {
+    /// Nothing, but time.
+    Nothing,
+    /// About so much.
+    About(Money),
+    /// Something, and nobody knows how much.
+    Unknown,
+}
+
+impl Price {
+    /// Both together.
+    pub(super) fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Nothing, price) | (price, Self::Nothing) => price,
+            (Self::About(one), Self::About(other)) => Self::About(one.plus(other)),
+        }
+    }
+}
+
+/// What all of a step would cost, made from nothing.
+pub(super) fn price_of_all(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Price {
+    let given = draft.observed.job.spec.scenes.as_ref().is_some_and(|scenes| !scenes.is_empty());
+    let submissions = match name {
+        StepName::WriteScript if given => return Price::Nothing,
+        StepName::WriteScript => 1,
+        StepName::NarrateScenes if speaks_all_at_once(settings) => 1,
+        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
+            scenes(draft, settings)
+        }
+        StepName::AssembleVideo | StepName::PublishVideo => return Price::Nothing,
+    };
+    let Some(account) = hired_accounts(draft, settings, name).into_values().next() else {
+        return Price::Nothing;
+    };
+    let each = price_each(settings, name, &account, seconds_each(draft, settings, name));
+    each.map_or(Price::Unknown, |each| Price::About(each.times(submissions)))
 }
 
 fn provider_of(settings: &Settings, name: StepName) -> Option<&Provider> {
@@ -107,9 +165,9 @@ fn scenes(draft: &Draft<'_>, settings: &Settings) -> i64 {
 }
 
 /// Seconds of what is bought: of a clip or of speech; of computing, for a picture.
-fn seconds_each(settings: &Settings, name: StepName) -> i64 {
+fn seconds_each(draft: &Draft<'_>, settings: &Settings, name: StepName) -> i64 {
     let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
-    let scenes = i64::from(settings.scene_count.max(1));
+    let scenes = scenes(draft, settings).max(1);
     match name {
         StepName::GenerateImages => SECONDS_A_PICTURE,
         StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),

@@ -4,12 +4,13 @@
 use proptest::prelude::*;
 use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
+use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
 use super::super::model::Storage;
 use super::settle::completed;
-use super::world::{World, storage_ready};
+use super::world::{World, storage_at, storage_ready};
 
 /// What may happen to a job.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ enum Happening {
     Targets(bool),
     BucketGone,
     BucketBack,
+    BucketFills(StorageLevel),
+    Pruned(&'static str),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -65,6 +68,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(H::Targets),
         1 => Just(H::BucketGone),
         2 => Just(H::BucketBack),
+        1 => prop::sample::select(vec![StorageLevel::Stopped, StorageLevel::Full]).prop_map(H::BucketFills),
+        1 => prop::sample::select(vec!["work", "clips", "videos"]).prop_map(H::Pruned),
     ]
 }
 
@@ -123,6 +128,8 @@ fn happen(world: &mut World, happening: &Happening, moment: usize) {
             world.observed.storage = Storage::NotReady { reason: Reason::StorageUnavailable, message };
         }
         Happening::BucketBack => world.observed.storage = storage_ready(),
+        Happening::BucketFills(level) => world.observed.storage = storage_at(*level, 97),
+        Happening::Pruned(kind) => world.prune(&[kind]),
     }
 }
 
@@ -137,7 +144,10 @@ fn edit(world: &mut World, version: u8) {
 /// The next event of a job that is not at rest, or the reason that it waits for a person.
 fn assert_has_a_future(world: &World) {
     let decision = world.last.as_ref().unwrap();
-    let waits_for_the_bucket = !matches!(world.observed.storage, Storage::Ready { .. });
+    let waits_for_the_bucket = match &world.observed.storage {
+        Storage::NotReady { .. } => true,
+        Storage::Ready { room, .. } => room.level >= StorageLevel::Stopped,
+    };
     let by_a_person =
         matches!(world.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
             || world.has(ConditionType::Stalled);

@@ -7,7 +7,7 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes};
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
-use super::{Draft, begin, hire};
+use super::{Draft, begin, hire, lost};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What the schema holds: more would be refused with the whole status.
@@ -92,6 +92,7 @@ fn refuse(draft: &mut Draft<'_>) {
 
 /// Whatever waits or has failed may be tried again at once.
 fn retry(draft: &mut Draft<'_>, at: &str) {
+    lost::make_again(draft);
     for step in &mut draft.status.steps {
         let attempt = step.attempt.unwrap_or_default();
         let attempt = stand(draft.observed, step.name, attempt, draft.now);
@@ -140,6 +141,8 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
             step.input_digest = None;
             hire::write_off(step, now);
         }
+        step.started_at = None;
+        step.gone = None;
         step.cost = None;
         step.permits = None;
         step.rate_limit = None;

@@ -14,7 +14,9 @@ use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Publish
 use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
-use super::{Draft, advance, hire, later};
+use super::super::model::Action;
+use super::{Draft, advance, hire, later, lost};
+use crate::meter::Change;
 
 /// How the attempts that have not ended stand.
 pub(super) type Standing = BTreeMap<StepName, Attempt>;
@@ -51,19 +53,22 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let jitter = jitter_of(draft, name);
     let limit = draft.observed.job.spec.retry.limit;
     let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
+    let mut asks_a_person = false;
     if let End::Told(outcome) = &end {
         account(draft, name, outcome);
+        count(draft, outcome);
+        asks_a_person = lost::is_paid(draft, outcome);
     }
     let step = draft.step_mut(name);
     step.finished_at = Some(whole_seconds(at.unwrap_or(now)));
     step.reason = None;
     step.retry_at = None;
     step.message = None;
-    let mut ledger = Ledger { step, now, limit, jitter };
+    let mut ledger = Ledger { step, now, limit, jitter, asks_a_person };
     match end {
         End::Told(outcome) if Some(outcome.input.as_str()) == ledger.step.input_digest.as_deref() => {
             ledger.told(&outcome, accepted.as_deref(), stopped_by_us);
-            remember(draft, &outcome);
+            remember(draft, &outcome, asks_a_person);
         }
         End::Told(_) => ledger.interrupted("it worked on other inputs", true),
         End::Interrupted(why) => ledger.interrupted(&why, stopped_by_us),
@@ -74,6 +79,19 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),
     }
+}
+
+/// What was added to the bucket is to be counted.
+fn count(draft: &mut Draft<'_>, outcome: &StepOutcome) {
+    if outcome.wrote.is_empty() {
+        return;
+    }
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let changes = outcome
+        .wrote
+        .iter()
+        .map(|(kind, wrote)| (*kind, Change { objects: signed(wrote.objects), bytes: signed(wrote.bytes) }));
+    draft.actions.push(Action::Count(changes.collect()));
 }
 
 /// What was spent is known: it stands in the demands until their accounts have booked it.
@@ -124,7 +142,7 @@ fn never_before(at: Timestamp) -> Time {
 }
 
 /// What the whole job keeps of an outcome.
-fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome) {
+fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_a_person: bool) {
     if let Some(missing) = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput) {
         // One that has not succeeded is to be made anyway, and may say why it waits.
         let earlier = draft.step_mut(missing);
@@ -132,6 +150,9 @@ fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome) {
             earlier.state = Some(StepState::Pending);
             earlier.reason = None;
             earlier.message = None;
+            if asks_a_person {
+                lost::wait_for_a_person(earlier, &outcome.message);
+            }
         }
     }
     if outcome.output.is_none() {
@@ -143,6 +164,7 @@ fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome) {
         kept.video = files.video.as_ref().map(artifact_status);
         kept.thumbnail = files.thumbnail.as_ref().map(artifact_status);
         kept.captions = files.captions.iter().map(artifact_status).collect();
+        lost::film_is_back(&mut kept.pruned);
     }
     if outcome.step == StepName::PublishVideo {
         draft.status.publications = outcome.publications.iter().map(publication_status).collect();
@@ -178,6 +200,8 @@ struct Ledger<'a> {
     now: Timestamp,
     limit: i32,
     jitter: f64,
+    /// What is missing was paid for: the step before it waits for a person, and this one for that step.
+    asks_a_person: bool,
 }
 
 impl Ledger<'_> {
@@ -210,6 +234,7 @@ impl Ledger<'_> {
             ExitCode::Credentials => self.wait(Reason::CredentialsInvalid, message),
             ExitCode::Configuration => self.wait(Reason::ConfigurationInvalid, message),
             ExitCode::ProviderDown => self.again(Reason::ProviderUnavailable, message),
+            ExitCode::Storage if outcome.full => self.again(Reason::StorageFull, message),
             ExitCode::Storage => self.again(Reason::StorageUnavailable, message),
             ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
             ExitCode::TryLater if leaves_some(outcome) => self.goes_on(outcome),
@@ -218,6 +243,7 @@ impl Ledger<'_> {
                 self.step.retry_at = Some(whole_seconds(at.min(later(self.now, LONGEST_DELAY))));
             }
             ExitCode::TryLater => self.again(Reason::RateLimited, message),
+            ExitCode::MissingInput if self.asks_a_person => self.step.state = Some(StepState::Pending),
             ExitCode::MissingInput | ExitCode::Bug => self.failed(Reason::RetryScheduled, message),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use videofactory_crds::condition::{ConditionType, Phase, get};
+use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::contract::{
@@ -12,11 +13,13 @@ use videofactory_pipeline::contract::{
 };
 use videofactory_pipeline::{Digest, SceneSet};
 
+use super::super::deletion::FINALIZER;
 use super::super::model::{
-    Action, Decision, Found, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState, Storage,
+    Action, Decision, Found, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState, Room, Storage,
     outcomes_to_look_up,
 };
 use super::decide;
+use crate::meter::Changes;
 
 /// Scenes of every film here.
 pub const SCENES: u32 = 3;
@@ -33,6 +36,8 @@ pub struct World {
     pub events: Vec<String>,
     /// Attempts that were begun, in order.
     pub begun: Vec<(StepName, i32)>,
+    /// What was counted for the bucket's policy.
+    pub counted: Vec<Changes>,
     pub last: Option<Decision>,
 }
 
@@ -65,6 +70,7 @@ impl World {
             bucket: BTreeMap::new(),
             events: Vec::new(),
             begun: Vec::new(),
+            counted: Vec::new(),
             last: None,
         }
     }
@@ -121,7 +127,12 @@ impl World {
         match action {
             Action::StartStep(order) => self.start(&order.input),
             Action::DeleteJob { name, uid } => self.delete_job(&name, &uid),
+            Action::Hold(held) => {
+                let names = held.then(|| FINALIZER.to_owned());
+                self.observed.job.metadata.finalizers = Some(names.into_iter().collect());
+            }
             Action::DeleteVideoJob => self.events.push("deleted".to_owned()),
+            Action::Count(changes) => self.counted.push(changes),
             Action::Event(event) => self.events.push(event.note),
         }
     }
@@ -284,6 +295,18 @@ impl World {
         panic!("it never comes to rest");
     }
 
+    /// The policy's rules delete these kinds, as they may only once the job has ended.
+    pub fn prune(&mut self, kinds: &[&str]) {
+        if !self.phase().is_terminal() {
+            return;
+        }
+        let Some(status) = &mut self.observed.job.status else { return };
+        let pruned = &mut status.artifacts.get_or_insert_default().pruned;
+        pruned.extend(kinds.iter().map(|kind| (*kind).to_owned()));
+        pruned.sort();
+        pruned.dedup();
+    }
+
     pub fn pass(&mut self, seconds: i64) {
         self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }
@@ -331,8 +354,14 @@ impl World {
 }
 
 pub fn storage_ready() -> Storage {
+    storage_at(StorageLevel::Normal, 10)
+}
+
+/// A bucket that can be used and is so full.
+pub fn storage_at(level: StorageLevel, percent: i32) -> Storage {
     let bucket = BucketRef { name: "videos".to_owned(), ..BucketRef::default() };
-    Storage::Ready { bucket, secret: "s3".to_owned(), since: None }
+    let room = Room { level, percent: Some(percent) };
+    Storage::Ready { bucket, secret: "s3".to_owned(), since: None, room }
 }
 
 /// What a worker with this input says when it ends so. The output follows from the input, as it does

@@ -1,0 +1,129 @@
+//! How long a plan over a million files takes, and how much memory: `cargo run --release --example plan [FILES]`.
+//!
+//! Prints one line of JSON. The listing is made first and counts in the memory, not in the time.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde_json::json;
+use videofactory_crds::StoragePolicy;
+use videofactory_operator::storagepolicy::plan::{
+    Cause, Folder, JobFacts, JobReference, Listing, Order, References, Rules, Standing, plan,
+};
+
+const DAY: i64 = 86_400;
+const NOW: i64 = 20_000 * DAY;
+const FILES_A_JOB: usize = 100;
+
+fn main() -> anyhow::Result<()> {
+    let files = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse::<usize>())?;
+    let policy = policy()?;
+    let rules = Rules::of(&policy.spec)?;
+    let idle = resident()?;
+    let listing = listing(files);
+    let references = references(files / FILES_A_JOB)?;
+    let listed = resident()?;
+    let now = Timestamp::from_second(NOW)?;
+    let order = Order { slot: now, cause: Cause::Schedule, dry_run: false, older_than: None };
+    let started = Instant::now();
+    let plan = plan(&listing, &rules, &references, &order, now);
+    let seconds = started.elapsed().as_secs_f64();
+    let figures = json!({
+        "files": listing.objects().len(),
+        "deleted": plan.deletions.len(),
+        "seconds": seconds,
+        "mib_listed": (listed - idle) / 1024,
+        "mib_at_most": (peak()? - idle) / 1024,
+    });
+    #[expect(clippy::print_stdout, reason = "its output is what it is for")]
+    {
+        println!("{figures}");
+    }
+    Ok(())
+}
+
+fn policy() -> anyhow::Result<StoragePolicy> {
+    Ok(serde_json::from_value(json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+        "metadata": {"name": "default", "namespace": "films"},
+        "spec": {
+            "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+            "capacity": {"limit": "10T"},
+            "rules": [
+                {"kinds": ["clips"], "olderThan": "7d"},
+                {"kinds": ["videos"], "olderThan": "30d", "keepLast": 5},
+                {"kinds": ["clips"], "olderThan": "3d", "whenAbove": "target"},
+                {"kinds": ["work", "thumbnails", "captions"], "olderThan": "30d"},
+                {"kinds": ["videos"], "olderThan": "2d", "whenAbove": "target"},
+            ],
+            "protect": {"keys": ["videos/*/brand-*/**"], "jobs": {"matchLabels": {"keep": "true"}}},
+            "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
+        },
+    }))?)
+}
+
+/// Files of jobs as they are in a bucket: half clips, half of the rest; over 90 days.
+fn listing(files: usize) -> Listing {
+    let mut listing = Listing::default();
+    for number in 0..files {
+        let (job, file) = (number / FILES_A_JOB, number % FILES_A_JOB);
+        let (folder, name) = match file {
+            0 => ("videos", "film.mp4".to_owned()),
+            1 => ("thumbnails", "film.jpg".to_owned()),
+            2 | 3 => ("captions", format!("film.{file}.srt")),
+            4..50 => ("work", format!("slots/animate-scenes/{number:032x}/submit-1.json")),
+            _ => ("clips", format!("clips/{number:032x}.mp4")),
+        };
+        let Some(folder) =
+            Folder::ALL.into_iter().find(|known| known.prefix().trim_end_matches('/') == folder)
+        else {
+            continue;
+        };
+        let key = format!("{}films/video-{job:06}-3f9c2a1e/r1/{name}", folder.prefix());
+        let days = i64::try_from(job % 90).unwrap_or_default();
+        let spread = i64::try_from(number % 80_000).unwrap_or_default();
+        let modified = u32::try_from(NOW - days * DAY - spread).unwrap_or_default();
+        listing.add(folder, &key, 1_000_000 + number as u64 % 1_000, modified);
+    }
+    listing.shrink();
+    listing
+}
+
+/// Three of four jobs are there, one of ten of them unfinished.
+fn references(jobs: usize) -> anyhow::Result<References> {
+    let at = Timestamp::from_second(NOW - 10 * DAY)?;
+    let there = (0..jobs).filter(|job| job % 4 != 0).map(|job| JobReference {
+        namespace: "films".to_owned(),
+        name: format!("video-{job:06}"),
+        version: "1".to_owned(),
+        facts: JobFacts {
+            uid: job.to_string(),
+            generation: 1,
+            id: Some("3f9c2a1e".to_owned()),
+            run: 1,
+            standing: if job % 10 == 1 { Standing::Live } else { Standing::Finished { at } },
+            labels: [("keep".to_owned(), (job % 50 == 3).to_string())].into(),
+            requests: std::collections::BTreeMap::new(),
+        },
+        pruned: BTreeSet::new(),
+    });
+    Ok(References::new(["films".to_owned()].into(), there))
+}
+
+/// Resident memory in KiB.
+fn resident() -> anyhow::Result<u64> {
+    field("VmRSS:")
+}
+
+/// The most there was, in KiB.
+fn peak() -> anyhow::Result<u64> {
+    field("VmHWM:")
+}
+
+fn field(name: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such field")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}

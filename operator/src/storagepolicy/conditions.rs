@@ -1,0 +1,148 @@
+//! What a policy's conditions say. Pure.
+
+use jiff::Timestamp;
+use videofactory_crds::condition::{ConditionState, ConditionStatus, ConditionType};
+use videofactory_crds::storagepolicy::{PruneOutcome, PruneRun, StorageLevel, WaterMarks};
+use videofactory_crds::{Reason, StoragePolicySpec, StoragePolicyStatus};
+
+use super::observe::Finding;
+use super::usage::{level, size};
+use crate::events::{MOST_TEXT_BYTES, cut};
+
+/// Why nothing is pruned, whatever the rules say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Barrier {
+    /// The schedule or its time zone cannot be followed: what to do.
+    Misconfigured(String),
+    /// An older policy has the same bucket or a part of it: its namespace and name.
+    Older(String),
+    /// `spec.suspend`.
+    Suspended,
+}
+
+impl Barrier {
+    /// Why a request is not followed, and what to do.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Misconfigured(problem) => format!("{problem}; nothing is deleted until then"),
+            Self::Older(older) => format!(
+                "StoragePolicy {older} is older and has the same bucket and prefix, or a part of it, so that it alone \
+                 prunes there and this one deletes nothing: give this one a bucket or prefix of its own, or delete one of \
+                 the two"
+            ),
+            Self::Suspended => {
+                "pruning and backups are suspended: set spec.suspend to false, and ask again".to_owned()
+            }
+        }
+    }
+}
+
+/// Ready and Healthy: whether jobs can use the bucket, and whether its server answers.
+#[must_use]
+pub fn of_finding(bucket: &str, finding: &Finding) -> [ConditionState; 2] {
+    let (ready, healthy, reason, message) = match finding {
+        Finding::Fit => {
+            let message = format!("bucket {bucket:?} answers, takes the credentials and writes once");
+            (true, ConditionStatus::True, Reason::Available, message)
+        }
+        Finding::Unfit { reason, answered, message } => {
+            let healthy = answered.map_or(ConditionStatus::Unknown, ConditionStatus::from);
+            (false, healthy, *reason, message.clone())
+        }
+    };
+    let healthy_reason = if healthy == ConditionStatus::True { Reason::Available } else { reason };
+    [(ConditionType::Ready, ready.into(), reason), (ConditionType::Healthy, healthy, healthy_reason)]
+        .map(|(kind, status, reason)| ConditionState { kind, status, reason, message: message.clone() })
+}
+
+/// `WithinLimit`: whether the bucket is below `warn`, and if not, what holds it there.
+#[must_use]
+pub fn within_limit(
+    spec: &StoragePolicySpec,
+    status: &StoragePolicyStatus,
+    barrier: Option<&Barrier>,
+    now: Timestamp,
+) -> ConditionState {
+    let state = |status, reason, message: String| ConditionState {
+        kind: ConditionType::WithinLimit,
+        status,
+        reason,
+        message: cut(&message, MOST_TEXT_BYTES),
+    };
+    match barrier {
+        Some(barrier @ Barrier::Older(_)) => {
+            return state(ConditionStatus::Unknown, Reason::DuplicatePolicy, barrier.words());
+        }
+        Some(barrier @ Barrier::Misconfigured(_)) => {
+            return state(ConditionStatus::Unknown, Reason::ConfigurationInvalid, barrier.words());
+        }
+        Some(Barrier::Suspended) | None => {}
+    }
+    let Some(bytes) = status.usage.as_ref().and_then(|usage| usage.bytes) else {
+        let message = "what the bucket holds has not been measured yet".to_owned();
+        return state(ConditionStatus::Unknown, Reason::Progressing, message);
+    };
+    let marks = spec.capacity.water_marks();
+    let used = format!("{} of {} are used", size(bytes), size(marks.limit));
+    if bytes < marks.warn {
+        return state(ConditionStatus::True, Reason::Available, used);
+    }
+    let last = last_run_that_counts(spec, status);
+    let ended = last.filter(|run| run.outcome.is_some());
+    let stuck = spec.rules.is_empty() || ended.is_some_and(|run| run.shortfall.is_some());
+    let reason = if stuck { Reason::NothingPrunable } else { Reason::StorageFull };
+    let next = what_next(spec, status, barrier, last, now);
+    state(ConditionStatus::False, reason, format!("{used}, {}; {next}", reached(bytes, &marks)))
+}
+
+/// The last run that could have freed something: a dry run that a person asked for says nothing of the next real one.
+#[must_use]
+pub fn last_run_that_counts<'a>(
+    spec: &StoragePolicySpec,
+    status: &'a StoragePolicyStatus,
+) -> Option<&'a PruneRun> {
+    status.runs.iter().find(|run| spec.dry_run || run.dry_run != Some(true))
+}
+
+fn reached(bytes: i64, marks: &WaterMarks) -> String {
+    match level(bytes, marks) {
+        StorageLevel::Normal | StorageLevel::Warning => format!("warn is {}", size(marks.warn)),
+        StorageLevel::Stopped => {
+            format!("above stop, {}: jobs that have written nothing yet wait", size(marks.stop))
+        }
+        StorageLevel::Full => "so that only assembling and publishing start".to_owned(),
+    }
+}
+
+fn what_next(
+    spec: &StoragePolicySpec,
+    status: &StoragePolicyStatus,
+    barrier: Option<&Barrier>,
+    last: Option<&PruneRun>,
+    now: Timestamp,
+) -> String {
+    let next = status.next_run_at.as_ref().filter(|next| next.0 > now);
+    let due = next.map_or_else(String::new, |next| format!("; the next run is due at {:.0}", next.0));
+    if barrier == Some(&Barrier::Suspended) {
+        return "pruning is suspended: set spec.suspend to false".to_owned();
+    }
+    if spec.rules.is_empty() {
+        return "no rule allows to delete anything: add rules, or raise capacity.limit".to_owned();
+    }
+    let Some(last) = last else { return format!("nothing has been pruned yet{due}") };
+    let told = last.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    match (last.outcome, &last.shortfall) {
+        (None, _) => "a prune run is under way".to_owned(),
+        (Some(PruneOutcome::Failed), _) => format!("the last prune run failed{told}{due}"),
+        (Some(PruneOutcome::Interrupted), _) => format!("the last prune run was interrupted{due}"),
+        (Some(PruneOutcome::Braked), _) => {
+            format!("the last prune run was stopped by its brakes: raise them, or ask for another run{due}")
+        }
+        (Some(PruneOutcome::Completed), _) if spec.dry_run => {
+            format!("runs only plan: set spec.dryRun to false{due}")
+        }
+        (Some(PruneOutcome::Completed), Some(shortfall)) => format!("{shortfall}{due}"),
+        (Some(PruneOutcome::Completed), None) => format!("it has grown since the last prune run{due}"),
+    }
+}

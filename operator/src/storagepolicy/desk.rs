@@ -1,0 +1,274 @@
+//! What this process knows of its policies beside their status: what is under way, what has ended and is not booked,
+//! and what was counted and is not told. Losing it costs a measurement or a resumed run, and nothing else.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::decide::{Doing, Observed, Report};
+use super::usage;
+use crate::meter::Changes;
+
+/// How soon a measurement that failed is made again, at first and at last.
+const AGAIN: (i64, i64) = (60, 900);
+
+/// The place of a policy's files: endpoint, bucket and prefix.
+pub type Place = (String, String, String);
+
+/// What is known of each policy, by UID.
+#[derive(Debug, Default)]
+pub struct Desk {
+    memories: Mutex<HashMap<String, Memory>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// Counted, and not in the status.
+    pending: Changes,
+    /// Counted since what is under way began: a listing may not have seen it.
+    during: Changes,
+    usage_told: Option<Timestamp>,
+    task: Option<(Doing, CancellationToken)>,
+    report: Option<Report>,
+    measure_from: Option<Timestamp>,
+    failures: u32,
+    place: Option<Place>,
+    other_bucket: bool,
+}
+
+impl Desk {
+    /// Counts what jobs wrote and deleted.
+    pub fn count(&self, uid: &str, changes: &Changes) {
+        let mut memories = self.memories.lock();
+        let memory = memories.entry(uid.to_owned()).or_default();
+        usage::add(&mut memory.pending, changes);
+        if memory.task.is_some() {
+            usage::add(&mut memory.during, changes);
+        }
+    }
+
+    /// Lays what is known over what was observed, for a policy with its files in this place.
+    pub fn fill(&self, uid: &str, place: Place, observed: &mut Observed) {
+        let mut memories = self.memories.lock();
+        let memory = memories.entry(uid.to_owned()).or_default();
+        memory.other_bucket |= memory.place.as_ref().is_some_and(|before| *before != place);
+        memory.place = Some(place);
+        observed.doing = memory.task.as_ref().map(|(doing, _)| *doing);
+        observed.report.clone_from(&memory.report);
+        observed.changes = memory.pending.clone();
+        observed.usage_told = memory.usage_told;
+        observed.measure_from = memory.measure_from;
+        observed.other_bucket = memory.other_bucket;
+    }
+
+    /// What was observed is in the status, or would change nothing there.
+    pub fn booked(&self, uid: &str, observed: &Observed, told: bool, written: bool, now: Timestamp) {
+        let mut memories = self.memories.lock();
+        let Some(memory) = memories.get_mut(uid) else { return };
+        if observed.report.is_some() {
+            memory.report = None;
+        }
+        if told {
+            for (kind, change) in &observed.changes {
+                let left = memory.pending.entry(*kind).or_default();
+                left.objects = left.objects.saturating_sub(change.objects);
+                left.bytes = left.bytes.saturating_sub(change.bytes);
+            }
+            if written {
+                memory.usage_told = Some(now);
+            }
+        }
+    }
+
+    /// Something begins; the token stops it.
+    pub fn begin(&self, uid: &str, doing: Doing, stop: CancellationToken) {
+        let mut memories = self.memories.lock();
+        let memory = memories.entry(uid.to_owned()).or_default();
+        memory.during.clear();
+        memory.other_bucket = false;
+        memory.task = Some((doing, stop));
+    }
+
+    /// It has ended so; without a report if it was dropped in the middle.
+    pub fn ended(&self, uid: &str, report: Option<Report>, now: Timestamp) {
+        let mut memories = self.memories.lock();
+        let Some(memory) = memories.get_mut(uid) else { return };
+        memory.task = None;
+        let during = std::mem::take(&mut memory.during);
+        match &report {
+            // What was written before is in the listing; of what was written meanwhile nobody knows, and too much is
+            // safer than too little until the next.
+            Some(Report::Measured(Some(_)) | Report::Pruned(_, Some(_))) => {
+                memory.pending = during;
+                memory.failures = 0;
+                memory.measure_from = None;
+            }
+            Some(Report::Measured(None)) => {
+                let wait = AGAIN.0.saturating_mul(1 << memory.failures.min(8)).min(AGAIN.1);
+                memory.failures = memory.failures.saturating_add(1);
+                memory.measure_from = now.checked_add(SignedDuration::from_secs(wait)).ok();
+            }
+            _ => {}
+        }
+        memory.report = report;
+    }
+
+    /// Stops what is under way.
+    pub fn cancel(&self, uid: &str) {
+        if let Some((_, stop)) = self.memories.lock().get(uid).and_then(|memory| memory.task.as_ref()) {
+            stop.cancel();
+        }
+    }
+
+    /// The policy is gone, or going: what is under way stops, and nobody waits for its report.
+    pub fn forget(&self, uid: &str) {
+        self.cancel(uid);
+        self.memories.lock().remove(uid);
+    }
+
+    /// Only these policies are left.
+    pub fn keep_only(&self, uids: &HashSet<String>) {
+        self.memories.lock().retain(|uid, memory| {
+            let stays = uids.contains(uid);
+            if let (false, Some((_, stop))) = (stays, &memory.task) {
+                stop.cancel();
+            }
+            stays
+        });
+    }
+
+    /// Whether something has ended that is not in the status.
+    pub fn has_report(&self, uid: &str) -> bool {
+        self.memories.lock().get(uid).is_some_and(|memory| memory.report.is_some())
+    }
+
+    /// Goes on beside the looks.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(work);
+    }
+
+    /// Waits for all that is under way.
+    pub async fn end_all(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use videofactory_crds::storagepolicy::{ObjectKind, StorageUsage};
+
+    use super::super::world::{World, at};
+    use super::*;
+    use crate::meter::Change;
+
+    const P: &str = "p";
+
+    fn place() -> Place {
+        ("http://s3:9000".into(), "videos".into(), String::new())
+    }
+
+    fn bytes(bytes: i64) -> Changes {
+        Changes::from([(ObjectKind::Clips, Change { objects: 1, bytes })])
+    }
+
+    fn observed(desk: &Desk) -> Observed {
+        let mut observed = World::new(&json!({})).observed;
+        desk.fill(P, place(), &mut observed);
+        observed
+    }
+
+    fn pending(desk: &Desk) -> i64 {
+        observed(desk).changes.values().map(|change| change.bytes).sum()
+    }
+
+    #[test]
+    fn what_is_told_is_taken_off_and_what_came_meanwhile_stays() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        desk.count(P, &bytes(10));
+        let seen = observed(&desk);
+        desk.count(P, &bytes(5));
+        desk.booked(P, &seen, false, true, now);
+        assert_eq!(pending(&desk), 15, "it was not told");
+        desk.booked(P, &seen, true, true, now);
+        assert_eq!(pending(&desk), 5);
+        assert_eq!(observed(&desk).usage_told, Some(now));
+    }
+
+    #[test]
+    fn a_listing_takes_in_what_was_counted_before_it_and_not_what_came_during_it() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        desk.count(P, &bytes(10));
+        desk.begin(P, Doing::Measuring, CancellationToken::new());
+        desk.count(P, &bytes(3));
+        // Told in the middle: the listing's own figure replaces it all the same.
+        let seen = observed(&desk);
+        desk.booked(P, &seen, true, true, now);
+        desk.count(P, &bytes(4));
+        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
+        assert_eq!(pending(&desk), 7);
+    }
+
+    #[test]
+    fn a_listing_that_failed_is_tried_again_later_and_later() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        desk.count(P, &bytes(10));
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            desk.begin(P, Doing::Measuring, CancellationToken::new());
+            desk.ended(P, Some(Report::Measured(None)), now);
+            waits.push(observed(&desk).measure_from.unwrap().duration_since(now).as_secs());
+        }
+        assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
+        assert_eq!(pending(&desk), 10, "and nothing counted is lost");
+    }
+
+    #[test]
+    fn a_report_stays_until_it_is_booked_by_who_has_seen_it() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        desk.begin(P, Doing::Pruning(Some(3)), CancellationToken::new());
+        let before = observed(&desk);
+        desk.ended(P, Some(Report::Measured(None)), now);
+        desk.booked(P, &before, true, true, now);
+        assert!(desk.has_report(P));
+        desk.booked(P, &observed(&desk), true, true, now);
+        assert!(!desk.has_report(P));
+    }
+
+    #[test]
+    fn a_policy_that_is_gone_stops_what_is_under_way() {
+        let desk = Desk::default();
+        let stop = CancellationToken::new();
+        desk.begin(P, Doing::Pruning(Some(3)), stop.clone());
+        desk.keep_only(&[P.to_owned()].into());
+        assert!(!stop.is_cancelled());
+        desk.keep_only(&HashSet::new());
+        assert!(stop.is_cancelled());
+        desk.ended(P, Some(Report::Measured(None)), at("2026-01-01T00:00:00Z"));
+        assert!(!desk.has_report(P));
+    }
+
+    #[test]
+    fn a_bucket_that_was_exchanged_is_known_until_something_begins() {
+        let desk = Desk::default();
+        assert!(!observed(&desk).other_bucket);
+        let mut seen = World::new(&json!({})).observed;
+        let (endpoint, bucket, _) = place();
+        desk.fill(P, (endpoint, bucket, "films/".into()), &mut seen);
+        assert!(seen.other_bucket);
+        desk.begin(P, Doing::Measuring, CancellationToken::new());
+        desk.fill(P, ("http://s3:9000".into(), "videos".into(), "films/".into()), &mut seen);
+        assert!(!seen.other_bucket);
+    }
+}

@@ -1,0 +1,123 @@
+//! Policies that share a bucket. Of those with one place, or with one inside the other, the oldest prunes.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use videofactory_crds::StoragePolicy;
+
+use super::desk::Place;
+use crate::caches::Guarded;
+
+/// Where a policy's files are. Two names of one server are two places: nothing tells that they are the same.
+#[must_use]
+pub fn place(policy: &StoragePolicy) -> Place {
+    let bucket = &policy.spec.bucket;
+    let endpoint = bucket.endpoint.trim_end_matches('/').to_ascii_lowercase();
+    (endpoint, bucket.name.clone(), bucket.prefix.trim_matches('/').to_owned())
+}
+
+/// Namespace and name of the oldest policy that is older than this one and has a part of its place.
+#[must_use]
+pub fn older(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Option<String> {
+    let age = |policy: &StoragePolicy| (policy.creation_timestamp(), policy.uid());
+    let own = place(policy);
+    readable(all)
+        .filter(|other| other.uid() != policy.uid() && other.metadata.deletion_timestamp.is_none())
+        .filter(|other| age(other) < age(policy) && overlap(&place(other), &own))
+        .min_by_key(|other| age(other))
+        .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}
+
+/// The policies with the same place, this one among them.
+#[must_use]
+pub fn sharing(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
+    let own = place(policy);
+    let others = readable(all).filter(|other| other.uid() != policy.uid() && place(other) == own);
+    others.cloned().chain([policy.clone()]).collect()
+}
+
+fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &StoragePolicy> {
+    all.iter().filter_map(|guarded| guarded.0.as_ref().ok())
+}
+
+fn overlap(one: &Place, other: &Place) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        outer.is_empty()
+            || inner == outer
+            || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+    };
+    (&one.0, &one.1) == (&other.0, &other.1) && (holds(&one.2, &other.2) || holds(&other.2, &one.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DeserializeGuard;
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy(name: &str, created: &str, endpoint: &str, prefix: &str) -> StoragePolicy {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": name, "namespace": "films", "uid": name, "creationTimestamp": created},
+            "spec": {
+                "bucket": {"endpoint": endpoint, "name": "videos", "prefix": prefix, "secretRef": {"name": "s3"}},
+                "capacity": {"limit": "10G"},
+            },
+        }))
+        .unwrap()
+    }
+
+    const FIRST: &str = "2026-01-01T00:00:00Z";
+    const SECOND: &str = "2026-01-02T00:00:00Z";
+    const S3: &str = "http://s3:9000";
+
+    fn older_of(policies: &[StoragePolicy], which: usize) -> Option<String> {
+        let all: Vec<_> =
+            policies.iter().map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect();
+        older(&all, &policies[which])
+    }
+
+    #[test]
+    fn of_two_with_one_place_the_oldest_prunes() {
+        let both = [policy("b", FIRST, S3, ""), policy("a", SECOND, "http://S3:9000/", "")];
+        assert_eq!(older_of(&both, 0), None);
+        assert_eq!(older_of(&both, 1), Some("films/b".to_owned()));
+        // Made in the same second: by UID.
+        let both = [policy("b", FIRST, S3, ""), policy("a", FIRST, S3, "")];
+        assert_eq!((older_of(&both, 0), older_of(&both, 1)), (Some("films/a".to_owned()), None));
+    }
+
+    #[test]
+    fn a_prefix_inside_another_overlaps_and_one_beside_it_does_not() {
+        for (one, other, overlaps) in [
+            ("", "factory/", true),
+            ("factory/", "factory/films/", true),
+            ("factory/films/", "factory/", true),
+            ("factory/", "factory-2/", false),
+            ("a/", "b/", false),
+        ] {
+            let both = [policy("a", FIRST, S3, one), policy("b", SECOND, S3, other)];
+            assert_eq!(older_of(&both, 1).is_some(), overlaps, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn one_that_is_going_or_has_another_bucket_does_not_count() {
+        let mut going = policy("a", FIRST, S3, "");
+        going.metadata.deletion_timestamp = going.metadata.creation_timestamp.clone();
+        let other = policy("b", FIRST, "http://elsewhere:9000", "");
+        let all = [going, other, policy("c", SECOND, S3, "")];
+        assert_eq!(older_of(&all, 2), None);
+    }
+
+    #[test]
+    fn what_jobs_write_counts_for_all_policies_of_the_place() {
+        let all =
+            [policy("a", FIRST, S3, "x/"), policy("b", SECOND, S3, "x/"), policy("c", SECOND, S3, "x/y/")];
+        let guarded: Vec<_> =
+            all.iter().map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect();
+        let names: Vec<String> = sharing(&guarded, &all[0]).iter().map(ResourceExt::name_any).collect();
+        assert_eq!(names, ["b", "a"]);
+    }
+}

@@ -1,0 +1,58 @@
+//! What a prune run deletes, and why each file stays or goes. Pure: no client, no clock.
+
+mod decide;
+mod explain;
+mod facts;
+mod listing;
+mod order;
+mod references;
+mod rules;
+mod verdict;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod world;
+
+use std::ops::AddAssign;
+
+pub use decide::{PrunePlan, plan};
+pub use explain::{kept, shortfall, size};
+pub use listing::{Folder, Listing, NOBODY, Object, Owner, OwnerIndex};
+pub use order::{Cause, Order};
+pub use references::{JobFacts, JobReference, Owned, References, Standing, covered_namespaces};
+pub use rules::{ReadRulesError, Rules};
+pub use verdict::{Verdict, Why};
+
+/// Files and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    /// One more file of this size.
+    pub fn add(&mut self, bytes: u64) {
+        *self += Self { objects: 1, bytes };
+    }
+
+    /// So much less; never below nothing.
+    pub fn take(&mut self, less: Self) {
+        self.objects = self.objects.saturating_sub(less.objects);
+        self.bytes = self.bytes.saturating_sub(less.bytes);
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.objects = self.objects.saturating_add(more.objects);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+    }
+}

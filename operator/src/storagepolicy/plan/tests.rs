@@ -1,0 +1,325 @@
+//! Tables of what is kept and deleted, and why.
+
+use serde_json::json;
+use videofactory_crds::units::Duration;
+
+use super::world::{DAY, HOUR, World, finished, job};
+use super::*;
+
+const OLD: i64 = 100 * DAY;
+
+fn clip(owner: &str) -> String {
+    format!("clips/films/{owner}-1/r1/clips/a.mp4")
+}
+
+fn film(owner: &str) -> String {
+    format!("videos/films/{owner}-1/r1/a.mp4")
+}
+
+/// All kinds from an hour on, if `finished_only` of finished jobs.
+fn anything(finished_only: bool) -> World {
+    let kinds = ["work", "clips", "videos", "thumbnails", "captions", "published"];
+    World::with_rules(json!([{"kinds": kinds, "olderThan": "1h", "onlyFinished": finished_only}]))
+}
+
+#[test]
+fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
+    let of_its_kind = "videos/films/newest-1/r1/a.mp4";
+    let mut world = anything(true)
+        .job("done", finished(OLD))
+        .job("busy", Standing::Live)
+        .job("lost", Standing::Failed { awaits_publication: false })
+        .job("going", Standing::Deleting)
+        .job("unborn", Standing::Live)
+        .but(|job| job.facts.id = None);
+    let kept = |why| Verdict::Kept(why);
+    let cases = [
+        ("assets/logo.png", kept(Why::Assets)),
+        ("backups/default/20261126T030000Z.json", kept(Why::Backup)),
+        ("plans/default/20261126T030000Z.jsonl.gz", kept(Why::Plan)),
+        ("clips/readme.txt", kept(Why::Unknown)),
+        ("clips/films/done-1/1/clips/a.mp4", kept(Why::Unknown)),
+        ("clips/elsewhere/done-1/r1/clips/a.mp4", kept(Why::OtherNamespace)),
+        ("clips/films/done-1/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("clips/films/busy-1/r1/clips/a.mp4", kept(Why::Live)),
+        ("clips/films/lost-1/r1/clips/a.mp4", kept(Why::NotFinished(0))),
+        ("clips/films/going-1/r1/clips/a.mp4", kept(Why::Deleting)),
+        ("clips/films/unborn-7/r1/clips/a.mp4", kept(Why::Live)),
+        ("clips/films/gone-1/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("clips/films/done-2/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("published/films/done-1/r1/main/record.json", kept(Why::PublicationRecord)),
+        ("published/films/done-1/r1/main/film.mp4", Verdict::Deleted(0)),
+        ("published/films/gone-1/r1/main/record.json", Verdict::Deleted(0)),
+        (of_its_kind, kept(Why::NewestFilm)),
+        ("videos/films/done-1/r1/a.mp4", Verdict::Deleted(0)),
+        ("videos/films/busy-1/r1/a.mp4", kept(Why::Live)),
+    ];
+    for (key, _) in cases {
+        world = world.object(key, 1, if key == of_its_kind { 2 * HOUR } else { OLD });
+    }
+    let planned = world.plan();
+    for (key, verdict) in cases {
+        assert_eq!(planned.verdict(key), verdict, "{key}");
+    }
+}
+
+#[test]
+fn a_rule_for_unfinished_jobs_reaches_failed_ones_and_earlier_runs_alone() {
+    let mut world = anything(false)
+        .job("busy", Standing::Live)
+        .but(|job| job.facts.run = 2)
+        .job("lost", Standing::Failed { awaits_publication: true })
+        .job("dull", Standing::Failed { awaits_publication: false });
+    let cases = [
+        ("clips/films/busy-1/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("clips/films/busy-1/r2/clips/a.mp4", Verdict::Kept(Why::Live)),
+        ("clips/films/busy-1/r3/clips/a.mp4", Verdict::Kept(Why::Live)),
+        ("published/films/busy-1/r1/main/record.json", Verdict::Kept(Why::PublicationRecord)),
+        ("clips/films/lost-1/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("videos/films/lost-1/r1/a.mp4", Verdict::Kept(Why::AwaitsPublication)),
+        ("videos/films/dull-1/r1/a.mp4", Verdict::Deleted(0)),
+    ];
+    for (key, _) in cases {
+        world = world.object(key, 1, OLD);
+    }
+    let planned = world.plan();
+    for (key, verdict) in cases {
+        assert_eq!(planned.verdict(key), verdict, "{key}");
+    }
+}
+
+#[test]
+fn protection_by_pattern_and_by_label_stands_above_every_rule() {
+    let label = |job: &mut JobReference| {
+        job.facts.labels.insert("keep".into(), "true".into());
+    };
+    let patterns = json!(["videos/*/brand-*/**", "work/**/storyboard.json"]);
+    let protect = json!({"keys": patterns, "jobs": {"matchExpressions": [
+        {"key": "keep", "operator": "In", "values": ["true", "yes"]},
+    ]}});
+    let planned = anything(true)
+        .set("protect", protect)
+        .job("brand-a", finished(OLD))
+        .job("dear", finished(OLD))
+        .but(label)
+        .job("plain", finished(OLD))
+        .object("videos/films/brand-a-1/r1/a.mp4", 1, OLD)
+        .object("clips/films/brand-a-1/r1/clips/a.mp4", 1, OLD)
+        .object("clips/films/dear-1/r1/clips/a.mp4", 1, OLD)
+        .object("work/films/plain-1/r1/documents/x/storyboard.json", 1, OLD)
+        .object("work/films/plain-1/r1/documents/x/other.json", 1, OLD)
+        .plan();
+    assert_eq!(planned.verdict("videos/films/brand-a-1/r1/a.mp4"), Verdict::Kept(Why::ProtectedKey));
+    assert_eq!(planned.verdict("clips/films/dear-1/r1/clips/a.mp4"), Verdict::Kept(Why::ProtectedJob));
+    let storyboard = "work/films/plain-1/r1/documents/x/storyboard.json";
+    assert_eq!(planned.verdict(storyboard), Verdict::Kept(Why::ProtectedKey));
+    let expected = ["clips/films/brand-a-1/r1/clips/a.mp4", "work/films/plain-1/r1/documents/x/other.json"];
+    let mut deleted = planned.deleted();
+    deleted.sort();
+    assert_eq!(deleted, expected);
+}
+
+#[test]
+fn a_single_star_ends_at_a_slash() {
+    let world = |pattern: &str| {
+        anything(true)
+            .set("protect", json!({"keys": [pattern]}))
+            .object("clips/films/gone-1/r1/clips/a.mp4", 1, OLD)
+            .plan()
+            .deleted()
+            .len()
+    };
+    assert_eq!(world("clips/*"), 1);
+    assert_eq!(world("clips/*/*/*/*/*.mp4"), 0);
+    assert_eq!(world("clips/**"), 0);
+}
+
+#[test]
+fn a_pattern_or_selector_that_cannot_be_read_stops_everything() {
+    let refused = |protect: serde_json::Value| {
+        let world = anything(true).set("protect", protect);
+        Rules::of(&world.policy().spec).unwrap_err().to_string()
+    };
+    let pattern = refused(json!({"keys": ["videos/[a"]}));
+    assert!(pattern.contains("\"videos/[a\" is not a pattern of keys"), "{pattern}");
+    let selector = refused(json!({"jobs": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}));
+    assert!(selector.contains("protect.jobs cannot be read"), "{selector}");
+}
+
+#[test]
+fn grace_and_age_count_from_the_last_write_to_the_second() {
+    let world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
+        .set("grace", json!("10d"))
+        .object(&clip("a"), 1, 10 * DAY)
+        .object(&clip("b"), 1, 10 * DAY - 1);
+    let planned = world.plan();
+    assert_eq!(planned.deleted(), [clip("a")]);
+    assert_eq!(planned.verdict(&clip("b")), Verdict::Kept(Why::InGrace));
+    let planned = world.set("grace", json!("1h")).object(&clip("c"), 1, 7 * DAY - 1).plan();
+    assert_eq!(planned.deleted(), [clip("a"), clip("b")], "the oldest first");
+    assert_eq!(planned.verdict(&clip("c")), Verdict::Kept(Why::TooYoung(0)));
+}
+
+#[test]
+fn what_the_server_gives_no_time_for_is_in_grace() {
+    let world = anything(true);
+    let mut listing = Listing::default();
+    listing.add(Folder::Kind(videofactory_crds::storagepolicy::ObjectKind::Clips), &clip("a"), 1, u32::MAX);
+    let now = world::at(world.now);
+    let plan = plan(&listing, &world.rules(), &world.references(), &world.order, now);
+    assert_eq!(plan.verdicts, [Verdict::Kept(Why::InGrace)]);
+}
+
+#[test]
+fn keep_last_counts_finished_and_gone_jobs_of_each_namespace_that_have_such_files() {
+    let rules = json!([{"kinds": ["videos"], "olderThan": "1d", "keepLast": 2}]);
+    let mut world = World::with_rules(rules)
+        .job("one", finished(9 * DAY))
+        .job("two", finished(8 * DAY))
+        .job("bare", finished(2 * DAY))
+        .job("busy", Standing::Live)
+        .object(&film("one"), 1, 9 * DAY)
+        .object(&film("two"), 1, 8 * DAY)
+        .object(&film("busy"), 1, 3 * DAY)
+        .object(&film("gone"), 1, 10 * DAY)
+        .object(&clip("bare"), 1, 2 * DAY)
+        .object("videos/shows/one-1/r1/a.mp4", 1, 30 * DAY)
+        .object("videos/shows/two-1/r1/a.mp4", 1, 31 * DAY);
+    world.namespaces.insert("shows".into());
+    assert_eq!(world.plan().deleted(), [film("gone")]);
+    assert_eq!(world.plan().verdict(&film("one")), Verdict::Kept(Why::KeepLast(0)));
+    // The files of a job that is gone are as young as the youngest of them.
+    let world = world.object(&clip("gone"), 1, 2 * DAY);
+    assert_eq!(world.plan().deleted(), [film("one")]);
+}
+
+#[test]
+fn above_its_mark_a_rule_brings_the_bucket_down_to_target_oldest_first() {
+    let rules = json!([{"kinds": ["clips"], "olderThan": "1d", "whenAbove": "warn"}]);
+    let mut world = World::with_rules(rules);
+    for (age, owner) in ["e", "d", "c", "b", "a"].into_iter().enumerate() {
+        world = world.object(&clip(owner), 160, (2 + i64::try_from(age).unwrap()) * DAY);
+    }
+    assert_eq!(world.plan().deleted(), [""; 0], "800 bytes are not above warn");
+    assert_eq!(world.plan().verdict(&clip("a")), Verdict::Kept(Why::BelowMark(0)));
+    let world = world.object("assets/logo.png", 1, 0);
+    assert_eq!(world.plan().deleted(), [clip("a"), clip("b")], "down to 481 of 801 bytes, target 500");
+    assert_eq!(world.plan().verdict(&clip("c")), Verdict::Kept(Why::BelowMark(0)));
+}
+
+#[test]
+fn a_rules_mark_is_compared_with_what_earlier_rules_leave() {
+    let rules = json!([
+        {"kinds": ["clips"], "olderThan": "7d"},
+        {"kinds": ["clips"], "olderThan": "1d", "whenAbove": "target"},
+    ]);
+    let world =
+        World::with_rules(rules).object(&clip("old"), 600, 8 * DAY).object(&clip("new"), 400, 2 * DAY);
+    assert_eq!(world.plan().deleted(), [clip("old")]);
+    assert_eq!(world.plan().verdict(&clip("new")), Verdict::Kept(Why::BelowMark(1)));
+}
+
+#[test]
+fn a_persons_age_takes_the_place_of_the_rules_and_asks_no_mark() {
+    let rules = json!([
+        {"kinds": ["clips"], "olderThan": "7d"},
+        {"kinds": ["videos"], "olderThan": "30d", "whenAbove": "stop"},
+    ]);
+    let mut world = World::with_rules(rules)
+        .job("lost", Standing::Failed { awaits_publication: false })
+        .object(&clip("young"), 1, 2 * HOUR)
+        .object(&clip("infant"), 1, HOUR / 2)
+        .object(&clip("lost"), 1, OLD)
+        .object("work/films/young-1/r1/documents/a.json", 1, OLD)
+        .object(&film("young"), 1, 3 * HOUR)
+        .object(&film("younger"), 1, 2 * HOUR);
+    world.order.older_than = Some(Duration::from_secs(1));
+    world.order.cause = Cause::Request;
+    let planned = world.plan();
+    assert_eq!(planned.deleted(), [clip("young"), film("young")]);
+    assert_eq!(planned.verdict(&clip("infant")), Verdict::Kept(Why::InGrace));
+    assert_eq!(planned.verdict(&clip("lost")), Verdict::Kept(Why::NotFinished(0)));
+    assert_eq!(planned.verdict(&film("younger")), Verdict::Kept(Why::NewestFilm));
+}
+
+#[test]
+fn the_brakes_let_exactly_the_first_ones_pass() {
+    let rules = json!([
+        {"kinds": ["captions"], "olderThan": "1d"},
+        {"kinds": ["clips"], "olderThan": "1d"},
+    ]);
+    let world = World::with_rules(rules)
+        .object(&clip("a"), 10, 9 * DAY)
+        .object(&clip("b"), 10, 8 * DAY)
+        .object("captions/films/a-1/r1/a.srt", 10, 2 * DAY)
+        .object("captions/films/b-1/r1/a.srt", 10, 3 * DAY);
+    let order = ["captions/films/b-1/r1/a.srt", "captions/films/a-1/r1/a.srt", &clip("a"), &clip("b")];
+    assert_eq!(world.plan().deleted(), order);
+    let by_number = world.clone().set("brakes", json!({"maxObjects": 3, "maxPercent": 100})).plan();
+    assert_eq!(by_number.deleted(), order[..3]);
+    assert_eq!(by_number.verdict(&clip("b")), Verdict::Kept(Why::Brakes(1)));
+    assert_eq!(by_number.plan.braked, Tally { objects: 1, bytes: 10 });
+    let by_share = world.set("brakes", json!({"maxObjects": 100, "maxPercent": 50})).plan();
+    assert_eq!(by_share.deleted(), order[..2]);
+}
+
+#[test]
+fn the_plans_of_earlier_runs_weigh_nothing_in_the_rules() {
+    let rules = json!([{"kinds": ["clips"], "olderThan": "1d", "whenAbove": "target"}]);
+    let world = World::with_rules(rules).object(&clip("a"), 500, 2 * DAY);
+    assert_eq!(world.plan().deleted(), [""; 0]);
+    let world = world.object("plans/default/20261126T030000Z.jsonl.gz", 100, 0);
+    assert_eq!(world.plan().deleted(), [""; 0], "a dry run's plan changed what a run deletes");
+}
+
+#[test]
+fn a_policy_without_rules_deletes_nothing() {
+    let world = World::with_rules(json!([])).object(&clip("a"), 1000, OLD);
+    assert_eq!(world.plan().deleted(), [""; 0]);
+    assert_eq!(world.plan().verdict(&clip("a")), Verdict::Kept(Why::NoRule));
+}
+
+#[test]
+fn the_reason_of_the_rule_by_which_a_file_came_furthest_is_told() {
+    let rules = json!([
+        {"kinds": ["clips"], "olderThan": "30d", "whenAbove": "target"},
+        {"kinds": ["clips"], "olderThan": "3d", "keepLast": 1},
+        {"kinds": ["clips"], "olderThan": "90d"},
+    ]);
+    let planned = World::with_rules(rules).object(&clip("a"), 1, 10 * DAY).plan();
+    assert_eq!(planned.verdict(&clip("a")), Verdict::Kept(Why::KeepLast(1)));
+}
+
+#[test]
+fn a_bucket_that_stays_too_full_says_what_holds_it_and_what_would_help() {
+    let rules = json!([{"kinds": ["clips"], "olderThan": "7d"}]);
+    let world = World::with_rules(rules)
+        .job("busy", Standing::Live)
+        .object(&film("gone"), 300, OLD)
+        .object(&film("newest"), 10, 50 * DAY)
+        .object(&clip("young"), 200, 2 * DAY)
+        .object(&clip("busy"), 290, OLD);
+    let sentence = world.plan().shortfall();
+    let expected = "800 bytes stay, above the target of 500 bytes: 300 bytes (no rule for this kind), 290 bytes \
+                    (job is unfinished), 200 bytes (younger than olderThan); a rule for videos would free up to 300 \
+                    bytes";
+    assert_eq!(sentence, expected);
+    let young = world.object(&clip("young"), 900, 2 * DAY).plan().shortfall();
+    assert!(young.ends_with("; a shorter olderThan of rule 1 would free up to 900 bytes"), "{young}");
+    let fits = World::with_rules(json!([])).object(&clip("a"), 500, OLD).plan().shortfall();
+    assert_eq!(fits, "");
+}
+
+#[test]
+fn sizes_read_as_people_write_them() {
+    let sizes = [999, 1_000, 1_550, 9_960_000_000, 10_000_000_000].map(size);
+    assert_eq!(sizes, ["999 bytes", "1 kB", "1.5 kB", "9.9 GB", "10 GB"]);
+}
+
+#[test]
+fn a_job_of_the_same_name_that_came_later_does_not_own_the_files_of_the_first() {
+    let references = References::new(["films".to_owned()].into(), [job("films", "ocean", Standing::Live)]);
+    assert!(matches!(references.owner("films", "ocean", "1"), Owned::By(_)));
+    assert_eq!(references.owner("films", "ocean", "2"), Owned::ByNone);
+    assert_eq!(references.owner("shows", "ocean", "1"), Owned::Elsewhere);
+}

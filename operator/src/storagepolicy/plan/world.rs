@@ -1,0 +1,172 @@
+//! A bucket and its jobs for tests of plans: set up in lines, planned, and looked at by key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::ObjectKind;
+
+use super::*;
+
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const HOUR: i64 = 3_600;
+/// When tests plan, in seconds since 1970.
+pub(crate) const NOW: i64 = 1_000 * DAY;
+
+/// What a test plans over.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) objects: BTreeMap<String, (u64, i64)>,
+    pub(crate) jobs: Vec<JobReference>,
+    pub(crate) namespaces: BTreeSet<String>,
+    pub(crate) spec: Value,
+    pub(crate) order: Order,
+    pub(crate) now: i64,
+}
+
+impl World {
+    /// An empty bucket of 1,000 bytes with these rules and no brakes.
+    pub(crate) fn with_rules(rules: Value) -> Self {
+        Self {
+            objects: BTreeMap::new(),
+            jobs: Vec::new(),
+            namespaces: ["films".to_owned()].into(),
+            spec: json!({
+                "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                "capacity": {"limit": "1000", "target": "500", "warn": "800", "stop": "900"},
+                "rules": rules,
+                "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
+            }),
+            order: Order { slot: at(NOW), cause: Cause::Schedule, dry_run: false, older_than: None },
+            now: NOW,
+        }
+    }
+
+    /// Changes a field of the policy.
+    pub(crate) fn set(mut self, field: &str, value: Value) -> Self {
+        self.spec[field] = value;
+        self
+    }
+
+    /// An object of so many bytes and seconds of age.
+    pub(crate) fn object(mut self, key: &str, bytes: u64, age: i64) -> Self {
+        self.objects.insert(key.to_owned(), (bytes, self.now - age));
+        self
+    }
+
+    /// A job with an id of its name and `-1`; see [`job`].
+    pub(crate) fn job(mut self, name: &str, standing: Standing) -> Self {
+        self.jobs.push(job("films", name, standing));
+        self
+    }
+
+    /// Changes the last job.
+    pub(crate) fn but(mut self, change: impl FnOnce(&mut JobReference)) -> Self {
+        change(self.jobs.last_mut().unwrap());
+        self
+    }
+
+    pub(crate) fn policy(&self) -> StoragePolicy {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": "default", "namespace": "films"},
+            "spec": self.spec,
+        }))
+        .unwrap()
+    }
+
+    pub(crate) fn listing(&self) -> Listing {
+        listing_of(self.objects.iter().map(|(key, (bytes, modified))| (key.as_str(), *bytes, *modified)))
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        Rules::of(&self.policy().spec).unwrap()
+    }
+
+    pub(crate) fn references(&self) -> References {
+        References::new(self.namespaces.clone(), self.jobs.iter().cloned())
+    }
+
+    pub(crate) fn plan(&self) -> Planned {
+        let (listing, rules) = (self.listing(), self.rules());
+        let plan = plan(&listing, &rules, &self.references(), &self.order, at(self.now));
+        Planned { listing, rules, plan }
+    }
+
+    /// Does what the plan says; what it deleted, in order.
+    pub(crate) fn prune(&mut self) -> Vec<String> {
+        let deleted = self.plan().deleted();
+        for key in &deleted {
+            self.objects.remove(key);
+        }
+        deleted
+    }
+}
+
+/// A plan, to be looked at.
+pub(crate) struct Planned {
+    pub(crate) listing: Listing,
+    pub(crate) rules: Rules,
+    pub(crate) plan: PrunePlan,
+}
+
+impl Planned {
+    /// Keys that are deleted, in order.
+    pub(crate) fn deleted(&self) -> Vec<String> {
+        let objects = self.listing.objects();
+        self.plan.deletions.iter().map(|index| self.listing.key(&objects[*index as usize])).collect()
+    }
+
+    /// Why an object stays or goes.
+    pub(crate) fn verdict(&self, key: &str) -> Verdict {
+        let mut all = self.listing.objects().iter().zip(&self.plan.verdicts);
+        *all.find(|(object, _)| self.listing.key(object) == key).unwrap().1
+    }
+
+    pub(crate) fn shortfall(&self) -> String {
+        shortfall(&self.listing, &self.rules, &self.plan).unwrap_or_default()
+    }
+}
+
+/// A job of this name in this namespace, with the id `1`.
+pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReference {
+    JobReference {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        version: "1".to_owned(),
+        facts: JobFacts {
+            uid: format!("uid-of-{name}"),
+            generation: 1,
+            id: Some("1".to_owned()),
+            run: 1,
+            standing,
+            labels: BTreeMap::new(),
+            requests: BTreeMap::new(),
+        },
+        pruned: BTreeSet::new(),
+    }
+}
+
+/// Finished so many seconds before [`NOW`].
+pub(crate) fn finished(ago: i64) -> Standing {
+    Standing::Finished { at: at(NOW - ago) }
+}
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+pub(crate) fn listing_of<'a>(objects: impl IntoIterator<Item = (&'a str, u64, i64)>) -> Listing {
+    let mut listing = Listing::default();
+    for (key, bytes, modified) in objects {
+        let folder = Folder::ALL.into_iter().find(|folder| key.starts_with(folder.prefix())).unwrap();
+        listing.add(folder, key, bytes, u32::try_from(modified).unwrap());
+    }
+    listing
+}
+
+/// The kind of a key that is one of ours.
+pub(crate) fn kind(key: &str) -> Option<ObjectKind> {
+    videofactory_pipeline::keys::KeyParts::of(key).map(|parts| parts.kind)
+}

@@ -1,0 +1,328 @@
+//! One prune run against a bucket: list, plan, mark the jobs, delete, tell the truth.
+//!
+//! It knows nothing of the controller: whoever calls it has opened the bucket and says which namespaces' jobs count.
+
+mod jobs;
+mod kube_jobs;
+mod record;
+mod report;
+mod stock;
+mod sweep;
+mod watch;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::PruneOutcome;
+use videofactory_storage::{Bucket, PutOptions, StorageError};
+
+pub use jobs::{JobVersion, Jobs, Marked};
+pub use kube_jobs::KubeJobs;
+pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
+
+use super::plan::{Folder, Listing, Order, PrunePlan, References, Rules, Tally, kept, plan, shortfall, size};
+use stock::Stock;
+use sweep::{Cut, Sweep, Swept};
+use watch::Watch;
+
+/// How old what is known of the jobs may be when their files are deleted.
+pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
+
+/// What surrounds a run.
+#[derive(Clone, Copy)]
+pub struct RunWorld<'a> {
+    /// The way to the jobs.
+    pub jobs: &'a dyn Jobs,
+    /// The namespaces whose jobs may have files here, see [`super::plan::covered_namespaces`].
+    pub namespaces: &'a BTreeSet<String>,
+    /// The time by which ages are counted, from start to end.
+    pub now: Timestamp,
+    /// How old what is known of the jobs may be when their files are deleted; usually [`RECHECK_AFTER`].
+    pub recheck_after: Duration,
+}
+
+/// Does one run. It never fails: how far it came stands in its report. Dropped in the middle, or stopped, it leaves
+/// nothing that the next run does not finish.
+pub async fn prune(
+    world: &RunWorld<'_>,
+    policy: &StoragePolicy,
+    bucket: &Bucket,
+    order: &Order,
+    stop: &CancellationToken,
+) -> RunReport {
+    let started = Instant::now();
+    let mut run = Run {
+        world,
+        policy,
+        bucket,
+        order,
+        stop,
+        report: RunReport::begun(order),
+        notes: Vec::new(),
+        failure: None,
+    };
+    let outcome = match run.go().await {
+        Ok(outcome) => outcome,
+        Err(End::Stopped) => PruneOutcome::Interrupted,
+        Err(End::Failed(why)) => {
+            run.notes.insert(0, why);
+            PruneOutcome::Failed
+        }
+    };
+    let Run { mut report, notes, .. } = run;
+    report.outcome = outcome;
+    report.message = notes.join("; ");
+    report.duration = started.elapsed();
+    report
+}
+
+/// Lists our folders and adds up what they hold; one class A operation per 1,000 files and folder. Nothing is kept in
+/// memory but the sums.
+pub async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
+    stock::measure(bucket).await
+}
+
+/// Why a run went no further.
+enum End {
+    Stopped,
+    Failed(String),
+}
+
+impl From<StorageError> for End {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// What was listed and what shall become of it.
+#[derive(Clone)]
+struct Planned {
+    listing: Arc<Listing>,
+    rules: Arc<Rules>,
+    references: Arc<References>,
+    plan: Arc<PrunePlan>,
+}
+
+struct Run<'a> {
+    world: &'a RunWorld<'a>,
+    policy: &'a StoragePolicy,
+    bucket: &'a Bucket,
+    order: &'a Order,
+    stop: &'a CancellationToken,
+    report: RunReport,
+    /// Sentences for people.
+    notes: Vec<String>,
+    /// What went wrong without ending the run.
+    failure: Option<String>,
+}
+
+impl Run<'_> {
+    async fn go(&mut self) -> Result<PruneOutcome, End> {
+        let rules = Rules::of(&self.policy.spec).map_err(|error| End::Failed(error.to_string()))?;
+        let stock = self.unless_stopped(stock::take(self.bucket)).await??;
+        self.tell_of(&stock);
+        let references = self.unless_stopped(self.references()).await??;
+        let planned = self.plan(stock.listing, rules, references).await?;
+        self.tell_plan(&planned);
+        let written = self.unless_stopped(self.write_plan(&planned)).await?;
+        let retry = self.note_plan(written)?;
+        self.forget_old_plans(&planned.listing).await;
+        if !self.order.dry_run {
+            self.delete(&planned).await?;
+            if retry {
+                let written = self.unless_stopped(self.write_plan(&planned)).await?;
+                self.note_plan(written)?;
+            }
+            self.abort_uploads().await?;
+        }
+        let braked = planned.plan.braked.objects > 0;
+        if braked {
+            let Tally { objects, bytes } = planned.plan.braked;
+            self.notes.push(format!(
+                "the brakes kept {objects} files ({}) that the rules would delete: the next run goes on",
+                size(bytes)
+            ));
+        }
+        match self.failure.take() {
+            Some(why) => Err(End::Failed(why)),
+            None if braked => Ok(PruneOutcome::Braked),
+            None => Ok(PruneOutcome::Completed),
+        }
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
+        self.stop.run_until_cancelled(work).await.ok_or(End::Stopped)
+    }
+
+    fn tell_of(&mut self, stock: &Stock) {
+        self.report.usage = Some(stock::usage(&stock.listing));
+        self.report.unknown = stock::unknown(&stock.listing);
+        self.report.foreign.clone_from(&stock.foreign);
+        self.report.calls.lists += stock.lists;
+    }
+
+    async fn references(&self) -> Result<References, End> {
+        let mut jobs = Vec::new();
+        for namespace in self.world.namespaces {
+            let listed = self.world.jobs.list(namespace).await;
+            jobs.extend(listed.map_err(|error| End::Failed(error.to_string()))?);
+        }
+        Ok(References::new(self.world.namespaces.clone(), jobs))
+    }
+
+    /// On a thread of its own: a plan over a million files takes a second or two.
+    async fn plan(&self, listing: Listing, rules: Rules, references: References) -> Result<Planned, End> {
+        let (order, now) = (self.order.clone(), self.world.now);
+        let planning = tokio::task::spawn_blocking(move || {
+            let plan = plan(&listing, &rules, &references, &order, now);
+            Planned {
+                listing: Arc::new(listing),
+                rules: Arc::new(rules),
+                references: Arc::new(references),
+                plan: Arc::new(plan),
+            }
+        });
+        planning.await.map_err(|error| End::Failed(format!("planning failed, which is a bug: {error}")))
+    }
+
+    fn tell_plan(&mut self, planned: &Planned) {
+        let Planned { listing, plan, .. } = planned;
+        self.report.keep(kept(listing, plan));
+        self.report.shortfall = shortfall(listing, &planned.rules, plan);
+        if self.order.dry_run {
+            self.report.deleted = plan.deleted;
+        }
+    }
+
+    async fn write_plan(&self, planned: &Planned) -> Result<(String, u64), StorageError> {
+        let key = self.order.plan_key(&self.policy.name_any());
+        let Planned { listing, rules, plan, .. } = planned.clone();
+        let writing = tokio::task::spawn_blocking(move || record::write(&listing, &plan, &rules.rules));
+        let failed = |reason: String| StorageError::LocalFile { tried: format!("write {key}"), reason };
+        let file = writing.await.map_err(|error| failed(error.to_string()))?;
+        let file = file.map_err(|error| failed(error.to_string()))?;
+        let stored = self.bucket.put(&key, file, &PutOptions::of_type("application/gzip")).await?;
+        Ok((key, stored.size))
+    }
+
+    /// Whether the plan is to be written again after deleting: a bucket without space must not keep a run from making
+    /// some.
+    fn note_plan(&mut self, written: Result<(String, u64), StorageError>) -> Result<bool, End> {
+        self.report.calls.puts += 1;
+        match written {
+            Ok((key, bytes)) => {
+                self.report.plan_key = Some(key);
+                if let Some(usage) = &mut self.report.usage {
+                    usage.total.add(bytes);
+                }
+                Ok(false)
+            }
+            Err(error @ StorageError::Full { .. }) => {
+                self.notes.push(format!("the plan was not written: {error}"));
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A plan too many is no reason to fail.
+    async fn forget_old_plans(&mut self, listing: &Listing) {
+        let history = usize::try_from(self.policy.spec.history).unwrap_or(1).max(1);
+        let new = self.report.plan_key.as_deref();
+        let old = record::too_many(listing, &self.policy.name_any(), new, history);
+        if old.is_empty() {
+            return;
+        }
+        let report = self.bucket.delete(&old).await;
+        self.report.calls.deletes += report.requests;
+        let gone = |key: &String| report.deleted.contains(key);
+        let plans = listing.objects().iter().filter(|object| object.folder == Folder::Plans);
+        for object in plans.filter(|object| gone(&listing.key(object))) {
+            if let Some(usage) = &mut self.report.usage {
+                usage.total.take(Tally { objects: 1, bytes: object.size });
+            }
+        }
+    }
+
+    async fn delete(&mut self, planned: &Planned) -> Result<(), End> {
+        let Planned { listing, rules, references, plan } = planned;
+        let watch = Watch::new(self.world, listing, plan, references);
+        let (bucket, now, stop) = (self.bucket, self.world.now, self.stop);
+        let swept = Sweep { bucket, listing, plan, now, grace: rules.grace, stop }.run(watch).await;
+        self.tell_swept(&swept, &planned.rules, plan);
+        match swept.cut {
+            Some(Cut::Stopped) => Err(End::Stopped),
+            Some(Cut::Failed(why)) => Err(End::Failed(why)),
+            None => {
+                if swept.failed.objects > 0 {
+                    let why = swept.first_failure.map(|error| error.to_string()).unwrap_or_default();
+                    let count = swept.failed.objects;
+                    self.failure =
+                        Some(format!("{count} files could not be deleted, the first of them because: {why}"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_swept(&mut self, swept: &Swept, rules: &Rules, plan: &PrunePlan) {
+        let report = &mut self.report;
+        report.deleted = swept.deleted;
+        report.failed = swept.failed;
+        report.calls.heads += swept.heads;
+        report.calls.deletes += swept.deletes;
+        if let Some(usage) = &mut report.usage {
+            for (kind, tally) in &swept.gone {
+                usage.total.take(*tally);
+                usage.by_kind.entry(*kind).or_default().take(*tally);
+            }
+        }
+        let mut sums: HashMap<&'static str, Tally> = HashMap::new();
+        for (why, tally) in &swept.kept {
+            *sums.entry(why.words()).or_default() += *tally;
+        }
+        report.keep(sums);
+        let left: u64 = swept.kept.values().map(|tally| tally.bytes).sum::<u64>() + swept.failed.bytes;
+        let target = u64::try_from(rules.marks.target).unwrap_or_default();
+        let after = plan.bytes_after().saturating_add(left);
+        if report.shortfall.is_none() && after > target {
+            report.shortfall = Some(format!(
+                "{} stay, above the target of {}: {} of what was to be deleted are still there; the next run goes on",
+                size(after),
+                size(target),
+                size(left)
+            ));
+        }
+    }
+
+    async fn abort_uploads(&mut self) -> Result<(), End> {
+        let age = i64::try_from(self.policy.spec.abort_uploads_after.as_secs()).unwrap_or(i64::MAX);
+        let begun_before = self.world.now.checked_sub(SignedDuration::from_secs(age));
+        let prefixes: Vec<&str> = Folder::ALL
+            .iter()
+            .filter(|folder| **folder != Folder::Assets)
+            .map(|folder| folder.prefix())
+            .collect();
+        self.report.calls.lists += 1;
+        let begun_before = begun_before.unwrap_or(Timestamp::MIN);
+        let aborted = self.unless_stopped(self.bucket.abort_stale_uploads(&prefixes, begun_before)).await?;
+        match aborted {
+            Ok(count) => self.report.aborted_uploads = Some(count),
+            Err(StorageError::Other { code, .. }) if is_unsupported(&code) => {
+                self.notes.push("the server cannot list unfinished uploads, so none were aborted".to_owned());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+fn is_unsupported(code: &str) -> bool {
+    matches!(code, "NotImplemented" | "MethodNotAllowed" | "HTTP 405" | "HTTP 501")
+}

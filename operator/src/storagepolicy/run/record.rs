@@ -1,0 +1,130 @@
+//! The plan as a file in the bucket, so that every deletion can be explained before and after.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use serde::Serialize;
+use videofactory_crds::storagepolicy::PruneRule;
+use videofactory_pipeline::keys;
+
+use super::super::plan::{Folder, Listing, PrunePlan, Verdict};
+
+/// One line of the file: one object.
+#[derive(Serialize)]
+struct Line<'a> {
+    key: &'a str,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<Timestamp>,
+    verdict: &'static str,
+    why: &'a str,
+    /// Counted from 1, as people do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<u32>,
+}
+
+/// The plan as gzipped JSON lines, an object a line, in the order of the listing.
+pub(super) fn write(listing: &Listing, plan: &PrunePlan, rules: &[PruneRule]) -> std::io::Result<Vec<u8>> {
+    let mut file = GzEncoder::new(Vec::new(), Compression::fast());
+    let spoken: Vec<String> = rules.iter().map(speak).collect();
+    let (mut key, mut line) = (String::new(), Vec::with_capacity(512));
+    for (object, verdict) in listing.objects().iter().zip(&plan.verdicts) {
+        listing.write_key(object, &mut key);
+        let (verdict, why, rule) = match verdict {
+            Verdict::Deleted(rule) => {
+                let why = spoken.get(usize::from(*rule)).map_or("", String::as_str);
+                ("delete", why, Some(*rule))
+            }
+            Verdict::Kept(why) => ("keep", why.words(), why.rule()),
+        };
+        let modified = (object.modified != u32::MAX).then_some(i64::from(object.modified));
+        line.clear();
+        serde_json::to_writer(
+            &mut line,
+            &Line {
+                key: &key,
+                bytes: object.size,
+                modified: modified.and_then(|second| Timestamp::from_second(second).ok()),
+                verdict,
+                why,
+                rule: rule.map(|rule| u32::from(rule) + 1),
+            },
+        )?;
+        line.push(b'\n');
+        file.write_all(&line)?;
+    }
+    file.finish()
+}
+
+/// A rule in a few words.
+fn speak(rule: &PruneRule) -> String {
+    let kinds: Vec<&str> = rule.kinds.iter().map(|kind| keys::folder(*kind)).collect();
+    let mut words = format!("{} older than {}", kinds.join(", "), rule.older_than);
+    if rule.when_above.is_some() {
+        words.push_str(", above its mark");
+    }
+    words
+}
+
+/// The earlier plans of a policy that are one too many when `new` is kept too, by key.
+pub(super) fn too_many(listing: &Listing, policy: &str, new: Option<&str>, history: usize) -> Vec<String> {
+    let folder = format!("{policy}/");
+    let plans = listing
+        .objects()
+        .iter()
+        .filter(|object| object.folder == Folder::Plans && object.tail.starts_with(&folder));
+    let mut keys: Vec<String> = plans.map(|object| listing.key(object)).collect();
+    keys.extend(new.map(str::to_owned));
+    keys.sort_unstable();
+    keys.dedup();
+    keys.truncate(keys.len().saturating_sub(history));
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+    use serde_json::{Value, json};
+
+    use super::super::super::plan::world::{DAY, World, listing_of};
+    use super::*;
+
+    #[test]
+    fn every_object_has_a_line_that_says_why() {
+        let planned = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
+            .object("clips/films/a-1/r1/clips/a.mp4", 5, 8 * DAY)
+            .object("clips/films/b-1/r1/clips/a.mp4", 5, 6 * DAY)
+            .object("assets/logo.png", 7, DAY)
+            .plan();
+        let file = write(&planned.listing, &planned.plan, &planned.rules.rules).unwrap();
+        let mut text = String::new();
+        GzDecoder::new(file.as_slice()).read_to_string(&mut text).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let expected = [
+            json!({"key": "assets/logo.png", "bytes": 7, "modified": "1972-09-26T00:00:00Z",
+                   "verdict": "keep", "why": "assets are people's own"}),
+            json!({"key": "clips/films/a-1/r1/clips/a.mp4", "bytes": 5, "modified": "1972-09-19T00:00:00Z",
+                   "verdict": "delete", "why": "clips older than 7d", "rule": 1}),
+            json!({"key": "clips/films/b-1/r1/clips/a.mp4", "bytes": 5, "modified": "1972-09-21T00:00:00Z",
+                   "verdict": "keep", "why": "younger than olderThan", "rule": 1}),
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn the_last_plans_of_this_policy_are_kept() {
+        let plan = |name: &str| format!("plans/{name}.jsonl.gz");
+        let names =
+            ["a/20261101T030000Z", "a/20261102T030000Z-warn", "a/20261103T030000Z", "b/20260101T030000Z"];
+        let keys = names.map(plan);
+        let listing = listing_of(keys.iter().map(|key| (key.as_str(), 1, 1)));
+        let new = plan("a/20261104T030000Z");
+        assert_eq!(too_many(&listing, "a", Some(&new), 2), keys[..2]);
+        assert_eq!(too_many(&listing, "a", Some(&keys[2]), 3), [""; 0], "the plan of a run that is repeated");
+        assert_eq!(too_many(&listing, "a", None, 10), [""; 0]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Taking stock: what is in our folders, and what lies beside them.
+//!
+//! Folders are listed side by side, and what is listed goes at once into compact records or sums. A server that tells
+//! of a key twice is believed once.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use futures::StreamExt;
+use tokio::task::{JoinError, JoinSet};
+use videofactory_storage::{Bucket, ObjectInfo, StorageError};
+
+use super::super::plan::{Folder, Listing, NOBODY, Tally};
+use super::report::{Measured, Unknown, Usage};
+
+/// Keys in a row that were all told of before, after which a server is taken to tell them for ever.
+const MOST_REPEATED: u32 = 10_000;
+/// How many names a report gives as examples.
+const EXAMPLES: usize = 20;
+/// Where probes leave a key for a moment.
+const PROBES: &str = "probes/";
+
+/// All that a run needs to know of the bucket.
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    /// The objects of our folders.
+    pub(super) listing: Listing,
+    /// Names of what is not ours.
+    pub(super) foreign: Vec<String>,
+    /// Listings that it took.
+    pub(super) lists: u64,
+}
+
+/// Lists our folders into records.
+pub(super) async fn take(bucket: &Bucket) -> Result<Stock, StorageError> {
+    let top_level = bucket.top_level();
+    let mut shelves = JoinSet::new();
+    for folder in Folder::ALL {
+        let bucket = bucket.clone();
+        shelves.spawn(async move {
+            let mut listing = Listing::default();
+            let lists = walk(&bucket, folder, |key, size, modified| listing.add(folder, key, size, modified));
+            Ok((lists.await?, listing))
+        });
+    }
+    let mut stock = Stock::default();
+    let top = top_level.await?;
+    let names = top.folders.iter().chain(&top.objects);
+    let foreign = names.filter(|name| *name != PROBES && !is_ours(name));
+    stock.foreign = foreign.take(EXAMPLES).cloned().collect();
+    stock.lists += 1;
+    while let Some(ended) = shelves.join_next().await {
+        let (lists, listing) = joined(ended)?;
+        stock.lists += lists;
+        stock.listing.absorb(listing);
+    }
+    stock.listing.shrink();
+    Ok(stock)
+}
+
+/// Lists our folders into sums.
+pub(super) async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
+    let mut shelves = JoinSet::new();
+    for folder in Folder::ALL {
+        let bucket = bucket.clone();
+        shelves.spawn(async move {
+            let mut sum = Tally::default();
+            let lists = walk(&bucket, folder, |_, size, _| sum.add(size));
+            Ok((folder, lists.await?, sum))
+        });
+    }
+    let mut measured = Measured::default();
+    while let Some(ended) = shelves.join_next().await {
+        let (folder, lists, sum) = joined(ended)?;
+        measured.lists += lists;
+        measured.usage.total += sum;
+        if let Folder::Kind(kind) = folder {
+            measured.usage.by_kind.insert(kind, sum);
+        }
+    }
+    Ok(measured)
+}
+
+/// What the listing comes to.
+pub(super) fn usage(listing: &Listing) -> Usage {
+    let (total, by_kind) = listing.sums();
+    Usage { total, by_kind: by_kind.into() }
+}
+
+/// The objects under our folders of which we know nothing.
+pub(super) fn unknown(listing: &Listing) -> Unknown {
+    let mut unknown = Unknown::default();
+    for object in listing.objects() {
+        if matches!(object.folder, Folder::Kind(_)) && object.owner == NOBODY {
+            unknown.tally.add(object.size);
+            unknown.examples.push(listing.key(object));
+            // The first by name, whatever the order of the listing.
+            if unknown.examples.len() > 2 * EXAMPLES {
+                unknown.examples.sort_unstable();
+                unknown.examples.truncate(EXAMPLES);
+            }
+        }
+    }
+    unknown.examples.sort_unstable();
+    unknown.examples.truncate(EXAMPLES);
+    unknown
+}
+
+fn is_ours(name: &str) -> bool {
+    Folder::ALL.iter().any(|folder| folder.prefix() == name)
+}
+
+fn joined<T>(ended: Result<Result<T, StorageError>, JoinError>) -> Result<T, StorageError> {
+    ended.unwrap_or_else(|error| {
+        Err(StorageError::Other {
+            tried: "list the bucket".into(),
+            code: "Bug".into(),
+            message: error.to_string(),
+        })
+    })
+}
+
+/// Gives every object of a folder to `take`, once each; how many listings that took.
+async fn walk(
+    bucket: &Bucket,
+    folder: Folder,
+    mut take: impl FnMut(&str, u64, u32),
+) -> Result<u64, StorageError> {
+    let mut pages = bucket.list_pages(folder.prefix());
+    let mut once = Once::default();
+    let mut lists = 0;
+    while let Some(page) = pages.next().await {
+        lists += 1;
+        for object in page? {
+            // A server that answers another question than ours tells of other folders.
+            if object.key.starts_with(folder.prefix()) && once.is_new(&object.key, bucket, folder)? {
+                take(&object.key, object.size, written(&object));
+            }
+        }
+    }
+    Ok(lists)
+}
+
+/// When an object was last written, rounded up: it is never taken to be older than it is.
+pub(super) fn written(object: &ObjectInfo) -> u32 {
+    let seconds = object
+        .modified
+        .and_then(|time| u32::try_from(time.as_second() + i64::from(time.subsec_nanosecond() > 0)).ok());
+    seconds.unwrap_or(u32::MAX)
+}
+
+/// Tells keys that come again. As long as they come in order none can: no key is looked up.
+#[derive(Default)]
+struct Once {
+    last: String,
+    hasher: RandomState,
+    hashes: Vec<u64>,
+    /// Filled when the order is broken for the first time.
+    seen: Option<HashSet<u64>>,
+    repeated: u32,
+}
+
+impl Once {
+    fn is_new(&mut self, key: &str, bucket: &Bucket, folder: Folder) -> Result<bool, StorageError> {
+        let hash = self.hasher.hash_one(key);
+        if self.seen.is_none() {
+            if key > self.last.as_str() {
+                self.last.clear();
+                self.last.push_str(key);
+                self.hashes.push(hash);
+                return Ok(true);
+            }
+            tracing::warn!(bucket = bucket.name(), key, "the server lists keys out of order");
+            self.seen = Some(std::mem::take(&mut self.hashes).into_iter().collect());
+        }
+        let new = self.seen.get_or_insert_default().insert(hash);
+        self.repeated = if new { 0 } else { self.repeated + 1 };
+        if self.repeated >= MOST_REPEATED {
+            return Err(StorageError::Other {
+                tried: format!("list {} in bucket {}", folder.prefix(), bucket.name()),
+                code: "BadListing".into(),
+                message: "the server tells of the same keys again and again; report it to whoever runs it"
+                    .into(),
+            });
+        }
+        Ok(new)
+    }
+}

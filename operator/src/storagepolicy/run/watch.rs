@@ -1,0 +1,259 @@
+//! The jobs whose files a run deletes, watched while it does: one that changed after the plan keeps its files.
+//!
+//! Before a job's first file goes, its status says which kinds will be gone, so that an edit of it later asks a person
+//! instead of paying again in silence. A mark under which nothing was deleted is taken back.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::time::Instant;
+use videofactory_crds::storagepolicy::ObjectKind;
+
+use super::super::plan::{Folder, JobReference, Listing, Owned, OwnerIndex, PrunePlan, References};
+use super::RunWorld;
+use super::jobs::{JobVersion, Jobs, Marked};
+use crate::client::CallError;
+
+/// Marks that are written at a time.
+const MARKS_AT_A_TIME: usize = 8;
+/// How often a mark is tried again after somebody else wrote first.
+const MOST_TRIES: u32 = 5;
+
+/// An owner whose files the plan deletes.
+#[derive(Debug, Default)]
+struct Concern {
+    /// Its job as it was last seen; `None`: gone.
+    job: Option<JobReference>,
+    /// Kinds of its current run that are deleted.
+    kinds: BTreeSet<ObjectKind>,
+    /// Whether it needs no further mark.
+    marked: bool,
+    /// Kinds that its status names since this run.
+    added: BTreeSet<ObjectKind>,
+    /// Whether it has changed.
+    lost: bool,
+}
+
+/// How a mark ended.
+enum MarkEnd {
+    Marked(Box<JobReference>),
+    Lost,
+}
+
+/// All owners whose files the plan deletes.
+pub(super) struct Watch<'a> {
+    jobs: &'a dyn Jobs,
+    namespaces: &'a BTreeSet<String>,
+    fresh_for: Duration,
+    listing: &'a Listing,
+    references: &'a References,
+    concerns: HashMap<OwnerIndex, Concern>,
+    /// What was last seen of all jobs, and when that was asked for.
+    versions: HashMap<(String, String), JobVersion>,
+    seen_at: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        world: &RunWorld<'a>,
+        listing: &'a Listing,
+        plan: &PrunePlan,
+        references: &'a References,
+    ) -> Self {
+        let mut concerns: HashMap<OwnerIndex, Concern> = HashMap::new();
+        for index in &plan.deletions {
+            let object = &listing.objects()[*index as usize];
+            let Some(owner) = listing.owner(object) else { continue };
+            let concern = concerns.entry(object.owner).or_insert_with(|| {
+                match references.owner(&owner.namespace, &owner.name, &owner.id) {
+                    Owned::By(job) => Concern { job: Some(job.clone()), ..Concern::default() },
+                    _ => Concern::default(),
+                }
+            });
+            // What an earlier run made is needed by none that comes.
+            if let (Some(job), Folder::Kind(kind)) = (&concern.job, object.folder)
+                && job.facts.run == i64::from(object.run)
+            {
+                concern.kinds.insert(kind);
+            }
+        }
+        Self {
+            jobs: world.jobs,
+            namespaces: world.namespaces,
+            fresh_for: world.recheck_after,
+            listing,
+            references,
+            concerns,
+            versions: HashMap::new(),
+            seen_at: None,
+        }
+    }
+
+    /// Whether an owner's files must stay after all.
+    pub(super) fn has_lost(&self, owner: OwnerIndex) -> bool {
+        self.concerns.get(&owner).is_none_or(|concern| concern.lost)
+    }
+
+    /// Looks at these owners' jobs, and marks those that were not marked yet. Afterwards [`Watch::has_lost`] tells which
+    /// have changed.
+    pub(super) async fn admit(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
+        self.verify(owners).await?;
+        let open = owners.iter().filter_map(|owner| {
+            let concern = self.concerns.get(owner)?;
+            let job = concern.job.clone().filter(|_| !concern.lost && !concern.marked)?;
+            Some((*owner, job, concern.kinds.clone()))
+        });
+        let open: Vec<_> = open.collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let jobs = self.jobs;
+        let mut marks =
+            stream::iter(open)
+                .map(|(owner, job, kinds)| async move {
+                    Ok::<_, CallError>((owner, mark(jobs, job, &kinds).await?))
+                })
+                .buffer_unordered(MARKS_AT_A_TIME);
+        while let Some((owner, end)) = marks.try_next().await? {
+            let Some(concern) = self.concerns.get_mut(&owner) else { continue };
+            concern.marked = true;
+            match end {
+                MarkEnd::Lost => concern.lost = true,
+                MarkEnd::Marked(now) => {
+                    let before = concern.job.as_ref().map(|job| &job.pruned);
+                    let is_new = |kind: &&ObjectKind| before.is_none_or(|before| !before.contains(kind));
+                    concern.added = concern.kinds.iter().filter(is_new).copied().collect();
+                    let version = JobVersion { uid: now.facts.uid.clone(), version: now.version.clone() };
+                    self.versions.insert((now.namespace.clone(), now.name.clone()), version);
+                    concern.job = Some(*now);
+                }
+            }
+        }
+        drop(marks);
+        // Many marks take a while.
+        self.verify(owners).await
+    }
+
+    /// Compares these owners' jobs with what the plan knew of them, unless that was done a moment ago.
+    async fn verify(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
+        if self.seen_at.is_none_or(|at| at.elapsed() >= self.fresh_for) {
+            self.look().await?;
+        }
+        for owner in owners {
+            let Some(known) = self.listing.owners().get(*owner as usize) else { continue };
+            let place = (known.namespace.to_string(), known.name.to_string());
+            let seen = self.versions.get(&place);
+            let Some(concern) = self.concerns.get_mut(owner).filter(|concern| !concern.lost) else {
+                continue;
+            };
+            let changed = match (&concern.job, seen) {
+                (None, None) => false,
+                (Some(job), Some(seen)) => seen.uid != job.facts.uid || seen.version != job.version,
+                // A job of the same name that was there already when the plan was made.
+                (None, Some(seen)) => {
+                    let other = self.references.job(&place.0, &place.1);
+                    other.is_none_or(|other| other.facts.uid != seen.uid)
+                }
+                (Some(_), None) => true,
+            };
+            if !changed {
+                continue;
+            }
+            let now = self.jobs.get(&place.0, &place.1).await?;
+            match (&concern.job, now) {
+                (Some(before), Some(now))
+                    if now.facts == before.facts && before.pruned.is_subset(&now.pruned) =>
+                {
+                    let version = JobVersion { uid: now.facts.uid.clone(), version: now.version.clone() };
+                    self.versions.insert(place, version);
+                    concern.job = Some(now);
+                }
+                (None, Some(now)) if now.facts.id.as_deref().is_some_and(|id| *id != *known.id) => {}
+                (None, None) => {}
+                // It is another job now, or back, or gone: a later run decides anew.
+                _ => concern.lost = true,
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self) -> Result<(), CallError> {
+        let asked_at = Instant::now();
+        let mut versions = HashMap::new();
+        for namespace in self.namespaces {
+            let of_namespace = self.jobs.versions(namespace).await?;
+            versions
+                .extend(of_namespace.into_iter().map(|(name, version)| ((namespace.clone(), name), version)));
+        }
+        self.versions = versions;
+        self.seen_at = Some(asked_at);
+        Ok(())
+    }
+
+    /// Takes back the marks under which nothing can have been deleted. `touched` are the kinds of which something was.
+    pub(super) async fn take_back(
+        self,
+        touched: &HashSet<(OwnerIndex, ObjectKind)>,
+    ) -> Result<(), CallError> {
+        let jobs = self.jobs;
+        for (owner, concern) in self.concerns {
+            let idle = concern.added.iter().filter(|kind| !touched.contains(&(owner, **kind)));
+            let idle: BTreeSet<ObjectKind> = idle.copied().collect();
+            if let Some(job) = concern.job.filter(|_| !idle.is_empty()) {
+                unmark(jobs, job, &idle).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes that these kinds of a job will be gone, unless it has changed.
+async fn mark(
+    jobs: &dyn Jobs,
+    mut job: JobReference,
+    kinds: &BTreeSet<ObjectKind>,
+) -> Result<MarkEnd, CallError> {
+    for _ in 0..MOST_TRIES {
+        if kinds.is_subset(&job.pruned) {
+            return Ok(MarkEnd::Marked(Box::new(job)));
+        }
+        let wanted = job.pruned.union(kinds).copied().collect();
+        match jobs.mark(&job, &wanted).await {
+            Ok(Marked::Written(now)) => return Ok(MarkEnd::Marked(now)),
+            Ok(Marked::Gone) => return Ok(MarkEnd::Lost),
+            Ok(Marked::Changed) => match jobs.get(&job.namespace, &job.name).await? {
+                Some(now) if now.facts == job.facts => job = now,
+                _ => return Ok(MarkEnd::Lost),
+            },
+            Err(error) if error.is_rejected() => {
+                tracing::warn!(%error, "the files of this job stay: it cannot be told that they would be gone");
+                return Ok(MarkEnd::Lost);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(MarkEnd::Lost)
+}
+
+/// Takes kinds out of a job's mark, whatever has become of it meanwhile.
+async fn unmark(
+    jobs: &dyn Jobs,
+    mut job: JobReference,
+    kinds: &BTreeSet<ObjectKind>,
+) -> Result<(), CallError> {
+    for _ in 0..MOST_TRIES {
+        let wanted: BTreeSet<ObjectKind> = job.pruned.difference(kinds).copied().collect();
+        if wanted == job.pruned {
+            return Ok(());
+        }
+        match jobs.mark(&job, &wanted).await? {
+            Marked::Written(_) | Marked::Gone => return Ok(()),
+            Marked::Changed => match jobs.get(&job.namespace, &job.name).await? {
+                Some(now) if now.facts.uid == job.facts.uid => job = now,
+                _ => return Ok(()),
+            },
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The history of runs: the intent before a run, and its report after it. Pure.
+//!
+//! A run stands in the status before it begins, without an outcome. Who finds one there and does not know of it, knows
+//! that it was broken off.
+
+use jiff::Timestamp;
+use videofactory_crds::StoragePolicyStatus;
+use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun};
+
+use super::plan::{Cause, Order};
+use super::schedule::Schedule;
+use super::usage::size;
+use crate::events::{MOST_TEXT_BYTES, cut};
+use crate::videojob::model::Event;
+
+/// What a run says that ended without a word.
+const BROKEN_OFF: &str = "the operator ended in the middle of it";
+
+/// The cause as the status has it.
+const fn wire(cause: Cause) -> PruneCause {
+    match cause {
+        Cause::Schedule => PruneCause::Schedule,
+        Cause::WarnCrossed => PruneCause::WarnCrossed,
+        Cause::Request => PruneCause::Request,
+        Cause::Resumed => PruneCause::Resumed,
+    }
+}
+
+/// A run that is about to begin.
+#[must_use]
+pub fn begun(order: &Order) -> PruneRun {
+    PruneRun {
+        slot: whole_seconds(order.slot),
+        cause: Some(wire(order.cause)),
+        dry_run: order.dry_run.then_some(true),
+        older_than: order.older_than,
+        deleted_objects: None,
+        deleted_bytes: None,
+        failed_objects: None,
+        kept_because: Vec::new(),
+        duration: None,
+        outcome: None,
+        bytes_after: None,
+        message: None,
+        shortfall: None,
+        plan_key: None,
+    }
+}
+
+/// Writes the intent of a run.
+pub fn begin(status: &mut StoragePolicyStatus, order: &Order, history: i32) {
+    let run = begun(order);
+    status.last_run = Some(run.slot.clone());
+    status.runs.insert(0, run);
+    keep(status, history);
+}
+
+/// Writes what has become of a run into its intent.
+pub fn end(status: &mut StoragePolicyStatus, mut run: PruneRun, history: i32) -> Event {
+    for text in [&mut run.message, &mut run.shortfall].into_iter().flatten() {
+        *text = cut(text, MOST_TEXT_BYTES);
+    }
+    let event = told(&run);
+    match status.runs.first_mut() {
+        Some(intent) if intent.outcome.is_none() && intent.slot == run.slot => *intent = run,
+        _ => status.runs.insert(0, run),
+    }
+    keep(status, history);
+    event
+}
+
+fn keep(status: &mut StoragePolicyStatus, history: i32) {
+    status.runs.truncate(usize::try_from(history).unwrap_or(1).max(1));
+}
+
+/// Says of a run of which nobody knows any more that it was interrupted.
+pub fn settle(status: &mut StoragePolicyStatus) {
+    if let Some(run) = status.runs.first_mut().filter(|run| run.outcome.is_none()) {
+        run.outcome = Some(PruneOutcome::Interrupted);
+        run.message = Some(BROKEN_OFF.to_owned());
+    }
+}
+
+/// The slot to go on with: that of the last run if it was interrupted for the first time, and no later one has come.
+#[must_use]
+pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timestamp) -> Option<Order> {
+    let last = status.runs.first().filter(|run| run.outcome == Some(PruneOutcome::Interrupted))?;
+    let slot = last.slot.0;
+    let tried_twice = last.cause == Some(PruneCause::Resumed)
+        || status
+            .runs
+            .iter()
+            .skip(1)
+            .any(|run| run.slot == last.slot && run.outcome == Some(PruneOutcome::Interrupted));
+    let overtaken = schedule.next_after(slot).is_some_and(|next| next <= now);
+    (!tried_twice && !overtaken).then(|| Order {
+        slot,
+        cause: Cause::Resumed,
+        dry_run: last.dry_run == Some(true),
+        older_than: last.older_than,
+    })
+}
+
+fn told(run: &PruneRun) -> Event {
+    let objects = run.deleted_objects.unwrap_or_default();
+    let bytes = size(run.deleted_bytes.unwrap_or_default());
+    let files = if objects == 1 { "1 file".to_owned() } else { format!("{objects} files") };
+    let dry = run.dry_run == Some(true);
+    let done = if dry {
+        format!("{files} of {bytes} would be deleted")
+    } else {
+        format!("{files} of {bytes} were deleted")
+    };
+    let plan = run.plan_key.as_deref().map(|key| format!("; the plan is {key}")).unwrap_or_default();
+    let why = run.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    let slot = run.slot.0;
+    let (warning, reason, note) = match run.outcome {
+        None | Some(PruneOutcome::Completed) => {
+            let reason = if dry { "PrunePlanned" } else { "Pruned" };
+            (run.failed_objects.is_some_and(|failed| failed > 0), reason, format!("{done}{why}{plan}"))
+        }
+        Some(PruneOutcome::Braked) => {
+            let note = format!("{done}, and more that the rules want gone was kept by the brakes{why}{plan}");
+            (true, "PruneBraked", note)
+        }
+        Some(PruneOutcome::Interrupted) => {
+            (true, "PruneInterrupted", format!("the prune run was interrupted; {done} before{why}{plan}"))
+        }
+        Some(PruneOutcome::Failed) => {
+            (true, "PruneFailed", format!("the prune run failed; {done}{why}{plan}"))
+        }
+    };
+    let note = format!("run of {slot:.0}: {note}");
+    Event { warning, reason: reason.to_owned(), action: "Prune".to_owned(), note }
+}
+
+/// A backup that is about to begin.
+#[must_use]
+pub fn backup_begun(slot: Timestamp) -> BackupRun {
+    BackupRun {
+        slot: whole_seconds(slot),
+        resumed: None,
+        outcome: None,
+        key: None,
+        items: None,
+        bytes: None,
+        kept: None,
+        message: None,
+    }
+}
+
+/// What is told of a backup.
+#[must_use]
+pub fn told_backup(run: &BackupRun) -> Event {
+    let why = run.message.as_deref().unwrap_or_default();
+    let (warning, reason, note) = match run.outcome {
+        Some(BackupOutcome::Completed) => {
+            let items = run.items.unwrap_or_default();
+            let key = run.key.as_deref().unwrap_or_default();
+            (false, "BackedUp", format!("{items} objects are backed up in {key}"))
+        }
+        _ => (true, "BackupFailed", format!("the backup of {:.0} failed: {why}", run.slot.0)),
+    };
+    Event {
+        warning,
+        reason: reason.to_owned(),
+        action: "BackUp".to_owned(),
+        note: cut(&note, MOST_TEXT_BYTES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use videofactory_crds::schedule::{CronSchedule, TimeZone};
+
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        time.parse().unwrap()
+    }
+
+    fn daily() -> Schedule {
+        Schedule::read(&CronSchedule::new("0 3 * * *"), &TimeZone::new("Etc/UTC")).unwrap()
+    }
+
+    fn order(cause: Cause) -> Order {
+        let older_than = Some("7d".parse().unwrap());
+        Order { slot: at("2026-01-01T10:00:00Z"), cause, dry_run: true, older_than }
+    }
+
+    #[test]
+    fn a_run_that_nobody_knows_of_is_resumed_once_with_what_it_was_asked() {
+        let mut status = StoragePolicyStatus::default();
+        begin(&mut status, &order(Cause::Request), 10);
+        let now = at("2026-01-01T10:05:00Z");
+        assert_eq!(to_resume(&status, &daily(), now), None, "it is under way");
+        settle(&mut status);
+        assert_eq!(status.runs[0].outcome, Some(PruneOutcome::Interrupted));
+        let again = to_resume(&status, &daily(), now).unwrap();
+        assert_eq!(again, order(Cause::Resumed));
+        begin(&mut status, &again, 10);
+        settle(&mut status);
+        assert_eq!(to_resume(&status, &daily(), now), None, "twice is enough");
+        assert_eq!(status.runs.len(), 2);
+    }
+
+    #[test]
+    fn a_slot_that_a_later_one_has_overtaken_is_not_resumed() {
+        let mut status = StoragePolicyStatus::default();
+        begin(&mut status, &order(Cause::Schedule), 10);
+        settle(&mut status);
+        assert!(to_resume(&status, &daily(), at("2026-01-02T02:59:59Z")).is_some());
+        assert!(to_resume(&status, &daily(), at("2026-01-02T03:00:00Z")).is_none());
+    }
+
+    #[test]
+    fn a_report_takes_the_place_of_its_intent_and_history_is_kept_short() {
+        let mut status = StoragePolicyStatus::default();
+        for hour in 0..5 {
+            let slot = at(&format!("2026-01-01T0{hour}:00:00Z"));
+            let order = Order { slot, cause: Cause::Schedule, dry_run: false, older_than: None };
+            begin(&mut status, &order, 3);
+            let report = PruneRun {
+                outcome: Some(PruneOutcome::Completed),
+                deleted_objects: Some(hour),
+                deleted_bytes: Some(1_000),
+                ..begun(&order)
+            };
+            let event = end(&mut status, report, 3);
+            assert!(!event.warning && event.note.contains("1 kB were deleted"), "{}", event.note);
+        }
+        let deleted: Vec<_> = status.runs.iter().filter_map(|run| run.deleted_objects).collect();
+        assert_eq!(deleted, [4, 3, 2]);
+        assert_eq!(status.last_run.map(|slot| slot.0), Some(at("2026-01-01T04:00:00Z")));
+    }
+}

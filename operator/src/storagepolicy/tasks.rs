@@ -1,0 +1,235 @@
+//! What goes on beside the looks: measuring, pruning, backing up. Each ends with a report, whatever happens.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use tokio_util::sync::CancellationToken;
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::storagepolicy::{KeptBecause, KindUsage, PruneOutcome, PruneRun, StorageUsage};
+use videofactory_crds::units::Duration;
+use videofactory_pipeline::clock;
+use videofactory_storage::Bucket;
+
+use super::backup;
+use super::decide::{Action, Report};
+use super::plan::{Order, covered_namespaces};
+use super::run::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
+use super::runs::begun;
+use crate::bucket;
+use crate::context::Context;
+
+/// Folders of others that the status names.
+const MOST_FOLDERS: usize = 10;
+
+/// Does what was decided. No report: it was stopped before it had one, and the next operator goes on by the status.
+pub async fn act(
+    context: &Context,
+    policy: &StoragePolicy,
+    action: Action,
+    stop: &CancellationToken,
+) -> Option<Report> {
+    match action {
+        // What has no end of its own that would be worth telling is dropped.
+        Action::Measure => stop.run_until_cancelled(measure(context, policy)).await,
+        Action::BackUp { slot } => stop.run_until_cancelled(back_up(context, policy, slot)).await,
+        Action::Prune(order) => Some(prune(context, policy, &order, stop).await),
+    }
+}
+
+/// What is told of something that failed by a fault of ours.
+#[must_use]
+pub fn broken(action: &Action) -> Report {
+    let why = "the operator failed over it, which is a bug: see its log".to_owned();
+    match action {
+        Action::Measure => Report::Measured(None),
+        Action::Prune(order) => Report::Pruned(Box::new(failed(order, why)), None),
+        Action::BackUp { slot } => Report::BackedUp(backup::failed(*slot, why)),
+    }
+}
+
+async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, String> {
+    let namespace = policy.namespace().unwrap_or_default();
+    let opened = bucket::open(&context.client, &namespace, &policy.spec.bucket).await;
+    opened.map_err(|error| error.to_string())
+}
+
+async fn measure(context: &Context, policy: &StoragePolicy) -> Report {
+    let measured = match open(context, policy).await {
+        Ok(bucket) => run::measure(&bucket).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    match measured {
+        Ok(measured) => {
+            let before = policy.status.as_ref().and_then(|status| status.usage.as_ref());
+            Report::Measured(Some(StorageUsage {
+                // Only a run looks at names.
+                unknown_objects: before.and_then(|usage| usage.unknown_objects),
+                foreign_folders: before.map(|usage| usage.foreign_folders.clone()).unwrap_or_default(),
+                ..usage(&measured.usage, clock::now())
+            }))
+        }
+        Err(error) => {
+            let (name, namespace) = (policy.name_any(), policy.namespace());
+            tracing::warn!(error, storagepolicy = name, namespace, "the bucket was not measured");
+            Report::Measured(None)
+        }
+    }
+}
+
+async fn back_up(context: &Context, policy: &StoragePolicy, slot: Timestamp) -> Report {
+    Report::BackedUp(match open(context, policy).await {
+        Ok(bucket) => backup::back_up(&context.client, &bucket, policy, slot, clock::now()).await,
+        Err(error) => backup::failed(slot, error),
+    })
+}
+
+async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &CancellationToken) -> Report {
+    let bucket = match open(context, policy).await {
+        Ok(bucket) => bucket,
+        Err(error) => return Report::Pruned(Box::new(failed(order, error)), None),
+    };
+    let jobs = KubeJobs::new(context.clone());
+    let namespaces = namespaces(context, policy);
+    let now = clock::now();
+    let world = RunWorld { jobs: &jobs, namespaces: &namespaces, now, recheck_after: RECHECK_AFTER };
+    let report = Box::pin(run::prune(&world, policy, &bucket, order, stop)).await;
+    let (name, namespace) = (policy.name_any(), policy.namespace());
+    tracing::info!(?report, storagepolicy = name, namespace, "a prune run has ended");
+    told(order, &report, clock::now())
+}
+
+/// The namespaces whose jobs have files in this place, as far as we see policies.
+fn namespaces(context: &Context, policy: &StoragePolicy) -> BTreeSet<String> {
+    let all = context.caches.policies.state();
+    covered_namespaces(policy, all.iter().filter_map(|guarded| guarded.0.as_ref().ok()))
+}
+
+fn failed(order: &Order, why: String) -> PruneRun {
+    PruneRun { outcome: Some(PruneOutcome::Failed), message: Some(why), ..begun(order) }
+}
+
+/// A report as the status has it.
+fn told(order: &Order, report: &RunReport, now: Timestamp) -> Report {
+    let measured = report.usage.as_ref().map(|found| StorageUsage {
+        unknown_objects: Some(count(report.unknown.tally.objects)),
+        foreign_folders: report.foreign.iter().take(MOST_FOLDERS).cloned().collect(),
+        ..usage(found, now)
+    });
+    let kept = report.kept.iter().map(|kept| KeptBecause {
+        reason: kept.reason.clone(),
+        objects: count(kept.tally.objects),
+        bytes: count(kept.tally.bytes),
+    });
+    let run = PruneRun {
+        deleted_objects: Some(count(report.deleted.objects)),
+        deleted_bytes: Some(count(report.deleted.bytes)),
+        failed_objects: Some(count(report.failed.objects)).filter(|failed| *failed > 0),
+        kept_because: kept.collect(),
+        duration: Some(Duration::from_secs(report.duration.as_secs())),
+        outcome: Some(report.outcome),
+        bytes_after: measured.as_ref().and_then(|usage| usage.bytes),
+        message: Some(report.message.clone()).filter(|message| !message.is_empty()),
+        shortfall: report.shortfall.clone(),
+        plan_key: report.plan_key.clone(),
+        ..begun(order)
+    };
+    Report::Pruned(Box::new(run), measured)
+}
+
+/// What was found, by kind; the rest is what no rule speaks of.
+fn usage(found: &Usage, now: Timestamp) -> StorageUsage {
+    let by_kind: Vec<KindUsage> = found
+        .by_kind
+        .iter()
+        .map(|(kind, tally)| KindUsage {
+            kind: *kind,
+            bytes: count(tally.bytes),
+            objects: count(tally.objects),
+        })
+        .collect();
+    let of_kinds: u64 = found.by_kind.values().map(|tally| tally.bytes).sum();
+    StorageUsage {
+        bytes: Some(count(found.total.bytes)),
+        objects: Some(count(found.total.objects)),
+        by_kind,
+        other_bytes: Some(count(found.total.bytes.saturating_sub(of_kinds))),
+        unknown_objects: None,
+        foreign_folders: Vec::new(),
+        measured_at: Some(whole_seconds(now)),
+        percent: None,
+    }
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
+
+    use super::super::plan::{Cause, Tally};
+    use super::super::run::{Calls, Kept, Unknown};
+    use super::*;
+
+    fn tally(objects: u64, bytes: u64) -> Tally {
+        Tally { objects, bytes }
+    }
+
+    fn order() -> Order {
+        let slot = "2026-01-01T03:00:00Z".parse().unwrap();
+        Order { slot, cause: Cause::Schedule, dry_run: false, older_than: None }
+    }
+
+    #[test]
+    fn a_report_is_told_in_full() {
+        let report = RunReport {
+            slot: order().slot,
+            cause: Cause::Schedule,
+            dry_run: false,
+            deleted: tally(3, 300),
+            failed: tally(1, 100),
+            kept: vec![Kept { reason: "in use".into(), tally: tally(2, 200) }],
+            duration: std::time::Duration::from_millis(2_700),
+            outcome: PruneOutcome::Braked,
+            plan_key: Some("plans/default/20260101T030000Z.jsonl.gz".into()),
+            message: String::new(),
+            usage: Some(Usage {
+                total: tally(9, 900),
+                by_kind: BTreeMap::from([(ObjectKind::Clips, tally(4, 700))]),
+            }),
+            unknown: Unknown { tally: tally(5, 50), examples: Vec::new() },
+            foreign: (0..20).map(|number| format!("folder-{number}/")).collect(),
+            shortfall: Some("clips hold it".into()),
+            aborted_uploads: None,
+            calls: Calls::default(),
+        };
+        let now = "2026-01-01T03:00:03Z".parse().unwrap();
+        let Report::Pruned(run, Some(usage)) = told(&order(), &report, now) else { panic!("not measured") };
+        assert_eq!(
+            (run.deleted_objects, run.deleted_bytes, run.failed_objects),
+            (Some(3), Some(300), Some(1))
+        );
+        assert_eq!((run.cause, run.outcome), (Some(PruneCause::Schedule), Some(PruneOutcome::Braked)));
+        assert_eq!((run.bytes_after, run.message.clone()), (Some(900), None));
+        assert_eq!(run.duration, Some(Duration::from_secs(2)));
+        assert_eq!(run.kept_because[0].bytes, 200);
+        assert_eq!((usage.other_bytes, usage.unknown_objects), (Some(200), Some(5)));
+        assert_eq!(usage.foreign_folders.len(), MOST_FOLDERS);
+        assert_eq!(usage.by_kind[0].objects, 4);
+    }
+
+    #[test]
+    fn a_fault_of_ours_is_told_as_a_failure_of_what_was_begun() {
+        let Report::Pruned(run, None) = broken(&Action::Prune(order())) else { panic!("no run") };
+        assert_eq!((run.outcome, run.slot.0), (Some(PruneOutcome::Failed), order().slot));
+        let Report::BackedUp(run) = broken(&Action::BackUp { slot: order().slot }) else {
+            panic!("no backup")
+        };
+        assert!(run.message.is_some_and(|message| message.contains("bug")));
+    }
+}

@@ -1,0 +1,190 @@
+//! A small world for tests: one policy, and what looks after it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
+
+use super::decide::{Action, Decision, Doing, Observed, Report, decide};
+use super::observe::Finding;
+use super::plan::Order;
+use super::runs;
+use crate::meter::Changes;
+
+/// Thursday, midnight; the next slot is at 03:00.
+const MIDNIGHT: &str = "2026-01-01T00:00:00Z";
+pub const GB: i64 = 1_000_000_000;
+
+pub fn at(time: &str) -> Timestamp {
+    time.parse().unwrap()
+}
+
+pub fn rules() -> Value {
+    json!([{"kinds": ["clips"], "olderThan": "7d"}])
+}
+
+pub fn policy(spec: &Value) -> StoragePolicy {
+    let mut policy = json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+        "metadata": {"name": "default", "namespace": "films", "uid": "p", "generation": 3},
+        "spec": {
+            "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+            "capacity": {"limit": "10G"}, "rules": rules(),
+        },
+    });
+    for (field, value) in spec.as_object().into_iter().flatten() {
+        policy["spec"][field] = value.clone();
+    }
+    serde_json::from_value(policy).unwrap()
+}
+
+/// A policy and the one that looks after it: writes what is decided, does nothing by itself.
+pub struct World {
+    pub observed: Observed,
+    pub now: Timestamp,
+    pub writes: usize,
+    pub begun: Vec<Action>,
+    pub told: Vec<String>,
+}
+
+impl World {
+    pub fn new(spec: &Value) -> Self {
+        let now = at(MIDNIGHT);
+        let observed = Observed {
+            policy: policy(spec),
+            finding: Finding::Fit,
+            older: None,
+            doing: None,
+            report: None,
+            changes: Changes::new(),
+            usage_told: None,
+            started: now,
+            measure_from: None,
+            other_bucket: false,
+            stopping: false,
+        };
+        Self { observed, now, writes: 0, begun: Vec::new(), told: Vec::new() }
+    }
+
+    /// One that was measured and holds so many bytes.
+    pub fn holding(spec: &Value, bytes: i64) -> Self {
+        let mut world = Self::new(spec);
+        world.look();
+        world.measured(bytes);
+        world.look();
+        world
+    }
+
+    pub fn pass(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    /// Looks as the controller does: status first, then the action.
+    pub fn look(&mut self) -> Decision {
+        let decision = decide(&self.observed, self.now);
+        if self.observed.policy.status.as_ref() != Some(&decision.status) {
+            self.observed.policy.status = Some(decision.status.clone());
+            self.writes += 1;
+            if decision.told {
+                self.observed.usage_told = Some(self.now);
+            }
+        }
+        if decision.told {
+            self.observed.changes.clear();
+        }
+        self.observed.report = None;
+        self.told.extend(decision.events.iter().map(|event| event.reason.clone()));
+        if let Some(action) = decision.action.clone() {
+            assert_eq!(self.observed.doing, None, "one thing at a time");
+            let generation = self.observed.policy.metadata.generation;
+            self.observed.doing = Some(match action {
+                Action::Measure => Doing::Measuring,
+                Action::Prune(_) => Doing::Pruning(generation),
+                Action::BackUp { .. } => Doing::BackingUp,
+            });
+            self.begun.push(action);
+        }
+        decision
+    }
+
+    pub fn usage(&self, bytes: i64) -> StorageUsage {
+        let measured_at = Some(whole_seconds(self.now));
+        StorageUsage { bytes: Some(bytes), objects: Some(10), measured_at, ..StorageUsage::default() }
+    }
+
+    pub fn measured(&mut self, bytes: i64) {
+        assert_eq!(self.observed.doing.take(), Some(Doing::Measuring));
+        self.observed.report = Some(Report::Measured(Some(self.usage(bytes))));
+    }
+
+    /// The run under way ends so, with so many bytes left.
+    pub fn pruned(&mut self, outcome: PruneOutcome, bytes: Option<i64>, shortfall: Option<&str>) {
+        assert!(matches!(self.observed.doing.take(), Some(Doing::Pruning(_))));
+        let run = PruneRun {
+            outcome: Some(outcome),
+            bytes_after: bytes,
+            shortfall: shortfall.map(str::to_owned),
+            ..runs::begun(&self.last_order())
+        };
+        self.observed.report = Some(Report::Pruned(Box::new(run), bytes.map(|bytes| self.usage(bytes))));
+    }
+
+    pub fn last_order(&self) -> Order {
+        let orders = self.begun.iter().rev().filter_map(|action| match action {
+            Action::Prune(order) => Some(order.clone()),
+            Action::Measure | Action::BackUp { .. } => None,
+        });
+        orders.take(1).next().expect("nothing was pruned")
+    }
+
+    /// Another process takes over: it knows the status alone.
+    pub fn restart(&mut self) {
+        self.observed.doing = None;
+        self.observed.report = None;
+        self.observed.changes.clear();
+        self.observed.usage_told = None;
+        self.observed.started = self.now;
+    }
+
+    pub fn annotate(&mut self, name: &str, value: &str) {
+        let annotations = self.observed.policy.metadata.annotations.get_or_insert_default();
+        annotations.insert(format!("videofactory.dev/{name}"), value.to_owned());
+    }
+
+    pub fn edit(&mut self, field: &str, value: Value) {
+        let mut object = serde_json::to_value(&self.observed.policy).unwrap();
+        object["spec"][field] = value;
+        object["metadata"]["generation"] = (object["metadata"]["generation"].as_i64().unwrap() + 1).into();
+        self.observed.policy = serde_json::from_value(object).unwrap();
+    }
+
+    pub fn write_files(&mut self, bytes: i64) {
+        let change = self.observed.changes.entry(ObjectKind::Clips).or_default();
+        change.bytes += bytes;
+        change.objects += 1;
+    }
+
+    pub fn condition(&self, kind: &str) -> (String, String, String) {
+        let status = self.observed.policy.status.as_ref().unwrap();
+        let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
+        (found.status.clone(), found.reason.clone(), found.message.clone())
+    }
+
+    pub fn within_limit(&self) -> (String, String) {
+        let (status, reason, _) = self.condition("WithinLimit");
+        (status, reason)
+    }
+
+    pub fn runs(&self) -> &[PruneRun] {
+        &self.observed.policy.status.as_ref().unwrap().runs
+    }
+
+    pub fn next(&self) -> Option<Timestamp> {
+        self.observed.policy.status.as_ref().unwrap().next_run_at.as_ref().map(|next| next.0)
+    }
+
+    pub fn level(&self) -> Option<StorageLevel> {
+        self.observed.policy.status.as_ref().unwrap().level
+    }
+}

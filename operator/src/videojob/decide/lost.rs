@@ -1,0 +1,220 @@
+//! What was made and is gone: deleted by a rule of the policy, which then says so in `status.artifacts.pruned`, or
+//! vanished by other means. What costs nothing is made again. What costs is paid for again only when a person says so:
+//! a retry makes what is missing, a restart everything.
+
+use std::collections::BTreeSet;
+
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::storagepolicy::ObjectKind;
+use videofactory_crds::videojob::{ScenesStatus, StepStatus};
+use videofactory_crds::{StepName, VideoJob, requests};
+use videofactory_pipeline::contract::{ExitCode, StepOutcome};
+use videofactory_pipeline::wrote::kind_of;
+use videofactory_pipeline::{Settings, graph};
+
+use super::needs::{Price, price_of_all};
+use super::settle::by_scene;
+use super::{Draft, Verdict, hire};
+
+/// The kinds that assemble-video makes: for nothing, but time.
+const OF_THE_FILM: [ObjectKind; 3] = [ObjectKind::Videos, ObjectKind::Thumbnails, ObjectKind::Captions];
+
+/// What of that which is gone a step cannot do without.
+pub(super) enum Needed {
+    /// Nothing.
+    Nothing,
+    /// The film: it is made again.
+    TheFilm,
+    /// Something that costs; the verdict says what.
+    APersonsWord(Box<Verdict>),
+}
+
+/// What a step that is to begin needs of what was pruned. If that costs, the step waits.
+pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -> Needed {
+    let pruned = pruned(draft);
+    let remade = to_be_remade(&pruned, name);
+    if remade.iter().all(|step| *step == StepName::AssembleVideo) {
+        if remade.is_empty() {
+            return Needed::Nothing;
+        }
+        if let Some(artifacts) = &mut draft.status.artifacts {
+            film_is_back(&mut artifacts.pruned);
+        }
+        if name == StepName::AssembleVideo {
+            return Needed::Nothing;
+        }
+        let film = draft.step_mut(StepName::AssembleVideo);
+        film.output_digest = None;
+        return Needed::TheFilm;
+    }
+    let price = price(draft, settings, &remade, &pruned);
+    let kinds: Vec<String> = draft.status.artifacts.iter().flat_map(|kept| kept.pruned.clone()).collect();
+    let what = format!("files that this needs were pruned ({})", kinds.join(", "));
+    let message = ask(&draft.observed.job, &what, price);
+    let now = draft.now;
+    let step = draft.step_mut(name);
+    hire::write_off(step, now);
+    step.state = Some(StepState::Waiting);
+    step.reason = Some(Reason::ArtifactsPruned);
+    step.message = Some(what);
+    Needed::APersonsWord(Box::new(stalled(name, &message)))
+}
+
+/// The step whose result is there after all waits for nobody.
+pub(super) fn is_not_needed(step: &mut StepStatus) {
+    if step.reason == Some(Reason::ArtifactsPruned) {
+        step.reason = None;
+        step.message = None;
+    }
+}
+
+/// The film and what belongs to it are there again, or are about to be made.
+pub(super) fn film_is_back(pruned: &mut Vec<String>) {
+    pruned.retain(|kind| kind_of(kind).is_none_or(|kind| !OF_THE_FILM.contains(&kind)));
+}
+
+/// Whether an attempt missed something that was paid for when it was made.
+pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
+    let missing = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput);
+    let maker = missing.filter(|missing| *missing != outcome.step).and_then(|missing| draft.step(missing));
+    // Only attempts with a service of others have credentials.
+    maker.is_some_and(|step| step.credentials.is_some() || step.cost.is_some())
+}
+
+/// What the step had made is gone, and it does not begin before a person says so.
+pub(super) fn wait_for_a_person(step: &mut StepStatus, told: &str) {
+    step.gone = Some(true);
+    step.state = Some(StepState::Waiting);
+    step.reason = Some(Reason::ArtifactsPruned);
+    step.message = Some(told.to_owned());
+}
+
+/// How a step stands whose paid artifacts have vanished; no edit changes that, only a retry or a restart.
+pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
+    if draft.step(name)?.gone != Some(true) {
+        return None;
+    }
+    let price = price_of_all(draft, settings, name);
+    let told = draft.step(name).and_then(|step| step.message.clone());
+    let told = told.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
+    let message = ask(&draft.observed.job, &told, price);
+    wait_for_a_person(draft.step_mut(name), &told);
+    Some(stalled(name, &message))
+}
+
+/// A person says that what is gone is to be made again. Steps that were not asked about keep what they have.
+pub(super) fn make_again(draft: &mut Draft<'_>) {
+    let asked = |step: &&mut StepStatus| step.gone == Some(true);
+    draft.status.steps.iter_mut().filter(asked).for_each(forget);
+    if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
+        return;
+    }
+    let pruned = pruned(draft);
+    let lost = |step: &&mut StepStatus| {
+        is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
+    };
+    draft.status.steps.iter_mut().filter(lost).for_each(forget);
+    if let Some(artifacts) = &mut draft.status.artifacts {
+        artifacts.pruned.clear();
+    }
+}
+
+/// The step is stale. What of it is still there, its worker finds, a survey first where that costs.
+fn forget(step: &mut StepStatus) {
+    step.gone = None;
+    step.output_digest = None;
+    step.state = Some(StepState::Pending);
+    step.reason = None;
+    step.message = None;
+    step.retry_at = None;
+    step.failures = None;
+    step.interruptions = None;
+    step.retries = None;
+    if step.name != StepName::AssembleVideo {
+        // What was delivered once is delivered once more.
+        step.permits = Some(step.permits.unwrap_or_default().saturating_add(1));
+    }
+    if by_scene(step.name) {
+        let total = step.scenes.as_ref().and_then(|scenes| scenes.total);
+        step.scenes = Some(ScenesStatus { total, ..ScenesStatus::default() });
+    }
+}
+
+/// Whether nobody knows what of a step is there: what it had is gone, at least in part.
+pub(super) fn is_to_be_looked_through(step: &StepStatus) -> bool {
+    let nothing_known = |scenes: &ScenesStatus| scenes.completed.is_none() && scenes.left.is_none();
+    by_scene(step.name) && step.scenes.as_ref().is_some_and(nothing_known)
+}
+
+fn pruned(draft: &Draft<'_>) -> BTreeSet<ObjectKind> {
+    let kinds = draft.status.artifacts.iter().flat_map(|artifacts| &artifacts.pruned);
+    kinds.filter_map(|kind| kind_of(kind)).collect()
+}
+
+/// Whether anything that a step has made, its document included, may be gone with these kinds.
+fn is_lost(pruned: &BTreeSet<ObjectKind>, name: StepName) -> bool {
+    let own: &[ObjectKind] = match name {
+        StepName::WriteScript => &[],
+        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => &[ObjectKind::Clips],
+        StepName::AssembleVideo => &OF_THE_FILM,
+        // Its records are kept as long as there is a job.
+        StepName::PublishVideo => return false,
+    };
+    pruned.contains(&ObjectKind::Work) || own.iter().any(|kind| pruned.contains(kind))
+}
+
+/// The steps that would have to be made again before this one ends: itself and what it is made from.
+fn to_be_remade(pruned: &BTreeSet<ObjectKind>, name: StepName) -> BTreeSet<StepName> {
+    let mut remade = BTreeSet::new();
+    let mut open = vec![name];
+    while let Some(step) = open.pop() {
+        if step != name || is_lost(pruned, step) {
+            remade.insert(step);
+        }
+        open.extend(graph::step(step).needs.iter().filter(|need| is_lost(pruned, **need)));
+    }
+    remade
+}
+
+/// What the steps would cost that have to be made again.
+fn price(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    remade: &BTreeSet<StepName>,
+    pruned: &BTreeSet<ObjectKind>,
+) -> Price {
+    let of = |name| price_of_all(draft, settings, name);
+    let all = |steps: Vec<StepName>| steps.into_iter().map(of).fold(Price::Nothing, Price::plus);
+    let script = all(remade.iter().copied().filter(|step| *step == StepName::WriteScript).collect());
+    if script != Price::Nothing {
+        // Another script is another film.
+        return script.plus(all(graph::downstream(StepName::WriteScript)));
+    }
+    // The same script finds its scenes, unless they are gone too.
+    if pruned.contains(&ObjectKind::Clips) { all(remade.iter().copied().collect()) } else { Price::Nothing }
+}
+
+/// What is gone, what it costs to make it again, and how a person says so.
+fn ask(job: &VideoJob, what: &str, price: Price) -> String {
+    let cost = match price {
+        Price::Nothing => "costs nothing, but time".to_owned(),
+        Price::About(sum) => format!("costs up to about ${sum}"),
+        Price::Unknown => "costs, and nobody knows how much".to_owned(),
+    };
+    let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
+    format!(
+        "{what}; making them again {cost}: to have that, kubectl annotate -n {} vj {} --overwrite {}=$(date -u \
+         +%FT%TZ), or request a restart; an edit that is taken back needs neither",
+        namespace.unwrap_or_default(),
+        name.unwrap_or_default(),
+        requests::RETRY
+    )
+}
+
+fn stalled(name: StepName, message: &str) -> Verdict {
+    Verdict::Stalled {
+        reason: Reason::ArtifactsPruned,
+        message: format!("{name}: {message}"),
+        step: Some(name),
+    }
+}

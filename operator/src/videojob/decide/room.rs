@@ -1,0 +1,35 @@
+//! What a bucket that fills up still takes, in grades, so that what has begun can end: from `stop` on no new video
+//! begins, and at the limit only films whose scenes are made are finished.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
+use videofactory_crds::storagepolicy::StorageLevel;
+
+use super::super::conditions::HOLDS;
+use super::super::model::Storage;
+use super::{Draft, Verdict};
+
+/// Why no new attempt of this step may write into the bucket now. It goes on when the level falls: the policy's change
+/// wakes its jobs.
+pub(super) fn shut(draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
+    let Storage::Ready { bucket, room, .. } = &draft.observed.storage else { return None };
+    let begun = draft.status.steps.iter().any(|step| step.started_at.is_some());
+    let ends_a_film = matches!(name, StepName::AssembleVideo | StepName::PublishVideo);
+    let what = match room.level {
+        StorageLevel::Normal | StorageLevel::Warning => return None,
+        StorageLevel::Stopped if begun => return None,
+        StorageLevel::Full if begun && ends_a_film => return None,
+        StorageLevel::Stopped => "is filled to the water mark stop, so no new video begins",
+        StorageLevel::Full => "is filled to its limit, so only films whose scenes are made are finished",
+    };
+    let job = &draft.observed.job;
+    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
+    let policy = &job.spec.storage_ref.name;
+    let holds = room.percent.map(|percent| format!("{HOLDS} {percent} % of its limit")).unwrap_or_default();
+    let message = format!(
+        "{name}: bucket {:?} {what}; it goes on by itself when there is room: kubectl -n {namespace} describe \
+         storagepolicy {policy} says what holds the space; request a clean-up there, or raise its capacity{holds}",
+        bucket.name
+    );
+    Some(Verdict::Waiting { reason: Reason::StorageFull, message, step: Some(name), at: None })
+}

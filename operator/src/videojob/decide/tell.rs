@@ -1,0 +1,123 @@
+//! How steps and the whole job stand, in words: what is told first, and what a person can do.
+
+use jiff::Timestamp;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::videojob::StepStatus;
+use videofactory_crds::{StepName, VideoJob, requests};
+
+use super::super::model::Hindrance;
+use super::advance::BUCKET_PATIENCE;
+use super::settle::LONGEST_DELAY;
+use super::{Draft, Verdict, later};
+
+/// Where no step has anything to tell, all are done; one that is not is looked at again.
+pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
+    let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
+    match StepName::ALL.into_iter().find(|name| !done(*name)) {
+        None => Verdict::Succeeded { message: finished_message(draft) },
+        Some(step) => {
+            draft.wake_in(BUCKET_PATIENCE);
+            Verdict::Running { step, message: format!("{step}: its turn has not come") }
+        }
+    }
+}
+
+/// Of several steps' standing, the one that is told: smallest first. What runs is told before what
+/// waits, because the job goes on; a hindered pod is told at once.
+pub(super) fn rank(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Failed { .. } => 0,
+        Verdict::Suspended { .. } => 1,
+        Verdict::Running { .. } => 2,
+        Verdict::Stalled { .. } => 3,
+        Verdict::Waiting { .. } => 4,
+        Verdict::Review { .. } => 5,
+        Verdict::Succeeded { .. } => 6,
+    }
+}
+
+/// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
+pub(super) fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
+    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
+    if step.demands.iter().any(|demand| demand.granted.is_none()) {
+        // What it waits for is its account's to say.
+        return None;
+    }
+    let told = step.message.clone().unwrap_or_default();
+    let name = step.name;
+    if step.state == Some(StepState::Failed) {
+        let message = format!("{name}: {told}; mend the cause, then request a retry");
+        return Some(Verdict::Failed { reason, message, step: name });
+    }
+    match &step.retry_at {
+        // A clock that was set back must not make it wait for longer than we ever do.
+        Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
+        // A person is needed, but need not tell us.
+        Some(at) if reason == Reason::CredentialsInvalid => {
+            let message = format!("{name}: {told}; tries again at {}", at.0);
+            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        }
+        Some(at) => Some(Verdict::Waiting {
+            reason,
+            message: format!("{name}: {told}; tries again at {}", at.0),
+            step: Some(name),
+            at: Some(at.0),
+        }),
+        None => {
+            let message = format!("{name}: {told}; when that is mended, edit the job or request a retry");
+            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        }
+    }
+}
+
+/// How a step stands whose attempt is at work, or is kept from it.
+pub(super) fn hindered(
+    job: &VideoJob,
+    name: StepName,
+    attempt: i32,
+    hindrance: Option<&Hindrance>,
+) -> Verdict {
+    let stalled = |message: String| Verdict::Stalled {
+        reason: Reason::ConfigurationInvalid,
+        message,
+        step: Some(name),
+    };
+    let waiting = |message: String| Verdict::Waiting {
+        reason: Reason::Progressing,
+        message,
+        step: Some(name),
+        at: None,
+    };
+    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
+    match hindrance {
+        None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
+        Some(Hindrance::Unschedulable(why)) => {
+            waiting(format!("{name}: its pod finds no node: {why}; free a node, or change compute"))
+        }
+        Some(Hindrance::NoPod(job)) => waiting(format!(
+            "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; mend that, or edit the job"
+        )),
+        Some(Hindrance::Lingering(pod)) => waiting(format!(
+            "{name}: its pod is being stopped and should have been gone minutes ago; its node may be lost: kubectl -n \
+             {namespace} delete pod {pod} --force once the node is gone for good"
+        )),
+        Some(Hindrance::Image(why)) => stalled(format!("{name}: the worker's image cannot be pulled: {why}")),
+        Some(Hindrance::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
+    }
+}
+
+/// What a gate's message says: how to pass it.
+pub(super) fn review_message(job: &VideoJob, step: StepName, digest: &str) -> String {
+    let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
+    format!(
+        "{step} waits for approval: kubectl annotate -n {} vj {} --overwrite {}={step}@{digest}",
+        namespace.unwrap_or_default(),
+        name.unwrap_or_default(),
+        requests::APPROVED
+    )
+}
+
+fn finished_message(draft: &Draft<'_>) -> String {
+    let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
+    film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key))
+}

@@ -1,0 +1,36 @@
+//! What an attempt has added to the bucket, by kind of file: it keeps the policy's usage current between two
+//! measurements.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use videofactory_crds::storagepolicy::ObjectKind;
+
+/// Files of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrote {
+    /// How many.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// By kind; a kind of which nothing was written is not there.
+pub type WroteByKind = BTreeMap<ObjectKind, Wrote>;
+
+/// The kind that a key's first part names; none for a folder that is no kind.
+#[must_use]
+pub fn kind_of(folder: &str) -> Option<ObjectKind> {
+    serde_json::from_value(folder.into()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_kinds_of_files_are_folders() {
+        assert_eq!(kind_of("clips"), Some(ObjectKind::Clips));
+        assert_eq!((kind_of("assets"), kind_of("")), (None, None));
+    }
+}

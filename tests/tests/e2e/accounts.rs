@@ -1,0 +1,127 @@
+//! Accounts that are deleted, made again and changed while films spend from them.
+
+use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DeleteParams;
+use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::operator;
+use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
+
+use crate::killed::clips_alone;
+use crate::quota::quota;
+
+const STEP: StepName = StepName::AnimateScenes;
+
+/// An account with two units in two hours, whose clips are not done as long as this fault is in force.
+async fn of_two_units(lab: &Lab, name: &str) -> anyhow::Result<Account> {
+    let account = Account::new(lab, name, Service::Xai).await?;
+    account.open(quota(2, "2h")).await?;
+    account.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
+    Ok(account)
+}
+
+/// A film of so many clips, which this account pays for.
+fn paid_by(account: &Account, scenes: usize, name: &str) -> Order {
+    let animation = json!({"providers": {"animation": {"accountRef": {"name": account.name}}}});
+    clips_alone(scenes).with(animation).named(name)
+}
+
+/// Waits until the two scenes that there were units for are done, and the third waits for a unit.
+async fn has_two_and_waits(film: &Film) -> anyhow::Result<()> {
+    let status = film
+        .until("two clips and a wait for the third", |status| {
+            let scenes = status.step(STEP).and_then(|step| step.scenes.as_ref());
+            let left = scenes.and_then(|scenes| scenes.left);
+            status.phase == Some(Phase::Waiting) && status.resume_at.is_some() && left == Some(1)
+        })
+        .await?;
+    let scenes = status.step(STEP).context("no step")?.scenes.clone().unwrap_or_default();
+    ensure!(scenes.completed.as_deref() == Some("0-1"), "{scenes:?}");
+    film.says(Reason::AwaitingQuota).await.map(drop)
+}
+
+#[tokio::test]
+async fn an_account_deleted_and_made_again_in_mid_flight_exceeds_nothing_and_keeps_nobody() {
+    in_lab("an_account_made_again", async |lab: Lab| {
+        // One is made again while its film's attempt runs, one when the attempt has ended without it.
+        let (soon, late) = (of_two_units(&lab, "soon").await?, of_two_units(&lab, "late").await?);
+        let first = lab.order(paid_by(&soon, 3, "first")).await?;
+        let third = lab.order(paid_by(&late, 3, "third")).await?;
+        for account in [&soon, &late] {
+            account.has_accepted(Operation::Video, 2).await?;
+        }
+        let second = lab.order(paid_by(&soon, 1, "second")).await?;
+        second.says(Reason::AwaitingQuota).await?;
+        soon.delete().await?;
+        late.delete().await?;
+        second.says(Reason::ConfigurationInvalid).await?;
+        soon.open(quota(2, "2h")).await?;
+        soon.until("the open grant to be taken up", |account| {
+            account.status.as_ref().is_some_and(|status| status.grants.len() == 1)
+        })
+        .await?;
+        soon.faults(&[]).await?;
+        late.faults(&[]).await?;
+        third.says(Reason::ConfigurationInvalid).await?;
+        late.open(quota(2, "2h")).await?;
+        second.says(Reason::AwaitingQuota).await?;
+        has_two_and_waits(&first).await?;
+        has_two_and_waits(&third).await?;
+        for account in [&soon, &late] {
+            let paid = account.submissions(Operation::Video).await?.len();
+            ensure!(paid == 2, "{} has paid for {paid} clips in a window of 2", account.name);
+            account.open(quota(4, "2h")).await?;
+        }
+        for film in [&first, &second, &third] {
+            film.step(STEP, StepState::Succeeded).await?;
+        }
+        for (account, clips) in [(&soon, 4), (&late, 3)] {
+            let paid = account.submissions(Operation::Video).await?.len();
+            ensure!(paid == clips, "{} has paid for {paid} of {clips} clips", account.name);
+            account.books_agree("generations", Operation::Video).await?;
+        }
+        let panics = operator::panics().await?;
+        ensure!(panics.is_empty(), "{panics:?}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
+    in_lab("an_account_changed", async |lab: Lab| {
+        let grok = of_two_units(&lab, "grok").await?;
+        let film = lab.order(paid_by(&grok, 3, "film")).await?;
+        grok.has_accepted(Operation::Video, 2).await?;
+        lab.put(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "new-keys"}, "stringData": {"apiKey": grok.key},
+        }))
+        .await?;
+        let changed = |limit: i64| {
+            json!({
+                "secretRef": {"name": "new-keys"},
+                "quotas": [{"name": "clips", "limit": limit, "period": "2h", "operations": ["animate"]}],
+            })
+        };
+        grok.open(changed(2)).await?;
+        lab.api::<Secret>().delete("grok-keys", &DeleteParams::default()).await?;
+        grok.faults(&[]).await?;
+        has_two_and_waits(&film).await?;
+        ensure!(grok.submissions(Operation::Video).await?.len() == 2, "more than there were units for");
+        let message = film.says(Reason::AwaitingQuota).await?;
+        ensure!(message.contains("\"clips\""), "the renamed quota is not in: {message}");
+        grok.open(changed(3)).await?;
+        film.step(STEP, StepState::Succeeded).await?;
+        ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
+        grok.books_agree("clips", Operation::Video).await?;
+        let panics = operator::panics().await?;
+        ensure!(panics.is_empty(), "{panics:?}");
+        Ok(())
+    })
+    .await;
+}

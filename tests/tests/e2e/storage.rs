@@ -1,0 +1,187 @@
+//! A bucket that is pruned, backed up, full, and left by deleted jobs.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, ensure};
+use kube::Api;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::requests::{BACKUP, CLEANUP, RETRY};
+use videofactory_crds::storagepolicy::{BackupOutcome, PruneOutcome, PruneRun, StorageLevel};
+use videofactory_crds::{StoragePolicy, StoragePolicyStatus, VideoJob};
+use videofactory_pipeline::clock;
+use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::wait;
+
+/// A film that nothing is published of, so that it can be edited when it is done.
+fn unpublished(name: &str) -> Order {
+    Order::of(2).named(name).with(json!({"publish": null}))
+}
+
+async fn policy(
+    lab: &Lab,
+    what: &str,
+    mut so: impl FnMut(&StoragePolicyStatus) -> bool,
+) -> anyhow::Result<StoragePolicyStatus> {
+    wait::until(&lab.api::<StoragePolicy>(), wait::named("default"), what, |all| {
+        let status = all.values().next()?.status.clone()?;
+        so(&status).then_some(status)
+    })
+    .await
+}
+
+async fn annotate(lab: &Lab, name: &str, value: String) -> anyhow::Result<()> {
+    let patch = json!({"metadata": {"annotations": {name: value}}});
+    lab.patch::<StoragePolicy>("default", &patch).await.map(drop)
+}
+
+async fn edit(lab: &Lab, spec: Value) -> anyhow::Result<()> {
+    lab.patch::<StoragePolicy>("default", &json!({"spec": spec})).await.map(drop)
+}
+
+/// Asks for a prune run, and waits for its end.
+async fn cleaned(lab: &Lab, dry_run: bool) -> anyhow::Result<PruneRun> {
+    let at = clock::now().to_string();
+    annotate(lab, CLEANUP, json!({"at": at, "dryRun": dry_run}).to_string()).await?;
+    let ended = |run: &PruneRun| run.dry_run.unwrap_or_default() == dry_run && run.outcome.is_some();
+    let status = policy(lab, "a run to have ended", |status| status.runs.first().is_some_and(ended)).await?;
+    status.runs.into_iter().next().context("no run")
+}
+
+async fn keys(lab: &Lab) -> anyhow::Result<BTreeSet<String>> {
+    let all = lab.shelf.list("").await?;
+    Ok(all.into_keys().filter(|key| !key.starts_with("plans/") && !key.contains("/logs/")).collect())
+}
+
+#[tokio::test]
+async fn a_run_deletes_what_was_foretold_and_what_it_deleted_is_not_made_again_without_asking() {
+    in_lab("a_run_deletes", async |lab: Lab| {
+        let film = lab.order(unpublished("film")).await?;
+        let kept = lab.order(unpublished("kept")).await?;
+        kept.patch(json!({"metadata": {"labels": {"keep": "true"}}})).await?;
+        film.succeeded().await?;
+        kept.succeeded().await?;
+        edit(
+            &lab,
+            json!({
+                "rules": [{"kinds": ["clips"], "olderThan": "1s"}], "grace": "1s",
+                "brakes": {"maxPercent": 100}, "protect": {"jobs": {"matchLabels": {"keep": "true"}}},
+            }),
+        )
+        .await?;
+        let before = keys(&lab).await?;
+        let foretold = cleaned(&lab, true).await?;
+        ensure!(keys(&lab).await? == before, "a run that only plans deleted something");
+        let run = cleaned(&lab, false).await?;
+        ensure!(run.outcome == Some(PruneOutcome::Completed), "{run:?}");
+        ensure!(
+            run.deleted_objects == foretold.deleted_objects,
+            "{run:?} is not what was foretold: {foretold:?}"
+        );
+        let after = keys(&lab).await?;
+        let gone: Vec<&String> = before.difference(&after).collect();
+        ensure!(gone.iter().all(|key| key.starts_with("clips/") && key.contains("/film-")), "{gone:?}");
+        ensure!(
+            i64::try_from(gone.len())? == run.deleted_objects.unwrap_or_default() && gone.len() > 2,
+            "{gone:?}"
+        );
+        ensure!(!after.iter().any(|key| key.starts_with("clips/") && key.contains("/film-")), "{after:?}");
+
+        let status = film.succeeded().await?;
+        ensure!(status.artifacts.is_some_and(|files| files.pruned == ["clips"]), "the job does not know");
+        film.edit(json!({"captions": {"mode": "None"}})).await?;
+        let message = film.says(Reason::ArtifactsPruned).await?;
+        ensure!(message.contains("retry"), "the message names no way out: {message}");
+        film.annotate(RETRY, clock::now().to_string()).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_holds_what_the_namespace_has_but_no_secret() {
+    in_lab("a_backup", async |lab: Lab| {
+        let film = lab.order(Order::of(1).with(json!({"suspend": true}))).await?;
+        film.says(Reason::Suspended).await?;
+        lab.policy_says("default", "True", "Available").await?;
+        annotate(&lab, BACKUP, clock::now().to_string()).await?;
+        let done = |status: &StoragePolicyStatus| {
+            status.backup.as_ref().is_some_and(|backup| backup.outcome == Some(BackupOutcome::Completed))
+        };
+        let status = policy(&lab, "a backup", done).await?;
+        let key = status.backup.and_then(|backup| backup.key).context("no key")?;
+        let bytes = lab.shelf.bucket().get(&key, 1 << 20).await?;
+        let backup: Value = serde_json::from_slice(&bytes)?;
+        let items = backup["items"].as_array().context("no items")?;
+        let kinds: BTreeSet<&str> = items.iter().filter_map(|item| item["kind"].as_str()).collect();
+        ensure!(kinds == BTreeSet::from(["StoragePolicy", "VideoJob"]), "{kinds:?}");
+        let job = items.iter().find(|item| item["kind"] == "VideoJob").context("no job")?;
+        ensure!(job["metadata"]["name"] == "film" && job["status"]["id"].is_string(), "{job}");
+        let secret = lab
+            .api::<k8s_openapi::api::core::v1::Secret>()
+            .get(videofactory_tests::e2e::site::SECRET)
+            .await?;
+        for value in secret.data.unwrap_or_default().into_values() {
+            let value = String::from_utf8(value.0)?;
+            ensure!(!String::from_utf8_lossy(&bytes).contains(&value), "a secret is in the backup");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Waits until the object is gone.
+async fn gone(lab: &Lab, film: &Film) -> anyhow::Result<()> {
+    wait::until(&lab.api::<VideoJob>(), wait::named(&film.name), "the job to be gone", |all| {
+        all.is_empty().then_some(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_files_of_a_deleted_job_go_first_where_it_says_so_and_nobody_elses() {
+    in_lab("files_of_a_deleted_job", async |lab: Lab| {
+        let delete = json!({"artifacts": {"onDelete": "Delete"}});
+        let film = lab.order(unpublished("film").with(delete.clone())).await?;
+        let other = lab.order(unpublished("film-2")).await?;
+        film.succeeded().await?;
+        other.succeeded().await?;
+        let jobs: Api<VideoJob> = lab.api();
+        jobs.delete("film", &DeleteParams::default()).await?;
+        gone(&lab, &film).await?;
+        let left = lab.shelf.list("").await?;
+        let of = |part: &str| left.keys().filter(|key| key.contains(part)).count();
+        // One name is the beginning of the other.
+        ensure!(of("/film-2-") > 5 && of("/film-") == of("/film-2-"), "left: {:?}", left.keys());
+
+        // Without a policy there is no way to the files: the job goes all the same.
+        let stray = lab.order(unpublished("stray").with(delete).with(json!({"suspend": true}))).await?;
+        stray.until("a finalizer", |status| status.phase == Some(Phase::Suspended)).await?;
+        lab.api::<StoragePolicy>().delete("default", &DeleteParams::default()).await?;
+        wait::until(&lab.api::<StoragePolicy>(), wait::named("default"), "no policy", |all| {
+            all.is_empty().then_some(())
+        })
+        .await?;
+        jobs.delete("stray", &DeleteParams::default()).await?;
+        gone(&lab, &stray).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_jobs_wait_while_the_bucket_is_full_and_go_on_by_themselves() {
+    in_lab("a_full_bucket", async |lab: Lab| {
+        let film = lab.order(Order::of(1)).await?;
+        film.succeeded().await?;
+        edit(&lab, json!({"capacity": {"limit": "1k"}})).await?;
+        policy(&lab, "a full bucket", |status| status.level == Some(StorageLevel::Full)).await?;
+        let waiting = lab.order(Order::of(1).named("waiting")).await?;
+        let message = waiting.says(Reason::StorageFull).await?;
+        ensure!(waiting.jobs().await? == 0, "something was begun: {message}");
+        edit(&lab, json!({"capacity": {"limit": "10G"}})).await?;
+        waiting.succeeded().await.map(drop)
+    })
+    .await;
+}

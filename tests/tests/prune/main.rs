@@ -1,0 +1,149 @@
+//! Prune runs against a real S3 server, with scripted jobs, behind a proxy that fails on demand.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod broken_off;
+mod faults;
+mod jobs;
+mod races;
+mod runs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use videofactory_crds::StoragePolicy;
+use videofactory_operator::storagepolicy::plan::{Cause, Order};
+use videofactory_operator::storagepolicy::run::{RunReport, RunWorld, prune};
+use videofactory_storage::Bucket;
+use videofactory_tests::r2_proxy::{self, ProxyOptions, R2Proxy};
+use videofactory_tests::s3_server::S3Server;
+
+use jobs::Script;
+
+const BUCKET: &str = "films";
+const PREFIX: &str = "studio";
+const DAY: u64 = 86_400;
+const HOUR: u64 = 3_600;
+
+/// A bucket, the jobs of its namespace, and the policy for it.
+struct Site {
+    server: S3Server,
+    proxy: R2Proxy,
+    jobs: Script,
+    namespaces: BTreeSet<String>,
+    spec: Value,
+}
+
+impl Site {
+    /// An empty bucket whose policy has these rules and no brakes.
+    async fn with_rules(rules: Value) -> Self {
+        let server = S3Server::start().await.unwrap();
+        server.create_bucket(BUCKET).unwrap();
+        let (access_key, secret_key) = server.keys();
+        let keys = r2_proxy::Keys { access_key: access_key.to_owned(), secret_key: secret_key.to_owned() };
+        let options = ProxyOptions { keys: Some(keys), ..ProxyOptions::before(server.url()) };
+        let proxy = R2Proxy::start(options).await.unwrap();
+        let spec = json!({
+            "bucket": {
+                "endpoint": server.url(), "name": BUCKET, "prefix": "studio/", "secretRef": {"name": "s3"},
+            },
+            "capacity": {"limit": "1G"},
+            "rules": rules,
+            "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
+        });
+        let namespaces = ["films".to_owned()].into();
+        Self { server, proxy, jobs: Script::default(), namespaces, spec }
+    }
+
+    /// Clips of finished jobs go after a week.
+    async fn start() -> Self {
+        Self::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}])).await
+    }
+
+    /// The bucket through the proxy.
+    fn bucket(&self) -> Bucket {
+        Bucket::connect(&self.server.config(&self.proxy.url(), BUCKET, PREFIX)).unwrap()
+    }
+
+    fn policy(&self) -> StoragePolicy {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": "default", "namespace": "films"},
+            "spec": self.spec,
+        }))
+        .unwrap()
+    }
+
+    /// Puts an object of so many bytes and seconds of age into the bucket.
+    fn put(&self, key: &str, bytes: usize, age: u64) {
+        put_file(&self.server.directory().join(BUCKET).join(PREFIX).join(key), bytes, age);
+    }
+
+    /// So many clips of one job, all eight days old.
+    fn put_clips(&self, owner: &str, count: usize) {
+        for number in 0..count {
+            self.put(&clip(owner, number), 10, 8 * DAY);
+        }
+    }
+
+    /// What is left, without plans.
+    async fn keys(&self) -> Vec<String> {
+        let direct = Bucket::connect(&self.server.config(&self.server.url(), BUCKET, PREFIX)).unwrap();
+        let all: Vec<_> = direct.list("").try_collect().await.unwrap();
+        all.into_iter().map(|object| object.key).filter(|key| !key.starts_with("plans/")).collect()
+    }
+
+    async fn run(&self, order: &Order) -> RunReport {
+        self.run_until(order, &CancellationToken::new()).await
+    }
+
+    async fn run_until(&self, order: &Order, stop: &CancellationToken) -> RunReport {
+        prune(&self.world(), &self.policy(), &self.bucket(), order, stop).await
+    }
+
+    async fn run_on(&self, bucket: &Bucket, order: &Order) -> RunReport {
+        prune(&self.world(), &self.policy(), bucket, order, &CancellationToken::new()).await
+    }
+
+    fn world(&self) -> RunWorld<'_> {
+        RunWorld { jobs: &self.jobs, namespaces: &self.namespaces, now: now(), recheck_after: Duration::ZERO }
+    }
+
+    /// The run that was due.
+    async fn prune(&self) -> RunReport {
+        self.run(&order()).await
+    }
+}
+
+fn put_file(path: &std::path::Path, bytes: usize, age: u64) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, vec![7_u8; bytes]).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::from(now()) - Duration::from_secs(age)).unwrap();
+}
+
+/// Now, to the second.
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(videofactory_pipeline::clock::now().as_second()).unwrap()
+}
+
+fn order() -> Order {
+    let slot = "2026-11-26T03:00:00Z".parse().unwrap();
+    Order { slot, cause: Cause::Schedule, dry_run: false, older_than: None }
+}
+
+fn dry() -> Order {
+    Order { dry_run: true, ..order() }
+}
+
+fn clip(owner: &str, number: usize) -> String {
+    format!("clips/films/{owner}-1/r1/clips/{number:05}.mp4")
+}
+
+/// What a report says was kept, by reason.
+fn kept(report: &RunReport) -> BTreeMap<&str, u64> {
+    report.kept.iter().map(|kept| (kept.reason.as_str(), kept.tally.objects)).collect()
+}

@@ -1,5 +1,5 @@
 //! Prunes a bucket of which no job is left: `cargo run --release --example prune ENDPOINT BUCKET`, with the keys in
-//! ACCESS_KEY and SECRET_KEY. Prints what it took as one line of JSON.
+//! `ACCESS_KEY` and `SECRET_KEY`. Prints what it took as one line of JSON.
 
 use std::collections::{BTreeSet, HashMap};
 

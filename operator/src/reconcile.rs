@@ -172,13 +172,11 @@ mod tests {
             let end = ends.lock().next();
             let stopper = stopper.clone();
             async move {
-                match end {
-                    Some(end) => end(),
-                    None => {
-                        stopper.cancel();
-                        Ok(Requeue::await_change())
-                    }
+                if let Some(end) = end {
+                    return end();
                 }
+                stopper.cancel();
+                Ok(Requeue::await_change())
             }
         };
         looks.run(look, |namespace, name| gone.lock().push(format!("{namespace}/{name}")), stop).await;

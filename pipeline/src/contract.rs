@@ -291,6 +291,10 @@ impl ExitCode {
 }
 
 /// How one attempt ended: in the pod's termination message and in the bucket.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that go with one exit code each, left out where they do not hold"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepOutcome {

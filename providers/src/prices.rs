@@ -236,7 +236,8 @@ mod tests {
     #[test]
     fn what_is_sold_has_the_price_of_its_model_and_size() {
         use Sold::{Image, NarrationSecond, Script, VideoSecond};
-        let cases: [(&str, &str, Sold, (u32, u32), Option<i64>); 24] = [
+        type Case = (&'static str, &'static str, Sold, (u32, u32), Option<i64>);
+        let cases: [Case; 24] = [
             ("XAI", "", Image, (720, 1280), Some(20_000)),
             ("XAI", "grok-imagine-image", Image, (1920, 1080), Some(20_000)),
             ("XAI", "grok-imagine-image-quality", Image, (720, 1280), None),

@@ -77,7 +77,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
             Action::Count(changes) => count(context, &job, &changes),
-            Action::Hold(held) => hold = Some(held),
+            Action::Hold(whether) => hold = Some(whether),
             Action::StartStep(order) => starts.push(order),
             other => others.push(other),
         }
@@ -85,8 +85,8 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     if unchanged && others.iter().any(|action| matches!(action, Action::DeleteJob { .. })) {
         check_newest(context, &job).await?;
     }
-    if let Some(held) = hold {
-        job = deletion::hold(context, &job, held).await?;
+    if let Some(whether) = hold {
+        job = deletion::hold(context, &job, whether).await?;
     }
     for action in others {
         match action {

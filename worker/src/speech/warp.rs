@@ -37,8 +37,7 @@ pub(super) fn around(
     for (row, column) in &way.steps {
         let from = (column * times).saturating_sub(reach);
         let to = ((column + 1) * times + reach).min(columns);
-        for place in row * times..((row + 1) * times).min(rows) {
-            let near = &mut corridor[place];
+        for near in corridor.iter_mut().take((row + 1) * times).skip(row * times) {
             *near = near.start.min(from)..near.end.max(to);
         }
     }

@@ -27,6 +27,7 @@ pub(crate) struct World {
 
 impl World {
     /// An empty bucket of 1,000 bytes with these rules and no brakes.
+    #[expect(clippy::needless_pass_by_value, reason = "it takes what json! gives")]
     pub(crate) fn with_rules(rules: Value) -> Self {
         Self {
             objects: BTreeMap::new(),

@@ -67,7 +67,8 @@ pub async fn prune(
         notes: Vec::new(),
         failure: None,
     };
-    let outcome = match run.go().await {
+    // What lists holds much: kept out of the callers' own state.
+    let outcome = match Box::pin(run.go()).await {
         Ok(outcome) => outcome,
         Err(End::Stopped) => PruneOutcome::Interrupted,
         Err(End::Failed(why)) => {
@@ -125,7 +126,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&mut self) -> Result<PruneOutcome, End> {
         let rules = Rules::of(&self.policy.spec).map_err(|error| End::Failed(error.to_string()))?;
-        let stock = self.unless_stopped(stock::take(self.bucket)).await??;
+        let stock = self.unless_stopped(Box::pin(stock::take(self.bucket))).await??;
         self.tell_of(&stock);
         let references = self.unless_stopped(self.references()).await??;
         let planned = self.plan(stock.listing, rules, references).await?;
@@ -311,7 +312,8 @@ impl Run<'_> {
             .collect();
         self.report.calls.lists += 1;
         let begun_before = begun_before.unwrap_or(Timestamp::MIN);
-        let aborted = self.unless_stopped(self.bucket.abort_stale_uploads(&prefixes, begun_before)).await?;
+        let aborting = Box::pin(self.bucket.abort_stale_uploads(&prefixes, begun_before));
+        let aborted = self.unless_stopped(aborting).await?;
         match aborted {
             Ok(count) => self.report.aborted_uploads = Some(count),
             Err(StorageError::Other { code, .. }) if is_unsupported(&code) => {

@@ -2,6 +2,8 @@
 //! at the same times; in the second the words have five loudnesses in turn, so that comparing the two tells at every
 //! moment which word is being spoken.
 
+use std::fmt::Write as _;
+
 use super::espeak::{self, ESPEAK, escape, in_order, spans, synthesise};
 use super::{configuration, engine::unexpected, spelling};
 use crate::capability::{Speech, TimingLevel};
@@ -66,7 +68,8 @@ fn markup(words: &[Word], said: &[String], ends: &[bool], loudness: impl Fn(usiz
             text.push(' ');
         }
         let volume = LOUDNESS[loudness(at)];
-        text.push_str(&format!("<prosody volume=\"{volume}\">{}</prosody>", escape(&said[at])));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "<prosody volume=\"{volume}\">{}</prosody>", escape(&said[at]));
         begins = ends[at];
         if begins {
             text.push_str("</s> ");

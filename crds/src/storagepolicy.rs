@@ -93,7 +93,8 @@ pub struct StoragePolicySpec {
     #[serde(default)]
     pub dry_run: bool,
 
-    /// Backups of all objects of the namespace, to backups/ in the bucket. Absent: none.
+    /// Backups of all Channels, ProviderAccounts, StoragePolicies and VideoJobs of the namespace, to backups/ in the
+    /// bucket. Absent: none.
     pub backup: Option<Backup>,
 
     /// How many runs to remember, with their plans, 1 to 100. Default: 10.

@@ -20,7 +20,7 @@ const FILES_A_JOB: usize = 100;
 fn main() -> anyhow::Result<()> {
     let files = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse::<usize>())?;
     let policy = policy()?;
-    let rules = Rules::of(&policy.spec)?;
+    let rules = Rules::of(&policy, &[])?;
     let idle = resident()?;
     let listing = listing(files);
     let references = references(files / FILES_A_JOB)?;

@@ -69,7 +69,8 @@ async fn main() -> anyhow::Result<()> {
     let idle = memory("VmRSS:")?;
     let namespaces = ["films".to_owned()].into();
     let now = clock::now();
-    let world = RunWorld { jobs: &Nobody, namespaces: &namespaces, now, recheck_after: RECHECK_AFTER };
+    let world =
+        RunWorld { jobs: &Nobody, namespaces: &namespaces, sharing: &[], now, recheck_after: RECHECK_AFTER };
     let order = Order { slot: now, cause: Cause::Schedule, dry_run: false, older_than: None };
     let report = prune(&world, &policy, &bucket, &order, &CancellationToken::new()).await;
     let left = measure(&bucket).await?;

@@ -274,7 +274,7 @@ pub struct OperationsEstimate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyHandled {
-    /// Time of the last cleanup request.
+    /// The last cleanup request, as JSON.
     pub cleanup: Option<String>,
 
     /// Time of the last backup request.

@@ -102,7 +102,16 @@ pub fn last_run_that_counts<'a>(
     spec: &StoragePolicySpec,
     status: &'a StoragePolicyStatus,
 ) -> Option<&'a PruneRun> {
-    status.runs.iter().find(|run| spec.dry_run || run.dry_run != Some(true))
+    runs_that_count(spec, status).next()
+}
+
+/// The runs that could have freed something, the last one first.
+pub fn runs_that_count<'a>(
+    spec: &StoragePolicySpec,
+    status: &'a StoragePolicyStatus,
+) -> impl Iterator<Item = &'a PruneRun> + use<'a> {
+    let dry = spec.dry_run;
+    status.runs.iter().filter(move |run| dry || run.dry_run != Some(true))
 }
 
 fn reached(bytes: i64, marks: &WaterMarks) -> String {

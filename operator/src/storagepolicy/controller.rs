@@ -24,7 +24,7 @@ use videofactory_pipeline::clock;
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::desk::Desk;
-use super::neighbours::{older, place, sharing};
+use super::neighbours::{older, place, sharing, touching};
 use super::observe::{Finding, Thoroughness, good_for, observe};
 use super::tasks;
 use crate::caches::Guarded;
@@ -189,6 +189,8 @@ impl Controller {
             started: self.started,
             measure_from: None,
             other_bucket: false,
+            outdated: false,
+            epoch: 0,
             stopping: self.stop.is_cancelled(),
         };
         self.desk.fill(&uid, at, &mut observed);
@@ -222,6 +224,9 @@ impl Controller {
         metrics.holds(&policy_label, &policy);
         if let Some(Report::Pruned(run, _)) = &observed.report {
             metrics.pruned(&policy_label, run);
+            if run.deleted_objects.is_some_and(|deleted| deleted > 0) && run.dry_run != Some(true) {
+                self.tell_of_room(&policy);
+            }
         }
         let about = policy.object_ref(&());
         decision.events.into_iter().for_each(|event| self.context.events.tell(about.clone(), event));
@@ -270,6 +275,14 @@ impl Controller {
             if shared.uid() != own {
                 self.context.caches.policy_queue.push(queued(&shared));
             }
+        }
+    }
+
+    /// Has the other policies with files in this place measure it again: their jobs may wait for the room that was made.
+    fn tell_of_room(&self, policy: &StoragePolicy) {
+        for other in touching(&self.context.caches.policies.state(), policy) {
+            self.desk.outdate(&other.uid().unwrap_or_default());
+            self.context.caches.policy_queue.push(queued(other));
         }
     }
 

@@ -8,7 +8,7 @@ use videofactory_crds::condition::{self, whole_seconds};
 use videofactory_crds::storagepolicy::{
     BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun, StorageLevel, StorageUsage, WaterMarks,
 };
-use videofactory_crds::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
+use videofactory_crds::{Reason, StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
 
 use super::conditions::{self, Barrier};
 use super::observe::{Finding, can_prune};
@@ -23,8 +23,12 @@ use crate::videojob::model::Event;
 pub const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// How long after its start an operator measures anew what its predecessor measured: what that one had counted is lost.
 const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
-/// How long after a run that measured nothing another may begin because the bucket fills.
+/// How long after a run that failed another may begin because the bucket fills; twice as long after each further one.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
+/// How often that wait is doubled at most.
+const MOST_DOUBLINGS: usize = 6;
+/// How long after a run that could not free enough another begins while jobs wait for room.
+const WHILE_STOPPED: SignedDuration = SignedDuration::from_hours(1);
 /// Growth that makes another run worth while where the last one could not free enough: this part of the limit.
 const WORTH_A_RUN: i64 = 100;
 
@@ -51,6 +55,10 @@ pub struct Observed {
     pub measure_from: Option<Timestamp>,
     /// What is known of the usage is that of another bucket.
     pub other_bucket: bool,
+    /// Another policy has deleted files here since they were listed.
+    pub outdated: bool,
+    /// Which count `changes` belong to.
+    pub epoch: u64,
     /// Nothing may begin any more.
     pub stopping: bool,
 }
@@ -329,26 +337,43 @@ impl<'a> Draft<'a> {
         Some(order)
     }
 
-    /// Whether the bucket has grown to `warn` since the last run, or if that could not bring it below, by enough more.
+    /// Whether the bucket has grown to `warn` since the last run, or if that could not bring it below, by enough more, or
+    /// has kept jobs waiting for long.
     fn level_asks(&mut self, current: Option<&StorageUsage>) -> bool {
-        let Some(bytes) = current.and_then(|usage| usage.bytes).filter(|bytes| *bytes >= self.marks.warn)
-        else {
-            return false;
-        };
+        // Whatever was counted: the server has no room.
+        let refuses = matches!(&self.observed.finding, Finding::Unfit { reason: Reason::StorageFull, .. });
+        let bytes = current.and_then(|usage| usage.bytes);
+        let Some(bytes) = bytes.filter(|bytes| refuses || *bytes >= self.marks.warn) else { return false };
         if self.spec.rules.is_empty() || self.observed.other_bucket {
             return false;
         }
         let Some(last) = conditions::last_run_that_counts(self.spec, &self.status) else { return true };
         // What failed may go well next time, however much is in the bucket.
-        match last.bytes_after.filter(|_| last.outcome != Some(PruneOutcome::Failed)) {
-            Some(after) if after < self.marks.warn => true,
-            Some(after) => bytes >= after.saturating_add((self.marks.limit / WORTH_A_RUN).max(1)),
-            None => {
-                let from = last.slot.0.checked_add(AFTER_FAILURE).unwrap_or(Timestamp::MAX);
-                self.wakes.push(from);
-                from <= self.now
+        let wait = match last.bytes_after.filter(|_| last.outcome != Some(PruneOutcome::Failed)) {
+            Some(after) if after < self.marks.warn && !refuses => return true,
+            Some(after) if bytes >= after.saturating_add((self.marks.limit / WORTH_A_RUN).max(1)) => {
+                return true;
             }
-        }
+            // Nothing grows any more, but files grow old and jobs end. What only plans frees nothing, however often.
+            Some(_) if (refuses || bytes >= self.marks.stop) && !self.spec.dry_run => {
+                let objects = current.and_then(|usage| usage.objects).unwrap_or_default();
+                let every = SignedDuration::try_from(usage::interval(objects)).unwrap_or(WHILE_STOPPED);
+                WHILE_STOPPED.max(every)
+            }
+            Some(_) => return false,
+            None => self.wait_after_failures(),
+        };
+        let from = last.slot.0.checked_add(wait).unwrap_or(Timestamp::MAX);
+        self.wakes.push(from);
+        from <= self.now
+    }
+
+    /// Longer with each failure in a row.
+    fn wait_after_failures(&self) -> SignedDuration {
+        let runs = conditions::runs_that_count(self.spec, &self.status);
+        let failed = runs.take_while(|run| run.outcome == Some(PruneOutcome::Failed)).count();
+        let doublings = failed.saturating_sub(1).min(MOST_DOUBLINGS);
+        AFTER_FAILURE.saturating_mul(1 << doublings)
     }
 
     fn back_up(&mut self, schedule: Option<&Schedule>, pending: &Pending) {
@@ -398,7 +423,7 @@ impl<'a> Draft<'a> {
             return;
         }
         let due = match current {
-            _ if self.observed.other_bucket => self.now,
+            _ if self.observed.other_bucket || self.observed.outdated => self.now,
             Some(StorageUsage { measured_at: Some(at), objects, .. }) => {
                 let every = usage::interval(objects.unwrap_or_default());
                 let due = at.0.checked_add(every).unwrap_or(Timestamp::MAX);

@@ -158,7 +158,7 @@ fn a_request_is_followed_once_with_its_own_age() {
     assert_eq!(order.older_than, Some("2d".parse().unwrap()));
     assert_eq!(
         world.observed.policy.status.as_ref().unwrap().handled.as_ref().unwrap().cleanup.as_deref(),
-        Some("2025-12-31T18:00:00Z")
+        Some(r#"{"at":"2025-12-31T18:00:00Z","olderThan":"2d","dryRun":true}"#)
     );
     world.pruned(PruneOutcome::Completed, Some(GB), None);
     world.look();
@@ -241,6 +241,65 @@ fn a_run_that_failed_is_not_tried_again_at_once() {
         world.look();
         assert_eq!(world.runs().len(), 2);
     }
+}
+
+#[test]
+fn each_failure_in_a_row_doubles_the_wait() {
+    let mut world = World::holding(&json!({"schedule": "0 0 1 1 *"}), 9 * GB);
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        let begun = world.now;
+        world.pruned(PruneOutcome::Failed, Some(9 * GB), None);
+        world.look();
+        while !matches!(world.observed.doing, Some(Doing::Pruning(_))) {
+            if world.observed.doing.is_some() {
+                world.measured(9 * GB);
+            }
+            world.pass(60);
+            world.look();
+        }
+        waits.push(world.now.duration_since(begun).as_mins());
+    }
+    assert_eq!(waits, [15, 30, 60, 120]);
+}
+
+#[test]
+fn while_jobs_wait_for_room_a_run_is_tried_again_by_the_clock() {
+    let runs_after = |spec: serde_json::Value, bytes: i64, seconds: i64| {
+        let mut world = World::holding(&spec, bytes);
+        world.pruned(PruneOutcome::Completed, Some(bytes), Some("clips of live jobs hold it"));
+        world.look();
+        world.pass(seconds);
+        world.look();
+        world.runs().len()
+    };
+    let stopped = 9 * GB + GB / 2;
+    assert_eq!(runs_after(json!({}), stopped, 3_599), 1);
+    assert_eq!(runs_after(json!({}), stopped, 3_600), 2);
+    assert_eq!(runs_after(json!({}), stopped - 1, 3_600), 1, "nobody waits: time alone is for the schedule");
+    assert_eq!(runs_after(json!({"dryRun": true}), stopped, 3_600), 1, "what only plans frees nothing");
+}
+
+#[test]
+fn a_bucket_that_its_server_calls_full_is_pruned_whatever_was_counted() {
+    let mut world = World::holding(&json!({}), GB);
+    world.observed.finding = unfit(Reason::StorageFull);
+    world.look();
+    assert_eq!(world.last_order().cause, Cause::WarnCrossed);
+    world.pruned(PruneOutcome::Completed, Some(GB), None);
+    world.look();
+    world.pass(3_000);
+    world.look();
+    assert_eq!(world.runs().len(), 1, "and not again at once");
+}
+
+#[test]
+fn what_another_policy_deleted_here_is_measured_at_once() {
+    let mut world = World::holding(&json!({}), GB);
+    world.observed.older = Some("other/default".into());
+    world.observed.outdated = true;
+    world.look();
+    assert_eq!(world.observed.doing, Some(Doing::Measuring));
 }
 
 #[test]

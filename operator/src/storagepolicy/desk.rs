@@ -31,13 +31,28 @@ struct Memory {
     pending: Changes,
     /// Counted since what is under way began: a listing may not have seen it.
     during: Changes,
+    /// How often what is pending was replaced by a listing.
+    epoch: u64,
     usage_told: Option<Timestamp>,
-    task: Option<(Doing, CancellationToken)>,
+    task: Option<Task>,
     report: Option<Report>,
     measure_from: Option<Timestamp>,
     failures: u32,
     place: Option<Place>,
     other_bucket: bool,
+    /// Others have deleted files here since the last listing began.
+    outdated: bool,
+}
+
+/// What is under way.
+#[derive(Debug)]
+struct Task {
+    doing: Doing,
+    stop: CancellationToken,
+    /// Where the policy's files were when it began.
+    place: Option<Place>,
+    /// Others have deleted files here meanwhile.
+    outdated: bool,
 }
 
 impl Desk {
@@ -57,12 +72,24 @@ impl Desk {
         let memory = memories.entry(uid.to_owned()).or_default();
         memory.other_bucket |= memory.place.as_ref().is_some_and(|before| *before != place);
         memory.place = Some(place);
-        observed.doing = memory.task.as_ref().map(|(doing, _)| *doing);
+        observed.doing = memory.task.as_ref().map(|task| task.doing);
         observed.report.clone_from(&memory.report);
         observed.changes = memory.pending.clone();
+        observed.epoch = memory.epoch;
         observed.usage_told = memory.usage_told;
         observed.measure_from = memory.measure_from;
         observed.other_bucket = memory.other_bucket;
+        observed.outdated = memory.outdated;
+    }
+
+    /// Others have deleted files in this policy's place: what is known of it is to be measured again.
+    pub fn outdate(&self, uid: &str) {
+        let mut memories = self.memories.lock();
+        let memory = memories.entry(uid.to_owned()).or_default();
+        memory.outdated = true;
+        if let Some(task) = &mut memory.task {
+            task.outdated = true;
+        }
     }
 
     /// What was observed is in the status, or would change nothing there.
@@ -73,7 +100,8 @@ impl Desk {
             memory.report = None;
         }
         if told {
-            for (kind, change) in &observed.changes {
+            // A listing that ended meanwhile has taken in what was told.
+            for (kind, change) in observed.changes.iter().filter(|_| memory.epoch == observed.epoch) {
                 let left = memory.pending.entry(*kind).or_default();
                 left.objects = left.objects.saturating_sub(change.objects);
                 left.bytes = left.bytes.saturating_sub(change.bytes);
@@ -89,21 +117,25 @@ impl Desk {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
         memory.during.clear();
-        memory.other_bucket = false;
-        memory.task = Some((doing, stop));
+        memory.task = Some(Task { doing, stop, place: memory.place.clone(), outdated: false });
     }
 
     /// It has ended so; without a report if it was dropped in the middle.
     pub fn ended(&self, uid: &str, report: Option<Report>, now: Timestamp) {
         let mut memories = self.memories.lock();
         let Some(memory) = memories.get_mut(uid) else { return };
-        memory.task = None;
+        let task = memory.task.take();
         let during = std::mem::take(&mut memory.during);
         match &report {
             // What was written before is in the listing; of what was written meanwhile nobody knows, and too much is
             // safer than too little until the next.
             Some(Report::Measured(Some(_)) | Report::Pruned(_, Some(_))) => {
                 memory.pending = during;
+                memory.epoch = memory.epoch.wrapping_add(1);
+                if let Some(task) = task.filter(|task| task.place == memory.place) {
+                    memory.other_bucket = false;
+                    memory.outdated = task.outdated;
+                }
                 memory.failures = 0;
                 memory.measure_from = None;
             }
@@ -119,8 +151,8 @@ impl Desk {
 
     /// Stops what is under way.
     pub fn cancel(&self, uid: &str) {
-        if let Some((_, stop)) = self.memories.lock().get(uid).and_then(|memory| memory.task.as_ref()) {
-            stop.cancel();
+        if let Some(task) = self.memories.lock().get(uid).and_then(|memory| memory.task.as_ref()) {
+            task.stop.cancel();
         }
     }
 
@@ -134,8 +166,8 @@ impl Desk {
     pub fn keep_only(&self, uids: &HashSet<String>) {
         self.memories.lock().retain(|uid, memory| {
             let stays = uids.contains(uid);
-            if let (false, Some((_, stop))) = (stays, &memory.task) {
-                stop.cancel();
+            if let (false, Some(task)) = (stays, &memory.task) {
+                task.stop.cancel();
             }
             stays
         });
@@ -165,6 +197,7 @@ mod tests {
     use serde_json::json;
     use videofactory_crds::storagepolicy::{ObjectKind, StorageUsage};
 
+    use super::super::runs::backup_begun;
     use super::super::world::{World, at};
     use super::*;
     use crate::meter::Change;
@@ -260,15 +293,60 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_was_exchanged_is_known_until_something_begins() {
+    fn a_bucket_that_was_exchanged_is_known_until_the_new_one_was_listed() {
         let desk = Desk::default();
-        assert!(!observed(&desk).other_bucket);
-        let mut seen = World::new(&json!({})).observed;
-        let (endpoint, bucket, _) = place();
-        desk.fill(P, (endpoint, bucket, "films/".into()), &mut seen);
-        assert!(seen.other_bucket);
+        let now = at("2026-01-01T00:00:00Z");
+        let is_other = |prefix: &str| {
+            let mut seen = World::new(&json!({})).observed;
+            desk.fill(P, ("http://s3:9000".into(), "videos".into(), prefix.into()), &mut seen);
+            seen.other_bucket
+        };
+        let listed = || Some(Report::Measured(Some(StorageUsage::default())));
+        assert!(!is_other(""));
+        // What was begun for the old one tells nothing of the new one.
         desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.fill(P, ("http://s3:9000".into(), "videos".into(), "films/".into()), &mut seen);
-        assert!(!seen.other_bucket);
+        assert!(is_other("films/"));
+        desk.ended(P, listed(), now);
+        assert!(is_other("films/"));
+        for (doing, report) in [
+            (Doing::BackingUp, Some(Report::BackedUp(backup_begun(now)))),
+            (Doing::Measuring, Some(Report::Measured(None))),
+            (Doing::Pruning(Some(3)), None),
+        ] {
+            desk.begin(P, doing, CancellationToken::new());
+            desk.ended(P, report, now);
+            assert!(is_other("films/"), "{doing:?}");
+        }
+        desk.begin(P, Doing::Measuring, CancellationToken::new());
+        desk.ended(P, listed(), now);
+        assert!(!is_other("films/"));
+    }
+
+    #[test]
+    fn what_a_listing_has_taken_in_is_not_taken_off_once_more() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        desk.count(P, &bytes(10));
+        desk.begin(P, Doing::Measuring, CancellationToken::new());
+        desk.count(P, &bytes(3));
+        let seen = observed(&desk);
+        // The listing ends while the status is being written.
+        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
+        desk.booked(P, &seen, true, true, now);
+        assert_eq!(pending(&desk), 3);
+    }
+
+    #[test]
+    fn what_others_deleted_is_measured_by_a_listing_that_begins_after_it() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        observed(&desk);
+        desk.begin(P, Doing::Measuring, CancellationToken::new());
+        desk.outdate(P);
+        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
+        assert!(observed(&desk).outdated);
+        desk.begin(P, Doing::Measuring, CancellationToken::new());
+        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
+        assert!(!observed(&desk).outdated);
     }
 }

@@ -36,6 +36,15 @@ pub fn sharing(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> V
     others.cloned().chain([policy.clone()]).collect()
 }
 
+/// The other policies whose place has a part in common with this one's.
+pub fn touching<'a>(
+    all: &'a [Arc<Guarded<StoragePolicy>>],
+    policy: &StoragePolicy,
+) -> impl Iterator<Item = &'a StoragePolicy> {
+    let (own, uid) = (place(policy), policy.uid());
+    readable(all).filter(move |other| other.uid() != uid && overlap(&place(other), &own))
+}
+
 fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &StoragePolicy> {
     all.iter().filter_map(|guarded| guarded.0.as_ref().ok())
 }
@@ -119,5 +128,7 @@ mod tests {
             all.iter().map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect();
         let names: Vec<String> = sharing(&guarded, &all[0]).iter().map(ResourceExt::name_any).collect();
         assert_eq!(names, ["b", "a"]);
+        let names: Vec<String> = touching(&guarded, &all[0]).map(ResourceExt::name_any).collect();
+        assert_eq!(names, ["b", "c"], "room is made for all that have a part of it");
     }
 }

@@ -1,9 +1,12 @@
 //! What people ask of a policy by annotation: each request once. Pure.
 
+use jiff::Timestamp;
 use kube::ResourceExt;
+use serde::{Deserialize, Serialize};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::{Cleanup, Requested, policy_requests};
 use videofactory_crds::storagepolicy::PolicyHandled;
+use videofactory_crds::units::Duration;
 
 use crate::videojob::model::Event;
 
@@ -16,28 +19,98 @@ pub struct Pending {
     pub backup: Option<Requested>,
 }
 
-/// The requests on a policy that its status does not record as handled, and Events about those that cannot be read.
+/// A clean-up as the status records it: all that was asked, because the same time with another wish is another request.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    older_than: Option<Duration>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+/// What is to become of a request.
+enum Standing {
+    New,
+    /// It is the last one that was handled.
+    Handled,
+    /// Whoever put it there did not ask now: a manifest was put back, or the policy made again from one.
+    Outdated(&'static str),
+}
+
+/// The requests on a policy that its status does not record as handled, and Events about those that are not followed.
 #[must_use]
 pub fn pending(policy: &StoragePolicy) -> (Pending, Vec<Event>) {
     let (asked, unreadable) = policy_requests(policy.annotations());
     let handled = policy.status.as_ref().and_then(|status| status.handled.clone()).unwrap_or_default();
+    let mut ignored = Vec::new();
+    let made = policy.creation_timestamp().map(|made| made.0);
+    let mut is_new = |action: &str, asked: &Requested, standing: Standing| match standing {
+        Standing::New => true,
+        Standing::Handled => false,
+        Standing::Outdated(why) => {
+            ignored.push(self::ignored(action, asked, why));
+            false
+        }
+    };
+    let pending = Pending {
+        cleanup: asked.cleanup.filter(|asked| {
+            let stands = standing(&asked.requested, &record(asked), handled.cleanup.as_deref(), made);
+            is_new("Prune", &asked.requested, stands)
+        }),
+        backup: asked.backup.filter(|asked| {
+            is_new("BackUp", asked, standing(asked, &asked.text, handled.backup.as_deref(), made))
+        }),
+    };
     let events = unreadable.into_iter().map(|error| Event {
         warning: true,
         reason: "RequestUnreadable".to_owned(),
         action: "Reconcile".to_owned(),
         note: error.to_string(),
     });
-    let is_new = |text: &String, handled: Option<&String>| handled != Some(text);
-    let pending = Pending {
-        cleanup: asked.cleanup.filter(|asked| is_new(&asked.requested.text, handled.cleanup.as_ref())),
-        backup: asked.backup.filter(|asked| is_new(&asked.text, handled.backup.as_ref())),
-    };
-    (pending, events.collect())
+    (pending, events.chain(ignored).collect())
+}
+
+/// How a request stands to the last one that was handled, and to the policy, which was made then.
+fn standing(asked: &Requested, wish: &str, handled: Option<&str>, made: Option<Timestamp>) -> Standing {
+    // A record may be of the time alone.
+    if handled.is_some_and(|last| last == wish || last == asked.text) {
+        return Standing::Handled;
+    }
+    if handled.and_then(time).is_some_and(|last| asked.at < last) {
+        return Standing::Outdated("a later one was handled already");
+    }
+    if made.is_some_and(|made| asked.at < made) {
+        return Standing::Outdated("it is older than this StoragePolicy");
+    }
+    Standing::New
+}
+
+/// The time in a record of a request.
+fn time(record: &str) -> Option<Timestamp> {
+    let whole = serde_json::from_str::<Record>(record).map(|record| record.at);
+    whole.as_deref().unwrap_or(record).parse().ok()
+}
+
+fn record(request: &Cleanup) -> String {
+    let at = request.requested.text.clone();
+    let record = Record { at, older_than: request.older_than, dry_run: request.dry_run };
+    serde_json::to_string(&record).unwrap_or(record.at)
+}
+
+fn ignored(action: &str, asked: &Requested, why: &str) -> Event {
+    Event {
+        warning: true,
+        reason: "RequestIgnored".to_owned(),
+        action: action.to_owned(),
+        note: format!("the request of {} is not followed: {why}; ask again with a new time", asked.text),
+    }
 }
 
 /// Records that a clean-up was handled.
 pub fn handled_cleanup(handled: &mut Option<PolicyHandled>, request: &Cleanup) {
-    handled.get_or_insert_default().cleanup = Some(request.requested.text.clone());
+    handled.get_or_insert_default().cleanup = Some(record(request));
 }
 
 /// Records that a backup was handled.
@@ -80,7 +153,29 @@ mod tests {
         assert_eq!(pending(&policy(&asked, &handled)).0, Pending::default());
         let mut status = None;
         handled_cleanup(&mut status, &cleanup);
-        assert_eq!(status.unwrap().cleanup.as_deref(), Some("2026-12-24T18:00:00Z"));
+        assert_eq!(status.unwrap().cleanup.as_deref(), Some(CLEANUP));
+    }
+
+    fn stands(cleanup: &str, handled: &str) -> (bool, Vec<String>) {
+        let asked = json!({"videofactory.dev/cleanup-requested": cleanup});
+        let mut policy = policy(&asked, &json!({"cleanup": handled}));
+        policy.metadata.creation_timestamp = serde_json::from_value(json!("2026-12-20T00:00:00Z")).unwrap();
+        let (pending, events) = pending(&policy);
+        (pending.cleanup.is_some(), events.into_iter().map(|event| event.reason).collect())
+    }
+
+    #[test]
+    fn an_old_request_that_is_put_back_is_ignored_and_the_same_time_with_another_wish_is_new() {
+        let ignored = (false, vec!["RequestIgnored".to_owned()]);
+        for handled in [CLEANUP, "2026-12-24T18:00:00Z"] {
+            assert_eq!(stands(r#"{"at":"2026-12-24T17:59:59Z","olderThan":"1d"}"#, handled), ignored);
+            assert_eq!(stands(r#"{"at":"2026-12-24T18:00:01Z"}"#, handled), (true, vec![]));
+            assert_eq!(stands(CLEANUP, handled), (false, vec![]));
+        }
+        let real = r#"{"at":"2026-12-24T18:00:00Z","olderThan":"7d","dryRun":false}"#;
+        assert_eq!(stands(real, CLEANUP), (true, vec![]), "the real run after the dry one");
+        assert_eq!(stands(r#"{"at":"2026-12-19T23:59:59Z"}"#, ""), ignored, "the policy was made again");
+        assert_eq!(stands(r#"{"at":"2026-12-20T00:00:00Z"}"#, ""), (true, vec![]));
     }
 
     #[test]

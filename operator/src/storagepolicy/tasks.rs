@@ -1,7 +1,5 @@
 //! What goes on beside the looks: measuring, pruning, backing up. Each ends with a report, whatever happens.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +12,7 @@ use videofactory_storage::Bucket;
 
 use super::backup;
 use super::decide::{Action, Report};
+use super::neighbours::sharing;
 use super::plan::{Order, covered_namespaces};
 use super::run::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
 use super::runs::begun;
@@ -91,19 +90,21 @@ async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &
         Err(error) => return Report::Pruned(Box::new(failed(order, error)), None),
     };
     let jobs = KubeJobs::new(context.clone());
-    let namespaces = namespaces(context, policy);
-    let now = clock::now();
-    let world = RunWorld { jobs: &jobs, namespaces: &namespaces, now, recheck_after: RECHECK_AFTER };
+    // As far as we see policies.
+    let mut sharing = sharing(&context.caches.policies.state(), policy);
+    sharing.retain(|other| other.uid() != policy.uid());
+    let namespaces = covered_namespaces(policy, &sharing);
+    let world = RunWorld {
+        jobs: &jobs,
+        namespaces: &namespaces,
+        sharing: &sharing,
+        now: clock::now(),
+        recheck_after: RECHECK_AFTER,
+    };
     let report = Box::pin(run::prune(&world, policy, &bucket, order, stop)).await;
     let (name, namespace) = (policy.name_any(), policy.namespace());
     tracing::info!(?report, storagepolicy = name, namespace, "a prune run has ended");
     told(order, &report, clock::now())
-}
-
-/// The namespaces whose jobs have files in this place, as far as we see policies.
-fn namespaces(context: &Context, policy: &StoragePolicy) -> BTreeSet<String> {
-    let all = context.caches.policies.state();
-    covered_namespaces(policy, all.iter().filter_map(|guarded| guarded.0.as_ref().ok()))
 }
 
 fn failed(order: &Order, why: String) -> PruneRun {

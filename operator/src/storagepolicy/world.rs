@@ -62,6 +62,8 @@ impl World {
             started: now,
             measure_from: None,
             other_bucket: false,
+            outdated: false,
+            epoch: 0,
             stopping: false,
         };
         Self { observed, now, writes: 0, begun: Vec::new(), told: Vec::new() }

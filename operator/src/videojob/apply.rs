@@ -6,7 +6,6 @@ use futures::future::{try_join, try_join_all};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use videofactory_crds::{VideoJob, VideoJobStatus};
 use videofactory_pipeline::{StepInput, graph};
@@ -98,12 +97,11 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     try_join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await.map(drop)
 }
 
-/// Counts what came into the bucket or went from it, and has its policy look. What a crash keeps from being counted, or
-/// has counted twice, the next measurement puts right.
+/// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the
+/// next measurement puts right.
 pub(super) fn count(context: &Context, job: &VideoJob, changes: &Changes) {
     let (namespace, policy) = (job.namespace().unwrap_or_default(), &job.spec.storage_ref.name);
     context.meter.count(&namespace, policy, changes);
-    context.caches.policy_queue.push(ObjectRef::new(policy).within(&namespace));
 }
 
 /// Writes the status, unless it is what the API server has; the object as it is then.

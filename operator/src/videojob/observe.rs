@@ -162,6 +162,7 @@ fn job_reason(reason: &str) -> Reason {
     match reason {
         "CredentialsInvalid" => Reason::CredentialsInvalid,
         "ConfigurationInvalid" | "PreconditionsUnsupported" => Reason::ConfigurationInvalid,
+        "StorageFull" => Reason::StorageFull,
         _ => Reason::StorageUnavailable,
     }
 }

@@ -125,7 +125,7 @@ async fn a_listing_in_another_order_or_with_keys_told_twice_changes_nothing() {
     ] {
         let site = Site::start().await;
         site.put_clips("gone", 1_200);
-        site.put("videos/films/gone-1/r1/a.mp4", 10, super::DAY);
+        site.put("videos/films/newest-1/r1/a.mp4", 10, super::DAY);
         site.proxy.set_faults(effects.iter().map(|effect| Fault::always(*effect)).collect()).unwrap();
         let measured = measure(&site.bucket()).await.unwrap();
         assert_eq!(measured.usage.total, Tally { objects: 1_201, bytes: 12_010 }, "{effects:?}");

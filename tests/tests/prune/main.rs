@@ -109,7 +109,13 @@ impl Site {
     }
 
     fn world(&self) -> RunWorld<'_> {
-        RunWorld { jobs: &self.jobs, namespaces: &self.namespaces, now: now(), recheck_after: Duration::ZERO }
+        RunWorld {
+            jobs: &self.jobs,
+            namespaces: &self.namespaces,
+            sharing: &[],
+            now: now(),
+            recheck_after: Duration::ZERO,
+        }
     }
 
     /// The run that was due.

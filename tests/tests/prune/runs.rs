@@ -88,7 +88,7 @@ async fn the_plan_names_every_file_and_the_report_adds_them_up() {
     let reasons = kept(&report);
     assert_eq!(reasons["job is unfinished"], 5);
     assert_eq!(reasons["unknown to Video Factory"], 1);
-    assert_eq!(reasons["namespace without a policy for this bucket"], 1);
+    assert_eq!(reasons["namespace without an active policy for this bucket"], 1);
     assert_eq!(reasons["assets are people's own"], 1);
     assert_eq!(report.unknown.examples, ["clips/readme.txt"]);
     assert_eq!(report.foreign, ["holiday/"]);
@@ -144,7 +144,7 @@ async fn only_the_last_plans_are_kept() {
     let mut keys = Vec::new();
     for day in 1..5 {
         let slot = format!("2026-11-{day:02}T03:00:00Z").parse().unwrap();
-        let report = site.run(&Order { slot, ..dry() }).await;
+        let report = site.run(&Order { slot, ..order() }).await;
         keys.push(report.plan_key.unwrap());
         assert_eq!(report.usage, Some(measure(&site.bucket()).await.unwrap().usage), "day {day}");
     }

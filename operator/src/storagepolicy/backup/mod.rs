@@ -1,4 +1,5 @@
-//! Backups: all objects of a policy's namespace in one file in its bucket, with their status; never a Secret.
+//! Backups: all `Channel`s, `ProviderAccount`s, `StoragePolicy`s and `VideoJob`s of a policy's namespace in one file in its
+//! bucket, with their status; never a Secret.
 
 mod document;
 

@@ -78,19 +78,19 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     /// Goes through all rules once; whether that may have opened more to them. A job that is gone is as old as its
-    /// newest object: where that goes, the job may no longer be among the newest that a rule keeps.
+    /// newest object: where that goes, the others may be old enough, and the job no longer among the newest that a rule
+    /// keeps.
     fn pass(&mut self) -> bool {
         let before = self.wanted.len();
         let finished = self.finish_times();
         for (number, rule) in (0..).zip(&self.rules.rules) {
             self.apply(number, rule, &finished);
         }
-        let counts_jobs = self.rules.rules.iter().any(|rule| rule.keep_last > 0);
         let orphaned = |index: &u32| {
             let owner = self.owners.get(self.object(*index).owner as usize);
             owner.is_some_and(|owner| owner.finish == Finish::Gone)
         };
-        counts_jobs && self.wanted[before..].iter().any(orphaned)
+        self.wanted[before..].iter().any(orphaned)
     }
 
     fn object(&self, index: u32) -> &Object {
@@ -129,6 +129,11 @@ impl Draft<'_> {
 
     fn apply(&mut self, number: u8, rule: &PruneRule, finished: &[Option<i64>]) {
         let newest = self.newest_jobs(rule, finished);
+        let is_newest = |kind: ObjectKind, owner: usize| {
+            newest
+                .iter()
+                .any(|(kinds, kept)| kinds.contains(&kind) && kept.get(owner).is_some_and(|kept| *kept))
+        };
         let age = self.order.older_than.unwrap_or(rule.older_than);
         let written_by = written_by(self.now, seconds(age));
         let mut candidates = Vec::new();
@@ -142,9 +147,9 @@ impl Draft<'_> {
             let owner = object.owner as usize;
             let hurdle = if rule.only_finished && !self.owners[owner].is_finished() {
                 Why::NotFinished(number)
-            } else if i64::from(object.modified) > written_by {
+            } else if self.since(object, finished) > written_by {
                 Why::TooYoung(number)
-            } else if newest.get(owner).is_some_and(|kept| *kept) {
+            } else if is_newest(kind, owner) {
                 Why::KeepLast(number)
             } else {
                 candidates.push(index);
@@ -155,6 +160,19 @@ impl Draft<'_> {
         self.delete(number, rule, candidates);
         let verdicts = &self.verdicts;
         self.open.retain(|index| matches!(verdicts[*index as usize], Verdict::Kept(_)));
+    }
+
+    /// From when on a rule counts an object's age. Nobody can tell whether a job that is gone had finished, and whether
+    /// it stays gone: its files are as young as the newest of them, and not older than the policy that lets us see its
+    /// namespace, since jobs may be restored after it.
+    fn since(&self, object: &Object, finished: &[Option<i64>]) -> i64 {
+        let (owner, modified) = (object.owner as usize, i64::from(object.modified));
+        if self.owners.get(owner).is_none_or(|owner| owner.finish != Finish::Gone) {
+            return modified;
+        }
+        let newest = finished.get(owner).copied().flatten().unwrap_or(modified);
+        let namespace = self.listing.owner(object).map(|owner| &*owner.namespace).unwrap_or_default();
+        modified.max(newest).max(self.rules.seen_since(namespace))
     }
 
     /// Remembers why an object stays, if by this rule it came further than by those before.
@@ -194,12 +212,27 @@ impl Draft<'_> {
         Some(if self.left > bytes(mark) { bytes(WaterMark::Target) } else { u64::MAX })
     }
 
-    /// Which owners the rule keeps because they are among the newest of their namespace.
-    fn newest_jobs(&self, rule: &PruneRule, finished: &[Option<i64>]) -> Vec<bool> {
-        let Ok(wanted @ 1..) = usize::try_from(rule.keep_last) else { return Vec::new() };
+    /// Which owners the rule keeps because they are among the newest of their namespace, and of which kinds. An age that
+    /// a person gave reaches past every mark, so that rules which leave it to others to keep the newest would delete
+    /// them: then of each kind as many are kept as any rule keeps.
+    fn newest_jobs(&self, rule: &PruneRule, finished: &[Option<i64>]) -> Vec<(Vec<ObjectKind>, Vec<bool>)> {
+        if self.order.older_than.is_none() {
+            return vec![(rule.kinds.clone(), self.newest_with(&rule.kinds, rule.keep_last, finished))];
+        }
+        let of_kind = |kind: &ObjectKind| {
+            let rules = self.rules.rules.iter().filter(|rule| covers(rule, *kind));
+            let wanted = rules.map(|rule| rule.keep_last).max().unwrap_or_default();
+            (vec![*kind], self.newest_with(&[*kind], wanted, finished))
+        };
+        rule.kinds.iter().map(of_kind).collect()
+    }
+
+    /// The newest so many owners of each namespace that have files of these kinds.
+    fn newest_with(&self, kinds: &[ObjectKind], wanted: i32, finished: &[Option<i64>]) -> Vec<bool> {
+        let Ok(wanted @ 1..) = usize::try_from(wanted) else { return Vec::new() };
         let mut kept = vec![false; self.owners.len()];
         for (object, kind) in self.remaining() {
-            if covers(rule, kind)
+            if kinds.contains(&kind)
                 && let Some(kept) = kept.get_mut(object.owner as usize)
             {
                 *kept = true;
@@ -229,8 +262,10 @@ impl Draft<'_> {
         let mut allowed = self.wanted.len();
         for (place, index) in self.wanted.iter().enumerate() {
             let size = self.listing.objects()[*index as usize].size;
-            let fits = deleted.objects < self.rules.max_objects
-                && u128::from(deleted.bytes.saturating_add(size)) <= share;
+            // The first always passes: a file larger than the share would hold up all others for ever.
+            let fits = place == 0
+                || deleted.objects < self.rules.max_objects
+                    && u128::from(deleted.bytes.saturating_add(size)) <= share;
             if allowed == self.wanted.len() && !fits {
                 allowed = place;
             }

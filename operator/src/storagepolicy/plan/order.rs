@@ -1,7 +1,11 @@
 //! What one run is asked to do, and its name.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use videofactory_crds::units::Duration;
+
+/// A slot in a name.
+const SLOT: &str = "%Y%m%dT%H%M%SZ";
 
 /// Why a run takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,16 +21,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The cause in words that stand after "because": for status and events.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Schedule => "it was due",
-            Self::WarnCrossed => "the bucket grew above warn",
-            Self::Request => "a person asked for it",
-            Self::Resumed => "an earlier run was broken off",
-        }
-    }
+    const ALL: [Self; 4] = [Self::Schedule, Self::WarnCrossed, Self::Request, Self::Resumed];
 
     /// What the name of its plan ends with, so that runs of one slot do not share a plan.
     const fn suffix(self) -> &'static str {
@@ -57,14 +52,30 @@ impl Order {
     /// `20261126T031204Z-warn`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}{}", self.slot.strftime("%Y%m%dT%H%M%SZ"), self.cause.suffix())
+        format!("{}{}", self.slot.strftime(SLOT), self.cause.suffix())
     }
 
     /// Where its plan is kept, below the bucket's prefix.
     #[must_use]
     pub fn plan_key(&self, policy: &str) -> String {
-        format!("plans/{policy}/{}.jsonl.gz", self.name())
+        format!("plans/{policy}/{}{ENDING}", self.name())
     }
+}
+
+/// What the name of a plan's file ends with.
+const ENDING: &str = ".jsonl.gz";
+
+/// The slot and the cause in the name of a plan's file, by which plans are sorted; none if it is no name of ours.
+#[must_use]
+pub fn of_plan(file: &str) -> Option<(DateTime, &'static str)> {
+    let name = file.strip_suffix(ENDING)?;
+    let mut suffixes = Cause::ALL.into_iter().map(Cause::suffix);
+    let (slot, suffix) = match name.find('-') {
+        Some(dash) => (&name[..dash], suffixes.find(|suffix| *suffix == &name[dash..])?),
+        None => (name, Cause::Schedule.suffix()),
+    };
+    let slot = DateTime::strptime(SLOT, slot).ok().filter(|read| read.strftime(SLOT).to_string() == slot)?;
+    Some((slot, suffix))
 }
 
 #[cfg(test)]
@@ -83,5 +94,17 @@ mod tests {
         assert_eq!(order(Cause::WarnCrossed).name(), "20261126T030000Z-warn");
         assert_eq!(order(Cause::Request).name(), "20261126T030000Z-request");
         assert_eq!(order(Cause::Resumed).name(), "20261126T030000Z-resumed");
+        for cause in Cause::ALL {
+            let key = order(cause).plan_key("default");
+            assert!(of_plan(key.strip_prefix("plans/default/").unwrap()).is_some(), "{key}");
+        }
+        for other in [
+            "notes.jsonl.gz",
+            "20261126T030000Z",
+            "20261126T030000Z-old.jsonl.gz",
+            "20261326T030000Z.jsonl.gz",
+        ] {
+            assert_eq!(of_plan(other), None, "{other}");
+        }
     }
 }

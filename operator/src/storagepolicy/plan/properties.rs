@@ -239,7 +239,8 @@ proptest! {
         let (all, some) = (free.deleted(), braked.deleted());
         prop_assert!(all.starts_with(&some));
         prop_assert!(some.len() <= most);
-        prop_assert!(braked.plan.deleted.bytes * 100 <= braked.plan.bytes * percent);
+        let fits = braked.plan.deleted.bytes * 100 <= braked.plan.bytes * percent;
+        prop_assert!(fits || some.len() == 1, "{some:?}");
         let rest = &all[some.len()..];
         prop_assert_eq!(braked.plan.braked.objects, rest.len() as u64);
         for key in rest {

@@ -10,6 +10,7 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{OnDelete, PublicationState};
 use videofactory_crds::{StepName, StoragePolicy, VideoJob, VideoJobStatus};
 
+use super::super::neighbours::place;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// How a job stands, as far as pruning is concerned.
@@ -234,20 +235,19 @@ impl References {
     }
 }
 
-/// The namespaces whose jobs may have files in the policy's bucket, under its prefix: its own, and those of all other
-/// policies for the same place.
+/// The namespaces whose jobs may have files in the policy's bucket, under its prefix, and which lose what its rules say:
+/// its own, and those of all other policies for the same place, unless one of them is suspended.
 #[must_use]
 pub fn covered_namespaces<'a>(
     policy: &StoragePolicy,
     others: impl IntoIterator<Item = &'a StoragePolicy>,
 ) -> BTreeSet<String> {
-    let place = |policy: &StoragePolicy| {
-        let bucket = &policy.spec.bucket;
-        let endpoint = bucket.endpoint.trim_end_matches('/').to_ascii_lowercase();
-        (endpoint, bucket.name.clone(), bucket.prefix.trim_matches('/').to_owned())
-    };
-    let same = others.into_iter().filter(|other| place(other) == place(policy));
-    let namespaces = same.filter_map(ResourceExt::namespace);
+    let own = place(policy);
+    let same: Vec<_> = others.into_iter().filter(|other| place(other) == own).collect();
+    let suspended = same.iter().filter(|other| other.spec.suspend);
+    let suspended: BTreeSet<String> = suspended.filter_map(|other| other.namespace()).collect();
+    let namespaces = same.iter().filter_map(|other| other.namespace());
+    let namespaces = namespaces.filter(|namespace| !suspended.contains(namespace));
     namespaces.chain(policy.namespace()).collect()
 }
 
@@ -367,5 +367,9 @@ mod tests {
             policy("sports", "http://s4:9000", "studio/"),
         ];
         assert_eq!(covered_namespaces(&own, &others), ["films".to_owned(), "shows".to_owned()].into());
+        let [mut suspended, ..] = others;
+        suspended.spec.suspend = true;
+        let active = policy("shows", "http://s3:9000", "studio/");
+        assert_eq!(covered_namespaces(&own, [&active, &suspended]), ["films".to_owned()].into());
     }
 }

@@ -1,12 +1,13 @@
 //! What a policy says may be deleted, made ready for a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::core::{Selector, SelectorExt};
-use videofactory_crds::StoragePolicySpec;
-use videofactory_crds::storagepolicy::{ObjectKind, PruneRule, WaterMark, WaterMarks};
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::{ObjectKind, Protect, PruneRule, WaterMark, WaterMarks};
 
 /// A policy whose rules cannot be followed: nothing is deleted.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,14 @@ pub enum ReadRulesError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The same of another policy for the same place.
+    #[error("StoragePolicy {policy}, whose files are in the same place: {problem}")]
+    ReadSharing {
+        /// Its namespace and name.
+        policy: String,
+        /// What cannot be read.
+        problem: Box<Self>,
+    },
 }
 
 /// A policy's rules, made ready.
@@ -45,48 +54,75 @@ pub struct Rules {
     pub max_objects: u64,
     /// Most of the bucket's bytes in one run, in per cent.
     pub max_percent: u64,
-    keys: Option<GlobSet>,
-    jobs: Option<Selector>,
+    /// Patterns of all policies that have their files here.
+    keys: Vec<GlobSet>,
+    jobs: Vec<Selector>,
+    /// When each namespace's first policy for this place was made.
+    seen_since: HashMap<String, i64>,
 }
 
 impl Rules {
-    /// Reads them.
-    pub fn of(spec: &StoragePolicySpec) -> Result<Self, ReadRulesError> {
-        let protect = spec.protect.clone().unwrap_or_default();
-        let patterns = protect.keys.unwrap_or_default();
-        // As everywhere in Kubernetes, an empty selector selects all.
-        let jobs = protect
-            .jobs
-            .map(Selector::try_from)
-            .transpose()
-            .map_err(|error| ReadRulesError::ReadSelector { problem: error.to_string() })?;
-        Ok(Self {
+    /// Reads them. What other policies for the same place protect is protected too, and the longest grace counts.
+    pub fn of(policy: &StoragePolicy, sharing: &[StoragePolicy]) -> Result<Self, ReadRulesError> {
+        let spec = &policy.spec;
+        let mut rules = Self {
             rules: spec.rules.clone(),
             marks: spec.capacity.water_marks(),
             grace: seconds(spec.grace),
             max_objects: u64::try_from(spec.brakes.max_objects).unwrap_or_default(),
             max_percent: u64::try_from(spec.brakes.max_percent).unwrap_or_default(),
-            keys: (!patterns.is_empty()).then(|| globs(&patterns)).transpose()?,
-            jobs,
-        })
+            keys: Vec::new(),
+            jobs: Vec::new(),
+            seen_since: HashMap::new(),
+        };
+        rules.heed(policy)?;
+        for other in sharing {
+            rules.heed(other).map_err(|problem| ReadRulesError::ReadSharing {
+                policy: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
+                problem: Box::new(problem),
+            })?;
+            rules.grace = rules.grace.max(seconds(other.spec.grace));
+        }
+        Ok(rules)
+    }
+
+    /// Takes in what a policy protects, and since when it lets us see the jobs of its namespace.
+    fn heed(&mut self, policy: &StoragePolicy) -> Result<(), ReadRulesError> {
+        let Protect { keys, jobs } = policy.spec.protect.clone().unwrap_or_default();
+        let patterns = keys.unwrap_or_default();
+        if !patterns.is_empty() {
+            self.keys.push(globs(&patterns)?);
+        }
+        // As everywhere in Kubernetes, an empty selector selects all.
+        let jobs = jobs.map(Selector::try_from).transpose();
+        self.jobs.extend(jobs.map_err(|error| ReadRulesError::ReadSelector { problem: error.to_string() })?);
+        let made = policy.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
+        let since = self.seen_since.entry(policy.namespace().unwrap_or_default()).or_insert(made);
+        *since = made.min(*since);
+        Ok(())
+    }
+
+    /// Since when the jobs of a namespace have had a policy for this place.
+    pub(super) fn seen_since(&self, namespace: &str) -> i64 {
+        self.seen_since.get(namespace).copied().unwrap_or(i64::MIN)
     }
 
     /// Whether any pattern protects keys.
     #[must_use]
     pub const fn protects_keys(&self) -> bool {
-        self.keys.is_some()
+        !self.keys.is_empty()
     }
 
     /// Whether a pattern protects this key (without the bucket's prefix).
     #[must_use]
     pub fn protects_key(&self, key: &str) -> bool {
-        self.keys.as_ref().is_some_and(|keys| keys.is_match(key))
+        self.keys.iter().any(|keys| keys.is_match(key))
     }
 
     /// Whether the files of a job with these labels are protected.
     #[must_use]
     pub fn protects_job(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| jobs.matches(labels))
+        self.jobs.iter().any(|jobs| jobs.matches(labels))
     }
 
     /// A mark's size.

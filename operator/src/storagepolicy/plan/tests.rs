@@ -138,7 +138,7 @@ fn a_single_star_ends_at_a_slash() {
 fn a_pattern_or_selector_that_cannot_be_read_stops_everything() {
     let refused = |protect: serde_json::Value| {
         let world = anything(true).set("protect", protect);
-        Rules::of(&world.policy().spec).unwrap_err().to_string()
+        Rules::of(&world.policy(), &[]).unwrap_err().to_string()
     };
     let pattern = refused(json!({"keys": ["videos/[a"]}));
     assert!(pattern.contains("\"videos/[a\" is not a pattern of keys"), "{pattern}");
@@ -158,6 +158,86 @@ fn grace_and_age_count_from_the_last_write_to_the_second() {
     let planned = world.set("grace", json!("1h")).object(&clip("c"), 1, 7 * DAY - 1).plan();
     assert_eq!(planned.deleted(), [clip("a"), clip("b")], "the oldest first");
     assert_eq!(planned.verdict(&clip("c")), Verdict::Kept(Why::TooYoung(0)));
+}
+
+#[test]
+fn the_files_of_a_job_that_is_gone_are_as_young_as_the_newest_of_them_and_as_its_policy() {
+    let mut world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
+        .object(&clip("gone"), 1, 10 * DAY)
+        .object("work/films/gone-1/r1/logs/a.jsonl", 1, 2 * HOUR)
+        .object(&clip("done"), 1, 10 * DAY)
+        .object("work/films/done-1/r1/logs/a.jsonl", 1, 2 * HOUR)
+        .job("done", finished(9 * DAY));
+    assert_eq!(world.plan().deleted(), [clip("done")], "perhaps its job is restored in a moment");
+    assert_eq!(world.plan().verdict(&clip("gone")), Verdict::Kept(Why::TooYoung(0)));
+    world.now += 7 * DAY;
+    assert_eq!(world.plan().deleted().len(), 2);
+    world.made = world.now - 7 * DAY + 1;
+    assert_eq!(world.plan().deleted(), [clip("done")], "perhaps the jobs are restored after the policy");
+    world.made -= 1;
+    assert_eq!(world.plan().deleted().len(), 2);
+}
+
+#[test]
+fn what_other_policies_of_the_place_protect_stays_and_their_longer_grace_counts() {
+    let mut world = anything(true)
+        .job("dear", finished(OLD))
+        .but(|job| {
+            job.facts.labels.insert("keep".into(), "true".into());
+        })
+        .set("protect", json!({"keys": ["clips/*/own-*/**"]}))
+        .object(&clip("own"), 1, OLD)
+        .object(&clip("brand"), 1, OLD)
+        .object(&clip("dear"), 1, OLD)
+        .object(&clip("fresh"), 1, 2 * DAY)
+        .object(&clip("plain"), 1, OLD);
+    assert_eq!(world.plan().deleted().len(), 4);
+    let protect = json!({"keys": ["clips/*/brand-*/**"], "jobs": {"matchLabels": {"keep": "true"}}});
+    let other = world.clone().set("protect", protect).set("grace", json!("3d")).policy();
+    world.sharing = vec![other];
+    assert_eq!(world.plan().deleted(), [clip("plain")]);
+    let broken = world.clone().set("protect", json!({"keys": ["clips/[a"]})).policy();
+    let refused = Rules::of(&world.policy(), &[broken]).unwrap_err().to_string();
+    assert!(refused.starts_with("StoragePolicy films/default") && refused.contains("clips/[a"), "{refused}");
+}
+
+#[test]
+fn jobs_of_a_namespace_may_be_restored_after_its_own_policy_however_old_the_one_that_prunes() {
+    let mut world = anything(true).object("clips/shows/a-1/r1/clips/a.mp4", 1, OLD);
+    world.namespaces.insert("shows".into());
+    assert_eq!(world.plan().deleted().len(), 1);
+    let mut other = world.policy();
+    other.metadata.namespace = Some("shows".into());
+    other.metadata.creation_timestamp = serde_json::from_value(json!(world::at(world.now - 60))).unwrap();
+    world.sharing = vec![other];
+    assert_eq!(world.plan().deleted(), [""; 0]);
+}
+
+#[test]
+fn a_persons_age_leaves_as_many_jobs_as_any_rule_keeps_of_the_kind() {
+    let rules = json!([
+        {"kinds": ["clips"], "olderThan": "30d", "keepLast": 2},
+        {"kinds": ["clips", "work"], "olderThan": "2d", "whenAbove": "stop"},
+    ]);
+    let mut world = World::with_rules(rules);
+    for (age, owner) in ["c", "b", "a"].into_iter().enumerate() {
+        let ago = (2 + i64::try_from(age).unwrap()) * DAY;
+        world = world.job(owner, finished(ago)).object(&clip(owner), 1, ago);
+    }
+    world.order.older_than = Some(Duration::from_days(1));
+    assert_eq!(world.plan().deleted(), [clip("a")]);
+    assert_eq!(world.plan().verdict(&clip("b")), Verdict::Kept(Why::KeepLast(0)));
+}
+
+#[test]
+fn a_file_larger_than_the_brakes_share_goes_alone() {
+    let world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "1d"}]))
+        .set("brakes", json!({"maxObjects": 10, "maxPercent": 10}))
+        .object(&clip("huge"), 900, 9 * DAY)
+        .object(&clip("small"), 1, 8 * DAY);
+    let planned = world.plan();
+    assert_eq!(planned.deleted(), [clip("huge")]);
+    assert_eq!(planned.verdict(&clip("small")), Verdict::Kept(Why::Brakes(0)));
 }
 
 #[test]

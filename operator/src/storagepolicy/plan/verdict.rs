@@ -24,7 +24,7 @@ pub enum Why {
     Plan,
     /// Its key is none that we make.
     Unknown,
-    /// Its namespace has no policy for this bucket, so that its job cannot be seen.
+    /// Its namespace has no policy for this bucket, or one that is suspended, so that its job cannot be seen.
     OtherNamespace,
     /// Its job is being deleted, and takes its files with it.
     Deleting,
@@ -71,7 +71,7 @@ impl Why {
             Self::Backup => "backups are kept by spec.backup",
             Self::Plan => "plans are kept by spec.history",
             Self::Unknown => "unknown to Video Factory",
-            Self::OtherNamespace => "namespace without a policy for this bucket",
+            Self::OtherNamespace => "namespace without an active policy for this bucket",
             Self::Deleting => "job is being deleted",
             Self::ProtectedKey => "protected by protect.keys",
             Self::ProtectedJob => "protected by protect.jobs",

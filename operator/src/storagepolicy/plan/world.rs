@@ -21,6 +21,10 @@ pub(crate) struct World {
     pub(crate) jobs: Vec<JobReference>,
     pub(crate) namespaces: BTreeSet<String>,
     pub(crate) spec: Value,
+    /// When the policy was made.
+    pub(crate) made: i64,
+    /// Other policies for the same place.
+    pub(crate) sharing: Vec<StoragePolicy>,
     pub(crate) order: Order,
     pub(crate) now: i64,
 }
@@ -33,6 +37,8 @@ impl World {
             objects: BTreeMap::new(),
             jobs: Vec::new(),
             namespaces: ["films".to_owned()].into(),
+            made: 0,
+            sharing: Vec::new(),
             spec: json!({
                 "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
                 "capacity": {"limit": "1000", "target": "500", "warn": "800", "stop": "900"},
@@ -71,7 +77,9 @@ impl World {
     pub(crate) fn policy(&self) -> StoragePolicy {
         serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
-            "metadata": {"name": "default", "namespace": "films"},
+            "metadata": {
+                "name": "default", "namespace": "films", "creationTimestamp": at(self.made).to_string(),
+            },
             "spec": self.spec,
         }))
         .unwrap()
@@ -82,7 +90,7 @@ impl World {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        Rules::of(&self.policy().spec).unwrap()
+        Rules::of(&self.policy(), &self.sharing).unwrap()
     }
 
     pub(crate) fn references(&self) -> References {

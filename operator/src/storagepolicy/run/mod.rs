@@ -41,6 +41,8 @@ pub struct RunWorld<'a> {
     pub jobs: &'a dyn Jobs,
     /// The namespaces whose jobs may have files here, see [`super::plan::covered_namespaces`].
     pub namespaces: &'a BTreeSet<String>,
+    /// The other policies that have their files here: what they protect stays.
+    pub sharing: &'a [StoragePolicy],
     /// The time by which ages are counted, from start to end.
     pub now: Timestamp,
     /// How old what is known of the jobs may be when their files are deleted; usually [`RECHECK_AFTER`].
@@ -125,7 +127,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn go(&mut self) -> Result<PruneOutcome, End> {
-        let rules = Rules::of(&self.policy.spec).map_err(|error| End::Failed(error.to_string()))?;
+        let rules =
+            Rules::of(self.policy, self.world.sharing).map_err(|error| End::Failed(error.to_string()))?;
         let stock = self.unless_stopped(Box::pin(stock::take(self.bucket))).await??;
         self.tell_of(&stock);
         let references = self.unless_stopped(self.references()).await??;
@@ -133,8 +136,8 @@ impl Run<'_> {
         self.tell_plan(&planned);
         let written = self.unless_stopped(self.write_plan(&planned)).await?;
         let retry = self.note_plan(written)?;
-        self.forget_old_plans(&planned.listing).await;
         if !self.order.dry_run {
+            self.forget_old_plans(&planned.listing).await;
             self.delete(&planned).await?;
             if retry {
                 let written = self.unless_stopped(self.write_plan(&planned)).await?;

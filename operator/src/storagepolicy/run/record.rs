@@ -9,7 +9,7 @@ use serde::Serialize;
 use videofactory_crds::storagepolicy::PruneRule;
 use videofactory_pipeline::keys;
 
-use super::super::plan::{Folder, Listing, PrunePlan, Verdict};
+use super::super::plan::{Folder, Listing, PrunePlan, Verdict, of_plan};
 
 /// One line of the file: one object.
 #[derive(Serialize)]
@@ -68,19 +68,20 @@ fn speak(rule: &PruneRule) -> String {
     words
 }
 
-/// The earlier plans of a policy that are one too many when `new` is kept too, by key.
+/// The earlier plans of a policy that are one too many when `new` is kept too, by key. What has another name than a plan
+/// is none.
 pub(super) fn too_many(listing: &Listing, policy: &str, new: Option<&str>, history: usize) -> Vec<String> {
     let folder = format!("{policy}/");
-    let plans = listing
-        .objects()
-        .iter()
-        .filter(|object| object.folder == Folder::Plans && object.tail.starts_with(&folder));
-    let mut keys: Vec<String> = plans.map(|object| listing.key(object)).collect();
-    keys.extend(new.map(str::to_owned));
-    keys.sort_unstable();
-    keys.dedup();
-    keys.truncate(keys.len().saturating_sub(history));
-    keys
+    let objects = listing.objects().iter().filter(|object| object.folder == Folder::Plans);
+    let plans = objects.filter_map(|object| {
+        let name = of_plan(object.tail.strip_prefix(&folder)?)?;
+        Some((name, listing.key(object))).filter(|(_, key)| Some(key.as_str()) != new)
+    });
+    let mut plans: Vec<_> = plans.collect();
+    plans.sort_unstable();
+    let kept = history.saturating_sub(usize::from(new.is_some()));
+    plans.truncate(plans.len().saturating_sub(kept));
+    plans.into_iter().map(|(_, key)| key).collect()
 }
 
 #[cfg(test)]
@@ -126,5 +127,15 @@ mod tests {
         assert_eq!(too_many(&listing, "a", Some(&new), 2), keys[..2]);
         assert_eq!(too_many(&listing, "a", Some(&keys[2]), 3), [""; 0], "the plan of a run that is repeated");
         assert_eq!(too_many(&listing, "a", None, 10), [""; 0]);
+    }
+
+    #[test]
+    fn a_new_plan_is_never_one_too_many_and_other_files_are_nobodys_plans() {
+        let (due, resumed) =
+            ("plans/a/20261103T030000Z.jsonl.gz", "plans/a/20261103T030000Z-resumed.jsonl.gz");
+        let keys = ["plans/a/notes.txt", "plans/a/20261101T030000Z.jsonl.gz.bak", due, resumed];
+        let listing = listing_of(keys.iter().map(|key| (*key, 1, 1)));
+        assert_eq!(too_many(&listing, "a", Some(resumed), 1), [due]);
+        assert_eq!(too_many(&listing, "a", None, 1), [due], "a run goes on later than it began");
     }
 }

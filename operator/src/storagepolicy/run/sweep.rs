@@ -27,6 +27,12 @@ const MOST_TRIES: u32 = 3;
 /// How long before the first of these tries; twice as long before the next.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
+/// How long taking marks back may last after a stop.
+const WHEN_STOPPED: Duration = Duration::from_secs(5);
+
+/// What is told where marks stay.
+const LEFT: &str = "some jobs say that files were pruned that are still there";
+
 /// Why deleting ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -109,10 +115,12 @@ impl Sweep<'_> {
             swept.stays(Why::NotReached, self.object(*index));
         }
         self.account_for_all(&mut swept);
-        if swept.cut != Some(Cut::Stopped)
-            && let Err(error) = watch.take_back(&touched).await
-        {
-            tracing::warn!(%error, "some jobs say that files were pruned that are still there");
+        // Who is told to stop has little time left.
+        let patience = if swept.cut == Some(Cut::Stopped) { WHEN_STOPPED } else { Duration::MAX };
+        match tokio::time::timeout(patience, watch.take_back(&touched)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "{LEFT}"),
+            Err(_) => tracing::warn!("{LEFT}: there was no time to take that back"),
         }
         swept
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 use videofactory_crds::storagepolicy::ObjectKind;
 
@@ -29,8 +29,10 @@ struct Concern {
     kinds: BTreeSet<ObjectKind>,
     /// Whether it needs no further mark.
     marked: bool,
-    /// Kinds that its status names since this run.
+    /// Kinds that its status names since this run, or may name: this is set before the mark is written.
     added: BTreeSet<ObjectKind>,
+    /// Whether the mark of these kinds had no answer: it may be written all the same.
+    unsure: bool,
     /// Whether it has changed.
     lost: bool,
 }
@@ -99,31 +101,41 @@ impl<'a> Watch<'a> {
     /// have changed.
     pub(super) async fn admit(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
         self.verify(owners).await?;
-        let open = owners.iter().filter_map(|owner| {
-            let concern = self.concerns.get(owner)?;
-            let job = concern.job.clone().filter(|_| !concern.lost && !concern.marked)?;
-            Some((*owner, job, concern.kinds.clone()))
-        });
-        let open: Vec<_> = open.collect();
+        let mut open = Vec::new();
+        for owner in owners {
+            let Some(concern) = self.concerns.get_mut(owner) else { continue };
+            let Some(job) = concern.job.clone().filter(|_| !concern.lost && !concern.marked) else {
+                continue;
+            };
+            concern.added = concern.kinds.difference(&job.pruned).copied().collect();
+            concern.unsure = true;
+            open.push((*owner, job, concern.kinds.clone()));
+        }
         if open.is_empty() {
             return Ok(());
         }
         let jobs = self.jobs;
-        let mut marks =
-            stream::iter(open)
-                .map(|(owner, job, kinds)| async move {
-                    Ok::<_, CallError>((owner, mark(jobs, job, &kinds).await?))
-                })
-                .buffer_unordered(MARKS_AT_A_TIME);
-        while let Some((owner, end)) = marks.try_next().await? {
+        let mut marks = stream::iter(open)
+            .map(|(owner, job, kinds)| async move { (owner, mark(jobs, job, &kinds).await) })
+            .buffer_unordered(MARKS_AT_A_TIME);
+        // All to their end, whatever becomes of the first: what is known of a mark can be taken back.
+        let mut failure = None;
+        while let Some((owner, end)) = marks.next().await {
             let Some(concern) = self.concerns.get_mut(&owner) else { continue };
-            concern.marked = true;
+            let end = match end {
+                Ok(end) => end,
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    continue;
+                }
+            };
+            (concern.marked, concern.unsure) = (true, false);
             match end {
-                MarkEnd::Lost => concern.lost = true,
+                MarkEnd::Lost => {
+                    concern.lost = true;
+                    concern.added.clear();
+                }
                 MarkEnd::Marked(now) => {
-                    let before = concern.job.as_ref().map(|job| &job.pruned);
-                    let is_new = |kind: &&ObjectKind| before.is_none_or(|before| !before.contains(kind));
-                    concern.added = concern.kinds.iter().filter(is_new).copied().collect();
                     let version = JobVersion { uid: now.facts.uid.clone(), version: now.version.clone() };
                     self.versions.insert((now.namespace.clone(), now.name.clone()), version);
                     concern.job = Some(*now);
@@ -131,6 +143,9 @@ impl<'a> Watch<'a> {
             }
         }
         drop(marks);
+        if let Some(error) = failure {
+            return Err(error);
+        }
         // Many marks take a while.
         self.verify(owners).await
     }
@@ -197,14 +212,17 @@ impl<'a> Watch<'a> {
         touched: &HashSet<(OwnerIndex, ObjectKind)>,
     ) -> Result<(), CallError> {
         let jobs = self.jobs;
+        let mut failure = None;
         for (owner, concern) in self.concerns {
             let idle = concern.added.iter().filter(|kind| !touched.contains(&(owner, **kind)));
             let idle: BTreeSet<ObjectKind> = idle.copied().collect();
-            if let Some(job) = concern.job.filter(|_| !idle.is_empty()) {
-                unmark(jobs, job, &idle).await?;
+            if let Some(job) = concern.job.filter(|_| !idle.is_empty())
+                && let Err(error) = take_off(jobs, job, &idle, concern.unsure).await
+            {
+                failure.get_or_insert(error);
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -236,6 +254,22 @@ async fn mark(
     Ok(MarkEnd::Lost)
 }
 
+/// Takes a mark off; one that had no answer is looked for first.
+async fn take_off(
+    jobs: &dyn Jobs,
+    job: JobReference,
+    kinds: &BTreeSet<ObjectKind>,
+    unsure: bool,
+) -> Result<(), CallError> {
+    if !unsure {
+        return unmark(jobs, job, kinds).await;
+    }
+    match jobs.get(&job.namespace, &job.name).await? {
+        Some(now) if now.facts.uid == job.facts.uid => unmark(jobs, now, kinds).await,
+        _ => Ok(()),
+    }
+}
+
 /// Takes kinds out of a job's mark, whatever has become of it meanwhile.
 async fn unmark(
     jobs: &dyn Jobs,
@@ -256,4 +290,112 @@ async fn unmark(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use async_trait::async_trait;
+    use futures::FutureExt;
+    use parking_lot::Mutex;
+    use serde_json::json;
+
+    use super::super::super::plan::world::{DAY, Planned, World, finished};
+    use super::super::Marked;
+    use super::*;
+
+    /// Jobs of which some are marked without an answer: it is lost, or never comes.
+    #[derive(Default)]
+    struct Silent {
+        jobs: Mutex<BTreeMap<String, JobReference>>,
+        lost: Option<&'static str>,
+        never: Option<&'static str>,
+    }
+
+    #[async_trait]
+    impl Jobs for Silent {
+        async fn list(&self, _: &str) -> Result<Vec<JobReference>, CallError> {
+            Ok(self.jobs.lock().values().cloned().collect())
+        }
+
+        async fn versions(&self, _: &str) -> Result<HashMap<String, JobVersion>, CallError> {
+            let version =
+                |job: &JobReference| JobVersion { uid: job.facts.uid.clone(), version: job.version.clone() };
+            Ok(self.jobs.lock().iter().map(|(name, job)| (name.clone(), version(job))).collect())
+        }
+
+        async fn get(&self, _: &str, name: &str) -> Result<Option<JobReference>, CallError> {
+            Ok(self.jobs.lock().get(name).cloned())
+        }
+
+        async fn mark(&self, job: &JobReference, pruned: &BTreeSet<ObjectKind>) -> Result<Marked, CallError> {
+            let written = {
+                let mut jobs = self.jobs.lock();
+                let Some(known) = jobs.get_mut(&job.name) else { return Ok(Marked::Gone) };
+                if known.version != job.version {
+                    return Ok(Marked::Changed);
+                }
+                known.version.push('1');
+                known.pruned.clone_from(pruned);
+                known.clone()
+            };
+            if !pruned.is_empty() && self.never == Some(job.name.as_str()) {
+                std::future::pending::<()>().await;
+            }
+            if !pruned.is_empty() && self.lost == Some(job.name.as_str()) {
+                return Err(CallError::TimedOut { what: "mark".into() });
+            }
+            Ok(Marked::Written(Box::new(written)))
+        }
+    }
+
+    fn planned() -> (World, Planned) {
+        let mut world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]));
+        for name in ["a", "b", "c"] {
+            let key = format!("clips/films/{name}-1/r1/clips/a.mp4");
+            world = world.job(name, finished(9 * DAY)).object(&key, 1, 9 * DAY);
+        }
+        let planned = world.plan();
+        assert_eq!(planned.deleted().len(), 3);
+        (world, planned)
+    }
+
+    /// Admits all, takes back all; how admitting ended, and whose mark is left.
+    async fn left(jobs: Silent) -> (Option<Result<(), CallError>>, Vec<String>) {
+        let (world, planned) = planned();
+        *jobs.jobs.lock() = world.jobs.iter().map(|job| (job.name.clone(), job.clone())).collect();
+        let references = world.references();
+        let around = RunWorld {
+            jobs: &jobs,
+            namespaces: &world.namespaces,
+            sharing: &[],
+            now: super::super::super::plan::world::at(world.now),
+            recheck_after: Duration::from_mins(10),
+        };
+        let mut watch = Watch::new(&around, &planned.listing, &planned.plan, &references);
+        let admitted = watch.admit(&[0, 1, 2].into()).now_or_never();
+        watch.take_back(&HashSet::new()).await.unwrap();
+        let jobs = jobs.jobs.lock();
+        let marked = jobs.values().filter(|job| !job.pruned.is_empty());
+        (admitted, marked.map(|job| job.name.clone()).collect())
+    }
+
+    #[tokio::test]
+    async fn a_mark_whose_answer_is_lost_is_taken_back_like_those_beside_it() {
+        for name in ["a", "b", "c"] {
+            let (admitted, marked) = left(Silent { lost: Some(name), ..Silent::default() }).await;
+            assert!(matches!(admitted, Some(Err(CallError::TimedOut { .. }))), "{name}");
+            assert_eq!(marked, [""; 0], "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn marks_are_taken_back_where_the_run_was_stopped_while_they_were_written() {
+        for name in ["a", "b", "c"] {
+            let (admitted, marked) = left(Silent { never: Some(name), ..Silent::default() }).await;
+            assert!(admitted.is_none(), "{name}");
+            assert_eq!(marked, [""; 0], "{name}");
+        }
+    }
 }

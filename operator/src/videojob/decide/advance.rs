@@ -304,7 +304,7 @@ impl Walk<'_> {
         }
         if let Storage::NotReady { reason, message } = &draft.observed.storage {
             let (reason, message) = (*reason, message.clone());
-            return Some(if reason == Reason::StorageUnavailable {
+            return Some(if matches!(reason, Reason::StorageUnavailable | Reason::StorageFull) {
                 Verdict::Waiting { reason, message, step: Some(name), at: None }
             } else {
                 Verdict::Stalled { reason, message, step: Some(name) }

@@ -456,7 +456,7 @@ fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is
     until_animation(&mut world);
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "BudgetExceeded"));
     assert!(world.has(ConditionType::Stalled));
-    let expected = "animate-scenes: account grok: one submission costs about $0.562, which is more than spend.limit ($0.10) \
+    let expected = "animate-scenes: account grok: one submission costs about $1.052, which is more than spend.limit ($0.10) \
                     ever allows; raise the limit or use a cheaper model";
     assert_eq!(world.message(), expected);
     grok(&mut world).spec.spend = limit("10");

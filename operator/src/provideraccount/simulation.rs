@@ -333,10 +333,10 @@ fn a_low_priority_waits_its_windows_and_no_longer() {
 #[test]
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
 fn a_long_film_among_ever_more_short_ones_of_its_channel_is_finished() {
-    // A third more comes than can be served: a film of 8 scenes every 29 minutes, and one of 40 before them all.
+    // A third more comes than can be served: a film of 8 scenes every 29 minutes, and one of 40 when many wait already.
     let every = PERIOD * 8 * 3 / (LIMIT * 4);
-    let short = (0..200).map(|number| film(0, 8, 60 + number * every));
-    let films: Vec<Film> = std::iter::once(film(0, 40, 0)).chain(short).collect();
+    let short = (0..300).map(|number| film(0, 8, number * every));
+    let films: Vec<Film> = std::iter::once(film(0, 40, 10 * PERIOD)).chain(short).collect();
     let simulation = run(&films, LIMIT, PERIOD, 90);
     let windows = simulation.took(0) as f64 / PERIOD as f64;
     println!("a film of 40 scenes among short ones that come too fast: done after {windows:.1} windows");

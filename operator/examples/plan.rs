@@ -9,8 +9,9 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::json;
 use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_operator::storagepolicy::plan::{
-    Cause, Folder, JobFacts, JobReference, Listing, Order, References, Rules, Standing, plan,
+    Folder, JobReference, Listing, Order, References, Rules, Standing, VideoJobFacts, plan,
 };
 
 const DAY: i64 = 86_400;
@@ -26,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     let references = references(files / FILES_A_JOB)?;
     let listed = resident()?;
     let now = Timestamp::from_second(NOW)?;
-    let order = Order { slot: now, cause: Cause::Schedule, dry_run: false, older_than: None };
+    let order = Order { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
     let started = Instant::now();
     let plan = plan(&listing, &rules, &references, &order, now);
     let seconds = started.elapsed().as_secs_f64();
@@ -98,7 +99,7 @@ fn references(jobs: usize) -> anyhow::Result<References> {
         namespace: "films".to_owned(),
         name: format!("video-{job:06}"),
         version: "1".to_owned(),
-        facts: JobFacts {
+        facts: VideoJobFacts {
             uid: job.to_string(),
             generation: 1,
             id: Some("3f9c2a1e".to_owned()),

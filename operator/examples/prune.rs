@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::storagepolicy::ObjectKind;
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 use videofactory_operator::client::CallError;
-use videofactory_operator::storagepolicy::plan::{Cause, JobReference, Order};
-use videofactory_operator::storagepolicy::run::{
+use videofactory_operator::storagepolicy::plan::{JobReference, Order};
+use videofactory_operator::storagepolicy::prune::{
     JobVersion, Jobs, Marked, RECHECK_AFTER, RunWorld, measure, prune,
 };
 use videofactory_pipeline::clock;
@@ -71,7 +71,7 @@ async fn main() -> anyhow::Result<()> {
     let now = clock::now();
     let world =
         RunWorld { jobs: &Nobody, namespaces: &namespaces, sharing: &[], now, recheck_after: RECHECK_AFTER };
-    let order = Order { slot: now, cause: Cause::Schedule, dry_run: false, older_than: None };
+    let order = Order { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
     let report = prune(&world, &policy, &bucket, &order, &CancellationToken::new()).await;
     let left = measure(&bucket).await?;
     let figures = json!({

@@ -1,5 +1,5 @@
-//! What jobs wrote to buckets and deleted from them since their policies were last told: it keeps a measured usage
-//! current until the next listing, which costs.
+//! What jobs have seen of their buckets since the policies were last told: what they wrote and deleted, which keeps a
+//! measured usage current until the next listing, which costs; and that a server had no room.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,42 +19,59 @@ pub struct Change {
 /// Changes by kind.
 pub type Changes = BTreeMap<ObjectKind, Change>;
 
-/// Changes by policy, until its controller takes them.
+/// What was heard of one bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// What was written and deleted.
+    pub changes: Changes,
+    /// Whether its server refused a file for want of room.
+    pub refused: bool,
+}
+
+/// What was heard by policy, until its controller takes it.
 #[derive(Debug, Default)]
 pub struct Meter {
-    changes: Mutex<HashMap<(String, String), Changes>>,
+    heard: Mutex<HashMap<(String, String), Heard>>,
     changed: Notify,
 }
 
 impl Meter {
     /// Counts what was written to (or, below zero, deleted from) the bucket of this policy.
     pub fn count(&self, namespace: &str, policy: &str, changes: &Changes) {
-        let mut all = self.changes.lock();
-        let known = all.entry((namespace.to_owned(), policy.to_owned())).or_default();
-        for (kind, more) in changes {
-            let sum = known.entry(*kind).or_default();
-            sum.objects = sum.objects.saturating_add(more.objects);
-            sum.bytes = sum.bytes.saturating_add(more.bytes);
-        }
-        drop(all);
+        self.hear(namespace, policy, |heard| {
+            for (kind, more) in changes {
+                let sum = heard.changes.entry(*kind).or_default();
+                sum.objects = sum.objects.saturating_add(more.objects);
+                sum.bytes = sum.bytes.saturating_add(more.bytes);
+            }
+        });
+    }
+
+    /// The server of this policy's bucket refused a file for want of room.
+    pub fn refused(&self, namespace: &str, policy: &str) {
+        self.hear(namespace, policy, |heard| heard.refused = true);
+    }
+
+    fn hear(&self, namespace: &str, policy: &str, note: impl FnOnce(&mut Heard)) {
+        note(self.heard.lock().entry((namespace.to_owned(), policy.to_owned())).or_default());
         self.changed.notify_one();
     }
 
-    /// Waits until something was counted since the last wait.
+    /// Waits until something was heard since the last wait.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Namespace and name of the policies for which something was counted that nobody has taken.
+    /// Namespace and name of the policies for which something was heard that nobody has taken.
     #[must_use]
     pub fn changed_policies(&self) -> Vec<(String, String)> {
-        self.changes.lock().keys().cloned().collect()
+        self.heard.lock().keys().cloned().collect()
     }
 
-    /// All that was counted for this policy since it was last taken.
+    /// All that was heard for this policy since it was last taken.
     #[must_use]
-    pub fn take(&self, namespace: &str, policy: &str) -> Changes {
-        self.changes.lock().remove(&(namespace.to_owned(), policy.to_owned())).unwrap_or_default()
+    pub fn take(&self, namespace: &str, policy: &str) -> Heard {
+        self.heard.lock().remove(&(namespace.to_owned(), policy.to_owned())).unwrap_or_default()
     }
 }
 
@@ -68,10 +85,11 @@ mod tests {
         let change = |objects, bytes| Changes::from([(ObjectKind::Clips, Change { objects, bytes })]);
         meter.count("films", "default", &change(3, 300));
         meter.count("films", "default", &change(-1, -100));
-        meter.count("films", "other", &change(1, 1));
-        assert_eq!(meter.take("films", "default"), change(2, 200));
-        assert_eq!(meter.take("films", "default"), Changes::default());
+        meter.refused("films", "other");
+        assert_eq!(meter.take("films", "default"), Heard { changes: change(2, 200), refused: false });
+        assert_eq!(meter.take("films", "default"), Heard::default());
         assert_eq!(meter.changed_policies(), [("films".to_owned(), "other".to_owned())]);
+        assert!(meter.take("films", "other").refused);
     }
 
     #[tokio::test]

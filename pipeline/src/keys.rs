@@ -4,7 +4,10 @@
 //!
 //! [`KeyParts::of`] reads them again, for whoever has only a listing. What it does not know is none of ours.
 
+use std::collections::BTreeSet;
+
 use videofactory_crds::StepName;
+use videofactory_crds::VideoJobStatus;
 use videofactory_crds::storagepolicy::ObjectKind;
 
 use crate::digest::Digest;
@@ -210,6 +213,25 @@ pub const fn folder(kind: ObjectKind) -> &'static str {
     }
 }
 
+/// The kind whose folder has this name; none for a folder that is no kind's.
+#[must_use]
+pub fn kind_of(folder: &str) -> Option<ObjectKind> {
+    KINDS.into_iter().find(|kind| self::folder(*kind) == folder)
+}
+
+/// The kinds that a job's status names as pruned; the name of a kind of a later version is passed over.
+#[must_use]
+pub fn pruned_kinds(status: &VideoJobStatus) -> BTreeSet<ObjectKind> {
+    let named = status.artifacts.iter().flat_map(|artifacts| &artifacts.pruned);
+    named.filter_map(|name| kind_of(name)).collect()
+}
+
+/// The prefix of all files of one kind that a job has, whatever its run.
+#[must_use]
+pub fn of_job(kind: ObjectKind, namespace: &str, name: &str, id: &str) -> String {
+    format!("{}/{namespace}/{name}-{id}/", folder(kind))
+}
+
 /// A key taken apart: the inverse of what [`Keys`] makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyParts<'a> {
@@ -234,7 +256,7 @@ impl<'a> KeyParts<'a> {
         let mut parts = key.splitn(5, '/');
         let (folder, namespace) = (parts.next()?, parts.next()?);
         let (owner, run, file) = (parts.next()?, parts.next()?, parts.next()?);
-        let kind = KINDS.into_iter().find(|kind| self::folder(*kind) == folder)?;
+        let kind = kind_of(folder)?;
         // An id has no dash, a name may have some.
         let (name, id) = owner.rsplit_once('-')?;
         let id_fits = (1..=LONGEST_ID).contains(&id.len())
@@ -269,6 +291,16 @@ fn is_label(text: &str, longest: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_kinds_of_files_are_folders_and_all_are_named_as_the_api_names_them() {
+        for kind in KINDS {
+            assert_eq!(serde_json::to_value(kind).unwrap(), folder(kind));
+            assert_eq!(kind_of(folder(kind)), Some(kind));
+        }
+        assert_eq!((kind_of("assets"), kind_of("")), (None, None));
+        assert_eq!(of_job(ObjectKind::Clips, "films", "ocean", "3f9c"), "clips/films/ocean-3f9c/");
+    }
 
     #[test]
     fn names_follow_the_grammar() {

@@ -17,20 +17,3 @@ pub struct Wrote {
 
 /// By kind; a kind of which nothing was written is not there.
 pub type WroteByKind = BTreeMap<ObjectKind, Wrote>;
-
-/// The kind that a key's first part names; none for a folder that is no kind.
-#[must_use]
-pub fn kind_of(folder: &str) -> Option<ObjectKind> {
-    serde_json::from_value(folder.into()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_kinds_of_files_are_folders() {
-        assert_eq!(kind_of("clips"), Some(ObjectKind::Clips));
-        assert_eq!((kind_of("assets"), kind_of("")), (None, None));
-    }
-}

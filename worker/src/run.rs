@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use videofactory_pipeline::wrote::{Wrote, WroteByKind, kind_of};
+use videofactory_pipeline::keys::kind_of;
+use videofactory_pipeline::wrote::{Wrote, WroteByKind};
 use videofactory_pipeline::{ExitCode, StepOutcome};
 use videofactory_storage::{Bucket, Written};
 

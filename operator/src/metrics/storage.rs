@@ -8,22 +8,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::storagepolicy::{ObjectKind, PruneRun, StorageLevel};
-use videofactory_pipeline::keys;
+use videofactory_crds::storagepolicy::{PruneRun, StorageLevel};
+use videofactory_pipeline::keys::{self, KINDS};
 
 use super::{Label, Labels};
 
 /// Seconds, from one tenth to half an hour: what a prune run takes.
 const RUNS: [f64; 11] = [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0];
-/// Every kind of file.
-const KINDS: [ObjectKind; 6] = [
-    ObjectKind::Work,
-    ObjectKind::Clips,
-    ObjectKind::Videos,
-    ObjectKind::Thumbnails,
-    ObjectKind::Captions,
-    ObjectKind::Published,
-];
 /// The kind of what no rule speaks of: backups, plans and assets.
 const OTHER: &str = "other";
 

@@ -9,6 +9,10 @@ use super::observe::Finding;
 use super::usage::{level, size};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
+/// What a server says that has less room than the limit.
+const REFUSES: &str = "and yet its server has no room: give it more, or set capacity.limit to what it has; until then only \
+                       assembling and publishing start";
+
 /// Why nothing is pruned, whatever the rules say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Barrier {
@@ -85,7 +89,8 @@ pub fn within_limit(
     };
     let marks = spec.capacity.water_marks();
     let used = format!("{} of {} are used", size(bytes), size(marks.limit));
-    if bytes < marks.warn {
+    let refuses = status.level == Some(StorageLevel::Full) && bytes < marks.limit;
+    if bytes < marks.warn && !refuses {
         return state(ConditionStatus::True, Reason::Available, used);
     }
     let last = last_run_that_counts(spec, status);
@@ -93,7 +98,8 @@ pub fn within_limit(
     let stuck = spec.rules.is_empty() || ended.is_some_and(|run| run.shortfall.is_some());
     let reason = if stuck { Reason::NothingPrunable } else { Reason::StorageFull };
     let next = what_next(spec, status, barrier, last, now);
-    state(ConditionStatus::False, reason, format!("{used}, {}; {next}", reached(bytes, &marks)))
+    let reached = if refuses { REFUSES.to_owned() } else { reached(bytes, &marks) };
+    state(ConditionStatus::False, reason, format!("{used}, {reached}; {next}"))
 }
 
 /// The last run that could have freed something: a dry run that a person asked for says nothing of the next real one.

@@ -4,16 +4,12 @@
 //! bucket nothing. What takes long goes on beside the looks, and ends with a report and another look.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
-use kube::api::{DynamicObject, PostParams};
-use kube::runtime::applier;
-use kube::runtime::controller::{Action as Requeue, Config, Error};
+use kube::api::PostParams;
+use kube::runtime::controller::Action as Requeue;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use parking_lot::Mutex;
@@ -23,15 +19,15 @@ use videofactory_crds::StoragePolicy;
 use videofactory_pipeline::clock;
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
-use super::desk::Desk;
+use super::desk::{Desk, freed};
 use super::neighbours::{older, place, sharing, touching};
 use super::observe::{Finding, Thoroughness, good_for, observe};
 use super::tasks;
 use crate::caches::Guarded;
 use crate::client::{CallError, within};
-use crate::context::{BackOff, Context};
-use crate::meter::Changes;
-use crate::metrics::Ended;
+use crate::context::Context;
+use crate::meter::{Changes, Heard};
+use crate::reconcile::{Looks, Missed};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "StoragePolicy";
@@ -44,20 +40,8 @@ const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// How long what jobs have written may wait for more of it, so that many writes make one look.
 const GATHERED_FOR: Duration = Duration::from_secs(1);
 
-/// A look that did not end well.
-#[derive(Debug, thiserror::Error)]
-enum LookError {
-    /// A call failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// A fault of ours.
-    #[error("the controller failed over this object, which is a bug: {0}")]
-    Bug(#[from] tokio::task::JoinError),
-}
-
 struct Controller {
     context: Context,
-    back_off: BackOff,
     found: Mutex<HashMap<String, Remembered>>,
     desk: Arc<Desk>,
     started: Timestamp,
@@ -85,70 +69,47 @@ impl Remembered {
 
 /// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is booked.
 pub async fn run(context: Context, stop: CancellationToken) {
-    let store = context.caches.policies.clone();
-    let queue = context.caches.policy_queue.open(&store).map(Ok::<_, Infallible>);
+    let looks = Looks {
+        kind: KIND,
+        concurrency: CONCURRENCY,
+        store: context.caches.policies.clone(),
+        queue: context.caches.policy_queue.open(&context.caches.policies),
+        metrics: Arc::clone(&context.metrics),
+    };
     let controller = Arc::new(Controller {
         context,
-        back_off: BackOff::default(),
         found: Mutex::new(HashMap::new()),
         desk: Arc::default(),
         started: clock::now(),
         stop: stop.clone(),
     });
-    let looks = applier(
-        |object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>| {
-            Box::pin(async move { tokio::spawn(look(object, controller)).await? })
-        },
-        |object, error: &LookError, controller| {
-            let wait = controller.back_off.failed(&object.meta().uid.clone().unwrap_or_default());
-            let name = object.name_any();
-            tracing::warn!(%error, storagepolicy = name, namespace = object.namespace(), "looking again in {wait:?}");
-            Requeue::requeue(wait)
-        },
-        Arc::clone(&controller),
-        store,
-        Box::pin(queue.take_until(stop.clone().cancelled_owned())),
-        Config::default().concurrency(CONCURRENCY),
-    )
-    .for_each(|ended| {
-        match ended {
-            Err(Error::RunnerError(error)) => tracing::error!(%error, "the queue of StoragePolicies broke"),
-            Err(Error::ObjectNotFound(gone)) => controller.is_gone(&gone),
-            _ => {}
-        }
-        ready(())
-    });
-    tokio::join!(looks, controller.follow_the_meter());
+    let looker = Arc::clone(&controller);
+    let looking = looks.run(
+        move |object| look(object, Arc::clone(&looker)),
+        |namespace, name| controller.is_gone(namespace, name),
+        stop,
+    );
+    tokio::join!(looking, controller.follow_the_meter());
     Box::pin(controller.say_last_words()).await;
 }
 
-async fn look(
-    object: Arc<Guarded<StoragePolicy>>,
-    controller: Arc<Controller>,
-) -> Result<Requeue, LookError> {
-    let started = Instant::now();
-    let result = match &object.0 {
-        Ok(cached) => Box::pin(controller.reconcile(cached)).await,
+async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
+    let cached = match &object.0 {
+        Ok(cached) => cached,
         Err(invalid) => {
             tracing::warn!(
                 error = invalid.error,
                 storagepolicy = object.name_any(),
                 "this object cannot be read"
             );
-            Ok(Requeue::await_change())
+            return Ok(Requeue::await_change());
         }
     };
-    let (ended, result) = match result {
-        Ok(next) => (Ended::Well, Ok(next)),
-        Err(error) if error.is_conflict() => (Ended::Conflict, Ok(Requeue::requeue(AFTER_RACE))),
-        Err(error) if error.is_not_found() => (Ended::Well, Ok(Requeue::await_change())),
-        Err(error) => (Ended::Badly, Err(error.into())),
-    };
-    if ended == Ended::Well {
-        controller.back_off.succeeded(object.meta().uid.as_deref().unwrap_or_default());
+    match Box::pin(controller.reconcile(cached)).await {
+        Err(error) if error.is_conflict() => Err(Missed::Race(AFTER_RACE)),
+        Err(error) if error.is_not_found() => Ok(Requeue::await_change()),
+        result => result.map_err(|error| Missed::Failed(Box::new(error))),
     }
-    controller.context.metrics.reconciled(KIND, ended, started.elapsed());
-    result
 }
 
 impl Controller {
@@ -175,7 +136,7 @@ impl Controller {
         policy: StoragePolicy,
         finding: Finding,
     ) -> Result<Option<Timestamp>, CallError> {
-        self.take_changes(&policy);
+        self.take_heard(&policy);
         let uid = policy.uid().unwrap_or_default();
         let at = place(&policy);
         let mut observed = Observed {
@@ -190,6 +151,7 @@ impl Controller {
             measure_from: None,
             other_bucket: false,
             outdated: false,
+            refused_at: None,
             epoch: 0,
             stopping: self.stop.is_cancelled(),
         };
@@ -224,7 +186,7 @@ impl Controller {
         metrics.holds(&policy_label, &policy);
         if let Some(Report::Pruned(run, _)) = &observed.report {
             metrics.pruned(&policy_label, run);
-            if run.deleted_objects.is_some_and(|deleted| deleted > 0) && run.dry_run != Some(true) {
+            if freed(run) {
                 self.tell_of_room(&policy);
             }
         }
@@ -263,15 +225,19 @@ impl Controller {
         });
     }
 
-    /// Takes what jobs have written, for every policy with its files in the same place.
-    fn take_changes(&self, policy: &StoragePolicy) {
-        let changes = self.context.meter.take(&policy.namespace().unwrap_or_default(), &policy.name_any());
-        if changes.is_empty() {
+    /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.
+    fn take_heard(&self, policy: &StoragePolicy) {
+        let heard = self.context.meter.take(&policy.namespace().unwrap_or_default(), &policy.name_any());
+        if heard == Heard::default() {
             return;
         }
-        let own = policy.uid();
+        let (own, now) = (policy.uid(), clock::now());
         for shared in sharing(&self.context.caches.policies.state(), policy) {
-            self.desk.count(&shared.uid().unwrap_or_default(), &changes);
+            let uid = shared.uid().unwrap_or_default();
+            self.desk.count(&uid, &heard.changes);
+            if heard.refused {
+                self.desk.refused(&uid, now);
+            }
             if shared.uid() != own {
                 self.context.caches.policy_queue.push(queued(&shared));
             }
@@ -287,14 +253,14 @@ impl Controller {
     }
 
     /// A policy is gone: what was under way for it stops.
-    fn is_gone(&self, gone: &ObjectRef<DynamicObject>) {
-        self.context.metrics.storage.gone(&label(gone.namespace.as_deref(), &gone.name));
+    fn is_gone(&self, namespace: &str, name: &str) {
+        self.context.metrics.storage.gone(&label(Some(namespace), name));
         let left = self.context.caches.policies.state().iter().filter_map(|policy| policy.uid()).collect();
         self.desk.keep_only(&left);
         self.found.lock().retain(|uid, _| left.contains(uid));
     }
 
-    /// Asks for a look at each policy whose jobs have written something.
+    /// Asks for a look at each policy of which something was heard.
     async fn follow_the_meter(&self) {
         let follow = async {
             loop {

@@ -6,16 +6,11 @@ use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, Pru
 
 use super::decide::{Action, Doing, Report};
 use super::observe::{Finding, good_for};
-use super::plan::Cause;
 use super::runs::backup_begun;
-use super::world::{GB, World, at, rules};
+use super::world::{GB, World, at, rules, unfit};
 
 fn down() -> Finding {
     Finding::Unfit { reason: Reason::StorageUnavailable, answered: Some(false), message: "down".into() }
-}
-
-fn unfit(reason: Reason) -> Finding {
-    Finding::Unfit { reason, answered: Some(true), message: "no".into() }
 }
 
 #[test]
@@ -74,7 +69,7 @@ fn a_bucket_that_is_full_or_ignores_preconditions_is_pruned_all_the_same() {
         world.look();
         world.measured(9 * GB);
         world.look();
-        assert_eq!(world.last_order().cause, Cause::WarnCrossed);
+        assert_eq!(world.last_order().cause, PruneCause::WarnCrossed);
     }
 }
 
@@ -87,7 +82,7 @@ fn a_slot_runs_once_when_it_is_due() {
     let order = world.last_order();
     assert_eq!(
         (order.slot, order.cause, order.dry_run),
-        (at("2026-01-01T03:00:00Z"), Cause::Schedule, false)
+        (at("2026-01-01T03:00:00Z"), PruneCause::Schedule, false)
     );
     assert_eq!(world.next(), Some(at("2026-01-02T03:00:00Z")));
     assert_eq!(world.runs()[0].outcome, None, "the intent is written before the run begins");
@@ -134,7 +129,7 @@ fn a_run_that_was_broken_off_goes_on_at_once_and_only_once_more() {
     world.restart();
     world.look();
     let order = world.last_order();
-    assert_eq!((order.slot, order.cause), (at("2026-01-01T03:00:00Z"), Cause::Resumed));
+    assert_eq!((order.slot, order.cause), (at("2026-01-01T03:00:00Z"), PruneCause::Resumed));
     world.pass(40);
     world.restart();
     world.look();
@@ -144,7 +139,7 @@ fn a_run_that_was_broken_off_goes_on_at_once_and_only_once_more() {
     world.measured(GB);
     world.now = at("2026-01-02T03:00:00Z");
     world.look();
-    assert_eq!(world.last_order().cause, Cause::Schedule);
+    assert_eq!(world.last_order().cause, PruneCause::Schedule);
 }
 
 #[test]
@@ -154,7 +149,7 @@ fn a_request_is_followed_once_with_its_own_age() {
     world.pass(5);
     world.look();
     let order = world.last_order();
-    assert_eq!((order.slot, order.cause, order.dry_run), (world.now, Cause::Request, true));
+    assert_eq!((order.slot, order.cause, order.dry_run), (world.now, PruneCause::Request, true));
     assert_eq!(order.older_than, Some("2d".parse().unwrap()));
     assert_eq!(
         world.observed.policy.status.as_ref().unwrap().handled.as_ref().unwrap().cleanup.as_deref(),
@@ -172,7 +167,7 @@ fn a_request_is_followed_once_with_its_own_age() {
     world.restart();
     world.look();
     assert_eq!(world.last_order().older_than, Some("3d".parse().unwrap()));
-    assert_eq!(world.last_order().cause, Cause::Resumed);
+    assert_eq!(world.last_order().cause, PruneCause::Resumed);
 }
 
 #[test]
@@ -181,134 +176,12 @@ fn a_request_beside_a_slot_goes_first_and_the_slot_follows() {
     world.now = at("2026-01-01T03:00:01Z");
     world.annotate("cleanup-requested", r#"{"at":"2026-01-01T03:00:00Z","dryRun":true}"#);
     world.look();
-    assert_eq!(world.last_order().cause, Cause::Request);
+    assert_eq!(world.last_order().cause, PruneCause::Request);
     world.pass(90);
     world.pruned(PruneOutcome::Completed, Some(GB), None);
     world.look();
-    assert_eq!(world.last_order().cause, Cause::Schedule);
+    assert_eq!(world.last_order().cause, PruneCause::Schedule);
     assert_eq!(world.last_order().slot, at("2026-01-01T03:00:00Z"));
-}
-
-#[test]
-fn crossing_warn_begins_a_run_and_what_it_cannot_free_begins_no_other() {
-    let mut world = World::holding(&json!({}), 8 * GB);
-    assert_eq!(world.within_limit(), ("True".into(), "Available".into()));
-    world.write_files(GB);
-    world.pass(1);
-    world.look();
-    assert_eq!(world.last_order().cause, Cause::WarnCrossed);
-    assert_eq!(world.level(), Some(StorageLevel::Warning));
-    assert_eq!(world.within_limit(), ("False".into(), "StorageFull".into()));
-    assert!(world.told.contains(&"StorageWarning".to_owned()));
-    world.pruned(PruneOutcome::Completed, Some(9 * GB), Some("clips of live jobs hold 9 GB"));
-    world.look();
-    assert_eq!(world.within_limit(), ("False".into(), "NothingPrunable".into()));
-    assert!(world.condition("WithinLimit").2.contains("clips of live jobs"));
-    for _ in 0..20 {
-        world.pass(10);
-        world.write_files(1_000_000);
-        world.look();
-    }
-    assert_eq!(world.runs().len(), 1, "20 MB of 10 GB are not worth another run");
-    world.write_files(GB / 10);
-    world.look();
-    assert_eq!(world.last_order().slot, world.now, "one per cent is");
-    assert_eq!(world.runs().len(), 2);
-}
-
-#[test]
-fn a_run_that_freed_enough_lets_the_next_crossing_begin_another() {
-    let mut world = World::holding(&json!({}), 9 * GB);
-    world.pass(30);
-    world.pruned(PruneOutcome::Completed, Some(8 * GB), None);
-    world.look();
-    assert_eq!(world.level(), Some(StorageLevel::Normal));
-    world.pass(30);
-    world.write_files(GB + 1);
-    world.look();
-    assert_eq!(world.runs().len(), 2);
-}
-
-#[test]
-fn a_run_that_failed_is_not_tried_again_at_once() {
-    for measured in [None, Some(9 * GB)] {
-        let mut world = World::holding(&json!({}), 9 * GB);
-        world.pruned(PruneOutcome::Failed, measured, None);
-        let looked = world.look();
-        assert_eq!(world.runs().len(), 1);
-        assert_eq!(looked.wake_at, Some(at("2026-01-01T00:15:00Z")));
-        world.now = at("2026-01-01T00:15:00Z");
-        world.look();
-        assert_eq!(world.runs().len(), 2);
-    }
-}
-
-#[test]
-fn each_failure_in_a_row_doubles_the_wait() {
-    let mut world = World::holding(&json!({"schedule": "0 0 1 1 *"}), 9 * GB);
-    let mut waits = Vec::new();
-    for _ in 0..4 {
-        let begun = world.now;
-        world.pruned(PruneOutcome::Failed, Some(9 * GB), None);
-        world.look();
-        while !matches!(world.observed.doing, Some(Doing::Pruning(_))) {
-            if world.observed.doing.is_some() {
-                world.measured(9 * GB);
-            }
-            world.pass(60);
-            world.look();
-        }
-        waits.push(world.now.duration_since(begun).as_mins());
-    }
-    assert_eq!(waits, [15, 30, 60, 120]);
-}
-
-#[test]
-fn while_jobs_wait_for_room_a_run_is_tried_again_by_the_clock() {
-    let runs_after = |spec: serde_json::Value, bytes: i64, seconds: i64| {
-        let mut world = World::holding(&spec, bytes);
-        world.pruned(PruneOutcome::Completed, Some(bytes), Some("clips of live jobs hold it"));
-        world.look();
-        world.pass(seconds);
-        world.look();
-        world.runs().len()
-    };
-    let stopped = 9 * GB + GB / 2;
-    assert_eq!(runs_after(json!({}), stopped, 3_599), 1);
-    assert_eq!(runs_after(json!({}), stopped, 3_600), 2);
-    assert_eq!(runs_after(json!({}), stopped - 1, 3_600), 1, "nobody waits: time alone is for the schedule");
-    assert_eq!(runs_after(json!({"dryRun": true}), stopped, 3_600), 1, "what only plans frees nothing");
-}
-
-#[test]
-fn a_bucket_that_its_server_calls_full_is_pruned_whatever_was_counted() {
-    let mut world = World::holding(&json!({}), GB);
-    world.observed.finding = unfit(Reason::StorageFull);
-    world.look();
-    assert_eq!(world.last_order().cause, Cause::WarnCrossed);
-    world.pruned(PruneOutcome::Completed, Some(GB), None);
-    world.look();
-    world.pass(3_000);
-    world.look();
-    assert_eq!(world.runs().len(), 1, "and not again at once");
-}
-
-#[test]
-fn what_another_policy_deleted_here_is_measured_at_once() {
-    let mut world = World::holding(&json!({}), GB);
-    world.observed.older = Some("other/default".into());
-    world.observed.outdated = true;
-    world.look();
-    assert_eq!(world.observed.doing, Some(Doing::Measuring));
-}
-
-#[test]
-fn without_rules_a_full_bucket_says_so_and_nothing_runs() {
-    let world = World::holding(&json!({"rules": []}), 10 * GB);
-    assert_eq!(world.begun, [Action::Measure]);
-    assert_eq!(world.level(), Some(StorageLevel::Full));
-    assert_eq!(world.within_limit(), ("False".into(), "NothingPrunable".into()));
-    assert!(world.condition("WithinLimit").2.contains("no rule"), "{:?}", world.condition("WithinLimit"));
 }
 
 #[test]
@@ -360,7 +233,7 @@ fn suspended_means_no_run_and_no_backup_and_requests_are_refused() {
     assert!(world.begun.iter().all(|action| *action == Action::Measure));
     world.edit("suspend", json!(false));
     world.look();
-    assert!(!matches!(world.begun.last(), Some(Action::Prune(order)) if order.cause == Cause::Request));
+    assert!(!matches!(world.begun.last(), Some(Action::Prune(order)) if order.cause == PruneCause::Request));
 }
 
 #[test]
@@ -384,7 +257,7 @@ fn an_edit_stops_the_run_under_way_which_goes_on_by_the_new_spec() {
     assert!(world.look().cancel);
     world.pruned(PruneOutcome::Interrupted, Some(9 * GB), None);
     world.look();
-    assert_eq!(world.last_order().cause, Cause::Resumed);
+    assert_eq!(world.last_order().cause, PruneCause::Resumed);
     world.edit("suspend", json!(true));
     assert!(world.look().cancel);
     world.pruned(PruneOutcome::Interrupted, Some(9 * GB), None);
@@ -519,5 +392,5 @@ fn who_is_about_to_end_books_what_has_ended_and_begins_nothing() {
     world.observed.stopping = false;
     world.restart();
     world.look();
-    assert_eq!(world.last_order().cause, Cause::Resumed, "the next one goes on");
+    assert_eq!(world.last_order().cause, PruneCause::Resumed, "the next one goes on");
 }

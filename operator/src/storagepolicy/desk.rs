@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use videofactory_crds::storagepolicy::PruneRun;
 
 use super::decide::{Doing, Observed, Report};
 use super::usage;
@@ -42,6 +43,8 @@ struct Memory {
     other_bucket: bool,
     /// Others have deleted files here since the last listing began.
     outdated: bool,
+    /// When the server last refused a file for want of room, until files were deleted.
+    refused_at: Option<Timestamp>,
 }
 
 /// What is under way.
@@ -66,6 +69,11 @@ impl Desk {
         }
     }
 
+    /// The server had no room for a file of a job.
+    pub fn refused(&self, uid: &str, now: Timestamp) {
+        self.memories.lock().entry(uid.to_owned()).or_default().refused_at = Some(now);
+    }
+
     /// Lays what is known over what was observed, for a policy with its files in this place.
     pub fn fill(&self, uid: &str, place: Place, observed: &mut Observed) {
         let mut memories = self.memories.lock();
@@ -80,6 +88,7 @@ impl Desk {
         observed.measure_from = memory.measure_from;
         observed.other_bucket = memory.other_bucket;
         observed.outdated = memory.outdated;
+        observed.refused_at = memory.refused_at;
     }
 
     /// Others have deleted files in this policy's place: what is known of it is to be measured again.
@@ -87,6 +96,7 @@ impl Desk {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
         memory.outdated = true;
+        memory.refused_at = None;
         if let Some(task) = &mut memory.task {
             task.outdated = true;
         }
@@ -126,6 +136,11 @@ impl Desk {
         let Some(memory) = memories.get_mut(uid) else { return };
         let task = memory.task.take();
         let during = std::mem::take(&mut memory.during);
+        if let Some(Report::Pruned(run, _)) = &report
+            && freed(run)
+        {
+            memory.refused_at = None;
+        }
         match &report {
             // What was written before is in the listing; of what was written meanwhile nobody knows, and too much is
             // safer than too little until the next.
@@ -192,12 +207,19 @@ impl Desk {
     }
 }
 
+/// Whether a run has made room.
+#[must_use]
+pub fn freed(run: &PruneRun) -> bool {
+    run.dry_run != Some(true) && run.deleted_objects.is_some_and(|deleted| deleted > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use videofactory_crds::storagepolicy::{ObjectKind, StorageUsage};
+    use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, StorageUsage};
 
-    use super::super::runs::backup_begun;
+    use super::super::plan::Order;
+    use super::super::runs::{backup_begun, begun};
     use super::super::world::{World, at};
     use super::*;
     use crate::meter::Change;
@@ -334,6 +356,26 @@ mod tests {
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
         desk.booked(P, &seen, true, true, now);
         assert_eq!(pending(&desk), 3);
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_room_is_known_until_files_were_deleted() {
+        let desk = Desk::default();
+        let now = at("2026-01-01T00:00:00Z");
+        let order = Order { slot: now, cause: PruneCause::WarnCrossed, dry_run: false, older_than: None };
+        let prune = |deleted_objects| {
+            desk.begin(P, Doing::Pruning(Some(3)), CancellationToken::new());
+            let run = PruneRun { deleted_objects, ..begun(&order) };
+            desk.ended(P, Some(Report::Pruned(Box::new(run), None)), now);
+            observed(&desk).refused_at
+        };
+        desk.refused(P, now);
+        assert_eq!(prune(Some(0)), Some(now));
+        assert_eq!(prune(None), Some(now));
+        assert_eq!(prune(Some(1)), None);
+        desk.refused(P, now);
+        desk.outdate(P);
+        assert_eq!(observed(&desk).refused_at, None, "others deleted some");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The `StoragePolicy` controller: whether the bucket is fit for use, how full it is, when it is pruned and backed up.
 //!
-//! What is to be deleted is decided in `plan`, and deleted in `run`; here it is decided when.
+//! What is to be deleted is decided in `plan`, and deleted in `prune`; here it is decided when.
 
 mod backup;
 mod conditions;
@@ -10,8 +10,8 @@ mod desk;
 mod neighbours;
 mod observe;
 pub mod plan;
+pub mod prune;
 mod requests;
-pub mod run;
 mod runs;
 mod schedule;
 mod tasks;
@@ -21,6 +21,8 @@ pub use controller::run;
 
 #[cfg(test)]
 mod decide_tests;
+#[cfg(test)]
+mod level_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use videofactory_crds::StoragePolicyStatus;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun};
 
-use super::plan::{Cause, Order};
+use super::plan::Order;
 use super::schedule::Schedule;
 use super::usage::size;
 use crate::events::{MOST_TEXT_BYTES, cut};
@@ -17,22 +17,12 @@ use crate::videojob::model::Event;
 /// What a run says that ended without a word.
 const BROKEN_OFF: &str = "the operator ended in the middle of it";
 
-/// The cause as the status has it.
-const fn wire(cause: Cause) -> PruneCause {
-    match cause {
-        Cause::Schedule => PruneCause::Schedule,
-        Cause::WarnCrossed => PruneCause::WarnCrossed,
-        Cause::Request => PruneCause::Request,
-        Cause::Resumed => PruneCause::Resumed,
-    }
-}
-
 /// A run that is about to begin.
 #[must_use]
 pub fn begun(order: &Order) -> PruneRun {
     PruneRun {
         slot: whole_seconds(order.slot),
-        cause: Some(wire(order.cause)),
+        cause: Some(order.cause),
         dry_run: order.dry_run.then_some(true),
         older_than: order.older_than,
         deleted_objects: None,
@@ -96,7 +86,7 @@ pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timesta
     let overtaken = schedule.next_after(slot).is_some_and(|next| next <= now);
     (!tried_twice && !overtaken).then(|| Order {
         slot,
-        cause: Cause::Resumed,
+        cause: PruneCause::Resumed,
         dry_run: last.dry_run == Some(true),
         older_than: last.older_than,
     })
@@ -184,7 +174,7 @@ mod tests {
         Schedule::read(&CronSchedule::new("0 3 * * *"), &TimeZone::new("Etc/UTC")).unwrap()
     }
 
-    fn order(cause: Cause) -> Order {
+    fn order(cause: PruneCause) -> Order {
         let older_than = Some("7d".parse().unwrap());
         Order { slot: at("2026-01-01T10:00:00Z"), cause, dry_run: true, older_than }
     }
@@ -192,13 +182,13 @@ mod tests {
     #[test]
     fn a_run_that_nobody_knows_of_is_resumed_once_with_what_it_was_asked() {
         let mut status = StoragePolicyStatus::default();
-        begin(&mut status, &order(Cause::Request), 10);
+        begin(&mut status, &order(PruneCause::Request), 10);
         let now = at("2026-01-01T10:05:00Z");
         assert_eq!(to_resume(&status, &daily(), now), None, "it is under way");
         settle(&mut status);
         assert_eq!(status.runs[0].outcome, Some(PruneOutcome::Interrupted));
         let again = to_resume(&status, &daily(), now).unwrap();
-        assert_eq!(again, order(Cause::Resumed));
+        assert_eq!(again, order(PruneCause::Resumed));
         begin(&mut status, &again, 10);
         settle(&mut status);
         assert_eq!(to_resume(&status, &daily(), now), None, "twice is enough");
@@ -208,7 +198,7 @@ mod tests {
     #[test]
     fn a_slot_that_a_later_one_has_overtaken_is_not_resumed() {
         let mut status = StoragePolicyStatus::default();
-        begin(&mut status, &order(Cause::Schedule), 10);
+        begin(&mut status, &order(PruneCause::Schedule), 10);
         settle(&mut status);
         assert!(to_resume(&status, &daily(), at("2026-01-02T02:59:59Z")).is_some());
         assert!(to_resume(&status, &daily(), at("2026-01-02T03:00:00Z")).is_none());
@@ -219,7 +209,7 @@ mod tests {
         let mut status = StoragePolicyStatus::default();
         for hour in 0..5 {
             let slot = at(&format!("2026-01-01T0{hour}:00:00Z"));
-            let order = Order { slot, cause: Cause::Schedule, dry_run: false, older_than: None };
+            let order = Order { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None };
             begin(&mut status, &order, 3);
             let report = PruneRun {
                 outcome: Some(PruneOutcome::Completed),

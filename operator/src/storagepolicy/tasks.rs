@@ -14,7 +14,7 @@ use super::backup;
 use super::decide::{Action, Report};
 use super::neighbours::sharing;
 use super::plan::{Order, covered_namespaces};
-use super::run::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
+use super::prune::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
 use super::runs::begun;
 use crate::bucket;
 use crate::context::Context;
@@ -56,7 +56,7 @@ async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, Strin
 
 async fn measure(context: &Context, policy: &StoragePolicy) -> Report {
     let measured = match open(context, policy).await {
-        Ok(bucket) => run::measure(&bucket).await.map_err(|error| error.to_string()),
+        Ok(bucket) => prune::measure(&bucket).await.map_err(|error| error.to_string()),
         Err(error) => Err(error),
     };
     match measured {
@@ -101,7 +101,7 @@ async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &
         now: clock::now(),
         recheck_after: RECHECK_AFTER,
     };
-    let report = Box::pin(run::prune(&world, policy, &bucket, order, stop)).await;
+    let report = Box::pin(prune::prune(&world, policy, &bucket, order, stop)).await;
     let (name, namespace) = (policy.name_any(), policy.namespace());
     tracing::info!(?report, storagepolicy = name, namespace, "a prune run has ended");
     told(order, &report, clock::now())
@@ -173,8 +173,8 @@ mod tests {
 
     use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 
-    use super::super::plan::{Cause, Tally};
-    use super::super::run::{Calls, Kept, Unknown};
+    use super::super::plan::Tally;
+    use super::super::prune::{Calls, Kept, Unknown};
     use super::*;
 
     fn tally(objects: u64, bytes: u64) -> Tally {
@@ -183,14 +183,14 @@ mod tests {
 
     fn order() -> Order {
         let slot = "2026-01-01T03:00:00Z".parse().unwrap();
-        Order { slot, cause: Cause::Schedule, dry_run: false, older_than: None }
+        Order { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None }
     }
 
     #[test]
     fn a_report_is_told_in_full() {
         let report = RunReport {
             slot: order().slot,
-            cause: Cause::Schedule,
+            cause: PruneCause::Schedule,
             dry_run: false,
             deleted: tally(3, 300),
             failed: tally(1, 100),

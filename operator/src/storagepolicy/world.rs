@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
+use videofactory_crds::{Reason, StoragePolicy};
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::observe::Finding;
@@ -22,6 +22,10 @@ pub fn at(time: &str) -> Timestamp {
 
 pub fn rules() -> Value {
     json!([{"kinds": ["clips"], "olderThan": "7d"}])
+}
+
+pub fn unfit(reason: Reason) -> Finding {
+    Finding::Unfit { reason, answered: Some(true), message: "no".into() }
 }
 
 pub fn policy(spec: &Value) -> StoragePolicy {
@@ -63,6 +67,7 @@ impl World {
             measure_from: None,
             other_bucket: false,
             outdated: false,
+            refused_at: None,
             epoch: 0,
             stopping: false,
         };

@@ -76,6 +76,10 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
             Action::Count(changes) => count(context, &job, &changes),
+            Action::TellFull => {
+                let namespace = job.namespace().unwrap_or_default();
+                context.meter.refused(&namespace, &job.spec.storage_ref.name);
+            }
             Action::Hold(whether) => hold = Some(whether),
             Action::StartStep(order) => starts.push(order),
             other => others.push(other),
@@ -91,7 +95,11 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         match action {
             Action::DeleteJob { name, uid } => delete_job(context, &job, &name, &uid).await?,
             Action::DeleteVideoJob => delete_videojob(context, &job).await?,
-            Action::Count(_) | Action::Hold(_) | Action::Event(_) | Action::StartStep(_) => {}
+            Action::Count(_)
+            | Action::TellFull
+            | Action::Hold(_)
+            | Action::Event(_)
+            | Action::StartStep(_) => {}
         }
     }
     try_join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await.map(drop)

@@ -124,6 +124,12 @@ impl R2Proxy {
         self.state.ledger.reset();
     }
 
+    /// The keys of the requests that are held back now, or whose answers are.
+    #[must_use]
+    pub fn held(&self) -> Vec<String> {
+        self.state.faults.held()
+    }
+
     /// Replaces all faults; an empty list ends them.
     pub fn set_faults(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
         self.state.set_faults(faults)

@@ -12,6 +12,7 @@ mod killed;
 mod node;
 mod outside;
 mod paid;
+mod pruned;
 mod quota;
 mod refusals;
 mod requests;

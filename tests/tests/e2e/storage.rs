@@ -8,7 +8,7 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_crds::requests::{BACKUP, CLEANUP, RETRY};
-use videofactory_crds::storagepolicy::{BackupOutcome, PruneOutcome, PruneRun, StorageLevel};
+use videofactory_crds::storagepolicy::{BackupOutcome, PruneCause, PruneOutcome, PruneRun, StorageLevel};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus, VideoJob};
 use videofactory_pipeline::clock;
 use videofactory_tests::e2e::film::{Film, Order};
@@ -16,11 +16,11 @@ use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::wait;
 
 /// A film that nothing is published of, so that it can be edited when it is done.
-fn unpublished(name: &str) -> Order {
+pub(crate) fn unpublished(name: &str) -> Order {
     Order::of(2).named(name).with(json!({"publish": null}))
 }
 
-async fn policy(
+pub(crate) async fn policy(
     lab: &Lab,
     what: &str,
     mut so: impl FnMut(&StoragePolicyStatus) -> bool,
@@ -32,25 +32,36 @@ async fn policy(
     .await
 }
 
-async fn annotate(lab: &Lab, name: &str, value: String) -> anyhow::Result<()> {
+pub(crate) async fn annotate(lab: &Lab, name: &str, value: String) -> anyhow::Result<()> {
     let patch = json!({"metadata": {"annotations": {name: value}}});
     lab.patch::<StoragePolicy>("default", &patch).await.map(drop)
 }
 
-async fn edit(lab: &Lab, spec: Value) -> anyhow::Result<()> {
+pub(crate) async fn edit(lab: &Lab, spec: Value) -> anyhow::Result<()> {
     lab.patch::<StoragePolicy>("default", &json!({"spec": spec})).await.map(drop)
 }
 
 /// Asks for a prune run, and waits for its end.
-async fn cleaned(lab: &Lab, dry_run: bool) -> anyhow::Result<PruneRun> {
+pub(crate) async fn cleaned(lab: &Lab, dry_run: bool) -> anyhow::Result<PruneRun> {
+    let before = lab.api::<StoragePolicy>().get("default").await?.status.unwrap_or_default().runs;
     let at = clock::now().to_string();
     annotate(lab, CLEANUP, json!({"at": at, "dryRun": dry_run}).to_string()).await?;
-    let ended = |run: &PruneRun| run.dry_run.unwrap_or_default() == dry_run && run.outcome.is_some();
-    let status = policy(lab, "a run to have ended", |status| status.runs.first().is_some_and(ended)).await?;
-    status.runs.into_iter().next().context("no run")
+    let ours = |run: &&PruneRun| {
+        run.cause == Some(PruneCause::Request)
+            && run.dry_run.unwrap_or_default() == dry_run
+            && run.outcome.is_some()
+            && before.iter().all(|old| old.slot != run.slot)
+    };
+    let mut found = None;
+    policy(lab, "a run to have ended", |status| {
+        found = status.runs.iter().find(ours).cloned();
+        found.is_some()
+    })
+    .await?;
+    found.context("no run")
 }
 
-async fn keys(lab: &Lab) -> anyhow::Result<BTreeSet<String>> {
+pub(crate) async fn keys(lab: &Lab) -> anyhow::Result<BTreeSet<String>> {
     let all = lab.shelf.list("").await?;
     Ok(all.into_keys().filter(|key| !key.starts_with("plans/") && !key.contains("/logs/")).collect())
 }

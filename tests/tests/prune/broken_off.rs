@@ -5,9 +5,9 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use tokio_util::sync::CancellationToken;
-use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::{Cause, Order, Standing};
-use videofactory_operator::storagepolicy::run::measure;
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
+use videofactory_operator::storagepolicy::plan::{Order, Standing};
+use videofactory_operator::storagepolicy::prune::measure;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
@@ -39,7 +39,7 @@ async fn site() -> Site {
 
 #[tokio::test]
 async fn a_run_that_is_dropped_at_any_moment_is_finished_by_the_next() {
-    let resumed = Order { cause: Cause::Resumed, ..order() };
+    let resumed = Order { cause: PruneCause::Resumed, ..order() };
     let mut polls = 1;
     loop {
         let site = site().await;
@@ -79,7 +79,7 @@ async fn a_run_that_is_stopped_says_what_it_has_done_and_no_more() {
     assert_eq!((report.deleted.objects, left), (3_000, 6_000));
     assert_eq!(kept(&report)["run ended before its turn"], left);
     assert_eq!(report.usage, Some(measure(&site.bucket()).await.unwrap().usage));
-    let report = site.run(&Order { cause: Cause::Resumed, ..order() }).await;
+    let report = site.run(&Order { cause: PruneCause::Resumed, ..order() }).await;
     assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Completed, left));
 }
 

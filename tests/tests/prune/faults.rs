@@ -1,13 +1,13 @@
 //! Servers that fail, stall and lie: a run ends with the truth in its report.
 
-use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::Tally;
-use videofactory_operator::storagepolicy::run::{RunReport, measure};
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
+use videofactory_operator::storagepolicy::plan::{Order, Tally};
+use videofactory_operator::storagepolicy::prune::{RunReport, measure};
 use videofactory_storage::{Bucket, BucketConfig};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
-use super::{BUCKET, PREFIX, Site, kept, order};
+use super::{BUCKET, Site, kept, order};
 
 /// Checks a report against what is in the bucket, in which there were so many clips of ten bytes.
 async fn assert_true(site: &Site, report: &RunReport, before: u64) {
@@ -169,7 +169,7 @@ async fn wrong_credentials_and_a_missing_bucket_are_told_and_no_job_is_asked() {
     let spoilt: [fn(&mut BucketConfig); 2] =
         [|config| config.secret_key = "wrong".into(), |config| config.bucket = "nowhere".into()];
     for (spoil, says) in spoilt.into_iter().zip(["the credentials were refused", "there is no such bucket"]) {
-        let mut config = site.server.config(&site.proxy.url(), BUCKET, PREFIX);
+        let mut config = site.server.config(&site.proxy.url());
         spoil(&mut config);
         let bucket = Bucket::connect(&config).unwrap();
         let report = site.run_on(&bucket, &order()).await;
@@ -183,11 +183,33 @@ async fn wrong_credentials_and_a_missing_bucket_are_told_and_no_job_is_asked() {
 async fn other_peoples_files_beside_the_prefix_are_never_seen() {
     let site = Site::start().await;
     site.put_clips("gone", 3);
-    let outside = site.server.directory().join(BUCKET).join("clips/films/gone-1/r1/clips/a.mp4");
+    let outside = site.server.directory.join(BUCKET).join("clips/films/gone-1/r1/clips/a.mp4");
     super::put_file(&outside, 10, 90 * super::DAY);
     let report = site.prune().await;
     assert_eq!(report.deleted.objects, 3);
     assert!(outside.exists());
     assert_eq!(report.usage.unwrap().total.objects, 1, "the plan alone");
     assert_eq!(site.keys().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn requests_that_time_out_are_made_again_and_after_a_while_no_more() {
+    let [once, ever] = [Site::start().await, Site::start().await];
+    for site in [&once, &ever] {
+        site.put_clips("gone", 30);
+    }
+    // Both times the files are deleted, and nobody says so in time.
+    let held = Fault::always(Effect::HoldAnswer).on("DeleteObjects");
+    once.proxy.set_faults(vec![held.clone().times(1)]).unwrap();
+    ever.proxy.set_faults(vec![held]).unwrap();
+    let (first, second) = tokio::join!(once.prune(), ever.prune());
+    assert_eq!((first.outcome, first.deleted.objects), (PruneOutcome::Completed, 30), "{}", first.message);
+    assert_eq!(second.outcome, PruneOutcome::Failed);
+    assert!(second.message.contains("the server cannot be reached"), "{}", second.message);
+    // Of these nothing is known: the next measurement tells.
+    assert_eq!((second.deleted.objects, second.failed.objects), (0, 30));
+    ever.proxy.set_faults(Vec::new()).unwrap();
+    let third = ever.run(&Order { cause: PruneCause::Resumed, ..order() }).await;
+    assert_eq!((third.outcome, third.deleted.objects), (PruneOutcome::Completed, 0), "{}", third.message);
+    assert_eq!(third.usage, Some(measure(&ever.bucket()).await.unwrap().usage));
 }

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_operator::client::CallError;
-use videofactory_operator::storagepolicy::plan::{JobFacts, JobReference, Standing};
-use videofactory_operator::storagepolicy::run::{JobVersion, Jobs, Marked};
+use videofactory_operator::storagepolicy::plan::{JobReference, Standing, VideoJobFacts};
+use videofactory_operator::storagepolicy::prune::{JobVersion, Jobs, Marked};
 
 /// A call that a run makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,11 @@ impl Script {
         change: impl FnOnce(&mut BTreeMap<String, JobReference>) + Send + 'static,
     ) {
         self.0.lock().unwrap().changes.push((call, number, Box::new(change)));
+    }
+
+    /// Somebody writes a job now.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut JobReference)) {
+        write(self.0.lock().unwrap().jobs.get_mut(name).unwrap(), change);
     }
 
     /// From this call on, counted from 1, there is no answer.
@@ -90,7 +95,7 @@ pub(crate) fn job(name: &str, standing: Standing) -> JobReference {
         namespace: "films".to_owned(),
         name: name.to_owned(),
         version: "1".to_owned(),
-        facts: JobFacts {
+        facts: VideoJobFacts {
             uid: format!("uid-of-{name}"),
             generation: 1,
             id: Some("1".to_owned()),

@@ -7,6 +7,8 @@ mod faults;
 mod jobs;
 mod races;
 mod runs;
+mod second_server;
+mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -15,13 +17,14 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
-use videofactory_operator::storagepolicy::plan::{Cause, Order};
-use videofactory_operator::storagepolicy::run::{RunReport, RunWorld, prune};
+use videofactory_crds::storagepolicy::PruneCause;
+use videofactory_operator::storagepolicy::plan::Order;
+use videofactory_operator::storagepolicy::prune::{RunReport, RunWorld, prune};
 use videofactory_storage::Bucket;
-use videofactory_tests::r2_proxy::{self, ProxyOptions, R2Proxy};
-use videofactory_tests::s3_server::S3Server;
+use videofactory_tests::r2_proxy::{ProxyOptions, R2Proxy};
 
 use jobs::Script;
+use servers::Server;
 
 const BUCKET: &str = "films";
 const PREFIX: &str = "studio";
@@ -30,7 +33,7 @@ const HOUR: u64 = 3_600;
 
 /// A bucket, the jobs of its namespace, and the policy for it.
 struct Site {
-    server: S3Server,
+    server: Server,
     proxy: R2Proxy,
     jobs: Script,
     namespaces: BTreeSet<String>,
@@ -40,15 +43,16 @@ struct Site {
 impl Site {
     /// An empty bucket whose policy has these rules and no brakes.
     async fn with_rules(rules: Value) -> Self {
-        let server = S3Server::start().await.unwrap();
-        server.create_bucket(BUCKET).unwrap();
-        let (access_key, secret_key) = server.keys();
-        let keys = r2_proxy::Keys { access_key: access_key.to_owned(), secret_key: secret_key.to_owned() };
-        let options = ProxyOptions { keys: Some(keys), ..ProxyOptions::before(server.url()) };
+        Self::on(Server::versitygw().await, rules).await
+    }
+
+    async fn on(server: Server, rules: Value) -> Self {
+        let options =
+            ProxyOptions { keys: Some(server.keys.clone()), ..ProxyOptions::before(server.url.as_str()) };
         let proxy = R2Proxy::start(options).await.unwrap();
         let spec = json!({
             "bucket": {
-                "endpoint": server.url(), "name": BUCKET, "prefix": "studio/", "secretRef": {"name": "s3"},
+                "endpoint": server.url, "name": BUCKET, "prefix": "studio/", "secretRef": {"name": "s3"},
             },
             "capacity": {"limit": "1G"},
             "rules": rules,
@@ -65,7 +69,7 @@ impl Site {
 
     /// The bucket through the proxy.
     fn bucket(&self) -> Bucket {
-        Bucket::connect(&self.server.config(&self.proxy.url(), BUCKET, PREFIX)).unwrap()
+        Bucket::connect(&self.server.config(&self.proxy.url())).unwrap()
     }
 
     fn policy(&self) -> StoragePolicy {
@@ -79,7 +83,7 @@ impl Site {
 
     /// Puts an object of so many bytes and seconds of age into the bucket.
     fn put(&self, key: &str, bytes: usize, age: u64) {
-        put_file(&self.server.directory().join(BUCKET).join(PREFIX).join(key), bytes, age);
+        put_file(&self.server.directory.join(BUCKET).join(PREFIX).join(key), bytes, age);
     }
 
     /// So many clips of one job, all eight days old.
@@ -91,7 +95,7 @@ impl Site {
 
     /// What is left, without plans.
     async fn keys(&self) -> Vec<String> {
-        let direct = Bucket::connect(&self.server.config(&self.server.url(), BUCKET, PREFIX)).unwrap();
+        let direct = Bucket::connect(&self.server.config(&self.server.url)).unwrap();
         let all: Vec<_> = direct.list("").try_collect().await.unwrap();
         all.into_iter().map(|object| object.key).filter(|key| !key.starts_with("plans/")).collect()
     }
@@ -138,7 +142,7 @@ fn now() -> jiff::Timestamp {
 
 fn order() -> Order {
     let slot = "2026-11-26T03:00:00Z".parse().unwrap();
-    Order { slot, cause: Cause::Schedule, dry_run: false, older_than: None }
+    Order { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None }
 }
 
 fn dry() -> Order {

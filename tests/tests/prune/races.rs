@@ -1,10 +1,13 @@
 //! Jobs that change between plan and delete keep their files.
 
+use std::time::Duration;
+
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome};
 use videofactory_operator::storagepolicy::plan::{JobReference, Standing};
+use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished, job, write};
-use super::{Site, clip, kept};
+use super::{HOUR, Site, clip, kept};
 
 /// A finished job `done` with three clips, to which something happens before a call of the run.
 async fn run_while(
@@ -162,4 +165,24 @@ async fn without_an_answer_about_the_jobs_nothing_is_deleted() {
         assert!(report.message.contains("the API server gave no answer"), "{}", report.message);
         assert_eq!(site.keys().await.len(), 3);
     }
+}
+
+#[tokio::test]
+async fn a_job_that_is_edited_while_its_files_are_looked_at_keeps_them() {
+    let site = Site::with_rules(serde_json::json!([{"kinds": ["clips"], "olderThan": "1h"}])).await;
+    site.jobs.add("done", finished());
+    site.put(&clip("done", 0), 10, HOUR + 60);
+    site.proxy.set_faults(vec![Fault::always(Effect::Hold).on("HeadObject")]).unwrap();
+    let edited = async {
+        while site.proxy.held().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        site.jobs.change("done", edit);
+        site.proxy.set_faults(Vec::new()).unwrap();
+    };
+    let (report, ()) = tokio::join!(site.prune(), edited);
+    assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Completed, 0), "{}", report.message);
+    assert_eq!(kept(&report)["job changed after the plan"], 1);
+    assert_eq!((site.jobs.pruned("done"), site.jobs.calls(Call::Mark)), (vec![], 0));
+    assert_eq!(site.keys().await, [clip("done", 0)]);
 }

@@ -6,31 +6,36 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::{Cause, Order, Standing, Tally};
-use videofactory_operator::storagepolicy::run::{RunWorld, measure, prune};
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
+use videofactory_operator::storagepolicy::plan::{Order, Standing, Tally};
+use videofactory_operator::storagepolicy::prune::{RunWorld, measure, prune};
 use videofactory_storage::PutOptions;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
+use super::servers::Server;
 use super::{DAY, HOUR, Site, clip, dry, kept, order};
 
 /// The lines of a plan in the bucket.
-async fn lines(site: &Site, key: &str) -> Vec<Value> {
+pub(crate) async fn lines(site: &Site, key: &str) -> Vec<Value> {
     let file = site.bucket().get(key, 1 << 20).await.unwrap();
     let mut text = String::new();
     GzDecoder::new(file.as_ref()).read_to_string(&mut text).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Something of everything.
 async fn varied() -> Site {
+    varied_on(Server::versitygw().await).await
+}
+
+/// Something of everything.
+pub(crate) async fn varied_on(server: Server) -> Site {
     let rules = json!([
         {"kinds": ["clips"], "olderThan": "7d"},
         {"kinds": ["videos"], "olderThan": "7d", "keepLast": 1},
         {"kinds": ["work"], "olderThan": "1d", "whenAbove": "target"},
     ]);
-    let mut site = Site::with_rules(rules).await;
+    let mut site = Site::on(server, rules).await;
     site.spec["capacity"] = json!({"limit": "10k", "target": "2k", "warn": "3k", "stop": "4k"});
     site.spec["protect"] = json!({"keys": ["clips/*/brand-*/**"]});
     site.jobs.add("done", finished());
@@ -52,18 +57,22 @@ async fn varied() -> Site {
 
 #[tokio::test]
 async fn a_dry_run_deletes_nothing_and_predicts_the_next_run_file_for_file() {
-    let site = varied().await;
+    predicts(&varied().await).await;
+}
+
+/// Compares a dry run with the run after it, file for file.
+pub(crate) async fn predicts(site: &Site) {
     let before = site.keys().await;
     let predicted = site.run(&dry()).await;
     assert_eq!(predicted.outcome, PruneOutcome::Completed, "{}", predicted.message);
     assert_eq!(site.keys().await, before);
     assert_eq!(site.jobs.calls(Call::Mark), 0);
-    let plan = lines(&site, predicted.plan_key.as_deref().unwrap()).await;
+    let plan = lines(site, predicted.plan_key.as_deref().unwrap()).await;
     let doomed = plan.iter().filter(|line| line["verdict"] == "delete");
     let mut doomed: Vec<&str> = doomed.map(|line| line["key"].as_str().unwrap()).collect();
     doomed.sort_unstable();
 
-    let real = site.run(&Order { cause: Cause::Request, ..order() }).await;
+    let real = site.run(&Order { cause: PruneCause::Request, ..order() }).await;
     assert_eq!(real.outcome, PruneOutcome::Completed, "{}", real.message);
     let after = site.keys().await;
     let mut gone: Vec<&str> = before.iter().filter(|key| !after.contains(key)).map(String::as_str).collect();
@@ -158,8 +167,8 @@ async fn a_file_near_the_end_of_grace_is_looked_at_once_more() {
     let site = Site::with_rules(json!([{"kinds": ["clips"], "olderThan": "1h"}])).await;
     site.put(&clip("gone", 0), 10, HOUR + 60);
     site.put(&clip("gone", 1), 10, 3 * HOUR);
-    let path = site.server.directory().join("films/studio").join(clip("gone", 0));
-    site.jobs.before(Call::Versions, 1, move |_| super::put_file(&path, 10, 0));
+    let path = site.server.directory.join("films/studio").join(clip("gone", 0));
+    site.jobs.before(Call::List, 1, move |_| super::put_file(&path, 10, 0));
     let report = site.prune().await;
     assert_eq!(report.deleted.objects, 1, "{}", report.message);
     assert_eq!(kept(&report)["file changed after the plan"], 1);

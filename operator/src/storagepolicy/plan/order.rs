@@ -2,35 +2,22 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_crds::units::Duration;
 
 /// A slot in a name.
 const SLOT: &str = "%Y%m%dT%H%M%SZ";
 
-/// Why a run takes place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// Its time has come.
-    Schedule,
-    /// The bucket has grown to `warn`.
-    WarnCrossed,
-    /// A person asked for it.
-    Request,
-    /// An earlier run of this slot was broken off.
-    Resumed,
-}
+/// What names of plans end with, so that runs of one slot with different causes do not share a plan.
+const SUFFIXES: [&str; 4] = ["", "-warn", "-request", "-resumed"];
 
-impl Cause {
-    const ALL: [Self; 4] = [Self::Schedule, Self::WarnCrossed, Self::Request, Self::Resumed];
-
-    /// What the name of its plan ends with, so that runs of one slot do not share a plan.
-    const fn suffix(self) -> &'static str {
-        match self {
-            Self::Schedule => "",
-            Self::WarnCrossed => "-warn",
-            Self::Request => "-request",
-            Self::Resumed => "-resumed",
-        }
+const fn suffix(cause: PruneCause) -> &'static str {
+    let [schedule, warn, request, resumed] = SUFFIXES;
+    match cause {
+        PruneCause::Schedule => schedule,
+        PruneCause::WarnCrossed => warn,
+        PruneCause::Request => request,
+        PruneCause::Resumed => resumed,
     }
 }
 
@@ -40,7 +27,7 @@ pub struct Order {
     /// When it was due; with the cause, its name.
     pub slot: Timestamp,
     /// Why it takes place.
-    pub cause: Cause,
+    pub cause: PruneCause,
     /// Whether to plan only.
     pub dry_run: bool,
     /// A person's age, instead of each rule's own; whenAbove then counts for nothing. Everything else stays.
@@ -52,7 +39,7 @@ impl Order {
     /// `20261126T031204Z-warn`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}{}", self.slot.strftime(SLOT), self.cause.suffix())
+        format!("{}{}", self.slot.strftime(SLOT), suffix(self.cause))
     }
 
     /// Where its plan is kept, below the bucket's prefix.
@@ -69,11 +56,8 @@ const ENDING: &str = ".jsonl.gz";
 #[must_use]
 pub fn of_plan(file: &str) -> Option<(DateTime, &'static str)> {
     let name = file.strip_suffix(ENDING)?;
-    let mut suffixes = Cause::ALL.into_iter().map(Cause::suffix);
-    let (slot, suffix) = match name.find('-') {
-        Some(dash) => (&name[..dash], suffixes.find(|suffix| *suffix == &name[dash..])?),
-        None => (name, Cause::Schedule.suffix()),
-    };
+    let (slot, ending) = name.split_at(name.find('-').unwrap_or(name.len()));
+    let suffix = SUFFIXES.into_iter().find(|suffix| *suffix == ending)?;
     let slot = DateTime::strptime(SLOT, slot).ok().filter(|read| read.strftime(SLOT).to_string() == slot)?;
     Some((slot, suffix))
 }
@@ -90,11 +74,15 @@ mod tests {
             dry_run: false,
             older_than: None,
         };
-        assert_eq!(order(Cause::Schedule).plan_key("default"), "plans/default/20261126T030000Z.jsonl.gz");
-        assert_eq!(order(Cause::WarnCrossed).name(), "20261126T030000Z-warn");
-        assert_eq!(order(Cause::Request).name(), "20261126T030000Z-request");
-        assert_eq!(order(Cause::Resumed).name(), "20261126T030000Z-resumed");
-        for cause in Cause::ALL {
+        assert_eq!(
+            order(PruneCause::Schedule).plan_key("default"),
+            "plans/default/20261126T030000Z.jsonl.gz"
+        );
+        assert_eq!(order(PruneCause::WarnCrossed).name(), "20261126T030000Z-warn");
+        assert_eq!(order(PruneCause::Request).name(), "20261126T030000Z-request");
+        assert_eq!(order(PruneCause::Resumed).name(), "20261126T030000Z-resumed");
+        for cause in [PruneCause::Schedule, PruneCause::WarnCrossed, PruneCause::Request, PruneCause::Resumed]
+        {
             let key = order(cause).plan_key("default");
             assert!(of_plan(key.strip_prefix("plans/default/").unwrap()).is_some(), "{key}");
         }

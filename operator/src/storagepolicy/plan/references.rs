@@ -9,6 +9,7 @@ use videofactory_crds::requests::{self, job_requests};
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{OnDelete, PublicationState};
 use videofactory_crds::{StepName, StoragePolicy, VideoJob, VideoJobStatus};
+use videofactory_pipeline::keys::pruned_kinds;
 
 use super::super::neighbours::place;
 use crate::events::{MOST_TEXT_BYTES, cut};
@@ -34,7 +35,7 @@ pub enum Standing {
 
 /// Everything about a job that a plan depends on: one that changed is another job to a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobFacts {
+pub struct VideoJobFacts {
     /// UID of the object.
     pub uid: String,
     /// Generation of its spec.
@@ -61,7 +62,7 @@ pub struct JobReference {
     /// Version of the object, which every write changes.
     pub version: String,
     /// What a plan depends on.
-    pub facts: JobFacts,
+    pub facts: VideoJobFacts,
     /// Kinds of which `status.artifacts.pruned` says that they are gone.
     pub pruned: BTreeSet<ObjectKind>,
 }
@@ -81,7 +82,7 @@ impl JobReference {
             namespace: job.namespace().unwrap_or_default(),
             name: job.name_any(),
             version: job.resource_version().unwrap_or_default(),
-            facts: JobFacts {
+            facts: VideoJobFacts {
                 uid: job.uid().unwrap_or_default(),
                 generation: job.metadata.generation.unwrap_or_default(),
                 id: status.id.clone().filter(|id| !id.is_empty()),
@@ -101,7 +102,7 @@ impl JobReference {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             version: version.to_owned(),
-            facts: JobFacts {
+            facts: VideoJobFacts {
                 uid: uid.to_owned(),
                 generation: 0,
                 id: None,
@@ -113,12 +114,6 @@ impl JobReference {
             pruned: BTreeSet::new(),
         }
     }
-}
-
-/// The kinds that a job's status names as pruned; a name of a later version is none of ours to delete.
-pub(in crate::storagepolicy) fn pruned_kinds(status: &VideoJobStatus) -> BTreeSet<ObjectKind> {
-    let named = status.artifacts.iter().flat_map(|artifacts| &artifacts.pruned);
-    named.filter_map(|name| serde_json::from_value(name.as_str().into()).ok()).collect()
 }
 
 fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {

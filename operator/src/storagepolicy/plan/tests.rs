@@ -1,6 +1,7 @@
 //! Tables of what is kept and deleted, and why.
 
 use serde_json::json;
+use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_crds::units::Duration;
 
 use super::world::{DAY, HOUR, World, finished, job};
@@ -314,7 +315,7 @@ fn a_persons_age_takes_the_place_of_the_rules_and_asks_no_mark() {
         .object(&film("young"), 1, 3 * HOUR)
         .object(&film("younger"), 1, 2 * HOUR);
     world.order.older_than = Some(Duration::from_secs(1));
-    world.order.cause = Cause::Request;
+    world.order.cause = PruneCause::Request;
     let planned = world.plan();
     assert_eq!(planned.deleted(), [clip("young"), film("young")]);
     assert_eq!(planned.verdict(&clip("infant")), Verdict::Kept(Why::InGrace));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::storagepolicy::ObjectKind;
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 
 use super::*;
 
@@ -45,7 +45,7 @@ impl World {
                 "rules": rules,
                 "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
             }),
-            order: Order { slot: at(NOW), cause: Cause::Schedule, dry_run: false, older_than: None },
+            order: Order { slot: at(NOW), cause: PruneCause::Schedule, dry_run: false, older_than: None },
             now: NOW,
         }
     }
@@ -144,7 +144,7 @@ pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReferen
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         version: "1".to_owned(),
-        facts: JobFacts {
+        facts: VideoJobFacts {
             uid: format!("uid-of-{name}"),
             generation: 1,
             id: Some("1".to_owned()),

@@ -9,7 +9,7 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
-use videofactory_pipeline::wrote::kind_of;
+use videofactory_pipeline::keys::{kind_of, pruned_kinds};
 use videofactory_pipeline::{Settings, graph};
 
 use super::needs::{Price, price_of_all};
@@ -31,7 +31,7 @@ pub(super) enum Needed {
 
 /// What a step that is to begin needs of what was pruned. If that costs, the step waits.
 pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -> Needed {
-    let pruned = pruned(draft);
+    let pruned = pruned_kinds(&draft.status);
     let remade = to_be_remade(&pruned, name);
     if remade.iter().all(|step| *step == StepName::AssembleVideo) {
         if remade.is_empty() {
@@ -109,7 +109,7 @@ pub(super) fn make_again(draft: &mut Draft<'_>) {
     if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
         return;
     }
-    let pruned = pruned(draft);
+    let pruned = pruned_kinds(&draft.status);
     let lost = |step: &&mut StepStatus| {
         is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
     };
@@ -144,11 +144,6 @@ fn forget(step: &mut StepStatus) {
 pub(super) fn is_to_be_looked_through(step: &StepStatus) -> bool {
     let nothing_known = |scenes: &ScenesStatus| scenes.completed.is_none() && scenes.left.is_none();
     by_scene(step.name) && step.scenes.as_ref().is_some_and(nothing_known)
-}
-
-fn pruned(draft: &Draft<'_>) -> BTreeSet<ObjectKind> {
-    let kinds = draft.status.artifacts.iter().flat_map(|artifacts| &artifacts.pruned);
-    kinds.filter_map(|kind| kind_of(kind)).collect()
 }
 
 /// Whether anything that a step has made, its document included, may be gone with these kinds.

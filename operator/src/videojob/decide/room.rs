@@ -20,6 +20,9 @@ pub(super) fn shut(draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
         StorageLevel::Stopped if begun => return None,
         StorageLevel::Full if begun && ends_a_film => return None,
         StorageLevel::Stopped => "is filled to the water mark stop, so no new video begins",
+        StorageLevel::Full if room.percent.is_none_or(|percent| percent < 100) => {
+            "has no room by what its server says, so only films whose scenes are made are finished"
+        }
         StorageLevel::Full => "is filled to its limit, so only films whose scenes are made are finished",
     };
     let job = &draft.observed.job;

@@ -81,8 +81,11 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     }
 }
 
-/// What was added to the bucket is to be counted.
+/// What was added to the bucket is to be counted, and what was refused for want of room to be told.
 fn count(draft: &mut Draft<'_>, outcome: &StepOutcome) {
+    if outcome.full {
+        draft.actions.push(Action::TellFull);
+    }
     if outcome.wrote.is_empty() {
         return;
     }

@@ -38,6 +38,8 @@ pub struct World {
     pub begun: Vec<(StepName, i32)>,
     /// What was counted for the bucket's policy.
     pub counted: Vec<Changes>,
+    /// How often it was told that its server has no room.
+    pub told_full: usize,
     pub last: Option<Decision>,
 }
 
@@ -71,6 +73,7 @@ impl World {
             events: Vec::new(),
             begun: Vec::new(),
             counted: Vec::new(),
+            told_full: 0,
             last: None,
         }
     }
@@ -133,6 +136,7 @@ impl World {
             }
             Action::DeleteVideoJob => self.events.push("deleted".to_owned()),
             Action::Count(changes) => self.counted.push(changes),
+            Action::TellFull => self.told_full += 1,
             Action::Event(event) => self.events.push(event.note),
         }
     }

@@ -12,6 +12,7 @@ use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::OnDelete;
+use videofactory_pipeline::keys::{self, KINDS};
 use videofactory_storage::StorageError;
 
 use super::attempts::gone_at_the_latest;
@@ -20,15 +21,6 @@ use crate::bucket::OpenBucketError;
 
 /// The finalizer: while it is there, the job's files are too.
 pub const FINALIZER: &str = "videofactory.dev/artifacts";
-/// Every kind of file that a job may have.
-pub const KINDS: [ObjectKind; 6] = [
-    ObjectKind::Work,
-    ObjectKind::Clips,
-    ObjectKind::Videos,
-    ObjectKind::Thumbnails,
-    ObjectKind::Captions,
-    ObjectKind::Published,
-];
 
 /// Whether the finalizer is to be added (or taken off); none if it is as the spec says.
 #[must_use]
@@ -95,13 +87,7 @@ fn lingering(job: &VideoJob, pods: &[PodFacts], now: Timestamp) -> Option<String
 fn folders(job: &VideoJob) -> Option<Vec<(ObjectKind, String)>> {
     let id = job.status.as_ref()?.id.as_ref()?;
     let (namespace, name) = (job.namespace()?, job.name_any());
-    let folder = |kind: ObjectKind| Some((kind, format!("{}/{namespace}/{name}-{id}/", folder_of(kind)?)));
-    KINDS.into_iter().map(folder).collect()
-}
-
-/// The first part of the keys of a kind.
-fn folder_of(kind: ObjectKind) -> Option<String> {
-    Some(serde_json::to_value(kind).ok()?.as_str()?.to_owned())
+    Some(KINDS.map(|kind| (kind, keys::of_job(kind, &namespace, &name, id))).into())
 }
 
 /// What keeps the files from being deleted.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome};
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
 
-use super::super::plan::{Cause, Order, Tally};
+use super::super::plan::{Order, Tally};
 
 /// How a run ended. What did not happen is never counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct RunReport {
     /// When it was due.
     pub slot: Timestamp,
     /// Why it took place.
-    pub cause: Cause,
+    pub cause: PruneCause,
     /// Whether it only planned.
     pub dry_run: bool,
     /// Files that are gone; where it only planned, files that a run would delete.

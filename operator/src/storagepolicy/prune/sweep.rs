@@ -129,30 +129,27 @@ impl Sweep<'_> {
         &self.listing.objects()[index as usize]
     }
 
-    /// Takes out what must stay after all.
+    /// Takes out what must stay after all. The jobs are looked at last: nothing slow comes between that and deleting.
     async fn prepare(&self, files: &[u32], watch: &mut Watch<'_>) -> Result<Batch, crate::client::CallError> {
-        let owners: HashSet<OwnerIndex> = files.iter().map(|index| self.object(*index).owner).collect();
+        let mut batch = self.look_once_more(files).await;
+        let owners: HashSet<OwnerIndex> = batch.files.iter().map(|index| self.object(*index).owner).collect();
         watch.admit(&owners).await?;
-        let mut batch = Batch {
-            files: Vec::with_capacity(files.len()),
-            stay: Vec::new(),
-            vanished: Vec::new(),
-            unseen: Vec::new(),
-            heads: 0,
-        };
-        let mut near = Vec::new();
-        for index in files {
-            let object = self.object(*index);
-            if watch.has_lost(object.owner) {
-                batch.stay.push((*index, Why::JobChanged));
-            } else if self.may_be_rewritten(object) {
-                near.push((*index, self.listing.key(object)));
-            } else {
-                batch.files.push(*index);
-            }
-        }
+        let (lost, files) =
+            batch.files.into_iter().partition(|index| watch.has_lost(self.object(*index).owner));
+        batch.files = files;
+        let lost: Vec<u32> = lost;
+        batch.stay.extend(lost.into_iter().map(|index| (index, Why::JobChanged)));
+        Ok(batch)
+    }
+
+    /// Asks the server for the files that may have become others since they were listed.
+    async fn look_once_more(&self, files: &[u32]) -> Batch {
+        let (near, files): (Vec<u32>, Vec<u32>) =
+            files.iter().partition(|index| self.may_be_rewritten(self.object(**index)));
+        let mut batch = Batch { files, stay: Vec::new(), vanished: Vec::new(), unseen: Vec::new(), heads: 0 };
         let bucket = self.bucket;
         let mut looks = stream::iter(near)
+            .map(|index| (index, self.listing.key(self.object(index))))
             .map(|(index, key)| async move { (index, bucket.head(&key).await) })
             .buffer_unordered(LOOKS_AT_A_TIME);
         while let Some((index, seen)) = looks.next().await {
@@ -167,7 +164,7 @@ impl Sweep<'_> {
                 Err(error) => batch.unseen.push((index, error)),
             }
         }
-        Ok(batch)
+        batch
     }
 
     /// Whether a file may have become another since it was listed: near the end of grace, and what is written again

@@ -3,16 +3,18 @@
 //! What is begun stands in the status first, so that whoever comes after a crash goes on with it. While something is
 //! under way nothing else begins.
 
+mod level;
+
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::condition::{self, whole_seconds};
 use videofactory_crds::storagepolicy::{
-    BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun, StorageLevel, StorageUsage, WaterMarks,
+    BackupOutcome, BackupRun, PruneCause, PruneRun, StorageUsage, WaterMarks,
 };
-use videofactory_crds::{Reason, StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
+use videofactory_crds::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
 
 use super::conditions::{self, Barrier};
 use super::observe::{Finding, can_prune};
-use super::plan::{Cause, Order};
+use super::plan::Order;
 use super::requests::{self, Pending};
 use super::schedule::{Schedule, TOO_LATE};
 use super::{runs, usage};
@@ -23,14 +25,6 @@ use crate::videojob::model::Event;
 pub const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// How long after its start an operator measures anew what its predecessor measured: what that one had counted is lost.
 const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
-/// How long after a run that failed another may begin because the bucket fills; twice as long after each further one.
-const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
-/// How often that wait is doubled at most.
-const MOST_DOUBLINGS: usize = 6;
-/// How long after a run that could not free enough another begins while jobs wait for room.
-const WHILE_STOPPED: SignedDuration = SignedDuration::from_hours(1);
-/// Growth that makes another run worth while where the last one could not free enough: this part of the limit.
-const WORTH_A_RUN: i64 = 100;
 
 /// Everything that one decision may know.
 #[derive(Clone, Debug)]
@@ -57,6 +51,8 @@ pub struct Observed {
     pub other_bucket: bool,
     /// Another policy has deleted files here since they were listed.
     pub outdated: bool,
+    /// When the bucket's server last refused a file for want of room, if nothing was deleted since.
+    pub refused_at: Option<Timestamp>,
     /// Which count `changes` belong to.
     pub epoch: u64,
     /// Nothing may begin any more.
@@ -230,12 +226,6 @@ impl<'a> Draft<'a> {
         Some(usage)
     }
 
-    /// Shows the level, which is never behind.
-    fn show(&mut self, current: Option<&StorageUsage>) {
-        let bytes = current.and_then(|usage| usage.bytes);
-        self.status.level = bytes.map(|bytes| usage::level(bytes, &self.marks));
-    }
-
     fn schedules(&self) -> Result<Schedules, String> {
         let read = |fields| Schedule::read(fields, &self.spec.time_zone).map_err(|error| error.to_string());
         Ok(Schedules {
@@ -280,7 +270,7 @@ impl<'a> Draft<'a> {
         let due = turn.due.filter(|due| !self.is_slot_begun(*due));
         let order = self.is_free().then(|| self.order(due, schedule, pending, current)).flatten();
         // A slot that is due and cannot begin stays announced until it is too late for it.
-        let begins = order.as_ref().is_some_and(|order| order.cause == Cause::Schedule);
+        let begins = order.as_ref().is_some_and(|order| order.cause == PruneCause::Schedule);
         let waits = due.filter(|_| !begins);
         if let Some(waits) = waits {
             self.wakes.extend(waits.checked_add(TOO_LATE));
@@ -288,7 +278,7 @@ impl<'a> Draft<'a> {
         self.status.next_run_at = waits.or(turn.next).map(whole_seconds);
         self.wakes.extend(turn.next);
         if let Some(order) = order {
-            if order.cause == Cause::Request
+            if order.cause == PruneCause::Request
                 && let Some(request) = &pending.cleanup
             {
                 requests::handled_cleanup(&mut self.status.handled, request);
@@ -325,55 +315,20 @@ impl<'a> Draft<'a> {
         let mut order = if let Some(resumed) = runs::to_resume(&self.status, schedule, self.now) {
             resumed
         } else if let Some(request) = &pending.cleanup {
-            Order { dry_run: request.dry_run, older_than: request.older_than, ..order(slot, Cause::Request) }
+            Order {
+                dry_run: request.dry_run,
+                older_than: request.older_than,
+                ..order(slot, PruneCause::Request)
+            }
         } else if let Some(due) = due {
-            order(due, Cause::Schedule)
+            order(due, PruneCause::Schedule)
         } else if self.level_asks(current) {
-            order(slot, Cause::WarnCrossed)
+            order(slot, PruneCause::WarnCrossed)
         } else {
             return None;
         };
         order.dry_run |= self.spec.dry_run;
         Some(order)
-    }
-
-    /// Whether the bucket has grown to `warn` since the last run, or if that could not bring it below, by enough more, or
-    /// has kept jobs waiting for long.
-    fn level_asks(&mut self, current: Option<&StorageUsage>) -> bool {
-        // Whatever was counted: the server has no room.
-        let refuses = matches!(&self.observed.finding, Finding::Unfit { reason: Reason::StorageFull, .. });
-        let bytes = current.and_then(|usage| usage.bytes);
-        let Some(bytes) = bytes.filter(|bytes| refuses || *bytes >= self.marks.warn) else { return false };
-        if self.spec.rules.is_empty() || self.observed.other_bucket {
-            return false;
-        }
-        let Some(last) = conditions::last_run_that_counts(self.spec, &self.status) else { return true };
-        // What failed may go well next time, however much is in the bucket.
-        let wait = match last.bytes_after.filter(|_| last.outcome != Some(PruneOutcome::Failed)) {
-            Some(after) if after < self.marks.warn && !refuses => return true,
-            Some(after) if bytes >= after.saturating_add((self.marks.limit / WORTH_A_RUN).max(1)) => {
-                return true;
-            }
-            // Nothing grows any more, but files grow old and jobs end. What only plans frees nothing, however often.
-            Some(_) if (refuses || bytes >= self.marks.stop) && !self.spec.dry_run => {
-                let objects = current.and_then(|usage| usage.objects).unwrap_or_default();
-                let every = SignedDuration::try_from(usage::interval(objects)).unwrap_or(WHILE_STOPPED);
-                WHILE_STOPPED.max(every)
-            }
-            Some(_) => return false,
-            None => self.wait_after_failures(),
-        };
-        let from = last.slot.0.checked_add(wait).unwrap_or(Timestamp::MAX);
-        self.wakes.push(from);
-        from <= self.now
-    }
-
-    /// Longer with each failure in a row.
-    fn wait_after_failures(&self) -> SignedDuration {
-        let runs = conditions::runs_that_count(self.spec, &self.status);
-        let failed = runs.take_while(|run| run.outcome == Some(PruneOutcome::Failed)).count();
-        let doublings = failed.saturating_sub(1).min(MOST_DOUBLINGS);
-        AFTER_FAILURE.saturating_mul(1 << doublings)
     }
 
     fn back_up(&mut self, schedule: Option<&Schedule>, pending: &Pending) {
@@ -446,21 +401,6 @@ impl<'a> Draft<'a> {
         let backups = backups.filter(|_| self.status.next_backup_at.is_some());
         let counter = usage::counted(self.status.operations.as_ref(), &Changes::new(), self.now);
         self.status.operations = Some(usage::estimated(&counter, objects, prunes, backups, self.now));
-    }
-
-    /// Tells of a level that was reached.
-    fn tell_level(&mut self) {
-        let before = self.before.level.unwrap_or_default();
-        let Some(level) = self.status.level.filter(|level| *level > before) else { return };
-        let limit = condition::get(&self.status.conditions, condition::ConditionType::WithinLimit);
-        let note = limit.map(|condition| condition.message.clone()).unwrap_or_default();
-        let reason = match level {
-            StorageLevel::Normal | StorageLevel::Warning => "StorageWarning",
-            StorageLevel::Stopped => "StorageStopped",
-            StorageLevel::Full => "StorageFull",
-        };
-        let (reason, action) = (reason.to_owned(), "Measure".to_owned());
-        self.events.push(Event { warning: true, reason, action, note });
     }
 
     /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.

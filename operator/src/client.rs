@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use axum::http::header::USER_AGENT;
+use kube::api::ListParams;
 use kube::client::ClientBuilder;
+use kube::core::ObjectList;
 use kube::{Client, Config};
 
 /// Longest time that one call may take; watches are apart.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Objects of one page of a list: an answer that the API server gives well within a call's time.
+const PAGE: u32 = 500;
 /// How we introduce ourselves.
 const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
 /// Seconds after which the API server ends a watch, which is then taken up where it ended.
@@ -101,6 +105,25 @@ pub async fn within<T>(
     match tokio::time::timeout(CALL_TIMEOUT, call).await {
         Ok(answer) => answer.map_err(|error| CallError::new(what.into(), error)),
         Err(_) => Err(CallError::TimedOut { what: what.into() }),
+    }
+}
+
+/// Gives `take` all objects of a list, which is asked for page by page, each within [`CALL_TIMEOUT`].
+pub async fn list_all<K: Clone, F>(
+    what: &str,
+    ask: impl Fn(ListParams) -> F,
+    mut take: impl FnMut(K),
+) -> Result<(), CallError>
+where
+    F: Future<Output = Result<ObjectList<K>, kube::Error>>,
+{
+    let first = ListParams::default().limit(PAGE);
+    let mut params = first.clone();
+    loop {
+        let page = within(what, ask(params)).await?;
+        page.items.into_iter().for_each(&mut take);
+        let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else { return Ok(()) };
+        params = first.clone().continue_token(&token);
     }
 }
 

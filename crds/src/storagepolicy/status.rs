@@ -71,10 +71,12 @@ pub struct StorageUsage {
     /// Bytes of backups/, plans/ and assets/, which no rule deletes.
     pub other_bytes: Option<i64>,
 
-    /// Files under the prefix that this project did not name. They are left alone.
+    /// Files in this project's folders whose names are not this project's, as of the last prune run. They are counted,
+    /// and left alone.
     pub unknown_objects: Option<i64>,
 
-    /// Folders under the prefix that are not this project's, at most 10. They are neither listed nor counted.
+    /// Folders and files beside this project's folders, at most 10, as of the last prune run. They are neither listed
+    /// nor counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub foreign_folders: Vec<String>,

@@ -5,7 +5,7 @@ mod document;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use kube::api::{DynamicObject, ListParams};
+use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
@@ -14,10 +14,8 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use self::document::{Document, key, prefix, superfluous};
 use super::runs::backup_begun;
-use crate::client::{CallError, within};
+use crate::client::{CallError, list_all};
 
-/// Objects of one page of a list: an answer that the API server gives well within a call's time.
-const PAGE: u32 = 500;
 /// Backups that are kept where a person asks for one and the spec does not say.
 const KEPT: usize = 8;
 
@@ -95,18 +93,10 @@ async fn read_all(
     kind: &ApiResource,
     document: &mut Document,
 ) -> Result<(), CallError> {
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, kind);
-    let mut params = ListParams::default().limit(PAGE);
-    loop {
-        let what = format!("list the {} of {namespace}", kind.plural);
-        let page = within(what, api.list(&params)).await?;
-        for object in page.items {
-            document.add(&kind.api_version, &kind.kind, object);
-        }
-        let token = page.metadata.continue_.filter(|token| !token.is_empty());
-        let Some(token) = token else { return Ok(()) };
-        params = params.continue_token(&token);
-    }
+    let api: &Api<DynamicObject> = &Api::namespaced_with(client.clone(), namespace, kind);
+    let ask = |params| async move { api.list(&params).await };
+    let take = |object| document.add(&kind.api_version, &kind.kind, object);
+    list_all(&format!("list the {} of {namespace}", kind.plural), ask, take).await
 }
 
 /// Deletes the oldest backups beyond `keepLast`; how many are left.

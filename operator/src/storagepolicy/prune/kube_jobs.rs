@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use kube::api::{ListParams, PostParams};
-use kube::core::{ObjectList, PartialObjectMeta};
+use kube::api::PostParams;
+use kube::core::PartialObjectMeta;
 use kube::{Api, ResourceExt};
 use videofactory_crds::VideoJob;
 use videofactory_crds::storagepolicy::ObjectKind;
@@ -13,11 +13,9 @@ use videofactory_pipeline::keys;
 use super::super::plan::JobReference;
 use super::jobs::{JobVersion, Jobs, Marked};
 use crate::caches::Guarded;
-use crate::client::{CallError, within};
+use crate::client::{CallError, list_all, within};
 use crate::context::Context;
 
-/// Objects of one page of a list: an answer that the API server gives well within a call's time.
-const PAGE: u32 = 500;
 /// The kind, in metrics.
 const KIND: &str = "VideoJob";
 
@@ -42,11 +40,6 @@ impl KubeJobs {
     }
 }
 
-/// Where a list goes on; `None` if it is at its end.
-fn rest<K: Clone>(page: &ObjectList<K>) -> Option<String> {
-    page.metadata.continue_.clone().filter(|token| !token.is_empty())
-}
-
 fn reference(job: &Guarded<VideoJob>) -> JobReference {
     match &job.0 {
         Ok(job) => JobReference::of(job),
@@ -65,36 +58,27 @@ fn reference(job: &Guarded<VideoJob>) -> JobReference {
 #[async_trait]
 impl Jobs for KubeJobs {
     async fn list(&self, namespace: &str) -> Result<Vec<JobReference>, CallError> {
-        let api: Api<Guarded<VideoJob>> = self.api(namespace);
-        let mut params = ListParams::default().limit(PAGE);
+        let api: &Api<Guarded<VideoJob>> = &self.api(namespace);
+        let ask = |params| async move { api.list(&params).await };
         let mut jobs = Vec::new();
-        loop {
-            let what = format!("list the VideoJobs of {namespace}");
-            let page = within(what, api.list(&params)).await?;
-            jobs.extend(page.items.iter().map(reference));
-            let Some(token) = rest(&page) else { return Ok(jobs) };
-            params = params.continue_token(&token);
-        }
+        list_all(&format!("list the VideoJobs of {namespace}"), ask, |job| jobs.push(reference(&job)))
+            .await?;
+        Ok(jobs)
     }
 
     async fn versions(&self, namespace: &str) -> Result<HashMap<String, JobVersion>, CallError> {
-        let api: Api<VideoJob> = self.api(namespace);
-        let mut params = ListParams::default().limit(PAGE);
+        let api: &Api<VideoJob> = &self.api(namespace);
+        let ask = |params| async move { api.list_metadata(&params).await };
         let mut versions = HashMap::new();
-        loop {
-            let what = format!("list the versions of the VideoJobs of {namespace}");
-            let page: ObjectList<PartialObjectMeta<VideoJob>> =
-                within(what, api.list_metadata(&params)).await?;
-            versions.extend(page.items.iter().map(|job| {
-                let version = JobVersion {
-                    uid: job.uid().unwrap_or_default(),
-                    version: job.resource_version().unwrap_or_default(),
-                };
-                (job.name_any(), version)
-            }));
-            let Some(token) = rest(&page) else { return Ok(versions) };
-            params = params.continue_token(&token);
-        }
+        let take = |job: PartialObjectMeta<VideoJob>| {
+            let version = JobVersion {
+                uid: job.uid().unwrap_or_default(),
+                version: job.resource_version().unwrap_or_default(),
+            };
+            versions.insert(job.name_any(), version);
+        };
+        list_all(&format!("list the versions of the VideoJobs of {namespace}"), ask, take).await?;
+        Ok(versions)
     }
 
     async fn get(&self, namespace: &str, name: &str) -> Result<Option<JobReference>, CallError> {

@@ -245,6 +245,10 @@ fn read_cleanup(annotation: &'static str, value: &str) -> Result<Cleanup, ReadRe
         dry_run: bool,
     }
     let example = r#"{"at":"2026-12-24T18:00:00Z","olderThan":"7d","dryRun":true}"#;
+    // A time alone asks for what the policy says.
+    if let Ok(requested) = read_time(annotation, value) {
+        return Ok(Cleanup { requested, older_than: None, dry_run: false });
+    }
     let wire: Wire = read_json(annotation, value, example)?;
     let requested = read_time(annotation, &wire.at)?;
     Ok(Cleanup { requested, older_than: wire.older_than, dry_run: wire.dry_run })
@@ -316,6 +320,11 @@ mod tests {
     fn a_cleanup_request_defaults_to_deleting_by_the_rules() {
         let (requests, unreadable) =
             policy_requests(&annotations(&[(CLEANUP, r#"{"at":"2026-11-23T12:00:00Z"}"#)]));
+        let (plain, _) = policy_requests(&annotations(&[(CLEANUP, "2026-11-23T12:00:00Z")]));
+        assert_eq!(
+            plain.cleanup.map(|cleanup| cleanup.requested.at),
+            requests.cleanup.as_ref().map(|cleanup| cleanup.requested.at)
+        );
         assert_eq!(unreadable, []);
         let cleanup = requests.cleanup.unwrap();
         assert_eq!((cleanup.older_than, cleanup.dry_run), (None, false));

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use videofactory_crds::storagepolicy::ObjectKind;
@@ -24,8 +25,8 @@ pub type Changes = BTreeMap<ObjectKind, Change>;
 pub struct Heard {
     /// What was written and deleted.
     pub changes: Changes,
-    /// Whether its server refused a file for want of room.
-    pub refused: bool,
+    /// When its server last refused a file for want of room.
+    pub refused_at: Option<Timestamp>,
 }
 
 /// What was heard by policy, until its controller takes it.
@@ -47,9 +48,9 @@ impl Meter {
         });
     }
 
-    /// The server of this policy's bucket refused a file for want of room.
-    pub fn refused(&self, namespace: &str, policy: &str) {
-        self.hear(namespace, policy, |heard| heard.refused = true);
+    /// The server of this policy's bucket refused a file then, for want of room.
+    pub fn refused(&self, namespace: &str, policy: &str, at: Timestamp) {
+        self.hear(namespace, policy, |heard| heard.refused_at = heard.refused_at.max(Some(at)));
     }
 
     fn hear(&self, namespace: &str, policy: &str, note: impl FnOnce(&mut Heard)) {
@@ -85,11 +86,11 @@ mod tests {
         let change = |objects, bytes| Changes::from([(ObjectKind::Clips, Change { objects, bytes })]);
         meter.count("films", "default", &change(3, 300));
         meter.count("films", "default", &change(-1, -100));
-        meter.refused("films", "other");
-        assert_eq!(meter.take("films", "default"), Heard { changes: change(2, 200), refused: false });
+        meter.refused("films", "other", Timestamp::UNIX_EPOCH);
+        assert_eq!(meter.take("films", "default"), Heard { changes: change(2, 200), refused_at: None });
         assert_eq!(meter.take("films", "default"), Heard::default());
         assert_eq!(meter.changed_policies(), [("films".to_owned(), "other".to_owned())]);
-        assert!(meter.take("films", "other").refused);
+        assert!(meter.take("films", "other").refused_at.is_some());
     }
 
     #[tokio::test]

@@ -19,9 +19,10 @@ use videofactory_crds::StoragePolicy;
 use videofactory_pipeline::clock;
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
-use super::desk::{Desk, freed};
+use super::desk::Desk;
 use super::neighbours::{older, place, sharing, touching};
 use super::observe::{Finding, Thoroughness, good_for, observe};
+use super::runs::freed;
 use super::tasks;
 use crate::caches::Guarded;
 use crate::client::{CallError, within};
@@ -122,6 +123,8 @@ impl Controller {
             self.context.metrics.storage.gone(&label(policy.namespace().as_deref(), &policy.name_any()));
             return Ok(Requeue::await_change());
         }
+        // Asking may take long.
+        self.desk.cancel_outdated(&policy.uid().unwrap_or_default(), policy.metadata.generation);
         let remembered = self.ask(&policy).await?;
         let wake_at = Box::pin(self.go_on(policy, remembered.finding.clone())).await?;
         let now = clock::now();
@@ -234,9 +237,9 @@ impl Controller {
         let (own, now) = (policy.uid(), clock::now());
         for shared in sharing(&self.context.caches.policies.state(), policy) {
             let uid = shared.uid().unwrap_or_default();
-            self.desk.count(&uid, &heard.changes);
-            if heard.refused {
-                self.desk.refused(&uid, now);
+            self.desk.count(&uid, &heard.changes, now);
+            if let Some(at) = heard.refused_at {
+                self.desk.refused(&uid, at);
             }
             if shared.uid() != own {
                 self.context.caches.policy_queue.push(queued(&shared));
@@ -246,8 +249,9 @@ impl Controller {
 
     /// Has the other policies with files in this place measure it again: their jobs may wait for the room that was made.
     fn tell_of_room(&self, policy: &StoragePolicy) {
+        let now = clock::now();
         for other in touching(&self.context.caches.policies.state(), policy) {
-            self.desk.outdate(&other.uid().unwrap_or_default());
+            self.desk.outdate(&other.uid().unwrap_or_default(), now);
             self.context.caches.policy_queue.push(queued(other));
         }
     }

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use videofactory_crds::storagepolicy::PruneRun;
 
 use super::decide::{Doing, Observed, Report};
+use super::runs::freed;
 use super::usage;
 use crate::meter::Changes;
 
@@ -45,6 +45,8 @@ struct Memory {
     outdated: bool,
     /// When the server last refused a file for want of room, until files were deleted.
     refused_at: Option<Timestamp>,
+    /// When files were last deleted: what was refused before says nothing any more.
+    freed_at: Option<Timestamp>,
 }
 
 /// What is under way.
@@ -58,20 +60,34 @@ struct Task {
     outdated: bool,
 }
 
+impl Memory {
+    fn freed(&mut self, now: Timestamp) {
+        self.freed_at = Some(now);
+        self.refused_at = None;
+    }
+}
+
 impl Desk {
     /// Counts what jobs wrote and deleted.
-    pub fn count(&self, uid: &str, changes: &Changes) {
+    pub fn count(&self, uid: &str, changes: &Changes, now: Timestamp) {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
+        if changes.values().any(|change| change.bytes < 0) {
+            memory.freed(now);
+        }
         usage::add(&mut memory.pending, changes);
         if memory.task.is_some() {
             usage::add(&mut memory.during, changes);
         }
     }
 
-    /// The server had no room for a file of a job.
-    pub fn refused(&self, uid: &str, now: Timestamp) {
-        self.memories.lock().entry(uid.to_owned()).or_default().refused_at = Some(now);
+    /// The server had no room then for a file of a job.
+    pub fn refused(&self, uid: &str, at: Timestamp) {
+        let mut memories = self.memories.lock();
+        let memory = memories.entry(uid.to_owned()).or_default();
+        if memory.freed_at.is_none_or(|freed| freed < at) {
+            memory.refused_at = memory.refused_at.max(Some(at));
+        }
     }
 
     /// Lays what is known over what was observed, for a policy with its files in this place.
@@ -92,11 +108,11 @@ impl Desk {
     }
 
     /// Others have deleted files in this policy's place: what is known of it is to be measured again.
-    pub fn outdate(&self, uid: &str) {
+    pub fn outdate(&self, uid: &str, now: Timestamp) {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
         memory.outdated = true;
-        memory.refused_at = None;
+        memory.freed(now);
         if let Some(task) = &mut memory.task {
             task.outdated = true;
         }
@@ -135,15 +151,16 @@ impl Desk {
         let mut memories = self.memories.lock();
         let Some(memory) = memories.get_mut(uid) else { return };
         let task = memory.task.take();
-        let during = std::mem::take(&mut memory.during);
+        let mut during = std::mem::take(&mut memory.during);
+        during.retain(|_, change| change.bytes > 0 && change.objects > 0);
         if let Some(Report::Pruned(run, _)) = &report
             && freed(run)
         {
-            memory.refused_at = None;
+            memory.freed(now);
         }
         match &report {
-            // What was written before is in the listing; of what was written meanwhile nobody knows, and too much is
-            // safer than too little until the next.
+            // What was written before is in the listing; of what was written or deleted meanwhile nobody knows, and too
+            // much is safer than too little until the next.
             Some(Report::Measured(Some(_)) | Report::Pruned(_, Some(_))) => {
                 memory.pending = during;
                 memory.epoch = memory.epoch.wrapping_add(1);
@@ -162,6 +179,15 @@ impl Desk {
             _ => {}
         }
         memory.report = report;
+    }
+
+    /// Stops a prune run that follows another generation of the spec.
+    pub fn cancel_outdated(&self, uid: &str, generation: Option<i64>) {
+        let memories = self.memories.lock();
+        let Some(task) = memories.get(uid).and_then(|memory| memory.task.as_ref()) else { return };
+        if matches!(task.doing, Doing::Pruning(of) if of != generation) {
+            task.stop.cancel();
+        }
     }
 
     /// Stops what is under way.
@@ -207,16 +233,10 @@ impl Desk {
     }
 }
 
-/// Whether a run has made room.
-#[must_use]
-pub fn freed(run: &PruneRun) -> bool {
-    run.dry_run != Some(true) && run.deleted_objects.is_some_and(|deleted| deleted > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, StorageUsage};
+    use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneRun, StorageUsage};
 
     use super::super::plan::Order;
     use super::super::runs::{backup_begun, begun};
@@ -248,9 +268,9 @@ mod tests {
     fn what_is_told_is_taken_off_and_what_came_meanwhile_stays() {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10));
+        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
         let seen = observed(&desk);
-        desk.count(P, &bytes(5));
+        desk.count(P, &bytes(5), at("2026-01-01T00:00:00Z"));
         desk.booked(P, &seen, false, true, now);
         assert_eq!(pending(&desk), 15, "it was not told");
         desk.booked(P, &seen, true, true, now);
@@ -262,13 +282,15 @@ mod tests {
     fn a_listing_takes_in_what_was_counted_before_it_and_not_what_came_during_it() {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10));
+        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
         desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.count(P, &bytes(3));
+        desk.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
         // Told in the middle: the listing's own figure replaces it all the same.
         let seen = observed(&desk);
         desk.booked(P, &seen, true, true, now);
-        desk.count(P, &bytes(4));
+        desk.count(P, &bytes(4), at("2026-01-01T00:00:00Z"));
+        let deleted = Changes::from([(ObjectKind::Work, Change { objects: -1, bytes: -50 })]);
+        desk.count(P, &deleted, at("2026-01-01T00:00:00Z"));
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
         assert_eq!(pending(&desk), 7);
     }
@@ -277,7 +299,7 @@ mod tests {
     fn a_listing_that_failed_is_tried_again_later_and_later() {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10));
+        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
         let mut waits = Vec::new();
         for _ in 0..6 {
             desk.begin(P, Doing::Measuring, CancellationToken::new());
@@ -348,9 +370,9 @@ mod tests {
     fn what_a_listing_has_taken_in_is_not_taken_off_once_more() {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10));
+        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
         desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.count(P, &bytes(3));
+        desk.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
         let seen = observed(&desk);
         // The listing ends while the status is being written.
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
@@ -374,8 +396,20 @@ mod tests {
         assert_eq!(prune(None), Some(now));
         assert_eq!(prune(Some(1)), None);
         desk.refused(P, now);
-        desk.outdate(P);
-        assert_eq!(observed(&desk).refused_at, None, "others deleted some");
+        assert_eq!(observed(&desk).refused_at, None, "it was told of only after files were deleted");
+        let later = at("2026-01-01T00:01:00Z");
+        for freed in [
+            |desk: &Desk| desk.outdate(P, at("2026-01-01T00:02:00Z")),
+            |desk: &Desk| {
+                desk.count(P, &bytes(-10), at("2026-01-01T00:02:00Z"));
+            },
+        ] {
+            let desk = Desk::default();
+            desk.refused(P, later);
+            assert_eq!(observed(&desk).refused_at, Some(later));
+            freed(&desk);
+            assert_eq!(observed(&desk).refused_at, None);
+        }
     }
 
     #[test]
@@ -384,7 +418,7 @@ mod tests {
         let now = at("2026-01-01T00:00:00Z");
         observed(&desk);
         desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.outdate(P);
+        desk.outdate(P, now);
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
         assert!(observed(&desk).outdated);
         desk.begin(P, Doing::Measuring, CancellationToken::new());

@@ -60,6 +60,12 @@ pub fn end(status: &mut StoragePolicyStatus, mut run: PruneRun, history: i32) ->
     event
 }
 
+/// Whether a run has made room.
+#[must_use]
+pub fn freed(run: &PruneRun) -> bool {
+    run.dry_run != Some(true) && run.deleted_objects.is_some_and(|deleted| deleted > 0)
+}
+
 fn keep(status: &mut StoragePolicyStatus, history: i32) {
     status.runs.truncate(usize::try_from(history).unwrap_or(1).max(1));
 }

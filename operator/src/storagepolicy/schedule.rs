@@ -91,7 +91,8 @@ impl Schedule {
         let announced = announced.filter(|slot| self.has(*slot));
         let Some(slot) = announced else { return Turn { due: None, next: self.next_after(now) } };
         if slot > now {
-            return Turn { due: None, next: Some(slot) };
+            // Which the schedule may have become earlier than, or the clock that announced it was ahead of ours.
+            return Turn { due: None, next: self.next_after(now) };
         }
         let earliest = now.checked_sub(LATE_BY).unwrap_or(Timestamp::MIN).max(slot);
         // The last slot that is not too old: those before it are not made up.

@@ -76,9 +76,9 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
             Action::Count(changes) => count(context, &job, &changes),
-            Action::TellFull => {
+            Action::TellFull(at) => {
                 let namespace = job.namespace().unwrap_or_default();
-                context.meter.refused(&namespace, &job.spec.storage_ref.name);
+                context.meter.refused(&namespace, &job.spec.storage_ref.name, at);
             }
             Action::Hold(whether) => hold = Some(whether),
             Action::StartStep(order) => starts.push(order),
@@ -96,7 +96,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
             Action::DeleteJob { name, uid } => delete_job(context, &job, &name, &uid).await?,
             Action::DeleteVideoJob => delete_videojob(context, &job).await?,
             Action::Count(_)
-            | Action::TellFull
+            | Action::TellFull(_)
             | Action::Hold(_)
             | Action::Event(_)
             | Action::StartStep(_) => {}

@@ -236,8 +236,8 @@ pub enum Action {
     DeleteVideoJob,
     /// Count what an attempt has added to the bucket, once its end is booked.
     Count(Changes),
-    /// Tell the policy that the bucket's server had no room for what an attempt wanted to write.
-    TellFull,
+    /// Tell the policy that the bucket's server had no room then for what an attempt wanted to write.
+    TellFull(Timestamp),
     /// Tell people.
     Event(Event),
 }

@@ -23,16 +23,16 @@ pub fn key(namespace: &str, policy: &str, slot: Timestamp) -> String {
     format!("{}{}.json", prefix(namespace, policy), slot.strftime(SLOT))
 }
 
-/// How many backups of a folder stay, and the keys of the oldest beyond so many. What is not called like a backup is
-/// somebody else's.
+/// How many backups of a folder stay, and the keys of the oldest beyond so many, but never the one that was just written,
+/// whatever a clock made of its name. What is not called like a backup is somebody else's.
 #[must_use]
-pub fn superfluous(folder: &str, keys: Vec<String>, keep: usize) -> (usize, Vec<String>) {
+pub fn superfluous(folder: &str, keys: Vec<String>, new: &str, keep: usize) -> (usize, Vec<String>) {
     let is_backup = |key: &String| {
         let name = key.strip_prefix(folder).and_then(|name| name.strip_suffix(".json"));
         name.is_some_and(|name| jiff::civil::DateTime::strptime(SLOT, name).is_ok())
     };
     let mut backups: Vec<String> = keys.into_iter().filter(is_backup).collect();
-    backups.sort_unstable();
+    backups.sort_unstable_by(|one, other| (one == new, one).cmp(&(other == new, other)));
     let kept = backups.split_off(backups.len().saturating_sub(keep.max(1)));
     (kept.len(), backups)
 }
@@ -143,9 +143,13 @@ mod tests {
             "20251221T040000Z.json.bak",
         ];
         let keys = || names.map(key).to_vec();
-        assert_eq!(superfluous(&folder, keys(), 2), (2, vec![key("20251228T040000Z.json")]));
-        assert_eq!(superfluous(&folder, keys(), 3), (3, vec![]));
-        assert_eq!(superfluous(&folder, keys(), 9), (3, vec![]));
-        assert_eq!(superfluous(&folder, keys(), 0).0, 1, "one always stays");
+        assert_eq!(superfluous(&folder, keys(), "", 2), (2, vec![key("20251228T040000Z.json")]));
+        assert_eq!(superfluous(&folder, keys(), "", 3), (3, vec![]));
+        assert_eq!(superfluous(&folder, keys(), "", 9), (3, vec![]));
+        assert_eq!(superfluous(&folder, keys(), "", 0).0, 1, "one always stays");
+        // A clock that was ahead has named the others.
+        let new = key("20251228T040000Z.json");
+        let (kept, gone) = superfluous(&folder, keys(), &new, 1);
+        assert_eq!((kept, gone.len(), gone.contains(&new)), (1, 2, false));
     }
 }

@@ -40,7 +40,7 @@ pub async fn back_up(
 ) -> BackupRun {
     match write(client, bucket, policy, slot, now).await {
         Ok(mut run) => {
-            match thin_out(bucket, policy).await {
+            match thin_out(bucket, policy, run.key.as_deref().unwrap_or_default()).await {
                 Ok(kept) => run.kept = Some(kept),
                 Err(error) => run.message = Some(format!("older backups could not be deleted: {error}")),
             }
@@ -100,11 +100,11 @@ async fn read_all(
 }
 
 /// Deletes the oldest backups beyond `keepLast`; how many are left.
-async fn thin_out(bucket: &Bucket, policy: &StoragePolicy) -> Result<i64, StorageError> {
+async fn thin_out(bucket: &Bucket, policy: &StoragePolicy, new: &str) -> Result<i64, StorageError> {
     let folder = prefix(&policy.namespace().unwrap_or_default(), &policy.name_any());
     let keys: Vec<String> = bucket.list(&folder).map_ok(|object| object.key).try_collect().await?;
     let keep = policy.spec.backup.as_ref().and_then(|backup| usize::try_from(backup.keep_last).ok());
-    let (kept, gone) = superfluous(&folder, keys, keep.unwrap_or(KEPT));
+    let (kept, gone) = superfluous(&folder, keys, new, keep.unwrap_or(KEPT));
     match bucket.delete(&gone).await.failed.into_iter().next() {
         Some((_, error)) => Err(error),
         None => Ok(i64::try_from(kept).unwrap_or(i64::MAX)),

@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::Reason;
 use videofactory_crds::condition;
-use videofactory_crds::storagepolicy::{PruneOutcome, StorageLevel, StorageUsage};
+use videofactory_crds::storagepolicy::{PruneOutcome, PruneRun, StorageLevel, StorageUsage};
 
 use super::super::observe::Finding;
+use super::super::runs::freed;
 use super::super::{conditions, usage};
 use super::Draft;
 use crate::videojob::model::Event;
@@ -20,6 +21,11 @@ const WHILE_STOPPED: SignedDuration = SignedDuration::from_hours(1);
 const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Growth that makes another run worth while where the last one could not free enough: this part of the limit.
 const WORTH_A_RUN: i64 = 100;
+
+/// Whether a run failed and has freed nothing: a single file that cannot be deleted says nothing of the others.
+fn in_vain(run: &PruneRun) -> bool {
+    run.outcome == Some(PruneOutcome::Failed) && !freed(run)
+}
 
 impl Draft<'_> {
     /// Shows the level, which is never behind. A server that has no room is full whatever was counted.
@@ -49,7 +55,7 @@ impl Draft<'_> {
         }
         let Some(last) = conditions::last_run_that_counts(self.spec, &self.status) else { return true };
         // What failed may go well next time, however much is in the bucket.
-        let wait = match last.bytes_after.filter(|_| last.outcome != Some(PruneOutcome::Failed)) {
+        let wait = match last.bytes_after.filter(|_| !in_vain(last)) {
             Some(after) if after < self.marks.warn && !refuses => return true,
             Some(after) if bytes >= after.saturating_add((self.marks.limit / WORTH_A_RUN).max(1)) => {
                 return true;
@@ -63,7 +69,10 @@ impl Draft<'_> {
             Some(_) => return false,
             None => self.wait_after_failures(),
         };
-        let from = last.slot.0.checked_add(wait).unwrap_or(Timestamp::MAX);
+        // From its end: a run over a full bucket may take long.
+        let took = last.duration.map_or(0, |took| i64::try_from(took.as_secs()).unwrap_or(i64::MAX));
+        let ended = last.slot.0.checked_add(SignedDuration::from_secs(took)).unwrap_or(Timestamp::MAX);
+        let from = ended.checked_add(wait).unwrap_or(Timestamp::MAX);
         self.wakes.push(from);
         from <= self.now
     }
@@ -71,7 +80,7 @@ impl Draft<'_> {
     /// Longer with each failure in a row.
     fn wait_after_failures(&self) -> SignedDuration {
         let runs = conditions::runs_that_count(self.spec, &self.status);
-        let failed = runs.take_while(|run| run.outcome == Some(PruneOutcome::Failed)).count();
+        let failed = runs.take_while(|run| in_vain(run)).count();
         let doublings = failed.saturating_sub(1).min(MOST_DOUBLINGS);
         AFTER_FAILURE.saturating_mul(1 << doublings)
     }

@@ -241,9 +241,8 @@ pub fn covered_namespaces<'a>(
     let same: Vec<_> = others.into_iter().filter(|other| place(other) == own).collect();
     let suspended = same.iter().filter(|other| other.spec.suspend);
     let suspended: BTreeSet<String> = suspended.filter_map(|other| other.namespace()).collect();
-    let namespaces = same.iter().filter_map(|other| other.namespace());
-    let namespaces = namespaces.filter(|namespace| !suspended.contains(namespace));
-    namespaces.chain(policy.namespace()).collect()
+    let namespaces = same.iter().filter_map(|other| other.namespace()).chain(policy.namespace());
+    namespaces.filter(|namespace| !suspended.contains(namespace)).collect()
 }
 
 #[cfg(test)]
@@ -366,5 +365,7 @@ mod tests {
         suspended.spec.suspend = true;
         let active = policy("shows", "http://s3:9000", "studio/");
         assert_eq!(covered_namespaces(&own, [&active, &suspended]), ["films".to_owned()].into());
+        let beside = StoragePolicy { metadata: own.metadata.clone(), ..suspended.clone() };
+        assert_eq!(covered_namespaces(&own, [&beside]), BTreeSet::new(), "its own namespace is no exception");
     }
 }

@@ -322,6 +322,11 @@ impl Run<'_> {
             Err(StorageError::Other { code, .. }) if is_unsupported(&code) => {
                 self.notes.push("the server cannot list unfinished uploads, so none were aborted".to_owned());
             }
+            // All else has been done: a permission that is missing for this is told, and no failure.
+            Err(error @ StorageError::Credentials { .. }) => self.notes.push(format!(
+                "unfinished uploads were not aborted, for which the access key needs s3:ListBucketMultipartUploads and \
+                 s3:AbortMultipartUpload: {error}"
+            )),
             Err(error) => return Err(error.into()),
         }
         Ok(())

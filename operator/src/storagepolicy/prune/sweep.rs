@@ -106,7 +106,7 @@ impl Sweep<'_> {
                 }
             }
             match under_way.join_next().await {
-                Some(Ok((files, report))) => self.book(&files, report, &mut swept, &mut touched),
+                Some(Ok((files, report))) => self.book(&files, report, &watch, &mut swept, &mut touched),
                 Some(Err(error)) => swept.cut = Some(Cut::Failed(error.to_string())),
                 None => break,
             }
@@ -199,6 +199,7 @@ impl Sweep<'_> {
         &self,
         files: &[u32],
         report: DeleteReport,
+        watch: &Watch<'_>,
         swept: &mut Swept,
         touched: &mut HashSet<(OwnerIndex, ObjectKind)>,
     ) {
@@ -207,7 +208,9 @@ impl Sweep<'_> {
         for index in files {
             let object = self.object(*index);
             // What failed may be gone all the same: its answer may have been lost.
-            if let Folder::Kind(kind) = object.folder {
+            if let Folder::Kind(kind) = object.folder
+                && watch.is_current(object)
+            {
                 touched.insert((object.owner, kind));
             }
             if !failed.is_empty() && failed.contains(self.listing.key(object).as_str()) {

@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 use videofactory_crds::storagepolicy::ObjectKind;
 
-use super::super::plan::{Folder, JobReference, Listing, Owned, OwnerIndex, PrunePlan, References};
+use super::super::plan::{Folder, JobReference, Listing, Object, Owned, OwnerIndex, PrunePlan, References};
 use super::RunWorld;
 use super::jobs::{JobVersion, Jobs, Marked};
 use crate::client::CallError;
@@ -97,6 +97,12 @@ impl<'a> Watch<'a> {
         self.concerns.get(&owner).is_none_or(|concern| concern.lost)
     }
 
+    /// Whether a file is of its job's current run, of whose files marks speak.
+    pub(super) fn is_current(&self, object: &Object) -> bool {
+        let job = self.concerns.get(&object.owner).and_then(|concern| concern.job.as_ref());
+        job.is_some_and(|job| job.facts.run == i64::from(object.run))
+    }
+
     /// Looks at these owners' jobs, and marks those that were not marked yet. Afterwards [`Watch::has_lost`] tells which
     /// have changed.
     pub(super) async fn admit(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
@@ -168,7 +174,7 @@ impl<'a> Watch<'a> {
                 // A job of the same name that was there already when the plan was made.
                 (None, Some(seen)) => {
                     let other = self.references.job(&place.0, &place.1);
-                    other.is_none_or(|other| other.facts.uid != seen.uid)
+                    other.is_none_or(|other| other.facts.uid != seen.uid || other.version != seen.version)
                 }
                 (Some(_), None) => true,
             };
@@ -212,17 +218,16 @@ impl<'a> Watch<'a> {
         touched: &HashSet<(OwnerIndex, ObjectKind)>,
     ) -> Result<(), CallError> {
         let jobs = self.jobs;
-        let mut failure = None;
-        for (owner, concern) in self.concerns {
+        let idle = self.concerns.into_iter().filter_map(|(owner, concern)| {
             let idle = concern.added.iter().filter(|kind| !touched.contains(&(owner, **kind)));
             let idle: BTreeSet<ObjectKind> = idle.copied().collect();
-            if let Some(job) = concern.job.filter(|_| !idle.is_empty())
-                && let Err(error) = take_off(jobs, job, &idle, concern.unsure).await
-            {
-                failure.get_or_insert(error);
-            }
-        }
-        failure.map_or(Ok(()), Err)
+            Some((concern.job.filter(|_| !idle.is_empty())?, idle, concern.unsure))
+        });
+        let ends = stream::iter(idle)
+            .map(|(job, idle, unsure)| async move { take_off(jobs, job, &idle, unsure).await })
+            .buffer_unordered(MARKS_AT_A_TIME);
+        // All to their end, whatever becomes of the first.
+        ends.fold(Ok(()), |all, end| async { all.and(end) }).await
     }
 }
 

@@ -56,7 +56,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let mut asks_a_person = false;
     if let End::Told(outcome) = &end {
         account(draft, name, outcome);
-        count(draft, outcome);
+        count(draft, outcome, at.unwrap_or(now));
         asks_a_person = lost::is_paid(draft, outcome);
     }
     let step = draft.step_mut(name);
@@ -82,9 +82,9 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
 }
 
 /// What was added to the bucket is to be counted, and what was refused for want of room to be told.
-fn count(draft: &mut Draft<'_>, outcome: &StepOutcome) {
+fn count(draft: &mut Draft<'_>, outcome: &StepOutcome, at: Timestamp) {
     if outcome.full {
-        draft.actions.push(Action::TellFull);
+        draft.actions.push(Action::TellFull(at));
     }
     if outcome.wrote.is_empty() {
         return;

@@ -136,7 +136,7 @@ impl World {
             }
             Action::DeleteVideoJob => self.events.push("deleted".to_owned()),
             Action::Count(changes) => self.counted.push(changes),
-            Action::TellFull => self.told_full += 1,
+            Action::TellFull(_) => self.told_full += 1,
             Action::Event(event) => self.events.push(event.note),
         }
     }

@@ -120,7 +120,11 @@ async fn delete_files(
 ) -> Result<Requeue, ApplyError> {
     let (gone, ended) = match open(context, job).await {
         Ok(bucket) => {
-            let (gone, ended) = delete_all(&bucket, folders).await;
+            // A server that is away says so soon: a look that waits for it keeps others from theirs.
+            let (gone, ended) = match bucket.check().await {
+                Ok(()) => delete_all(&bucket, folders).await,
+                Err(error) => (Changes::new(), Err(error)),
+            };
             (gone, ended.map_err(|error| Obstacle::of_bucket(&error)))
         }
         Err(obstacle) => (Changes::new(), Err(obstacle)),
@@ -173,7 +177,12 @@ async fn delete_all(
         if change != Change::default() {
             gone.insert(*kind, change);
         }
+        // What holds one file says nothing of the others; a server that goes away does.
+        let away = result.as_ref().is_err_and(StorageError::is_transient);
         ended = ended.and(result);
+        if away {
+            break;
+        }
     }
     (gone, ended)
 }

@@ -35,6 +35,7 @@ struct Inner {
     small: Client,
     bulk: Client,
     probe: Client,
+    once: Client,
     public: Client,
     name: String,
     endpoint: String,
@@ -83,6 +84,7 @@ impl Bucket {
             small: client(Patience::Small, &endpoint),
             bulk: client(Patience::Bulk, &endpoint),
             probe: client(Patience::Probe, &endpoint),
+            once: client(Patience::Once, &endpoint),
             public: client(Patience::Small, &public),
             name: config.bucket.clone(),
             endpoint,
@@ -127,12 +129,24 @@ impl Bucket {
 
     /// The same bucket with a probe's short patience for every call.
     pub(crate) fn impatient(&self) -> Self {
+        self.with(&self.inner.probe)
+    }
+
+    /// The same bucket for who looks again before a call is repeated: each is one request, of at most 30 s.
+    #[must_use]
+    pub fn once(&self) -> Self {
+        self.with(&self.inner.once)
+    }
+
+    /// The same bucket with this client for every call.
+    fn with(&self, client: &Client) -> Self {
         let inner = &self.inner;
         Self {
             inner: Arc::new(Inner {
-                small: inner.probe.clone(),
-                bulk: inner.probe.clone(),
-                probe: inner.probe.clone(),
+                small: client.clone(),
+                bulk: client.clone(),
+                probe: client.clone(),
+                once: client.clone(),
                 public: inner.public.clone(),
                 name: inner.name.clone(),
                 endpoint: inner.endpoint.clone(),

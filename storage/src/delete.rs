@@ -25,8 +25,6 @@ pub struct DeleteReport {
     pub failed: Vec<(String, StorageError)>,
     /// Requests that it took, those repeated within not counted.
     pub requests: u64,
-    /// Why the whole bucket was out of reach, if it was: more deletions would fail alike.
-    pub outage: Option<StorageError>,
 }
 
 impl Bucket {
@@ -55,7 +53,6 @@ impl Bucket {
             if let Some(error) = outage {
                 let untried = std::iter::once(batch).chain(batches.by_ref()).flatten();
                 report.failed.extend(untried.map(|key| (key.clone(), error.clone())));
-                report.outage = Some(error);
             }
         }
         report

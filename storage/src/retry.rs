@@ -23,12 +23,15 @@ pub(crate) enum Patience {
     Bulk,
     /// Health probes, which must answer soon.
     Probe,
+    /// Small requests that are sent once: whoever makes them looks again before the next.
+    Once,
 }
 
 impl Patience {
     pub(crate) fn timeouts(self) -> TimeoutConfig {
         let (attempt, whole) = match self {
             Self::Small => (30, 120),
+            Self::Once => (30, 30),
             Self::Bulk => (600, 1800),
             Self::Probe => (5, 15),
         };
@@ -40,7 +43,11 @@ impl Patience {
     }
 
     pub(crate) fn retries(self) -> RetryConfig {
-        let attempts = if matches!(self, Self::Probe) { 3 } else { 7 };
+        let attempts = match self {
+            Self::Once => 1,
+            Self::Probe => 3,
+            Self::Small | Self::Bulk => 7,
+        };
         RetryConfig::standard()
             .with_max_attempts(attempts)
             .with_initial_backoff(Duration::from_millis(250))

@@ -186,3 +186,18 @@ async fn a_job_that_is_edited_while_its_files_are_looked_at_keeps_them() {
     assert_eq!((site.jobs.pruned("done"), site.jobs.calls(Call::Mark)), (vec![], 0));
     assert_eq!(site.keys().await, [clip("done", 0)]);
 }
+
+#[tokio::test]
+async fn a_job_that_is_edited_before_a_failed_request_is_repeated_keeps_what_is_left() {
+    let site = Site::start().await;
+    site.jobs.add("done", finished());
+    site.put_clips("done", 3);
+    site.proxy.set_faults(vec![Fault::always(Effect::Unavailable).on("DeleteObjects").times(1)]).unwrap();
+    // Looked at before and after the mark, and before the second try.
+    site.jobs.before(Call::Versions, 3, |jobs| write(jobs.get_mut("done").unwrap(), retry));
+    let report = site.prune().await;
+    // Whether the first try deleted something nobody knows.
+    assert_eq!((report.deleted.objects, report.failed.objects), (0, 3), "{}", report.message);
+    assert_eq!(site.keys().await.len(), 3);
+    assert_eq!(site.proxy.counters().operations.get("DeleteObjects"), None, "it was sent again");
+}

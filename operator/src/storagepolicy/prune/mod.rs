@@ -265,7 +265,9 @@ impl Run<'_> {
             Some(Cut::Failed(why)) => Err(End::Failed(why)),
             None => {
                 if swept.failed.objects > 0 {
-                    let why = swept.first_failure.map(|error| error.to_string()).unwrap_or_default();
+                    let unknown =
+                        || "their jobs changed after a try of which nobody knows the end".to_owned();
+                    let why = swept.first_failure.map_or_else(unknown, |error| error.to_string());
                     let count = swept.failed.objects;
                     self.failure =
                         Some(format!("{count} files could not be deleted, the first of them because: {why}"));

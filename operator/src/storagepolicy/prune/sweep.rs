@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_storage::{Bucket, DeleteReport, StorageError};
@@ -22,9 +23,11 @@ const AT_A_TIME: usize = 6;
 const LOOKS_AT_A_TIME: usize = 16;
 /// How near the end of grace a file is looked at once more, in seconds.
 const NEAR_GRACE: i64 = 3_600;
-/// How often files are tried again that the server could not delete just now.
-const MOST_TRIES: u32 = 3;
-/// How long before the first of these tries; twice as long before the next.
+/// How often files are tried that the server could not delete just now, and for how long. Before each try their jobs are
+/// looked at again.
+const MOST_TRIES: u32 = 6;
+const TRIED_FOR: Duration = Duration::from_secs(45);
+/// How long before the second try; twice as long before each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// How long taking marks back may last after a stop.
@@ -74,6 +77,24 @@ struct Batch {
     heads: u64,
 }
 
+/// Files that are deleted by one request.
+struct Attempt {
+    /// Positions in the listing.
+    files: Vec<u32>,
+    /// Counted from 1.
+    number: u32,
+    /// When the first one began.
+    since: Instant,
+}
+
+/// What happens beside the loop.
+enum Event {
+    /// The server has answered, or has not.
+    Answered(Attempt, DeleteReport),
+    /// Files may be tried again.
+    Rested(Attempt),
+}
+
 /// Where files are deleted from, and what was planned.
 pub(super) struct Sweep<'a> {
     pub(super) bucket: &'a Bucket,
@@ -91,22 +112,28 @@ impl Sweep<'_> {
         let mut swept = Swept::default();
         let mut touched = HashSet::new();
         let mut batches = self.plan.deletions.chunks(BATCH);
-        let mut under_way: JoinSet<(Vec<u32>, DeleteReport)> = JoinSet::new();
+        let mut under_way: JoinSet<Event> = JoinSet::new();
+        let bucket = self.bucket.once();
         loop {
             while swept.cut.is_none() && under_way.len() < AT_A_TIME {
                 let rest = batches.clone();
                 let Some(files) = batches.next() else { break };
-                match self.stop.run_until_cancelled(self.prepare(files, &mut watch)).await {
-                    Some(Ok(batch)) => self.begin(batch, &mut swept, &mut under_way),
-                    Some(Err(error)) => swept.cut = Some(Cut::Failed(error.to_string())),
-                    None => swept.cut = Some(Cut::Stopped),
-                }
-                if swept.cut.is_some() {
-                    batches = rest;
+                let attempt = Attempt { files: files.to_vec(), number: 1, since: Instant::now() };
+                match self.admit(attempt, &mut watch, &mut swept).await {
+                    Some(attempt) => self.send(&bucket, attempt, &mut under_way),
+                    None if swept.cut.is_some() => batches = rest,
+                    None => {}
                 }
             }
             match under_way.join_next().await {
-                Some(Ok((files, report))) => self.book(&files, report, &watch, &mut swept, &mut touched),
+                Some(Ok(Event::Answered(attempt, report))) => {
+                    let again = self.book(attempt, report, &watch, &mut swept, &mut touched);
+                    again.into_iter().for_each(|again| self.rest(again, &mut under_way));
+                }
+                Some(Ok(Event::Rested(attempt))) => {
+                    let again = self.admit(attempt, &mut watch, &mut swept).await;
+                    again.into_iter().for_each(|again| self.send(&bucket, again, &mut under_way));
+                }
                 Some(Err(error)) => swept.cut = Some(Cut::Failed(error.to_string())),
                 None => break,
             }
@@ -175,10 +202,31 @@ impl Sweep<'_> {
             || i64::from(object.modified) > grace_from.saturating_sub(NEAR_GRACE)
     }
 
-    fn begin(&self, batch: Batch, swept: &mut Swept, under_way: &mut JoinSet<(Vec<u32>, DeleteReport)>) {
+    /// What of these files may be deleted now; nothing, if that is none or cannot be found out.
+    async fn admit(&self, attempt: Attempt, watch: &mut Watch<'_>, swept: &mut Swept) -> Option<Attempt> {
+        let first = attempt.number == 1;
+        let prepared = match swept.cut {
+            None => self.stop.run_until_cancelled(self.prepare(&attempt.files, watch)).await,
+            Some(_) => None,
+        };
+        let batch = match prepared {
+            Some(Ok(batch)) => batch,
+            other => {
+                let why = other.and_then(Result::err).map(|error| Cut::Failed(error.to_string()));
+                swept.cut.get_or_insert(why.unwrap_or(Cut::Stopped));
+                // Those that were tried before may be gone.
+                let unknown = attempt.files.iter().filter(|_| !first);
+                unknown.for_each(|index| swept.failed.add(self.object(*index).size));
+                return None;
+            }
+        };
         swept.heads += batch.heads;
         for (index, why) in batch.stay {
-            swept.stays(why, self.object(index));
+            if first {
+                swept.stays(why, self.object(index));
+            } else {
+                swept.failed.add(self.object(index).size);
+            }
         }
         for index in batch.vanished {
             swept.is_gone(self.object(index));
@@ -187,25 +235,46 @@ impl Sweep<'_> {
             swept.failed.add(self.object(index).size);
             swept.first_failure.get_or_insert(error);
         }
-        if batch.files.is_empty() {
-            return;
-        }
-        let keys = batch.files.iter().map(|index| self.listing.key(self.object(*index))).collect();
-        let bucket = self.bucket.clone();
-        under_way.spawn(async move { (batch.files, delete(&bucket, keys).await) });
+        Some(Attempt { files: batch.files, ..attempt }).filter(|attempt| !attempt.files.is_empty())
     }
 
+    fn send(&self, bucket: &Bucket, attempt: Attempt, under_way: &mut JoinSet<Event>) {
+        let keys: Vec<String> =
+            attempt.files.iter().map(|index| self.listing.key(self.object(*index))).collect();
+        let bucket = bucket.clone();
+        under_way.spawn(async move {
+            let report = bucket.delete(&keys).await;
+            Event::Answered(attempt, report)
+        });
+    }
+
+    fn rest(&self, attempt: Attempt, under_way: &mut JoinSet<Event>) {
+        let (stop, wait) = (self.stop.clone(), FIRST_WAIT * 2_u32.pow(attempt.number - 2));
+        under_way.spawn(async move {
+            stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+            Event::Rested(attempt)
+        });
+    }
+
+    /// Books what became of these files; those that are to be tried again come back.
     fn book(
         &self,
-        files: &[u32],
+        attempt: Attempt,
         report: DeleteReport,
         watch: &Watch<'_>,
         swept: &mut Swept,
         touched: &mut HashSet<(OwnerIndex, ObjectKind)>,
-    ) {
+    ) -> Option<Attempt> {
         swept.deletes += report.requests;
-        let failed: HashSet<&str> = report.failed.iter().map(|(key, _)| key.as_str()).collect();
-        for index in files {
+        let may_go_on =
+            swept.cut.is_none() && attempt.number < MOST_TRIES && attempt.since.elapsed() < TRIED_FOR;
+        let failed: HashMap<&str, bool> = report
+            .failed
+            .iter()
+            .map(|(key, error)| (key.as_str(), may_go_on && error.is_transient()))
+            .collect();
+        let (mut again, mut lost) = (Vec::new(), 0);
+        for index in &attempt.files {
             let object = self.object(*index);
             // What failed may be gone all the same: its answer may have been lost.
             if let Folder::Kind(kind) = object.folder
@@ -213,21 +282,28 @@ impl Sweep<'_> {
             {
                 touched.insert((object.owner, kind));
             }
-            if !failed.is_empty() && failed.contains(self.listing.key(object).as_str()) {
-                swept.failed.add(object.size);
-            } else {
-                swept.deleted.add(object.size);
-                swept.is_gone(object);
+            let end = if failed.is_empty() { None } else { failed.get(self.listing.key(object).as_str()) };
+            match end {
+                None => {
+                    swept.deleted.add(object.size);
+                    swept.is_gone(object);
+                }
+                Some(true) => again.push(*index),
+                Some(false) => {
+                    lost += 1;
+                    swept.failed.add(object.size);
+                }
             }
         }
-        let hopeless = failed.len() == files.len();
-        let why = report.outage.or_else(|| report.failed.into_iter().map(|(_, error)| error).next());
-        if let Some(error) = why {
-            if hopeless && swept.cut.is_none() {
-                swept.cut = Some(Cut::Failed(error.to_string()));
+        let lasting = report.failed.into_iter().find(|(_, error)| !(may_go_on && error.is_transient()));
+        if let Some((_, error)) = lasting {
+            if lost == attempt.files.len() {
+                swept.cut.get_or_insert(Cut::Failed(error.to_string()));
             }
             swept.first_failure.get_or_insert(error);
         }
+        let number = attempt.number + 1;
+        Some(Attempt { files: again, number, ..attempt }).filter(|attempt| !attempt.files.is_empty())
     }
 
     /// A batch that broke for a fault of ours is counted as failed: nothing is known of it.
@@ -249,27 +325,4 @@ impl Swept {
             self.gone.entry(kind).or_default().add(object.size);
         }
     }
-}
-
-/// Deletes one batch; what the server could not do just now is tried again after a while.
-async fn delete(bucket: &Bucket, keys: Vec<String>) -> DeleteReport {
-    let mut report = bucket.delete(&keys).await;
-    let mut wait = FIRST_WAIT;
-    for _ in 1..MOST_TRIES {
-        let (again, lost): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut report.failed).into_iter().partition(|(_, error)| error.is_transient());
-        if report.outage.is_some() || again.is_empty() {
-            report.failed = lost.into_iter().chain(again).collect();
-            break;
-        }
-        tokio::time::sleep(wait).await;
-        wait *= 2;
-        let keys: Vec<String> = again.into_iter().map(|(key, _)| key).collect();
-        let second = bucket.delete(&keys).await;
-        report.requests += second.requests;
-        report.deleted.extend(second.deleted);
-        report.failed = lost.into_iter().chain(second.failed).collect();
-        report.outage = second.outage;
-    }
-    report
 }

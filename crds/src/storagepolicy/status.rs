@@ -20,7 +20,8 @@ pub struct StoragePolicyStatus {
     /// What the bucket holds, as last measured.
     pub usage: Option<StorageUsage>,
 
-    /// Normal, Warning (at warn or above), Stopped (at stop or above) or Full (at the limit or above).
+    /// Normal, Warning (at warn or above), Stopped (at stop or above) or Full (at the limit or above, or its server has
+    /// no room, whatever the limit is).
     pub level: Option<StorageLevel>,
 
     /// When the last prune run was due.
@@ -115,7 +116,7 @@ pub enum StorageLevel {
     Warning,
     /// At `stop` or above.
     Stopped,
-    /// At the limit or above.
+    /// At the limit or above, or its server has no room.
     Full,
 }
 
@@ -175,7 +176,7 @@ pub struct PruneRun {
 pub enum PruneCause {
     /// Its time had come.
     Schedule,
-    /// The bucket had grown to `capacity.warn`.
+    /// The bucket had grown to `capacity.warn`, or its server had no room.
     WarnCrossed,
     /// A person asked for it by annotation.
     Request,

@@ -403,6 +403,14 @@ pub enum PublicationState {
     Unknown,
 }
 
+impl PublicationState {
+    /// Whether the target has the film, and nothing is left to be done for it.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Published | Self::Scheduled)
+    }
+}
+
 /// The last requests by annotation that were acted upon.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -44,7 +44,7 @@ impl StorageMetrics {
         registry.register("storage_limit_bytes", "The policy's capacity.limit", metrics.limit.clone());
         registry.register(
             "storage_level",
-            "0 below warn, 1 at warn, 2 at stop, 3 at the limit",
+            "0 below warn, 1 at warn, 2 at stop, 3 at the limit or without room on the server",
             metrics.level.clone(),
         );
         let deleted = &metrics.deleted_objects;

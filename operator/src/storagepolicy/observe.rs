@@ -99,23 +99,12 @@ pub async fn observe(
     })
 }
 
-/// What stands in the way, as a condition's reason.
 fn unfit(problem: &StorageError) -> Finding {
-    let (reason, answered) = match problem {
-        StorageError::Unreachable { .. } => (Reason::StorageUnavailable, false),
-        StorageError::Credentials { .. } => (Reason::CredentialsInvalid, true),
-        StorageError::NoSuchBucket { .. } | StorageError::InvalidRequest { .. } => {
-            (Reason::ConfigurationInvalid, true)
-        }
-        StorageError::PreconditionsUnsupported { .. } => (Reason::PreconditionsUnsupported, true),
-        StorageError::Full { .. } => (Reason::StorageFull, true),
-        // A wrong region.
-        StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
-            (Reason::ConfigurationInvalid, true)
-        }
-        _ => (Reason::StorageUnavailable, true),
-    };
-    Finding::Unfit { reason, answered: Some(answered), message: without_probe_key(&problem.to_string()) }
+    Finding::Unfit {
+        reason: bucket::reason(problem),
+        answered: Some(!matches!(problem, StorageError::Unreachable { .. })),
+        message: without_probe_key(&problem.to_string()),
+    }
 }
 
 /// A probe's keys are different each time: with one in it, the same trouble would be written again and again.

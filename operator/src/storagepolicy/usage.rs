@@ -21,7 +21,8 @@ const MONTH: i64 = 30 * 86_400;
 const MEASURING_A_MONTH: i64 = 50_000;
 /// Files that one listing names at most.
 const FILES_A_PAGE: i64 = 1_000;
-/// Listings that an empty bucket costs: one for each kind, for backups, plans and assets, and for the names of folders.
+/// Listings that a run over an empty bucket costs: one for each kind, for backups, plans and assets, and for the names of
+/// folders. A measurement costs one less.
 const LEAST_PAGES: i64 = 10;
 /// Least and longest time between two measurements.
 const BETWEEN: (Duration, Duration) = (Duration::from_mins(15), Duration::from_hours(24));
@@ -32,7 +33,7 @@ const LOOKS_A_MONTH: i64 = MONTH / 300;
 /// Files written are counted over at least a day, so that one film makes no month, and at most about a month.
 const COUNTED_OVER: (i64, i64) = (86_400, MONTH);
 
-/// Listings that a measurement of so many files costs.
+/// Listings that a run over so many files costs, or a measurement at most.
 #[must_use]
 pub const fn pages(objects: i64) -> i64 {
     LEAST_PAGES.saturating_add(objects / FILES_A_PAGE)

@@ -8,6 +8,7 @@ pub mod controller;
 pub mod decide;
 pub mod deletion;
 pub mod facts;
+pub mod handled;
 pub mod labels;
 pub mod model;
 pub mod names;

@@ -35,7 +35,7 @@ pub fn earlier_film(target: &str) -> StepError {
 }
 
 fn key(context: &Context, target: &str) -> String {
-    context.keys.published(target, "record.json")
+    context.keys.record(target)
 }
 
 /// The publication of this film to a target, if there was one.

@@ -8,9 +8,7 @@ use super::rules::{Rules, written_by};
 use super::verdict::{Verdict, Why};
 use jiff::Timestamp;
 use videofactory_crds::storagepolicy::ObjectKind;
-
-/// The last part of the key of what tells of a publication.
-const RECORD: &str = "record.json";
+use videofactory_pipeline::keys::is_record;
 
 /// What is known of an owner.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +144,7 @@ fn holds(
     };
     let Some(owner) = owner else { return Some(Why::Unknown) };
     let run = i64::from(object.run);
-    let is_record = kind == ObjectKind::Published && object.tail.rsplit('/').next() == Some(RECORD);
+    let is_record = kind == ObjectKind::Published && is_record(&object.tail);
     match owner.holds {
         Some(why @ (Why::OtherNamespace | Why::Deleting)) => Some(why),
         _ if protected() => Some(Why::ProtectedKey),

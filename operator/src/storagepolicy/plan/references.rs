@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_crds::condition::{Phase, Reason, StepState};
-use videofactory_crds::requests::{self, job_requests};
+use videofactory_crds::requests::ON_JOBS;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{OnDelete, PublicationState};
 use videofactory_crds::{StepName, StoragePolicy, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::pruned_kinds;
 
 use super::super::neighbours::place;
-use crate::events::{MOST_TEXT_BYTES, cut};
+use crate::videojob::handled::has_new_request;
 
 /// How a job stands, as far as pruning is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +72,8 @@ impl JobReference {
     #[must_use]
     pub fn of(job: &VideoJob) -> Self {
         let status = job.status.clone().unwrap_or_default();
-        let asked = [requests::RETRY, requests::RESTART, requests::REGENERATE, requests::REFRESH_CHANNEL];
-        let others = [requests::HOLD, requests::APPROVED, requests::REJECTED, requests::ACCEPT_QUALITY];
-        let requests = asked
+        let requests = ON_JOBS
             .iter()
-            .chain(&others)
             .filter_map(|name| Some(((*name).to_owned(), job.annotations().get(*name)?.clone())));
         Self {
             namespace: job.namespace().unwrap_or_default(),
@@ -135,32 +132,8 @@ fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {
     }
 }
 
-fn has_new_request(job: &VideoJob, status: &VideoJobStatus) -> bool {
-    let handled = status.handled.clone().unwrap_or_default();
-    let (asked, _) = job_requests(job.annotations());
-    let is_new = |asked: Option<&str>, handled: &Option<String>| {
-        asked.is_some_and(|text| !is_handled(&cut(text, MOST_TEXT_BYTES), handled.as_deref()))
-    };
-    is_new(asked.retry.as_ref().map(|request| request.text.as_str()), &handled.retry)
-        || is_new(asked.restart.as_ref().map(|request| request.text.as_str()), &handled.restart)
-        || is_new(
-            asked.regenerate.as_ref().map(|request| request.requested.text.as_str()),
-            &handled.regenerate,
-        )
-}
-
-/// Whether this request is the last one that was handled, or an older one that was put back.
-fn is_handled(text: &str, last: Option<&str>) -> bool {
-    let time = |text: &str| text.parse::<Timestamp>().ok();
-    last.is_some_and(|last| {
-        last == text || time(text).zip(time(last)).is_some_and(|(text, last)| text < last)
-    })
-}
-
 fn is_published(status: &VideoJobStatus) -> bool {
-    status.publications.iter().all(|publication| {
-        matches!(publication.state, Some(PublicationState::Published | PublicationState::Scheduled))
-    })
+    status.publications.iter().all(|publication| publication.state.is_some_and(PublicationState::is_done))
 }
 
 fn ended(job: &VideoJob, status: &VideoJobStatus) -> Timestamp {
@@ -248,6 +221,7 @@ pub fn covered_namespaces<'a>(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use videofactory_crds::requests;
 
     use super::*;
 
@@ -299,6 +273,8 @@ mod tests {
         assert_eq!(annotate(requests::RETRY, "2026-11-04T00:00:00Z"), Standing::Live);
         assert_eq!(annotate(requests::RESTART, "2026-11-04T00:00:00Z"), Standing::Live);
         assert_eq!(annotate(requests::REGENERATE, regenerate), Standing::Live);
+        assert_eq!(annotate(requests::REFRESH_CHANNEL, "2026-11-04T00:00:00Z"), Standing::Live);
+        assert_eq!(annotate(requests::ACCEPT_QUALITY, "3f9c"), Standing::Live);
         for asks_for_nothing in ["2026-11-01T12:00:00Z", "2026-10-31T00:00:00Z", "tomorrow"] {
             let standing = annotate(requests::RETRY, asks_for_nothing);
             assert!(matches!(standing, Standing::Finished { .. }), "{asks_for_nothing}");

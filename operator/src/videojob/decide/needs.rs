@@ -127,12 +127,7 @@ fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: 
             let published = |target: &&PublishTarget| {
                 let known =
                     draft.status.publications.iter().find(|publication| publication.target == target.name);
-                known.is_some_and(|publication| {
-                    matches!(
-                        publication.state,
-                        Some(PublicationState::Published | PublicationState::Scheduled)
-                    )
-                })
+                known.and_then(|publication| publication.state).is_some_and(PublicationState::is_done)
             };
             let targets = settings.publish.targets.iter().filter(mine).filter(|target| !published(target));
             i64::try_from(targets.count()).unwrap_or(i64::MAX)

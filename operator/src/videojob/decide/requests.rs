@@ -6,9 +6,9 @@ use videofactory_crds::requests::{self, ReadRequestError, Regenerate, ScenePart}
 use videofactory_crds::videojob::{HandledRequests, SceneTakes};
 
 use super::super::attempts::{Attempt, is_open, stand};
+use super::super::handled::{is_handled, recorded};
 use super::super::model::Found;
 use super::{Draft, begin, hire, lost};
-use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -51,22 +51,15 @@ fn is_new(
     text: &str,
     field: impl Fn(&mut HandledRequests) -> &mut Option<String>,
 ) -> bool {
-    // An annotation may be larger than the whole status should be.
-    let text = cut(text, MOST_TEXT_BYTES);
+    let text = recorded(text);
     let mut handled = draft.status.handled.clone().unwrap_or_default();
     let last = field(&mut handled);
-    if last.as_deref().is_some_and(|last| last == text || is_older(&text, last)) {
+    if is_handled(&text, last.as_deref()) {
         return false;
     }
     *last = Some(text);
     draft.status.handled = Some(handled);
     true
-}
-
-/// Whether both are times and this one is the earlier: an old manifest that is put back asks for nothing.
-fn is_older(text: &str, last: &str) -> bool {
-    let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    time(text).zip(time(last)).is_some_and(|(text, last)| text < last)
 }
 
 /// Tells once of each request that cannot be read.

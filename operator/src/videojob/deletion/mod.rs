@@ -17,7 +17,7 @@ use videofactory_storage::StorageError;
 
 use super::attempts::gone_at_the_latest;
 use super::model::{JobFacts, PodFacts, PodState};
-use crate::bucket::OpenBucketError;
+use crate::bucket::{self, OpenBucketError};
 
 /// The finalizer: while it is there, the job's files are too.
 pub const FINALIZER: &str = "videofactory.dev/artifacts";
@@ -117,11 +117,7 @@ impl Obstacle {
     pub fn of_bucket(error: &StorageError) -> Self {
         match error {
             StorageError::NoSuchBucket { .. } => Self::NoWay(error.to_string()),
-            StorageError::Credentials { .. } => Self::Later(Reason::CredentialsInvalid, error.to_string()),
-            StorageError::InvalidRequest { .. } => {
-                Self::Later(Reason::ConfigurationInvalid, error.to_string())
-            }
-            _ => Self::Later(Reason::StorageUnavailable, error.to_string()),
+            _ => Self::Later(bucket::reason(error), error.to_string()),
         }
     }
 }

@@ -113,6 +113,9 @@ fn only_what_is_gone_lets_a_job_go_without_its_files() {
     assert_eq!(later(refused), Reason::CredentialsInvalid);
     assert_eq!(later(StorageError::Unavailable { tried: tried(), code }), Reason::StorageUnavailable);
     assert_eq!(later(StorageError::TooManyRequests { tried: tried() }), Reason::StorageUnavailable);
+    let (code, message) = ("AuthorizationHeaderMalformed".to_owned(), "m".to_owned());
+    let elsewhere = StorageError::Other { tried: tried(), code, message };
+    assert_eq!(later(elsewhere), Reason::ConfigurationInvalid, "a wrong region");
 }
 
 #[test]

@@ -13,11 +13,13 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_pipeline::clock;
 
+use super::claim::cluster_uid;
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::desk::Desk;
 use super::neighbours::{older, place, sharing, touching};
@@ -45,6 +47,8 @@ struct Controller {
     context: Context,
     found: Mutex<HashMap<String, Remembered>>,
     desk: Arc<Desk>,
+    /// What this cluster is known by.
+    cluster: OnceCell<String>,
     started: Timestamp,
     stop: CancellationToken,
 }
@@ -81,6 +85,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         context,
         found: Mutex::new(HashMap::new()),
         desk: Arc::default(),
+        cluster: OnceCell::new(),
         started: clock::now(),
         stop: stop.clone(),
     });
@@ -303,7 +308,9 @@ impl Controller {
         }
         let was_fit = before.as_ref().is_some_and(|before| before.finding == Finding::Fit);
         let how = if was_fit { Thoroughness::Check } else { Thoroughness::Probe };
-        let finding = observe(&self.context.client, policy, how).await?;
+        let client = &self.context.client;
+        let cluster = self.cluster.get_or_try_init(|| cluster_uid(client)).await?;
+        let finding = observe(client, cluster, policy, how).await?;
         let unfit = match finding {
             Finding::Fit => 0,
             Finding::Unfit { .. } => before.map_or(0, |before| before.unfit).saturating_add(1),

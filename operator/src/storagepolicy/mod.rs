@@ -3,6 +3,7 @@
 //! What is to be deleted is decided in `plan`, and deleted in `prune`; here it is decided when.
 
 mod backup;
+pub mod claim;
 mod conditions;
 mod controller;
 mod decide;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kube::{Client, ResourceExt};
 use videofactory_crds::{Reason, StoragePolicy};
-use videofactory_storage::StorageError;
+use videofactory_storage::{Bucket, StorageError};
 
+use super::claim::claim;
 use crate::bucket::{self, OpenBucketError};
 use crate::client::CallError;
 
@@ -65,9 +66,10 @@ pub fn can_prune(finding: &Finding) -> bool {
     }
 }
 
-/// Asks the bucket of this policy.
+/// Asks the bucket of this policy, for the cluster of this UID.
 pub async fn observe(
     client: &Client,
+    cluster: &str,
     policy: &StoragePolicy,
     how: Thoroughness,
 ) -> Result<Finding, CallError> {
@@ -81,13 +83,16 @@ pub async fn observe(
         }
     };
     let asked = async {
-        match how {
+        let problem = match how {
             Thoroughness::Check => bucket.check().await.err(),
             Thoroughness::Probe => bucket.probe().await.problem,
-        }
+        };
+        let finding = problem.as_ref().map_or(Finding::Fit, unfit);
+        // Whatever can be pruned must be ours.
+        if can_prune(&finding) { claimed(&bucket, cluster, policy).await.unwrap_or(finding) } else { finding }
     };
     Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
-        Ok(problem) => problem.as_ref().map_or(Finding::Fit, unfit),
+        Ok(finding) => finding,
         Err(_) => Finding::Unfit {
             reason: Reason::StorageUnavailable,
             answered: Some(false),
@@ -97,6 +102,17 @@ pub async fn observe(
             ),
         },
     })
+}
+
+/// Why the place is not ours to use; none if it is.
+async fn claimed(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Option<Finding> {
+    match claim(bucket, cluster, policy).await {
+        Ok(theirs) => theirs.map(|message| {
+            let (reason, answered) = (Reason::ConfigurationInvalid, Some(true));
+            Finding::Unfit { reason, answered, message }
+        }),
+        Err(error) => Some(unfit(&error)),
+    }
 }
 
 fn unfit(problem: &StorageError) -> Finding {

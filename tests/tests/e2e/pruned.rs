@@ -11,6 +11,7 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::requests::CLEANUP;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus};
+use videofactory_operator::storagepolicy::claim::MARK;
 use videofactory_pipeline::clock;
 use videofactory_storage::PutOptions;
 use videofactory_tests::e2e::film::Order;
@@ -96,7 +97,7 @@ async fn alone_local_a_run_that_dies_with_its_operator_is_finished_by_the_next()
         ensure!(second.deleted_objects == Some(101), "{second:?}");
         let left = lab.shelf.list("").await?;
         ensure!(!left.keys().any(|key| key.starts_with("clips/")), "{left:?}");
-        let ours = left.keys().filter(|key| !key.starts_with("probes/")).count();
+        let ours = left.keys().filter(|key| !key.starts_with("probes/") && key.as_str() != MARK).count();
         let counted = status.usage.and_then(|usage| usage.objects).unwrap_or_default();
         ensure!(counted == i64::try_from(ours)?, "{counted} files are counted of {left:?}");
         Ok(())
@@ -163,7 +164,12 @@ async fn of_two_policies_with_one_place_the_older_prunes_and_the_younger_says_so
             ensure!(no_run, "the younger one pruned");
             Ok(())
         })?;
-        ensure!(lab.shelf.list("clips/").await?.len() == 3, "something was deleted");
+        // Beside the mark that says that the younger one's place is this cluster's.
+        let left = lab.shelf.list("clips/").await?;
+        ensure!(
+            left.keys().filter(|key| !key.ends_with(MARK)).count() == 3,
+            "something was deleted: {left:?}"
+        );
         edit(&lab, clips_go()).await?;
         let run = cleaned(&lab, false).await?;
         ensure!(run.deleted_objects == Some(3), "{run:?}");
@@ -197,7 +203,22 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
         ensure!(refused.to_string().contains("unknown time zone Mars/Olympus"), "{refused:#}");
         edit(&lab, json!({"bucket": {"name": "nowhere"}})).await?;
         lab.policy_says("default", "False", "ConfigurationInvalid").await?;
+        // A place that another cluster has, until it gives it up.
+        let mark = json!({"cluster": "another", "policy": "films/default", "since": "2026-01-01T00:00:00Z"});
+        lab.shelf.bucket().put(MARK, mark.to_string(), &PutOptions::default()).await?;
         edit(&lab, json!({"bucket": {"name": videofactory_tests::e2e::site::BUCKET}})).await?;
+        wait::until(
+            &lab.api::<StoragePolicy>(),
+            wait::named("default"),
+            "the other cluster to be named",
+            |all| {
+                let conditions = &all.values().next()?.status.as_ref()?.conditions;
+                let ready = condition::get(conditions, ConditionType::Ready)?;
+                ready.message.contains("is another cluster's since 2026-01-01").then_some(())
+            },
+        )
+        .await?;
+        lab.shelf.bucket().delete_one(MARK).await?;
         lab.policy_says("default", "True", "Available").await?;
         lab.put(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong"},

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod broken_off;
+mod claim;
 mod faults;
 mod jobs;
 mod races;

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use tokio::task::{JoinError, JoinSet};
 use videofactory_storage::{Bucket, ObjectInfo, StorageError};
 
+use super::super::claim::MARK;
 use super::super::plan::{Folder, Listing, NOBODY, Tally};
 use super::report::{Measured, Unknown, Usage};
 
@@ -46,7 +47,7 @@ pub(super) async fn take(bucket: &Bucket) -> Result<Stock, StorageError> {
     let mut stock = Stock::default();
     let top = top_level.await?;
     let names = top.folders.iter().chain(&top.objects);
-    let foreign = names.filter(|name| *name != PROBES && !is_ours(name));
+    let foreign = names.filter(|name| !is_ours(name));
     stock.foreign = foreign.take(EXAMPLES).cloned().collect();
     stock.lists += 1;
     while let Some(ended) = shelves.join_next().await {
@@ -107,7 +108,7 @@ pub(super) fn unknown(listing: &Listing) -> Unknown {
 }
 
 fn is_ours(name: &str) -> bool {
-    Folder::ALL.iter().any(|folder| folder.prefix() == name)
+    [PROBES, MARK].contains(&name) || Folder::ALL.iter().any(|folder| folder.prefix() == name)
 }
 
 fn joined<T>(ended: Result<Result<T, StorageError>, JoinError>) -> Result<T, StorageError> {

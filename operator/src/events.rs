@@ -18,7 +18,6 @@ use videofactory_pipeline::{Digest, clock};
 
 use crate::client::within;
 use crate::metrics::Metrics;
-use crate::videojob::model::Event;
 
 /// Most bytes of a text for people: Kubernetes' own limit on a note, kept by conditions too.
 pub const MOST_TEXT_BYTES: usize = 1024;
@@ -29,6 +28,19 @@ const QUEUE: usize = 1000;
 
 /// Who reports.
 pub const CONTROLLER: &str = "videofactory.dev/operator";
+
+/// An Event for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `Normal` or `Warning`.
+    pub warning: bool,
+    /// A stable word.
+    pub reason: String,
+    /// What is being done: the step's name, or `Reconcile`.
+    pub action: String,
+    /// The sentence.
+    pub note: String,
+}
 
 /// Takes Events and forgets about them.
 #[derive(Clone, Debug)]

@@ -20,6 +20,30 @@ pub struct Change {
 /// Changes by kind.
 pub type Changes = BTreeMap<ObjectKind, Change>;
 
+/// Adds more changes to all.
+pub fn add(all: &mut Changes, more: &Changes) {
+    for (kind, change) in more {
+        let sum = all.entry(*kind).or_default();
+        sum.objects = sum.objects.saturating_add(change.objects);
+        sum.bytes = sum.bytes.saturating_add(change.bytes);
+    }
+}
+
+/// Takes off what was told of.
+pub fn take_off(all: &mut Changes, told: &Changes) {
+    for (kind, change) in told {
+        let left = all.entry(*kind).or_default();
+        left.objects = left.objects.saturating_sub(change.objects);
+        left.bytes = left.bytes.saturating_sub(change.bytes);
+    }
+}
+
+/// Whether nothing was written or deleted.
+#[must_use]
+pub fn is_nothing(changes: &Changes) -> bool {
+    changes.values().all(|change| *change == Change::default())
+}
+
 /// What was heard of one bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
@@ -40,11 +64,7 @@ impl Meter {
     /// Counts what was written to (or, below zero, deleted from) the bucket of this policy.
     pub fn count(&self, namespace: &str, policy: &str, changes: &Changes) {
         self.hear(namespace, policy, |heard| {
-            for (kind, more) in changes {
-                let sum = heard.changes.entry(*kind).or_default();
-                sum.objects = sum.objects.saturating_add(more.objects);
-                sum.bytes = sum.bytes.saturating_add(more.bytes);
-            }
+            add(&mut heard.changes, changes);
         });
     }
 

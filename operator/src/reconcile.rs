@@ -17,7 +17,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Guarded;
+use crate::client::CallError;
 use crate::context::BackOff;
+use crate::events::{Event, Publisher};
 use crate::metrics::{Ended, Metrics};
 
 /// The objects of one kind, and how many of them are looked at at a time.
@@ -46,6 +48,34 @@ pub enum Missed {
     /// A fault of ours.
     #[error("the controller failed over this object, which is a bug: {0}")]
     Bug(#[from] JoinError),
+}
+
+impl Missed {
+    /// How a look ended that only calls the API server. An object that is gone needs no other.
+    pub fn of(looked: Result<Requeue, CallError>, after_race: Duration) -> Result<Requeue, Self> {
+        match looked {
+            Err(error) if error.is_conflict() => Err(Self::Race(after_race)),
+            Err(error) if error.is_not_found() => Ok(Requeue::await_change()),
+            looked => looked.map_err(|error| Self::Failed(Box::new(error))),
+        }
+    }
+}
+
+/// The object; none if it cannot be read, of which people are told.
+pub fn readable<'a, K>(object: &'a Guarded<K>, events: &Publisher) -> Option<&'a K>
+where
+    K: Resource<DynamicType = ()>,
+{
+    match &object.0 {
+        Ok(readable) => Some(readable),
+        Err(invalid) => {
+            let note = format!("this {} cannot be read: {}; apply it again", K::kind(&()), invalid.error);
+            let event =
+                Event { warning: true, reason: "Unreadable".into(), action: "Reconcile".into(), note };
+            events.tell(object.object_ref(&()), event);
+            None
+        }
+    }
 }
 
 /// What all looks share.

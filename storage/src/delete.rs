@@ -12,7 +12,7 @@ use crate::bucket::Bucket;
 use crate::error::{Result, StorageError, from_code};
 
 /// Most keys of one request.
-const KEYS_A_REQUEST: usize = 1000;
+pub const KEYS_A_REQUEST: usize = 1000;
 /// Single deletes under way at a time.
 const SINGLE_AT_A_TIME: usize = 8;
 

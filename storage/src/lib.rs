@@ -22,12 +22,12 @@ mod tally;
 
 pub use bucket::Bucket;
 pub use config::{BucketConfig, SecretText};
-pub use delete::DeleteReport;
+pub use delete::{DeleteReport, KEYS_A_REQUEST};
 pub use error::{Result, StorageError};
 pub use get::{ByteRange, Download};
 pub use list::TopLevel;
 pub use multipart::{MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES, PART_BYTES, SINGLE_PUT_BYTES};
 pub use object::{ObjectInfo, PutOnce, PutOptions, Stored};
 pub use presign::{LONGEST_LINK, PresignedLink};
-pub use probe::{ProbeReport, Rung};
+pub use probe::{PROBES, ProbeReport, Rung};
 pub use tally::Written;

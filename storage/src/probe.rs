@@ -13,6 +13,9 @@ use crate::bucket::Bucket;
 use crate::error::{Result, StorageError};
 use crate::object::{PutOnce, PutOptions};
 
+/// The folder in which a probe writes; what it writes, it deletes.
+pub const PROBES: &str = "probes/";
+
 /// What a probe found to be in order; each rung presupposes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
@@ -84,7 +87,7 @@ impl Bucket {
     }
 
     async fn writes_once(&self) -> Result<()> {
-        let [in_turn, at_once] = [(); 2].map(|()| format!("probes/{}", Uuid::new_v4().simple()));
+        let [in_turn, at_once] = [(); 2].map(|()| format!("{PROBES}{}", Uuid::new_v4().simple()));
         let ended = Box::pin(self.try_both(&in_turn, &at_once)).await;
         for (key, error) in self.delete(&[in_turn, at_once]).await.failed {
             tracing::debug!(key, %error, "a probe's object stays behind");

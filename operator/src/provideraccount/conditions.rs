@@ -8,7 +8,7 @@ use videofactory_crds::{ProviderAccount, ProviderAccountSpec, Reason};
 
 use super::decide::{Checked, Finding, Health, Observed};
 use super::window::plus;
-use crate::videojob::model::Event;
+use crate::events::Event;
 
 /// Seconds before the end of the credentials from which on it is warned of: 14 days.
 const WARNED_BEFORE: i64 = 14 * 86_400;

@@ -24,7 +24,7 @@ use crate::caches::Guarded;
 use crate::client::{CallError, within};
 use crate::context::Context;
 use crate::metrics::{Metrics, QuotaLevel};
-use crate::reconcile::{Looks, Missed};
+use crate::reconcile::{Looks, Missed, readable};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "ProviderAccount";
@@ -60,22 +60,9 @@ pub async fn run(context: Context, stop: CancellationToken) {
 }
 
 async fn look(object: Arc<Guarded<ProviderAccount>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
-    let cached = match &object.0 {
-        Ok(cached) => cached,
-        Err(invalid) => {
-            tracing::warn!(
-                error = invalid.error,
-                provideraccount = object.name_any(),
-                "this object cannot be read"
-            );
-            return Ok(Requeue::await_change());
-        }
-    };
-    match Box::pin(controller.reconcile(cached)).await {
-        Err(error) if error.is_conflict() => Err(Missed::Race(AFTER_RACE)),
-        Err(error) if error.is_not_found() => Ok(Requeue::await_change()),
-        result => result.map_err(|error| Missed::Failed(Box::new(error))),
-    }
+    let events = &controller.context.events;
+    let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
+    Missed::of(Box::pin(controller.reconcile(cached)).await, AFTER_RACE)
 }
 
 impl Controller {

@@ -18,7 +18,7 @@ use super::grant::{Turn, grant, takes};
 use super::ledger::Ledger;
 use super::turns;
 use super::window::plus;
-use crate::videojob::model::Event;
+use crate::events::Event;
 
 /// Waiters that the status names.
 const MOST_WAITERS: usize = 50;

@@ -29,8 +29,8 @@ use super::tasks;
 use crate::caches::Guarded;
 use crate::client::{CallError, within};
 use crate::context::Context;
-use crate::meter::{Changes, Heard};
-use crate::reconcile::{Looks, Missed};
+use crate::meter::Heard;
+use crate::reconcile::{Looks, Missed, readable};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "StoragePolicy";
@@ -100,22 +100,9 @@ pub async fn run(context: Context, stop: CancellationToken) {
 }
 
 async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
-    let cached = match &object.0 {
-        Ok(cached) => cached,
-        Err(invalid) => {
-            tracing::warn!(
-                error = invalid.error,
-                storagepolicy = object.name_any(),
-                "this object cannot be read"
-            );
-            return Ok(Requeue::await_change());
-        }
-    };
-    match Box::pin(controller.reconcile(cached)).await {
-        Err(error) if error.is_conflict() => Err(Missed::Race(AFTER_RACE)),
-        Err(error) if error.is_not_found() => Ok(Requeue::await_change()),
-        result => result.map_err(|error| Missed::Failed(Box::new(error))),
-    }
+    let events = &controller.context.events;
+    let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
+    Missed::of(Box::pin(controller.reconcile(cached)).await, AFTER_RACE)
 }
 
 impl Controller {
@@ -146,24 +133,14 @@ impl Controller {
     ) -> Result<Option<Timestamp>, CallError> {
         self.take_heard(&policy);
         let uid = policy.uid().unwrap_or_default();
-        let at = place(&policy);
-        let mut observed = Observed {
+        let observed = Observed {
             older: older(&self.context.caches.policies.state(), &policy),
+            known: self.desk.known(&uid, place(&policy)),
             policy,
             finding,
-            doing: None,
-            report: None,
-            changes: Changes::new(),
-            usage_told: None,
             started: self.started,
-            measure_from: None,
-            other_bucket: false,
-            outdated: false,
-            refused_at: None,
-            epoch: 0,
             stopping: self.stop.is_cancelled(),
         };
-        self.desk.fill(&uid, at, &mut observed);
         let now = clock::now();
         let decision = decide(&observed, now);
         let wake_at = decision.wake_at;
@@ -185,14 +162,14 @@ impl Controller {
         if written {
             policy = self.write_status(policy).await?;
         }
-        self.desk.booked(uid, &observed, decision.told, written, now);
+        self.desk.booked(uid, &observed.known, decision.told, written, now);
         if decision.cancel {
             self.desk.cancel(uid);
         }
         let policy_label = label(policy.namespace().as_deref(), &policy.name_any());
         let metrics = &self.context.metrics.storage;
         metrics.holds(&policy_label, &policy);
-        if let Some(Report::Pruned(run, _)) = &observed.report {
+        if let Some(Report::Pruned(run, _)) = &observed.known.report {
             metrics.pruned(&policy_label, run);
             if freed(run) {
                 self.tell_of_room(&policy);

@@ -8,16 +8,13 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::decide::{Doing, Observed, Report};
+use super::decide::{Doing, Known, Report};
+use super::neighbours::Place;
 use super::runs::freed;
-use super::usage;
-use crate::meter::Changes;
+use crate::meter::{self, Changes};
 
 /// How soon a measurement that failed is made again, at first and at last.
 const AGAIN: (i64, i64) = (60, 900);
-
-/// The place of a policy's files: endpoint, bucket and prefix.
-pub type Place = (String, String, String);
 
 /// What is known of each policy, by UID.
 #[derive(Debug, Default)]
@@ -75,9 +72,9 @@ impl Desk {
         if changes.values().any(|change| change.bytes < 0) {
             memory.freed(now);
         }
-        usage::add(&mut memory.pending, changes);
+        meter::add(&mut memory.pending, changes);
         if memory.task.is_some() {
-            usage::add(&mut memory.during, changes);
+            meter::add(&mut memory.during, changes);
         }
     }
 
@@ -90,21 +87,23 @@ impl Desk {
         }
     }
 
-    /// Lays what is known over what was observed, for a policy with its files in this place.
-    pub fn fill(&self, uid: &str, place: Place, observed: &mut Observed) {
+    /// What is known of a policy with its files in this place.
+    pub fn known(&self, uid: &str, place: Place) -> Known {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
         memory.other_bucket |= memory.place.as_ref().is_some_and(|before| *before != place);
         memory.place = Some(place);
-        observed.doing = memory.task.as_ref().map(|task| task.doing);
-        observed.report.clone_from(&memory.report);
-        observed.changes = memory.pending.clone();
-        observed.epoch = memory.epoch;
-        observed.usage_told = memory.usage_told;
-        observed.measure_from = memory.measure_from;
-        observed.other_bucket = memory.other_bucket;
-        observed.outdated = memory.outdated;
-        observed.refused_at = memory.refused_at;
+        Known {
+            doing: memory.task.as_ref().map(|task| task.doing),
+            report: memory.report.clone(),
+            changes: memory.pending.clone(),
+            epoch: memory.epoch,
+            usage_told: memory.usage_told,
+            measure_from: memory.measure_from,
+            other_bucket: memory.other_bucket,
+            outdated: memory.outdated,
+            refused_at: memory.refused_at,
+        }
     }
 
     /// Others have deleted files in this policy's place: what is known of it is to be measured again.
@@ -118,19 +117,17 @@ impl Desk {
         }
     }
 
-    /// What was observed is in the status, or would change nothing there.
-    pub fn booked(&self, uid: &str, observed: &Observed, told: bool, written: bool, now: Timestamp) {
+    /// What was known is in the status, or would change nothing there.
+    pub fn booked(&self, uid: &str, known: &Known, told: bool, written: bool, now: Timestamp) {
         let mut memories = self.memories.lock();
         let Some(memory) = memories.get_mut(uid) else { return };
-        if observed.report.is_some() {
+        if known.report.is_some() {
             memory.report = None;
         }
         if told {
             // A listing that ended meanwhile has taken in what was told.
-            for (kind, change) in observed.changes.iter().filter(|_| memory.epoch == observed.epoch) {
-                let left = memory.pending.entry(*kind).or_default();
-                left.objects = left.objects.saturating_sub(change.objects);
-                left.bytes = left.bytes.saturating_sub(change.bytes);
+            if memory.epoch == known.epoch {
+                meter::take_off(&mut memory.pending, &known.changes);
             }
             if written {
                 memory.usage_told = Some(now);
@@ -235,12 +232,11 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
     use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneRun, StorageUsage};
 
+    use super::super::decide::world::at;
     use super::super::plan::Order;
     use super::super::runs::{backup_begun, begun};
-    use super::super::world::{World, at};
     use super::*;
     use crate::meter::Change;
 
@@ -254,14 +250,12 @@ mod tests {
         Changes::from([(ObjectKind::Clips, Change { objects: 1, bytes })])
     }
 
-    fn observed(desk: &Desk) -> Observed {
-        let mut observed = World::new(&json!({})).observed;
-        desk.fill(P, place(), &mut observed);
-        observed
+    fn known(desk: &Desk) -> Known {
+        desk.known(P, place())
     }
 
     fn pending(desk: &Desk) -> i64 {
-        observed(desk).changes.values().map(|change| change.bytes).sum()
+        known(desk).changes.values().map(|change| change.bytes).sum()
     }
 
     #[test]
@@ -269,13 +263,13 @@ mod tests {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
         desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
-        let seen = observed(&desk);
+        let seen = known(&desk);
         desk.count(P, &bytes(5), at("2026-01-01T00:00:00Z"));
         desk.booked(P, &seen, false, true, now);
         assert_eq!(pending(&desk), 15, "it was not told");
         desk.booked(P, &seen, true, true, now);
         assert_eq!(pending(&desk), 5);
-        assert_eq!(observed(&desk).usage_told, Some(now));
+        assert_eq!(known(&desk).usage_told, Some(now));
     }
 
     #[test]
@@ -286,7 +280,7 @@ mod tests {
         desk.begin(P, Doing::Measuring, CancellationToken::new());
         desk.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
         // Told in the middle: the listing's own figure replaces it all the same.
-        let seen = observed(&desk);
+        let seen = known(&desk);
         desk.booked(P, &seen, true, true, now);
         desk.count(P, &bytes(4), at("2026-01-01T00:00:00Z"));
         let deleted = Changes::from([(ObjectKind::Work, Change { objects: -1, bytes: -50 })]);
@@ -304,7 +298,7 @@ mod tests {
         for _ in 0..6 {
             desk.begin(P, Doing::Measuring, CancellationToken::new());
             desk.ended(P, Some(Report::Measured(None)), now);
-            waits.push(observed(&desk).measure_from.unwrap().duration_since(now).as_secs());
+            waits.push(known(&desk).measure_from.unwrap().duration_since(now).as_secs());
         }
         assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
         assert_eq!(pending(&desk), 10, "and nothing counted is lost");
@@ -315,11 +309,11 @@ mod tests {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
         desk.begin(P, Doing::Pruning(Some(3)), CancellationToken::new());
-        let before = observed(&desk);
+        let before = known(&desk);
         desk.ended(P, Some(Report::Measured(None)), now);
         desk.booked(P, &before, true, true, now);
         assert!(desk.has_report(P));
-        desk.booked(P, &observed(&desk), true, true, now);
+        desk.booked(P, &known(&desk), true, true, now);
         assert!(!desk.has_report(P));
     }
 
@@ -341,9 +335,7 @@ mod tests {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
         let is_other = |prefix: &str| {
-            let mut seen = World::new(&json!({})).observed;
-            desk.fill(P, ("http://s3:9000".into(), "videos".into(), prefix.into()), &mut seen);
-            seen.other_bucket
+            desk.known(P, ("http://s3:9000".into(), "videos".into(), prefix.into())).other_bucket
         };
         let listed = || Some(Report::Measured(Some(StorageUsage::default())));
         assert!(!is_other(""));
@@ -373,7 +365,7 @@ mod tests {
         desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
         desk.begin(P, Doing::Measuring, CancellationToken::new());
         desk.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
-        let seen = observed(&desk);
+        let seen = known(&desk);
         // The listing ends while the status is being written.
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
         desk.booked(P, &seen, true, true, now);
@@ -389,14 +381,14 @@ mod tests {
             desk.begin(P, Doing::Pruning(Some(3)), CancellationToken::new());
             let run = PruneRun { deleted_objects, ..begun(&order) };
             desk.ended(P, Some(Report::Pruned(Box::new(run), None)), now);
-            observed(&desk).refused_at
+            known(&desk).refused_at
         };
         desk.refused(P, now);
         assert_eq!(prune(Some(0)), Some(now));
         assert_eq!(prune(None), Some(now));
         assert_eq!(prune(Some(1)), None);
         desk.refused(P, now);
-        assert_eq!(observed(&desk).refused_at, None, "it was told of only after files were deleted");
+        assert_eq!(known(&desk).refused_at, None, "it was told of only after files were deleted");
         let later = at("2026-01-01T00:01:00Z");
         for freed in [
             |desk: &Desk| desk.outdate(P, at("2026-01-01T00:02:00Z")),
@@ -406,9 +398,9 @@ mod tests {
         ] {
             let desk = Desk::default();
             desk.refused(P, later);
-            assert_eq!(observed(&desk).refused_at, Some(later));
+            assert_eq!(known(&desk).refused_at, Some(later));
             freed(&desk);
-            assert_eq!(observed(&desk).refused_at, None);
+            assert_eq!(known(&desk).refused_at, None);
         }
     }
 
@@ -416,13 +408,13 @@ mod tests {
     fn what_others_deleted_is_measured_by_a_listing_that_begins_after_it() {
         let desk = Desk::default();
         let now = at("2026-01-01T00:00:00Z");
-        observed(&desk);
+        known(&desk);
         desk.begin(P, Doing::Measuring, CancellationToken::new());
         desk.outdate(P, now);
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
-        assert!(observed(&desk).outdated);
+        assert!(known(&desk).outdated);
         desk.begin(P, Doing::Measuring, CancellationToken::new());
         desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
-        assert!(!observed(&desk).outdated);
+        assert!(!known(&desk).outdated);
     }
 }

@@ -19,12 +19,3 @@ mod tasks;
 mod usage;
 
 pub use controller::run;
-
-#[cfg(test)]
-mod decide_tests;
-#[cfg(test)]
-mod level_tests;
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod world;

@@ -1,12 +1,15 @@
 //! Policies that share a bucket. Of those with one place, or with one inside the other, the oldest prunes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
 
-use super::desk::Place;
 use crate::caches::Guarded;
+
+/// The place of a policy's files: endpoint, bucket and prefix.
+pub type Place = (String, String, String);
 
 /// Where a policy's files are. Two names of one server are two places: nothing tells that they are the same.
 #[must_use]
@@ -43,6 +46,21 @@ pub fn touching<'a>(
 ) -> impl Iterator<Item = &'a StoragePolicy> {
     let (own, uid) = (place(policy), policy.uid());
     readable(all).filter(move |other| other.uid() != uid && overlap(&place(other), &own))
+}
+
+/// The namespaces whose jobs may have files in the policy's bucket, under its prefix, and which lose what its rules say:
+/// its own, and those of all other policies for the same place, unless one of them is suspended.
+#[must_use]
+pub fn covered_namespaces<'a>(
+    policy: &StoragePolicy,
+    others: impl IntoIterator<Item = &'a StoragePolicy>,
+) -> BTreeSet<String> {
+    let own = place(policy);
+    let same: Vec<_> = others.into_iter().filter(|other| place(other) == own).collect();
+    let suspended = same.iter().filter(|other| other.spec.suspend);
+    let suspended: BTreeSet<String> = suspended.filter_map(|other| other.namespace()).collect();
+    let namespaces = same.iter().filter_map(|other| other.namespace()).chain(policy.namespace());
+    namespaces.filter(|namespace| !suspended.contains(namespace)).collect()
 }
 
 fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &StoragePolicy> {
@@ -130,5 +148,27 @@ mod tests {
         assert_eq!(names, ["b", "a"]);
         let names: Vec<String> = touching(&guarded, &all[0]).map(ResourceExt::name_any).collect();
         assert_eq!(names, ["b", "c"], "room is made for all that have a part of it");
+    }
+
+    #[test]
+    fn policies_of_one_bucket_cover_each_others_namespaces() {
+        let policy = |namespace: &str, endpoint: &str, prefix: &str| {
+            let mut policy = policy("default", FIRST, endpoint, prefix);
+            policy.metadata.namespace = Some(namespace.to_owned());
+            policy
+        };
+        let own = policy("films", "http://s3:9000", "studio/");
+        let others = [
+            policy("shows", "http://s3:9000/", "studio/"),
+            policy("news", "http://s3:9000", "other/"),
+            policy("sports", "http://s4:9000", "studio/"),
+        ];
+        assert_eq!(covered_namespaces(&own, &others), ["films".to_owned(), "shows".to_owned()].into());
+        let [mut suspended, ..] = others;
+        suspended.spec.suspend = true;
+        let active = policy("shows", "http://s3:9000", "studio/");
+        assert_eq!(covered_namespaces(&own, [&active, &suspended]), ["films".to_owned()].into());
+        let beside = StoragePolicy { metadata: own.metadata.clone(), ..suspended.clone() };
+        assert_eq!(covered_namespaces(&own, [&beside]), BTreeSet::new(), "its own namespace is no exception");
     }
 }

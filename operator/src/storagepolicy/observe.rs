@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::{Client, ResourceExt};
 use videofactory_crds::{Reason, StoragePolicy};
-use videofactory_storage::{Bucket, StorageError};
+use videofactory_storage::{Bucket, PROBES, StorageError};
 
 use super::claim::claim;
 use crate::bucket::{self, OpenBucketError};
@@ -125,9 +125,8 @@ fn unfit(problem: &StorageError) -> Finding {
 
 /// A probe's keys are different each time: with one in it, the same trouble would be written again and again.
 fn without_probe_key(message: &str) -> String {
-    const MARK: &str = "probes/";
-    let Some(start) = message.find(MARK) else { return message.to_owned() };
-    let (head, tail) = message.split_at(start + MARK.len());
+    let Some(start) = message.find(PROBES) else { return message.to_owned() };
+    let (head, tail) = message.split_at(start + PROBES.len());
     format!("{head}…{}", tail.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
 }
 

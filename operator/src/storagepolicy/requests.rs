@@ -8,7 +8,7 @@ use videofactory_crds::requests::{Cleanup, Requested, policy_requests};
 use videofactory_crds::storagepolicy::PolicyHandled;
 use videofactory_crds::units::Duration;
 
-use crate::videojob::model::Event;
+use crate::events::Event;
 
 /// Requests that were not acted upon yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

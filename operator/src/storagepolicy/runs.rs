@@ -11,8 +11,7 @@ use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, Pru
 use super::plan::Order;
 use super::schedule::Schedule;
 use super::usage::size;
-use crate::events::{MOST_TEXT_BYTES, cut};
-use crate::videojob::model::Event;
+use crate::events::{Event, MOST_TEXT_BYTES, cut};
 
 /// What a run says that ended without a word.
 const BROKEN_OFF: &str = "the operator ended in the middle of it";

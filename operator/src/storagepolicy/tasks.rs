@@ -12,8 +12,8 @@ use videofactory_storage::Bucket;
 
 use super::backup;
 use super::decide::{Action, Report};
-use super::neighbours::sharing;
-use super::plan::{Order, covered_namespaces};
+use super::neighbours::{covered_namespaces, sharing};
+use super::plan::Order;
 use super::prune::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
 use super::runs::begun;
 use crate::bucket;

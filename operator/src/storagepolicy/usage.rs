@@ -93,21 +93,6 @@ pub fn with_changes(usage: &StorageUsage, changes: &Changes) -> StorageUsage {
     usage
 }
 
-/// Whether anything was written or deleted.
-#[must_use]
-pub fn is_nothing(changes: &Changes) -> bool {
-    changes.values().all(|change| change.objects == 0 && change.bytes == 0)
-}
-
-/// Adds up two lots of changes.
-pub fn add(all: &mut Changes, more: &Changes) {
-    for (kind, change) in more {
-        let sum = all.entry(*kind).or_default();
-        sum.objects = sum.objects.saturating_add(change.objects);
-        sum.bytes = sum.bytes.saturating_add(change.bytes);
-    }
-}
-
 /// The estimate's counter with the files that were written since; the estimate itself stays.
 #[must_use]
 pub fn counted(before: Option<&OperationsEstimate>, changes: &Changes, now: Timestamp) -> OperationsEstimate {
@@ -288,7 +273,7 @@ mod tests {
                 change(ObjectKind::Work, first.0, first.1), change(ObjectKind::Clips, second.0, second.1),
             );
             let mut both = one.clone();
-            add(&mut both, &two);
+            crate::meter::add(&mut both, &two);
             let together = with_changes(&usage, &both);
             prop_assert_eq!(&with_changes(&with_changes(&usage, &one), &two), &together);
             prop_assert_eq!(&with_changes(&with_changes(&usage, &two), &one), &together);

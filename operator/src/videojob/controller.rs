@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
-use kube::{Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
@@ -15,11 +15,11 @@ use videofactory_pipeline::clock;
 use super::apply::{ApplyError, apply};
 use super::decide::decide;
 use super::deletion;
-use super::model::{Event, Observed};
+use super::model::Observed;
 use super::observe::observe;
 use crate::caches::{Guarded, owner_key};
 use crate::context::Context;
-use crate::reconcile::{Looks, Missed};
+use crate::reconcile::{Looks, Missed, readable};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "VideoJob";
@@ -46,16 +46,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
 
 /// One look at one object.
 async fn look(object: Arc<Guarded<VideoJob>>, context: Context) -> Result<Requeue, Missed> {
-    let cached = match &object.0 {
-        Ok(cached) => cached,
-        Err(invalid) => {
-            let note = format!("this VideoJob cannot be read: {}; apply it again", invalid.error);
-            let event =
-                Event { warning: true, reason: "Unreadable".into(), action: "Reconcile".into(), note };
-            context.events.tell(object.object_ref(&()), event);
-            return Ok(Requeue::await_change());
-        }
-    };
+    let Some(cached) = readable(&object, &context.events) else { return Ok(Requeue::await_change()) };
     match Box::pin(reconcile(&context, cached)).await {
         Err(race) if race.is_race() => {
             tracing::debug!(%race, "looking again");

@@ -8,6 +8,7 @@ use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
 
+use crate::events::Event;
 use crate::meter::Changes;
 
 /// Everything that one decision may know, read once. The caches and the API hold no more of it.
@@ -253,19 +254,6 @@ pub struct StartStep {
     pub bucket_secret: String,
     /// The Secrets with the credentials of the accounts that the step uses, by name of the account.
     pub account_secrets: BTreeMap<String, String>,
-}
-
-/// An Event for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// `Normal` or `Warning`.
-    pub warning: bool,
-    /// A stable word.
-    pub reason: String,
-    /// What is being done: the step's name, or `Reconcile`.
-    pub action: String,
-    /// The sentence.
-    pub note: String,
 }
 
 /// The attempts whose outcome neither a pod nor the status holds: `observe` looks them up in the

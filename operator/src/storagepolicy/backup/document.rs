@@ -8,8 +8,7 @@ use kube::api::DynamicObject;
 use kube::core::TypeMeta;
 use serde_json::json;
 
-/// How slots are written in names: later ones sort after earlier ones.
-const SLOT: &str = "%Y%m%dT%H%M%SZ";
+use super::super::plan::SLOT;
 
 /// What the backups of a policy begin with. Policies of several namespaces may share a bucket, under the same name.
 #[must_use]

@@ -5,6 +5,15 @@
 
 mod level;
 
+#[cfg(test)]
+mod level_tests;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) mod world;
+
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::condition::{self, whole_seconds};
 use videofactory_crds::storagepolicy::{
@@ -18,8 +27,8 @@ use super::plan::Order;
 use super::requests::{self, Pending};
 use super::schedule::{Schedule, TOO_LATE};
 use super::{runs, usage};
-use crate::meter::Changes;
-use crate::videojob::model::Event;
+use crate::events::Event;
+use crate::meter::{self, Changes};
 
 /// Least time between two writes that only tell of a few files more; a new level is told at once.
 pub const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
@@ -35,16 +44,27 @@ pub struct Observed {
     pub finding: Finding,
     /// An older policy that has the same bucket or a part of it: its namespace and name.
     pub older: Option<String>,
+    /// What this process knows beside the status.
+    pub known: Known,
+    /// When this process began to look after policies.
+    pub started: Timestamp,
+    /// Nothing may begin any more.
+    pub stopping: bool,
+}
+
+/// What this process knows of a policy beside its status.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
     /// What is under way.
     pub doing: Option<Doing>,
     /// What has ended, and is not in the status yet.
     pub report: Option<Report>,
     /// Files that jobs wrote and deleted, and the status does not tell of yet.
     pub changes: Changes,
+    /// Which count `changes` belong to.
+    pub epoch: u64,
     /// When the usage was last written by this process.
     pub usage_told: Option<Timestamp>,
-    /// When this process began to look after policies.
-    pub started: Timestamp,
     /// Before this time nothing is measured, because it failed a short while ago.
     pub measure_from: Option<Timestamp>,
     /// What is known of the usage is that of another bucket.
@@ -53,10 +73,6 @@ pub struct Observed {
     pub outdated: bool,
     /// When the bucket's server last refused a file for want of room, if nothing was deleted since.
     pub refused_at: Option<Timestamp>,
-    /// Which count `changes` belong to.
-    pub epoch: u64,
-    /// Nothing may begin any more.
-    pub stopping: bool,
 }
 
 /// What is under way.
@@ -177,8 +193,7 @@ impl<'a> Draft<'a> {
         self.set(limit);
         self.tell_level();
         let generation = self.observed.policy.metadata.generation;
-        let cancel =
-            matches!(self.observed.doing, Some(Doing::Pruning(of)) if of != generation || barrier.is_some());
+        let cancel = matches!(self.observed.known.doing, Some(Doing::Pruning(of)) if of != generation || barrier.is_some());
         Decision {
             status: self.status,
             action: self.action,
@@ -196,7 +211,7 @@ impl<'a> Draft<'a> {
 
     /// Books what has ended; what was begun and is not known any more was broken off.
     fn book(&mut self) {
-        let measured = match &self.observed.report {
+        let measured = match &self.observed.known.report {
             Some(Report::Measured(usage)) => usage.clone(),
             Some(Report::Pruned(run, usage)) => {
                 self.events.push(runs::end(&mut self.status, (**run).clone(), self.spec.history));
@@ -209,7 +224,7 @@ impl<'a> Draft<'a> {
             }
             None => None,
         };
-        if self.observed.doing.is_none() {
+        if self.observed.known.doing.is_none() {
             runs::settle(&mut self.status);
         }
         if let Some(measured) = measured {
@@ -221,7 +236,7 @@ impl<'a> Draft<'a> {
     /// What the bucket holds by all that is known.
     fn current_usage(&self) -> Option<StorageUsage> {
         let known = self.status.usage.as_ref()?;
-        let mut usage = usage::with_changes(known, &self.observed.changes);
+        let mut usage = usage::with_changes(known, &self.observed.known.changes);
         usage.percent = usage.bytes.map(|bytes| usage::percent(bytes, self.marks.limit));
         Some(usage)
     }
@@ -245,7 +260,7 @@ impl<'a> Draft<'a> {
 
     /// Whether something may begin now.
     fn is_free(&self) -> bool {
-        self.observed.doing.is_none()
+        self.observed.known.doing.is_none()
             && !self.observed.stopping
             && self.action.is_none()
             && can_prune(&self.observed.finding)
@@ -374,11 +389,11 @@ impl<'a> Draft<'a> {
     }
 
     fn measure(&mut self, current: Option<&StorageUsage>) {
-        if self.observed.doing.is_some() || self.action.is_some() {
+        if self.observed.known.doing.is_some() || self.action.is_some() {
             return;
         }
         let due = match current {
-            _ if self.observed.other_bucket || self.observed.outdated => self.now,
+            _ if self.observed.known.other_bucket || self.observed.known.outdated => self.now,
             Some(StorageUsage { measured_at: Some(at), objects, .. }) => {
                 let every = usage::interval(objects.unwrap_or_default());
                 let due = at.0.checked_add(every).unwrap_or(Timestamp::MAX);
@@ -387,7 +402,7 @@ impl<'a> Draft<'a> {
             }
             _ => self.now,
         };
-        let due = due.max(self.observed.measure_from.unwrap_or(due));
+        let due = due.max(self.observed.known.measure_from.unwrap_or(due));
         if due > self.now {
             self.wakes.push(due);
         } else if self.is_free() {
@@ -406,8 +421,8 @@ impl<'a> Draft<'a> {
     /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
     fn tell_usage(&mut self, current: Option<StorageUsage>) -> bool {
         let Some(current) = current else { return false };
-        let nothing = usage::is_nothing(&self.observed.changes);
-        let due_at = self.observed.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
+        let nothing = meter::is_nothing(&self.observed.known.changes);
+        let due_at = self.observed.known.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
         let due = due_at.is_none_or(|due| due <= self.now);
         if !nothing && !due && self.status == self.before {
             self.wakes.extend(due_at);
@@ -415,7 +430,8 @@ impl<'a> Draft<'a> {
         }
         self.status.usage = Some(current);
         if !nothing {
-            let counted = usage::counted(self.status.operations.as_ref(), &self.observed.changes, self.now);
+            let counted =
+                usage::counted(self.status.operations.as_ref(), &self.observed.known.changes, self.now);
             self.status.operations = Some(counted);
         }
         true

@@ -23,8 +23,8 @@ use std::ops::AddAssign;
 pub use decide::{PrunePlan, plan};
 pub use explain::{kept, shortfall, size};
 pub use listing::{Folder, Listing, NOBODY, Object, Owner, OwnerIndex};
-pub use order::{Order, of_plan};
-pub use references::{JobReference, Owned, References, Standing, VideoJobFacts, covered_namespaces};
+pub use order::{Order, SLOT, of_plan};
+pub use references::{JobReference, Owned, References, Standing, VideoJobFacts};
 pub use rules::{ReadRulesError, Rules};
 pub use verdict::{Verdict, Why};
 

@@ -5,8 +5,8 @@ use jiff::civil::DateTime;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_crds::units::Duration;
 
-/// A slot in a name.
-const SLOT: &str = "%Y%m%dT%H%M%SZ";
+/// How slots are written in names: later ones sort after earlier ones.
+pub const SLOT: &str = "%Y%m%dT%H%M%SZ";
 
 /// What names of plans end with, so that runs of one slot with different causes do not share a plan.
 const SUFFIXES: [&str; 4] = ["", "-warn", "-request", "-resumed"];

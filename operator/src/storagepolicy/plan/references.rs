@@ -8,10 +8,9 @@ use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::requests::ON_JOBS;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{OnDelete, PublicationState};
-use videofactory_crds::{StepName, StoragePolicy, VideoJob, VideoJobStatus};
+use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::pruned_kinds;
 
-use super::super::neighbours::place;
 use crate::videojob::handled::has_new_request;
 
 /// How a job stands, as far as pruning is concerned.
@@ -203,21 +202,6 @@ impl References {
     }
 }
 
-/// The namespaces whose jobs may have files in the policy's bucket, under its prefix, and which lose what its rules say:
-/// its own, and those of all other policies for the same place, unless one of them is suspended.
-#[must_use]
-pub fn covered_namespaces<'a>(
-    policy: &StoragePolicy,
-    others: impl IntoIterator<Item = &'a StoragePolicy>,
-) -> BTreeSet<String> {
-    let own = place(policy);
-    let same: Vec<_> = others.into_iter().filter(|other| place(other) == own).collect();
-    let suspended = same.iter().filter(|other| other.spec.suspend);
-    let suspended: BTreeSet<String> = suspended.filter_map(|other| other.namespace()).collect();
-    let namespaces = same.iter().filter_map(|other| other.namespace()).chain(policy.namespace());
-    namespaces.filter(|namespace| !suspended.contains(namespace)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -313,35 +297,5 @@ mod tests {
             })
         };
         assert_eq!((going("Delete"), going("Retain")), (Standing::Deleting, Standing::Live));
-    }
-
-    #[test]
-    fn policies_of_one_bucket_cover_each_others_namespaces() {
-        let policy = |namespace: &str, endpoint: &str, prefix: &str| -> StoragePolicy {
-            serde_json::from_value(json!({
-                "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
-                "metadata": {"name": "default", "namespace": namespace},
-                "spec": {
-                    "bucket": {
-                        "endpoint": endpoint, "name": "videos", "prefix": prefix, "secretRef": {"name": "s3"},
-                    },
-                    "capacity": {"limit": "10G"},
-                },
-            }))
-            .unwrap()
-        };
-        let own = policy("films", "http://s3:9000", "studio/");
-        let others = [
-            policy("shows", "http://s3:9000/", "studio/"),
-            policy("news", "http://s3:9000", "other/"),
-            policy("sports", "http://s4:9000", "studio/"),
-        ];
-        assert_eq!(covered_namespaces(&own, &others), ["films".to_owned(), "shows".to_owned()].into());
-        let [mut suspended, ..] = others;
-        suspended.spec.suspend = true;
-        let active = policy("shows", "http://s3:9000", "studio/");
-        assert_eq!(covered_namespaces(&own, [&active, &suspended]), ["films".to_owned()].into());
-        let beside = StoragePolicy { metadata: own.metadata.clone(), ..suspended.clone() };
-        assert_eq!(covered_namespaces(&own, [&beside]), BTreeSet::new(), "its own namespace is no exception");
     }
 }

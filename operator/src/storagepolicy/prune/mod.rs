@@ -28,7 +28,7 @@ pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
 
 use super::plan::{Folder, Listing, Order, PrunePlan, References, Rules, Tally, kept, plan, shortfall, size};
 use stock::Stock;
-use sweep::{Cut, Sweep, Swept};
+use sweep::{Sweep, Swept};
 use watch::Watch;
 
 /// How old what is known of the jobs may be when their files are deleted.
@@ -39,7 +39,7 @@ pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
 pub struct RunWorld<'a> {
     /// The way to the jobs.
     pub jobs: &'a dyn Jobs,
-    /// The namespaces whose jobs may have files here, see [`super::plan::covered_namespaces`].
+    /// The namespaces whose jobs may have files here: those of the policies for this place.
     pub namespaces: &'a BTreeSet<String>,
     /// The other policies that have their files here: what they protect stays.
     pub sharing: &'a [StoragePolicy],
@@ -92,8 +92,11 @@ pub async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
 }
 
 /// Why a run went no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
+    /// It was told to stop.
     Stopped,
+    /// Going on would have failed too, or could not be answered for.
     Failed(String),
 }
 
@@ -260,21 +263,17 @@ impl Run<'_> {
         let (bucket, now, stop) = (self.bucket, self.world.now, self.stop);
         let swept = Sweep { bucket, listing, plan, now, grace: rules.grace, stop }.run(watch).await;
         self.tell_swept(&swept, &planned.rules, plan);
-        match swept.cut {
-            Some(Cut::Stopped) => Err(End::Stopped),
-            Some(Cut::Failed(why)) => Err(End::Failed(why)),
-            None => {
-                if swept.failed.objects > 0 {
-                    let unknown =
-                        || "their jobs changed after a try of which nobody knows the end".to_owned();
-                    let why = swept.first_failure.map_or_else(unknown, |error| error.to_string());
-                    let count = swept.failed.objects;
-                    self.failure =
-                        Some(format!("{count} files could not be deleted, the first of them because: {why}"));
-                }
-                Ok(())
-            }
+        if let Some(end) = swept.cut {
+            return Err(end);
         }
+        if swept.failed.objects > 0 {
+            let unknown = || "their jobs changed after a try of which nobody knows the end".to_owned();
+            let why = swept.first_failure.map_or_else(unknown, |error| error.to_string());
+            let count = swept.failed.objects;
+            self.failure =
+                Some(format!("{count} files could not be deleted, the first of them because: {why}"));
+        }
+        Ok(())
     }
 
     fn tell_swept(&mut self, swept: &Swept, rules: &Rules, plan: &PrunePlan) {

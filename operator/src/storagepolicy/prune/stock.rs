@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use futures::StreamExt;
 use tokio::task::{JoinError, JoinSet};
-use videofactory_storage::{Bucket, ObjectInfo, StorageError};
+use videofactory_storage::{Bucket, ObjectInfo, PROBES, StorageError};
 
 use super::super::claim::MARK;
 use super::super::plan::{Folder, Listing, NOBODY, Tally};
@@ -18,8 +18,6 @@ use super::report::{Measured, Unknown, Usage};
 const MOST_REPEATED: u32 = 10_000;
 /// How many names a report gives as examples.
 const EXAMPLES: usize = 20;
-/// Where probes leave a key for a moment.
-const PROBES: &str = "probes/";
 
 /// All that a run needs to know of the bucket.
 #[derive(Debug, Default)]

@@ -9,14 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_storage::{Bucket, DeleteReport, StorageError};
+use videofactory_storage::{Bucket, DeleteReport, KEYS_A_REQUEST, StorageError};
 
 use super::super::plan::{Folder, Listing, Object, OwnerIndex, PrunePlan, Tally, Why};
+use super::End;
 use super::stock::written;
 use super::watch::Watch;
 
-/// Files of one request.
-const BATCH: usize = 1000;
 /// Requests that are under way at a time.
 const AT_A_TIME: usize = 6;
 /// Files that are looked at once more at a time.
@@ -36,15 +35,6 @@ const WHEN_STOPPED: Duration = Duration::from_secs(5);
 /// What is told where marks stay.
 const LEFT: &str = "some jobs say that files were pruned that are still there";
 
-/// Why deleting ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// It was told to.
-    Stopped,
-    /// Going on would have failed too, or could not be answered for.
-    Failed(String),
-}
-
 /// What deleting came to.
 #[derive(Debug, Default)]
 pub(super) struct Swept {
@@ -59,7 +49,7 @@ pub(super) struct Swept {
     /// The first failure, for people.
     pub(super) first_failure: Option<StorageError>,
     /// Why it ended early, if it did.
-    pub(super) cut: Option<Cut>,
+    pub(super) cut: Option<End>,
     pub(super) heads: u64,
     pub(super) deletes: u64,
 }
@@ -113,7 +103,7 @@ impl Sweep<'_> {
     pub(super) async fn run(&self, mut watch: Watch<'_>) -> Swept {
         let mut swept = Swept::default();
         let mut touched = HashSet::new();
-        let mut batches = self.plan.deletions.chunks(BATCH);
+        let mut batches = self.plan.deletions.chunks(KEYS_A_REQUEST);
         let mut under_way: JoinSet<Event> = JoinSet::new();
         let bucket = self.bucket.once();
         loop {
@@ -139,7 +129,7 @@ impl Sweep<'_> {
                         self.send(&bucket, again, &mut under_way);
                     }
                 }
-                Some(Err(error)) => swept.cut = Some(Cut::Failed(error.to_string())),
+                Some(Err(error)) => swept.cut = Some(End::Failed(error.to_string())),
                 None => break,
             }
         }
@@ -148,7 +138,7 @@ impl Sweep<'_> {
         }
         self.account_for_all(&mut swept);
         // Who is told to stop has little time left.
-        let patience = if swept.cut == Some(Cut::Stopped) { WHEN_STOPPED } else { Duration::MAX };
+        let patience = if swept.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
         match tokio::time::timeout(patience, watch.take_back(&touched)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "{LEFT}"),
@@ -217,8 +207,8 @@ impl Sweep<'_> {
         let batch = match prepared {
             Some(Ok(batch)) => batch,
             other => {
-                let why = other.and_then(Result::err).map(|error| Cut::Failed(error.to_string()));
-                swept.cut.get_or_insert(why.unwrap_or(Cut::Stopped));
+                let why = other.and_then(Result::err).map(|error| End::Failed(error.to_string()));
+                swept.cut.get_or_insert(why.unwrap_or(End::Stopped));
                 // Those that were tried before may be gone.
                 let unknown = attempt.files.iter().filter(|_| !first);
                 unknown.for_each(|index| swept.failed.add(self.object(*index).size));
@@ -307,7 +297,7 @@ impl Sweep<'_> {
         let lasting = report.failed.into_iter().find(|(_, error)| !(may_go_on && error.is_transient()));
         if let Some((_, error)) = lasting {
             if lost == attempt.of {
-                swept.cut.get_or_insert(Cut::Failed(error.to_string()));
+                swept.cut.get_or_insert(End::Failed(error.to_string()));
             }
             swept.first_failure.get_or_insert(error);
         }

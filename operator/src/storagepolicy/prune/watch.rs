@@ -37,12 +37,6 @@ struct Concern {
     lost: bool,
 }
 
-/// How a mark ended.
-enum MarkEnd {
-    Marked(Box<JobReference>),
-    Lost,
-}
-
 /// All owners whose files the plan deletes.
 pub(super) struct Watch<'a> {
     jobs: &'a dyn Jobs,
@@ -137,11 +131,11 @@ impl<'a> Watch<'a> {
             };
             (concern.marked, concern.unsure) = (true, false);
             match end {
-                MarkEnd::Lost => {
+                None => {
                     concern.lost = true;
                     concern.added.clear();
                 }
-                MarkEnd::Marked(now) => {
+                Some(now) => {
                     let version = JobVersion { uid: now.facts.uid.clone(), version: now.version.clone() };
                     self.versions.insert((now.namespace.clone(), now.name.clone()), version);
                     concern.job = Some(*now);
@@ -231,32 +225,32 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Writes that these kinds of a job will be gone, unless it has changed.
+/// Writes that these kinds of a job will be gone; the job as it is then, or none if it has changed.
 async fn mark(
     jobs: &dyn Jobs,
     mut job: JobReference,
     kinds: &BTreeSet<ObjectKind>,
-) -> Result<MarkEnd, CallError> {
+) -> Result<Option<Box<JobReference>>, CallError> {
     for _ in 0..MOST_TRIES {
         if kinds.is_subset(&job.pruned) {
-            return Ok(MarkEnd::Marked(Box::new(job)));
+            return Ok(Some(Box::new(job)));
         }
         let wanted = job.pruned.union(kinds).copied().collect();
         match jobs.mark(&job, &wanted).await {
-            Ok(Marked::Written(now)) => return Ok(MarkEnd::Marked(now)),
-            Ok(Marked::Gone) => return Ok(MarkEnd::Lost),
+            Ok(Marked::Written(now)) => return Ok(Some(now)),
+            Ok(Marked::Gone) => return Ok(None),
             Ok(Marked::Changed) => match jobs.get(&job.namespace, &job.name).await? {
                 Some(now) if now.facts == job.facts => job = now,
-                _ => return Ok(MarkEnd::Lost),
+                _ => return Ok(None),
             },
             Err(error) if error.is_rejected() => {
                 tracing::warn!(%error, "the files of this job stay: it cannot be told that they would be gone");
-                return Ok(MarkEnd::Lost);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(MarkEnd::Lost)
+    Ok(None)
 }
 
 /// Takes a mark off; one that had no answer is looked for first.

@@ -26,7 +26,8 @@ use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 
 use super::conditions;
 use super::deletion;
-use super::model::{Action, Decision, Event, Observed};
+use super::model::{Action, Decision, Observed};
+use crate::events::Event;
 
 /// Decides what the status of the observed object is to be and what is to be done, at `now`.
 ///

@@ -14,22 +14,21 @@ use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::{StoragePolicy, VideoJob};
 use videofactory_pipeline::clock;
-use videofactory_storage::{Bucket, StorageError};
+use videofactory_storage::{Bucket, KEYS_A_REQUEST, StorageError};
 
 use super::{FINALIZER, Next, Obstacle, left_behind, next, why_it_stays};
 use crate::bucket;
 use crate::client::within;
 use crate::context::Context;
+use crate::events::Event;
 use crate::meter::{Change, Changes};
 use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, is_alive, path, write_status};
 use crate::videojob::conditions;
 use crate::videojob::decide::Verdict;
 use crate::videojob::labels;
-use crate::videojob::model::{Event, Storage};
+use crate::videojob::model::Storage;
 use crate::videojob::observe::at_work;
 
-/// Files deleted with one request.
-const FILES_A_REQUEST: usize = 1000;
 /// When to look again at pods that have not ended; their end wakes us earlier.
 const AFTER_PODS: Duration = Duration::from_secs(15);
 
@@ -188,7 +187,7 @@ async fn delete_all(
 }
 
 async fn delete_folder(bucket: &Bucket, folder: &str, change: &mut Change) -> Result<(), StorageError> {
-    let mut pages = bucket.list(folder).chunks(FILES_A_REQUEST);
+    let mut pages = bucket.list(folder).chunks(KEYS_A_REQUEST);
     let mut ended = Ok(());
     while let Some(page) = pages.next().await {
         let mut sizes = HashMap::with_capacity(page.len());

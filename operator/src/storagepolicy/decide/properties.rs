@@ -5,10 +5,10 @@ use serde_json::json;
 use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::PruneOutcome;
 
-use super::decide::{Action, Doing, Report};
-use super::observe::Finding;
-use super::runs::backup_begun;
+use super::super::observe::Finding;
+use super::super::runs::backup_begun;
 use super::world::World;
+use super::{Action, Doing, Report};
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -45,18 +45,18 @@ fn happening() -> impl Strategy<Value = Happening> {
 
 fn end(world: &mut World, bytes: Option<i64>) {
     let bytes_left = bytes.map(|bytes| world.usage(bytes));
-    match world.observed.doing {
+    match world.observed.known.doing {
         Some(Doing::Measuring) => {
-            world.observed.doing = None;
-            world.observed.report = Some(Report::Measured(bytes_left));
+            world.observed.known.doing = None;
+            world.observed.known.report = Some(Report::Measured(bytes_left));
         }
         Some(Doing::Pruning(_)) => {
             let outcome = if bytes.is_some() { PruneOutcome::Completed } else { PruneOutcome::Failed };
             world.pruned(outcome, bytes, None);
         }
         Some(Doing::BackingUp) => {
-            world.observed.doing = None;
-            world.observed.report = Some(Report::BackedUp(backup_begun(world.now)));
+            world.observed.known.doing = None;
+            world.observed.known.report = Some(Report::BackedUp(backup_begun(world.now)));
         }
         None => {}
     }
@@ -156,7 +156,7 @@ proptest! {
         for happening in &happenings {
             happen(&mut world, happening);
             let looked = world.look();
-            let idle = world.observed.doing.is_none() && looked.action.is_none();
+            let idle = world.observed.known.doing.is_none() && looked.action.is_none();
             if idle && world.observed.finding == Finding::Fit {
                 prop_assert!(looked.wake_at.is_some_and(|at| at > world.now), "after {happening:?}: {:?}", looked.wake_at);
             }
@@ -174,7 +174,7 @@ proptest! {
             sum += bytes;
             world.look();
             // No measurement corrects what is told.
-            if world.observed.doing.take().is_some() {
+            if world.observed.known.doing.take().is_some() {
                 world.observed.policy.status.as_mut().unwrap().usage.as_mut().unwrap().measured_at =
                     Some(videofactory_crds::condition::whole_seconds(world.now));
             }

@@ -4,10 +4,10 @@ use serde_json::json;
 use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, StorageLevel};
 
-use super::decide::{Action, Doing, Report};
-use super::observe::{Finding, good_for};
-use super::runs::backup_begun;
+use super::super::observe::{Finding, good_for};
+use super::super::runs::backup_begun;
 use super::world::{GB, World, at, rules, unfit};
+use super::{Action, Doing, Report};
 
 fn down() -> Finding {
     Finding::Unfit { reason: Reason::StorageUnavailable, answered: Some(false), message: "down".into() }
@@ -135,7 +135,7 @@ fn a_run_that_was_broken_off_goes_on_at_once_and_only_once_more() {
     world.look();
     let outcomes: Vec<_> = world.runs().iter().map(|run| run.outcome).collect();
     assert_eq!(outcomes, [Some(PruneOutcome::Interrupted), Some(PruneOutcome::Interrupted)]);
-    assert_eq!(world.observed.doing, Some(Doing::Measuring), "it does not run a third time");
+    assert_eq!(world.observed.known.doing, Some(Doing::Measuring), "it does not run a third time");
     world.measured(GB);
     world.now = at("2026-01-02T03:00:00Z");
     world.look();
@@ -226,7 +226,7 @@ fn suspended_means_no_run_and_no_backup_and_requests_are_refused() {
     for _ in 0..10 {
         world.pass(1_800);
         world.look();
-        if world.observed.doing.is_some() {
+        if world.observed.known.doing.is_some() {
             world.measured(10 * GB);
         }
     }
@@ -262,7 +262,7 @@ fn an_edit_stops_the_run_under_way_which_goes_on_by_the_new_spec() {
     assert!(world.look().cancel);
     world.pruned(PruneOutcome::Interrupted, Some(9 * GB), None);
     world.look();
-    assert_eq!(world.observed.doing, None);
+    assert_eq!(world.observed.known.doing, None);
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn usage_is_measured_at_intervals_and_soon_after_a_new_start() {
     world.now = at("2026-01-01T00:06:00Z");
     world.look();
     assert_eq!(world.begun.len(), 2);
-    assert_eq!(world.observed.doing, Some(Doing::Measuring));
+    assert_eq!(world.observed.known.doing, Some(Doing::Measuring));
 }
 
 #[test]
@@ -318,23 +318,23 @@ fn a_measurement_that_failed_is_tried_again_later_and_the_usage_stays() {
     let mut world = World::holding(&json!({}), GB);
     world.now = at("2026-01-01T00:15:00Z");
     world.look();
-    world.observed.doing = None;
-    world.observed.report = Some(Report::Measured(None));
-    world.observed.measure_from = Some(at("2026-01-01T00:16:00Z"));
+    world.observed.known.doing = None;
+    world.observed.known.report = Some(Report::Measured(None));
+    world.observed.known.measure_from = Some(at("2026-01-01T00:16:00Z"));
     assert_eq!(world.look().wake_at, Some(at("2026-01-01T00:16:00Z")));
     assert_eq!(world.level(), Some(StorageLevel::Normal));
     world.now = at("2026-01-01T00:16:00Z");
     world.look();
-    assert_eq!(world.observed.doing, Some(Doing::Measuring));
+    assert_eq!(world.observed.known.doing, Some(Doing::Measuring));
 }
 
 #[test]
 fn another_bucket_is_measured_at_once_and_not_pruned_for_what_the_old_one_held() {
     let mut world = World::holding(&json!({"rules": []}), 9 * GB);
     world.edit("rules", rules());
-    world.observed.other_bucket = true;
+    world.observed.known.other_bucket = true;
     world.look();
-    assert_eq!(world.observed.doing, Some(Doing::Measuring));
+    assert_eq!(world.observed.known.doing, Some(Doing::Measuring));
 }
 
 fn backed_up(slot: &str, outcome: BackupOutcome) -> Report {
@@ -350,18 +350,21 @@ fn a_backup_is_written_when_due_and_when_asked_for() {
     world.now = at(sunday);
     world.look();
     assert_eq!(world.begun.last(), Some(&Action::BackUp { slot: at(sunday) }));
-    world.observed.doing = None;
-    world.observed.report = Some(backed_up(sunday, BackupOutcome::Completed));
+    world.observed.known.doing = None;
+    world.observed.known.report = Some(backed_up(sunday, BackupOutcome::Completed));
     world.annotate("backup-requested-at", "2026-01-04T04:00:01Z");
     world.pass(2);
     world.look();
     assert!(world.told.contains(&"BackedUp".to_owned()));
     assert_eq!(world.begun.last(), Some(&Action::BackUp { slot: world.now }));
-    world.observed.doing = None;
-    world.observed.report = Some(backed_up("2026-01-04T04:00:02Z", BackupOutcome::Failed));
+    world.observed.known.doing = None;
+    world.observed.known.report = Some(backed_up("2026-01-04T04:00:02Z", BackupOutcome::Failed));
     world.look();
     assert!(world.told.contains(&"BackupFailed".to_owned()));
-    assert!(!matches!(world.observed.doing, Some(Doing::BackingUp)), "what failed waits for its next slot");
+    assert!(
+        !matches!(world.observed.known.doing, Some(Doing::BackingUp)),
+        "what failed waits for its next slot"
+    );
 }
 
 #[test]
@@ -388,7 +391,7 @@ fn who_is_about_to_end_books_what_has_ended_and_begins_nothing() {
     world.pruned(PruneOutcome::Interrupted, Some(9 * GB), None);
     world.look();
     assert_eq!(world.runs()[0].outcome, Some(PruneOutcome::Interrupted));
-    assert_eq!(world.observed.doing, None);
+    assert_eq!(world.observed.known.doing, None);
     world.observed.stopping = false;
     world.restart();
     world.look();

@@ -6,11 +6,10 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
 use videofactory_crds::{Reason, StoragePolicy};
 
-use super::decide::{Action, Decision, Doing, Observed, Report, decide};
-use super::observe::Finding;
-use super::plan::Order;
-use super::runs;
-use crate::meter::Changes;
+use super::super::observe::Finding;
+use super::super::plan::Order;
+use super::super::runs;
+use super::{Action, Decision, Doing, Known, Observed, Report, decide};
 
 /// Thursday, midnight; the next slot is at 03:00.
 const MIDNIGHT: &str = "2026-01-01T00:00:00Z";
@@ -59,16 +58,8 @@ impl World {
             policy: policy(spec),
             finding: Finding::Fit,
             older: None,
-            doing: None,
-            report: None,
-            changes: Changes::new(),
-            usage_told: None,
+            known: Known::default(),
             started: now,
-            measure_from: None,
-            other_bucket: false,
-            outdated: false,
-            refused_at: None,
-            epoch: 0,
             stopping: false,
         };
         Self { observed, now, writes: 0, begun: Vec::new(), told: Vec::new() }
@@ -94,18 +85,18 @@ impl World {
             self.observed.policy.status = Some(decision.status.clone());
             self.writes += 1;
             if decision.told {
-                self.observed.usage_told = Some(self.now);
+                self.observed.known.usage_told = Some(self.now);
             }
         }
         if decision.told {
-            self.observed.changes.clear();
+            self.observed.known.changes.clear();
         }
-        self.observed.report = None;
+        self.observed.known.report = None;
         self.told.extend(decision.events.iter().map(|event| event.reason.clone()));
         if let Some(action) = decision.action.clone() {
-            assert_eq!(self.observed.doing, None, "one thing at a time");
+            assert_eq!(self.observed.known.doing, None, "one thing at a time");
             let generation = self.observed.policy.metadata.generation;
-            self.observed.doing = Some(match action {
+            self.observed.known.doing = Some(match action {
                 Action::Measure => Doing::Measuring,
                 Action::Prune(_) => Doing::Pruning(generation),
                 Action::BackUp { .. } => Doing::BackingUp,
@@ -121,20 +112,21 @@ impl World {
     }
 
     pub fn measured(&mut self, bytes: i64) {
-        assert_eq!(self.observed.doing.take(), Some(Doing::Measuring));
-        self.observed.report = Some(Report::Measured(Some(self.usage(bytes))));
+        assert_eq!(self.observed.known.doing.take(), Some(Doing::Measuring));
+        self.observed.known.report = Some(Report::Measured(Some(self.usage(bytes))));
     }
 
     /// The run under way ends so, with so many bytes left.
     pub fn pruned(&mut self, outcome: PruneOutcome, bytes: Option<i64>, shortfall: Option<&str>) {
-        assert!(matches!(self.observed.doing.take(), Some(Doing::Pruning(_))));
+        assert!(matches!(self.observed.known.doing.take(), Some(Doing::Pruning(_))));
         let run = PruneRun {
             outcome: Some(outcome),
             bytes_after: bytes,
             shortfall: shortfall.map(str::to_owned),
             ..runs::begun(&self.last_order())
         };
-        self.observed.report = Some(Report::Pruned(Box::new(run), bytes.map(|bytes| self.usage(bytes))));
+        self.observed.known.report =
+            Some(Report::Pruned(Box::new(run), bytes.map(|bytes| self.usage(bytes))));
     }
 
     pub fn last_order(&self) -> Order {
@@ -147,10 +139,10 @@ impl World {
 
     /// Another process takes over: it knows the status alone.
     pub fn restart(&mut self) {
-        self.observed.doing = None;
-        self.observed.report = None;
-        self.observed.changes.clear();
-        self.observed.usage_told = None;
+        self.observed.known.doing = None;
+        self.observed.known.report = None;
+        self.observed.known.changes.clear();
+        self.observed.known.usage_told = None;
         self.observed.started = self.now;
     }
 
@@ -167,7 +159,7 @@ impl World {
     }
 
     pub fn write_files(&mut self, bytes: i64) {
-        let change = self.observed.changes.entry(ObjectKind::Clips).or_default();
+        let change = self.observed.known.changes.entry(ObjectKind::Clips).or_default();
         change.bytes += bytes;
         change.objects += 1;
     }

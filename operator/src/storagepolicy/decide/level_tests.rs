@@ -4,8 +4,8 @@ use serde_json::json;
 use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, StorageLevel};
 
-use super::decide::{Action, Doing};
 use super::world::{GB, World, at, unfit};
+use super::{Action, Doing};
 
 #[test]
 fn crossing_warn_begins_a_run_and_what_it_cannot_free_begins_no_other() {
@@ -69,8 +69,8 @@ fn each_failure_in_a_row_doubles_the_wait() {
         let begun = world.now;
         world.pruned(PruneOutcome::Failed, Some(9 * GB), None);
         world.look();
-        while !matches!(world.observed.doing, Some(Doing::Pruning(_))) {
-            if world.observed.doing.is_some() {
+        while !matches!(world.observed.known.doing, Some(Doing::Pruning(_))) {
+            if world.observed.known.doing.is_some() {
                 world.measured(9 * GB);
             }
             world.pass(60);
@@ -115,9 +115,9 @@ fn a_bucket_that_its_server_calls_full_is_pruned_whatever_was_counted() {
 fn what_another_policy_deleted_here_is_measured_at_once() {
     let mut world = World::holding(&json!({}), GB);
     world.observed.older = Some("other/default".into());
-    world.observed.outdated = true;
+    world.observed.known.outdated = true;
     world.look();
-    assert_eq!(world.observed.doing, Some(Doing::Measuring));
+    assert_eq!(world.observed.known.doing, Some(Doing::Measuring));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn without_rules_a_full_bucket_says_so_and_nothing_runs() {
 fn a_server_that_refuses_a_file_is_full_until_files_were_deleted_or_a_while_has_passed() {
     let refused = || {
         let mut world = World::holding(&json!({}), GB);
-        world.observed.refused_at = Some(world.now);
+        world.observed.known.refused_at = Some(world.now);
         let looked = world.look();
         assert_eq!(world.level(), Some(StorageLevel::Full));
         assert_eq!(world.last_order().cause, PruneCause::WarnCrossed);
@@ -145,7 +145,7 @@ fn a_server_that_refuses_a_file_is_full_until_files_were_deleted_or_a_while_has_
     };
     let mut world = refused();
     world.pruned(PruneOutcome::Completed, Some(GB / 2), None);
-    world.observed.refused_at = None;
+    world.observed.known.refused_at = None;
     world.look();
     assert_eq!(world.level(), Some(StorageLevel::Normal));
 

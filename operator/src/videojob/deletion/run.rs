@@ -10,6 +10,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::controller::Action as Requeue;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
+use tokio::time::Instant;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::{StoragePolicy, VideoJob};
@@ -31,6 +32,10 @@ use crate::videojob::observe::at_work;
 
 /// When to look again at pods that have not ended; their end wakes us earlier.
 const AFTER_PODS: Duration = Duration::from_secs(15);
+/// How long one look goes on deleting. Then other jobs have their turn, and a person's `onDelete: Retain` is seen.
+const LOOK_TAKES: Duration = Duration::from_secs(15);
+/// When the next look goes on.
+const AFTER_A_PART: Duration = Duration::from_millis(100);
 
 /// One look at a job that is being deleted.
 pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyError> {
@@ -110,7 +115,7 @@ async fn is_at_work(context: &Context, job: &VideoJob) -> Result<bool, ApplyErro
     Ok(pods.items.iter().any(is_alive))
 }
 
-/// Deletes everything, and lets the job go; or says what stands in the way.
+/// Deletes everything, as far as one look goes, and lets the job go; or says what stands in the way.
 async fn delete_files(
     context: &Context,
     job: &VideoJob,
@@ -121,7 +126,7 @@ async fn delete_files(
         Ok(bucket) => {
             // A server that is away says so soon: a look that waits for it keeps others from theirs.
             let (gone, ended) = match bucket.check().await {
-                Ok(()) => delete_all(&bucket, folders).await,
+                Ok(()) => delete_all(&bucket, folders, Instant::now() + LOOK_TAKES).await,
                 Err(error) => (Changes::new(), Err(error)),
             };
             (gone, ended.map_err(|error| Obstacle::of_bucket(&error)))
@@ -132,9 +137,9 @@ async fn delete_files(
         count(context, job, &gone);
     }
     match ended {
-        Ok(()) => {
-            let files: i64 = gone.values().map(|change| -change.objects).sum();
-            event(context, job, false, "FilesDeleted", format!("its last {files} files are deleted"));
+        Ok(Extent::Part) => Ok(Requeue::requeue(AFTER_A_PART)),
+        Ok(Extent::All) => {
+            event(context, job, false, "FilesDeleted", "all its files are deleted".to_owned());
             let_go(context, job).await
         }
         Err(Obstacle::NoWay(why)) => {
@@ -163,32 +168,51 @@ async fn open(context: &Context, job: &VideoJob) -> Result<Bucket, Obstacle> {
     opened.map_err(|error| Obstacle::of_opening(&error))
 }
 
-/// Deletes all files of these folders; what is gone, below zero, and whether that is all.
+/// How much was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// There may be more.
+    Part,
+    /// Nothing is left.
+    All,
+}
+
+/// Deletes all files of these folders, and after `until` none but those of the page that was begun; what is gone, below
+/// zero, and whether that is all.
 async fn delete_all(
     bucket: &Bucket,
     folders: &[(ObjectKind, String)],
-) -> (Changes, Result<(), StorageError>) {
+    until: Instant,
+) -> (Changes, Result<Extent, StorageError>) {
     let mut gone = Changes::new();
-    let mut ended = Ok(());
+    let mut ended = Ok(Extent::All);
     for (kind, folder) in folders {
         let mut change = Change::default();
-        let result = delete_folder(bucket, folder, &mut change).await;
+        let result = delete_folder(bucket, folder, until, &mut change).await;
         if change != Change::default() {
             gone.insert(*kind, change);
         }
         // What holds one file says nothing of the others; a server that goes away does.
-        let away = result.as_ref().is_err_and(StorageError::is_transient);
-        ended = ended.and(result);
-        if away {
+        let is_over = match &result {
+            Ok(extent) => *extent == Extent::Part,
+            Err(error) => error.is_transient(),
+        };
+        ended = ended.and_then(|_| result);
+        if is_over {
             break;
         }
     }
     (gone, ended)
 }
 
-async fn delete_folder(bucket: &Bucket, folder: &str, change: &mut Change) -> Result<(), StorageError> {
+async fn delete_folder(
+    bucket: &Bucket,
+    folder: &str,
+    until: Instant,
+    change: &mut Change,
+) -> Result<Extent, StorageError> {
     let mut pages = bucket.list(folder).chunks(KEYS_A_REQUEST);
-    let mut ended = Ok(());
+    let mut ended = Ok(Extent::All);
     while let Some(page) = pages.next().await {
         let mut sizes = HashMap::with_capacity(page.len());
         for object in page {
@@ -205,7 +229,12 @@ async fn delete_folder(bucket: &Bucket, folder: &str, change: &mut Change) -> Re
             change.objects -= 1;
             change.bytes = change.bytes.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
-        ended = ended.and(report.failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error)));
+        let failure = report.failed.into_iter().next().map(|(_, error)| error);
+        ended = failure.map_or(ended, Err);
+        // After a page, so that each look brings us further.
+        if Instant::now() >= until {
+            return ended.and(Ok(Extent::Part));
+        }
     }
     ended
 }
@@ -254,6 +283,10 @@ mod tests {
         keys
     }
 
+    fn later() -> Instant {
+        Instant::now() + Duration::from_mins(10)
+    }
+
     fn folders() -> [(ObjectKind, String); 2] {
         [(ObjectKind::Work, "work/films/a-1/".to_owned()), (ObjectKind::Clips, "clips/films/a-1/".to_owned())]
     }
@@ -267,16 +300,31 @@ mod tests {
             ["assets/logo.png", "clips/films/a-12/r1/x", "clips/other/a-1/r1/x", "work/films/a/r1/x"];
         fill(&bucket, &others).await;
         fill(&bucket, &["work/films/a-1/r1/x", "work/films/a-1/r2/y", "clips/films/a-1/r1/z"]).await;
-        let (gone, ended) = delete_all(&bucket, &folders()).await;
-        assert_eq!(ended, Ok(()));
+        let (gone, ended) = delete_all(&bucket, &folders(), later()).await;
+        assert_eq!(ended, Ok(Extent::All));
         assert_eq!(gone[&ObjectKind::Work], Change { objects: -2, bytes: -10 });
         assert_eq!(gone[&ObjectKind::Clips], Change { objects: -1, bytes: -5 });
         assert_eq!(keys(&bucket).await, others);
         assert_eq!(
-            delete_all(&bucket, &folders()).await,
-            (Changes::new(), Ok(())),
+            delete_all(&bucket, &folders(), later()).await,
+            (Changes::new(), Ok(Extent::All)),
             "a second time is no error"
         );
+    }
+
+    #[tokio::test]
+    async fn one_look_ends_in_time_and_the_next_goes_on() {
+        let server = S3Server::start().await.unwrap();
+        server.create_bucket("films").unwrap();
+        let bucket = Bucket::connect(&server.config(&server.url(), "films", "")).unwrap();
+        fill(&bucket, &["work/films/a-1/r1/x", "clips/films/a-1/r1/z"]).await;
+        let mut looks = Vec::new();
+        for _ in 0..3 {
+            let (gone, ended) = delete_all(&bucket, &folders(), Instant::now()).await;
+            looks.push((gone.into_keys().collect::<Vec<_>>(), ended));
+        }
+        let part = |kind| (vec![kind], Ok(Extent::Part));
+        assert_eq!(looks, [part(ObjectKind::Work), part(ObjectKind::Clips), (Vec::new(), Ok(Extent::All))]);
     }
 
     #[tokio::test]
@@ -287,12 +335,12 @@ mod tests {
         let bucket = Bucket::connect(&server.config(&proxy.url(), "films", "")).unwrap();
         fill(&bucket, &["work/films/a-1/r1/x", "clips/films/a-1/r1/z"]).await;
         proxy.set_faults(vec![Fault::always(Effect::Unavailable).on("DeleteObjects")]).unwrap();
-        let (gone, ended) = delete_all(&bucket, &folders()).await;
+        let (gone, ended) = delete_all(&bucket, &folders(), later()).await;
         assert_eq!(gone, Changes::new());
         let obstacle = Obstacle::of_bucket(&ended.unwrap_err());
         assert!(matches!(obstacle, Obstacle::Later(Reason::StorageUnavailable, _)), "{obstacle:?}");
         proxy.set_faults(Vec::new()).unwrap();
-        assert_eq!(delete_all(&bucket, &folders()).await.1, Ok(()));
+        assert_eq!(delete_all(&bucket, &folders(), later()).await.1, Ok(Extent::All));
         assert_eq!(keys(&bucket).await, [""; 0]);
     }
 
@@ -300,7 +348,7 @@ mod tests {
     async fn a_bucket_that_is_gone_holds_no_job() {
         let server = S3Server::start().await.unwrap();
         let bucket = Bucket::connect(&server.config(&server.url(), "films", "")).unwrap();
-        let (gone, ended) = delete_all(&bucket, &folders()).await;
+        let (gone, ended) = delete_all(&bucket, &folders(), later()).await;
         assert!(gone.is_empty());
         assert!(matches!(Obstacle::of_bucket(&ended.unwrap_err()), Obstacle::NoWay(_)));
     }

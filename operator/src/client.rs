@@ -9,7 +9,7 @@ use axum::http::HeaderValue;
 use axum::http::header::USER_AGENT;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
-use kube::core::ObjectList;
+use kube::core::{ObjectList, Status};
 use kube::{Client, Config};
 
 /// Longest time that one call may take; watches are apart.
@@ -53,7 +53,10 @@ pub enum CallError {
 impl CallError {
     fn new(what: String, error: kube::Error) -> Self {
         match error {
-            kube::Error::Api(status) => Self::Refused { what, message: status.message.clone(), status },
+            kube::Error::Api(status) => {
+                let message = format!("{}{}", status.message, remedy(&status));
+                Self::Refused { what, message, status }
+            }
             other => Self::Failed { what, source: Box::new(other) },
         }
     }
@@ -81,6 +84,13 @@ impl CallError {
     pub fn is_rejected(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if status.is_invalid() || status.is_forbidden())
     }
+}
+
+/// What to do about a refusal of which the API server does not say it.
+fn remedy(status: &Status) -> &'static str {
+    // Other refusals with this code are those of quotas and policies, which say what they want.
+    let lacks_a_role = status.code == 403 && status.message.contains(" cannot ");
+    if lacks_a_role { "; apply the ClusterRole that belongs to this version of the operator" } else { "" }
 }
 
 /// Makes the client. Every call of the operator goes through it, so that a layer put in here sees them all.
@@ -129,8 +139,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
-
     use super::*;
 
     fn refused(code: u16, reason: &str) -> CallError {
@@ -149,6 +157,21 @@ mod tests {
     #[test]
     fn a_refusal_reads_as_a_sentence() {
         assert_eq!(refused(404, "NotFound").to_string(), "failed to create Job a/b: no");
+    }
+
+    #[test]
+    fn a_permission_that_is_missing_says_what_to_apply() {
+        let told = |message: &str| {
+            let status = Status::failure(message, "Forbidden").with_code(403);
+            CallError::new("get Secret a/b".to_owned(), kube::Error::Api(Box::new(status))).to_string()
+        };
+        let role = told("secrets \"b\" is forbidden: User \"u\" cannot get resource \"secrets\"");
+        assert!(
+            role.ends_with("; apply the ClusterRole that belongs to this version of the operator"),
+            "{role}"
+        );
+        let quota = told("pods \"b\" is forbidden: exceeded quota: few");
+        assert!(quota.ends_with("exceeded quota: few"), "{quota}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use videofactory_crds::StoragePolicy;
+use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_pipeline::clock;
 
 use super::claim::cluster_uid;
@@ -285,9 +285,7 @@ impl Controller {
         }
         let was_fit = before.as_ref().is_some_and(|before| before.finding == Finding::Fit);
         let how = if was_fit { Thoroughness::Check } else { Thoroughness::Probe };
-        let client = &self.context.client;
-        let cluster = self.cluster.get_or_try_init(|| cluster_uid(client)).await?;
-        let finding = observe(client, cluster, policy, how).await?;
+        let finding = self.find(policy, how).await?;
         let unfit = match finding {
             Finding::Fit => 0,
             Finding::Unfit { .. } => before.map_or(0, |before| before.unfit).saturating_add(1),
@@ -295,6 +293,19 @@ impl Controller {
         let remembered = Remembered { asked_for, finding, at: Instant::now(), unfit };
         self.found.lock().insert(uid, remembered.clone());
         Ok(remembered)
+    }
+
+    async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Finding, CallError> {
+        let client = &self.context.client;
+        match self.cluster.get_or_try_init(|| cluster_uid(client)).await {
+            Ok(cluster) => observe(client, cluster, policy, how).await,
+            // Whose the bucket is cannot be told, and people must hear why.
+            Err(error) if error.is_rejected() => {
+                let (reason, answered) = (Reason::ConfigurationInvalid, None);
+                Ok(Finding::Unfit { reason, answered, message: error.to_string() })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn identity(&self, policy: &StoragePolicy) -> Identity {

@@ -76,7 +76,7 @@ pub async fn observe(
     let namespace = policy.namespace().unwrap_or_default();
     let bucket = match bucket::open(client, &namespace, &policy.spec.bucket).await {
         Ok(bucket) => bucket,
-        Err(OpenBucketError::Call(error)) => return Err(error),
+        Err(OpenBucketError::Call(error)) if !error.is_rejected() => return Err(error),
         Err(error) => {
             let (reason, answered) = (Reason::ConfigurationInvalid, None);
             return Ok(Finding::Unfit { reason, answered, message: error.to_string() });

@@ -65,7 +65,8 @@ fn theirs(bucket: &Bucket, mark: &Mark) -> String {
     format!(
         "{place}, is another cluster's since {:.0} (its StoragePolicy {}; UID of its namespace kube-system: {}), which \
          would take this one's files for those of deleted jobs: give this policy a bucket or prefix of its own; or, if \
-         that cluster is gone for good, delete the file {MARK} there, and this one takes over within a minute",
+         that cluster is gone for good or has left this place, delete the file {MARK} there, and this one takes over \
+         within a minute",
         mark.since, mark.policy, mark.cluster
     )
 }

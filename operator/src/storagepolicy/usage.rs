@@ -28,8 +28,8 @@ const LEAST_PAGES: i64 = 10;
 const BETWEEN: (Duration, Duration) = (Duration::from_mins(15), Duration::from_hours(24));
 /// Reads that a written file costs as a rule: asked for by name, read by the next step, and read to be published.
 const READS_A_FILE: i64 = 3;
-/// Reads a month that the look at the bucket every five minutes costs.
-const LOOKS_A_MONTH: i64 = MONTH / 300;
+/// Reads a month that the look at the bucket every five minutes costs: whether it is there, and whose it is.
+const LOOKS_A_MONTH: i64 = 2 * MONTH / 300;
 /// Files written are counted over at least a day, so that one film makes no month, and at most about a month.
 const COUNTED_OVER: (i64, i64) = (86_400, MONTH);
 
@@ -233,9 +233,9 @@ mod tests {
         // 2,880 times by 10 pages, and 30 times for runs.
         let estimate = estimated(&counter, 0, Some(&daily), None, at(3_600));
         assert_eq!(estimate.class_a_per_month, Some(44_000));
-        assert_eq!(estimate.class_b_per_month, Some(54_000));
+        assert_eq!(estimate.class_b_per_month, Some(62_000));
         let idle = estimated(&OperationsEstimate::default(), 0, None, None, at(0));
-        assert_eq!((idle.class_a_per_month, idle.class_b_per_month), (Some(29_000), Some(8_600)));
+        assert_eq!((idle.class_a_per_month, idle.class_b_per_month), (Some(29_000), Some(17_000)));
     }
 
     #[test]

@@ -197,7 +197,7 @@ async fn delete_all(
             Ok(extent) => *extent == Extent::Part,
             Err(error) => error.is_transient(),
         };
-        ended = ended.and_then(|_| result);
+        ended = ended.and(result);
         if is_over {
             break;
         }

@@ -128,7 +128,8 @@ impl Bucket {
     }
 
     /// The same bucket with a probe's short patience for every call.
-    pub(crate) fn impatient(&self) -> Self {
+    #[must_use]
+    pub fn impatient(&self) -> Self {
         self.with(&self.inner.probe)
     }
 

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_pipeline::clock;
 
@@ -63,8 +64,8 @@ struct Remembered {
     unfit: u32,
 }
 
-/// The policy's generation and its Secret's version.
-type Identity = (Option<i64>, Option<String>);
+/// The policy's generation, its Secret's version, and whose place a person gives to it.
+type Identity = (Option<i64>, Option<String>, Option<String>);
 
 impl Remembered {
     fn left(&self) -> Duration {
@@ -312,7 +313,7 @@ impl Controller {
         let secret = ObjectRef::new(&policy.spec.bucket.secret_ref.name)
             .within(&policy.namespace().unwrap_or_default());
         let version = self.context.caches.secrets.get(&secret).and_then(|secret| secret.resource_version());
-        (policy.metadata.generation, version)
+        (policy.metadata.generation, version, policy.annotations().get(TAKE_OVER).cloned())
     }
 
     async fn write_status(&self, policy: StoragePolicy) -> Result<StoragePolicy, CallError> {

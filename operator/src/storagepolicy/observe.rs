@@ -6,7 +6,7 @@ use kube::{Client, ResourceExt};
 use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_storage::{Bucket, PROBES, StorageError};
 
-use super::claim::claim;
+use super::claim::{Holder, holder, take};
 use crate::bucket::{self, OpenBucketError};
 use crate::client::CallError;
 
@@ -60,10 +60,12 @@ pub fn good_for(finding: &Finding, times: u32) -> Duration {
 pub fn can_prune(finding: &Finding) -> bool {
     match finding {
         Finding::Fit => true,
-        Finding::Unfit { reason, .. } => {
-            matches!(reason, Reason::StorageFull | Reason::PreconditionsUnsupported)
-        }
+        Finding::Unfit { reason, .. } => allows_pruning(*reason),
     }
+}
+
+const fn allows_pruning(reason: Reason) -> bool {
+    matches!(reason, Reason::StorageFull | Reason::PreconditionsUnsupported)
 }
 
 /// Asks the bucket of this policy, for the cluster of this UID.
@@ -82,15 +84,7 @@ pub async fn observe(
             return Ok(Finding::Unfit { reason, answered, message: error.to_string() });
         }
     };
-    let asked = async {
-        let problem = match how {
-            Thoroughness::Check => bucket.check().await.err(),
-            Thoroughness::Probe => bucket.probe().await.problem,
-        };
-        let finding = problem.as_ref().map_or(Finding::Fit, unfit);
-        // Whatever can be pruned must be ours.
-        if can_prune(&finding) { claimed(&bucket, cluster, policy).await.unwrap_or(finding) } else { finding }
-    };
+    let asked = ask(&bucket, cluster, policy, how);
     Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
         Ok(finding) => finding,
         Err(_) => Finding::Unfit {
@@ -104,17 +98,42 @@ pub async fn observe(
     })
 }
 
-/// Why the place is not ours to use; none if it is.
-async fn claimed(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Option<Finding> {
-    match claim(bucket, cluster, policy).await {
-        Ok(theirs) => theirs.map(|message| {
-            let (reason, answered) = (Reason::ConfigurationInvalid, Some(true));
-            Finding::Unfit { reason, answered, message }
-        }),
-        Err(error) => Some(unfit(&error)),
+/// Asks whose the bucket is, then whether it is fit for use: nothing is written to another cluster's.
+async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Finding {
+    let bucket = bucket.impatient();
+    let holder = holder(&bucket, cluster, policy).await;
+    if let Ok(Holder::Other(message)) = holder {
+        return others(message);
+    }
+    let problem = match how {
+        Thoroughness::Check => bucket.check().await.err(),
+        Thoroughness::Probe => bucket.probe().await.problem,
+    };
+    let finding = problem.as_ref().map_or(Finding::Fit, unfit);
+    // Whatever can be pruned must be ours.
+    if !can_prune(&finding) || holder == Ok(Holder::Ours) {
+        return finding;
+    }
+    match take(&bucket, cluster, policy).await {
+        Ok(None) => finding,
+        Ok(Some(message)) => others(message),
+        Err(error) => undecided(&error),
     }
 }
 
+fn others(message: String) -> Finding {
+    Finding::Unfit { reason: Reason::ConfigurationInvalid, answered: Some(true), message }
+}
+
+/// Whose the bucket is could not be found out.
+fn undecided(error: &StorageError) -> Finding {
+    match unfit(error) {
+        Finding::Unfit { reason, answered, message } if allows_pruning(reason) => {
+            Finding::Unfit { reason: Reason::StorageUnavailable, answered, message }
+        }
+        finding => finding,
+    }
+}
 fn unfit(problem: &StorageError) -> Finding {
     Finding::Unfit {
         reason: bucket::reason(problem),
@@ -144,6 +163,15 @@ mod tests {
         assert_eq!(finding, unfit(&trouble("ab12")));
         let Finding::Unfit { message, .. } = finding else { panic!("fit") };
         assert!(message.starts_with("put probes/… in bucket films"), "{message}");
+    }
+
+    #[test]
+    fn nothing_is_pruned_where_it_is_not_known_whose_it_is() {
+        let full = StorageError::Full { tried: "put a".into(), code: "QuotaExceeded".into() };
+        assert!(can_prune(&unfit(&full)) && !can_prune(&undecided(&full)));
+        let refused = StorageError::Credentials { tried: "get a".into(), code: "AccessDenied".into() };
+        assert_eq!(undecided(&refused), unfit(&refused));
+        assert!(!can_prune(&others("another's".into())));
     }
 
     #[test]

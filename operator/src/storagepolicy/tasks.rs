@@ -11,6 +11,7 @@ use videofactory_pipeline::clock;
 use videofactory_storage::Bucket;
 
 use super::backup;
+use super::claim::{cluster_uid, take};
 use super::decide::{Action, Report};
 use super::neighbours::{covered_namespaces, sharing};
 use super::plan::Order;
@@ -54,6 +55,17 @@ async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, Strin
     opened.map_err(|error| error.to_string())
 }
 
+/// Opens the bucket of a policy whose place is this cluster's at this moment.
+async fn open_own(context: &Context, policy: &StoragePolicy) -> Result<Bucket, String> {
+    let bucket = open(context, policy).await?;
+    let cluster = cluster_uid(&context.client).await.map_err(|error| error.to_string())?;
+    match take(&bucket.impatient(), &cluster, policy).await {
+        Ok(None) => Ok(bucket),
+        Ok(Some(why)) => Err(why),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 async fn measure(context: &Context, policy: &StoragePolicy) -> Report {
     let measured = match open(context, policy).await {
         Ok(bucket) => prune::measure(&bucket).await.map_err(|error| error.to_string()),
@@ -78,16 +90,20 @@ async fn measure(context: &Context, policy: &StoragePolicy) -> Report {
 }
 
 async fn back_up(context: &Context, policy: &StoragePolicy, slot: Timestamp) -> Report {
-    Report::BackedUp(match open(context, policy).await {
+    Report::BackedUp(match open_own(context, policy).await {
         Ok(bucket) => backup::back_up(&context.client, &bucket, policy, slot, clock::now()).await,
         Err(error) => backup::failed(slot, error),
     })
 }
 
 async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &CancellationToken) -> Report {
-    let bucket = match open(context, policy).await {
-        Ok(bucket) => bucket,
-        Err(error) => return Report::Pruned(Box::new(failed(order, error)), None),
+    let bucket = match stop.run_until_cancelled(open_own(context, policy)).await {
+        Some(Ok(bucket)) => bucket,
+        Some(Err(error)) => return Report::Pruned(Box::new(failed(order, error)), None),
+        None => {
+            let run = PruneRun { outcome: Some(PruneOutcome::Interrupted), ..begun(order) };
+            return Report::Pruned(Box::new(run), None);
+        }
     };
     let jobs = KubeJobs::new(context.clone());
     // As far as we see policies.

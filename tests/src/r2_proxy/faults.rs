@@ -42,6 +42,8 @@ pub enum Effect {
     TooManyRequests,
     /// 507 for everything that takes space.
     OutOfSpace,
+    /// 404, and the request does not reach the server: an object that was just written is not seen everywhere.
+    NotFound,
     /// The connection is closed without an answer, and the request does not reach the server.
     RefuseConnections,
     /// The request reaches the server, its answer is thrown away and the connection closed.

@@ -34,7 +34,7 @@ const UNAVAILABLE: Refusal =
     Refusal::new(503, "ServiceUnavailable", "The service is unavailable: a fault was ordered (10043)");
 const OUT_OF_SPACE: Refusal =
     Refusal::new(507, "InsufficientStorage", "No space is left: a fault was ordered");
-
+const NOT_FOUND: Refusal = Refusal::new(404, "NoSuchKey", "No such key: a fault was ordered");
 const TOO_MANY_REQUESTS: Refusal =
     Refusal::new(429, "TooManyRequests", "Reduce the rate of requests: a fault was ordered (10058)");
 const NO_MD5: Refusal =
@@ -64,6 +64,7 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
             Effect::Unavailable => return Ok(refuse(&parts.method, body, UNAVAILABLE).await),
             Effect::TooManyRequests => return Ok(refuse(&parts.method, body, TOO_MANY_REQUESTS).await),
             Effect::OutOfSpace => return Ok(refuse(&parts.method, body, OUT_OF_SPACE).await),
+            Effect::NotFound => return Ok(refuse(&parts.method, body, NOT_FOUND).await),
             Effect::DemandContentMd5 if !parts.headers.contains_key("content-md5") => {
                 return Ok(refuse(&parts.method, body, NO_MD5).await);
             }

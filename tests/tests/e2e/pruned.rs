@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use videofactory_crds::condition::{self, ConditionType};
-use videofactory_crds::requests::CLEANUP;
+use videofactory_crds::requests::{CLEANUP, TAKE_OVER};
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus};
 use videofactory_operator::storagepolicy::claim::MARK;
@@ -36,6 +36,8 @@ fn clip(lab: &Lab, number: usize) -> String {
 
 /// Clips of a job that is gone; the last of them is written after the others.
 async fn clips_of_nobody(lab: &Lab, count: usize) -> anyhow::Result<()> {
+    // Files in a place that is nobody's yet would be another cluster's.
+    lab.policy_says("default", "True", "Available").await?;
     let put = async |number: usize| {
         let options = PutOptions::default();
         lab.shelf.bucket().put(&clip(lab, number), "a clip", &options).await.map(drop)
@@ -203,7 +205,7 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
         ensure!(refused.to_string().contains("unknown time zone Mars/Olympus"), "{refused:#}");
         edit(&lab, json!({"bucket": {"name": "nowhere"}})).await?;
         lab.policy_says("default", "False", "ConfigurationInvalid").await?;
-        // A place that another cluster has, until it gives it up.
+        // A place that another cluster has, until a person gives it to this one.
         let mark = json!({"cluster": "another", "policy": "films/default", "since": "2026-01-01T00:00:00Z"});
         lab.shelf.bucket().put(MARK, mark.to_string(), &PutOptions::default()).await?;
         edit(&lab, json!({"bucket": {"name": videofactory_tests::e2e::site::BUCKET}})).await?;
@@ -218,7 +220,8 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
             },
         )
         .await?;
-        lab.shelf.bucket().delete_one(MARK).await?;
+        let given = json!({"metadata": {"annotations": {TAKE_OVER: "another"}}});
+        lab.patch::<StoragePolicy>("default", &given).await?;
         lab.policy_says("default", "True", "Available").await?;
         lab.put(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong"},

@@ -34,11 +34,10 @@ struct Mark {
 }
 
 /// Who has a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holder {
+enum Holder {
     /// This cluster.
     Ours,
-    /// Nobody, or a cluster whose place a person gives to this one: see [`take`].
+    /// Nobody, or a cluster whose place a person gives to this one.
     Free,
     /// Another cluster, or nobody knows who: what to do.
     Other(String),
@@ -49,11 +48,6 @@ pub async fn cluster_uid(client: &Client) -> Result<String, CallError> {
     let api: Api<Namespace> = Api::all(client.clone());
     let read = within("get Namespace kube-system".to_owned(), api.get("kube-system")).await?;
     Ok(read.uid().unwrap_or_default())
-}
-
-/// Who has the policy's place; writes nothing. One class B operation.
-pub async fn holder(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Result<Holder, StorageError> {
-    Ok(Place { bucket, cluster, policy }.holder(&read(bucket).await?))
 }
 
 /// Takes the policy's place for this cluster if it may be taken. A place without a mark may, unless it holds files of

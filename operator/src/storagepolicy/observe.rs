@@ -6,7 +6,7 @@ use kube::{Client, ResourceExt};
 use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_storage::{Bucket, PROBES, StorageError};
 
-use super::claim::{Holder, holder, take};
+use super::claim::take;
 use crate::bucket::{self, OpenBucketError};
 use crate::client::CallError;
 
@@ -98,11 +98,11 @@ pub async fn observe(
     })
 }
 
-/// Asks whose the bucket is, then whether it is fit for use: nothing is written to another cluster's.
+/// Asks whose the bucket is, and only then whether it is fit for use, by writing: nothing is written to another's.
 async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Finding {
     let bucket = bucket.impatient();
-    let holder = holder(&bucket, cluster, policy).await;
-    if let Ok(Holder::Other(message)) = holder {
+    let taken = take(&bucket, cluster, policy).await;
+    if let Ok(Some(message)) = taken {
         return others(message);
     }
     let problem = match how {
@@ -110,14 +110,10 @@ async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thorou
         Thoroughness::Probe => bucket.probe().await.problem,
     };
     let finding = problem.as_ref().map_or(Finding::Fit, unfit);
-    // Whatever can be pruned must be ours.
-    if !can_prune(&finding) || holder == Ok(Holder::Ours) {
-        return finding;
-    }
-    match take(&bucket, cluster, policy).await {
-        Ok(None) => finding,
-        Ok(Some(message)) => others(message),
-        Err(error) => undecided(&error),
+    match taken {
+        // A probe tells best what is wrong with a bucket, but not whose it is.
+        Err(error) if can_prune(&finding) => undecided(&error),
+        _ => finding,
     }
 }
 
@@ -134,6 +130,7 @@ fn undecided(error: &StorageError) -> Finding {
         finding => finding,
     }
 }
+
 fn unfit(problem: &StorageError) -> Finding {
     Finding::Unfit {
         reason: bucket::reason(problem),

@@ -28,13 +28,30 @@ use_instance() {
   NETNS=/run/netns/$TAG
 }
 
-instance_exists() { [[ -d $STATE ]]; }
+# What makes a folder an instance. `up` writes it before anything else, and nothing without it is ever removed:
+# CLUSTER_STATE_DIR and a name can point at a folder of somebody's.
+readonly INSTANCE_MARK=.videofactory-cluster-instance
+
+instance_exists() { [[ -f $STATE/$INSTANCE_MARK ]]; }
+
+# Makes the instance's folder, unless something else is there.
+create_state() {
+  require_no_foreign_state
+  mkdir -p "$STATE"
+  : >"$STATE/$INSTANCE_MARK"
+}
+
+# Ends the program if the instance's folder is one that `up` has not made.
+require_no_foreign_state() {
+  instance_exists || [[ ! -e $STATE && ! -L $STATE ]] || [[ -d $STATE && -z $(ls -A "$STATE") ]] ||
+    die "$STATE is not an instance of this program (it has no file $INSTANCE_MARK), so it is left alone; use another --name or CLUSTER_STATE_DIR"
+}
 
 # Names of all instances on this machine.
 instances() {
-  local dir
-  for dir in "$STATE_ROOT"/*/; do
-    [[ -d $dir ]] && basename "$dir"
+  local mark
+  for mark in "$STATE_ROOT"/*/"$INSTANCE_MARK"; do
+    [[ -f $mark ]] && basename "$(dirname "$mark")"
   done
   return 0
 }

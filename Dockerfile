@@ -2,9 +2,10 @@
 # worker-prebuilt, operator-prebuilt, s3-prebuilt and testing-prebuilt take it from the build
 # context instead, a folder with the programs: docker build -f Dockerfile --target worker-prebuilt DIR
 # All run as user 65532 with a read-only root file system; they write to /tmp and /work only.
-ARG BASE=debian:bookworm-slim
-ARG RUST=rust:1.95-bookworm
-ARG GO=golang:1.26-bookworm
+# Bases are named by digest, because a tag can be moved; .github/dependabot.yml brings new ones.
+ARG BASE=debian:bookworm-slim@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
+ARG RUST=rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
+ARG GO=golang:1.26-bookworm@sha256:116d58cbd88c1297624acc6e967a060012422bacf9930927e23fb719189c6f36
 
 FROM ${RUST} AS builder
 WORKDIR /src

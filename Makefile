@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build lint test demo demo-down generate bench clean
+.PHONY: help build lint test audit demo demo-down generate bench clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,11 +10,14 @@ help: ## What there is
 build: ## Compile the worker, the operator and what tests them
 	cargo build --locked --workspace --bins
 
-lint: ## Format, clippy, licences (with cargo-deny), shell scripts, generated files
+lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint
 
 test: ## Every test, unit to end-to-end, on a real cluster that is gone afterwards
 	scripts/test
+
+audit: ## Vulnerabilities, licences and origins of what is linked (OFFLINE=1 without the first)
+	scripts/audit
 
 demo: ## A whole video from nothing: cluster, operator, bucket, film (CLUSTER=current for your own)
 	scripts/demo up

@@ -1,6 +1,9 @@
 //! `Channel`: what a channel's videos have in common.
 
+use std::collections::BTreeMap;
+
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
@@ -36,6 +39,9 @@ pub struct ChannelSpec {
     /// Settings for jobs that leave them out. A job's own value goes before the channel's, field by field.
     pub defaults: Option<VideoSettings>,
 
+    /// What the pods of the channel's videos carry.
+    pub compute: Option<ChannelCompute>,
+
     /// Tags that every publication of this channel carries.
     #[schemars(length(max = 60), inner(length(min = 1, max = 100)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -49,4 +55,20 @@ pub struct ChannelSpec {
 
     /// Key of an image under assets/ in the bucket that is laid over every film's picture.
     pub watermark_key: Option<AssetKey>,
+}
+
+/// What the pods of the channel's videos carry.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelCompute {
+    /// Labels of the pods; a job's own compute.labels go before these.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::pod_labels")]
+    pub labels: Option<BTreeMap<String, String>>,
+
+    /// Annotations of the pods; a job's own compute.annotations go before these.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::pod_annotations")]
+    pub annotations: Option<BTreeMap<String, String>>,
 }

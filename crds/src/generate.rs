@@ -9,6 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
+use crate::yaml::quote_for_old_readers;
 use crate::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
 const HEADER: &str = "# Generated from crds/src by `make generate`; do not edit.\n";
@@ -48,27 +49,10 @@ pub fn manifests() -> Result<Vec<Manifest>, GenerateError> {
         .map(|crd| {
             let body = serde_yaml_ng::to_string(&crd)
                 .map_err(|source| GenerateError::WriteYaml { name: crd.spec.names.plural.clone(), source })?;
-            let yaml = format!("{HEADER}{}", quote_ratios(&body));
+            let yaml = format!("{HEADER}{}", quote_for_old_readers(&body));
             Ok(Manifest { file: format!("{}.yaml", crd.spec.names.plural), yaml })
         })
         .collect()
-}
-
-/// Quotes list items such as `9:16`, which older YAML readers take for a number of base 60.
-fn quote_ratios(yaml: &str) -> String {
-    let mut quoted = String::with_capacity(yaml.len() + 64);
-    for line in yaml.lines() {
-        let indent = line.len() - line.trim_start().len();
-        match line.trim_start().strip_prefix("- ") {
-            Some(item) if item.contains(':') && item.bytes().all(|b| b.is_ascii_digit() || b == b':') => {
-                quoted.push_str(&line[..indent]);
-                quoted.extend(["- \"", item, "\""]);
-            }
-            _ => quoted.push_str(line),
-        }
-        quoted.push('\n');
-    }
-    quoted
 }
 
 fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {

@@ -21,6 +21,7 @@ pub mod step;
 pub mod storagepolicy;
 pub mod units;
 pub mod videojob;
+pub mod yaml;
 
 pub use channel::{Channel, ChannelSpec};
 pub use condition::{ConditionState, ConditionStatus, ConditionType, Phase, Reason, StepState};

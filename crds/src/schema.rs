@@ -24,6 +24,20 @@ pub fn plain_enum(schema: &mut Schema) {
     }
 }
 
+/// Labels of pods.
+pub fn pod_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object", "maxProperties": 32, "additionalProperties": { "type": "string", "maxLength": 63 },
+    })
+}
+
+/// Annotations of pods.
+pub fn pod_annotations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object", "maxProperties": 32, "additionalProperties": { "type": "string", "maxLength": 4096 },
+    })
+}
+
 /// A provider's own parameters: any JSON object.
 pub fn parameters(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use kube_cel::{Validator, apply_defaults};
 use serde_json::{Value, json};
-use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob, generate};
+use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob, generate, yaml};
 
 /// Refused by an unknown zone ending the rule with an error, which needs the API server's own zones.
 const TIME_ZONE: &str = "a time zone is a name of the IANA database";
@@ -225,6 +225,49 @@ fn the_manifests_in_git_are_those_generated() {
         let path = repository("manifests/crds").join(&manifest.file);
         let present = fs::read_to_string(&path).unwrap_or_default();
         assert!(present == manifest.yaml, "{} differs from the types: run `make generate`", path.display());
+    }
+}
+
+/// Every YAML file under `folder`.
+fn yaml_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            yaml_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_manifest_holds_a_word_that_older_readers_take_for_something_else() {
+    let mut files = vec![repository("kind-config.yaml")];
+    for folder in ["manifests", "charts", "cluster", "tests/refusals/base"] {
+        let folder = repository(folder);
+        if folder.is_dir() {
+            yaml_below(&folder, &mut files);
+        }
+    }
+    assert!(files.len() > 30, "only {} manifests were found", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let scalars = yaml::plain_scalars(&text).into_iter().map(|place| &text[place]);
+        wrong.extend(
+            scalars
+                .filter(|scalar| yaml::is_ambiguous(scalar))
+                .map(|scalar| format!("{}: {scalar}", file.display())),
+        );
+    }
+    assert!(wrong.is_empty(), "put quotes round {wrong:#?}");
+}
+
+#[test]
+fn quotes_change_nothing_for_readers_of_today() {
+    for (crd, manifest) in generate::all().into_iter().zip(generate::manifests().unwrap()) {
+        let read: Value = serde_yaml_ng::from_str(&manifest.yaml).unwrap();
+        assert_eq!(read, serde_json::to_value(&crd).unwrap(), "{}", manifest.file);
     }
 }
 

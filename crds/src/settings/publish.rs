@@ -32,6 +32,12 @@ pub struct Publish {
     validation = Rule::new(
         "!has(self.publishAt) || !has(self.visibility) || self.visibility == 'Private'"
     ).message("publishAt needs visibility Private: the film becomes public at that time"),
+    validation = Rule::new(
+        "self.type != 'YouTube' || !has(self.title) || self.title.contains('{{') || self.title.size() <= 100"
+    ).message("a title on YouTube has at most 100 characters"),
+    validation = Rule::new(
+        "self.type != 'YouTube' || !has(self.title) || self.title == '' || self.title.matches('[^ \\t\\r\\n]')"
+    ).message("a title on YouTube is more than spaces"),
     validation = Rule::new("!has(self.publishAt) || self.type == 'YouTube'").message(
         "publishAt is for targets of type YouTube only"
     )
@@ -54,7 +60,8 @@ pub struct PublishTarget {
     /// Secret signs. Not for type Bucket.
     pub account_ref: Option<LocalRef>,
 
-    /// Title; {{title}}, {{topic}} and {{name}} are filled in. Built-in: "{{title}}", as the script has it.
+    /// Title; {{title}}, {{topic}} and {{name}} are filled in. On YouTube at most 100 characters; what is filled in is
+    /// cut to that. Built-in: "{{title}}", as the script has it.
     #[schemars(length(max = 200))]
     pub title: Option<String>,
 

@@ -268,11 +268,23 @@ impl Default for Retry {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Compute {
-    /// Labels that a node must have to run this job's pods.
+    /// Labels that this job's pods get: for example {cost-center: "42"}. They go before the Channel's; those of the
+    /// operator's settings, and the ones it finds its pods by, go before these.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::pod_labels")]
+    pub labels: Option<BTreeMap<String, String>>,
+
+    /// Annotations that this job's pods get, as labels do. Those of Kubernetes' own domains are the operator's to set.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::pod_annotations")]
+    pub annotations: Option<BTreeMap<String, String>>,
+
+    /// Labels that a node must have to run this job's pods, among the nodes that the operator's settings allow.
     #[schemars(extend("maxProperties" = 32))]
     pub node_selector: Option<BTreeMap<String, String>>,
 
-    /// Taints of nodes that this job's pods tolerate.
+    /// Taints of nodes that this job's pods tolerate, as far as the operator's settings allow: by default all that are
+    /// named by their key, but those of node roles.
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tolerations: Option<Vec<Toleration>>,

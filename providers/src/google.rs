@@ -51,7 +51,22 @@ impl Failure {
         for detail in items(&error["details"]) {
             failure.read_detail(detail);
         }
+        failure.read_message();
         failure
+    }
+
+    /// What only the sentence says: `* Quota exceeded for metric: …, limit: 0, model: …`, `Please retry in 25.4s.`
+    fn read_message(&mut self) {
+        let words_after = |words: &'static str| self.message.split(words).skip(1);
+        let number = |text: &str| -> String {
+            text.chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect()
+        };
+        let of_nothing = words_after("limit: ").any(|rest| number(rest).trim_end_matches(['.', ',']) == "0");
+        let wait = words_after("Please retry in ")
+            .next()
+            .and_then(|rest| seconds(rest.split_inclusive('s').next()?));
+        self.without_quota |= of_nothing;
+        self.retry_delay = self.retry_delay.or(wait);
     }
 
     fn read_detail(&mut self, detail: &Value) {
@@ -148,6 +163,33 @@ mod tests {
     #[test]
     fn a_limit_of_nothing_is_known_as_such() {
         assert!(Failure::read(DAILY.replace("\"20\"", "\"0\"").as_bytes()).without_quota);
+    }
+
+    #[test]
+    fn what_only_the_sentence_says_is_heard() {
+        let failure = |sentence: &str| {
+            let body = serde_json::json!({"error": {"code": 429, "message": sentence}});
+            Failure::read(body.to_string().as_bytes())
+        };
+        let exceeded =
+            |limit: &str| format!("You exceeded your quota.\n* Quota exceeded for metric: m, limit: {limit}");
+        for nothing in [
+            "0",
+            "0, model: gemini",
+            "0.",
+            "0\nPlease retry in 25.4s.",
+            "20, model: a\n* metric: n, limit: 0",
+        ] {
+            assert!(failure(&exceeded(nothing)).without_quota, "{nothing}");
+        }
+        for some in ["20", "0.5", "01", "20, model: a", "unknown", ""] {
+            assert!(!failure(&exceeded(some)).without_quota, "{some}");
+        }
+        let wait = failure("Please retry in 25.465784708s.").retry_delay;
+        assert_eq!(wait.map(|wait| wait.as_millis()), Some(25_465));
+        for odd in ["Please retry in a while.", "Please retry in s", "Please retry in -5s."] {
+            assert_eq!(failure(odd).retry_delay, None, "{odd}");
+        }
     }
 
     #[test]

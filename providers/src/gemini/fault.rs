@@ -101,6 +101,33 @@ mod tests {
         assert!(matches!(empty, ProviderError::CreditsUsedUp { .. }), "{empty}");
     }
 
+    /// What a plan without any quota for a model is answered: no violation has a value, only the sentence does.
+    const WITHOUT_VALUES: &str = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED",
+        "message":"You exceeded your current quota, please check your plan and billing details.\n* Quota exceeded for metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 0, model: gemini-2.5-flash-preview-image\nPlease retry in 25.465784708s.",
+        "details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[
+            {"quotaId":"GenerateContentInputTokensPerModelPerMinute-FreeTier"},
+            {"quotaId":"GenerateRequestsPerMinutePerProjectPerModel-FreeTier"},
+            {"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]},
+            {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"25s"}]}}"#;
+
+    #[test]
+    fn a_plan_without_quota_for_the_model_needs_a_person_although_no_violation_has_a_value() {
+        let nothing = error(429, WITHOUT_VALUES);
+        assert!(matches!(nothing, ProviderError::Credentials { .. }), "{nothing}");
+        assert!(nothing.to_string().contains("no quota for this model"), "{nothing}");
+        let some = error(429, &WITHOUT_VALUES.replace("limit: 0", "limit: 20"));
+        assert!(matches!(some, ProviderError::RateLimited { resume: Resume::At(_), .. }), "{some}");
+    }
+
+    #[test]
+    fn violations_of_a_minute_alone_are_waited_for_as_long_as_is_said() {
+        let minute = WITHOUT_VALUES.replace("limit: 0", "limit: 10").replace("PerDay", "PerMinute");
+        let wait = Duration::from_secs(25);
+        assert!(
+            matches!(error(429, &minute), ProviderError::RateLimited { resume: Resume::After(after), .. } if after == wait)
+        );
+    }
+
     #[test]
     fn wrong_keys_are_told_from_wrong_requests() {
         let key = r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT",

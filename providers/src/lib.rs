@@ -11,6 +11,7 @@ mod google;
 mod http;
 pub mod huggingface;
 pub mod image;
+mod json;
 pub mod prices;
 mod request;
 mod wav;

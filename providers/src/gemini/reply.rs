@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{PROVIDER, unexpected};
 use crate::error::ProviderError;
+use crate::json;
 
 /// Ends of an answer that mean: this request will always be refused.
 const REFUSALS: [&str; 11] = [
@@ -85,7 +86,7 @@ struct Inline {
 
 /// Reads the body of an answer with status 200.
 pub(super) fn read(body: &[u8]) -> Result<Reply, ProviderError> {
-    let body: Body = serde_json::from_slice(body)
+    let body: Body = json::read(body)
         .map_err(|error| unexpected(format!("failed to read the answer as JSON: {error}")))?;
     let Some(candidate) = body.candidates.into_iter().next() else {
         return Err(without_candidate(body.prompt_feedback.unwrap_or_default()));

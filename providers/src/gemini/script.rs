@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::unexpected;
 use crate::capability::{Script, ScriptRequest, ScriptScene};
 use crate::error::ProviderError;
+use crate::json;
 
 /// Words that a narrator says in a second, in English.
 const WORDS_A_SECOND: f64 = 2.4;
@@ -115,7 +116,7 @@ struct WrittenScene {
 /// Reads the script out of the answer's text.
 pub(super) fn read(text: &str, request: &ScriptRequest) -> Result<Script, ProviderError> {
     let scene_count = request.scene_count;
-    let written: Written = serde_json::from_str(unfenced(text))
+    let written: Written = json::read(unfenced(text).as_bytes())
         .map_err(|error| unexpected(format!("failed to read the script as JSON: {error}")))?;
     if written.scenes.len() != scene_count {
         let came = written.scenes.len();
@@ -256,6 +257,12 @@ mod tests {
             assert_eq!(script.title.chars().count(), 100);
             assert_eq!(script.tags, ["mar"]);
         }
+    }
+
+    #[test]
+    fn half_a_letter_and_a_line_end_in_a_string_cost_no_script() {
+        let text = written(1).replace("Está escuro.", "Está\nescuro\\ud83d.");
+        assert_eq!(read(&text, &of(1)).unwrap().scenes[0].narration, "Está\nescuro.");
     }
 
     #[test]

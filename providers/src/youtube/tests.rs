@@ -84,6 +84,46 @@ mod uploads {
     }
 
     #[test]
+    fn texts_are_made_to_fit_before_anything_is_uploaded_and_what_is_left_out_is_told() {
+        let body = |upload: &Upload| upload.body().unwrap()["snippet"].clone();
+        let copied = Upload {
+            title: "Mountains <Part 1>\nand\u{b} more".to_owned(),
+            description:
+                "Copied from a slide:\u{b} point one, a > b\r\nsecond\u{0} line\u{2028}third\tend\u{85}"
+                    .to_owned(),
+            tags: vec!["a\u{7}b, \"c\"".to_owned(), "\n".to_owned()],
+            ..upload()
+        };
+        let snippet = body(&copied);
+        assert_eq!(snippet["title"], "Mountains ‹Part 1› and more");
+        assert_eq!(snippet["description"], "Copied from a slide:  point one, a › b\nsecond  line\nthird end");
+        assert_eq!(snippet["tags"], json!(["a b c", "vf-3f9c2a1e-r1"]));
+        assert_eq!(copied.left_out(), [""; 0]);
+
+        let long = Upload {
+            title: "😀".repeat(80),
+            description: "深".repeat(2_000),
+            tags: (0..40).map(|number| format!("😀 a tag with spaces {number:02}")).collect(),
+            ..upload()
+        };
+        let snippet = body(&long);
+        assert_eq!(snippet["title"].as_str().unwrap().chars().count(), 50, "an emoji counts twice");
+        assert_eq!(snippet["description"].as_str().unwrap().len(), 4_998, "no letter is cut in two");
+        let counted: usize = snippet["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| tag.as_str().unwrap().encode_utf16().count() + 3)
+            .sum();
+        assert!(counted <= 503, "{counted}");
+        let told = long.left_out();
+        assert!(told.len() == 3 && told[0].contains("title") && told[2].contains("tags"), "{told:?}");
+        for text in [&snippet["title"], &snippet["description"]] {
+            assert!(!text.as_str().unwrap().contains(|c: char| c.is_control() && c != '\n'));
+        }
+    }
+
+    #[test]
     fn a_video_without_a_title_is_a_matter_of_configuration() {
         let error = Upload { title: "  ".to_owned(), ..upload() }.body().unwrap_err();
         assert!(matches!(error, ProviderError::Configuration { .. }));

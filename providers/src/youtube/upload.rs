@@ -8,7 +8,7 @@ use crate::error::ProviderError;
 
 /// The category of those who name none: people and blogs.
 const USUAL_CATEGORY: &str = "22";
-/// Longest title in characters.
+/// Longest title in characters, as JavaScript counts them: an emoji is two.
 const MOST_TITLE_CHARACTERS: usize = 100;
 /// Longest description in bytes.
 const MOST_DESCRIPTION_BYTES: usize = 5_000;
@@ -93,7 +93,7 @@ pub struct Upload {
 impl Upload {
     /// The video resource.
     pub(super) fn body(&self) -> Result<Value, ProviderError> {
-        let title = cut(&plain(&self.title), MOST_TITLE_CHARACTERS, |_| 1);
+        let title = self.fitting_title();
         if title.is_empty() {
             return Err(ProviderError::Configuration {
                 provider: PROVIDER,
@@ -113,7 +113,7 @@ impl Upload {
         Ok(json!({
             "snippet": {
                 "title": title,
-                "description": cut(&plain(&self.description), MOST_DESCRIPTION_BYTES, char::len_utf8),
+                "description": self.fitting_description(),
                 "tags": self.fitting_tags(),
                 "categoryId": category,
             },
@@ -121,14 +121,47 @@ impl Upload {
         }))
     }
 
+    /// What of the texts the service would not take and is therefore left out, as sentences; signs that stand in the place
+    /// of others are not worth one.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.fitting_title() != one_line(&self.title) {
+            notes.push(format!("the title was cut to YouTube's {MOST_TITLE_CHARACTERS} characters"));
+        }
+        if self.fitting_description() != lines(&self.description) {
+            notes.push(format!("the description was cut to YouTube's {MOST_DESCRIPTION_BYTES} bytes"));
+        }
+        let mut given: Vec<String> =
+            self.tags.iter().map(|tag| tag_text(tag)).filter(|tag| !tag.is_empty()).collect();
+        given.sort();
+        given.dedup();
+        let kept = self.fitting_tags();
+        let dropped = given.iter().filter(|tag| !kept.contains(tag)).count();
+        if dropped > 0 {
+            notes.push(format!(
+                "{dropped} tags were left out: YouTube takes {MOST_TAG_CHARACTERS} characters of them in all"
+            ));
+        }
+        notes
+    }
+
+    fn fitting_title(&self) -> String {
+        cut(&one_line(&self.title), MOST_TITLE_CHARACTERS, char::len_utf16)
+    }
+
+    fn fitting_description(&self) -> String {
+        cut(&lines(&self.description), MOST_DESCRIPTION_BYTES, char::len_utf8)
+    }
+
     /// The tags that there is room for, and the marker, for which there always is.
     fn fitting_tags(&self) -> Vec<String> {
         // A tag with a space counts with quotes around it, and each but the first with a comma before it.
-        let weight = |tag: &str| tag.chars().count() + if tag.contains(' ') { 3 } else { 1 };
+        let weight = |tag: &str| tag.encode_utf16().count() + if tag.contains(' ') { 3 } else { 1 };
         let mut room = MOST_TAG_CHARACTERS.saturating_sub(weight(&self.marker));
         let mut kept: Vec<String> = Vec::new();
         for tag in &self.tags {
-            let tag = plain(tag).replace([',', '"'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+            let tag = tag_text(tag);
             if tag.is_empty() || tag == self.marker || kept.contains(&tag) || weight(&tag) > room {
                 continue;
             }
@@ -142,9 +175,27 @@ impl Upload {
     }
 }
 
-/// The service takes no angle brackets in texts.
-fn plain(text: &str) -> String {
-    text.trim().replace('<', "‹").replace('>', "›")
+/// The service takes neither angle brackets nor control characters in texts; line ends and tabs become plain ones.
+fn lines(text: &str) -> String {
+    let plain = |c: char| match c {
+        '<' => '‹',
+        '>' => '›',
+        '\n' => c,
+        '\u{2028}' | '\u{2029}' => '\n',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    let text: String = text.replace("\r\n", "\n").replace('\r', "\n").chars().map(plain).collect();
+    text.trim().to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    lines(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Commas and quotes stand between and around tags.
+fn tag_text(tag: &str) -> String {
+    one_line(&tag.replace([',', '"'], " "))
 }
 
 /// The text up to where its characters, weighed, are more than `most`.
@@ -154,5 +205,6 @@ fn cut(text: &str, most: usize, weight: impl Fn(char) -> usize) -> String {
         total += weight(*c);
         total <= most
     };
-    text.chars().take_while(fits).collect()
+    let whole: String = text.chars().take_while(fits).collect();
+    if whole.len() == text.len() { whole } else { whole.trim_end().to_owned() }
 }

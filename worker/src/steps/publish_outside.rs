@@ -70,6 +70,9 @@ pub(super) async fn to_site(
         },
     };
     let id = publishing::upload(context, account, &*site, &upload, context.input.permits).await?;
+    for note in upload.upload.left_out() {
+        notes.push(format!("{}: {note}", target.name));
+    }
     for note in add(context, &*site, &id, target, film, told).await? {
         tracing::warn!(to = target.name, "{note}");
         notes.push(format!("{}: {note}", target.name));

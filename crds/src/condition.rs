@@ -114,6 +114,11 @@ pub enum Reason {
     DeadlineExceeded,
     /// All is done.
     Completed,
+    /// The same film was made before under this name, and its job deleted by `ttlAfterFinished`: nothing is made or
+    /// published again. A changed spec, or a restart requested since, makes it anew.
+    AlreadyMade,
+    /// The operator runs with `--side-effects=Suspend`: nothing is paid for, published or deleted.
+    SideEffectsSuspended,
     /// Of a `StoragePolicy` or `ProviderAccount`: it can be used.
     Available,
     /// Of a `StoragePolicy`: the bucket ignores write-once preconditions, so that jobs may not use it.

@@ -39,10 +39,39 @@ pub struct Config {
     #[arg(long, env = "VIDEOFACTORY_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
+    /// Whether to do what has effects outside the cluster: pay services, publish, delete files in buckets. Suspend it
+    /// in a cluster that is started from another's snapshot
+    #[arg(long, env = "VIDEOFACTORY_SIDE_EFFECTS", default_value = "Allow")]
+    pub side_effects: SideEffects,
+
     /// How the steps' pods are made
     #[command(flatten)]
     pub worker: WorkerConfig,
 }
+
+/// Whether to do what has effects outside the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum SideEffects {
+    /// All of it.
+    #[default]
+    Allow,
+    /// Nothing is paid for, published or deleted.
+    Suspend,
+}
+
+impl SideEffects {
+    /// Whether nothing is paid for, published or deleted.
+    #[must_use]
+    pub fn are_suspended(self) -> bool {
+        self == Self::Suspend
+    }
+}
+
+/// What is told where something is not done for [`SideEffects::Suspend`], and what to do.
+pub const SUSPENDED_SIDE_EFFECTS: &str = "the operator runs with --side-effects=Suspend, so that nothing is paid for, \
+                                          published or deleted in buckets: start it with --side-effects=Allow \
+                                          (VIDEOFACTORY_SIDE_EFFECTS) if this cluster may";
 
 /// How the steps' pods are made.
 #[expect(clippy::doc_markdown, reason = "people read this as help")]
@@ -129,6 +158,16 @@ mod tests {
         assert!(config.leader_election);
         assert_eq!(config.worker.pull_policy, PullPolicy::IfNotPresent);
         assert!(config.worker.node_selector.is_empty());
+        assert_eq!(config.side_effects, SideEffects::Allow);
+    }
+
+    #[test]
+    fn side_effects_are_suspended_by_a_word_and_by_no_misspelt_one() {
+        let read = |word: &str| {
+            Config::try_parse_from(["operator", "--worker-image", "worker:1", "--side-effects", word])
+        };
+        assert!(read("Suspend").unwrap().side_effects.are_suspended());
+        assert!(read("suspended").is_err(), "a typing error must not allow them");
     }
 
     #[test]

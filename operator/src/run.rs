@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::client::connect;
-use crate::config::Config;
+use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
 use crate::context::{Context, Leads};
 use crate::events::Publisher;
 use crate::leader::{Candidate, Leadership, Timing};
@@ -34,6 +34,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone())?;
     let kube_config = kube::Config::infer().await.context("failed to find a cluster")?;
+    if config.side_effects.are_suspended() {
+        tracing::warn!("{SUSPENDED_SIDE_EFFECTS}");
+    }
     let client = connect(kube_config).context("failed to make a client of the API server")?;
     let metrics = Arc::new(Metrics::default());
     let (caches, watches) = Caches::start(&client, &config.watch_namespace);

@@ -246,6 +246,16 @@ pub fn of_job(kind: ObjectKind, namespace: &str, name: &str, id: &str) -> String
     format!("{}/{namespace}/{name}-{id}/", folder(kind))
 }
 
+/// The folder of tombstones: one for each film that was deleted when its time to live had passed.
+pub const TOMBSTONES: &str = "tombstones/";
+
+/// The tombstone of a finished `VideoJob`: what tells a job that is applied again that its film was made before. `spec` is
+/// the digest of what its spec asks for, so that a changed spec is another film. No id: the job that asks has a new one.
+#[must_use]
+pub fn tombstone(namespace: &str, name: &str, spec: &Digest) -> String {
+    format!("{TOMBSTONES}{namespace}/{name}/{spec}.json")
+}
+
 /// A key taken apart: the inverse of what [`Keys`] makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyParts<'a> {
@@ -376,6 +386,13 @@ mod tests {
     }
 
     #[test]
+    fn a_tombstone_lies_apart_from_all_files_of_jobs() {
+        let key = tombstone("films", "ocean", &Digest::of_bytes(b"x"));
+        assert_eq!(key, format!("tombstones/films/ocean/{}.json", Digest::of_bytes(b"x")));
+        assert_eq!((KeyParts::of(&key), kind_of("tombstones")), (None, None));
+    }
+
+    #[test]
     fn what_is_not_exactly_in_the_grammar_is_none_of_ours() {
         for key in [
             "",
@@ -399,6 +416,7 @@ mod tests {
             "videos/fi_lms/ocean-3f9c/r1/a.mp4",
             "Videos/films/ocean-3f9c/r1/a.mp4",
             "backups/default/20261126T030000Z.json",
+            "tombstones/films/ocean-3f9c2a1e/r1/0123456789abcdef0123456789abcdef.json",
             "assets/logo-3f9c/r1/a/b/c",
             "/videos/films/ocean-3f9c/r1/a.mp4",
         ] {

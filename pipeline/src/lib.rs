@@ -14,6 +14,7 @@ pub mod scenes;
 pub mod settings;
 pub mod storyboard;
 pub mod timeline;
+pub mod tombstone;
 pub mod wrote;
 
 pub use contract::{ExitCode, StepInput, StepOutcome};
@@ -22,4 +23,5 @@ pub use keys::Keys;
 pub use scenes::SceneSet;
 pub use settings::Settings;
 pub use storyboard::{Scene, Storyboard};
+pub use tombstone::Tombstone;
 pub use videofactory_crds::StepName;

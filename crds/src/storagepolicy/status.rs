@@ -69,7 +69,7 @@ pub struct StorageUsage {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into()]))]
     pub by_kind: Vec<KindUsage>,
 
-    /// Bytes of backups/, plans/ and assets/, which no rule deletes.
+    /// Bytes of backups/, plans/, tombstones/ and assets/, which no rule deletes.
     pub other_bytes: Option<i64>,
 
     /// Files in this project's folders whose names are not this project's, as of the last prune run. They are counted,

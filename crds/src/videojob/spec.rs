@@ -129,7 +129,9 @@ pub struct VideoJobSpec {
     #[serde(default)]
     pub artifacts: Artifacts,
 
-    /// How long a finished job is kept before it is deleted: for example 30d. Absent: for ever.
+    /// How long a job whose film is made, and published to all its targets, is kept before it is deleted: for example
+    /// 30d. Failed, protected and held jobs stay. Applied again, the same job is not made again, and says AlreadyMade.
+    /// Absent: for ever.
     pub ttl_after_finished: Option<Duration>,
 
     /// Whether to stop: a running step is ended and nothing starts until this is false again; what is done is
@@ -352,7 +354,7 @@ pub struct StepCompute {
 #[serde(rename_all = "camelCase")]
 pub struct Artifacts {
     /// When the VideoJob is deleted: Retain its files until the StoragePolicy prunes them, or Delete them first, which
-    /// holds the VideoJob until they are gone.
+    /// holds the VideoJob until they are gone; what the StoragePolicy protects stays, and all while it is suspended.
     /// Default: Retain.
     #[serde(default)]
     pub on_delete: OnDelete,

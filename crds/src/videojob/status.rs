@@ -62,6 +62,9 @@ pub struct VideoJobStatus {
     /// The generation that was published: later edits take effect only with a restart.
     pub published_generation: Option<i64>,
 
+    /// The film that was made before for the same spec under this name, and whose job was deleted by ttlAfterFinished.
+    pub already_made: Option<AlreadyMade>,
+
     /// Parts of scenes that were made again on request, by scene.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
@@ -310,6 +313,23 @@ pub struct RateLimitStatus {
 
     /// How many times in a row the provider has refused.
     pub hits: Option<i32>,
+}
+
+/// A film that was made before, as a tombstone in the bucket tells.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlreadyMade {
+    /// Digest of what its spec asked for.
+    #[schemars(length(max = 64))]
+    pub spec: Option<String>,
+
+    /// When its job was deleted.
+    pub deleted_at: Option<Time>,
+
+    /// Key of the film in the bucket, if it was not pruned since.
+    #[schemars(length(max = 1024))]
+    pub film: Option<String>,
 }
 
 /// What the video costs, in US dollars.

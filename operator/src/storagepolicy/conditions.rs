@@ -7,6 +7,7 @@ use videofactory_crds::{Reason, StoragePolicySpec, StoragePolicyStatus};
 
 use super::observe::Finding;
 use super::usage::{level, size};
+use crate::config::SUSPENDED_SIDE_EFFECTS;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What a server says that has less room than the limit.
@@ -22,6 +23,8 @@ pub enum Barrier {
     Older(String),
     /// `spec.suspend`.
     Suspended,
+    /// The operator may have no effects outside its cluster.
+    SideEffectsSuspended,
 }
 
 impl Barrier {
@@ -38,6 +41,7 @@ impl Barrier {
             Self::Suspended => {
                 "pruning and backups are suspended: set spec.suspend to false, and ask again".to_owned()
             }
+            Self::SideEffectsSuspended => SUSPENDED_SIDE_EFFECTS.to_owned(),
         }
     }
 }
@@ -81,7 +85,7 @@ pub fn within_limit(
         Some(barrier @ Barrier::Misconfigured(_)) => {
             return state(ConditionStatus::Unknown, Reason::ConfigurationInvalid, barrier.words());
         }
-        Some(Barrier::Suspended) | None => {}
+        Some(Barrier::Suspended | Barrier::SideEffectsSuspended) | None => {}
     }
     let Some(bytes) = status.usage.as_ref().and_then(|usage| usage.bytes) else {
         let message = "what the bucket holds has not been measured yet".to_owned();
@@ -91,6 +95,10 @@ pub fn within_limit(
     let used = format!("{} of {} are used", size(bytes), size(marks.limit));
     let refuses = status.level == Some(StorageLevel::Full) && bytes < marks.limit;
     if bytes < marks.warn && !refuses {
+        let used = match barrier {
+            Some(barrier @ Barrier::SideEffectsSuspended) => format!("{used}; {}", barrier.words()),
+            _ => used,
+        };
         return state(ConditionStatus::True, Reason::Available, used);
     }
     let last = last_run_that_counts(spec, status);
@@ -141,6 +149,9 @@ fn what_next(
     let due = next.map_or_else(String::new, |next| format!("; the next run is due at {:.0}", next.0));
     if barrier == Some(&Barrier::Suspended) {
         return "pruning is suspended: set spec.suspend to false".to_owned();
+    }
+    if let Some(barrier @ Barrier::SideEffectsSuspended) = barrier {
+        return barrier.words();
     }
     if spec.rules.is_empty() {
         return "no rule allows to delete anything: add rules, or raise capacity.limit".to_owned();

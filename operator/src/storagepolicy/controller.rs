@@ -141,6 +141,7 @@ impl Controller {
             finding,
             started: self.started,
             stopping: self.stop.is_cancelled(),
+            side_effects: self.context.config.side_effects,
         };
         let now = clock::now();
         let decision = decide(&observed, now);

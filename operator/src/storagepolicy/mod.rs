@@ -19,3 +19,4 @@ mod tasks;
 mod usage;
 
 pub use controller::run;
+pub use neighbours::{covered_namespaces, others, protection};

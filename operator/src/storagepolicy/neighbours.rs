@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
 
+use super::plan::{ReadRulesError, Rules};
 use crate::caches::Guarded;
 
 /// The place of a policy's files: endpoint, bucket and prefix.
@@ -61,6 +62,22 @@ pub fn covered_namespaces<'a>(
     let suspended: BTreeSet<String> = suspended.filter_map(|other| other.namespace()).collect();
     let namespaces = same.iter().filter_map(|other| other.namespace()).chain(policy.namespace());
     namespaces.filter(|namespace| !suspended.contains(namespace)).collect()
+}
+
+/// What the policies for one place protect together.
+pub fn protection(
+    all: &[Arc<Guarded<StoragePolicy>>],
+    policy: &StoragePolicy,
+) -> Result<Rules, ReadRulesError> {
+    Rules::of(policy, &others(all, policy))
+}
+
+/// The other policies with the same place.
+#[must_use]
+pub fn others(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
+    let mut sharing = sharing(all, policy);
+    sharing.retain(|other| other.uid() != policy.uid());
+    sharing
 }
 
 fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &StoragePolicy> {

@@ -13,7 +13,7 @@ use videofactory_storage::Bucket;
 use super::backup;
 use super::claim::{cluster_uid, take};
 use super::decide::{Action, Report};
-use super::neighbours::{covered_namespaces, sharing};
+use super::neighbours::{covered_namespaces, others};
 use super::plan::Order;
 use super::prune::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
 use super::runs::begun;
@@ -107,8 +107,7 @@ async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &
     };
     let jobs = KubeJobs::new(context.clone());
     // As far as we see policies.
-    let mut sharing = sharing(&context.caches.policies.state(), policy);
-    sharing.retain(|other| other.uid() != policy.uid());
+    let sharing = others(&context.caches.policies.state(), policy);
     let namespaces = covered_namespaces(policy, &sharing);
     let world = RunWorld {
         jobs: &jobs,

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use videofactory_crds::{VideoJob, VideoJobStatus};
-use videofactory_pipeline::{StepInput, graph};
+use videofactory_pipeline::{StepInput, Tombstone, graph};
 
 use super::build;
 use super::deletion;
@@ -16,9 +16,11 @@ use super::facts::job_facts;
 use super::labels::{self, Labels};
 use super::model::{Action, Decision, JobFacts, Observed, StartStep};
 use super::names::job_name;
+use super::tombstones;
 use crate::caches::{Owned, owner_key, version};
 use crate::client::{CallError, within};
 use crate::context::Context;
+use crate::events::Event;
 use crate::meter::Changes;
 
 /// Something of a decision could not be done. The next reconcile decides anew.
@@ -39,6 +41,9 @@ pub enum ApplyError {
     /// A Job of somebody else has the name.
     #[error("Job {0} exists and belongs to somebody else: delete it, and the step starts")]
     Foreign(String),
+    /// A job whose time to live has passed cannot leave its tombstone, and why.
+    #[error("VideoJob {0} cannot leave its tombstone: {1}")]
+    NoTombstone(String, String),
     /// A job that is being deleted still has files, and what keeps them.
     #[error("VideoJob {0} still has its files: {1}")]
     FilesRemain(String, String),
@@ -94,7 +99,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     for action in others {
         match action {
             Action::DeleteJob { name, uid } => delete_job(context, &job, &name, &uid).await?,
-            Action::DeleteVideoJob => delete_videojob(context, &job).await?,
+            Action::Retire { key, tombstone } => retire(context, &job, &key, &tombstone).await?,
             Action::Count(_)
             | Action::TellFull(_)
             | Action::Hold(_)
@@ -327,6 +332,25 @@ pub(super) async fn delete_job(
     }
     context.caches.jobs.deleted(uid);
     Ok(())
+}
+
+/// The tombstone comes first: a job that went without one would be bought again by whoever applies it again.
+async fn retire(
+    context: &Context,
+    job: &VideoJob,
+    key: &str,
+    tombstone: &Tombstone,
+) -> Result<(), ApplyError> {
+    if let Err(why) = tombstones::leave(context, job, key, tombstone).await {
+        let note = format!(
+            "ttlAfterFinished has passed, and the job stays until its tombstone can be written, without which it would be \
+             made again when it is applied again: {why}"
+        );
+        let (warning, reason, action) = (true, "TombstoneNotWritten".to_owned(), "Delete".to_owned());
+        context.events.tell(job.object_ref(&()), Event { warning, reason, action, note });
+        return Err(ApplyError::NoTombstone(path(job, &job.name_any()), why));
+    }
+    delete_videojob(context, job).await
 }
 
 async fn delete_videojob(context: &Context, job: &VideoJob) -> Result<(), ApplyError> {

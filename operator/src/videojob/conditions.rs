@@ -146,7 +146,7 @@ impl Told {
             }
             Verdict::Suspended { reason, message } => told(False, Unknown, false, false, *reason, message),
             Verdict::Failed { reason, message, .. } => told(False, False, false, true, *reason, message),
-            Verdict::Succeeded { message } => told(True, True, false, false, Reason::Completed, message),
+            Verdict::Succeeded { reason, message } => told(True, True, false, false, *reason, message),
         }
     }
 

@@ -13,6 +13,8 @@ pub mod labels;
 pub mod model;
 pub mod names;
 pub mod observe;
+pub mod place;
+mod tombstones;
 
 use videofactory_crds::VideoJob;
 

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use videofactory_crds::provideraccount::{ProviderAccountSpec, ProviderAccountStatus};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
+use videofactory_pipeline::Tombstone;
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
 
+use crate::config::SideEffects;
 use crate::events::Event;
 use crate::meter::Changes;
 
@@ -34,6 +36,26 @@ pub struct Observed {
     pub live: BTreeMap<StepName, LiveProgress>,
     /// Attempts whose Job the API server refused when it was last tried to create it; its words.
     pub refused: BTreeMap<(StepName, i32), String>,
+    /// Whether its film was made before; asked for before its first run begins.
+    pub made: Made,
+    /// A label protects its files from pruning.
+    pub protected: bool,
+    /// What the operator may do outside the cluster.
+    pub side_effects: SideEffects,
+}
+
+/// Whether a tombstone tells that what a spec asks for was made before under this name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Made {
+    /// Nobody had to ask, or could.
+    #[default]
+    NotAsked,
+    /// It was not.
+    Never,
+    /// It was.
+    Before(Tombstone),
+    /// The bucket did not say; why.
+    Unknown(String),
 }
 
 /// An object that another names.
@@ -233,8 +255,13 @@ pub enum Action {
     },
     /// Keep the `VideoJob` from going before its files do, by a finalizer; or no longer.
     Hold(bool),
-    /// Delete the finished `VideoJob` itself, whose time to live has passed.
-    DeleteVideoJob,
+    /// Delete the finished `VideoJob` itself, whose time to live has passed; first a tombstone is left under this key.
+    Retire {
+        /// Its key.
+        key: String,
+        /// What it says.
+        tombstone: Box<Tombstone>,
+    },
     /// Count what an attempt has added to the bucket, once its end is booked.
     Count(Changes),
     /// Tell the policy that the bucket's server had no room then for what an attempt wanted to write.

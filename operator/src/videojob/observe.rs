@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::Value;
-use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, Reason, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::BucketRef;
@@ -15,10 +15,12 @@ use videofactory_pipeline::{Keys, StepOutcome};
 use super::model::{
     Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up,
 };
+use super::tombstones;
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
 use crate::client::{CallError, within};
 use crate::context::Context;
+use crate::storagepolicy::protection;
 
 /// Most bytes of a stored outcome.
 const MOST_OUTCOME_BYTES: u64 = 64 * 1024;
@@ -38,11 +40,14 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         job.status.as_ref().map(|status| outcomes_to_look_up(status, &jobs, &pods)).unwrap_or_default();
     let (recorded, bucket_trouble) = look_up(context, &job, policy.as_ref(), wanted).await;
     let accounts = accounts(context, &namespace, &job).await?;
+    let storage =
+        storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| caches.has_secret(&namespace, secret));
     Ok(Observed {
         channel: channel(caches, &namespace, &job),
-        storage: storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| {
-            caches.has_secret(&namespace, secret)
-        }),
+        made: tombstones::look_up(context, &job, policy.as_ref(), &storage).await,
+        protected: is_protected(caches, &job, policy.as_ref()),
+        side_effects: context.config.side_effects,
+        storage,
         accounts,
         live: context.progress.due(&uid, &pods),
         refused: context.refusals.of(&uid),
@@ -52,6 +57,17 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         recorded,
         bucket_trouble,
     })
+}
+
+/// Whether a label keeps the files of a job that may go by itself; one of a policy that cannot be read counts as if.
+fn is_protected(caches: &Caches, job: &VideoJob, policy: Option<&Result<StoragePolicy, String>>) -> bool {
+    let phase = job.status.as_ref().and_then(|status| status.phase);
+    if job.spec.ttl_after_finished.is_none() || !phase.is_some_and(Phase::is_terminal) {
+        return false;
+    }
+    let Some(Ok(policy)) = policy else { return false };
+    let rules = protection(&caches.policies.state(), policy);
+    rules.is_err() || rules.is_ok_and(|rules| rules.protects_job(job.labels()))
 }
 
 /// What is at work for a job, as far as the caches know.

@@ -18,5 +18,6 @@ mod refusals;
 mod requests;
 mod settled;
 mod storage;
+mod ttl;
 mod waits;
 mod walkthrough;

@@ -144,7 +144,7 @@ async fn a_backup_holds_what_the_namespace_has_but_no_secret() {
 }
 
 /// Waits until the object is gone.
-async fn gone(lab: &Lab, film: &Film) -> anyhow::Result<()> {
+pub(crate) async fn gone(lab: &Lab, film: &Film) -> anyhow::Result<()> {
     wait::until(&lab.api::<VideoJob>(), wait::named(&film.name), "the job to be gone", |all| {
         all.is_empty().then_some(())
     })

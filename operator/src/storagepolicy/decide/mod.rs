@@ -27,6 +27,7 @@ use super::plan::Order;
 use super::requests::{self, Pending};
 use super::schedule::{Schedule, TOO_LATE};
 use super::{runs, usage};
+use crate::config::SideEffects;
 use crate::events::Event;
 use crate::meter::{self, Changes};
 
@@ -50,6 +51,8 @@ pub struct Observed {
     pub started: Timestamp,
     /// Nothing may begin any more.
     pub stopping: bool,
+    /// What the operator may do outside the cluster.
+    pub side_effects: SideEffects,
 }
 
 /// What this process knows of a policy beside its status.
@@ -253,9 +256,15 @@ impl<'a> Draft<'a> {
         match (schedules, &self.observed.older) {
             (Err(problem), _) => Some(Barrier::Misconfigured(problem.clone())),
             (_, Some(older)) => Some(Barrier::Older(older.clone())),
-            _ if self.spec.suspend => Some(Barrier::Suspended),
-            _ => None,
+            _ => self.suspension(),
         }
+    }
+
+    /// Why nothing is pruned or backed up, by the word of whoever runs the operator, or of the policy itself.
+    fn suspension(&self) -> Option<Barrier> {
+        let suspended = self.spec.suspend.then_some(Barrier::Suspended);
+        let everywhere = self.observed.side_effects.are_suspended();
+        everywhere.then_some(Barrier::SideEffectsSuspended).or(suspended)
     }
 
     /// Whether something may begin now.
@@ -347,11 +356,11 @@ impl<'a> Draft<'a> {
     }
 
     fn back_up(&mut self, schedule: Option<&Schedule>, pending: &Pending) {
-        if self.spec.suspend {
+        if let Some(barrier) = self.suspension() {
             self.status.next_backup_at = None;
             if let Some(request) = &pending.backup {
                 requests::handled_backup(&mut self.status.handled, request);
-                self.events.push(refused("BackUp", &Barrier::Suspended.words()));
+                self.events.push(refused("BackUp", &barrier.words()));
             }
             return;
         }

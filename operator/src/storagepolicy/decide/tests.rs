@@ -8,6 +8,7 @@ use super::super::observe::{Finding, good_for};
 use super::super::runs::backup_begun;
 use super::world::{GB, World, at, rules, unfit};
 use super::{Action, Doing, Report};
+use crate::config::SideEffects;
 
 fn down() -> Finding {
     Finding::Unfit { reason: Reason::StorageUnavailable, answered: Some(false), message: "down".into() }
@@ -232,6 +233,33 @@ fn suspended_means_no_run_and_no_backup_and_requests_are_refused() {
     }
     assert!(world.begun.iter().all(|action| *action == Action::Measure));
     world.edit("suspend", json!(false));
+    world.look();
+    assert!(!matches!(world.begun.last(), Some(Action::Prune(order)) if order.cause == PruneCause::Request));
+}
+
+#[test]
+fn where_side_effects_are_suspended_nothing_is_deleted_or_backed_up_and_all_say_so() {
+    let mut world = World::new(&json!({"backup": {"schedule": "0 * * * *"}, "schedule": "0 * * * *"}));
+    world.observed.side_effects = SideEffects::Suspend;
+    world.annotate("cleanup-requested", r#"{"at":"2026-01-01T00:00:00Z"}"#);
+    world.annotate("backup-requested-at", "2026-01-01T00:00:00Z");
+    world.look();
+    world.measured(GB);
+    for bytes in [GB, 11 * GB] {
+        for _ in 0..10 {
+            world.pass(1_800);
+            world.look();
+            if world.observed.known.doing.is_some() {
+                world.measured(bytes);
+            }
+        }
+        let (_, _, message) = world.condition("WithinLimit");
+        assert!(message.contains("--side-effects=Suspend"), "{message}");
+    }
+    assert!(world.begun.iter().all(|action| *action == Action::Measure), "{:?}", world.begun);
+    assert_eq!(world.told.iter().filter(|told| *told == "RequestRefused").count(), 2, "{:?}", world.told);
+    assert_eq!(world.condition("Ready").0, "True", "jobs may still write");
+    world.observed.side_effects = SideEffects::Allow;
     world.look();
     assert!(!matches!(world.begun.last(), Some(Action::Prune(order)) if order.cause == PruneCause::Request));
 }

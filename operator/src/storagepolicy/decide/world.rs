@@ -10,6 +10,7 @@ use super::super::observe::Finding;
 use super::super::plan::Order;
 use super::super::runs;
 use super::{Action, Decision, Doing, Known, Observed, Report, decide};
+use crate::config::SideEffects;
 
 /// Thursday, midnight; the next slot is at 03:00.
 const MIDNIGHT: &str = "2026-01-01T00:00:00Z";
@@ -61,6 +62,7 @@ impl World {
             known: Known::default(),
             started: now,
             stopping: false,
+            side_effects: SideEffects::Allow,
         };
         Self { observed, now, writes: 0, begun: Vec::new(), told: Vec::new() }
     }

@@ -101,6 +101,7 @@ fn remedy(why: Why, folder: Folder, rules: &Rules) -> Option<String> {
         | Why::Assets
         | Why::Backup
         | Why::Plan
+        | Why::Tombstone
         | Why::JobChanged
         | Why::Rewritten
         | Why::NotReached => return None,

@@ -140,6 +140,7 @@ fn holds(
         Folder::Assets => return Some(Why::Assets),
         Folder::Backups => return Some(Why::Backup),
         Folder::Plans => return Some(Why::Plan),
+        Folder::Tombstones => return Some(Why::Tombstone),
         Folder::Kind(kind) => kind,
     };
     let Some(owner) = owner else { return Some(Why::Unknown) };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_pipeline::keys::{KINDS, KeyParts};
+use videofactory_pipeline::keys::{KINDS, KeyParts, TOMBSTONES};
 
 use super::Tally;
 
@@ -17,13 +17,15 @@ pub enum Folder {
     Backups,
     /// Plans of prune runs; the last few are kept.
     Plans,
+    /// What tells that films were made whose jobs are gone.
+    Tombstones,
     /// People's own files.
     Assets,
 }
 
 impl Folder {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Kind(ObjectKind::Work),
         Self::Kind(ObjectKind::Clips),
         Self::Kind(ObjectKind::Videos),
@@ -32,6 +34,7 @@ impl Folder {
         Self::Kind(ObjectKind::Published),
         Self::Backups,
         Self::Plans,
+        Self::Tombstones,
         Self::Assets,
     ];
 
@@ -47,6 +50,7 @@ impl Folder {
             Self::Kind(ObjectKind::Published) => "published/",
             Self::Backups => "backups/",
             Self::Plans => "plans/",
+            Self::Tombstones => TOMBSTONES,
             Self::Assets => "assets/",
         }
     }
@@ -237,6 +241,7 @@ mod tests {
             (CLIPS, "clips/odd"),
             (Folder::Assets, "assets/logo.png"),
             (Folder::Plans, "plans/default/20261126T030000Z.jsonl.gz"),
+            (Folder::Tombstones, "tombstones/films/tide/0123456789abcdef0123456789abcdef.json"),
         ];
         let (mut one, mut other) = (Listing::default(), Listing::default());
         other.add(Folder::Kind(ObjectKind::Work), "work/films/tide-00aa/r1/documents/x.json", 1, 1);

@@ -26,6 +26,7 @@ fn key() -> impl Strategy<Value = String> {
         "assets/logo.png",
         "backups/default/20261126T030000Z.json",
         "plans/default/20261126T030000Z.jsonl.gz",
+        "tombstones/films/ocean/0123456789abcdef0123456789abcdef.json",
         "clips/readme.txt",
         "videos/films/odd/r1/a.mp4",
     ]);

@@ -38,6 +38,7 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
         ("assets/logo.png", kept(Why::Assets)),
         ("backups/default/20261126T030000Z.json", kept(Why::Backup)),
         ("plans/default/20261126T030000Z.jsonl.gz", kept(Why::Plan)),
+        ("tombstones/films/done/0123456789abcdef0123456789abcdef.json", kept(Why::Tombstone)),
         ("clips/readme.txt", kept(Why::Unknown)),
         ("clips/films/done-1/1/clips/a.mp4", kept(Why::Unknown)),
         ("clips/elsewhere/done-1/r1/clips/a.mp4", kept(Why::OtherNamespace)),

@@ -22,6 +22,8 @@ pub enum Why {
     Backup,
     /// It is the plan of a run; the last few are kept.
     Plan,
+    /// It keeps a film from being made and paid for again.
+    Tombstone,
     /// Its key is none that we make.
     Unknown,
     /// Its namespace has no policy for this bucket, or one that is suspended, so that its job cannot be seen.
@@ -70,6 +72,7 @@ impl Why {
             Self::Assets => "assets are people's own",
             Self::Backup => "backups are kept by spec.backup",
             Self::Plan => "plans are kept by spec.history",
+            Self::Tombstone => "tombstones keep films from being made again",
             Self::Unknown => "unknown to Video Factory",
             Self::OtherNamespace => "namespace without an active policy for this bucket",
             Self::Deleting => "job is being deleted",

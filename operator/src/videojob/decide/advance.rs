@@ -20,6 +20,7 @@ use super::needs::accounts_of;
 use super::settle::Standing;
 use super::tell::{hindered, nothing_to_tell, rank, review_message, waiting};
 use super::{Draft, Results, Verdict, leftovers, lost, needs, order, progress, room};
+use crate::config::SUSPENDED_SIDE_EFFECTS;
 
 /// Seconds between two looks at a bucket that does not answer.
 pub(super) const BUCKET_PATIENCE: i64 = 15;
@@ -127,6 +128,7 @@ impl Walk<'_> {
     /// An attempt that has not ended.
     fn at_work(&mut self, draft: &mut Draft<'_>, name: StepName, wanted: Option<&Digest>, attempt: &Attempt) {
         let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
+        let barred = needs::is_barred(draft, self.settings, name);
         let step = draft.step_mut(name);
         // While something before it is made again it may still turn out to be wanted, but for a
         // publication, which cannot be taken back, and for what belongs to an earlier run.
@@ -141,6 +143,7 @@ impl Walk<'_> {
         let end_it = match &self.held {
             Some((reason, _)) => Some(*reason),
             None if rejected => Some(Reason::Rejected),
+            None if barred => Some(Reason::SideEffectsSuspended),
             None => (stale || gives_way).then_some(Reason::Progressing),
         };
         let number = step.attempt.unwrap_or_default();
@@ -303,12 +306,11 @@ impl Walk<'_> {
             });
         }
         if let Storage::NotReady { reason, message } = &draft.observed.storage {
-            let (reason, message) = (*reason, message.clone());
-            return Some(if matches!(reason, Reason::StorageUnavailable | Reason::StorageFull) {
-                Verdict::Waiting { reason, message, step: Some(name), at: None }
-            } else {
-                Verdict::Stalled { reason, message, step: Some(name) }
-            });
+            return Some(Verdict::of_storage(*reason, message.clone(), Some(name)));
+        }
+        if needs::is_barred(draft, self.settings, name) {
+            let message = format!("{name}: {SUSPENDED_SIDE_EFFECTS}");
+            return Some(Verdict::Suspended { reason: Reason::SideEffectsSuspended, message });
         }
         accounts_of(name, self.settings).into_iter().find_map(|account| match draft.observed.accounts.get(account) {
             Some(Account::Embedded) => None,

@@ -6,14 +6,15 @@ use videofactory_crds::videojob::{FrozenChannel, VideoMode};
 use videofactory_pipeline::Settings;
 
 use super::super::model::Found;
-use super::{Draft, Verdict};
+use super::{Draft, Verdict, made};
 
 /// Makes sure that the run has begun, and says what its settings are. The verdict says why it
-/// cannot begin.
+/// cannot begin, or need not.
 pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
     if draft.status.id.is_none() {
         draft.status.id = Some(short_id(draft.observed.job.metadata.uid.as_deref().unwrap_or_default()));
     }
+    made::may_begin(draft)?;
     freeze_channel(draft)?;
     draft.status.run.get_or_insert(1);
     let spec = &draft.observed.job.spec;

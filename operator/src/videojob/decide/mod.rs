@@ -8,10 +8,12 @@ mod begin;
 mod hire;
 mod leftovers;
 mod lost;
+mod made;
 mod needs;
 mod order;
 mod progress;
 mod requests;
+mod retire;
 mod room;
 mod settle;
 mod tell;
@@ -43,7 +45,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
     draft.actions.extend(deletion::change(&observed.job).map(Action::Hold));
     draft.announce(&verdict);
-    draft.retire(&verdict);
+    retire::retire(&mut draft, &verdict);
     Decision { status: draft.status, actions: draft.actions, wake_at: draft.wake_at }
 }
 
@@ -102,6 +104,8 @@ pub enum Verdict {
     },
     /// All is done.
     Succeeded {
+        /// `Completed`, or `AlreadyMade` where another job of this name has done it.
+        reason: Reason,
         /// What there is.
         message: String,
     },
@@ -160,7 +164,7 @@ impl<'a> Draft<'a> {
         } else {
             ""
         };
-        Some(Verdict::Succeeded { message: format!("published{note}") })
+        Some(Verdict::Succeeded { reason: Reason::Completed, message: format!("published{note}") })
     }
 
     fn step(&self, name: StepName) -> Option<&StepStatus> {
@@ -231,29 +235,23 @@ impl<'a> Draft<'a> {
             Verdict::Failed { reason, message, step } => {
                 self.event(true, &reason.to_string(), &step.to_string(), message);
             }
-            Verdict::Succeeded { message } => {
-                self.event(false, &Reason::Completed.to_string(), "Reconcile", message);
+            Verdict::Succeeded { reason, message } => {
+                self.event(false, &reason.to_string(), "Reconcile", message);
             }
-        }
-    }
-
-    /// A finished job with a time to live goes when that has passed.
-    fn retire(&mut self, verdict: &Verdict) {
-        let Some(ttl) = self.observed.job.spec.ttl_after_finished else { return };
-        if !matches!(verdict, Verdict::Succeeded { .. } | Verdict::Failed { .. }) {
-            return;
-        }
-        let Some(finished) = conditions::settled_at(&self.status) else { return };
-        let due = later(finished, i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX));
-        if due <= self.now {
-            self.actions.push(Action::DeleteVideoJob);
-        } else {
-            self.wake(due);
         }
     }
 }
 
 impl Verdict {
+    /// The bucket cannot be used, for this reason.
+    fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
+        if matches!(reason, Reason::StorageUnavailable | Reason::StorageFull) {
+            Self::Waiting { reason, message, step, at: None }
+        } else {
+            Self::Stalled { reason, message, step }
+        }
+    }
+
     /// The phase that people see.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -291,6 +289,10 @@ mod tests_lost;
 #[cfg(test)]
 mod tests_requests;
 #[cfg(test)]
+mod tests_retire;
+#[cfg(test)]
 mod tests_room;
+#[cfg(test)]
+mod tests_side_effects;
 #[cfg(test)]
 mod world;

@@ -36,6 +36,13 @@ pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
     one.and_then(|provider| Some(provider.account_ref.as_ref()?.name.as_str())).into_iter().collect()
 }
 
+/// Whether the step has effects outside the cluster, by an account with an outside service or by publishing, and there
+/// are to be none.
+pub(super) fn is_barred(draft: &Draft<'_>, settings: &Settings, name: StepName) -> bool {
+    let outward = || name == StepName::PublishVideo || !hired_accounts(draft, settings, name).is_empty();
+    draft.observed.side_effects.are_suspended() && outward()
+}
+
 /// What the step asks its accounts for, one demand each; none where nothing is to be submitted.
 pub(super) fn needs(
     draft: &Draft<'_>,

@@ -115,6 +115,10 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
 
 /// A new run: everything is made again. Attempts go on counting, so that no Job's name returns.
 fn restart(draft: &mut Draft<'_>, at: &str) {
+    if draft.status.run.is_none() {
+        // The first one is still to begin, and whether it may is asked there.
+        return;
+    }
     let run = draft.status.run.unwrap_or(0) + 1;
     draft.status.run = Some(run);
     draft.status.channel = None;

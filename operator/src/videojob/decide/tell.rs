@@ -14,7 +14,7 @@ use super::{Draft, Verdict, later};
 pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
     let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
     match StepName::ALL.into_iter().find(|name| !done(*name)) {
-        None => Verdict::Succeeded { message: finished_message(draft) },
+        None => Verdict::Succeeded { reason: Reason::Completed, message: finished_message(draft) },
         Some(step) => {
             draft.wake_in(BUCKET_PATIENCE);
             Verdict::Running { step, message: format!("{step}: its turn has not come") }
@@ -27,6 +27,8 @@ pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
 pub(super) fn rank(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Failed { .. } => 0,
+        // The steps beside it may go on.
+        Verdict::Suspended { reason: Reason::SideEffectsSuspended, .. } => 3,
         Verdict::Suspended { .. } => 1,
         Verdict::Running { .. } => 2,
         Verdict::Stalled { .. } => 3,

@@ -11,14 +11,16 @@ use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::contract::{
     Artifact, BucketRef, ExitCode, Publication, SceneReport, StepInput, StepOutcome,
 };
-use videofactory_pipeline::{Digest, SceneSet};
+use videofactory_pipeline::{Digest, SceneSet, Tombstone};
 
 use super::super::deletion::FINALIZER;
 use super::super::model::{
-    Action, Decision, Found, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState, Room, Storage,
+    Action, Decision, Found, JobEnd, JobFacts, Made, Observed, PodEnd, PodFacts, PodState, Room, Storage,
     outcomes_to_look_up,
 };
+use super::super::tombstones::key_to_ask_for;
 use super::decide;
+use crate::config::SideEffects;
 use crate::meter::Changes;
 
 /// Scenes of every film here.
@@ -32,6 +34,8 @@ pub struct World {
     pub inputs: BTreeMap<(StepName, i32), StepInput>,
     /// Outcomes in the bucket.
     bucket: BTreeMap<(StepName, i32), StepOutcome>,
+    /// Tombstones in the bucket, by their keys.
+    pub tombstones: BTreeMap<String, Tombstone>,
     /// All notes of Events, in order.
     pub events: Vec<String>,
     /// Attempts that were begun, in order.
@@ -64,12 +68,16 @@ impl World {
             bucket_trouble: None,
             live: BTreeMap::new(),
             refused: BTreeMap::new(),
+            made: Made::NotAsked,
+            protected: false,
+            side_effects: SideEffects::Allow,
         };
         Self {
             observed,
             now: Timestamp::from_second(1_000_000).unwrap(),
             inputs: BTreeMap::new(),
             bucket: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
             events: Vec::new(),
             begun: Vec::new(),
             counted: Vec::new(),
@@ -124,6 +132,24 @@ impl World {
             .filter(|_| reachable)
             .map(|attempt| (attempt, self.bucket.get(&attempt).cloned()))
             .collect();
+        let key = key_to_ask_for(&self.observed.job).filter(|_| reachable);
+        self.observed.made = key.map_or(Made::NotAsked, |key| {
+            self.tombstones.get(&key).cloned().map_or(Made::Never, Made::Before)
+        });
+    }
+
+    /// The same manifest is applied again, once its job is gone.
+    pub fn apply_again(&mut self, uid: &str) {
+        assert_eq!(self.events.last().map(String::as_str), Some("deleted"), "its job is still there");
+        let metadata = &mut self.observed.job.metadata;
+        metadata.uid = Some(uid.to_owned());
+        metadata.generation = Some(1);
+        self.observed.job.status = None;
+        self.observed.jobs.clear();
+        self.observed.pods.clear();
+        self.bucket.clear();
+        self.begun.clear();
+        self.events.clear();
     }
 
     fn act(&mut self, action: Action) {
@@ -134,7 +160,10 @@ impl World {
                 let names = held.then(|| FINALIZER.to_owned());
                 self.observed.job.metadata.finalizers = Some(names.into_iter().collect());
             }
-            Action::DeleteVideoJob => self.events.push("deleted".to_owned()),
+            Action::Retire { key, tombstone } => {
+                self.tombstones.insert(key, *tombstone);
+                self.events.push("deleted".to_owned());
+            }
             Action::Count(changes) => self.counted.push(changes),
             Action::TellFull(_) => self.told_full += 1,
             Action::Event(event) => self.events.push(event.note),

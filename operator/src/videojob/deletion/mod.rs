@@ -1,23 +1,27 @@
 //! The end of a `VideoJob` whose files go with it (`artifacts.onDelete: Delete`): its attempts are stopped, then its
 //! files are deleted, then it is let go. What is gone itself (bucket, policy, Secret) holds nothing; what only does not
-//! answer is asked again, and `onDelete: Retain` lets the job go at any time. This file decides; `run` acts.
+//! answer is asked again, and `onDelete: Retain` lets the job go at any time. What is not this cluster's, or a person has
+//! suspended or protected, is left alone, and the job goes too: an Event says so. This file decides, `run` acts, and
+//! `sweep` deletes.
 
 mod run;
+mod sweep;
 
 pub use run::{hold, leave};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::OnDelete;
+use videofactory_crds::{StoragePolicy, VideoJob};
 use videofactory_pipeline::keys::{self, KINDS};
-use videofactory_storage::StorageError;
 
 use super::attempts::gone_at_the_latest;
 use super::model::{JobFacts, PodFacts, PodState};
-use crate::bucket::{self, OpenBucketError};
+use super::place::NoPlace;
+use crate::storagepolicy::covered_namespaces;
+use crate::storagepolicy::plan::Rules;
 
 /// The finalizer: while it is there, the job's files are too.
 pub const FINALIZER: &str = "videofactory.dev/artifacts";
@@ -90,35 +94,82 @@ fn folders(job: &VideoJob) -> Option<Vec<(ObjectKind, String)>> {
     Some(KINDS.map(|kind| (kind, keys::of_job(kind, &namespace, &name, id))).into())
 }
 
-/// What keeps the files from being deleted.
+/// Why the files of a job stay although it goes, or why it waits for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// There is no way to them any more, and waiting makes none: the job goes, and this is told.
     NoWay(String),
+    /// They are not to be deleted, by the word of a person or because they are another cluster's: the job goes, and this
+    /// is told.
+    Kept(String),
     /// They are asked for again; why, and what to do.
     Later(Reason, String),
 }
 
-impl Obstacle {
-    /// The bucket cannot be opened.
-    #[must_use]
-    pub fn of_opening(error: &OpenBucketError) -> Self {
-        match error {
-            OpenBucketError::SecretMissing { .. } | OpenBucketError::KeyMissing { .. } => {
-                Self::NoWay(error.to_string())
-            }
-            OpenBucketError::Call(_) => Self::Later(Reason::StorageUnavailable, error.to_string()),
-            OpenBucketError::Settings(error) => Self::of_bucket(error),
+impl From<NoPlace> for Obstacle {
+    fn from(no_place: NoPlace) -> Self {
+        match no_place {
+            NoPlace::Gone(why) => Self::NoWay(why),
+            NoPlace::Others(why) => Self::Kept(why),
+            NoPlace::Away(reason, why) => Self::Later(reason, why),
+        }
+    }
+}
+
+/// What people have said that keeps all files of this job: a policy that is suspended, or protects its label. `sharing`
+/// are the other policies for the same place.
+pub fn kept_by_word(
+    job: &VideoJob,
+    policy: &StoragePolicy,
+    sharing: &[StoragePolicy],
+    rules: &Rules,
+) -> Result<(), Obstacle> {
+    let namespace = job.namespace().unwrap_or_default();
+    if policy.spec.suspend || !covered_namespaces(policy, sharing).contains(&namespace) {
+        let what =
+            "a StoragePolicy of this namespace for this bucket is suspended, so that nothing is deleted";
+        return Err(Obstacle::Kept(what.to_owned()));
+    }
+    if rules.protects_job(job.labels()) {
+        let what = "protect.jobs of a StoragePolicy keeps jobs with its labels, which protect nothing any more once it \
+                    is gone: name its files in protect.keys if rules must not delete them";
+        return Err(Obstacle::Kept(what.to_owned()));
+    }
+    Ok(())
+}
+
+/// Files that stayed in the folders of a job that goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// How many.
+    pub count: usize,
+    /// The first of them.
+    pub examples: Vec<String>,
+}
+
+impl Kept {
+    /// Most keys that are named.
+    const EXAMPLES: usize = 5;
+
+    fn add(&mut self, key: &str) {
+        self.count += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(key.to_owned());
         }
     }
 
-    /// The bucket does not do what it is asked.
+    /// What was deleted, and what was not.
     #[must_use]
-    pub fn of_bucket(error: &StorageError) -> Self {
-        match error {
-            StorageError::NoSuchBucket { .. } => Self::NoWay(error.to_string()),
-            _ => Self::Later(bucket::reason(error), error.to_string()),
+    pub fn words(&self) -> String {
+        if self.count == 0 {
+            return "all its files are deleted".to_owned();
         }
+        let more = if self.count > self.examples.len() { " and others" } else { "" };
+        format!(
+            "its files are deleted, but for {}, which protect.keys keeps or which are not Video Factory's: {}{more}",
+            self.count,
+            self.examples.join(", ")
+        )
     }
 }
 
@@ -134,16 +185,26 @@ pub fn why_it_stays(job: &VideoJob, what: &str) -> String {
     )
 }
 
-/// What is left behind, and where.
+/// What is left behind because there is no way to it, and where.
 #[must_use]
 pub fn left_behind(job: &VideoJob, why: &str) -> String {
+    format!(
+        "its files could not be deleted and it is let go without: {why}. If the bucket still exists, they lie there \
+         under {}; delete them there, or let a StoragePolicy for that bucket prune them",
+        where_they_lie(job)
+    )
+}
+
+/// What is left behind on purpose, and where.
+#[must_use]
+pub fn kept(job: &VideoJob, why: &str) -> String {
+    format!("its files are kept and it is let go without: {why}. They lie under {}", where_they_lie(job))
+}
+
+fn where_they_lie(job: &VideoJob) -> String {
     let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());
     let id = job.status.as_ref().and_then(|status| status.id.clone()).unwrap_or_default();
-    format!(
-        "its files could not be deleted and it is let go without: {why}. If the bucket still exists, they lie there under \
-         <kind>/{namespace}/{name}-{id}/ (kinds: work, clips, videos, thumbnails, captions, published); delete them \
-         there, or let a StoragePolicy for that bucket prune them"
-    )
+    format!("<kind>/{namespace}/{name}-{id}/ (kinds: work, clips, videos, thumbnails, captions, published)")
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! Deletes the files of a job that is being deleted, and lets it go.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -11,24 +9,27 @@ use kube::runtime::controller::Action as Requeue;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::Instant;
+use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::{StoragePolicy, VideoJob};
 use videofactory_pipeline::clock;
-use videofactory_storage::{Bucket, KEYS_A_REQUEST, StorageError};
+use videofactory_storage::Bucket;
 
-use super::{FINALIZER, Next, Obstacle, left_behind, next, why_it_stays};
-use crate::bucket;
+use super::sweep::{Extent, Swept, delete_all};
+use super::{FINALIZER, Next, Obstacle, kept, kept_by_word, left_behind, next, why_it_stays};
 use crate::client::within;
+use crate::config::SUSPENDED_SIDE_EFFECTS;
 use crate::context::Context;
 use crate::events::Event;
-use crate::meter::{Change, Changes};
+use crate::storagepolicy::plan::Rules;
+use crate::storagepolicy::{others, protection};
 use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, is_alive, path, write_status};
 use crate::videojob::conditions;
 use crate::videojob::decide::Verdict;
 use crate::videojob::labels;
 use crate::videojob::model::Storage;
 use crate::videojob::observe::at_work;
+use crate::videojob::place::{self, Place};
 
 /// When to look again at pods that have not ended; their end wakes us earlier.
 const AFTER_PODS: Duration = Duration::from_secs(15);
@@ -115,39 +116,34 @@ async fn is_at_work(context: &Context, job: &VideoJob) -> Result<bool, ApplyErro
     Ok(pods.items.iter().any(is_alive))
 }
 
-/// Deletes everything, as far as one look goes, and lets the job go; or says what stands in the way.
+/// Deletes everything that may be, as far as one look goes, and lets the job go; or says what stands in the way.
 async fn delete_files(
     context: &Context,
     job: &VideoJob,
     folders: &[(ObjectKind, String)],
     now: Timestamp,
 ) -> Result<Requeue, ApplyError> {
-    let (gone, ended) = match open(context, job).await {
-        Ok(bucket) => {
-            // A server that is away says so soon: a look that waits for it keeps others from theirs.
-            let (gone, ended) = match bucket.check().await {
-                Ok(()) => delete_all(&bucket, folders, Instant::now() + LOOK_TAKES).await,
-                Err(error) => (Changes::new(), Err(error)),
-            };
-            (gone, ended.map_err(|error| Obstacle::of_bucket(&error)))
+    let swept = match open(context, job).await {
+        Ok((bucket, rules)) => {
+            let keeps = |key: &str| rules.protects_key(key);
+            delete_all(&bucket, folders, keeps, Instant::now() + LOOK_TAKES).await
         }
-        Err(obstacle) => (Changes::new(), Err(obstacle)),
+        Err(obstacle) => Swept::nothing(Err(obstacle)),
     };
-    if !gone.is_empty() {
-        count(context, job, &gone);
+    if !swept.gone.is_empty() {
+        count(context, job, &swept.gone);
     }
-    match ended {
+    match swept.ended {
         Ok(Extent::Part) => Ok(Requeue::requeue(AFTER_A_PART)),
         Ok(Extent::All) => {
-            event(context, job, false, "FilesDeleted", "all its files are deleted".to_owned());
+            let some = swept.kept.count > 0;
+            event(context, job, some, if some { "FilesKept" } else { "FilesDeleted" }, swept.kept.words());
             let_go(context, job).await
         }
         Err(Obstacle::NoWay(why)) => {
-            let note = left_behind(job, &why);
-            tracing::warn!(videojob = path(job, &job.name_any()), "{note}");
-            event(context, job, true, "FilesLeftBehind", note);
-            let_go(context, job).await
+            let_go_without(context, job, "FilesLeftBehind", left_behind(job, &why)).await
         }
+        Err(Obstacle::Kept(why)) => let_go_without(context, job, "FilesKept", kept(job, &why)).await,
         Err(Obstacle::Later(reason, what)) => {
             tell(context, job, reason, &what, now).await?;
             Err(ApplyError::FilesRemain(path(job, &job.name_any()), what))
@@ -155,88 +151,29 @@ async fn delete_files(
     }
 }
 
-/// The bucket of the job's policy, both as they are now.
-async fn open(context: &Context, job: &VideoJob) -> Result<Bucket, Obstacle> {
-    let (namespace, name) = (job.namespace().unwrap_or_default(), &job.spec.storage_ref.name);
-    let api: Api<StoragePolicy> = Api::namespaced(context.client.clone(), &namespace);
-    let read = within(format!("get StoragePolicy {namespace}/{name}"), api.get_opt(name)).await;
-    let policy = read.map_err(|error| Obstacle::Later(Reason::StorageUnavailable, error.to_string()))?;
-    let Some(policy) = policy else {
-        return Err(Obstacle::NoWay(format!("StoragePolicy {name:?} does not exist")));
-    };
-    let opened = bucket::open(&context.client, &namespace, &policy.spec.bucket).await;
-    opened.map_err(|error| Obstacle::of_opening(&error))
+async fn let_go_without(
+    context: &Context,
+    job: &VideoJob,
+    reason: &str,
+    note: String,
+) -> Result<Requeue, ApplyError> {
+    tracing::warn!(videojob = path(job, &job.name_any()), "{note}");
+    event(context, job, true, reason, note);
+    let_go(context, job).await
 }
 
-/// How much was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// There may be more.
-    Part,
-    /// Nothing is left.
-    All,
-}
-
-/// Deletes all files of these folders, and after `until` none but those of the page that was begun; what is gone, below
-/// zero, and whether that is all.
-async fn delete_all(
-    bucket: &Bucket,
-    folders: &[(ObjectKind, String)],
-    until: Instant,
-) -> (Changes, Result<Extent, StorageError>) {
-    let mut gone = Changes::new();
-    let mut ended = Ok(Extent::All);
-    for (kind, folder) in folders {
-        let mut change = Change::default();
-        let result = delete_folder(bucket, folder, until, &mut change).await;
-        if change != Change::default() {
-            gone.insert(*kind, change);
-        }
-        // What holds one file says nothing of the others; a server that goes away does.
-        let is_over = match &result {
-            Ok(extent) => *extent == Extent::Part,
-            Err(error) => error.is_transient(),
-        };
-        ended = ended.and(result);
-        if is_over {
-            break;
-        }
+/// The bucket of the job's policy if its files may be deleted there, and what is protected; all as it is now, but for
+/// the other policies for the same place.
+async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obstacle> {
+    if context.config.side_effects.are_suspended() {
+        return Err(Obstacle::Kept(SUSPENDED_SIDE_EFFECTS.to_owned()));
     }
-    (gone, ended)
-}
-
-async fn delete_folder(
-    bucket: &Bucket,
-    folder: &str,
-    until: Instant,
-    change: &mut Change,
-) -> Result<Extent, StorageError> {
-    let mut pages = bucket.list(folder).chunks(KEYS_A_REQUEST);
-    let mut ended = Ok(Extent::All);
-    while let Some(page) = pages.next().await {
-        let mut sizes = HashMap::with_capacity(page.len());
-        for object in page {
-            match object {
-                Ok(object) => {
-                    sizes.insert(object.key, object.size);
-                }
-                Err(error) => ended = ended.and(Err(error)),
-            }
-        }
-        let report = bucket.delete(&sizes.keys().cloned().collect::<Vec<_>>()).await;
-        for key in &report.deleted {
-            let bytes = sizes.get(key).copied().unwrap_or_default();
-            change.objects -= 1;
-            change.bytes = change.bytes.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
-        }
-        let failure = report.failed.into_iter().next().map(|(_, error)| error);
-        ended = failure.map_or(ended, Err);
-        // After a page, so that each look brings us further.
-        if Instant::now() >= until {
-            return ended.and(Ok(Extent::Part));
-        }
-    }
-    ended
+    let Place { bucket, policy } = place::open(context, job).await?;
+    let all = context.caches.policies.state();
+    let rules = protection(&all, &policy)
+        .map_err(|error| Obstacle::Later(Reason::ConfigurationInvalid, error.to_string()))?;
+    kept_by_word(job, &policy, &others(&all, &policy), &rules)?;
+    Ok((bucket, rules))
 }
 
 /// Says in the status why the job is still there.
@@ -261,95 +198,4 @@ async fn tell(
 fn event(context: &Context, job: &VideoJob, warning: bool, reason: &str, note: String) {
     let event = Event { warning, reason: reason.to_owned(), action: "Delete".to_owned(), note };
     context.events.tell(job.object_ref(&()), event);
-}
-
-#[cfg(test)]
-mod tests {
-    use videofactory_storage::PutOptions;
-    use videofactory_tests::r2_proxy::{Effect, Fault, ProxyOptions, R2Proxy};
-    use videofactory_tests::s3_server::S3Server;
-
-    use super::*;
-
-    async fn fill(bucket: &Bucket, keys: &[&str]) {
-        for key in keys {
-            bucket.put(key, "12345", &PutOptions::default()).await.unwrap();
-        }
-    }
-
-    async fn keys(bucket: &Bucket) -> Vec<String> {
-        let mut keys: Vec<String> = bucket.list("").map(|object| object.unwrap().key).collect().await;
-        keys.sort();
-        keys
-    }
-
-    fn later() -> Instant {
-        Instant::now() + Duration::from_mins(10)
-    }
-
-    fn folders() -> [(ObjectKind, String); 2] {
-        [(ObjectKind::Work, "work/films/a-1/".to_owned()), (ObjectKind::Clips, "clips/films/a-1/".to_owned())]
-    }
-
-    #[tokio::test]
-    async fn every_file_of_the_job_goes_and_none_of_another() {
-        let server = S3Server::start().await.unwrap();
-        server.create_bucket("films").unwrap();
-        let bucket = Bucket::connect(&server.config(&server.url(), "films", "p/")).unwrap();
-        let others =
-            ["assets/logo.png", "clips/films/a-12/r1/x", "clips/other/a-1/r1/x", "work/films/a/r1/x"];
-        fill(&bucket, &others).await;
-        fill(&bucket, &["work/films/a-1/r1/x", "work/films/a-1/r2/y", "clips/films/a-1/r1/z"]).await;
-        let (gone, ended) = delete_all(&bucket, &folders(), later()).await;
-        assert_eq!(ended, Ok(Extent::All));
-        assert_eq!(gone[&ObjectKind::Work], Change { objects: -2, bytes: -10 });
-        assert_eq!(gone[&ObjectKind::Clips], Change { objects: -1, bytes: -5 });
-        assert_eq!(keys(&bucket).await, others);
-        assert_eq!(
-            delete_all(&bucket, &folders(), later()).await,
-            (Changes::new(), Ok(Extent::All)),
-            "a second time is no error"
-        );
-    }
-
-    #[tokio::test]
-    async fn one_look_ends_in_time_and_the_next_goes_on() {
-        let server = S3Server::start().await.unwrap();
-        server.create_bucket("films").unwrap();
-        let bucket = Bucket::connect(&server.config(&server.url(), "films", "")).unwrap();
-        fill(&bucket, &["work/films/a-1/r1/x", "clips/films/a-1/r1/z"]).await;
-        let mut looks = Vec::new();
-        for _ in 0..3 {
-            let (gone, ended) = delete_all(&bucket, &folders(), Instant::now()).await;
-            looks.push((gone.into_keys().collect::<Vec<_>>(), ended));
-        }
-        let part = |kind| (vec![kind], Ok(Extent::Part));
-        assert_eq!(looks, [part(ObjectKind::Work), part(ObjectKind::Clips), (Vec::new(), Ok(Extent::All))]);
-    }
-
-    #[tokio::test]
-    async fn what_could_not_be_deleted_is_deleted_later_and_not_counted_before() {
-        let server = S3Server::start().await.unwrap();
-        server.create_bucket("films").unwrap();
-        let proxy = R2Proxy::start(ProxyOptions::before(server.url())).await.unwrap();
-        let bucket = Bucket::connect(&server.config(&proxy.url(), "films", "")).unwrap();
-        fill(&bucket, &["work/films/a-1/r1/x", "clips/films/a-1/r1/z"]).await;
-        proxy.set_faults(vec![Fault::always(Effect::Unavailable).on("DeleteObjects")]).unwrap();
-        let (gone, ended) = delete_all(&bucket, &folders(), later()).await;
-        assert_eq!(gone, Changes::new());
-        let obstacle = Obstacle::of_bucket(&ended.unwrap_err());
-        assert!(matches!(obstacle, Obstacle::Later(Reason::StorageUnavailable, _)), "{obstacle:?}");
-        proxy.set_faults(Vec::new()).unwrap();
-        assert_eq!(delete_all(&bucket, &folders(), later()).await.1, Ok(Extent::All));
-        assert_eq!(keys(&bucket).await, [""; 0]);
-    }
-
-    #[tokio::test]
-    async fn a_bucket_that_is_gone_holds_no_job() {
-        let server = S3Server::start().await.unwrap();
-        let bucket = Bucket::connect(&server.config(&server.url(), "films", "")).unwrap();
-        let (gone, ended) = delete_all(&bucket, &folders(), later()).await;
-        assert!(gone.is_empty());
-        assert!(matches!(Obstacle::of_bucket(&ended.unwrap_err()), Obstacle::NoWay(_)));
-    }
 }

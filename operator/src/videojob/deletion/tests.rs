@@ -95,27 +95,64 @@ fn exactly_its_own_folders_are_deleted() {
 }
 
 #[test]
-fn only_what_is_gone_lets_a_job_go_without_its_files() {
-    let tried = || "list work/".to_owned();
-    let no_way = |obstacle| matches!(obstacle, Obstacle::NoWay(_));
-    let name = || "s3".to_owned();
-    assert!(no_way(Obstacle::of_opening(&OpenBucketError::SecretMissing { name: name() })));
-    assert!(no_way(Obstacle::of_opening(&OpenBucketError::KeyMissing { name: name(), key: "accessKeyId" })));
-    assert!(no_way(Obstacle::of_bucket(&StorageError::NoSuchBucket { tried: tried() })));
-    let later = |error: StorageError| match Obstacle::of_bucket(&error) {
-        Obstacle::Later(reason, _) => reason,
-        Obstacle::NoWay(why) => panic!("let go: {why}"),
-    };
-    let (code, reason) = ("c".to_owned(), "r".to_owned());
-    let unreachable = StorageError::Unreachable { tried: tried(), reason };
-    assert_eq!(later(unreachable), Reason::StorageUnavailable);
-    let refused = StorageError::Credentials { tried: tried(), code: code.clone() };
-    assert_eq!(later(refused), Reason::CredentialsInvalid);
-    assert_eq!(later(StorageError::Unavailable { tried: tried(), code }), Reason::StorageUnavailable);
-    assert_eq!(later(StorageError::TooManyRequests { tried: tried() }), Reason::StorageUnavailable);
-    let (code, message) = ("AuthorizationHeaderMalformed".to_owned(), "m".to_owned());
-    let elsewhere = StorageError::Other { tried: tried(), code, message };
-    assert_eq!(later(elsewhere), Reason::ConfigurationInvalid, "a wrong region");
+fn a_job_waits_only_for_what_may_come_back() {
+    let why = || "why".to_owned();
+    assert_eq!(Obstacle::from(NoPlace::Gone(why())), Obstacle::NoWay(why()));
+    assert_eq!(Obstacle::from(NoPlace::Others(why())), Obstacle::Kept(why()), "another cluster's files");
+    let away = NoPlace::Away(Reason::CredentialsInvalid, why());
+    assert_eq!(Obstacle::from(away), Obstacle::Later(Reason::CredentialsInvalid, why()));
+}
+
+fn policy(namespace: &str, more: &Value) -> StoragePolicy {
+    let mut spec = json!({
+        "bucket": {"endpoint": "http://s3:9000", "name": "films", "secretRef": {"name": "s3"}},
+        "capacity": {"limit": "10G"},
+    });
+    for (field, value) in more.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    serde_json::from_value(json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+        "metadata": {"name": "default", "namespace": namespace}, "spec": spec,
+    }))
+    .unwrap()
+}
+
+/// Why a job labelled `keep` keeps its files, with this policy and another one for the same place.
+fn kept_with(own: &StoragePolicy, other: &StoragePolicy) -> Option<String> {
+    let mut job = leaving();
+    job.metadata.labels = Some([("keep".to_owned(), "true".to_owned())].into());
+    let sharing = [other.clone()];
+    let rules = Rules::of(own, &sharing).unwrap();
+    match kept_by_word(&job, own, &sharing, &rules) {
+        Ok(()) => None,
+        Err(Obstacle::Kept(why)) => Some(why),
+        Err(other) => panic!("it waits: {other:?}"),
+    }
+}
+
+#[test]
+fn suspended_and_protected_files_stay_and_their_job_goes() {
+    let plain = json!({});
+    let suspended = json!({"suspend": true});
+    let labelled = json!({"protect": {"jobs": {"matchLabels": {"keep": "true"}}}});
+    let others_label = json!({"protect": {"jobs": {"matchLabels": {"keep": "no"}}}});
+    for (own, elsewhere, other, kept) in [
+        (&plain, "films", &plain, None),
+        (&suspended, "films", &plain, Some("suspended")),
+        (&plain, "films", &suspended, Some("suspended")),
+        (&plain, "shows", &suspended, None),
+        (&labelled, "films", &plain, Some("protect.jobs")),
+        (&plain, "shows", &labelled, Some("protect.jobs")),
+        (&others_label, "films", &plain, None),
+    ] {
+        let why = kept_with(&policy("films", own), &policy(elsewhere, other));
+        match (&why, kept) {
+            (None, None) => {}
+            (Some(why), Some(part)) => assert!(why.contains(part), "{why}"),
+            _ => panic!("{own} beside {other} in {elsewhere}: {why:?}"),
+        }
+    }
 }
 
 #[test]
@@ -126,4 +163,6 @@ fn a_job_that_stays_says_why_and_how_to_let_it_go() {
     }
     let left = left_behind(&leaving(), "there is no such bucket");
     assert!(left.contains("films/ocean-3f9c2a1e/") && left.contains("no such bucket"), "{left}");
+    let kept = kept(&leaving(), "it is suspended");
+    assert!(kept.contains("films/ocean-3f9c2a1e/") && kept.contains("it is suspended"), "{kept}");
 }

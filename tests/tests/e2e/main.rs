@@ -5,6 +5,7 @@
 
 mod accounts;
 mod edits;
+mod embedded_storage;
 mod faults;
 mod fence;
 mod handover;

@@ -273,6 +273,16 @@ pub struct ProviderAccountStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub grants: Vec<Grant>,
 
+    /// Number of the last grant that was given; no number is given twice.
+    pub last_grant: Option<i64>,
+
+    /// Attempts that did not begin with what they were granted in time, and whose grant was closed. They are granted
+    /// nothing more: who still wants it asks anew, as the next attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub expired: Vec<Holder>,
+
     /// The first 50 who wait, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -350,8 +360,18 @@ pub struct SpentAt {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
+    /// Its own name, which no other grant of any account has: the account's UID and a number.
+    #[schemars(length(max = 80))]
+    pub id: Option<String>,
+
     /// Whose it is.
     pub holder: Holder,
+
+    /// When it was given. Who does not begin with it within some minutes loses it.
+    pub given_at: Option<Time>,
+
+    /// Closing or Begun; absent: it is there to be begun with.
+    pub state: Option<GrantState>,
 
     /// Units, by quota.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -374,6 +394,16 @@ pub struct Grant {
 
     /// The channel that they are for.
     pub channel: Option<String>,
+}
+
+/// What becomes of a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum GrantState {
+    /// It is about to be taken back. Its holder must not begin with it; if it had begun before, it keeps it.
+    Closing,
+    /// It was about to be taken back, and its holder had begun: it is held until that attempt is accounted for.
+    Begun,
 }
 
 /// Submissions that may be made from a time on.

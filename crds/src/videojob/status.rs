@@ -273,6 +273,10 @@ pub struct Demand {
     /// Submissions that were granted, once the attempt was begun with them.
     pub granted: Option<i64>,
 
+    /// Id of the grant that the attempt was begun with.
+    #[schemars(length(max = 80))]
+    pub grant: Option<String>,
+
     /// Whether the attempt's spending is known: `spent` is all of it.
     pub settled: Option<bool>,
 

@@ -19,7 +19,9 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::provideraccount::{Grant, Holder};
 use videofactory_crds::storagepolicy::StorageLevel;
+use videofactory_crds::videojob::Demand;
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
 use super::{Caches, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version};
@@ -259,12 +261,19 @@ fn concerns(account: &ProviderAccount, job: &VideoJob) -> bool {
         return condition::is_true(&status.conditions, ConditionType::Stalled);
     }
     let uid = job.uid().unwrap_or_default();
-    let granted = account
-        .status
-        .as_ref()
-        .is_some_and(|status| status.grants.iter().any(|grant| grant.holder.uid == uid));
+    let mine = |holder: &Holder| holder.uid == uid;
+    let grants: Vec<&Grant> =
+        account.status.iter().flat_map(|status| &status.grants).filter(|grant| mine(&grant.holder)).collect();
+    let expired = account.status.iter().flat_map(|status| &status.expired).any(mine);
     let told = status.resume_at.is_some();
-    demands.any(|demand| demand.settled == Some(true) || demand.granted.is_none() && (granted || !told))
+    let is_open =
+        |demand: &Demand| grants.iter().any(|grant| grant.id == demand.grant && grant.state.is_none());
+    demands.any(|demand| match demand.granted {
+        _ if demand.settled == Some(true) => true,
+        None => !grants.is_empty() || expired || !told,
+        // It may wait for what becomes of a grant that was about to be closed.
+        Some(_) => !is_open(demand),
+    })
 }
 
 fn on_secret(caches: Arc<Caches>) -> impl FnMut(Event<PartialObjectMeta<Secret>>) {

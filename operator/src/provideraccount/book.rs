@@ -10,7 +10,8 @@ use videofactory_crds::provideraccount::{Grant, Operation, QuotaUnit};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
 
-use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, operation, same_attempt};
+use super::closing::is_same;
+use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, operation};
 use super::grant::START_UP;
 use super::ledger::Ledger;
 use super::window::{Entry, plus};
@@ -109,11 +110,9 @@ impl Ledger {
     pub fn book(&mut self, standings: &[(Grant, Standing)], now: Timestamp) -> Booked {
         let mut booked = Booked::default();
         for (seen, standing) in standings {
-            let Some(place) = self.grants.iter().position(|grant| same_attempt(&grant.holder, &seen.holder))
-            else {
-                continue;
-            };
-            if *standing == Standing::Holds {
+            let Some(place) = self.grants.iter().position(|grant| is_same(grant, seen)) else { continue };
+            let begun_or_asks = matches!(standing, Standing::Holds | Standing::Asks | Standing::Idle);
+            if begun_or_asks && !self.closes(place, standing) {
                 continue;
             }
             let grant = self.grants.remove(place);
@@ -127,7 +126,8 @@ impl Ledger {
                     let refused = self.settle(&grant, claim, now);
                     booked.settled(&grant, claim, refused);
                 }
-                Standing::Withdrawn | Standing::Holds => {}
+                // It was never begun with.
+                Standing::Withdrawn | Standing::Asks | Standing::Idle | Standing::Holds => {}
             }
         }
         self.reserve();
@@ -139,12 +139,14 @@ impl Ledger {
     /// because the account was deleted and made again. What such an attempt has spent meanwhile is booked at once.
     pub fn adopt(&mut self, claim: &Claim, now: Timestamp) {
         let demand = &claim.demand;
-        let submissions = match &claim.state {
-            ClaimState::Asks => return,
-            ClaimState::Begun(submissions) => submissions,
+        let (id, submissions) = match &claim.state {
+            ClaimState::Asks | ClaimState::Idle => return,
+            ClaimState::Begun { grant, submissions } => (grant, submissions),
             ClaimState::Settled(settlement) => return self.take_over(demand, settlement, now),
         };
-        if self.grants.iter().any(|grant| same_attempt(&grant.holder, &demand.holder)) {
+        let holder = demand.holder.clone();
+        let taken_up = Grant { id: id.clone(), holder, ..Grant::default() };
+        if self.grants.iter().any(|grant| is_same(grant, &taken_up)) {
             return;
         }
         let quotas = self.quotas.iter().filter(|tally| tally.counts(demand.operation, &demand.model));
@@ -152,13 +154,12 @@ impl Ledger {
             quotas.map(|tally| (tally.quota.name.clone(), tally.each(demand).saturating_mul(*submissions)));
         let price = demand.price_each.times(*submissions);
         self.grants.push(Grant {
-            holder: demand.holder.clone(),
             units: units.collect(),
             submissions: Some(*submissions),
             price: (price != Money::ZERO).then_some(price),
             requests_per_second: self.pace(),
             channel: demand.channel.clone(),
-            ..Grant::default()
+            ..taken_up
         });
         self.reserve();
     }

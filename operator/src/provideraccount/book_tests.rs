@@ -162,7 +162,7 @@ fn a_quota_that_is_added_counts_what_is_already_granted() {
 #[test]
 fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
     let spec = account(json!({}));
-    let begun = Claim { demand: asked(), state: ClaimState::Begun(3) };
+    let begun = Claim { demand: asked(), state: ClaimState::Begun { grant: None, submissions: 3 } };
     let mut ledger = Ledger::read(&spec, &ProviderAccountStatus::default(), at(0));
     ledger.adopt(&begun, at(0));
     ledger.adopt(&begun, at(0));

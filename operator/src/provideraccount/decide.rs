@@ -34,6 +34,8 @@ pub struct Observed {
     pub claims: Vec<Claim>,
     /// What has become of the holders of grants, by a live look.
     pub standings: Vec<(Grant, Standing)>,
+    /// How the holders of the other grants stand, as the cache shows them.
+    pub cached: Vec<(Grant, Standing)>,
     /// Attempts that were begun with grants of which the ledger knows nothing, by a live look; of an account that is
     /// looked at for the first time, also those that have ended.
     pub unknown: Vec<Claim>,
@@ -113,19 +115,25 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut ledger = Ledger::read(spec, &before, now);
     let booked = ledger.book(&observed.standings, now);
     observed.unknown.iter().for_each(|claim| ledger.adopt(claim, now));
+    let closes_at = ledger.mark(&observed.cached, now);
+    ledger.forget_expired(&observed.claims);
 
     // The cache may still show as asking who was just seen to ask no more.
     let seen = |claim: &Claim| {
         let is = |(grant, standing): &(Grant, Standing)| {
-            *standing != Standing::Holds && same_attempt(&grant.holder, &claim.demand.holder)
+            let asks = matches!(standing, Standing::Holds | Standing::Asks);
+            !asks && same_attempt(&grant.holder, &claim.demand.holder)
         };
         observed.standings.iter().any(is)
     };
-    let asking = |claim: &&Claim| claim.state == ClaimState::Asks && !seen(claim);
+    let lost = |claim: &Claim| ledger.has_expired(&claim.demand);
+    let asking = |claim: &&Claim| claim.state == ClaimState::Asks && !seen(claim) && !lost(claim);
     let demands: Vec<Demand> =
         observed.claims.iter().filter(asking).map(|claim| claim.demand.clone()).collect();
     let found = conditions::find(observed, now);
-    let turn = if found.may_grant { grant(&ledger, &demands, now) } else { nothing(&ledger, &demands, now) };
+    let mut turn =
+        if found.may_grant { grant(&ledger, &demands, now) } else { nothing(&ledger, &demands, now) };
+    ledger.name(&mut turn.grants, observed.account.metadata.uid.as_deref().unwrap_or_default(), now);
     let granted = turn.grants.iter().zip(&turn.granted);
     let waited = granted.map(|(grant, place)| waited(grant, &demands[*place], now)).collect();
     ledger.remember(&turn, &demands, now);
@@ -140,6 +148,8 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         quotas: ledger.quota_status(now),
         spend: ledger.spend_status(now),
         grants: ledger.grants,
+        last_grant: ledger.last_grant,
+        expired: ledger.expired,
         turns: turns::status(&ledger.turns),
         waiters: named,
         waiting: Some(i32::try_from(waiters.len()).unwrap_or(i32::MAX)),
@@ -149,7 +159,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     events.extend(conditions::set(&mut status.conditions, found.states, &observed.account, now));
     spare_a_write(&mut status, &before);
     let warns_at = conditions::warns_at(spec).filter(|at| *at > now);
-    let wake_at = turn.next_wake.into_iter().chain(warns_at).min();
+    let wake_at = turn.next_wake.into_iter().chain(warns_at).chain(closes_at).min();
     Decision { status, events, waited, booked, wake_at }
 }
 

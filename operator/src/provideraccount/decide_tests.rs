@@ -26,6 +26,7 @@ fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
         account,
         claims,
         standings: Vec::new(),
+        cached: Vec::new(),
         unknown: Vec::new(),
         credentials: Credentials::Here,
         twin: None,

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_crds::provideraccount::{Holder, Operation};
+use videofactory_crds::provideraccount::{Grant, Holder, Operation};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{Demand as Asked, SpentUnits, StepStatus};
-use videofactory_crds::{StepName, VideoJob};
+use videofactory_crds::{Phase, StepName, VideoJob, requests};
 
 /// What one attempt of one step asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +50,15 @@ pub struct Claim {
 pub enum ClaimState {
     /// It waits for a grant.
     Asks,
-    /// The attempt was begun with so many submissions.
-    Begun(i64),
+    /// It would wait for a grant, but its job has failed, is held or is being deleted: it is given none.
+    Idle,
+    /// The attempt was begun.
+    Begun {
+        /// Id of the grant that it was begun with.
+        grant: Option<String>,
+        /// Submissions that were granted.
+        submissions: i64,
+    },
     /// All that the attempt has spent is known.
     Settled(Settlement),
 }
@@ -67,11 +74,16 @@ pub struct Settlement {
     pub refusals: u32,
 }
 
-/// What has become of the holder of a grant, by a look at the API server.
+/// What has become of the holder of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It still may spend, or is spending.
+    /// It has begun with this grant, and may be spending.
     Holds,
+    /// It has not begun, and may at any time.
+    Asks,
+    /// It has not begun with this grant, and does not as it stands: its job has failed, is held or is being deleted, or it
+    /// has begun with another one, that is closed.
+    Idle,
     /// It asks for nothing any more, or for a later attempt: the grant was never begun with.
     Withdrawn,
     /// What it has spent is known.
@@ -107,13 +119,14 @@ pub fn claims(job: &VideoJob, account: &str) -> Vec<Claim> {
     steps
         .flat_map(|step| step.demands.iter().map(move |asked| (step, asked)))
         .filter(|(_, asked)| asked.account == account)
-        .map(|(step, asked)| Claim { demand: demand(job, step, asked), state: state(step, asked) })
+        .map(|(step, asked)| Claim { demand: demand(job, step, asked), state: state(job, step, asked) })
         .collect()
 }
 
 /// What has become of a grant's holder, whose `VideoJob` is this one; `None` if it does not exist.
 #[must_use]
-pub fn standing(holder: &Holder, job: Option<&VideoJob>, account: &str) -> Standing {
+pub fn standing(grant: &Grant, job: Option<&VideoJob>, account: &str) -> Standing {
+    let holder = &grant.holder;
     let Some(job) = job.filter(|job| job.metadata.uid.as_deref() == Some(holder.uid.as_str())) else {
         return Standing::Gone;
     };
@@ -125,7 +138,9 @@ pub fn standing(holder: &Holder, job: Option<&VideoJob>, account: &str) -> Stand
         (Ordering::Less, _) if asking.run <= holder.run => Standing::Gone,
         (Ordering::Less | Ordering::Greater, _) => Standing::Withdrawn,
         (Ordering::Equal, ClaimState::Settled(_)) => Standing::Settled(Box::new(claim)),
-        (Ordering::Equal, ClaimState::Asks | ClaimState::Begun(_)) => Standing::Holds,
+        (Ordering::Equal, ClaimState::Begun { grant: begun, .. }) if *begun == grant.id => Standing::Holds,
+        (Ordering::Equal, ClaimState::Asks) => Standing::Asks,
+        (Ordering::Equal, ClaimState::Idle | ClaimState::Begun { .. }) => Standing::Idle,
     }
 }
 
@@ -159,7 +174,7 @@ fn left(step: &StepStatus) -> Option<i64> {
     step.scenes.as_ref()?.left.map(i64::from)
 }
 
-fn state(step: &StepStatus, asked: &Asked) -> ClaimState {
+fn state(job: &VideoJob, step: &StepStatus, asked: &Asked) -> ClaimState {
     if asked.settled == Some(true) {
         let refused = step.rate_limit.as_ref().filter(|limit| limit.resume_at == asked.blocked_until);
         return ClaimState::Settled(Settlement {
@@ -170,7 +185,19 @@ fn state(step: &StepStatus, asked: &Asked) -> ClaimState {
                 .map_or(0, |hits| u32::try_from(hits).unwrap_or_default()),
         });
     }
-    asked.granted.map_or(ClaimState::Asks, ClaimState::Begun)
+    match asked.granted {
+        Some(submissions) => ClaimState::Begun { grant: asked.grant.clone(), submissions },
+        None if may_begin(job) => ClaimState::Asks,
+        None => ClaimState::Idle,
+    }
+}
+
+/// Whether a job may begin with what it is granted. A hold, a suspension and a deletion count before the job itself has
+/// acted upon them.
+fn may_begin(job: &VideoJob) -> bool {
+    let ended = job.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_terminal);
+    let held = job.spec.suspend || job.annotations().contains_key(requests::HOLD);
+    !(ended || held || job.metadata.deletion_timestamp.is_some())
 }
 
 #[cfg(test)]
@@ -195,6 +222,10 @@ mod tests {
             ]},
         }))
         .unwrap()
+    }
+
+    fn grant(attempt: i32) -> Grant {
+        Grant { id: Some("a1-7".into()), holder: holder(attempt), ..Grant::default() }
     }
 
     fn holder(attempt: i32) -> Holder {
@@ -222,9 +253,9 @@ mod tests {
 
     #[test]
     fn a_grant_is_freed_only_if_its_attempt_will_not_begin() {
-        let standing = |attempt, job: &VideoJob| standing(&holder(attempt), Some(job), "grok");
-        assert_eq!(standing(3, &job(3, json!({}))), Standing::Holds);
-        assert_eq!(standing(3, &job(3, json!({"granted": 2}))), Standing::Holds);
+        let standing = |attempt, job: &VideoJob| standing(&grant(attempt), Some(job), "grok");
+        assert_eq!(standing(3, &job(3, json!({}))), Standing::Asks);
+        assert_eq!(standing(3, &job(3, json!({"granted": 2, "grant": "a1-7"}))), Standing::Holds);
         assert_eq!(standing(3, &job(4, json!({}))), Standing::Withdrawn);
         assert_eq!(standing(4, &job(3, json!({}))), Standing::Gone, "the status was put back");
         assert!(matches!(standing(3, &job(3, json!({"settled": true}))), Standing::Settled(_)));
@@ -234,18 +265,42 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_failed_is_held_or_goes_does_not_begin_with_what_it_was_granted() {
+        let idle = |change: &dyn Fn(&mut VideoJob)| {
+            let mut job = job(3, json!({}));
+            change(&mut job);
+            assert_eq!(claims(&job, "grok")[0].state, ClaimState::Idle);
+            assert_eq!(standing(&grant(3), Some(&job), "grok"), Standing::Idle);
+        };
+        idle(&|job| job.status.as_mut().unwrap().phase = Some(Phase::Failed));
+        idle(&|job| job.spec.suspend = true);
+        idle(&|job| {
+            job.annotations_mut().insert(requests::HOLD.to_owned(), String::new());
+        });
+        idle(&|job| {
+            job.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap()
+        });
+    }
+
+    #[test]
+    fn an_attempt_that_has_begun_holds_the_grant_that_it_names_and_no_other() {
+        let begun = job(3, json!({"granted": 2, "grant": "a1-6"}));
+        assert_eq!(standing(&grant(3), Some(&begun), "grok"), Standing::Idle);
+    }
+
+    #[test]
     fn a_job_made_again_under_the_same_name_is_another() {
         let mut again = job(3, json!({}));
         again.metadata.uid = Some("u2".into());
-        assert_eq!(standing(&holder(3), Some(&again), "grok"), Standing::Gone);
-        assert_eq!(standing(&holder(3), None, "grok"), Standing::Gone);
+        assert_eq!(standing(&grant(3), Some(&again), "grok"), Standing::Gone);
+        assert_eq!(standing(&grant(3), None, "grok"), Standing::Gone);
     }
 
     #[test]
     fn what_an_attempt_of_an_earlier_run_has_spent_is_booked_in_the_next() {
         let mut next_run = job(3, json!({"settled": true}));
         next_run.status.as_mut().unwrap().run = Some(3);
-        assert!(matches!(standing(&holder(3), Some(&next_run), "grok"), Standing::Settled(_)));
+        assert!(matches!(standing(&grant(3), Some(&next_run), "grok"), Standing::Settled(_)));
     }
 
     #[test]

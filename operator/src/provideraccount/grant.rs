@@ -23,6 +23,8 @@ pub const START_UP: i64 = 10;
 pub(super) const SPAN: (i64, i64) = (600, 8);
 /// Most submissions of one grant.
 const MOST_SUBMISSIONS: i64 = 1_000;
+/// Most openings of one grant: all of them travel to its pod, and lie in the account's status meanwhile.
+pub const MOST_OPENINGS: usize = 20;
 
 /// What one look grants.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -172,11 +174,13 @@ impl<'a> Round<'a> {
                 break;
             }
             let Some(at) = self.first_opening(&opens) else { break };
-            given += 1;
+            let is_full = openings.len() == MOST_OPENINGS;
             match openings.last_mut() {
                 Some(last) if last.at.0 == at => last.submissions += 1,
+                _ if is_full => break,
                 _ => openings.push(Opening { at: Time(at), submissions: 1 }),
             }
+            given += 1;
         }
         for (window, each) in takes {
             let reserved = openings.iter().map(|opening| Reserved {
@@ -201,6 +205,7 @@ impl<'a> Round<'a> {
             price: (price != Money::ZERO).then_some(price),
             requests_per_second: self.ledger.pace(),
             channel: demand.channel.clone(),
+            ..Grant::default()
         }
     }
 

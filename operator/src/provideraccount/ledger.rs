@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use videofactory_crds::provideraccount::{
-    Grant, Operation, PaidAt, ProviderAccountSpec, ProviderAccountStatus, Quota, QuotaStatus, QuotaUnit,
-    SpendStatus, SpentAt, Window as Moves,
+    Grant, Holder, Operation, PaidAt, ProviderAccountSpec, ProviderAccountStatus, Quota, QuotaStatus,
+    QuotaUnit, SpendStatus, SpentAt, Window as Moves,
 };
 use videofactory_crds::units::Money;
 
@@ -30,6 +30,10 @@ pub struct Ledger {
     pub refused_until: Option<Timestamp>,
     /// Open reservations.
     pub grants: Vec<Grant>,
+    /// Number of the last of them.
+    pub last_grant: Option<i64>,
+    /// Attempts whose grant was closed because they did not begin in time.
+    pub expired: Vec<Holder>,
     /// Whose turn was when.
     pub turns: Turns,
     /// Most requests a second.
@@ -94,6 +98,8 @@ impl Ledger {
             }),
             refused_until: unnamed.and_then(|known| known.blocked_until.as_ref()).map(|until| until.0),
             grants: status.grants.clone(),
+            last_grant: status.last_grant,
+            expired: status.expired.clone(),
             turns: turns::read(&status.turns, now),
             requests_per_second: spec.requests_per_second,
             max_concurrent: spec.max_concurrent.map(i64::from),

@@ -5,6 +5,7 @@
 
 mod book;
 mod calendar;
+mod closing;
 mod conditions;
 mod controller;
 mod credentials;
@@ -19,13 +20,20 @@ mod outlook;
 mod turns;
 mod window;
 
+pub use closing::{BEGIN_WITHIN, Word, has_expired, word};
 pub use controller::run;
 pub use demand::{Claim, ClaimState, Demand, Settlement, Standing, claims, operation, standing};
-pub use grant::{START_UP, Turn, grant};
+pub use grant::{MOST_OPENINGS, START_UP, Turn, grant};
 pub use ledger::{Ledger, Tally, is_unopened};
 pub use outlook::{Limit, Outlook, outlook};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 
+#[cfg(test)]
+pub use book::Ended;
+#[cfg(test)]
+pub use decide::Decision;
+#[cfg(test)]
+pub mod desk;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -7,16 +7,19 @@ use kube::{Api, ResourceExt};
 use videofactory_crds::provideraccount::{Grant, Holder};
 use videofactory_crds::{ProviderAccount, VideoJob};
 
+use super::closing::{is_begun_elsewhere, needs_a_look};
 use super::conditions::Credentials;
 use super::credentials::{Keyring, Known, Lacking};
 use super::decide::{Health, Observed};
-use super::demand::{Claim, ClaimState, Standing, claims, same_attempt, standing};
-use super::ledger::is_unopened;
+use super::demand::{Claim, Standing, claims, same_attempt, standing};
 use crate::client::{CallError, within};
 use crate::context::Context;
 
 /// Holders that are looked at concurrently.
 const AT_ONCE: usize = 8;
+
+/// Grants, and how their holders stand.
+type Standings = Vec<(Grant, Standing)>;
 
 /// Reads everything that a decision about this account may know.
 pub async fn observe(
@@ -28,8 +31,10 @@ pub async fn observe(
     let known = keyring.of(&context.client, &context.caches, &account).await?;
     let twin = twin(context, keyring, &account, known.as_ref()).await?;
     let claims = all_claims(context, &account);
+    let (standings, cached) = standings(context, &account).await?;
     Ok(Observed {
-        standings: standings(context, &account).await?,
+        standings,
+        cached,
         unknown: unknown(context, &account, &claims).await?,
         claims,
         credentials: match known {
@@ -44,7 +49,7 @@ pub async fn observe(
     })
 }
 
-/// What all `VideoJob`s of the namespace say of the account. Who is being deleted asks for nothing more.
+/// What all `VideoJob`s of the namespace say of the account.
 fn all_claims(context: &Context, account: &ProviderAccount) -> Vec<Claim> {
     let (namespace, name) = (account.namespace(), account.name_any());
     let mut all = Vec::new();
@@ -53,10 +58,7 @@ fn all_claims(context: &Context, account: &ProviderAccount) -> Vec<Claim> {
         if cached.namespace() != namespace {
             continue;
         }
-        let leaving = cached.metadata.deletion_timestamp.is_some();
-        all.extend(
-            claims(cached, &name).into_iter().filter(|claim| !leaving || claim.state != ClaimState::Asks),
-        );
+        all.extend(claims(cached, &name));
     }
     all
 }
@@ -86,23 +88,27 @@ async fn twin(
     Ok(older.into_iter().min().map(|(_, name)| name))
 }
 
-/// What has become of the holders of open grants, of those that the cache does not show as holding theirs.
+/// What has become of the holders of open grants: by a live look, where the cache shows neither that they have begun nor
+/// that they still may, and wherever a grant is closing; and as the cache shows the others.
 async fn standings(
     context: &Context,
     account: &ProviderAccount,
-) -> Result<Vec<(Grant, Standing)>, CallError> {
+) -> Result<(Standings, Standings), CallError> {
     let name = account.name_any();
     let namespace = account.namespace().unwrap_or_default();
-    let mut looks = Vec::new();
+    let (mut looks, mut known) = (Vec::new(), Vec::new());
     for grant in account.status.iter().flat_map(|status| &status.grants) {
         let of = ObjectRef::new(grant.holder.name.as_deref().unwrap_or_default()).within(&namespace);
         let cached = context.caches.videojobs.get(&of);
         let job = cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok());
-        if standing(&grant.holder, job, &name) != Standing::Holds {
+        let standing = standing(grant, job, &name);
+        if needs_a_look(grant, &standing) {
             looks.push(live_standing(context, &namespace, &name, grant.clone()));
+        } else {
+            known.push((grant.clone(), standing));
         }
     }
-    stream::iter(looks).buffered(AT_ONCE).try_collect().await
+    Ok((stream::iter(looks).buffered(AT_ONCE).try_collect().await?, known))
 }
 
 async fn live_standing(
@@ -112,7 +118,7 @@ async fn live_standing(
     grant: Grant,
 ) -> Result<(Grant, Standing), CallError> {
     let job = live(context, namespace, &grant.holder).await?;
-    let standing = standing(&grant.holder, job.as_ref(), account);
+    let standing = standing(&grant, job.as_ref(), account);
     Ok((grant, standing))
 }
 
@@ -125,24 +131,13 @@ async fn unknown(
     claims: &[Claim],
 ) -> Result<Vec<Claim>, CallError> {
     let namespace = account.namespace().unwrap_or_default();
-    let grants = account.status.as_ref().map(|status| status.grants.as_slice()).unwrap_or_default();
-    let is_new = account.status.as_ref().is_none_or(is_unopened);
-    let counts = |state: &ClaimState| match state {
-        ClaimState::Asks => false,
-        ClaimState::Begun(_) => true,
-        ClaimState::Settled(_) => is_new,
-    };
     let mut unknown = Vec::new();
-    for claim in claims {
+    for claim in claims.iter().filter(|claim| is_begun_elsewhere(account, claim)) {
         let holder = &claim.demand.holder;
-        let listed = grants.iter().any(|grant| same_attempt(&grant.holder, holder));
-        if listed || !counts(&claim.state) {
-            continue;
-        }
         let Some(job) = live(context, &namespace, holder).await? else { continue };
         let still = super::demand::claims(&job, &account.name_any())
             .into_iter()
-            .find(|live| same_attempt(&live.demand.holder, holder) && counts(&live.state));
+            .find(|live| same_attempt(&live.demand.holder, holder) && is_begun_elsewhere(account, live));
         unknown.extend(still);
     }
     Ok(unknown)

@@ -223,7 +223,8 @@ impl World {
                     state: ClaimState::Settled(settlement),
                 }))
             }
-            Phase::Asks | Phase::Spends(..) if same => Standing::Holds,
+            Phase::Asks if same => Standing::Asks,
+            Phase::Spends(..) if same => Standing::Holds,
             _ => Standing::Withdrawn,
         }
     }

@@ -11,6 +11,7 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 use videofactory_pipeline::{StepInput, Tombstone, graph};
 
 use super::build;
+use super::confirm::confirm;
 use super::deletion;
 use super::facts::job_facts;
 use super::labels::{self, Labels};
@@ -44,6 +45,9 @@ pub enum ApplyError {
     /// A job whose time to live has passed cannot leave its tombstone, and why.
     #[error("VideoJob {0} cannot leave its tombstone: {1}")]
     NoTombstone(String, String),
+    /// A grant that the attempt would begin with is about to be closed, or is.
+    #[error("ProviderAccount {0} takes back what it granted: the attempt waits for its word")]
+    GrantClosing(String),
     /// A job that is being deleted still has files, and what keeps them.
     #[error("VideoJob {0} still has its files: {1}")]
     FilesRemain(String, String),
@@ -53,7 +57,7 @@ impl ApplyError {
     /// Nothing went wrong: the world had moved on, and another look is all that is needed.
     #[must_use]
     pub fn is_race(&self) -> bool {
-        matches!(self, Self::Changed(_) | Self::StillAtWork(_) | Self::Leaving(_))
+        matches!(self, Self::Changed(_) | Self::StillAtWork(_) | Self::Leaving(_) | Self::GrantClosing(_))
     }
 
     /// What a person must know if this will be met again and again until something is mended.
@@ -180,6 +184,7 @@ async fn start_step(
     if may_meet_another(input, &name, known) {
         nothing_at_work(context, owner, order, &name).await?;
     }
+    confirm(context, owner, order).await?;
     let built = build::attempt(owner, order, &context.config.worker);
     let created = match &built.given {
         Some(given) => create_given(context, owner, given).await,

@@ -40,6 +40,7 @@ fn start(step: StepName) -> StartStep {
         given: None,
         bucket_secret: "s3".to_owned(),
         account_secrets: std::collections::BTreeMap::new(),
+        begun_with: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod attempts;
 pub mod build;
 pub mod conditions;
+mod confirm;
 pub mod controller;
 pub mod decide;
 pub mod deletion;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use videofactory_crds::provideraccount::{ProviderAccountSpec, ProviderAccountStatus};
 use videofactory_crds::storagepolicy::StorageLevel;
+use videofactory_crds::videojob::Demand;
 use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::Tombstone;
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
@@ -121,6 +122,8 @@ pub enum Account {
 /// An account with an outside service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HiredAccount {
+    /// Its UID.
+    pub uid: String,
     /// The service, its limits and prices.
     pub spec: ProviderAccountSpec,
     /// Windows and grants; read live where a demand of this job waits for them.
@@ -281,6 +284,8 @@ pub struct StartStep {
     pub bucket_secret: String,
     /// The Secrets with the credentials of the accounts that the step uses, by name of the account.
     pub account_secrets: BTreeMap<String, String>,
+    /// What the attempt was begun with. The accounts are asked once more, after that is on record, before the Job is made.
+    pub begun_with: Vec<Demand>,
 }
 
 /// The attempts whose outcome neither a pod nor the status holds: `observe` looks them up in the

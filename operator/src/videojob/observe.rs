@@ -289,6 +289,7 @@ fn account_state(
         _ => None,
     };
     Account::Hired(Box::new(HiredAccount {
+        uid: account.uid().unwrap_or_default(),
         spec: account.spec.clone(),
         status: account.status.clone().unwrap_or_default(),
         credentials,

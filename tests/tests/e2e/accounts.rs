@@ -125,3 +125,49 @@ async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
     })
     .await;
 }
+
+/// A film whose pictures the account `grok` draws.
+fn drawn_by_grok(name: &str) -> Order {
+    let images = json!({"providers": {"images": {"accountRef": {"name": "grok"}}}});
+    Order::of(1)
+        .with(json!({"publish": null, "review": {"after": ["generate-images"]}}))
+        .with(images)
+        .named(name)
+}
+
+#[tokio::test]
+async fn a_film_that_fails_in_a_parallel_step_does_not_block_an_account_that_serves_one_at_a_time() {
+    in_lab("failed_in_parallel", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.open(json!({"maxConcurrent": 1})).await?;
+        grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
+        let first = lab.order(clips_alone(1).named("first")).await?;
+        grok.has_accepted(Operation::Video, 1).await?;
+        // Its speech cannot be ready in a second, and it waits for its pictures meanwhile.
+        let hopeless = json!({
+            "retry": {"limit": 0}, "compute": {"steps": {"narrate-scenes": {"timeout": "1s"}}},
+        });
+        let second = lab.order(drawn_by_grok("second").with(hopeless)).await?;
+        second
+            .until("a demand for its pictures", |status| {
+                status.step(StepName::GenerateImages).is_some_and(|step| !step.demands.is_empty())
+            })
+            .await?;
+        second.phase(Phase::Failed).await?;
+        let third = lab.order(drawn_by_grok("third")).await?;
+        third.says(Reason::AwaitingQuota).await?;
+        grok.faults(&[]).await?;
+        first.step(STEP, StepState::Succeeded).await?;
+        third.step(StepName::GenerateImages, StepState::Succeeded).await?;
+        grok.until("nothing to be held", |account| {
+            account.status.as_ref().is_some_and(|status| status.grants.is_empty())
+        })
+        .await?;
+        let status = second.status().await?;
+        let asked =
+            status.step(StepName::GenerateImages).map(|step| step.demands.clone()).unwrap_or_default();
+        ensure!(asked.is_empty(), "the failed film still asks: {asked:?}");
+        Ok(())
+    })
+    .await;
+}

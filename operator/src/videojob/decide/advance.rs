@@ -14,7 +14,7 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::attempts::Attempt;
 use super::super::model::{Account, Action, Storage};
-use super::hire::{self, Engagement};
+use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
 use super::needs::accounts_of;
 use super::settle::Standing;
@@ -24,6 +24,9 @@ use crate::config::SUSPENDED_SIDE_EFFECTS;
 
 /// Seconds between two looks at a bucket that does not answer.
 pub(super) const BUCKET_PATIENCE: i64 = 15;
+
+/// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
+const WORD_WITHIN: i64 = 2;
 
 /// Makes every step that is stale and can begin begin, and tells how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
@@ -38,6 +41,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
         standing,
         held: draft.held(),
         results: Results::new(),
+        asks: Vec::new(),
         verdicts: Vec::new(),
         gate: None,
         rejected: None,
@@ -45,6 +49,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
     for entry in STEPS {
         walk.step(draft, entry.name);
     }
+    walk.ask(draft);
     progress::count(draft);
     needs::estimate(draft, settings);
     walk.verdict(draft)
@@ -60,6 +65,8 @@ pub(super) struct Walk<'a> {
     held: Option<(Reason, String)>,
     /// Steps that are done with the inputs they would have now.
     pub(super) results: Results,
+    /// Steps that may begin as soon as their accounts grant them something.
+    asks: Vec<(StepName, Digest)>,
     /// How each step that is not done stands.
     verdicts: Vec<Verdict>,
     /// A result that nobody has approved yet: nothing that reads it begins.
@@ -168,14 +175,8 @@ impl Walk<'_> {
                     self.verdicts.push(verdict);
                 } else if let Some(verdict) = leftovers::occupied(draft, name) {
                     self.verdicts.push(verdict);
-                } else if let Some(engagement) = hire::again(draft, self.settings, name) {
-                    self.launch(draft, name, input, number, engagement);
                 } else {
-                    // The grant that it was begun with is gone, and with it the account that gave it.
-                    let now = draft.now;
-                    hire::write_off(draft.step_mut(name), now);
-                    set_state(draft, name, StepState::Pending);
-                    self.begin(draft, name, input);
+                    self.again(draft, name, input, number);
                 }
             }
             (None, Attempt::Unknown(why)) => {
@@ -194,6 +195,30 @@ impl Walk<'_> {
             }
             (None, _) => self.verdicts.push(hindered(&draft.observed.job, name, number, None)),
         }
+    }
+
+    /// An attempt that is on record as begun, and of which there is no Job.
+    fn again(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest, attempt: i32) {
+        let now = draft.now;
+        match hire::again(draft, self.settings, name) {
+            Again::Begins(engagement) => return self.launch(draft, name, input, attempt, engagement),
+            Again::Awaits(account) => {
+                draft.wake_in(WORD_WITHIN);
+                self.verdicts.push(Verdict::Waiting {
+                    reason: Reason::AwaitingQuota,
+                    message: format!(
+                        "{name}: account {account} looks whether what it granted was begun with"
+                    ),
+                    step: Some(name),
+                    at: None,
+                });
+                return;
+            }
+            Again::Anew => draft.step_mut(name).demands.clear(),
+            Again::Lost => hire::write_off(draft.step_mut(name), now),
+        }
+        set_state(draft, name, StepState::Pending);
+        self.begin(draft, name, input);
     }
 
     /// A step that is stale and whose inputs are all there.
@@ -250,13 +275,46 @@ impl Walk<'_> {
             step.retries = None;
         }
         if let Some(verdict) = leftovers::occupied(draft, name) {
+            draft.asking.insert(name);
             self.verdicts.push(verdict);
             return;
         }
-        match hire::hire(draft, self.settings, name, input) {
-            Ok((attempt, engagement)) => self.launch(draft, name, input, attempt, engagement),
-            Err(verdict) => self.verdicts.push(*verdict),
+        if hire::hired_accounts(draft, self.settings, name).is_empty() {
+            self.hire(draft, name, input, true);
+        } else {
+            self.asks.push((name, input.clone()));
         }
+    }
+
+    /// Asks the accounts once it is known how all steps stand: a job that has failed asks for nothing more.
+    fn ask(&mut self, draft: &mut Draft<'_>) {
+        let may_ask = !self.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
+        for (name, input) in std::mem::take(&mut self.asks) {
+            match self.too_large(draft, name, &input) {
+                Some(verdict) => self.keep_waiting(draft, name, verdict),
+                None => self.hire(draft, name, &input, may_ask),
+            }
+        }
+    }
+
+    fn hire(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest, may_ask: bool) {
+        match hire::hire(draft, self.settings, name, input, may_ask) {
+            Ok((attempt, engagement)) => self.launch(draft, name, input, attempt, engagement),
+            Err(verdict) => {
+                draft.asking.insert(name);
+                self.verdicts.push(*verdict);
+            }
+        }
+    }
+
+    /// Whether Kubernetes would refuse to carry what an attempt is told, once it is granted something: before anything is
+    /// asked for, so that no grant is held by what cannot begin.
+    fn too_large(&self, draft: &Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
+        if hire::is_survey(draft, self.settings, name, input) {
+            return None;
+        }
+        let accounts = hire::hired_accounts(draft, self.settings, name);
+        order::too_large(name, &self.order(draft, name, input, i32::MAX, hire::fullest(&accounts)))
     }
 
     /// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
@@ -342,6 +400,7 @@ impl Walk<'_> {
         let (surveys, credentials) = (engagement.survey, engagement.credentials.clone());
         let order = self.order(draft, name, input, attempt, engagement);
         if let Some(verdict) = order::too_large(name, &order) {
+            hire::take_back(draft, name);
             set_state(draft, name, StepState::Pending);
             self.verdicts.push(verdict);
             return;
@@ -420,7 +479,7 @@ impl Walk<'_> {
                 message: review_message(&draft.observed.job, gate, &digest),
             };
         }
-        self.verdicts.sort_by_key(rank);
+        self.verdicts.sort_by_key(|verdict| (rank(verdict), verdict.step()));
         self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_tell(draft))
     }
 }

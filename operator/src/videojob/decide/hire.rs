@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
-use videofactory_crds::provideraccount::Grant;
+use videofactory_crds::provideraccount::{Grant, GrantState, Holder};
 use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus};
 use videofactory_pipeline::contract::{Allowance, Hired, Opening};
@@ -17,7 +17,9 @@ use videofactory_pipeline::{Digest, Settings};
 use super::super::model::{Account, HiredAccount};
 use super::needs::{accounts_of, needs, over_budget};
 use super::{Draft, Verdict, later, lost};
-use crate::provideraccount::{Ledger, Limit, claims, is_unopened, outlook};
+use crate::provideraccount::{
+    Ledger, Limit, MOST_OPENINGS, Word, claims, has_expired, is_unopened, outlook, word,
+};
 
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
@@ -39,12 +41,14 @@ pub(super) struct Engagement {
     pub credentials: Option<String>,
 }
 
-/// Whether the step may begin, and as which attempt; the verdict says what it waits for.
+/// Whether the step may begin, and as which attempt; the verdict says what it waits for. Who may not ask may still take
+/// stock of what was paid for.
 pub(super) fn hire(
     draft: &mut Draft<'_>,
     settings: &Settings,
     name: StepName,
     input: &Digest,
+    may_ask: bool,
 ) -> Result<(i32, Engagement), Box<Verdict>> {
     let accounts = hired_accounts(draft, settings, name);
     let same = draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()));
@@ -79,6 +83,11 @@ pub(super) fn hire(
             return Ok((next, survey(&accounts)));
         }
     }
+    if !may_ask {
+        withdraw(draft.step_mut(name));
+        let message = "asks for nothing, because the job has failed";
+        return Err(Box::new(waits(name, Reason::AwaitingQuota, message, None)));
+    }
     if draft.step(name).is_none_or(|step| step.demands.is_empty()) {
         return demand(draft, settings, name, input, &accounts, since, next);
     }
@@ -102,40 +111,120 @@ fn was_at_work(step: &StepStatus) -> bool {
     step.input_digest.is_some() && step.started_at.is_some()
 }
 
-/// The engagement of an attempt that is on record as begun: the same as then.
-pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Engagement> {
+/// How an attempt goes on that is on record as begun, and of which there is no Job.
+pub(super) enum Again {
+    /// Its Job is made: the engagement is the same as when it was begun.
+    Begins(Engagement),
+    /// This account was about to take back what it had granted, and sees by its next look that it was begun with.
+    Awaits(String),
+    /// What it was granted was closed before it had begun: there never was a Job, and nothing is spent.
+    Anew,
+    /// The grant is gone, and with it the account that gave it: nobody can tell what is spent.
+    Lost,
+}
+
+/// How an attempt goes on that is on record as begun, by a look at its accounts that is later than that record. Its Job
+/// was made only if an earlier look has found all its grants open; so if one of them was closed, it was not.
+pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
     let accounts = hired_accounts(draft, settings, name);
-    let step = draft.step(name)?;
+    let Some(step) = draft.step(name) else { return Again::Lost };
     if step.survey == Some(true) {
         let owed = step.demands.iter().find(|demand| is_owed(demand)).and_then(|demand| demand.attempt);
-        return Some(Engagement { accounts_for: owed, ..survey(&accounts) });
+        return Again::Begins(Engagement { accounts_for: owed, ..survey(&accounts) });
     }
     let mut engagement = idle(&accounts);
+    let (mut closing, mut is_lost) = (None, false);
     for demand in step.demands.iter().filter(|demand| demand.attempt == step.attempt) {
-        let grant = grant_for(draft, name, demand)?;
-        allow(&mut engagement, &demand.account, grant);
+        let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else {
+            is_lost = true;
+            continue;
+        };
+        let holder = holder(draft, name, demand);
+        match word(&account.uid, &account.status, &holder, demand.grant.as_deref()) {
+            Word::Open(grant) => allow(&mut engagement, &demand.account, grant),
+            Word::Closing => closing = Some(demand.account.clone()),
+            Word::Closed => return Again::Anew,
+            Word::Unknown => is_lost = true,
+        }
+    }
+    if is_lost {
+        return Again::Lost;
     }
     engagement.still_motion = step.demands.is_empty() && may_not_wait(settings, name);
-    Some(engagement)
+    closing.map_or(Again::Begins(engagement), Again::Awaits)
+}
+
+/// What an attempt is begun with.
+pub(super) fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec<Demand> {
+    let demands = draft.step(name).map(|step| step.demands.as_slice()).unwrap_or_default();
+    demands.iter().filter(|demand| demand.attempt == Some(attempt) && is_owed(demand)).cloned().collect()
 }
 
 /// Takes back what was asked for and not begun with: the account frees what it may have granted.
 pub(super) fn withdraw(step: &mut StepStatus) {
+    let asked = step.demands.len();
     step.demands.retain(|demand| demand.granted.is_some());
+    let waited = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
+    if waited && step.demands.len() < asked {
+        // It waited for its account's answer, and for nothing else.
+        step.state = Some(StepState::Pending);
+        step.reason = None;
+        step.message = None;
+    }
+}
+
+/// Takes back what this look would have begun with: it does not, after all.
+pub(super) fn take_back(draft: &mut Draft<'_>, name: StepName) {
+    let before = draft.observed.job.status.as_ref().and_then(|status| status.step(name));
+    let recorded = before.map(|step| step.demands.clone()).unwrap_or_default();
+    let was_begun = |demand: &Demand| {
+        let same = |known: &Demand| known.account == demand.account && known.attempt == demand.attempt;
+        recorded.iter().any(|known| same(known) && known.granted.is_some())
+    };
+    let step = draft.step_mut(name);
+    step.demands.retain(was_begun);
+}
+
+/// A step that is not at work, and has not asked for anything in this look, holds nothing of an account: neither a grant
+/// that it has not begun with, nor one that it has, unless it looks after that itself at a time that is set. An account
+/// that is gone holds nothing for it.
+pub(super) fn release(draft: &mut Draft<'_>) {
+    let (now, wake_at, asking) = (draft.now, draft.wake_at, std::mem::take(&mut draft.asking));
+    let accounts = &draft.observed.accounts;
+    let is_there = |demand: &Demand| matches!(accounts.get(&demand.account), Some(Account::Hired(_)));
+    for step in &mut draft.status.steps {
+        if step.state == Some(StepState::Running) || asking.contains(&step.name) {
+            continue;
+        }
+        let retry_at = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now);
+        if retry_at.is_none_or(|at| wake_at.is_none_or(|wake| wake > at)) {
+            step.demands
+                .iter_mut()
+                .filter(|demand| is_there(demand))
+                .for_each(|demand| settle_as_spent(demand, now));
+        }
+        withdraw(step);
+    }
 }
 
 /// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
 pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
-    for demand in step.demands.iter_mut().filter(|demand| is_owed(demand)) {
-        demand.spent = vec![SpentUnits {
-            at: whole_seconds(now),
-            submissions: demand.granted.unwrap_or_default(),
-            seconds: demand.seconds_each.map(|each| each * demand.granted.unwrap_or_default()),
-            cost: demand.price_each.map(|each| each.times(demand.granted.unwrap_or_default())),
-        }];
-        demand.settled = Some(true);
-    }
+    step.demands.iter_mut().for_each(|demand| settle_as_spent(demand, now));
     withdraw(step);
+}
+
+fn settle_as_spent(demand: &mut Demand, now: Timestamp) {
+    if !is_owed(demand) {
+        return;
+    }
+    let granted = demand.granted.unwrap_or_default();
+    demand.spent = vec![SpentUnits {
+        at: whole_seconds(now),
+        submissions: granted,
+        seconds: demand.seconds_each.map(|each| each * granted),
+        cost: demand.price_each.map(|each| each.times(granted)),
+    }];
+    demand.settled = Some(true);
 }
 
 /// Begun with, and what it has spent is not known.
@@ -209,6 +298,21 @@ fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
     }
 }
 
+/// Hired, with more to say than any grant does: what is not too large with this is not too large once it is granted.
+pub(super) fn fullest(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
+    let mut engagement = idle(accounts);
+    for hired in engagement.hired.values_mut() {
+        let opening = Opening { at: Timestamp::MAX, submissions: u32::MAX };
+        hired.allowance = Allowance {
+            submissions: u32::MAX,
+            openings: vec![opening; MOST_OPENINGS],
+            requests_per_second: Some(f64::MIN_POSITIVE),
+        };
+    }
+    engagement.still_motion = true;
+    engagement
+}
+
 fn survey(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
     Engagement { survey: true, ..idle(accounts) }
 }
@@ -233,6 +337,16 @@ fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Demand) -> Optio
         let holder = &grant.holder;
         holder.uid == uid && holder.step == Some(name) && holder.attempt == demand.attempt
     })
+}
+
+/// Who asks.
+fn holder(draft: &Draft<'_>, name: StepName, demand: &Demand) -> Holder {
+    Holder {
+        uid: draft.observed.job.metadata.uid.clone().unwrap_or_default(),
+        step: Some(name),
+        attempt: demand.attempt,
+        ..Holder::default()
+    }
 }
 
 fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
@@ -304,8 +418,12 @@ fn answered(
 ) -> Result<(i32, Engagement), Box<Verdict>> {
     let demands = draft.step(name).map(|step| step.demands.clone()).unwrap_or_default();
     let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
-    if demands.iter().any(|demand| !accounts.contains_key(&demand.account)) {
-        // Another account is asked now.
+    let is_to_ask_anew = |demand: &Demand| {
+        let account = accounts.get(&demand.account);
+        account.is_none_or(|account| has_expired(&account.status, &holder(draft, name, demand)))
+    };
+    if demands.iter().any(is_to_ask_anew) {
+        // Another account is asked now, or this one has given up waiting.
         let step = draft.step_mut(name);
         step.demands.clear();
         return demand(draft, settings, name, input, accounts, None, attempt + 1);
@@ -313,9 +431,14 @@ fn answered(
     let mut engagement = idle(accounts);
     let mut begun = Vec::new();
     for demand in &demands {
-        let Some(grant) = grant_for(draft, name, demand) else { continue };
+        let grant = grant_for(draft, name, demand);
+        let Some(grant) = grant.filter(|grant| grant.state != Some(GrantState::Closing)) else { continue };
         allow(&mut engagement, &demand.account, grant);
-        begun.push(Demand { granted: Some(grant.submissions.unwrap_or_default()), ..demand.clone() });
+        begun.push(Demand {
+            granted: Some(grant.submissions.unwrap_or_default()),
+            grant: grant.id.clone(),
+            ..demand.clone()
+        });
     }
     let since = demands.iter().filter_map(|demand| demand.since.as_ref()).map(|since| since.0).min();
     let answer_by = later(since.unwrap_or(draft.now), ANSWER_WITHIN);

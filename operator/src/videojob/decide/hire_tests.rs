@@ -35,6 +35,7 @@ fn account(spec: &Value) -> Account {
     }))
     .unwrap();
     Account::Hired(Box::new(HiredAccount {
+        uid: "a1".to_owned(),
         spec: account.spec,
         status: account.status.unwrap_or_default(),
         credentials: Some("1".to_owned()),

@@ -18,7 +18,7 @@ mod room;
 mod settle;
 mod tell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
@@ -26,6 +26,7 @@ use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 
+use super::attempts::Attempt;
 use super::conditions;
 use super::deletion;
 use super::model::{Action, Decision, Observed};
@@ -39,6 +40,7 @@ use crate::events::Event;
 pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut draft = Draft::new(observed, now);
     let verdict = draft.judge();
+    hire::release(&mut draft);
     leftovers::stop_strays(&mut draft);
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);
@@ -120,6 +122,8 @@ struct Draft<'a> {
     status: VideoJobStatus,
     actions: Vec<Action>,
     wake_at: Option<Timestamp>,
+    /// Steps that go on by what their accounts, or the end of an earlier pod, will tell.
+    asking: BTreeSet<StepName>,
 }
 
 impl<'a> Draft<'a> {
@@ -128,7 +132,16 @@ impl<'a> Draft<'a> {
         let none = BTreeMap::new();
         let (requests, unreadable) =
             job_requests(observed.job.metadata.annotations.as_ref().unwrap_or(&none));
-        Self { observed, now, requests, unreadable, status, actions: Vec::new(), wake_at: None }
+        Self {
+            observed,
+            now,
+            requests,
+            unreadable,
+            status,
+            actions: Vec::new(),
+            wake_at: None,
+            asking: BTreeSet::new(),
+        }
     }
 
     fn judge(&mut self) -> Verdict {
@@ -141,11 +154,25 @@ impl<'a> Draft<'a> {
         }
         match (begin::begin(self), self.held()) {
             (Err(_), Some((reason, message))) => {
-                advance::stop(self, standing.keys().copied(), reason);
+                self.forget_unmade(&standing);
+                let at_work = standing.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);
+                advance::stop(self, at_work.map(|(name, _)| *name), reason);
                 Verdict::Suspended { reason, message }
             }
-            (Err(verdict), None) => verdict,
+            (Err(verdict), None) => {
+                self.forget_unmade(&standing);
+                verdict
+            }
             (Ok(settings), _) => advance::advance(self, &settings, &standing),
+        }
+    }
+
+    /// Attempts on record of which there is nothing wait for no end: while the job cannot begin, none of them does.
+    fn forget_unmade(&mut self, standing: &settle::Standing) {
+        for (name, attempt) in standing {
+            if *attempt == Attempt::Absent {
+                advance::set_state(self, *name, StepState::Pending);
+            }
         }
     }
 
@@ -252,6 +279,16 @@ impl Verdict {
         }
     }
 
+    /// The step that it speaks of, if it speaks of one.
+    #[must_use]
+    pub const fn step(&self) -> Option<StepName> {
+        match self {
+            Self::Running { step, .. } | Self::Review { step, .. } | Self::Failed { step, .. } => Some(*step),
+            Self::Waiting { step, .. } | Self::Stalled { step, .. } => *step,
+            Self::Suspended { .. } | Self::Succeeded { .. } => None,
+        }
+    }
+
     /// The phase that people see.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -271,17 +308,29 @@ fn later(from: Timestamp, seconds: i64) -> Timestamp {
     from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
+/// Writes off what the attempts of a job that is being deleted have spent and never told, and takes back what it asks for:
+/// while its files wait for their bucket, others shall have it.
+pub fn write_off_all(status: &mut VideoJobStatus, now: Timestamp) {
+    status.steps.iter_mut().for_each(|step| hire::write_off(step, now));
+}
+
 /// Results of the steps that are done with today's inputs.
 type Results = BTreeMap<StepName, videofactory_pipeline::contract::Upstream>;
 
 #[cfg(test)]
 mod hire_tests;
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod properties_accounts;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_edits;
+#[cfg(test)]
+mod tests_grants;
 #[cfg(test)]
 mod tests_leftovers;
 #[cfg(test)]

@@ -70,7 +70,8 @@ impl Walk<'_> {
             bucket,
             progress_url: String::new(),
         };
-        StartStep { input, given, bucket_secret, account_secrets: engagement.secrets }
+        let begun_with = hire::begun_with(draft, name, attempt);
+        StartStep { input, given, bucket_secret, account_secrets: engagement.secrets, begun_with }
     }
 }
 

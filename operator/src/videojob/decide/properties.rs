@@ -14,7 +14,7 @@ use super::world::{World, storage_at, storage_ready};
 
 /// What may happen to a job.
 #[derive(Clone, Debug)]
-enum Happening {
+pub(super) enum Happening {
     Ends(usize, ExitCode),
     Killed(usize),
     OutOfMemory(usize),
@@ -36,7 +36,7 @@ enum Happening {
     Pruned(&'static str),
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+pub(super) fn happening() -> impl Strategy<Value = Happening> {
     use Happening as H;
     let exits = prop::sample::select(vec![
         ExitCode::ContentRefused,
@@ -73,7 +73,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn happen(world: &mut World, happening: &Happening, moment: usize) {
+pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
     let nth = |world: &World, which: usize| world.at_work().get(which).copied();
     let at = format!("2026-01-01T00:{:02}:{:02}Z", moment / 60, moment % 60);
     match happening {

@@ -9,7 +9,7 @@ use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::contract::{
-    Artifact, BucketRef, ExitCode, Publication, SceneReport, StepInput, StepOutcome,
+    Artifact, BucketRef, ExitCode, Publication, SceneReport, Spent, StepInput, StepOutcome,
 };
 use videofactory_pipeline::{Digest, SceneSet, Tombstone};
 
@@ -27,11 +27,14 @@ use crate::meter::Changes;
 pub const SCENES: u32 = 3;
 
 /// One job and what is at work for it.
+#[derive(Clone)]
 pub struct World {
     pub observed: Observed,
     pub now: Timestamp,
     /// The input that each attempt was started with.
     pub inputs: BTreeMap<(StepName, i32), StepInput>,
+    /// What attempts have spent so far.
+    pub spent: BTreeMap<(StepName, i32), Vec<Spent>>,
     /// Outcomes in the bucket.
     bucket: BTreeMap<(StepName, i32), StepOutcome>,
     /// Tombstones in the bucket, by their keys.
@@ -76,6 +79,7 @@ impl World {
             observed,
             now: Timestamp::from_second(1_000_000).unwrap(),
             inputs: BTreeMap::new(),
+            spent: BTreeMap::new(),
             bucket: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             events: Vec::new(),
@@ -124,7 +128,7 @@ impl World {
         panic!("it never settles: {:?}", self.observed.job.status);
     }
 
-    fn look_up(&mut self) {
+    pub fn look_up(&mut self) {
         let status = self.observed.job.status.clone().unwrap_or_default();
         let reachable = matches!(self.observed.storage, Storage::Ready { .. });
         self.observed.recorded = outcomes_to_look_up(&status, &self.observed.jobs, &self.observed.pods)
@@ -152,7 +156,7 @@ impl World {
         self.events.clear();
     }
 
-    fn act(&mut self, action: Action) {
+    pub fn act(&mut self, action: Action) {
         match action {
             Action::StartStep(order) => self.start(&order.input),
             Action::DeleteJob { name, uid } => self.delete_job(&name, &uid),
@@ -218,6 +222,7 @@ impl World {
         let input = &self.inputs[&(step, pod.attempt)];
         let mut outcome = StepOutcome::new(input, ExitCode::TryLater, "stopped");
         outcome.interrupted = true;
+        outcome.spent = self.spent.get(&(step, pod.attempt)).cloned().unwrap_or_default();
         self.bucket.insert((step, pod.attempt), outcome);
         self.end_job(step, pod.attempt, &JobEnd::Failed("BackoffLimitExceeded".to_owned()));
     }

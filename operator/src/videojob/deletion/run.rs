@@ -25,7 +25,7 @@ use crate::storagepolicy::plan::Rules;
 use crate::storagepolicy::{others, protection};
 use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, is_alive, path, write_status};
 use crate::videojob::conditions;
-use crate::videojob::decide::Verdict;
+use crate::videojob::decide::{Verdict, write_off_all};
 use crate::videojob::labels;
 use crate::videojob::model::Storage;
 use crate::videojob::observe::at_work;
@@ -64,6 +64,9 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
             if is_at_work(context, &job).await? {
                 return Ok(Requeue::requeue(AFTER_PODS));
             }
+            let mut status = job.status.clone().unwrap_or_default();
+            write_off_all(&mut status, now);
+            let job = write_status(context, &job, status).await?;
             delete_files(context, &job, &folders, now).await
         }
     }

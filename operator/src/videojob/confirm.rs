@@ -1,0 +1,43 @@
+//! The last look before an attempt that is paid for begins: its status says by now that it begins with these grants, and
+//! its accounts are asked once more, live, whether they are still its own. `provideraccount::closing` says why.
+
+use kube::{Api, ResourceExt};
+use videofactory_crds::provideraccount::Holder;
+use videofactory_crds::videojob::Demand;
+use videofactory_crds::{ProviderAccount, VideoJob};
+
+use super::apply::{ApplyError, path};
+use super::model::StartStep;
+use crate::client::within;
+use crate::context::Context;
+use crate::provideraccount::{Word, word};
+
+/// Whether every grant that the attempt was begun with is there and is not about to be closed.
+pub(super) async fn confirm(
+    context: &Context,
+    owner: &VideoJob,
+    order: &StartStep,
+) -> Result<(), ApplyError> {
+    for demand in &order.begun_with {
+        let api: Api<ProviderAccount> =
+            Api::namespaced(context.client.clone(), &owner.namespace().unwrap_or_default());
+        let what = format!("get ProviderAccount {}", path(owner, &demand.account));
+        let account = within(what, api.get_opt(&demand.account)).await?;
+        if !account.is_some_and(|account| is_open(&account, order, demand)) {
+            return Err(ApplyError::GrantClosing(path(owner, &demand.account)));
+        }
+    }
+    Ok(())
+}
+
+fn is_open(account: &ProviderAccount, order: &StartStep, demand: &Demand) -> bool {
+    let holder = Holder {
+        uid: order.input.job.uid.clone(),
+        step: Some(order.input.step),
+        attempt: demand.attempt,
+        ..Holder::default()
+    };
+    let uid = account.uid().unwrap_or_default();
+    let status = account.status.clone().unwrap_or_default();
+    matches!(word(&uid, &status, &holder, demand.grant.as_deref()), Word::Open(_))
+}

@@ -1,0 +1,238 @@
+//! What is granted and not begun with goes back: a job that cannot go on holds nothing of an account.
+
+use serde_json::json;
+use videofactory_crds::condition::{ConditionType, Phase, StepState};
+use videofactory_crds::provideraccount::{GrantState, Holder};
+use videofactory_crds::{StepName, requests};
+use videofactory_pipeline::contract::{ExitCode, Opening, RateLimit, SceneReport};
+
+use super::super::model::Found;
+use super::hire_tests::{at_work, book, demand, film, grant, grok, until_animation};
+use super::world::World;
+use crate::provideraccount::MOST_OPENINGS;
+
+const STEP: StepName = StepName::AnimateScenes;
+const IMAGES: StepName = StepName::GenerateImages;
+
+/// A film whose pictures an account draws, and whose speech has failed meanwhile.
+fn failed_beside_its_pictures() -> World {
+    let mut world =
+        film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
+    world.settle();
+    world.end(StepName::WriteScript, ExitCode::Done);
+    world.settle();
+    assert_eq!(world.step(IMAGES).demands.len(), 1);
+    world.end_silently(StepName::NarrateScenes, 137, true);
+    world.settle();
+    assert_eq!(world.phase(), Phase::Failed);
+    world
+}
+
+#[test]
+fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
+    let mut world = failed_beside_its_pictures();
+    assert!(world.step(IMAGES).demands.is_empty(), "{:?}", world.step(IMAGES).demands);
+    world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
+    world.settle();
+    assert_eq!(world.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks anew");
+}
+
+#[test]
+fn a_job_that_has_failed_still_tells_what_it_has_spent() {
+    let mut world =
+        film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
+    world.settle();
+    world.end(StepName::WriteScript, ExitCode::Done);
+    world.settle();
+    let attempt = world.step(IMAGES).demands[0].attempt;
+    let uid = world.observed.job.metadata.uid.clone().unwrap();
+    grok(&mut world).status.grants = serde_json::from_value(json!([
+        {"holder": {"uid": uid, "step": IMAGES, "attempt": attempt}, "submissions": 3},
+    ]))
+    .unwrap();
+    world.settle();
+    world.interrupt_pod(IMAGES);
+    world.end_silently(StepName::NarrateScenes, 137, true);
+    world.settle();
+    assert_eq!(world.phase(), Phase::Failed);
+    assert_eq!(world.step(IMAGES).demands[0].settled, Some(true));
+    book(&mut world);
+    world.settle();
+    assert!(world.step(IMAGES).demands.is_empty());
+}
+
+#[test]
+fn a_job_whose_channel_is_missing_after_an_edit_asks_for_nothing_meanwhile() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    world.observed.channel = Found::Missing("gone".to_owned());
+    world.edit(|job| {
+        job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
+    });
+    world.settle();
+    assert!(world.has(ConditionType::Stalled));
+    assert!(world.step(STEP).demands.is_empty());
+    world.observed.channel = Found::NotNamed;
+    world.edit(|job| job.spec.channel_ref = None);
+    world.settle();
+    assert_eq!(demand(&world).attempt, Some(2));
+}
+
+#[test]
+fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.reconcile_or_crash(true);
+    assert!(!at_work(&world) && demand(&world).granted == Some(3));
+    world.observed.channel = Found::Missing("gone".to_owned());
+    world.edit(|job| {
+        job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
+    });
+    world.settle();
+    assert_eq!(demand(&world).settled, Some(true), "nobody can tell, so it counts as spent, and is free");
+}
+
+#[test]
+fn what_would_be_too_large_with_its_grant_is_told_before_anything_is_asked_for() {
+    let (mut refused, mut begun) = (0, 0);
+    for letters in (14_000..16_384).step_by(50) {
+        let mut world = film(&json!({"topic": "x".repeat(letters)}));
+        world.settle();
+        if world.at_work().is_empty() {
+            break;
+        }
+        until_animation_or_stalled(&mut world);
+        if world.observed.job.status.as_ref().unwrap().step(STEP).is_none_or(|step| step.demands.is_empty()) {
+            assert!(world.has(ConditionType::Stalled) && world.message().contains("the most is"));
+            refused += 1;
+            continue;
+        }
+        // Granted as much as there can be, it begins, and never only takes stock.
+        grant(&mut world, i64::try_from(MOST_OPENINGS).unwrap());
+        let opening = Opening { at: world.now, submissions: 1 };
+        grok(&mut world).status.grants[0].openings =
+            serde_json::from_value(json!(vec![opening; MOST_OPENINGS])).unwrap();
+        world.settle();
+        assert!(at_work(&world), "{letters}: {}", world.message());
+        assert!(!world.inputs[&(STEP, 1)].survey);
+        begun += 1;
+    }
+    assert!(refused > 0 && begun > 0, "{refused} refused, {begun} begun");
+}
+
+fn until_animation_or_stalled(world: &mut World) {
+    for step in [StepName::WriteScript, IMAGES, StepName::NarrateScenes] {
+        if world.alive(step) > 0 {
+            world.end(step, ExitCode::Done);
+        }
+        world.settle();
+    }
+}
+
+/// The account's only grant, given a name and a state.
+fn name_it(world: &mut World, id: &str, state: Option<GrantState>) {
+    let grant = &mut grok(world).status.grants[0];
+    grant.id = Some(id.to_owned());
+    grant.state = state;
+}
+
+#[test]
+fn nothing_begins_with_a_grant_that_is_closing() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    name_it(&mut world, "a1-1", Some(GrantState::Closing));
+    world.settle();
+    assert!(!at_work(&world) && demand(&world).granted.is_none());
+}
+
+#[test]
+fn a_begin_that_finds_its_grant_closing_waits_for_the_accounts_word() {
+    let crashed = || {
+        let mut world = film(&json!({}));
+        until_animation(&mut world);
+        grant(&mut world, 3);
+        name_it(&mut world, "a1-1", None);
+        world.reconcile_or_crash(true);
+        assert_eq!(demand(&world).grant.as_deref(), Some("a1-1"));
+        name_it(&mut world, "a1-1", Some(GrantState::Closing));
+        world.settle();
+        assert!(!at_work(&world) && world.last.as_ref().unwrap().wake_at.is_some());
+        assert_eq!(world.step(STEP).state, Some(StepState::Running));
+        world
+    };
+    let mut kept = crashed();
+    name_it(&mut kept, "a1-1", Some(GrantState::Begun));
+    kept.settle();
+    assert!(at_work(&kept) && kept.begun.last() == Some(&(STEP, 1)));
+    let mut closed = crashed();
+    book(&mut closed);
+    closed.settle();
+    assert!(!at_work(&closed));
+    let asked = demand(&closed);
+    assert_eq!((asked.attempt, asked.granted, asked.settled), (Some(2), None, None), "nothing was spent");
+}
+
+#[test]
+fn a_grant_of_an_account_that_is_gone_counts_as_spent() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    name_it(&mut world, "another-1", None);
+    world.reconcile_or_crash(true);
+    book(&mut world);
+    grok(&mut world).status.observed_generation = None;
+    world.settle();
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
+}
+
+#[test]
+fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    let uid = world.observed.job.metadata.uid.clone().unwrap();
+    let holder = Holder { uid, step: Some(STEP), attempt: Some(1), ..Holder::default() };
+    grok(&mut world).status.expired = vec![holder];
+    world.pass(400);
+    world.settle();
+    assert_eq!(demand(&world).attempt, Some(2));
+    assert_eq!(demand(&world).since.map(|at| at.0), Some(world.now), "at the end of the line");
+}
+
+#[test]
+fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    let until = world.now + jiff::SignedDuration::from_secs(7200);
+    world.end_told(STEP, ExitCode::TryLater, |outcome| {
+        outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
+        outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
+    });
+    world.settle();
+    book(&mut world);
+    grok(&mut world).status.quotas =
+        serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
+    world.settle();
+    assert_eq!(world.reason(), "RateLimited");
+    world.annotate(requests::HOLD, "x");
+    world.settle();
+    world.strip(requests::HOLD);
+    world.settle();
+    assert!(!world.has(ConditionType::Stalled), "{}", world.message());
+    assert_eq!((world.reason().as_str(), demand(&world).attempt), ("RateLimited", Some(3)));
+}
+
+#[test]
+fn a_step_that_waits_for_a_person_holds_no_grant() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    world.end_silently(STEP, ExitCode::Credentials.code(), false);
+    world.settle();
+    assert_eq!(world.reason(), "CredentialsInvalid");
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
+}

@@ -71,9 +71,9 @@ fn listing(files: usize) -> Listing {
     for number in 0..files {
         let (job, file) = (number / FILES_A_JOB, number % FILES_A_JOB);
         let (folder, name) = match file {
-            0 => ("videos", "film.mp4".to_owned()),
-            1 => ("thumbnails", "film.jpg".to_owned()),
-            2 | 3 => ("captions", format!("film.{file}.srt")),
+            0 => ("videos", format!("{number:032x}.mp4")),
+            1 => ("thumbnails", format!("{number:032x}.jpg")),
+            2 | 3 => ("captions", format!("{number:032x}.srt")),
             4..50 => ("work", format!("slots/animate-scenes/{number:032x}/submit-1.json")),
             _ => ("clips", format!("clips/{number:032x}.mp4")),
         };

@@ -32,9 +32,13 @@ impl Digest {
     /// A digest read back from a status, key or annotation.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        let valid =
-            text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        valid.then(|| Self(text.to_owned()))
+        Self::is_hex(text).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether a text is a digest as it is written.
+    #[must_use]
+    pub fn is_hex(text: &str) -> bool {
+        text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     }
 
     /// The 32 digits.

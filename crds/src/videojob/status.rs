@@ -22,7 +22,9 @@ pub struct VideoJobStatus {
     /// Generation of the spec that this status speaks of; -1 until it was first looked at.
     pub observed_generation: Option<i64>,
 
-    /// Part of the key of each of this job's files in the bucket; chosen once, and kept by a restore.
+    /// Part of the key of each of this job's files in the bucket, eight hexadecimal digits; chosen once, and kept by a
+    /// restore.
+    #[schemars(length(max = 8), regex(pattern = "^[0-9a-f]{8}$"))]
     pub id: Option<String>,
 
     /// Where the job stands: Pending, Running, Waiting, Review, Suspended, Succeeded or Failed.

@@ -43,7 +43,7 @@ def populate(bucket, files):
         folder = bucket / f"clips/films/video-{job:04}-3f9c2a1e/r1/clips"
         if number % FILES_A_FOLDER == 0:
             folder.mkdir(parents=True)
-        path = folder / f"{number:064x}.mp4"
+        path = folder / f"{number:032x}.mp4"
         path.write_bytes(b"x")
         os.utime(path, (then, then))
 

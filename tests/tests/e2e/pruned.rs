@@ -31,7 +31,7 @@ fn clips_go() -> Value {
 }
 
 fn clip(lab: &Lab, number: usize) -> String {
-    format!("clips/{}/gone-3f9c2a1e/r1/clips/{number:05}.mp4", lab.namespace)
+    format!("clips/{}/gone-3f9c2a1e/r1/clips/{number:032x}.mp4", lab.namespace)
 }
 
 /// Clips of a job that is gone; the last of them is written after the others.

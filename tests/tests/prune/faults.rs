@@ -137,7 +137,7 @@ async fn a_listing_in_another_order_or_with_keys_told_twice_changes_nothing() {
     ] {
         let site = Site::start().await;
         site.put_clips("gone", 1_200);
-        site.put("videos/films/newest-1/r1/a.mp4", 10, super::DAY);
+        site.put(&super::film("newest"), 10, super::DAY);
         site.proxy.set_faults(effects.iter().map(|effect| Fault::always(*effect)).collect()).unwrap();
         let measured = measure(&site.bucket()).await.unwrap();
         assert_eq!(measured.usage.total, Tally { objects: 1_201, bytes: 12_010 }, "{effects:?}");
@@ -195,7 +195,7 @@ async fn wrong_credentials_and_a_missing_bucket_are_told_and_no_job_is_asked() {
 async fn other_peoples_files_beside_the_prefix_are_never_seen() {
     let site = Site::start().await;
     site.put_clips("gone", 3);
-    let outside = site.server.directory.join(BUCKET).join("clips/films/gone-1/r1/clips/a.mp4");
+    let outside = site.server.directory.join(BUCKET).join(super::clip("gone", 10));
     super::put_file(&outside, 10, 90 * super::DAY);
     let report = site.prune().await;
     assert_eq!(report.deleted.objects, 3);

@@ -98,7 +98,7 @@ pub(crate) fn job(name: &str, standing: Standing) -> JobReference {
         facts: VideoJobFacts {
             uid: format!("uid-of-{name}"),
             generation: 1,
-            id: Some("1".to_owned()),
+            id: Some(super::ID.to_owned()),
             run: 1,
             standing,
             labels: BTreeMap::new(),

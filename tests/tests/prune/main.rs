@@ -29,6 +29,8 @@ use servers::Server;
 
 const BUCKET: &str = "films";
 const PREFIX: &str = "studio";
+/// The `status.id` of all jobs.
+const ID: &str = "00000001";
 const DAY: u64 = 86_400;
 const HOUR: u64 = 3_600;
 
@@ -151,7 +153,15 @@ fn dry() -> Order {
 }
 
 fn clip(owner: &str, number: usize) -> String {
-    format!("clips/films/{owner}-1/r1/clips/{number:05}.mp4")
+    clip_of_run(owner, 1, number)
+}
+
+fn clip_of_run(owner: &str, run: i64, number: usize) -> String {
+    format!("clips/films/{owner}-{ID}/r{run}/clips/{number:032x}.mp4")
+}
+
+fn film(owner: &str) -> String {
+    format!("videos/films/{owner}-{ID}/r1/{:032x}.mp4", 10)
 }
 
 /// What a report says was kept, by reason.

@@ -100,7 +100,7 @@ async fn a_job_that_somebody_else_writes_without_end_keeps_its_files() {
 
 #[tokio::test]
 async fn a_job_that_is_restored_after_the_plan_keeps_its_files() {
-    for id in [Some("1".to_owned()), None] {
+    for id in [Some(super::ID.to_owned()), None] {
         let site = Site::start().await;
         site.put_clips("back", 3);
         site.put_clips("gone", 1);

@@ -14,7 +14,7 @@ use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
 use super::servers::Server;
-use super::{DAY, HOUR, Site, clip, dry, kept, order};
+use super::{DAY, HOUR, ID, Site, clip, clip_of_run, dry, film, kept, order};
 
 /// The lines of a plan in the bucket.
 pub(crate) async fn lines(site: &Site, key: &str) -> Vec<Value> {
@@ -43,12 +43,12 @@ pub(crate) async fn varied_on(server: Server) -> Site {
     site.jobs.add("brand-a", finished());
     for owner in ["done", "busy", "brand-a", "gone"] {
         site.put(&clip(owner, 0), 100, 8 * DAY);
-        site.put(&format!("videos/films/{owner}-1/r1/a.mp4"), 200, 9 * DAY);
+        site.put(&film(owner), 200, 9 * DAY);
         for number in 0..3 {
-            site.put(&format!("work/films/{owner}-1/r1/logs/{number}.jsonl"), 300, (2 + number) * DAY);
+            site.put(&format!("work/films/{owner}-{ID}/r1/logs/write-script-1/{number:05}.jsonl"), 300, (2 + number) * DAY);
         }
     }
-    site.put("clips/elsewhere/a-1/r1/clips/a.mp4", 10, 90 * DAY);
+    site.put(&clip("a", 0).replace("films", "elsewhere"), 10, 90 * DAY);
     site.put("clips/readme.txt", 10, 90 * DAY);
     site.put("assets/logo.png", 10, 90 * DAY);
     site.put("holiday/beach.jpg", 10, 90 * DAY);
@@ -119,7 +119,7 @@ async fn jobs_that_are_there_are_told_before_their_files_go() {
     site.jobs.add("done", finished());
     site.put_clips("done", 3);
     site.put_clips("gone", 3);
-    site.put("clips/films/done-1/r2/clips/a.mp4", 10, DAY);
+    site.put(&clip_of_run("done", 2, 10), 10, DAY);
     let report = site.prune().await;
     assert_eq!(report.deleted.objects, 6, "{}", report.message);
     assert_eq!(site.jobs.pruned("done"), [ObjectKind::Clips]);
@@ -138,11 +138,11 @@ async fn files_of_an_earlier_run_go_without_a_word_to_the_job() {
     .await;
     site.jobs.add("busy", Standing::Live);
     site.jobs.before(Call::List, 1, |jobs| jobs.get_mut("busy").unwrap().facts.run = 2);
-    site.put("clips/films/busy-1/r1/clips/a.mp4", 10, 9 * DAY);
-    site.put("clips/films/busy-1/r2/clips/a.mp4", 10, 9 * DAY);
+    site.put(&clip("busy", 10), 10, 9 * DAY);
+    site.put(&clip_of_run("busy", 2, 10), 10, 9 * DAY);
     let report = site.prune().await;
     assert_eq!(report.deleted.objects, 1, "{}", report.message);
-    assert_eq!(site.keys().await, ["clips/films/busy-1/r2/clips/a.mp4"]);
+    assert_eq!(site.keys().await, [clip_of_run("busy", 2, 10)]);
     assert_eq!(site.jobs.calls(Call::Mark), 0);
 }
 
@@ -187,7 +187,7 @@ async fn stale_uploads_of_ours_are_aborted_and_those_of_people_are_not() {
         Fault::always(Effect::Unavailable).on("AbortMultipartUpload"),
     ];
     site.proxy.set_faults(faults.into()).unwrap();
-    for key in ["videos/films/busy-1/r1/a.mp4", "assets/intro.mp4"] {
+    for key in [film("busy").as_str(), "assets/intro.mp4"] {
         site.bucket().put_file(key, &file, &PutOptions::default()).await.unwrap_err();
     }
     site.proxy.set_faults(Vec::new()).unwrap();

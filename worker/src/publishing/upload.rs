@@ -11,6 +11,7 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
+use videofactory_pipeline::keys::PublishedFile;
 use videofactory_providers::youtube::{Stored, Upload, VideoId};
 use videofactory_providers::{ProviderError, Secret};
 use videofactory_storage::ByteRange;
@@ -122,13 +123,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn key(&self, file: &str) -> String {
+    fn key(&self, file: PublishedFile) -> String {
         self.context.keys.published(self.film.target, file)
     }
 
     /// The film's id on the site, if it is there. An edited one is not the one that is there.
     async fn known_id(&self) -> Result<Option<VideoId>, StepError> {
-        let Some(known) = self.context.bucket.get_json::<OnSite>(&self.key("video.json")).await? else {
+        let Some(known) = self.context.bucket.get_json::<OnSite>(&self.key(PublishedFile::Video)).await?
+        else {
             return Ok(None);
         };
         if known.sha256 != self.film.sha256 {
@@ -139,7 +141,7 @@ impl Work<'_> {
 
     async fn keep_id(&self, id: VideoId, sha256: String) -> Result<VideoId, StepError> {
         let found = OnSite { id: id.as_str().to_owned(), sha256 };
-        self.context.bucket.put_json_once(&self.key("video.json"), &found).await?;
+        self.context.bucket.put_json_once(&self.key(PublishedFile::Video), &found).await?;
         Ok(self.known_id().await?.unwrap_or(id))
     }
 
@@ -147,10 +149,10 @@ impl Work<'_> {
         let mut all = Sessions { next: 1, ..Sessions::default() };
         let bucket = &self.context.bucket;
         while let Some(session) =
-            bucket.get_json::<Session>(&self.key(&format!("session-{}.json", all.next))).await?
+            bucket.get_json::<Session>(&self.key(PublishedFile::Session(all.next))).await?
         {
             let ended: Option<Ended> =
-                bucket.get_json(&self.key(&format!("session-{}.gone.json", all.next))).await?;
+                bucket.get_json(&self.key(PublishedFile::SessionEnd(all.next))).await?;
             if let Some(ended) = ended.as_ref().filter(|ended| ended.why == Gone::Lost) {
                 all.lost += 1;
                 all.last_lost = Some((ended.at, session.sha256.clone()));
@@ -268,7 +270,7 @@ impl Work<'_> {
     async fn end(&self, number: u32, why: Gone) -> Result<(), StepError> {
         tracing::warn!(to = self.film.target, number, "an upload session is given up: {why:?}");
         let ended = Ended { why, at: self.context.clock.now() };
-        self.context.bucket.put_json_once(&self.key(&format!("session-{number}.gone.json")), &ended).await?;
+        self.context.bucket.put_json_once(&self.key(PublishedFile::SessionEnd(number)), &ended).await?;
         Ok(())
     }
 
@@ -306,7 +308,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn key(&self) -> String {
-        self.work.key(&format!("session-{}.json", self.number))
+        self.work.key(PublishedFile::Session(self.number))
     }
 }
 

@@ -7,6 +7,7 @@ use videofactory_crds::StepName;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Artifact, Artifacts};
 use videofactory_pipeline::documents::{self, CheckResult, Film};
+use videofactory_pipeline::keys::CaptionFormat;
 use videofactory_storage::{PutOptions, Stored};
 
 use super::film_request::{self, Parts};
@@ -95,10 +96,9 @@ async fn store(
     let (keys, input) = (&context.keys, &context.input.input);
     let mut captions = Vec::new();
     if let Some(sidecar) = &rendered.sidecar {
-        for (path, extension, media_type) in
-            [(&sidecar.srt, "srt", "application/x-subrip"), (&sidecar.vtt, "vtt", "text/vtt")]
-        {
-            let stored = store_file(context, &keys.captions(input, extension), path, media_type).await?;
+        for (path, format) in [(&sidecar.srt, CaptionFormat::Srt), (&sidecar.vtt, CaptionFormat::Vtt)] {
+            let key = keys.captions(input, format);
+            let stored = store_file(context, &key, path, format.media_type()).await?;
             captions.push(artifact(stored, 0.0));
         }
     }

@@ -6,6 +6,7 @@ use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Images, SceneImage};
 use videofactory_pipeline::inputs::image_digest;
+use videofactory_pipeline::keys::ImageFormat;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::{Artist, Character, Embedded, Picture, PictureRequest, ProviderError, Sold};
 use videofactory_storage::PutOptions;
@@ -16,9 +17,6 @@ use super::{keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use crate::paid::{Answer, Order};
-
-/// What pictures are stored as.
-const EXTENSIONS: [(&str, &str); 2] = [("image/png", "png"), ("image/jpeg", "jpg")];
 
 /// Makes the pictures that are missing.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
@@ -135,8 +133,8 @@ impl Order for Drawing<'_> {
 }
 
 async fn find_picture(context: &Context, digest: &Digest) -> Result<Option<String>, StepError> {
-    for (_, extension) in EXTENSIONS {
-        let key = context.keys.image(digest, extension);
+    for format in ImageFormat::ALL {
+        let key = context.keys.image(digest, format);
         if context.bucket.head(&key).await?.is_some() {
             return Ok(Some(key));
         }
@@ -145,12 +143,12 @@ async fn find_picture(context: &Context, digest: &Digest) -> Result<Option<Strin
 }
 
 async fn store(context: &Context, digest: &Digest, picture: Picture) -> Result<String, StepError> {
-    let known = EXTENSIONS.iter().find(|(media_type, _)| *media_type == picture.media_type);
-    let Some((media_type, extension)) = known else {
+    let known = ImageFormat::ALL.into_iter().find(|format| format.media_type() == picture.media_type);
+    let Some(format) = known else {
         return Err(StepError::Break(format!("a picture of type {:?} came", picture.media_type)));
     };
-    let key = context.keys.image(digest, extension);
-    context.bucket.put_once(&key, picture.bytes, &PutOptions::of_type(*media_type)).await?;
+    let key = context.keys.image(digest, format);
+    context.bucket.put_once(&key, picture.bytes, &PutOptions::of_type(format.media_type())).await?;
     Ok(key)
 }
 

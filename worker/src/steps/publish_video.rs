@@ -12,6 +12,7 @@ use videofactory_crds::settings::{PublishTarget, TargetType, Visibility};
 use videofactory_pipeline::clock;
 use videofactory_pipeline::contract::{Artifact, Publication};
 use videofactory_pipeline::documents::{CheckResult, Film, Publications};
+use videofactory_pipeline::keys::{CaptionFormat, PublishedFile};
 use videofactory_pipeline::storyboard::Storyboard;
 use videofactory_storage::PutOptions;
 
@@ -133,20 +134,23 @@ async fn to_bucket(
 ) -> Result<Publication, StepError> {
     let gone = |what: &str| StepError::FindArtifact { what: what.to_owned(), from: StepName::AssembleVideo };
     let video = film.artifacts.video.as_ref().ok_or_else(|| gone("the film"))?;
-    let key = copy(context, target, video, "film.mp4", "video/mp4").await?;
+    let key = copy(context, target, video, PublishedFile::Film, "video/mp4").await?;
     if let Some(thumbnail) = &film.artifacts.thumbnail {
-        copy(context, target, thumbnail, "thumbnail.jpg", "image/jpeg").await?;
+        copy(context, target, thumbnail, PublishedFile::Thumbnail, "image/jpeg").await?;
     }
     for captions in &film.artifacts.captions {
-        let (name, media_type) = match captions.key.rsplit_once('.') {
-            Some((_, "vtt")) => ("captions.vtt", "text/vtt"),
-            _ => ("captions.srt", "application/x-subrip"),
+        let format = match captions.key.rsplit_once('.') {
+            Some((_, "vtt")) => CaptionFormat::Vtt,
+            _ => CaptionFormat::Srt,
         };
-        copy(context, target, captions, name, media_type).await?;
+        copy(context, target, captions, PublishedFile::Captions(format), format.media_type()).await?;
     }
     let text = serde_json::to_vec_pretty(metadata).map_err(|error| StepError::Break(error.to_string()))?;
     let options = PutOptions::of_type("application/json");
-    context.bucket.put(&context.keys.published(&target.name, "metadata.json"), text, &options).await?;
+    context
+        .bucket
+        .put(&context.keys.published(&target.name, PublishedFile::Metadata), text, &options)
+        .await?;
 
     let publication = Publication {
         target: target.name.clone(),
@@ -171,19 +175,19 @@ async fn copy(
     context: &Context,
     target: &PublishTarget,
     artifact: &Artifact,
-    name: &str,
+    file: PublishedFile,
     media_type: &str,
 ) -> Result<String, StepError> {
     let from = context.bucket.head(&artifact.key).await?.ok_or_else(|| StepError::FindArtifact {
         what: artifact.key.clone(),
         from: StepName::AssembleVideo,
     })?;
-    let key = context.keys.published(&target.name, name);
+    let key = context.keys.published(&target.name, file);
     let present = context.bucket.head(&key).await?;
     if from.sha256.is_some() && present.is_some_and(|present| present.sha256 == from.sha256) {
         return Ok(key);
     }
-    let path: PathBuf = context.paths.work().join(name);
+    let path: PathBuf = context.paths.work().join(file.name());
     context.bucket.get_to_file(&artifact.key, &path).await?;
     context.bucket.put_file(&key, &path, &PutOptions::of_type(media_type)).await?;
     Ok(key)

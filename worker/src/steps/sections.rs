@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Artifact;
 use videofactory_pipeline::timeline::MOST_SCENES_A_SECTION;
-use videofactory_storage::{PutOptions, StorageError};
+use videofactory_storage::PutOptions;
 
 use crate::context::Context;
 use crate::film::request::{FilmRequest, SectionFile};
@@ -96,9 +97,16 @@ impl Sections {
     }
 }
 
-async fn put(context: &Context, section: &SectionFile) -> Result<(), StorageError> {
-    let key = context.keys.section(&section.digest);
-    context.bucket.put_file_once(&key, &section.path, &PutOptions::of_type("video/mp4")).await.map(drop)
+fn key(context: &Context, section: &SectionFile) -> Result<String, StepError> {
+    let digest = Digest::from_hex(&section.digest);
+    let digest = digest.ok_or_else(|| StepError::Break(format!("{:?} is no digest", section.digest)))?;
+    Ok(context.keys.section(&digest))
+}
+
+async fn put(context: &Context, section: &SectionFile) -> Result<(), StepError> {
+    let key = key(context, section)?;
+    context.bucket.put_file_once(&key, &section.path, &PutOptions::of_type("video/mp4")).await?;
+    Ok(())
 }
 
 async fn store_one(
@@ -109,7 +117,7 @@ async fn store_one(
     if !section.reused && !kept.contains(&section.digest) {
         put(context, section).await?;
     }
-    let key = context.keys.section(&section.digest);
+    let key = key(context, section)?;
     let size = tokio::fs::metadata(&section.path)
         .await
         .map_err(|error| StepError::use_file("read", &section.path, &error))?

@@ -8,6 +8,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_pipeline::contract::{Artifact, Artifacts, StepOutcome, Upstream};
 use videofactory_pipeline::documents::{self, Film as FilmDocument};
+use videofactory_pipeline::keys::CaptionFormat;
 use videofactory_pipeline::storyboard::Storyboard;
 use videofactory_pipeline::{Digest, ExitCode};
 use videofactory_providers::youtube::Privacy;
@@ -38,7 +39,7 @@ pub async fn ready<'a>(studio: &'a Studio, site: &Site, settings: &Value) -> Fil
     let text = PutOptions::of_type("text/plain");
     let stored = studio.bucket.put(&keys.film(&digest), bytes(), &text).await.unwrap();
     let artifact = |key: String, size| Artifact { key, size, seconds: 0.0 };
-    let captions = keys.captions(&digest, "srt");
+    let captions = keys.captions(&digest, CaptionFormat::Srt);
     studio.bucket.put(&keys.thumbnail(&digest), "jpeg", &text).await.unwrap();
     studio.bucket.put(&captions, "1", &text).await.unwrap();
     let made = FilmDocument {

@@ -235,23 +235,23 @@ mod tests {
     #[test]
     fn keys_come_out_as_they_went_in_also_after_absorbing() {
         let all = [
-            (CLIPS, "clips/films/ocean-3f9c/r1/images/a.png"),
-            (CLIPS, "clips/films/ocean-3f9c/r12/images/a.png"),
-            (CLIPS, "clips/films/tide-00aa/r1/voices/b.wav"),
+            (CLIPS, "clips/films/ocean-3f9c2a1e/r1/images/0123456789abcdef0123456789abcdef.png"),
+            (CLIPS, "clips/films/ocean-3f9c2a1e/r12/images/0123456789abcdef0123456789abcdef.png"),
+            (CLIPS, "clips/films/tide-00aa00aa/r1/voices/0123456789abcdef0123456789abcdef.wav"),
             (CLIPS, "clips/odd"),
             (Folder::Assets, "assets/logo.png"),
             (Folder::Plans, "plans/default/20261126T030000Z.jsonl.gz"),
             (Folder::Tombstones, "tombstones/films/tide/0123456789abcdef0123456789abcdef.json"),
         ];
         let (mut one, mut other) = (Listing::default(), Listing::default());
-        other.add(Folder::Kind(ObjectKind::Work), "work/films/tide-00aa/r1/documents/x.json", 1, 1);
+        other.add(Folder::Kind(ObjectKind::Work), "work/films/tide-00aa00aa/r1/outcomes/write-script-1.json", 1, 1);
         for (folder, key) in all {
             one.add(folder, key, 1, 1);
         }
         other.absorb(one);
         other.shrink();
         let keys: Vec<String> = other.objects().iter().map(|object| other.key(object)).collect();
-        assert_eq!(keys[0], "work/films/tide-00aa/r1/documents/x.json");
+        assert_eq!(keys[0], "work/films/tide-00aa00aa/r1/outcomes/write-script-1.json");
         assert_eq!(keys[1..], all.map(|(_, key)| key.to_owned()));
         assert_eq!(other.owners().len(), 2);
     }

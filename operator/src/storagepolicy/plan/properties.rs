@@ -6,20 +6,20 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use videofactory_pipeline::keys::KeyParts;
 
-use super::world::{DAY, HOUR, Planned, World, at, job, kind};
+use super::world::{DAY, HOUR, Planned, World, at, full, job, kind};
 use super::*;
 
 const NAMESPACES: [&str; 3] = ["films", "shows", "elsewhere"];
 const NAMES: [&str; 5] = ["a", "b", "brand-c", "d", "e"];
 const KINDS: [&str; 6] = ["work", "clips", "videos", "thumbnails", "captions", "published"];
-const FILES: [&str; 4] = ["x/a.bin", "x/b.bin", "main/record.json", "y"];
+const FILES: [&str; 4] = ["a.bin", "b.bin", "main/record.json", "y"];
 const MARKS: [&str; 3] = ["target", "warn", "stop"];
 
 fn key() -> impl Strategy<Value = String> {
     let ours = (0..6_usize, 0..3_usize, 0..5_usize, 1..3_u8, 1..3_u8, 0..4_usize).prop_map(
         |(kind, namespace, name, id, run, file)| {
             let (kind, namespace, name) = (KINDS[kind], NAMESPACES[namespace], NAMES[name]);
-            format!("{kind}/{namespace}/{name}-{id}/r{run}/{}", FILES[file])
+            full(&format!("{kind}/{namespace}/{name}-{id}/r{run}/{}", FILES[file]))
         },
     );
     let others = prop::sample::select(vec![
@@ -29,6 +29,8 @@ fn key() -> impl Strategy<Value = String> {
         "tombstones/films/ocean/0123456789abcdef0123456789abcdef.json",
         "clips/readme.txt",
         "videos/films/odd/r1/a.mp4",
+        "videos/films/trip-2024/r1/beach.mp4",
+        "videos/films/trip-20240807/r1/beach.mp4",
     ]);
     prop_oneof![20 => ours, 1 => others.prop_map(str::to_owned)]
 }
@@ -56,7 +58,7 @@ fn jobs() -> impl Strategy<Value = Vec<JobReference>> {
             .filter_map(|((namespace, name), (standing, run, id, keep))| {
                 let mut job = job(namespace, name, standing?);
                 job.facts.run = run;
-                job.facts.id = (id > 0).then(|| id.to_string());
+                job.facts.id = (id > 0).then(|| format!("{id:08x}"));
                 if keep && id == 2 {
                     job.facts.labels.insert("keep".into(), "true".into());
                 }
@@ -84,7 +86,7 @@ fn rule() -> impl Strategy<Value = Value> {
 fn world() -> impl Strategy<Value = World> {
     let objects = prop::collection::btree_map(key(), (0..60_u64, age()), 0..60);
     let rules = prop::collection::vec(rule(), 0..5);
-    let patterns = prop::sample::subsequence(vec!["videos/*/brand-*/**", "work/**/a.bin", "clips/*"], 0..=3);
+    let patterns = prop::sample::subsequence(vec!["videos/*/brand-*/**", "work/**/61000000*.json", "clips/*"], 0..=3);
     let asked =
         prop::option::weighted(0.2, (1..5_u64).prop_map(videofactory_crds::units::Duration::from_days));
     (objects, jobs(), rules, patterns, any::<bool>(), asked).prop_map(

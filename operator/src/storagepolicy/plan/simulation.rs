@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::{HOUR, NOW, World, at, job};
+use super::world::{HOUR, ID, NOW, World, at, full, job};
 use super::*;
 
 const MB: u64 = 1_000_000;
@@ -43,7 +43,7 @@ fn rules() -> World {
 fn write(world: &mut World, video: &Video, hour: i64) {
     let Some(begun) = video.begun.filter(|_| !video.is_done(hour)) else { return };
     let mut put = |kind: &str, file: &str, bytes: u64| {
-        let key = format!("{kind}/films/{}-1/r1/{file}", video.name);
+        let key = full(&format!("{kind}/films/{}-1/r1/{file}", video.name));
         world.objects.insert(key, (bytes, world.now));
     };
     match hour - begun {
@@ -108,7 +108,7 @@ fn a_free_bucket_lasts_through_sixty_days_of_twenty_videos() {
             world.jobs = references(&videos, hour);
             let before = bytes(&world);
             for key in world.prune() {
-                let owner = key.split('/').nth(2).unwrap().trim_end_matches("-1");
+                let owner = key.split('/').nth(2).unwrap().trim_end_matches(&format!("-{ID}"));
                 let video = videos.iter().find(|video| video.name == owner).unwrap();
                 assert!(
                     video.is_done(hour) && !video.fails,

@@ -4,17 +4,17 @@ use serde_json::json;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_crds::units::Duration;
 
-use super::world::{DAY, HOUR, World, finished, job};
+use super::world::{DAY, HOUR, ID, World, finished, full, job};
 use super::*;
 
 const OLD: i64 = 100 * DAY;
 
 fn clip(owner: &str) -> String {
-    format!("clips/films/{owner}-1/r1/clips/a.mp4")
+    full(&format!("clips/films/{owner}-1/r1/clips/a.mp4"))
 }
 
 fn film(owner: &str) -> String {
-    format!("videos/films/{owner}-1/r1/a.mp4")
+    full(&format!("videos/films/{owner}-1/r1/a.mp4"))
 }
 
 /// All kinds from an hour on, if `finished_only` of finished jobs.
@@ -95,7 +95,7 @@ fn protection_by_pattern_and_by_label_stands_above_every_rule() {
     let label = |job: &mut JobReference| {
         job.facts.labels.insert("keep".into(), "true".into());
     };
-    let patterns = json!(["videos/*/brand-*/**", "work/**/storyboard.json"]);
+    let patterns = json!(["videos/*/brand-*/**", "work/**/73746f7279*.json"]);
     let protect = json!({"keys": patterns, "jobs": {"matchExpressions": [
         {"key": "keep", "operator": "In", "values": ["true", "yes"]},
     ]}});
@@ -108,17 +108,17 @@ fn protection_by_pattern_and_by_label_stands_above_every_rule() {
         .object("videos/films/brand-a-1/r1/a.mp4", 1, OLD)
         .object("clips/films/brand-a-1/r1/clips/a.mp4", 1, OLD)
         .object("clips/films/dear-1/r1/clips/a.mp4", 1, OLD)
-        .object("work/films/plain-1/r1/documents/x/storyboard.json", 1, OLD)
-        .object("work/films/plain-1/r1/documents/x/other.json", 1, OLD)
+        .object("work/films/plain-1/r1/documents/storyboard.json", 1, OLD)
+        .object("work/films/plain-1/r1/documents/other.json", 1, OLD)
         .plan();
     assert_eq!(planned.verdict("videos/films/brand-a-1/r1/a.mp4"), Verdict::Kept(Why::ProtectedKey));
     assert_eq!(planned.verdict("clips/films/dear-1/r1/clips/a.mp4"), Verdict::Kept(Why::ProtectedJob));
-    let storyboard = "work/films/plain-1/r1/documents/x/storyboard.json";
+    let storyboard = "work/films/plain-1/r1/documents/storyboard.json";
     assert_eq!(planned.verdict(storyboard), Verdict::Kept(Why::ProtectedKey));
-    let expected = ["clips/films/brand-a-1/r1/clips/a.mp4", "work/films/plain-1/r1/documents/x/other.json"];
+    let expected = ["clips/films/brand-a-1/r1/clips/a.mp4", "work/films/plain-1/r1/documents/other.json"];
     let mut deleted = planned.deleted();
     deleted.sort();
-    assert_eq!(deleted, expected);
+    assert_eq!(deleted, expected.map(full));
 }
 
 #[test]
@@ -335,7 +335,8 @@ fn the_brakes_let_exactly_the_first_ones_pass() {
         .object(&clip("b"), 10, 8 * DAY)
         .object("captions/films/a-1/r1/a.srt", 10, 2 * DAY)
         .object("captions/films/b-1/r1/a.srt", 10, 3 * DAY);
-    let order = ["captions/films/b-1/r1/a.srt", "captions/films/a-1/r1/a.srt", &clip("a"), &clip("b")];
+    let order =
+        ["captions/films/b-1/r1/a.srt", "captions/films/a-1/r1/a.srt", &clip("a"), &clip("b")].map(full);
     assert_eq!(world.plan().deleted(), order);
     let by_number = world.clone().set("brakes", json!({"maxObjects": 3, "maxPercent": 100})).plan();
     assert_eq!(by_number.deleted(), order[..3]);
@@ -401,7 +402,7 @@ fn sizes_read_as_people_write_them() {
 #[test]
 fn a_job_of_the_same_name_that_came_later_does_not_own_the_files_of_the_first() {
     let references = References::new(["films".to_owned()].into(), [job("films", "ocean", Standing::Live)]);
-    assert!(matches!(references.owner("films", "ocean", "1"), Owned::By(_)));
-    assert_eq!(references.owner("films", "ocean", "2"), Owned::ByNone);
-    assert_eq!(references.owner("shows", "ocean", "1"), Owned::Elsewhere);
+    assert!(matches!(references.owner("films", "ocean", ID), Owned::By(_)));
+    assert_eq!(references.owner("films", "ocean", "00000002"), Owned::ByNone);
+    assert_eq!(references.owner("shows", "ocean", ID), Owned::Elsewhere);
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use videofactory_crds::StoragePolicy;
+use videofactory_crds::{StepName, StoragePolicy};
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::keys::{CaptionFormat, KeyParts, Keys, PublishedFile, kind_of};
 
 use super::*;
 
@@ -13,6 +15,35 @@ pub(crate) const DAY: i64 = 86_400;
 pub(crate) const HOUR: i64 = 3_600;
 /// When tests plan, in seconds since 1970.
 pub(crate) const NOW: i64 = 1_000 * DAY;
+
+/// The `status.id` of tests' jobs.
+pub(crate) const ID: &str = "00000001";
+
+/// A key in full of one in short, as tests write it: `videos/films/ocean-1/r1/a.mp4` has an id of eight digits and a
+/// digest for a name. What is a whole key already, or none of ours, stays as it is.
+pub(crate) fn full(key: &str) -> String {
+    let whole = || {
+        let mut parts = key.splitn(5, '/');
+        let (kind, namespace) = (kind_of(parts.next()?)?, parts.next()?);
+        let (name, id) = parts.next()?.rsplit_once('-')?;
+        let id = u32::from_str_radix(id, 16).ok()?;
+        let (run, file) = (parts.next()?.strip_prefix('r')?.parse().ok()?, parts.next()?);
+        let stem = file.rsplit('/').next()?.split('.').next()?;
+        let digest = stem.bytes().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+        let digest = Digest::from_hex(&format!("{digest:0<32}"))?;
+        let keys = Keys::new(namespace, name, &format!("{id:08x}"), run);
+        Some(match kind {
+            ObjectKind::Work => keys.document(StepName::WriteScript, &digest),
+            ObjectKind::Clips => keys.clip(&digest),
+            ObjectKind::Videos => keys.film(&digest),
+            ObjectKind::Thumbnails => keys.thumbnail(&digest),
+            ObjectKind::Captions => keys.captions(&digest, CaptionFormat::Srt),
+            ObjectKind::Published if file.ends_with("record.json") => keys.record("main"),
+            ObjectKind::Published => keys.published("main", PublishedFile::Film),
+        })
+    };
+    if KeyParts::of(key).is_some() { key.to_owned() } else { whole().unwrap_or_else(|| key.to_owned()) }
+}
 
 /// What a test plans over.
 #[derive(Clone, Debug)]
@@ -56,13 +87,13 @@ impl World {
         self
     }
 
-    /// An object of so many bytes and seconds of age.
+    /// An object of so many bytes and seconds of age; see [`full`].
     pub(crate) fn object(mut self, key: &str, bytes: u64, age: i64) -> Self {
-        self.objects.insert(key.to_owned(), (bytes, self.now - age));
+        self.objects.insert(full(key), (bytes, self.now - age));
         self
     }
 
-    /// A job with an id of its name and `-1`; see [`job`].
+    /// A job of this name with the id [`ID`]; see [`job`].
     pub(crate) fn job(mut self, name: &str, standing: Standing) -> Self {
         self.jobs.push(job("films", name, standing));
         self
@@ -129,7 +160,7 @@ impl Planned {
 
     /// Why an object stays or goes.
     pub(crate) fn verdict(&self, key: &str) -> Verdict {
-        let mut all = self.listing.objects().iter().zip(&self.plan.verdicts);
+        let (key, mut all) = (full(key), self.listing.objects().iter().zip(&self.plan.verdicts));
         *all.find(|(object, _)| self.listing.key(object) == key).unwrap().1
     }
 
@@ -138,7 +169,7 @@ impl Planned {
     }
 }
 
-/// A job of this name in this namespace, with the id `1`.
+/// A job of this name in this namespace, with the id [`ID`].
 pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReference {
     JobReference {
         namespace: namespace.to_owned(),
@@ -147,7 +178,7 @@ pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReferen
         facts: VideoJobFacts {
             uid: format!("uid-of-{name}"),
             generation: 1,
-            id: Some("1".to_owned()),
+            id: Some(ID.to_owned()),
             run: 1,
             standing,
             labels: BTreeMap::new(),
@@ -177,5 +208,5 @@ pub(crate) fn listing_of<'a>(objects: impl IntoIterator<Item = (&'a str, u64, i6
 
 /// The kind of a key that is one of ours.
 pub(crate) fn kind(key: &str) -> Option<ObjectKind> {
-    videofactory_pipeline::keys::KeyParts::of(key).map(|parts| parts.kind)
+    KeyParts::of(key).map(|parts| parts.kind)
 }

@@ -91,7 +91,7 @@ mod tests {
     use flate2::read::GzDecoder;
     use serde_json::{Value, json};
 
-    use super::super::super::plan::world::{DAY, World, listing_of};
+    use super::super::super::plan::world::{DAY, World, full, listing_of};
     use super::*;
 
     #[test]
@@ -108,9 +108,9 @@ mod tests {
         let expected = [
             json!({"key": "assets/logo.png", "bytes": 7, "modified": "1972-09-26T00:00:00Z",
                    "verdict": "keep", "why": "assets are people's own"}),
-            json!({"key": "clips/films/a-1/r1/clips/a.mp4", "bytes": 5, "modified": "1972-09-19T00:00:00Z",
+            json!({"key": full("clips/films/a-1/r1/clips/a.mp4"), "bytes": 5, "modified": "1972-09-19T00:00:00Z",
                    "verdict": "delete", "why": "clips older than 7d", "rule": 1}),
-            json!({"key": "clips/films/b-1/r1/clips/a.mp4", "bytes": 5, "modified": "1972-09-21T00:00:00Z",
+            json!({"key": full("clips/films/b-1/r1/clips/a.mp4"), "bytes": 5, "modified": "1972-09-21T00:00:00Z",
                    "verdict": "keep", "why": "younger than olderThan", "rule": 1}),
         ];
         assert_eq!(lines, expected);

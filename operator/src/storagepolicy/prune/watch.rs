@@ -300,7 +300,7 @@ mod tests {
     use parking_lot::Mutex;
     use serde_json::json;
 
-    use super::super::super::plan::world::{DAY, Planned, World, finished};
+    use super::super::super::plan::world::{DAY, Planned, World, finished, full};
     use super::super::Marked;
     use super::*;
 
@@ -352,7 +352,7 @@ mod tests {
     fn planned() -> (World, Planned) {
         let mut world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]));
         for name in ["a", "b", "c"] {
-            let key = format!("clips/films/{name}-1/r1/clips/a.mp4");
+            let key = full(&format!("clips/films/{name}-1/r1/clips/a.mp4"));
             world = world.job(name, finished(9 * DAY)).object(&key, 1, 9 * DAY);
         }
         let planned = world.plan();

@@ -3,7 +3,8 @@
 use videofactory_crds::Channel;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::videojob::{FrozenChannel, VideoMode};
-use videofactory_pipeline::Settings;
+use videofactory_pipeline::keys::is_id;
+use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Found;
 use super::{Draft, Verdict, made};
@@ -59,7 +60,9 @@ pub(super) fn freeze(channel: &Channel) -> FrozenChannel {
     }
 }
 
-/// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart.
+/// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart. A UID of another
+/// make has a digest, for keys take eight hexadecimal digits and nothing else.
 fn short_id(uid: &str) -> String {
-    uid.chars().filter(char::is_ascii_hexdigit).take(8).collect()
+    let id: String = uid.chars().take(8).collect();
+    if is_id(&id) { id } else { Digest::of_bytes(uid.as_bytes()).as_str().chars().take(8).collect() }
 }

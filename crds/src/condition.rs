@@ -125,6 +125,8 @@ pub enum Reason {
     PreconditionsUnsupported,
     /// Of a `StoragePolicy`: the bucket is too full and no rule may delete enough.
     NothingPrunable,
+    /// Of a `StoragePolicy`: its place holds more files than one prune run can hold in memory.
+    TooManyFiles,
     /// Of a `StoragePolicy`: an older one has the same bucket, or a part of it, and prunes it.
     DuplicatePolicy,
     /// Of a `ProviderAccount`: an older account has the same key and spends its quota.

@@ -34,8 +34,8 @@ pub const ON_JOBS: [&str; 8] =
 pub const CLEANUP: &str = "videofactory.dev/cleanup-requested";
 /// On a `StoragePolicy`, an RFC 3339 time: back up now.
 pub const BACKUP: &str = "videofactory.dev/backup-requested-at";
-/// On a `StoragePolicy`, the UID that its condition names: the bucket of that cluster is this one's now. `nobody` for one
-/// of which nothing tells whose it is.
+/// On a `StoragePolicy`, the word that its condition names: the place that another cluster has, or of which nothing tells
+/// whose it is, is this one's now. It names one place, as it was marked then, and no other.
 pub const TAKE_OVER: &str = "videofactory.dev/take-over-bucket";
 
 /// An annotation whose value cannot be read.

@@ -13,8 +13,8 @@ use crate::units::{Duration, Quantity};
 mod status;
 
 pub use status::{
-    BackupOutcome, BackupRun, KeptBecause, KindUsage, OperationsEstimate, PolicyHandled, PruneCause,
-    PruneOutcome, PruneRun, StorageLevel, StoragePolicyStatus, StorageUsage,
+    BackupOutcome, BackupRun, KeptBecause, KindUsage, OperationsEstimate, PolicyHandled, PolicyPlace,
+    PruneCause, PruneOutcome, PruneRun, StorageLevel, StoragePolicyStatus, StorageUsage,
 };
 
 /// A bucket, its limits, and what may be deleted when.

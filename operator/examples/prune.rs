@@ -12,7 +12,7 @@ use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 use videofactory_operator::client::CallError;
 use videofactory_operator::storagepolicy::plan::{JobReference, Order};
 use videofactory_operator::storagepolicy::prune::{
-    JobVersion, Jobs, Marked, RECHECK_AFTER, RunWorld, measure, prune,
+    JobVersion, Jobs, Marked, RECHECK_AFTER, Room, RunWorld, measure, prune,
 };
 use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, BucketConfig, SecretText};
@@ -69,8 +69,15 @@ async fn main() -> anyhow::Result<()> {
     let idle = memory("VmRSS:")?;
     let namespaces = ["films".to_owned()].into();
     let now = clock::now();
-    let world =
-        RunWorld { jobs: &Nobody, namespaces: &namespaces, sharing: &[], now, recheck_after: RECHECK_AFTER };
+    let room = Room::of_this_container();
+    let world = RunWorld {
+        jobs: &Nobody,
+        namespaces: &namespaces,
+        sharing: &[],
+        room: &room,
+        now,
+        recheck_after: RECHECK_AFTER,
+    };
     let order = Order { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
     let report = prune(&world, &policy, &bucket, &order, &CancellationToken::new()).await;
     let left = measure(&bucket).await?;

@@ -105,9 +105,12 @@ impl Bucket {
     }
 
     /// Aborts uploads that were begun before `older_than` and never completed; their parts take space and show
-    /// in no listing. Only those whose keys begin with one of `prefixes`; `""` is all of them. Returns how many. Free
-    /// of charge on R2, but for the listing.
-    pub async fn abort_stale_uploads(&self, prefixes: &[&str], older_than: Timestamp) -> Result<u64> {
+    /// in no listing. Only those whose keys `may_go`. Returns how many. Free of charge on R2, but for the listing.
+    pub async fn abort_stale_uploads(
+        &self,
+        may_go: impl Fn(&str) -> bool + Send,
+        older_than: Timestamp,
+    ) -> Result<u64> {
         let mut aborted = 0;
         let (mut key_marker, mut id_marker): (Option<String>, Option<String>) = (None, None);
         loop {
@@ -125,8 +128,7 @@ impl Bucket {
                 let begun = upload.initiated().and_then(timestamp);
                 let (Some(full_key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
                 let Some(key) = self.keys().relative(full_key) else { continue };
-                let ours = prefixes.iter().any(|prefix| key.starts_with(prefix));
-                if ours && begun.is_some_and(|begun| begun < older_than) {
+                if begun.is_some_and(|begun| begun < older_than) && may_go(key) {
                     let stale =
                         Upload { bucket: self, key, full_key: full_key.to_owned(), id: id.to_owned() };
                     aborted += u64::from(stale.try_abort().await?);

@@ -17,6 +17,10 @@ pub struct StoragePolicyStatus {
     /// Generation of the spec that this status speaks of; -1 until it was first looked at.
     pub observed_generation: Option<i64>,
 
+    /// Where the policy's files are, and since when: it has found that place fit for use, and this cluster's. What stands
+    /// in usage is of that place.
+    pub place: Option<PolicyPlace>,
+
     /// What the bucket holds, as last measured.
     pub usage: Option<StorageUsage>,
 
@@ -51,6 +55,35 @@ pub struct StoragePolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A place in which a policy has its files.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyPlace {
+    /// URL of the S3 service.
+    #[schemars(length(max = 500))]
+    pub endpoint: String,
+
+    /// Name of the bucket.
+    #[schemars(length(max = 63))]
+    pub bucket: String,
+
+    /// What all keys are under.
+    #[schemars(length(max = 200))]
+    pub prefix: String,
+
+    /// UID of the namespace kube-system of the cluster whose place it is.
+    #[schemars(length(max = 64))]
+    pub cluster: String,
+
+    /// A digest of the mark in the place, by which it is known under every name. Absent: there was no room for a mark.
+    #[schemars(length(max = 32))]
+    pub mark: Option<String>,
+
+    /// Since when the policy has been there. Files of deleted jobs count as no older than this.
+    pub since: Time,
 }
 
 /// What the bucket holds.
@@ -154,7 +187,7 @@ pub struct PruneRun {
     /// How long it took.
     pub duration: Option<Duration>,
 
-    /// Completed, Braked, Interrupted or Failed. Absent: it is under way.
+    /// Completed, Braked, Interrupted, Cancelled or Failed. Absent: it is under way.
     pub outcome: Option<PruneOutcome>,
 
     /// Bytes in the bucket when it ended.
@@ -250,6 +283,8 @@ pub enum PruneOutcome {
     Braked,
     /// It was stopped in the middle; the next one goes on.
     Interrupted,
+    /// It was stopped in the middle, and its policy was suspended or moved to another place meanwhile: nothing goes on.
+    Cancelled,
     /// The bucket refused or did not answer.
     Failed,
 }
@@ -282,4 +317,8 @@ pub struct PolicyHandled {
 
     /// Time of the last backup request.
     pub backup: Option<String>,
+
+    /// The last word that gave a place to the policy, which does so once.
+    #[schemars(length(max = 200))]
+    pub take_over: Option<String>,
 }

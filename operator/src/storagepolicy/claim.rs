@@ -2,45 +2,43 @@
 //! for those of jobs that are gone, so that two clusters with one place would delete each other's films. The first
 //! leaves its mark there, and all others keep off until a person says otherwise.
 
+mod judge;
+
 use futures::StreamExt;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
-use serde::{Deserialize, Serialize};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::TAKE_OVER;
 use videofactory_pipeline::clock;
 use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
+use super::neighbours::{arrived, place};
 use crate::client::{CallError, within};
+use judge::nobody;
+pub use judge::{Found, Judgement, Mark, Seeker, judge};
 
 /// Key of the mark.
 pub const MARK: &str = "videofactory-cluster.json";
-/// What [`TAKE_OVER`] says of a place that has no mark.
-const NOBODY: &str = "nobody";
-/// How many files of a folder are looked at to find one of ours.
-const LOOKED_AT: usize = 1_000;
+/// How many files of a folder are looked at to find one of a job; where there are more, nobody can tell.
+const LOOKED_AT: usize = 5_000;
 
-/// What the mark says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    /// UID of the cluster's namespace `kube-system`, which lives as long as the cluster.
-    cluster: String,
-    /// Namespace and name of the policy that left it.
-    policy: String,
-    /// When.
-    since: Timestamp,
+/// Whose a place is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// This cluster's.
+    Ours(Claimed),
+    /// Another cluster's, or nobody knows whose: what to do.
+    Others(String),
 }
 
-/// Who has a place.
-enum Holder {
-    /// This cluster.
-    Ours,
-    /// Nobody, or a cluster whose place a person gives to this one.
-    Free,
-    /// Another cluster, or nobody knows who: what to do.
-    Other(String),
+/// A place that is this cluster's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The cluster's UID.
+    pub cluster: String,
+    /// What tells the place from every other one; none where there was no room for a mark.
+    pub mark: Option<String>,
 }
 
 /// What the cluster is known by: the UID of its namespace `kube-system`.
@@ -51,50 +49,37 @@ pub async fn cluster_uid(client: &Client) -> Result<String, CallError> {
 }
 
 /// Takes the policy's place for this cluster if it may be taken. A place without a mark may, unless it holds files of
-/// jobs and this policy has never measured it: then they may be those of another cluster whose mark was lost. Costs a
-/// few class A operations where there is no mark, and one class B otherwise. Says why the place is not this cluster's,
-/// and what to do; nothing if it is.
-pub async fn take(
-    bucket: &Bucket,
-    cluster: &str,
-    policy: &StoragePolicy,
-) -> Result<Option<String>, StorageError> {
-    let place = Place { bucket, cluster, policy };
+/// jobs and this policy has not come to it before: then they may be those of another cluster whose mark was lost. Costs
+/// a few class A operations where there is no mark, and one class B otherwise.
+pub async fn take(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Result<Claim, StorageError> {
+    let place = Place { bucket, cluster, policy, nobody: word_for_nobodys(policy) };
     let found = read(bucket).await?;
-    match place.holder(&found) {
-        Holder::Ours => return Ok(None),
-        Holder::Other(why) => return Ok(Some(why)),
-        Holder::Free => {}
-    }
-    if matches!(found, Found::Mark(_)) {
-        let ours = serde_json::to_vec(&place.mark()).unwrap_or_default();
-        bucket.put(MARK, ours, &PutOptions::of_type("application/json")).await?;
-    } else if !place.may_be_marked().await? {
-        return Ok(Some(place.unmarked()));
-    } else {
-        match bucket.put_json_once(MARK, &place.mark()).await {
-            // The mark would need the room that pruning makes.
-            Err(error) if error.is_full() => return Ok(None),
-            written => written?,
-        };
+    match judge(&found, place.seeker()) {
+        Judgement::TakeOver => {
+            let ours = serde_json::to_vec(&place.mark()).unwrap_or_default();
+            bucket.put(MARK, ours, &PutOptions::of_type("application/json")).await?;
+        }
+        Judgement::MarkItIfEmpty if place.may_hold_files_of_jobs().await? => {
+            return Ok(Claim::Others(place.unmarked()));
+        }
+        Judgement::MarkIt | Judgement::MarkItIfEmpty => {
+            match bucket.put_json_once(MARK, &place.mark()).await {
+                // The mark would need the room that pruning makes.
+                Err(error) if error.is_full() => return Ok(place.ours(None)),
+                written => written?,
+            };
+        }
+        Judgement::Ours | Judgement::Theirs(_) | Judgement::Unreadable => return place.settled(&found),
     }
     // Somebody may have been faster, also where the server ignores preconditions.
-    match place.holder(&read(bucket).await?) {
-        Holder::Ours => Ok(None),
-        Holder::Other(why) => Ok(Some(why)),
-        Holder::Free => {
-            let (tried, code) = (format!("get {MARK}"), "written and not there".to_owned());
-            Err(StorageError::Unavailable { tried, code })
-        }
-    }
+    place.settled(&read(bucket).await?)
 }
 
-/// What was found under the mark's key.
-enum Found {
-    Nothing,
-    Mark(Mark),
-    /// Something that does not read as a mark.
-    SomethingElse,
+/// What gives the policy's place away if it has no mark.
+#[must_use]
+pub fn word_for_nobodys(policy: &StoragePolicy) -> String {
+    let handled = policy.status.as_ref().and_then(|status| status.handled.as_ref()?.take_over.as_deref());
+    nobody(&place(policy), handled)
 }
 
 async fn read(bucket: &Bucket) -> Result<Found, StorageError> {
@@ -111,26 +96,15 @@ struct Place<'a> {
     bucket: &'a Bucket,
     cluster: &'a str,
     policy: &'a StoragePolicy,
+    /// What a person says to give it away if it has no mark.
+    nobody: String,
 }
 
 impl Place<'_> {
-    fn holder(&self, found: &Found) -> Holder {
-        match found {
-            Found::Nothing => Holder::Free,
-            Found::Mark(mark) if mark.cluster == self.cluster => Holder::Ours,
-            Found::Mark(mark) if self.given() == Some(&mark.cluster) => Holder::Free,
-            Found::Mark(mark) => Holder::Other(self.theirs(mark)),
-            Found::SomethingElse => Holder::Other(format!(
-                "{}: the file {MARK} does not read as a cluster's mark, perhaps because a newer operator wrote it: give \
-                 this policy a bucket or prefix of its own; or, if no other cluster uses this one, delete that file",
-                self.words()
-            )),
-        }
-    }
-
-    /// Whose place a person gives to this cluster.
-    fn given(&self) -> Option<&str> {
-        self.policy.annotations().get(TAKE_OVER).map(String::as_str)
+    fn seeker(&self) -> Seeker<'_> {
+        let came_before = arrived(self.policy).is_some_and(|there| there.cluster == self.cluster);
+        let given = self.policy.annotations().get(TAKE_OVER).map(String::as_str);
+        Seeker { cluster: self.cluster, given, nobody: &self.nobody, came_before }
     }
 
     fn mark(&self) -> Mark {
@@ -138,22 +112,37 @@ impl Place<'_> {
         Mark { cluster: self.cluster.to_owned(), policy, since: clock::now() }
     }
 
-    /// Whether nothing speaks against marking a place that has no mark.
-    async fn may_be_marked(&self) -> Result<bool, StorageError> {
-        let status = self.policy.status.as_ref();
-        let measured = status.and_then(|status| status.usage.as_ref()?.measured_at.as_ref()).is_some();
-        if measured || self.given() == Some(NOBODY) {
-            return Ok(true);
+    fn ours(&self, mark: Option<&Mark>) -> Claim {
+        Claim::Ours(Claimed { cluster: self.cluster.to_owned(), mark: mark.map(Mark::identity) })
+    }
+
+    /// Whose the place is by what is there now.
+    fn settled(&self, found: &Found) -> Result<Claim, StorageError> {
+        match found {
+            Found::Mark(mark) if mark.cluster == self.cluster => Ok(self.ours(Some(mark))),
+            Found::Mark(mark) => Ok(Claim::Others(self.theirs(mark))),
+            Found::SomethingElse => Ok(Claim::Others(format!(
+                "{}: the file {MARK} does not read as a cluster's mark, perhaps because a newer operator wrote it: give \
+                 this policy a bucket or prefix of its own; or, if no other cluster uses this one, delete that file",
+                self.words()
+            ))),
+            Found::Nothing => {
+                let (tried, code) = (format!("get {MARK}"), "written and not there".to_owned());
+                Err(StorageError::Unavailable { tried, code })
+            }
         }
+    }
+
+    async fn may_hold_files_of_jobs(&self) -> Result<bool, StorageError> {
         for kind in KINDS {
-            let mut files = self.bucket.list(&format!("{}/", folder(kind))).take(LOOKED_AT);
-            while let Some(file) = files.next().await {
-                if KeyParts::of(&file?.key).is_some() {
-                    return Ok(false);
+            let mut files = self.bucket.list(&format!("{}/", folder(kind))).enumerate();
+            while let Some((number, file)) = files.next().await {
+                if KeyParts::of(&file?.key).is_some() || number >= LOOKED_AT {
+                    return Ok(true);
                 }
             }
         }
-        Ok(true)
+        Ok(false)
     }
 
     fn theirs(&self, mark: &Mark) -> String {
@@ -164,16 +153,16 @@ impl Place<'_> {
             self.words(),
             mark.since,
             mark.policy,
-            self.command(&mark.cluster)
+            self.command(&mark.identity())
         )
     }
 
     fn unmarked(&self) -> String {
         format!(
-            "{} holds files of VideoJobs, and nothing tells of which cluster: give this policy a bucket or prefix of its \
+            "{} holds files that are, or may be, those of VideoJobs, and nothing tells of which cluster: give this policy a bucket or prefix of its \
              own; or, if no other cluster uses this one: {}",
             self.words(),
-            self.command(NOBODY)
+            self.command(&self.nobody)
         )
     }
 

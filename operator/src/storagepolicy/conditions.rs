@@ -21,6 +21,8 @@ pub enum Barrier {
     Misconfigured(String),
     /// An older policy has the same bucket or a part of it: its namespace and name.
     Older(String),
+    /// The place holds more files than a run can hold in memory: how many, and how many it can.
+    TooManyFiles(i64, i64),
     /// `spec.suspend`.
     Suspended,
     /// The operator may have no effects outside its cluster.
@@ -37,6 +39,11 @@ impl Barrier {
                 "StoragePolicy {older} is older and has the same bucket and prefix, or a part of it, so that it alone \
                  prunes there and this one deletes nothing: give this one a bucket or prefix of its own, or delete one of \
                  the two"
+            ),
+            Self::TooManyFiles(files, most) => format!(
+                "it holds {files} files, more than the {most} that a prune run can hold in memory, so that nothing is \
+                 pruned: raise the memory limit of the operator's container, give some namespaces a policy with a prefix \
+                 of its own, or delete what nobody needs with another tool"
             ),
             Self::Suspended => {
                 "pruning and backups are suspended: set spec.suspend to false, and ask again".to_owned()
@@ -57,6 +64,9 @@ pub fn of_finding(bucket: &str, finding: &Finding) -> [ConditionState; 2] {
         Finding::Unfit { reason, answered, message } => {
             let healthy = answered.map_or(ConditionStatus::Unknown, ConditionStatus::from);
             (false, healthy, *reason, message.clone())
+        }
+        Finding::Others { message } => {
+            (false, ConditionStatus::True, Reason::ConfigurationInvalid, message.clone())
         }
     };
     let healthy_reason = if healthy == ConditionStatus::True { Reason::Available } else { reason };
@@ -84,6 +94,9 @@ pub fn within_limit(
         }
         Some(barrier @ Barrier::Misconfigured(_)) => {
             return state(ConditionStatus::Unknown, Reason::ConfigurationInvalid, barrier.words());
+        }
+        Some(barrier @ Barrier::TooManyFiles(..)) => {
+            return state(ConditionStatus::False, Reason::TooManyFiles, barrier.words());
         }
         Some(Barrier::Suspended | Barrier::SideEffectsSuspended) | None => {}
     }
@@ -119,13 +132,15 @@ pub fn last_run_that_counts<'a>(
     runs_that_count(spec, status).next()
 }
 
-/// The runs that could have freed something, the last one first.
+/// The runs that could have freed something in the place where the policy is now, the last one first.
 pub fn runs_that_count<'a>(
     spec: &StoragePolicySpec,
     status: &'a StoragePolicyStatus,
 ) -> impl Iterator<Item = &'a PruneRun> + use<'a> {
     let dry = spec.dry_run;
-    status.runs.iter().filter(move |run| dry || run.dry_run != Some(true))
+    let since = status.place.as_ref().map(|place| place.since.clone());
+    let here = move |run: &&PruneRun| since.as_ref().is_none_or(|since| run.slot.0 >= since.0);
+    status.runs.iter().filter(here).filter(move |run| dry || run.dry_run != Some(true))
 }
 
 fn reached(bytes: i64, marks: &WaterMarks) -> String {
@@ -161,7 +176,9 @@ fn what_next(
     match (last.outcome, &last.shortfall) {
         (None, _) => "a prune run is under way".to_owned(),
         (Some(PruneOutcome::Failed), _) => format!("the last prune run failed{told}{due}"),
-        (Some(PruneOutcome::Interrupted), _) => format!("the last prune run was interrupted{due}"),
+        (Some(PruneOutcome::Interrupted | PruneOutcome::Cancelled), _) => {
+            format!("the last prune run was interrupted{due}")
+        }
         (Some(PruneOutcome::Braked), _) => {
             format!("the last prune run was stopped by its brakes: raise them, or ask for another run{due}")
         }

@@ -23,8 +23,9 @@ use videofactory_pipeline::clock;
 use super::claim::cluster_uid;
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::desk::Desk;
-use super::neighbours::{older, place, sharing, touching};
-use super::observe::{Finding, Thoroughness, good_for, observe};
+use super::neighbours::{arrived, older, place, sharing, touching};
+use super::observe::{Finding, Look, Thoroughness, good_for, observe};
+use super::prune::Room;
 use super::runs::freed;
 use super::tasks;
 use crate::caches::Guarded;
@@ -48,6 +49,7 @@ struct Controller {
     context: Context,
     found: Mutex<HashMap<String, Remembered>>,
     desk: Arc<Desk>,
+    room: Arc<Room>,
     /// What this cluster is known by.
     cluster: OnceCell<String>,
     started: Timestamp,
@@ -58,7 +60,7 @@ struct Controller {
 #[derive(Clone, Debug)]
 struct Remembered {
     asked_for: Identity,
-    finding: Finding,
+    look: Look,
     at: Instant,
     /// Findings in a row that the bucket is not fit.
     unfit: u32,
@@ -69,7 +71,7 @@ type Identity = (Option<i64>, Option<String>, Option<String>);
 
 impl Remembered {
     fn left(&self) -> Duration {
-        good_for(&self.finding, self.unfit).saturating_sub(self.at.elapsed())
+        good_for(&self.look.finding, self.unfit).saturating_sub(self.at.elapsed())
     }
 }
 
@@ -86,6 +88,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         context,
         found: Mutex::new(HashMap::new()),
         desk: Arc::default(),
+        room: Arc::new(Room::of_this_container()),
         cluster: OnceCell::new(),
         started: clock::now(),
         stop: stop.clone(),
@@ -119,7 +122,7 @@ impl Controller {
         // Asking may take long.
         self.desk.cancel_outdated(&policy.uid().unwrap_or_default(), policy.metadata.generation);
         let remembered = self.ask(&policy).await?;
-        let wake_at = Box::pin(self.go_on(policy, remembered.finding.clone())).await?;
+        let wake_at = Box::pin(self.go_on(policy, remembered.look.clone())).await?;
         let now = clock::now();
         let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         let next = timed.map_or(remembered.left(), |timed| timed.min(remembered.left()));
@@ -130,7 +133,7 @@ impl Controller {
     async fn go_on(
         self: &Arc<Self>,
         policy: StoragePolicy,
-        finding: Finding,
+        look: Look,
     ) -> Result<Option<Timestamp>, CallError> {
         self.take_heard(&policy);
         let uid = policy.uid().unwrap_or_default();
@@ -138,7 +141,9 @@ impl Controller {
             older: older(&self.context.caches.policies.state(), &policy),
             known: self.desk.known(&uid, place(&policy)),
             policy,
-            finding,
+            finding: look.finding,
+            claimed: look.claimed,
+            most_files: self.room.most_files(),
             started: self.started,
             stopping: self.stop.is_cancelled(),
             side_effects: self.context.config.side_effects,
@@ -193,13 +198,17 @@ impl Controller {
             Action::BackUp { .. } => Doing::BackingUp,
         };
         let stop = self.stop.child_token();
-        self.desk.begin(uid, doing, stop.clone());
+        let mut sharing = sharing(&self.context.caches.policies.state(), &policy);
+        // Who has no key to the place is told nothing of it.
+        sharing.retain(|other| arrived(other).is_some());
+        let uids: Vec<String> = sharing.iter().filter_map(|policy| policy.uid()).collect();
+        self.desk.begin(uid, doing, stop.clone(), &uids);
         let (controller, uid) = (Arc::clone(self), uid.to_owned());
         self.desk.spawn(async move {
-            let context = controller.context.clone();
+            let (context, room) = (controller.context.clone(), Arc::clone(&controller.room));
             let look_at = queued(&policy);
             let begun = action.clone();
-            let work = async move { tasks::act(&context, &policy, begun, &stop).await };
+            let work = async move { tasks::act(&context, &room, &policy, begun, &stop).await };
             let report = match tokio::spawn(work).await {
                 Ok(report) => report,
                 Err(bug) => {
@@ -207,7 +216,9 @@ impl Controller {
                     Some(tasks::broken(&action))
                 }
             };
-            controller.desk.ended(&uid, report, clock::now());
+            let told = controller.desk.ended(&uid, report, clock::now());
+            let others = sharing.iter().filter(|other| other.uid().is_some_and(|uid| told.contains(&uid)));
+            others.for_each(|other| controller.context.caches.policy_queue.push(queued(other)));
             controller.context.caches.policy_queue.push(look_at);
         });
     }
@@ -231,11 +242,11 @@ impl Controller {
         }
     }
 
-    /// Has the other policies with files in this place measure it again: their jobs may wait for the room that was made.
+    /// Tells the other policies with files in this place: their jobs may wait for the room that was made.
     fn tell_of_room(&self, policy: &StoragePolicy) {
-        let now = clock::now();
+        let (uid, now) = (policy.uid().unwrap_or_default(), clock::now());
         for other in touching(&self.context.caches.policies.state(), policy) {
-            self.desk.outdate(&other.uid().unwrap_or_default(), now);
+            self.desk.room_was_made(&uid, &other.uid().unwrap_or_default(), now);
             self.context.caches.policy_queue.push(queued(other));
         }
     }
@@ -268,10 +279,10 @@ impl Controller {
         for object in self.context.caches.policies.state() {
             let Ok(cached) = &object.0 else { continue };
             let uid = cached.uid().unwrap_or_default();
-            let finding = self.found.lock().get(&uid).map(|remembered| remembered.finding.clone());
-            let Some(finding) = finding.filter(|_| self.desk.has_report(&uid)) else { continue };
+            let look = self.found.lock().get(&uid).map(|remembered| remembered.look.clone());
+            let Some(look) = look.filter(|_| self.desk.has_report(&uid)) else { continue };
             let policy = self.context.caches.written_policies.newest(cached);
-            if let Err(error) = Box::pin(self.go_on(policy, finding)).await {
+            if let Err(error) = Box::pin(self.go_on(policy, look)).await {
                 tracing::warn!(%error, "how a run ended was not written; the next operator finds it interrupted");
             }
         }
@@ -285,26 +296,28 @@ impl Controller {
         if let Some(before) = before.clone().filter(|before| !before.left().is_zero()) {
             return Ok(before);
         }
-        let was_fit = before.as_ref().is_some_and(|before| before.finding == Finding::Fit);
+        let was_fit = before.as_ref().is_some_and(|before| before.look.finding == Finding::Fit);
         let how = if was_fit { Thoroughness::Check } else { Thoroughness::Probe };
-        let finding = self.find(policy, how).await?;
-        let unfit = match finding {
+        let look = self.find(policy, how).await?;
+        let unfit = match look.finding {
             Finding::Fit => 0,
-            Finding::Unfit { .. } => before.map_or(0, |before| before.unfit).saturating_add(1),
+            Finding::Unfit { .. } | Finding::Others { .. } => {
+                before.map_or(0, |before| before.unfit).saturating_add(1)
+            }
         };
-        let remembered = Remembered { asked_for, finding, at: Instant::now(), unfit };
+        let remembered = Remembered { asked_for, look, at: Instant::now(), unfit };
         self.found.lock().insert(uid, remembered.clone());
         Ok(remembered)
     }
 
-    async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Finding, CallError> {
+    async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Look, CallError> {
         let client = &self.context.client;
         match self.cluster.get_or_try_init(|| cluster_uid(client)).await {
             Ok(cluster) => observe(client, cluster, policy, how).await,
             // Whose the bucket is cannot be told, and people must hear why.
             Err(error) if error.is_rejected() => {
                 let (reason, answered) = (Reason::ConfigurationInvalid, None);
-                Ok(Finding::Unfit { reason, answered, message: error.to_string() })
+                Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into())
             }
             Err(error) => Err(error),
         }

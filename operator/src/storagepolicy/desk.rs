@@ -1,6 +1,9 @@
 //! What this process knows of its policies beside their status: what is under way, what has ended and is not booked,
 //! and what was counted and is not told. Losing it costs a measurement or a resumed run, and nothing else.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +41,10 @@ struct Memory {
     failures: u32,
     place: Option<Place>,
     other_bucket: bool,
+    /// The listing by another policy that is for this one too.
+    listed: Option<Listed>,
+    /// The policy by whose listing this one's usage was last told, until that one tells of the room that it made.
+    told_by: Option<String>,
     /// Others have deleted files here since the last listing began.
     outdated: bool,
     /// When the server last refused a file for want of room, until files were deleted.
@@ -57,7 +64,59 @@ struct Task {
     outdated: bool,
 }
 
+impl Task {
+    /// Whether it ends with what the bucket holds.
+    fn lists(&self) -> bool {
+        self.doing != Doing::BackingUp
+    }
+}
+
+/// A listing that another policy with the same place has begun, and whose end this one awaits.
+#[derive(Debug)]
+struct Listed {
+    /// The policy's UID.
+    by: String,
+    /// Others have deleted files here meanwhile.
+    outdated: bool,
+}
+
 impl Memory {
+    /// Something has ended so: a task for this policy, begun in this place if it is `here`, or a listing for it too.
+    /// `outdated`: others have deleted files here meanwhile.
+    fn learn(&mut self, report: Report, here: bool, outdated: bool, now: Timestamp) {
+        // What was found in another place says nothing of this one.
+        let report = match report {
+            Report::Measured(_) if !here => return,
+            Report::Pruned(run, _) if !here => Report::Pruned(run, None),
+            report => report,
+        };
+        if let Report::Pruned(run, _) = &report
+            && freed(run)
+        {
+            self.freed(now);
+        }
+        match &report {
+            // What was written before is in the listing; of what was written or deleted meanwhile nobody knows, and too
+            // much is safer than too little until the next.
+            Report::Measured(Some(_)) | Report::Pruned(_, Some(_)) => {
+                self.pending = std::mem::take(&mut self.during);
+                self.pending.retain(|_, change| change.bytes > 0 && change.objects > 0);
+                self.epoch = self.epoch.wrapping_add(1);
+                self.other_bucket = false;
+                self.outdated = outdated;
+                self.failures = 0;
+                self.measure_from = None;
+            }
+            Report::Measured(None) => {
+                let wait = AGAIN.0.saturating_mul(1 << self.failures.min(8)).min(AGAIN.1);
+                self.failures = self.failures.saturating_add(1);
+                self.measure_from = now.checked_add(SignedDuration::from_secs(wait)).ok();
+            }
+            _ => {}
+        }
+        self.report = Some(report);
+    }
+
     fn freed(&mut self, now: Timestamp) {
         self.freed_at = Some(now);
         self.refused_at = None;
@@ -73,7 +132,7 @@ impl Desk {
             memory.freed(now);
         }
         meter::add(&mut memory.pending, changes);
-        if memory.task.is_some() {
+        if memory.task.as_ref().is_some_and(Task::lists) || memory.listed.is_some() {
             meter::add(&mut memory.during, changes);
         }
     }
@@ -91,10 +150,16 @@ impl Desk {
     pub fn known(&self, uid: &str, place: Place) -> Known {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
-        memory.other_bucket |= memory.place.as_ref().is_some_and(|before| *before != place);
+        if memory.place.as_ref().is_some_and(|before| *before != place) {
+            memory.other_bucket = true;
+            // What was written there is not here, and whoever lists that place does so for others.
+            memory.pending.clear();
+            memory.listed = None;
+        }
         memory.place = Some(place);
         Known {
             doing: memory.task.as_ref().map(|task| task.doing),
+            is_listed: memory.listed.is_some(),
             report: memory.report.clone(),
             changes: memory.pending.clone(),
             epoch: memory.epoch,
@@ -114,6 +179,23 @@ impl Desk {
         memory.freed(now);
         if let Some(task) = &mut memory.task {
             task.outdated = true;
+        }
+        if let Some(listed) = &mut memory.listed {
+            listed.outdated = true;
+        }
+    }
+
+    /// A run of this policy has deleted files where another has some too: that one measures again, unless it was told by
+    /// the run's own listing.
+    pub fn room_was_made(&self, by: &str, other: &str, now: Timestamp) {
+        let told = {
+            let mut memories = self.memories.lock();
+            let memory = memories.entry(other.to_owned()).or_default();
+            memory.freed(now);
+            memory.told_by.take_if(|told_by| told_by == by).is_some()
+        };
+        if !told {
+            self.outdate(other, now);
         }
     }
 
@@ -135,47 +217,53 @@ impl Desk {
         }
     }
 
-    /// Something begins; the token stops it.
-    pub fn begin(&self, uid: &str, doing: Doing, stop: CancellationToken) {
+    /// Something begins; the token stops it. A listing is for the `sharing` policies too, unless one of them is at one
+    /// itself.
+    pub fn begin(&self, uid: &str, doing: Doing, stop: CancellationToken, sharing: &[String]) {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
+        let task = Task { doing, stop, place: memory.place.clone(), outdated: false };
+        let lists = task.lists();
+        memory.task = Some(task);
+        if !lists {
+            return;
+        }
         memory.during.clear();
-        memory.task = Some(Task { doing, stop, place: memory.place.clone(), outdated: false });
+        memory.listed = None;
+        for other in sharing.iter().filter(|other| *other != uid) {
+            let memory = memories.entry(other.clone()).or_default();
+            if memory.listed.is_none() && !memory.task.as_ref().is_some_and(Task::lists) {
+                memory.during.clear();
+                memory.listed = Some(Listed { by: uid.to_owned(), outdated: false });
+            }
+        }
     }
 
-    /// It has ended so; without a report if it was dropped in the middle.
-    pub fn ended(&self, uid: &str, report: Option<Report>, now: Timestamp) {
+    /// It has ended so; without a report if it was dropped in the middle. The other policies that were told of it.
+    pub fn ended(&self, uid: &str, report: Option<Report>, now: Timestamp) -> Vec<String> {
         let mut memories = self.memories.lock();
-        let Some(memory) = memories.get_mut(uid) else { return };
-        let task = memory.task.take();
-        let mut during = std::mem::take(&mut memory.during);
-        during.retain(|_, change| change.bytes > 0 && change.objects > 0);
-        if let Some(Report::Pruned(run, _)) = &report
-            && freed(run)
+        let listed = match &report {
+            Some(Report::Measured(usage) | Report::Pruned(_, usage)) => usage.clone(),
+            Some(Report::BackedUp(_)) | None => None,
+        };
+        let mut told = Vec::new();
+        for (other, memory) in memories.iter_mut() {
+            let Some(listed_by) = memory.listed.take_if(|listed| listed.by == uid) else { continue };
+            // A report that waits to be booked is not dropped for this one: then it measures by itself.
+            if memory.report.is_none() {
+                memory.told_by = listed.is_some().then(|| uid.to_owned());
+                memory.learn(Report::Measured(listed.clone()), true, listed_by.outdated, now);
+                told.push(other.clone());
+            }
+        }
+        if let Some(memory) = memories.get_mut(uid)
+            && let Some(task) = memory.task.take()
+            && let Some(report) = report
         {
-            memory.freed(now);
+            let here = task.place.is_none() || task.place == memory.place;
+            memory.learn(report, here, task.outdated, now);
         }
-        match &report {
-            // What was written before is in the listing; of what was written or deleted meanwhile nobody knows, and too
-            // much is safer than too little until the next.
-            Some(Report::Measured(Some(_)) | Report::Pruned(_, Some(_))) => {
-                memory.pending = during;
-                memory.epoch = memory.epoch.wrapping_add(1);
-                if let Some(task) = task.filter(|task| task.place == memory.place) {
-                    memory.other_bucket = false;
-                    memory.outdated = task.outdated;
-                }
-                memory.failures = 0;
-                memory.measure_from = None;
-            }
-            Some(Report::Measured(None)) => {
-                let wait = AGAIN.0.saturating_mul(1 << memory.failures.min(8)).min(AGAIN.1);
-                memory.failures = memory.failures.saturating_add(1);
-                memory.measure_from = now.checked_add(SignedDuration::from_secs(wait)).ok();
-            }
-            _ => {}
-        }
-        memory.report = report;
+        told
     }
 
     /// Stops a prune run that follows another generation of the spec.
@@ -197,18 +285,22 @@ impl Desk {
     /// The policy is gone, or going: what is under way stops, and nobody waits for its report.
     pub fn forget(&self, uid: &str) {
         self.cancel(uid);
-        self.memories.lock().remove(uid);
+        let mut memories = self.memories.lock();
+        memories.remove(uid);
+        await_nobody(&mut memories);
     }
 
     /// Only these policies are left.
     pub fn keep_only(&self, uids: &HashSet<String>) {
-        self.memories.lock().retain(|uid, memory| {
+        let mut memories = self.memories.lock();
+        memories.retain(|uid, memory| {
             let stays = uids.contains(uid);
             if let (false, Some(task)) = (stays, &memory.task) {
                 task.stop.cancel();
             }
             stays
         });
+        await_nobody(&mut memories);
     }
 
     /// Whether something has ended that is not in the status.
@@ -230,191 +322,10 @@ impl Desk {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneRun, StorageUsage};
-
-    use super::super::decide::world::at;
-    use super::super::plan::Order;
-    use super::super::runs::{backup_begun, begun};
-    use super::*;
-    use crate::meter::Change;
-
-    const P: &str = "p";
-
-    fn place() -> Place {
-        ("http://s3:9000".into(), "videos".into(), String::new())
-    }
-
-    fn bytes(bytes: i64) -> Changes {
-        Changes::from([(ObjectKind::Clips, Change { objects: 1, bytes })])
-    }
-
-    fn known(desk: &Desk) -> Known {
-        desk.known(P, place())
-    }
-
-    fn pending(desk: &Desk) -> i64 {
-        known(desk).changes.values().map(|change| change.bytes).sum()
-    }
-
-    #[test]
-    fn what_is_told_is_taken_off_and_what_came_meanwhile_stays() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
-        let seen = known(&desk);
-        desk.count(P, &bytes(5), at("2026-01-01T00:00:00Z"));
-        desk.booked(P, &seen, false, true, now);
-        assert_eq!(pending(&desk), 15, "it was not told");
-        desk.booked(P, &seen, true, true, now);
-        assert_eq!(pending(&desk), 5);
-        assert_eq!(known(&desk).usage_told, Some(now));
-    }
-
-    #[test]
-    fn a_listing_takes_in_what_was_counted_before_it_and_not_what_came_during_it() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
-        desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
-        // Told in the middle: the listing's own figure replaces it all the same.
-        let seen = known(&desk);
-        desk.booked(P, &seen, true, true, now);
-        desk.count(P, &bytes(4), at("2026-01-01T00:00:00Z"));
-        let deleted = Changes::from([(ObjectKind::Work, Change { objects: -1, bytes: -50 })]);
-        desk.count(P, &deleted, at("2026-01-01T00:00:00Z"));
-        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
-        assert_eq!(pending(&desk), 7);
-    }
-
-    #[test]
-    fn a_listing_that_failed_is_tried_again_later_and_later() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
-        let mut waits = Vec::new();
-        for _ in 0..6 {
-            desk.begin(P, Doing::Measuring, CancellationToken::new());
-            desk.ended(P, Some(Report::Measured(None)), now);
-            waits.push(known(&desk).measure_from.unwrap().duration_since(now).as_secs());
-        }
-        assert_eq!(waits, [60, 120, 240, 480, 900, 900]);
-        assert_eq!(pending(&desk), 10, "and nothing counted is lost");
-    }
-
-    #[test]
-    fn a_report_stays_until_it_is_booked_by_who_has_seen_it() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        desk.begin(P, Doing::Pruning(Some(3)), CancellationToken::new());
-        let before = known(&desk);
-        desk.ended(P, Some(Report::Measured(None)), now);
-        desk.booked(P, &before, true, true, now);
-        assert!(desk.has_report(P));
-        desk.booked(P, &known(&desk), true, true, now);
-        assert!(!desk.has_report(P));
-    }
-
-    #[test]
-    fn a_policy_that_is_gone_stops_what_is_under_way() {
-        let desk = Desk::default();
-        let stop = CancellationToken::new();
-        desk.begin(P, Doing::Pruning(Some(3)), stop.clone());
-        desk.keep_only(&[P.to_owned()].into());
-        assert!(!stop.is_cancelled());
-        desk.keep_only(&HashSet::new());
-        assert!(stop.is_cancelled());
-        desk.ended(P, Some(Report::Measured(None)), at("2026-01-01T00:00:00Z"));
-        assert!(!desk.has_report(P));
-    }
-
-    #[test]
-    fn a_bucket_that_was_exchanged_is_known_until_the_new_one_was_listed() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        let is_other = |prefix: &str| {
-            desk.known(P, ("http://s3:9000".into(), "videos".into(), prefix.into())).other_bucket
-        };
-        let listed = || Some(Report::Measured(Some(StorageUsage::default())));
-        assert!(!is_other(""));
-        // What was begun for the old one tells nothing of the new one.
-        desk.begin(P, Doing::Measuring, CancellationToken::new());
-        assert!(is_other("films/"));
-        desk.ended(P, listed(), now);
-        assert!(is_other("films/"));
-        for (doing, report) in [
-            (Doing::BackingUp, Some(Report::BackedUp(backup_begun(now)))),
-            (Doing::Measuring, Some(Report::Measured(None))),
-            (Doing::Pruning(Some(3)), None),
-        ] {
-            desk.begin(P, doing, CancellationToken::new());
-            desk.ended(P, report, now);
-            assert!(is_other("films/"), "{doing:?}");
-        }
-        desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.ended(P, listed(), now);
-        assert!(!is_other("films/"));
-    }
-
-    #[test]
-    fn what_a_listing_has_taken_in_is_not_taken_off_once_more() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        desk.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
-        desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
-        let seen = known(&desk);
-        // The listing ends while the status is being written.
-        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
-        desk.booked(P, &seen, true, true, now);
-        assert_eq!(pending(&desk), 3);
-    }
-
-    #[test]
-    fn a_refusal_for_want_of_room_is_known_until_files_were_deleted() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        let order = Order { slot: now, cause: PruneCause::WarnCrossed, dry_run: false, older_than: None };
-        let prune = |deleted_objects| {
-            desk.begin(P, Doing::Pruning(Some(3)), CancellationToken::new());
-            let run = PruneRun { deleted_objects, ..begun(&order) };
-            desk.ended(P, Some(Report::Pruned(Box::new(run), None)), now);
-            known(&desk).refused_at
-        };
-        desk.refused(P, now);
-        assert_eq!(prune(Some(0)), Some(now));
-        assert_eq!(prune(None), Some(now));
-        assert_eq!(prune(Some(1)), None);
-        desk.refused(P, now);
-        assert_eq!(known(&desk).refused_at, None, "it was told of only after files were deleted");
-        let later = at("2026-01-01T00:01:00Z");
-        for freed in [
-            |desk: &Desk| desk.outdate(P, at("2026-01-01T00:02:00Z")),
-            |desk: &Desk| {
-                desk.count(P, &bytes(-10), at("2026-01-01T00:02:00Z"));
-            },
-        ] {
-            let desk = Desk::default();
-            desk.refused(P, later);
-            assert_eq!(known(&desk).refused_at, Some(later));
-            freed(&desk);
-            assert_eq!(known(&desk).refused_at, None);
-        }
-    }
-
-    #[test]
-    fn what_others_deleted_is_measured_by_a_listing_that_begins_after_it() {
-        let desk = Desk::default();
-        let now = at("2026-01-01T00:00:00Z");
-        known(&desk);
-        desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.outdate(P, now);
-        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
-        assert!(known(&desk).outdated);
-        desk.begin(P, Doing::Measuring, CancellationToken::new());
-        desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
-        assert!(!known(&desk).outdated);
+/// Whose listing went with its policy is listed for by nobody.
+fn await_nobody(memories: &mut HashMap<String, Memory>) {
+    let left: HashSet<String> = memories.keys().cloned().collect();
+    for memory in memories.values_mut() {
+        memory.listed.take_if(|listed| !left.contains(&listed.by));
     }
 }

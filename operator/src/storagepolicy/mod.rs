@@ -2,8 +2,10 @@
 //!
 //! What is to be deleted is decided in `plan`, and deleted in `prune`; here it is decided when.
 
-mod backup;
+pub mod backup;
 pub mod claim;
+#[cfg(test)]
+mod clusters;
 mod conditions;
 mod controller;
 mod decide;
@@ -19,4 +21,4 @@ mod tasks;
 mod usage;
 
 pub use controller::run;
-pub use neighbours::{covered_namespaces, others, protection};
+pub use neighbours::{covered_namespaces, heeded, protection};

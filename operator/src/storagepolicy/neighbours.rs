@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::PolicyPlace;
 
 use super::plan::{ReadRulesError, Rules};
 use crate::caches::Guarded;
@@ -12,7 +13,7 @@ use crate::caches::Guarded;
 /// The place of a policy's files: endpoint, bucket and prefix.
 pub type Place = (String, String, String);
 
-/// Where a policy's files are. Two names of one server are two places: nothing tells that they are the same.
+/// Where a policy's files are, as its spec names it.
 #[must_use]
 pub fn place(policy: &StoragePolicy) -> Place {
     let bucket = &policy.spec.bucket;
@@ -20,14 +21,29 @@ pub fn place(policy: &StoragePolicy) -> Place {
     (endpoint, bucket.name.clone(), bucket.prefix.trim_matches('/').to_owned())
 }
 
+/// The place that a policy has come to, if that is still the one that its spec names: it has found it fit for use, and
+/// this cluster's. A policy that has never opened the bucket says nothing about what is in it.
+#[must_use]
+pub fn arrived(policy: &StoragePolicy) -> Option<&PolicyPlace> {
+    let there = policy.status.as_ref()?.place.as_ref()?;
+    let (endpoint, bucket, prefix) = place(policy);
+    let same = there.endpoint == endpoint && there.bucket == bucket && there.prefix == prefix;
+    Some(there).filter(|_| same)
+}
+
+/// Whether two policies have their files in the same place: by its name, or by the mark that both have found there.
+fn same_place(one: &StoragePolicy, other: &StoragePolicy) -> bool {
+    let mark = |policy| arrived(policy).and_then(|there| there.mark.as_deref());
+    place(one) == place(other) || mark(one).is_some_and(|own| mark(other) == Some(own))
+}
+
 /// Namespace and name of the oldest policy that is older than this one and has a part of its place.
 #[must_use]
 pub fn older(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Option<String> {
     let age = |policy: &StoragePolicy| (policy.creation_timestamp(), policy.uid());
-    let own = place(policy);
-    readable(all)
-        .filter(|other| other.uid() != policy.uid() && other.metadata.deletion_timestamp.is_none())
-        .filter(|other| age(other) < age(policy) && overlap(&place(other), &own))
+    touching(all, policy)
+        .filter(|other| other.metadata.deletion_timestamp.is_none() && arrived(other).is_some())
+        .filter(|other| age(other) < age(policy))
         .min_by_key(|other| age(other))
         .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
 }
@@ -35,9 +51,20 @@ pub fn older(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Opt
 /// The policies with the same place, this one among them.
 #[must_use]
 pub fn sharing(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
-    let own = place(policy);
-    let others = readable(all).filter(|other| other.uid() != policy.uid() && place(other) == own);
+    let others = readable(all).filter(|other| other.uid() != policy.uid() && same_place(other, policy));
     others.cloned().chain([policy.clone()]).collect()
+}
+
+/// The other policies with the same place whose word counts in a run of this one: those that have come there, and those
+/// of its own namespace. Whoever only names the bucket, without a key to it, stops nobody.
+#[must_use]
+pub fn heeded(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
+    let mut others = sharing(all, policy);
+    others.retain(|other| {
+        let counts = arrived(other).is_some() || other.namespace() == policy.namespace();
+        counts && other.uid() != policy.uid()
+    });
+    others
 }
 
 /// The other policies whose place has a part in common with this one's.
@@ -46,21 +73,22 @@ pub fn touching<'a>(
     policy: &StoragePolicy,
 ) -> impl Iterator<Item = &'a StoragePolicy> {
     let (own, uid) = (place(policy), policy.uid());
-    readable(all).filter(move |other| other.uid() != uid && overlap(&place(other), &own))
+    readable(all).filter(move |other| {
+        other.uid() != uid && (overlap(&place(other), &own) || same_place(other, policy))
+    })
 }
 
 /// The namespaces whose jobs may have files in the policy's bucket, under its prefix, and which lose what its rules say:
-/// its own, and those of all other policies for the same place, unless one of them is suspended.
+/// its own, and those of all others that are [`heeded`], unless one of them is suspended.
 #[must_use]
 pub fn covered_namespaces<'a>(
-    policy: &StoragePolicy,
-    others: impl IntoIterator<Item = &'a StoragePolicy>,
+    policy: &'a StoragePolicy,
+    heeded: impl IntoIterator<Item = &'a StoragePolicy>,
 ) -> BTreeSet<String> {
-    let own = place(policy);
-    let same: Vec<_> = others.into_iter().filter(|other| place(other) == own).collect();
-    let suspended = same.iter().filter(|other| other.spec.suspend);
-    let suspended: BTreeSet<String> = suspended.filter_map(|other| other.namespace()).collect();
-    let namespaces = same.iter().filter_map(|other| other.namespace()).chain(policy.namespace());
+    let all: Vec<_> = heeded.into_iter().chain([policy]).collect();
+    let suspended = all.iter().filter(|policy| policy.spec.suspend);
+    let suspended: BTreeSet<String> = suspended.filter_map(|policy| policy.namespace()).collect();
+    let namespaces = all.iter().filter_map(|policy| policy.namespace());
     namespaces.filter(|namespace| !suspended.contains(namespace)).collect()
 }
 
@@ -69,15 +97,7 @@ pub fn protection(
     all: &[Arc<Guarded<StoragePolicy>>],
     policy: &StoragePolicy,
 ) -> Result<Rules, ReadRulesError> {
-    Rules::of(policy, &others(all, policy))
-}
-
-/// The other policies with the same place.
-#[must_use]
-pub fn others(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
-    let mut sharing = sharing(all, policy);
-    sharing.retain(|other| other.uid() != policy.uid());
-    sharing
+    Rules::of(policy, &heeded(all, policy))
 }
 
 fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &StoragePolicy> {
@@ -101,15 +121,33 @@ mod tests {
     use super::*;
 
     fn policy(name: &str, created: &str, endpoint: &str, prefix: &str) -> StoragePolicy {
-        serde_json::from_value(json!({
+        let policy = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
             "metadata": {"name": name, "namespace": "films", "uid": name, "creationTimestamp": created},
             "spec": {
                 "bucket": {"endpoint": endpoint, "name": "videos", "prefix": prefix, "secretRef": {"name": "s3"}},
                 "capacity": {"limit": "10G"},
             },
-        }))
-        .unwrap()
+        }));
+        come(policy.unwrap(), None)
+    }
+
+    /// The policy once it has found its place fit, with this mark.
+    fn come(mut policy: StoragePolicy, mark: Option<&str>) -> StoragePolicy {
+        let (endpoint, bucket, prefix) = place(&policy);
+        let there = json!({"place": {
+            "endpoint": endpoint, "bucket": bucket, "prefix": prefix, "cluster": "c", "mark": mark, "since": FIRST,
+        }});
+        policy.status = Some(serde_json::from_value(there).unwrap());
+        policy
+    }
+
+    fn guarded(all: &[StoragePolicy]) -> Vec<Arc<Guarded<StoragePolicy>>> {
+        all.iter().map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect()
+    }
+
+    fn names(all: &[StoragePolicy]) -> Vec<String> {
+        all.iter().map(ResourceExt::name_any).collect()
     }
 
     const FIRST: &str = "2026-01-01T00:00:00Z";
@@ -117,9 +155,7 @@ mod tests {
     const S3: &str = "http://s3:9000";
 
     fn older_of(policies: &[StoragePolicy], which: usize) -> Option<String> {
-        let all: Vec<_> =
-            policies.iter().map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect();
-        older(&all, &policies[which])
+        older(&guarded(policies), &policies[which])
     }
 
     #[test]
@@ -159,33 +195,72 @@ mod tests {
     fn what_jobs_write_counts_for_all_policies_of_the_place() {
         let all =
             [policy("a", FIRST, S3, "x/"), policy("b", SECOND, S3, "x/"), policy("c", SECOND, S3, "x/y/")];
-        let guarded: Vec<_> =
-            all.iter().map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect();
-        let names: Vec<String> = sharing(&guarded, &all[0]).iter().map(ResourceExt::name_any).collect();
-        assert_eq!(names, ["b", "a"]);
+        let guarded = guarded(&all);
+        assert_eq!(names(&sharing(&guarded, &all[0])), ["b", "a"]);
         let names: Vec<String> = touching(&guarded, &all[0]).map(ResourceExt::name_any).collect();
         assert_eq!(names, ["b", "c"], "room is made for all that have a part of it");
     }
 
+    fn of_namespace(namespace: &str, endpoint: &str, prefix: &str) -> StoragePolicy {
+        let mut policy = policy("default", FIRST, endpoint, prefix);
+        policy.metadata.namespace = Some(namespace.to_owned());
+        policy.metadata.uid = Some(format!("{namespace}-{endpoint}"));
+        policy
+    }
+
     #[test]
     fn policies_of_one_bucket_cover_each_others_namespaces() {
-        let policy = |namespace: &str, endpoint: &str, prefix: &str| {
-            let mut policy = policy("default", FIRST, endpoint, prefix);
-            policy.metadata.namespace = Some(namespace.to_owned());
-            policy
-        };
-        let own = policy("films", "http://s3:9000", "studio/");
+        let own = of_namespace("films", "http://s3:9000", "studio/");
         let others = [
-            policy("shows", "http://s3:9000/", "studio/"),
-            policy("news", "http://s3:9000", "other/"),
-            policy("sports", "http://s4:9000", "studio/"),
+            of_namespace("shows", "http://s3:9000/", "studio/"),
+            of_namespace("news", "http://s3:9000", "other/"),
+            of_namespace("sports", "http://s4:9000", "studio/"),
         ];
-        assert_eq!(covered_namespaces(&own, &others), ["films".to_owned(), "shows".to_owned()].into());
+        let heeded = heeded(&guarded(&others), &own);
+        assert_eq!(covered_namespaces(&own, &heeded), ["films".to_owned(), "shows".to_owned()].into());
         let [mut suspended, ..] = others;
         suspended.spec.suspend = true;
-        let active = policy("shows", "http://s3:9000", "studio/");
+        let active = of_namespace("shows", "http://s3:9000", "studio/");
         assert_eq!(covered_namespaces(&own, [&active, &suspended]), ["films".to_owned()].into());
         let beside = StoragePolicy { metadata: own.metadata.clone(), ..suspended.clone() };
         assert_eq!(covered_namespaces(&own, [&beside]), BTreeSet::new(), "its own namespace is no exception");
+    }
+
+    #[test]
+    fn a_place_is_known_under_another_endpoint_by_its_mark() {
+        let first = come(of_namespace("films", "http://s3:9000", "studio/"), Some("m"));
+        let mut second = come(of_namespace("shows", "http://s3.storage.svc:9000", "studio/"), Some("m"));
+        second.metadata.creation_timestamp = serde_json::from_value(json!(SECOND)).unwrap();
+        let both = [first.clone(), second.clone()];
+        assert_eq!(older_of(&both, 1), Some("films/default".to_owned()));
+        assert_eq!(older_of(&both, 0), None);
+        assert_eq!(heeded(&guarded(&both), &first), [second.clone()]);
+        assert_eq!(sharing(&guarded(&both), &second).len(), 2);
+        // Another bucket there, and one of which no mark is known.
+        let other = come(second.clone(), Some("n"));
+        assert_eq!(older_of(&[first.clone(), other], 1), None);
+        assert_eq!(older_of(&[come(first.clone(), None), come(second.clone(), None)], 1), None);
+        // A mark that was found somewhere else says nothing of where the spec goes now.
+        let mut moved = second;
+        moved.spec.bucket.prefix = "elsewhere/".into();
+        assert_eq!(older_of(&[first, moved], 1), None);
+    }
+
+    #[test]
+    fn another_namespaces_policy_that_was_never_ready_there_stops_nobody() {
+        let own = of_namespace("films", S3, "");
+        let mut stranger = of_namespace("shows", S3, "");
+        stranger.metadata.creation_timestamp = serde_json::from_value(json!("2025-01-01T00:00:00Z")).unwrap();
+        stranger.spec.suspend = true;
+        let there = heeded(&guarded(&[stranger.clone()]), &own);
+        assert_eq!(there.len(), 1, "one that came there counts");
+        assert!(older_of(&[stranger.clone(), own.clone()], 1).is_some());
+        stranger.status = None;
+        let all = guarded(&[stranger.clone(), own.clone()]);
+        assert_eq!(heeded(&all, &own), []);
+        assert_eq!(older(&all, &own), None);
+        // Of the own namespace: whoever makes it may edit this one too.
+        stranger.metadata.namespace.clone_from(&own.metadata.namespace);
+        assert_eq!(heeded(&guarded(&[stranger]), &own).len(), 1);
     }
 }

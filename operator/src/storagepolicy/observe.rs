@@ -6,7 +6,7 @@ use kube::{Client, ResourceExt};
 use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_storage::{Bucket, PROBES, StorageError};
 
-use super::claim::take;
+use super::claim::{Claim, Claimed, take};
 use crate::bucket::{self, OpenBucketError};
 use crate::client::CallError;
 
@@ -41,6 +41,26 @@ pub enum Finding {
         /// What to do.
         message: String,
     },
+    /// It is another cluster's, or nobody knows whose.
+    Others {
+        /// What to do.
+        message: String,
+    },
+}
+
+/// A look at the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether it is fit for use.
+    pub finding: Finding,
+    /// The place, if it is known to be this cluster's.
+    pub claimed: Option<Claimed>,
+}
+
+impl From<Finding> for Look {
+    fn from(finding: Finding) -> Self {
+        Self { finding, claimed: None }
+    }
 }
 
 /// How long a finding is good for, after so many findings in a row that the bucket is not fit.
@@ -48,7 +68,7 @@ pub enum Finding {
 pub fn good_for(finding: &Finding, times: u32) -> Duration {
     match finding {
         Finding::Fit => WHILE_FIT,
-        Finding::Unfit { .. } => {
+        Finding::Unfit { .. } | Finding::Others { .. } => {
             let (first, last) = WHILE_UNFIT;
             first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(last)
         }
@@ -61,6 +81,7 @@ pub fn can_prune(finding: &Finding) -> bool {
     match finding {
         Finding::Fit => true,
         Finding::Unfit { reason, .. } => allows_pruning(*reason),
+        Finding::Others { .. } => false,
     }
 }
 
@@ -74,37 +95,38 @@ pub async fn observe(
     cluster: &str,
     policy: &StoragePolicy,
     how: Thoroughness,
-) -> Result<Finding, CallError> {
+) -> Result<Look, CallError> {
     let namespace = policy.namespace().unwrap_or_default();
     let bucket = match bucket::open(client, &namespace, &policy.spec.bucket).await {
         Ok(bucket) => bucket,
         Err(OpenBucketError::Call(error)) if !error.is_rejected() => return Err(error),
         Err(error) => {
             let (reason, answered) = (Reason::ConfigurationInvalid, None);
-            return Ok(Finding::Unfit { reason, answered, message: error.to_string() });
+            return Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into());
         }
     };
     let asked = ask(&bucket, cluster, policy, how);
     Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
-        Ok(finding) => finding,
-        Err(_) => Finding::Unfit {
+        Ok(look) => look,
+        Err(_) => Look::from(Finding::Unfit {
             reason: Reason::StorageUnavailable,
             answered: Some(false),
             message: format!(
                 "bucket {:?} gave no answer in time: check that its server is up",
                 policy.spec.bucket.name
             ),
-        },
+        }),
     })
 }
 
 /// Asks whose the bucket is, and only then whether it is fit for use, by writing: nothing is written to another's.
-async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Finding {
+async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Look {
     let bucket = bucket.impatient();
-    let taken = take(&bucket, cluster, policy).await;
-    if let Ok(Some(message)) = taken {
-        return others(message);
-    }
+    let taken = match take(&bucket, cluster, policy).await {
+        Ok(Claim::Others(message)) => return Finding::Others { message }.into(),
+        Ok(Claim::Ours(claimed)) => Ok(claimed),
+        Err(error) => Err(error),
+    };
     let problem = match how {
         Thoroughness::Check => bucket.check().await.err(),
         Thoroughness::Probe => bucket.probe().await.problem,
@@ -112,13 +134,10 @@ async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thorou
     let finding = problem.as_ref().map_or(Finding::Fit, unfit);
     match taken {
         // A probe tells best what is wrong with a bucket, but not whose it is.
-        Err(error) if can_prune(&finding) => undecided(&error),
-        _ => finding,
+        Err(error) if can_prune(&finding) => undecided(&error).into(),
+        Err(_) => finding.into(),
+        Ok(claimed) => Look { finding, claimed: Some(claimed) },
     }
-}
-
-fn others(message: String) -> Finding {
-    Finding::Unfit { reason: Reason::ConfigurationInvalid, answered: Some(true), message }
 }
 
 /// Whose the bucket is could not be found out.
@@ -168,7 +187,7 @@ mod tests {
         assert!(can_prune(&unfit(&full)) && !can_prune(&undecided(&full)));
         let refused = StorageError::Credentials { tried: "get a".into(), code: "AccessDenied".into() };
         assert_eq!(undecided(&refused), unfit(&refused));
-        assert!(!can_prune(&others("another's".into())));
+        assert!(!can_prune(&Finding::Others { message: "another's".into() }));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A run stands in the status before it begins, without an outcome. Who finds one there and does not know of it, knows
 //! that it was broken off.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StoragePolicyStatus;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun};
@@ -15,6 +15,9 @@ use crate::events::{Event, MOST_TEXT_BYTES, cut};
 
 /// What a run says that ended without a word.
 const BROKEN_OFF: &str = "the operator ended in the middle of it";
+
+/// How long after its slot a run that was interrupted goes on: what somebody wanted days ago may be nobody's wish now.
+const RESUMED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A run that is about to begin.
 #[must_use]
@@ -77,7 +80,15 @@ pub fn settle(status: &mut StoragePolicyStatus) {
     }
 }
 
-/// The slot to go on with: that of the last run if it was interrupted for the first time, and no later one has come.
+/// A run that was broken off does not go on: its policy is suspended, or has moved to another place. What is told of it.
+pub fn cancel(status: &mut StoragePolicyStatus) -> Option<Event> {
+    let run = status.runs.first_mut().filter(|run| run.outcome == Some(PruneOutcome::Interrupted))?;
+    run.outcome = Some(PruneOutcome::Cancelled);
+    Some(told(run))
+}
+
+/// The slot to go on with: that of the last run if it was interrupted for the first time, a short while ago and in this
+/// place, and no later one has come.
 #[must_use]
 pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timestamp) -> Option<Order> {
     let last = status.runs.first().filter(|run| run.outcome == Some(PruneOutcome::Interrupted))?;
@@ -89,7 +100,9 @@ pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timesta
             .skip(1)
             .any(|run| run.slot == last.slot && run.outcome == Some(PruneOutcome::Interrupted));
     let overtaken = schedule.next_after(slot).is_some_and(|next| next <= now);
-    (!tried_twice && !overtaken).then(|| Order {
+    let elsewhere = status.place.as_ref().is_some_and(|place| slot < place.since.0);
+    let long_ago = now.duration_since(slot) > RESUMED_WITHIN;
+    (!tried_twice && !overtaken && !elsewhere && !long_ago).then(|| Order {
         slot,
         cause: PruneCause::Resumed,
         dry_run: last.dry_run == Some(true),
@@ -122,6 +135,11 @@ fn told(run: &PruneRun) -> Event {
         Some(PruneOutcome::Interrupted) => {
             (true, "PruneInterrupted", format!("the prune run was interrupted; {done} before{why}{plan}"))
         }
+        Some(PruneOutcome::Cancelled) => (
+            true,
+            "PruneCancelled",
+            format!("the prune run was interrupted, and does not go on; {done} before{why}{plan}"),
+        ),
         Some(PruneOutcome::Failed) => {
             (true, "PruneFailed", format!("the prune run failed; {done}{why}{plan}"))
         }

@@ -11,11 +11,11 @@ use videofactory_pipeline::clock;
 use videofactory_storage::Bucket;
 
 use super::backup;
-use super::claim::{cluster_uid, take};
+use super::claim::{Claim, cluster_uid, take};
 use super::decide::{Action, Report};
-use super::neighbours::{covered_namespaces, others};
+use super::neighbours::{covered_namespaces, heeded};
 use super::plan::Order;
-use super::prune::{self, KubeJobs, RECHECK_AFTER, RunReport, RunWorld, Usage};
+use super::prune::{self, KubeJobs, RECHECK_AFTER, Room, RunReport, RunWorld, Usage};
 use super::runs::begun;
 use crate::bucket;
 use crate::context::Context;
@@ -26,6 +26,7 @@ const MOST_FOLDERS: usize = 10;
 /// Does what was decided. No report: it was stopped before it had one, and the next operator goes on by the status.
 pub async fn act(
     context: &Context,
+    room: &Room,
     policy: &StoragePolicy,
     action: Action,
     stop: &CancellationToken,
@@ -34,7 +35,7 @@ pub async fn act(
         // What has no end of its own that would be worth telling is dropped.
         Action::Measure => stop.run_until_cancelled(measure(context, policy)).await,
         Action::BackUp { slot } => stop.run_until_cancelled(back_up(context, policy, slot)).await,
-        Action::Prune(order) => Some(prune(context, policy, &order, stop).await),
+        Action::Prune(order) => Some(prune(context, room, policy, &order, stop).await),
     }
 }
 
@@ -60,8 +61,8 @@ async fn open_own(context: &Context, policy: &StoragePolicy) -> Result<Bucket, S
     let bucket = open(context, policy).await?;
     let cluster = cluster_uid(&context.client).await.map_err(|error| error.to_string())?;
     match take(&bucket.impatient(), &cluster, policy).await {
-        Ok(None) => Ok(bucket),
-        Ok(Some(why)) => Err(why),
+        Ok(Claim::Ours(_)) => Ok(bucket),
+        Ok(Claim::Others(why)) => Err(why),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -96,7 +97,13 @@ async fn back_up(context: &Context, policy: &StoragePolicy, slot: Timestamp) -> 
     })
 }
 
-async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &CancellationToken) -> Report {
+async fn prune(
+    context: &Context,
+    room: &Room,
+    policy: &StoragePolicy,
+    order: &Order,
+    stop: &CancellationToken,
+) -> Report {
     let bucket = match stop.run_until_cancelled(open_own(context, policy)).await {
         Some(Ok(bucket)) => bucket,
         Some(Err(error)) => return Report::Pruned(Box::new(failed(order, error)), None),
@@ -107,12 +114,13 @@ async fn prune(context: &Context, policy: &StoragePolicy, order: &Order, stop: &
     };
     let jobs = KubeJobs::new(context.clone());
     // As far as we see policies.
-    let sharing = others(&context.caches.policies.state(), policy);
+    let sharing = heeded(&context.caches.policies.state(), policy);
     let namespaces = covered_namespaces(policy, &sharing);
     let world = RunWorld {
         jobs: &jobs,
         namespaces: &namespaces,
         sharing: &sharing,
+        room,
         now: clock::now(),
         recheck_after: RECHECK_AFTER,
     };

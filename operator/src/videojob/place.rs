@@ -9,7 +9,7 @@ use videofactory_storage::{Bucket, StorageError};
 use crate::bucket::{self, OpenBucketError};
 use crate::client::{CallError, within};
 use crate::context::Context;
-use crate::storagepolicy::claim::{cluster_uid, take};
+use crate::storagepolicy::claim::{Claim, cluster_uid, take};
 
 /// A bucket, and the policy that names it.
 pub struct Place {
@@ -83,8 +83,8 @@ pub async fn check(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Re
         take(&bucket.impatient(), cluster, policy).await
     };
     match taken.await {
-        Ok(None) => Ok(()),
-        Ok(Some(why)) => Err(NoPlace::Others(why)),
+        Ok(Claim::Ours(_)) => Ok(()),
+        Ok(Claim::Others(why)) => Err(NoPlace::Others(why)),
         Err(error) => Err(NoPlace::of_bucket(&error)),
     }
 }

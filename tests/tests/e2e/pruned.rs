@@ -11,7 +11,7 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::requests::{CLEANUP, TAKE_OVER};
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus};
-use videofactory_operator::storagepolicy::claim::MARK;
+use videofactory_operator::storagepolicy::claim::{MARK, Mark};
 use videofactory_pipeline::clock;
 use videofactory_storage::PutOptions;
 use videofactory_tests::e2e::film::Order;
@@ -220,7 +220,8 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
             },
         )
         .await?;
-        let given = json!({"metadata": {"annotations": {TAKE_OVER: "another"}}});
+        let word = serde_json::from_value::<Mark>(mark)?.identity();
+        let given = json!({"metadata": {"annotations": {TAKE_OVER: word}}});
         lab.patch::<StoragePolicy>("default", &given).await?;
         lab.policy_says("default", "True", "Available").await?;
         lab.put(json!({

@@ -3,7 +3,7 @@
 use serde_json::json;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::TAKE_OVER;
-use videofactory_operator::storagepolicy::claim::{MARK, take};
+use videofactory_operator::storagepolicy::claim::{Claim, MARK, take};
 use videofactory_storage::{PutOptions, StorageError};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
@@ -16,20 +16,39 @@ async fn told(site: &Site, cluster: &str) -> Option<String> {
 }
 
 async fn told_by(site: &Site, cluster: &str, policy: &StoragePolicy) -> Option<String> {
-    take(&site.bucket(), cluster, policy).await.unwrap()
+    match take(&site.bucket(), cluster, policy).await.unwrap() {
+        Claim::Ours(_) => None,
+        Claim::Others(why) => Some(why),
+    }
 }
 
-/// The policy with a person's word on whose place it takes over.
+/// What a person is asked to say in this refusal.
+fn word(refusal: &str) -> &str {
+    refusal.rsplit_once('=').unwrap().1
+}
+
+/// The policy with a person's word on which place it takes over.
 fn given(site: &Site, from: &str) -> StoragePolicy {
     let mut policy = site.policy();
     policy.metadata.annotations = Some([(TAKE_OVER.to_owned(), from.to_owned())].into());
     policy
 }
 
-/// The policy once it has measured its place.
-fn measured(site: &Site) -> StoragePolicy {
+/// The policy once it has measured its place as this cluster's.
+fn measured(site: &Site, cluster: &str) -> StoragePolicy {
+    measured_at(site, cluster, "studio")
+}
+
+/// The policy once it has measured a place under this prefix.
+fn measured_at(site: &Site, cluster: &str, prefix: &str) -> StoragePolicy {
     let mut policy = site.policy();
-    let status = json!({"usage": {"measuredAt": "2026-11-01T00:00:00Z"}});
+    let status = json!({
+        "place": {
+            "endpoint": site.server.url, "bucket": "films", "prefix": prefix, "cluster": cluster,
+            "since": "2026-10-01T00:00:00Z",
+        },
+        "usage": {"measuredAt": "2026-11-01T00:00:00Z"},
+    });
     policy.status = Some(serde_json::from_value(status).unwrap());
     policy
 }
@@ -44,12 +63,12 @@ async fn the_first_cluster_has_a_place_until_a_person_gives_it_away() {
         for part in [
             "bucket \"films\", prefix \"studio/\", is another cluster's",
             "StoragePolicy films/default",
-            "kubectl -n films annotate storagepolicy default --overwrite videofactory.dev/take-over-bucket=a",
+            "kubectl -n films annotate storagepolicy default --overwrite videofactory.dev/take-over-bucket=",
         ] {
             assert!(refusal.contains(part), "{refusal}");
         }
-        assert!(told_by(&site, "b", &given(&site, "c")).await.is_some(), "it is not c's");
-        assert_eq!(told_by(&site, "b", &given(&site, "a")).await, None);
+        assert!(told_by(&site, "b", &given(&site, "a")).await.is_some(), "which of a's places?");
+        assert_eq!(told_by(&site, "b", &given(&site, word(&refusal))).await, None);
         assert_eq!(told(&site, "b").await, None, "also without the annotation");
         assert!(told(&site, "a").await.is_some());
     }
@@ -70,14 +89,89 @@ async fn whose_mark_is_lost_writes_it_again_and_nobody_else_does() {
     site.put(&clip("busy", 0), 10, HOUR);
     site.bucket().delete_one(MARK).await.unwrap();
     let refusal = told(&site, "b").await.expect("it takes another's films");
-    for part in ["nothing tells of which cluster", "videofactory.dev/take-over-bucket=nobody"] {
+    for part in ["nothing tells of which cluster", "videofactory.dev/take-over-bucket=nobody-"] {
         assert!(refusal.contains(part), "{refusal}");
     }
     assert_eq!(site.bucket().head(MARK).await.unwrap(), None, "it was marked all the same");
-    assert_eq!(told_by(&site, "a", &measured(&site)).await, None);
+    assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
     assert!(told(&site, "b").await.is_some());
     site.bucket().delete_one(MARK).await.unwrap();
-    assert_eq!(told_by(&site, "b", &given(&site, "nobody")).await, None);
+    assert!(told_by(&site, "b", &given(&site, "nobody")).await.is_some(), "which place?");
+    assert_eq!(told_by(&site, "b", &given(&site, word(&refusal))).await, None);
+}
+
+#[tokio::test]
+async fn what_was_measured_elsewhere_or_by_another_cluster_gives_no_right_to_a_place_without_a_mark() {
+    let site = Site::start().await;
+    site.put(&clip("busy", 0), 10, HOUR);
+    for (policy, why) in [
+        (measured_at(&site, "b", "rehearsal"), "edited from its own folder to another's"),
+        (measured(&site, "a"), "restored from the backup of another cluster"),
+        (site.policy(), "new"),
+    ] {
+        let refusal = told_by(&site, "b", &policy).await;
+        assert!(refusal.is_some_and(|refusal| refusal.contains("nothing tells of which cluster")), "{why}");
+    }
+    assert_eq!(site.bucket().head(MARK).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_word_that_stays_in_the_manifest_gives_no_other_place_away() {
+    let mut site = Site::start().await;
+    site.put(&clip("busy", 0), 10, HOUR);
+    let refusal = told(&site, "b").await.unwrap();
+    assert_eq!(told_by(&site, "a", &given(&site, word(&refusal))).await, None, "here nobody lives");
+    let theirs = told(&site, "b").await.unwrap();
+    let said = [word(&refusal), word(&theirs)].map(|word| given(&site, word));
+    // Another folder, of the same cluster, or without a mark.
+    let folder = site.server.directory.join("films/other");
+    std::fs::create_dir_all(&folder).unwrap();
+    site.spec["bucket"]["prefix"] = json!("other/");
+    let mut config = site.server.config(&site.server.url);
+    config.prefix = "other".into();
+    let other = videofactory_storage::Bucket::connect(&config).unwrap();
+    for marked in [false, true] {
+        for said in &said {
+            let mut moved = site.policy();
+            moved.metadata.annotations.clone_from(&said.metadata.annotations);
+            if marked {
+                take(&other, "a", &site.policy()).await.unwrap();
+            } else {
+                other.put(&clip("busy", 0), "x", &PutOptions::default()).await.unwrap();
+            }
+            let told = take(&other, "b", &moved).await.unwrap();
+            assert!(matches!(told, Claim::Others(_)), "marked: {marked}");
+        }
+        other.delete_one(&clip("busy", 0)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn where_files_of_jobs_may_lie_behind_very_many_others_a_person_is_asked() {
+    let site = Site::start().await;
+    for number in 0..5_001 {
+        site.put(&format!("videos/a/{number}.mp4"), 1, HOUR);
+    }
+    assert!(told(&site, "a").await.is_some());
+}
+
+#[tokio::test]
+async fn a_mark_is_the_same_place_under_every_name_of_its_server() {
+    let site = Site::start().await;
+    let Claim::Ours(first) = take(&site.bucket(), "a", &site.policy()).await.unwrap() else {
+        panic!("taken")
+    };
+    let direct = videofactory_storage::Bucket::connect(&site.server.config(&site.server.url)).unwrap();
+    let mut other = site.policy();
+    other.metadata.name = Some("by-another-endpoint".into());
+    let Claim::Ours(second) = take(&direct, "a", &other).await.unwrap() else { panic!("taken") };
+    assert!(first.mark.is_some());
+    assert_eq!(first, second);
+    site.bucket().delete_one(MARK).await.unwrap();
+    let Claim::Ours(again) = take(&site.bucket(), "a", &site.policy()).await.unwrap() else {
+        panic!("taken")
+    };
+    assert_ne!(again.mark, first.mark, "no two marks are the same");
 }
 
 #[tokio::test]
@@ -104,13 +198,14 @@ async fn where_there_is_no_room_for_a_mark_only_who_has_used_the_place_may_prune
     site.put(&clip("busy", 0), 10, HOUR);
     let full = || site.proxy.set_faults(vec![Fault::always(Effect::OutOfSpace)]).unwrap();
     full();
-    assert_eq!(told_by(&site, "a", &measured(&site)).await, None);
+    assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
     assert!(told(&site, "b").await.is_some(), "a newcomer");
     site.proxy.set_faults(Vec::new()).unwrap();
-    assert_eq!(told_by(&site, "a", &measured(&site)).await, None);
+    assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
     full();
-    assert!(told_by(&site, "b", &measured(&site)).await.is_some(), "it is marked");
-    let error = take(&site.bucket().impatient(), "b", &given(&site, "a")).await.unwrap_err();
+    assert!(told_by(&site, "b", &measured(&site, "b")).await.is_some(), "it is marked");
+    let refusal = told(&site, "b").await.unwrap();
+    let error = take(&site.bucket().impatient(), "b", &given(&site, word(&refusal))).await.unwrap_err();
     assert!(error.is_full(), "{error}");
 }
 
@@ -118,7 +213,7 @@ async fn where_there_is_no_room_for_a_mark_only_who_has_used_the_place_may_prune
 async fn a_file_that_is_no_mark_gives_the_place_to_nobody() {
     let site = Site::start().await;
     site.bucket().put(MARK, "{", &PutOptions::default()).await.unwrap();
-    let refusal = told_by(&site, "a", &measured(&site)).await.expect("it is taken for a mark");
+    let refusal = told_by(&site, "a", &measured(&site, "a")).await.expect("it is taken for a mark");
     assert!(refusal.contains("does not read as a cluster's mark"), "{refusal}");
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod backups;
 mod broken_off;
 mod claim;
 mod faults;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_operator::storagepolicy::plan::Order;
-use videofactory_operator::storagepolicy::prune::{RunReport, RunWorld, prune};
+use videofactory_operator::storagepolicy::prune::{Room, RunReport, RunWorld, prune};
 use videofactory_storage::Bucket;
 use videofactory_tests::r2_proxy::{ProxyOptions, R2Proxy};
 
@@ -41,6 +42,7 @@ struct Site {
     jobs: Script,
     namespaces: BTreeSet<String>,
     spec: Value,
+    room: Room,
 }
 
 impl Site {
@@ -62,7 +64,8 @@ impl Site {
             "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
         });
         let namespaces = ["films".to_owned()].into();
-        Self { server, proxy, jobs: Script::default(), namespaces, spec }
+        let room = Room::in_memory_of(None);
+        Self { server, proxy, jobs: Script::default(), namespaces, spec, room }
     }
 
     /// Clips of finished jobs go after a week.
@@ -120,6 +123,7 @@ impl Site {
             jobs: &self.jobs,
             namespaces: &self.namespaces,
             sharing: &[],
+            room: &self.room,
             now: now(),
             recheck_after: Duration::ZERO,
         }

@@ -1,5 +1,6 @@
 //! Whole runs: what they delete, leave, write and tell.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
 use videofactory_operator::storagepolicy::plan::{Order, Standing, Tally};
-use videofactory_operator::storagepolicy::prune::{RunWorld, measure, prune};
+use videofactory_operator::storagepolicy::prune::{Room, RunWorld, measure, prune};
 use videofactory_storage::PutOptions;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
@@ -45,7 +46,11 @@ pub(crate) async fn varied_on(server: Server) -> Site {
         site.put(&clip(owner, 0), 100, 8 * DAY);
         site.put(&film(owner), 200, 9 * DAY);
         for number in 0..3 {
-            site.put(&format!("work/films/{owner}-{ID}/r1/logs/write-script-1/{number:05}.jsonl"), 300, (2 + number) * DAY);
+            site.put(
+                &format!("work/films/{owner}-{ID}/r1/logs/write-script-1/{number:05}.jsonl"),
+                300,
+                (2 + number) * DAY,
+            );
         }
     }
     site.put(&clip("a", 0).replace("films", "elsewhere"), 10, 90 * DAY);
@@ -198,6 +203,71 @@ async fn stale_uploads_of_ours_are_aborted_and_those_of_people_are_not() {
     assert_eq!(dry.aborted_uploads, None);
     let report = prune(&later, &site.policy(), &site.bucket(), &order(), &stop).await;
     assert_eq!(report.aborted_uploads, Some(1), "{}", report.message);
+}
+
+#[tokio::test]
+async fn uploads_of_jobs_at_work_and_of_unknown_files_are_left_alone_however_short_the_age() {
+    let mut site = Site::start().await;
+    site.spec["abortUploadsAfter"] = json!("1s");
+    site.spec["grace"] = json!("1s");
+    site.jobs.add("busy", Standing::Live);
+    site.jobs.add("lost", Standing::Failed { awaits_publication: true });
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("film");
+    std::fs::write(&file, vec![7; 17 << 20]).unwrap();
+    let faults = [
+        Fault::always(Effect::OutOfSpace).on("UploadPart"),
+        Fault::always(Effect::Unavailable).on("AbortMultipartUpload"),
+    ];
+    site.proxy.set_faults(faults.into()).unwrap();
+    let elsewhere = film("lost").replace("films/lost", "elsewhere/lost");
+    for key in [film("busy").as_str(), &film("lost"), &elsewhere, "videos/films/trip-2024/r1/beach.mp4"] {
+        site.bucket().put_file(key, &file, &PutOptions::default()).await.unwrap_err();
+    }
+    site.proxy.set_faults(Vec::new()).unwrap();
+    let later = RunWorld { now: super::now() + Duration::from_secs(DAY), ..site.world() };
+    let stop = CancellationToken::new();
+    let report = prune(&later, &site.policy(), &site.bucket(), &order(), &stop).await;
+    assert_eq!(report.aborted_uploads, Some(1), "{}", report.message);
+}
+
+#[tokio::test]
+async fn a_persons_file_that_is_called_like_a_jobs_is_kept_and_protects_nothing() {
+    let site = Site::with_rules(json!([{"kinds": ["videos"], "olderThan": "1d"}])).await;
+    let beach = ["videos/films/trip-2024/r1/beach.mp4", "videos/films/trip-20240807/r1/beach.mp4"];
+    for key in beach {
+        site.put(key, 10, 3 * DAY);
+    }
+    site.put(&film("older"), 10, 9 * DAY);
+    site.put(&film("newest"), 10, 8 * DAY);
+    let report = site.prune().await;
+    assert_eq!((report.deleted.objects, report.unknown.tally.objects), (1, 2), "{}", report.message);
+    let newest = film("newest");
+    let left: BTreeSet<String> = site.keys().await.into_iter().collect();
+    assert_eq!(left, [newest.as_str(), beach[0], beach[1]].map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn a_bucket_of_more_files_than_memory_holds_is_not_pruned_and_the_run_says_what_to_do() {
+    let mut site = Site::start().await;
+    // As little as there can be: 50,000 files.
+    site.room = Room::in_memory_of(Some(1));
+    let folder = site.server.directory.join("films/studio/clips/films");
+    for job in 0..51 {
+        let folder = folder.join(format!("gone{job}-00000001/r1/clips"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for number in 0..1_000 {
+            std::fs::write(folder.join(format!("{number:032x}.mp4")), "").unwrap();
+        }
+    }
+    let report = site.prune().await;
+    assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Failed, 0));
+    for part in ["more than the 50000 files", "raise the memory limit", "a prefix of its own"] {
+        assert!(report.message.contains(part), "{}", report.message);
+    }
+    assert_eq!(measure(&site.bucket()).await.unwrap().usage.total.objects, 51_000);
+    site.room = Room::in_memory_of(None);
+    assert_eq!(site.run(&dry()).await.outcome, PruneOutcome::Completed);
 }
 
 #[tokio::test]

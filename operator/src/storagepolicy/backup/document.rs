@@ -22,10 +22,10 @@ pub fn key(namespace: &str, policy: &str, slot: Timestamp) -> String {
     format!("{}{}.json", prefix(namespace, policy), slot.strftime(SLOT))
 }
 
-/// How many backups of a folder stay, and the keys of the oldest beyond so many, but never the one that was just written,
-/// whatever a clock made of its name. What is not called like a backup is somebody else's.
+/// The backups of a folder that stay, the newest last, and the oldest beyond so many, but never the one that was just
+/// written, whatever a clock made of its name. What is not called like a backup is somebody else's.
 #[must_use]
-pub fn superfluous(folder: &str, keys: Vec<String>, new: &str, keep: usize) -> (usize, Vec<String>) {
+pub fn superfluous(folder: &str, keys: Vec<String>, new: &str, keep: usize) -> (Vec<String>, Vec<String>) {
     let is_backup = |key: &String| {
         let name = key.strip_prefix(folder).and_then(|name| name.strip_suffix(".json"));
         name.is_some_and(|name| jiff::civil::DateTime::strptime(SLOT, name).is_ok())
@@ -33,7 +33,7 @@ pub fn superfluous(folder: &str, keys: Vec<String>, new: &str, keep: usize) -> (
     let mut backups: Vec<String> = keys.into_iter().filter(is_backup).collect();
     backups.sort_unstable_by(|one, other| (one == new, one).cmp(&(other == new, other)));
     let kept = backups.split_off(backups.len().saturating_sub(keep.max(1)));
-    (kept.len(), backups)
+    (kept, backups)
 }
 
 /// A backup that is being written: as text from the start, which takes a fraction of what objects take in memory.
@@ -41,6 +41,18 @@ pub fn superfluous(folder: &str, keys: Vec<String>, new: &str, keep: usize) -> (
 pub struct Document {
     text: Vec<u8>,
     items: i64,
+    jobs: i64,
+}
+
+/// A backup that is written.
+#[derive(Debug)]
+pub struct Written {
+    /// The whole text.
+    pub text: Vec<u8>,
+    /// The number of objects.
+    pub items: i64,
+    /// How many of them are `VideoJob`s.
+    pub jobs: i64,
 }
 
 impl Document {
@@ -55,7 +67,7 @@ impl Document {
         // The items go before the closing brace.
         text.pop();
         text.extend_from_slice(br#","items":["#);
-        Self { text, items: 0 }
+        Self { text, items: 0, jobs: 0 }
     }
 
     /// Adds an object of this kind, without what only the API server has a use for.
@@ -69,13 +81,14 @@ impl Document {
         }
         self.text.extend_from_slice(&json);
         self.items += 1;
+        self.jobs += i64::from(kind == "VideoJob");
     }
 
-    /// The number of objects, and the whole text.
+    /// The backup with all that was added.
     #[must_use]
-    pub fn end(mut self) -> (i64, Vec<u8>) {
+    pub fn end(mut self) -> Written {
         self.text.extend_from_slice(b"]}\n");
-        (self.items, self.text)
+        Written { text: self.text, items: self.items, jobs: self.jobs }
     }
 }
 
@@ -103,9 +116,10 @@ mod tests {
         for name in ["one", "two"] {
             document.add("videofactory.dev/v1alpha1", "VideoJob", object(name));
         }
-        let (items, text) = document.end();
+        document.add("videofactory.dev/v1alpha1", "Channel", object("three"));
+        let Written { text, items, jobs } = document.end();
         let read: Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(items, 2);
+        assert_eq!((items, jobs), (3, 2));
         assert_eq!(read["kind"], "Backup");
         assert_eq!(read["createdAt"], "2026-01-04T04:00:01Z");
         assert_eq!(read["namespace"], "films");
@@ -118,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_namespace_without_objects_is_backed_up_too() {
-        let (items, text) = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films").end();
+        let Written { text, items, .. } =
+            Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films").end();
         let read: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!((items, &read["items"]), (0, &json!([])));
     }
@@ -142,13 +157,17 @@ mod tests {
             "20251221T040000Z.json.bak",
         ];
         let keys = || names.map(key).to_vec();
-        assert_eq!(superfluous(&folder, keys(), "", 2), (2, vec![key("20251228T040000Z.json")]));
-        assert_eq!(superfluous(&folder, keys(), "", 3), (3, vec![]));
-        assert_eq!(superfluous(&folder, keys(), "", 9), (3, vec![]));
-        assert_eq!(superfluous(&folder, keys(), "", 0).0, 1, "one always stays");
+        let superfluous = |keep, new: &str| {
+            let (kept, gone) = super::superfluous(&folder, keys(), new, keep);
+            (kept.len(), gone)
+        };
+        assert_eq!(superfluous(2, ""), (2, vec![key("20251228T040000Z.json")]));
+        assert_eq!(superfluous(3, ""), (3, vec![]));
+        assert_eq!(superfluous(9, ""), (3, vec![]));
+        assert_eq!(superfluous(0, "").0, 1, "one always stays");
         // A clock that was ahead has named the others.
         let new = key("20251228T040000Z.json");
-        let (kept, gone) = superfluous(&folder, keys(), &new, 1);
+        let (kept, gone) = superfluous(1, &new);
         assert_eq!((kept, gone.len(), gone.contains(&new)), (1, 2, false));
     }
 }

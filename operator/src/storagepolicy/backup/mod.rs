@@ -12,12 +12,14 @@ use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
-use self::document::{Document, key, prefix, superfluous};
+use self::document::{Document, Written, key, prefix, superfluous};
 use super::runs::backup_begun;
 use crate::client::{CallError, list_all};
 
-/// Backups that are kept where a person asks for one and the spec does not say.
-const KEPT: usize = 8;
+/// Metadata of a backup: how many `VideoJob`s are in it.
+const JOBS: &str = "videojobs";
+/// What stands in a backup for each job.
+const A_JOB: &[u8] = br#""kind":"VideoJob""#;
 
 /// A backup that was not written.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +32,8 @@ enum BackUpError {
     Write(#[from] StorageError),
 }
 
-/// Writes a backup and deletes those that are too many. Written again for the same slot, it takes its own place.
+/// Writes a backup, and where the spec keeps a number of them deletes those that are too many. Written again for the same
+/// slot, it takes its own place.
 pub async fn back_up(
     client: &Client,
     bucket: &Bucket,
@@ -39,8 +42,8 @@ pub async fn back_up(
     now: Timestamp,
 ) -> BackupRun {
     match write(client, bucket, policy, slot, now).await {
-        Ok(mut run) => {
-            match thin_out(bucket, policy, run.key.as_deref().unwrap_or_default()).await {
+        Ok((mut run, jobs)) => {
+            match thin_out(bucket, policy, run.key.as_deref().unwrap_or_default(), jobs > 0).await {
                 Ok(kept) => run.kept = Some(kept),
                 Err(error) => run.message = Some(format!("older backups could not be deleted: {error}")),
             }
@@ -62,7 +65,7 @@ async fn write(
     policy: &StoragePolicy,
     slot: Timestamp,
     now: Timestamp,
-) -> Result<BackupRun, BackUpError> {
+) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
     let mut document = Document::begin(now, &namespace);
     for kind in [
@@ -73,17 +76,19 @@ async fn write(
     ] {
         read_all(client, &namespace, &kind, &mut document).await?;
     }
-    let (items, body) = document.end();
+    let Written { text, items, jobs } = document.end();
     let key = key(&namespace, &policy.name_any(), slot);
-    let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
-    bucket.put(&key, body, &PutOptions::of_type("application/json")).await?;
-    Ok(BackupRun {
+    let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());
+    bucket.put(&key, text, &options).await?;
+    let run = BackupRun {
         outcome: Some(BackupOutcome::Completed),
         key: Some(key),
         items: Some(items),
         bytes: Some(bytes),
         ..backup_begun(slot)
-    })
+    };
+    Ok((run, jobs))
 }
 
 /// Adds all objects of a kind, as the API server has them: what this version does not know of them is kept too.
@@ -99,14 +104,68 @@ async fn read_all(
     list_all(&format!("list the {} of {namespace}", kind.plural), ask, take).await
 }
 
-/// Deletes the oldest backups beyond `keepLast`; how many are left.
-async fn thin_out(bucket: &Bucket, policy: &StoragePolicy, new: &str) -> Result<i64, StorageError> {
+/// Deletes the oldest backups beyond `keepLast`; how many are left. Where the spec says nothing of backups, nothing is
+/// deleted: somebody who asks for one does not ask for fewer. And the newest that holds jobs stays, however many came
+/// after the namespace was emptied. `holds_jobs`: whether the new one does.
+pub async fn thin_out(
+    bucket: &Bucket,
+    policy: &StoragePolicy,
+    new: &str,
+    holds_jobs: bool,
+) -> Result<i64, StorageError> {
     let folder = prefix(&policy.namespace().unwrap_or_default(), &policy.name_any());
     let keys: Vec<String> = bucket.list(&folder).map_ok(|object| object.key).try_collect().await?;
-    let keep = policy.spec.backup.as_ref().and_then(|backup| usize::try_from(backup.keep_last).ok());
-    let (kept, gone) = superfluous(&folder, keys, new, keep.unwrap_or(KEPT));
+    let keep = policy.spec.backup.as_ref().map(|backup| usize::try_from(backup.keep_last).unwrap_or(1));
+    let (mut kept, mut gone) = superfluous(&folder, keys, new, keep.unwrap_or(usize::MAX));
+    if !holds_jobs && !gone.is_empty() {
+        let older = kept.iter().rev().filter(|key| *key != new).chain(gone.iter().rev());
+        if let Some(newest) = newest_with_jobs(bucket, older).await? {
+            gone.retain(|key| *key != newest);
+            if !kept.contains(&newest) {
+                kept.push(newest);
+            }
+        }
+    }
     match bucket.delete(&gone).await.failed.into_iter().next() {
         Some((_, error)) => Err(error),
-        None => Ok(i64::try_from(kept).unwrap_or(i64::MAX)),
+        None => Ok(i64::try_from(kept.len()).unwrap_or(i64::MAX)),
     }
+}
+
+/// The first of these backups that holds a job.
+async fn newest_with_jobs(
+    bucket: &Bucket,
+    keys: impl Iterator<Item = &String>,
+) -> Result<Option<String>, StorageError> {
+    for key in keys {
+        let Some(backup) = bucket.head(key).await? else { continue };
+        let told = backup.metadata.get(JOBS).and_then(|jobs| jobs.parse::<u64>().ok());
+        let holds = match told {
+            Some(jobs) => jobs > 0,
+            None => names_a_job(bucket, key).await?,
+        };
+        if holds {
+            return Ok(Some(key.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a job's kind stands in a file, which is read piece by piece.
+async fn names_a_job(bucket: &Bucket, key: &str) -> Result<bool, StorageError> {
+    let mut pieces = bucket.open(key, None).await?.into_stream();
+    let mut tail: Vec<u8> = Vec::new();
+    while let Some(piece) = pieces.try_next().await? {
+        tail.extend_from_slice(&piece);
+        if memmem(&tail, A_JOB) {
+            return Ok(true);
+        }
+        // The end of one piece and the beginning of the next may be one word.
+        tail.drain(..tail.len().saturating_sub(A_JOB.len()));
+    }
+    Ok(false)
+}
+
+fn memmem(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
 }

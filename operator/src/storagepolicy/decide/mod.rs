@@ -4,9 +4,12 @@
 //! under way nothing else begins.
 
 mod level;
+mod place;
 
 #[cfg(test)]
 mod level_tests;
+#[cfg(test)]
+mod place_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -21,6 +24,7 @@ use videofactory_crds::storagepolicy::{
 };
 use videofactory_crds::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
 
+use super::claim::Claimed;
 use super::conditions::{self, Barrier};
 use super::observe::{Finding, can_prune};
 use super::plan::Order;
@@ -43,10 +47,14 @@ pub struct Observed {
     pub policy: StoragePolicy,
     /// What is known of its bucket.
     pub finding: Finding,
+    /// Its place, if it is known to be this cluster's.
+    pub claimed: Option<Claimed>,
     /// An older policy that has the same bucket or a part of it: its namespace and name.
     pub older: Option<String>,
     /// What this process knows beside the status.
     pub known: Known,
+    /// Most files that a prune run can hold in memory.
+    pub most_files: u64,
     /// When this process began to look after policies.
     pub started: Timestamp,
     /// Nothing may begin any more.
@@ -60,6 +68,8 @@ pub struct Observed {
 pub struct Known {
     /// What is under way.
     pub doing: Option<Doing>,
+    /// Another policy with the same place lists it for this one too.
+    pub is_listed: bool,
     /// What has ended, and is not in the status yet.
     pub report: Option<Report>,
     /// Files that jobs wrote and deleted, and the status does not tell of yet.
@@ -148,6 +158,9 @@ struct Draft<'a> {
     action: Option<Action>,
     /// The usage came with a report.
     measured: bool,
+    /// The policy has come to its place in this look: nothing is deleted before that is written, for other policies to
+    /// see.
+    came: bool,
     wakes: Vec<Timestamp>,
 }
 
@@ -165,6 +178,7 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             action: None,
             measured: false,
+            came: false,
             wakes: Vec::new(),
         }
     }
@@ -174,6 +188,7 @@ impl<'a> Draft<'a> {
         let [ready, healthy] = conditions::of_finding(&self.spec.bucket.name, &self.observed.finding);
         self.set(ready);
         self.set(healthy);
+        self.settle_place();
         self.book();
         let current = self.current_usage();
         self.show(current.as_ref());
@@ -196,7 +211,9 @@ impl<'a> Draft<'a> {
         self.set(limit);
         self.tell_level();
         let generation = self.observed.policy.metadata.generation;
-        let cancel = matches!(self.observed.known.doing, Some(Doing::Pruning(of)) if of != generation || barrier.is_some());
+        let stops = barrier.is_some() || matches!(self.observed.finding, Finding::Others { .. });
+        let cancel =
+            matches!(self.observed.known.doing, Some(Doing::Pruning(of)) if of != generation || stops);
         Decision {
             status: self.status,
             action: self.action,
@@ -230,7 +247,7 @@ impl<'a> Draft<'a> {
         if self.observed.known.doing.is_none() {
             runs::settle(&mut self.status);
         }
-        if let Some(measured) = measured {
+        if let Some(measured) = measured.filter(|_| self.status.place.is_some()) {
             self.status.usage = Some(measured);
             self.measured = true;
         }
@@ -256,7 +273,7 @@ impl<'a> Draft<'a> {
         match (schedules, &self.observed.older) {
             (Err(problem), _) => Some(Barrier::Misconfigured(problem.clone())),
             (_, Some(older)) => Some(Barrier::Older(older.clone())),
-            _ => self.suspension(),
+            _ => self.suspension().or_else(|| self.too_many_files()),
         }
     }
 
@@ -267,10 +284,17 @@ impl<'a> Draft<'a> {
         everywhere.then_some(Barrier::SideEffectsSuspended).or(suspended)
     }
 
+    fn too_many_files(&self) -> Option<Barrier> {
+        let files = self.status.usage.as_ref()?.objects?;
+        let most = i64::try_from(self.observed.most_files).unwrap_or(i64::MAX);
+        (files > most).then_some(Barrier::TooManyFiles(files, most))
+    }
+
     /// Whether something may begin now.
     fn is_free(&self) -> bool {
         self.observed.known.doing.is_none()
             && !self.observed.stopping
+            && !self.came
             && self.action.is_none()
             && can_prune(&self.observed.finding)
     }
@@ -284,6 +308,7 @@ impl<'a> Draft<'a> {
     ) {
         let (Some(schedule), None) = (schedule, barrier) else {
             self.status.next_run_at = None;
+            self.events.extend(barrier.and_then(|_| runs::cancel(&mut self.status)));
             if let (Some(request), Some(barrier)) = (&pending.cleanup, barrier) {
                 requests::handled_cleanup(&mut self.status.handled, request);
                 self.events.push(refused("Prune", &barrier.words()));
@@ -398,7 +423,8 @@ impl<'a> Draft<'a> {
     }
 
     fn measure(&mut self, current: Option<&StorageUsage>) {
-        if self.observed.known.doing.is_some() || self.action.is_some() {
+        let known = &self.observed.known;
+        if known.doing.is_some() || known.is_listed || self.action.is_some() {
             return;
         }
         let due = match current {
@@ -414,9 +440,14 @@ impl<'a> Draft<'a> {
         let due = due.max(self.observed.known.measure_from.unwrap_or(due));
         if due > self.now {
             self.wakes.push(due);
-        } else if self.is_free() {
+        } else if self.may_measure() {
             self.action = Some(Action::Measure);
         }
+    }
+
+    /// Whether the bucket may be listed now: also in the look in which the policy has come to it.
+    fn may_measure(&self) -> bool {
+        !self.observed.stopping && can_prune(&self.observed.finding)
     }
 
     fn estimate(&mut self, prunes: Option<&Schedule>, backups: Option<&Schedule>) {

@@ -6,6 +6,7 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
 use videofactory_crds::{Reason, StoragePolicy};
 
+use super::super::claim::Claimed;
 use super::super::observe::Finding;
 use super::super::plan::Order;
 use super::super::runs;
@@ -58,8 +59,10 @@ impl World {
         let observed = Observed {
             policy: policy(spec),
             finding: Finding::Fit,
+            claimed: Some(Claimed { cluster: "c".into(), mark: Some("m".into()) }),
             older: None,
             known: Known::default(),
+            most_files: 1_000_000,
             started: now,
             stopping: false,
             side_effects: SideEffects::Allow,

@@ -140,10 +140,13 @@ impl Listing {
 
     /// Takes in another listing, of other folders.
     pub fn absorb(&mut self, other: Self) {
-        if self.objects.is_empty() && self.owners.is_empty() {
-            *self = other;
-            return;
-        }
+        // The smaller one is moved: while it is, it is there twice.
+        let (larger, other) = if self.objects.len() < other.objects.len() {
+            (other, std::mem::take(self))
+        } else {
+            (std::mem::take(self), other)
+        };
+        *self = larger;
         let renamed: Vec<OwnerIndex> = other.owners.into_iter().map(|owner| self.intern(owner)).collect();
         self.objects.reserve_exact(other.objects.len());
         self.objects.extend(other.objects.into_iter().map(|mut object| {
@@ -244,15 +247,21 @@ mod tests {
             (Folder::Tombstones, "tombstones/films/tide/0123456789abcdef0123456789abcdef.json"),
         ];
         let (mut one, mut other) = (Listing::default(), Listing::default());
-        other.add(Folder::Kind(ObjectKind::Work), "work/films/tide-00aa00aa/r1/outcomes/write-script-1.json", 1, 1);
+        other.add(
+            Folder::Kind(ObjectKind::Work),
+            "work/films/tide-00aa00aa/r1/outcomes/write-script-1.json",
+            1,
+            1,
+        );
         for (folder, key) in all {
             one.add(folder, key, 1, 1);
         }
         other.absorb(one);
         other.shrink();
         let keys: Vec<String> = other.objects().iter().map(|object| other.key(object)).collect();
-        assert_eq!(keys[0], "work/films/tide-00aa00aa/r1/outcomes/write-script-1.json");
-        assert_eq!(keys[1..], all.map(|(_, key)| key.to_owned()));
+        // The smaller one was moved behind the larger.
+        assert_eq!(keys[6], "work/films/tide-00aa00aa/r1/outcomes/write-script-1.json");
+        assert_eq!(keys[..6], all.map(|(_, key)| key.to_owned()));
         assert_eq!(other.owners().len(), 2);
     }
 

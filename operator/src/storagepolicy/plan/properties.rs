@@ -86,12 +86,16 @@ fn rule() -> impl Strategy<Value = Value> {
 fn world() -> impl Strategy<Value = World> {
     let objects = prop::collection::btree_map(key(), (0..60_u64, age()), 0..60);
     let rules = prop::collection::vec(rule(), 0..5);
-    let patterns = prop::sample::subsequence(vec!["videos/*/brand-*/**", "work/**/61000000*.json", "clips/*"], 0..=3);
+    let patterns =
+        prop::sample::subsequence(vec!["videos/*/brand-*/**", "work/**/61000000*.json", "clips/*"], 0..=3);
     let asked =
         prop::option::weighted(0.2, (1..5_u64).prop_map(videofactory_crds::units::Duration::from_days));
-    (objects, jobs(), rules, patterns, any::<bool>(), asked).prop_map(
-        |(objects, jobs, rules, patterns, labelled, asked)| {
+    // A policy that has moved here, or has just been made.
+    let came = prop_oneof![1 => Just(None), 1 => age().prop_map(Some)];
+    (objects, jobs(), rules, patterns, any::<bool>(), (asked, came)).prop_map(
+        |(objects, jobs, rules, patterns, labelled, (asked, came))| {
             let mut world = World::with_rules(json!(rules));
+            world.came = came.map_or(0, |ago| world.now - ago);
             for (key, (bytes, age)) in objects {
                 world = world.object(&key, bytes, age);
             }
@@ -141,6 +145,14 @@ fn untouchable(world: &World, planned: &Planned, key: &str) -> Option<&'static s
     }
 }
 
+/// Whether an object's job is gone.
+fn is_gone(world: &World, key: &str) -> bool {
+    let parts = KeyParts::of(key).unwrap();
+    let named = |job: &&JobReference| job.namespace == parts.namespace && job.name == parts.name;
+    let job = world.jobs.iter().find(named);
+    job.is_none_or(|job| job.facts.id.as_deref().is_some_and(|id| id != parts.id))
+}
+
 /// Whether an object's job has finished, or is gone.
 fn is_finished(world: &World, key: &str) -> bool {
     let parts = KeyParts::of(key).unwrap();
@@ -175,7 +187,10 @@ proptest! {
             let rule = &planned.rules.rules[usize::from(rule)];
             let age = world.order.older_than.unwrap_or(rule.older_than).as_secs();
             prop_assert!(rule.kinds.contains(&kind(&key).unwrap()), "{}", key);
-            prop_assert!(world.now - world.objects[&key].1 >= i64::try_from(age).unwrap(), "{}", key);
+            let age = i64::try_from(age).unwrap();
+            prop_assert!(world.now - world.objects[&key].1 >= age, "{}", key);
+            // Jobs may be restored after the policy.
+            prop_assert!(!is_gone(&world, &key) || world.now - world.came >= age, "{}", key);
             prop_assert!(!rule.only_finished || is_finished(&world, &key), "{}", key);
         }
     }

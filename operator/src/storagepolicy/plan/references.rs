@@ -9,7 +9,7 @@ use videofactory_crds::requests::ON_JOBS;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{OnDelete, PublicationState};
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
-use videofactory_pipeline::keys::pruned_kinds;
+use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
 
 use crate::videojob::handled::has_new_request;
 
@@ -192,6 +192,19 @@ impl References {
             Some(own) if own == id => Owned::By(job),
             // A job of the same name that came later.
             Some(_) => Owned::ByNone,
+        }
+    }
+
+    /// Whether nobody writes a file of this name any more: its job is gone, has ended, or is at a later run.
+    #[must_use]
+    pub fn is_idle(&self, key: &KeyParts<'_>) -> bool {
+        match self.owner(key.namespace, key.name, key.id) {
+            Owned::Elsewhere | Owned::Perhaps(_) => false,
+            Owned::ByNone => true,
+            Owned::By(job) => match job.facts.standing {
+                Standing::Live | Standing::Deleting => key.run < job.facts.run,
+                Standing::Finished { .. } | Standing::Failed { .. } => true,
+            },
         }
     }
 

@@ -9,6 +9,8 @@ use kube::core::{Selector, SelectorExt};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{ObjectKind, Protect, PruneRule, WaterMark, WaterMarks};
 
+use super::super::neighbours::arrived;
+
 /// A policy whose rules cannot be followed: nothing is deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadRulesError {
@@ -57,7 +59,7 @@ pub struct Rules {
     /// Patterns of all policies that have their files here.
     keys: Vec<GlobSet>,
     jobs: Vec<Selector>,
-    /// When each namespace's first policy for this place was made.
+    /// When each namespace's first policy came to this place.
     seen_since: HashMap<String, i64>,
 }
 
@@ -76,7 +78,11 @@ impl Rules {
             seen_since: HashMap::new(),
         };
         rules.heed(policy)?;
+        rules.sees(policy, arrived(policy).map_or(i64::MIN, |there| there.since.0.as_second()));
         for other in sharing {
+            if let Some(there) = arrived(other) {
+                rules.sees(other, there.since.0.as_second());
+            }
             rules.heed(other).map_err(|problem| ReadRulesError::ReadSharing {
                 policy: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
                 problem: Box::new(problem),
@@ -86,7 +92,7 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Takes in what a policy protects, and since when it lets us see the jobs of its namespace.
+    /// Takes in what a policy protects.
     fn heed(&mut self, policy: &StoragePolicy) -> Result<(), ReadRulesError> {
         let Protect { keys, jobs } = policy.spec.protect.clone().unwrap_or_default();
         let patterns = keys.unwrap_or_default();
@@ -96,15 +102,20 @@ impl Rules {
         // As everywhere in Kubernetes, an empty selector selects all.
         let jobs = jobs.map(Selector::try_from).transpose();
         self.jobs.extend(jobs.map_err(|error| ReadRulesError::ReadSelector { problem: error.to_string() })?);
-        let made = policy.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
-        let since = self.seen_since.entry(policy.namespace().unwrap_or_default()).or_insert(made);
-        *since = made.min(*since);
         Ok(())
     }
 
-    /// Since when the jobs of a namespace have had a policy for this place.
+    /// A policy lets us see the jobs of its namespace since it came here.
+    fn sees(&mut self, policy: &StoragePolicy, came: i64) {
+        let made = policy.creation_timestamp().map_or(i64::MIN, |made| made.0.as_second());
+        let came = came.max(made);
+        let since = self.seen_since.entry(policy.namespace().unwrap_or_default()).or_insert(came);
+        *since = came.min(*since);
+    }
+
+    /// Since when the jobs of a namespace have had a policy for this place; as late as can be where they have none.
     pub(super) fn seen_since(&self, namespace: &str) -> i64 {
-        self.seen_since.get(namespace).copied().unwrap_or(i64::MIN)
+        self.seen_since.get(namespace).copied().unwrap_or(i64::MAX)
     }
 
     /// Whether any pattern protects keys.

@@ -174,9 +174,9 @@ fn the_files_of_a_job_that_is_gone_are_as_young_as_the_newest_of_them_and_as_its
     assert_eq!(world.plan().verdict(&clip("gone")), Verdict::Kept(Why::TooYoung(0)));
     world.now += 7 * DAY;
     assert_eq!(world.plan().deleted().len(), 2);
-    world.made = world.now - 7 * DAY + 1;
-    assert_eq!(world.plan().deleted(), [clip("done")], "perhaps the jobs are restored after the policy");
-    world.made -= 1;
+    world.came = world.now - 7 * DAY + 1;
+    assert_eq!(world.plan().deleted(), [clip("done")], "perhaps the jobs are restored after the policy came");
+    world.came -= 1;
     assert_eq!(world.plan().deleted().len(), 2);
 }
 
@@ -208,10 +208,12 @@ fn jobs_of_a_namespace_may_be_restored_after_its_own_policy_however_old_the_one_
     let mut world = anything(true).object("clips/shows/a-1/r1/clips/a.mp4", 1, OLD);
     world.namespaces.insert("shows".into());
     assert_eq!(world.plan().deleted().len(), 1);
-    let mut other = world.policy();
-    other.metadata.namespace = Some("shows".into());
-    other.metadata.creation_timestamp = serde_json::from_value(json!(world::at(world.now - 60))).unwrap();
-    world.sharing = vec![other];
+    world.sharing = vec![world.policy_of("shows", world.now - 60)];
+    assert_eq!(world.plan().deleted(), [""; 0]);
+    // One of the namespace that never came there makes nobody's files older.
+    let mut stranger = world.policy_of("shows", 0);
+    stranger.status = None;
+    world.sharing.push(stranger);
     assert_eq!(world.plan().deleted(), [""; 0]);
 }
 

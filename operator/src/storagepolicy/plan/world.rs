@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use serde_json::{Value, json};
-use videofactory_crds::{StepName, StoragePolicy};
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
+use videofactory_crds::{StepName, StoragePolicy};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::{CaptionFormat, KeyParts, Keys, PublishedFile, kind_of};
 
@@ -52,8 +53,8 @@ pub(crate) struct World {
     pub(crate) jobs: Vec<JobReference>,
     pub(crate) namespaces: BTreeSet<String>,
     pub(crate) spec: Value,
-    /// When the policy was made.
-    pub(crate) made: i64,
+    /// When the policy came to the place.
+    pub(crate) came: i64,
     /// Other policies for the same place.
     pub(crate) sharing: Vec<StoragePolicy>,
     pub(crate) order: Order,
@@ -68,7 +69,7 @@ impl World {
             objects: BTreeMap::new(),
             jobs: Vec::new(),
             namespaces: ["films".to_owned()].into(),
-            made: 0,
+            came: 0,
             sharing: Vec::new(),
             spec: json!({
                 "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
@@ -106,12 +107,19 @@ impl World {
     }
 
     pub(crate) fn policy(&self) -> StoragePolicy {
+        self.policy_of("films", self.came)
+    }
+
+    /// The policy of a namespace, which came to the place then.
+    pub(crate) fn policy_of(&self, namespace: &str, came: i64) -> StoragePolicy {
         serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
-            "metadata": {
-                "name": "default", "namespace": "films", "creationTimestamp": at(self.made).to_string(),
-            },
+            "metadata": {"name": "default", "namespace": namespace, "creationTimestamp": at(0).to_string()},
             "spec": self.spec,
+            "status": {"place": {
+                "endpoint": "http://s3:9000", "bucket": "videos", "prefix": "", "cluster": "c",
+                "since": at(came).to_string(),
+            }},
         }))
         .unwrap()
     }
@@ -120,8 +128,15 @@ impl World {
         listing_of(self.objects.iter().map(|(key, (bytes, modified))| (key.as_str(), *bytes, *modified)))
     }
 
+    /// With a policy like this one in every other namespace whose jobs are seen, unless there is one.
     pub(crate) fn rules(&self) -> Rules {
-        Rules::of(&self.policy(), &self.sharing).unwrap()
+        let has_one = |namespace: &String| {
+            namespace == "films"
+                || self.sharing.iter().any(|other| other.namespace().as_ref() == Some(namespace))
+        };
+        let others = self.namespaces.iter().filter(|namespace| !has_one(namespace));
+        let others = others.map(|namespace| self.policy_of(namespace, self.came));
+        Rules::of(&self.policy(), &others.chain(self.sharing.iter().cloned()).collect::<Vec<_>>()).unwrap()
     }
 
     pub(crate) fn references(&self) -> References {

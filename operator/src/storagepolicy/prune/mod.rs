@@ -6,6 +6,7 @@ mod jobs;
 mod kube_jobs;
 mod record;
 mod report;
+mod room;
 mod stock;
 mod sweep;
 mod watch;
@@ -20,14 +21,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::PruneOutcome;
+use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 pub use jobs::{JobVersion, Jobs, Marked};
 pub use kube_jobs::KubeJobs;
 pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
+pub use room::Room;
 
 use super::plan::{Folder, Listing, Order, PrunePlan, References, Rules, Tally, kept, plan, shortfall, size};
-use stock::Stock;
+use room::Place;
+use stock::{Stock, TakeError};
 use sweep::{Sweep, Swept};
 use watch::Watch;
 
@@ -43,6 +47,8 @@ pub struct RunWorld<'a> {
     pub namespaces: &'a BTreeSet<String>,
     /// The other policies that have their files here: what they protect stays.
     pub sharing: &'a [StoragePolicy],
+    /// Room for what is listed.
+    pub room: &'a Room,
     /// The time by which ages are counted, from start to end.
     pub now: Timestamp,
     /// How old what is known of the jobs may be when their files are deleted; usually [`RECHECK_AFTER`].
@@ -128,11 +134,12 @@ struct Run<'a> {
     failure: Option<String>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     async fn go(&mut self) -> Result<PruneOutcome, End> {
         let rules =
             Rules::of(self.policy, self.world.sharing).map_err(|error| End::Failed(error.to_string()))?;
-        let stock = self.unless_stopped(Box::pin(stock::take(self.bucket))).await??;
+        // Held as long as what was listed.
+        let (_place, stock) = self.unless_stopped(Box::pin(self.stock())).await??;
         self.tell_of(&stock);
         let references = self.unless_stopped(self.references()).await??;
         let planned = self.plan(stock.listing, rules, references).await?;
@@ -146,7 +153,7 @@ impl Run<'_> {
                 let written = self.unless_stopped(self.write_plan(&planned)).await?;
                 self.note_plan(written)?;
             }
-            self.abort_uploads().await?;
+            self.abort_uploads(&planned).await?;
         }
         let braked = planned.plan.braked.objects > 0;
         if braked {
@@ -165,6 +172,27 @@ impl Run<'_> {
 
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
         self.stop.run_until_cancelled(work).await.ok_or(End::Stopped)
+    }
+
+    /// Lists the bucket, where there is room for it. What turns out to be larger than it was thought to be is given up and
+    /// listed again once there is.
+    async fn stock(&self) -> Result<(Place<'a>, Stock), End> {
+        let usage = self.policy.status.as_ref().and_then(|status| status.usage.as_ref());
+        let measured = usage.and_then(|usage| u64::try_from(usage.objects?).ok()).unwrap_or_default();
+        let room = self.world.room;
+        for files in [measured, u64::MAX] {
+            let place = room.place(files).await;
+            match stock::take(self.bucket, place.most).await {
+                Ok(stock) => return Ok((place, stock)),
+                Err(TakeError::Listing(error)) => return Err(error.into()),
+                Err(TakeError::TooMany) => {}
+            }
+        }
+        let most = room.most_files();
+        Err(End::Failed(format!(
+            "the bucket holds more than the {most} files that a run can hold in memory: raise the memory limit of the \
+             operator's container, or give some namespaces a policy with a prefix of its own"
+        )))
     }
 
     fn tell_of(&mut self, stock: &Stock) {
@@ -306,17 +334,20 @@ impl Run<'_> {
         }
     }
 
-    async fn abort_uploads(&mut self) -> Result<(), End> {
+    /// Aborts what was left unfinished, but for what somebody may still be at: the uploads of jobs that are at work, or
+    /// cannot be seen.
+    async fn abort_uploads(&mut self, planned: &Planned) -> Result<(), End> {
         let age = i64::try_from(self.policy.spec.abort_uploads_after.as_secs()).unwrap_or(i64::MAX);
-        let begun_before = self.world.now.checked_sub(SignedDuration::from_secs(age));
-        let prefixes: Vec<&str> = Folder::ALL
-            .iter()
-            .filter(|folder| **folder != Folder::Assets)
-            .map(|folder| folder.prefix())
-            .collect();
+        let begun_before =
+            self.world.now.checked_sub(SignedDuration::from_secs(age.max(planned.rules.grace)));
         self.report.calls.lists += 1;
         let begun_before = begun_before.unwrap_or(Timestamp::MIN);
-        let aborting = Box::pin(self.bucket.abort_stale_uploads(&prefixes, begun_before));
+        let references = &planned.references;
+        let is_idle = |key: &str| {
+            let ours = [Folder::Backups, Folder::Plans].iter().any(|folder| key.starts_with(folder.prefix()));
+            ours || KeyParts::of(key).is_some_and(|parts| references.is_idle(&parts))
+        };
+        let aborting = Box::pin(self.bucket.abort_stale_uploads(is_idle, begun_before));
         let aborted = self.unless_stopped(aborting).await?;
         match aborted {
             Ok(count) => self.report.aborted_uploads = Some(count),

@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
 use tokio::task::{JoinError, JoinSet};
@@ -16,6 +18,8 @@ use super::report::{Measured, Unknown, Usage};
 
 /// Keys in a row that were all told of before, after which a server is taken to tell them for ever.
 const MOST_REPEATED: u32 = 10_000;
+/// Keys in order that are remembered, should one come out of order: more would take too much memory.
+const MOST_REMEMBERED: usize = 2_000_000;
 /// How many names a report gives as examples.
 const EXAMPLES: usize = 20;
 
@@ -30,16 +34,36 @@ pub(super) struct Stock {
     pub(super) lists: u64,
 }
 
-/// Lists our folders into records.
-pub(super) async fn take(bucket: &Bucket) -> Result<Stock, StorageError> {
+/// Why the bucket was not listed.
+#[derive(Debug)]
+pub(super) enum TakeError {
+    /// It holds more files than there is room for.
+    TooMany,
+    /// It could not be listed.
+    Listing(StorageError),
+}
+
+impl From<StorageError> for TakeError {
+    fn from(error: StorageError) -> Self {
+        Self::Listing(error)
+    }
+}
+
+/// Lists our folders into records, of which there may be so many.
+pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Stock, TakeError> {
     let top_level = bucket.top_level();
     let mut shelves = JoinSet::new();
+    let counted = Arc::new(AtomicU64::new(0));
     for folder in Folder::ALL {
-        let bucket = bucket.clone();
+        let (bucket, counted) = (bucket.clone(), Arc::clone(&counted));
         shelves.spawn(async move {
             let mut listing = Listing::default();
-            let lists = walk(&bucket, folder, |key, size, modified| listing.add(folder, key, size, modified));
-            Ok((lists.await?, listing))
+            let lists = walk(&bucket, folder, |key, size, modified| {
+                listing.add(folder, key, size, modified);
+                counted.fetch_add(1, Ordering::Relaxed) < most
+            });
+            let (lists, whole) = lists.await?;
+            if whole { Ok((lists, listing)) } else { Err(TakeError::TooMany) }
         });
     }
     let mut stock = Stock::default();
@@ -49,7 +73,7 @@ pub(super) async fn take(bucket: &Bucket) -> Result<Stock, StorageError> {
     stock.foreign = foreign.take(EXAMPLES).cloned().collect();
     stock.lists += 1;
     while let Some(ended) = shelves.join_next().await {
-        let (lists, listing) = joined(ended)?;
+        let (lists, listing) = joined(ended)??;
         stock.lists += lists;
         stock.listing.absorb(listing);
     }
@@ -64,13 +88,17 @@ pub(super) async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
         let bucket = bucket.clone();
         shelves.spawn(async move {
             let mut sum = Tally::default();
-            let lists = walk(&bucket, folder, |_, size, _| sum.add(size));
-            Ok((folder, lists.await?, sum))
+            let count = |_: &str, size, _| {
+                sum.add(size);
+                true
+            };
+            let (lists, _) = walk(&bucket, folder, count).await?;
+            Ok::<_, StorageError>((folder, lists, sum))
         });
     }
     let mut measured = Measured::default();
     while let Some(ended) = shelves.join_next().await {
-        let (folder, lists, sum) = joined(ended)?;
+        let (folder, lists, sum) = joined(ended)??;
         measured.lists += lists;
         measured.usage.total += sum;
         if let Folder::Kind(kind) = folder {
@@ -109,22 +137,21 @@ fn is_ours(name: &str) -> bool {
     [PROBES, MARK].contains(&name) || Folder::ALL.iter().any(|folder| folder.prefix() == name)
 }
 
-fn joined<T>(ended: Result<Result<T, StorageError>, JoinError>) -> Result<T, StorageError> {
-    ended.unwrap_or_else(|error| {
-        Err(StorageError::Other {
-            tried: "list the bucket".into(),
-            code: "Bug".into(),
-            message: error.to_string(),
-        })
+fn joined<T>(ended: Result<T, JoinError>) -> Result<T, StorageError> {
+    ended.map_err(|error| StorageError::Other {
+        tried: "list the bucket".into(),
+        code: "Bug".into(),
+        message: error.to_string(),
     })
 }
 
-/// Gives every object of a folder to `take`, once each; how many listings that took.
+/// Gives every object of a folder to `take`, once each, for as long as that says yes; how many listings that took, and
+/// whether it was all.
 async fn walk(
     bucket: &Bucket,
     folder: Folder,
-    mut take: impl FnMut(&str, u64, u32),
-) -> Result<u64, StorageError> {
+    mut take: impl FnMut(&str, u64, u32) -> bool,
+) -> Result<(u64, bool), StorageError> {
     let mut pages = bucket.list_pages(folder.prefix());
     let mut once = Once::default();
     let mut lists = 0;
@@ -132,12 +159,13 @@ async fn walk(
         lists += 1;
         for object in page? {
             // A server that answers another question than ours tells of other folders.
-            if object.key.starts_with(folder.prefix()) && once.is_new(&object.key, bucket, folder)? {
-                take(&object.key, object.size, written(&object));
+            let new = object.key.starts_with(folder.prefix()) && once.is_new(&object.key, bucket, folder)?;
+            if new && !take(&object.key, object.size, written(&object)) {
+                return Ok((lists, false));
             }
         }
     }
-    Ok(lists)
+    Ok((lists, true))
 }
 
 /// When an object was last written, rounded up: it is never taken to be older than it is.
@@ -154,6 +182,8 @@ struct Once {
     last: String,
     hasher: RandomState,
     hashes: Vec<u64>,
+    /// There were more than are remembered.
+    forgotten: bool,
     /// Filled when the order is broken for the first time.
     seen: Option<HashSet<u64>>,
     repeated: u32,
@@ -166,8 +196,15 @@ impl Once {
             if key > self.last.as_str() {
                 self.last.clear();
                 self.last.push_str(key);
-                self.hashes.push(hash);
+                if self.hashes.len() < MOST_REMEMBERED {
+                    self.hashes.push(hash);
+                } else {
+                    self.forgotten = true;
+                }
                 return Ok(true);
+            }
+            if self.forgotten {
+                return Err(bad_listing(bucket, folder, "the server lists very many keys, and out of order"));
             }
             tracing::warn!(bucket = bucket.name(), key, "the server lists keys out of order");
             self.seen = Some(std::mem::take(&mut self.hashes).into_iter().collect());
@@ -175,13 +212,16 @@ impl Once {
         let new = self.seen.get_or_insert_default().insert(hash);
         self.repeated = if new { 0 } else { self.repeated + 1 };
         if self.repeated >= MOST_REPEATED {
-            return Err(StorageError::Other {
-                tried: format!("list {} in bucket {}", folder.prefix(), bucket.name()),
-                code: "BadListing".into(),
-                message: "the server tells of the same keys again and again; report it to whoever runs it"
-                    .into(),
-            });
+            return Err(bad_listing(bucket, folder, "the server tells of the same keys again and again"));
         }
         Ok(new)
+    }
+}
+
+fn bad_listing(bucket: &Bucket, folder: Folder, what: &str) -> StorageError {
+    StorageError::Other {
+        tried: format!("list {} in bucket {}", folder.prefix(), bucket.name()),
+        code: "BadListing".into(),
+        message: format!("{what}; report it to whoever runs it"),
     }
 }

@@ -301,7 +301,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::super::plan::world::{DAY, Planned, World, finished, full};
-    use super::super::Marked;
+    use super::super::{Marked, Room};
     use super::*;
 
     /// Jobs of which some are marked without an answer: it is lost, or never comes.
@@ -369,6 +369,7 @@ mod tests {
             jobs: &jobs,
             namespaces: &world.namespaces,
             sharing: &[],
+            room: &Room::in_memory_of(None),
             now: super::super::super::plan::world::at(world.now),
             recheck_after: Duration::from_mins(10),
         };

@@ -22,7 +22,7 @@ use crate::config::SUSPENDED_SIDE_EFFECTS;
 use crate::context::Context;
 use crate::events::Event;
 use crate::storagepolicy::plan::Rules;
-use crate::storagepolicy::{others, protection};
+use crate::storagepolicy::{heeded, protection};
 use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, is_alive, path, write_status};
 use crate::videojob::conditions;
 use crate::videojob::decide::{Verdict, write_off_all};
@@ -175,7 +175,7 @@ async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obst
     let all = context.caches.policies.state();
     let rules = protection(&all, &policy)
         .map_err(|error| Obstacle::Later(Reason::ConfigurationInvalid, error.to_string()))?;
-    kept_by_word(job, &policy, &others(&all, &policy), &rules)?;
+    kept_by_word(job, &policy, &heeded(&all, &policy), &rules)?;
     Ok((bucket, rules))
 }
 

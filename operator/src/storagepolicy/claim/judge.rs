@@ -1,0 +1,92 @@
+//! Whose a place is, judged from its mark. Pure.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use videofactory_pipeline::Digest;
+
+/// What a person says in [`TAKE_OVER`](videofactory_crds::requests::TAKE_OVER) of a place that has no mark. It names the
+/// place, and [`Mark::identity`] names one mark: a word that stays in a manifest gives no other place away, should the
+/// policy be moved there, nor the same one twice. `handled` is the last word that was followed.
+#[must_use]
+pub fn nobody(place: &(String, String, String), handled: Option<&str>) -> String {
+    let (endpoint, bucket, prefix) = place;
+    let handled = handled.unwrap_or_default();
+    let digest = Digest::of_bytes(format!("{endpoint}\n{bucket}\n{prefix}\n{handled}").as_bytes());
+    format!("nobody-{}", &digest.as_str()[..8])
+}
+
+/// What the mark says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// UID of the cluster's namespace `kube-system`, which lives as long as the cluster.
+    pub cluster: String,
+    /// Namespace and name of the policy that left it.
+    pub policy: String,
+    /// When.
+    pub since: Timestamp,
+}
+
+impl Mark {
+    /// What tells its place from every other one, whatever people call it: no two marks are left by one policy at the
+    /// same time.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { cluster, policy, since } = self;
+        Digest::of_bytes(format!("{cluster}\n{policy}\n{since}").as_bytes()).to_string()
+    }
+}
+
+/// What was found under the mark's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A mark.
+    Mark(Mark),
+    /// Something that does not read as a mark.
+    SomethingElse,
+}
+
+/// Who looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Seeker<'a> {
+    /// The cluster's UID.
+    pub cluster: &'a str,
+    /// What place a person gives to it: the identity of a mark, or [`nobody`].
+    pub given: Option<&'a str>,
+    /// What a person says of this very place where it has no mark.
+    pub nobody: &'a str,
+    /// Whether the policy that looks came to this very place before, as this cluster's, and has not found it to be
+    /// another's since.
+    pub came_before: bool,
+}
+
+/// What to do about a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is ours.
+    Ours,
+    /// A person has given it to us: put our mark in the place of the one there.
+    TakeOver,
+    /// Nobody is known to have it: leave our mark, if nobody does so first.
+    MarkIt,
+    /// The same, if it holds no file of a job: such files may be of a cluster whose mark was lost.
+    MarkItIfEmpty,
+    /// It is another cluster's.
+    Theirs(Mark),
+    /// Nobody can tell.
+    Unreadable,
+}
+
+/// Judges a place.
+#[must_use]
+pub fn judge(found: &Found, seeker: Seeker<'_>) -> Judgement {
+    match found {
+        Found::Nothing if seeker.came_before || seeker.given == Some(seeker.nobody) => Judgement::MarkIt,
+        Found::Nothing => Judgement::MarkItIfEmpty,
+        Found::Mark(mark) if mark.cluster == seeker.cluster => Judgement::Ours,
+        Found::Mark(mark) if seeker.given == Some(&mark.identity()) => Judgement::TakeOver,
+        Found::Mark(mark) => Judgement::Theirs(mark.clone()),
+        Found::SomethingElse => Judgement::Unreadable,
+    }
+}

@@ -21,8 +21,8 @@ ARG VERSITYGW_VERSION=v1.8.0
 RUN CGO_ENABLED=0 GOBIN=/out go install -trimpath -ldflags '-s -w' \
     github.com/versity/versitygw/cmd/versitygw@${VERSITYGW_VERSION}
 
-# What a step's pod works with: ffmpeg, the embedded voices (kakasi reads kanji for them), and Noto's sans faces, regular and
-# bold, for the scripts that captions may be in. Drivers of graphics cards, which ffmpeg's packages
+# What a step's pod works with: ffmpeg, the embedded voices (kakasi reads kanji for them), and Noto's faces, regular and
+# bold, for the scripts that captions may be in: docs/languages.md shows the list below, and a test reads it here. Drivers of graphics cards, which ffmpeg's packages
 # bring along, go again. All this comes before the program, which changes often.
 FROM ${BASE} AS worker-tools
 RUN apt-get update \
@@ -30,12 +30,18 @@ RUN apt-get update \
         ca-certificates espeak-ng ffmpeg flite fontconfig fonts-noto-cjk fonts-noto-core kakasi tzdata \
     && fonts=/usr/share/fonts && mkdir /kept \
     && for face in NotoSans NotoSansArabic NotoSansHebrew NotoSansDevanagari NotoSansBengali \
-        NotoSansTamil NotoSansThai NotoSansSymbols NotoSansSymbols2; do \
+        NotoSansGurmukhi NotoSansGujarati NotoSansOriya NotoSansTamil NotoSansTelugu NotoSansKannada \
+        NotoSansMalayalam NotoSansSinhala NotoSansThai NotoSansLao NotoSansKhmer NotoSansMyanmar \
+        NotoSerifTibetan NotoSansGeorgian NotoSansArmenian NotoSansEthiopic NotoSansThaana \
+        NotoSansSyriac NotoSansNKo NotoSansAdlam NotoSansTifinagh NotoSansCherokee \
+        NotoSansCanadianAboriginal NotoSansMongolian NotoSansJavanese NotoSansYi NotoSansSymbols \
+        NotoSansSymbols2; do \
         for weight in Regular Bold; do \
             if [ -e "$fonts/truetype/noto/$face-$weight.ttf" ]; then \
                 mv "$fonts/truetype/noto/$face-$weight.ttf" /kept/; \
             fi; \
         done; \
+        [ -e "/kept/$face-Regular.ttf" ] || exit 1; \
     done \
     && mv "$fonts"/opentype/noto/NotoSansCJK-Regular.ttc "$fonts"/opentype/noto/NotoSansCJK-Bold.ttc /kept/ \
     && rm -rf "$fonts" && mkdir -p "$fonts/truetype" && mv /kept "$fonts/truetype/noto" \

@@ -120,6 +120,9 @@ pub struct Film {
     pub checks: Vec<CheckResult>,
     /// Sections of a long film, for a later edit.
     pub sections: Vec<Artifact>,
+    /// What came out otherwise than asked for, each in a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One check of the finished film.

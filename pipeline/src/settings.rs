@@ -349,12 +349,7 @@ impl Settings {
     /// Width and height of the frame in pixels: the shorter side is the resolution's; both even.
     #[must_use]
     pub fn frame(&self) -> (u32, u32) {
-        let short = match self.format.resolution {
-            Resolution::P360 => 360,
-            Resolution::P480 => 480,
-            Resolution::P720 => 720,
-            Resolution::P1080 => 1080,
-        };
+        let short = lines(self.format.resolution);
         let even = |long: u32, by: u32, of: u32| (long * by / of).next_multiple_of(2);
         match self.format.aspect_ratio {
             AspectRatio::Portrait9x16 => (short, even(short, 16, 9)),
@@ -382,11 +377,28 @@ impl Settings {
     }
 
     fn make_draft(&mut self) {
+        // Sizes are given for the film that the draft is a draft of.
+        if self.captions.style.size > 0 {
+            let (size, from) =
+                (i64::from(self.captions.style.size), i64::from(lines(self.format.resolution)));
+            let scaled = (size * i64::from(lines(Resolution::P360)) + from / 2) / from;
+            self.captions.style.size = i32::try_from(scaled).unwrap_or(i32::MAX).max(1);
+        }
         self.providers.images = None;
         self.providers.animation = None;
         self.providers.narration = None;
         self.format.resolution = Resolution::P360;
         self.publish.targets.clear();
+    }
+}
+
+/// Pixels of the shorter side.
+fn lines(resolution: Resolution) -> u32 {
+    match resolution {
+        Resolution::P360 => 360,
+        Resolution::P480 => 480,
+        Resolution::P720 => 720,
+        Resolution::P1080 => 1080,
     }
 }
 
@@ -467,6 +479,19 @@ mod tests {
         let text = serde_json::to_value(&resolved).unwrap();
         assert_eq!(text, json!({"format": {"fps": 24}, "captions": {"mode": "None"}}));
         assert_eq!(serde_json::from_value::<Settings>(text).unwrap(), resolved);
+    }
+
+    #[test]
+    fn sizes_of_a_draft_are_those_of_the_film_made_smaller() {
+        for (resolution, size, scaled) in
+            [("1080p", 130, 43), ("720p", 130, 65), ("360p", 130, 130), ("1080p", 0, 0), ("1080p", 1, 1)]
+        {
+            let job = settings(json!({
+                "format": {"resolution": resolution}, "captions": {"style": {"size": size}}
+            }));
+            let of = |draft| Settings::resolve(&job, None, draft).unwrap().captions.style.size;
+            assert_eq!((of(false), of(true)), (size, scaled), "{resolution}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! exists is never made again. Whatever happens, the attempt leaves an outcome.
 
 pub mod agency;
+pub mod confine;
 pub mod context;
 pub mod film;
 pub mod logs;

@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = videofactory_worker::confine::become_program(std::env::args_os().skip(1)) {
+        return code;
+    }
     // A step that never yields must leave a thread for signals and deadlines, and must not keep the process.
     let threads = std::thread::available_parallelism().map_or(2, usize::from).max(2);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();

@@ -256,6 +256,7 @@ fn exit_of_film(error: &FilmError) -> ExitCode {
         | E::KeepLength { .. }
         | E::ReadInput { .. }
         | E::FindFont { .. }
+        | E::FindFonts { .. }
         | E::FindFontFamily(_) => ExitCode::Configuration,
         E::StartProgram { .. } | E::RunFfmpeg { .. } | E::UseFile { .. } | E::KeepPromise { .. } => {
             ExitCode::Bug

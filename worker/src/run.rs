@@ -13,7 +13,9 @@ use videofactory_pipeline::wrote::{Wrote, WroteByKind};
 use videofactory_pipeline::{ExitCode, StepOutcome};
 use videofactory_storage::{Bucket, Written};
 
+use crate::confine;
 use crate::context::{Context, Paths, read_input};
+use crate::film::ffmpeg::launch_by;
 use crate::logs::Log;
 use crate::outcome::{CutShort, Made, StepError, of_attempt};
 use crate::paid::Books;
@@ -43,6 +45,7 @@ pub async fn run() -> i32 {
     let log = Log::default();
     log.install();
     let paths = Paths::of_process();
+    confine_decoders(&paths);
     let input = match read_input() {
         Ok(input) => input,
         Err(message) => {
@@ -63,6 +66,17 @@ pub async fn run() -> i32 {
         }
     };
     outcome.exit.code()
+}
+
+/// Has programs that decode started with no way to the pod's keys.
+fn confine_decoders(paths: &Paths) {
+    match confine::launcher(&paths.work()) {
+        Some(launcher) => launch_by(launcher),
+        None => tracing::warn!("this program does not find itself: programs that decode are not confined"),
+    }
+    if let Some(shortcoming) = confine::shortcoming() {
+        tracing::warn!("{shortcoming}");
+    }
 }
 
 async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>) -> StepOutcome {

@@ -4,6 +4,10 @@
 
 #[path = "steps/bucket.rs"]
 mod bucket;
+#[path = "steps/confined.rs"]
+mod confined;
+#[path = "steps/foreseen.rs"]
+mod foreseen;
 mod support;
 
 use serde_json::json;
@@ -423,7 +427,7 @@ async fn an_attempt_that_ends_half_way_keeps_its_sections_and_the_next_renders_o
     film.settings.checks.freeze = CheckAction::Off;
     // The last scene's picture cannot be read, so the second section cannot be rendered.
     let png = PutOptions::of_type("image/png");
-    studio.bucket.put("assets/last.png", "no picture", &png).await.unwrap();
+    studio.bucket.put("assets/last.png", &b"\x89PNG\r\n\x1a\n but no picture"[..], &png).await.unwrap();
     film.given.overrides =
         serde_json::from_value(json!([{"id": "s14", "assets": {"image": "assets/last.png"}}])).unwrap();
     film.make_up_to(StepName::AnimateScenes).await;

@@ -36,6 +36,21 @@ impl Embedded {
     pub async fn read(texts: &[String], language: &str) -> Result<Speech, ProviderError> {
         voice::read(texts, language).await
     }
+
+    /// The languages that it writes in, as primary BCP-47 subtags.
+    pub fn languages() -> impl Iterator<Item = &'static str> {
+        script::languages()
+    }
+
+    /// Refuses a voice and a language that it cannot speak in.
+    pub async fn require_voice(language: &str, voice: &str) -> Result<(), ProviderError> {
+        voice::require(language, voice).await
+    }
+
+    /// The languages that it speaks, as espeak-ng names them; English it speaks by flite too.
+    pub async fn voices() -> Result<Vec<String>, ProviderError> {
+        voice::languages().await
+    }
 }
 
 #[async_trait]

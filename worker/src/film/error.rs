@@ -52,6 +52,21 @@ pub enum FilmError {
         /// Its code point.
         code: u32,
     },
+    /// No font has some letters of a text.
+    #[error(
+        "failed to find fonts: none has the {scripts} letters {letters} of {of}; {way_out}, or use a worker image with a \
+         font for {scripts} (docs/languages.md lists what this one has)"
+    )]
+    FindFonts {
+        /// Unicode's names of the scripts.
+        scripts: String,
+        /// Some of the letters.
+        letters: String,
+        /// Whose they are.
+        of: String,
+        /// What a person can do, as an imperative.
+        way_out: String,
+    },
     /// The named font is not installed.
     #[error(
         "failed to set captions: the font {0:?} is not installed; leave captions.style.font empty or install it"

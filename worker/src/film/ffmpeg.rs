@@ -2,18 +2,51 @@
 //! more, their progress passed on as it comes and the end of their complaints kept.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::error::FilmError;
+use super::sniff::Format;
 
 /// Lines of complaint that an error carries.
 const LAST_LINES: usize = 6;
+
+/// Whatever a file says, no other is opened for it, and nothing is fetched.
+const ALONE: [&str; 2] = ["-protocol_whitelist", "file"];
+/// What a program that decodes is told of the pod: nothing of what the step works with.
+const TOLD: [&str; 6] =
+    ["PATH", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME", "TZ"];
+
+/// How programs that decode are started; set once, before the first.
+static LAUNCHER: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Has every program that decodes started by this one, which is given the program and its arguments.
+pub fn launch_by(launcher: Vec<OsString>) {
+    // Whoever was first has said it for the whole process.
+    let _ = LAUNCHER.set(launcher);
+}
+
+/// A program that decodes: files from outside may take it over, so that it gets no environment but the
+/// little that it needs, and is started by the launcher if there is one.
+pub fn command(program: &str) -> Command {
+    let mut command = match LAUNCHER.get().map(Vec::as_slice) {
+        Some([launcher, args @ ..]) => {
+            let mut command = Command::new(launcher);
+            command.args(args).arg(program);
+            command
+        }
+        _ => Command::new(program),
+    };
+    command.env_clear().env("HOME", "/tmp").env("LC_ALL", "C.UTF-8");
+    command.envs(TOLD.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+}
 
 /// An ffmpeg command in the making.
 pub struct Ffmpeg {
@@ -32,7 +65,7 @@ impl Ffmpeg {
     #[must_use]
     pub fn new(task: impl Into<String>, dir: &Path) -> Self {
         // `nice` becomes ffmpeg itself, so that killing the child kills ffmpeg.
-        let mut command = Command::new("nice");
+        let mut command = command("nice");
         command.args(["-n", "5", "ffmpeg", "-hide_banner", "-nostdin", "-y", "-loglevel", "error"]);
         command.args(["-filter_threads", &threads(), "-filter_complex_threads", &threads()]);
         command.current_dir(dir).stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -46,11 +79,12 @@ impl Ffmpeg {
         self
     }
 
-    /// Adds an input, read with these options.
+    /// Adds an input, read as this format and with these options.
     #[must_use]
-    pub fn input(self, options: &[&str], path: &Path) -> Self {
-        // A playlist in place of a clip must not make it fetch anything.
-        self.args(["-protocol_whitelist", "file"]).args(options).args(["-i"]).args([path])
+    pub fn input(self, options: &[&str], format: Format, path: &Path) -> Self {
+        // ffmpeg works in a directory of its own. What is absolute cannot be taken for a protocol either.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        self.args(ALONE).args(["-f", format.name]).args(options).args(["-i"]).args([path])
     }
 
     /// Runs it to its end. `progress` gets the frames written so far.
@@ -73,7 +107,8 @@ impl Ffmpeg {
     pub async fn blocks(mut self, size: usize, mut take: impl FnMut(&[u8])) -> Result<(), FilmError> {
         let mut child = self.start()?;
         let complaints = Complaints::of(&mut child);
-        if let Some(mut stdout) = child.stdout.take() {
+        if let Some(stdout) = child.stdout.take() {
+            let mut stdout = BufReader::with_capacity(64 * 1024, stdout);
             let mut block = vec![0; size];
             while fill(&mut stdout, &mut block).await {
                 take(&block);
@@ -95,10 +130,12 @@ impl Ffmpeg {
     }
 }
 
-/// What ffprobe writes as JSON for these arguments and this file.
-pub async fn probe(args: &[&str], path: &Path) -> Result<serde_json::Value, FilmError> {
-    let output = Command::new("ffprobe")
+/// What ffprobe writes as JSON for these arguments and this file of this format.
+pub async fn probe(args: &[&str], format: Format, path: &Path) -> Result<serde_json::Value, FilmError> {
+    let output = command("ffprobe")
         .args(["-v", "error", "-of", "json"])
+        .args(ALONE)
+        .args(["-f", format.name])
         .args(args)
         .arg(path)
         .stdin(Stdio::null())

@@ -8,11 +8,12 @@
 pub mod captions;
 mod checks;
 pub mod error;
-mod ffmpeg;
+pub(crate) mod ffmpeg;
 mod picture;
 mod probe;
 mod render;
 pub mod request;
+pub mod sniff;
 pub mod sound;
 mod thumbnail;
 
@@ -24,8 +25,9 @@ use videofactory_pipeline::timeline::{Frames, SceneNeeds, Span, Timeline, srt, v
 
 use self::captions::{Captions, title};
 pub use self::error::FilmError;
-use self::request::{AudioSource, CaptionMode, Format, SectionFile, Sidecar, TransitionKind};
+use self::request::{AudioSource, CaptionMode, CheckResult, Format, SectionFile, Sidecar, TransitionKind};
 pub use self::request::{Film, FilmRequest};
+use self::sound::heard::Heard;
 
 /// Makes the film in `dir`, which must exist. `progress` gets the share done, from 0 to 1, ascending; `rendered` each
 /// section as soon as its file is whole.
@@ -38,44 +40,39 @@ pub async fn assemble(
     mut progress: impl FnMut(f32),
     rendered: impl FnMut(&SectionFile),
 ) -> Result<Film, FilmError> {
-    validate(request)?;
     let dir = &std::path::absolute(dir).map_err(FilmError::file("find", dir))?;
     let work = &dir.join("work");
-    std::fs::create_dir_all(work).map_err(FilmError::file("make", work))?;
     let mut stages = Stages::default();
     progress(0.0);
-    let sources = render::Sources::read(request).await?;
-    let mut voices = sound::voices(request, work).await?;
-    let timeline = lay_out(request, &sources, &voices)?;
-    let captions = Captions::set(request, &timeline, &voices.speech)?;
-    let mut notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
-    let title = title(request, &mut notes)?;
+    let mut prepared = Prepared::of(request, work).await?;
+    let title = title(request, &mut prepared.notes)?;
+    let captions = prepared.captions.as_ref();
     let files =
-        captions.as_ref().map(|captions| write_files(request, captions, &timeline, dir)).transpose()?;
+        captions.map(|captions| write_files(request, captions, &prepared.timeline, dir)).transpose()?;
     let (sidecar, burned) = files.unwrap_or_default();
     stages.end("prepare");
     progress(0.03);
-    let mixed = sound::mix_film(request, &timeline, &sources, &mut voices, work).await?;
+    let (timeline, sources) = (&prepared.timeline, &prepared.sources);
+    let mut master = sound::mix_film(request, timeline, sources, &mut prepared.voices, work).await?;
     stages.end("sound");
     progress(0.08);
-    let studio = render::Studio { request, timeline: &timeline, sources: &sources, work, out: dir };
+    let studio = render::Studio { request, timeline, sources, work, out: dir };
     let share = |share| progress(0.08 + 0.80 * share);
-    let sections = studio.sections(captions.as_ref(), share, rendered).await?;
+    let sections = studio.sections(captions, share, rendered).await?;
     stages.end("picture");
-    let path = studio.join(&sections, &mixed).await?;
-    let thumbnail = thumbnail::make(request, &sources, title.as_deref(), work, dir).await?;
+    let (path, heard) = loop {
+        let path = studio.join(&sections, &master.sound).await?;
+        let heard = Heard::of(&path, work).await?;
+        let again;
+        (master, again) = master.corrected(heard.loudness).await?;
+        if !again {
+            break (path, heard);
+        }
+    };
+    let thumbnail = thumbnail::make(request, sources, title.as_deref(), work, dir).await?;
     stages.end("join");
     progress(0.92);
-    let speech = &voices.speech;
-    let plan = checks::Plan {
-        request,
-        timeline: &timeline,
-        sources: &sources,
-        speech,
-        captions: captions.as_ref(),
-        work,
-    };
-    let checks = checks::check(&plan, &path).await?;
+    let checks = checks::check(&prepared.plan(request, work), &path, &heard).await?;
     stages.end("checks");
     let bytes = std::fs::metadata(&path).map_err(FilmError::file("read", &path))?.len();
     std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
@@ -89,11 +86,65 @@ pub async fn assemble(
         sidecar,
         burned,
         sections,
-        word_level: captions.as_ref().and_then(|set| set.level),
+        word_level: captions.and_then(|set| set.level),
         checks,
-        notes,
+        notes: prepared.notes,
         stages: stages.seconds,
     })
+}
+
+/// Makes and checks what is heard and read of a film in `dir`, and no picture: what its sound and captions will be said
+/// of, for a tenth of the film's cost.
+pub async fn rehearse(request: &FilmRequest, dir: &Path) -> Result<Vec<CheckResult>, FilmError> {
+    let dir = &std::path::absolute(dir).map_err(FilmError::file("find", dir))?;
+    let work = &dir.join("work");
+    let mut prepared = Prepared::of(request, work).await?;
+    let (timeline, sources) = (&prepared.timeline, &prepared.sources);
+    let mut master = sound::mix_film(request, timeline, sources, &mut prepared.voices, work).await?;
+    let heard = loop {
+        let heard = Heard::of(&render::encode(&master.sound, work).await?, work).await?;
+        let again;
+        (master, again) = master.corrected(heard.loudness).await?;
+        if !again {
+            break heard;
+        }
+    };
+    let checks = checks::rehearsed(&prepared.plan(request, work), &heard).await?;
+    std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
+    Ok(checks)
+}
+
+/// What is decided before anything is made.
+struct Prepared {
+    sources: render::Sources,
+    voices: sound::Voices,
+    timeline: Timeline,
+    captions: Option<Captions>,
+    notes: Vec<String>,
+}
+
+impl Prepared {
+    async fn of(request: &FilmRequest, work: &Path) -> Result<Self, FilmError> {
+        validate(request)?;
+        std::fs::create_dir_all(work).map_err(FilmError::file("make", work))?;
+        let sources = render::Sources::read(request).await?;
+        let voices = sound::voices(request, work).await?;
+        let timeline = lay_out(request, &sources, &voices)?;
+        let captions = Captions::set(request, &timeline, &voices.speech)?;
+        let notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
+        Ok(Self { sources, voices, timeline, captions, notes })
+    }
+
+    fn plan<'a>(&'a self, request: &'a FilmRequest, work: &'a Path) -> checks::Plan<'a> {
+        checks::Plan {
+            request,
+            timeline: &self.timeline,
+            sources: &self.sources,
+            speech: &self.voices.speech,
+            captions: self.captions.as_ref(),
+            work,
+        }
+    }
 }
 
 /// Refuses what no film can be made of, before anything is read.

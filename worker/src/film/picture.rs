@@ -12,6 +12,7 @@ use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, threads};
 use super::probe::Clip;
 use super::request::{Fit, Format};
+use super::sniff;
 
 /// x264's preset. Three generations at medium look like one at this; it costs half.
 pub const PRESET: &str = "veryfast";
@@ -23,7 +24,10 @@ const X264: &str = "mbtree=0:aq-strength=0.4";
 /// A still is rendered from this many times the frame, so that its window is never enlarged much.
 const STILL_SIZE: f64 = 1.2;
 /// Options of `scale` for a still's colours.
-const RGB_TO_BT709: &str = "+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv";
+pub const RGB_TO_BT709: &str = "+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv";
+/// Where a picture lets through what lies behind it, that is the film's ground, black: the colours that
+/// its file keeps under there are nobody's business. Pictures without holes come out as they went in.
+pub const ON_GROUND: &str = "format=rgba,format=gbrap,premultiply=inplace=1,format=rgb24";
 /// While its last frame is held, a clip's window closes by this share in a second, and so far at most.
 const HOLD_A_SECOND: f64 = 0.02;
 const HOLD_AT_MOST: f64 = 0.12;
@@ -47,6 +51,9 @@ pub struct Shot {
     /// Where the file is; no part of the digest.
     #[serde(skip)]
     pub path: PathBuf,
+    /// What the file is, which its bytes say.
+    #[serde(skip)]
+    pub format: sniff::Format,
 }
 
 /// How a picture's frames are made.
@@ -63,7 +70,15 @@ pub enum Shown {
         plays: Frames,
         /// Options of `scale` for its colours.
         colours: String,
+        /// Whether the film's ground is seen through it.
+        #[serde(skip_serializing_if = "is_false")]
+        holes: bool,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A section of the film's picture: equal plans make equal files.
@@ -102,11 +117,8 @@ impl SectionPlan {
         let ass = dir.join("section.ass");
         std::fs::write(&ass, &self.captions).map_err(FilmError::file("write", &ass))?;
         let mut ffmpeg = Ffmpeg::new("render the picture", dir);
-        for (place, shot) in self.shots.iter().enumerate() {
-            // Names without an extension are judged by content alone, whatever the file was called.
-            let name = dir.join(format!("input-{place}"));
-            link(&shot.path, &name)?;
-            ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], &name);
+        for shot in &self.shots {
+            ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], shot.format, &shot.path);
         }
         let rate = self.format.fps.per_second();
         ffmpeg
@@ -139,8 +151,9 @@ impl SectionPlan {
             let frames = if crossfades { shot.frames + Frames(1) } else { shot.frames };
             let filters = match &shot.kind {
                 Shown::Still(motion) => self.still(shot, frames, motion),
-                Shown::Clip { stretch, plays, colours } => {
-                    self.clip(shot, frames, (*stretch, *plays), colours)
+                Shown::Clip { stretch, plays, colours, holes } => {
+                    let ground = if *holes { format!("{ON_GROUND},") } else { String::new() };
+                    ground + &self.clip(shot, frames, (*stretch, *plays), colours)
                 }
             };
             let _ = write!(graph, "[{place}:v:0]{filters}[p{place}];");
@@ -187,7 +200,7 @@ impl SectionPlan {
         let rate = self.format.fps.per_second();
         let mut filters = format!(
             // Of an animation the first frame is the picture.
-            "trim=end_frame=1,format=rgb24,{},crop={w}:{h},setsar=1,format=yuv420p,loop=loop={}:size=1,settb=1/{rate},setpts=N,fps={rate}",
+            "trim=end_frame=1,{ON_GROUND},{},crop={w}:{h},setsar=1,format=yuv420p,loop=loop={}:size=1,settb=1/{rate},setpts=N,fps={rate}",
             cover(w, h, "lanczos", RGB_TO_BT709),
             frames.0.saturating_sub(1)
         );

@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::error::FilmError;
 use super::ffmpeg::probe;
+use super::picture::RGB_TO_BT709;
+use super::sniff::{self, Format};
 
 /// The matrix by which a picture was turned into luma and chroma, by swscale's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Clip {
     pub matrix: Matrix,
     /// Whether luma uses all of 0 to 255.
     pub full_range: bool,
+    /// Whether what lies behind it is seen in places.
+    pub alpha: bool,
     /// Whether it has sound.
     pub sound: bool,
 }
@@ -69,6 +73,9 @@ impl Clip {
     /// already, so that a clip of the frame's size passes untouched.
     #[must_use]
     pub fn colour_options(&self) -> String {
+        if self.alpha {
+            return RGB_TO_BT709.to_owned();
+        }
         if self.matrix == Matrix::Bt709 && !self.full_range {
             return String::new();
         }
@@ -80,12 +87,13 @@ impl Clip {
     }
 }
 
-/// What is in this clip; `what` names it in messages.
-pub async fn clip(what: &str, path: &Path) -> Result<Clip, FilmError> {
+/// What is in this clip of this format; `what` names it in messages.
+pub async fn clip(what: &str, format: Format, path: &Path) -> Result<Clip, FilmError> {
     let refuse = |why: String| FilmError::ReadInput { what: what.to_owned(), path: path.to_owned(), why };
     let entries = "stream=index,codec_type,width,height,color_space,color_range,color_transfer,pix_fmt:\
                    packet=stream_index,pts_time,duration_time";
-    let found = probe(&["-show_entries", entries], path).await.map_err(|error| unreadable(error, &refuse))?;
+    let found =
+        probe(&["-show_entries", entries], format, path).await.map_err(|error| unreadable(error, &refuse))?;
     let streams = found["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
     let Some(stream) = streams.iter().find(|stream| stream["codec_type"] == "video") else {
         return Err(refuse("it holds no picture".to_owned()));
@@ -99,16 +107,27 @@ pub async fn clip(what: &str, path: &Path) -> Result<Clip, FilmError> {
     }
     let full_range = stream["color_range"] == "pc"
         || stream["pix_fmt"].as_str().is_some_and(|name| name.starts_with("yuvj"));
+    let alpha = stream["pix_fmt"].as_str().is_some_and(has_alpha);
     let sound = streams.iter().any(|stream| stream["codec_type"] == "audio");
-    Ok(Clip { seconds, matrix: Matrix::of(stream), full_range, sound })
+    Ok(Clip { seconds, matrix: Matrix::of(stream), full_range, alpha, sound })
+}
+
+/// Whether pixels of this format, by ffmpeg's name, may let through what lies behind them.
+fn has_alpha(name: &str) -> bool {
+    let kinds = ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya", "pal8"];
+    kinds.iter().any(|kind| name.starts_with(kind)) && !name.starts_with("yuvj")
 }
 
 /// Makes sure that a file holds a picture.
 pub async fn still(what: &str, path: &Path) -> Result<(), FilmError> {
     let refuse = |why: String| FilmError::ReadInput { what: what.to_owned(), path: path.to_owned(), why };
-    let found = probe(&["-select_streams", "v:0", "-show_entries", "stream=width,height"], path)
-        .await
-        .map_err(|error| unreadable(error, &refuse))?;
+    let found = probe(
+        &["-select_streams", "v:0", "-show_entries", "stream=width,height"],
+        sniff::of(what, path)?,
+        path,
+    )
+    .await
+    .map_err(|error| unreadable(error, &refuse))?;
     let wide = found["streams"][0]["width"].as_u64().unwrap_or_default();
     if wide == 0 { Err(refuse("it holds no picture".to_owned())) } else { Ok(()) }
 }
@@ -116,9 +135,10 @@ pub async fn still(what: &str, path: &Path) -> Result<(), FilmError> {
 /// Makes sure that a file holds sound.
 pub async fn sound(what: &str, path: &Path) -> Result<(), FilmError> {
     let refuse = |why: String| FilmError::ReadInput { what: what.to_owned(), path: path.to_owned(), why };
-    let found = probe(&["-select_streams", "a:0", "-show_entries", "stream=channels"], path)
-        .await
-        .map_err(|error| unreadable(error, &refuse))?;
+    let found =
+        probe(&["-select_streams", "a:0", "-show_entries", "stream=channels"], sniff::of(what, path)?, path)
+            .await
+            .map_err(|error| unreadable(error, &refuse))?;
     let channels = found["streams"][0]["channels"].as_u64().unwrap_or_default();
     if channels == 0 { Err(refuse("it holds no sound".to_owned())) } else { Ok(()) }
 }

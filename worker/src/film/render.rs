@@ -17,18 +17,25 @@ use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, probe};
 use super::picture::{PRESET, SectionPlan, Shot, Shown, fit_clip, link, timescale};
 use super::probe;
-use super::request::{CaptionMode, FilmRequest, Picture, SectionFile};
+use super::request::{CaptionMode, FilmRequest, Picture, SectionFile, ThumbnailSource};
+use super::sniff;
 use super::sound::pcm::Pcm;
 
 /// Files are read in pieces of so many bytes: a clip may be larger than the pod's memory.
 const PIECE: usize = 64 * 1024;
 /// Raised when the same plan is rendered differently.
-const RENDERER: u32 = 2;
+const RENDERER: u32 = 3;
+
+/// How samples are read, and how they are encoded.
+const SAMPLES: [&str; 7] = ["-f", "f32le", "-ar", "48000", "-ac", "2", "-i"];
+const AAC: [&str; 4] = ["-c:a", "aac", "-b:a", "192k"];
 
 /// What is in the scenes' pictures.
 pub struct Sources {
     /// For each scene; `None` for a still.
     pub clips: Vec<Option<probe::Clip>>,
+    /// For each scene, what its picture's file is.
+    pub formats: Vec<sniff::Format>,
     /// For each scene, the digest of its picture's bytes.
     contents: Vec<String>,
 }
@@ -36,20 +43,20 @@ pub struct Sources {
 impl Sources {
     /// Reads every picture's facts.
     pub async fn read(request: &FilmRequest) -> Result<Self, FilmError> {
-        let mut sources = Self { clips: Vec::new(), contents: Vec::new() };
+        let mut sources = Self { clips: Vec::new(), formats: Vec::new(), contents: Vec::new() };
+        if let ThumbnailSource::Image(path) = &request.thumbnail.source {
+            sniff::of("the thumbnail", path)?;
+        }
         let mut seen: HashMap<&Path, String> = HashMap::new();
         for scene in &request.scenes {
             let what = format!("the picture of scene {}", scene.id);
-            let path = match &scene.picture {
-                Picture::Still { path, .. } => {
-                    sources.clips.push(None);
-                    path
-                }
-                Picture::Clip { path } => {
-                    sources.clips.push(Some(probe::clip(&what, path).await?));
-                    path
-                }
-            };
+            let (Picture::Still { path, .. } | Picture::Clip { path }) = &scene.picture;
+            let format = sniff::of(&what, path)?;
+            sources.formats.push(format);
+            sources.clips.push(match &scene.picture {
+                Picture::Still { .. } => None,
+                Picture::Clip { .. } => Some(probe::clip(&what, format, path).await?),
+            });
             let content = match seen.get(path.as_path()) {
                 Some(content) => content.clone(),
                 None => digest_of(&what, path)?,
@@ -118,11 +125,15 @@ impl Studio<'_> {
                 SectionFile { digest, path, reused: true }
             } else {
                 let out = self.out.join(format!("section-{place}.mp4"));
-                let frames = |frame| progress(share(section.start + Frames(frame), whole));
+                let mut written = Frames(0);
+                let frames = |frame| {
+                    written = Frames(frame);
+                    progress(share(section.start + written, whole));
+                };
                 if let Err(error) = plan.render(self.work, &out, frames).await {
                     return Err(self.culprit(section).await.unwrap_or(error));
                 }
-                check_frames(&out, plan.frames).await?;
+                require_frames(&out, written, plan.frames)?;
                 let file = SectionFile { path: keep(cache, &digest, out)?, digest, reused: false };
                 rendered(&file);
                 file
@@ -151,10 +162,11 @@ impl Studio<'_> {
         Ffmpeg::new("join picture and sound", self.work)
             .args(["-protocol_whitelist", "file", "-f", "concat", "-safe", "1", "-i"])
             .args([&list])
-            .args(["-f", "f32le", "-ar", "48000", "-ac", "2", "-i"])
+            .args(SAMPLES)
             .args([sound.path()])
             .args(["-map", "0:v:0", "-map", "1:a:0", "-c:v", "copy", "-bsf:v", &on_frames])
-            .args(["-c:a", "aac", "-b:a", "192k", "-video_track_timescale", &timescale(rate)])
+            .args(AAC)
+            .args(["-video_track_timescale", &timescale(rate)])
             .args(["-movflags", "+faststart"])
             .args([&out])
             .run(|_| ())
@@ -194,14 +206,31 @@ impl Studio<'_> {
         let (path, kind) = match (&scene.picture, &self.sources.clips[part.scene]) {
             (Picture::Clip { path }, Some(clip)) => {
                 let (stretch, plays) = fit_clip(clip, scene.fit, whole, self.request.format);
-                (path, Shown::Clip { stretch, plays, colours: clip.colour_options() })
+                (path, Shown::Clip { stretch, plays, colours: clip.colour_options(), holes: clip.alpha })
             }
             (Picture::Still { path, motion }, _) => (path, Shown::Still(*motion)),
             (Picture::Clip { path }, None) => (path, Shown::Still(Motion::still())),
         };
         let content = self.sources.contents[part.scene].clone();
-        Shot { content, kind, at: part.at, skip: part.skip, frames: part.frames, whole, path: path.clone() }
+        Shot {
+            content,
+            kind,
+            at: part.at,
+            skip: part.skip,
+            frames: part.frames,
+            whole,
+            path: path.clone(),
+            format: self.sources.formats[part.scene],
+        }
     }
+}
+
+/// The film's sound alone in a file, as the film would have it.
+pub async fn encode(sound: &Pcm, dir: &Path) -> Result<PathBuf, FilmError> {
+    let out = dir.join("sound.mp4");
+    let ffmpeg = Ffmpeg::new("encode the sound", dir).args(SAMPLES).args([sound.path()]);
+    ffmpeg.args(AAC).args([&out]).run(|_| ()).await?;
+    Ok(out)
 }
 
 fn digest(plan: &SectionPlan) -> Result<String, FilmError> {
@@ -231,12 +260,17 @@ fn keep(cache: Option<&Path>, digest: &str, rendered: PathBuf) -> Result<PathBuf
 }
 
 async fn check_frames(path: &Path, frames: Frames) -> Result<(), FilmError> {
-    let found = probe(&["-select_streams", "v:0", "-show_entries", "stream=nb_frames"], path).await?;
-    let there = found["streams"][0]["nb_frames"].as_str().unwrap_or("no").to_owned();
-    if there == frames.0.to_string() {
+    let found =
+        probe(&["-select_streams", "v:0", "-show_entries", "stream=nb_frames"], sniff::MP4, path).await?;
+    let there = found["streams"][0]["nb_frames"].as_str().and_then(|count| count.parse().ok());
+    require_frames(path, Frames(there.unwrap_or_default()), frames)
+}
+
+fn require_frames(path: &Path, there: Frames, wanted: Frames) -> Result<(), FilmError> {
+    if there == wanted {
         return Ok(());
     }
-    let why = format!("{} has {there} frames and should have {}", path.display(), frames.0);
+    let why = format!("{} has {} frames and should have {}", path.display(), there.0, wanted.0);
     Err(FilmError::KeepPromise { task: "render a section".to_owned(), why })
 }
 

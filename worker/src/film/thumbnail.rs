@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::error::FilmError;
 use super::ffmpeg::Ffmpeg;
+use super::picture::ON_GROUND;
 use super::probe;
 use super::render::Sources;
 use super::request::{FilmRequest, Picture, ThumbnailSource};
+use super::sniff;
 
 /// Makes the thumbnail in `dir`; `title` is its text as ASS, `work` takes what is needed on the way.
 pub async fn make(
@@ -18,7 +20,7 @@ pub async fn make(
     dir: &Path,
 ) -> Result<PathBuf, FilmError> {
     let mut seek = None;
-    let mut colours = "format=rgb24".to_owned();
+    let mut colours = ON_GROUND.to_owned();
     let path = match &request.thumbnail.source {
         ThumbnailSource::Image(path) => {
             probe::still("the thumbnail", path).await?;
@@ -29,7 +31,7 @@ pub async fn make(
                 seek = Some(format!("{:.3}", clip.seconds / 2.0));
                 let range = if clip.full_range { "pc" } else { "tv" };
                 colours =
-                    format!("scale=in_color_matrix={}:in_range={range},format=rgb24", clip.matrix.name());
+                    format!("scale=in_color_matrix={}:in_range={range},{ON_GROUND}", clip.matrix.name());
                 path
             }
             (Picture::Still { path, .. } | Picture::Clip { path }, _) => path,
@@ -46,12 +48,10 @@ pub async fn make(
         "{colours},scale={width}:{height}:force_original_aspect_ratio=increase:flags=lanczos,crop={width}:{height},\
          setsar=1{letters},scale=out_color_matrix=bt601:out_range=pc,format=yuvj420p"
     );
-    let input = work.join("input-thumbnail");
-    super::picture::link(path, &input)?;
     let out = dir.join("thumbnail.jpg");
     let seek: Vec<&str> = seek.as_deref().map_or_else(Vec::new, |at| vec!["-ss", at]);
     Ffmpeg::new("make the thumbnail", work)
-        .input(&seek, &input)
+        .input(&seek, sniff::of("the thumbnail", path)?, path)
         .args(["-vf", &filters, "-frames:v", "1", "-q:v", "3", "-f", "mjpeg"])
         .args([&out])
         .run(|_| ())

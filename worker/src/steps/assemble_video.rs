@@ -115,6 +115,7 @@ async fn store(
         height: format.height,
         checks: rendered.checks.iter().map(check_result).collect(),
         sections,
+        notes: rendered.notes.clone(),
     })
 }
 
@@ -167,13 +168,14 @@ fn conclude(context: &Context, film: Film, output: Digest, done: &str) -> Made {
     let accepted = context.input.accepted_quality.as_ref() == Some(&output);
     let failed_check = !failed.is_empty() && !accepted;
     let warned = film.checks.iter().filter(|check| check.outcome == "Warned").map(|check| &check.message);
+    let told = warned.chain(&film.notes);
     let message = if failed_check {
         format!(
             "the film is kept, but failed its check: {}; change the job, or accept it as it is",
             failed.join("; ")
         )
     } else {
-        [done.to_owned()].into_iter().chain(warned.cloned()).collect::<Vec<_>>().join("; ")
+        [done.to_owned()].into_iter().chain(told.cloned()).collect::<Vec<_>>().join("; ")
     };
     Made { output: Some(output), artifacts: film.artifacts, message, failed_check, ..Made::default() }
 }

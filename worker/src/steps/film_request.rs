@@ -18,6 +18,7 @@ use videofactory_pipeline::timeline::{FrameRate, Motion};
 use videofactory_providers::{Artist, Embedded, PictureRequest};
 use videofactory_storage::StorageError;
 
+use super::foresee;
 use crate::context::Context;
 use crate::film::request as film;
 use crate::outcome::StepError;
@@ -40,7 +41,7 @@ pub struct Parts {
 /// The request, with all of its files in place.
 pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest, StepError> {
     let settings = &context.input.settings;
-    refuse_brand(context)?;
+    foresee::brand(context)?;
     let fps = u32::try_from(settings.format.fps).unwrap_or_default();
     let fps = FrameRate::new(fps).map_err(|error| StepError::FollowSettings(error.to_string()))?;
     let (width, height) = settings.frame();
@@ -68,18 +69,6 @@ pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest
         section_cache: None,
         most_seconds: std::time::Duration::from(settings.length.max).as_secs_f64(),
     })
-}
-
-/// A channel's intro, outro and watermark are not shown yet: better said than left out.
-fn refuse_brand(context: &Context) -> Result<(), StepError> {
-    let brand = &context.input.brand;
-    let parts = [("introKey", &brand.intro), ("outroKey", &brand.outro), ("watermarkKey", &brand.watermark)];
-    match parts.iter().find(|(_, key)| !key.is_empty()) {
-        None => Ok(()),
-        Some((field, key)) => Err(StepError::FollowSettings(format!(
-            "failed to put {key} into the film: this version does not support {field} of a Channel; leave it out"
-        ))),
-    }
 }
 
 /// Fetches into a folder.
@@ -279,7 +268,8 @@ fn fit(settings: &Settings) -> film::Fit {
     }
 }
 
-fn captions(settings: &Settings) -> film::Captions {
+/// How captions are asked for.
+pub fn captions(settings: &Settings) -> film::Captions {
     let style = &settings.captions.style;
     film::Captions {
         mode: match settings.captions.mode {

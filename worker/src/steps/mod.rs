@@ -4,6 +4,7 @@
 mod animate_scenes;
 mod assemble_video;
 mod film_request;
+mod foresee;
 mod generate_images;
 mod hired;
 mod narrate_scenes;

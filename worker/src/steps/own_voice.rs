@@ -1,16 +1,18 @@
 //! A recording of the user's own in place of a spoken voice. Nobody says when its words are spoken, so they are looked
 //! for as in any other voice.
 
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::Arc;
 
-use tokio::process::Command;
 use videofactory_pipeline::storyboard::Scene;
 use videofactory_pipeline::timeline::SAMPLE_RATE;
 use videofactory_providers::{Speech, TimingLevel};
 use videofactory_storage::StorageError;
 
 use crate::context::Context;
+use crate::film::error::FilmError;
+use crate::film::ffmpeg::Ffmpeg;
+use crate::film::sniff;
 use crate::outcome::StepError;
 use crate::speech;
 
@@ -29,6 +31,19 @@ pub async fn read(context: &Context, scene: &Scene) -> Result<Speech, StepError>
     Ok(Speech { words, level: heard.level, ..Arc::unwrap_or_clone(recording) })
 }
 
+/// The sound of a file in mono, up to a second more than may be.
+async fn samples_of(path: &Path) -> Result<Vec<i16>, FilmError> {
+    let mut samples = Vec::new();
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    Ffmpeg::new("decode the recording", folder)
+        .input(&["-vn"], sniff::of("the recording", path)?, path)
+        .args(["-t", &(MOST_SECONDS + 1).to_string(), "-map", "0:a:0", "-ac", "1"])
+        .args(["-ar", &SAMPLE_RATE.to_string(), "-f", "s16le", "pipe:1"])
+        .blocks(size_of::<i16>(), |pair| samples.push(i16::from_le_bytes([pair[0], pair[1]])))
+        .await?;
+    Ok(samples)
+}
+
 async fn decode(context: &Context, scene: &Scene) -> Result<Vec<i16>, StepError> {
     let key = &scene.assets.voice;
     let refuse = |why: &str| {
@@ -42,25 +57,17 @@ async fn decode(context: &Context, scene: &Scene) -> Result<Vec<i16>, StepError>
         StorageError::NoSuchKey { .. } => refuse("it is not in the bucket"),
         other => other.into(),
     })?;
-    let output = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-protocol_whitelist", "file", "-i"])
-        .arg(&path)
-        .args(["-t", &(MOST_SECONDS + 1).to_string(), "-map", "0:a:0", "-ac", "1"])
-        .args(["-ar", &SAMPLE_RATE.to_string(), "-f", "s16le", "pipe:1"])
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| StepError::Break(format!("ffmpeg does not start: {error}")))?;
+    let read = samples_of(&path).await;
     if let Err(error) = tokio::fs::remove_file(&path).await {
         tracing::debug!("failed to remove {}: {error}", path.display());
     }
-    let samples: Vec<i16> =
-        output.stdout.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    if !output.status.success() || samples.is_empty() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(refuse(said.lines().next_back().unwrap_or("it holds no sound")));
-    }
+    let samples = match read {
+        Ok(samples) if samples.is_empty() => return Err(refuse("it holds no sound")),
+        Ok(samples) => samples,
+        Err(FilmError::RunFfmpeg { last_words, .. }) => return Err(refuse(&last_words)),
+        Err(FilmError::ReadInput { why, .. }) => return Err(refuse(&why)),
+        Err(other) => return Err(other.into()),
+    };
     if samples.len() > MOST_SECONDS * SAMPLE_RATE as usize {
         return Err(refuse(&format!("it lasts longer than {MOST_SECONDS} s")));
     }

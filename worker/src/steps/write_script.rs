@@ -16,7 +16,7 @@ use videofactory_providers::{
 use videofactory_storage::PutOnce;
 
 use super::hired::{self, EMBEDDED_MODEL, Hire};
-use super::{find_own_document, keep_document};
+use super::{find_own_document, foresee, keep_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use crate::paid::{Answer, Order};
@@ -39,8 +39,12 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
             let output = documents::digest_of(&storyboard);
             (storyboard, output)
         }
-        None => keep_document(context, make(context, hire.as_ref()).await?, false).await?,
+        None => {
+            foresee::settings(context).await?;
+            keep_document(context, make(context, hire.as_ref()).await?, false).await?
+        }
     };
+    foresee::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();
     context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
     Ok(Made {

@@ -111,6 +111,26 @@ async fn every_position_and_shape_of_frame_keeps_to_its_safe_area() {
 }
 
 #[tokio::test]
+async fn letters_too_large_for_the_frame_shrink_into_the_safe_area_and_are_told_of() {
+    for (width, height, size) in [(640, 360, 130), (360, 640, 400), (360, 360, 250)] {
+        let set = Set::new();
+        let text = "The deep sea is dark and cold and full of life.";
+        let mut request = over_black(&set, "en", &[text]);
+        request.format = Format { width, height, ..request.format };
+        request.captions.style.size = size;
+        request.thumbnail.text = text.to_owned();
+        let film = set.film(&request).await;
+        assert_passed(&film);
+        assert_inside(&film, request.format);
+        let told = format!("smaller than {size} px");
+        assert!(film.notes.iter().any(|note| note.contains(&told)), "{:?}", film.notes);
+        let thumbnail = decode(&film.thumbnail, &["-vf", "format=gray", "-f", "rawvideo"]);
+        let [_, top, _, bottom] = drawn(&thumbnail, width as usize).unwrap();
+        assert!(top > 2 && bottom + 2 < height as usize, "the title reaches from {top} to {bottom}");
+    }
+}
+
+#[tokio::test]
 async fn captions_follow_the_words_that_the_voice_reports() {
     let set = Set::new();
     let mut request = over_black(&set, "en", &["First second."]);

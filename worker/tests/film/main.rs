@@ -9,8 +9,10 @@
     reason = "pixels, frames and samples of films of a few seconds"
 )]
 
+mod alpha;
 mod captions;
 mod checks;
+mod embedded;
 mod picture;
 mod refusals;
 mod sections;

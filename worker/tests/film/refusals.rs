@@ -2,7 +2,7 @@
 
 use videofactory_pipeline::timeline::Motion;
 use videofactory_worker::film::FilmError;
-use videofactory_worker::film::request::{FilmRequest, Picture, Scene};
+use videofactory_worker::film::request::{FilmRequest, Music, Picture, Scene, ThumbnailSource};
 
 use super::support::*;
 
@@ -36,6 +36,41 @@ async fn a_picture_that_is_none_is_refused_with_its_scene() {
     );
     let error = refusal(|set, request| request.scenes[0].picture = clip(rubbish(set, "x.mp4"))).await;
     assert!(matches!(error, FilmError::ReadInput { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_names_others_is_refused_whatever_it_claims_to_be() {
+    let playlist = |set: &Set| {
+        let secret = set.make(&["-f", "lavfi", "-i", "testsrc2=s=96x64:d=1", "secret.mp4"]);
+        let secret = secret.display();
+        [
+            ("list.mp4", format!("ffconcat version 1.0\nfile '{secret}'\n")),
+            ("stream.mp4", format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n")),
+            (
+                "drawing.png",
+                format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><image href=\"{secret}\"/></svg>"),
+            ),
+        ]
+    };
+    for place in 0..3 {
+        for way in ["still", "clip", "voice", "music", "thumbnail"] {
+            let error = refusal(|set, request| {
+                let (name, text) = &playlist(set)[place];
+                std::fs::write(set.path(name), text).unwrap();
+                let path = set.path(name);
+                match way {
+                    "still" => request.scenes[0].picture = still(path, Motion::still()),
+                    "clip" => request.scenes[0].picture = clip(path),
+                    "voice" => request.scenes[0].voice = voice(path),
+                    "music" => request.audio.music = Music::File { path },
+                    _ => request.thumbnail.source = ThumbnailSource::Image(path),
+                }
+            })
+            .await
+            .to_string();
+            assert!(error.contains("none of the files that films are made of"), "{way}: {error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -89,10 +89,15 @@ pub(super) fn write(request: &ScriptRequest) -> Result<Script, ProviderError> {
     })
 }
 
+/// The languages that there are phrases in.
+pub(super) fn languages() -> impl Iterator<Item = &'static str> {
+    languages::LANGUAGES.iter().map(|(name, _)| *name)
+}
+
 fn phrases_for(language: &str) -> Result<&'static Phrases, ProviderError> {
     let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     languages::LANGUAGES.iter().find(|(name, _)| *name == primary).map(|(_, phrases)| *phrases).ok_or_else(|| {
-        let known: Vec<&str> = languages::LANGUAGES.iter().map(|(name, _)| *name).collect();
+        let known: Vec<&str> = self::languages().collect();
         configuration(format!(
             "no script can be written in the language \"{language}\", only in {}; give the scenes in spec.scenes, or name an \
              account that writes in spec.providers.script",

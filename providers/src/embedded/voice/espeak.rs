@@ -18,11 +18,16 @@ const QUIET: i32 = 40;
 pub(super) const VARIANTS: [&str; 12] =
     ["f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7"];
 
-/// The engine's own name for the language of a BCP-47 tag, for example `pt-br` or `cmn`.
-pub(super) async fn language(tag: &str) -> Result<String, ProviderError> {
+/// Every language that it speaks, by the engine's own names.
+pub(in crate::embedded) async fn languages() -> Result<Vec<String>, ProviderError> {
     let table = run(ESPEAK, &["--voices"], b"").await?;
     let table = String::from_utf8_lossy(&table);
-    let known: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
+    Ok(table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).map(str::to_owned).collect())
+}
+
+/// The engine's own name for the language of a BCP-47 tag, for example `pt-br` or `cmn`.
+pub(super) async fn language(tag: &str) -> Result<String, ProviderError> {
+    let known = languages().await?;
     let mut wanted = tag.to_ascii_lowercase().replace('_', "-");
     for (alias, name) in
         [("zh-hk", "yue"), ("zh", "cmn"), ("no", "nb"), ("iw", "he"), ("en", "en-us"), ("fr", "fr-fr")]
@@ -33,15 +38,15 @@ pub(super) async fn language(tag: &str) -> Result<String, ProviderError> {
     }
     let mut candidate = wanted.as_str();
     loop {
-        if let Some(name) = known.iter().find(|name| **name == candidate) {
-            return Ok((*name).to_owned());
+        if known.iter().any(|name| name == candidate) {
+            return Ok(candidate.to_owned());
         }
         let Some((shorter, _)) = candidate.rsplit_once('-') else { break };
         candidate = shorter;
     }
     // A bare language that is known only with a region, such as "fr" as "fr-fr".
     let region = format!("{candidate}-");
-    known.iter().find(|name| name.starts_with(&region)).map(|name| (*name).to_owned()).ok_or_else(|| {
+    known.iter().find(|name| name.starts_with(&region)).cloned().ok_or_else(|| {
         configuration(format!(
             "there is no voice for the language \"{tag}\"; it speaks {}. Choose one of these, or name an account that narrates",
             known.join(", ")

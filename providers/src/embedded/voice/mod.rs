@@ -8,6 +8,7 @@ mod kana;
 mod reading;
 
 use self::engine::configuration;
+pub(super) use self::espeak::languages;
 pub(super) use self::reading::read;
 use crate::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
 use crate::embedded::signs::without_pictographs;
@@ -46,6 +47,11 @@ pub(super) async fn narrate(request: &NarrationRequest) -> Result<Vec<Speech>, P
         speeches.push(speak(&words, &voice, request).await?);
     }
     Ok(speeches)
+}
+
+/// Refuses what could not be spoken, whatever the text.
+pub(super) async fn require(language: &str, voice: &str) -> Result<(), ProviderError> {
+    choose(language, voice).await.map(drop)
 }
 
 async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Result<Speech, ProviderError> {

@@ -60,6 +60,16 @@ impl Fonts {
         Ok(Self { installed, faces: Vec::new(), by_id: HashMap::new(), named, han: han_family(language) })
     }
 
+    /// These files and no others.
+    #[cfg(test)]
+    pub fn of_files(files: &[std::path::PathBuf], language: &str) -> Self {
+        let mut installed = Database::new();
+        for file in files {
+            installed.load_font_file(file).unwrap();
+        }
+        Self { installed, faces: Vec::new(), by_id: HashMap::new(), named: None, han: han_family(language) }
+    }
+
     /// A face in use.
     #[must_use]
     pub fn face(&self, index: FaceIndex) -> &Face {

@@ -37,6 +37,8 @@ pub struct Area {
 pub struct Limits {
     /// Of a line, in pixels, outline included.
     pub width: f64,
+    /// Of a page, in pixels, outline included.
+    pub height: f64,
     /// Pixels of an em.
     pub em: f64,
     /// Lines.
@@ -58,6 +60,8 @@ pub struct SetWord {
     pub spoken: Interval,
     /// In ems, without the space.
     width: f64,
+    /// Of a line that it stands in, in ems; 0 = a player decides.
+    tall: f64,
     /// Of the space after it, in ems.
     gap: f64,
     pause: Pause,
@@ -137,7 +141,8 @@ pub fn set(fonts: &mut Fonts, tokens: Vec<Token>, uppercase: bool) -> Result<Vec
         before = runs.last().map(|run| run.face).or(before);
         let width = runs.iter().map(|run| fonts.face(run.face).width(&run.text)).sum();
         let gap = before.filter(|_| token.space).map_or(0.0, |face| fonts.face(face).width(" "));
-        words.push(SetWord { runs, space: token.space, spoken: token.spoken, width, gap, pause });
+        let tall = runs.iter().map(|run| fonts.face(run.face).ass_size(1.0)).fold(0.0, f64::max);
+        words.push(SetWord { runs, space: token.space, spoken: token.spoken, width, tall, gap, pause });
     }
     Ok(words)
 }
@@ -151,7 +156,7 @@ pub fn set_by_characters(tokens: Vec<Token>, uppercase: bool) -> Vec<SetWord> {
         let width = text.chars().map(usual_width).sum();
         let gap = if token.space { SPACE } else { 0.0 };
         let runs = vec![Run { face: 0, text }];
-        SetWord { runs, space: token.space, spoken: token.spoken, width, gap, pause }
+        SetWord { runs, space: token.space, spoken: token.spoken, width, tall: 0.0, gap, pause }
     });
     words.collect()
 }
@@ -168,6 +173,7 @@ fn usual_width(character: char) -> f64 {
 /// Fills pages: none holds more than the limits, sentences end pages, lines are evenly long.
 #[must_use]
 pub fn paginate(words: Vec<SetWord>, limits: Limits) -> Vec<Page> {
+    let limits = limits.with_room_for(&words);
     let mut pages = Vec::new();
     let mut page: Vec<SetWord> = Vec::new();
     for word in words {
@@ -197,7 +203,9 @@ pub fn paginate(words: Vec<SetWord>, limits: Limits) -> Vec<Page> {
 #[must_use]
 pub fn one_page(words: Vec<SetWord>, limits: Limits) -> Option<Page> {
     let widest = words.iter().map(|word| word.width).fold(0.0, f64::max);
-    let fits = widest <= limits.line() && lines_needed(&words, limits.line()) <= limits.lines;
+    let fits = widest <= limits.line()
+        && lines_needed(&words, limits.line()) <= limits.lines
+        && limits.em <= limits.with_room_for(&words).em;
     fits.then(|| make_page(words, limits))
 }
 
@@ -225,6 +233,15 @@ impl Limits {
     /// A line's room in ems.
     fn line(&self) -> f64 {
         (self.width / self.em - 2.0 * OUTLINE).min(self.longest)
+    }
+
+    /// With letters no larger than lets as many lines of these words as may be shown at once fit the
+    /// height. One size for all of them: letters that change from page to page look like a fault.
+    #[must_use]
+    pub fn with_room_for(self, words: &[SetWord]) -> Self {
+        let tallest = words.iter().map(|word| word.tall).fold(0.0, f64::max);
+        let needed = self.lines_wide() * tallest + 2.0 * OUTLINE;
+        Self { em: self.em.min(self.height / needed), ..self }
     }
 
     fn lines_wide(&self) -> f64 {
@@ -298,7 +315,7 @@ mod tests {
     use super::*;
 
     fn limits(fonts_em: f64) -> Limits {
-        Limits { width: 547.0, em: fonts_em, lines: 2, words: 0, longest: LONGEST_LINE }
+        Limits { width: 547.0, height: 800.0, em: fonts_em, lines: 2, words: 0, longest: LONGEST_LINE }
     }
 
     fn pages(text: &str, language: &str, limits: Limits) -> Vec<Page> {
@@ -323,6 +340,19 @@ mod tests {
                     let width = (width_of(line) + 2.0 * OUTLINE) * page.em;
                     assert!(width <= limits.width + 0.01, "{width} px: {:?}", page.text());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn no_page_is_taller_than_the_safe_area() {
+        for em in [20.0, 130.0, 400.0] {
+            let limits = Limits { width: 576.0, height: 324.0, ..limits(em) };
+            for page in pages("The deep sea is dark and cold and full of life.", "en", limits) {
+                let line = |words: &Vec<SetWord>| words.iter().map(|word| word.tall).fold(0.0, f64::max);
+                let tall = page.lines.iter().map(line).sum::<f64>() + 2.0 * OUTLINE;
+                assert!(tall * page.em <= limits.height + 0.01, "{em}: {} px", tall * page.em);
+                assert!(em > 100.0 || (page.em - em).abs() < 1e-9, "{em} px fit, and became {}", page.em);
             }
         }
     }

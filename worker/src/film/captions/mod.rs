@@ -3,6 +3,7 @@
 pub mod ass;
 pub mod fonts;
 pub mod layout;
+pub mod legible;
 pub mod text;
 
 use unicode_script::{Script, UnicodeScript};
@@ -32,7 +33,7 @@ pub struct Captions {
     pub pages: Vec<TimedPage>,
     /// The least certain word times used.
     pub level: Option<WordLevel>,
-    /// What was left out.
+    /// What was left out or made smaller.
     pub notes: Vec<String>,
 }
 
@@ -62,6 +63,7 @@ impl Captions {
         for (place, scene) in request.scenes.iter().enumerate() {
             captions.add_scene(timeline, place, scene, &speech[place], style)?;
         }
+        captions.note_smaller_letters(style);
         Ok(Some(captions))
     }
 
@@ -85,6 +87,20 @@ impl Captions {
     #[must_use]
     pub fn cues(&self) -> Vec<Cue> {
         self.pages.iter().map(|page| Cue { span: page.span, lines: page.page.text() }).collect()
+    }
+
+    /// Says where letters became smaller than was asked for.
+    fn note_smaller_letters(&mut self, style: &CaptionStyle) {
+        let asked = limits(self.format, style).em;
+        let smaller = self.pages.iter().map(|page| page.page.em).filter(|em| *em < asked - 0.5);
+        let (count, smallest) = smaller.fold((0, asked), |(count, least), em| (count + 1, em.min(least)));
+        if count > 0 && self.fonts.is_some() {
+            self.notes.push(format!(
+                "the letters of {count} of {} captions are smaller than {asked:.0} px, down to {smallest:.0} px: larger ones do \
+                 not fit the safe area",
+                self.pages.len()
+            ));
+        }
     }
 
     fn add_scene(
@@ -218,6 +234,7 @@ fn limits(format: Format, style: &CaptionStyle) -> Limits {
     let em = if style.size == 0 { usual } else { f64::from(style.size) };
     Limits {
         width: area.right - area.left,
+        height: area.bottom - area.top,
         em,
         lines: style.max_lines.max(1),
         words: style.max_words,

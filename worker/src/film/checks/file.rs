@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::{Finding, Plan};
 use crate::film::error::FilmError;
 use crate::film::ffmpeg::probe;
+use crate::film::sniff::MP4;
 
 pub(super) async fn check(plan: &Plan<'_>, path: &Path) -> Result<Finding, FilmError> {
     let entries = "stream=codec_type,codec_name,profile,width,height,pix_fmt,color_space,color_range,sample_rate,\
                    channels,start_time,duration:packet=codec_type,pts";
-    let found = probe(&["-show_entries", entries], path).await?;
+    let found = probe(&["-show_entries", entries], MP4, path).await?;
     let of_kind = |kind: &str| {
         let streams = found["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
         streams.iter().find(|stream| stream["codec_type"] == kind).unwrap_or(&Value::Null)

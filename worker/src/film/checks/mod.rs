@@ -14,6 +14,7 @@ use super::captions::Captions;
 use super::error::FilmError;
 use super::render::Sources;
 use super::request::{CheckLevel, CheckName, CheckOutcome, CheckResult, FilmRequest};
+use super::sound::heard::Heard;
 
 /// Everything that a check may compare the film with.
 pub struct Plan<'a> {
@@ -38,29 +39,38 @@ struct Finding {
     message: String,
 }
 
-/// Looks at the film in `path` in every way that is not off.
-pub async fn check(plan: &Plan<'_>, path: &Path) -> Result<Vec<CheckResult>, FilmError> {
+/// Looks at the film in `path`, of which this was heard, in every way that is not off.
+pub async fn check(plan: &Plan<'_>, path: &Path, heard: &Heard) -> Result<Vec<CheckResult>, FilmError> {
     let levels = plan.request.checks;
     let mut results = vec![result(CheckName::File, CheckLevel::Fail, file::check(plan, path).await?)];
-    let mut add = |name, level, finding: Option<Finding>| {
-        if let (Some(finding), true) = (finding, level != CheckLevel::Off) {
+    let mut add = |name, level, finding: Finding| {
+        if level != CheckLevel::Off {
             results.push(result(name, level, finding));
         }
     };
     if levels.black_frames != CheckLevel::Off || levels.freeze != CheckLevel::Off {
         let seen = picture::scan(plan, path).await?;
-        add(CheckName::BlackFrames, levels.black_frames, Some(picture::black(plan, &seen).await?));
-        add(CheckName::Freeze, levels.freeze, Some(picture::freeze(plan, &seen).await?));
+        add(CheckName::BlackFrames, levels.black_frames, picture::black(plan, &seen).await?);
+        add(CheckName::Freeze, levels.freeze, picture::freeze(plan, &seen).await?);
     }
-    if levels.silence != CheckLevel::Off || levels.loudness != CheckLevel::Off {
-        let heard = sound::listen(plan, path).await?;
-        add(CheckName::Silence, levels.silence, sound::silence(plan, &heard));
-        add(CheckName::Loudness, levels.loudness, sound::loudness(plan, &heard));
-    }
-    if levels.captions != CheckLevel::Off {
-        add(CheckName::Captions, levels.captions, captions::check(plan).await?);
-    }
+    results.extend(rehearsed(plan, heard).await?);
     Ok(results)
+}
+
+/// What was heard, and the captions, in every way that is not off.
+pub async fn rehearsed(plan: &Plan<'_>, heard: &Heard) -> Result<Vec<CheckResult>, FilmError> {
+    let levels = plan.request.checks;
+    let captions = match levels.captions {
+        CheckLevel::Off => None,
+        CheckLevel::Fail | CheckLevel::Warn => captions::check(plan).await?,
+    };
+    let findings = [
+        (CheckName::Silence, levels.silence, sound::silence(plan, heard)),
+        (CheckName::Loudness, levels.loudness, sound::loudness(plan, heard)),
+        (CheckName::Captions, levels.captions, captions),
+    ];
+    let looked_at = findings.into_iter().filter(|(_, level, _)| *level != CheckLevel::Off);
+    Ok(looked_at.filter_map(|(name, level, finding)| Some(result(name, level, finding?))).collect())
 }
 
 fn result(name: CheckName, level: CheckLevel, finding: Finding) -> CheckResult {

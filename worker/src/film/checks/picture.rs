@@ -7,7 +7,9 @@ use videofactory_pipeline::timeline::Frames;
 use super::{Finding, Plan};
 use crate::film::error::FilmError;
 use crate::film::ffmpeg::Ffmpeg;
+use crate::film::picture::ON_GROUND;
 use crate::film::request::{Picture, Position};
+use crate::film::sniff::MP4;
 
 /// The film is looked at in blocks of this many pixels squared.
 const BLOCK: u32 = 8;
@@ -48,8 +50,7 @@ pub(super) async fn scan(plan: &Plan<'_>, path: &Path) -> Result<Seen, FilmError
     let (mut since, mut frame) = (0, 0);
     let filter = format!("extractplanes=y,scale={width}:{height}:flags=area");
     Ffmpeg::new("look at the film", plan.work)
-        .args(["-skip_loop_filter", "all"])
-        .input(&["-an"], path)
+        .input(&["-an", "-skip_loop_filter", "all"], MP4, path)
         .args(["-vf", &filter, "-vsync", "passthrough", "-f", "rawvideo", "pipe:1"])
         .blocks(size, |luma| {
             if Darkness::of(luma).within(BLACK) {
@@ -173,19 +174,19 @@ fn moved(before: &[u8], now: &[u8], hidden: std::ops::Range<usize>) -> bool {
 /// How dark a scene's own picture is: one entry for a still, one for each second of a clip and more.
 async fn source(plan: &Plan<'_>, scene: usize) -> Result<Vec<Darkness>, FilmError> {
     let (path, colours) = match (&plan.request.scenes[scene].picture, &plan.sources.clips[scene]) {
-        (Picture::Clip { path }, Some(clip)) => {
+        (Picture::Clip { path }, Some(clip)) if !clip.alpha => {
             let range = if clip.full_range { "pc" } else { "tv" };
             (path, format!("scale=90:90:flags=area:in_color_matrix={}:in_range={range}", clip.matrix.name()))
         }
         (Picture::Still { path, .. } | Picture::Clip { path }, _) => {
-            (path, "format=rgb24,scale=90:90:flags=area".to_owned())
+            (path, format!("{ON_GROUND},scale=90:90:flags=area"))
         }
     };
     let filter = format!("{colours}:out_color_matrix=bt709:out_range=tv,format=yuv420p,extractplanes=y");
     let first: &[&str] = if plan.sources.clips[scene].is_none() { &["-frames:v", "1"] } else { &[] };
     let mut frames = Vec::new();
     Ffmpeg::new(format!("look at the picture of scene {}", plan.request.scenes[scene].id), plan.work)
-        .input(&["-an"], path)
+        .input(&["-an"], plan.sources.formats[scene], path)
         .args(first)
         .args(["-vf", &filter, "-f", "rawvideo", "pipe:1"])
         .blocks(90 * 90, |luma| frames.push(Darkness::of(luma)))

@@ -12,24 +12,27 @@ use super::pcm::CHANNELS;
 const TAPS: usize = 12;
 /// Estimates between one sample and the next.
 const PHASES: usize = 3;
-/// How long before a peak the gain begins to go down: 5 ms.
-const AHEAD: usize = 240;
-/// Samples after which the gain is back by two thirds: 80 ms.
-const RELEASE: f32 = 3840.0;
-/// Samples by which what comes out lags behind what goes in.
-const DELAY: usize = TAPS / 2 + AHEAD - 1;
+/// How long before a peak the gain begins to go down, and samples after which it is back by two thirds:
+/// 5 and 80 ms, slow enough that nobody hears it move.
+const SMOOTH: (usize, f32) = (240, 3840.0);
+/// 1 and 2 ms, back again before the voice's next pulse comes.
+const QUICK: (usize, f32) = (48, 96.0);
 
-/// Takes samples and gives them back limited, [`DELAY`] later.
+/// Takes samples and gives them back limited, a little later.
 pub struct Limiter {
     ceiling: f32,
+    ahead: usize,
+    release: f32,
+    /// Samples by which what comes out lags behind what goes in.
+    delay: usize,
     between: [[f32; TAPS]; PHASES],
     /// Samples that have come and not gone, oldest first.
     held: VecDeque<[f32; CHANNELS]>,
     /// The last [`TAPS`] samples of each channel.
     recent: [[f32; TAPS]; CHANNELS],
-    /// Gains asked for, as candidates for the lowest of the last [`AHEAD`]: place and gain, ascending.
+    /// Gains asked for, as candidates for the lowest of those looked ahead at: place and gain, ascending.
     lowest: VecDeque<(u64, f32)>,
-    /// The gain after release, of the last [`AHEAD`] samples, and their sum.
+    /// The gain after release, of as many samples, and their sum.
     released: VecDeque<f32>,
     sum: f64,
     gain: f32,
@@ -41,17 +44,31 @@ impl Limiter {
     /// With this ceiling, as a factor of full scale.
     #[must_use]
     pub fn new(ceiling: f32) -> Self {
+        Self::moving(ceiling, SMOOTH)
+    }
+
+    /// One that takes single pulses down and leaves what lies between them.
+    #[must_use]
+    pub fn quick(ceiling: f32) -> Self {
+        Self::moving(ceiling, QUICK)
+    }
+
+    fn moving(ceiling: f32, (ahead, release): (usize, f32)) -> Self {
+        let delay = TAPS / 2 + ahead - 1;
         Self {
             ceiling,
+            ahead,
+            release,
+            delay,
             between: filters(),
-            held: VecDeque::with_capacity(DELAY + 1),
+            held: VecDeque::with_capacity(delay + 1),
             recent: [[0.0; TAPS]; CHANNELS],
             lowest: VecDeque::new(),
-            released: VecDeque::from(vec![1.0; AHEAD]),
-            sum: 240.0,
+            released: VecDeque::from(vec![1.0; ahead]),
+            sum: ahead as f64,
             gain: 1.0,
             place: 0,
-            skip: DELAY,
+            skip: delay,
         }
     }
 
@@ -60,7 +77,7 @@ impl Limiter {
         for frame in samples.as_chunks::<CHANNELS>().0 {
             let gain = self.gain_after(*frame);
             self.held.push_back(*frame);
-            if self.held.len() > DELAY
+            if self.held.len() > self.delay
                 && let Some(frame) = self.held.pop_front()
             {
                 out.extend(frame.map(|sample| sample * gain));
@@ -80,17 +97,17 @@ impl Limiter {
             self.lowest.pop_back();
         }
         self.lowest.push_back((self.place, asked));
-        if self.lowest.front().is_some_and(|(place, _)| place + AHEAD as u64 <= self.place) {
+        if self.lowest.front().is_some_and(|(place, _)| place + self.ahead as u64 <= self.place) {
             self.lowest.pop_front();
         }
         self.place += 1;
         let lowest = self.lowest.front().map_or(1.0, |(_, gain)| *gain);
-        self.gain = lowest.min(self.gain + (lowest - self.gain) / RELEASE);
+        self.gain = lowest.min(self.gain + (lowest - self.gain) / self.release);
         self.released.push_back(self.gain);
         let oldest = self.released.pop_front().unwrap_or(1.0);
         self.sum += f64::from(self.gain) - f64::from(oldest);
         #[expect(clippy::cast_possible_truncation, reason = "a gain from 0 to 1")]
-        let smooth = (self.sum / AHEAD as f64) as f32;
+        let smooth = (self.sum / self.ahead as f64) as f32;
         smooth
     }
 

@@ -11,23 +11,36 @@ use crate::film::error::FilmError;
 pub struct Loudness {
     /// LUFS; minus infinity for silence and for less than 0.4 s of sound.
     pub integrated: f64,
-    /// dBTP; minus infinity for silence.
+    /// The highest sample, in dBFS; minus infinity for silence.
+    pub peak: f64,
+    /// dBTP, where it was asked for, else as `peak`.
     pub true_peak: f64,
 }
 
 /// Measures as samples come by.
 pub struct Meter {
     meter: EbuR128,
+    true_peaks: bool,
     broken: Option<String>,
 }
 
 impl Meter {
     /// At 48 kHz, in stereo.
     pub fn new() -> Result<Self, FilmError> {
+        Self::measuring(false)
+    }
+
+    /// One that looks for peaks between samples too, which costs more than all the rest.
+    pub fn with_true_peaks() -> Result<Self, FilmError> {
+        Self::measuring(true)
+    }
+
+    fn measuring(true_peaks: bool) -> Result<Self, FilmError> {
         let channels = u32::try_from(CHANNELS).unwrap_or(2);
-        let meter = EbuR128::new(channels, SAMPLE_RATE, Mode::I | Mode::TRUE_PEAK)
+        let mode = if true_peaks { Mode::TRUE_PEAK } else { Mode::SAMPLE_PEAK };
+        let meter = EbuR128::new(channels, SAMPLE_RATE, Mode::I | mode)
             .map_err(|error| broken(&error.to_string()))?;
-        Ok(Self { meter, broken: None })
+        Ok(Self { meter, true_peaks, broken: None })
     }
 
     /// Takes samples, left and right in turn.
@@ -43,11 +56,16 @@ impl Meter {
             return Err(broken(error));
         }
         let integrated = self.meter.loudness_global().map_err(|error| broken(&error.to_string()))?;
-        let mut peak: f64 = 0.0;
+        let (mut peak, mut true_peak): (f64, f64) = (0.0, 0.0);
         for channel in 0..self.meter.channels() {
-            peak = peak.max(self.meter.true_peak(channel).map_err(|error| broken(&error.to_string()))?);
+            let read = |value: Result<f64, ebur128::Error>| value.map_err(|error| broken(&error.to_string()));
+            peak = peak.max(read(self.meter.sample_peak(channel))?);
+            if self.true_peaks {
+                true_peak = true_peak.max(read(self.meter.true_peak(channel))?);
+            }
         }
-        Ok(Loudness { integrated, true_peak: 20.0 * peak.log10() })
+        let decibels = |factor: f64| 20.0 * factor.log10();
+        Ok(Loudness { integrated, peak: decibels(peak), true_peak: decibels(true_peak.max(peak)) })
     }
 }
 

@@ -2,8 +2,10 @@
 //! whole brought to its loudness by measuring. Always exactly as long as the timeline says.
 
 pub mod bed;
+pub mod heard;
 pub mod limiter;
 pub mod loudness;
+pub mod master;
 pub mod mix;
 pub mod pcm;
 pub mod speech;
@@ -13,9 +15,10 @@ use std::path::Path;
 use videofactory_pipeline::timeline::{Interval, Samples, Timeline};
 
 use self::limiter::Limiter;
-use self::loudness::{Loudness, Meter, factor, measure};
+use self::loudness::{factor, measure};
+use self::master::{Aim, Master};
 use self::mix::{Mix, Stem, Underlay};
-use self::pcm::{BLOCK, CHANNELS, Pcm, PcmWriter, Source};
+use self::pcm::{Pcm, PcmWriter, Source};
 use super::error::FilmError;
 use super::picture::fit_clip;
 use super::render::Sources;
@@ -23,12 +26,13 @@ use super::request::{AudioSource, FilmRequest, Music, Picture};
 
 /// Every voice is brought to this loudness before it is mixed, in LUFS.
 pub const VOICE_LEVEL: f64 = -18.0;
-/// Room that AAC needs above the limiter's ceiling, in dB.
-const CODEC_ROOM: f64 = 1.0;
 /// Hiss is not raised to music.
 const MOST_GAIN: f64 = 40.0;
-/// What counts as hit, in LU.
-const TOLERANCE: f64 = 0.1;
+/// Peaks of a voice stand at most this far above its loudness, in dB, before it is mixed: what stands
+/// higher than that would hold the whole film down. Speech as it is recorded lies below.
+const MOST_CREST: f64 = 20.0;
+/// A voice whose peaks are its loudness has them taken down so often; then they stay.
+const CREST_ROUNDS: usize = 3;
 
 /// The voices, decoded and looked at.
 pub struct Voices {
@@ -67,16 +71,16 @@ pub async fn voices(request: &FilmRequest, dir: &Path) -> Result<Voices, FilmErr
     Ok(voices)
 }
 
-/// Mixes the film's sound to a file of exactly its length, using up the voices.
+/// Mixes the film's sound, exactly as long as it is, and brings it to its loudness, using up the voices.
 pub async fn mix_film(
     request: &FilmRequest,
     timeline: &Timeline,
     sources: &Sources,
     voices: &mut Voices,
     dir: &Path,
-) -> Result<Pcm, FilmError> {
+) -> Result<Master, FilmError> {
     let stems = match request.audio.source {
-        AudioSource::Narration => voice_stems(timeline, std::mem::take(&mut voices.sounds))?,
+        AudioSource::Narration => voice_stems(timeline, std::mem::take(&mut voices.sounds), dir)?,
         AudioSource::Clips => clip_stems(request, timeline, sources, dir).await?,
     };
     let music = match &request.audio.music {
@@ -96,20 +100,24 @@ pub async fn mix_film(
     let speech = spoken(timeline, &voices.speech);
     let music = music.map(|sound| underlay(request, sound, speech)).transpose()?;
     let mix = Mix { stems, music, length: timeline.samples() };
-    let (loudness, true_peak, path) =
-        (request.audio.loudness, request.audio.true_peak, dir.join("sound.f32"));
-    // A second or two of arithmetic must not hold up who else runs on this thread.
-    let mixed = tokio::task::spawn_blocking(move || master(&mix, loudness, true_peak, &path)).await;
-    mixed.map_err(|error| FilmError::KeepPromise {
-        task: "mix the sound".to_owned(),
-        why: error.to_string(),
-    })?
+    let aim = Aim { loudness: request.audio.loudness, true_peak: request.audio.true_peak };
+    let path = dir.join("sound.f32");
+    blocking(move || Master::of(&mix, aim, &path)).await
 }
 
-fn voice_stems(timeline: &Timeline, sounds: Vec<Option<Pcm>>) -> Result<Vec<Stem>, FilmError> {
+/// A second or two of arithmetic must not hold up who else runs on this thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FilmError> + Send + 'static,
+) -> Result<T, FilmError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| FilmError::KeepPromise { task: "mix the sound".to_owned(), why: error.to_string() })?
+}
+
+fn voice_stems(timeline: &Timeline, sounds: Vec<Option<Pcm>>, dir: &Path) -> Result<Vec<Stem>, FilmError> {
     let mut stems = Vec::new();
-    for (place, sound) in timeline.scenes.iter().zip(sounds) {
+    for (scene, (place, sound)) in timeline.scenes.iter().zip(sounds).enumerate() {
         if let Some(sound) = sound {
+            let sound = without_spikes(sound, &dir.join(format!("even-{scene}")))?;
             let gain = factor(gain_to(VOICE_LEVEL, &sound)?);
             stems.push(Stem { at: place.voice_at, gain, length: sound.length, fade: Samples(0), sound });
         }
@@ -150,6 +158,25 @@ async fn clip_stems(
     Ok(stems)
 }
 
+/// A voice without the peaks that stand too far above its loudness; as it is, if none do. `path` takes
+/// what it becomes on the way.
+fn without_spikes(mut sound: Pcm, path: &Path) -> Result<Pcm, FilmError> {
+    for round in 0..CREST_ROUNDS {
+        let found = measure(&sound)?;
+        if !found.integrated.is_finite() || found.peak - found.integrated <= MOST_CREST {
+            break;
+        }
+        let mut limiter = Limiter::quick(factor(found.integrated + MOST_CREST));
+        let mut writer = PcmWriter::create(&path.with_extension(format!("{round}.f32")))?;
+        let mut out = Vec::new();
+        sound.each_block(|samples| limiter.push(samples, &mut out))?;
+        limiter.finish(&mut out);
+        writer.write(&out)?;
+        sound = writer.finish()?;
+    }
+    Ok(sound)
+}
+
 /// When somebody speaks, in the film, ascending.
 fn spoken(timeline: &Timeline, speech: &[Vec<Interval>]) -> Vec<(Samples, Samples)> {
     let of_scene = |(place, speech): (&videofactory_pipeline::timeline::ScenePlace, &Vec<Interval>)| {
@@ -181,64 +208,4 @@ fn gain_to(target: f64, sound: &Pcm) -> Result<f64, FilmError> {
         integrated = loudest;
     }
     Ok(if integrated < -70.0 { 0.0 } else { (target - integrated).min(MOST_GAIN) })
-}
-
-/// Mixes into `path` (samples as [`Pcm`] has them) at this loudness (LUFS) and true peak (dBTP).
-/// Silence stays silence.
-fn master(mix: &Mix, loudness: f64, true_peak: f64, path: &Path) -> Result<Pcm, FilmError> {
-    let raw = path.with_extension("raw.f32");
-    let measured = write_mix(mix, &raw)?;
-    let raw = Pcm::open(&raw)?;
-    if !measured.integrated.is_finite() || measured.integrated < -70.0 {
-        return Ok(raw);
-    }
-    let ceiling = factor(true_peak - CODEC_ROOM);
-    let gain = (loudness - measured.integrated).min(MOST_GAIN);
-    let (sound, reached) = limit(&raw, gain, ceiling, path)?;
-    let missed = loudness - reached.integrated;
-    if missed.abs() <= TOLERANCE {
-        return Ok(sound);
-    }
-    limit(&raw, gain + missed, ceiling, path).map(|(sound, _)| sound)
-}
-
-fn write_mix(mix: &Mix, path: &Path) -> Result<Loudness, FilmError> {
-    let mut meter = Meter::new()?;
-    let mut writer = PcmWriter::create(path)?;
-    let mut block = vec![0.0; BLOCK * CHANNELS];
-    let mut at = 0;
-    while at < mix.length.0 {
-        let here = usize::try_from(mix.length.0 - at).unwrap_or(BLOCK).min(BLOCK);
-        let block = &mut block[..here * CHANNELS];
-        mix.read(at, block)?;
-        meter.take(block);
-        writer.write(block)?;
-        at += here as u64;
-    }
-    writer.finish()?;
-    meter.read()
-}
-
-fn limit(raw: &Pcm, gain: f64, ceiling: f32, path: &Path) -> Result<(Pcm, Loudness), FilmError> {
-    let gain = factor(gain);
-    let mut limiter = Limiter::new(ceiling);
-    let mut meter = Meter::new()?;
-    let mut writer = PcmWriter::create(path)?;
-    let mut out = Vec::with_capacity(BLOCK * CHANNELS);
-    let mut written = Ok(());
-    raw.each_block(|samples| {
-        let raised: Vec<f32> = samples.iter().map(|sample| sample * gain).collect();
-        out.clear();
-        limiter.push(&raised, &mut out);
-        meter.take(&out);
-        if written.is_ok() {
-            written = writer.write(&out);
-        }
-    })?;
-    written?;
-    out.clear();
-    limiter.finish(&mut out);
-    meter.take(&out);
-    writer.write(&out)?;
-    Ok((writer.finish()?, meter.read()?))
 }

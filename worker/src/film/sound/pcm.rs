@@ -11,6 +11,7 @@ use videofactory_pipeline::timeline::{SAMPLE_RATE, Samples};
 use crate::film::error::FilmError;
 use crate::film::ffmpeg::Ffmpeg;
 use crate::film::probe;
+use crate::film::sniff::{self, Format, Kind};
 
 /// Left and right.
 pub const CHANNELS: usize = 2;
@@ -41,6 +42,17 @@ pub struct Source<'a> {
     pub most: Option<f64>,
 }
 
+impl Source<'_> {
+    fn format(&self) -> Result<Format, FilmError> {
+        let format = sniff::of(&self.what, self.path)?;
+        if format.kind == Kind::Picture {
+            let (what, path, why) = (self.what.clone(), self.path.to_owned(), "it holds no sound".to_owned());
+            return Err(FilmError::ReadInput { what, path, why });
+        }
+        Ok(format)
+    }
+}
+
 impl Pcm {
     /// Opens a file of samples.
     pub fn open(path: &Path) -> Result<Self, FilmError> {
@@ -56,7 +68,7 @@ impl Pcm {
             let names: Vec<&str> = sources.iter().map(|source| source.what.as_str()).collect();
             let mut ffmpeg = Ffmpeg::new(format!("decode {}", names.join(", ")), dir);
             for source in sources {
-                ffmpeg = ffmpeg.input(&["-threads", "1"], source.path);
+                ffmpeg = ffmpeg.input(&["-threads", "1"], source.format()?, source.path);
             }
             for (place, source) in sources.iter().enumerate() {
                 let map = format!("{place}:a:0");

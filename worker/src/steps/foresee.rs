@@ -1,0 +1,93 @@
+//! What can be known before money is spent. A film that could never be assembled is refused by the first
+//! step, before its pictures, voices and clips are paid for.
+
+use videofactory_crds::settings::{CaptionMode, MusicSource, ThumbnailSource};
+use videofactory_pipeline::storyboard::{Scene, Storyboard};
+use videofactory_providers::Embedded;
+
+use super::narrate_scenes::{is_silent, voice_for};
+use crate::context::Context;
+use crate::film::captions::legible::{Text, require_fonts};
+use crate::outcome::StepError;
+
+/// Refuses what the settings alone show: before a script is bought.
+pub async fn settings(context: &Context) -> Result<(), StepError> {
+    brand(context)?;
+    let settings = &context.input.settings;
+    let (music, thumbnail) = (&settings.audio.music, &settings.thumbnail);
+    let files = [
+        ("audio.music.key", &music.key, music.origin() == MusicSource::Asset),
+        ("thumbnail.key", &thumbnail.key, thumbnail.origin() == ThumbnailSource::Asset),
+    ];
+    for (field, key, _) in files.iter().filter(|(_, _, used)| *used) {
+        require_file(context, key, field).await?;
+    }
+    let topic = [Text { of: "the topic".to_owned(), text: &context.input.topic }];
+    fonts(context, if is_burned(context) { &topic } else { &[] })
+}
+
+/// Refuses what the storyboard shows: before anything is made of it.
+pub async fn storyboard(context: &Context, storyboard: &Storyboard) -> Result<(), StepError> {
+    if is_burned(context) {
+        let scenes = storyboard.scenes.iter();
+        let texts: Vec<Text<'_>> =
+            scenes.map(|scene| Text { of: format!("scene {}", scene.id), text: &scene.narration }).collect();
+        fonts(context, &texts)?;
+    }
+    for scene in &storyboard.scenes {
+        // The picture is asked for by the step that buys pictures, before it buys any.
+        for key in [&scene.assets.clip, &scene.assets.voice].into_iter().filter(|key| !key.is_empty()) {
+            require_file(context, key, &format!("sceneOverrides of scene {}", scene.id)).await?;
+        }
+    }
+    voices(context, storyboard).await
+}
+
+fn is_burned(context: &Context) -> bool {
+    matches!(context.input.settings.captions.mode, CaptionMode::Burned | CaptionMode::Both)
+}
+
+/// Whether the letters of these texts, and of the thumbnail's, can be drawn.
+fn fonts(context: &Context, captions: &[Text<'_>]) -> Result<(), StepError> {
+    let settings = &context.input.settings;
+    let style = super::film_request::captions(settings).style;
+    Ok(require_fonts(&style, &settings.language, captions, &settings.thumbnail.text)?)
+}
+
+/// Whether the embedded voice speaks the language, if it is asked to.
+async fn voices(context: &Context, storyboard: &Storyboard) -> Result<(), StepError> {
+    let settings = &context.input.settings;
+    if settings.providers.narration.as_ref().is_some_and(|provider| provider.account_ref.is_some()) {
+        return Ok(());
+    }
+    let speaks = |scene: &&Scene| scene.assets.voice.is_empty() && !is_silent(scene);
+    let mut names: Vec<String> =
+        storyboard.scenes.iter().filter(speaks).map(|scene| voice_for(settings, scene)).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        Embedded::require_voice(&settings.language, &name).await?;
+    }
+    Ok(())
+}
+
+async fn require_file(context: &Context, key: &str, field: &str) -> Result<(), StepError> {
+    if context.bucket.head(key).await?.is_some() {
+        return Ok(());
+    }
+    Err(StepError::FollowSettings(format!(
+        "failed to find {key}, which {field} names: it is not in the bucket; upload it or correct the setting"
+    )))
+}
+
+/// A channel's intro, outro and watermark are not shown yet: better said than left out.
+pub fn brand(context: &Context) -> Result<(), StepError> {
+    let brand = &context.input.brand;
+    let parts = [("introKey", &brand.intro), ("outroKey", &brand.outro), ("watermarkKey", &brand.watermark)];
+    match parts.iter().find(|(_, key)| !key.is_empty()) {
+        None => Ok(()),
+        Some((field, key)) => Err(StepError::FollowSettings(format!(
+            "failed to put {key} into the film: this version does not support {field} of a Channel; leave it out"
+        ))),
+    }
+}

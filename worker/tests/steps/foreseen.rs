@@ -1,0 +1,80 @@
+//! What would stop the film at its end is said by the first step, before anything is paid for.
+
+use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_pipeline::settings::Settings;
+
+use super::refused;
+use super::support::{Production, Studio, settings};
+
+/// What write-script says of these settings, and of this narration.
+async fn said(studio: &Studio, values: serde_json::Value, narration: &str) -> super::Ended {
+    let mut film = Production::new(studio);
+    film.settings = settings(values);
+    film.given.scenes[0].narration = Some(narration.to_owned());
+    film.run(StepName::WriteScript).await
+}
+
+#[tokio::test]
+async fn letters_without_a_font_are_refused_before_anything_is_made() {
+    let studio = Studio::open().await;
+    let ended = said(&studio, json!({}), "Deep \u{10570}\u{10571} sea").await;
+    refused(&ended, "Vithkuqi");
+    for part in ["U+10570", "scene s1", "captions.mode to Sidecar", "docs/languages.md"] {
+        assert!(ended.outcome.message.contains(part), "{}", ended.outcome.message);
+    }
+    for values in [json!({"captions": {"mode": "Sidecar"}}), json!({"captions": {"mode": "None"}})] {
+        let ended = said(&studio, values, "Deep \u{10570}\u{10571} sea").await;
+        assert_eq!(ended.code, 0, "{}", ended.outcome.message);
+    }
+    refused(&said(&studio, json!({"thumbnail": {"text": "\u{10570}"}}), "Deep sea").await, "thumbnail.text");
+    let font = json!({"captions": {"style": {"font": "No Such Sans"}}});
+    refused(&said(&studio, font, "Deep sea").await, "No Such Sans");
+}
+
+#[tokio::test]
+async fn georgian_is_written_spoken_and_read() {
+    let studio = Studio::open().await;
+    let ended = said(&studio, json!({"language": "ka"}), "კავკასიონი მაღალი მთაა.").await;
+    assert_eq!(ended.code, 0, "{}", ended.outcome.message);
+}
+
+#[tokio::test]
+async fn a_language_that_nobody_speaks_here_is_refused_unless_somebody_is_hired_to() {
+    let studio = Studio::open().await;
+    refused(&said(&studio, json!({"language": "tlh"}), "Deep sea").await, "tlh");
+    let hired = json!({"language": "tlh", "providers": {"narration": {"accountRef": {"name": "voices"}}}});
+    let ended = said(&studio, hired, "Deep sea").await;
+    assert_eq!(ended.code, 0, "{}", ended.outcome.message);
+    let voice = json!({"providers": {"narration": {"voice": "Nobody"}}});
+    refused(&said(&studio, voice, "Deep sea").await, "Nobody");
+}
+
+#[tokio::test]
+async fn files_that_only_the_last_step_reads_are_looked_for_by_the_first() {
+    let studio = Studio::open().await;
+    for (values, key) in [
+        (json!({"audio": {"music": {"source": "Asset", "key": "assets/none.mp3"}}}), "assets/none.mp3"),
+        (json!({"thumbnail": {"source": "Asset", "key": "assets/none.png"}}), "assets/none.png"),
+    ] {
+        refused(&said(&studio, values, "Deep sea").await, key);
+    }
+    let mut film = Production::new(&studio);
+    film.given.overrides =
+        serde_json::from_value(json!([{"id": "s2", "assets": {"clip": "assets/none.mp4"}}])).unwrap();
+    refused(&film.run(StepName::WriteScript).await, "assets/none.mp4");
+}
+
+#[tokio::test]
+async fn a_draft_of_a_film_with_large_letters_passes_its_checks() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    let values = json!({
+        "format": {"aspectRatio": "16:9", "resolution": "1080p", "fps": 24},
+        "captions": {"mode": "Burned", "style": {"size": 130, "maxLines": 2}},
+    });
+    film.settings = Settings::resolve(&serde_json::from_value(values).unwrap(), None, true).unwrap();
+    film.given.scenes.truncate(1);
+    film.given.scenes[0].narration = Some("The deep sea is dark and cold and full of life.".to_owned());
+    film.make_up_to(StepName::AssembleVideo).await;
+}

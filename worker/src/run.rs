@@ -70,9 +70,10 @@ pub async fn run() -> i32 {
 
 /// Has programs that decode started with no way to the pod's keys.
 fn confine_decoders(paths: &Paths) {
-    match confine::launcher(&paths.work()) {
-        Some(launcher) => launch_by(launcher),
-        None => tracing::warn!("this program does not find itself: programs that decode are not confined"),
+    if let Some(launcher) = confine::launcher(&paths.work()) {
+        launch_by(launcher);
+    } else {
+        tracing::warn!("this program does not find itself: programs that decode are not confined");
     }
     if let Some(shortcoming) = confine::shortcoming() {
         tracing::warn!("{shortcoming}");

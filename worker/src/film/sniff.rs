@@ -82,7 +82,7 @@ pub fn of_bytes(head: &[u8]) -> Option<Format> {
     }
 }
 
-/// Whether the first box is one that QuickTime and MP4 files begin with.
+/// Whether the first box is one that `QuickTime` and MP4 files begin with.
 fn is_mp4(head: &[u8]) -> bool {
     let boxes: [&[u8]; 7] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
     head.get(4..8).is_some_and(|name| boxes.contains(&name))

@@ -34,15 +34,12 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let model = hire
         .as_ref()
         .map_or_else(|| EMBEDDED_MODEL.to_owned(), |hire| hire.model_name(context, Sold::Script));
-    let (storyboard, output) = match find_own_document::<Storyboard>(context).await? {
-        Some(storyboard) => {
-            let output = documents::digest_of(&storyboard);
-            (storyboard, output)
-        }
-        None => {
-            foresee::settings(context).await?;
-            keep_document(context, make(context, hire.as_ref()).await?, false).await?
-        }
+    let (storyboard, output) = if let Some(storyboard) = find_own_document::<Storyboard>(context).await? {
+        let output = documents::digest_of(&storyboard);
+        (storyboard, output)
+    } else {
+        foresee::settings(context).await?;
+        keep_document(context, make(context, hire.as_ref()).await?, false).await?
     };
     foresee::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();

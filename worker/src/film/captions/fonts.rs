@@ -62,7 +62,7 @@ impl Fonts {
 
     /// These files and no others.
     #[cfg(test)]
-    pub fn of_files(files: &[std::path::PathBuf], language: &str) -> Self {
+    pub(super) fn of_files(files: &[std::path::PathBuf], language: &str) -> Self {
         let mut installed = Database::new();
         for file in files {
             installed.load_font_file(file).unwrap();

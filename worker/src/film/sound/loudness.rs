@@ -19,7 +19,7 @@ pub struct Loudness {
 
 /// Measures as samples come by.
 pub struct Meter {
-    meter: EbuR128,
+    ebur128: EbuR128,
     true_peaks: bool,
     broken: Option<String>,
 }
@@ -38,14 +38,14 @@ impl Meter {
     fn measuring(true_peaks: bool) -> Result<Self, FilmError> {
         let channels = u32::try_from(CHANNELS).unwrap_or(2);
         let mode = if true_peaks { Mode::TRUE_PEAK } else { Mode::SAMPLE_PEAK };
-        let meter = EbuR128::new(channels, SAMPLE_RATE, Mode::I | mode)
+        let ebur128 = EbuR128::new(channels, SAMPLE_RATE, Mode::I | mode)
             .map_err(|error| broken(&error.to_string()))?;
-        Ok(Self { meter, true_peaks, broken: None })
+        Ok(Self { ebur128, true_peaks, broken: None })
     }
 
     /// Takes samples, left and right in turn.
     pub fn take(&mut self, samples: &[f32]) {
-        if let Err(error) = self.meter.add_frames_f32(samples) {
+        if let Err(error) = self.ebur128.add_frames_f32(samples) {
             self.broken = Some(error.to_string());
         }
     }
@@ -55,13 +55,13 @@ impl Meter {
         if let Some(error) = &self.broken {
             return Err(broken(error));
         }
-        let integrated = self.meter.loudness_global().map_err(|error| broken(&error.to_string()))?;
+        let integrated = self.ebur128.loudness_global().map_err(|error| broken(&error.to_string()))?;
         let (mut peak, mut true_peak): (f64, f64) = (0.0, 0.0);
-        for channel in 0..self.meter.channels() {
+        for channel in 0..self.ebur128.channels() {
             let read = |value: Result<f64, ebur128::Error>| value.map_err(|error| broken(&error.to_string()));
-            peak = peak.max(read(self.meter.sample_peak(channel))?);
+            peak = peak.max(read(self.ebur128.sample_peak(channel))?);
             if self.true_peaks {
-                true_peak = true_peak.max(read(self.meter.true_peak(channel))?);
+                true_peak = true_peak.max(read(self.ebur128.true_peak(channel))?);
             }
         }
         let decibels = |factor: f64| 20.0 * factor.log10();

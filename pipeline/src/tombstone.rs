@@ -1,5 +1,5 @@
 //! What is left of a finished `VideoJob` that was deleted when its time to live had passed: the word that its film was
-//! made, by which one that is applied again, as GitOps tools do, makes and publishes nothing twice.
+//! made, by which one that is applied again, as from git, makes and publishes nothing twice.
 
 use std::collections::BTreeMap;
 

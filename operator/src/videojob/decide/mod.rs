@@ -256,14 +256,11 @@ impl<'a> Draft<'a> {
             Verdict::Review { step, message } => {
                 self.event(false, &Reason::AwaitingReview.to_string(), &step.to_string(), message);
             }
-            Verdict::Suspended { reason, message } => {
+            Verdict::Suspended { reason, message } | Verdict::Succeeded { reason, message } => {
                 self.event(false, &reason.to_string(), "Reconcile", message);
             }
             Verdict::Failed { reason, message, step } => {
                 self.event(true, &reason.to_string(), &step.to_string(), message);
-            }
-            Verdict::Succeeded { reason, message } => {
-                self.event(false, &reason.to_string(), "Reconcile", message);
             }
         }
     }

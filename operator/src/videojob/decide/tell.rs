@@ -27,11 +27,10 @@ pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
 pub(super) fn rank(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Failed { .. } => 0,
-        // The steps beside it may go on.
-        Verdict::Suspended { reason: Reason::SideEffectsSuspended, .. } => 3,
-        Verdict::Suspended { .. } => 1,
+        // Unlike a job that is held, its other steps may go on.
+        Verdict::Suspended { reason, .. } if *reason != Reason::SideEffectsSuspended => 1,
         Verdict::Running { .. } => 2,
-        Verdict::Stalled { .. } => 3,
+        Verdict::Suspended { .. } | Verdict::Stalled { .. } => 3,
         Verdict::Waiting { .. } => 4,
         Verdict::Review { .. } => 5,
         Verdict::Succeeded { .. } => 6,

@@ -55,7 +55,7 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
         }
         Next::Await(late) => {
             if let Some(what) = late {
-                tell(context, &job, Reason::Progressing, &what, now).await?;
+                Box::pin(tell(context, &job, Reason::Progressing, &what, now)).await?;
             }
             Ok(Requeue::requeue(AFTER_PODS))
         }
@@ -67,7 +67,7 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
             let mut status = job.status.clone().unwrap_or_default();
             write_off_all(&mut status, now);
             let job = write_status(context, &job, status).await?;
-            delete_files(context, &job, &folders, now).await
+            Box::pin(delete_files(context, &job, &folders, now)).await
         }
     }
 }
@@ -148,7 +148,7 @@ async fn delete_files(
         }
         Err(Obstacle::Kept(why)) => let_go_without(context, job, "FilesKept", kept(job, &why)).await,
         Err(Obstacle::Later(reason, what)) => {
-            tell(context, job, reason, &what, now).await?;
+            Box::pin(tell(context, job, reason, &what, now)).await?;
             Err(ApplyError::FilesRemain(path(job, &job.name_any()), what))
         }
     }

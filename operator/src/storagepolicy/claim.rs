@@ -4,6 +4,8 @@
 
 mod judge;
 
+use std::hash::{BuildHasher, RandomState};
+
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
@@ -109,7 +111,9 @@ impl Place<'_> {
 
     fn mark(&self) -> Mark {
         let policy = format!("{}/{}", self.policy.namespace().unwrap_or_default(), self.policy.name_any());
-        Mark { cluster: self.cluster.to_owned(), policy, since: clock::now() }
+        // Each hasher has keys of its own, by chance.
+        let nonce = format!("{:016x}", RandomState::new().hash_one(clock::now()));
+        Mark { cluster: self.cluster.to_owned(), policy, since: clock::now(), nonce }
     }
 
     fn ours(&self, mark: Option<&Mark>) -> Claim {

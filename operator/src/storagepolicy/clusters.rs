@@ -172,7 +172,12 @@ impl World {
             Judgement::TakeOver | Judgement::MarkIt | Judgement::MarkItIfEmpty => {
                 let name = format!("{}/default", policy.namespace().unwrap());
                 self.now += 1;
-                there.mark = Some(Mark { cluster: uid.clone(), policy: name, since: at(self.now) });
+                there.mark = Some(Mark {
+                    cluster: uid.clone(),
+                    policy: name,
+                    since: at(self.now),
+                    nonce: String::new(),
+                });
             }
             Judgement::Theirs(_) | Judgement::Unreadable => return None,
         }

@@ -72,7 +72,7 @@ async fn a_bucket_that_cannot_be_listed_is_not_pruned() {
 async fn single_files_that_cannot_be_deleted_are_counted_and_the_others_go() {
     let site = Site::start().await;
     site.put_clips("gone", 30);
-    let fault = Fault::always(Effect::DenyKeys).for_keys("studio/clips/**/0001?.mp4");
+    let fault = Fault::always(Effect::DenyKeys).for_keys("studio/clips/**/*0001?.mp4");
     site.proxy.set_faults(vec![fault]).unwrap();
     let report = site.prune().await;
     assert_eq!(report.outcome, PruneOutcome::Failed);
@@ -88,7 +88,7 @@ async fn single_files_that_cannot_be_deleted_are_counted_and_the_others_go() {
 async fn single_files_that_fail_for_a_moment_are_tried_again() {
     let site = Site::start().await;
     site.put_clips("gone", 30);
-    let fault = Fault::always(Effect::FailKeys).for_keys("studio/clips/**/0001?.mp4").times(2);
+    let fault = Fault::always(Effect::FailKeys).for_keys("studio/clips/**/*0001?.mp4").times(2);
     site.proxy.set_faults(vec![fault]).unwrap();
     let report = site.prune().await;
     assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Completed, 30), "{}", report.message);
@@ -99,7 +99,7 @@ async fn single_files_that_fail_for_a_moment_are_tried_again() {
 async fn one_file_that_always_fails_keeps_no_other_from_being_deleted() {
     let site = Site::start().await;
     site.put_clips("gone", 8_000);
-    let fault = Fault::always(Effect::FailKeys).for_keys("studio/clips/**/00000.mp4");
+    let fault = Fault::always(Effect::FailKeys).for_keys("studio/clips/**/*00000.mp4");
     site.proxy.set_faults(vec![fault]).unwrap();
     let report = site.prune().await;
     assert_eq!((report.deleted.objects, report.failed.objects), (7_999, 1), "{}", report.message);

@@ -161,7 +161,7 @@ fn clip(owner: &str, number: usize) -> String {
 }
 
 fn clip_of_run(owner: &str, run: i64, number: usize) -> String {
-    format!("clips/films/{owner}-{ID}/r{run}/clips/{number:032x}.mp4")
+    format!("clips/films/{owner}-{ID}/r{run}/clips/{number:032}.mp4")
 }
 
 fn film(owner: &str) -> String {

@@ -290,8 +290,8 @@ async fn a_run_takes_no_more_calls_than_it_must() {
     assert_eq!(report.calls.deletes, 3);
     let counters = site.proxy.counters();
     assert_eq!(counters.operations["DeleteObjects"], 3);
-    // Nine folders, one of them of three pages, and what lies beside them.
-    assert_eq!(counters.operations["ListObjects"], 12);
+    // Ten folders, one of them of three pages, and what lies beside them.
+    assert_eq!(counters.operations["ListObjects"], 13);
     assert_eq!(counters.operations["ListMultipartUploads"], 1);
-    assert_eq!(report.calls.lists, 13);
+    assert_eq!(report.calls.lists, 14);
 }

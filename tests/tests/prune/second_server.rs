@@ -75,7 +75,7 @@ async fn faults_of_another_server_are_told_too() {
     site.put_clips("gone", 30);
     site.proxy
         .set_faults(vec![
-            Fault::always(Effect::DenyKeys).for_keys("studio/clips/**/0001?.mp4"),
+            Fault::always(Effect::DenyKeys).for_keys("studio/clips/**/*0001?.mp4"),
             Fault::always(Effect::Unavailable).on("ListObjects").times(2),
             Fault::always(Effect::LoseAnswer).on("PutObject").times(1),
         ])

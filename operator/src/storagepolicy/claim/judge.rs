@@ -24,15 +24,17 @@ pub struct Mark {
     pub policy: String,
     /// When.
     pub since: Timestamp,
+    /// By chance, because one policy may leave two marks within a second.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nonce: String,
 }
 
 impl Mark {
-    /// What tells its place from every other one, whatever people call it: no two marks are left by one policy at the
-    /// same time.
+    /// What tells its place from every other one, whatever people call it: no two marks are the same.
     #[must_use]
     pub fn identity(&self) -> String {
-        let Self { cluster, policy, since } = self;
-        Digest::of_bytes(format!("{cluster}\n{policy}\n{since}").as_bytes()).to_string()
+        let Self { cluster, policy, since, nonce } = self;
+        Digest::of_bytes(format!("{cluster}\n{policy}\n{since}\n{nonce}").as_bytes()).to_string()
     }
 }
 

@@ -68,6 +68,15 @@ pub enum ProviderError {
         /// What was tried and how the answer was lost.
         message: String,
     },
+    /// Asked for what it has taken, the service does not find it. Whether that is gone, or the question went to the wrong
+    /// place or with another key than the request, this answer does not tell.
+    #[error("{provider} does not find what it took: {message}")]
+    NotFound {
+        /// The provider's name.
+        provider: &'static str,
+        /// What was asked for, and what came back.
+        message: String,
+    },
     /// The work was stopped from our side before it ended, for example because the pod is shutting down.
     #[error("{provider} was interrupted: {message}")]
     Interrupted {
@@ -105,6 +114,7 @@ impl ProviderError {
             Self::RateLimited { .. }
             | Self::Unavailable { .. }
             | Self::OutcomeUnknown { .. }
+            | Self::NotFound { .. }
             | Self::Interrupted { .. }
             | Self::Unexpected { .. } => true,
             Self::Refused { .. }

@@ -2,6 +2,8 @@
 //! provider. Nothing here knows of Kubernetes, of the bucket or of money: a provider turns a request into
 //! bytes or into a [`ProviderError`] that says what a person can do.
 
+use std::time::Duration;
+
 pub mod capability;
 pub mod connection;
 pub mod embedded;
@@ -34,3 +36,6 @@ pub use prices::{Price, Sold, sold_seconds, usual_price};
 pub use webhook::Webhook;
 pub use xai::Xai;
 pub use youtube::YouTube;
+
+/// The longest that any provider waits for the answer to a request that is paid for.
+pub const LONGEST_ANSWER: Duration = Duration::from_mins(5);

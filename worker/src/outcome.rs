@@ -1,17 +1,19 @@
 //! How a step can end: what it made, or why not. The one place that turns an error into an exit code
 //! and a sentence for people.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use videofactory_crds::StepName;
-use videofactory_pipeline::contract::{Artifacts, Publication};
+use videofactory_crds::units::Money;
+use videofactory_pipeline::contract::{Artifacts, Publication, Unresolved};
 use videofactory_pipeline::storyboard::StoryboardError;
 use videofactory_pipeline::{Digest, ExitCode, StepInput, StepOutcome, clock};
 use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 
 use crate::film::error::FilmError;
-use crate::paid::Books;
+use crate::paid::{Books, Question};
 use crate::progress::Progress;
 
 /// What a step made.
@@ -79,17 +81,9 @@ pub enum StepError {
     /// The service refuses the content, as an earlier attempt was told.
     #[error("{0}")]
     KeepRefusal(String),
-    /// So many submissions have gone nobody knows where.
-    #[error(
-        "{0} submissions may or may not have been taken: their answers were lost; look at the service's own list, then \
-         request a retry, which submits once more and may cost again, or change the scene"
-    )]
-    LearnOutcome(u32),
-    /// What was paid for is not in the bucket any more.
-    #[error(
-        "what was paid for and delivered is gone from the bucket; put it back, or request a retry, which pays for it again"
-    )]
-    PayAgain,
+    /// Something was paid for, or may have been, and is not there: only a person decides whether it is paid for again.
+    #[error("{0}")]
+    AskPerson(Box<Question>),
     /// Nothing more may be submitted with this grant.
     #[error("no submission is left in this grant; the next one goes on from here")]
     AwaitQuota,
@@ -101,10 +95,15 @@ pub enum StepError {
     AwaitTime(String),
     /// Nobody can tell whether the film was published to this target.
     #[error(
-        "the film may or may not have been published to target {0:?}: two upload sessions are gone, and it was not found \
-         on the site; look there, then request a retry, which uploads it once more"
+        "the film may or may not have been published to target {target:?}: {} upload sessions are gone, and it was not \
+         found on the site; look there, then request a retry, which uploads it once more", .unresolved.submissions
     )]
-    LosePublication(String),
+    LosePublication {
+        /// The target's name.
+        target: String,
+        /// What a person is asked about.
+        unresolved: Unresolved,
+    },
     /// Some targets have not got the film.
     #[error("{}", tell_all("target", failed, *total))]
     PublishTargets {
@@ -121,6 +120,11 @@ pub enum StepError {
         /// How many scenes there are.
         total: usize,
     },
+    /// Another execution of this attempt has begun, and may have submitted something.
+    #[error(
+        "another pod has begun this attempt, so this one did nothing; the next one finds out what was spent"
+    )]
+    OtherExecution,
     /// Told to stop, with work left.
     #[error("stopped from outside before the step was done; the next attempt goes on from here")]
     Stop,
@@ -151,12 +155,15 @@ impl StepError {
             Self::MakeFilm(error) => exit_of_film(error),
             Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => worst_of(failed),
             // They need a person, and only when nothing else is left to do.
-            Self::PayAgain | Self::KeepRefusal(_) | Self::LearnOutcome(_) | Self::LosePublication(_) => {
+            Self::AskPerson(_) | Self::KeepRefusal(_) | Self::LosePublication { .. } => {
                 ExitCode::ContentRefused
             }
-            Self::AwaitQuota | Self::NotBegun | Self::AwaitTime(_) | Self::OnlySurvey { .. } | Self::Stop => {
-                ExitCode::TryLater
-            }
+            Self::AwaitQuota
+            | Self::NotBegun
+            | Self::AwaitTime(_)
+            | Self::OnlySurvey { .. }
+            | Self::OtherExecution
+            | Self::Stop => ExitCode::TryLater,
             Self::UseFile { .. } | Self::KeepDeadline(_) | Self::Break(_) => ExitCode::Bug,
         }
     }
@@ -204,10 +211,22 @@ impl StepError {
         }
     }
 
+    /// What a person is asked about.
+    fn unresolved(&self) -> Vec<Unresolved> {
+        match self {
+            Self::AskPerson(question) => vec![question.unresolved()],
+            Self::LosePublication { unresolved, .. } => vec![unresolved.clone()],
+            Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
+                failed.iter().flat_map(|(_, error)| error.unresolved()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether it ended because it was told to, and no person has to mend anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
-            Self::Stop => true,
+            Self::Stop | Self::OtherExecution => true,
             Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
                 self.exit() == ExitCode::TryLater && failed.iter().any(|(_, error)| error.is_stop())
             }
@@ -241,7 +260,9 @@ fn exit_of_provider(error: &ProviderError) -> ExitCode {
     match error {
         ProviderError::Refused { .. } => ExitCode::ContentRefused,
         ProviderError::RateLimited { .. } | ProviderError::Interrupted { .. } => ExitCode::TryLater,
-        ProviderError::Unavailable { .. } | ProviderError::OutcomeUnknown { .. } => ExitCode::ProviderDown,
+        ProviderError::Unavailable { .. }
+        | ProviderError::OutcomeUnknown { .. }
+        | ProviderError::NotFound { .. } => ExitCode::ProviderDown,
         ProviderError::Credentials { .. } | ProviderError::CreditsUsedUp { .. } => ExitCode::Credentials,
         ProviderError::Configuration { .. } => ExitCode::Configuration,
         ProviderError::Unexpected { .. } => ExitCode::Bug,
@@ -290,10 +311,30 @@ fn tell_all(what: &str, failed: &[(String, StepError)], total: usize) -> String 
             "{waiting} of {total} {what}s are still to be submitted; the next grant goes on with them"
         );
     }
+    let text = match told {
+        Some((_, StepError::AskPerson(_))) => format!("{text}{}", tell_price(failed)),
+        _ => text,
+    };
     match failed.iter().filter(|(_, error)| !matches!(error, StepError::Stop | StepError::AwaitQuota)).count()
     {
         0 | 1 => text,
         count => format!("{count} of {total} {what}s failed; {text}"),
+    }
+}
+
+/// How many requests a retry submits, and for how much, where there are several.
+fn tell_price(failed: &[(String, StepError)]) -> String {
+    let questions = failed.iter().filter_map(|(_, error)| match error {
+        StepError::AskPerson(question) => Some((&question.digest, question.price)),
+        _ => None,
+    });
+    let prices: BTreeMap<&Digest, Money> = questions.collect();
+    let asked = prices.values().take(Unresolved::MOST);
+    let (count, sum) = (asked.clone().count(), asked.copied().sum::<Money>());
+    match count {
+        0 | 1 => String::new(),
+        _ if sum == Money::ZERO => format!(". In all, a retry submits {count} requests"),
+        _ => format!(". In all, a retry submits {count} requests for about ${sum}"),
     }
 }
 
@@ -325,12 +366,17 @@ pub fn of_attempt(
         (Ok(_), CutShort::Interrupted) => Err(StepError::Stop),
         (result, _) => result,
     };
+    let is_other = matches!(result, Err(StepError::OtherExecution));
     let mut outcome = match result {
         Ok(made) => of_made(input, made),
         Err(error) => {
             let mut outcome = StepOutcome::new(input, error.exit(), &error.to_string());
             outcome.missing_from = error.missing_from();
             outcome.without_credit = error.lacks_only_credit();
+            outcome.unresolved = error.unresolved();
+            outcome.unresolved.sort_by(|one, other| one.digest.cmp(&other.digest));
+            outcome.unresolved.dedup();
+            outcome.unresolved.truncate(Unresolved::MOST);
             // Of several kinds of trouble with the bucket, the one that a person can do something about.
             outcome.full = outcome.exit == ExitCode::Storage && error.is_full();
             if cut == CutShort::Interrupted {
@@ -344,6 +390,8 @@ pub fn of_attempt(
     };
     outcome.spent = books.spent(clock::now());
     outcome.accounted = books.has_accounted();
+    // Where an execution may have gone before this one, only who has raised the fence knows what was spent.
+    outcome.did_nothing = is_other || (input.again && !input.hired.is_empty() && !books.has_fence());
     if outcome.exit != ExitCode::Done {
         outcome.rate_limit = books.rate_limit();
         outcome.resume_at = books.resume_at();

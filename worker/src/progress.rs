@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use videofactory_pipeline::contract::{self, SceneReport};
+use videofactory_storage::StorageError;
 
 /// Least time between two posts.
 const POST_EVERY: Duration = Duration::from_secs(1);
@@ -73,6 +74,14 @@ impl Progress {
         });
     }
 
+    /// Says that what was paid for waits for the bucket.
+    pub fn await_bucket(&self, error: &StorageError) {
+        self.latest.send_modify(|latest| {
+            latest.message = format!("waits for the bucket with what was paid for: {error}");
+            latest.full = error.is_full();
+        });
+    }
+
     /// The scenes so far; `None` from a step that has none.
     #[must_use]
     pub fn report(&self) -> Option<SceneReport> {
@@ -88,6 +97,7 @@ impl Progress {
             latest.completed = report.completed.clone();
             latest.fraction = f64::from(done) / f64::from(total.max(1));
             latest.message = format!("{done} of {total} scenes");
+            latest.full = false;
         });
     }
 

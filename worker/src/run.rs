@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use videofactory_pipeline::contract::Grace;
 use videofactory_pipeline::keys::kind_of;
 use videofactory_pipeline::wrote::{Wrote, WroteByKind};
 use videofactory_pipeline::{ExitCode, StepOutcome};
@@ -22,14 +24,11 @@ use crate::paid::Books;
 use crate::progress::Progress;
 use crate::steps;
 
-/// How long the step may take to end once it was told to stop. With the outcome's and the log's own
-/// limits this stays within the 30 s that Kubernetes grants.
-const STOP_TAKES: Duration = Duration::from_secs(10);
-/// How long it may then take to be given up.
+/// How long a step that was told to stop may take to be given up after [`Grace`]. With the outcome's and the log's own
+/// limits this stays within what the pod is given beyond that.
 const ABORT_TAKES: Duration = Duration::from_secs(2);
-/// How long it may take while a paid request is under way: an answer that nobody waits for is an unknown outcome.
-/// With the other limits this stays within the 60 s that the operator asks Kubernetes for.
-const ANSWER_TAKES: Duration = Duration::from_secs(30);
+/// How often it is looked whether anything that was paid for is still under way.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the outcome may take on its way to the bucket.
 const OUTCOME_TAKES: Duration = Duration::from_secs(8);
 
@@ -96,7 +95,10 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     outcome.wrote = wrote(&context.bucket);
     poster.abort();
     tell(&outcome);
-    record(&context, &outcome).await;
+    if !outcome.did_nothing {
+        // The place is the other execution's.
+        record(&context, &outcome).await;
+    }
     // Before the log: a bucket that hangs must not cost the outcome.
     write_termination(&context.paths.termination(), &outcome.to_message());
     log_done.cancel();
@@ -122,16 +124,25 @@ async fn work(context: &Context, terminated: std::io::Result<Signal>) -> (Result
     };
     tracing::warn!("told to stop ({cut:?}); nothing more is begun");
     context.stop.cancel();
-    let limit = if context.books.awaits_answer() { ANSWER_TAKES } else { STOP_TAKES };
-    (end_within(step, limit).await, cut)
+    (end_within(step, Grace::of(&context.input), &context.books).await, cut)
 }
 
+/// Waits for the step to end: longer, if an answer that is paid for would be lost with it.
 async fn end_within(
     mut step: JoinHandle<Result<Made, StepError>>,
-    limit: Duration,
+    grace: Grace,
+    books: &Books,
 ) -> Result<Made, StepError> {
-    if let Ok(joined) = tokio::time::timeout(limit, &mut step).await {
-        return flatten(joined);
+    let began = Instant::now();
+    loop {
+        let patience = if books.is_in_flight() { grace.in_flight } else { grace.idle };
+        let left = patience.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        if let Ok(joined) = tokio::time::timeout(left.min(LOOK_EVERY), &mut step).await {
+            return flatten(joined);
+        }
     }
     step.abort();
     // Its children are killed as it is dropped. One that never yields cannot be dropped, and must not cost the outcome.
@@ -197,10 +208,42 @@ mod tests {
         assert!(error.to_string().contains("the sea is empty"), "{error}");
     }
 
+    const GRACE: Grace = Grace { idle: Duration::from_secs(10), in_flight: Duration::from_secs(330) };
+
     #[tokio::test(start_paused = true)]
     async fn a_step_that_does_not_stop_is_dropped() {
-        let stubborn = tokio::spawn(std::future::pending());
-        assert!(matches!(end_within(stubborn, STOP_TAKES).await, Err(StepError::Stop)));
+        let (stubborn, began) = (tokio::spawn(std::future::pending()), Instant::now());
+        let ended = end_within(stubborn, GRACE, &Books::default()).await;
+        assert!(matches!(ended, Err(StepError::Stop)));
+        assert_eq!(began.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_paid_for_is_waited_for_and_stored_after_a_signal() {
+        let books = Books::default();
+        let entry = books.begin("grok", videofactory_crds::units::Money::ZERO);
+        let its = books.clone();
+        let step = tokio::spawn(async move {
+            // The answer takes minutes, and so does the bucket then.
+            tokio::time::sleep(Duration::from_secs(250)).await;
+            let held = its.hold();
+            its.taken(entry, "2026-11-28T18:00:00Z".parse().unwrap());
+            tokio::time::sleep(Duration::from_secs(70)).await;
+            drop(held);
+            Ok(Made::default())
+        });
+        assert!(end_within(step, GRACE, &books).await.is_ok(), "what was paid for was thrown away");
+        // What is under way has a limit too.
+        let (_held, began) = (books.hold(), Instant::now());
+        assert!(end_within(tokio::spawn(std::future::pending()), GRACE, &books).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), 330);
+    }
+
+    #[test]
+    fn services_are_given_their_time_and_the_pod_outlives_its_worker() {
+        assert!(videofactory_providers::LONGEST_ANSWER <= Grace::longest_answer());
+        let after = ABORT_TAKES + OUTCOME_TAKES + LOG_TAKES;
+        assert!(i64::try_from((GRACE.in_flight + after).as_secs()).unwrap() < GRACE.pod_seconds());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -213,7 +256,8 @@ mod tests {
             Ok(Made::default())
         });
         begun.await.unwrap();
-        let ended = tokio::time::timeout(STOP_TAKES, end_within(stuck, Duration::ZERO)).await;
+        let grace = Grace { idle: Duration::ZERO, ..GRACE };
+        let ended = tokio::time::timeout(GRACE.idle, end_within(stuck, grace, &Books::default())).await;
         assert!(matches!(ended, Ok(Err(StepError::Stop))), "the outcome waited for the step");
         drop(let_go);
     }

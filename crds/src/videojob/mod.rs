@@ -8,7 +8,7 @@ pub use spec::{
     VideoJob, VideoJobSpec, VideoMode,
 };
 pub use status::{
-    AlreadyMade, ArtifactStatus, ArtifactsStatus, CostStatus, Demand, FrozenChannel, HandledRequests,
-    Publication, PublicationState, RateLimitStatus, SceneTakes, ScenesStatus, SpentUnits, StepStatus,
-    VideoJobStatus,
+    AlreadyMade, ArtifactStatus, ArtifactsStatus, CostStatus, Demand, DigestSubmissions, FrozenChannel,
+    HandledRequests, Publication, PublicationState, RateLimitStatus, SceneTakes, ScenesStatus, SpentUnits,
+    StepStatus, VideoJobStatus,
 };

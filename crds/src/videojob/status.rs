@@ -160,8 +160,21 @@ pub struct StepStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["account".into()]))]
     pub demands: Vec<Demand>,
 
-    /// Submissions that a person has allowed beyond the usual two for scenes whose outcome is unknown.
-    pub permits: Option<i32>,
+    /// What was paid for, or may have been, and is not there: a retry allows one more submission for each of these, by the
+    /// digest of what it is made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["digest".into()]))]
+    pub unresolved: Vec<DigestSubmissions>,
+
+    /// How many submissions in all a person has allowed for these digests; for any other, two may bring nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["digest".into()]))]
+    pub permitted: Vec<DigestSubmissions>,
+
+    /// A person's leave to pay once more for what was delivered before this time and is gone.
+    pub permitted_before: Option<Time>,
 
     /// Digest of the output that a person approved.
     pub approved: Option<String>,
@@ -210,7 +223,9 @@ impl StepStatus {
             model: None,
             scenes: None,
             demands: Vec::new(),
-            permits: None,
+            unresolved: Vec::new(),
+            permitted: Vec::new(),
+            permitted_before: None,
             approved: None,
             rate_limit: None,
             retry_at: None,
@@ -222,6 +237,19 @@ impl StepStatus {
             survey: None,
         }
     }
+}
+
+/// Submissions for one thing.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DigestSubmissions {
+    /// Digest of what it is made from.
+    #[schemars(length(max = 32))]
+    pub digest: String,
+
+    /// How many, in all.
+    pub submissions: Option<i64>,
 }
 
 /// A step's scenes, counted from 0 in the storyboard's order; sets are written as intervals: `0-4,7`.

@@ -29,8 +29,8 @@ pub enum Attempt {
         /// When, as far as anybody knows.
         at: Option<Timestamp>,
     },
-    /// Nothing of it is there and nothing was recorded: it never began, or its Job was deleted
-    /// before its worker could say a word.
+    /// Nothing of it is there and nothing was recorded: it never began, or its Job was deleted before its worker could
+    /// begin with anything that is paid for.
     Absent,
     /// It cannot be told before the bucket answers; why not.
     Unknown(String),
@@ -129,7 +129,14 @@ pub fn stand(observed: &Observed, step: StepName, attempt: i32, now: Timestamp) 
             end: End::Told(Box::new(outcome.clone())),
             at: ends.first().and_then(|end| end.at),
         },
-        Some(None) => without_a_word(job, ends.first().copied()),
+        Some(None) => match without_a_word(job, ends.first().copied()) {
+            // It may have spent something, or do so yet: the next attempt finds out.
+            Attempt::Absent if observed.fenced.contains(&(step, attempt)) => Attempt::Ended {
+                end: End::Interrupted("its Job and its pod are gone, and it had begun".to_owned()),
+                at: None,
+            },
+            other => other,
+        },
         None => Attempt::Unknown(
             observed.bucket_trouble.clone().unwrap_or_else(|| "its outcome was not looked up yet".to_owned()),
         ),

@@ -17,7 +17,7 @@ use kube::{Resource, ResourceExt};
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{
-    ACCOUNT_SECRET_DIR, ALLOW_LOCAL_VARIABLE, BUCKET_SECRET_DIR, GIVEN_SCENES_FILE, GivenScenes,
+    ACCOUNT_SECRET_DIR, ALLOW_LOCAL_VARIABLE, BUCKET_SECRET_DIR, GIVEN_SCENES_FILE, GivenScenes, Grace,
     INPUT_VARIABLE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR,
 };
 
@@ -37,8 +37,6 @@ const USER: i64 = 65532;
 const TTL_SECONDS: i32 = 600;
 /// Seconds that the Job's own deadline is later than the worker's.
 const DEADLINE_MARGIN_SECONDS: i64 = 3600;
-/// Seconds that a worker has to write its outcome when it is stopped.
-const GRACE_SECONDS: i64 = 60;
 /// Most that a step may write to its work folder, and to `/tmp`: one film must not fill the node's disk.
 const WORK_SIZE: &str = "4Gi";
 const TMP_SIZE: &str = "512Mi";
@@ -139,7 +137,7 @@ fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, given: Option
         automount_service_account_token: Some(false),
         service_account_name: Some(worker.service_account.clone()).filter(|name| !name.is_empty()),
         enable_service_links: Some(false),
-        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        termination_grace_period_seconds: Some(Grace::of(&start.input).pod_seconds()),
         node_selector: Some(node_selector).filter(|labels| !labels.is_empty()),
         tolerations: compute.tolerations,
         security_context: Some(PodSecurityContext {

@@ -126,3 +126,31 @@ fn no_progress_is_reported_where_no_url_is_known() {
     let input: StepInput = serde_json::from_str(input.value.as_ref().unwrap()).unwrap();
     assert_eq!(input.progress_url, "");
 }
+
+#[test]
+fn a_pod_is_given_the_time_that_what_is_in_flight_may_take() {
+    let seconds = |step, is_hired: bool, survey: bool| {
+        let mut order = start(step);
+        order.input.survey = survey;
+        if is_hired {
+            let hired = serde_json::from_value(json!({"provider": "Gemini"})).unwrap();
+            order.input.hired.insert("gemini".to_owned(), hired);
+        }
+        let grace = Grace::of(&order.input);
+        let pod = pod_of(&attempt(&owner(), &order, &worker())).termination_grace_period_seconds.unwrap();
+        assert!(pod > i64::try_from(grace.in_flight.as_secs()).unwrap(), "{step}: no time for last words");
+        pod
+    };
+    // An answer that takes five minutes, and then the bucket.
+    for step in [StepName::WriteScript, StepName::GenerateImages, StepName::NarrateScenes] {
+        assert_eq!(seconds(step, true, false), 360, "{step}");
+    }
+    assert_eq!(
+        (seconds(StepName::AnimateScenes, true, false), seconds(StepName::PublishVideo, true, false)),
+        (240, 120)
+    );
+    // Nothing that is paid for.
+    for step in StepName::ALL {
+        assert_eq!((seconds(step, false, false), seconds(step, true, true)), (60, 60), "{step}");
+    }
+}

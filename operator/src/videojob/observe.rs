@@ -11,6 +11,7 @@ use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, Reason, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome};
+use videofactory_storage::{Bucket, StorageError};
 
 use super::model::{
     Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up,
@@ -38,7 +39,8 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
     let policy = get(&caches.policies, &namespace, &job.spec.storage_ref.name);
     let wanted =
         job.status.as_ref().map(|status| outcomes_to_look_up(status, &jobs, &pods)).unwrap_or_default();
-    let (recorded, bucket_trouble) = look_up(context, &job, policy.as_ref(), wanted).await;
+    let Recorded { outcomes: recorded, fenced, trouble: bucket_trouble } =
+        look_up(context, &job, policy.as_ref(), wanted).await;
     let accounts = accounts(context, &namespace, &job).await?;
     let storage =
         storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| caches.has_secret(&namespace, secret));
@@ -55,6 +57,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         jobs,
         pods,
         recorded,
+        fenced,
         bucket_trouble,
     })
 }
@@ -297,55 +300,74 @@ fn account_state(
     }))
 }
 
-type Recorded = BTreeMap<(StepName, i32), Option<StepOutcome>>;
+/// What the bucket says of attempts.
+#[derive(Default)]
+struct Recorded {
+    outcomes: BTreeMap<(StepName, i32), Option<StepOutcome>>,
+    /// Those without an outcome that have begun.
+    fenced: BTreeSet<(StepName, i32)>,
+    /// What stands in the way, if not all could be looked up.
+    trouble: Option<String>,
+}
 
-/// Looks outcomes up in the bucket; what stands in the way, if not all could be.
+impl Recorded {
+    fn but(self, trouble: String) -> Self {
+        Self { trouble: Some(trouble), ..self }
+    }
+}
+
+/// Looks outcomes up in the bucket.
 async fn look_up(
     context: &Context,
     job: &VideoJob,
     policy: Option<&Result<StoragePolicy, String>>,
     wanted: BTreeSet<(StepName, i32)>,
-) -> (Recorded, Option<String>) {
-    let mut recorded = BTreeMap::new();
+) -> Recorded {
+    let mut recorded = Recorded::default();
     let status = job.status.clone().unwrap_or_default();
-    let (Some(id), Some(run)) = (status.id, status.run) else { return (recorded, None) };
+    let (Some(id), Some(run)) = (status.id, status.run) else { return recorded };
     if wanted.is_empty() {
-        return (recorded, None);
+        return recorded;
     }
     let namespace = job.namespace().unwrap_or_default();
     let Some(Ok(policy)) = policy else {
         let name = &job.spec.storage_ref.name;
-        return (
-            recorded,
-            Some(format!("StoragePolicy {name:?} does not exist in this namespace: create it")),
-        );
+        return recorded.but(format!("StoragePolicy {name:?} does not exist in this namespace: create it"));
     };
     let bucket = match bucket::open(&context.client, &namespace, &policy.spec.bucket).await {
         Ok(bucket) => bucket,
-        Err(error) => return (recorded, Some(error.to_string())),
+        Err(error) => return recorded.but(error.to_string()),
     };
     let keys = Keys::new(&namespace, &job.name_any(), &id, run);
     for (step, attempt) in wanted {
-        let key = keys.outcome(step, attempt);
-        let got = tokio::time::timeout(LOOK_UP_TIMEOUT, bucket.get(&key, MOST_OUTCOME_BYTES)).await;
-        match got {
-            Ok(Ok(bytes)) => {
-                let outcome = std::str::from_utf8(&bytes).ok().and_then(StepOutcome::from_message);
-                recorded.insert((step, attempt), outcome);
+        match tokio::time::timeout(LOOK_UP_TIMEOUT, recorded_of(&bucket, &keys, step, attempt)).await {
+            Ok(Ok((outcome, is_fenced))) => {
+                recorded.outcomes.insert((step, attempt), outcome);
+                recorded.fenced.extend(is_fenced.then_some((step, attempt)));
             }
-            Ok(Err(error)) if error.is_missing() => {
-                recorded.insert((step, attempt), None);
-            }
-            Ok(Err(error)) => return (recorded, Some(error.to_string())),
+            Ok(Err(error)) => return recorded.but(error.to_string()),
             Err(_) => {
-                return (
-                    recorded,
-                    Some(format!("bucket {:?} gave no answer in time", policy.spec.bucket.name)),
-                );
+                return recorded.but(format!("bucket {:?} gave no answer in time", policy.spec.bucket.name));
             }
         }
     }
-    (recorded, None)
+    recorded
+}
+
+/// An attempt's outcome, and if there is none, whether the attempt has begun.
+async fn recorded_of(
+    bucket: &Bucket,
+    keys: &Keys,
+    step: StepName,
+    attempt: i32,
+) -> Result<(Option<StepOutcome>, bool), StorageError> {
+    match bucket.get(&keys.outcome(step, attempt), MOST_OUTCOME_BYTES).await {
+        Ok(bytes) => Ok((std::str::from_utf8(&bytes).ok().and_then(StepOutcome::from_message), false)),
+        Err(error) if error.is_missing() => {
+            Ok((None, bucket.head(&keys.fence(step, attempt)).await?.is_some()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 
-use super::is_zero;
 use crate::digest::Digest;
 use crate::keys::Keys;
 use crate::settings::Settings;
@@ -97,9 +96,16 @@ pub struct StepInput {
     /// The accounts that the step may use, by name. Their credentials are mounted, one folder each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hired: BTreeMap<String, Hired>,
-    /// Submissions that a person has allowed beyond the usual two for a scene whose outcome is unknown.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub permits: u32,
+    /// This attempt may have been started before, and nobody knows what became of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// How many submissions in all a person has allowed, by the digest that they are for. Without a word two may bring
+    /// nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub permits: BTreeMap<Digest, u32>,
+    /// A person's leave to buy once more what was delivered before this and is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_before: Option<Timestamp>,
     /// Scenes for which no submission is left move as still pictures.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub still_motion: bool,

@@ -2,12 +2,16 @@
 //! code, and the progress in between. Versioned by `VERSION`; both ends refuse another's.
 
 mod exit;
+mod grace;
 mod input;
 mod outcome;
 
 pub use exit::ExitCode;
+pub use grace::Grace;
 pub use input::{Allowance, Brand, BucketRef, GivenScenes, Hired, JobRef, Opening, StepInput, Upstream};
-pub use outcome::{Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome};
+pub use outcome::{
+    Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
+};
 
 /// The version of this contract.
 pub const VERSION: u32 = 1;

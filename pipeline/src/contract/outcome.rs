@@ -69,6 +69,13 @@ pub struct StepOutcome {
     /// Of a survey: it got so far as to know what the attempt that it accounts for has spent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accounted: bool,
+    /// Another execution of the same attempt has begun, or may have: this one did nothing, and does not know what the
+    /// attempt has spent. A survey finds out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub did_nothing: bool,
+    /// What a person is asked about: at most [`Unresolved::MOST`], the others after them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<Unresolved>,
     /// With [`ExitCode::TryLater`]: the service that refuses for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
@@ -137,6 +144,21 @@ impl Spent {
     }
 }
 
+/// Something that was paid for, or may have been, and is not there. Only a person allows another submission for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unresolved {
+    /// What it is made from.
+    pub digest: Digest,
+    /// Submissions for it that were taken, or may have been.
+    pub submissions: u32,
+}
+
+impl Unresolved {
+    /// Most of them in an outcome.
+    pub const MOST: usize = 16;
+}
+
 /// A service that refuses for a while, whatever our own books say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -170,6 +192,8 @@ impl StepOutcome {
             wrote: WroteByKind::new(),
             spent: Vec::new(),
             accounted: false,
+            did_nothing: false,
+            unresolved: Vec::new(),
             rate_limit: None,
             without_credit: false,
             resume_at: None,
@@ -191,6 +215,8 @@ impl StepOutcome {
         }
         short.publications.clear();
         short.artifacts.captions.clear();
+        // Who is not named now is asked about after the others.
+        short.unresolved.truncate(Unresolved::MOST / 4);
         let mut text = serde_json::to_string(&short).unwrap_or_default();
         for most in [Spent::MOST / 2, Spent::MOST / 4, 1] {
             if text.len() <= MOST_OUTCOME_BYTES {
@@ -305,4 +331,7 @@ pub struct Progress {
     pub fraction: f64,
     /// What goes on now, in a few words.
     pub message: String,
+    /// What was paid for waits because the bucket has no space left.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
 }

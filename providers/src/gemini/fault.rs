@@ -15,6 +15,9 @@ const CONTENT_WORDS: [&str; 3] = ["responsible ai", "sensitive words", "usage gu
 /// The error of the answer. `pays`: the request was one that costs something.
 pub(super) fn read(answer: &Answer, pays: bool, now: Timestamp) -> ProviderError {
     let failure = Failure::read(&answer.body);
+    if let Some(doubt) = answer.doubt(PROVIDER, is_own(answer, &failure)).filter(|_| pays) {
+        return doubt;
+    }
     let message = failure.message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let told = answer.told();
@@ -37,6 +40,14 @@ pub(super) fn read(answer: &Answer, pays: bool, now: Timestamp) -> ProviderError
         400 if says(&CONTENT_WORDS) => ProviderError::Refused { provider: PROVIDER, why: told },
         _ => answer.error(PROVIDER, pays),
     }
+}
+
+/// Whether the error has Google's shape: its sentence, with its name of the failure or the status once more.
+fn is_own(answer: &Answer, failure: &Failure) -> bool {
+    let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let whole = value.get(0).unwrap_or(&value);
+    let code = whole["error"]["code"].as_u64();
+    !failure.message.is_empty() && (!failure.status.is_empty() || code == Some(answer.status.as_u16().into()))
 }
 
 fn credentials(message: String) -> ProviderError {
@@ -145,8 +156,31 @@ mod tests {
 
     #[test]
     fn a_broken_service_is_told_by_whether_it_may_have_worked() {
-        assert!(matches!(error(503, "{}"), ProviderError::Unavailable { .. }));
+        let overloaded =
+            r#"{"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}}"#;
+        assert!(matches!(error(503, overloaded), ProviderError::Unavailable { .. }));
         assert!(matches!(error(500, "<html>"), ProviderError::OutcomeUnknown { .. }));
+    }
+
+    #[test]
+    fn what_google_has_not_said_itself_leaves_it_open_whether_it_was_taken() {
+        let gateway = r#"{"message":"An invalid response was received from the upstream server"}"#;
+        let page = "<html><title>Access denied</title>";
+        for status in [401, 403, 407, 408, 425, 429, 502, 503, 504] {
+            for body in ["", "{}", page, gateway, "upstream connect error"] {
+                assert!(
+                    matches!(error(status, body), ProviderError::OutcomeUnknown { .. }),
+                    "{status} {body}"
+                );
+            }
+        }
+        let free = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let answer = Answer { status, headers: HeaderMap::new(), body: page.as_bytes().to_vec() };
+            read(&answer, false, Timestamp::UNIX_EPOCH)
+        };
+        // What costs nothing is simply asked again.
+        assert!(matches!(free(503), ProviderError::Unavailable { .. }));
     }
 
     proptest! {

@@ -36,7 +36,7 @@ const BASE: &str = "https://generativelanguage.googleapis.com/v1beta";
 /// The header with the key.
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// How long an answer may take: a long script or a whole film's narration takes minutes.
-const ANSWER_TAKES: Duration = Duration::from_mins(5);
+const ANSWER_TAKES: Duration = crate::LONGEST_ANSWER;
 /// How long a poll may take.
 const POLL_TAKES: Duration = Duration::from_secs(30);
 /// Most bytes of an answer: ten minutes of speech or the largest picture, in base64.
@@ -102,14 +102,18 @@ impl Gemini {
         fault::read(answer, pays, (self.clock)())
     }
 
-    /// The error of a poll. The service saying that it does not know the operation is the clip's end;
-    /// another's page saying so is not.
+    /// The error of a poll. That the service does not know the operation may be so for this key or address only; another's
+    /// page says nothing.
     fn poll_fault(&self, answer: &Answer) -> ProviderError {
         let error = self.fault(answer, false);
         let is_googles = !Failure::read(&answer.body).message.is_empty();
         match error {
-            ProviderError::Configuration { .. } if is_googles => {
-                unexpected(format!("asked for the clip, it answered {}; the clip is lost", answer.told()))
+            ProviderError::Configuration { .. } if is_googles => ProviderError::NotFound {
+                provider: PROVIDER,
+                message: format!("asked for the clip, it answered {}", answer.told()),
+            },
+            error @ ProviderError::Configuration { .. } => {
+                ProviderError::Unavailable { provider: PROVIDER, message: error.to_string() }
             }
             error => later(error),
         }

@@ -103,9 +103,10 @@ pub(super) fn read(body: &[u8]) -> Result<Reply, ProviderError> {
         refusal if REFUSALS.contains(&refusal) => {
             Err(ProviderError::Refused { provider: PROVIDER, why: format!("{refusal}{said}") })
         }
-        "LANGUAGE" => Err(ProviderError::Configuration {
+        // It was taken and answered, so it is no matter of configuration, which costs nothing.
+        "LANGUAGE" => Err(ProviderError::Refused {
             provider: PROVIDER,
-            message: format!("the model does not know the language{said}; set spec.language to one that it knows"),
+            why: format!("the model does not know the language{said}; set spec.language to one that it knows"),
         }),
         other => Err(unexpected(format!("the answer ended with {other} instead of STOP{said}"))),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, VIA};
 use serde_json::Value;
 
 use super::shown::{shown, title};
@@ -86,6 +86,23 @@ impl Answer {
         resume(&self.headers, &self.body)
     }
 
+    /// What stands between us and a service answers in its place, also after it has passed a request on: with statuses
+    /// such as these, which a service itself uses to say that it has taken nothing. They are believed of a request that
+    /// costs something only in the service's own words; else nobody knows what became of it.
+    pub fn doubt(&self, provider: &'static str, is_own: bool) -> Option<ProviderError> {
+        let status = self.status.as_u16();
+        let is_anybodys = matches!(status, 401 | 403 | 407 | 408 | 425 | 429 | 500..=599);
+        (is_anybodys && !is_own).then(|| {
+            let by = header(&self.headers, VIA.as_str()).map(|via| format!(" through {}", shown(via)));
+            let by = by.unwrap_or_default();
+            let message = format!(
+                "it answered {}{by}, not in its own words; a proxy may have answered after it passed the request on",
+                self.told()
+            );
+            ProviderError::OutcomeUnknown { provider, message }
+        })
+    }
+
     /// What an answer that is no success means where the service has no rule of its own for it. `pays`: the
     /// request was one that costs something.
     pub fn error(&self, provider: &'static str, pays: bool) -> ProviderError {
@@ -115,9 +132,9 @@ impl Answer {
     }
 }
 
-/// Statuses from 500 on that say that the request did not reach the one who would do the work: a service
-/// that takes none, and Cloudflare's 521 to 530 for an origin that it did not reach.
-const NOT_TAKEN: [u16; 9] = [501, 503, 505, 521, 522, 523, 525, 526, 530];
+/// Statuses from 500 on by which a service says that it takes no request. From anybody else they say nothing; see
+/// [`Answer::doubt`].
+const NOT_TAKEN: [u16; 3] = [501, 503, 505];
 
 /// The error of an account without money, in the service's own words.
 pub(crate) fn credits_used_up(provider: &'static str, told: &str) -> ProviderError {

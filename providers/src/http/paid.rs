@@ -67,6 +67,7 @@ pub(crate) fn taken(error: ProviderError) -> ProviderError {
         | ProviderError::CreditsUsedUp { provider, message }
         | ProviderError::Configuration { provider, message }
         | ProviderError::OutcomeUnknown { provider, message }
+        | ProviderError::NotFound { provider, message }
         | ProviderError::Unexpected { provider, message } => ProviderError::Unexpected {
             provider,
             message: format!("it took the request, but its result could not be had: {message}"),

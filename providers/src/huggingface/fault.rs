@@ -20,6 +20,9 @@ pub(super) fn read(answer: &Answer, pays: bool) -> ProviderError {
     if let Some(error) = loading(&value) {
         return error;
     }
+    if let Some(doubt) = answer.doubt(PROVIDER, is_own(answer, &value)).filter(|_| pays) {
+        return doubt;
+    }
     let complaint = Complaint::of(&value);
     if answer.status.is_client_error() && is_refusal(&complaint) {
         return refused(&complaint);
@@ -47,6 +50,14 @@ fn loading(value: &Value) -> Option<ProviderError> {
     let message =
         format!("{}; this takes about {} s", shown(&Complaint::of(value).to_string()), wait.as_secs());
     Some(ProviderError::RateLimited { provider: PROVIDER, message, resume: Resume::After(wait) })
+}
+
+/// Whether a refusal has one of the shapes of the router and of those who do the work. The router itself passes requests
+/// on, so of one of them being away it knows as little as any proxy: only a model that loads is believed.
+fn is_own(answer: &Answer, value: &Value) -> bool {
+    let said = ["error", "detail"].iter().any(|name| !matches!(value[*name], Value::Null | Value::Bool(_)));
+    // Limits are told in a header of the Hub's.
+    (said || answer.headers.contains_key("ratelimit")) && answer.status.is_client_error()
 }
 
 pub(super) fn is_refusal(complaint: &Complaint) -> bool {

@@ -38,6 +38,7 @@ fn kind(error: &ProviderError) -> &'static str {
         E::CreditsUsedUp { .. } => "credits",
         E::Configuration { .. } => "configuration",
         E::OutcomeUnknown { .. } => "unknown",
+        E::NotFound { .. } => "not found",
         E::Interrupted { .. } => "interrupted",
         E::Unexpected { .. } => "taken",
     }
@@ -200,8 +201,15 @@ fn errors_mean_what_a_caller_can_do() {
         (400, r#"{"error":["bad guidance_scale"]}"#, "configuration"),
         (422, policy, "refused"),
         (400, r#"{"error":"NSFW content detected"}"#, "refused"),
-        (429, empty, "limited"),
-        (503, empty, "unavailable"),
+        (429, r#"{"error":"Too many requests"}"#, "limited"),
+        // Not in words of its own: a proxy may have passed the request on.
+        (429, empty, "unknown"),
+        (503, empty, "unknown"),
+        (503, r#"{"error":"Service Unavailable"}"#, "unknown"),
+        (401, "<html><title>Sign in</title>", "unknown"),
+        (403, "<html><title>Blocked</title>", "unknown"),
+        (407, "<html><title>Proxy login</title>", "unknown"),
+        (408, "", "unknown"),
         (500, empty, "unknown"),
         (504, "<html><title>Gateway time-out</title>", "unknown"),
     ] {

@@ -44,7 +44,7 @@ pub(super) fn read_submission(answer: &Answer) -> Result<String, ProviderError> 
 }
 
 /// How far a clip is. `is_young`: it has been polled for a short time only. `Unexpected` says that nothing
-/// will come of it; all errors but this and `Refused` leave it as it is.
+/// will come of it, in the service's own words; all errors but this and `Refused` leave it as it is.
 pub(super) fn read_poll(answer: &Answer, is_young: bool) -> Result<Polled, ProviderError> {
     if !answer.is_success() {
         return Err(poll_failure(answer, is_young));
@@ -110,6 +110,9 @@ pub(super) fn read_models(answer: &Answer) -> Result<String, ProviderError> {
 /// What an error means. Codes and statuses are not to be relied on: a wrong key comes as a 400, and used-up
 /// credits as a 429.
 fn failure(answer: &Answer, pays: bool) -> ProviderError {
+    if let Some(doubt) = answer.doubt(PROVIDER, is_own(answer)).filter(|_| pays) {
+        return doubt;
+    }
     let complaint = Complaint::read(&answer.body).unwrap_or_default();
     let told = answer.told();
     if is_moderated(&complaint) {
@@ -139,15 +142,25 @@ fn failure(answer: &Answer, pays: bool) -> ProviderError {
     }
 }
 
+/// Whether an error has one of the service's shapes: `{code, error: "…"}`, `{error: "…"}` or `{error: {message, …}}`.
+fn is_own(answer: &Answer) -> bool {
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let error = &value["error"];
+    let text = error.as_str().or_else(|| error["message"].as_str()).unwrap_or_default();
+    !text.trim().is_empty()
+}
+
 fn poll_failure(answer: &Answer, is_young: bool) -> ProviderError {
+    let is_own = is_own(answer);
     match failure(answer, false) {
-        ProviderError::Configuration { .. } if is_young => ProviderError::Unavailable {
+        ProviderError::Configuration { .. } if is_young || !is_own => ProviderError::Unavailable {
             provider: PROVIDER,
-            message: format!("asked for a clip that is just begun, it answered {}", answer.told()),
+            message: format!("asked for a clip, it answered {}", answer.told()),
         },
-        ProviderError::Configuration { .. } => {
-            unexpected(format!("asked for a clip, it answered {}; the clip is lost", answer.told()))
-        }
+        ProviderError::Configuration { .. } => ProviderError::NotFound {
+            provider: PROVIDER,
+            message: format!("asked for a clip, it answered {}", answer.told()),
+        },
         error => super::later(error),
     }
 }

@@ -42,6 +42,7 @@ fn kind(error: &ProviderError) -> &'static str {
         E::CreditsUsedUp { .. } => "credits",
         E::Configuration { .. } => "configuration",
         E::OutcomeUnknown { .. } => "unknown",
+        E::NotFound { .. } => "not found",
         E::Interrupted { .. } => "interrupted",
         E::Unexpected { .. } => "over",
     }
@@ -158,12 +159,34 @@ fn errors_of_every_shape_mean_what_a_caller_can_do() {
         (403, r#"{"error":"Content violates usage guidelines."}"#, "refused"),
         (400, r#"{"error":"duration must be at most 15"}"#, "configuration"),
         (404, r#"{"code":"not-found","error":"The model grok-x does not exist"}"#, "configuration"),
-        (503, "", "unavailable"),
+        (503, r#"{"code":"unavailable","error":"The service is at capacity"}"#, "unavailable"),
+        (503, "", "unknown"),
         (500, "<html><title>oops</title>", "unknown"),
         (504, "", "unknown"),
     ] {
         assert_eq!(kind(&submission(status, body)), expected, "{status} {body}");
     }
+}
+
+#[test]
+fn what_a_proxy_may_have_said_leaves_it_open_whether_a_clip_or_picture_is_paid_for() {
+    let bodies = [
+        "",
+        "{}",
+        "<html><title>503 Service Temporarily Unavailable</title>",
+        r#"{"message":"An invalid response was received from the upstream server"}"#,
+        "upstream connect error or disconnect/reset before headers",
+    ];
+    for status in [401, 403, 407, 408, 425, 429, 502, 503, 504, 521, 522] {
+        for body in bodies {
+            assert_eq!(kind(&submission(status, body)), "unknown", "{status} {body}");
+            assert_eq!(kind(&read_picture(&answer(status, body)).unwrap_err()), "unknown", "{status} {body}");
+        }
+    }
+    let mut through = answer(503, "<html>");
+    through.headers.insert("via", reqwest::header::HeaderValue::from_static("1.1 squid"));
+    let told = read_submission(&through).unwrap_err().to_string();
+    assert!(told.contains("through 1.1 squid") && told.contains("may or may not"), "{told}");
 }
 
 #[test]
@@ -222,10 +245,21 @@ fn a_clip_of_which_nothing_will_come_is_over() {
         (200, r#"{"status":"failed"}"#),
         (200, r#"{"status":"expired"}"#),
         (200, r#"{"status":"done"}"#),
-        (400, r#"{"error":"bad"}"#),
-        (404, r#"{"error":"not found"}"#),
     ] {
         assert_eq!(kind(&poll(status, body).unwrap_err()), "over", "{body}");
+    }
+}
+
+#[test]
+fn that_a_clip_is_not_found_is_no_word_of_its_end() {
+    // So answers a service to a key of another team, and any server to a path that it does not have.
+    for status in [400, 404, 422] {
+        for body in [r#"{"error":"bad"}"#, r#"{"code":"not-found","error":"not found"}"#] {
+            assert_eq!(kind(&poll(status, body).unwrap_err()), "not found", "{status} {body}");
+        }
+        for body in ["", "<html><title>404 Not Found</title>", "404 page not found"] {
+            assert_eq!(kind(&poll(status, body).unwrap_err()), "unavailable", "{status} {body}");
+        }
     }
 }
 

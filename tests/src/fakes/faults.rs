@@ -70,6 +70,11 @@ pub enum Effect {
         /// HTTP status.
         code: u16,
     },
+    /// The request is accepted, and the answer is a proxy's page of HTML with this status.
+    HtmlAfter {
+        /// HTTP status.
+        code: u16,
+    },
     /// A page of HTML instead of an answer, and nothing is accepted.
     Html {
         /// HTTP status.

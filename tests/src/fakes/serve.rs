@@ -131,6 +131,9 @@ async fn after<P: Protocol>(
         (Some(Effect::LoseAnswer), _) => anyhow::bail!("a fault was ordered: the answer is lost"),
         (Some(Effect::HoldAnswer), Some(met)) => hold(state, ask, met).await,
         (Some(Effect::StatusAfter { code }), _) => answer = P::refuse(ask, &Refused::Status(*code)),
+        (Some(Effect::HtmlAfter { code }), _) => {
+            answer = Answer::html(*code).with_named("via", "1.1 proxy.example");
+        }
         (Some(Effect::Truncated | Effect::CutAnswer), _) => answer.delivers = None,
         _ => {}
     }

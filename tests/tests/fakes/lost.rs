@@ -37,6 +37,20 @@ async fn an_error_after_acceptance_was_accepted_too() {
 }
 
 #[tokio::test]
+async fn a_proxys_page_after_acceptance_was_accepted_too() {
+    let site = Site::start().await;
+    site.fault(Fault::always(Effect::HtmlAfter { code: 503 }).on(Operation::Video).times(1)).await;
+    let answer = site.posted(Service::Xai, SUBMIT, &clip("a fox")).await;
+    assert_eq!(
+        (answer.status().as_u16(), super::header(&answer, "via")),
+        (503, "1.1 proxy.example".to_owned())
+    );
+    assert!(super::header(&answer, "content-type").starts_with("text/html"));
+    let ledger = site.ledger().await;
+    assert_eq!((ledger.accepted("fox"), ledger.refusals.len()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_held_request_is_accepted_once_it_is_let_go() {
     let site = Site::start().await;
     site.fault(Fault::always(Effect::Hold).on(Operation::Video)).await;

@@ -5,6 +5,7 @@ use videofactory_pipeline::contract::{Brand, BucketRef, JobRef, VERSION};
 use videofactory_providers::Resume;
 
 use super::*;
+use crate::paid::Why;
 
 fn input() -> StepInput {
     StepInput {
@@ -26,7 +27,9 @@ fn input() -> StepInput {
         upstream: BTreeMap::new(),
         accounts_for: None,
         hired: BTreeMap::new(),
-        permits: 0,
+        again: false,
+        permits: BTreeMap::new(),
+        again_before: None,
         still_motion: false,
         accepted_quality: None,
         brand: Brand::default(),
@@ -41,8 +44,12 @@ fn ends(result: Result<Made, StepError>, cut: CutShort) -> StepOutcome {
 }
 
 fn scenes(failed: Vec<StepError>) -> StepError {
-    let failed = failed.into_iter().enumerate().map(|(place, error)| (format!("s{}", place + 1), error));
-    StepError::MakeScenes { failed: failed.collect(), total: 6 }
+    StepError::MakeScenes { failed: named(failed), total: 6 }
+}
+
+fn named(failed: Vec<StepError>) -> Vec<(String, StepError)> {
+    let failed = failed.into_iter().enumerate();
+    failed.map(|(place, error)| (format!("s{}", place + 1), error)).collect()
 }
 
 fn refused() -> StepError {
@@ -139,9 +146,56 @@ fn a_grant_that_is_used_up_is_told_with_what_is_left_and_hides_no_other_reason_t
     assert!(limited.message.contains("busy"), "{}", limited.message);
 }
 
+fn question(name: &str) -> StepError {
+    StepError::AskPerson(Box::new(Question {
+        digest: Digest::of_bytes(name.as_bytes()),
+        submissions: 2,
+        price: "0.50".parse().unwrap(),
+        why: Why::Gone,
+    }))
+}
+
+#[test]
+fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
+    let asked = ends(Err(scenes(vec![question("a"), question("b"), question("a")])), CutShort::No);
+    assert_eq!(asked.unresolved.len(), 2, "two scenes are made from the same");
+    assert!(asked.unresolved.iter().all(|asked| asked.submissions == 2));
+    assert!(asked.message.contains("a retry submits 2 requests for about $1.00"), "{}", asked.message);
+    let one = ends(Err(scenes(vec![question("a")])), CutShort::No);
+    assert!(one.message.contains("about $0.50") && !one.message.contains("2 requests"), "{}", one.message);
+    let many: Vec<StepError> = (0..40).map(|place| question(&place.to_string())).collect();
+    let many = ends(Err(StepError::MakeScenes { failed: named(many), total: 40 }), CutShort::No);
+    assert_eq!(many.unresolved.len(), Unresolved::MOST);
+    assert!(many.message.contains("a retry submits 16 requests"), "{}", many.message);
+    assert!(StepOutcome::from_message(&many.to_message()).is_some());
+}
+
+#[test]
+fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing_of_what_was_spent() {
+    let told = |again, is_hired: bool, has_fence, error| {
+        let mut input = StepInput { again, ..input() };
+        if is_hired {
+            let hired = serde_json::from_value(serde_json::json!({"provider": "XAI"})).unwrap();
+            input.hired.insert("grok".to_owned(), hired);
+        }
+        let books = Books::default();
+        if has_fence {
+            books.is_fenced();
+        }
+        of_attempt(&input, Err(error), CutShort::No, &Progress::default(), &books).did_nothing
+    };
+    let away =
+        || StepError::from(StorageError::Unreachable { tried: "put a".to_owned(), reason: "r".to_owned() });
+    assert!(told(false, true, false, StepError::OtherExecution), "another pod has begun it");
+    assert!(told(true, true, false, away()));
+    assert!(!told(true, true, true, away()), "it has the fence, and so the last word");
+    assert!(!told(false, true, false, away()), "there was no other");
+    assert!(!told(true, false, false, away()), "nothing is paid for here");
+}
+
 #[test]
 fn a_person_is_asked_about_a_lost_answer_only_when_nothing_else_is_left_to_do() {
-    let lost = || StepError::LearnOutcome(2);
+    let lost = || question("lost");
     assert_eq!(ends(Err(scenes(vec![lost(), refused()])), CutShort::No).exit, ExitCode::ContentRefused);
     assert_eq!(ends(Err(scenes(vec![lost(), StepError::AwaitQuota])), CutShort::No).exit, ExitCode::TryLater);
 }

@@ -16,6 +16,8 @@ struct Pages {
     items: Vec<Item>,
     surveyed: Vec<Spent>,
     accounted: bool,
+    fenced: bool,
+    held: usize,
     rate_limit: Option<RateLimit>,
     resume_at: Option<Timestamp>,
     publications: Vec<Publication>,
@@ -34,6 +36,16 @@ struct Item {
 /// One submission in the books.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry(usize);
+
+/// An answer that was paid for and is not stored yet, as long as this lives.
+pub struct Held(Books);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut pages = self.0.lock();
+        pages.held = pages.held.saturating_sub(1);
+    }
+}
 
 impl Books {
     /// A submission is about to be made. As long as nothing else is said, it counts as taken.
@@ -71,6 +83,24 @@ impl Books {
     #[must_use]
     pub fn has_accounted(&self) -> bool {
         self.lock().accounted
+    }
+
+    /// This execution has raised the attempt's fence: what the attempt spends, it spends.
+    pub fn is_fenced(&self) {
+        self.lock().fenced = true;
+    }
+
+    /// Whether this execution has raised the attempt's fence.
+    #[must_use]
+    pub fn has_fence(&self) -> bool {
+        self.lock().fenced
+    }
+
+    /// What was paid for is here, and only here.
+    #[must_use]
+    pub fn hold(&self) -> Held {
+        self.lock().held += 1;
+        Held(self.clone())
     }
 
     /// A service refuses for a while; of several times the latest counts.
@@ -118,10 +148,12 @@ impl Books {
         Spent::few(joined)
     }
 
-    /// Whether a submission was made that nobody has answered yet.
+    /// Whether a submission was made that nobody has answered yet, or an answer is not stored yet: it would be lost with
+    /// this process.
     #[must_use]
-    pub fn awaits_answer(&self) -> bool {
-        self.lock().items.iter().any(|item| item.taken && item.at.is_none())
+    pub fn is_in_flight(&self) -> bool {
+        let pages = self.lock();
+        pages.held > 0 || pages.items.iter().any(|item| item.taken && item.at.is_none())
     }
 
     /// The service that refuses for a while.
@@ -170,12 +202,25 @@ mod tests {
         books.taken(taken, at(100));
         books.paid(taken, 3, Money::from_micros(5));
         books.taken(other, at(100));
-        assert!(books.awaits_answer());
+        assert!(books.is_in_flight());
         let _ = open;
         let spent = books.spent(at(500));
         let all: Vec<_> =
             spent.iter().map(|s| (s.at.as_second(), s.submissions, s.seconds, s.cost.micros())).collect();
         assert_eq!(all, [(100, 2, 3, 10_005), (500, 1, 0, 10_000)]);
+    }
+
+    #[test]
+    fn what_is_not_stored_is_in_flight() {
+        let books = Books::default();
+        let entry = books.begin("grok", Money::ZERO);
+        books.taken(entry, at(100));
+        assert!(!books.is_in_flight());
+        let (one, other) = (books.hold(), books.hold());
+        drop(one);
+        assert!(books.is_in_flight());
+        drop(other);
+        assert!(!books.is_in_flight());
     }
 
     #[test]

@@ -14,12 +14,15 @@ use videofactory_pipeline::contract::Allowance;
 use videofactory_providers::{ProviderError, Resume};
 
 use super::books::Entry;
+use super::deliver::{Watched, ask};
 use super::desk::Desk;
 use super::left::Left;
 use super::order::{Answer, Order};
 use super::pace::{Pace, Turn};
-use super::slots::{Acceptance, End, Ending, History, Standing, Submission, is_beyond};
-use super::watch::{self, Patience};
+use super::probe::{Good, Probe};
+use super::question::Why;
+use super::slots::{End, Ending, History, Outlook, Standing, Submission, Taken};
+use super::watch;
 use crate::outcome::StepError;
 use crate::progress::Progress;
 
@@ -35,14 +38,17 @@ const NOT_SUBMITTED: &str = "nothing was submitted";
 
 /// An account that this attempt may buy from.
 pub struct Account {
-    desk: Arc<Desk>,
+    pub(super) desk: Arc<Desk>,
     name: String,
     pace: Pace,
-    left: Left,
+    pub(super) left: Left,
+    pub(super) probe: Probe,
     submissions: Semaphore,
-    polls: Semaphore,
+    pub(super) polls: Semaphore,
     /// Cancelled when nothing more may be submitted to it.
-    halted: CancellationToken,
+    pub(super) halted: CancellationToken,
+    /// When the service last spoke of something that an attempt had submitted, by the attempt.
+    pub(super) answered: Guarded<HashMap<i32, Instant>>,
     cause: OnceLock<ProviderError>,
     /// One at a time for each digest; whether this attempt has tried it before.
     orders: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
@@ -55,7 +61,7 @@ enum Submitted {
     /// What was asked for is in the bucket.
     Delivered,
     /// The service is at it.
-    Accepted(u32, String, Entry),
+    Accepted(Watched),
     /// The slots have changed, or nothing was taken: they are looked at again.
     Again,
 }
@@ -63,8 +69,7 @@ enum Submitted {
 /// A submission that was sent.
 struct Sent<'a> {
     number: u32,
-    /// What there was before.
-    history: &'a History,
+    outlook: Outlook,
     turn: Turn<'a>,
     entry: Entry,
     slow_downs: &'a mut u32,
@@ -80,6 +85,8 @@ impl Account {
             name: name.to_owned(),
             pace: Pace::new(allowance, desk.terms.clock.clone()),
             left: Left::new(progress),
+            probe: Probe::new(),
+            answered: Guarded::default(),
             submissions: Semaphore::new(SUBMISSIONS_AT_A_TIME),
             polls: Semaphore::new(POLLS_AT_A_TIME),
             halted: CancellationToken::new(),
@@ -95,6 +102,7 @@ impl Account {
     pub async fn expect(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), StepError> {
         let digests: BTreeSet<Digest> = digests.into_iter().collect();
         let histories = self.desk.histories(&digests).await?;
+        histories.values().for_each(|history| self.probe.heed(&history.fruitless()));
         self.histories.lock().unwrap_or_else(PoisonError::into_inner).extend(histories);
         self.left.expect(digests);
         Ok(())
@@ -116,28 +124,33 @@ impl Account {
         }
         let first = !std::mem::replace(&mut *tried, true);
         let mut history = if first { self.first_history(digest) } else { self.look(digest).await? };
-        let permits = if order.may_repeat() { u32::MAX } else { self.desk.terms.permits };
+        let leave = self.desk.leave(digest, order.may_repeat());
         let mut slow_downs = 0;
         loop {
-            let standing = history.standing(permits);
+            if history.was_delivered() && order.is_there().await? {
+                self.left.set(digest, false);
+                return Ok(());
+            }
+            let standing = history.standing(&leave);
             self.left.set(digest, matches!(standing, Standing::Open(_)));
             let number = match standing {
-                Standing::Delivered { .. } if order.is_there().await? => return Ok(()),
-                Standing::Delivered { times, .. } if times > permits => return Err(StepError::PayAgain),
-                Standing::Delivered { next: number, .. } | Standing::Open(number) => number,
+                Standing::Open(number) => number,
                 Standing::Accepted(ids) => {
-                    let ids = ids.into_iter().map(|(number, id)| (number, id, None)).collect();
-                    return self.watch(order, ids).await;
+                    let ids = ids.into_iter().map(Watched::found).collect();
+                    return self.watch(order, ids, history.outlook(&leave, false)).await;
                 }
+                Standing::Gone(submissions) => return Err(ask(order, submissions, Why::Gone)),
                 Standing::Refused(message) => return Err(StepError::KeepRefusal(message)),
-                Standing::Unknown(count) => return Err(StepError::LearnOutcome(count)),
-            };
-            self.left.set(digest, true);
-            match self.submit(order, number, &history, &mut slow_downs).await? {
-                Submitted::Delivered => return Ok(()),
-                Submitted::Accepted(number, id, entry) => {
-                    return self.watch(order, vec![(number, id, Some(entry))]).await;
+                Standing::Fruitless(found) => {
+                    return Err(ask(order, found.submissions, Why::Fruitless(found)));
                 }
+            };
+            // Held until what is submitted is here.
+            let _ahead = self.until_stopped(self.probe.pass()).await?;
+            let outlook = history.outlook(&leave, true);
+            match self.submit(order, number, &history, outlook, &mut slow_downs).await? {
+                Submitted::Delivered => return Ok(()),
+                Submitted::Accepted(watched) => return self.watch(order, vec![watched], outlook).await,
                 Submitted::Again => {}
             }
             history = self.look(digest).await?;
@@ -164,6 +177,7 @@ impl Account {
         order: &O,
         number: u32,
         history: &History,
+        outlook: Outlook,
         slow_downs: &mut u32,
     ) -> Result<Submitted, StepError> {
         let _hand = self.until_stopped(self.submissions.acquire()).await?;
@@ -171,17 +185,19 @@ impl Account {
         let mut turn = self.pace.turn().ok_or(StepError::AwaitQuota)?;
         let parts = self.until_stopped(order.prepare()).await??;
         self.until_stopped(turn.come()).await?;
-        if history.unknown() > 0 && !self.is_still_open(order, history).await? {
+        if history.fruitless().unknown > 0 && !self.is_still_open(order, history).await? {
             return Ok(Submitted::Again);
         }
         if !self.take_slot(order, number).await? {
             return Ok(Submitted::Again);
         }
         turn.go().await;
-        if self.desk.terms.stop.is_cancelled() || self.halted.is_cancelled() {
+        // Last of all, so that hardly any time is between this look and the request.
+        let may_submit = self.may_submit().await;
+        if may_submit.is_err() {
             self.end(order, number, Ending::Nothing, NOT_SUBMITTED, 0, Money::ZERO).await;
-            return Err(self.why_not());
         }
+        may_submit?;
         let entry = self.desk.terms.books.begin(&self.name, order.price());
         let began = Instant::now();
         let answer = order.submit(&parts).await;
@@ -194,11 +210,13 @@ impl Account {
             }
             Ok(Answer::Accepted(id)) => {
                 self.taken(order, turn, entry);
+                self.probe.came(Good::Answered);
                 self.keep_id(order, number, &id).await;
-                Ok(Submitted::Accepted(number, id, entry))
+                let taken = Taken { number, id, attempt: self.desk.terms.attempt };
+                Ok(Submitted::Accepted(Watched { taken, entry: Some(entry) }))
             }
             Err(error) => {
-                self.not_made(order, Sent { number, history, turn, entry, slow_downs }, error).await
+                self.not_made(order, Sent { number, outlook, turn, entry, slow_downs }, error).await
             }
         }
     }
@@ -208,7 +226,7 @@ impl Account {
         Ok(self.look(order.digest()).await? == *history && !order.is_there().await?)
     }
 
-    /// Takes the slot. A later attempt's fence, seen after that, means that nothing may be submitted.
+    /// Takes the slot; whether it is this attempt's.
     async fn take_slot<O: Order>(&self, order: &O, number: u32) -> Result<bool, StepError> {
         let (desk, terms) = (&self.desk, &self.desk.terms);
         let submission = Submission {
@@ -218,66 +236,24 @@ impl Account {
             at: terms.clock.now(),
             cost: order.price(),
         };
-        if !desk.slots.take(order.digest(), number, &submission).await? {
-            return Ok(false);
+        desk.slots.take(order.digest(), number, &submission).await
+    }
+
+    /// Whether the slot that was taken may be used. A later attempt's fence, seen after that, means that it may not.
+    async fn may_submit(&self) -> Result<(), StepError> {
+        if self.desk.fence.is_passed().await? {
+            self.desk.terms.stop.cancel();
         }
-        let passed = desk.fence.is_passed().await;
-        if !matches!(passed, Ok(false)) {
-            self.end(order, number, Ending::Nothing, NOT_SUBMITTED, 0, Money::ZERO).await;
+        if self.desk.terms.stop.is_cancelled() || self.halted.is_cancelled() {
+            return Err(self.why_not());
         }
-        if passed? {
-            terms.stop.cancel();
-            return Err(StepError::Stop);
-        }
-        Ok(true)
+        Ok(())
     }
 
     fn taken<O: Order>(&self, order: &O, turn: Turn<'_>, entry: Entry) {
         turn.spend();
         self.desk.terms.books.taken(entry, self.desk.terms.clock.answered());
         self.left.set(order.digest(), false);
-    }
-
-    async fn keep_id<O: Order>(&self, order: &O, number: u32, id: &str) {
-        let (at, cost) = (self.desk.terms.clock.answered(), order.price());
-        let taken = Acceptance { id: id.to_owned(), at, seconds: 0, cost };
-        if let Err(error) = self.desk.slots.accept(order.digest(), number, &taken).await {
-            // This attempt still knows it; should it die now, only this line does.
-            tracing::error!(digest = %order.digest(), number, id, "failed to keep the id of a request: {error}");
-        }
-    }
-
-    /// Stores what was delivered, and only then says so.
-    async fn keep<O: Order>(
-        &self,
-        order: &O,
-        number: u32,
-        goods: O::Goods,
-        seconds: u32,
-        entry: Option<Entry>,
-    ) -> Result<(), StepError> {
-        let cost = order.cost(&goods);
-        if let Some(entry) = entry {
-            self.desk.terms.books.paid(entry, seconds, cost);
-        }
-        match order.store(goods).await {
-            Ok(()) => {
-                self.end(order, number, Ending::Delivered, "", seconds, cost).await;
-                Ok(())
-            }
-            // It is fetched again by its id, or else nobody can tell: the bucket, not the service, has failed.
-            Err(error @ StepError::UseBucket(_)) => {
-                if error.is_full() {
-                    // There is no room for what else would be paid for either.
-                    self.halted.cancel();
-                }
-                Err(error)
-            }
-            Err(error) => {
-                self.end(order, number, Ending::Failed, &error.to_string(), seconds, cost).await;
-                Err(error)
-            }
-        }
     }
 
     /// A submission that the service has answered with an error, or not at all.
@@ -288,7 +264,7 @@ impl Account {
         error: ProviderError,
     ) -> Result<Submitted, StepError> {
         use ProviderError as E;
-        let Sent { number, history, turn, entry, slow_downs } = sent;
+        let Sent { number, outlook, turn, entry, slow_downs } = sent;
         let books = &self.desk.terms.books;
         let wait = watch::momentary(&error).filter(|_| *slow_downs < MOST_SLOW_DOWNS);
         // Before anything is written: meanwhile the next would be submitted.
@@ -300,7 +276,7 @@ impl Account {
         let ending = match &error {
             E::Refused { .. } => Some(Ending::Refused),
             // It was answered, so it was taken: what came is of no use.
-            E::Unexpected { .. } => Some(Ending::Failed),
+            E::Unexpected { .. } | E::NotFound { .. } => Some(Ending::Failed),
             E::OutcomeUnknown { .. } | E::Interrupted { .. } => None,
             E::RateLimited { .. }
             | E::Unavailable { .. }
@@ -314,9 +290,8 @@ impl Account {
         } else {
             self.taken(order, turn, entry);
         }
-        let lost = ending.is_none();
-        let is_last = !order.may_repeat() && is_beyond(history.unknown() + 1, self.desk.terms.permits);
-        let is_over = ending == Some(Ending::Refused) || (lost && is_last);
+        let brings_nothing = matches!(ending, None | Some(Ending::Failed));
+        let is_over = ending == Some(Ending::Refused) || (brings_nothing && outlook.is_last);
         self.left.set(order.digest(), !is_over);
         if let Some(ending) = ending {
             let cost = if ending == Ending::Nothing { Money::ZERO } else { order.price() };
@@ -332,7 +307,7 @@ impl Account {
     }
 
     /// Nothing more is submitted to this account; what it has taken is still looked after.
-    fn halt(&self, error: &ProviderError) {
+    pub(super) fn halt(&self, error: &ProviderError) {
         self.note(error);
         if self.cause.set(error.clone()).is_ok() {
             tracing::warn!(account = self.name, "nothing more is submitted: {error}");
@@ -363,55 +338,7 @@ impl Account {
         matches!(self.cause.get(), Some(ProviderError::RateLimited { .. }))
     }
 
-    /// Looks after what the service has taken until it is here.
-    async fn watch<O: Order>(
-        &self,
-        order: &O,
-        mut ids: Vec<(u32, String, Option<Entry>)>,
-    ) -> Result<(), StepError> {
-        let digest = order.digest();
-        let mut patience = Patience::new(digest.seed());
-        let mut last = StepError::Stop;
-        // What was submitted just now cannot be ready.
-        let mut is_new = ids.iter().all(|(_, _, entry)| entry.is_some());
-        while !ids.is_empty() {
-            if is_new {
-                self.or_stop(tokio::time::sleep(patience.pause())).await?;
-            }
-            is_new = true;
-            for (number, id, entry) in ids.clone() {
-                let polled = self.or_stop(async {
-                    // Never closed.
-                    let _one = self.polls.acquire().await;
-                    order.poll(&id).await
-                });
-                match polled.await? {
-                    Ok(Some(goods)) => {
-                        let seconds = if entry.is_some() { patience.seconds() } else { 0 };
-                        return self.keep(order, number, goods, seconds, entry).await;
-                    }
-                    Ok(None) => patience.calm(),
-                    Err(error) => match watch::verdict(&error) {
-                        Some(ending) => {
-                            let (message, cost) = (error.to_string(), order.price());
-                            self.end(order, number, ending, &message, patience.seconds(), cost).await;
-                            self.left.set(digest, ending == Ending::Failed);
-                            ids.retain(|(known, ..)| *known != number);
-                            last = error.into();
-                        }
-                        None if patience.bears(&error) => tracing::info!(number, "{error}"),
-                        None => {
-                            self.halt(&error);
-                            return Err(error.into());
-                        }
-                    },
-                }
-            }
-        }
-        Err(last)
-    }
-
-    async fn end<O: Order>(
+    pub(super) async fn end<O: Order>(
         &self,
         order: &O,
         number: u32,
@@ -435,7 +362,7 @@ impl Account {
     }
 
     /// The work's result, unless the attempt is stopped.
-    async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, StepError> {
+    pub(super) async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, StepError> {
         tokio::select! {
             biased;
             () = self.desk.terms.stop.cancelled() => Err(StepError::Stop),

@@ -1,9 +1,10 @@
 //! Where one attempt buys: its fence, its slots, and the books of what it finds and spends.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StepName;
 use videofactory_pipeline::{Digest, Keys};
@@ -12,7 +13,7 @@ use super::books::Books;
 use super::clock::Clock;
 use super::fence::Fence;
 use super::shelf::Shelf;
-use super::slots::{History, Listing, Slots};
+use super::slots::{History, Leave, Listing, Slots};
 use crate::outcome::StepError;
 
 /// How many histories are read at a time.
@@ -31,8 +32,10 @@ pub struct Terms {
     pub attempt: i32,
     /// UID of its pod.
     pub pod: String,
-    /// Unknown submissions that a person has allowed beyond the usual two.
-    pub permits: u32,
+    /// How many submissions in all a person has allowed, by digest.
+    pub permits: BTreeMap<Digest, u32>,
+    /// What was delivered before and is gone may be bought once more.
+    pub again_before: Option<Timestamp>,
     /// Nothing is submitted.
     pub survey: bool,
     /// The attempt whose spending is to be found out.
@@ -60,6 +63,7 @@ impl Desk {
     pub async fn open(terms: Terms) -> Result<Self, StepError> {
         let Terms { shelf, keys, step, attempt, .. } = &terms;
         let fence = Fence::raise(shelf.clone(), keys, *step, *attempt, &terms.pod).await?;
+        terms.books.is_fenced();
         let slots = Slots { shelf: shelf.clone(), keys: keys.clone(), step: *step };
         let listing = slots.list().await?;
         if let Some(earlier) = terms.accounts_for.filter(|_| terms.survey) {
@@ -67,6 +71,12 @@ impl Desk {
             terms.books.account_for(slots.spent_by(earlier, &listing, look).await?);
         }
         Ok(Self { terms, slots, fence, listing })
+    }
+
+    /// What a person has allowed for this digest.
+    pub(super) fn leave(&self, digest: &Digest, repeats: bool) -> Leave {
+        let submissions = self.terms.permits.get(digest).copied().unwrap_or_default();
+        Leave { submissions, again_before: self.terms.again_before, repeats }
     }
 
     /// What was submitted before this attempt for those of the digests for which anything was.

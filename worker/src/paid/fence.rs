@@ -1,6 +1,7 @@
-//! Fences between attempts. An attempt raises its own before anything else; before it submits, and after it
-//! has taken the slot, it looks for a later one. So either the later attempt sees the slot, or the earlier
-//! one sees the fence: a pod that runs on although it was given up submits nothing beside its successor.
+//! Fences between attempts, and between executions of one attempt. An execution raises the attempt's fence before
+//! anything else, and does nothing if another has raised it. It takes a slot, looks for the fence of a later attempt,
+//! and submits at once: so the later attempt sees the slot, or the earlier one the fence. A pod that was given up and
+//! falls asleep between its look and the request can still submit beside its successor, once; see docs/decisions.
 
 use std::sync::Arc;
 
@@ -26,8 +27,8 @@ struct Raised<'a> {
 }
 
 impl Fence {
-    /// Raises the attempt's fence. Stops the attempt if a later one has begun, or if another pod works on the
-    /// same one.
+    /// Raises the attempt's fence. Stops this execution if a later attempt has begun, or if another execution has
+    /// raised the same one: that may have submitted something.
     pub async fn raise(
         shelf: Arc<dyn Shelf>,
         keys: &Keys,
@@ -39,8 +40,8 @@ impl Fence {
             serde_json::to_vec(&Raised { pod }).map_err(|error| StepError::Break(error.to_string()))?;
         let fence = Self { shelf, prefix: keys.fences(step), attempt };
         if !fence.shelf.put_once(&keys.fence(step, attempt), raised).await? {
-            tracing::warn!(attempt, "another pod works on this attempt; this one stops");
-            return Err(StepError::Stop);
+            tracing::warn!(attempt, "another pod has begun this attempt; this one does nothing");
+            return Err(StepError::OtherExecution);
         }
         if fence.is_passed().await? {
             return Err(StepError::Stop);

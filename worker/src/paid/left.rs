@@ -26,6 +26,11 @@ impl Left {
         Self { progress, state: Mutex::default() }
     }
 
+    /// Where it is told.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// What is wanted in all.
     pub fn expect(&self, digests: BTreeSet<Digest>) {
         self.change(|state| state.expected = digests);

@@ -18,7 +18,7 @@ pub enum Answer<G> {
 /// Something that is bought under one digest, at most once.
 pub trait Order: Sync {
     /// What is delivered.
-    type Goods: Send;
+    type Goods: Send + Sync;
     /// What a submission needs besides the order: fetched before its slot is taken.
     type Parts: Send + Sync;
 
@@ -51,6 +51,6 @@ pub trait Order: Sync {
     /// Looks after it; `None` while it is being made.
     fn poll(&self, id: &str) -> impl Future<Output = Result<Option<Self::Goods>, ProviderError>> + Send;
 
-    /// Puts it into the bucket, unless it is there.
-    fn store(&self, goods: Self::Goods) -> impl Future<Output = Result<(), StepError>> + Send;
+    /// Puts it into the bucket, unless it is there. Tried again if the bucket fails.
+    fn store(&self, goods: &Self::Goods) -> impl Future<Output = Result<(), StepError>> + Send;
 }

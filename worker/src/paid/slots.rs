@@ -17,8 +17,8 @@ use videofactory_pipeline::{Digest, Keys};
 use super::shelf::Shelf;
 use crate::outcome::StepError;
 
-/// Submissions with an unknown outcome that are allowed without asking a person.
-const FREE_UNKNOWN: u32 = 2;
+/// Submissions that may bring nothing before a person is asked: lost, or taken and come to nothing.
+const FREE: u32 = 2;
 /// How many slots are read at a time.
 const READS_AT_A_TIME: usize = 16;
 
@@ -102,6 +102,16 @@ impl Slot {
         self.acceptance.is_none() && self.end.is_none()
     }
 
+    fn has_ended(&self, how: Ending) -> bool {
+        self.end.as_ref().is_some_and(|end| end.how == how)
+    }
+
+    /// What it costs, as far as is known.
+    fn cost(&self) -> Money {
+        let accepted = self.acceptance.as_ref().map(|taken| taken.cost);
+        self.end.as_ref().map(|end| end.cost).or(accepted).unwrap_or(self.submission.cost)
+    }
+
     /// What it has taken from its account; an unknown one counts as taken at the time of the look.
     fn spent(&self, look: Timestamp) -> Option<Spent> {
         let account = self.submission.account.clone();
@@ -129,49 +139,136 @@ pub(super) struct History(Vec<Slot>);
 pub(super) enum Standing {
     /// To be submitted, in the slot of this number.
     Open(u32),
-    /// Taken by the service: these slots are looked after by these ids.
-    Accepted(Vec<(u32, String)>),
-    /// In the bucket, or gone from there: so many times it was delivered, and the slot `next` would be the next.
-    Delivered { times: u32, next: u32 },
+    /// Taken by the service, and looked after: these slots.
+    Accepted(Vec<Taken>),
+    /// It was delivered, and is gone: a person decides. So many submissions were taken.
+    Gone(u32),
     /// Refused, and why.
     Refused(String),
-    /// So many submissions have gone nobody knows where: a person decides.
-    Unknown(u32),
+    /// What was submitted has brought nothing: a person decides.
+    Fruitless(Fruitless),
+}
+
+/// A submission that the service has taken and not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// The slot's number.
+    pub number: u32,
+    /// The service's id.
+    pub id: String,
+    /// The attempt that submitted it.
+    pub attempt: i32,
+}
+
+/// Submissions that have brought nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fruitless {
+    /// All that were taken, or may have been.
+    pub submissions: u32,
+    /// Of those nobody knows what became.
+    pub unknown: u32,
+    /// These were taken, and came to nothing.
+    pub failed: u32,
+    /// What they cost, as far as is known.
+    pub cost: Money,
+    /// Why the last of them failed.
+    pub why: String,
+}
+
+/// What a person has allowed for one digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Leave {
+    /// So many submissions in all.
+    pub submissions: u32,
+    /// What was delivered before and is gone may be bought once more.
+    pub again_before: Option<Timestamp>,
+    /// It does no harm to submit it as often as that may be.
+    pub repeats: bool,
+}
+
+/// What may follow on a submission that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outlook {
+    /// Submissions that were taken in all, with this one.
+    pub submissions: u32,
+    /// A person has allowed one more.
+    pub has_leave: bool,
+    /// If this one brings nothing, a person is asked.
+    pub is_last: bool,
 }
 
 impl History {
-    /// What is to be done; `permits` are submissions that a person has allowed beyond the usual ones.
-    pub fn standing(&self, permits: u32) -> Standing {
-        let ended =
-            |ending| self.0.iter().filter_map(|slot| slot.end.as_ref()).find(move |end| end.how == ending);
-        let next = self.0.last().map_or(1, |slot| slot.number + 1);
-        let delivered = self.0.iter().filter_map(|slot| slot.end.as_ref());
-        let times = delivered.filter(|end| end.how == Ending::Delivered).count();
-        if times > 0 {
-            return Standing::Delivered { times: u32::try_from(times).unwrap_or(u32::MAX), next };
-        }
-        let taken = self.0.iter().filter(|slot| slot.end.is_none());
-        let ids: Vec<(u32, String)> =
-            taken.filter_map(|slot| Some((slot.number, slot.acceptance.as_ref()?.id.clone()))).collect();
-        if !ids.is_empty() {
-            return Standing::Accepted(ids);
-        }
-        if let Some(refusal) = ended(Ending::Refused) {
-            return Standing::Refused(refusal.message.clone());
-        }
-        let unknown = self.unknown();
-        if is_beyond(unknown, permits) { Standing::Unknown(unknown) } else { Standing::Open(next) }
+    /// Whether it was ever delivered.
+    pub fn was_delivered(&self) -> bool {
+        self.0.iter().any(|slot| slot.has_ended(Ending::Delivered))
     }
 
-    /// How many submissions have gone nobody knows where.
-    pub fn unknown(&self) -> u32 {
-        u32::try_from(self.0.iter().filter(|slot| slot.is_unknown()).count()).unwrap_or(u32::MAX)
+    /// What is to be done. What was delivered, if anything was, is gone: what came after it decides.
+    pub fn standing(&self, leave: &Leave) -> Standing {
+        let next = self.0.last().map_or(1, |slot| slot.number + 1);
+        let delivered = self.0.iter().rposition(|slot| slot.has_ended(Ending::Delivered));
+        let open = &self.0[delivered.map_or(0, |place| place + 1)..];
+        let last = delivered.and_then(|place| self.0[place].end.as_ref());
+        if let Some(last) = last.filter(|_| open.iter().all(|slot| slot.has_ended(Ending::Nothing))) {
+            let may_buy = self.has_leave(leave) || leave.again_before.is_some_and(|before| last.at < before);
+            return if may_buy { Standing::Open(next) } else { Standing::Gone(self.taken()) };
+        }
+        let taken = open.iter().filter(|slot| slot.end.is_none()).filter_map(|slot| {
+            let id = slot.acceptance.as_ref()?.id.clone();
+            Some(Taken { number: slot.number, id, attempt: slot.submission.attempt })
+        });
+        let taken: Vec<Taken> = taken.collect();
+        if !taken.is_empty() {
+            return Standing::Accepted(taken);
+        }
+        let mut ends = open.iter().filter_map(|slot| slot.end.as_ref());
+        if let Some(refusal) = ends.find(|end| end.how == Ending::Refused) {
+            return Standing::Refused(refusal.message.clone());
+        }
+        let fruitless = self.fruitless_of(open);
+        let is_free = fruitless.unknown + fruitless.failed < FREE;
+        if is_free || self.has_leave(leave) { Standing::Open(next) } else { Standing::Fruitless(fruitless) }
+    }
+
+    /// Whether a person has allowed more submissions than were taken.
+    pub fn has_leave(&self, leave: &Leave) -> bool {
+        leave.repeats || leave.submissions > self.taken()
+    }
+
+    /// What has brought nothing so far.
+    pub fn fruitless(&self) -> Fruitless {
+        self.fruitless_of(&self.0)
+    }
+
+    /// What may follow if what is under way brings nothing either: a new submission, or one of these slots.
+    pub fn outlook(&self, leave: &Leave, is_new: bool) -> Outlook {
+        let Fruitless { unknown, failed, .. } = self.fruitless();
+        let submissions = self.taken() + u32::from(is_new);
+        let has_leave = leave.repeats || leave.submissions > submissions;
+        Outlook { submissions, has_leave, is_last: !has_leave && unknown + failed + 1 >= FREE }
+    }
+
+    /// How many submissions were taken, or may have been.
+    pub fn taken(&self) -> u32 {
+        count(self.0.iter().filter(|slot| !slot.has_ended(Ending::Nothing)))
+    }
+
+    fn fruitless_of(&self, slots: &[Slot]) -> Fruitless {
+        let failed = || slots.iter().filter(|slot| slot.has_ended(Ending::Failed));
+        let unknown = || slots.iter().filter(|slot| slot.is_unknown());
+        let why = failed().next_back().and_then(|slot| slot.end.as_ref()).map(|end| end.message.clone());
+        Fruitless {
+            submissions: self.taken(),
+            unknown: count(unknown()),
+            failed: count(failed()),
+            cost: failed().chain(unknown()).map(Slot::cost).sum(),
+            why: why.unwrap_or_default(),
+        }
     }
 }
 
-/// Whether so many unknown submissions are as many as are allowed.
-pub(super) fn is_beyond(unknown: u32, permits: u32) -> bool {
-    unknown >= FREE_UNKNOWN.saturating_add(permits)
+fn count<'a>(slots: impl Iterator<Item = &'a Slot>) -> u32 {
+    u32::try_from(slots.count()).unwrap_or(u32::MAX)
 }
 
 /// Which parts of a slot are there.
@@ -315,102 +412,4 @@ impl Slots {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    /// A slot by what became of it: `?` nobody knows, `i` an id, or the first letter of its end.
-    fn slot(number: u32, fate: char) -> Slot {
-        let ending = match fate {
-            'n' => Some(Ending::Nothing),
-            'd' => Some(Ending::Delivered),
-            'r' => Some(Ending::Refused),
-            'f' => Some(Ending::Failed),
-            _ => None,
-        };
-        let cost = Money::from_micros(7);
-        Slot {
-            number,
-            submission: Submission {
-                attempt: 1,
-                pod: "p".to_owned(),
-                account: "grok".to_owned(),
-                at: at(0),
-                cost,
-            },
-            acceptance: (fate == 'i').then(|| Acceptance {
-                id: format!("id-{number}"),
-                at: at(2),
-                seconds: 0,
-                cost,
-            }),
-            end: ending.map(|how| End { how, message: "why".to_owned(), at: at(5), seconds: 3, cost }),
-        }
-    }
-
-    fn history(fates: &str) -> History {
-        History((1..).zip(fates.chars()).map(|(number, fate)| slot(number, fate)).collect())
-    }
-
-    #[test]
-    fn what_the_slots_say_decides_what_is_done() {
-        let ids = |numbers: &[u32]| {
-            Standing::Accepted(numbers.iter().map(|number| (*number, format!("id-{number}"))).collect())
-        };
-        for (fates, permits, expected) in [
-            ("", 0, Standing::Open(1)),
-            ("n", 0, Standing::Open(2)),
-            ("f", 0, Standing::Open(2)),
-            ("nnf", 0, Standing::Open(4)),
-            ("d", 0, Standing::Delivered { times: 1, next: 2 }),
-            ("?d", 0, Standing::Delivered { times: 1, next: 3 }),
-            ("dd", 1, Standing::Delivered { times: 2, next: 3 }),
-            ("i", 0, ids(&[1])),
-            ("fi", 0, ids(&[2])),
-            // An id that came late is looked after, also where everything else has gone wrong.
-            ("i?", 0, ids(&[1])),
-            ("ir", 0, ids(&[1])),
-            ("ii", 0, ids(&[1, 2])),
-            ("r", 0, Standing::Refused("why".to_owned())),
-            ("?r", 0, Standing::Refused("why".to_owned())),
-            ("?", 0, Standing::Open(2)),
-            ("?n", 0, Standing::Open(3)),
-            ("??", 0, Standing::Unknown(2)),
-            ("?n?", 0, Standing::Unknown(2)),
-            ("??n", 0, Standing::Unknown(2)),
-            ("??", 1, Standing::Open(3)),
-            ("???", 1, Standing::Unknown(3)),
-        ] {
-            assert_eq!(history(fates).standing(permits), expected, "{fates:?} with {permits} permits");
-        }
-    }
-
-    #[test]
-    fn what_was_not_taken_is_not_spent_and_what_nobody_knows_is() {
-        let spent = |fate| slot(1, fate).spent(at(100)).map(|spent| (spent.at, spent.seconds));
-        assert_eq!(spent('n'), None);
-        assert_eq!(spent('?'), Some((at(100), 0)));
-        assert_eq!(spent('i'), Some((at(2), 0)));
-        assert_eq!(spent('r'), Some((at(5), 3)));
-        assert_eq!(spent('d'), Some((at(5), 3)));
-    }
-
-    #[test]
-    fn other_files_among_the_slots_are_no_slots() {
-        let digest = Digest::of_bytes(b"x");
-        let names = [
-            format!("{digest}/submit-1.json"),
-            format!("{digest}/submit-1.id.json"),
-            format!("{digest}/submit-x.json"),
-            format!("{digest}/notes.txt"),
-            "nonsense/submit-1.json".to_owned(),
-        ];
-        let listing = Listing::read(names.iter().map(String::as_str));
-        assert_eq!(listing.0.len(), 1);
-        let parts = listing.0[&digest][&1];
-        assert!(parts.begun && parts.taken && !parts.ended && listing.0[&digest].len() == 1);
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ const LATER: Duration = Duration::from_secs(5);
 const TOO_FAST: Duration = Duration::from_secs(15);
 /// The longest pause that is made because a service asks for it: its clips are lost if they are never fetched.
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
-/// How long a service may be away while it is polled.
+/// How long a service may be away while it is polled, or not find what it has taken.
 const AWAY_FOR: Duration = Duration::from_mins(5);
 /// A limit that is over so soon is waited out on the spot.
 const MOMENT: Duration = Duration::from_secs(3);
@@ -60,11 +60,17 @@ impl Patience {
             }
             ProviderError::Unavailable { .. }
             | ProviderError::OutcomeUnknown { .. }
+            | ProviderError::NotFound { .. }
             | ProviderError::Interrupted { .. } => {
                 self.trouble_since.get_or_insert_with(Instant::now).elapsed() < AWAY_FOR
             }
             _ => false,
         }
+    }
+
+    /// Since when there is trouble without a break.
+    pub fn trouble(&self) -> Option<Instant> {
+        self.trouble_since
     }
 
     /// Seconds since the request is looked after.

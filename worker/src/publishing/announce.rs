@@ -72,7 +72,7 @@ impl Order for Call<'_> {
         Err(ProviderError::Unexpected { provider: "The webhook", message: "calls have no ids".to_owned() })
     }
 
-    async fn store(&self, at: Timestamp) -> Result<(), StepError> {
+    async fn store(&self, at: &Timestamp) -> Result<(), StepError> {
         let publication = Publication {
             target: self.announcement.target.clone(),
             state: "Published".to_owned(),

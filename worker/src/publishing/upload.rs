@@ -11,6 +11,7 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
+use videofactory_pipeline::contract::Unresolved;
 use videofactory_pipeline::keys::PublishedFile;
 use videofactory_providers::youtube::{Stored, Upload, VideoId};
 use videofactory_providers::{ProviderError, Secret};
@@ -95,7 +96,6 @@ pub async fn upload(
     account: &Account,
     site: &dyn VideoSite,
     film: &Film<'_>,
-    permits: u32,
 ) -> Result<VideoId, StepError> {
     let work = Work { context, account, site, film };
     if let Some(id) = work.known_id().await? {
@@ -107,7 +107,7 @@ pub async fn upload(
             Some((number, session)) => {
                 work.go_on(number, &session).await?.map(|id| (id, session.sha256.clone()))
             }
-            None => work.next_session(&sessions, permits).await?,
+            None => work.next_session(&sessions).await?,
         };
         if let Some((id, sha256)) = id {
             return work.keep_id(id, sha256).await;
@@ -164,11 +164,7 @@ impl Work<'_> {
     }
 
     /// Opens the next session, where there may be one; an id if the film turns out to be there.
-    async fn next_session(
-        &self,
-        sessions: &Sessions,
-        permits: u32,
-    ) -> Result<Option<(VideoId, String)>, StepError> {
+    async fn next_session(&self, sessions: &Sessions) -> Result<Option<(VideoId, String)>, StepError> {
         if let Some((lost, sha256)) = &sessions.last_lost {
             if let Some(id) = self.search().await? {
                 return Ok(Some((id, sha256.clone())));
@@ -182,8 +178,11 @@ impl Work<'_> {
                     self.film.target
                 )));
             }
-            if sessions.lost >= MOST_LOST.saturating_add(permits) {
-                return Err(StepError::LosePublication(self.film.target.to_owned()));
+            let digest = Digest::of(&json!({"publish": self.film.target}));
+            let allowed = self.context.input.permits.get(&digest).copied().unwrap_or_default();
+            if sessions.lost >= MOST_LOST.max(allowed) {
+                let unresolved = Unresolved { digest, submissions: sessions.lost };
+                return Err(StepError::LosePublication { target: self.film.target.to_owned(), unresolved });
             }
         }
         let number = sessions.next;
@@ -349,7 +348,7 @@ impl Order for Opening<'_> {
         Err(ProviderError::Unexpected { provider: "The site", message: "openings have no ids".to_owned() })
     }
 
-    async fn store(&self, address: Secret) -> Result<(), StepError> {
+    async fn store(&self, address: &Secret) -> Result<(), StepError> {
         let film = self.work.film;
         let session = Session {
             uri: address.reveal().to_owned(),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use videofactory_crds::StepName;
 use videofactory_crds::settings::{ClipFit, TransitionKind};
 use videofactory_crds::units::Money;
@@ -209,8 +210,20 @@ struct Animation<'a> {
     digest: Digest,
 }
 
+/// A clip that came.
+struct Bought {
+    bytes: Bytes,
+    cost: Option<Money>,
+}
+
+impl From<Clip> for Bought {
+    fn from(clip: Clip) -> Self {
+        Self { bytes: clip.bytes.into(), cost: clip.cost_micros.map(Money::from_micros) }
+    }
+}
+
 impl Order for Animation<'_> {
-    type Goods = Clip;
+    type Goods = Bought;
     type Parts = ClipRequest;
 
     fn digest(&self) -> &Digest {
@@ -221,8 +234,8 @@ impl Order for Animation<'_> {
         self.hire.price(self.context, Sold::VideoSecond, self.seconds)
     }
 
-    fn cost(&self, clip: &Clip) -> Money {
-        clip.cost_micros.map_or_else(|| self.price(), Money::from_micros)
+    fn cost(&self, clip: &Bought) -> Money {
+        clip.cost.unwrap_or_else(|| self.price())
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
@@ -250,23 +263,23 @@ impl Order for Animation<'_> {
         })
     }
 
-    async fn submit(&self, request: &ClipRequest) -> Result<Answer<Clip>, ProviderError> {
+    async fn submit(&self, request: &ClipRequest) -> Result<Answer<Bought>, ProviderError> {
         self.hire.client.submit(request).await.map(Answer::Accepted)
     }
 
-    async fn poll(&self, id: &str) -> Result<Option<Clip>, ProviderError> {
+    async fn poll(&self, id: &str) -> Result<Option<Bought>, ProviderError> {
         match self.hire.client.poll(id).await? {
             ClipState::Pending { percent } => {
                 tracing::debug!(scene = self.scene.id, id, percent, "the clip is being made");
                 Ok(None)
             }
-            ClipState::Done(clip) => Ok(Some(clip)),
+            ClipState::Done(clip) => Ok(Some(clip.into())),
         }
     }
 
-    async fn store(&self, clip: Clip) -> Result<(), StepError> {
+    async fn store(&self, clip: &Bought) -> Result<(), StepError> {
         let key = self.context.keys.clip(&self.digest);
-        self.context.bucket.put_once(&key, clip.bytes, &PutOptions::of_type("video/mp4")).await?;
+        self.context.bucket.put_once(&key, clip.bytes.clone(), &PutOptions::of_type("video/mp4")).await?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! generate-images: a picture for every scene, drawn, bought or the user's own. Its key holds the digest of
 //! what it was made from.
 
+use bytes::Bytes;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
@@ -64,7 +65,7 @@ impl SceneWork for Pictures<'_> {
         let key = match &self.hire {
             None => {
                 let request = request(self.context, scene, &digest, embedded_cast(self.context, scene));
-                store(self.context, &digest, Embedded.draw(&request).await?).await?
+                store(self.context, &digest, &Embedded.draw(&request).await?.into()).await?
             }
             Some(hire) => {
                 let context = self.context;
@@ -93,8 +94,22 @@ struct Drawing<'a> {
     digest: Digest,
 }
 
+/// A picture that came.
+struct Drawn {
+    bytes: Bytes,
+    media_type: String,
+    cost: Option<Money>,
+}
+
+impl From<Picture> for Drawn {
+    fn from(picture: Picture) -> Self {
+        let cost = picture.cost_micros.map(Money::from_micros);
+        Self { bytes: picture.bytes.into(), media_type: picture.media_type, cost }
+    }
+}
+
 impl Order for Drawing<'_> {
-    type Goods = Picture;
+    type Goods = Drawn;
     type Parts = PictureRequest;
 
     fn digest(&self) -> &Digest {
@@ -105,8 +120,8 @@ impl Order for Drawing<'_> {
         self.hire.price(self.context, Sold::Image, 1)
     }
 
-    fn cost(&self, picture: &Picture) -> Money {
-        picture.cost_micros.map_or_else(|| self.price(), Money::from_micros)
+    fn cost(&self, picture: &Drawn) -> Money {
+        picture.cost.unwrap_or_else(|| self.price())
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
@@ -119,15 +134,15 @@ impl Order for Drawing<'_> {
         Ok(PictureRequest { model: self.hire.model.clone(), ..request })
     }
 
-    async fn submit(&self, request: &PictureRequest) -> Result<Answer<Picture>, ProviderError> {
-        self.hire.client.draw(request).await.map(Answer::Delivered)
+    async fn submit(&self, request: &PictureRequest) -> Result<Answer<Drawn>, ProviderError> {
+        self.hire.client.draw(request).await.map(|picture| Answer::Delivered(picture.into()))
     }
 
-    async fn poll(&self, _: &str) -> Result<Option<Picture>, ProviderError> {
+    async fn poll(&self, _: &str) -> Result<Option<Drawn>, ProviderError> {
         Err(ProviderError::Unexpected { provider: "The service", message: "pictures have no ids".to_owned() })
     }
 
-    async fn store(&self, picture: Picture) -> Result<(), StepError> {
+    async fn store(&self, picture: &Drawn) -> Result<(), StepError> {
         store(self.context, &self.digest, picture).await.map(drop)
     }
 }
@@ -142,13 +157,13 @@ async fn find_picture(context: &Context, digest: &Digest) -> Result<Option<Strin
     Ok(None)
 }
 
-async fn store(context: &Context, digest: &Digest, picture: Picture) -> Result<String, StepError> {
+async fn store(context: &Context, digest: &Digest, picture: &Drawn) -> Result<String, StepError> {
     let known = ImageFormat::ALL.into_iter().find(|format| format.media_type() == picture.media_type);
     let Some(format) = known else {
         return Err(StepError::Break(format!("a picture of type {:?} came", picture.media_type)));
     };
     let key = context.keys.image(digest, format);
-    context.bucket.put_once(&key, picture.bytes, &PutOptions::of_type(format.media_type())).await?;
+    context.bucket.put_once(&key, picture.bytes.clone(), &PutOptions::of_type(format.media_type())).await?;
     Ok(key)
 }
 

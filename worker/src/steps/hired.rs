@@ -122,7 +122,8 @@ pub async fn desk(context: &Context) -> Result<Arc<Desk>, StepError> {
         step: input.step,
         attempt: input.attempt,
         pod: context.pod.clone(),
-        permits: input.permits,
+        permits: input.permits.clone(),
+        again_before: input.again_before,
         survey: input.survey,
         accounts_for: input.accounts_for,
         books: context.books.clone(),
@@ -158,9 +159,10 @@ async fn hire<T: ?Sized>(
         require_no_model(part, setting)?;
         return Ok(None);
     };
+    // First of all: whoever has not raised the fence cannot say what the attempt has spent.
+    let desk = desk(context).await?;
     let client = ask(&*context.agency, terms.provider, connection(context, name, terms)?)?;
     let client = client.ok_or_else(|| cannot(name, terms.provider, part.name(), part.does()))?;
-    let desk = desk(context).await?;
     let model = setting
         .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
     Ok(Some(Hire {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -57,8 +58,20 @@ struct Recital<'a> {
     places: Vec<usize>,
 }
 
+/// A speech that came, as it is stored.
+struct Spoken {
+    wav: Bytes,
+    seconds: f64,
+}
+
+impl From<Speech> for Spoken {
+    fn from(speech: Speech) -> Self {
+        Self { wav: speech.to_wav().into(), seconds: speech.duration().as_secs_f64() }
+    }
+}
+
 impl Order for Recital<'_> {
-    type Goods = Speech;
+    type Goods = Spoken;
     type Parts = NarrationRequest;
 
     fn digest(&self) -> &Digest {
@@ -69,8 +82,8 @@ impl Order for Recital<'_> {
         self.of_seconds(self.plan.texts.iter().map(|text| speech::expected_seconds(text)).sum())
     }
 
-    fn cost(&self, speech: &Speech) -> Money {
-        self.of_seconds(speech.duration().as_secs_f64())
+    fn cost(&self, speech: &Spoken) -> Money {
+        self.of_seconds(speech.seconds)
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
@@ -90,24 +103,26 @@ impl Order for Recital<'_> {
         })
     }
 
-    async fn submit(&self, request: &NarrationRequest) -> Result<Answer<Speech>, ProviderError> {
+    async fn submit(&self, request: &NarrationRequest) -> Result<Answer<Spoken>, ProviderError> {
         let speeches = self.hire.client.narrate(request).await?;
-        joined(speeches).map(Answer::Delivered).ok_or_else(|| ProviderError::Unexpected {
-            provider: "The narrator",
-            message: "it answered without a speech".to_owned(),
+        joined(speeches).map(|whole| Answer::Delivered(whole.into())).ok_or_else(|| {
+            ProviderError::Unexpected {
+                provider: "The narrator",
+                message: "it answered without a speech".to_owned(),
+            }
         })
     }
 
-    async fn poll(&self, _: &str) -> Result<Option<Speech>, ProviderError> {
+    async fn poll(&self, _: &str) -> Result<Option<Spoken>, ProviderError> {
         Err(ProviderError::Unexpected {
             provider: "The narrator",
             message: "speeches have no ids".to_owned(),
         })
     }
 
-    async fn store(&self, speech: Speech) -> Result<(), StepError> {
+    async fn store(&self, speech: &Spoken) -> Result<(), StepError> {
         let key = self.context.keys.narration(&self.digest);
-        self.context.bucket.put_once(&key, speech.to_wav(), &PutOptions::of_type("audio/wav")).await?;
+        self.context.bucket.put_once(&key, speech.wav.clone(), &PutOptions::of_type("audio/wav")).await?;
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn to_site(
             marker: marker(context, target),
         },
     };
-    let id = publishing::upload(context, account, &*site, &upload, context.input.permits).await?;
+    let id = publishing::upload(context, account, &*site, &upload).await?;
     for note in upload.upload.left_out() {
         notes.push(format!("{}: {note}", target.name));
     }

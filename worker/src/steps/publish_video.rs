@@ -41,7 +41,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
             }
             Err(error) => {
                 tracing::error!(to = target.name, "{error}");
-                if matches!(error, StepError::LosePublication(_)) {
+                if matches!(error, StepError::LosePublication { .. }) {
                     context.books.publish(unknown(target));
                 }
                 failed.push((target.name.clone(), error));

@@ -148,7 +148,7 @@ pub fn tell(context: &Context, places: &[usize], scene: &str, error: &StepError)
     }
     for place in places {
         match error {
-            StepError::LearnOutcome(_) | StepError::PayAgain => context.progress.unknown(count(*place)),
+            StepError::AskPerson(_) => context.progress.unknown(count(*place)),
             _ if error.exit() == videofactory_pipeline::ExitCode::ContentRefused => {
                 context.progress.refused(count(*place));
             }

@@ -91,10 +91,10 @@ async fn written_script(
     context.progress.say(0.1, "writing the script");
     let Some(hire) = hire else {
         let script = Embedded.write(&script_request(context)).await?;
-        return store(context, &key, script).await;
+        return store(context, &key, &script).await;
     };
     let bought = hire.account.buy(&Writing { context, hire, digest, key: key.clone() }).await;
-    if let Err(StepError::LearnOutcome(_) | StepError::PayAgain) = &bought {
+    if let Err(StepError::AskPerson(_)) = &bought {
         // For this a person gives leave once more, as for a scene.
         context.progress.begin_scenes(1);
         context.progress.unknown(0);
@@ -107,10 +107,12 @@ async fn written_script(
 }
 
 /// The script that is stored: this one, unless another was there before.
-async fn store(context: &Context, key: &str, script: Script) -> Result<Script, StepError> {
-    match context.bucket.put_json_once(key, &script).await? {
-        PutOnce::Created(_) => Ok(script),
-        PutOnce::AlreadyExists(_) => Ok(context.bucket.get_json(key).await?.unwrap_or(script)),
+async fn store(context: &Context, key: &str, script: &Script) -> Result<Script, StepError> {
+    match context.bucket.put_json_once(key, script).await? {
+        PutOnce::Created(_) => Ok(script.clone()),
+        PutOnce::AlreadyExists(_) => {
+            Ok(context.bucket.get_json(key).await?.unwrap_or_else(|| script.clone()))
+        }
     }
 }
 
@@ -154,7 +156,7 @@ impl Order for Writing<'_> {
         Err(ProviderError::Unexpected { provider: "The writer", message: "scripts have no ids".to_owned() })
     }
 
-    async fn store(&self, script: Script) -> Result<(), StepError> {
+    async fn store(&self, script: &Script) -> Result<(), StepError> {
         store(self.context, &self.key, script).await.map(drop)
     }
 }

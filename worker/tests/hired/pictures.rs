@@ -101,7 +101,8 @@ async fn what_a_service_says_of_its_limits_and_keys_reaches_the_outcome() {
     let report = asks.scenes.unwrap();
     assert_eq!((report.unknown.to_string().as_str(), report.completed.to_string().as_str()), ("0", "1-2"));
     assert!(report.refused.is_empty() && asks.message.contains("request a retry"), "{}", asks.message);
-    film.adjust = Box::new(|input| input.permits = 1);
+    assert_eq!(asks.unresolved.len(), 1);
+    film.allow(asks.unresolved);
     film.make(StepName::GenerateImages).await;
 }
 

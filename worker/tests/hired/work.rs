@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
-use videofactory_pipeline::contract::{Allowance, Hired, StepInput, StepOutcome, Upstream};
+use videofactory_pipeline::contract::{Allowance, Hired, StepInput, StepOutcome, Unresolved, Upstream};
 use videofactory_worker::agency::Agency;
 use videofactory_worker::context::{Context, Paths};
 use videofactory_worker::outcome::{CutShort, of_attempt};
@@ -89,6 +89,13 @@ impl<'a> Film<'a> {
             self.production.results.insert(step, Upstream { input, output });
         }
         outcome
+    }
+
+    /// A person gives leave for what was asked about.
+    pub fn allow(&mut self, asked: Vec<Unresolved>) {
+        self.adjust = Box::new(move |input| {
+            input.permits.extend(asked.iter().map(|asked| (asked.digest.clone(), asked.submissions + 1)));
+        });
     }
 
     /// Runs a step that must succeed.

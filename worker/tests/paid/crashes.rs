@@ -8,7 +8,8 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Opening;
 use videofactory_worker::outcome::StepError;
 
-use super::world::{Attempt, Ended, Fate, Fault, Kind, World, digests, start};
+use super::service::{Fault, Kind};
+use super::world::{Attempt, Ended, Fate, World, digests, start};
 
 /// More waits than any attempt here has.
 const MANY: u32 = 200;
@@ -171,29 +172,6 @@ async fn an_id_that_comes_late_is_looked_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_more() {
-    let (world, orders) = (World::new(Kind::AtOnce), digests(1));
-    for (attempt, permits) in [(1, 0), (2, 0)] {
-        world.service().faults.push_back(Fault::LoseAnswer);
-        let ended = world
-            .attempt(&Attempt { permits, ..Attempt::new(attempt, &orders) }, &Fate::none())
-            .await
-            .unwrap();
-        assert_eq!(ended.submissions(), 1);
-        assert_eq!(ended.error().exit().code(), 69, "{}", ended.error());
-        // The first is tried again by itself; after the second nobody can tell.
-        assert_eq!(ended.report.left, Some(u32::from(attempt == 1)));
-    }
-    let asks = world.attempt(&Attempt::new(3, &orders), &Fate::none()).await.unwrap();
-    assert!(matches!(asks.error(), StepError::LearnOutcome(2)), "{}", asks.error());
-    assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
-    let permitted =
-        world.attempt(&Attempt { permits: 1, ..Attempt::new(4, &orders) }, &Fate::none()).await.unwrap();
-    assert!(permitted.is_done());
-    assert_eq!(world.taken(&orders[0]), 3);
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_the_service_failed_to_make_is_asked_for_again_by_the_next_attempt() {
     for kind in [Kind::AtOnce, Kind::Later] {
         let (world, orders) = (World::new(kind), digests(1));
@@ -217,22 +195,6 @@ async fn a_refusal_is_remembered_and_never_asked_for_again() {
     assert!(matches!(second.error(), StepError::KeepRefusal(why) if why.contains("as ordered")));
     assert_eq!((second.submissions(), second.report.left), (0, Some(0)));
     assert_eq!(world.service().turned_away, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_paid_for_and_is_gone_is_paid_for_again_only_when_a_person_says_so() {
-    let (world, orders) = (World::new(Kind::Later), digests(2));
-    assert!(world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap().is_done());
-    world.lose(&orders[0]);
-    let asks = world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap();
-    assert!(matches!(asks.error(), StepError::PayAgain), "{}", asks.error());
-    assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
-    let permitted = Attempt { permits: 1, ..Attempt::new(3, &orders) };
-    assert!(world.attempt(&permitted, &Fate::none()).await.unwrap().is_done());
-    assert_eq!(world.taken(&orders[0]), 2);
-    world.lose(&orders[0]);
-    let again = world.attempt(&Attempt { number: 4, ..permitted }, &Fate::none()).await.unwrap();
-    assert!(matches!(again.error(), StepError::PayAgain), "one permit paid twice");
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,11 +226,111 @@ async fn an_attempt_that_is_stopped_submits_nothing_more_and_keeps_the_id_of_wha
     assert!(ended.results.iter().any(|result| matches!(result, Err(StepError::Stop))));
 }
 
+/// An execution of an attempt is held at one of its waits while another of the same attempt runs, and goes on beside or
+/// after it; then a survey accounts for the attempt. Whether the first was held.
+async fn twice(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
+    let (world, orders) = (World::new(kind), digests(2));
+    let start = |fate: &Arc<Fate>| {
+        let (pod, its, attempt) = (world.clone(), fate.clone(), Attempt::new(1, &orders));
+        tokio::spawn(async move { pod.run(&attempt, its).await })
+    };
+    let (one, other) = (Fate::hold_at(first_wait), Fate::hold_at(second_wait));
+    let mut first = start(&one);
+    tokio::select! {
+        biased;
+        () = one.reached() => {}
+        ended = &mut first => {
+            assert!(ended.unwrap().is_done());
+            return Held::NotFirst;
+        }
+    }
+    let mut second = start(&other);
+    let ended = tokio::select! {
+        biased;
+        () = other.reached() => None,
+        ended = &mut second => Some(ended.unwrap()),
+    };
+    one.release();
+    let first = first.await.unwrap();
+    other.release();
+    let (held, second) = match ended {
+        Some(ended) => (Held::NotSecond, ended),
+        None => (Held::Both, second.await.unwrap()),
+    };
+    let when = format!("{kind:?}, held at {first_wait} and {second_wait}");
+    let did_nothing = |ended: &Ended| {
+        matches!(&ended.results[..], [Err(StepError::OtherExecution)]) && ended.submissions() == 0
+    };
+    assert!(did_nothing(&first) != did_nothing(&second), "{when}: {:?} {:?}", first.results, second.results);
+    let worker = if did_nothing(&first) { &second } else { &first };
+    assert!(worker.is_done(), "{when}: {:?}", worker.results);
+    let taken = u32::try_from(world.service().taken.len()).unwrap();
+    assert_eq!((taken, worker.submissions()), (2, 2), "{when}");
+    // Whoever's word was lost: the survey finds the same.
+    let survey = world.attempt(&Attempt::survey(2, &orders, 1), &Fate::none()).await.unwrap();
+    assert_eq!(survey.submissions(), taken, "{when}: the ledgers differ");
+    held
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_any_two_executions_of_one_attempt_one_does_nothing_and_the_other_is_accounted_for() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let mut pairs = 0;
+        'first: for first in 0..MANY {
+            for second in 0..MANY {
+                match twice(kind, first, second).await {
+                    Held::NotFirst => break 'first,
+                    Held::NotSecond => break,
+                    Held::Both => pairs += 1,
+                }
+            }
+        }
+        assert!(pairs > 30, "{kind:?}: only {pairs} pairs of points were tried");
+    }
+}
+
+/// An attempt falls asleep, its successor does all the work, and it wakes up again. Whether both have paid for the same,
+/// although none was paid for when it fell asleep; nothing if it never fell asleep.
+async fn sleeps_at(kind: Kind, wait: u32) -> Option<bool> {
+    let (world, orders) = (World::new(kind), digests(1));
+    let fate = Fate::hold_at(wait);
+    let (pod, its, attempt) = (world.clone(), fate.clone(), Attempt::new(1, &orders));
+    let mut sleeper = tokio::spawn(async move { pod.run(&attempt, its).await });
+    tokio::select! {
+        biased;
+        () = fate.reached() => {}
+        _ = &mut sleeper => return None,
+    }
+    let before = world.taken(&orders[0]);
+    let survey = world.attempt(&Attempt::survey(2, &orders, 1), &Fate::none()).await.unwrap();
+    let successor = world.attempt(&Attempt::new(3, &orders), &Fate::none()).await.unwrap();
+    assert!(successor.is_done(), "{wait}: {:?}", successor.results);
+    fate.release();
+    sleeper.await.unwrap();
+    let taken = world.taken(&orders[0]);
+    let told = usize::try_from(survey.submissions() + successor.submissions()).unwrap();
+    assert!(taken <= 2 && told >= taken, "{wait}: {taken} taken, {told} told");
+    Some(before == 0 && taken == 2)
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_sleeps_between_the_look_at_the_fences_and_the_request_pays_beside_its_successor_and_is_counted()
+ {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let mut both = 0;
+        for wait in 0..MANY {
+            let Some(paid) = sleeps_at(kind, wait).await else { break };
+            both += u32::from(paid);
+        }
+        assert_eq!(both, 1, "{kind:?}: so many points at which both pay");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_second_pod_of_one_attempt_does_nothing() {
     let (world, orders) = (World::new(Kind::AtOnce), digests(1));
     world.attempt(&Attempt::new(1, &orders), &Fate::crash_at(4)).await;
     let again = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
-    assert!(matches!(again.error(), StepError::Stop));
+    assert!(matches!(again.error(), StepError::OtherExecution));
     assert_eq!(world.service().taken.len(), 0);
 }

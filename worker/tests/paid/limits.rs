@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use videofactory_pipeline::contract::{Allowance, Opening};
 use videofactory_worker::outcome::StepError;
 
-use super::world::{Attempt, Fate, Fault, Kind, World, digests, start};
+use super::service::{Fault, Kind};
+use super::world::{Attempt, Fate, World, digests, start};
 
 fn waits(ended: &super::world::Ended) -> usize {
     ended.results.iter().filter(|result| matches!(result, Err(StepError::AwaitQuota))).count()

@@ -4,5 +4,9 @@
 
 mod crashes;
 mod limits;
+mod outages;
+mod questions;
 mod random;
+mod service;
+mod wire;
 mod world;

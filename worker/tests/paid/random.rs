@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use videofactory_pipeline::Digest;
 
-use super::world::{Attempt, Fate, Fault, Kind, World, digests};
+use super::service::{Fault, Kind};
+use super::world::{Attempt, Fate, World, digests};
 
 /// One attempt's share of misfortune.
 #[derive(Clone, Debug)]
@@ -23,10 +25,17 @@ fn misfortune() -> impl Strategy<Value = Misfortune> {
         Just(Fault::Away),
         Just(Fault::TooFast),
         Just(Fault::Limited),
+        Just(Fault::Fail),
     ];
     let faults = proptest::collection::vec(faults, 0..3);
     (faults, proptest::option::weighted(0.7, 0u32..70), any::<bool>(), proptest::bool::weighted(0.2))
         .prop_map(|(faults, cut_at, runs_on, survey)| Misfortune { faults, cut_at, runs_on, survey })
+}
+
+/// An attempt with leave for so many submissions of each beyond two.
+fn allowed(number: i32, orders: &[Digest], permits: u32) -> Attempt {
+    let attempt = Attempt::new(number, orders);
+    orders.iter().fold(attempt, |attempt, digest| attempt.allowing(digest, 2 + permits))
 }
 
 async fn live_through(
@@ -39,7 +48,7 @@ async fn live_through(
     let mut zombies = Vec::new();
     for (number, misfortune) in (1..).zip(misfortunes) {
         world.service().faults.extend(&misfortune.faults);
-        let mut attempt = Attempt { permits, ..Attempt::new(number, &orders) };
+        let mut attempt = allowed(number, &orders, permits);
         if misfortune.survey {
             attempt.survey = true;
             attempt.accounts_for = Some(number - 1);
@@ -84,10 +93,14 @@ async fn live_through(
             prop_assert!(taken <= 1);
         }
     }
-    // With enough leave everything comes to a good end, and what has come to one is not begun again.
-    let last = i32::try_from(misfortunes.len()).unwrap() + 1;
-    let end = Attempt { permits: permits + 5, ..Attempt::new(last, &orders) };
-    let ended = world.run(&end, Fate::none()).await;
+    // With enough leave everything comes to a good end, and what has come to one is not begun again. What comes to
+    // nothing only now takes an attempt each.
+    let mut last = i32::try_from(misfortunes.len()).unwrap() + 1;
+    let mut ended = world.run(&allowed(last, &orders, permits + 9), Fate::none()).await;
+    while !ended.is_done() && last < 20 {
+        last += 1;
+        ended = world.run(&allowed(last, &orders, permits + 9), Fate::none()).await;
+    }
     prop_assert!(ended.is_done(), "{:?}", ended.results);
     let before = world.service().taken.len();
     let idle = world.run(&Attempt::new(last + 1, &orders), Fate::none()).await;

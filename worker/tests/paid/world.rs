@@ -1,6 +1,6 @@
 //! A bucket, a service and attempts, all in memory and under paused time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,11 +15,13 @@ use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::{Allowance, SceneReport, Spent};
 use videofactory_pipeline::{Digest, Keys};
-use videofactory_providers::{ProviderError, Resume};
+use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 use videofactory_worker::outcome::StepError;
-use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Shelf, Terms};
+use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Question, Shelf, Terms};
 use videofactory_worker::progress::Progress;
+
+use super::service::{Kind, Service};
 
 pub const STEP: StepName = StepName::AnimateScenes;
 
@@ -79,43 +81,13 @@ impl Fate {
     }
 }
 
-/// What the service does with the next submission, instead of taking and answering it.
+/// When the bucket goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Takes it, and the answer is lost.
-    LoseAnswer,
-    /// Does not take it, and the answer is lost too.
-    LoseRequest,
-    /// Is away.
-    Away,
-    /// Refuses for the second.
-    TooFast,
-    /// Refuses for an hour.
-    Limited,
-    /// Refuses the content.
-    Refuse,
-    /// Takes it, and makes nothing of it.
-    Fail,
-}
-
-/// How the service answers what it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// At once.
-    AtOnce,
-    /// With an id, and after some seconds of polling.
-    Later,
-}
-
-#[derive(Default)]
-pub struct Service {
-    /// What it has taken, and when, by what was asked for.
-    pub taken: Vec<(Digest, Instant)>,
-    /// What it was asked and did not take.
-    pub turned_away: u32,
-    pub polls: u32,
-    pub faults: VecDeque<Fault>,
-    clips: BTreeMap<String, (Digest, Instant, bool)>,
+pub enum Moment {
+    /// As the service answers a submission.
+    Answer,
+    /// As something is about to be stored.
+    Store,
 }
 
 /// Everything that outlives a pod.
@@ -125,11 +97,44 @@ pub struct World {
     pub service: Arc<Mutex<Service>>,
     pub kind: Kind,
     pub began: Instant,
+    /// The bucket goes away then, for so long.
+    pub outage: Arc<Mutex<Option<(Moment, Duration)>>>,
+    away_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl World {
     pub fn new(kind: Kind) -> Self {
-        Self { objects: Arc::default(), service: Arc::default(), kind, began: Instant::now() }
+        Self {
+            objects: Arc::default(),
+            service: Arc::default(),
+            kind,
+            began: Instant::now(),
+            outage: Arc::default(),
+            away_until: Arc::default(),
+        }
+    }
+
+    /// The bucket goes away if this is the moment.
+    fn comes_to(&self, moment: Moment) {
+        let mut outage = self.outage.lock().unwrap();
+        if let Some((_, duration)) = outage.take_if(|(at, _)| *at == moment) {
+            *self.away_until.lock().unwrap() = Some(Instant::now() + duration);
+        }
+    }
+
+    /// What the bucket answers while it is away.
+    fn bucket(&self) -> Result<(), StorageError> {
+        let until = *self.away_until.lock().unwrap();
+        if until.is_some_and(|until| until > Instant::now()) {
+            let (tried, code) = ("use the bucket".to_owned(), "503".to_owned());
+            return Err(StorageError::Unavailable { tried, code });
+        }
+        Ok(())
+    }
+
+    /// The bucket, as an attempt with this fate uses it.
+    pub fn shelf(&self, fate: &Arc<Fate>) -> Arc<dyn Shelf> {
+        Arc::new(MemoryShelf { world: self.clone(), fate: fate.clone() })
     }
 
     pub fn service(&self) -> MutexGuard<'_, Service> {
@@ -191,12 +196,13 @@ impl World {
     pub async fn run(&self, attempt: &Attempt, fate: Arc<Fate>) -> Ended {
         let (books, progress) = (Books::default(), Progress::default());
         let terms = Terms {
-            shelf: Arc::new(MemoryShelf { world: self.clone(), fate: fate.clone() }),
+            shelf: self.shelf(&fate),
             keys: keys(),
             step: STEP,
             attempt: attempt.number,
             pod: format!("pod-{}", attempt.number),
-            permits: attempt.permits,
+            permits: attempt.permits.clone(),
+            again_before: attempt.again_before,
             survey: attempt.survey,
             accounts_for: attempt.accounts_for,
             books: books.clone(),
@@ -239,7 +245,9 @@ pub struct Attempt {
     pub number: i32,
     pub orders: Vec<Digest>,
     pub allowance: Allowance,
-    pub permits: u32,
+    /// How many submissions in all a person has allowed.
+    pub permits: BTreeMap<Digest, u32>,
+    pub again_before: Option<Timestamp>,
     pub survey: bool,
     pub accounts_for: Option<i32>,
     pub stop: CancellationToken,
@@ -252,11 +260,18 @@ impl Attempt {
             number,
             orders: orders.to_vec(),
             allowance: Allowance { submissions: 100, ..Allowance::default() },
-            permits: 0,
+            permits: BTreeMap::new(),
+            again_before: None,
             survey: false,
             accounts_for: None,
             stop: CancellationToken::new(),
         }
+    }
+
+    /// The same, with leave for so many submissions of this in all.
+    pub fn allowing(mut self, digest: &Digest, submissions: u32) -> Self {
+        self.permits.insert(digest.clone(), submissions);
+        self
     }
 
     /// One that submits nothing and accounts for another.
@@ -279,6 +294,14 @@ impl Ended {
 
     pub fn submissions(&self) -> u32 {
         self.spent.iter().map(|spent| spent.submissions).sum()
+    }
+
+    /// What a person is asked.
+    pub fn question(&self) -> &Question {
+        match self.error() {
+            StepError::AskPerson(question) => question,
+            other => panic!("{other}"),
+        }
     }
 
     /// The only error there is.
@@ -314,6 +337,7 @@ struct MemoryShelf {
 impl Shelf for MemoryShelf {
     async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError> {
         self.fate.wait().await;
+        self.world.bucket()?;
         let created = {
             let mut objects = self.world.objects.lock().unwrap();
             let free = !objects.contains_key(key);
@@ -327,11 +351,13 @@ impl Shelf for MemoryShelf {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         self.fate.wait().await;
+        self.world.bucket()?;
         Ok(self.world.objects.lock().unwrap().get(key).cloned())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
         self.fate.wait().await;
+        self.world.bucket()?;
         let objects = self.world.objects.lock().unwrap();
         Ok(objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
     }
@@ -362,6 +388,7 @@ impl Order for Thing {
 
     async fn is_there(&self) -> Result<bool, StepError> {
         self.fate.wait().await;
+        self.world.bucket()?;
         Ok(self.world.has(&self.digest))
     }
 
@@ -373,6 +400,7 @@ impl Order for Thing {
     async fn submit(&self, (): &()) -> Result<Answer<Vec<u8>>, ProviderError> {
         self.fate.wait().await;
         let answer = self.world.service().answer(&self.digest, self.world.kind);
+        self.world.comes_to(Moment::Answer);
         self.fate.wait().await;
         answer
     }
@@ -384,62 +412,12 @@ impl Order for Thing {
         answer
     }
 
-    async fn store(&self, goods_made: Vec<u8>) -> Result<(), StepError> {
+    async fn store(&self, goods_made: &Vec<u8>) -> Result<(), StepError> {
+        self.world.comes_to(Moment::Store);
         self.fate.wait().await;
-        self.world.objects.lock().unwrap().entry(goods(&self.digest)).or_insert(goods_made);
+        self.world.bucket()?;
+        self.world.objects.lock().unwrap().entry(goods(&self.digest)).or_insert_with(|| goods_made.clone());
         self.fate.wait().await;
         Ok(())
-    }
-}
-
-impl Service {
-    fn answer(&mut self, digest: &Digest, kind: Kind) -> Result<Answer<Vec<u8>>, ProviderError> {
-        let (provider, message) = ("A service", "as ordered".to_owned());
-        let limited = |resume, message: &str| ProviderError::RateLimited {
-            provider,
-            message: message.to_owned(),
-            resume,
-        };
-        let fault = self.faults.pop_front();
-        let takes = matches!(fault, None | Some(Fault::LoseAnswer | Fault::Fail));
-        if takes {
-            self.taken.push((digest.clone(), Instant::now()));
-        } else {
-            self.turned_away += 1;
-        }
-        match fault {
-            Some(Fault::LoseAnswer | Fault::LoseRequest) => {
-                return Err(ProviderError::OutcomeUnknown { provider, message });
-            }
-            Some(Fault::Away) => return Err(ProviderError::Unavailable { provider, message }),
-            Some(Fault::TooFast) => return Err(limited(Resume::Unknown, "Requests per Second: 2/2")),
-            Some(Fault::Limited) => {
-                return Err(limited(Resume::After(Duration::from_hours(1)), "25 of 25"));
-            }
-            Some(Fault::Refuse) => return Err(ProviderError::Refused { provider, why: message }),
-            Some(Fault::Fail) if kind == Kind::AtOnce => {
-                return Err(ProviderError::Unexpected { provider, message });
-            }
-            Some(Fault::Fail) | None => {}
-        }
-        if kind == Kind::AtOnce {
-            return Ok(Answer::Delivered(digest.to_string().into_bytes()));
-        }
-        let id = format!("clip-{}", self.taken.len());
-        let ready = Instant::now() + Duration::from_secs(7);
-        self.clips.insert(id.clone(), (digest.clone(), ready, fault.is_none()));
-        Ok(Answer::Accepted(id))
-    }
-
-    fn look(&mut self, id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
-        self.polls += 1;
-        let (digest, ready, good) = self.clips.get(id).expect("an id that was never given out");
-        if *ready > Instant::now() {
-            return Ok(None);
-        }
-        if !good {
-            return Err(ProviderError::Unexpected { provider: "A service", message: "failed".to_owned() });
-        }
-        Ok(Some(digest.to_string().into_bytes()))
     }
 }

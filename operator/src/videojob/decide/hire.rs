@@ -39,6 +39,8 @@ pub(super) struct Engagement {
     pub still_motion: bool,
     /// Version of the credentials.
     pub credentials: Option<String>,
+    /// The attempt may have been started before.
+    pub again: bool,
 }
 
 /// Whether the step may begin, and as which attempt; the verdict says what it waits for. Who may not ask may still take
@@ -130,9 +132,9 @@ pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> A
     let Some(step) = draft.step(name) else { return Again::Lost };
     if step.survey == Some(true) {
         let owed = step.demands.iter().find(|demand| is_owed(demand)).and_then(|demand| demand.attempt);
-        return Again::Begins(Engagement { accounts_for: owed, ..survey(&accounts) });
+        return Again::Begins(Engagement { accounts_for: owed, again: true, ..survey(&accounts) });
     }
-    let mut engagement = idle(&accounts);
+    let mut engagement = Engagement { again: true, ..idle(&accounts) };
     let (mut closing, mut is_lost) = (None, false);
     for demand in step.demands.iter().filter(|demand| demand.attempt == step.attempt) {
         let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else {

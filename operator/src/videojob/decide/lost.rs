@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use videofactory_crds::condition::{Reason, StepState};
+use jiff::Timestamp;
+use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_crds::{StepName, VideoJob, requests};
@@ -105,7 +106,8 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
 /// A person says that what is gone is to be made again. Steps that were not asked about keep what they have.
 pub(super) fn make_again(draft: &mut Draft<'_>) {
     let asked = |step: &&mut StepStatus| step.gone == Some(true);
-    draft.status.steps.iter_mut().filter(asked).for_each(forget);
+    let now = draft.now;
+    draft.status.steps.iter_mut().filter(asked).for_each(|step| forget(step, now));
     if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
         return;
     }
@@ -113,14 +115,14 @@ pub(super) fn make_again(draft: &mut Draft<'_>) {
     let lost = |step: &&mut StepStatus| {
         is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
     };
-    draft.status.steps.iter_mut().filter(lost).for_each(forget);
+    draft.status.steps.iter_mut().filter(lost).for_each(|step| forget(step, now));
     if let Some(artifacts) = &mut draft.status.artifacts {
         artifacts.pruned.clear();
     }
 }
 
 /// The step is stale. What of it is still there, its worker finds, a survey first where that costs.
-fn forget(step: &mut StepStatus) {
+fn forget(step: &mut StepStatus, now: Timestamp) {
     step.gone = None;
     step.output_digest = None;
     step.state = Some(StepState::Pending);
@@ -131,8 +133,8 @@ fn forget(step: &mut StepStatus) {
     step.interruptions = None;
     step.retries = None;
     if step.name != StepName::AssembleVideo {
-        // What was delivered once is delivered once more.
-        step.permits = Some(step.permits.unwrap_or_default().saturating_add(1));
+        // What was delivered until now is paid for once more, and nothing that is delivered from now on.
+        step.permitted_before = Some(whole_seconds(now));
     }
     if by_scene(step.name) {
         let total = step.scenes.as_ref().and_then(|scenes| scenes.total);

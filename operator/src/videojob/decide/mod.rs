@@ -11,6 +11,7 @@ mod lost;
 mod made;
 mod needs;
 mod order;
+mod permits;
 mod progress;
 mod requests;
 mod retire;
@@ -332,6 +333,8 @@ mod tests_grants;
 mod tests_leftovers;
 #[cfg(test)]
 mod tests_lost;
+#[cfg(test)]
+mod tests_paid;
 #[cfg(test)]
 mod tests_requests;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use videofactory_pipeline::{Digest, graph};
 use super::super::model::{StartStep, Storage};
 use super::advance::Walk;
 use super::hire::{self, Engagement};
-use super::{Draft, Verdict};
+use super::{Draft, Verdict, permits};
 
 /// Most bytes of scenes and overrides: a `ConfigMap` holds 1 MiB.
 const MOST_GIVEN_BYTES: usize = 1_000_000;
@@ -54,11 +54,9 @@ impl Walk<'_> {
             upstream,
             accounts_for: engagement.accounts_for,
             hired: engagement.hired,
-            permits: draft
-                .step(name)
-                .and_then(|step| step.permits)
-                .and_then(|permits| u32::try_from(permits).ok())
-                .unwrap_or_default(),
+            again: engagement.again,
+            permits: draft.step(name).map(permits::given).unwrap_or_default(),
+            again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),
             still_motion: engagement.still_motion,
             accepted_quality: draft
                 .status

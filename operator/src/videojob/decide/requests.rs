@@ -8,7 +8,7 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes};
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::handled::{is_handled, recorded};
 use super::super::model::Found;
-use super::{Draft, begin, hire, lost};
+use super::{Draft, begin, hire, lost, permits};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -100,7 +100,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
             step.output_digest = None;
         }
         if step.reason == Some(Reason::OutcomeUnknown) {
-            step.permits = Some(step.permits.unwrap_or_default().saturating_add(1));
+            permits::give(step);
         }
         step.state = Some(StepState::Pending);
         step.reason = None;
@@ -141,7 +141,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
         step.started_at = None;
         step.gone = None;
         step.cost = None;
-        step.permits = None;
+        permits::forget(step);
         step.rate_limit = None;
         step.output_digest = None;
         step.approved = None;

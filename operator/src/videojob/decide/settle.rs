@@ -15,7 +15,7 @@ use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
 use super::super::model::Action;
-use super::{Draft, advance, hire, later, lost};
+use super::{Draft, advance, hire, later, lost, permits};
 use crate::meter::Change;
 
 /// How the attempts that have not ended stand.
@@ -100,8 +100,8 @@ fn count(draft: &mut Draft<'_>, outcome: &StepOutcome, at: Timestamp) {
 /// What was spent is known: it stands in the demands until their accounts have booked it.
 fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     let step = draft.step_mut(name);
-    if step.survey == Some(true) && !outcome.accounted {
-        // It did not get so far as to know: another survey does.
+    if outcome.did_nothing || (step.survey == Some(true) && !outcome.accounted) {
+        // It does not know: a survey does.
         return;
     }
     for demand in step.demands.iter_mut().filter(|demand| hire::is_owed(demand)) {
@@ -210,6 +210,7 @@ struct Ledger<'a> {
 impl Ledger<'_> {
     fn told(&mut self, outcome: &StepOutcome, accepted: Option<&str>, stopped_by_us: bool) {
         self.scenes(outcome);
+        permits::ask(self.step, outcome);
         if !outcome.model.is_empty() {
             self.step.model = Some(outcome.model.clone());
         }

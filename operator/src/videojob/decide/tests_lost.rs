@@ -198,7 +198,9 @@ fn clips_that_were_paid_for_and_pruned_are_bought_again_when_a_person_says_so() 
         world.end(step, ExitCode::Done);
         world.settle();
     }
-    assert_eq!(world.step(CLIPS).permits, Some(1), "what was delivered may be bought once more");
+    let before =
+        world.step(CLIPS).permitted_before.clone().expect("what was delivered may be bought once more");
+    assert_eq!(before.0, world.now, "what is delivered from now on may not");
     finds_one(&mut world);
     assert_eq!(demand(&world).submissions, Some(2), "what is still there is not asked for");
 }
@@ -228,7 +230,7 @@ fn clips_that_were_paid_for_and_vanished_are_bought_again_when_a_person_says_so(
     assert_waits_for_a_person(&world, "costs up to about $");
     assert!(!at_work(&world), "an edit is no word about money");
     retry(&mut world, 1);
-    assert_eq!((world.step(CLIPS).permits, world.step(CLIPS).gone), (Some(1), None));
+    assert_eq!((world.step(CLIPS).permitted_before.is_some(), world.step(CLIPS).gone), (true, None));
     finds_one(&mut world);
     grant(&mut world, 2);
     world.settle();

@@ -1,6 +1,6 @@
 //! A cluster in miniature for tests: does what a decision orders, and lets pods end as a test says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -39,6 +39,8 @@ pub struct World {
     bucket: BTreeMap<(StepName, i32), StepOutcome>,
     /// Tombstones in the bucket, by their keys.
     pub tombstones: BTreeMap<String, Tombstone>,
+    /// Attempts that have begun with something that is paid for.
+    pub fences: BTreeSet<(StepName, i32)>,
     /// All notes of Events, in order.
     pub events: Vec<String>,
     /// Attempts that were begun, in order.
@@ -68,6 +70,7 @@ impl World {
             jobs: Vec::new(),
             pods: Vec::new(),
             recorded: BTreeMap::new(),
+            fenced: BTreeSet::new(),
             bucket_trouble: None,
             live: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -82,6 +85,7 @@ impl World {
             spent: BTreeMap::new(),
             bucket: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            fences: BTreeSet::new(),
             events: Vec::new(),
             begun: Vec::new(),
             counted: Vec::new(),
@@ -129,8 +133,9 @@ impl World {
     }
 
     pub fn look_up(&mut self) {
-        let status = self.observed.job.status.clone().unwrap_or_default();
         let reachable = matches!(self.observed.storage, Storage::Ready { .. });
+        self.observed.fenced = if reachable { self.fences.clone() } else { BTreeSet::new() };
+        let status = self.observed.job.status.clone().unwrap_or_default();
         self.observed.recorded = outcomes_to_look_up(&status, &self.observed.jobs, &self.observed.pods)
             .into_iter()
             .filter(|_| reachable)
@@ -181,6 +186,13 @@ impl World {
         }
         let others = self.alive(step);
         assert_eq!(others, 0, "{step}: attempt {attempt} begins beside {others} live pods");
+        assert!(
+            !self.fences.contains(&(step, attempt)),
+            "{step}: attempt {attempt} begins under its own fence"
+        );
+        if !input.hired.is_empty() {
+            self.fences.insert((step, attempt));
+        }
         self.inputs.insert((step, attempt), input.clone());
         self.begun.push((step, attempt));
         let name = super::super::names::job_name(&input.job, step, attempt);

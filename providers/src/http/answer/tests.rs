@@ -107,15 +107,15 @@ fn statuses_mean_what_a_caller_can_do() {
         E::Unavailable { .. } => "unavailable",
         E::OutcomeUnknown { .. } => "unknown",
         E::Unexpected { .. } => "unexpected",
-        E::Refused { .. } | E::Interrupted { .. } => "other",
+        E::Refused { .. } | E::NotFound { .. } | E::Interrupted { .. } => "other",
     };
     for (expected, paid, free) in [
         ("credentials", &[401, 403][..], &[401, 403][..]),
         ("credits", &[402], &[402]),
         ("configuration", &[400, 404, 405, 413, 422, 451], &[400, 404, 422]),
         ("limited", &[429], &[429]),
-        ("unavailable", &[408, 425, 503, 521], &[408, 425, 500, 502, 503, 504, 520]),
-        ("unknown", &[500, 502, 504, 520, 524, 599], &[]),
+        ("unavailable", &[408, 425, 503], &[408, 425, 500, 502, 503, 504, 520, 521]),
+        ("unknown", &[500, 502, 504, 520, 521, 522, 524, 599], &[]),
         ("unexpected", &[304, 999], &[304]),
     ] {
         assert!(paid.iter().all(|status| kind(*status, true) == expected), "{expected} {paid:?}");

@@ -1,0 +1,45 @@
+//! A person's leave to submit once more: for what they were asked about, by its digest, and for nothing else.
+
+use std::collections::BTreeMap;
+
+use videofactory_crds::videojob::{DigestSubmissions, StepStatus};
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::contract::StepOutcome;
+
+/// Most permits that are kept: the schema holds no more. Whoever is asked again after that gives leave again.
+const MOST: usize = 32;
+
+/// Keeps what an attempt asks a person about.
+pub(super) fn ask(step: &mut StepStatus, outcome: &StepOutcome) {
+    let asked = outcome.unresolved.iter().map(|asked| DigestSubmissions {
+        digest: asked.digest.to_string(),
+        submissions: Some(asked.submissions.into()),
+    });
+    step.unresolved = asked.collect();
+}
+
+/// A person allows one more submission for each that was asked about.
+pub(super) fn give(step: &mut StepStatus) {
+    for asked in std::mem::take(&mut step.unresolved) {
+        let submissions = asked.submissions.unwrap_or_default().saturating_add(1);
+        step.permitted.retain(|known| known.digest != asked.digest);
+        step.permitted.push(DigestSubmissions { submissions: Some(submissions), ..asked });
+    }
+    let too_many = step.permitted.len().saturating_sub(MOST);
+    step.permitted.drain(..too_many);
+}
+
+/// What was allowed in an earlier run is of no use in another.
+pub(super) fn forget(step: &mut StepStatus) {
+    step.unresolved.clear();
+    step.permitted.clear();
+    step.permitted_before = None;
+}
+
+/// As the worker is told.
+pub(super) fn given(step: &StepStatus) -> BTreeMap<Digest, u32> {
+    let known = step.permitted.iter();
+    known
+        .filter_map(|known| Some((Digest::from_hex(&known.digest)?, u32::try_from(known.submissions?).ok()?)))
+        .collect()
+}

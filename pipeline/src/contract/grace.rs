@@ -1,0 +1,63 @@
+//! How long an attempt may take to end once it was told to: the one place from which a pod's
+//! `terminationGracePeriodSeconds` and the worker's own patience follow.
+
+use std::time::Duration;
+
+use videofactory_crds::StepName;
+use videofactory_crds::provideraccount::Provider;
+
+use super::StepInput;
+
+/// For a step with nothing under way that was paid for.
+const STOP: u64 = 10;
+/// The longest that a service takes to answer a request that makes something at once: scripts, pictures, voices. Nobody
+/// else is told the answer, so it is waited for.
+const MADE_AT_ONCE: u64 = 300;
+/// The longest that a service takes to accept a clip; what it has accepted is fetched by its id later.
+const ACCEPTED: u64 = 180;
+/// The longest that it takes to open an upload session or to make an announcement.
+const OPENED: u64 = 60;
+/// For storing what has come.
+const STORE: u64 = 30;
+/// What the pod is given beyond the worker's own patience, to give the step up, and to write outcome and log.
+const LAST_WORDS: u64 = 30;
+
+/// How long an attempt may take to end once it was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace {
+    /// With nothing paid for under way.
+    pub idle: Duration,
+    /// With a request that was not answered, or an answer that is not stored.
+    pub in_flight: Duration,
+}
+
+impl Grace {
+    /// What suits this attempt.
+    #[must_use]
+    pub fn of(input: &StepInput) -> Self {
+        let is_hired = input.hired.values().any(|hired| hired.provider != Provider::Embedded);
+        let in_flight = match input.step {
+            // Nothing is submitted; what was fetched is stored.
+            _ if !is_hired || input.survey => STORE,
+            StepName::WriteScript | StepName::GenerateImages | StepName::NarrateScenes => {
+                MADE_AT_ONCE + STORE
+            }
+            StepName::AnimateScenes => ACCEPTED + STORE,
+            StepName::AssembleVideo => STORE,
+            StepName::PublishVideo => OPENED + STORE,
+        };
+        Self { idle: Duration::from_secs(STOP), in_flight: Duration::from_secs(in_flight) }
+    }
+
+    /// The pod's `terminationGracePeriodSeconds`: after it, nothing of the worker is left.
+    #[must_use]
+    pub fn pod_seconds(self) -> i64 {
+        i64::try_from(self.in_flight.max(self.idle).as_secs() + LAST_WORDS).unwrap_or(i64::MAX)
+    }
+
+    /// The longest that a service may take to answer a paid request in any step.
+    #[must_use]
+    pub fn longest_answer() -> Duration {
+        Duration::from_secs(MADE_AT_ONCE)
+    }
+}

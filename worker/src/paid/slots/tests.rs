@@ -1,0 +1,153 @@
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// A slot by what became of it: `?` nobody knows, `i` an id, or the first letter of its end.
+fn slot(number: u32, fate: char) -> Slot {
+    let ending = match fate {
+        'n' => Some(Ending::Nothing),
+        'd' => Some(Ending::Delivered),
+        'r' => Some(Ending::Refused),
+        'f' => Some(Ending::Failed),
+        _ => None,
+    };
+    let cost = Money::from_micros(7);
+    Slot {
+        number,
+        submission: Submission {
+            attempt: 1,
+            pod: "p".to_owned(),
+            account: "grok".to_owned(),
+            at: at(0),
+            cost,
+        },
+        acceptance: (fate == 'i').then(|| Acceptance {
+            id: format!("id-{number}"),
+            at: at(2),
+            seconds: 0,
+            cost,
+        }),
+        end: ending.map(|how| End { how, message: "why".to_owned(), at: at(5), seconds: 3, cost }),
+    }
+}
+
+fn history(fates: &str) -> History {
+    History((1..).zip(fates.chars()).map(|(number, fate)| slot(number, fate)).collect())
+}
+
+/// Leave for so many submissions in all.
+fn leave(submissions: u32) -> Leave {
+    Leave { submissions, ..Leave::default() }
+}
+
+#[test]
+fn what_the_slots_say_decides_what_is_done() {
+    let ids = |numbers: &[u32]| {
+        let taken = |number: &u32| Taken { number: *number, id: format!("id-{number}"), attempt: 1 };
+        Standing::Accepted(numbers.iter().map(taken).collect())
+    };
+    let nothing = |submissions, unknown: u32, failed: u32| {
+        let cost = Money::from_micros(7).times((unknown + failed).into());
+        let why = if failed > 0 { "why".to_owned() } else { String::new() };
+        Standing::Fruitless(Fruitless { submissions, unknown, failed, cost, why })
+    };
+    for (fates, allowed, expected) in [
+        ("", 0, Standing::Open(1)),
+        ("n", 0, Standing::Open(2)),
+        ("f", 0, Standing::Open(2)),
+        ("nnf", 0, Standing::Open(4)),
+        ("nnnnnn", 0, Standing::Open(7)),
+        // What was delivered and is gone.
+        ("d", 0, Standing::Gone(1)),
+        ("d", 1, Standing::Gone(1)),
+        ("d", 2, Standing::Open(2)),
+        ("?d", 0, Standing::Gone(2)),
+        ("?d", 2, Standing::Gone(2)),
+        ("?d", 3, Standing::Open(3)),
+        ("dd", 2, Standing::Gone(2)),
+        ("dn", 0, Standing::Gone(1)),
+        // What was bought again after that.
+        ("di", 2, ids(&[2])),
+        ("d?", 2, Standing::Open(3)),
+        ("d??", 2, nothing(3, 2, 0)),
+        ("i", 0, ids(&[1])),
+        ("fi", 0, ids(&[2])),
+        // An id that came late is looked after, also where everything else has gone wrong.
+        ("i?", 0, ids(&[1])),
+        ("ir", 0, ids(&[1])),
+        ("ii", 0, ids(&[1, 2])),
+        ("r", 0, Standing::Refused("why".to_owned())),
+        ("?r", 0, Standing::Refused("why".to_owned())),
+        ("?", 0, Standing::Open(2)),
+        ("?n", 0, Standing::Open(3)),
+        ("??", 0, nothing(2, 2, 0)),
+        ("?n?", 0, nothing(2, 2, 0)),
+        ("??n", 0, nothing(2, 2, 0)),
+        ("??", 2, nothing(2, 2, 0)),
+        ("??", 3, Standing::Open(3)),
+        ("???", 3, nothing(3, 3, 0)),
+        // What was taken and came to nothing is no better.
+        ("ff", 0, nothing(2, 0, 2)),
+        ("f?", 0, nothing(2, 1, 1)),
+        ("fnf", 3, Standing::Open(4)),
+        ("fff", 3, nothing(3, 0, 3)),
+    ] {
+        assert_eq!(history(fates).standing(&leave(allowed)), expected, "{fates:?}, {allowed} allowed");
+    }
+}
+
+#[test]
+fn leave_to_buy_again_speaks_of_what_was_delivered_before_it_was_given() {
+    let given = |second| Leave { again_before: Some(at(second)), ..Leave::default() };
+    // Slots of these tests end at the fifth second.
+    assert_eq!(history("d").standing(&given(6)), Standing::Open(2));
+    assert_eq!(history("d").standing(&given(5)), Standing::Gone(1));
+    assert!(matches!(history("d??").standing(&given(6)), Standing::Fruitless(_)));
+}
+
+#[test]
+fn what_may_be_submitted_as_often_as_one_likes_is() {
+    let leave = Leave { repeats: true, ..Leave::default() };
+    for fates in ["??", "ff", "d", "d???"] {
+        let next = u32::try_from(fates.len()).unwrap() + 1;
+        assert_eq!(history(fates).standing(&leave), Standing::Open(next), "{fates}");
+    }
+}
+
+#[test]
+fn whether_another_failure_is_the_last_is_known_before_it_comes() {
+    for (fates, allowed, last) in
+        [("", 0, false), ("?", 0, true), ("f", 0, true), ("n", 0, false), ("?", 3, false), ("??", 3, true)]
+    {
+        let outlook = history(fates).outlook(&leave(allowed), true);
+        assert_eq!(outlook.is_last, last, "{fates:?}, {allowed} allowed");
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_not_spent_and_what_nobody_knows_is() {
+    let spent = |fate| slot(1, fate).spent(at(100)).map(|spent| (spent.at, spent.seconds));
+    assert_eq!(spent('n'), None);
+    assert_eq!(spent('?'), Some((at(100), 0)));
+    assert_eq!(spent('i'), Some((at(2), 0)));
+    assert_eq!(spent('r'), Some((at(5), 3)));
+    assert_eq!(spent('d'), Some((at(5), 3)));
+}
+
+#[test]
+fn other_files_among_the_slots_are_no_slots() {
+    let digest = Digest::of_bytes(b"x");
+    let names = [
+        format!("{digest}/submit-1.json"),
+        format!("{digest}/submit-1.id.json"),
+        format!("{digest}/submit-x.json"),
+        format!("{digest}/notes.txt"),
+        "nonsense/submit-1.json".to_owned(),
+    ];
+    let listing = Listing::read(names.iter().map(String::as_str));
+    assert_eq!(listing.0.len(), 1);
+    let parts = listing.0[&digest][&1];
+    assert!(parts.begun && parts.taken && !parts.ended && listing.0[&digest].len() == 1);
+}

@@ -1,0 +1,71 @@
+//! A bucket that is away when something that was paid for has come.
+
+use std::time::Duration;
+
+use super::service::Kind;
+use super::world::{Attempt, Fate, Moment, World, digests};
+
+const OUTAGES: [Duration; 2] = [Duration::from_secs(30), Duration::from_mins(5)];
+
+#[tokio::test(start_paused = true)]
+async fn what_has_come_is_stored_once_the_bucket_is_back_and_paid_for_once() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        for outage in OUTAGES {
+            for moment in [Moment::Answer, Moment::Store] {
+                let (world, orders) = (World::new(kind), digests(3));
+                *world.outage.lock().unwrap() = Some((moment, outage));
+                let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+                let when = format!("{kind:?}, away for {outage:?} from {moment:?}");
+                assert!(world.began.elapsed() >= outage, "{when}: it never went away");
+                let got = orders.iter().filter(|digest| world.has(digest)).count();
+                // Who had not submitted when it went away could not begin.
+                let taken = world.service().taken.len();
+                assert_eq!((got, taken, ended.submissions() as usize), (taken, taken, taken), "{when}");
+                assert!(taken >= 1 && orders.iter().all(|digest| world.slots(digest).0 == 0), "{when}");
+                let next = world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap();
+                assert!(next.is_done(), "{when}: {:?}", next.results);
+                assert_eq!(world.service().taken.len(), 3, "{when}: something was bought again");
+                assert_eq!(ended.submissions() + next.submissions(), 3, "{when}: the ledgers differ");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_told_to_stop_stores_what_it_holds_before_it_ends() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let (world, orders) = (World::new(kind), digests(1));
+        *world.outage.lock().unwrap() = Some((Moment::Store, Duration::from_secs(90)));
+        let attempt = Attempt::new(1, &orders);
+        let (stop, first) = (attempt.stop.clone(), world.clone());
+        let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert!(!running.is_finished() && !world.has(&orders[0]));
+        stop.cancel();
+        assert!(running.await.unwrap().is_done());
+        assert!(world.has(&orders[0]) && world.taken(&orders[0]) == 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_dies_while_it_holds_something_is_counted_to_the_unit() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let (world, orders) = (World::new(kind), digests(1));
+        *world.outage.lock().unwrap() = Some((Moment::Store, Duration::from_mins(5)));
+        let (attempt, first) = (Attempt::new(1, &orders), world.clone());
+        let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        running.abort();
+        assert!(running.await.is_err());
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        let survey = world.attempt(&Attempt::survey(2, &orders, 1), &Fate::none()).await.unwrap();
+        assert_eq!(survey.submissions(), 1);
+        // What has an id is fetched; of the other nobody has the answer any more.
+        assert_eq!(survey.is_done(), kind == Kind::Later);
+        let next = world.attempt(&Attempt::new(3, &orders), &Fate::none()).await.unwrap();
+        assert!(next.is_done());
+        let taken = u32::try_from(world.taken(&orders[0])).unwrap();
+        assert_eq!(survey.submissions() + next.submissions(), taken, "the ledgers differ");
+        assert_eq!(taken, if kind == Kind::Later { 1 } else { 2 });
+    }
+}

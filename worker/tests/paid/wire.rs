@@ -1,0 +1,180 @@
+//! Real clients against services that keep a ledger of their own: what proxies answer in a service's place.
+
+use std::sync::Arc;
+
+use videofactory_crds::StepName;
+use videofactory_crds::units::Money;
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::contract::{Allowance, Spent};
+use videofactory_providers::{
+    Animator, Clip, ClipRequest, ClipState, Connection, Model, Picture, ProviderError, Secret, Xai,
+};
+use videofactory_tests::fakes::{Effect, Fakes, FakesOptions, Fault, Operation, Service, Settings, Shape};
+use videofactory_worker::outcome::StepError;
+use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Shelf, Terms, Why};
+use videofactory_worker::progress::Progress;
+
+use super::service::Kind;
+use super::world::{Fate, World, digests, keys};
+
+const KEY: &str = "xai-0123456789abcdef";
+
+/// A clip that is asked of the service over the wire.
+struct Film {
+    xai: Xai,
+    shelf: Arc<dyn Shelf>,
+    digest: Digest,
+}
+
+impl Film {
+    fn key(&self) -> String {
+        format!("goods/{}", self.digest)
+    }
+}
+
+impl Order for Film {
+    type Goods = Clip;
+    type Parts = ClipRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        "0.35".parse().unwrap()
+    }
+
+    fn cost(&self, clip: &Clip) -> Money {
+        clip.cost_micros.map_or_else(|| self.price(), Money::from_micros)
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(self.shelf.get(&self.key()).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<ClipRequest, StepError> {
+        let bytes = vec![1, 2, 3];
+        let picture =
+            Picture { bytes, media_type: "image/png".to_owned(), width: 1, height: 1, cost_micros: None };
+        Ok(ClipRequest {
+            model: Model::default(),
+            prompt: "a fox".to_owned(),
+            picture,
+            seconds: 5,
+            width: 720,
+            height: 1280,
+        })
+    }
+
+    async fn submit(&self, request: &ClipRequest) -> Result<Answer<Clip>, ProviderError> {
+        self.xai.submit(request).await.map(Answer::Accepted)
+    }
+
+    async fn poll(&self, id: &str) -> Result<Option<Clip>, ProviderError> {
+        Ok(match self.xai.poll(id).await? {
+            ClipState::Pending { .. } => None,
+            ClipState::Done(clip) => Some(clip),
+        })
+    }
+
+    async fn store(&self, clip: &Clip) -> Result<(), StepError> {
+        self.shelf.put_once(&self.key(), clip.bytes.clone()).await?;
+        Ok(())
+    }
+}
+
+/// A service, and a bucket in memory.
+struct Site {
+    fakes: Fakes,
+    world: World,
+    attempt: i32,
+    /// What all attempts have told of their spending.
+    told: u32,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let fakes = Fakes::start(FakesOptions::default()).await.unwrap();
+        let at_once = Settings { generation_milliseconds: Some(0), processing_milliseconds: Some(0) };
+        fakes.admin().set(KEY, at_once).await.unwrap();
+        Self { fakes, world: World::new(Kind::Later), attempt: 0, told: 0 }
+    }
+
+    async fn accepted(&self) -> u32 {
+        let ledger = self.fakes.admin().ledger(KEY).await.unwrap();
+        u32::try_from(ledger.submissions.len()).unwrap()
+    }
+
+    /// The next attempt, with these faults.
+    async fn attempt(&mut self, faults: &[Fault]) -> Result<(), StepError> {
+        self.attempt += 1;
+        self.fakes.admin().set_faults(KEY, faults).await.unwrap();
+        let connection = Connection {
+            endpoint: self.fakes.base_url(Service::Xai),
+            secrets: [("apiKey".to_owned(), Secret::from(KEY))].into(),
+            allow_local: true,
+        };
+        let (books, shelf) = (Books::default(), self.world.shelf(&Fate::none()));
+        let terms = Terms {
+            shelf: shelf.clone(),
+            keys: keys(),
+            step: StepName::AnimateScenes,
+            attempt: self.attempt,
+            pod: format!("pod-{}", self.attempt),
+            permits: Default::default(),
+            again_before: None,
+            survey: false,
+            accounts_for: None,
+            books: books.clone(),
+            clock: Clock::default(),
+            stop: Default::default(),
+        };
+        let desk = Arc::new(Desk::open(terms).await?);
+        let allowance = Allowance { submissions: 10, ..Allowance::default() };
+        let account = Account::new(desk, "grok", &allowance, Progress::default());
+        let digest = digests(1)[0].clone();
+        account.expect([digest.clone()]).await?;
+        let ended = account.buy(&Film { xai: Xai::new(&connection).unwrap(), shelf, digest }).await;
+        let spent: Vec<Spent> = books.spent(Clock::default().now());
+        self.told += spent.iter().map(|spent| spent.submissions).sum::<u32>();
+        ended
+    }
+}
+
+#[tokio::test]
+async fn a_proxys_503_after_acceptance_is_counted_and_asked_about_after_two() {
+    let mut site = Site::start().await;
+    let page = |code| Fault::always(Effect::HtmlAfter { code }).on(Operation::Video);
+    for (code, accepted) in [(503, 1), (429, 2)] {
+        let ended = site.attempt(&[page(code)]).await.unwrap_err();
+        let StepError::AskProvider(ProviderError::OutcomeUnknown { message, .. }) = &ended else {
+            panic!("{ended}")
+        };
+        assert!(message.contains("1.1 proxy.example"), "{message}");
+        assert_eq!((site.told, site.accepted().await), (accepted, accepted), "the ledgers differ");
+    }
+    let asks = site.attempt(&[]).await.unwrap_err();
+    let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
+    assert!(matches!(&question.why, Why::Fruitless(found) if found.unknown == 2), "{question}");
+    assert_eq!((site.told, site.accepted().await), (2, 2), "a third was submitted without asking");
+}
+
+#[tokio::test]
+async fn what_the_service_says_itself_was_not_taken_is_not_counted() {
+    let mut site = Site::start().await;
+    let refusals = [
+        Effect::Status { code: 503 },
+        Effect::RateLimited { shape: Shape::Plain, seconds: 60 },
+        Effect::CreditsUsedUp,
+        Effect::WrongKey,
+        Effect::Reset,
+    ];
+    for (effect, told) in refusals.into_iter().zip([0, 0, 0, 0, 1]) {
+        let name = format!("{effect:?}");
+        site.attempt(&[Fault::always(effect).on(Operation::Video)]).await.unwrap_err();
+        // A connection that is reset leaves it open: too much is told, never too little.
+        assert_eq!((site.told, site.accepted().await), (told, 0), "{name}");
+    }
+    site.attempt(&[]).await.unwrap();
+    assert_eq!((site.told, site.accepted().await), (2, 1));
+}

@@ -146,11 +146,20 @@ impl Account {
                 }
             };
             // Held until what is submitted is here.
-            let _ahead = self.until_stopped(self.probe.pass()).await?;
+            let ahead = self.until_stopped(self.probe.pass()).await?;
             let outlook = history.outlook(&leave, true);
             match self.submit(order, number, &history, outlook, &mut slow_downs).await? {
                 Submitted::Delivered => return Ok(()),
-                Submitted::Accepted(watched) => return self.watch(order, vec![watched], outlook).await,
+                Submitted::Accepted(watched) => {
+                    let ended = self.watch(order, vec![watched], outlook).await;
+                    if let (Some(_), Err(StepError::AskProvider(error @ ProviderError::Unexpected { .. }))) =
+                        (&ahead, &ended)
+                    {
+                        // The second in a row that came to nothing: the others wait for the next attempt.
+                        self.halt(error);
+                    }
+                    return ended;
+                }
                 Submitted::Again => {}
             }
             history = self.look(digest).await?;

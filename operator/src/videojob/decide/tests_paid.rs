@@ -109,7 +109,10 @@ fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
     let expected = [(digest("lost"), 3), (digest("gone"), 2)].into();
     assert_eq!(world.inputs[&(STEP, 3)].permits, expected);
     // Without a question there is nothing to allow.
-    world.end_told(STEP, ExitCode::ProviderDown, |outcome| outcome.accounted = true);
+    world.end_told(STEP, ExitCode::ProviderDown, |outcome| {
+        outcome.accounted = true;
+        outcome.scenes.as_mut().unwrap().left = Some(0);
+    });
     book(&mut world);
     world.settle();
     retry(&mut world, 3);

@@ -57,7 +57,10 @@ fn loading(value: &Value) -> Option<ProviderError> {
 fn is_own(answer: &Answer, value: &Value) -> bool {
     let said = ["error", "detail"].iter().any(|name| !matches!(value[*name], Value::Null | Value::Bool(_)));
     // Limits are told in a header of the Hub's.
-    (said || answer.headers.contains_key("ratelimit")) && answer.status.is_client_error()
+    let limited = answer.headers.contains_key("ratelimit");
+    // However long it says that this takes.
+    let loads = value.get("estimated_time").is_some();
+    (said && loads) || ((said || limited) && answer.status.is_client_error())
 }
 
 pub(super) fn is_refusal(complaint: &Complaint) -> bool {

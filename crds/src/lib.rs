@@ -8,6 +8,7 @@
     reason = "a field's documentation is what kubectl explain prints, which shows backticks as they are"
 )]
 
+pub mod bounds;
 pub mod channel;
 pub mod condition;
 pub mod generate;

@@ -266,11 +266,13 @@ pub struct ProviderAccountStatus {
     /// The quotas' windows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 21))]
     pub quotas: Vec<QuotaStatus>,
 
     /// Open reservations: what steps may spend and have not accounted for yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 1000))]
     pub grants: Vec<Grant>,
 
     /// Number of the last grant that was given; no number is given twice.
@@ -286,6 +288,7 @@ pub struct ProviderAccountStatus {
     /// The first 50 who wait, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 50))]
     pub waiters: Vec<Waiter>,
 
     /// How many wait in all.
@@ -294,6 +297,7 @@ pub struct ProviderAccountStatus {
     /// When those who wait, or did until a short while ago, had their last turn: who gets nothing rises from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 200))]
     pub turns: Vec<LastTurn>,
 
     /// Money spent and reserved in the current period.
@@ -314,6 +318,7 @@ pub struct ProviderAccountStatus {
 #[serde(rename_all = "camelCase")]
 pub struct QuotaStatus {
     /// Name of the quota.
+    #[schemars(length(max = 63))]
     pub name: String,
 
     /// Units in a window.
@@ -334,9 +339,14 @@ pub struct QuotaStatus {
     /// Of an Anchored quota: by when its last window had ended.
     pub reset_at: Option<Time>,
 
-    /// Units spent, oldest first; for large limits in buckets.
+    /// Whether every open grant of such work counts here, also one that does not say so: the quota was added while so
+    /// many were open that there was no room to say it in each.
+    pub counts_all_grants: Option<bool>,
+
+    /// Units spent, oldest first; for large limits, and where there are many quotas, in buckets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 250))]
     pub spent: Vec<SpentAt>,
 }
 
@@ -352,6 +362,7 @@ pub struct SpentAt {
     pub units: i64,
 
     /// The channel that they were spent for, where that is known.
+    #[schemars(length(max = 253))]
     pub channel: Option<String>,
 }
 
@@ -384,6 +395,7 @@ pub struct Grant {
     /// its first opening, so that a window is used from its first moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 1000))]
     pub openings: Vec<Opening>,
 
     /// What they are expected to cost, in US dollars.
@@ -393,6 +405,7 @@ pub struct Grant {
     pub requests_per_second: Option<f64>,
 
     /// The channel that they are for.
+    #[schemars(length(max = 253))]
     pub channel: Option<String>,
 }
 
@@ -423,9 +436,11 @@ pub struct Opening {
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
     /// UID of the VideoJob.
+    #[schemars(length(max = 63))]
     pub uid: String,
 
     /// Name of the VideoJob.
+    #[schemars(length(max = 63))]
     pub name: Option<String>,
 
     /// Its run.
@@ -444,6 +459,7 @@ pub struct Holder {
 #[serde(rename_all = "camelCase")]
 pub struct Waiter {
     /// Name of the VideoJob.
+    #[schemars(length(max = 63))]
     pub name: String,
 
     /// The step that waits.
@@ -463,12 +479,14 @@ pub struct Waiter {
 #[serde(rename_all = "camelCase")]
 pub struct LastTurn {
     /// The channel; absent: films without one.
+    #[schemars(length(max = 253))]
     pub channel: Option<String>,
 
     /// The step that asks.
     pub step: Option<StepName>,
 
     /// The model, if one is named.
+    #[schemars(length(max = 200))]
     pub model: Option<String>,
 
     /// The films' priority; absent: 0.
@@ -492,6 +510,7 @@ pub struct SpendStatus {
     /// What was spent in the current period, oldest first, in buckets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 250))]
     pub spent: Vec<PaidAt>,
 }
 

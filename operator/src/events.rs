@@ -19,8 +19,8 @@ use videofactory_pipeline::{Digest, clock};
 use crate::client::within;
 use crate::metrics::Metrics;
 
-/// Most bytes of a text for people: Kubernetes' own limit on a note, kept by conditions too.
-pub const MOST_TEXT_BYTES: usize = 1024;
+/// Kubernetes' own limit on a note is ours on every text.
+pub use videofactory_crds::bounds::{MOST_TEXT_BYTES, cut};
 /// How long a sentence is remembered here; the API server keeps Events for an hour by default.
 const REMEMBERED: Duration = Duration::from_hours(1);
 /// Events that may wait to be written.
@@ -118,19 +118,6 @@ fn build(about: &ObjectReference, event: &Event, instance: &str) -> KubeEvent {
         reporting_instance: Some(cut(instance, 128)),
         ..KubeEvent::default()
     }
-}
-
-/// The text, or as much of it as fits, to the end of a character.
-#[must_use]
-pub fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let mut end = most - '…'.len_utf8();
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", &text[..end])
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! What the tests of Video Factory share: servers, proxies and helpers.
 
+pub mod api_server;
 pub mod e2e;
 pub mod fakes;
 pub mod http;
+pub mod many_jobs;
 pub mod r2_proxy;
 pub mod s3_server;

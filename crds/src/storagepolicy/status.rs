@@ -100,6 +100,7 @@ pub struct StorageUsage {
     /// The same by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into()]))]
+    #[schemars(length(max = 20))]
     pub by_kind: Vec<KindUsage>,
 
     /// Bytes of backups/, plans/, tombstones/ and assets/, which no rule deletes.
@@ -113,6 +114,7 @@ pub struct StorageUsage {
     /// nor counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 10), inner(length(max = 256)))]
     pub foreign_folders: Vec<String>,
 
     /// When it was measured. What jobs write and runs delete is added until the next time.
@@ -182,6 +184,7 @@ pub struct PruneRun {
     /// What was kept, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 40))]
     pub kept_because: Vec<KeptBecause>,
 
     /// How long it took.
@@ -264,6 +267,7 @@ pub enum BackupOutcome {
 #[serde(rename_all = "camelCase")]
 pub struct KeptBecause {
     /// The reason, in a few words.
+    #[schemars(length(max = 200))]
     pub reason: String,
 
     /// How many files.

@@ -37,6 +37,7 @@ pub struct VideoJobStatus {
     pub channel: Option<FrozenChannel>,
 
     /// Units of work done and known (each scene of a step, and one for each other step): for example 14/26.
+    #[schemars(length(max = 32))]
     pub progress: Option<String>,
 
     /// The step that is running, waiting or failed.
@@ -48,6 +49,7 @@ pub struct VideoJobStatus {
     /// The steps, in the order in which the film is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 6))]
     pub steps: Vec<StepStatus>,
 
     /// What the video costs, in US dollars.
@@ -59,6 +61,7 @@ pub struct VideoJobStatus {
     /// Where the film was published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["target".into()]))]
+    #[schemars(length(max = 10))]
     pub publications: Vec<Publication>,
 
     /// The generation that was published: later edits take effect only with a restart.
@@ -141,15 +144,19 @@ pub struct StepStatus {
     pub retries: Option<i32>,
 
     /// Name of the attempt's Job.
+    #[schemars(length(max = 63))]
     pub job: Option<String>,
 
     /// Digest of everything that this step's output depends on.
+    #[schemars(length(max = 64))]
     pub input_digest: Option<String>,
 
     /// Digest of its output.
+    #[schemars(length(max = 64))]
     pub output_digest: Option<String>,
 
     /// The model in use, once resolved.
+    #[schemars(length(max = 200))]
     pub model: Option<String>,
 
     /// Its scenes, if it works scene by scene.
@@ -158,6 +165,7 @@ pub struct StepStatus {
     /// What it asks its accounts for, and what it has spent of what it was granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["account".into()]))]
+    #[schemars(length(max = 12))]
     pub demands: Vec<Demand>,
 
     /// What was paid for, or may have been, and is not there: a retry allows one more submission for each of these, by the
@@ -177,6 +185,7 @@ pub struct StepStatus {
     pub permitted_before: Option<Time>,
 
     /// Digest of the output that a person approved.
+    #[schemars(length(max = 64))]
     pub approved: Option<String>,
 
     /// A provider's refusal that lasts.
@@ -195,6 +204,7 @@ pub struct StepStatus {
     pub cost: Option<Money>,
 
     /// Version of the account's credentials that the last attempt used; others may mend what it complained of.
+    #[schemars(length(max = 300))]
     pub credentials: Option<String>,
 
     /// Whether what it had made, and was paid for, has vanished from the bucket: a person decides whether it is made again.
@@ -261,12 +271,15 @@ pub struct ScenesStatus {
     pub total: Option<i32>,
 
     /// Those that are done: for example 0-4,7.
+    #[schemars(length(max = 400))]
     pub completed: Option<String>,
 
     /// Those whose content the provider refuses.
+    #[schemars(length(max = 400))]
     pub refused: Option<String>,
 
     /// Those for which a paid call may or may not have been made.
+    #[schemars(length(max = 400))]
     pub unknown: Option<String>,
 
     /// How many are still to be submitted to a paid service, as far as the last attempt knew.
@@ -280,12 +293,14 @@ pub struct ScenesStatus {
 #[serde(rename_all = "camelCase")]
 pub struct Demand {
     /// Name of the ProviderAccount.
+    #[schemars(length(max = 63))]
     pub account: String,
 
     /// The attempt that asks.
     pub attempt: Option<i32>,
 
     /// The model that is to be used; empty: the provider's usual one.
+    #[schemars(length(max = 200))]
     pub model: Option<String>,
 
     /// Submissions wanted.
@@ -313,6 +328,7 @@ pub struct Demand {
     /// What the attempt has spent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 40))]
     pub spent: Vec<SpentUnits>,
 
     /// Until when the service itself refuses, as far as it said.
@@ -392,11 +408,13 @@ pub struct ArtifactsStatus {
     /// Caption files, SRT and WebVTT.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[schemars(length(max = 8))]
     pub captions: Vec<ArtifactStatus>,
 
     /// Kinds of files that were pruned: making them again would cost, so a person decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(max = 8), inner(length(max = 32)))]
     pub pruned: Vec<String>,
 }
 
@@ -421,15 +439,18 @@ pub struct ArtifactStatus {
 #[serde(rename_all = "camelCase")]
 pub struct Publication {
     /// Name of the target in spec.publish.targets.
+    #[schemars(length(max = 32))]
     pub target: String,
 
     /// Pending, Uploading, Scheduled, Published, Refused or Unknown.
     pub state: Option<PublicationState>,
 
     /// The film's id there.
+    #[schemars(length(max = 200))]
     pub id: Option<String>,
 
     /// Where it can be seen.
+    #[schemars(length(max = 500))]
     pub url: Option<String>,
 
     /// When it was published, or is to be.

@@ -19,12 +19,13 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use videofactory_crds::condition::{self, ConditionType};
-use videofactory_crds::provideraccount::{Grant, Holder};
 use videofactory_crds::storagepolicy::StorageLevel;
-use videofactory_crds::videojob::Demand;
-use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
+use videofactory_crds::{Channel, StoragePolicy, VideoJob};
 
-use super::{Caches, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version};
+use super::accounts::{on_account, wake_siblings};
+use super::{
+    Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version,
+};
 use crate::client::WATCH_SECONDS;
 use crate::videojob::facts::{job_facts, pod_facts};
 use crate::videojob::labels::{Labels, SELECTOR};
@@ -45,6 +46,7 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
         secrets,
         jobs: OwnedCache::default(),
         pods: OwnedCache::default(),
+        claims: ClaimIndex::default(),
         written_jobs: Written::default(),
         written_policies: Written::default(),
         written_accounts: Written::default(),
@@ -111,14 +113,15 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     move |event| match event {
         Event::Apply(object) => {
             caches.videojob_queue.push(ObjectRef::from_obj(&object));
-            wake_accounts_of(&caches, &object);
+            wake_accounts_of(&caches, &object, &caches.claims.shown(&object));
         }
         Event::Delete(object) => {
             caches.written_jobs.forget(&object.uid().unwrap_or_default());
-            wake_accounts_of(&caches, &object);
+            wake_accounts_of(&caches, &object, &caches.claims.gone(&object));
         }
         Event::InitDone => {
             caches.written_jobs.keep_only(&uids(&caches.videojobs));
+            caches.claims.keep_only(&caches.videojobs.state());
             caches.videojob_queue.push_all(&caches.videojobs);
             caches.account_queue.push_all(&caches.accounts);
         }
@@ -126,20 +129,12 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     }
 }
 
-/// The accounts that a job asks or tells something, and those that have granted it something: it may have withdrawn.
-fn wake_accounts_of(caches: &Caches, object: &Guarded<VideoJob>) {
-    let (namespace, uid) = (object.namespace(), object.uid().unwrap_or_default());
-    let status = object.0.as_ref().ok().and_then(|job| job.status.as_ref());
-    let demands = || status.iter().flat_map(|status| &status.steps).flat_map(|step| &step.demands);
-    caches.wake_accounts(|cached| {
-        let account = caches.written_accounts.newest(cached);
-        account.namespace() == namespace
-            && (demands().any(|demand| demand.account == account.name_any())
-                || account
-                    .status
-                    .as_ref()
-                    .is_some_and(|status| status.grants.iter().any(|grant| grant.holder.uid == uid)))
-    });
+/// Those accounts of which a job says something else than before.
+fn wake_accounts_of(caches: &Caches, object: &Guarded<VideoJob>, accounts: &[String]) {
+    let namespace = object.namespace().unwrap_or_default();
+    for account in accounts {
+        caches.account_queue.push(ObjectRef::new(account).within(&namespace));
+    }
 }
 
 fn on_channel(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Channel>>) {
@@ -208,72 +203,6 @@ fn has_new_spec(policy: &StoragePolicy) -> bool {
 fn wake_users_of_policy(caches: &Caches, policy: &Guarded<StoragePolicy>) {
     let (namespace, name) = (policy.namespace(), policy.name_any());
     caches.wake_jobs(|job| job.spec.storage_ref.name == name && job.namespace() == namespace);
-}
-
-fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<ProviderAccount>>) {
-    move |event| match event {
-        Event::Apply(object) => {
-            let namespace = object.namespace();
-            let account = object.0.as_ref().ok();
-            caches.account_queue.push(ObjectRef::from_obj(&object));
-            if account.is_none_or(is_new_to_us) {
-                wake_siblings(&caches, namespace.as_deref());
-            }
-            caches.wake_jobs(|job| {
-                job.namespace() == namespace && account.is_none_or(|account| concerns(account, job))
-            });
-        }
-        Event::Delete(object) => {
-            let namespace = object.namespace();
-            caches.written_accounts.forget(&object.uid().unwrap_or_default());
-            caches.account_queue.push(ObjectRef::from_obj(&object));
-            wake_siblings(&caches, namespace.as_deref());
-            caches.wake_jobs(|job| job.namespace() == namespace);
-        }
-        Event::InitDone => {
-            caches.written_accounts.keep_only(&uids(&caches.accounts));
-            caches.account_queue.push_all(&caches.accounts);
-            caches.videojob_queue.push_all(&caches.videojobs);
-        }
-        Event::Init | Event::InitApply(_) => {}
-    }
-}
-
-/// Whether its spec was not looked at yet.
-fn is_new_to_us(account: &ProviderAccount) -> bool {
-    let seen = account.status.as_ref().and_then(|status| status.observed_generation);
-    seen != account.metadata.generation
-}
-
-/// The accounts of a namespace: of several with the same key only the oldest grants.
-fn wake_siblings(caches: &Caches, namespace: Option<&str>) {
-    caches.wake_accounts(|account| account.namespace().as_deref() == namespace);
-}
-
-/// Whether a job may go on, or has to say something else, because of what an account says now: those whose turn has not
-/// come are left alone.
-fn concerns(account: &ProviderAccount, job: &VideoJob) -> bool {
-    let name = account.name_any();
-    let Some(status) = &job.status else { return false };
-    let mut demands =
-        status.steps.iter().flat_map(|step| &step.demands).filter(|demand| demand.account == name).peekable();
-    if demands.peek().is_none() {
-        return condition::is_true(&status.conditions, ConditionType::Stalled);
-    }
-    let uid = job.uid().unwrap_or_default();
-    let mine = |holder: &Holder| holder.uid == uid;
-    let grants: Vec<&Grant> =
-        account.status.iter().flat_map(|status| &status.grants).filter(|grant| mine(&grant.holder)).collect();
-    let expired = account.status.iter().flat_map(|status| &status.expired).any(mine);
-    let told = status.resume_at.is_some();
-    let is_open =
-        |demand: &Demand| grants.iter().any(|grant| grant.id == demand.grant && grant.state.is_none());
-    demands.any(|demand| match demand.granted {
-        _ if demand.settled == Some(true) => true,
-        None => !grants.is_empty() || expired || !told,
-        // It may wait for what becomes of a grant that was about to be closed.
-        Some(_) => !is_open(demand),
-    })
 }
 
 fn on_secret(caches: Arc<Caches>) -> impl FnMut(Event<PartialObjectMeta<Secret>>) {
@@ -418,6 +347,7 @@ mod tests {
             secrets: store().0,
             jobs: OwnedCache::default(),
             pods: OwnedCache::default(),
+            claims: ClaimIndex::default(),
             written_jobs: Written::default(),
             written_policies: Written::default(),
             written_accounts: Written::default(),

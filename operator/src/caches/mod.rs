@@ -3,6 +3,8 @@
 //! Every change, a deletion too, is mapped to the objects that it concerns and put into their queue. Secrets are
 //! known by their metadata alone: their content is never kept.
 
+mod accounts;
+mod claims;
 mod follow;
 mod owned;
 mod written;
@@ -21,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
 
+pub use claims::ClaimIndex;
 pub use owned::{Known, Owned, OwnedCache, owner_key};
 pub use written::{Written, version};
 
@@ -59,6 +62,8 @@ pub struct Caches {
     pub jobs: OwnedCache<JobFacts>,
     /// Pods of steps.
     pub pods: OwnedCache<PodRecord>,
+    /// What `VideoJob`s say of accounts.
+    pub claims: ClaimIndex,
     /// `VideoJob`s as we wrote them last.
     pub written_jobs: Written<VideoJob>,
     /// `StoragePolicy`s as we wrote them last.
@@ -90,7 +95,8 @@ impl Caches {
             self.accounts.wait_until_ready().now_or_never().is_some(),
             self.secrets.wait_until_ready().now_or_never().is_some(),
         ];
-        stores.into_iter().all(|ready| ready) && self.jobs.is_ready() && self.pods.is_ready()
+        let followed = self.claims.is_complete() && self.jobs.is_ready() && self.pods.is_ready();
+        stores.into_iter().all(|ready| ready) && followed
     }
 
     /// Whether a Secret of this name exists.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use videofactory_crds::bounds;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::provideraccount::{AccountHealth, Grant, Waiter};
 use videofactory_crds::{ProviderAccount, ProviderAccountStatus};
@@ -16,6 +17,7 @@ use super::conditions::{self, Credentials};
 use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
 use super::grant::{Turn, grant, takes};
 use super::ledger::Ledger;
+use super::room;
 use super::turns;
 use super::window::plus;
 use crate::events::Event;
@@ -138,7 +140,8 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let waited = granted.map(|(grant, place)| waited(grant, &demands[*place], now)).collect();
     ledger.remember(&turn, &demands, now);
     let waiters: Vec<&Demand> = turn.waiters.iter().map(|place| &demands[*place]).collect();
-    let named = waiters.iter().take(MOST_WAITERS).map(|demand| waiter(&ledger, demand)).collect();
+    let named = waiters.iter().take(MOST_WAITERS).map(|demand| waiter(&ledger, demand));
+    let named = room::first(named, room::WAITERS);
     let mut events = hopeless(&ledger, &waiters, &before);
     ledger.grants.extend(turn.grants);
     ledger.reserve();
@@ -147,9 +150,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         observed_generation: observed.account.metadata.generation,
         quotas: ledger.quota_status(now),
         spend: ledger.spend_status(now),
-        grants: ledger.grants,
+        grants: ledger.grants.clone(),
         last_grant: ledger.last_grant,
-        expired: ledger.expired,
+        expired: ledger.expired.clone(),
         turns: turns::status(&ledger.turns),
         waiters: named,
         waiting: Some(i32::try_from(waiters.len()).unwrap_or(i32::MAX)),
@@ -157,6 +160,8 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         conditions: before.conditions.clone(),
     };
     events.extend(conditions::set(&mut status.conditions, found.states, &observed.account, now));
+    room::say_once(&mut status, &ledger);
+    let mut status = bounds::fit::<ProviderAccount, _>(status);
     spare_a_write(&mut status, &before);
     let warns_at = conditions::warns_at(spec).filter(|at| *at > now);
     let wake_at = turn.next_wake.into_iter().chain(warns_at).chain(closes_at).min();

@@ -1,6 +1,7 @@
 //! What steps ask an account for, and what they say about what they were granted: read from `VideoJob`s. Pure.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -109,7 +110,16 @@ pub const fn operation(step: StepName) -> Option<Operation> {
 /// attempt of an earlier run has spent is told after the next one has begun.
 #[must_use]
 pub fn same_attempt(one: &Holder, other: &Holder) -> bool {
-    one.uid == other.uid && one.step == other.step && one.attempt == other.attempt
+    attempt(one) == attempt(other)
+}
+
+/// What tells an attempt from all others.
+pub type Attempt<'a> = (&'a str, Option<StepName>, Option<i32>);
+
+/// The attempt, as a key.
+#[must_use]
+pub fn attempt(holder: &Holder) -> Attempt<'_> {
+    (&holder.uid, holder.step, holder.attempt)
 }
 
 /// What the steps of this job say of the account with this name.
@@ -121,6 +131,22 @@ pub fn claims(job: &VideoJob, account: &str) -> Vec<Claim> {
         .filter(|(_, asked)| asked.account == account)
         .map(|(step, asked)| Claim { demand: demand(job, step, asked), state: state(job, step, asked) })
         .collect()
+}
+
+/// What the steps of this job say, by account. Who would not begin as it stands asks for nothing.
+#[must_use]
+pub fn claims_by_account(job: &VideoJob) -> BTreeMap<String, Vec<Claim>> {
+    let mut by_account: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
+    for step in job.status.iter().flat_map(|status| &status.steps) {
+        for asked in &step.demands {
+            let state = state(job, step, asked);
+            if state != ClaimState::Idle {
+                let claims = by_account.entry(asked.account.clone()).or_default();
+                claims.push(Claim { demand: demand(job, step, asked), state });
+            }
+        }
+    }
+    by_account
 }
 
 /// What has become of a grant's holder, whose `VideoJob` is this one; `None` if it does not exist.

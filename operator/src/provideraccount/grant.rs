@@ -4,16 +4,17 @@
 //! for, nobody behind takes: of each limit that keeps it waiting nothing, of its others all but what it needs to begin,
 //! unless what is lent comes back before its turn. So nobody starves, and no unit that somebody can use stays unused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use videofactory_crds::provideraccount::{Grant, Opening};
 use videofactory_crds::units::Money;
 
-use super::demand::{Demand, same_attempt};
+use super::demand::{Attempt, Demand, attempt};
 use super::ledger::Ledger;
 use super::line::Line;
+use super::room::Room;
 use super::window::{Capacity, Reserved, Window, plus};
 
 /// Seconds that a pod takes to start: so much earlier than its first opening a grant is given.
@@ -43,10 +44,9 @@ pub struct Turn {
 #[must_use]
 pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
     let mut round = Round::new(ledger, now);
-    let open =
-        |demand: &Demand| ledger.grants.iter().any(|grant| same_attempt(&grant.holder, &demand.holder));
-    let asking =
-        (0..demands.len()).filter(|place| demands[*place].submissions > 0 && !open(&demands[*place]));
+    let open: HashSet<Attempt<'_>> = ledger.grants.iter().map(|grant| attempt(&grant.holder)).collect();
+    let asking = (0..demands.len())
+        .filter(|place| demands[*place].submissions > 0 && !open.contains(&attempt(&demands[*place].holder)));
     let mut line = Line::new(ledger, demands, asking, &round.windows, now);
     let mut turn = Turn::default();
     while let Some(place) = line.next() {
@@ -93,13 +93,14 @@ struct Round<'a> {
     /// What is kept for those who wait for something else.
     kept: Vec<(usize, Reserved)>,
     /// Grants that may be opened.
-    free: Option<i64>,
+    free: i64,
+    /// Room for them in the status.
+    room: Room,
 }
 
 impl<'a> Round<'a> {
     fn new(ledger: &'a Ledger, now: Timestamp) -> Self {
         let windows = ledger.quotas.iter().map(|tally| &tally.window).chain(&ledger.spend).cloned().collect();
-        let open = i64::try_from(ledger.grants.len()).unwrap_or(i64::MAX);
         Self {
             ledger,
             now,
@@ -107,7 +108,8 @@ impl<'a> Round<'a> {
             capacities: BTreeMap::new(),
             wanted: BTreeSet::new(),
             kept: Vec::new(),
-            free: ledger.most_grants().map(|most| most.saturating_sub(open).max(0)),
+            free: ledger.most_grants().saturating_sub(ledger.open_grants()).max(0),
+            room: Room::beside(&ledger.grants),
         }
     }
 
@@ -145,7 +147,7 @@ impl<'a> Round<'a> {
     }
 
     fn serve(&mut self, demand: &Demand, takes: &Takes) -> Option<Grant> {
-        if self.free == Some(0) || self.ledger.never(demand).is_some() {
+        if self.is_full() || self.ledger.never(demand).is_some() {
             return None;
         }
         let behind = takes.iter().any(|(window, each)| *each > 0 && self.wanted.contains(window));
@@ -191,13 +193,13 @@ impl<'a> Round<'a> {
             self.windows[*window].reserved.extend(reserved);
             self.capacities.remove(window);
         }
-        self.free = self.free.map(|free| free - 1);
+        self.free -= 1;
         let quotas = takes.iter().filter_map(|(window, each)| {
             let tally = self.ledger.quotas.get(*window)?;
             Some((tally.quota.name.clone(), each.saturating_mul(given)))
         });
         let price = demand.price_each.times(given);
-        Grant {
+        let grant = Grant {
             holder: demand.holder.clone(),
             units: quotas.collect(),
             submissions: Some(given),
@@ -206,7 +208,14 @@ impl<'a> Round<'a> {
             requests_per_second: self.ledger.pace(),
             channel: demand.channel.clone(),
             ..Grant::default()
-        }
+        };
+        self.room.take(&grant);
+        grant
+    }
+
+    /// Whether no further grant can be opened.
+    fn is_full(&self) -> bool {
+        self.free <= 0 || !self.room.takes_another()
     }
 
     /// Keeps for a waiter what it waits for, and of its other limits what it needs to begin.
@@ -235,7 +244,7 @@ impl<'a> Round<'a> {
     /// The earliest moment at which time alone may let somebody begin: when what he needs opens, were he the first; or,
     /// if it is open and kept for another, when his turn may come by his having waited longer.
     fn next_wake(&mut self, line: &Line<'_>, waiters: &[usize]) -> Option<Timestamp> {
-        if self.free == Some(0) {
+        if self.is_full() {
             return None;
         }
         for (window, kept) in std::mem::take(&mut self.kept) {

@@ -13,6 +13,7 @@ use videofactory_crds::provideraccount::{
 use videofactory_crds::units::Money;
 
 use super::demand::{Demand, operation};
+use super::room;
 use super::turns::{self, Turns};
 use super::window::{Entry, Kind, Reserved, Window, whole};
 
@@ -56,6 +57,8 @@ pub struct Tally {
     pub quota: Quota,
     /// What was counted.
     pub window: Window,
+    /// Whether open grants of such work count here that do not say so.
+    pub counts_all: bool,
 }
 
 impl Tally {
@@ -67,6 +70,12 @@ impl Tally {
         let models = self.quota.models.as_deref().unwrap_or_default();
         (operations.is_empty() || operations.contains(&operation))
             && (models.is_empty() || model.is_empty() || models.iter().any(|counted| counted == model))
+    }
+
+    /// Whether what a grant takes of it can be told from the grant's submissions alone.
+    #[must_use]
+    pub fn can_count_all(&self) -> bool {
+        self.quota.unit == QuotaUnit::Requests
     }
 
     /// Units that one submission takes.
@@ -84,9 +93,12 @@ impl Ledger {
     /// The books as the account holds them, tidied up to `now`.
     #[must_use]
     pub fn read(spec: &ProviderAccountSpec, status: &ProviderAccountStatus, now: Timestamp) -> Self {
+        let grain = room::grain(spec.quotas.as_ref().map_or(0, Vec::len));
         let quotas = spec.quotas.iter().flatten().map(|quota| {
             let known = status.quotas.iter().find(|known| known.name == quota.name);
-            Tally { quota: quota.clone(), window: window(quota, known) }
+            let window = Window { grain, ..window(quota, known) };
+            let counts_all = known.is_none_or(|known| known.counts_all_grants == Some(true));
+            Tally { quota: quota.clone(), window, counts_all }
         });
         let unnamed = status.quotas.iter().find(|known| known.limit.is_none());
         let mut ledger = Self {
@@ -104,22 +116,19 @@ impl Ledger {
             requests_per_second: spec.requests_per_second,
             max_concurrent: spec.max_concurrent.map(i64::from),
         };
-        ledger.charge_new_quotas(status);
+        ledger.charge_new_quotas();
         ledger.reserve();
         ledger.tidy(now);
         ledger
     }
 
     /// A quota that was added while grants are open counts them, as far as it may concern them.
-    fn charge_new_quotas(&mut self, status: &ProviderAccountStatus) {
-        for tally in &self.quotas {
+    fn charge_new_quotas(&mut self) {
+        for tally in self.quotas.iter().filter(|tally| tally.counts_all) {
             let name = &tally.quota.name;
-            if status.quotas.iter().any(|known| known.name == *name) {
-                continue;
-            }
             for grant in &mut self.grants {
                 let step = grant.holder.step.and_then(operation);
-                if tally.quota.unit == QuotaUnit::Requests && tally.counts(step, "") {
+                if tally.can_count_all() && tally.counts(step, "") {
                     grant.units.entry(name.clone()).or_insert(grant.submissions.unwrap_or_default());
                 }
             }
@@ -161,16 +170,25 @@ impl Ledger {
         ))
     }
 
-    /// Most grants that may be open at once.
+    /// Most grants that may be open at once: never more than the status has room for.
     #[must_use]
-    pub fn most_grants(&self) -> Option<i64> {
-        self.max_concurrent.or(self.requests_per_second.map(|_| SHARERS))
+    pub fn most_grants(&self) -> i64 {
+        let asked = self.max_concurrent.or(self.requests_per_second.map(|_| SHARERS));
+        let most = asked.unwrap_or(MOST_GRANTS).min(MOST_GRANTS);
+        if room::is_left_for_a_grant(&self.grants) { most } else { most.min(self.open_grants()) }
+    }
+
+    /// How many grants are open.
+    #[must_use]
+    pub fn open_grants(&self) -> i64 {
+        i64::try_from(self.grants.len()).unwrap_or(i64::MAX)
     }
 
     /// What each open grant may use of the requests a second: all of them together never ask for more.
     #[must_use]
     pub fn pace(&self) -> Option<f64> {
-        let sharers = u32::try_from(self.most_grants().unwrap_or(SHARERS).max(1)).unwrap_or(u32::MAX);
+        let sharers = self.max_concurrent.unwrap_or(SHARERS).clamp(1, MOST_GRANTS);
+        let sharers = u32::try_from(sharers).unwrap_or(u32::MAX);
         self.requests_per_second.map(|most| most / f64::from(sharers))
     }
 
@@ -209,6 +227,8 @@ impl Ledger {
     }
 }
 
+/// Most grants that may be open at once, whatever the spec says.
+pub const MOST_GRANTS: i64 = 500;
 /// Grants that share the requests a second where nothing says how many there may be.
 const SHARERS: i64 = 4;
 
@@ -224,6 +244,7 @@ impl Tally {
             reserved: Some(window.held()),
             next_unit_at: opens.filter(|at| *at > now).map(Time),
             blocked_until: window.blocked_until.map(|until| Time(whole(until))),
+            counts_all_grants: None,
             reset_at: window.reset_at.map(Time),
             spent: window
                 .spent

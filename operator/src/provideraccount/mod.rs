@@ -17,12 +17,16 @@ mod ledger;
 mod line;
 mod observe;
 mod outlook;
+mod room;
 mod turns;
 mod window;
 
 pub use closing::{BEGIN_WITHIN, Word, has_expired, word};
 pub use controller::run;
-pub use demand::{Claim, ClaimState, Demand, Settlement, Standing, claims, operation, standing};
+pub use demand::{
+    Attempt, Claim, ClaimState, Demand, Settlement, Standing, attempt, claims, claims_by_account, operation,
+    standing,
+};
 pub use grant::{MOST_OPENINGS, START_UP, Turn, grant};
 pub use ledger::{Ledger, Tally, is_unopened};
 pub use outlook::{Limit, Outlook, outlook};

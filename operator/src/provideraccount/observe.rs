@@ -12,6 +12,7 @@ use super::conditions::Credentials;
 use super::credentials::{Keyring, Known, Lacking};
 use super::decide::{Health, Observed};
 use super::demand::{Claim, Standing, claims, same_attempt, standing};
+use super::ledger::is_unopened;
 use crate::client::{CallError, within};
 use crate::context::Context;
 
@@ -30,7 +31,7 @@ pub async fn observe(
 ) -> Result<Observed, CallError> {
     let known = keyring.of(&context.client, &context.caches, &account).await?;
     let twin = twin(context, keyring, &account, known.as_ref()).await?;
-    let claims = all_claims(context, &account);
+    let claims = context.caches.claims.open(&account.namespace().unwrap_or_default(), &account.name_any());
     let (standings, cached) = standings(context, &account).await?;
     Ok(Observed {
         standings,
@@ -47,20 +48,6 @@ pub async fn observe(
         health,
         account,
     })
-}
-
-/// What all `VideoJob`s of the namespace say of the account.
-fn all_claims(context: &Context, account: &ProviderAccount) -> Vec<Claim> {
-    let (namespace, name) = (account.namespace(), account.name_any());
-    let mut all = Vec::new();
-    for guarded in context.caches.videojobs.state() {
-        let Ok(cached) = &guarded.0 else { continue };
-        if cached.namespace() != namespace {
-            continue;
-        }
-        all.extend(claims(cached, &name));
-    }
-    all
 }
 
 /// An older account with the same key, the oldest of them.
@@ -128,19 +115,28 @@ async fn live_standing(
 async fn unknown(
     context: &Context,
     account: &ProviderAccount,
-    claims: &[Claim],
+    open: &[Claim],
 ) -> Result<Vec<Claim>, CallError> {
-    let namespace = account.namespace().unwrap_or_default();
-    let mut unknown = Vec::new();
-    for claim in claims.iter().filter(|claim| is_begun_elsewhere(account, claim)) {
-        let holder = &claim.demand.holder;
-        let Some(job) = live(context, &namespace, holder).await? else { continue };
-        let still = super::demand::claims(&job, &account.name_any())
-            .into_iter()
-            .find(|live| same_attempt(&live.demand.holder, holder) && is_begun_elsewhere(account, live));
-        unknown.extend(still);
-    }
-    Ok(unknown)
+    let (name, namespace) = (account.name_any(), account.namespace().unwrap_or_default());
+    let is_new = account.status.as_ref().is_none_or(is_unopened);
+    let settled = if is_new { context.caches.claims.settled(&namespace, &name) } else { Vec::new() };
+    let elsewhere = open.iter().chain(&settled).filter(|claim| is_begun_elsewhere(account, claim));
+    let looks: Vec<_> =
+        elsewhere.map(|claim| live_claim(context, account, &namespace, &claim.demand.holder)).collect();
+    let live: Vec<Option<Claim>> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+    Ok(live.into_iter().flatten().collect())
+}
+
+/// The claim of this attempt as the API server has it, if it still is to be taken up.
+async fn live_claim(
+    context: &Context,
+    account: &ProviderAccount,
+    namespace: &str,
+    holder: &Holder,
+) -> Result<Option<Claim>, CallError> {
+    let Some(job) = live(context, namespace, holder).await? else { return Ok(None) };
+    let mut live = claims(&job, &account.name_any()).into_iter();
+    Ok(live.find(|live| same_attempt(&live.demand.holder, holder) && is_begun_elsewhere(account, live)))
 }
 
 /// The holder's `VideoJob`, as the API server has it.

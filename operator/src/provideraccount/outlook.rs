@@ -64,8 +64,7 @@ pub fn outlook(
 ) -> Option<Outlook> {
     let ledger = Ledger::read(spec, status, now);
     let soon = plus(now, START_UP);
-    let open = i64::try_from(ledger.grants.len()).unwrap_or(i64::MAX);
-    let full = ledger.most_grants().filter(|most| *most <= open);
+    let full = Some(ledger.most_grants()).filter(|most| *most <= ledger.open_grants());
     let full = full.map(|most| Outlook { limit: Limit::Concurrency { most }, opens_at: None });
     let takes = takes(&ledger, demand);
     let unnamed = takes.iter().all(|(window, _)| *window == ledger.quotas.len());

@@ -13,6 +13,7 @@ use videofactory_crds::provideraccount::LastTurn;
 use super::demand::Demand;
 use super::grant::{SPAN, START_UP, Turn, last_opening};
 use super::ledger::Ledger;
+use super::room;
 use super::window::{plus, whole};
 
 /// Most groups that are remembered; of more, those whose turn was longest ago are forgotten.
@@ -64,14 +65,17 @@ pub fn read(turns: &[LastTurn], now: Timestamp) -> Turns {
 /// As the status says them.
 #[must_use]
 pub fn status(turns: &Turns) -> Vec<LastTurn> {
-    let turns = turns.iter().map(|(group, at)| LastTurn {
+    turns.iter().map(|(group, at)| last_turn(group, *at)).collect()
+}
+
+fn last_turn(group: &Group, at: Timestamp) -> LastTurn {
+    LastTurn {
         channel: group.channel.clone(),
         step: group.step,
         model: (!group.model.is_empty()).then(|| group.model.clone()),
         priority: (group.priority != 0).then_some(group.priority),
-        at: Time(*at),
-    });
-    turns.collect()
+        at: Time(at),
+    }
 }
 
 impl Ledger {
@@ -86,11 +90,10 @@ impl Ledger {
         let periods = self.quotas.iter().map(|tally| tally.window.period);
         let long_ago = plus(now, -periods.max().unwrap_or_default().max(REMEMBERED_FOR));
         self.turns.retain(|group, at| *at > long_ago || waiting.contains(group));
-        if self.turns.len() > MOST_TURNS {
-            let mut turns: Vec<_> = std::mem::take(&mut self.turns).into_iter().collect();
-            turns.sort_by(|(group, at), (other, other_at)| other_at.cmp(at).then_with(|| group.cmp(other)));
-            turns.truncate(MOST_TURNS);
-            self.turns = turns.into_iter().collect();
-        }
+        let mut turns: Vec<_> = std::mem::take(&mut self.turns).into_iter().collect();
+        turns.sort_by(|(group, at), (other, other_at)| other_at.cmp(at).then_with(|| group.cmp(other)));
+        turns.truncate(MOST_TURNS);
+        let kept = room::first(turns.iter().map(|(group, at)| last_turn(group, *at)), room::TURNS).len();
+        self.turns = turns.into_iter().take(kept).collect();
     }
 }

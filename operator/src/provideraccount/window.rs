@@ -15,8 +15,10 @@ use super::calendar::end_of_period;
 pub const MOST_EXACT: i64 = 64;
 /// Most spans of time that a window's units are put into, above that limit.
 pub const MOST_BUCKETS: i64 = 60;
-/// Most entries that name a channel, above that limit; the oldest lose it first.
-const MOST_WITH_CHANNEL: usize = 120;
+/// Most entries that name a channel; the oldest lose it first.
+pub const MOST_NAMED: usize = 120;
+/// Most entries of a window whose units' times are kept exactly; of more, buckets are made.
+const MOST_ENTRIES: usize = 128;
 /// Seconds that we keep away from the boundary of a `Fixed` window.
 const MARGIN: i64 = 1;
 /// A time that is further ahead of the clock than so many seconds was recorded before the clock was put back.
@@ -48,6 +50,21 @@ pub enum Kind {
     Fixed(TimeZone),
     /// All are free one period after the first was spent.
     Anchored,
+}
+
+/// How exactly a window keeps what was spent: what is kept of all windows of an account must fit into one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grain {
+    /// Times fewer entries than a window alone would keep; at least 1.
+    pub coarser: i64,
+    /// Most entries that name a channel.
+    pub named: usize,
+}
+
+impl Default for Grain {
+    fn default() -> Self {
+        Self { coarser: 1, named: MOST_NAMED }
+    }
 }
 
 /// Units that were spent at one time; of a bucket, at its latest.
@@ -89,6 +106,8 @@ pub struct Window {
     pub blocked_until: Option<Timestamp>,
     /// Of an `Anchored` window: by when the one before had ended.
     pub reset_at: Option<Timestamp>,
+    /// How exactly `spent` is kept.
+    pub grain: Grain,
 }
 
 impl Window {
@@ -103,6 +122,7 @@ impl Window {
             reserved: Vec::new(),
             blocked_until: None,
             reset_at: None,
+            grain: Grain::default(),
         }
     }
 
@@ -194,7 +214,7 @@ impl Window {
             let mut free = free.into_iter();
             self.spent.retain(|_| !free.next().unwrap_or_default());
         }
-        self.join();
+        self.join(now);
         if self.blocked_until.is_some_and(|until| until <= now) {
             self.blocked_until = None;
         }
@@ -224,15 +244,38 @@ impl Window {
 
     /// Seconds of one bucket; none if each time is kept.
     fn bucket(&self) -> Option<i64> {
+        (self.limit > MOST_EXACT / self.grain.coarser).then_some(self.width())
+    }
+
+    /// Seconds of one bucket, if there are any.
+    fn width(&self) -> i64 {
         // One bucket more than periods of it fit: a window may begin in the middle of one.
-        let width = self.period.saturating_add(MOST_BUCKETS - 2) / (MOST_BUCKETS - 1);
-        (self.limit > MOST_EXACT).then_some(width)
+        let buckets = MOST_BUCKETS / self.grain.coarser;
+        self.period.saturating_add(buckets - 2) / (buckets - 1)
     }
 
     /// Joins entries of the same time and channel; above [`MOST_EXACT`] those of the same bucket, or of the same period
     /// of a `Fixed` window, which is as good as a counter. At the latest of their times.
-    fn join(&mut self) {
-        let width = self.bucket();
+    fn join(&mut self, now: Timestamp) {
+        self.join_by(self.bucket());
+        let most = MOST_ENTRIES / usize::try_from(self.grain.coarser).unwrap_or(1);
+        if self.bucket().is_none() && self.spent.len() > most {
+            // More than fits into the window: much was spent before these books were opened.
+            self.join_by(Some(self.width()));
+            self.lose_track(now);
+        }
+        if self.bucket().is_none() {
+            let named = self.spent.iter().filter(|entry| entry.channel.is_some()).count();
+            let surplus = named.saturating_sub(self.grain.named);
+            let with_name = self.spent.iter_mut().filter(|entry| entry.channel.is_some());
+            with_name.take(surplus).for_each(|entry| entry.channel = None);
+            if surplus > 0 {
+                self.join_by(None);
+            }
+        }
+    }
+
+    fn join_by(&mut self, width: Option<i64>) {
         let cell = |at: Timestamp| match (&self.kind, width) {
             (_, None) => at.as_second(),
             (Kind::Fixed(zone), Some(_)) => end_of_period(zone, self.period, at).as_second(),
@@ -243,7 +286,7 @@ impl Window {
             let place = joined.entry((cell(entry.at), entry.channel.clone()));
             place.and_modify(|before| before.join(entry)).or_insert_with(|| entry.clone());
         }
-        let mut surplus = width.map_or(0, |_| joined.len().saturating_sub(MOST_WITH_CHANNEL));
+        let mut surplus = width.map_or(0, |_| joined.len().saturating_sub(self.grain.named));
         let joined: Vec<(i64, Entry)> = joined.into_iter().map(|((cell, _), entry)| (cell, entry)).collect();
         self.spent.clear();
         for bucket in joined.chunk_by(|one, next| one.0 == next.0) {

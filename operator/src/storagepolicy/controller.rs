@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use videofactory_crds::bounds;
 use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_pipeline::clock;
@@ -164,8 +165,9 @@ impl Controller {
         now: Timestamp,
     ) -> Result<(), CallError> {
         let mut policy = observed.policy.clone();
-        let written = policy.status.as_ref() != Some(&decision.status);
-        policy.status = Some(decision.status);
+        let status = bounds::fit::<StoragePolicy, _>(decision.status);
+        let written = policy.status.as_ref() != Some(&status);
+        policy.status = Some(status);
         if written {
             policy = self.write_status(policy).await?;
         }

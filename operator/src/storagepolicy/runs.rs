@@ -5,6 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StoragePolicyStatus;
+use videofactory_crds::bounds::MOST_HISTORY_BYTES;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun};
 
@@ -70,6 +71,13 @@ pub fn freed(run: &PruneRun) -> bool {
 
 fn keep(status: &mut StoragePolicyStatus, history: i32) {
     status.runs.truncate(usize::try_from(history).unwrap_or(1).max(1));
+    let mut used = 0;
+    let fits = status.runs.iter().take_while(|run| {
+        used += serde_json::to_string(run).map_or(0, |text| text.len());
+        used <= MOST_HISTORY_BYTES
+    });
+    let fitting = fits.count().max(1);
+    status.runs.truncate(fitting);
 }
 
 /// Says of a run of which nobody knows any more that it was interrupted.
@@ -225,6 +233,29 @@ mod tests {
         settle(&mut status);
         assert!(to_resume(&status, &daily(), at("2026-01-02T02:59:59Z")).is_some());
         assert!(to_resume(&status, &daily(), at("2026-01-02T03:00:00Z")).is_none());
+    }
+
+    #[test]
+    fn a_long_history_of_wordy_runs_has_its_room() {
+        let mut status = StoragePolicyStatus::default();
+        for minute in 0..100 {
+            let order = Order {
+                slot: at(&format!("2026-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60)),
+                ..order(PruneCause::Schedule)
+            };
+            begin(&mut status, &order, 100);
+            let words = Some("x".repeat(5_000));
+            let report = PruneRun {
+                outcome: Some(PruneOutcome::Failed),
+                message: words.clone(),
+                shortfall: words,
+                ..begun(&order)
+            };
+            end(&mut status, report, 100);
+        }
+        let bytes = serde_json::to_string(&status.runs).unwrap().len();
+        assert!((MOST_HISTORY_BYTES / 2..=MOST_HISTORY_BYTES + 200).contains(&bytes), "{bytes}");
+        assert_eq!(status.runs[0].slot.0, at("2026-01-01T01:39:00Z"), "the newest is kept");
     }
 
     #[test]

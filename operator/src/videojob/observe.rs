@@ -21,6 +21,7 @@ use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
 use crate::client::{CallError, within};
 use crate::context::Context;
+use crate::provideraccount::{attempt, is_unopened};
 use crate::storagepolicy::protection;
 
 /// Most bytes of a stored outcome.
@@ -216,19 +217,46 @@ async fn accounts(
     let asked: BTreeSet<&str> =
         steps.flat_map(|step| &step.demands).map(|demand| demand.account.as_str()).collect();
     named.extend(asked.iter().map(|name| (*name).to_owned()));
+    let known: BTreeMap<String, Option<Result<ProviderAccount, String>>> = named
+        .into_iter()
+        .map(|name| {
+            let known = get(&caches.accounts, namespace, &name);
+            (name, known)
+        })
+        .collect();
+    let may_act = may_act_on_accounts(job, |name| known.get(name)?.as_ref()?.as_ref().ok());
     let mut accounts = BTreeMap::new();
-    for name in named {
-        let known = get(&caches.accounts, namespace, &name);
+    for (name, known) in known {
         // A grant is spent on a live look only, and what was booked is forgotten on a live look only: the cache may be
         // older than either.
         let account = match known {
-            _ if asked.contains(name.as_str()) => live_account(context, namespace, &name).await?,
+            _ if may_act && asked.contains(name.as_str()) => live_account(context, namespace, &name).await?,
             known => known,
         };
         let state = account_state(&name, account.as_ref(), |secret| caches.secret_version(namespace, secret));
         accounts.insert(name, state);
     }
     Ok(accounts)
+}
+
+/// Whether a job may have to act on what its accounts say: it has begun with a grant, or seems to have got one, or what it
+/// has spent seems to be booked. Who only waits is never read for live, however many wait.
+fn may_act_on_accounts<'a>(job: &VideoJob, cached: impl Fn(&str) -> Option<&'a ProviderAccount>) -> bool {
+    let uid = job.metadata.uid.as_deref().unwrap_or_default();
+    let steps = job.status.iter().flat_map(|status| &status.steps);
+    let mut demands = steps.flat_map(|step| step.demands.iter().map(move |demand| (step.name, demand)));
+    demands.any(|(step, demand)| {
+        let Some(status) = cached(&demand.account).and_then(|account| account.status.as_ref()) else {
+            return false;
+        };
+        let of = (uid, Some(step), demand.attempt);
+        let granted = || status.grants.iter().any(|grant| attempt(&grant.holder) == of);
+        match (demand.settled, demand.granted) {
+            (Some(true), _) => !is_unopened(status) && !granted(),
+            (_, Some(_)) => true,
+            (_, None) => granted() || status.expired.iter().any(|holder| attempt(holder) == of),
+        }
+    })
 }
 
 /// The account as the API server has it.

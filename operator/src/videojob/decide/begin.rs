@@ -1,6 +1,7 @@
 //! The start of a run: the job's id, the channel's part frozen, the settings in force.
 
 use videofactory_crds::Channel;
+use videofactory_crds::bounds::MOST_CHANNEL_BYTES;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::videojob::{FrozenChannel, VideoMode};
 use videofactory_pipeline::keys::is_id;
@@ -37,7 +38,11 @@ fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     }
     match &draft.observed.channel {
         Found::NotNamed => draft.status.channel = None,
-        Found::Here(channel) => draft.status.channel = Some(freeze(channel)),
+        Found::Here(channel) => {
+            let invalid =
+                |message| Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: None };
+            draft.status.channel = Some(freeze(channel).map_err(invalid)?);
+        }
         Found::Missing(name) => {
             return Err(Verdict::Stalled {
                 reason: Reason::ConfigurationInvalid,
@@ -51,13 +56,16 @@ fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     Ok(())
 }
 
-/// The channel as a run keeps it.
-pub(super) fn freeze(channel: &Channel) -> FrozenChannel {
-    FrozenChannel {
-        name: channel.metadata.name.clone().unwrap_or_default(),
-        generation: channel.metadata.generation,
-        spec: channel.spec.clone(),
+/// The channel as a run keeps it; why it cannot, if so.
+pub(super) fn freeze(channel: &Channel) -> Result<FrozenChannel, String> {
+    let name = channel.metadata.name.clone().unwrap_or_default();
+    let bytes = serde_json::to_string(&channel.spec).map_or(0, |text| text.len());
+    if bytes > MOST_CHANNEL_BYTES {
+        return Err(format!(
+            "channel {name:?} has {bytes} bytes, and a run keeps {MOST_CHANNEL_BYTES} of one at most; shorten it"
+        ));
     }
+    Ok(FrozenChannel { name, generation: channel.metadata.generation, spec: channel.spec.clone() })
 }
 
 /// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart. A UID of another

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
-use videofactory_crds::provideraccount::{Grant, GrantState, Holder};
+use videofactory_crds::provideraccount::{Grant, GrantState, Holder, Waiter};
 use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus};
 use videofactory_pipeline::contract::{Allowance, Hired, Opening};
@@ -18,7 +18,7 @@ use super::super::model::{Account, HiredAccount};
 use super::needs::{accounts_of, needs, over_budget};
 use super::{Draft, Verdict, later, lost};
 use crate::provideraccount::{
-    Ledger, Limit, MOST_OPENINGS, Word, claims, has_expired, is_unopened, outlook, word,
+    self as quota, Ledger, Limit, MOST_OPENINGS, Word, claims, has_expired, is_unopened, outlook, word,
 };
 
 /// How long accounts are given to answer, where something else can be done.
@@ -255,6 +255,27 @@ fn has_no_books(draft: &Draft<'_>, account: &str) -> bool {
     matches!(account, Some(Account::Hired(account)) if is_unopened(&account.status))
 }
 
+/// Drops what is booked of the steps that ask for nothing more: from then on they cost their accounts nothing. Since when
+/// the others have been asking is kept with what they asked for.
+pub(super) fn drop_booked(draft: &mut Draft<'_>) {
+    let done = |step: &&StepStatus| {
+        matches!(step.state, Some(StepState::Succeeded | StepState::Failed | StepState::Skipped))
+    };
+    let names: Vec<StepName> = draft.status.steps.iter().filter(done).map(|step| step.name).collect();
+    for name in names {
+        let mut demands = std::mem::take(&mut draft.step_mut(name).demands);
+        demands.retain(|demand| demand.settled != Some(true) || !is_booked(draft, name, demand));
+        draft.step_mut(name).demands = demands;
+    }
+}
+
+/// Whether the account is there, has opened its books, and has closed the grant.
+fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
+    let account = draft.observed.accounts.get(&demand.account);
+    matches!(account, Some(Account::Hired(account)) if !is_unopened(&account.status))
+        && grant_for(draft, name, demand).is_none()
+}
+
 /// Drops the demands that are settled and booked; since when the step has been asking.
 fn forget_booked(step: &mut StepStatus) -> Option<Timestamp> {
     let since = step.demands.iter().filter_map(|demand| demand.since.as_ref().map(|since| since.0)).min();
@@ -467,8 +488,8 @@ fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -
     Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
 }
 
-/// What is waited for, in numbers. Once told, it is told anew only when its time has passed: nothing is written into a
-/// job whose turn has not come.
+/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told anew only when its time
+/// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
 fn waiting(
     draft: &mut Draft<'_>,
     name: StepName,
@@ -478,23 +499,28 @@ fn waiting(
     let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
     let step = draft.step(name);
     let reason = step.and_then(|step| step.reason).unwrap_or(Reason::AwaitingQuota);
+    let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
+    let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
     if let Some(at) = told.filter(|at| *at > draft.now) {
-        let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
-        draft.wake(at);
+        if in_front {
+            draft.wake(at);
+        }
         return waits(name, reason, &message, Some(at));
     }
+    if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
+        let message = format!("{name}: {why}");
+        return Verdict::Stalled { reason: Reason::BudgetExceeded, message, step: Some(name) };
+    }
+    if !in_front {
+        return waits(name, reason, &message, told);
+    }
     let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
-    let shut = demands.iter().filter_map(|demand| {
-        let account = accounts.get(&demand.account)?;
-        shut(draft, name, &demand.account, account, left)
-    });
+    let shut = demands
+        .iter()
+        .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
     let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
-        let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
         return waits(name, Reason::AwaitingQuota, &message, None);
     };
-    if reason == Reason::BudgetExceeded {
-        return Verdict::Stalled { reason, message: format!("{name}: {message}"), step: Some(name) };
-    }
     let step = draft.step_mut(name);
     step.reason = Some(reason);
     step.message = Some(message.clone());
@@ -502,6 +528,32 @@ fn waiting(
         draft.wake(at);
     }
     waits(name, reason, &message, at)
+}
+
+/// Whether an account names a step among the first who wait. Those behind are told nothing.
+fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>) -> bool {
+    let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
+    let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);
+    account.is_some_and(|account| account.status.waiters.iter().any(is))
+}
+
+/// What a step asks of an account.
+fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
+    let claims = claims(&draft.observed.job, account);
+    Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
+}
+
+/// Why a demand can never be met, if so.
+fn never(
+    draft: &Draft<'_>,
+    name: StepName,
+    demand: &Demand,
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Option<String> {
+    let HiredAccount { spec, status, .. } = accounts.get(&demand.account)?;
+    let asked = asked(draft, name, &demand.account)?;
+    let why = Ledger::read(spec, status, draft.now).never(&asked)?;
+    Some(format!("account {}: {why}", demand.account))
 }
 
 /// What of an account keeps a step waiting, in words, and until when.
@@ -512,13 +564,8 @@ fn shut(
     account: &HiredAccount,
     left: i64,
 ) -> Option<(Reason, String, Option<Timestamp>)> {
-    let claims = claims(&draft.observed.job, account_name);
-    let asked = claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand;
-    let (spec, status) = (&account.spec, &account.status);
-    if let Some(why) = Ledger::read(spec, status, draft.now).never(&asked) {
-        return Some((Reason::BudgetExceeded, format!("account {account_name}: {why}"), None));
-    }
-    let outlook = outlook(spec, status, &asked, draft.now)?;
+    let asked = asked(draft, name, account_name)?;
+    let outlook = outlook(&account.spec, &account.status, &asked, draft.now)?;
     let (reason, what) = match outlook.limit {
         Limit::Refusal { .. } => (Reason::RateLimited, format!("{account_name} refuses for a while")),
         Limit::Quota { name: quota, used, limit, period } => (

@@ -75,6 +75,12 @@ pub(super) fn grant(world: &mut World, submissions: i64) {
     );
 }
 
+/// The account names the step among the first who wait.
+pub(super) fn stand_in_front(world: &mut World) {
+    let waiters = json!([{"name": world.observed.job.metadata.name, "step": STEP}]);
+    grok(world).status.waiters = serde_json::from_value(waiters).unwrap();
+}
+
 /// The account has booked everything.
 pub(super) fn book(world: &mut World) {
     grok(world).status.grants.clear();
@@ -278,6 +284,7 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
         {"name": "service", "blockedUntil": until.to_string()},
     ]))
     .unwrap();
+    stand_in_front(&mut world);
     world.settle();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "RateLimited"));
     assert!(world.message().contains("grok refuses for a while; 3 submissions left"), "{}", world.message());
@@ -550,4 +557,57 @@ fn at_the_limit_a_grant_of_an_account_that_is_not_used_any_more_is_given_up() {
     world.settle();
     assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
     assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
+}
+
+/// Of ten thousand who wait for the same moment only the first are told of it, and look again by themselves.
+#[test]
+fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    let until = world.now + jiff::SignedDuration::from_secs(7200);
+    grok(&mut world).status.quotas =
+        serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
+    let told = |world: &World| world.observed.job.status.as_ref().unwrap().resume_at.clone().map(|at| at.0);
+    let before = world.observed.job.status.clone();
+    world.settle();
+    assert_eq!(world.observed.job.status, before, "nothing is written into it");
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "AwaitingQuota"));
+    assert_eq!((told(&world), world.last.as_ref().unwrap().wake_at), (None, None));
+    stand_in_front(&mut world);
+    world.settle();
+    assert_eq!((told(&world), world.last.as_ref().unwrap().wake_at), (Some(until), Some(until)));
+    // Others go before it, and the time passes.
+    grok(&mut world).status.waiters.clear();
+    world.pass(7_300);
+    let before = world.observed.job.status.clone();
+    world.settle();
+    assert_eq!(world.observed.job.status, before);
+    assert_eq!(world.last.as_ref().unwrap().wake_at, None);
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world), "its turn has come");
+}
+
+#[test]
+fn what_a_step_that_has_ended_has_spent_is_dropped_once_it_is_booked() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    let spent = spends(&world, 3);
+    world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    world.run_to_rest();
+    assert_eq!((world.phase(), demand(&world).settled), (Phase::Succeeded, Some(true)), "not booked yet");
+    // Deleted and made again: the new account has to book it.
+    grok(&mut world).status = serde_json::from_value(json!({"observedGeneration": -1})).unwrap();
+    world.settle();
+    assert_eq!(demand(&world).spent[0].submissions, 3);
+    let gone = world.observed.accounts.remove("grok").unwrap();
+    world.settle();
+    assert_eq!(demand(&world).spent[0].submissions, 3, "there is no account");
+    world.observed.accounts.insert("grok".to_owned(), gone);
+    grok(&mut world).status.observed_generation = Some(1);
+    world.settle();
+    assert!(world.step(STEP).demands.is_empty());
+    assert_eq!(world.phase(), Phase::Succeeded);
 }

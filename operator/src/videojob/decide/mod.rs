@@ -22,10 +22,11 @@ mod tell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use videofactory_crds::StepName;
+use videofactory_crds::bounds;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
+use videofactory_crds::{StepName, VideoJob};
 
 use super::attempts::Attempt;
 use super::conditions;
@@ -42,6 +43,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut draft = Draft::new(observed, now);
     let verdict = draft.judge();
     hire::release(&mut draft);
+    hire::drop_booked(&mut draft);
     leftovers::stop_strays(&mut draft);
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);
@@ -49,7 +51,11 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     draft.actions.extend(deletion::change(&observed.job).map(Action::Hold));
     draft.announce(&verdict);
     retire::retire(&mut draft, &verdict);
-    Decision { status: draft.status, actions: draft.actions, wake_at: draft.wake_at }
+    Decision {
+        status: bounds::fit::<VideoJob, _>(draft.status),
+        actions: draft.actions,
+        wake_at: draft.wake_at,
+    }
 }
 
 /// How the whole job stands.

@@ -157,8 +157,10 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
 }
 
 fn refresh_channel(draft: &mut Draft<'_>) {
-    if let Found::Here(channel) = &draft.observed.channel {
-        draft.status.channel = Some(begin::freeze(channel));
+    let Found::Here(channel) = &draft.observed.channel else { return };
+    match begin::freeze(channel) {
+        Ok(frozen) => draft.status.channel = Some(frozen),
+        Err(why) => draft.event(true, "ChannelNotRefreshed", "Reconcile", why),
     }
 }
 

@@ -104,10 +104,12 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
         // It does not know: a survey does.
         return;
     }
+    // An outcome from the bucket may name each submission; the status keeps as much as a pod's message does.
+    let spent = Spent::few(outcome.spent.clone());
     for demand in step.demands.iter_mut().filter(|demand| hire::is_owed(demand)) {
         demand.settled = Some(true);
         demand.spent =
-            outcome.spent.iter().filter(|spent| spent.account == demand.account).map(spent_units).collect();
+            spent.iter().filter(|spent| spent.account == demand.account).map(spent_units).collect();
         let refused = outcome.rate_limit.as_ref().filter(|limit| limit.account == demand.account);
         demand.blocked_until = refused.and_then(|limit| limit.until).map(never_before);
     }

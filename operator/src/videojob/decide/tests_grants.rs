@@ -215,6 +215,7 @@ fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
     book(&mut world);
     grok(&mut world).status.quotas =
         serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
+    super::hire_tests::stand_in_front(&mut world);
     world.settle();
     assert_eq!(world.reason(), "RateLimited");
     world.annotate(requests::HOLD, "x");

@@ -1,0 +1,117 @@
+//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, and those at the front of its line, who are
+//! told what they wait for. However many wait, nobody else is woken.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::Event;
+use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::{ProviderAccount, StepName};
+
+use super::{Caches, Guarded, uids};
+
+/// What an account said last.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Its spec's generation, and whether it can be used.
+    says: (Option<i64>, Option<Condition>),
+    /// Who stood at the front of its line.
+    front: HashSet<(String, Option<StepName>)>,
+}
+
+impl Heard {
+    fn of(account: &ProviderAccount) -> Self {
+        let status = account.status.as_ref();
+        let ready = status.and_then(|status| condition::get(&status.conditions, ConditionType::Ready));
+        let waiters = status.iter().flat_map(|status| &status.waiters);
+        Self {
+            says: (account.metadata.generation, ready.cloned()),
+            front: waiters.map(|waiter| (waiter.name.clone(), waiter.step)).collect(),
+        }
+    }
+}
+
+/// Follows the accounts.
+pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<ProviderAccount>>) {
+    let mut heard: HashMap<String, Heard> = HashMap::new();
+    move |event| match event {
+        Event::Apply(object) => {
+            let namespace = object.namespace();
+            caches.account_queue.push(ObjectRef::from_obj(&object));
+            let Ok(account) = &object.0 else {
+                wake_siblings(&caches, namespace.as_deref());
+                caches.wake_jobs(|job| job.namespace() == namespace);
+                return;
+            };
+            if is_new_to_us(account) {
+                wake_siblings(&caches, namespace.as_deref());
+            }
+            let now = Heard::of(account);
+            let before = heard.remove(&account.uid().unwrap_or_default()).unwrap_or_default();
+            wake(&caches, account, &before, &now);
+            heard.insert(account.uid().unwrap_or_default(), now);
+        }
+        Event::Delete(object) => {
+            let namespace = object.namespace();
+            let uid = object.uid().unwrap_or_default();
+            caches.written_accounts.forget(&uid);
+            heard.remove(&uid);
+            caches.claims.account_is_gone(namespace.as_deref().unwrap_or_default(), &object.name_any());
+            caches.account_queue.push(ObjectRef::from_obj(&object));
+            wake_siblings(&caches, namespace.as_deref());
+            caches.wake_jobs(|job| job.namespace() == namespace);
+        }
+        Event::InitDone => {
+            caches.written_accounts.keep_only(&uids(&caches.accounts));
+            // What was said while nobody listened is not known.
+            heard.clear();
+            caches.account_queue.push_all(&caches.accounts);
+            caches.videojob_queue.push_all(&caches.videojobs);
+        }
+        Event::Init | Event::InitApply(_) => {}
+    }
+}
+
+/// The jobs that may go on, or have to say something else, because of what an account says now.
+fn wake(caches: &Caches, account: &ProviderAccount, before: &Heard, now: &Heard) {
+    let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
+    let status = account.status.clone().unwrap_or_default();
+    let mut jobs: BTreeSet<String> = caches.claims.turns(&namespace, &name, &status);
+    for waiter in &status.waiters {
+        let came = !before.front.contains(&(waiter.name.clone(), waiter.step));
+        if came || knows_no_time(caches, &namespace, &waiter.name) {
+            jobs.insert(waiter.name.clone());
+        }
+    }
+    for job in jobs {
+        caches.videojob_queue.push(ObjectRef::new(&job).within(&namespace));
+    }
+    if before.says != now.says {
+        caches.wake_jobs(|job| {
+            let stalled =
+                job.status.as_ref().map(|s| condition::is_true(&s.conditions, ConditionType::Stalled));
+            job.metadata.namespace.as_deref() == Some(namespace.as_str()) && stalled == Some(true)
+        });
+    }
+}
+
+/// Whether a job waits for what depends on others. One that was told a time looks again by itself.
+fn knows_no_time(caches: &Caches, namespace: &str, name: &str) -> bool {
+    let cached = caches.videojobs.get(&ObjectRef::new(name).within(namespace));
+    let job = cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok());
+    job.and_then(|job| job.status.as_ref()).is_some_and(|status| status.resume_at.is_none())
+}
+
+/// Whether its spec was not looked at yet.
+fn is_new_to_us(account: &ProviderAccount) -> bool {
+    let seen = account.status.as_ref().and_then(|status| status.observed_generation);
+    seen != account.metadata.generation
+}
+
+/// The accounts of a namespace: of several with the same key only the oldest grants.
+pub(super) fn wake_siblings(caches: &Caches, namespace: Option<&str>) {
+    caches.wake_accounts(|account| account.namespace().as_deref() == namespace);
+}

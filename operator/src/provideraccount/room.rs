@@ -1,0 +1,99 @@
+//! How much room each part of an account's status has, so that it is never too large to be written. Pure.
+//!
+//! Nothing that counts is ever left out for want of room: the ledger opens no further grant instead, and puts what was
+//! spent into coarser buckets. What is only told, or only decides who goes first, is cut.
+
+use serde::Serialize;
+use videofactory_crds::ProviderAccountStatus;
+use videofactory_crds::provideraccount::Grant;
+
+use super::ledger::Ledger;
+use super::window::{Grain, MOST_NAMED};
+
+/// Most bytes of all open grants.
+const GRANTS: usize = 104 * 1024;
+/// More than a grant's id and time take, which it gets last.
+const NAME: usize = 160;
+/// More than the largest grant has.
+const LARGEST_GRANT: usize = 4 * 1024;
+/// Most bytes of the waiters that are named.
+pub const WAITERS: usize = 16 * 1024;
+/// Most bytes of what is remembered of turns.
+pub const TURNS: usize = 24 * 1024;
+/// Quotas of an account that each may keep the times of what was spent as exactly as one can; of more, each keeps fewer.
+const FEW_QUOTAS: usize = 5;
+/// Most entries with a channel's name, of all quotas together.
+const NAMED: usize = 320;
+
+/// The bytes of something as JSON, with the comma behind it.
+fn bytes(part: &impl Serialize) -> usize {
+    serde_json::to_string(part).map_or(0, |text| text.len() + 1)
+}
+
+/// Whether another grant can be opened beside these.
+#[must_use]
+pub fn is_left_for_a_grant(grants: &[Grant]) -> bool {
+    Room::beside(grants).takes_another()
+}
+
+/// Room for grants.
+#[derive(Clone, Copy, Debug)]
+pub struct Room(usize);
+
+impl Room {
+    /// What these leave.
+    #[must_use]
+    pub fn beside(grants: &[Grant]) -> Self {
+        Self(GRANTS.saturating_sub(grants.iter().map(bytes).sum()))
+    }
+
+    /// Whether any grant fits.
+    #[must_use]
+    pub const fn takes_another(self) -> bool {
+        self.0 >= LARGEST_GRANT
+    }
+
+    /// One more was opened.
+    pub fn take(&mut self, grant: &Grant) {
+        self.0 = self.0.saturating_sub(bytes(grant) + NAME);
+    }
+}
+
+/// As many items, from the front, as have room.
+#[must_use]
+pub fn first<T: Serialize>(items: impl Iterator<Item = T>, room: usize) -> Vec<T> {
+    let mut used = 0;
+    let fits = |item: &T| {
+        used += bytes(item);
+        used <= room
+    };
+    items.take_while(fits).collect()
+}
+
+/// How much coarser than usual each of so many quotas keeps what was spent.
+#[must_use]
+pub fn grain(quotas: usize) -> Grain {
+    let many = quotas.div_ceil(FEW_QUOTAS).max(1);
+    Grain { coarser: i64::try_from(many).unwrap_or(1), named: (NAMED / quotas.max(1)).min(MOST_NAMED) }
+}
+
+/// Takes from the grants what their quotas can tell of them, if there is no room to say it in each: an edit may give an
+/// account twenty quotas while hundreds of grants are open. Until there is room again, nothing more is granted.
+pub fn say_once(status: &mut ProviderAccountStatus, ledger: &Ledger) {
+    let size = |status: &ProviderAccountStatus| status.grants.iter().map(bytes).sum::<usize>();
+    for tally in ledger.quotas.iter().rev().filter(|tally| tally.can_count_all()) {
+        if size(status) <= GRANTS {
+            return;
+        }
+        let name = &tally.quota.name;
+        for grant in &mut status.grants {
+            grant.units.remove(name);
+        }
+        let of_quota = status.quotas.iter_mut().filter(|quota| quota.name == *name);
+        of_quota.for_each(|quota| quota.counts_all_grants = Some(true));
+    }
+}
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

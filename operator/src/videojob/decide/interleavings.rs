@@ -462,8 +462,10 @@ fn drain(from: &State, known: &mut HashSet<u128>) {
         }
         if state.is_at_rest() {
             let told: i64 = state.jobs.iter().map(|job| job.told).sum();
-            assert_eq!(state.booked, told, "what is told is booked once");
-            assert!(told >= i64::try_from(state.counted.len()).unwrap(), "{told}: {:?}", state.counted);
+            // What is written off under a grant that was closed meanwhile is told, and not booked.
+            let counted = i64::try_from(state.counted.len()).unwrap();
+            let (booked, spent) = (state.booked, &state.counted);
+            assert!(counted <= booked && booked <= told, "{booked} booked of {told} told: {spent:?}");
             known.extend(seen);
             return;
         }

@@ -27,7 +27,7 @@ pub mod yaml;
 pub use channel::{Channel, ChannelSpec};
 pub use condition::{ConditionState, ConditionStatus, ConditionType, Phase, Reason, StepState};
 pub use provideraccount::{ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
-pub use reference::{AssetKey, LocalRef, StorageRef};
+pub use reference::{AssetKey, CaKind, CaRef, LocalRef, StorageRef};
 pub use settings::VideoSettings;
 pub use step::StepName;
 pub use storagepolicy::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::LocalRef;
+use crate::reference::{CaRef, LocalRef};
 use crate::schedule::TimeZone;
 use crate::step::StepName;
 use crate::units::{Duration, Money};
@@ -57,16 +57,20 @@ use crate::units::{Duration, Money};
         "the Embedded provider takes no secretRef: it works offline"
     ),
     validation = Rule::new(
-        "self.provider != 'Webhook' || (has(self.endpoint) && self.endpoint != '')"
-    ).message("a Webhook account needs endpoint, the URL to call")
+        "self.provider != 'Webhook' || !has(self.endpoint) || self.endpoint == ''"
+    ).message(
+        "a Webhook account takes no endpoint, because its URL is a secret: put the URL into the Secret, as url"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderAccountSpec {
     /// The service: XAI, Gemini, HuggingFace, YouTube, Webhook or Embedded.
     pub provider: Provider,
 
-    /// Base URL to use instead of the service's own; of a Webhook, the URL to call. Link-local and loopback
-    /// addresses are refused unless the operator allows them. Default: "", the service's own.
+    /// Base URL to use instead of the service's own; not for a Webhook. The Secret must allow its host by the annotation
+    /// videofactory.dev/allowed-hosts (host or host:port, with commas between): whoever may edit the account could
+    /// otherwise have the keys sent to himself. http is for Services of the cluster alone, as name.namespace.svc.
+    /// Default: "", the service's own.
     #[schemars(length(max = 500))]
     #[x_kube(validation = Rule::new(
         "self == '' || (isURL(self) && url(self).getScheme() in ['http', 'https'])"
@@ -74,8 +78,12 @@ pub struct ProviderAccountSpec {
     pub endpoint: Option<String>,
 
     /// The Secret with the credentials. Its keys: XAI, Gemini and HuggingFace apiKey; YouTube clientId,
-    /// clientSecret and refreshToken; Webhook signingKey. A change takes effect at once.
+    /// clientSecret and refreshToken; Webhook url, the URL to call, and signingKey. A change takes effect at once.
     pub secret_ref: Option<LocalRef>,
+
+    /// A ConfigMap or Secret with the certificates, in PEM, of the authority that signed the endpoint's own, where it is not
+    /// one that everybody trusts. Absent: those that the system and the operator trust.
+    pub ca_ref: Option<CaRef>,
 
     /// The service's limits; a request must fit into every quota that it belongs to. Absent: none.
     #[schemars(length(max = 20))]

@@ -18,6 +18,40 @@ impl LocalRef {
     }
 }
 
+/// Names a key of a `ConfigMap` or Secret in the same namespace that holds certificates of authorities in PEM.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct CaRef {
+    /// What holds them: ConfigMap or Secret. Default: ConfigMap.
+    #[serde(default)]
+    pub kind: CaKind,
+
+    /// Name of the object, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+
+    /// The key. Default: ca.crt.
+    #[serde(default = "default_ca_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+fn default_ca_key() -> String {
+    "ca.crt".to_owned()
+}
+
+/// A kind of object that holds certificates.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum CaKind {
+    /// A `ConfigMap`.
+    #[default]
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
 /// Names a `StoragePolicy` in the same namespace; `default` when left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct StorageRef {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::LocalRef;
+use crate::reference::{CaRef, LocalRef};
 use crate::schedule::{CronSchedule, TimeZone};
 use crate::units::{Duration, Quantity};
 
@@ -168,8 +168,33 @@ pub struct Bucket {
     ))]
     pub prefix: String,
 
-    /// The Secret with the keys accessKeyId and secretAccessKey.
+    /// The Secret with the keys accessKeyId and secretAccessKey. If it has the annotation
+    /// videofactory.dev/allowed-hosts, they are used at these hosts alone.
     pub secret_ref: LocalRef,
+
+    /// Where the bucket's name stands in a request: Path (https://host/bucket), VirtualHost (https://bucket.host) or Auto
+    /// (Path, and VirtualHost where the server refuses that). Default: Auto.
+    #[serde(default)]
+    pub addressing: Addressing,
+
+    /// A ConfigMap or Secret with the certificates, in PEM, of the authority that signed the server's own, where it is not
+    /// one that everybody trusts. Absent: those that the system and the operator trust.
+    pub ca_ref: Option<CaRef>,
+}
+
+/// Where a bucket's name stands in a request.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum Addressing {
+    /// As the server takes it.
+    #[default]
+    Auto,
+    /// In the path.
+    Path,
+    /// In the host.
+    VirtualHost,
 }
 
 fn default_region() -> String {

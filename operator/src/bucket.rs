@@ -1,11 +1,13 @@
 //! The bucket of a `StoragePolicy`, opened with credentials that are read live and kept nowhere.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
-use videofactory_crds::Reason;
-use videofactory_crds::storagepolicy::Bucket as BucketSpec;
-use videofactory_storage::{Bucket, BucketConfig, SecretText, StorageError};
+use kube::{Api, Client, ResourceExt};
+use videofactory_crds::storagepolicy::Addressing as Asked;
+use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, Network};
+use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText, StorageError};
 
+use crate::authority::{self, ReadAuthorityError};
 use crate::client::{CallError, within};
 
 /// Key of the access key's id in the Secret.
@@ -30,6 +32,20 @@ pub enum OpenBucketError {
         /// The key.
         key: &'static str,
     },
+    /// It names other hosts for its keys.
+    #[error(
+        "Secret {name:?} allows its keys for other hosts than {endpoint} by its annotation {ALLOWED_HOSTS_ANNOTATION}: add \
+         the host to it, or correct bucket.endpoint"
+    )]
+    Forbidden {
+        /// Name of the Secret.
+        name: String,
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// Who vouches for its server cannot be told.
+    #[error(transparent)]
+    Authority(#[from] ReadAuthorityError),
     /// The Secret could not be read.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -38,13 +54,22 @@ pub enum OpenBucketError {
     Settings(#[from] StorageError),
 }
 
-/// Opens the bucket; nothing is asked of it yet.
-pub async fn open(client: &Client, namespace: &str, spec: &BucketSpec) -> Result<Bucket, OpenBucketError> {
+/// Opens the bucket of a policy; nothing is asked of it yet.
+pub async fn open(
+    client: &Client,
+    network: &Network,
+    policy: &StoragePolicy,
+) -> Result<Bucket, OpenBucketError> {
+    let namespace = policy.namespace().unwrap_or_default();
+    let spec = &policy.spec.bucket;
     let name = &spec.secret_ref.name;
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
     let read = within(format!("get Secret {namespace}/{name}"), api.get_opt(name)).await?;
     let secret = read.ok_or_else(|| OpenBucketError::SecretMissing { name: name.clone() })?;
-    Ok(Bucket::connect(&BucketConfig {
+    if !allows(&secret, &spec.endpoint) {
+        return Err(OpenBucketError::Forbidden { name: name.clone(), endpoint: spec.endpoint.clone() });
+    }
+    let config = BucketConfig {
         endpoint: spec.endpoint.clone(),
         public_endpoint: spec.public_endpoint.clone().filter(|url| !url.is_empty()),
         bucket: spec.name.clone(),
@@ -52,7 +77,30 @@ pub async fn open(client: &Client, namespace: &str, spec: &BucketSpec) -> Result
         prefix: spec.prefix.clone(),
         access_key: key(&secret, name, ACCESS_KEY)?,
         secret_key: key(&secret, name, SECRET_KEY)?,
-    })?)
+    };
+    let authority = authority::read(client, &namespace, spec.ca_ref.as_ref()).await?;
+    let network = network.clone().with_authorities(authority);
+    let access = Access { network, addressing: addressing(policy) };
+    Ok(Bucket::connect_over(&config, &access)?)
+}
+
+/// Where the bucket's name stands in requests: as the spec says, or else as the server was found to take it.
+#[must_use]
+pub fn addressing(policy: &StoragePolicy) -> Addressing {
+    let found = policy.status.as_ref().and_then(|status| status.addressing);
+    let asked = policy.spec.bucket.addressing;
+    match if asked == Asked::Auto { found.unwrap_or_default() } else { asked } {
+        Asked::Auto | Asked::Path => Addressing::Path,
+        Asked::VirtualHost => Addressing::VirtualHost,
+    }
+}
+
+/// Whether the Secret lets its keys be used at this endpoint. Unlike an account's, a bucket's secret key never leaves
+/// us: requests are signed with it, and a signature is good for one request to one host. So a Secret that says nothing
+/// allows every host; one that names hosts means it.
+fn allows(secret: &Secret, endpoint: &str) -> bool {
+    let Some(hosts) = secret.annotations().get(ALLOWED_HOSTS_ANNOTATION) else { return true };
+    endpoint.parse().is_ok_and(|url| AllowedHosts::parse(hosts).allow(&url))
 }
 
 /// What stands in the way, as a condition's reason.
@@ -60,9 +108,9 @@ pub async fn open(client: &Client, namespace: &str, spec: &BucketSpec) -> Result
 pub fn reason(error: &StorageError) -> Reason {
     match error {
         StorageError::Credentials { .. } => Reason::CredentialsInvalid,
-        StorageError::NoSuchBucket { .. } | StorageError::InvalidRequest { .. } => {
-            Reason::ConfigurationInvalid
-        }
+        StorageError::NoSuchBucket { .. }
+        | StorageError::InvalidRequest { .. }
+        | StorageError::Addressing { .. } => Reason::ConfigurationInvalid,
         // A wrong region.
         StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
             Reason::ConfigurationInvalid
@@ -78,7 +126,9 @@ fn key(secret: &Secret, name: &str, key: &'static str) -> Result<SecretText, Ope
         .data
         .as_ref()
         .and_then(|data| data.get(key))
-        .and_then(|value| std::str::from_utf8(&value.0).ok());
+        .and_then(|value| std::str::from_utf8(&value.0).ok())
+        // Files that Secrets are made from often end with a line's end.
+        .map(str::trim);
     value
         .filter(|text| !text.is_empty())
         .map(SecretText::new)
@@ -92,9 +142,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_is_taken_without_the_lines_end_behind_it() {
+        let value = ByteString(b"the-key\r\n".to_vec());
+        let secret = Secret { data: Some([(ACCESS_KEY.to_owned(), value)].into()), ..Secret::default() };
+        assert_eq!(key(&secret, "s3", ACCESS_KEY).unwrap().reveal(), "the-key");
+    }
+
+    #[test]
+    fn a_secret_that_names_hosts_is_for_these_alone() {
+        let mut secret = Secret::default();
+        assert!(allows(&secret, "https://anywhere.example"));
+        let hosts = (ALLOWED_HOSTS_ANNOTATION.to_owned(), "s3.demo.svc:9000".to_owned());
+        secret.metadata.annotations = Some([hosts].into());
+        assert!(allows(&secret, "http://s3.demo.svc:9000"));
+        assert!(!allows(&secret, "http://s3.evil.svc:9000") && !allows(&secret, "no url"));
+    }
+
+    #[test]
     fn an_absent_or_empty_key_is_named() {
         let mut secret = Secret::default();
-        for value in [None, Some(ByteString(Vec::new()))] {
+        for value in [None, Some(ByteString(Vec::new())), Some(ByteString(b"\n".to_vec()))] {
             secret.data = value.map(|value| [(ACCESS_KEY.to_owned(), value)].into());
             let refused = key(&secret, "r2", ACCESS_KEY).unwrap_err().to_string();
             assert_eq!(refused, "Secret \"r2\" has no key \"accessKeyId\": add it");

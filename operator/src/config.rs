@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
-use videofactory_pipeline::contract::ALLOW_LOCAL_VARIABLE;
+use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
 #[expect(clippy::doc_markdown, reason = "people read this as help")]
@@ -101,14 +101,56 @@ pub struct WorkerConfig {
     #[arg(long, env = "VIDEOFACTORY_PROGRESS_URL", default_value = "")]
     pub progress_url: String,
 
-    /// Allow ProviderAccounts whose endpoint is a loopback or link-local address
+    /// Allow endpoints of ProviderAccounts and StoragePolicies to be loopback addresses; for tests
     #[arg(
         long,
-        env = ALLOW_LOCAL_VARIABLE,
+        env = variables::ALLOW_LOOPBACK,
         default_value_t = false,
         action = clap::ArgAction::Set
     )]
     pub allow_local_endpoints: bool,
+
+    /// Where endpoints of ProviderAccounts and StoragePolicies may lead beyond public addresses, with commas between:
+    /// cluster-services (Services of the cluster, as name.namespace.svc), names, *.domain, addresses, networks such as
+    /// 10.0.0.0/8; cloud metadata is refused whatever stands here
+    #[arg(long, env = variables::ALLOWED_DESTINATIONS, default_value = CLUSTER_SERVICES)]
+    pub allowed_destinations: String,
+
+    /// The cluster's DNS domain
+    #[arg(long, env = variables::CLUSTER_DOMAIN, default_value = CLUSTER_DOMAIN)]
+    pub cluster_domain: String,
+
+    /// File with the certificates, in PEM, of authorities to trust besides the system's; steps trust them too
+    #[arg(long, env = variables::CA_FILE, default_value = "")]
+    pub ca_file: String,
+
+    /// What was read of that file.
+    #[arg(skip)]
+    pub authority: Option<Authority>,
+
+    /// The variables of the environment that name proxies; steps are given them.
+    #[arg(skip)]
+    pub proxies: Vec<(&'static str, String)>,
+}
+
+/// The cluster's DNS domain where nobody says otherwise.
+pub const CLUSTER_DOMAIN: &str = "cluster.local";
+
+impl WorkerConfig {
+    /// What may be called for users, and how; fails with a sentence. What steps must know of it is kept.
+    pub fn network(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<Network, String> {
+        let domain = self.cluster_domain.as_str();
+        let destinations =
+            Destinations::parse(&self.allowed_destinations, domain, self.allow_local_endpoints)?;
+        let proxies = Proxies::read(variable, domain)?;
+        self.proxies = proxies.variables().to_vec();
+        if !self.ca_file.is_empty() {
+            let failed = |why: String| format!("failed to use the file {} of --ca-file: {why}", self.ca_file);
+            let pem = std::fs::read_to_string(&self.ca_file).map_err(|error| failed(error.to_string()))?;
+            self.authority = Some(Authority::parse(&pem).map_err(|why| failed(format!("it {why}")))?);
+        }
+        Ok(Network::new(destinations, proxies, self.authority.iter().cloned().collect()))
+    }
 }
 
 /// When an image is pulled.
@@ -168,6 +210,23 @@ mod tests {
         };
         assert!(read("Suspend").unwrap().side_effects.are_suspended());
         assert!(read("suspended").is_err(), "a typing error must not allow them");
+    }
+
+    #[test]
+    fn what_steps_must_know_of_the_network_is_kept() {
+        let ca = ["--ca-file", "/no/such/file"];
+        let mut config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
+        let proxy = |name: &str| (name == "HTTPS_PROXY").then(|| "http://proxy:3128".to_owned());
+        config.worker.network(proxy).unwrap();
+        assert_eq!(config.worker.proxies, [("HTTPS_PROXY", "http://proxy:3128".to_owned())]);
+        let refused = config.worker.network(|name| (name == "HTTP_PROXY").then(|| "socks5://a".to_owned()));
+        assert!(refused.unwrap_err().starts_with("HTTP_PROXY is no address"));
+        let mut config =
+            Config::try_parse_from(["operator", "--worker-image", "worker:1"].into_iter().chain(ca)).unwrap();
+        assert!(config.worker.network(|_| None).unwrap_err().contains("/no/such/file"));
+        config.worker.ca_file.clear();
+        config.worker.allowed_destinations = "10.0.0.0/99".to_owned();
+        assert!(config.worker.network(|_| None).unwrap_err().contains("is no destination"));
     }
 
     #[test]

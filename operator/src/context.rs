@@ -8,6 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use videofactory_net::Network;
 
 use crate::caches::Caches;
 use crate::config::Config;
@@ -36,6 +37,8 @@ pub struct Context {
     pub refusals: Arc<Refusals>,
     /// What jobs wrote to buckets since their policies were last told.
     pub meter: Arc<Meter>,
+    /// What may be called for users, and how.
+    pub network: Network,
     /// Whether this replica leads.
     pub leads: Leads,
 }

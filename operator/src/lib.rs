@@ -1,5 +1,6 @@
 //! The operator: controllers, their HTTP side, metrics, leader election.
 
+pub mod authority;
 pub mod bucket;
 pub mod caches;
 pub mod client;

@@ -30,9 +30,10 @@ const DRAIN: Duration = Duration::from_secs(15);
 const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT, or until a part fails.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     cancel_on_signal(stop.clone())?;
+    let network = config.worker.network(|name| std::env::var(name).ok()).map_err(anyhow::Error::msg)?;
     let kube_config = kube::Config::infer().await.context("failed to find a cluster")?;
     if config.side_effects.are_suspended() {
         tracing::warn!("{SUSPENDED_SIDE_EFFECTS}");
@@ -51,6 +52,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         progress: Arc::new(Board::default()),
         refusals: Arc::new(Refusals::default()),
         meter: Arc::new(Meter::default()),
+        network,
         leads: Leads::default(),
     };
     let mut parts = Parts::default();

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use videofactory_net::{AllowedHosts, Network};
+
 use crate::error::ProviderError;
 
 /// A text that nobody may see: a key, a token, a password.
@@ -49,15 +51,17 @@ impl fmt::Display for Secret {
 }
 
 /// A service's address and credentials.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Connection {
     /// Base URL; empty means the service's own.
     pub endpoint: String,
-    /// The credentials by their names: `apiKey`; `clientId`, `clientSecret` and `refreshToken`;
+    /// The credentials by their names: `apiKey`; `clientId`, `clientSecret` and `refreshToken`; `url` and
     /// `signingKey`.
     pub secrets: BTreeMap<String, Secret>,
-    /// Whether loopback and link-local addresses may be called.
-    pub allow_local: bool,
+    /// Hosts that the credentials may be sent to, besides the service's own: as their Secret says.
+    pub allowed_hosts: AllowedHosts,
+    /// What may be called, and how.
+    pub network: Network,
 }
 
 impl Connection {

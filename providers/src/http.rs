@@ -1,29 +1,33 @@
 //! The one way in which services are called. It knows which failures leave open whether a service took a
-//! request, never sends credentials to another origin, reads no more than it was told to, keeps away from
-//! addresses of the machine itself, and lets no secret into an error.
+//! request, never sends credentials to another origin, reads no more than it was told to, calls nothing that the
+//! network's rules refuse, and lets no secret into an error.
 
 mod answer;
-mod local;
 mod media;
 mod paid;
+mod reach;
+#[cfg(test)]
+mod reach_tests;
 mod shown;
 #[cfg(test)]
 mod tests;
 
 use std::error::Error;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::Value;
+use videofactory_net::{Network, Refused, ResolveError};
 
 #[cfg(test)]
 pub(crate) use self::answer::tests::any_body;
 pub(crate) use self::answer::{Answer, Complaint, credits_used_up};
 pub(crate) use self::media::sniff;
 pub(crate) use self::paid::{File, taken};
+use self::reach::{Clients, is_loopback};
+pub(crate) use self::reach::{Place, service_url};
 pub(crate) use self::shown::{mask, shown};
 use crate::connection::{Connection, Secret};
 use crate::error::ProviderError;
@@ -118,15 +122,17 @@ impl Call {
 pub(crate) struct Http {
     provider: &'static str,
     base: Url,
+    /// The base is the provider's own: what it says may be shown to people.
+    is_own: bool,
     /// Sent to the base's origin with every call; marked as sensitive.
     header: Option<(HeaderName, HeaderValue)>,
     /// What must not come out in an error.
     secrets: Vec<Secret>,
-    allow_local: bool,
-    client: Client,
+    network: Network,
+    client: Clients,
     /// Makes a connection for each request: on one that was kept, a request can be lost that the service
     /// never saw, and an unknown outcome is dear.
-    paying: Client,
+    paying: Clients,
 }
 
 impl std::fmt::Debug for Http {
@@ -136,39 +142,39 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// The service `provider` at the connection's endpoint, or at `default_base`.
-    pub fn new(
+    /// The service `provider` at the connection's endpoint, if its keys may be sent there, or at the first of its own.
+    pub fn new(provider: &'static str, connection: &Connection, own: &[&str]) -> Result<Self, ProviderError> {
+        Self::at(provider, connection, Place::of_account(connection, own))
+    }
+
+    /// The service `provider` at a URL that came from the Secret itself.
+    pub fn of_secret(
         provider: &'static str,
         connection: &Connection,
-        default_base: &str,
+        url: &Secret,
+    ) -> Result<Self, ProviderError> {
+        Self::at(provider, connection, Place::of_secret(connection, url.reveal()))
+    }
+
+    fn at(
+        provider: &'static str,
+        connection: &Connection,
+        place: Result<Place, String>,
     ) -> Result<Self, ProviderError> {
         let configuration = |message: String| ProviderError::Configuration { provider, message };
-        let given = connection.endpoint.trim();
-        let text = if given.is_empty() { default_base } else { given };
-        let base = Url::parse(text).map_err(|error| {
-            configuration(format!(
-                "the account's endpoint is no URL ({error}); write one such as {default_base}"
-            ))
-        })?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(configuration("the account's endpoint must be an http or https URL".to_owned()));
-        }
-        if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
-            let rest =
-                "user, password and parameters do not belong in the account's endpoint; use its Secret";
-            return Err(configuration(rest.to_owned()));
-        }
-        let http = Self {
+        let Place { base, is_own } = place.map_err(configuration)?;
+        let network = connection.network.clone();
+        network.destinations().judge_url(&base).map_err(|refused| configuration(refused.to_string()))?;
+        Ok(Self {
             provider,
             base,
+            is_own,
             header: None,
             secrets: connection.secrets.values().cloned().collect(),
-            allow_local: connection.allow_local,
-            client: client(provider, connection.allow_local, 8)?,
-            paying: client(provider, connection.allow_local, 0)?,
-        };
-        http.refuse_local(&http.base)?;
-        Ok(http)
+            client: Clients::new(provider, &network, 8)?,
+            paying: Clients::new(provider, &network, 0)?,
+            network,
+        })
     }
 
     /// Sends `secret` in the header `name` with every call to the base's origin.
@@ -230,6 +236,7 @@ impl Http {
         let request = Request { method: call.method, headers, body, pays: call.pays, follow: call.follow };
         let response = self.follow(self.target(&call.path)?, request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let is_foreign = self.is_foreign(response.url());
         let body = self.read(response, call.most_bytes, call.pays, call.timeout).await?;
         let body = if body.len() <= MASKED_BYTES {
             let mine = call.secrets.iter().map(|(_, secret)| secret);
@@ -237,7 +244,7 @@ impl Http {
         } else {
             body
         };
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, headers, body, is_foreign })
     }
 
     async fn fetch(&self, url: &str, credentials: bool, most_bytes: usize) -> Result<Answer, ProviderError> {
@@ -248,16 +255,17 @@ impl Http {
         let request = Request { method: Method::GET, headers, body: Bytes::new(), pays: false, follow: true };
         let response = self.follow(self.target(url)?, request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let is_foreign = self.is_foreign(response.url());
         let most_bytes = if status.is_success() { most_bytes } else { ANSWER_BYTES };
         let body = self.read(response, most_bytes, false, DOWNLOAD_PAUSES).await?;
         let body = if status.is_success() { body } else { shown::mask(body, self.secrets.iter()) };
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, headers, body, is_foreign })
     }
 
     /// Sends the request, and again to where the answer says.
     async fn follow(&self, mut url: Url, mut request: Request) -> Result<Response, ProviderError> {
         for _ in 0..=MOST_REDIRECTS {
-            self.refuse_local(&url)?;
+            self.network.judge(&url).await.map_err(|refused| self.refused(&refused))?;
             if url.origin() != self.base.origin() {
                 request.forget_secrets();
             }
@@ -281,16 +289,17 @@ impl Http {
 
     async fn send(&self, url: Url, request: &Request) -> Result<Response, ProviderError> {
         let host = origin(&url);
-        let client = if request.pays { &self.paying } else { &self.client };
-        let sent = client
+        let clients = if request.pays { &self.paying } else { &self.client };
+        let sent = clients
+            .of(&self.network, &url)
             .request(request.method.clone(), url)
             .headers(request.headers.clone())
             .body(request.body.clone())
             .send()
             .await;
         sent.map_err(|error| {
-            if causes(&error).any(<dyn Error>::is::<local::LocalName>) {
-                return self.local(&host);
+            if let Some(refused) = refusal(&error) {
+                return self.refused(refused);
             }
             let cause = root_cause(&error);
             if error.is_connect() {
@@ -346,15 +355,15 @@ impl Http {
         url.map_err(|error| self.unexpected(format!("the service names what is no address ({error})")))
     }
 
-    fn refuse_local(&self, url: &Url) -> Result<(), ProviderError> {
-        if self.allow_local || !local::is_local_url(url) { Ok(()) } else { Err(self.local(&origin(url))) }
+    /// Whether somebody else than the provider answered: a host that an account names, or one that a link or a redirect
+    /// leads to. What such a host says may be nobody's business, so that it is not shown.
+    fn is_foreign(&self, url: &Url) -> bool {
+        let allowed = self.network.destinations().allows_loopback() && is_loopback(url);
+        !(allowed || self.is_own && url.origin() == self.base.origin())
     }
 
-    fn local(&self, host: &str) -> ProviderError {
-        self.configuration(format!(
-            "{host} is a loopback or link-local address; set another endpoint, or have the operator allow \
-             such addresses"
-        ))
+    fn refused(&self, refused: &Refused) -> ProviderError {
+        self.configuration(refused.to_string())
     }
 
     /// The error of an answer that did not come: unknown if what was asked for is paid.
@@ -374,25 +383,6 @@ impl Http {
     fn unexpected(&self, message: String) -> ProviderError {
         ProviderError::Unexpected { provider: self.provider, message }
     }
-}
-
-/// A client that keeps so many idle connections to a host.
-fn client(provider: &'static str, allow_local: bool, idle: usize) -> Result<Client, ProviderError> {
-    let fails = |error: &(dyn Error + 'static)| ProviderError::Unexpected {
-        provider,
-        message: format!("the HTTP client does not start: {}", root_cause(error)),
-    };
-    Client::builder()
-        .tls_backend_preconfigured(tls().map_err(|error| fails(&error))?)
-        .dns_resolver(local::Resolver { allow_local })
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .connect_timeout(CONNECT_TAKES)
-        .pool_max_idle_per_host(idle)
-        .user_agent(concat!("videofactory/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| fails(&error))
 }
 
 /// A call made ready to be sent, perhaps several times.
@@ -460,24 +450,15 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
+/// Why a host may not be called, if that is what the error is about.
+fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
+    causes(error).find_map(|cause| match cause.downcast_ref::<ResolveError>() {
+        Some(ResolveError::Refused(refused)) => Some(refused),
+        _ => cause.downcast_ref::<Refused>(),
+    })
+}
+
 /// The innermost error, which says what happened; the outer ones only repeat that something did.
 fn root_cause(error: &(dyn Error + 'static)) -> String {
     shown(&causes(error).last().unwrap_or(error).to_string())
-}
-
-/// TLS by rustls and ring, trusting whom the system trusts. Its certificates are read once.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    static CONFIG: OnceLock<Result<rustls::ClientConfig, rustls::Error>> = OnceLock::new();
-    let make = || {
-        let mut roots = rustls::RootCertStore::empty();
-        // Without any, every connection over TLS fails and says so.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            rustls::ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions()?;
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
-    };
-    CONFIG.get_or_init(make).clone()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 pub mod capability;
 pub mod connection;
 pub mod embedded;
+mod endpoint;
 pub mod error;
 pub mod gemini;
 mod google;
@@ -29,6 +30,7 @@ pub use capability::{
 };
 pub use connection::{Connection, Secret};
 pub use embedded::Embedded;
+pub use endpoint::allowed_host;
 pub use error::{ProviderError, Resume};
 pub use gemini::Gemini;
 pub use huggingface::HuggingFace;

@@ -22,6 +22,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use crate::config::BucketConfig;
 use crate::error::{Result, StorageError, translate};
 use crate::key::KeySpace;
+use crate::reach::{self, Access, Addressing};
 use crate::retry::{Patience, R2Codes, stalled_streams};
 use crate::tally::Tally;
 
@@ -46,8 +47,22 @@ struct Inner {
 }
 
 impl Bucket {
-    /// Checks the configuration and makes a handle; nothing is sent yet (see [`Bucket::probe`]).
+    /// The bucket, for who trusts its endpoint: nothing is asked of the network's rules, and no proxy is used.
     pub fn connect(config: &BucketConfig) -> Result<Self> {
+        Self::make(config, Addressing::Path, |endpoint| Ok(http_client(endpoint)))
+    }
+
+    /// The bucket of somebody else's configuration: its endpoint is called only if it may be.
+    pub fn connect_over(config: &BucketConfig, access: &Access) -> Result<Self> {
+        Self::make(config, access.addressing, |endpoint| reach::http_client(endpoint, &access.network))
+    }
+
+    /// Checks the configuration and makes a handle; nothing is sent yet (see [`Bucket::probe`]).
+    fn make(
+        config: &BucketConfig,
+        addressing: Addressing,
+        http_client: impl FnOnce(&str) -> Result<SharedHttpClient>,
+    ) -> Result<Self> {
         let endpoint = checked_url("endpoint", &config.endpoint)?;
         let public = match &config.public_endpoint {
             Some(url) => checked_url("public endpoint", url)?,
@@ -69,7 +84,8 @@ impl Bucket {
                 });
             }
         }
-        let common = common_config(config, &endpoint);
+        let common =
+            common_config(config, http_client(&endpoint)?).force_path_style(addressing == Addressing::Path);
         let client = |patience: Patience, endpoint: &str| {
             Client::from_conf(
                 common
@@ -192,7 +208,7 @@ impl fmt::Debug for Bucket {
     }
 }
 
-fn common_config(config: &BucketConfig, endpoint: &str) -> Builder {
+fn common_config(config: &BucketConfig, http_client: SharedHttpClient) -> Builder {
     let credentials = Credentials::new(
         config.access_key.reveal(),
         config.secret_key.reveal(),
@@ -205,10 +221,9 @@ fn common_config(config: &BucketConfig, endpoint: &str) -> Builder {
     let budget = RetryPartition::custom("videofactory").token_bucket(TokenBucket::unlimited()).build();
     Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(http_client(endpoint))
+        .http_client(http_client)
         .region(Region::new(region))
         .credentials_provider(credentials)
-        .force_path_style(true)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .stalled_stream_protection(stalled_streams())

@@ -7,6 +7,8 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::reach;
+
 /// Shorthand for this crate's results.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 
@@ -124,8 +126,20 @@ pub enum StorageError {
         /// What to do.
         remedy: String,
     },
-    /// Anything else that the server said.
-    #[error("{tried}: {code}: {message}")]
+    /// The server wants the bucket's name elsewhere in the request, or the bucket is elsewhere.
+    #[error(
+        "{tried}: the server does not take requests addressed like this ({code}); set bucket.addressing to VirtualHost \
+         or Path, and check that bucket.endpoint and bucket.region are the bucket's own"
+    )]
+    Addressing {
+        /// What was tried, on what.
+        tried: String,
+        /// The server's code, or the HTTP status.
+        code: String,
+    },
+    /// Anything else that the server said. Its words are kept, but not shown: whoever names an endpoint would read the
+    /// answers of hosts that are not his.
+    #[error("{tried}: the server refused the request ({code})")]
     Other {
         /// What was tried, on what.
         tried: String,
@@ -155,6 +169,7 @@ impl StorageError {
             Self::Corrupt { .. } => "Corrupt",
             Self::LocalFile { .. } => "LocalFile",
             Self::InvalidRequest { .. } => "InvalidRequest",
+            Self::Addressing { .. } => "AddressingRefused",
             Self::Other { .. } => "Other",
         }
     }
@@ -193,12 +208,16 @@ where
             StorageError::Unreachable { tried, reason: "no answer in time".to_owned() }
         }
         SdkError::DispatchFailure(failure) => {
+            if let Some(refused) = failure.as_connector_error().and_then(|cause| reach::refusal(cause)) {
+                let what = format!("{tried}: not sent");
+                return StorageError::InvalidRequest { what, remedy: refused.to_string() };
+            }
             let reason = if failure.is_timeout() {
                 "no answer in time".to_owned()
             } else {
                 failure
                     .as_connector_error()
-                    .map_or_else(|| "connection failed".to_owned(), |cause| innermost(cause))
+                    .map_or_else(|| "connection failed".to_owned(), |cause| with_advice(innermost(cause)))
             };
             StorageError::Unreachable { tried, reason }
         }
@@ -221,8 +240,21 @@ pub(crate) fn from_code(
     code: Option<&str>,
     message: Option<&str>,
 ) -> StorageError {
-    let name = code.map_or_else(|| format!("HTTP {status}"), shorten);
+    // What does not look like a code is none of an S3 server.
+    let is_code = |code: &&str| {
+        code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+    };
+    let name = code.filter(is_code).map_or_else(|| format!("HTTP {status}"), ToOwned::to_owned);
     match (code.unwrap_or_default(), status) {
+        (
+            "SecondLevelDomainForbidden"
+            | "VirtualHostDomainRequired"
+            | "PathStyleDomainForbidden"
+            | "InvalidAddressingHeader"
+            | "PermanentRedirect",
+            _,
+        )
+        | (_, 301) => StorageError::Addressing { tried, code: name },
         ("NoSuchBucket" | "10006", _) => StorageError::NoSuchBucket { tried },
         ("NoSuchKey" | "NotFound" | "10007", _) | ("", 404) => StorageError::NoSuchKey { tried },
         ("PreconditionFailed" | "ConditionalRequestConflict" | "10031", _) | (_, 412) => {
@@ -263,6 +295,14 @@ pub(crate) fn from_code(
             message: shorten(message.unwrap_or("the server gave no reason")),
         },
     }
+}
+
+/// What to do about a certificate that nobody here vouches for.
+fn with_advice(reason: String) -> String {
+    if reason.contains("UnknownIssuer") {
+        return format!("{reason}: name the authority that signed the server's certificate in caRef");
+    }
+    reason
 }
 
 /// The text of an error's last source, which names the cause (`Connection refused (os error 111)`).
@@ -307,6 +347,9 @@ mod tests {
             (416, "InvalidRange", "InvalidRange"),
             (503, "SlowDown", "TooManyRequests"),
             (501, "NotImplemented", "Other"),
+            (403, "SecondLevelDomainForbidden", "AddressingRefused"),
+            (403, "VirtualHostDomainRequired", "AddressingRefused"),
+            (301, "PermanentRedirect", "AddressingRefused"),
         ];
         for (status, code, reason) in cases {
             assert_eq!(from_code("put a".into(), *status, Some(code), None).reason(), *reason, "{code}");
@@ -318,6 +361,17 @@ mod tests {
         for (status, reason) in [(403, "CredentialsRefused"), (404, "NoSuchKey"), (503, "Unavailable")] {
             assert_eq!(from_code("head a".into(), status, None, None).reason(), reason);
         }
+    }
+
+    #[test]
+    fn what_a_server_says_is_not_shown_unless_it_is_a_code() {
+        let message = "the inner database is at 10.1.2.3";
+        for code in [None, Some("Odd"), Some("<b>secret</b>"), Some(message)] {
+            let shown = from_code("put a".into(), 400, code, Some(message)).to_string();
+            assert!(!shown.contains("database") && !shown.contains("secret"), "{shown}");
+        }
+        let shown = from_code("put a".into(), 403, Some("SecondLevelDomainForbidden"), None).to_string();
+        assert!(shown.contains("(SecondLevelDomainForbidden); set bucket.addressing"), "{shown}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Callers speak of keys inside the configured prefix; a key outside it can be neither read, written nor
 //! deleted through this crate. Every call has time-outs, retries what is worth retrying, and fails with a
 //! [`StorageError`] that says what was tried and what to do. Credentials come from the [`BucketConfig`] alone:
-//! no environment variable and no file is consulted.
+//! no environment variable and no file is consulted. What may be called, and by which way, is said by [`Access`].
 
 mod bucket;
 mod config;
@@ -17,6 +17,7 @@ mod object;
 mod presign;
 mod probe;
 mod put;
+mod reach;
 mod retry;
 mod tally;
 
@@ -30,4 +31,5 @@ pub use multipart::{MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES, PART_BYTES, SIN
 pub use object::{ObjectInfo, PutOnce, PutOptions, Stored};
 pub use presign::{LONGEST_LINK, PresignedLink};
 pub use probe::{PROBES, ProbeReport, Rung};
+pub use reach::{Access, Addressing};
 pub use tally::Written;

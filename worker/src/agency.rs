@@ -32,20 +32,10 @@ pub type Hireable<T> = Result<Option<Arc<T>>, ProviderError>;
 
 /// The real services.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Services {
-    /// Whether endpoints may be loopback and link-local addresses.
-    pub allow_local: bool,
-}
-
-impl Services {
-    fn reach(self, connection: Connection) -> Connection {
-        Connection { allow_local: self.allow_local, ..connection }
-    }
-}
+pub struct Services;
 
 impl Agency for Services {
     fn script_writer(&self, provider: Provider, connection: Connection) -> Hireable<dyn ScriptWriter> {
-        let connection = self.reach(connection);
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             _ => None,
@@ -53,7 +43,6 @@ impl Agency for Services {
     }
 
     fn artist(&self, provider: Provider, connection: Connection) -> Hireable<dyn Artist> {
-        let connection = self.reach(connection);
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
@@ -63,7 +52,6 @@ impl Agency for Services {
     }
 
     fn narrator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Narrator> {
-        let connection = self.reach(connection);
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::HuggingFace => Some(Arc::new(HuggingFace::new(&connection)?)),
@@ -72,7 +60,6 @@ impl Agency for Services {
     }
 
     fn animator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Animator> {
-        let connection = self.reach(connection);
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
@@ -81,7 +68,6 @@ impl Agency for Services {
     }
 
     fn video_site(&self, provider: Provider, connection: Connection) -> Hireable<dyn VideoSite> {
-        let connection = self.reach(connection);
         Ok(match provider {
             Provider::YouTube => Some(Arc::new(YouTube::new(&connection, clock::now)?)),
             _ => None,
@@ -89,7 +75,6 @@ impl Agency for Services {
     }
 
     fn announcer(&self, provider: Provider, connection: Connection) -> Hireable<dyn Announcer> {
-        let connection = self.reach(connection);
         Ok(match provider {
             Provider::Webhook => Some(Arc::new(Webhook::new(&connection, clock::now)?)),
             _ => None,

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use videofactory_crds::CaRef;
+use videofactory_net::{Authority, Network};
 use videofactory_pipeline::contract::{
-    ACCOUNT_SECRET_DIR, ALLOW_LOCAL_VARIABLE, BUCKET_SECRET_DIR, BucketRef, GIVEN_SCENES_FILE, GivenScenes,
-    INPUT_VARIABLE, TERMINATION_FILE, TOKEN_FILE, VERSION, WORK_DIR,
+    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, BucketRef, CA_FILE_NAME,
+    GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, TERMINATION_FILE, TOKEN_FILE, VERSION, WORK_DIR,
 };
 use videofactory_pipeline::{Keys, StepInput};
 use videofactory_providers::Secret;
-use videofactory_storage::{Bucket, BucketConfig, SecretText};
+use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText};
 
 use crate::agency::{Agency, Services};
 use crate::outcome::StepError;
@@ -40,6 +42,8 @@ pub struct Context {
     pub progress: Progress,
     /// What it has spent.
     pub books: Books,
+    /// What may be called, and how.
+    pub network: Network,
     /// Who can be hired.
     pub agency: Arc<dyn Agency>,
     /// What time it is.
@@ -52,9 +56,8 @@ pub struct Context {
 
 impl Context {
     /// Opens the bucket with the mounted credentials. Nothing is sent yet.
-    pub fn open(input: StepInput, paths: Paths) -> Result<Self, StepError> {
-        let bucket = open_bucket(&input.bucket, &paths)?;
-        let allow_local = std::env::var(ALLOW_LOCAL_VARIABLE).is_ok_and(|value| value == "true");
+    pub fn open(input: StepInput, paths: Paths, network: Network) -> Result<Self, StepError> {
+        let bucket = open_bucket(&input.bucket, &paths, &network)?;
         Ok(Self {
             keys: input.job.keys(),
             input,
@@ -62,7 +65,8 @@ impl Context {
             paths,
             progress: Progress::default(),
             books: Books::default(),
-            agency: Arc::new(Services { allow_local }),
+            network,
+            agency: Arc::new(Services),
             clock: Clock::default(),
             pod: std::env::var(POD_VARIABLE).unwrap_or_default(),
             stop: CancellationToken::new(),
@@ -148,6 +152,25 @@ impl Paths {
         Ok(secrets)
     }
 
+    /// The authorities of an account's own.
+    pub fn account_authority(&self, account: &str, ca: &CaRef) -> Result<Authority, StepError> {
+        self.authority("caRef", ca, &format!("{ACCOUNT_CA_DIR}/{account}/{CA_FILE_NAME}"))
+    }
+
+    /// The authorities in the file that was mounted for a reference in this field.
+    fn authority(&self, field: &str, ca: &CaRef, path: &str) -> Result<Authority, StepError> {
+        let CaRef { kind, name, key } = ca;
+        let failed = |why: &str| {
+            StepError::FollowSettings(format!(
+                "failed to use {field}: key {key:?} of {kind:?} {name:?} {why}; put the authority's certificates there, \
+                 in PEM"
+            ))
+        };
+        let read = std::fs::read_to_string(self.at(path));
+        let pem = read.map_err(|_| failed("does not exist, or is no text"))?;
+        Authority::parse(&pem).map_err(|why| failed(&why))
+    }
+
     /// The scenes and overrides of the spec; none if nothing is mounted.
     pub fn given_scenes(&self) -> Result<GivenScenes, StepError> {
         let path = self.at(GIVEN_SCENES_FILE);
@@ -167,7 +190,10 @@ impl Paths {
     }
 }
 
-fn open_bucket(bucket: &BucketRef, paths: &Paths) -> Result<Bucket, StepError> {
+fn open_bucket(bucket: &BucketRef, paths: &Paths, network: &Network) -> Result<Bucket, StepError> {
+    let authority =
+        bucket.ca.as_ref().map(|ca| paths.authority("bucket.caRef", ca, BUCKET_CA_FILE)).transpose()?;
+    let addressing = if bucket.virtual_host { Addressing::VirtualHost } else { Addressing::Path };
     let folder = paths.at(BUCKET_SECRET_DIR);
     let config = BucketConfig {
         endpoint: bucket.endpoint.clone(),
@@ -178,7 +204,8 @@ fn open_bucket(bucket: &BucketRef, paths: &Paths) -> Result<Bucket, StepError> {
         access_key: read_secret(&folder, "accessKeyId")?,
         secret_key: read_secret(&folder, "secretAccessKey")?,
     };
-    Ok(Bucket::connect(&config)?)
+    let access = Access { network: network.clone().with_authorities(authority), addressing };
+    Ok(Bucket::connect_over(&config, &access)?)
 }
 
 fn read_secret(folder: &Path, name: &str) -> Result<SecretText, StepError> {

@@ -242,6 +242,7 @@ fn exit_of_storage(error: &StorageError) -> ExitCode {
         E::NoSuchBucket { .. }
         | E::PreconditionsUnsupported { .. }
         | E::InvalidRequest { .. }
+        | E::Addressing { .. }
         | E::TooLarge { .. } => ExitCode::Configuration,
         E::Unreachable { .. }
         | E::Unavailable { .. }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use videofactory_net::Network;
 use videofactory_pipeline::contract::Grace;
 use videofactory_pipeline::keys::kind_of;
 use videofactory_pipeline::wrote::{Wrote, WroteByKind};
@@ -54,7 +55,9 @@ pub async fn run() -> i32 {
             return ExitCode::Configuration.code();
         }
     };
-    let outcome = match Context::open(input.clone(), paths.clone()) {
+    let network = Network::of_environment().map_err(StepError::FollowSettings);
+    let opened = network.and_then(|network| Context::open(input.clone(), paths.clone(), network));
+    let outcome = match opened {
         Ok(context) => attempt(context, log, terminated).await,
         Err(error) => {
             let (progress, books) = (Progress::default(), Books::default());

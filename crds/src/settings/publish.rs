@@ -56,8 +56,8 @@ pub struct PublishTarget {
     #[serde(rename = "type")]
     pub type_: TargetType,
 
-    /// The ProviderAccount to publish with; for a Webhook its endpoint is the URL, and signingKey in its
-    /// Secret signs. Not for type Bucket.
+    /// The ProviderAccount to publish with; for a Webhook its Secret holds the URL, and signingKey, which
+    /// signs. Not for type Bucket.
     pub account_ref: Option<LocalRef>,
 
     /// Title; {{title}}, {{topic}} and {{name}} are filled in. On YouTube at most 100 characters; what is filled in is

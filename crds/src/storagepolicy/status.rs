@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use super::ObjectKind;
+use super::{Addressing, ObjectKind};
 use crate::units::Duration;
 
 /// How full the bucket is, and what pruning has done.
@@ -20,6 +20,9 @@ pub struct StoragePolicyStatus {
     /// Where the policy's files are, and since when: it has found that place fit for use, and this cluster's. What stands
     /// in usage is of that place.
     pub place: Option<PolicyPlace>,
+
+    /// Where the bucket's name stands in requests, as the server takes it: Path or VirtualHost.
+    pub addressing: Option<Addressing>,
 
     /// What the bucket holds, as last measured.
     pub usage: Option<StorageUsage>,

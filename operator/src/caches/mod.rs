@@ -22,11 +22,13 @@ use kube::{Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
+use videofactory_net::AllowedHosts;
 
 pub use claims::ClaimIndex;
 pub use owned::{Known, Owned, OwnedCache, owner_key};
 pub use written::{Written, version};
 
+use crate::provideraccount::allowed_hosts;
 use crate::videojob::model::{JobFacts, PodFacts};
 
 /// An object of ours, readable or not: one that cannot be read does not break the watch of all others.
@@ -103,6 +105,13 @@ impl Caches {
     #[must_use]
     pub fn has_secret(&self, namespace: &str, name: &str) -> bool {
         self.secrets.get(&ObjectRef::new(name).within(namespace)).is_some()
+    }
+
+    /// The version of a Secret, and the hosts that its keys may be sent to, if it exists.
+    #[must_use]
+    pub fn secret_terms(&self, namespace: &str, name: &str) -> Option<(String, AllowedHosts)> {
+        let secret = self.secrets.get(&ObjectRef::new(name).within(namespace))?;
+        Some((secret.resource_version()?, allowed_hosts(secret.annotations())))
     }
 
     /// The version of a Secret, if it exists.

@@ -24,6 +24,8 @@ pub enum Credentials {
     Incomplete(String),
     /// There is no Secret; a sentence that says what to do.
     Missing(String),
+    /// Its keys may not be sent to the account's endpoint; a sentence that says what to do.
+    Forbidden(String),
 }
 
 /// What was found out about an account.
@@ -65,7 +67,8 @@ pub fn find(observed: &Observed, now: Timestamp) -> Found {
     };
     // A service that does not take the credentials is not asked by us whether it has changed its mind: the attempts do
     // that, and say in their jobs what is wrong. Without a Secret none could begin.
-    let may_grant = observed.twin.is_none() && !matches!(observed.credentials, Credentials::Missing(_));
+    let may_grant = observed.twin.is_none()
+        && !matches!(observed.credentials, Credentials::Missing(_) | Credentials::Forbidden(_));
     Found { may_grant, states: vec![ready, healthy(observed), credentials] }
 }
 
@@ -117,6 +120,9 @@ fn credentials(observed: &Observed, now: Timestamp) -> ConditionState {
             state(kind, ConditionStatus::True, Reason::Available, "needs no credentials")
         }
         (Credentials::Incomplete(message) | Credentials::Missing(message), _) => invalid(message),
+        (Credentials::Forbidden(message), _) => {
+            state(kind, ConditionStatus::False, Reason::ConfigurationInvalid, message)
+        }
         (Credentials::Here, Health::Found(Checked { finding: Finding::Refused(message), .. })) => {
             invalid(message)
         }

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
-use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::{ProviderAccount, ProviderAccountSpec};
+use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, Network};
 use videofactory_pipeline::Digest;
+use videofactory_providers::Connection;
 
 use crate::caches::Caches;
 use crate::client::{CallError, within};
@@ -21,7 +23,7 @@ pub const fn keys(provider: Provider) -> &'static [&'static str] {
     match provider {
         Provider::Xai | Provider::Gemini | Provider::HuggingFace => &["apiKey"],
         Provider::YouTube => &["clientId", "clientSecret", "refreshToken"],
-        Provider::Webhook => &["signingKey"],
+        Provider::Webhook => &["url", "signingKey"],
         Provider::Embedded => &[],
     }
 }
@@ -36,6 +38,8 @@ pub enum Lacking {
     Secret(String),
     /// One of its keys.
     Key(String),
+    /// Leave to send the keys to the account's endpoint.
+    Leave(String),
 }
 
 /// What was read of Secrets, by what it was read for and in which version.
@@ -53,6 +57,7 @@ impl Keyring {
         &self,
         client: &Client,
         caches: &Caches,
+        network: &Network,
         account: &ProviderAccount,
     ) -> Result<Option<Known>, CallError> {
         let spec = &account.spec;
@@ -67,6 +72,7 @@ impl Keyring {
         let Some(version) = caches.secret_version(&namespace, &name) else {
             return Ok(Some(Err(missing(&name, spec.provider))));
         };
+        // Its annotations count as its version, too.
         let purpose =
             (namespace.clone(), name.clone(), spec.provider, spec.endpoint.clone().unwrap_or_default());
         let known = self
@@ -79,7 +85,7 @@ impl Keyring {
             return Ok(Some(known));
         }
         let known = match read(client, &namespace, &name).await? {
-            Some(secret) => fingerprint(account, &name, &secret),
+            Some(secret) => fingerprint(account, &name, &secret, network),
             None => Err(missing(&name, spec.provider)),
         };
         self.known.lock().insert(purpose, (version, known.clone()));
@@ -87,20 +93,50 @@ impl Keyring {
     }
 }
 
+/// A Secret's content.
+#[derive(Clone, Default)]
+pub struct Content {
+    /// Its keys.
+    pub keys: BTreeMap<String, String>,
+    /// Hosts that they may be sent to, besides the provider's own.
+    pub allowed_hosts: AllowedHosts,
+}
+
 /// The Secret's content, read live.
-pub async fn read(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<BTreeMap<String, String>>, CallError> {
+pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<Content>, CallError> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let secret = within(format!("get Secret {namespace}/{name}"), api.get_opt(name)).await?;
     Ok(secret.map(|secret| {
+        let allowed_hosts = allowed_hosts(secret.annotations());
         let data = secret.data.unwrap_or_default().into_iter();
         // A key that is no text is as good as none.
-        data.filter_map(|(key, value)| Some((key, String::from_utf8(value.0).ok()?.trim().to_owned())))
-            .collect()
+        let keys = data
+            .filter_map(|(key, value)| Some((key, String::from_utf8(value.0).ok()?.trim().to_owned())))
+            .collect();
+        Content { keys, allowed_hosts }
     }))
+}
+
+/// Hosts that a Secret with these annotations lets its keys be sent to.
+#[must_use]
+pub fn allowed_hosts(annotations: &BTreeMap<String, String>) -> AllowedHosts {
+    annotations.get(ALLOWED_HOSTS_ANNOTATION).map(|text| AllowedHosts::parse(text)).unwrap_or_default()
+}
+
+/// The entry of the allowed hosts by which the account's keys may be sent to its endpoint; empty if that is the
+/// provider's own. An error is a sentence that says what to do.
+pub fn allowed_host(
+    spec: &ProviderAccountSpec,
+    allowed_hosts: &AllowedHosts,
+    network: &Network,
+) -> Result<String, String> {
+    let connection = Connection {
+        endpoint: spec.endpoint.clone().unwrap_or_default(),
+        allowed_hosts: allowed_hosts.clone(),
+        network: network.clone(),
+        ..Connection::default()
+    };
+    videofactory_providers::allowed_host(spec.provider.as_str(), &connection)
 }
 
 fn missing(name: &str, provider: Provider) -> Lacking {
@@ -108,16 +144,14 @@ fn missing(name: &str, provider: Provider) -> Lacking {
     Lacking::Secret(format!("Secret {name:?} does not exist: create it with {keys}"))
 }
 
-/// A digest that is the same for accounts that spend the same quota. Of a webhook, whose key says nothing of who is
-/// called, only for the same URL.
-fn fingerprint(account: &ProviderAccount, name: &str, secret: &BTreeMap<String, String>) -> Known {
+/// A digest that is the same for accounts that spend the same quota.
+fn fingerprint(account: &ProviderAccount, name: &str, secret: &Content, network: &Network) -> Known {
     let spec = &account.spec;
     let mut text = format!("{:?}\n", spec.provider);
-    if spec.provider == Provider::Webhook {
-        text.push_str(spec.endpoint.as_deref().unwrap_or_default());
-    }
+    allowed_host(spec, &secret.allowed_hosts, network)
+        .map_err(|why| Lacking::Leave(format!("Secret {name:?}: {why}")))?;
     for key in keys(spec.provider) {
-        let value = secret.get(*key).filter(|value| !value.is_empty());
+        let value = secret.keys.get(*key).filter(|value| !value.is_empty());
         let value =
             value.ok_or_else(|| Lacking::Key(format!("Secret {name:?} has no key {key:?}: add it")))?;
         text.push('\n');
@@ -141,7 +175,20 @@ mod tests {
     }
 
     fn of(provider: &str, endpoint: &str, secret: Value) -> Known {
-        fingerprint(&account(provider, endpoint), "s", &serde_json::from_value(secret).unwrap())
+        let content = Content {
+            keys: serde_json::from_value(secret).unwrap(),
+            allowed_hosts: AllowedHosts::parse("proxy.example"),
+        };
+        fingerprint(&account(provider, endpoint), "s", &content, &Network::default())
+    }
+
+    #[test]
+    fn a_key_is_for_hosts_that_its_secret_allows() {
+        let key = json!({"apiKey": "very-secret"});
+        assert!(of("XAI", "https://proxy.example/v1", key.clone()).is_ok());
+        let Err(Lacking::Leave(message)) = of("XAI", "https://evil.example", key) else { panic!("allowed") };
+        assert!(message.contains("add evil.example to the Secret's annotation"), "{message}");
+        assert!(!message.contains("very-secret"));
     }
 
     #[test]
@@ -160,10 +207,10 @@ mod tests {
         assert_eq!(of("XAI", "", key("k")), of("XAI", "https://proxy.example", json!({"apiKey": "k"})));
         assert_ne!(of("XAI", "", key("k")), of("XAI", "", key("other")));
         assert_ne!(of("XAI", "", key("k")), of("Gemini", "", key("k")));
-        let signing = json!({"signingKey": "k"});
+        let hook = |url: &str| json!({"signingKey": "k", "url": url});
         assert_ne!(
-            of("Webhook", "https://a.example", signing.clone()),
-            of("Webhook", "https://b.example", signing)
+            of("Webhook", "", hook("https://a.example")),
+            of("Webhook", "", hook("https://b.example"))
         );
     }
 

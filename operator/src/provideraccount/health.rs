@@ -1,7 +1,7 @@
 //! Asks services every few minutes whether they answer and take the credentials, beside the looks: nobody waits for a
 //! slow answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::Provider;
+use videofactory_net::Network;
 use videofactory_pipeline::clock;
-use videofactory_pipeline::contract::ALLOW_LOCAL_VARIABLE;
 use videofactory_providers::{Connection, Gemini, Health, HuggingFace, ProviderError, Webhook, Xai, YouTube};
 
 use super::controller::queued;
 use super::credentials;
 use super::decide::{Checked, Finding, Health as Known};
+use crate::authority::{self, ReadAuthorityError};
 use crate::client::CallError;
 use crate::context::Context;
 
@@ -142,7 +143,13 @@ async fn check(context: &Context, account: &ProviderAccount) -> Result<Finding, 
     let namespace = account.namespace().unwrap_or_default();
     let name = account.spec.secret_ref.as_ref().map(|secret| secret.name.clone()).unwrap_or_default();
     let secret = credentials::read(&context.client, &namespace, &name).await?.unwrap_or_default();
-    let asked = async { client(account, secret)?.check().await };
+    let authority = match authority::read(&context.client, &namespace, account.spec.ca_ref.as_ref()).await {
+        Ok(authority) => authority,
+        Err(ReadAuthorityError::Call(error)) => return Err(error),
+        Err(error) => return Ok(Finding::Down(error.to_string())),
+    };
+    let network = context.network.clone().with_authorities(authority);
+    let asked = async { client(account, secret, &network)?.check().await };
     Ok(match tokio::time::timeout(ANSWER_WITHIN, asked).await {
         Ok(answer) => finding(answer),
         Err(_) => Finding::Down(format!("the service gave no answer within {} s", ANSWER_WITHIN.as_secs())),
@@ -162,12 +169,14 @@ fn finding(answer: Result<String, ProviderError>) -> Finding {
 
 fn client(
     account: &ProviderAccount,
-    secret: BTreeMap<String, String>,
+    secret: credentials::Content,
+    network: &Network,
 ) -> Result<Box<dyn Health>, ProviderError> {
     let connection = Connection {
         endpoint: account.spec.endpoint.clone().unwrap_or_default(),
-        secrets: secret.into_iter().map(|(key, value)| (key, value.into())).collect(),
-        allow_local: std::env::var(ALLOW_LOCAL_VARIABLE).is_ok_and(|value| value == "true"),
+        secrets: secret.keys.into_iter().map(|(key, value)| (key, value.into())).collect(),
+        allowed_hosts: secret.allowed_hosts,
+        network: network.clone(),
     };
     Ok(match account.spec.provider {
         Provider::Xai => Box::new(Xai::new(&connection)?),

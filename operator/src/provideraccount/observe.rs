@@ -29,7 +29,7 @@ pub async fn observe(
     account: ProviderAccount,
     health: Health,
 ) -> Result<Observed, CallError> {
-    let known = keyring.of(&context.client, &context.caches, &account).await?;
+    let known = keyring.of(&context.client, &context.caches, &context.network, &account).await?;
     let twin = twin(context, keyring, &account, known.as_ref()).await?;
     let claims = context.caches.claims.open(&account.namespace().unwrap_or_default(), &account.name_any());
     let (standings, cached) = standings(context, &account).await?;
@@ -43,6 +43,7 @@ pub async fn observe(
             Some(Ok(_)) => Credentials::Here,
             Some(Err(Lacking::Key(message))) => Credentials::Incomplete(message),
             Some(Err(Lacking::Secret(message))) => Credentials::Missing(message),
+            Some(Err(Lacking::Leave(message))) => Credentials::Forbidden(message),
         },
         twin,
         health,
@@ -67,7 +68,7 @@ async fn twin(
             && other.metadata.deletion_timestamp.is_none()
             && age(other) < age(account);
         if comparable
-            && matches!(keyring.of(&context.client, &context.caches, other).await?, Some(Ok(key)) if key == *own)
+            && matches!(keyring.of(&context.client, &context.caches, &context.network, other).await?, Some(Ok(key)) if key == *own)
         {
             older.push((age(other), other.name_any()));
         }

@@ -150,7 +150,10 @@ impl Controller {
             side_effects: self.context.config.side_effects,
         };
         let now = clock::now();
-        let decision = decide(&observed, now);
+        let mut decision = decide(&observed, now);
+        if look.addressing.is_some() {
+            decision.status.addressing = look.addressing;
+        }
         let wake_at = decision.wake_at;
         self.apply(&uid, observed, decision, now).await?;
         Ok(wake_at)
@@ -315,7 +318,7 @@ impl Controller {
     async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Look, CallError> {
         let client = &self.context.client;
         match self.cluster.get_or_try_init(|| cluster_uid(client)).await {
-            Ok(cluster) => observe(client, cluster, policy, how).await,
+            Ok(cluster) => observe(client, &self.context.network, cluster, policy, how).await,
             // Whose the bucket is cannot be told, and people must hear why.
             Err(error) if error.is_rejected() => {
                 let (reason, answered) = (Reason::ConfigurationInvalid, None);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use kube::{Client, ResourceExt};
+use kube::Client;
+use videofactory_crds::storagepolicy::Addressing;
 use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_net::Network;
 use videofactory_storage::{Bucket, PROBES, StorageError};
 
 use super::claim::{Claim, Claimed, take};
+use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
 use crate::client::CallError;
 
@@ -55,11 +58,15 @@ pub struct Look {
     pub finding: Finding,
     /// The place, if it is known to be this cluster's.
     pub claimed: Option<Claimed>,
+    /// Where the bucket's name stands in requests, as the server takes it, if it was asked.
+    pub addressing: Option<Addressing>,
+    /// The server wants to be addressed otherwise.
+    refuses_addressing: bool,
 }
 
 impl From<Finding> for Look {
     fn from(finding: Finding) -> Self {
-        Self { finding, claimed: None }
+        Self { finding, claimed: None, addressing: None, refuses_addressing: false }
     }
 }
 
@@ -92,19 +99,53 @@ const fn allows_pruning(reason: Reason) -> bool {
 /// Asks the bucket of this policy, for the cluster of this UID.
 pub async fn observe(
     client: &Client,
+    network: &Network,
     cluster: &str,
     policy: &StoragePolicy,
     how: Thoroughness,
 ) -> Result<Look, CallError> {
-    let namespace = policy.namespace().unwrap_or_default();
-    let bucket = match bucket::open(client, &namespace, &policy.spec.bucket).await {
-        Ok(bucket) => bucket,
-        Err(OpenBucketError::Call(error)) if !error.is_rejected() => return Err(error),
-        Err(error) => {
-            let (reason, answered) = (Reason::ConfigurationInvalid, None);
-            return Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into());
-        }
-    };
+    let way = bucket::addressing(policy);
+    let first = observe_by(client, network, cluster, policy, how).await?;
+    let first = Look { addressing: Some(told(way)), ..first };
+    if !first.refuses_addressing || policy.spec.bucket.addressing != Addressing::Auto {
+        return Ok(first);
+    }
+    let other = told(way.other());
+    let mut turned = policy.clone();
+    turned.status.get_or_insert_default().addressing = Some(other);
+    let second = observe_by(client, network, cluster, &turned, how).await?;
+    // A server that does not have the other way either says so, or has no such name.
+    let reached = !second.refuses_addressing
+        && !matches!(second.finding, Finding::Unfit { answered: None | Some(false), .. });
+    Ok(if reached { Look { addressing: Some(other), ..second } } else { first })
+}
+
+fn told(way: videofactory_storage::Addressing) -> Addressing {
+    match way {
+        videofactory_storage::Addressing::Path => Addressing::Path,
+        videofactory_storage::Addressing::VirtualHost => Addressing::VirtualHost,
+    }
+}
+
+/// Asks by the way of addressing that the policy has now.
+async fn observe_by(
+    client: &Client,
+    network: &Network,
+    cluster: &str,
+    policy: &StoragePolicy,
+    how: Thoroughness,
+) -> Result<Look, CallError> {
+    let bucket =
+        match bucket::open(client, network, policy).await {
+            Ok(bucket) => bucket,
+            Err(
+                OpenBucketError::Call(error) | OpenBucketError::Authority(ReadAuthorityError::Call(error)),
+            ) if !error.is_rejected() => return Err(error),
+            Err(error) => {
+                let (reason, answered) = (Reason::ConfigurationInvalid, None);
+                return Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into());
+            }
+        };
     let asked = ask(&bucket, cluster, policy, how);
     Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
         Ok(look) => look,
@@ -132,11 +173,12 @@ async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thorou
         Thoroughness::Probe => bucket.probe().await.problem,
     };
     let finding = problem.as_ref().map_or(Finding::Fit, unfit);
+    let refuses_addressing = matches!(problem, Some(StorageError::Addressing { .. }));
     match taken {
         // A probe tells best what is wrong with a bucket, but not whose it is.
         Err(error) if can_prune(&finding) => undecided(&error).into(),
-        Err(_) => finding.into(),
-        Ok(claimed) => Look { finding, claimed: Some(claimed) },
+        Err(_) => Look { refuses_addressing, ..finding.into() },
+        Ok(claimed) => Look { claimed: Some(claimed), ..finding.into() },
     }
 }
 

@@ -51,8 +51,7 @@ pub fn broken(action: &Action) -> Report {
 }
 
 async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, String> {
-    let namespace = policy.namespace().unwrap_or_default();
-    let opened = bucket::open(&context.client, &namespace, &policy.spec.bucket).await;
+    let opened = bucket::open(&context.client, &context.network, policy).await;
     opened.map_err(|error| error.to_string())
 }
 

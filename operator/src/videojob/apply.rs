@@ -186,10 +186,13 @@ async fn start_step(
     }
     confirm(context, owner, order).await?;
     let built = build::attempt(owner, order, &context.config.worker);
-    let created = match &built.given {
-        Some(given) => create_given(context, owner, given).await,
-        None => Ok(()),
-    };
+    let mut created = Ok(());
+    for map in [&built.given, &built.authority].into_iter().flatten() {
+        created = create_map(context, owner, map).await;
+        if created.is_err() {
+            break;
+        }
+    }
     let created = match created {
         Ok(()) => create_job(context, owner, &built.job).await,
         Err(error) => Err(error),
@@ -259,10 +262,10 @@ fn is_owned(job: &Job, owner: &VideoJob) -> bool {
 }
 
 /// Its name is made from its owner and its content: if it exists, it is the same.
-async fn create_given(context: &Context, owner: &VideoJob, given: &ConfigMap) -> Result<(), ApplyError> {
+async fn create_map(context: &Context, owner: &VideoJob, map: &ConfigMap) -> Result<(), ApplyError> {
     context.metrics.wrote("ConfigMap");
-    let what = format!("create ConfigMap {}", path(owner, &given.name_any()));
-    match within(what, api::<ConfigMap>(context, owner).create(&PostParams::default(), given)).await {
+    let what = format!("create ConfigMap {}", path(owner, &map.name_any()));
+    match within(what, api::<ConfigMap>(context, owner).create(&PostParams::default(), map)).await {
         Err(error) if !error.is_already_exists() => Err(error.into()),
         _ => Ok(()),
     }

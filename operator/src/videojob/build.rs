@@ -14,18 +14,21 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
-use videofactory_crds::{StepName, VideoJob};
+use videofactory_crds::{CaKind, CaRef, StepName, VideoJob};
+use videofactory_net::{CLUSTER_SERVICES, variables};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{
-    ACCOUNT_SECRET_DIR, ALLOW_LOCAL_VARIABLE, BUCKET_SECRET_DIR, GIVEN_SCENES_FILE, GivenScenes, Grace,
-    INPUT_VARIABLE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR,
+    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, CA_FILE_NAME, GIVEN_SCENES_FILE,
+    GivenScenes, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE,
+    WORK_DIR,
 };
 
 use super::labels::Labels;
 use super::model::StartStep;
 use super::names::job_name;
 use crate::bucket::{ACCESS_KEY, SECRET_KEY};
-use crate::config::WorkerConfig;
+use crate::config::{CLUSTER_DOMAIN, WorkerConfig};
+use crate::provideraccount::keys;
 
 /// The container that works.
 pub const CONTAINER: &str = "worker";
@@ -48,6 +51,8 @@ const TOKEN_SECONDS: i64 = 3600;
 pub struct Attempt {
     /// Scenes given in the spec.
     pub given: Option<ConfigMap>,
+    /// Certificates of authorities that the operator trusts for all.
+    pub authority: Option<ConfigMap>,
     /// The attempt itself.
     pub job: Job,
 }
@@ -56,6 +61,11 @@ pub struct Attempt {
 #[must_use]
 pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> Attempt {
     let given = start.given.as_ref().map(|given| given_scenes(owner, given));
+    let authority = worker
+        .authority
+        .as_ref()
+        .map(|authority| by_content(owner, "ca", CA_FILE_NAME, authority.pem().to_owned()));
+    let names = [&given, &authority].map(|map| map.as_ref().map(ResourceExt::name_any));
     let labels = labels(&start.input);
     let metadata = ObjectMeta {
         name: Some(job_name(&start.input.job, start.input.step, start.input.attempt)),
@@ -63,7 +73,7 @@ pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> At
     };
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(labels.to_map()), ..ObjectMeta::default() }),
-        spec: Some(pod(owner, start, worker, given.as_ref().map(ResourceExt::name_any))),
+        spec: Some(pod(owner, start, worker, names)),
     };
     let spec = JobSpec {
         backoff_limit: Some(0),
@@ -72,7 +82,7 @@ pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> At
         template,
         ..JobSpec::default()
     };
-    Attempt { given, job: Job { metadata, spec: Some(spec), status: None } }
+    Attempt { given, authority, job: Job { metadata, spec: Some(spec), status: None } }
 }
 
 fn labels(input: &StepInput) -> Labels {
@@ -101,9 +111,14 @@ fn owned(owner: &VideoJob, labels: BTreeMap<String, String>) -> ObjectMeta {
     }
 }
 
-/// Scenes and overrides, under a name made from the owner and their content: never changed, so never stale.
+/// Scenes and overrides.
 fn given_scenes(owner: &VideoJob, given: &GivenScenes) -> ConfigMap {
     let content = serde_json::to_string(given).unwrap_or_default();
+    by_content(owner, "scenes", file_name(GIVEN_SCENES_FILE), content)
+}
+
+/// A file, under a name made from the owner and the content: never changed, so never stale.
+fn by_content(owner: &VideoJob, what: &str, file: &str, content: String) -> ConfigMap {
     let uid = owner.uid().unwrap_or_default();
     let digest = Digest::of_bytes(format!("{uid}\n{content}").as_bytes());
     let labels = [
@@ -114,20 +129,20 @@ fn given_scenes(owner: &VideoJob, given: &GivenScenes) -> ConfigMap {
     let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     ConfigMap {
         metadata: ObjectMeta {
-            name: Some(format!("{}-scenes-{}", owner.name_any(), &digest.as_str()[..16])),
+            name: Some(format!("{}-{what}-{}", owner.name_any(), &digest.as_str()[..16])),
             ..owned(owner, labels)
         },
         immutable: Some(true),
-        data: Some([(file_name(GIVEN_SCENES_FILE).to_owned(), content)].into()),
+        data: Some([(file.to_owned(), content)].into()),
         ..ConfigMap::default()
     }
 }
 
-fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, given: Option<String>) -> PodSpec {
+fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, maps: [Option<String>; 2]) -> PodSpec {
     let compute = owner.spec.compute.clone().unwrap_or_default();
     let mut node_selector = worker.node_selector.clone();
     node_selector.extend(compute.node_selector.unwrap_or_default());
-    let (volumes, mounts) = volumes(start, given).into_iter().unzip();
+    let (volumes, mounts) = volumes(start, maps).into_iter().unzip();
     let asked = compute.steps.as_ref().and_then(|steps| steps.get(start.input.step));
     let resources = asked.and_then(|step| step.resources.clone());
     PodSpec {
@@ -188,7 +203,7 @@ fn environment(input: &StepInput, worker: &WorkerConfig) -> Vec<EnvVar> {
             ..EnvVarSource::default()
         }),
     };
-    let allow_local = worker.allow_local_endpoints.then(|| plain(ALLOW_LOCAL_VARIABLE, "true".to_owned()));
+    let network = network_variables(worker).into_iter().map(|(name, value)| plain(name, value));
     let always = [
         // Kubernetes reads `$$` and `$(NAME)` in a value; in JSON a `$` can be written without one.
         plain(INPUT_VARIABLE, serde_json::to_string(&input).unwrap_or_default().replace('$', "\\u0024")),
@@ -197,11 +212,23 @@ fn environment(input: &StepInput, worker: &WorkerConfig) -> Vec<EnvVar> {
         // Caches of fonts and the like: the root file system is read-only.
         plain("HOME", "/tmp".to_owned()),
     ];
-    always.into_iter().chain(allow_local).collect()
+    always.into_iter().chain(network).collect()
+}
+
+/// What the step must know to call what the operator would, and nothing else; only what differs from the usual.
+fn network_variables(worker: &WorkerConfig) -> Vec<(&'static str, String)> {
+    let loopback = worker.allow_local_endpoints.then(|| (variables::ALLOW_LOOPBACK, "true".to_owned()));
+    let list = (variables::ALLOWED_DESTINATIONS, worker.allowed_destinations.clone());
+    let domain = (variables::CLUSTER_DOMAIN, worker.cluster_domain.clone());
+    let list = Some(list).filter(|(_, list)| list != CLUSTER_SERVICES);
+    let domain = Some(domain).filter(|(_, domain)| domain != CLUSTER_DOMAIN);
+    let authority = worker.authority.as_ref().map(|_| (variables::CA_FILE, OPERATOR_CA_FILE.to_owned()));
+    let proxies = worker.proxies.iter().cloned();
+    loopback.into_iter().chain(list).chain(domain).chain(authority).chain(proxies).collect()
 }
 
 /// Volumes, each with its mount.
-fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount)> {
+fn volumes(start: &StartStep, [given, authority]: [Option<String>; 2]) -> Vec<(Volume, VolumeMount)> {
     let read_only = |name: &str, path: &str| VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
@@ -214,9 +241,13 @@ fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount
     volumes
         .push((Volume { secret: Some(bucket), ..named("bucket") }, read_only("bucket", BUCKET_SECRET_DIR)));
     for (place, (account, name)) in start.account_secrets.iter().enumerate() {
+        let provider = start.input.hired.get(account).map(|hired| hired.provider);
+        // A Secret may hold more than its provider needs. A key that is missing is told by the worker: without
+        // `optional`, the pod would wait for it without a word.
+        let source = SecretVolumeSource { optional: Some(true), ..secret(name, provider.map_or(&[], keys)) };
         let volume = format!("account-{place}");
         let mount = read_only(&volume, &format!("{ACCOUNT_SECRET_DIR}/{account}"));
-        volumes.push((Volume { secret: Some(secret(name, &[])), ..named(&volume) }, mount));
+        volumes.push((Volume { secret: Some(source), ..named(&volume) }, mount));
     }
     let token = Volume { projected: Some(token()), ..named("token") };
     volumes.push((token, read_only("token", directory(TOKEN_FILE))));
@@ -225,7 +256,45 @@ fn volumes(start: &StartStep, given: Option<String>) -> Vec<(Volume, VolumeMount
         let scenes = Volume { config_map: Some(config_map), ..named("given") };
         volumes.push((scenes, read_only("given", directory(GIVEN_SCENES_FILE))));
     }
+    let whole = authority.map(|name| CaRef { kind: CaKind::ConfigMap, name, key: CA_FILE_NAME.to_owned() });
+    let of_accounts = start
+        .input
+        .hired
+        .iter()
+        .filter_map(|(account, hired)| Some((format!("{ACCOUNT_CA_DIR}/{account}"), hired.ca.as_ref()?)));
+    let of_bucket = start.input.bucket.ca.as_ref().map(|ca| (directory(BUCKET_CA_FILE).to_owned(), ca));
+    let of_operator = whole.as_ref().map(|ca| (directory(OPERATOR_CA_FILE).to_owned(), ca));
+    let authorities = of_operator.into_iter().chain(of_bucket).chain(of_accounts);
+    volumes.extend(authorities.enumerate().map(|(place, (path, ca))| {
+        let volume = format!("ca-{place}");
+        (authority_volume(&volume, ca), read_only(&volume, &path))
+    }));
     volumes
+}
+
+/// The file of an authority's certificates. That it is missing is told by the worker: without `optional`, the pod would
+/// wait for it without a word.
+fn authority_volume(volume: &str, ca: &CaRef) -> Volume {
+    let item = KeyToPath { key: ca.key.clone(), path: CA_FILE_NAME.to_owned(), mode: None };
+    let mut made = Volume { name: volume.to_owned(), ..Volume::default() };
+    match ca.kind {
+        CaKind::ConfigMap => {
+            made.config_map = Some(ConfigMapVolumeSource {
+                name: ca.name.clone(),
+                items: Some(vec![item]),
+                optional: Some(true),
+                ..ConfigMapVolumeSource::default()
+            });
+        }
+        CaKind::Secret => {
+            made.secret = Some(SecretVolumeSource {
+                items: Some(vec![item]),
+                optional: Some(true),
+                ..secret(&ca.name, &[])
+            });
+        }
+    }
+    made
 }
 
 fn scratch(name: &str, path: &str, size: &str) -> (Volume, VolumeMount) {
@@ -238,13 +307,13 @@ fn scratch(name: &str, path: &str, size: &str) -> (Volume, VolumeMount) {
     (volume, mount)
 }
 
-/// A Secret's files: these keys, or all if none is named. The group reads them, by `fsGroup`.
+/// A Secret's files: these keys alone. The group reads them, by `fsGroup`.
 fn secret(name: &str, keys: &[&str]) -> SecretVolumeSource {
     let item = |key: &&str| KeyToPath { key: (*key).to_owned(), path: (*key).to_owned(), mode: None };
     SecretVolumeSource {
         secret_name: Some(name.to_owned()),
         default_mode: Some(0o440),
-        items: Some(keys.iter().map(item).collect()).filter(|items: &Vec<_>| !items.is_empty()),
+        items: Some(keys.iter().map(item).collect()),
         optional: None,
     }
 }

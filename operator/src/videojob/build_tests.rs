@@ -48,6 +48,76 @@ fn pod_of(built: &Attempt) -> &PodSpec {
     built.job.spec.as_ref().unwrap().template.spec.as_ref().unwrap()
 }
 
+/// An attempt that uses an account of this provider.
+fn hires(provider: &str, more: serde_json::Value) -> StartStep {
+    let mut order = start(StepName::AnimateScenes);
+    let mut hired = json!({"provider": provider});
+    hired.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    order.input.hired = [("acc".to_owned(), serde_json::from_value(hired).unwrap())].into();
+    order.account_secrets = [("acc".to_owned(), "keys".to_owned())].into();
+    order
+}
+
+#[test]
+fn a_step_is_given_the_keys_that_its_provider_needs_and_no_others() {
+    for (provider, expected) in [
+        ("XAI", &["apiKey"][..]),
+        ("YouTube", &["clientId", "clientSecret", "refreshToken"]),
+        ("Webhook", &["url", "signingKey"]),
+    ] {
+        let built = attempt(&owner(), &hires(provider, json!({})), &worker());
+        let volumes = pod_of(&built).volumes.as_ref().unwrap();
+        let source =
+            volumes.iter().find(|volume| volume.name == "account-0").unwrap().secret.as_ref().unwrap();
+        let keys: Vec<&str> = source.items.iter().flatten().map(|item| item.key.as_str()).collect();
+        assert_eq!((source.secret_name.as_deref(), keys), (Some("keys"), expected.to_vec()));
+    }
+}
+
+#[test]
+fn a_step_knows_the_operators_proxies_destinations_and_authorities() {
+    let mut worker = worker();
+    worker.proxies = vec![("HTTPS_PROXY", "http://proxy:3128".to_owned())];
+    worker.allowed_destinations = "cluster-services,minio.lan".to_owned();
+    let pem = "-----BEGIN CERTIFICATE-----";
+    let ca = json!({"ca": {"kind": "Secret", "name": "company", "key": "root.pem"}});
+    let mut order = hires("XAI", ca);
+    order.input.bucket.ca = serde_json::from_value(json!({"name": "bundle"})).unwrap();
+    let built = attempt(&owner(), &order, &worker);
+    let pod = pod_of(&built);
+    let environment = pod.containers[0].env.as_ref().unwrap();
+    let value = |name: &str| environment.iter().find(|entry| entry.name == name)?.value.clone();
+    assert_eq!(value("HTTPS_PROXY").as_deref(), Some("http://proxy:3128"));
+    assert_eq!(value("VIDEOFACTORY_ALLOWED_DESTINATIONS").as_deref(), Some("cluster-services,minio.lan"));
+    let mounted: Vec<(&str, String)> = pod.containers[0]
+        .volume_mounts
+        .iter()
+        .flatten()
+        .filter(|mount| mount.mount_path.contains("/ca/"))
+        .map(|mount| (mount.mount_path.as_str(), source_of(pod, &mount.name)))
+        .collect();
+    let expected = [
+        ("/var/run/videofactory/ca/bucket", "ConfigMap bundle ca.crt".to_owned()),
+        ("/var/run/videofactory/ca/account/acc", "Secret company root.pem".to_owned()),
+    ];
+    assert_eq!(mounted, expected);
+    assert!(built.authority.is_none() && !format!("{built:?}").contains(pem));
+}
+
+fn source_of(pod: &PodSpec, name: &str) -> String {
+    let volume = pod.volumes.iter().flatten().find(|volume| volume.name == name).unwrap();
+    let keys = |items: &Option<Vec<KeyToPath>>| {
+        items.iter().flatten().map(|item| item.key.clone()).collect::<String>()
+    };
+    match (&volume.config_map, &volume.secret) {
+        (Some(map), _) => format!("ConfigMap {} {}", map.name, keys(&map.items)),
+        (_, Some(secret)) => {
+            format!("Secret {} {}", secret.secret_name.as_deref().unwrap_or_default(), keys(&secret.items))
+        }
+        _ => String::new(),
+    }
+}
+
 #[test]
 fn an_attempt_becomes_one_job_with_one_pod() {
     let built = attempt(&owner(), &start(StepName::AssembleVideo), &worker());

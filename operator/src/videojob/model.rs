@@ -132,6 +132,8 @@ pub struct HiredAccount {
     pub status: ProviderAccountStatus,
     /// Version of its Secret.
     pub credentials: Option<String>,
+    /// The entry of its Secret's allowed hosts that names its endpoint; empty if that is the provider's own.
+    pub allowed_host: String,
     /// Why it cannot be used now, and what to do; its books are kept all the same.
     pub obstacle: Option<String>,
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, Reason, StepName, StoragePolicy, VideoJob};
+use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome};
-use videofactory_storage::{Bucket, StorageError};
+use videofactory_storage::{Addressing, Bucket, StorageError};
 
 use super::model::{
     Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up,
@@ -21,7 +22,7 @@ use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
 use crate::client::{CallError, within};
 use crate::context::Context;
-use crate::provideraccount::{attempt, is_unopened};
+use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::storagepolicy::protection;
 
 /// Most bytes of a stored outcome.
@@ -195,6 +196,8 @@ fn bucket_ref(policy: &StoragePolicy) -> BucketRef {
         name: bucket.name.clone(),
         region: bucket.region.clone(),
         prefix: bucket.prefix.clone(),
+        virtual_host: bucket::addressing(policy) == Addressing::VirtualHost,
+        ca: bucket.ca_ref.clone(),
     }
 }
 
@@ -233,7 +236,8 @@ async fn accounts(
             _ if may_act && asked.contains(name.as_str()) => live_account(context, namespace, &name).await?,
             known => known,
         };
-        let state = account_state(&name, account.as_ref(), |secret| caches.secret_version(namespace, secret));
+        let terms = |secret: &str| caches.secret_terms(namespace, secret);
+        let state = account_state(&name, account.as_ref(), &context.network, terms);
         accounts.insert(name, state);
     }
     Ok(accounts)
@@ -291,7 +295,8 @@ fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
 fn account_state(
     name: &str,
     account: Option<&Result<ProviderAccount, String>>,
-    secret_version: impl Fn(&str) -> Option<String>,
+    network: &Network,
+    secret_terms: impl Fn(&str) -> Option<(String, AllowedHosts)>,
 ) -> Account {
     let unusable = |message| Account::Unusable { reason: Reason::ConfigurationInvalid, message };
     let account = match account {
@@ -307,16 +312,19 @@ fn account_state(
         return Account::Embedded;
     }
     let secret = account.spec.secret_ref.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
-    let credentials = secret_version(secret);
+    let (credentials, allowed_hosts) = secret_terms(secret).unzip();
+    let leave = allowed_host(&account.spec, &allowed_hosts.unwrap_or_default(), network);
     let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let duplicate = condition::get(conditions, ConditionType::Ready)
         .filter(|ready| ready.status == "False" && ready.reason == Reason::DuplicateAccount.to_string());
-    let obstacle = match (&credentials, duplicate) {
-        (None, _) => Some(format!(
+    let obstacle = match (&credentials, &leave, duplicate) {
+        (None, ..) => Some(format!(
             "Secret {secret:?} of ProviderAccount {name:?} does not exist: create it with the keys that `kubectl explain \
              pa.spec.secretRef` names"
         )),
-        (_, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),
+        // The pod would be given the keys, and sends them to where it is told.
+        (_, Err(why), _) => Some(format!("ProviderAccount {name:?}: Secret {secret:?}: {why}")),
+        (_, _, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),
         _ => None,
     };
     Account::Hired(Box::new(HiredAccount {
@@ -324,6 +332,7 @@ fn account_state(
         spec: account.spec.clone(),
         status: account.status.clone().unwrap_or_default(),
         credentials,
+        allowed_host: leave.unwrap_or_default(),
         obstacle,
     }))
 }
@@ -362,7 +371,7 @@ async fn look_up(
         let name = &job.spec.storage_ref.name;
         return recorded.but(format!("StoragePolicy {name:?} does not exist in this namespace: create it"));
     };
-    let bucket = match bucket::open(&context.client, &namespace, &policy.spec.bucket).await {
+    let bucket = match bucket::open(&context.client, &context.network, policy).await {
         Ok(bucket) => bucket,
         Err(error) => return recorded.but(error.to_string()),
     };
@@ -505,6 +514,30 @@ mod tests {
     }
 
     #[test]
+    fn no_step_is_given_keys_that_its_account_would_send_elsewhere() {
+        let account: ProviderAccount = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "acc"},
+            "spec": {"provider": "XAI", "secretRef": {"name": "keys"}, "endpoint": "https://proxy.example:8443/v1"},
+        }))
+        .unwrap();
+        let state = |allowed: &str| {
+            let terms = ("7".to_owned(), AllowedHosts::parse(allowed));
+            match account_state("acc", Some(&Ok(account.clone())), &Network::default(), |_| {
+                Some(terms.clone())
+            }) {
+                Account::Hired(hired) => (hired.obstacle, hired.allowed_host),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(state("proxy.example:8443"), (None, "proxy.example:8443".to_owned()));
+        for allowed in ["", "other.example", "proxy.example:443"] {
+            let (obstacle, host) = state(allowed);
+            assert!(obstacle.unwrap().contains("videofactory.dev/allowed-hosts"), "{allowed}");
+            assert_eq!(host, "");
+        }
+    }
+
+    #[test]
     fn an_account_is_usable_once_its_secret_is_there() {
         let account = |provider: &str| -> ProviderAccount {
             serde_json::from_value(json!({
@@ -514,7 +547,8 @@ mod tests {
             .unwrap()
         };
         let state = |provider: &str, version: Option<&str>| {
-            account_state("acc", Some(&Ok(account(provider))), |_| version.map(ToOwned::to_owned))
+            let terms = version.map(|version| (version.to_owned(), AllowedHosts::default()));
+            account_state("acc", Some(&Ok(account(provider))), &Network::default(), |_| terms.clone())
         };
         assert_eq!(state("Embedded", None), Account::Embedded);
         let Account::Hired(hired) = state("XAI", Some("7")) else { panic!("not hired") };
@@ -522,7 +556,8 @@ mod tests {
         assert_eq!(hired.obstacle, None);
         let Account::Hired(hired) = state("XAI", None) else { panic!("not hired") };
         assert!(hired.obstacle.unwrap().contains("Secret \"keys\""));
-        let Account::Unusable { message, .. } = account_state("acc", None, |_| None) else {
+        let Account::Unusable { message, .. } = account_state("acc", None, &Network::default(), |_| None)
+        else {
             panic!("usable")
         };
         assert!(message.contains("create it"), "{message}");

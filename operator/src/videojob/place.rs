@@ -6,6 +6,7 @@ use videofactory_crds::condition::Reason;
 use videofactory_crds::{StoragePolicy, VideoJob};
 use videofactory_storage::{Bucket, StorageError};
 
+use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
 use crate::client::{CallError, within};
 use crate::context::Context;
@@ -41,7 +42,13 @@ impl NoPlace {
             OpenBucketError::SecretMissing { .. } | OpenBucketError::KeyMissing { .. } => {
                 Self::Gone(error.to_string())
             }
-            OpenBucketError::Call(_) => Self::Away(Reason::StorageUnavailable, error.to_string()),
+            OpenBucketError::Forbidden { .. }
+            | OpenBucketError::Authority(ReadAuthorityError::Unusable { .. }) => {
+                Self::Away(Reason::ConfigurationInvalid, error.to_string())
+            }
+            OpenBucketError::Call(_) | OpenBucketError::Authority(ReadAuthorityError::Call(_)) => {
+                Self::Away(Reason::StorageUnavailable, error.to_string())
+            }
             OpenBucketError::Settings(error) => Self::of_bucket(error),
         }
     }
@@ -68,7 +75,7 @@ pub async fn open(context: &Context, job: &VideoJob) -> Result<Place, NoPlace> {
     let Some(policy) = read.map_err(|error| NoPlace::of_call(&error))? else {
         return Err(NoPlace::Gone(format!("StoragePolicy {name:?} does not exist")));
     };
-    let opened = bucket::open(&context.client, &namespace, &policy.spec.bucket).await;
+    let opened = bucket::open(&context.client, &context.network, &policy).await;
     let bucket = opened.map_err(|error| NoPlace::of_opening(&error))?;
     let cluster = cluster_uid(&context.client).await.map_err(|error| NoPlace::of_call(&error))?;
     check(&bucket, &cluster, &policy).await?;

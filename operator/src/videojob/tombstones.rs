@@ -26,8 +26,7 @@ pub(super) async fn look_up(
     let (Some(key), Some(Ok(policy)), Storage::Ready { .. }) = (key_to_ask_for(job), policy, storage) else {
         return Made::NotAsked;
     };
-    let namespace = job.namespace().unwrap_or_default();
-    let bucket = match bucket::open(&context.client, &namespace, &policy.spec.bucket).await {
+    let bucket = match bucket::open(&context.client, &context.network, policy).await {
         Ok(bucket) => bucket,
         Err(error) => return Made::Unknown(error.to_string()),
     };

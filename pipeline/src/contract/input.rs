@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
+use videofactory_crds::{CaRef, StepName};
 
 use crate::digest::Digest;
 use crate::keys::Keys;
@@ -50,6 +50,12 @@ pub struct BucketRef {
     pub region: String,
     /// What all our keys begin with; empty or ending in `/`.
     pub prefix: String,
+    /// Its name stands in the host of a request, not in its path.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub virtual_host: bool,
+    /// Who vouches for its server, besides whom everybody trusts; mounted as [`super::BUCKET_CA_FILE`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<CaRef>,
 }
 
 /// The result of a step before, by what made it.
@@ -133,6 +139,12 @@ pub struct Hired {
     /// Base URL instead of the service's own; empty = that one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub endpoint: String,
+    /// The entry of the Secret's allowed hosts that names the endpoint's host; empty if the endpoint is the service's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub allowed_host: String,
+    /// Who vouches for its server, besides whom everybody trusts; mounted below [`super::ACCOUNT_CA_DIR`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<CaRef>,
     /// Prices that differ from the provider's usual ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, Money>,

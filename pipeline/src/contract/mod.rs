@@ -24,11 +24,17 @@ pub const MOST_OUTCOME_BYTES: usize = 4096;
 pub const INPUT_VARIABLE: &str = "VIDEOFACTORY_STEP";
 /// Where the bucket's credentials are mounted: files `accessKeyId` and `secretAccessKey`.
 pub const BUCKET_SECRET_DIR: &str = "/var/run/videofactory/bucket";
-/// The environment variable that lets accounts have loopback and link-local endpoints, if it is `true`.
-pub const ALLOW_LOCAL_VARIABLE: &str = "VIDEOFACTORY_ALLOW_LOCAL_ENDPOINTS";
 /// Where the credentials of service accounts are mounted: a folder for each account that the step uses, by its name,
 /// with a file for each key of its Secret.
 pub const ACCOUNT_SECRET_DIR: &str = "/var/run/videofactory/account";
+/// Where the certificates of the bucket's own authorities are mounted, in PEM.
+pub const BUCKET_CA_FILE: &str = "/var/run/videofactory/ca/bucket/ca.crt";
+/// Where those of accounts are: a folder for each account that has some, by its name, with the file [`CA_FILE_NAME`].
+pub const ACCOUNT_CA_DIR: &str = "/var/run/videofactory/ca/account";
+/// Where those are that the operator trusts for all.
+pub const OPERATOR_CA_FILE: &str = "/var/run/videofactory/ca/operator/ca.crt";
+/// The name of each such file.
+pub const CA_FILE_NAME: &str = "ca.crt";
 /// Where the token for reporting progress is mounted.
 pub const TOKEN_FILE: &str = "/var/run/videofactory/token/token";
 /// The audience of that token: good for nothing else.

@@ -75,7 +75,8 @@ mod tests {
 
     fn error(status: u16, body: &str) -> ProviderError {
         let status = StatusCode::from_u16(status).unwrap();
-        let answer = Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+        let answer =
+            Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec(), is_foreign: false };
         read(&answer, true, "2026-10-05T20:00:00Z".parse().unwrap())
     }
 
@@ -187,7 +188,7 @@ mod tests {
         #[test]
         fn any_answer_is_an_error_and_no_panic(status in 300u16..600, body in any_body()) {
             let status = StatusCode::from_u16(status).unwrap();
-            let _ = read(&Answer { status, headers: HeaderMap::new(), body }, false, Timestamp::UNIX_EPOCH);
+            let _ = read(&Answer { status, headers: HeaderMap::new(), body, is_foreign: false }, false, Timestamp::UNIX_EPOCH);
         }
     }
 }

@@ -33,6 +33,8 @@ use crate::request::lay_over;
 const PROVIDER: &str = "Gemini";
 /// Where the service is.
 const BASE: &str = "https://generativelanguage.googleapis.com/v1beta";
+/// The addresses that are the service's own.
+pub(crate) const OWN: &[&str] = &[BASE];
 /// The header with the key.
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// How long an answer may take: a long script or a whole film's narration takes minutes.
@@ -69,7 +71,7 @@ impl Gemini {
     /// at midnight in California.
     pub fn new(connection: &Connection, clock: fn() -> Timestamp) -> Result<Self, ProviderError> {
         let key = connection.secret(PROVIDER, "apiKey")?;
-        Ok(Self { http: Http::new(PROVIDER, connection, BASE)?.with_header(KEY_HEADER, key)?, clock })
+        Ok(Self { http: Http::new(PROVIDER, connection, OWN)?.with_header(KEY_HEADER, key)?, clock })
     }
 
     /// The model for what is sold when none is named.

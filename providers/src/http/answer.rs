@@ -28,7 +28,12 @@ pub(crate) struct Answer {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,
+    /// Somebody else than the provider answered: what it says is read, but not shown.
+    pub is_foreign: bool,
 }
+
+/// What stands where a service's words would.
+const NOT_SHOWN: &str = "its words are not shown, because its host is not the provider's own";
 
 impl Answer {
     /// Whether the status is a 2xx.
@@ -66,6 +71,9 @@ impl Answer {
 
     /// What the service says went wrong, fit to be shown; empty if it says nothing.
     pub fn text(&self) -> String {
+        if self.is_foreign {
+            return if self.body.is_empty() { String::new() } else { NOT_SHOWN.to_owned() };
+        }
         if let Some(page) = page_title(self) {
             return page;
         }
@@ -158,7 +166,11 @@ fn page_title(answer: &Answer) -> Option<String> {
     let is_page = answer.media_type() == "text/html"
         || start.starts_with(b"<!doctype html")
         || start.starts_with(b"<html");
-    is_page.then(|| title(&String::from_utf8_lossy(&answer.body)))
+    let told = || match answer.is_foreign {
+        true => NOT_SHOWN.to_owned(),
+        false => title(&String::from_utf8_lossy(&answer.body)),
+    };
+    is_page.then(told)
 }
 
 /// An error as services write it in JSON.

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use videofactory_net::AllowedHosts;
 
 use super::*;
 
@@ -61,12 +62,14 @@ async fn serve_raw<F: Future<Output = ()> + Send>(
 
 fn connection(base: &str) -> Connection {
     let secrets = BTreeMap::from([("apiKey".to_owned(), Secret::from(KEY))]);
-    Connection { endpoint: base.to_owned(), secrets, allow_local: true }
+    let network = Network::default().with_loopback(true);
+    let allowed_hosts = AllowedHosts::parse("127.0.0.1,localhost,no-such-host.demo.svc,169.254.169.254");
+    Connection { endpoint: base.to_owned(), secrets, allowed_hosts, network }
 }
 
 fn http(base: &str) -> Http {
     let connection = connection(base);
-    let http = Http::new("A service", &connection, "https://service.example/v1").unwrap();
+    let http = Http::new("A service", &connection, &["https://service.example/v1"]).unwrap();
     http.with_bearer(connection.secret("A service", "apiKey").unwrap()).unwrap()
 }
 
@@ -165,7 +168,7 @@ async fn a_request_that_never_left_is_not_unknown() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    for base in [base.as_str(), "http://no-such-host.invalid"] {
+    for base in [base.as_str(), "http://no-such-host.demo.svc"] {
         let error = fails(&http(base), submission()).await;
         assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
         assert!(error.to_string().contains("cannot connect"), "{error}");
@@ -265,17 +268,26 @@ async fn a_key_that_the_service_repeats_does_not_come_out() {
 async fn this_machine_is_not_called_unless_allowed() {
     let (base, seen) = serve(Router::new().route("/film", get(|| async { MP4 }))).await;
     let port = base.rsplit(':').next().unwrap().to_owned();
-    let refused = |error: ProviderError| {
+    let refused = |error: ProviderError, why: &str| {
         assert!(matches!(error, ProviderError::Configuration { .. }), "{error}");
-        assert!(error.to_string().contains("loopback"), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
     };
-    for endpoint in [base.clone(), format!("http://localhost:{port}"), "http://169.254.169.254/".to_owned()] {
-        let connection = Connection { allow_local: false, ..connection(&endpoint) };
-        refused(Http::new("A service", &connection, "https://service.example").unwrap_err());
+    for (endpoint, why) in [
+        (format!("https://127.0.0.1:{port}"), "loopback"),
+        (format!("https://localhost:{port}"), "loopback"),
+        ("https://169.254.169.254/".to_owned(), "link-local"),
+    ] {
+        let connection = Connection { network: Network::default(), ..connection(&endpoint) };
+        refused(Http::new("A service", &connection, &["https://service.example"]).unwrap_err(), why);
     }
-    let connection = Connection { allow_local: false, ..connection("") };
-    let http = Http::new("A service", &connection, "https://service.example").unwrap();
-    refused(http.download(&format!("{base}/film"), false, 1000, &["video/mp4"]).await.unwrap_err());
+    let connection = Connection { network: Network::default(), ..connection("") };
+    let http = Http::new("A service", &connection, &["https://service.example"]).unwrap();
+    refused(
+        http.download(&format!("{base}/film"), false, 1000, &["video/mp4"]).await.unwrap_err(),
+        "loopback",
+    );
+    let named = format!("http://localhost:{port}/film");
+    refused(http.download(&named, false, 1000, &["video/mp4"]).await.unwrap_err(), "loopback");
     assert!(seen.lock().is_empty());
 }
 
@@ -287,7 +299,7 @@ fn an_endpoint_that_is_none_is_refused_without_being_shown() {
         "https://user:very-secret-key@a.example",
         "https://a.example?key=very-secret-key",
     ] {
-        let error = Http::new("A service", &connection(endpoint), "https://service.example").unwrap_err();
+        let error = Http::new("A service", &connection(endpoint), &["https://service.example"]).unwrap_err();
         assert!(matches!(error, ProviderError::Configuration { .. }), "{error}");
         assert!(!error.to_string().contains(KEY), "{error}");
     }
@@ -295,7 +307,7 @@ fn an_endpoint_that_is_none_is_refused_without_being_shown() {
 
 #[test]
 fn nothing_prints_the_key() {
-    let http = http("https://service.example");
+    let http = http("https://service.example/v1");
     let call = Call { secrets: vec![("x-key", Secret::from(KEY))], ..submission() };
     let form = Body::Form(vec![("client_secret", Secret::from(KEY))]);
     assert!(!format!("{http:?} {call:?} {form:?}").contains(KEY));
@@ -303,7 +315,7 @@ fn nothing_prints_the_key() {
 
 #[test]
 fn a_key_with_odd_characters_is_told() {
-    let http = Http::new("A service", &connection(""), "https://service.example").unwrap();
+    let http = Http::new("A service", &connection(""), &["https://service.example"]).unwrap();
     let error = http.with_bearer(&Secret::from("a\nb")).unwrap_err();
     assert!(matches!(error, ProviderError::Credentials { .. }), "{error}");
 }

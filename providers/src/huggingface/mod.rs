@@ -27,6 +27,8 @@ const PROVIDER: &str = "Hugging Face";
 /// Where work is asked for, and where accounts are.
 const ROUTER: &str = "https://router.huggingface.co";
 const HUB: &str = "https://huggingface.co";
+/// The addresses that are the service's own.
+pub(crate) const OWN: &[&str] = &[ROUTER, HUB];
 /// The model that draws when none is named.
 pub const IMAGE_MODEL: &str = "fal-ai/fal-ai/flux/schnell";
 /// The model that speaks English when none is named.
@@ -47,8 +49,8 @@ impl HuggingFace {
     /// The service with the key `apiKey` of the connection. An endpoint stands for both of the service's own.
     pub fn new(connection: &Connection) -> Result<Self, ProviderError> {
         let key = connection.secret(PROVIDER, "apiKey")?;
-        let http = |base: &str| Http::new(PROVIDER, connection, base)?.with_bearer(key);
-        Ok(Self { router: http(ROUTER)?, hub: http(HUB)? })
+        let http = |own: &[&str]| Http::new(PROVIDER, connection, own)?.with_bearer(key);
+        Ok(Self { router: http(OWN)?, hub: http(&[HUB, ROUTER])? })
     }
 
     /// The model for what is sold when none is named; for narration in the language with this BCP-47 tag.

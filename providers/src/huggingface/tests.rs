@@ -17,7 +17,7 @@ const LOADING: &str = r#"{"error":"Model stabilityai/sdxl is currently loading",
 fn answer(status: u16, media_type: &str, body: &[u8]) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(media_type).unwrap());
-    Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.to_vec() }
+    Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.to_vec(), is_foreign: false }
 }
 
 fn picture(via: Via, status: u16, body: &str) -> Result<File, ProviderError> {

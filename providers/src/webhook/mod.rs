@@ -82,22 +82,18 @@ struct Message<'a> {
 #[derive(Debug, Clone)]
 pub struct Webhook {
     http: Http,
-    /// Often a secret itself: whoever knows it can call.
+    /// A secret itself: whoever knows it can call.
     url: Secret,
     key: Secret,
     clock: fn() -> Timestamp,
 }
 
 impl Webhook {
-    /// The receiver at the connection's endpoint; `signingKey` signs. `clock` tells the time, which is signed
-    /// too.
+    /// The receiver at the Secret's `url`; its `signingKey` signs. `clock` tells the time, which is signed too.
     pub fn new(connection: &Connection, clock: fn() -> Timestamp) -> Result<Self, ProviderError> {
-        let url = Secret::new(&connection.endpoint);
-        if url.reveal().is_empty() {
-            return Err(configuration("the account has no endpoint; set it to the URL to call".to_owned()));
-        }
+        let url = connection.secret(PROVIDER, "url")?.clone();
         let key = connection.secret(PROVIDER, "signingKey")?.clone();
-        Ok(Self { http: Http::new(PROVIDER, connection, "https://example.com/hook")?, url, key, clock })
+        Ok(Self { http: Http::of_secret(PROVIDER, connection, &url)?, url, key, clock })
     }
 
     /// Tells of the film. May be repeated with the same `idempotency_key` until it succeeds.
@@ -153,12 +149,14 @@ fn fault(answer: &Answer) -> ProviderError {
     let told = answer.told();
     match answer.status.as_u16() {
         300..=399 => configuration(format!(
-            "it redirects ({told}), and a signed call follows no redirect; set the account's endpoint to where it leads"
+            "it redirects ({told}), and a signed call follows no redirect; set url in the account's Secret to where it leads"
         )),
         408 | 425 | 429 => answer.error(PROVIDER, false),
-        410 => configuration(format!("it is gone ({told}); set another endpoint, or take the target out")),
+        410 => configuration(format!(
+            "it is gone ({told}); put another url into the account's Secret, or take the target out"
+        )),
         400..=499 => {
-            configuration(format!("it answered {told}; check the account's endpoint and signingKey"))
+            configuration(format!("it answered {told}; check url and signingKey in the account's Secret"))
         }
         500..=599 => match answer.resume() {
             Resume::Unknown => answer.error(PROVIDER, false),
@@ -188,7 +186,12 @@ mod tests {
     fn error(status: u16, retry_after: Option<&'static str>, body: &[u8]) -> ProviderError {
         let mut headers = HeaderMap::new();
         headers.extend(retry_after.map(|text| (RETRY_AFTER, HeaderValue::from_static(text))));
-        fault(&Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.to_vec() })
+        fault(&Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+            body: body.to_vec(),
+            is_foreign: false,
+        })
     }
 
     #[test]

@@ -29,6 +29,8 @@ use crate::request::segment;
 const PROVIDER: &str = "xAI";
 /// Where the service is.
 const BASE: &str = "https://api.x.ai/v1";
+/// The addresses that are the service's own.
+pub(crate) const OWN: &[&str] = &[BASE];
 /// The model that animates when none is named.
 pub const VIDEO_MODEL: &str = "grok-imagine-video";
 /// The model that draws when none is named.
@@ -58,7 +60,7 @@ impl Xai {
     /// The service with the key `apiKey` of the connection.
     pub fn new(connection: &Connection) -> Result<Self, ProviderError> {
         let key = connection.secret(PROVIDER, "apiKey")?;
-        let http = Http::new(PROVIDER, connection, BASE)?.with_bearer(key)?;
+        let http = Http::new(PROVIDER, connection, OWN)?.with_bearer(key)?;
         Ok(Self { http, polled: Arc::default() })
     }
 

@@ -21,7 +21,7 @@ const WRONG_KEY: &str = r#"{"code":"Client specified an invalid argument","error
 
 fn answer(status: u16, body: &str) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
-    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec(), is_foreign: false }
 }
 
 fn submission(status: u16, body: &str) -> ProviderError {
@@ -337,7 +337,7 @@ proptest! {
     #[test]
     fn any_answer_is_a_value_or_an_error(status in 100u16..1000, body in any_body(), is_young: bool) {
         let status = StatusCode::from_u16(status).unwrap();
-        let answer = Answer { status, headers: HeaderMap::new(), body };
+        let answer = Answer { status, headers: HeaderMap::new(), body, is_foreign: false };
         let _ = read_submission(&answer);
         let _ = read_poll(&answer, is_young);
         let _ = read_picture(&answer);
@@ -347,7 +347,7 @@ proptest! {
     #[test]
     fn only_an_answer_that_says_so_ends_a_clip(body in proptest::collection::vec(any::<u8>(), 0..100)) {
         // No JSON of such bytes holds a state.
-        if let Err(error) = read_poll(&Answer { status: StatusCode::OK, headers: HeaderMap::new(), body }, false) {
+        if let Err(error) = read_poll(&Answer { status: StatusCode::OK, headers: HeaderMap::new(), body, is_foreign: false }, false) {
             prop_assert_eq!(kind(&error), "unavailable");
         }
     }

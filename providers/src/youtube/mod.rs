@@ -38,6 +38,8 @@ const PROVIDER: &str = "YouTube";
 const BASE: &str = "https://www.googleapis.com";
 /// Where tokens are given out.
 const TOKEN_BASE: &str = "https://oauth2.googleapis.com";
+/// The addresses that are the service's own.
+pub(crate) const OWN: &[&str] = &[BASE, TOKEN_BASE];
 /// How long a call without a file may take.
 const CALL_TAKES: Duration = Duration::from_mins(1);
 /// How long a file or a chunk of one may take: 64 MiB at 1 Mbit/s.
@@ -69,8 +71,8 @@ impl YouTube {
     /// at midnight in California.
     pub fn new(connection: &Connection, clock: fn() -> Timestamp) -> Result<Self, ProviderError> {
         Ok(Self {
-            http: Http::new(PROVIDER, connection, BASE)?,
-            tokens: Http::new(PROVIDER, connection, TOKEN_BASE)?,
+            http: Http::new(PROVIDER, connection, OWN)?,
+            tokens: Http::new(PROVIDER, connection, &[TOKEN_BASE, BASE])?,
             login: Login::new(connection)?,
             token: Arc::default(),
             clock,

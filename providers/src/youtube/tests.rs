@@ -8,7 +8,7 @@ use crate::http::any_body;
 
 fn answer(status: u16, body: &str) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
-    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec(), is_foreign: false }
 }
 
 fn ranged(range: &'static str) -> Answer {
@@ -195,7 +195,7 @@ mod sessions {
         fn any_answer_is_read(status in 100u16..1000, body in any_body(), range: Vec<u8>) {
             let mut headers = HeaderMap::new();
             headers.extend(HeaderValue::from_bytes(&range).ok().map(|value| (RANGE, value)));
-            let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers, body };
+            let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers, body, is_foreign: false };
             match session::read(&answer, 1_000) {
                 Some(Ok(Stored::Bytes(stored))) => prop_assert!(stored <= 1_000),
                 Some(Ok(Stored::Done(_))) => prop_assert!(false, "no body can be a video by chance"),
@@ -253,7 +253,7 @@ mod tokens {
         fn any_bytes_are_an_error_and_no_panic(status in 100u16..1000, body in any_body()) {
             prop_assert!(token::read(&body).is_err());
             let status = StatusCode::from_u16(status).unwrap();
-            let _ = token::fault(&Answer { status, headers: HeaderMap::new(), body });
+            let _ = token::fault(&Answer { status, headers: HeaderMap::new(), body, is_foreign: false });
         }
     }
 }
@@ -321,7 +321,7 @@ mod faults {
     proptest! {
         #[test]
         fn any_answer_is_an_error_and_no_panic(status in 100u16..1000, body in any_body()) {
-            let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body };
+            let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body, is_foreign: false };
             let _ = fault::read(&answer, Timestamp::UNIX_EPOCH);
             let _ = fault::declined(&answer);
         }

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use videofactory_net::{AllowedHosts, Network};
 use videofactory_providers::{Connection, Secret};
 
 /// Serves until the test ends; the base URL.
@@ -28,7 +29,13 @@ pub async fn nobody() -> String {
 /// A connection to `base` with these credentials.
 pub fn connection(base: &str, secrets: &[(&str, &str)]) -> Connection {
     let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value))).collect();
-    Connection { endpoint: base.to_owned(), secrets, allow_local: true }
+    let network = Network::default().with_loopback(true);
+    Connection {
+        endpoint: base.to_owned(),
+        secrets,
+        allowed_hosts: AllowedHosts::parse("127.0.0.1"),
+        network,
+    }
 }
 
 /// One in the afternoon in California.

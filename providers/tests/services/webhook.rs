@@ -30,7 +30,7 @@ async fn receiver(answer: fn() -> Response) -> (Webhook, Inbox) {
 }
 
 fn webhook(url: &str) -> Webhook {
-    Webhook::new(&connection(url, &[("signingKey", KEY)]), now).unwrap()
+    Webhook::new(&connection("", &[("url", url), ("signingKey", KEY)]), now).unwrap()
 }
 
 fn announcement() -> Announcement {
@@ -111,7 +111,7 @@ async fn an_absent_receiver_is_tried_again_and_no_error_tells_a_secret() {
 #[tokio::test]
 async fn an_account_without_a_url_or_key_is_told() {
     let without_url = Webhook::new(&connection("", &[("signingKey", KEY)]), now).unwrap_err();
-    assert!(matches!(without_url, ProviderError::Configuration { .. }));
-    let without_key = Webhook::new(&connection("https://hooks.example/a", &[]), now).unwrap_err();
+    assert!(matches!(&without_url, ProviderError::Credentials { message, .. } if message.contains("no url")));
+    let without_key = Webhook::new(&connection("", &[("url", "https://hooks.example/a")]), now).unwrap_err();
     assert!(matches!(without_key, ProviderError::Credentials { .. }));
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use videofactory_crds::ProviderAccount;
+use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
 
 use super::lab::Lab;
 use super::{site, wait};
@@ -38,11 +39,19 @@ impl Account {
     pub async fn set_key(&self, key: &str) -> anyhow::Result<()> {
         let keys = match self.service {
             Service::YouTube => json!({"clientId": "studio", "clientSecret": "open", "refreshToken": key}),
-            Service::Webhook => json!({"signingKey": key}),
+            // A receiver knows its callers by where they call.
+            Service::Webhook => {
+                let url = format!("{}/{}", site::fakes_endpoint(self.service), self.key);
+                json!({"signingKey": key, "url": url})
+            }
             _ => json!({"apiKey": key}),
         };
         let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("{}-keys", self.name)}, "stringData": keys,
+            "apiVersion": "v1", "kind": "Secret", "stringData": keys,
+            "metadata": {
+                "name": format!("{}-keys", self.name),
+                "annotations": {ALLOWED_HOSTS_ANNOTATION: site::fakes_host()},
+            },
         });
         self.lab.put(secret).await
     }
@@ -56,15 +65,10 @@ impl Account {
             Service::YouTube => "YouTube",
             Service::Webhook => "Webhook",
         };
-        let mut endpoint = site::fakes_endpoint(self.service);
-        if self.service == Service::Webhook {
-            // A receiver knows its callers by where they call.
-            endpoint = format!("{endpoint}/{}", self.key);
+        let mut spec = json!({"provider": provider, "secretRef": {"name": format!("{}-keys", self.name)}});
+        if self.service != Service::Webhook {
+            spec["endpoint"] = json!(site::fakes_endpoint(self.service));
         }
-        let mut spec = json!({
-            "provider": provider, "endpoint": endpoint,
-            "secretRef": {"name": format!("{}-keys", self.name)},
-        });
         for (field, value) in more.as_object().cloned().unwrap_or_default() {
             spec[field] = value;
         }

@@ -41,7 +41,13 @@ pub fn fakes_url() -> anyhow::Result<String> {
 /// What a `ProviderAccount` of this service has for its endpoint, to reach the fakes.
 #[must_use]
 pub fn fakes_endpoint(service: Service) -> String {
-    format!("http://fakes.{SYSTEM}.svc:9100{}", service.base_path())
+    format!("http://{}{}", fakes_host(), service.base_path())
+}
+
+/// Host and port of the fakes, as Secrets allow them.
+#[must_use]
+pub fn fakes_host() -> String {
+    format!("fakes.{SYSTEM}.svc:9100")
 }
 
 /// The API server's audit log: `E2E_AUDIT_LOG`.

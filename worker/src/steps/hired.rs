@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use videofactory_crds::provideraccount::Provider as Service;
 use videofactory_crds::units::Money;
+use videofactory_net::AllowedHosts;
 use videofactory_pipeline::contract::Hired;
 use videofactory_pipeline::settings::Provider;
 use videofactory_providers::{
@@ -135,10 +136,13 @@ pub async fn desk(context: &Context) -> Result<Arc<Desk>, StepError> {
 
 /// The connection of an account.
 pub fn connection(context: &Context, account: &str, terms: &Hired) -> Result<Connection, StepError> {
+    let authority = terms.ca.as_ref().map(|ca| context.paths.account_authority(account, ca)).transpose()?;
     Ok(Connection {
         endpoint: terms.endpoint.clone(),
         secrets: context.paths.account_secrets(account)?,
-        allow_local: false,
+        // Of the Secret's list, the operator names the entry by which it let us have the keys.
+        allowed_hosts: AllowedHosts::parse(&terms.allowed_host),
+        network: context.network.clone().with_authorities(authority),
     })
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
+use videofactory_net::Network;
 use videofactory_pipeline::contract::{Allowance, Hired, StepInput, StepOutcome, Unresolved, Upstream};
 use videofactory_worker::agency::Agency;
 use videofactory_worker::context::{Context, Paths};
@@ -60,6 +61,8 @@ impl<'a> Film<'a> {
         let hired = Hired {
             provider: self.provider,
             endpoint: String::new(),
+            allowed_host: String::new(),
+            ca: None,
             prices: BTreeMap::from([("image".to_owned(), "0.01".parse().unwrap())]),
             allowance: self.allowance.clone(),
         };
@@ -70,7 +73,8 @@ impl<'a> Film<'a> {
         let folder = root.path().join("var/run/videofactory/account").join(ACCOUNT);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("apiKey"), "acme-very-secret\n").unwrap();
-        let mut context = Context::open(input, Paths::under(root.path())).unwrap();
+        let mut context =
+            Context::open(input, Paths::under(root.path()), Network::default().with_loopback(true)).unwrap();
         context.agency = self.agency.clone();
         context.pod = format!("pod-{}", self.production.attempt);
         if let Some(now) = self.now.clone() {

@@ -56,6 +56,7 @@ impl Studio {
             name: "films".to_owned(),
             region: "auto".to_owned(),
             prefix: "studio/".to_owned(),
+            ..BucketRef::default()
         }
     }
 }
@@ -233,6 +234,8 @@ impl Running {
 pub fn command(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_videofactory-worker"));
     command.env("VIDEOFACTORY_ROOT", root).env_remove("RUST_LOG");
+    // The bucket's server is on this machine.
+    command.env("VIDEOFACTORY_ALLOW_LOCAL_ENDPOINTS", "true");
     command
 }
 

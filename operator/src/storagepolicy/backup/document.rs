@@ -73,6 +73,7 @@ impl Document {
     /// Adds an object of this kind, without what only the API server has a use for.
     pub fn add(&mut self, api_version: &str, kind: &str, mut object: DynamicObject) {
         object.metadata.managed_fields = None;
+        leave_secrets_out(kind, &mut object);
         object.types = Some(TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() });
         // An object that came as JSON can be written as JSON.
         let Ok(json) = serde_json::to_vec(&object) else { return };
@@ -92,6 +93,21 @@ impl Document {
     }
 }
 
+/// The URL of a Webhook account is a secret. It has been in the Secret alone since the first release; an older object may
+/// still name it.
+fn leave_secrets_out(kind: &str, object: &mut DynamicObject) {
+    if kind == "ProviderAccount" && object.data["spec"]["provider"] == "Webhook" {
+        if let Some(spec) = object.data["spec"].as_object_mut() {
+            spec.remove("endpoint");
+        }
+        object
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -108,6 +124,27 @@ mod tests {
             "status": {"phase": "Succeeded", "id": "3f9c2a1e"},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_webhooks_url_is_in_no_backup() {
+        let url = "https://hooks.example/a-secret-path";
+        let account = |provider: &str| -> DynamicObject {
+            serde_json::from_value(json!({
+                "metadata": {"name": "hook", "annotations": {
+                    "kubectl.kubernetes.io/last-applied-configuration": url, "team": "films",
+                }},
+                "spec": {"provider": provider, "endpoint": url},
+            }))
+            .unwrap()
+        };
+        let text = |provider: &str| {
+            let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films");
+            document.add("videofactory.dev/v1alpha1", "ProviderAccount", account(provider));
+            String::from_utf8(document.end().1).unwrap()
+        };
+        assert!(!text("Webhook").contains("a-secret-path") && text("Webhook").contains("team"));
+        assert!(text("XAI").contains(url), "another account's endpoint is no secret");
     }
 
     #[test]

@@ -305,6 +305,8 @@ fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
         let hired = Hired {
             provider: account.spec.provider,
             endpoint: account.spec.endpoint.clone().unwrap_or_default(),
+            allowed_host: account.allowed_host.clone(),
+            ca: account.spec.ca_ref.clone(),
             prices: account.spec.prices.clone().unwrap_or_default(),
             allowance: Allowance::default(),
         };

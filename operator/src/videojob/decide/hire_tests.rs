@@ -39,6 +39,7 @@ fn account(spec: &Value) -> Account {
         spec: account.spec,
         status: account.status.unwrap_or_default(),
         credentials: Some("1".to_owned()),
+        allowed_host: String::new(),
         obstacle: None,
     }))
 }

@@ -16,7 +16,7 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 
 fn answer(status: u16, body: &str) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
-    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec(), is_foreign: false }
 }
 
 fn after(seconds: f64) -> Resume {
@@ -163,7 +163,7 @@ proptest! {
     fn any_answer_is_a_value_or_an_error(
         status in 100u16..1000, headers in any_headers(), body in any_body(), pays: bool,
     ) {
-        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers, body };
+        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers, body, is_foreign: false };
         let _ = answer.json(PROVIDER, pays);
         prop_assert!(answer.text().chars().count() <= 200);
         let _ = answer.error(PROVIDER, pays).to_string();

@@ -99,7 +99,7 @@ async fn what_may_not_be_called_is_not_asked_for_a_bucket() {
         ("http://169.254.169.254".to_owned(), here(), "metadata"),
         ("http://[fd00:ec2::254]".to_owned(), here(), "metadata"),
         ("http://s3.demo.svc".to_owned(), leads("168.63.129.16"), "metadata"),
-        ("http://minio.lan".to_owned(), leads("192.168.1.5"), "VIDEOFACTORY_ALLOWED_DESTINATIONS"),
+        ("http://minio.corp.lan".to_owned(), leads("192.168.1.5"), "VIDEOFACTORY_ALLOWED_DESTINATIONS"),
     ] {
         let error = bucket(&endpoint, network, Addressing::Path).once().check().await.unwrap_err();
         assert_eq!(error.reason(), "InvalidRequest", "{endpoint}: {error}");
@@ -173,7 +173,7 @@ async fn buckets_are_called_through_the_proxy_and_those_of_the_cluster_directly(
     assert!(head.starts_with("CONNECT objects.example.com:443 "), "{head}");
     heads.lock().clear();
     for (endpoint, lookup) in
-        [("http://169.254.169.254", "203.0.114.7"), ("https://rebind.example", "10.0.0.1")]
+        [("http://169.254.169.254", "203.0.114.7"), ("https://a.rebind.example", "10.0.0.1")]
     {
         let network = through(port).with_lookup(Arc::new(Leads(lookup)));
         let error = bucket(endpoint, network, Addressing::Path).once().check().await.unwrap_err();

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::stream::{self, StreamExt};
 
 use crate::bucket::Bucket;
-use crate::error::{Result, StorageError, from_code};
+use crate::error::{Result, StorageError, from_code, unshown};
 
 /// Most keys of one request.
 pub const KEYS_A_REQUEST: usize = 1000;
@@ -88,7 +88,9 @@ impl Bucket {
         let mut refused = std::collections::HashMap::new();
         for error in output.errors() {
             let Some(key) = error.key().and_then(|full| self.keys().relative(full)) else { continue };
-            refused.insert(key, from_code(self.tried("delete", key), 0, error.code(), error.message()));
+            let tried = self.tried("delete", key);
+            let words = unshown(&tried, error.message());
+            refused.insert(key, from_code(tried, 0, error.code(), words));
         }
         for key in asked {
             match refused.remove(key.as_str()) {

@@ -137,15 +137,14 @@ pub enum StorageError {
         /// The server's code, or the HTTP status.
         code: String,
     },
-    /// Anything else that the server said. Its words are kept, but not shown: whoever names an endpoint would read the
-    /// answers of hosts that are not his.
-    #[error("{tried}: the server refused the request ({code})")]
+    /// Anything else.
+    #[error("{tried}: {code}: {message}")]
     Other {
         /// What was tried, on what.
         tried: String,
         /// The server's code, or the HTTP status.
         code: String,
-        /// The server's text, shortened.
+        /// What is known of it, but for the server's own words.
         message: String,
     },
 }
@@ -223,7 +222,8 @@ where
         }
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
-            from_code(tried, status, service.err().code(), service.err().message())
+            let words = unshown(&tried, service.err().message());
+            from_code(tried, status, service.err().code(), words)
         }
         SdkError::ResponseError(response) => {
             let status = response.raw().status().as_u16();
@@ -231,6 +231,13 @@ where
         }
         other => StorageError::Other { tried, code: "RequestNotSent".into(), message: innermost(other) },
     }
+}
+
+/// What stands for a server's words, which go to the log alone: whoever names an endpoint would otherwise read in
+/// conditions what hosts say that are not his.
+pub(crate) fn unshown(tried: &str, words: Option<&str>) -> Option<&'static str> {
+    tracing::debug!(tried, words = %shorten(words?), "a bucket's server refused a request");
+    Some("the server refused the request")
 }
 
 /// Translates a server's answer. R2's numeric codes stand beside S3's names.
@@ -365,9 +372,9 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_not_shown_unless_it_is_a_code() {
-        let message = "the inner database is at 10.1.2.3";
-        for code in [None, Some("Odd"), Some("<b>secret</b>"), Some(message)] {
-            let shown = from_code("put a".into(), 400, code, Some(message)).to_string();
+        let words = "the inner database is at 10.1.2.3";
+        for code in [None, Some("Odd"), Some("<b>secret</b>"), Some(words)] {
+            let shown = from_code("put a".into(), 400, code, unshown("put a", Some(words))).to_string();
             assert!(!shown.contains("database") && !shown.contains("secret"), "{shown}");
         }
         let shown = from_code("put a".into(), 403, Some("SecondLevelDomainForbidden"), None).to_string();

@@ -128,6 +128,21 @@ async fn a_bucket_is_addressed_by_its_host_where_its_server_wants_that() {
     assert!(head.starts_with("HEAD / "), "{head}");
 }
 
+const INNER: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/xml\r\ncontent-length: 91\r\n\r\n\
+    <Error><Code>the inner code</Code><Message>the inner db is at 10.1.2.3</Message></Error>   ";
+
+#[tokio::test]
+async fn what_some_server_inside_says_is_not_shown() {
+    let (port, heads) = serve(|_| INNER, None).await;
+    let bucket = bucket(&format!("http://inner.demo.svc:{port}"), here(), Addressing::Path);
+    let error = bucket.once().probe().await.problem.unwrap().to_string();
+    assert!(
+        error.contains("HTTP 400") && !error.contains("inner db") && !error.contains("inner code"),
+        "{error}"
+    );
+    assert!(!heads.lock().is_empty());
+}
+
 fn company_server() -> TlsAcceptor {
     let pem = include_str!("../../net/testdata/server.pem");
     let key = include_str!("../../net/testdata/server.key");

@@ -49,7 +49,7 @@ fn pod_of(built: &Attempt) -> &PodSpec {
 }
 
 /// An attempt that uses an account of this provider.
-fn hires(provider: &str, more: serde_json::Value) -> StartStep {
+fn hires(provider: &str, more: &serde_json::Value) -> StartStep {
     let mut order = start(StepName::AnimateScenes);
     let mut hired = json!({"provider": provider});
     hired.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
@@ -65,7 +65,7 @@ fn a_step_is_given_the_keys_that_its_provider_needs_and_no_others() {
         ("YouTube", &["clientId", "clientSecret", "refreshToken"]),
         ("Webhook", &["url", "signingKey"]),
     ] {
-        let built = attempt(&owner(), &hires(provider, json!({})), &worker());
+        let built = attempt(&owner(), &hires(provider, &json!({})), &worker());
         let volumes = pod_of(&built).volumes.as_ref().unwrap();
         let source =
             volumes.iter().find(|volume| volume.name == "account-0").unwrap().secret.as_ref().unwrap();
@@ -81,7 +81,7 @@ fn a_step_knows_the_operators_proxies_destinations_and_authorities() {
     worker.allowed_destinations = "cluster-services,minio.lan".to_owned();
     let pem = "-----BEGIN CERTIFICATE-----";
     let ca = json!({"ca": {"kind": "Secret", "name": "company", "key": "root.pem"}});
-    let mut order = hires("XAI", ca);
+    let mut order = hires("XAI", &ca);
     order.input.bucket.ca = serde_json::from_value(json!({"name": "bundle"})).unwrap();
     let built = attempt(&owner(), &order, &worker);
     let pod = pod_of(&built);

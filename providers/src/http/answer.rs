@@ -166,9 +166,11 @@ fn page_title(answer: &Answer) -> Option<String> {
     let is_page = answer.media_type() == "text/html"
         || start.starts_with(b"<!doctype html")
         || start.starts_with(b"<html");
-    let told = || match answer.is_foreign {
-        true => NOT_SHOWN.to_owned(),
-        false => title(&String::from_utf8_lossy(&answer.body)),
+    let told = || {
+        if answer.is_foreign {
+            return NOT_SHOWN.to_owned();
+        }
+        title(&String::from_utf8_lossy(&answer.body))
     };
     is_page.then(told)
 }

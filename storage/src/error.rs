@@ -236,7 +236,8 @@ where
 /// What stands for a server's words, which go to the log alone: whoever names an endpoint would otherwise read in
 /// conditions what hosts say that are not his.
 pub(crate) fn unshown(tried: &str, words: Option<&str>) -> Option<&'static str> {
-    tracing::debug!(tried, words = %shorten(words?), "a bucket's server refused a request");
+    let words = shorten(words?);
+    tracing::debug!(tried, words, "a bucket's server refused a request");
     Some("the server refused the request")
 }
 

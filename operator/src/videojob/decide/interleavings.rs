@@ -135,6 +135,7 @@ impl Job {
             spec: account.spec.clone(),
             status: account.status.clone().unwrap_or_default(),
             credentials: Some("1".to_owned()),
+            allowed_host: String::new(),
             obstacle: None,
         };
         self.world.observed.accounts.insert("grok".to_owned(), Account::Hired(Box::new(hired)));

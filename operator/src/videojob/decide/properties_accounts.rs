@@ -51,6 +51,7 @@ impl Pair {
             spec: self.account.spec.clone(),
             status: self.account.status.clone().unwrap_or_default(),
             credentials: Some("1".to_owned()),
+            allowed_host: String::new(),
             obstacle: None,
         };
         self.world.observed.accounts.insert("grok".to_owned(), Account::Hired(Box::new(hired)));

@@ -19,8 +19,8 @@ use videofactory_net::{CLUSTER_SERVICES, variables};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{
     ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, CA_FILE_NAME, GIVEN_SCENES_FILE,
-    GivenScenes, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE,
-    WORK_DIR,
+    GivenScenes, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE,
+    TOKEN_FILE, WORK_DIR,
 };
 
 use super::labels::Labels;

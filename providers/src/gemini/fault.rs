@@ -177,7 +177,12 @@ mod tests {
         }
         let free = |status: u16| {
             let status = StatusCode::from_u16(status).unwrap();
-            let answer = Answer { status, headers: HeaderMap::new(), body: page.as_bytes().to_vec() };
+            let answer = Answer {
+                status,
+                headers: HeaderMap::new(),
+                body: page.as_bytes().to_vec(),
+                is_foreign: false,
+            };
             read(&answer, false, Timestamp::UNIX_EPOCH)
         };
         // What costs nothing is simply asked again.

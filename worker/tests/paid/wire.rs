@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
+use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Allowance, Spent};
 use videofactory_providers::{
@@ -112,7 +113,8 @@ impl Site {
         let connection = Connection {
             endpoint: self.fakes.base_url(Service::Xai),
             secrets: [("apiKey".to_owned(), Secret::from(KEY))].into(),
-            allow_local: true,
+            allowed_hosts: AllowedHosts::parse("127.0.0.1"),
+            network: Network::default().with_loopback(true),
         };
         let (books, shelf) = (Books::default(), self.world.shelf(&Fate::none()));
         let terms = Terms {

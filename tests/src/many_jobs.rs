@@ -69,7 +69,9 @@ impl ManyJobs {
         let url = self.server.url().parse().context("the server has no URL")?;
         let client = connect(kube::Config::new(url)).context("failed to make a client")?;
         let config = ["operator", "--worker-image", "worker:1", "--leader-election", "false"];
-        let config = Config::try_parse_from(config.into_iter().chain(["--allow-local-endpoints", "true"]))?;
+        let mut config =
+            Config::try_parse_from(config.into_iter().chain(["--allow-local-endpoints", "true"]))?;
+        let network = config.worker.network(|_| None).map_err(anyhow::Error::msg)?;
         let metrics = Arc::default();
         let (caches, watches) = Caches::start(&client, "");
         let (events, telling) = Publisher::start(client.clone(), "test", Arc::clone(&metrics));
@@ -82,6 +84,7 @@ impl ManyJobs {
             progress: Arc::default(),
             refusals: Arc::default(),
             meter: Arc::default(),
+            network,
             leads: Leads::default(),
         };
         let spawn = |work: futures::future::BoxFuture<'static, ()>| {

@@ -141,7 +141,7 @@ mod tests {
         let text = |provider: &str| {
             let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films");
             document.add("videofactory.dev/v1alpha1", "ProviderAccount", account(provider));
-            String::from_utf8(document.end().1).unwrap()
+            String::from_utf8(document.end().text).unwrap()
         };
         assert!(!text("Webhook").contains("a-secret-path") && text("Webhook").contains("team"));
         assert!(text("XAI").contains(url), "another account's endpoint is no secret");

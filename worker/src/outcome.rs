@@ -29,6 +29,8 @@ pub struct Made {
     pub publications: Vec<Publication>,
     /// What was done, in a few words.
     pub message: String,
+    /// What a person should know besides; empty if nothing.
+    pub note: String,
     /// The film is there, and a check on it failed that is not accepted.
     pub failed_check: bool,
 }
@@ -411,6 +413,7 @@ fn of_made(input: &StepInput, made: Made) -> StepOutcome {
     outcome.model = made.model;
     outcome.artifacts = made.artifacts;
     outcome.publications = made.publications;
+    outcome.note = made.note;
     outcome
 }
 

@@ -14,6 +14,8 @@ use crate::wrote::WroteByKind;
 
 /// Most characters of an outcome's message.
 const MOST_MESSAGE_CHARACTERS: usize = 600;
+/// Most characters of its note.
+const MOST_NOTE_CHARACTERS: usize = 300;
 
 /// How one attempt ended: in the pod's termination message and in the bucket.
 #[expect(
@@ -39,6 +41,9 @@ pub struct StepOutcome {
     /// What happened and what a person can do, in a sentence; no secrets.
     #[serde(default)]
     pub message: String,
+    /// What a person should know although all went well; becomes an Event.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
     /// With [`ExitCode::Done`] (and a film that failed its check): what was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Digest>,
@@ -182,6 +187,7 @@ impl StepOutcome {
             exit,
             interrupted: false,
             message: message.to_owned(),
+            note: String::new(),
             output: None,
             model: String::new(),
             scenes: None,
@@ -206,8 +212,10 @@ impl StepOutcome {
     pub fn to_message(&self) -> String {
         let mut short = self.clone();
         short.message = shorten(&self.message, MOST_MESSAGE_CHARACTERS);
+        short.note = shorten(&self.note, MOST_NOTE_CHARACTERS);
         for message in [MOST_MESSAGE_CHARACTERS, 80] {
             short.message = shorten(&short.message, message);
+            short.note = shorten(&short.note, message);
             let text = serde_json::to_string(&short).unwrap_or_default();
             if text.len() <= MOST_OUTCOME_BYTES {
                 return text;

@@ -15,6 +15,7 @@ mod publish_outside;
 mod publish_video;
 mod scenes;
 mod sections;
+mod spoken;
 mod write_script;
 
 use serde::Serialize;

@@ -9,13 +9,14 @@ use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::GivenScenes;
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
-use videofactory_pipeline::{Digest, documents};
+use videofactory_pipeline::{Digest, documents, text};
 use videofactory_providers::{
     Character, Embedded, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold,
 };
 use videofactory_storage::PutOnce;
 
 use super::hired::{self, EMBEDDED_MODEL, Hire};
+use super::spoken::{self, LeftOut};
 use super::{find_own_document, foresee, keep_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
@@ -34,12 +35,14 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let model = hire
         .as_ref()
         .map_or_else(|| EMBEDDED_MODEL.to_owned(), |hire| hire.model_name(context, Sold::Script));
+    let mut left_out = LeftOut::default();
     let (storyboard, output) = if let Some(storyboard) = find_own_document::<Storyboard>(context).await? {
         let output = documents::digest_of(&storyboard);
         (storyboard, output)
     } else {
         foresee::settings(context).await?;
-        keep_document(context, make(context, hire.as_ref()).await?, false).await?
+        let storyboard = make(context, hire.as_ref(), &mut left_out).await?;
+        keep_document(context, storyboard, false).await?
     };
     foresee::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();
@@ -48,14 +51,19 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
         output: Some(output),
         model,
         message: format!("the storyboard has {scenes} scenes"),
+        note: left_out.sentence(),
         ..Made::default()
     })
 }
 
-async fn make(context: &Context, hire: Option<&Hire<dyn ScriptWriter>>) -> Result<Storyboard, StepError> {
-    let given = context.paths.given_scenes()?;
+async fn make(
+    context: &Context,
+    hire: Option<&Hire<dyn ScriptWriter>>,
+    left_out: &mut LeftOut,
+) -> Result<Storyboard, StepError> {
+    let given = spoken::given(context.paths.given_scenes()?, left_out);
     let storyboard = if given.scenes.is_empty() {
-        from_script(context, written_script(context, &given, hire).await?)
+        from_script(context, written_script(context, &given, hire).await?, left_out)
     } else {
         from_spec(context, &given)
     };
@@ -192,8 +200,9 @@ fn at_usual_speed(length: Duration, speed: f64) -> Duration {
     length.mul_f64(speed.clamp(SPEEDS.0, SPEEDS.1))
 }
 
-fn from_script(context: &Context, script: Script) -> Storyboard {
+fn from_script(context: &Context, script: Script, left_out: &mut LeftOut) -> Storyboard {
     let names: Vec<&str> = context.input.settings.characters.iter().map(|cast| cast.name.as_str()).collect();
+    let script = spoken::script(script, &names, left_out);
     let mut scenes: Vec<Scene> = Vec::with_capacity(script.scenes.len());
     for (place, written) in script.scenes.into_iter().enumerate() {
         let id = written.id.clone().filter(|id| !id.is_empty() && scenes.iter().all(|scene| scene.id != *id));
@@ -228,7 +237,7 @@ fn from_written(id: String, names: &[&str], written: ScriptScene) -> Scene {
 fn from_spec(context: &Context, given: &GivenScenes) -> Storyboard {
     let job = &context.input.job;
     let topic = context.input.topic.trim();
-    let title = if topic.is_empty() { job.name.replace('-', " ") } else { topic.to_owned() };
+    let title = if topic.is_empty() { job.name.replace('-', " ") } else { text::line(topic) };
     let mut scenes: Vec<Scene> = given.scenes.iter().map(Scene::given).collect();
     for scene in scenes.iter_mut().filter(|scene| scene.image_prompt.trim().is_empty()) {
         let subject = if scene.narration.trim().is_empty() { &title } else { &scene.narration };

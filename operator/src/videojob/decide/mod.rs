@@ -349,5 +349,6 @@ mod tests_retire;
 mod tests_room;
 #[cfg(test)]
 mod tests_side_effects;
+mod tests_told;
 #[cfg(test)]
 mod world;

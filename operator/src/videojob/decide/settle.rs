@@ -23,6 +23,8 @@ pub(super) type Standing = BTreeMap<StepName, Attempt>;
 
 /// Interruptions in a row, without a scene made, that are nobody's fault.
 const FREE_INTERRUPTIONS: i32 = 10;
+/// Refusals in a row, with nothing made, after which a person is told.
+const DOUBTFUL_HITS: i32 = 3;
 /// Seconds before the first retry; doubled for each further one.
 const FIRST_DELAY: i64 = 5;
 /// Most seconds between two tries.
@@ -56,7 +58,11 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let mut asks_a_person = false;
     if let End::Told(outcome) = &end {
         account(draft, name, outcome);
+        doubt_quota(draft, name, outcome);
         count(draft, outcome, at.unwrap_or(now));
+        if !outcome.note.is_empty() {
+            draft.event(false, "TextLeftOut", name.as_str(), format!("{name}: {}", outcome.note));
+        }
         asks_a_person = lost::is_paid(draft, outcome);
     }
     let step = draft.step_mut(name);
@@ -78,6 +84,22 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         ),
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),
+    }
+}
+
+/// A service that refuses again after each wait that it asked for, while nothing comes of it, may have no quota for this at
+/// all: only a person can look that up.
+fn doubt_quota(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
+    let Some(limit) = &outcome.rate_limit else { return };
+    let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
+    let hits = draft.step(name).and_then(|step| step.rate_limit.as_ref()?.hits).unwrap_or_default();
+    if !made && hits == DOUBTFUL_HITS {
+        let note = format!(
+            "{name}: {} has refused {hits} times in a row, each time after the wait that it asked for, and nothing was made in \
+             between: look up whether its plan has a quota for this model ({})",
+            limit.account, outcome.message
+        );
+        draft.event(true, "QuotaDoubtful", name.as_str(), note);
     }
 }
 

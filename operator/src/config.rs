@@ -1,9 +1,10 @@
 //! What the operator is told by flags and environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
+use k8s_openapi::api::core::v1::Toleration;
 use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
@@ -97,6 +98,27 @@ pub struct WorkerConfig {
     #[arg(long = "worker-node-selector", env = "VIDEOFACTORY_WORKER_NODE_SELECTOR", default_value = "", value_parser = parse_labels)]
     pub node_selector: Labels,
 
+    /// Labels of all steps' pods, as key=value,key=value
+    #[arg(long = "worker-labels", env = "VIDEOFACTORY_WORKER_LABELS", default_value = "", value_parser = parse_labels)]
+    pub labels: Labels,
+
+    /// Annotations of all steps' pods, as key=value,key=value or as a JSON object
+    #[arg(long = "worker-annotations", env = "VIDEOFACTORY_WORKER_ANNOTATIONS", default_value = "", value_parser = parse_annotations)]
+    pub annotations: Labels,
+
+    /// Labels of a VideoJob that its steps' pods get too: their keys, as key,key
+    #[arg(long, env = "VIDEOFACTORY_PROPAGATE_LABELS", default_value = "", value_parser = parse_keys)]
+    pub propagate_labels: Keys,
+
+    /// Taints that all steps' pods tolerate, as a JSON list of Kubernetes' tolerations
+    #[arg(long = "worker-tolerations", env = "VIDEOFACTORY_WORKER_TOLERATIONS", default_value = "[]", value_parser = parse_tolerations)]
+    pub tolerations: Tolerations,
+
+    /// Keys of the taints that a VideoJob's compute.tolerations may name, as key,key (a word that is no taint's key, such
+    /// as none, allows none); empty = all but those of node roles
+    #[arg(long, env = "VIDEOFACTORY_JOB_TOLERATIONS", default_value = "", value_parser = parse_job_tolerations)]
+    pub job_tolerations: JobTolerations,
+
     /// URL under which workers reach this server, without a path; empty = no progress is reported
     #[arg(long, env = "VIDEOFACTORY_PROGRESS_URL", default_value = "")]
     pub progress_url: String,
@@ -180,6 +202,55 @@ impl PullPolicy {
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
+/// Keys of labels.
+pub type Keys = BTreeSet<String>;
+
+/// Tolerations of Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tolerations(pub Vec<Toleration>);
+
+/// Which taints jobs may tolerate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobTolerations(Keys);
+
+impl JobTolerations {
+    /// Whether a job may tolerate the taint with this key; an empty one stands for every taint.
+    #[must_use]
+    pub fn allow(&self, key: &str) -> bool {
+        if self.0.is_empty() {
+            return !key.is_empty() && !key.starts_with("node-role.kubernetes.io/");
+        }
+        self.0.contains(key)
+    }
+}
+
+fn parse_keys(text: &str) -> Result<Keys, String> {
+    let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
+    keys.map(|key| match key.contains('=') {
+        true => Err(format!("{key:?} is no key: write key,key")),
+        false => Ok(key.to_owned()),
+    })
+    .collect()
+}
+
+fn parse_job_tolerations(text: &str) -> Result<JobTolerations, String> {
+    parse_keys(text).map(JobTolerations)
+}
+
+fn parse_tolerations(text: &str) -> Result<Tolerations, String> {
+    serde_json::from_str(text).map(Tolerations).map_err(|error| {
+        format!("no list of tolerations ({error}): write for example [{{\"key\": \"video\", \"operator\": \"Exists\"}}]")
+    })
+}
+
+/// Annotations may hold commas: then they are a JSON object.
+fn parse_annotations(text: &str) -> Result<Labels, String> {
+    if !text.trim_start().starts_with('{') {
+        return parse_labels(text);
+    }
+    serde_json::from_str(text).map_err(|error| format!("no JSON object of texts: {error}"))
+}
+
 fn parse_labels(text: &str) -> Result<Labels, String> {
     text.split(',')
         .filter(|part| !part.is_empty())
@@ -237,5 +308,17 @@ mod tests {
             [("a".to_owned(), "b".to_owned()), ("c.d/e".to_owned(), String::new())]
         );
         assert!(parse_labels("a").unwrap_err().contains("write key=value"));
+    }
+
+    #[test]
+    fn what_pods_carry_is_read_and_nonsense_is_refused() {
+        let annotations = parse_annotations(r#"{"a": "1,2=3"}"#).unwrap();
+        assert_eq!(annotations, [("a".to_owned(), "1,2=3".to_owned())].into());
+        assert_eq!(parse_annotations("a=b").unwrap(), [("a".to_owned(), "b".to_owned())].into());
+        assert!(parse_annotations("{\"a\": 1}").is_err());
+        assert_eq!(parse_keys("a, b/c,").unwrap(), ["a".to_owned(), "b/c".to_owned()].into());
+        assert!(parse_keys("a=b").unwrap_err().contains("write key,key"));
+        assert_eq!(parse_tolerations(r#"[{"key": "a"}]"#).unwrap().0[0].key.as_deref(), Some("a"));
+        assert!(parse_tolerations("a").unwrap_err().contains("Exists"));
     }
 }

@@ -104,6 +104,7 @@ mod tests {
             step: StepName::AssembleVideo,
             attempt,
             gone_by: None,
+            outlived: false,
             state: PodState::Running,
         }
     }

@@ -10,7 +10,8 @@ use videofactory_crds::CaRef;
 use videofactory_net::{Authority, Network};
 use videofactory_pipeline::contract::{
     ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, BucketRef, CA_FILE_NAME,
-    GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, TERMINATION_FILE, TOKEN_FILE, VERSION, WORK_DIR,
+    GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, REFERRED_FILE, TERMINATION_FILE, TOKEN_FILE, WORK_DIR,
+    part_name,
 };
 use videofactory_pipeline::{Keys, StepInput};
 use videofactory_providers::Secret;
@@ -74,21 +75,20 @@ impl Context {
     }
 }
 
-/// Reads the attempt's input from the environment; fails with a sentence.
-pub fn read_input() -> Result<StepInput, String> {
+/// Reads the attempt's input from the environment and what it refers to; fails with a sentence.
+pub fn read_input(paths: &Paths) -> Result<StepInput, String> {
     let text = std::env::var(INPUT_VARIABLE).map_err(|_| {
         format!("failed to read {INPUT_VARIABLE}: it is not set; only the operator starts this program")
     })?;
-    let misread = |why: &str| {
-        format!("failed to read {INPUT_VARIABLE}: {why}; run operator and worker of the same release")
+    let referred = || {
+        paths
+            .document(REFERRED_FILE)
+            .map_err(|error| error.to_string())?
+            .ok_or("there is no such file".to_owned())
     };
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| misread(&error.to_string()))?;
-    let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or_default();
-    if version != u64::from(VERSION) {
-        return Err(misread(&format!("it is of version {version}, and this worker reads version {VERSION}")));
-    }
-    serde_json::from_value(value).map_err(|error| misread(&error.to_string()))
+    StepInput::collect(&text, referred).map_err(|why| {
+        format!("failed to read {INPUT_VARIABLE}: {why}; run operator and worker of the same release")
+    })
 }
 
 /// Where the pod's files are.
@@ -174,15 +174,27 @@ impl Paths {
     /// The scenes and overrides of the spec; none if nothing is mounted.
     pub fn given_scenes(&self) -> Result<GivenScenes, StepError> {
         let path = self.at(GIVEN_SCENES_FILE);
-        match std::fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
-                StepError::FollowSettings(format!(
-                    "failed to read the scenes of the spec: {error}; correct spec.scenes"
-                ))
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(GivenScenes::default()),
-            Err(error) => Err(StepError::use_file("read", &path, &error)),
+        let text =
+            self.document(GIVEN_SCENES_FILE).map_err(|error| StepError::use_file("read", &path, &error))?;
+        let Some(text) = text else { return Ok(GivenScenes::default()) };
+        serde_json::from_slice(&text).map_err(|error| {
+            StepError::FollowSettings(format!(
+                "failed to read the scenes of the spec: {error}; correct spec.scenes"
+            ))
+        })
+    }
+
+    /// A document that is mounted in parts, if it is there.
+    fn document(&self, file: &str) -> std::io::Result<Option<Vec<u8>>> {
+        let mut whole: Option<Vec<u8>> = None;
+        for part in 0.. {
+            match std::fs::read(self.at(&part_name(file, part))) {
+                Ok(bytes) => whole.get_or_insert_default().extend(bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(whole)
     }
 
     fn at(&self, path: &str) -> PathBuf {

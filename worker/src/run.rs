@@ -46,7 +46,7 @@ pub async fn run() -> i32 {
     log.install();
     let paths = Paths::of_process();
     confine_decoders(&paths);
-    let input = match read_input() {
+    let input = match read_input(&paths) {
         Ok(input) => input,
         Err(message) => {
             tracing::error!("{message}");

@@ -13,7 +13,7 @@ use videofactory_pipeline::{StepInput, Tombstone, graph};
 use super::build;
 use super::confirm::confirm;
 use super::deletion;
-use super::facts::job_facts;
+use super::facts::{job_facts, pod_facts};
 use super::labels::{self, Labels};
 use super::model::{Action, Decision, JobFacts, Observed, StartStep};
 use super::names::job_name;
@@ -186,13 +186,14 @@ async fn start_step(
     }
     confirm(context, owner, order).await?;
     let built = build::attempt(owner, order, &context.config.worker);
-    let mut created = Ok(());
-    for map in [&built.given, &built.authority].into_iter().flatten() {
-        created = create_map(context, owner, map).await;
-        if created.is_err() {
-            break;
-        }
+    for what in &built.ignored {
+        let note = format!("its pods go without {what}");
+        let event =
+            Event { warning: true, reason: "ComputeIgnored".to_owned(), action: "Start".to_owned(), note };
+        context.events.tell(owner.object_ref(&()), event);
     }
+    let maps = built.documents.iter().chain(&built.authority).map(|map| create_map(context, owner, map));
+    let created = try_join_all(maps).await.map(drop);
     let created = match created {
         Ok(()) => create_job(context, owner, &built.job).await,
         Err(error) => Err(error),
@@ -244,9 +245,11 @@ async fn nothing_at_work(
     }
 }
 
+/// Whether our container may still be at work in it.
 pub(super) fn is_alive(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    !matches!(phase, Some("Succeeded" | "Failed"))
+    let outlived = Labels::read(&pod.metadata).is_some_and(|labels| pod_facts(pod, &labels).outlived);
+    !matches!(phase, Some("Succeeded" | "Failed")) && !outlived
 }
 
 /// Whether it is a Job of this owner that has not ended.
@@ -427,6 +430,21 @@ mod tests {
         assert!(is_unended(&job("vj", &ending), &owner()));
         assert!(!is_unended(&job("vj", &ended), &owner()));
         assert!(!is_unended(&job("another", &json!([])), &owner()));
+    }
+
+    #[test]
+    fn a_pod_in_which_only_others_run_on_is_in_nobodys_way() {
+        let pod = |worker: &Value| -> Pod {
+            let status = |name: &str, state: &Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+            let statuses = [status("worker", worker), status("proxy", &json!({"running": {}}))];
+            let labels = job("vj", &json!([])).metadata.labels;
+            serde_json::from_value(json!({
+                "metadata": {"name": "p", "labels": labels}, "status": {"phase": "Running", "containerStatuses": statuses},
+            }))
+            .unwrap()
+        };
+        assert!(is_alive(&pod(&json!({"running": {}}))));
+        assert!(!is_alive(&pod(&json!({"terminated": {"exitCode": 69}}))));
     }
 
     #[test]

@@ -90,8 +90,23 @@ pub fn gone_at_the_latest(pod: &PodFacts) -> Option<Timestamp> {
 }
 
 fn is_to_make_a_pod(observed: &Observed, job: &JobFacts) -> bool {
-    let made = observed.pods.iter().any(|pod| pod.step == job.step && pod.attempt == job.attempt);
+    has_no_pod(job, &observed.pods)
+}
+
+fn has_no_pod(job: &JobFacts, pods: &[PodFacts]) -> bool {
+    let made = pods.iter().any(|pod| pod.step == job.step && pod.attempt == job.attempt);
     job.ended.is_none() && !job.deleting && !made
+}
+
+/// The Jobs that should have made a pod by now and have not: somebody else can say why.
+pub fn podless<'a>(
+    jobs: &'a [JobFacts],
+    pods: &'a [PodFacts],
+    now: Timestamp,
+) -> impl Iterator<Item = &'a JobFacts> {
+    let late =
+        move |job: &JobFacts| job.created.is_some_and(|created| now.duration_since(created) >= POD_PATIENCE);
+    jobs.iter().filter(move |job| has_no_pod(job, pods) && late(job))
 }
 
 /// How attempt `attempt` of `step` stands at `now`.
@@ -99,7 +114,11 @@ fn is_to_make_a_pod(observed: &Observed, job: &JobFacts) -> bool {
 pub fn stand(observed: &Observed, step: StepName, attempt: i32, now: Timestamp) -> Attempt {
     let late = |name: &str| {
         deadlines(observed, step).find_map(|(at, hindrance)| match &hindrance {
-            Hindrance::NoPod(of) | Hindrance::Lingering(of) if of == name && at <= now => Some(hindrance),
+            Hindrance::NoPod(of) if of == name && at <= now => match observed.podless.get(name) {
+                Some(why) => Some(Hindrance::Refused(why.clone())),
+                None => Some(hindrance),
+            },
+            Hindrance::Lingering(of) if of == name && at <= now => Some(hindrance),
             _ => None,
         })
     };

@@ -1,4 +1,4 @@
-//! Build: an attempt becomes a Job, and given scenes become a `ConfigMap`. Pure and infallible.
+//! Build: an attempt becomes a Job, and what is too large for it becomes `ConfigMap`s. Pure and infallible.
 //!
 //! One Job is one attempt is one pod: nothing here lets Kubernetes start a second pod by itself.
 
@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMap, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    KeyToPath, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, ProjectedVolumeSource,
-    ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, ServiceAccountTokenProjection,
-    Volume, VolumeMount, VolumeProjection,
+    Capabilities, ConfigMap, ConfigMapProjection, ConfigMapVolumeSource, Container, EmptyDirVolumeSource,
+    EnvVar, EnvVarSource, KeyToPath, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec,
+    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
+    ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -18,14 +18,15 @@ use videofactory_crds::{CaKind, CaRef, StepName, VideoJob};
 use videofactory_net::{CLUSTER_SERVICES, variables};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{
-    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, CA_FILE_NAME, GIVEN_SCENES_FILE,
-    GivenScenes, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, StepInput, TERMINATION_FILE, TOKEN_AUDIENCE,
-    TOKEN_FILE, WORK_DIR,
+    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, CA_FILE_NAME, Carried,
+    GIVEN_SCENES_FILE, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, REFERRED_FILE, StepInput, TERMINATION_FILE,
+    TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR, in_parts, part_name,
 };
 
 use super::labels::Labels;
 use super::model::StartStep;
 use super::names::job_name;
+use super::placement::{self, Placement};
 use crate::bucket::{ACCESS_KEY, SECRET_KEY};
 use crate::config::{CLUSTER_DOMAIN, WorkerConfig};
 use crate::provideraccount::keys;
@@ -49,31 +50,43 @@ const TOKEN_SECONDS: i64 = 3600;
 /// What an attempt needs in the cluster, in the order in which it is created.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// Scenes given in the spec.
-    pub given: Option<ConfigMap>,
+    /// Scenes given in the spec, and settings that are too large for a pod template.
+    pub documents: Vec<ConfigMap>,
     /// Certificates of authorities that the operator trusts for all.
     pub authority: Option<ConfigMap>,
     /// The attempt itself.
     pub job: Job,
+    /// What the spec asks of the pod and does not get, each as a part of a sentence.
+    pub ignored: Vec<String>,
 }
 
 /// The objects of one attempt.
 #[must_use]
 pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> Attempt {
-    let given = start.given.as_ref().map(|given| given_scenes(owner, given));
-    let authority = worker
-        .authority
-        .as_ref()
-        .map(|authority| by_content(owner, "ca", CA_FILE_NAME, authority.pem().to_owned()));
-    let names = [&given, &authority].map(|map| map.as_ref().map(ResourceExt::name_any));
-    let labels = labels(&start.input);
+    let carried = reporting(&start.input, worker).carry();
+    let mut documents = Vec::new();
+    if let Some(given) = &start.given {
+        let scenes = serde_json::to_string(given).unwrap_or_default();
+        documents.extend(config_maps(owner, "scenes", GIVEN_SCENES_FILE, &scenes));
+    }
+    if let Some(settings) = &carried.document {
+        documents.extend(config_maps(owner, "settings", REFERRED_FILE, settings));
+    }
+    let authority =
+        worker.authority.as_ref().map(|authority| config_map(owner, "ca", CA_FILE_NAME, authority.pem()));
+    let volumes = volumes(start, &documents, authority.as_ref());
+    let placement = placement::of(owner, &labels(&start.input), worker);
+    let annotations = Some(placement.annotations.clone()).filter(|annotations| !annotations.is_empty());
+    let labels = placement.labels.clone();
     let metadata = ObjectMeta {
         name: Some(job_name(&start.input.job, start.input.step, start.input.attempt)),
-        ..owned(owner, labels.to_map())
+        annotations: annotations.clone(),
+        ..owned(owner, labels.clone())
     };
+    let ignored = placement.ignored.clone();
     let template = PodTemplateSpec {
-        metadata: Some(ObjectMeta { labels: Some(labels.to_map()), ..ObjectMeta::default() }),
-        spec: Some(pod(owner, start, worker, names)),
+        metadata: Some(ObjectMeta { labels: Some(labels), annotations, ..ObjectMeta::default() }),
+        spec: Some(pod(owner, start, worker, placement, &carried, volumes)),
     };
     let spec = JobSpec {
         backoff_limit: Some(0),
@@ -82,7 +95,7 @@ pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> At
         template,
         ..JobSpec::default()
     };
-    Attempt { given, authority, job: Job { metadata, spec: Some(spec), status: None } }
+    Attempt { documents, authority, job: Job { metadata, spec: Some(spec), status: None }, ignored }
 }
 
 fn labels(input: &StepInput) -> Labels {
@@ -111,14 +124,21 @@ fn owned(owner: &VideoJob, labels: BTreeMap<String, String>) -> ObjectMeta {
     }
 }
 
-/// Scenes and overrides.
-fn given_scenes(owner: &VideoJob, given: &GivenScenes) -> ConfigMap {
-    let content = serde_json::to_string(given).unwrap_or_default();
-    by_content(owner, "scenes", file_name(GIVEN_SCENES_FILE), content)
+/// The input with where to report progress.
+fn reporting(input: &StepInput, worker: &WorkerConfig) -> StepInput {
+    let base = worker.progress_url.trim_end_matches('/');
+    let progress_url = if base.is_empty() { String::new() } else { format!("{base}{PROGRESS_PATH}") };
+    StepInput { progress_url, ..input.clone() }
 }
 
-/// A file, under a name made from the owner and the content: never changed, so never stale.
-fn by_content(owner: &VideoJob, what: &str, file: &str, content: String) -> ConfigMap {
+/// A document in as many parts as it needs.
+fn config_maps(owner: &VideoJob, what: &str, file: &str, document: &str) -> Vec<ConfigMap> {
+    let parts = in_parts(document).into_iter().enumerate();
+    parts.map(|(number, part)| config_map(owner, what, &part_name(file_name(file), number), part)).collect()
+}
+
+/// A part of a document, under a name made from the owner and the content: never changed, so never stale.
+fn config_map(owner: &VideoJob, what: &str, file: &str, content: &str) -> ConfigMap {
     let uid = owner.uid().unwrap_or_default();
     let digest = Digest::of_bytes(format!("{uid}\n{content}").as_bytes());
     let labels = [
@@ -133,17 +153,22 @@ fn by_content(owner: &VideoJob, what: &str, file: &str, content: String) -> Conf
             ..owned(owner, labels)
         },
         immutable: Some(true),
-        data: Some([(file.to_owned(), content)].into()),
+        data: Some([(file.to_owned(), content.to_owned())].into()),
         ..ConfigMap::default()
     }
 }
 
-fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, maps: [Option<String>; 2]) -> PodSpec {
-    let compute = owner.spec.compute.clone().unwrap_or_default();
-    let mut node_selector = worker.node_selector.clone();
-    node_selector.extend(compute.node_selector.unwrap_or_default());
-    let (volumes, mounts) = volumes(start, maps).into_iter().unzip();
-    let asked = compute.steps.as_ref().and_then(|steps| steps.get(start.input.step));
+fn pod(
+    owner: &VideoJob,
+    start: &StartStep,
+    worker: &WorkerConfig,
+    placement: Placement,
+    carried: &Carried,
+    volumes: Vec<(Volume, VolumeMount)>,
+) -> PodSpec {
+    let compute = owner.spec.compute.as_ref();
+    let (volumes, mounts) = volumes.into_iter().unzip();
+    let asked = compute.and_then(|compute| compute.steps.as_ref()?.get(start.input.step));
     let resources = asked.and_then(|step| step.resources.clone());
     PodSpec {
         restart_policy: Some("Never".to_owned()),
@@ -153,8 +178,8 @@ fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, maps: [Option
         service_account_name: Some(worker.service_account.clone()).filter(|name| !name.is_empty()),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(Grace::of(&start.input).pod_seconds()),
-        node_selector: Some(node_selector).filter(|labels| !labels.is_empty()),
-        tolerations: compute.tolerations,
+        node_selector: Some(placement.node_selector),
+        tolerations: Some(placement.tolerations).filter(|tolerations| !tolerations.is_empty()),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(USER),
@@ -171,7 +196,7 @@ fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, maps: [Option
             name: CONTAINER.to_owned(),
             image: Some(worker.image.clone()),
             image_pull_policy: Some(worker.pull_policy.as_str().to_owned()),
-            env: Some(environment(&start.input, worker)),
+            env: Some(environment(&carried.variable, worker)),
             resources: Some(resources.unwrap_or_else(|| default_resources(start.input.step))),
             volume_mounts: Some(mounts),
             termination_message_path: Some(TERMINATION_FILE.to_owned()),
@@ -189,10 +214,7 @@ fn pod(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig, maps: [Option
     }
 }
 
-fn environment(input: &StepInput, worker: &WorkerConfig) -> Vec<EnvVar> {
-    let mut input = input.clone();
-    let base = worker.progress_url.trim_end_matches('/');
-    input.progress_url = if base.is_empty() { String::new() } else { format!("{base}{PROGRESS_PATH}") };
+fn environment(input: &str, worker: &WorkerConfig) -> Vec<EnvVar> {
     let plain =
         |name: &str, value: String| EnvVar { name: name.to_owned(), value: Some(value), value_from: None };
     let field = |name: &str, path: &str| EnvVar {
@@ -205,8 +227,7 @@ fn environment(input: &StepInput, worker: &WorkerConfig) -> Vec<EnvVar> {
     };
     let network = network_variables(worker).into_iter().map(|(name, value)| plain(name, value));
     let always = [
-        // Kubernetes reads `$$` and `$(NAME)` in a value; in JSON a `$` can be written without one.
-        plain(INPUT_VARIABLE, serde_json::to_string(&input).unwrap_or_default().replace('$', "\\u0024")),
+        plain(INPUT_VARIABLE, input.to_owned()),
         field("POD_NAME", "metadata.name"),
         field("POD_UID", "metadata.uid"),
         // Caches of fonts and the like: the root file system is read-only.
@@ -228,7 +249,11 @@ fn network_variables(worker: &WorkerConfig) -> Vec<(&'static str, String)> {
 }
 
 /// Volumes, each with its mount.
-fn volumes(start: &StartStep, [given, authority]: [Option<String>; 2]) -> Vec<(Volume, VolumeMount)> {
+fn volumes(
+    start: &StartStep,
+    documents: &[ConfigMap],
+    authority: Option<&ConfigMap>,
+) -> Vec<(Volume, VolumeMount)> {
     let read_only = |name: &str, path: &str| VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
@@ -251,12 +276,24 @@ fn volumes(start: &StartStep, [given, authority]: [Option<String>; 2]) -> Vec<(V
     }
     let token = Volume { projected: Some(token()), ..named("token") };
     volumes.push((token, read_only("token", directory(TOKEN_FILE))));
-    if let Some(name) = given {
-        let config_map = ConfigMapVolumeSource { name, ..ConfigMapVolumeSource::default() };
-        let scenes = Volume { config_map: Some(config_map), ..named("given") };
-        volumes.push((scenes, read_only("given", directory(GIVEN_SCENES_FILE))));
+    if !documents.is_empty() {
+        let source = |document: &ConfigMap| VolumeProjection {
+            config_map: Some(ConfigMapProjection {
+                name: document.name_any(),
+                ..ConfigMapProjection::default()
+            }),
+            ..VolumeProjection::default()
+        };
+        let sources = documents.iter().map(source).collect();
+        let projected = ProjectedVolumeSource { sources: Some(sources), ..ProjectedVolumeSource::default() };
+        let given = Volume { projected: Some(projected), ..named("given") };
+        volumes.push((given, read_only("given", directory(GIVEN_SCENES_FILE))));
     }
-    let whole = authority.map(|name| CaRef { kind: CaKind::ConfigMap, name, key: CA_FILE_NAME.to_owned() });
+    let whole = authority.map(|map| CaRef {
+        kind: CaKind::ConfigMap,
+        name: map.name_any(),
+        key: CA_FILE_NAME.to_owned(),
+    });
     let of_accounts = start
         .input
         .hired

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use serde_json::json;
-use videofactory_pipeline::contract::VERSION;
+use videofactory_pipeline::contract::{GivenScenes, VERSION};
 
 use super::*;
 use crate::config::Config;
@@ -121,7 +121,7 @@ fn source_of(pod: &PodSpec, name: &str) -> String {
 #[test]
 fn an_attempt_becomes_one_job_with_one_pod() {
     let built = attempt(&owner(), &start(StepName::AssembleVideo), &worker());
-    assert_eq!(built.given, None);
+    assert_eq!(built.documents, []);
     insta::assert_yaml_snapshot!(built.job);
 }
 
@@ -132,13 +132,42 @@ fn given_scenes_travel_in_a_config_map_named_by_their_content() {
         Some(serde_json::from_value(json!({"scenes": [{"id": "s1", "narration": "Hello."}]})).unwrap());
     let built = attempt(&owner(), &order, &worker());
     let volumes = pod_of(&built).volumes.as_ref().unwrap();
-    let mounted = volumes.iter().find_map(|volume| volume.config_map.as_ref()).unwrap();
-    assert_eq!(mounted.name, built.given.as_ref().unwrap().name_any());
-    insta::assert_yaml_snapshot!(built.given);
+    assert_eq!(mounted(volumes), [built.documents[0].name_any()]);
+    insta::assert_yaml_snapshot!(built.documents[0]);
 
     order.given = Some(GivenScenes::default());
-    let other = attempt(&owner(), &order, &worker()).given.unwrap().name_any();
-    assert_ne!(other, built.given.unwrap().name_any());
+    let other = attempt(&owner(), &order, &worker()).documents[0].name_any();
+    assert_ne!(other, built.documents[0].name_any());
+}
+
+/// The `ConfigMap`s that a pod is shown.
+fn mounted(volumes: &[Volume]) -> Vec<String> {
+    let projected = volumes.iter().filter_map(|volume| volume.projected.as_ref());
+    let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
+    sources.filter_map(|source| Some(source.config_map.as_ref()?.name.clone())).collect()
+}
+
+#[test]
+fn what_is_too_large_for_a_pod_template_travels_in_config_maps() {
+    let mut order = start(StepName::WriteScript);
+    order.input.topic = "🐙".repeat(400_000);
+    let scene = json!({"id": "s1", "narration": "🐙".repeat(400_000)});
+    order.given = Some(serde_json::from_value(json!({"scenes": [scene]})).unwrap());
+    let built = attempt(&owner(), &order, &worker());
+    let size =
+        |document: &ConfigMap| document.data.iter().flatten().map(|(_, text)| text.len()).sum::<usize>();
+    assert!(built.documents.len() >= 6 && built.documents.iter().all(|document| size(document) < 1_000_000));
+    let pod = pod_of(&built);
+    let names: Vec<String> = built.documents.iter().map(ResourceExt::name_any).collect();
+    assert_eq!(mounted(pod.volumes.as_ref().unwrap()), names);
+    let files: std::collections::BTreeSet<&String> = built
+        .documents
+        .iter()
+        .flat_map(|document| document.data.iter().flatten())
+        .map(|(file, _)| file)
+        .collect();
+    assert_eq!(files.len(), names.len(), "each part is a file of its own");
+    assert!(serde_json::to_vec(&built.job).unwrap().len() < 32 * 1024);
 }
 
 #[test]
@@ -156,21 +185,27 @@ fn an_accounts_secret_is_mounted_beside_the_buckets() {
 }
 
 #[test]
-fn compute_of_the_spec_goes_before_what_suits_the_step() {
+fn compute_of_the_spec_goes_before_what_suits_the_step_and_not_before_the_administrators() {
     let mut owner = owner();
     owner.spec.compute = serde_json::from_value(json!({
-        "nodeSelector": {"disk": "fast"},
+        "nodeSelector": {"disk": "fast", "zone": "b"}, "labels": {"team": "a"}, "annotations": {"note": "b"},
         "tolerations": [{"key": "video", "operator": "Exists"}],
         "steps": {"assemble-video": {"resources": {"requests": {"cpu": "4"}}}},
     }))
     .unwrap();
     let mut worker = worker();
-    worker.node_selector = [("disk".into(), "any".into()), ("zone".into(), "a".into())].into();
+    worker.node_selector = [("zone".into(), "a".into())].into();
     let built = attempt(&owner, &start(StepName::AssembleVideo), &worker);
     let pod = pod_of(&built);
     let selector = pod.node_selector.clone().unwrap();
     assert_eq!((selector["disk"].as_str(), selector["zone"].as_str()), ("fast", "a"));
     assert_eq!(pod.tolerations.as_ref().unwrap().len(), 1);
+    assert_eq!(built.ignored.len(), 1, "{:?}", built.ignored);
+    let template = built.job.spec.as_ref().unwrap().template.metadata.as_ref().unwrap();
+    for metadata in [&built.job.metadata, template] {
+        assert_eq!(metadata.labels.as_ref().unwrap()["team"], "a");
+        assert_eq!(metadata.annotations.as_ref().unwrap()["note"], "b");
+    }
     let resources = pod.containers[0].resources.as_ref().unwrap();
     assert_eq!(resources.requests.as_ref().unwrap()["cpu"].0, "4");
     assert_eq!(resources.limits, None);

@@ -1,7 +1,7 @@
 //! What a pod or a Job says about its attempt. Pure.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod, PodStatus};
 use kube::ResourceExt;
 use videofactory_pipeline::StepOutcome;
 
@@ -52,6 +52,21 @@ pub fn job_facts(job: &Job, labels: &Labels) -> JobFacts {
     }
 }
 
+/// Why a Job makes no pod, by its Events; the newest counts.
+#[must_use]
+pub fn pod_refusal(events: &[Event]) -> Option<String> {
+    let refusals = events.iter().filter(|event| event.reason.as_deref() == Some("FailedCreate"));
+    let newest = refusals.max_by_key(|event| {
+        let last = event.last_timestamp.as_ref().map(|time| time.0);
+        last.or_else(|| event.event_time.as_ref().map(|time| time.0))
+    })?;
+    let message = newest.message.as_deref()?;
+    // Before these words stands the name that the pod would have had: another one at each try.
+    let words = [" is forbidden: ", " is invalid: ", "Error creating: "];
+    let said = words.iter().find_map(|before| message.split_once(before)).map_or(message, |(_, said)| said);
+    Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+}
+
 /// What a pod says.
 #[must_use]
 pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
@@ -59,12 +74,19 @@ pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
     // A cluster may put containers of its own beside ours, before it too.
     let container = status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
     let end = pod_end(&status, container);
+    let terminal = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let company = has_company(pod, &status);
+    let outlived = !terminal && end.exit_code.is_some() && company;
     let state = match status.phase.as_deref() {
-        Some("Succeeded" | "Failed") => PodState::Ended(end),
+        _ if terminal => PodState::Ended(end),
         // The kubelet shows the end of the container a second before that of the pod. One that is done, and says
         // so, will do no more: what follows from it need not wait.
         _ if end.exit_code == Some(0) && end.outcome.is_some() => PodState::Ended(end),
-        Some("Pending") | None => PodState::Pending(hindrance(&status, container)),
+        // A container that somebody put beside ours may run for ever, and the pod with it. Ours is never started again
+        // in its pod, so that its end is the attempt's.
+        _ if outlived => PodState::Ended(end),
+        // A pod counts as Pending until each of its containers has started, ours may long be at work.
+        Some("Pending") | None if !runs(container) => PodState::Pending(hindrance(&status, container)),
         _ => PodState::Running,
     };
     PodFacts {
@@ -75,8 +97,24 @@ pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
         attempt: labels.attempt,
         // The API server has added the grace period already.
         gone_by: pod.metadata.deletion_timestamp.as_ref().map(|time| time.0),
+        outlived,
         state,
     }
+}
+
+/// Whether anything is in the pod besides our container and what ends before it starts.
+fn has_company(pod: &Pod, status: &PodStatus) -> bool {
+    let spec = pod.spec.as_ref();
+    let beside = spec.is_some_and(|spec| spec.containers.iter().any(|beside| beside.name != CONTAINER));
+    let native = spec.and_then(|spec| spec.init_containers.as_ref()).is_some_and(|containers| {
+        containers.iter().any(|container| container.restart_policy.as_deref() == Some("Always"))
+    });
+    let seen = status.container_statuses.iter().flatten().any(|beside| beside.name != CONTAINER);
+    beside || native || seen
+}
+
+fn runs(container: Option<&ContainerStatus>) -> bool {
+    container.and_then(|container| container.state.as_ref()).is_some_and(|state| state.running.is_some())
 }
 
 fn pod_end(status: &PodStatus, container: Option<&ContainerStatus>) -> PodEnd {
@@ -101,23 +139,12 @@ fn disruption(status: &PodStatus) -> Option<String> {
     target.and_then(|condition| condition.reason.clone())
 }
 
+/// What keeps the pod from starting: our own container first, then those that a cluster has put before or beside it.
 fn hindrance(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<Hindrance> {
-    let state = container.and_then(|container| container.state.as_ref());
-    if let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) {
-        let reason = waiting.reason.as_deref().unwrap_or_default();
-        let message = match waiting.message.as_deref() {
-            Some(message) if !message.is_empty() => format!("{reason}: {message}"),
-            _ => reason.to_owned(),
-        };
-        if IMAGE_REASONS.contains(&reason) {
-            // Kubernetes tells of the failure and of the wait after it in turn: what both have in common stays.
-            let failure =
-                message.rsplit_once("ErrImagePull: ").map_or(message.as_str(), |(_, failure)| failure);
-            return Some(Hindrance::Image(failure.to_owned()));
-        }
-        if CONFIGURATION_REASONS.contains(&reason) {
-            return Some(Hindrance::Configuration(message));
-        }
+    let others = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let mut hindrances = container.into_iter().chain(others).filter_map(container_hindrance);
+    if let Some(hindrance) = hindrances.next() {
+        return Some(hindrance);
     }
     let conditions = status.conditions.as_deref().unwrap_or_default();
     let unscheduled = conditions.iter().find(|condition| {
@@ -126,6 +153,27 @@ fn hindrance(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<
             && condition.reason.as_deref() == Some("Unschedulable")
     });
     unscheduled.map(|condition| Hindrance::Unschedulable(condition.message.clone().unwrap_or_default()))
+}
+
+/// What keeps a container from starting; one that is not ours is named.
+fn container_hindrance(container: &ContainerStatus) -> Option<Hindrance> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    let message = match waiting.message.as_deref() {
+        Some(message) if !message.is_empty() => format!("{reason}: {message}"),
+        _ => reason.to_owned(),
+    };
+    let of = if container.name == CONTAINER {
+        String::new()
+    } else {
+        format!("container {:?}, which is not ours: ", container.name)
+    };
+    if IMAGE_REASONS.contains(&reason) {
+        // Kubernetes tells of the failure and of the wait after it in turn: what both have in common stays.
+        let failure = message.rsplit_once("ErrImagePull: ").map_or(message.as_str(), |(_, failure)| failure);
+        return Some(Hindrance::Image(format!("{of}{failure}")));
+    }
+    CONFIGURATION_REASONS.contains(&reason).then(|| Hindrance::Configuration(format!("{of}{message}")))
 }
 
 #[cfg(test)]
@@ -267,6 +315,70 @@ mod tests {
         assert_eq!(with(0, "no outcome".into()), PodState::Running);
     }
 
+    /// A pod in which `beside` runs; its worker ended with this code.
+    fn with_a_sidecar(phase: &str, exit_code: i32, beside: &Value) -> PodFacts {
+        let status = |name: &str, state: &Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let ended = json!({"terminated": {"exitCode": exit_code, "reason": "Error", "finishedAt": "2026-11-23T10:00:07Z"}});
+        let statuses = [status("worker", &ended), status("istio-proxy", beside)];
+        let pod =
+            json!({"metadata": {"name": "p"}, "status": {"phase": phase, "containerStatuses": statuses}});
+        pod_facts(&serde_json::from_value(pod).unwrap(), &labels())
+    }
+
+    #[test]
+    fn the_end_of_the_worker_ends_an_attempt_whatever_runs_on_beside_it() {
+        let running = json!({"running": {"startedAt": "2026-11-23T10:00:00Z"}});
+        for exit_code in [0, 65, 66, 69, 70, 74, 75, 77, 78, 79, 137, 143] {
+            let facts = with_a_sidecar("Running", exit_code, &running);
+            let PodState::Ended(end) = &facts.state else { panic!("{exit_code}: {:?}", facts.state) };
+            assert_eq!((end.exit_code, facts.outlived), (Some(exit_code), true));
+        }
+        // The sidecar's image cannot be had: the pod counts as Pending for ever.
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff"}});
+        let facts = with_a_sidecar("Pending", 69, &waiting);
+        assert!(matches!(facts.state, PodState::Ended(_)) && facts.outlived, "{facts:?}");
+        // It was stopped, and the kubelet has not told the pod's end yet: no step back from what was seen.
+        let stopped = json!({"terminated": {"exitCode": 0}});
+        assert!(matches!(with_a_sidecar("Running", 69, &stopped).state, PodState::Ended(_)));
+        assert!(!with_a_sidecar("Failed", 69, &stopped).outlived, "nothing is left of a pod that has ended");
+    }
+
+    #[test]
+    fn a_native_sidecar_holds_nothing_up_either() {
+        let ended = json!({"terminated": {"exitCode": 69, "reason": "Error"}});
+        let pod = json!({
+            "metadata": {"name": "p"},
+            "spec": {
+                "containers": [{"name": "worker"}],
+                "initContainers": [{"name": "proxy", "restartPolicy": "Always"}],
+            },
+            "status": {"phase": "Running", "containerStatuses": container(&ended)},
+        });
+        let facts = pod_facts(&serde_json::from_value(pod).unwrap(), &labels());
+        assert!(matches!(facts.state, PodState::Ended(_)) && facts.outlived, "{facts:?}");
+    }
+
+    #[test]
+    fn a_worker_that_runs_in_a_pod_whose_sidecar_waits_is_at_work() {
+        let state = json!({"running": {"startedAt": "2026-11-23T10:00:00Z"}});
+        assert_eq!(
+            pod(&json!({"phase": "Pending", "containerStatuses": container(&state)})),
+            PodState::Running
+        );
+    }
+
+    #[test]
+    fn a_container_of_others_that_keeps_the_pod_from_starting_is_named() {
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "not found"}});
+        let of = |name: &str, state: Value| json!([{"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
+        let seen = pod(&json!({
+            "phase": "Pending", "initContainerStatuses": of("istio-init", waiting),
+            "containerStatuses": of("worker", json!({"waiting": {"reason": "PodInitializing"}})),
+        }));
+        let PodState::Pending(Some(Hindrance::Image(why))) = seen else { panic!("{seen:?}") };
+        assert!(why.contains("istio-init") && why.contains("not found"), "{why}");
+    }
+
     #[test]
     fn a_message_that_is_no_outcome_is_none() {
         let state = json!({"terminated": {"exitCode": 70, "reason": "Error", "message": "thread panicked"}});
@@ -294,6 +406,29 @@ mod tests {
             ended(&json!({"phase": "Failed", "conditions": conditions})).reason,
             "EvictionByEvictionAPI"
         );
+    }
+
+    #[test]
+    fn why_a_job_makes_no_pod_is_said_alike_at_each_try() {
+        let event = |reason: &str, message: &str, second: u8| {
+            json!({
+                "metadata": {}, "involvedObject": {}, "reason": reason, "message": message,
+                "lastTimestamp": format!("2026-11-23T10:00:{second:02}Z"),
+            })
+        };
+        let said =
+            |events: &[Value]| pod_refusal(&serde_json::from_value::<Vec<Event>>(json!(events)).unwrap());
+        let policy = "ValidatingAdmissionPolicy 'cost-center' with binding 'cost-center' denied request: the label \
+                      cost-center is required";
+        let forbidden = |pod: &str| format!("Error creating: pods \"{pod}\" is forbidden: {policy}");
+        let first = event("FailedCreate", &forbidden("ocean-abc12"), 1);
+        let second = event("FailedCreate", &forbidden("ocean-xyz89"), 30);
+        assert_eq!(said(&[first.clone()]).as_deref(), Some(policy));
+        assert_eq!(said(&[first.clone(), second]).as_deref(), Some(policy));
+        let webhook = "admission webhook \"v.example.com\" denied the request: no";
+        let newer = event("FailedCreate", &format!("Error creating: {webhook}"), 40);
+        assert_eq!(said(&[newer, first]).as_deref(), Some(webhook));
+        assert_eq!(said(&[event("SuccessfulCreate", "Created pod: x", 50)]), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub mod model;
 pub mod names;
 pub mod observe;
 pub mod place;
+pub mod placement;
+mod podless;
 mod tombstones;
 
 use videofactory_crds::VideoJob;

@@ -39,6 +39,8 @@ pub struct Observed {
     pub live: BTreeMap<StepName, LiveProgress>,
     /// Attempts whose Job the API server refused when it was last tried to create it; its words.
     pub refused: BTreeMap<(StepName, i32), String>,
+    /// Jobs whose pod is refused, by name; in which words.
+    pub podless: BTreeMap<String, String>,
     /// Whether its film was made before; asked for before its first run begins.
     pub made: Made,
     /// A label protects its files from pruning.
@@ -183,6 +185,8 @@ pub struct PodFacts {
     pub attempt: i32,
     /// If it is being stopped: when it should be gone at the latest.
     pub gone_by: Option<Timestamp>,
+    /// Our container has ended, and the pod has not: what a cluster has put beside it runs on.
+    pub outlived: bool,
     /// Where it stands.
     pub state: PodState,
 }
@@ -209,6 +213,8 @@ pub enum Hindrance {
     Configuration(String),
     /// The Job of this name has made no pod for a while.
     NoPod(String),
+    /// A Job's pod is refused; in which words.
+    Refused(String),
     /// The pod of this name is being stopped and should have been gone for a while.
     Lingering(String),
 }

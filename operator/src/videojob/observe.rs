@@ -17,7 +17,7 @@ use videofactory_storage::{Addressing, Bucket, StorageError};
 use super::model::{
     Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up,
 };
-use super::tombstones;
+use super::{podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
 use crate::client::{CallError, within};
@@ -55,6 +55,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         accounts,
         live: context.progress.due(&uid, &pods),
         refused: context.refusals.of(&uid),
+        podless: podless::look_up(context, &namespace, &jobs, &pods).await,
         job,
         jobs,
         pods,

@@ -68,7 +68,7 @@ pub struct Upstream {
     pub output: Digest,
 }
 
-/// What one attempt of one step is to do. At most [`super::MOST_INPUT_BYTES`] as JSON.
+/// What one attempt of one step is to do. How it gets into the pod, [`StepInput::carry`] says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepInput {

@@ -1,11 +1,13 @@
 //! What operator and worker say to each other: the input of one attempt, its outcome, its exit
 //! code, and the progress in between. Versioned by `VERSION`; both ends refuse another's.
 
+mod carry;
 mod exit;
 mod grace;
 mod input;
 mod outcome;
 
+pub use carry::{Carried, MOST_PART_BYTES, ReadInput, in_parts, part_name};
 pub use exit::ExitCode;
 pub use grace::Grace;
 pub use input::{Allowance, Brand, BucketRef, GivenScenes, Hired, JobRef, Opening, StepInput, Upstream};
@@ -15,7 +17,7 @@ pub use outcome::{
 
 /// The version of this contract.
 pub const VERSION: u32 = 1;
-/// Most bytes of a [`StepInput`] as JSON: it travels in the pod template.
+/// Most bytes of a [`StepInput`] in the pod template; of a larger one, what may be large goes by reference.
 pub const MOST_INPUT_BYTES: usize = 16 * 1024;
 /// Most bytes of a [`StepOutcome`] as JSON: Kubernetes cuts a longer termination message.
 pub const MOST_OUTCOME_BYTES: usize = 4096;
@@ -41,6 +43,8 @@ pub const TOKEN_FILE: &str = "/var/run/videofactory/token/token";
 pub const TOKEN_AUDIENCE: &str = "videofactory.dev/progress";
 /// Where scenes and overrides from the spec are mounted, as [`GivenScenes`]; for write-script.
 pub const GIVEN_SCENES_FILE: &str = "/var/run/videofactory/given/scenes.json";
+/// Where what a large [`StepInput`] refers to is mounted.
+pub const REFERRED_FILE: &str = "/var/run/videofactory/given/input.json";
 /// Where a step may write: an emptyDir.
 pub const WORK_DIR: &str = "/work";
 /// Where the outcome is written for Kubernetes to keep.
@@ -50,3 +54,6 @@ pub const TERMINATION_FILE: &str = "/dev/termination-log";
 fn is_zero(value: &u32) -> bool {
     *value == 0
 }
+
+#[cfg(test)]
+mod carry_tests;

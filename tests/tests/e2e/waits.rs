@@ -5,7 +5,7 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::film::{Film, Order, attempts, ready};
-use videofactory_tests::e2e::kubectl::ask;
+use videofactory_tests::e2e::kubectl::{ask, kubectl};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::site;
 use videofactory_tests::r2_proxy::{Effect, Fault};
@@ -164,15 +164,65 @@ async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
     .await;
 }
 
+/// A platform's rule for the pods of this test's namespace.
+fn label_is_required(namespace: &str) -> String {
+    let name = json!({"name": format!("cost-center-{namespace}")});
+    let rule =
+        json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]);
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": name,
+        "spec": {
+            "failurePolicy": "Fail", "matchConstraints": {"resourceRules": rule},
+            "validations": [{
+                "expression": "has(object.metadata.labels) && 'cost-center' in object.metadata.labels",
+                "message": "the label cost-center is required",
+            }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": name,
+        "spec": {
+            "policyName": name["name"], "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+        },
+    });
+    format!("{policy}\n---\n{binding}\n")
+}
+
 #[tokio::test]
-async fn settings_too_large_for_a_pod_are_told_and_nothing_starts() {
+async fn a_pod_that_a_platform_refuses_is_told_and_starts_with_the_label_that_it_asks_for() {
+    in_lab("pod_is_refused", async |lab: Lab| {
+        let rule = label_is_required(&lab.namespace);
+        let applied = kubectl(&["apply", "-f", "-"], &rule).await?;
+        ensure!(applied.well, "{}", applied.err);
+        let ended = async {
+            // Where the API server takes the rule up only after the first pod, it holds for the next step's.
+            let film = lab.order(Order::of(1)).await?;
+            let message = film.says(Reason::ConfigurationInvalid).await?;
+            ensure!(message.contains("the label cost-center is required"), "{message}");
+            film.edit(json!({"compute": {"labels": {"cost-center": "42"}, "annotations": {"note": "a, b"}}}))
+                .await?;
+            film.succeeded().await.map(drop)
+        }
+        .await;
+        kubectl(&["delete", "-f", "-"], &rule).await?;
+        ended
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_too_large_for_a_pod_template_go_beside_it() {
     in_lab("settings_too_large", async |lab: Lab| {
         let characters: Vec<_> = (0..20)
-            .map(|number| json!({"name": format!("c{number}"), "description": "x".repeat(950)}))
+            .map(|number| json!({"name": format!("c{number}"), "description": "海".repeat(950)}))
             .collect();
-        let film = lab.order(Order::of(1).with(json!({"characters": characters}))).await?;
-        misses(&film, "bytes").await?;
-        film.edit(json!({"characters": null})).await?;
+        let targets: Vec<_> = ["a", "b"]
+            .map(|name| json!({"name": name, "type": "Bucket", "description": "深".repeat(5000)}))
+            .into();
+        let film = lab
+            .order(Order::of(1).with(json!({"characters": characters, "publish": {"targets": targets}})))
+            .await?;
         film.succeeded().await.map(drop)
     })
     .await;

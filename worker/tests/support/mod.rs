@@ -11,8 +11,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use videofactory_crds::StepName;
-use videofactory_pipeline::contract::{Brand, BucketRef, GivenScenes, JobRef, Upstream, VERSION};
+use videofactory_pipeline::contract::{
+    Brand, BucketRef, GivenScenes, JobRef, Upstream, VERSION, in_parts, part_name,
+};
 use videofactory_pipeline::inputs::{FilmInputs, step_digest};
+use videofactory_pipeline::parts::settings_of;
 use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings, StepInput, StepOutcome};
 use videofactory_storage::Bucket;
@@ -130,7 +133,7 @@ impl<'a> Production<'a> {
             attempt: self.attempt,
             input: step_digest(step, &film, &self.results),
             survey: false,
-            settings: self.settings.clone(),
+            settings: settings_of(step, &self.settings),
             topic: self.topic.clone(),
             takes: self.takes.clone(),
             upstream: self.results.clone(),
@@ -199,8 +202,13 @@ pub struct Running {
 impl Running {
     pub fn start(input: &StepInput, given: &GivenScenes, (access, secret): (&str, &str)) -> Self {
         let root = pod_files(given, access, secret);
+        let carried = input.carry();
+        for (number, part) in carried.document.iter().flat_map(|document| in_parts(document)).enumerate() {
+            let name = part_name("input.json", number);
+            std::fs::write(root.path().join("var/run/videofactory/given").join(name), part).unwrap();
+        }
         let child = command(root.path())
-            .env("VIDEOFACTORY_STEP", serde_json::to_string(input).unwrap())
+            .env("VIDEOFACTORY_STEP", carried.variable)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -290,10 +290,7 @@ impl Walk<'_> {
     fn ask(&mut self, draft: &mut Draft<'_>) {
         let may_ask = !self.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
         for (name, input) in std::mem::take(&mut self.asks) {
-            match self.too_large(draft, name, &input) {
-                Some(verdict) => self.keep_waiting(draft, name, verdict),
-                None => self.hire(draft, name, &input, may_ask),
-            }
+            self.hire(draft, name, &input, may_ask);
         }
     }
 
@@ -305,16 +302,6 @@ impl Walk<'_> {
                 self.verdicts.push(*verdict);
             }
         }
-    }
-
-    /// Whether Kubernetes would refuse to carry what an attempt is told, once it is granted something: before anything is
-    /// asked for, so that no grant is held by what cannot begin.
-    fn too_large(&self, draft: &Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
-        if hire::is_survey(draft, self.settings, name, input) {
-            return None;
-        }
-        let accounts = hire::hired_accounts(draft, self.settings, name);
-        order::too_large(name, &self.order(draft, name, input, i32::MAX, hire::fullest(&accounts)))
     }
 
     /// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
@@ -399,12 +386,6 @@ impl Walk<'_> {
     ) {
         let (surveys, credentials) = (engagement.survey, engagement.credentials.clone());
         let order = self.order(draft, name, input, attempt, engagement);
-        if let Some(verdict) = order::too_large(name, &order) {
-            hire::take_back(draft, name);
-            set_state(draft, name, StepState::Pending);
-            self.verdicts.push(verdict);
-            return;
-        }
         let now = draft.now;
         let job = super::super::names::job_name(&order.input.job, name, attempt);
         let step = draft.step_mut(name);

@@ -18,7 +18,7 @@ use super::super::model::{Account, HiredAccount};
 use super::needs::{accounts_of, needs, over_budget};
 use super::{Draft, Verdict, later, lost};
 use crate::provideraccount::{
-    self as quota, Ledger, Limit, MOST_OPENINGS, Word, claims, has_expired, is_unopened, outlook, word,
+    self as quota, Ledger, Limit, Word, claims, has_expired, is_unopened, outlook, word,
 };
 
 /// How long accounts are given to answer, where something else can be done.
@@ -175,18 +175,6 @@ pub(super) fn withdraw(step: &mut StepStatus) {
     }
 }
 
-/// Takes back what this look would have begun with: it does not, after all.
-pub(super) fn take_back(draft: &mut Draft<'_>, name: StepName) {
-    let before = draft.observed.job.status.as_ref().and_then(|status| status.step(name));
-    let recorded = before.map(|step| step.demands.clone()).unwrap_or_default();
-    let was_begun = |demand: &Demand| {
-        let same = |known: &Demand| known.account == demand.account && known.attempt == demand.attempt;
-        recorded.iter().any(|known| same(known) && known.granted.is_some())
-    };
-    let step = draft.step_mut(name);
-    step.demands.retain(was_begun);
-}
-
 /// A step that is not at work, and has not asked for anything in this look, holds nothing of an account: neither a grant
 /// that it has not begun with, nor one that it has, unless it looks after that itself at a time that is set. An account
 /// that is gone holds nothing for it.
@@ -321,21 +309,6 @@ fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
         credentials: versions(accounts),
         ..Engagement::default()
     }
-}
-
-/// Hired, with more to say than any grant does: what is not too large with this is not too large once it is granted.
-pub(super) fn fullest(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
-    let mut engagement = idle(accounts);
-    for hired in engagement.hired.values_mut() {
-        let opening = Opening { at: Timestamp::MAX, submissions: u32::MAX };
-        hired.allowance = Allowance {
-            submissions: u32::MAX,
-            openings: vec![opening; MOST_OPENINGS],
-            requests_per_second: Some(f64::MIN_POSITIVE),
-        };
-    }
-    engagement.still_motion = true;
-    engagement
 }
 
 fn survey(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {

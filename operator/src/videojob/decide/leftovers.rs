@@ -51,12 +51,14 @@ pub(super) fn wake_when_late(draft: &mut Draft<'_>, name: StepName) {
     }
 }
 
-/// Stops the Jobs that no record expects to be at work: those of a status that was put back, and one whose creation was
-/// answered too late.
+/// Stops the Jobs that no record expects to be at work: those of a status that was put back, one whose creation was
+/// answered too late, and those whose worker's end is booked while what a cluster has put beside it runs on: it would
+/// do so until the pod's deadline.
 pub(super) fn stop_strays(draft: &mut Draft<'_>) {
     let at_work = |job: &JobFacts| {
         let mine = |pod: &&PodFacts| pod.step == job.step && pod.attempt == job.attempt;
-        draft.observed.pods.iter().filter(mine).any(|pod| !matches!(pod.state, PodState::Ended(_)))
+        let runs = |pod: &PodFacts| pod.outlived || !matches!(pod.state, PodState::Ended(_));
+        draft.observed.pods.iter().filter(mine).any(runs)
     };
     let recorded = |job: &JobFacts| {
         let step = draft.step(job.step).filter(|step| step.job.as_deref() == Some(job.name.as_str()));

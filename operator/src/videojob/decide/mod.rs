@@ -349,6 +349,7 @@ mod tests_retire;
 mod tests_room;
 #[cfg(test)]
 mod tests_side_effects;
+#[cfg(test)]
 mod tests_told;
 #[cfg(test)]
 mod world;

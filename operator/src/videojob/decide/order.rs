@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use videofactory_crds::condition::Reason;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use videofactory_crds::{AssetKey, StepName};
-use videofactory_pipeline::contract::{
-    Brand, GivenScenes, JobRef, MOST_INPUT_BYTES, StepInput, Upstream, VERSION,
-};
+use videofactory_pipeline::contract::{Brand, GivenScenes, JobRef, StepInput, Upstream, VERSION};
+use videofactory_pipeline::parts::settings_of;
 use videofactory_pipeline::storyboard::Takes;
-use videofactory_pipeline::{Digest, graph};
+use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
 use super::advance::Walk;
 use super::hire::{self, Engagement};
-use super::{Draft, Verdict, permits};
-
-/// Most bytes of scenes and overrides: a `ConfigMap` holds 1 MiB.
-const MOST_GIVEN_BYTES: usize = 1_000_000;
+use super::{Draft, permits};
 
 impl Walk<'_> {
     /// The order of one attempt.
@@ -32,8 +29,10 @@ impl Walk<'_> {
             Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
             Storage::NotReady { .. } => Default::default(),
         };
-        let writes = name == StepName::WriteScript;
-        let given = (writes && *self.given != GivenScenes::default()).then(|| self.given.clone());
+        let (writes, publishes) = (name == StepName::WriteScript, name == StepName::PublishVideo);
+        let brands = publishes || name == StepName::AssembleVideo;
+        // Here the texts of the spec enter. Digests are made from them as they were given.
+        let given = (writes && *self.given != GivenScenes::default()).then(|| cleaned(self.given));
         let deadline_seconds =
             deadline(draft, name).saturating_add(hire::opening_delay(&engagement, draft.now));
         let upstream: BTreeMap<StepName, Upstream> = graph::step(name)
@@ -48,8 +47,12 @@ impl Walk<'_> {
             attempt,
             input: input.clone(),
             survey: engagement.survey,
-            settings: self.settings.clone(),
-            topic: draft.observed.job.spec.topic.clone().unwrap_or_default(),
+            settings: cleaned(&settings_of(name, self.settings)),
+            topic: if writes || publishes {
+                text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())
+            } else {
+                String::new()
+            },
             takes: if writes { self.takes.clone() } else { BTreeMap::new() },
             upstream,
             accounts_for: engagement.accounts_for,
@@ -63,7 +66,7 @@ impl Walk<'_> {
                 .handled
                 .as_ref()
                 .and_then(|handled| Digest::from_hex(handled.accept_quality.as_deref()?)),
-            brand: self.brand.clone(),
+            brand: if brands { cleaned(self.brand) } else { Brand::default() },
             deadline_seconds,
             bucket,
             progress_url: String::new(),
@@ -73,24 +76,10 @@ impl Walk<'_> {
     }
 }
 
-/// What Kubernetes would refuse to carry.
-pub(super) fn too_large(name: StepName, order: &StartStep) -> Option<Verdict> {
-    let size = |json: serde_json::Result<Vec<u8>>| json.map_or(usize::MAX, |json| json.len());
-    let (input, given) = (size(serde_json::to_vec(&order.input)), size(serde_json::to_vec(&order.given)));
-    let message = if input > MOST_INPUT_BYTES {
-        format!(
-            "the settings of {name} take {input} bytes, the most is {MOST_INPUT_BYTES}; shorten characters, \
-             parameters or publish targets"
-        )
-    } else if given > MOST_GIVEN_BYTES {
-        format!(
-            "scenes and sceneOverrides take {given} bytes, the most is {MOST_GIVEN_BYTES}; shorten their texts, or \
-             make two films"
-        )
-    } else {
-        return None;
-    };
-    Some(Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: Some(name) })
+/// The same without characters that are no text.
+fn cleaned<T: Clone + Serialize + DeserializeOwned>(value: &T) -> T {
+    let clean = serde_json::to_value(value).map(text::clean_value).and_then(serde_json::from_value);
+    clean.unwrap_or_else(|_| value.clone())
 }
 
 pub(super) fn given_scenes(draft: &Draft<'_>) -> GivenScenes {

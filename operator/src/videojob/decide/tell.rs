@@ -98,6 +98,10 @@ pub(super) fn hindered(
         Some(Hindrance::NoPod(job)) => waiting(format!(
             "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; mend that, or edit the job"
         )),
+        Some(Hindrance::Refused(why)) => stalled(format!(
+            "{name}: its pod is refused: {why}; mend that (compute.labels and compute.annotations are put on pods), then \
+             edit the job or request a retry"
+        )),
         Some(Hindrance::Lingering(pod)) => waiting(format!(
             "{name}: its pod is being stopped and should have been gone minutes ago; its node may be lost: kubectl -n \
              {namespace} delete pod {pod} --force once the node is gone for good"

@@ -4,7 +4,7 @@ use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
 use videofactory_crds::videojob::Compute;
 use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::contract::ExitCode;
+use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES};
 
 use super::super::model::{Found, Hindrance, PodState, Storage};
 use super::world::{World, storage_ready};
@@ -364,15 +364,23 @@ fn a_pod_that_cannot_start_gives_way_to_an_edit_and_to_a_retry() {
 }
 
 #[test]
-fn settings_too_large_for_a_pod_are_refused_with_their_size() {
-    let mut world = World::topic();
-    let character = |n: usize| json!({"name": format!("c{n}"), "description": "x".repeat(1000)});
+fn settings_of_any_size_begin_and_each_step_is_told_its_own() {
+    let character = |n: usize| json!({"name": format!("c{n}"), "description": "海".repeat(1000)});
     let characters: Vec<_> = (0..20).map(character).collect();
-    world.edit(|job| job.spec.settings.characters = serde_json::from_value(json!(characters)).unwrap());
-    world.settle();
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
-    assert!(world.message().contains("16384"), "{}", world.message());
-    assert_eq!(world.begun, []);
+    let target =
+        |n: usize| json!({"name": format!("t{n}"), "type": "Bucket", "description": "海".repeat(5000)});
+    let targets: Vec<_> = (0..10).map(target).collect();
+    let mut world =
+        World::new(json!({"topic": "x", "characters": characters, "publish": {"targets": targets}}));
+    world.run_to_rest();
+    assert_eq!(world.phase(), Phase::Succeeded);
+    for ((step, _), input) in &world.inputs {
+        let carried = input.carry();
+        assert!(carried.variable.len() <= MOST_INPUT_BYTES, "{step}: {} bytes", carried.variable.len());
+        let whole = carried.variable + &carried.document.unwrap_or_default();
+        assert_eq!(whole.contains("\"targets\""), *step == PUBLISH, "{step}");
+        assert_eq!(whole.contains("\"characters\""), [SCRIPT, IMAGES, VOICES].contains(step), "{step}");
+    }
 }
 
 #[test]
@@ -420,13 +428,12 @@ fn what_vanishes_again_and_again_ends_in_retries_exhausted() {
 }
 
 #[test]
-fn scenes_too_large_for_a_config_map_are_refused_with_their_size() {
+fn scenes_too_large_for_one_config_map_begin() {
     let scene = |n: usize| json!({"id": format!("s{n}"), "narration": "海".repeat(1000), "imagePrompt": "海".repeat(1000)});
     let scenes: Vec<_> = (0..200).map(scene).collect();
     let mut world = World::new(json!({"scenes": scenes}));
     world.settle();
-    assert_eq!((world.reason().as_str(), world.begun.len()), ("ConfigurationInvalid", 0));
-    assert!(world.message().contains("1000000"), "{}", world.message());
+    assert_eq!(world.begun, [(SCRIPT, 1)]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::{GrantState, Holder};
 use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::contract::{ExitCode, Opening, RateLimit, SceneReport};
+use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES, Opening, RateLimit, SceneReport};
 
 use super::super::model::Found;
 use super::hire_tests::{at_work, book, demand, film, grant, grok, until_animation};
@@ -94,39 +94,24 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
 }
 
 #[test]
-fn what_would_be_too_large_with_its_grant_is_told_before_anything_is_asked_for() {
-    let (mut refused, mut begun) = (0, 0);
-    for letters in (14_000..16_384).step_by(50) {
-        let mut world = film(&json!({"topic": "x".repeat(letters)}));
-        world.settle();
-        if world.at_work().is_empty() {
-            break;
-        }
-        until_animation_or_stalled(&mut world);
-        if world.observed.job.status.as_ref().unwrap().step(STEP).is_none_or(|step| step.demands.is_empty()) {
-            assert!(world.has(ConditionType::Stalled) && world.message().contains("the most is"));
-            refused += 1;
-            continue;
-        }
-        // Granted as much as there can be, it begins, and never only takes stock.
+fn whatever_is_granted_a_step_of_any_size_begins_and_fits_into_its_pod() {
+    for letters in [15_000, 16_384, 100_000] {
+        let parameters = json!({"any": "x".repeat(letters)});
+        let mut world = film(&json!({"topic": "x".repeat(1000)}));
+        world.edit(|job| {
+            let animation = job.spec.settings.providers.as_mut().and_then(|all| all.animation.as_mut());
+            animation.unwrap().parameters = serde_json::from_value(parameters.clone()).unwrap();
+        });
+        until_animation(&mut world);
         grant(&mut world, i64::try_from(MOST_OPENINGS).unwrap());
         let opening = Opening { at: world.now, submissions: 1 };
         grok(&mut world).status.grants[0].openings =
             serde_json::from_value(json!(vec![opening; MOST_OPENINGS])).unwrap();
         world.settle();
         assert!(at_work(&world), "{letters}: {}", world.message());
-        assert!(!world.inputs[&(STEP, 1)].survey);
-        begun += 1;
-    }
-    assert!(refused > 0 && begun > 0, "{refused} refused, {begun} begun");
-}
-
-fn until_animation_or_stalled(world: &mut World) {
-    for step in [StepName::WriteScript, IMAGES, StepName::NarrateScenes] {
-        if world.alive(step) > 0 {
-            world.end(step, ExitCode::Done);
-        }
-        world.settle();
+        let input = &world.inputs[&(STEP, 1)];
+        assert!(!input.survey, "it does not only take stock");
+        assert!(input.carry().variable.len() <= MOST_INPUT_BYTES, "{letters}");
     }
 }
 

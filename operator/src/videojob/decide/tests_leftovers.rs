@@ -111,6 +111,37 @@ fn a_job_without_a_pod_says_so_after_a_minute_and_gives_way_to_an_edit() {
 }
 
 #[test]
+fn a_job_whose_pod_is_refused_says_in_which_words_and_gives_way_to_an_edit_or_a_retry() {
+    for retry in [true, false] {
+        let mut world = World::topic();
+        world.settle();
+        world.observed.pods.clear();
+        let job = world.step(SCRIPT).job.clone().unwrap();
+        world.observed.podless.insert(job, "the label cost-center is required".to_owned());
+        world.pass(60);
+        world.settle();
+        assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
+        assert!(world.has(ConditionType::Stalled) && world.message().contains("cost-center is required"));
+        assert_eq!(wakes_in(&world), Some(60));
+        let before = world.observed.job.status.clone();
+        world.pass(60);
+        world.settle();
+        assert_eq!(world.observed.job.status, before, "the same refusal is written once");
+        if retry {
+            world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
+        } else {
+            world.edit(|job| job.spec.compute = Some(Compute::default()));
+        }
+        world.run_to_rest();
+        assert_eq!(
+            (world.phase(), world.step(SCRIPT).attempt),
+            (Phase::Succeeded, Some(2)),
+            "retry: {retry}"
+        );
+    }
+}
+
+#[test]
 fn a_pod_that_does_not_go_says_so_two_minutes_after_its_time() {
     for held in [true, false] {
         let mut world = World::topic();
@@ -146,7 +177,16 @@ fn stray(world: &mut World, attempt: i32) {
         ended: None,
     });
     let state = PodState::Pending(Some(Hindrance::Unschedulable("0/1 nodes".to_owned())));
-    let pod = PodFacts { name: name.clone(), uid: name, run: 1, step: SCRIPT, attempt, gone_by: None, state };
+    let pod = PodFacts {
+        name: name.clone(),
+        uid: name,
+        run: 1,
+        step: SCRIPT,
+        attempt,
+        gone_by: None,
+        outlived: false,
+        state,
+    };
     world.observed.pods.push(pod);
 }
 
@@ -157,6 +197,45 @@ fn deletes(world: &World) -> Vec<String> {
         _ => None,
     };
     actions.iter().filter_map(deleted).collect()
+}
+
+#[test]
+fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_booked() {
+    for (exit, attempts) in [(ExitCode::Done, 1), (ExitCode::ProviderDown, 2), (ExitCode::TryLater, 2)] {
+        let mut world = World::topic();
+        world.settle();
+        let job = world.step(SCRIPT).job.clone().unwrap();
+        world.end(SCRIPT, exit);
+        world.observed.pods[0].outlived = true;
+        world.observed.jobs[0].ended = None;
+        world.reconcile_or_crash(true);
+        assert_ne!(world.step(SCRIPT).state, Some(StepState::Running), "{exit:?} is booked");
+        assert_eq!(deletes(&world), [job.clone()], "{exit:?}");
+        world.reconcile_or_crash(false);
+        assert_eq!(deletes(&world), [job], "{exit:?}: a crash before the deletion loses it not");
+        world.pass(600);
+        world.run_to_rest();
+        assert_eq!(
+            (world.phase(), world.step(SCRIPT).attempt),
+            (Phase::Succeeded, Some(attempts)),
+            "{exit:?}"
+        );
+    }
+}
+
+#[test]
+fn a_pod_whose_end_cannot_be_told_yet_keeps_what_it_says() {
+    let mut world = World::topic();
+    world.settle();
+    world.end_silently(SCRIPT, 70, false);
+    world.observed.pods[0].outlived = true;
+    world.observed.jobs[0].ended = None;
+    world.observed.storage = Storage::NotReady {
+        reason: videofactory_crds::Reason::StorageUnavailable,
+        message: "the bucket is away".to_owned(),
+    };
+    world.reconcile_or_crash(false);
+    assert_eq!((deletes(&world), world.reason().as_str()), (vec![], "StorageUnavailable"));
 }
 
 #[test]

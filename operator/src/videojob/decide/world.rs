@@ -77,6 +77,7 @@ impl World {
             made: Made::NotAsked,
             protected: false,
             side_effects: SideEffects::Allow,
+            podless: BTreeMap::new(),
         };
         Self {
             observed,
@@ -213,6 +214,7 @@ impl World {
             step,
             attempt,
             gone_by: None,
+            outlived: false,
             state: PodState::Running,
         });
     }

@@ -48,6 +48,7 @@ fn pod(gone_by: Option<i64>, ended: bool) -> PodFacts {
         step: StepName::WriteScript,
         attempt: 1,
         gone_by: gone_by.map(|second| Timestamp::from_second(second).unwrap()),
+        outlived: false,
         state: if ended { PodState::Ended(end) } else { PodState::Running },
     }
 }

@@ -79,7 +79,9 @@ pub fn cut_texts(value: &mut Value, schema: &JSONSchemaProps) -> bool {
         }
         Value::Array(items) => match &schema.items {
             Some(JSONSchemaPropsOrArray::Schema(of_item)) => {
-                items.iter_mut().fold(false, |any, item| cut_texts(item, of_item) || any)
+                // Each item is cut, whatever the ones before it were.
+                let cut: Vec<bool> = items.iter_mut().map(|item| cut_texts(item, of_item)).collect();
+                cut.contains(&true)
             }
             _ => false,
         },
@@ -172,7 +174,9 @@ fn violations_at(path: &str, value: &Value, schema: &JSONSchemaProps, found: &mu
                 found.push(format!("{path}: {} items, {:?} at most", items.len(), schema.max_items));
             }
             if let Some(JSONSchemaPropsOrArray::Schema(of_item)) = &schema.items {
-                items.iter().for_each(|item| violations_at(&format!("{path}[]"), item, of_item, found));
+                for item in items {
+                    violations_at(&format!("{path}[]"), item, of_item, found);
+                }
             }
         }
         Value::Object(fields) => {

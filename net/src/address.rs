@@ -46,7 +46,7 @@ fn kind_v4(address: Ipv4Addr) -> Kind {
         (224..=239, ..) => Kind::Nobody,
         _ if address.is_broadcast() => Kind::Nobody,
         // Private, carrier-grade NAT, benchmarks, protocol assignments, documentation, 6to4 relays, reserved.
-        (10, ..)
+        (10 | 240..=255, ..)
         | (172, 16..=31, _)
         | (192, 168, _)
         | (100, 64..=127, _)
@@ -54,8 +54,7 @@ fn kind_v4(address: Ipv4Addr) -> Kind {
         | (192, 0, 0 | 2)
         | (192, 88, 99)
         | (198, 51, 100)
-        | (203, 0, 113)
-        | (240..=255, ..) => Kind::Private,
+        | (203, 0, 113) => Kind::Private,
         _ => Kind::Public,
     }
 }
@@ -84,6 +83,7 @@ fn kind_v6(address: Ipv6Addr) -> Kind {
 }
 
 /// The IPv4 addresses that an IPv6 address may carry.
+#[expect(clippy::many_single_char_names, reason = "eight segments have no better names than their places")]
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let segments = address.segments();
     let [a, b, c, d, e, f, g, h] = segments;

@@ -226,9 +226,8 @@ impl JobTolerations {
 
 fn parse_keys(text: &str) -> Result<Keys, String> {
     let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
-    keys.map(|key| match key.contains('=') {
-        true => Err(format!("{key:?} is no key: write key,key")),
-        false => Ok(key.to_owned()),
+    keys.map(|key| {
+        if key.contains('=') { Err(format!("{key:?} is no key: write key,key")) } else { Ok(key.to_owned()) }
     })
     .collect()
 }

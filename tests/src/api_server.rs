@@ -168,10 +168,7 @@ impl Resource {
 
 fn target(path: &str) -> Option<Target> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let rest = match parts.as_slice() {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => return None,
-    };
+    let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = parts.as_slice() else { return None };
     let of = |namespace: &str, resource: &str, name: Option<&str>, status: bool| Target {
         resource: resource.to_owned(),
         namespace: namespace.to_owned(),

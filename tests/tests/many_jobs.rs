@@ -53,7 +53,7 @@ async fn waiting(account: &Value, status: &Value) -> ManyJobs {
         world.server.put("videojobs", job(&name, &json!({}), &asks));
     }
     world.run(Controllers::AccountsAndJobs).await.unwrap();
-    world.server.until(|server| is_front_told(server)).await;
+    world.server.until(is_front_told).await;
     world.until_quiet().await;
     world
 }

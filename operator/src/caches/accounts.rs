@@ -100,8 +100,8 @@ fn wake(caches: &Caches, account: &ProviderAccount, before: &Heard, now: &Heard)
 
 /// Whether a job waits for what depends on others. One that was told a time looks again by itself.
 fn knows_no_time(caches: &Caches, namespace: &str, name: &str) -> bool {
-    let cached = caches.videojobs.get(&ObjectRef::new(name).within(namespace));
-    let job = cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok());
+    let found = caches.videojobs.get(&ObjectRef::new(name).within(namespace));
+    let job = found.as_ref().and_then(|guarded| guarded.0.as_ref().ok());
     job.and_then(|job| job.status.as_ref()).is_some_and(|status| status.resume_at.is_none())
 }
 

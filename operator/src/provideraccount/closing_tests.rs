@@ -84,11 +84,11 @@ fn a_job_that_has_failed_is_held_or_goes_leaves_its_grant_to_the_next_at_once() 
             "Failed" => first.status.as_mut().unwrap().phase = Some(videofactory_crds::Phase::Failed),
             "suspend" => first.spec.suspend = true,
             "hold" => {
-                drop(first.annotations_mut().insert(videofactory_crds::requests::HOLD.into(), "x".into()))
+                first.annotations_mut().insert(videofactory_crds::requests::HOLD.into(), "x".into());
             }
             _ => {
                 first.metadata.deletion_timestamp =
-                    serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap()
+                    serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
             }
         }
         assert_eq!(look(&mut grok, &[&first, &next], 1), Some(1), "what is marked is looked at: {how}");

@@ -304,7 +304,7 @@ mod tests {
             job.annotations_mut().insert(requests::HOLD.to_owned(), String::new());
         });
         idle(&|job| {
-            job.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap()
+            job.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         });
     }
 

@@ -365,10 +365,9 @@ impl World {
         }
         match lives_in(cluster) {
             Some(job) if job.facts.standing == Standing::Live => Some("its job needs it"),
-            Some(_) => (file.modified > self.now - AGE).then_some("it is young"),
             // Its job may be restored in a moment.
             None if came > self.now - AGE => Some("the policy has only just come"),
-            None => (file.modified > self.now - AGE).then_some("it is young"),
+            _ => (file.modified > self.now - AGE).then_some("it is young"),
         }
     }
 }

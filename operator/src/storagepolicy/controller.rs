@@ -206,7 +206,7 @@ impl Controller {
         let mut sharing = sharing(&self.context.caches.policies.state(), &policy);
         // Who has no key to the place is told nothing of it.
         sharing.retain(|other| arrived(other).is_some());
-        let uids: Vec<String> = sharing.iter().filter_map(|policy| policy.uid()).collect();
+        let uids: Vec<String> = sharing.iter().filter_map(kube::ResourceExt::uid).collect();
         self.desk.begin(uid, doing, stop.clone(), &uids);
         let (controller, uid) = (Arc::clone(self), uid.to_owned());
         self.desk.spawn(async move {

@@ -423,7 +423,7 @@ mod tests {
         let forbidden = |pod: &str| format!("Error creating: pods \"{pod}\" is forbidden: {policy}");
         let first = event("FailedCreate", &forbidden("ocean-abc12"), 1);
         let second = event("FailedCreate", &forbidden("ocean-xyz89"), 30);
-        assert_eq!(said(&[first.clone()]).as_deref(), Some(policy));
+        assert_eq!(said(std::slice::from_ref(&first)).as_deref(), Some(policy));
         assert_eq!(said(&[first.clone(), second]).as_deref(), Some(policy));
         let webhook = "admission webhook \"v.example.com\" denied the request: no";
         let newer = event("FailedCreate", &format!("Error creating: {webhook}"), 40);

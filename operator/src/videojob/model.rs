@@ -77,6 +77,7 @@ pub enum Found<T> {
 
 /// Whether the bucket can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one in each look at a job, and never in a list")]
 pub enum Storage {
     /// It can.
     Ready {

@@ -96,7 +96,9 @@ fn input(step: StepName, spec: &VideoJobSpec, text: char) -> StepInput {
     .unwrap();
     input.settings = settings_of(step, &settings);
     input.topic = spec.topic.clone().unwrap();
-    input.takes = (0..200).map(|number| (format!("{number}{}", long(28)), Default::default())).collect();
+    input.takes = (0..200)
+        .map(|number| (format!("{number}{}", long(28)), crate::storyboard::Takes::default()))
+        .collect();
     input.permits =
         (0..200).map(|number: u32| (crate::Digest::of_bytes(&number.to_be_bytes()), u32::MAX)).collect();
     input.hired =

@@ -117,16 +117,16 @@ impl PublishedFile {
             "metadata.json" => Self::Metadata,
             "record.json" => Self::Record,
             "video.json" => Self::Video,
-            _ => match name.strip_prefix("captions.") {
-                Some(extension) => Self::Captions(caption_format(extension)?),
-                None => {
-                    let session = name.strip_prefix("session-")?.strip_suffix(".json")?;
-                    match session.strip_suffix(".gone") {
-                        Some(session) => Self::SessionEnd(number(session)?),
-                        None => Self::Session(number(session)?),
-                    }
+            _ => {
+                if let Some(extension) = name.strip_prefix("captions.") {
+                    return Some(Self::Captions(caption_format(extension)?));
                 }
-            },
+                let session = name.strip_prefix("session-")?.strip_suffix(".json")?;
+                match session.strip_suffix(".gone") {
+                    Some(session) => Self::SessionEnd(number(session)?),
+                    None => Self::Session(number(session)?),
+                }
+            }
         })
     }
 }

@@ -141,13 +141,13 @@ fn what_is_not_exactly_in_the_grammar_is_none_of_ours() {
         assert_eq!(KeyParts::of(&format!("{owner}/{film}")), None, "{owner}");
     }
     for file in [
-        format!("work/films/ocean-3f9c2a1e/r1/outcomes/write-script-01.json"),
-        format!("work/films/ocean-3f9c2a1e/r1/logs/write-script-1/7.jsonl"),
+        "work/films/ocean-3f9c2a1e/r1/outcomes/write-script-01.json".to_owned(),
+        "work/films/ocean-3f9c2a1e/r1/logs/write-script-1/7.jsonl".to_owned(),
         format!("work/films/ocean-3f9c2a1e/r1/slots/write-scripts/{digest}/submit-1.json"),
         format!("videos/films/ocean-3f9c2a1e/r1/{film}/"),
         format!("videos/films/ocean-3f9c2a1e/r1//{film}"),
         format!("videos/films/ocean-3f9c2a1e/r1/a/{film}"),
-        format!("published/films/ocean-3f9c2a1e/r1/Main/film.mp4"),
+        "published/films/ocean-3f9c2a1e/r1/Main/film.mp4".to_owned(),
         "videos/films/ocean-3f9c2a1e/r1/".to_owned(),
         "videos/films/ocean-3f9c2a1e/r1".to_owned(),
     ] {

@@ -306,7 +306,7 @@ fn without_label<'a>(line: &'a str, cast: &[&str], left_out: &mut Vec<String>) -
     let name = label.split(['(', '（']).next().unwrap_or(label).trim();
     let lower = name.to_lowercase();
     let numbered = lower.trim_end_matches(|c: char| c.is_numeric() || c == ' ' || c == '#');
-    let speaks = SPEAKERS.contains(&numbered) || cast.iter().any(|who| *who == name);
+    let speaks = SPEAKERS.contains(&numbered) || cast.contains(&name);
     let is_part = HEADINGS.contains(&numbered) && (numbered != lower || rest.starts_with(' '));
     if (speaks || is_part) && rest.chars().any(char::is_alphanumeric) {
         left_out.push(format!("{label}:"));

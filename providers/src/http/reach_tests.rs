@@ -192,7 +192,7 @@ async fn a_name_that_leads_inside_is_not_asked_of_a_proxy() {
 
 #[tokio::test]
 async fn services_of_the_cluster_and_what_no_proxy_names_are_called_directly() {
-    let (proxy, proxied) = serve(FORBIDDEN).await;
+    let (proxy, through) = serve(FORBIDDEN).await;
     let (port, heads) = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
     let variables = move |name: &str| match name {
         "HTTP_PROXY" => Some(format!("http://127.0.0.1:{proxy}")),
@@ -208,5 +208,5 @@ async fn services_of_the_cluster_and_what_no_proxy_names_are_called_directly() {
     assert!(http.call(Call::get(format!("http://a.corp.example:{port}/"))).await.unwrap().is_success());
     let heads = heads.lock();
     assert!(heads[0].contains(KEY) && !heads[1].contains(KEY), "{heads:?}");
-    assert!(proxied.lock().is_empty());
+    assert!(through.lock().is_empty());
 }

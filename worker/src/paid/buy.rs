@@ -102,7 +102,9 @@ impl Account {
     pub async fn expect(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), StepError> {
         let digests: BTreeSet<Digest> = digests.into_iter().collect();
         let histories = self.desk.histories(&digests).await?;
-        histories.values().for_each(|history| self.probe.heed(&history.fruitless()));
+        for history in histories.values() {
+            self.probe.heed(&history.fruitless());
+        }
         self.histories.lock().unwrap_or_else(PoisonError::into_inner).extend(histories);
         self.left.expect(digests);
         Ok(())

@@ -1,7 +1,9 @@
 //! Real clients against services that keep a ledger of their own: what proxies answer in a service's place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_net::{AllowedHosts, Network};
@@ -116,27 +118,27 @@ impl Site {
             allowed_hosts: AllowedHosts::parse("127.0.0.1"),
             network: Network::default().with_loopback(true),
         };
-        let (books, shelf) = (Books::default(), self.world.shelf(&Fate::none()));
+        let (books, storage) = (Books::default(), self.world.shelf(&Fate::none()));
         let terms = Terms {
-            shelf: shelf.clone(),
+            shelf: storage.clone(),
             keys: keys(),
             step: StepName::AnimateScenes,
             attempt: self.attempt,
             pod: format!("pod-{}", self.attempt),
-            permits: Default::default(),
+            permits: BTreeMap::default(),
             again_before: None,
             survey: false,
             accounts_for: None,
             books: books.clone(),
             clock: Clock::default(),
-            stop: Default::default(),
+            stop: CancellationToken::default(),
         };
         let desk = Arc::new(Desk::open(terms).await?);
         let allowance = Allowance { submissions: 10, ..Allowance::default() };
         let account = Account::new(desk, "grok", &allowance, Progress::default());
         let digest = digests(1)[0].clone();
         account.expect([digest.clone()]).await?;
-        let ended = account.buy(&Film { xai: Xai::new(&connection).unwrap(), shelf, digest }).await;
+        let ended = account.buy(&Film { xai: Xai::new(&connection).unwrap(), shelf: storage, digest }).await;
         let spent: Vec<Spent> = books.spent(Clock::default().now());
         self.told += spent.iter().map(|spent| spent.submissions).sum::<u32>();
         ended

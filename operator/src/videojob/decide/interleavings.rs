@@ -180,6 +180,7 @@ impl State {
             "status": {"observedGeneration": 1},
         }))
         .unwrap();
+        #[expect(clippy::large_stack_arrays, reason = "two worlds, made once")]
         let jobs = [Job::new("a", &account), Job::new("b", &account)];
         Self { account, version: 0, desk: None, jobs, counted: Vec::new(), booked: 0, faults: FAULTS }
     }
@@ -253,7 +254,9 @@ impl State {
             E::JobAsksAgain(n) => next.ask_again(n),
             E::JobActs(n) => {
                 if let Some(Run::Confirmed(actions)) = next.jobs[n].run.take() {
-                    actions.into_iter().for_each(|action| next.jobs[n].world.act(action));
+                    for action in actions {
+                        next.jobs[n].world.act(action);
+                    }
                 }
             }
             E::PodSpends(n) => next.spend(n),

@@ -210,7 +210,7 @@ fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_booked() {
         world.observed.jobs[0].ended = None;
         world.reconcile_or_crash(true);
         assert_ne!(world.step(SCRIPT).state, Some(StepState::Running), "{exit:?} is booked");
-        assert_eq!(deletes(&world), [job.clone()], "{exit:?}");
+        assert_eq!(deletes(&world), std::slice::from_ref(&job), "{exit:?}");
         world.reconcile_or_crash(false);
         assert_eq!(deletes(&world), [job], "{exit:?}: a crash before the deletion loses it not");
         world.pass(600);

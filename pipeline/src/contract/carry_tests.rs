@@ -18,6 +18,11 @@ fn schema_of(kind: &str, part: &str) -> Value {
     serde_json::to_value(schema).unwrap()["properties"][part].clone()
 }
 
+/// Whether it is an amount, by the rule for amounts.
+fn of_money(schema: &Value) -> bool {
+    schema["x-kubernetes-validations"].to_string().contains("[0-9]{1,9}")
+}
+
 /// The largest value that a schema takes.
 fn largest(schema: &Value, of: char) -> Value {
     let bound = |name: &str| schema[name].as_u64().and_then(|most| usize::try_from(most).ok());
@@ -52,10 +57,9 @@ fn largest(schema: &Value, of: char) -> Value {
             Value::Array(vec![largest(&schema["items"], of); most])
         }
         Some("string") if schema["format"] == json!("date-time") => json!("2026-12-24T18:00:00Z"),
-        Some("string") if schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("(s|m|h|d)")) => {
-            json!("9999999s")
-        }
-        Some("string") if schema["pattern"].is_string() => json!("1"),
+        // What is a number in text has a rule of its own, which some schemas have instead of a pattern.
+        Some("string") if schema.to_string().contains("(s|m|h|d)$") => json!("9999999s"),
+        Some("string") if schema["pattern"].is_string() || of_money(schema) => json!("1"),
         Some("string") => text(bound("maxLength").expect("a string without a bound")),
         Some("boolean") => json!(true),
         Some("integer") => json!(1),

@@ -190,12 +190,13 @@ async fn a_clip_goes_through_pending_to_refused() {
 }
 
 #[tokio::test]
-async fn an_operation_that_is_gone_has_failed_and_an_odd_id_is_not_asked_for() {
+async fn an_operation_that_google_does_not_know_is_not_found_and_anothers_page_says_nothing_of_it() {
     let gone = json!({"error": {"code": 404, "message": "Operation not found", "status": "NOT_FOUND"}});
     let page = (StatusCode::NOT_FOUND, "<html><title>nginx</title>".to_owned());
     let (gemini, seen) = service(vec![page, (StatusCode::NOT_FOUND, gone.to_string())]).await;
-    assert!(matches!(gemini.poll(NAME).await, Err(ProviderError::Configuration { .. })));
-    assert!(matches!(gemini.poll(NAME).await, Err(ProviderError::Unexpected { .. })));
+    assert!(matches!(gemini.poll(NAME).await, Err(ProviderError::Unavailable { .. })));
+    assert!(matches!(gemini.poll(NAME).await, Err(ProviderError::NotFound { .. })));
+    // An odd id is not asked for.
     assert!(matches!(gemini.poll("../files/operations/x?y").await, Err(ProviderError::Unexpected { .. })));
     assert_eq!(seen.lock().len(), 2);
 }

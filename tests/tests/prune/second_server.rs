@@ -60,8 +60,8 @@ async fn many_pages_and_batches_are_listed_and_deleted_on_another_server() {
         "{}",
         report.message
     );
-    // Nine folders, one of them of three pages, what lies beside them, and a look for unfinished uploads.
-    assert_eq!((report.calls.lists, report.calls.deletes), (13, 3));
+    // Ten folders, one of them of three pages, what lies beside them, and a look for unfinished uploads.
+    assert_eq!((report.calls.lists, report.calls.deletes), (14, 3));
     assert_eq!(report.aborted_uploads, None);
     assert!(report.message.contains("cannot list unfinished uploads"), "{}", report.message);
     assert_eq!(report.usage, Some(measure(&site.bucket()).await.unwrap().usage));

@@ -50,7 +50,11 @@ impl ManyJobs {
     /// A namespace with a bucket, an account with this spec and status, and nothing that asks it.
     pub async fn new(quota: &Value, status: &Value) -> anyhow::Result<Self> {
         let server = ApiServer::start().await?;
-        let secret = |name: &str, keys: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "data": keys});
+        let secret = |name: &str, keys: Value| {
+            let hosts = json!({"videofactory.dev/allowed-hosts": "127.0.0.1"});
+            let metadata = json!({"name": name, "namespace": NAMESPACE, "annotations": hosts});
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": keys})
+        };
         server.put("secrets", secret("s3", json!({"accessKeyId": "YQ==", "secretAccessKey": "YQ=="})));
         for name in [ACCOUNT, MARKER] {
             // No two accounts have the same key.
@@ -60,7 +64,7 @@ impl ManyJobs {
         server.put("storagepolicies", policy());
         server.put("provideraccounts", account(ACCOUNT, server.url(), quota, status));
         server.put("provideraccounts", account(MARKER, server.url(), &json!({}), &json!({})));
-        server.put("videojobs", job(MARKER, &json!({"suspend": true}), &json!({"observedGeneration": -1})));
+        server.put("videojobs", job(MARKER, &json!({"suspend": true}), &begun()));
         Ok(Self { server, stop: CancellationToken::new() })
     }
 
@@ -178,6 +182,12 @@ fn account(name: &str, url: &str, quota: &Value, status: &Value) -> Value {
         },
         "spec": spec, "status": status,
     })
+}
+
+/// The status of a job whose first run has begun: nothing about it has to be asked of its bucket, which is not there.
+#[must_use]
+pub fn begun() -> Value {
+    json!({"observedGeneration": -1, "run": 1, "id": "00000000"})
 }
 
 /// A job whose script the account writes.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use videofactory_pipeline::clock;
 use videofactory_tests::api_server::{ApiServer, Calls};
 use videofactory_tests::many_jobs::{
-    ACCOUNT, Controllers, ManyJobs, NAMESPACE, is_current, job, quota, since, spent,
+    self, ACCOUNT, Controllers, ManyJobs, NAMESPACE, is_current, job, quota, since, spent,
 };
 
 /// Jobs that wait.
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// The status of a job that asks the account, as the operator itself writes it.
 async fn asking() -> Value {
     let world = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
-    world.server.put("videojobs", job("first", &json!({}), &json!({"observedGeneration": -1})));
+    world.server.put("videojobs", job("first", &json!({}), &many_jobs::begun()));
     world.run(Controllers::AccountsAndJobs).await.unwrap();
     let told = |status: &Value| status["resumeAt"].is_string();
     world.server.until(|server| told(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"])).await;

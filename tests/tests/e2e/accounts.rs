@@ -6,10 +6,11 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
 use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::operator;
 use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::{operator, site};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
 use crate::killed::clips_alone;
@@ -99,7 +100,8 @@ async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
         let film = lab.order(paid_by(&grok, 3, "film")).await?;
         grok.has_accepted(Operation::Video, 2).await?;
         lab.put(json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "new-keys"}, "stringData": {"apiKey": grok.key},
+            "apiVersion": "v1", "kind": "Secret", "stringData": {"apiKey": grok.key},
+            "metadata": {"name": "new-keys", "annotations": {ALLOWED_HOSTS_ANNOTATION: site::fakes_host()}},
         }))
         .await?;
         let changed = |limit: i64| {
@@ -143,9 +145,11 @@ async fn a_film_that_fails_in_a_parallel_step_does_not_block_an_account_that_ser
         grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
         let first = lab.order(clips_alone(1).named("first")).await?;
         grok.has_accepted(Operation::Video, 1).await?;
-        // Its speech cannot be ready in a second, and it waits for its pictures meanwhile.
+        // A minute of speech in less memory than they need, while it waits for its pictures.
         let hopeless = json!({
-            "retry": {"limit": 0}, "compute": {"steps": {"narrate-scenes": {"timeout": "1s"}}},
+            "retry": {"limit": 0},
+            "sceneOverrides": [{"id": "s1", "narration": "The sea is deep and dark and cold. ".repeat(28)}],
+            "compute": {"steps": {"narrate-scenes": {"resources": {"limits": {"memory": "16Mi"}}}}},
         });
         let second = lab.order(drawn_by_grok("second").with(hopeless)).await?;
         second

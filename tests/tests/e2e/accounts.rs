@@ -145,11 +145,11 @@ async fn a_film_that_fails_in_a_parallel_step_does_not_block_an_account_that_ser
         grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
         let first = lab.order(clips_alone(1).named("first")).await?;
         grok.has_accepted(Operation::Video, 1).await?;
-        // A minute of speech in less memory than they need, while it waits for its pictures.
+        // A minute of speech in less memory than it needs, while it waits for its pictures.
         let hopeless = json!({
             "retry": {"limit": 0},
             "sceneOverrides": [{"id": "s1", "narration": "The sea is deep and dark and cold. ".repeat(28)}],
-            "compute": {"steps": {"narrate-scenes": {"resources": {"limits": {"memory": "16Mi"}}}}},
+            "compute": {"steps": {"narrate-scenes": {"resources": {"limits": {"memory": "8Mi"}}}}},
         });
         let second = lab.order(drawn_by_grok("second").with(hopeless)).await?;
         second

@@ -110,7 +110,7 @@ fn a_recorded_refusal_is_never_shortened() {
             after(&spec, settled(Settlement { blocked_until: Some(at(5_000)), ..Settlement::default() }));
         let mut ledger = Ledger::read(&spec, &status, at(100));
         ledger.grants = vec![Grant { holder: asked().holder, ..Grant::default() }];
-        let settlement = Settlement { blocked_until: then, refusals: guessed, spent: vec![] };
+        let settlement = Settlement { blocked_until: then, refusals: guessed, ..Settlement::default() };
         let standings = [(ledger.grants[0].clone(), settled(settlement))];
         ledger.book(&standings, at(100));
         status.quotas = ledger.quota_status(at(100));

@@ -175,6 +175,22 @@ fn what_was_closed_is_not_taken_up_again() {
 }
 
 #[test]
+fn what_was_spent_is_booked_once_though_a_late_cache_has_it_granted_twice() {
+    let mut grok = account(json!({}));
+    grok.spec.quotas = serde_json::from_value(json!([{"name": "all", "limit": 9, "period": "1d"}])).unwrap();
+    let asks = job("a", 1, json!({}));
+    look(&mut grok, &[&asks], 0);
+    let spent = json!([{"at": "2026-01-01T00:00:01Z", "submissions": 3}]);
+    let settled = job("a", 1, with(begun(&grok), json!({"settled": true, "spent": spent})));
+    look(&mut grok, &[&settled], 1);
+    for (moment, cached) in [(2, &asks), (3, &settled), (4, &settled)] {
+        look_with(&mut grok, &[cached], &[&settled], moment);
+        assert_eq!(grok.status.as_ref().unwrap().quotas[0].used, Some(3));
+    }
+    assert_eq!(holders(&grok), []);
+}
+
+#[test]
 fn only_so_many_are_remembered_to_have_been_late() {
     let mut ledger = Ledger::read(&account(json!({})).spec, &ProviderAccountStatus::default(), at(0));
     let jobs: Vec<VideoJob> = (0..MOST_EXPIRED + 20).map(|n| job(&format!("j{n}"), 1, json!({}))).collect();

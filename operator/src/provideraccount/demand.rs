@@ -67,6 +67,8 @@ pub enum ClaimState {
 /// What an attempt has spent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settlement {
+    /// Id of the grant that it was begun with.
+    pub grant: Option<String>,
     /// The submissions.
     pub spent: Vec<SpentUnits>,
     /// Until when the service refuses, as far as it said.
@@ -163,6 +165,10 @@ pub fn standing(grant: &Grant, job: Option<&VideoJob>, account: &str) -> Standin
         // A later attempt than the job knows of: its status was put back. What became of the grant, nobody can tell.
         (Ordering::Less, _) if asking.run <= holder.run => Standing::Gone,
         (Ordering::Less | Ordering::Greater, _) => Standing::Withdrawn,
+        // It was given again by a cache that still showed it as asking: what was spent under the first is booked already.
+        (Ordering::Equal, ClaimState::Settled(told)) if told.grant.is_some() && told.grant != grant.id => {
+            Standing::Withdrawn
+        }
         (Ordering::Equal, ClaimState::Settled(_)) => Standing::Settled(Box::new(claim)),
         (Ordering::Equal, ClaimState::Begun { grant: begun, .. }) if *begun == grant.id => Standing::Holds,
         (Ordering::Equal, ClaimState::Asks) => Standing::Asks,
@@ -204,6 +210,7 @@ fn state(job: &VideoJob, step: &StepStatus, asked: &Asked) -> ClaimState {
     if asked.settled == Some(true) {
         let refused = step.rate_limit.as_ref().filter(|limit| limit.resume_at == asked.blocked_until);
         return ClaimState::Settled(Settlement {
+            grant: asked.grant.clone(),
             spent: asked.spent.clone(),
             blocked_until: asked.blocked_until.as_ref().map(|until| until.0),
             refusals: refused
@@ -312,6 +319,13 @@ mod tests {
     fn an_attempt_that_has_begun_holds_the_grant_that_it_names_and_no_other() {
         let begun = job(3, json!({"granted": 2, "grant": "a1-6"}));
         assert_eq!(standing(&grant(3), Some(&begun), "grok"), Standing::Idle);
+    }
+
+    #[test]
+    fn what_was_spent_under_one_grant_is_not_told_of_another() {
+        let settled = |grant: &str| job(3, json!({"granted": 2, "grant": grant, "settled": true}));
+        assert!(matches!(standing(&grant(3), Some(&settled("a1-7")), "grok"), Standing::Settled(_)));
+        assert_eq!(standing(&grant(3), Some(&settled("a1-6")), "grok"), Standing::Withdrawn);
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub(super) async fn confirm(
     Ok(())
 }
 
-fn is_open(account: &ProviderAccount, order: &StartStep, demand: &Demand) -> bool {
+/// Whether the account, by this look, still has for the attempt what it is begun with.
+pub(super) fn is_open(account: &ProviderAccount, order: &StartStep, demand: &Demand) -> bool {
     let holder = Holder {
         uid: order.input.job.uid.clone(),
         step: Some(order.input.step),

@@ -359,6 +359,24 @@ impl World {
         pruned.dedup();
     }
 
+    /// What decides how it goes on, but for the time and what is read anew at each look.
+    pub fn key(&self) -> String {
+        let Observed { job, jobs, pods, .. } = &self.observed;
+        let bucket = (&self.bucket, &self.tombstones, &self.fences);
+        format!(
+            "{:?}",
+            (&job.metadata, &job.status, jobs, pods, &self.inputs, &self.spent, bucket, &self.begun)
+        )
+    }
+
+    /// Drops what only tests read.
+    pub fn forget(&mut self) {
+        self.observed.accounts.clear();
+        self.events.clear();
+        self.counted.clear();
+        self.last = None;
+    }
+
     pub fn pass(&mut self, seconds: i64) {
         self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }

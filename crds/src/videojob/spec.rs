@@ -131,7 +131,7 @@ pub struct VideoJobSpec {
 
     /// How long a job whose film is made, and published to all its targets, is kept before it is deleted: for example
     /// 30d. Failed, protected and held jobs stay. Applied again, the same job is not made again, and says AlreadyMade.
-    /// Absent: for ever.
+    /// A restored one is kept for as long after its restoration. Absent: for ever.
     pub ttl_after_finished: Option<Duration>,
 
     /// Whether to stop: a running step is ended and nothing starts until this is false again; what is done is

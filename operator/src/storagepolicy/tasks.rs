@@ -219,7 +219,7 @@ mod tests {
             kept: vec![Kept { reason: "in use".into(), tally: tally(2, 200) }],
             duration: std::time::Duration::from_millis(2_700),
             outcome: PruneOutcome::Braked,
-            plan_key: Some("plans/default/20260101T030000Z.jsonl.gz".into()),
+            plan_key: Some("plans/films/default/20260101T030000Z.jsonl.gz".into()),
             message: String::new(),
             usage: Some(Usage {
                 total: tally(9, 900),

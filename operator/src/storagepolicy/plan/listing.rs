@@ -243,7 +243,7 @@ mod tests {
             (CLIPS, "clips/films/tide-00aa00aa/r1/voices/0123456789abcdef0123456789abcdef.wav"),
             (CLIPS, "clips/odd"),
             (Folder::Assets, "assets/logo.png"),
-            (Folder::Plans, "plans/default/20261126T030000Z.jsonl.gz"),
+            (Folder::Plans, "plans/films/default/20261126T030000Z.jsonl.gz"),
             (Folder::Tombstones, "tombstones/films/tide/0123456789abcdef0123456789abcdef.json"),
         ];
         let (mut one, mut other) = (Listing::default(), Listing::default());

@@ -44,8 +44,8 @@ impl Order {
 
     /// Where its plan is kept, below the bucket's prefix.
     #[must_use]
-    pub fn plan_key(&self, policy: &str) -> String {
-        format!("plans/{policy}/{}{ENDING}", self.name())
+    pub fn plan_key(&self, namespace: &str, policy: &str) -> String {
+        format!("plans/{namespace}/{policy}/{}{ENDING}", self.name())
     }
 }
 
@@ -75,16 +75,16 @@ mod tests {
             older_than: None,
         };
         assert_eq!(
-            order(PruneCause::Schedule).plan_key("default"),
-            "plans/default/20261126T030000Z.jsonl.gz"
+            order(PruneCause::Schedule).plan_key("films", "default"),
+            "plans/films/default/20261126T030000Z.jsonl.gz"
         );
         assert_eq!(order(PruneCause::WarnCrossed).name(), "20261126T030000Z-warn");
         assert_eq!(order(PruneCause::Request).name(), "20261126T030000Z-request");
         assert_eq!(order(PruneCause::Resumed).name(), "20261126T030000Z-resumed");
         for cause in [PruneCause::Schedule, PruneCause::WarnCrossed, PruneCause::Request, PruneCause::Resumed]
         {
-            let key = order(cause).plan_key("default");
-            assert!(of_plan(key.strip_prefix("plans/default/").unwrap()).is_some(), "{key}");
+            let key = order(cause).plan_key("films", "default");
+            assert!(of_plan(key.strip_prefix("plans/films/default/").unwrap()).is_some(), "{key}");
         }
         for other in [
             "notes.jsonl.gz",

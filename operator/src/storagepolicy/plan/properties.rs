@@ -25,7 +25,7 @@ fn key() -> impl Strategy<Value = String> {
     let others = prop::sample::select(vec![
         "assets/logo.png",
         "backups/default/20261126T030000Z.json",
-        "plans/default/20261126T030000Z.jsonl.gz",
+        "plans/films/default/20261126T030000Z.jsonl.gz",
         "tombstones/films/ocean/0123456789abcdef0123456789abcdef.json",
         "clips/readme.txt",
         "videos/films/odd/r1/a.mp4",
@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn a_dry_run_plans_what_a_run_plans(world in world()) {
         let real = world.plan().deleted();
-        let mut world = world.object("plans/default/dry.jsonl.gz", 700, 0);
+        let mut world = world.object("plans/films/default/dry.jsonl.gz", 700, 0);
         world.order.dry_run = true;
         let dry = world.plan();
         prop_assert_eq!(dry.deleted(), real);

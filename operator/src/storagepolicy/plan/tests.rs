@@ -37,7 +37,7 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
     let cases = [
         ("assets/logo.png", kept(Why::Assets)),
         ("backups/default/20261126T030000Z.json", kept(Why::Backup)),
-        ("plans/default/20261126T030000Z.jsonl.gz", kept(Why::Plan)),
+        ("plans/films/default/20261126T030000Z.jsonl.gz", kept(Why::Plan)),
         ("tombstones/films/done/0123456789abcdef0123456789abcdef.json", kept(Why::Tombstone)),
         ("clips/readme.txt", kept(Why::Unknown)),
         ("clips/films/done-1/1/clips/a.mp4", kept(Why::Unknown)),
@@ -353,7 +353,7 @@ fn the_plans_of_earlier_runs_weigh_nothing_in_the_rules() {
     let rules = json!([{"kinds": ["clips"], "olderThan": "1d", "whenAbove": "target"}]);
     let world = World::with_rules(rules).object(&clip("a"), 500, 2 * DAY);
     assert_eq!(world.plan().deleted(), [""; 0]);
-    let world = world.object("plans/default/20261126T030000Z.jsonl.gz", 100, 0);
+    let world = world.object("plans/films/default/20261126T030000Z.jsonl.gz", 100, 0);
     assert_eq!(world.plan().deleted(), [""; 0], "a dry run's plan changed what a run deletes");
 }
 

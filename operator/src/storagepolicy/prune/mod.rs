@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
     }
 
     async fn write_plan(&self, planned: &Planned) -> Result<(String, u64), StorageError> {
-        let key = self.order.plan_key(&self.policy.name_any());
+        let key = self.order.plan_key(&self.policy.namespace().unwrap_or_default(), &self.policy.name_any());
         let Planned { listing, rules, plan, .. } = planned.clone();
         let writing = tokio::task::spawn_blocking(move || record::write(&listing, &plan, &rules.rules));
         let failed = |reason: String| StorageError::LocalFile { tried: format!("write {key}"), reason };
@@ -270,7 +270,8 @@ impl<'a> Run<'a> {
     async fn forget_old_plans(&mut self, listing: &Listing) {
         let history = usize::try_from(self.policy.spec.history).unwrap_or(1).max(1);
         let new = self.report.plan_key.as_deref();
-        let old = record::too_many(listing, &self.policy.name_any(), new, history);
+        let policy = format!("{}/{}", self.policy.namespace().unwrap_or_default(), self.policy.name_any());
+        let old = record::too_many(listing, &policy, new, history);
         if old.is_empty() {
             return;
         }

@@ -68,8 +68,8 @@ fn speak(rule: &PruneRule) -> String {
     words
 }
 
-/// The earlier plans of a policy that are one too many when `new` is kept too, by key. What has another name than a plan
-/// is none.
+/// The earlier plans of a policy (`namespace/name`) that are one too many when `new` is kept too, by key. What has another
+/// name than a plan is none.
 pub(super) fn too_many(listing: &Listing, policy: &str, new: Option<&str>, history: usize) -> Vec<String> {
     let folder = format!("{policy}/");
     let objects = listing.objects().iter().filter(|object| object.folder == Folder::Plans);
@@ -119,23 +119,31 @@ mod tests {
     #[test]
     fn the_last_plans_of_this_policy_are_kept() {
         let plan = |name: &str| format!("plans/{name}.jsonl.gz");
-        let names =
-            ["a/20261101T030000Z", "a/20261102T030000Z-warn", "a/20261103T030000Z", "b/20260101T030000Z"];
+        let names = [
+            "f/a/20261101T030000Z",
+            "f/a/20261102T030000Z-warn",
+            "f/a/20261103T030000Z",
+            "g/a/20260101T030000Z",
+        ];
         let keys = names.map(plan);
         let listing = listing_of(keys.iter().map(|key| (key.as_str(), 1, 1)));
-        let new = plan("a/20261104T030000Z");
-        assert_eq!(too_many(&listing, "a", Some(&new), 2), keys[..2]);
-        assert_eq!(too_many(&listing, "a", Some(&keys[2]), 3), [""; 0], "the plan of a run that is repeated");
-        assert_eq!(too_many(&listing, "a", None, 10), [""; 0]);
+        let new = plan("f/a/20261104T030000Z");
+        assert_eq!(too_many(&listing, "f/a", Some(&new), 2), keys[..2]);
+        assert_eq!(
+            too_many(&listing, "f/a", Some(&keys[2]), 3),
+            [""; 0],
+            "the plan of a run that is repeated"
+        );
+        assert_eq!(too_many(&listing, "f/a", None, 10), [""; 0]);
     }
 
     #[test]
     fn a_new_plan_is_never_one_too_many_and_other_files_are_nobodys_plans() {
         let (due, resumed) =
-            ("plans/a/20261103T030000Z.jsonl.gz", "plans/a/20261103T030000Z-resumed.jsonl.gz");
-        let keys = ["plans/a/notes.txt", "plans/a/20261101T030000Z.jsonl.gz.bak", due, resumed];
+            ("plans/f/a/20261103T030000Z.jsonl.gz", "plans/f/a/20261103T030000Z-resumed.jsonl.gz");
+        let keys = ["plans/f/a/notes.txt", "plans/f/a/20261101T030000Z.jsonl.gz.bak", due, resumed];
         let listing = listing_of(keys.iter().map(|key| (*key, 1, 1)));
-        assert_eq!(too_many(&listing, "a", Some(resumed), 1), [due]);
-        assert_eq!(too_many(&listing, "a", None, 1), [due], "a run goes on later than it began");
+        assert_eq!(too_many(&listing, "f/a", Some(resumed), 1), [due]);
+        assert_eq!(too_many(&listing, "f/a", None, 1), [due], "a run goes on later than it began");
     }
 }

@@ -35,7 +35,10 @@ fn due(draft: &Draft<'_>, verdict: &Verdict) -> Option<Timestamp> {
         return None;
     }
     let finished = conditions::settled_at(&draft.status)?;
-    Some(later(finished, i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX)))
+    // One that was restored is younger than its end: whoever has restored it has time to look at it.
+    let restored = draft.observed.job.metadata.creation_timestamp.as_ref().map(|at| at.0);
+    let since = restored.map_or(finished, |at| at.max(finished));
+    Some(later(since, i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX)))
 }
 
 fn is_published(status: &VideoJobStatus) -> bool {

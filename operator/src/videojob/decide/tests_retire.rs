@@ -1,5 +1,7 @@
 //! When a job goes by itself, and what becomes of one that is applied again.
 
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
@@ -110,6 +112,19 @@ fn a_restart_goes_through_once_and_not_again_with_the_manifest_that_holds_it() {
     world.apply_again("bbbbbbbb-3");
     world.settle();
     assert!(already_made(&world), "the annotation is in git too");
+}
+
+#[test]
+fn the_time_to_live_of_a_restored_job_counts_from_its_restoration() {
+    let mut world = from_git();
+    world.run_to_rest();
+    world.pass(1_000);
+    world.observed.job.metadata.creation_timestamp = Some(Time(world.now));
+    world.pass(59);
+    assert!(!retires(&mut world), "its minute is not over");
+    assert_eq!(world.last.as_ref().unwrap().wake_at, Some(world.now + SignedDuration::from_secs(1)));
+    world.pass(1);
+    assert!(retires(&mut world));
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub mod observe;
 pub mod place;
 pub mod placement;
 mod podless;
+mod start;
 mod tombstones;
 
 use videofactory_crds::VideoJob;

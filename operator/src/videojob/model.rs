@@ -37,8 +37,8 @@ pub struct Observed {
     pub bucket_trouble: Option<String>,
     /// Progress that is due to enter the status.
     pub live: BTreeMap<StepName, LiveProgress>,
-    /// Attempts whose Job the API server refused when it was last tried to create it; its words.
-    pub refused: BTreeMap<(StepName, i32), String>,
+    /// Attempts whose Job the API server refused when it was last tried to create it.
+    pub refused: BTreeMap<(StepName, i32), Refusal>,
     /// Jobs whose pod is refused, by name; in which words.
     pub podless: BTreeMap<String, String>,
     /// Whether its film was made before; asked for before its first run begins.
@@ -47,6 +47,15 @@ pub struct Observed {
     pub protected: bool,
     /// What the operator may do outside the cluster.
     pub side_effects: SideEffects,
+}
+
+/// What the API server said to a Job that it would not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its words, and what a person can do.
+    pub words: String,
+    /// There is no such Job, and none can come of an earlier try: nothing is spent.
+    pub unmade: bool,
 }
 
 /// Whether a tombstone tells that what a spec asks for was made before under this name.

@@ -229,7 +229,8 @@ impl Walk<'_> {
         let edited = before != draft.observed.job.metadata.generation;
         let step = draft.step_mut(name);
         let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
-        let by_a_person = step.retry_at.is_none() || step.reason == Some(Reason::CredentialsInvalid);
+        let mended_by_a_person = [Some(Reason::CredentialsInvalid), Some(Reason::ConfigurationInvalid)];
+        let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
         if (edited || mended) && waits && by_a_person && result_is_void(step) {
             // Whatever was changed may be what it waited for.
             unsettle(step);
@@ -407,9 +408,9 @@ impl Walk<'_> {
         draft.actions.push(Action::StartStep(Box::new(order)));
         self.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
             None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
-            Some(why) => Verdict::Stalled {
+            Some(refusal) => Verdict::Stalled {
                 reason: Reason::ConfigurationInvalid,
-                message: format!("{name}: {why}"),
+                message: format!("{name}: {}", refusal.words),
                 step: Some(name),
             },
         });

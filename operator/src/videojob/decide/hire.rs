@@ -217,6 +217,14 @@ fn settle_as_spent(demand: &mut Demand, now: Timestamp) {
     demand.settled = Some(true);
 }
 
+/// Of an attempt that never was nothing is spent: its accounts have all back that they granted to it, once they have seen
+/// it. Whether there was anything.
+pub(super) fn give_back(step: &mut StepStatus) -> bool {
+    let attempt = step.attempt;
+    let mine = |demand: &&mut Demand| is_owed(demand) && demand.attempt == attempt;
+    step.demands.iter_mut().filter(mine).map(|demand| demand.settled = Some(true)).count() > 0
+}
+
 /// Begun with, and what it has spent is not known.
 pub(super) fn is_owed(demand: &Demand) -> bool {
     demand.granted.is_some() && demand.settled != Some(true)
@@ -513,7 +521,7 @@ fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>
 }
 
 /// What a step asks of an account.
-fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
+pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
     let claims = claims(&draft.observed.job, account);
     Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
 }

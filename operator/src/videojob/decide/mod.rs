@@ -5,6 +5,7 @@
 
 mod advance;
 mod begin;
+mod doubt;
 mod hire;
 mod leftovers;
 mod lost;

@@ -15,7 +15,7 @@ use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
 use super::super::model::Action;
-use super::{Draft, advance, hire, later, lost, permits};
+use super::{Draft, advance, doubt, hire, later, lost, permits};
 use crate::meter::Change;
 
 /// How the attempts that have not ended stand.
@@ -23,8 +23,6 @@ pub(super) type Standing = BTreeMap<StepName, Attempt>;
 
 /// Interruptions in a row, without a scene made, that are nobody's fault.
 const FREE_INTERRUPTIONS: i32 = 10;
-/// Refusals in a row, with nothing made, after which a person is told.
-const DOUBTFUL_HITS: i32 = 3;
 /// Seconds before the first retry; doubled for each further one.
 const FIRST_DELAY: i64 = 5;
 /// Most seconds between two tries.
@@ -37,6 +35,7 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
     for (step, attempt) in open {
         match attempts::stand(draft.observed, step, attempt, draft.now) {
             Attempt::Ended { end, at } => book(draft, step, end, at),
+            Attempt::Absent if never_was(draft, step, attempt) => {}
             Attempt::Absent if draft.step(step).is_some_and(|step| step.reason.is_some()) => {
                 // We have stopped it, and nothing is left of it.
                 advance::set_state(draft, step, StepState::Pending);
@@ -49,16 +48,33 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
     standing
 }
 
+/// Books an attempt that the API server would not have, if it was granted something: others shall have that, and the next
+/// attempt asks anew after a while. One that holds nothing is tried again as it is.
+fn never_was(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
+    let refusal = draft.observed.refused.get(&(name, attempt)).filter(|refusal| refusal.unmade);
+    let Some(refusal) = refusal else { return false };
+    let (now, jitter, limit) = (draft.now, jitter_of(draft, name), draft.observed.job.spec.retry.limit);
+    let step = draft.step_mut(name);
+    if !hire::give_back(step) {
+        return false;
+    }
+    step.job = None;
+    let mut ledger = Ledger { step, now, limit, jitter, asks_a_person: false, without_quota: None };
+    ledger.again(Reason::ConfigurationInvalid, &refusal.words);
+    true
+}
+
 fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) {
     let now = draft.now;
     let stopped_by_us = draft.step(name).is_some_and(|step| step.reason.is_some());
     let jitter = jitter_of(draft, name);
     let limit = draft.observed.job.spec.retry.limit;
     let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
-    let mut asks_a_person = false;
+    let (mut asks_a_person, mut without_quota) = (false, None);
     if let End::Told(outcome) = &end {
+        without_quota = doubt::without_quota(draft, name, outcome);
         account(draft, name, outcome);
-        doubt_quota(draft, name, outcome);
+        doubt::tell(draft, name, outcome);
         count(draft, outcome, at.unwrap_or(now));
         if !outcome.note.is_empty() {
             draft.event(false, "TextLeftOut", name.as_str(), format!("{name}: {}", outcome.note));
@@ -70,7 +86,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     step.reason = None;
     step.retry_at = None;
     step.message = None;
-    let mut ledger = Ledger { step, now, limit, jitter, asks_a_person };
+    let mut ledger = Ledger { step, now, limit, jitter, asks_a_person, without_quota };
     match end {
         End::Told(outcome) if Some(outcome.input.as_str()) == ledger.step.input_digest.as_deref() => {
             ledger.told(&outcome, accepted.as_deref(), stopped_by_us);
@@ -84,22 +100,6 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         ),
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),
-    }
-}
-
-/// A service that refuses again after each wait that it asked for, while nothing comes of it, may have no quota for this at
-/// all: only a person can look that up.
-fn doubt_quota(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
-    let Some(limit) = &outcome.rate_limit else { return };
-    let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
-    let hits = draft.step(name).and_then(|step| step.rate_limit.as_ref()?.hits).unwrap_or_default();
-    if !made && hits == DOUBTFUL_HITS {
-        let note = format!(
-            "{name}: {} has refused {hits} times in a row, each time after the wait that it asked for, and nothing was made in \
-             between: look up whether its plan has a quota for this model ({})",
-            limit.account, outcome.message
-        );
-        draft.event(true, "QuotaDoubtful", name.as_str(), note);
     }
 }
 
@@ -229,6 +229,8 @@ struct Ledger<'a> {
     jitter: f64,
     /// What is missing was paid for: the step before it waits for a person, and this one for that step.
     asks_a_person: bool,
+    /// Why its account has no quota for it, if it seems so.
+    without_quota: Option<String>,
 }
 
 impl Ledger<'_> {
@@ -265,6 +267,9 @@ impl Ledger<'_> {
             ExitCode::Storage if outcome.full => self.again(Reason::StorageFull, message),
             ExitCode::Storage => self.again(Reason::StorageUnavailable, message),
             ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
+            ExitCode::TryLater if let Some(why) = self.without_quota.take() => {
+                self.wait(Reason::CredentialsInvalid, &why);
+            }
             ExitCode::TryLater if leaves_some(outcome) => self.goes_on(outcome),
             ExitCode::TryLater if let Some(at) = outcome.resume_at => {
                 self.wait(Reason::RetryScheduled, message);

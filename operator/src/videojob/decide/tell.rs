@@ -54,7 +54,7 @@ pub(super) fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
         // A person is needed, but need not tell us.
-        Some(at) if reason == Reason::CredentialsInvalid => {
+        Some(at) if matches!(reason, Reason::CredentialsInvalid | Reason::ConfigurationInvalid) => {
             let message = format!("{name}: {told}; tries again at {}", at.0);
             Some(Verdict::Stalled { reason, message, step: Some(name) })
         }

@@ -3,10 +3,11 @@
 use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::{GrantState, Holder};
+use videofactory_crds::videojob::Compute;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES, Opening, RateLimit, SceneReport};
 
-use super::super::model::Found;
+use super::super::model::{Action, Found, Refusal};
 use super::hire_tests::{at_work, book, demand, film, grant, grok, until_animation};
 use super::world::World;
 use crate::provideraccount::MOST_OPENINGS;
@@ -91,6 +92,62 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
     });
     world.settle();
     assert_eq!(demand(&world).settled, Some(true), "nobody can tell, so it counts as spent, and is free");
+}
+
+#[test]
+fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_for_anew() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    let words = "failed to create Job films/ocean: exceeded quota: small; mend it";
+    for attempt in 1..=3 {
+        assert_eq!((demand(&world).attempt, demand(&world).granted), (Some(attempt), None));
+        grant(&mut world, 3);
+        world.reconcile_or_crash(true);
+        assert!(!at_work(&world) && demand(&world).granted == Some(3));
+        let refusal = Refusal { words: words.to_owned(), unmade: true };
+        world.observed.refused = [((STEP, attempt), refusal)].into();
+        world.settle();
+        assert_eq!((demand(&world).settled, demand(&world).spent.len()), (Some(true), 0), "nothing is spent");
+        assert_eq!(world.reason(), "ConfigurationInvalid");
+        assert!(world.has(ConditionType::Stalled) && world.message().contains(words), "{}", world.message());
+        book(&mut world);
+        world.settle();
+        assert!(!at_work(&world) && world.reason() == "ConfigurationInvalid", "it waits a while");
+        let wake_at = world.last.as_ref().and_then(|decision| decision.wake_at).unwrap();
+        let wait = wake_at.duration_since(world.now).as_secs();
+        assert!((4 << (attempt - 1)..=5 << (attempt - 1)).contains(&wait), "attempt {attempt}: {wait} s");
+        world.pass(wait);
+        world.settle();
+    }
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world) && world.step(STEP).attempt == Some(4));
+}
+
+#[test]
+fn an_edit_that_may_mend_what_refuses_a_job_is_tried_at_once() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.reconcile_or_crash(true);
+    world.observed.refused = [((STEP, 1), Refusal { words: "no".to_owned(), unmade: true })].into();
+    world.settle();
+    book(&mut world);
+    world.edit(|job| job.spec.compute = Some(Compute::default()));
+    world.settle();
+    assert_eq!((demand(&world).attempt, demand(&world).granted), (Some(2), None));
+}
+
+#[test]
+fn an_attempt_that_may_have_been_made_all_the_same_keeps_what_it_was_granted() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.reconcile_or_crash(true);
+    world.observed.refused = [((STEP, 1), Refusal { words: "no".to_owned(), unmade: false })].into();
+    let decision = world.reconcile_or_crash(true);
+    assert!(matches!(&decision.actions[0], Action::StartStep(order) if order.input.attempt == 1));
+    assert_eq!((demand(&world).granted, demand(&world).settled), (Some(3), None));
 }
 
 #[test]

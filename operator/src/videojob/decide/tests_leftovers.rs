@@ -7,7 +7,7 @@ use videofactory_crds::videojob::Compute;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
-use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState, Storage};
+use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState, Refusal, Storage};
 use super::world::World;
 
 const SCRIPT: StepName = StepName::WriteScript;
@@ -77,7 +77,8 @@ fn a_refused_job_says_so_until_it_is_taken() {
     let mut world = World::topic();
     world.reconcile_or_crash(true);
     let words = "failed to create Job films/ocean: exceeded quota";
-    world.observed.refused.insert((SCRIPT, 1), words.to_owned());
+    let refusal = Refusal { words: words.to_owned(), unmade: true };
+    world.observed.refused.insert((SCRIPT, 1), refusal);
     let decision = world.reconcile_or_crash(true);
     assert!(matches!(&decision.actions[0], Action::StartStep(order) if order.input.attempt == 1));
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));

@@ -362,7 +362,7 @@ impl World {
     /// What decides how it goes on, but for the time and what is read anew at each look.
     pub fn key(&self) -> String {
         let Observed { job, jobs, pods, .. } = &self.observed;
-        let bucket = (&self.bucket, &self.tombstones, &self.fences);
+        let bucket = (&self.bucket, &self.tombstones, &self.fences, &self.observed.refused);
         format!(
             "{:?}",
             (&job.metadata, &job.status, jobs, pods, &self.inputs, &self.spent, bucket, &self.begun)

@@ -5,12 +5,13 @@ use serde_json::json;
 use videofactory_crds::condition::{Phase, StepState};
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{ProviderAccount, StepName, requests};
-use videofactory_pipeline::contract::{ExitCode, Spent, StepInput};
+use videofactory_pipeline::SceneSet;
+use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, StepInput};
 
 use super::super::super::confirm::is_open;
-use super::super::super::model::{Account, Action, Decision, HiredAccount};
+use super::super::super::model::{Account, Action, Decision, HiredAccount, Refusal};
 use super::super::decide;
-use super::super::world::World;
+use super::super::world::{SCENES, World};
 use super::{ACCOUNT, STEP};
 
 /// What a job's controller is about to do.
@@ -35,8 +36,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Its script is written; its pictures are to be asked for.
-    pub fn new(name: &str, account: &ProviderAccount) -> Self {
+    /// Its script is written; its pictures are to be asked for, or were.
+    pub fn new(name: &str, account: &ProviderAccount, has_asked: bool) -> Self {
         let mut world = World::new(json!({
             "topic": "x", "retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": ACCOUNT}}},
         }));
@@ -45,6 +46,9 @@ impl Job {
         read(&mut world, account);
         world.settle();
         world.end(StepName::WriteScript, ExitCode::Done);
+        if has_asked {
+            world.settle();
+        }
         Self { world, run: Run::Idle, told: 0 }.tidied()
     }
 
@@ -128,9 +132,7 @@ impl Job {
         let told = next.demands().iter().filter(|demand| demand.settled.is_some() && !known(demand));
         next.told += told.flat_map(|demand| &demand.spent).map(|spent| spent.submissions).sum::<i64>();
         let actions = decision.actions.clone();
-        let starts = |action: &Action| matches!(action, Action::StartStep(order) if order.input.step == STEP);
-        next.run =
-            if actions.iter().any(starts) { Run::Written(actions) } else { Run::Confirmed(actions) };
+        next.run = if actions.iter().any(starts) { Run::Written(actions) } else { Run::Confirmed(actions) };
         next.acts_unseen()
     }
 
@@ -155,6 +157,9 @@ impl Job {
 
     pub fn acts(mut self) -> Self {
         if let Run::Confirmed(actions) = std::mem::replace(&mut self.run, Run::Idle) {
+            if actions.iter().any(starts) {
+                self.world.observed.refused.clear();
+            }
             actions.into_iter().for_each(|action| self.world.act(action));
         }
         self.tidied()
@@ -177,20 +182,42 @@ impl Job {
         self
     }
 
-    /// Its pod ends; a survey tells what the attempt before it has spent.
+    /// Its pod ends with a picture for each unit; a survey tells what the attempt before it has spent.
     pub fn ends(mut self) -> Self {
         let Some(input) = self.attempt().cloned() else { return self };
         let of = input.accounts_for.unwrap_or(input.attempt);
         let spent = self.world.spent.get(&(STEP, of)).cloned().unwrap_or_default();
-        self.world.end_told(STEP, ExitCode::Done, |outcome| {
+        let made = u32::try_from(self.counted().len()).unwrap();
+        let left = SCENES.saturating_sub(made);
+        let exit = if left == 0 { ExitCode::Done } else { ExitCode::TryLater };
+        self.world.end_told(STEP, exit, |outcome| {
             outcome.accounted = input.survey;
+            let completed = SceneSet::first(made);
+            let report = SceneReport { total: SCENES, completed, left: Some(left), ..SceneReport::default() };
+            outcome.scenes = Some(SceneReport { made: u32::from(!spent.is_empty()), ..report });
             outcome.spent = spent;
         });
         self.tidied()
     }
 
-    pub fn crashes(self) -> Self {
+    /// What was refused is kept in memory alone.
+    pub fn crashes(mut self) -> Self {
+        self.world.observed.refused.clear();
         Self { run: Run::Idle, ..self }
+    }
+
+    pub fn is_refused(mut self) -> Self {
+        let Run::Written(actions) = std::mem::replace(&mut self.run, Run::Idle) else { return self };
+        for action in actions {
+            match action {
+                Action::StartStep(order) if order.input.step == STEP => {
+                    let refusal = Refusal { words: "no".to_owned(), unmade: true };
+                    self.world.observed.refused.insert((STEP, order.input.attempt), refusal);
+                }
+                other => self.world.act(other),
+            }
+        }
+        self.tidied()
     }
 
     /// Its pod is killed before it can say anything.
@@ -220,6 +247,10 @@ impl Job {
         }
         self
     }
+}
+
+fn starts(action: &Action) -> bool {
+    matches!(action, Action::StartStep(order) if order.input.step == STEP)
 }
 
 fn read(world: &mut World, account: &ProviderAccount) {

@@ -60,6 +60,8 @@ struct JobPart {
     may_spend: bool,
     may_fail: bool,
     is_held: bool,
+    /// It keeps a refusal in mind.
+    remembers: bool,
     grant: Option<String>,
     counted: Vec<i64>,
 }
@@ -117,6 +119,8 @@ pub(super) enum Event {
     /// Whether the account's cache has seen how it was before.
     IsHeld(usize, bool),
     ParallelStepFails(usize),
+    /// The API server refuses the Job of an attempt that has just confirmed its grants.
+    JobIsRefused(usize),
     TimePasses,
 }
 
@@ -155,6 +159,7 @@ enum JobStep {
     IsHeld,
     IsLetGo,
     NarrationFails,
+    IsRefused,
 }
 
 impl Model {
@@ -171,9 +176,8 @@ impl Model {
         }
     }
 
-    /// Both jobs have just asked, and nobody has seen it.
     pub fn start(&mut self) -> State {
-        let Scenario { limit, period, at_once } = self.scenario;
+        let Scenario { limit, period, at_once, have_asked } = self.scenario;
         let account: ProviderAccount = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
             "metadata": {"name": ACCOUNT, "namespace": "films", "uid": "a1", "generation": 1},
@@ -182,7 +186,7 @@ impl Model {
             "status": {"observedGeneration": 1},
         }))
         .unwrap();
-        let jobs = ["a", "b"].map(|name| Job::new(name, &account));
+        let jobs = ["a", "b"].map(|name| Job::new(name, &account, have_asked));
         let now = jobs[0].world.now.as_second();
         let jobs = jobs.map(|job| self.job(job));
         let cached = jobs.map(|job| self.jobs.of(job).view);
@@ -192,7 +196,8 @@ impl Model {
 
     fn job(&mut self, job: Job) -> Id {
         let observed = &job.world.observed.job;
-        let view = self.views.id(&show(&(&observed.metadata.uid, claims(observed, ACCOUNT))), || observed.clone());
+        let view =
+            self.views.id(&show(&(&observed.metadata.uid, claims(observed, ACCOUNT))), || observed.clone());
         self.jobs.id(&job.key(), || JobPart {
             view,
             stage: match &job.run {
@@ -205,6 +210,7 @@ impl Model {
             may_spend: job.may_spend(),
             may_fail: job.world.alive(StepName::NarrateScenes) > 0,
             is_held: job.is_held(),
+            remembers: !job.world.observed.refused.is_empty(),
             grant: job.grant(),
             counted: job.counted(),
             job: job.clone(),
@@ -257,11 +263,12 @@ impl Model {
             let job = &self.jobs.all[state.jobs[n]];
             let lags = state.cached[n] != job.view;
             let may = [
-                (job.stage != Stage::Idle, E::JobCrashes(n)),
+                (job.stage != Stage::Idle || job.remembers, E::JobCrashes(n)),
                 (job.has_pod, E::PodDies(n)),
                 (!job.is_held, E::IsHeld(n, false)),
                 (!job.is_held && lags, E::IsHeld(n, true)),
                 (job.may_fail, E::ParallelStepFails(n)),
+                (job.stage == Stage::Written, E::JobIsRefused(n)),
             ];
             faults.extend(may.into_iter().filter(|(may, _)| *may).map(|(_, event)| event));
         }
@@ -301,6 +308,7 @@ impl Model {
                 (n, JobStep::IsHeld)
             }
             E::ParallelStepFails(n) => (n, JobStep::NarrationFails),
+            E::JobIsRefused(n) => (n, JobStep::IsRefused),
         };
         let Some(job) = self.job_step(state, n, step) else { return Ok(None) };
         next.jobs[n] = job;
@@ -338,6 +346,7 @@ impl Model {
             S::IsHeld => Some(job.is_held_by_a_person()),
             S::IsLetGo => Some(job.is_let_go()),
             S::NarrationFails => Some(job.narration_fails()),
+            S::IsRefused => Some(job.is_refused()),
         };
         let next = next.map(|job| self.job(job));
         self.job_steps.insert(key, next);

@@ -16,7 +16,8 @@ const FAULTS: usize = 6;
 fn walk(scenario: Scenario) {
     let known = RefCell::new((Model::new(scenario), HashSet::new()));
     let choices = prop::collection::vec(any::<usize>(), 0..120);
-    let mut runner = TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() });
     let walked = runner.run(&choices, |choices| {
         let (model, peaceful) = &mut *known.borrow_mut();
         let (mut state, mut faults) = (model.start(), 0);

@@ -73,7 +73,9 @@ impl Search {
         while let Some(place) = places.last_mut() {
             let Some(event) = place.events.pop() else {
                 self.met.insert(place.state, false);
-                if !place.goes_on && let Err(broken) = self.comes_to_rest(place.state) {
+                if !place.goes_on
+                    && let Err(broken) = self.comes_to_rest(place.state)
+                {
                     self.fail(place, &broken);
                 }
                 places.pop();

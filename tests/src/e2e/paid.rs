@@ -46,6 +46,15 @@ impl Account {
             }
             _ => json!({"apiKey": key}),
         };
+        self.put_secret(keys).await
+    }
+
+    /// Writes the same key again, into a Secret of another version: people do that.
+    pub async fn renew_key(&self) -> anyhow::Result<()> {
+        self.put_secret(json!({"apiKey": self.key, "note": "renewed"})).await
+    }
+
+    async fn put_secret(&self, keys: Value) -> anyhow::Result<()> {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "stringData": keys,
             "metadata": {

@@ -124,12 +124,7 @@ async fn a_wrong_key_is_named_and_the_film_goes_on_when_it_is_mended() {
         let other = lab.order(videofactory_tests::e2e::film::Order::of(1).named("other")).await?;
         other.succeeded().await?;
         grok.faults(&[]).await?;
-        // The same key again, in a Secret of another version: people do that.
-        lab.put(json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "grok-keys"},
-            "stringData": {"apiKey": grok.key, "note": "renewed"},
-        }))
-        .await?;
+        grok.renew_key().await?;
         film.succeeded().await.map(drop)
     })
     .await;

@@ -36,7 +36,7 @@ const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/urandom"];
 const KNOWN: ABI = ABI::V6;
 
 /// The command line that starts a program with nothing but `work` to write to; for
-/// [`crate::film::ffmpeg::launch_by`].
+/// [`videofactory_film::ffmpeg::launch_by`].
 #[must_use]
 pub fn launcher(work: &Path) -> Option<Vec<OsString>> {
     let own = std::env::current_exe().ok()?;

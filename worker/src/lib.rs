@@ -6,12 +6,10 @@
 pub mod agency;
 pub mod confine;
 pub mod context;
-pub mod film;
 pub mod logs;
 pub mod outcome;
 pub mod paid;
 pub mod progress;
 pub mod publishing;
 pub mod run;
-pub mod speech;
 pub mod steps;

@@ -12,9 +12,9 @@ use videofactory_pipeline::{Digest, ExitCode, StepInput, StepOutcome, clock};
 use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 
-use crate::film::error::FilmError;
 use crate::paid::{Books, Question};
 use crate::progress::Progress;
+use videofactory_film::error::FilmError;
 
 /// What a step made.
 #[derive(Clone, Debug, Default)]

@@ -18,12 +18,12 @@ use videofactory_storage::{Bucket, Written};
 
 use crate::confine;
 use crate::context::{Context, Paths, read_input};
-use crate::film::ffmpeg::launch_by;
 use crate::logs::Log;
 use crate::outcome::{CutShort, Made, StepError, of_attempt};
 use crate::paid::Books;
 use crate::progress::Progress;
 use crate::steps;
+use videofactory_film::ffmpeg::launch_by;
 
 /// How long a step that was told to stop may take to be given up after [`Grace`]. With the outcome's and the log's own
 /// limits this stays within what the pod is given beyond that.

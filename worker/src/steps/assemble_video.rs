@@ -14,11 +14,11 @@ use super::film_request::{self, Parts};
 use super::sections::Sections;
 use super::{find_own_document, keep_document, read_document};
 use crate::context::Context;
-use crate::film;
-use crate::film::request::{
+use crate::outcome::{Made, StepError};
+use videofactory_film as film;
+use videofactory_film::request::{
     CheckName, CheckOutcome, CheckResult as Checked, Film as Rendered, Format, SectionFile,
 };
-use crate::outcome::{Made, StepError};
 
 /// The rendering's share of the step's progress; fetching comes before, storing after.
 const FETCHED: f64 = 0.05;

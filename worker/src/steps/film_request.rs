@@ -20,8 +20,8 @@ use videofactory_storage::StorageError;
 
 use super::foresee;
 use crate::context::Context;
-use crate::film::request as film;
 use crate::outcome::StepError;
+use videofactory_film::request as film;
 
 /// How many files are fetched at a time.
 const FETCHES_AT_A_TIME: usize = 6;

@@ -7,8 +7,8 @@ use videofactory_providers::Embedded;
 
 use super::narrate_scenes::{is_silent, voice_for};
 use crate::context::Context;
-use crate::film::captions::legible::{Text, require_fonts};
 use crate::outcome::StepError;
+use videofactory_film::captions::legible::{Text, require_fonts};
 
 /// Refuses what the settings alone show: before a script is bought.
 pub async fn settings(context: &Context) -> Result<(), StepError> {

@@ -23,7 +23,7 @@ use super::scenes::{count, tell};
 use crate::context::Context;
 use crate::outcome::StepError;
 use crate::paid::{Answer, Order};
-use crate::speech::{self, Heard};
+use videofactory_film::speech::{self, Heard};
 
 /// One request speaks at most so many seconds: services cut off longer ones.
 const MOST_SECONDS: f64 = 480.0;

@@ -10,11 +10,11 @@ use videofactory_providers::{Speech, TimingLevel};
 use videofactory_storage::StorageError;
 
 use crate::context::Context;
-use crate::film::error::FilmError;
-use crate::film::ffmpeg::Ffmpeg;
-use crate::film::sniff;
 use crate::outcome::StepError;
-use crate::speech;
+use videofactory_film::error::FilmError;
+use videofactory_film::ffmpeg::Ffmpeg;
+use videofactory_film::sniff;
+use videofactory_film::speech;
 
 /// A recording that lasts longer than any scene is refused, in seconds.
 const MOST_SECONDS: usize = 600;

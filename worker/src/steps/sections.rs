@@ -12,8 +12,8 @@ use videofactory_pipeline::timeline::MOST_SCENES_A_SECTION;
 use videofactory_storage::PutOptions;
 
 use crate::context::Context;
-use crate::film::request::{FilmRequest, SectionFile};
 use crate::outcome::StepError;
+use videofactory_film::request::{FilmRequest, SectionFile};
 
 /// How many sections are moved at a time.
 const MOVES_AT_A_TIME: usize = 3;

@@ -258,7 +258,7 @@ def main():
     options = parser.parse_args()
     binary = options.binary
     if binary is None:
-        run("cargo", "build", "-q", "--locked", "--release", "-p", "videofactory-film", "--example", "assemble_film", cwd=CHECKOUT)
+        run("cargo", "build", "-q", "--locked", "--release", "--workspace", "--example", "assemble_film", cwd=CHECKOUT)
         binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")) / "release/examples/assemble_film"
     sources = CACHE / "sources"
     make_sources(sources)

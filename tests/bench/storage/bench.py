@@ -121,7 +121,7 @@ def main():
 
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target")) / "release/examples"
     subprocess.run(
-        ["cargo", "build", "--locked", "--release", "-p", "videofactory-operator", "--example", "prune", "--example", "plan"],
+        ["cargo", "build", "--locked", "--release", "--workspace", "--example", "prune", "--example", "plan"],
         check=True, cwd=CHECKOUT,
     )
     versitygw = output(CHECKOUT / "tests/versitygw").strip()

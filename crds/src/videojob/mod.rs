@@ -2,13 +2,14 @@
 
 mod spec;
 mod status;
+mod step;
 
 pub use spec::{
     Artifacts, Compute, OnDelete, Retry, Scene, SceneAssets, SceneOverride, StepCompute, StepsCompute,
     VideoJob, VideoJobSpec, VideoMode,
 };
 pub use status::{
-    AlreadyMade, ArtifactStatus, ArtifactsStatus, CostStatus, Demand, DigestSubmissions, FrozenChannel,
-    HandledRequests, Publication, PublicationState, RateLimitStatus, SceneTakes, ScenesStatus, SpentUnits,
-    StepStatus, VideoJobStatus,
+    AlreadyMade, ArtifactStatus, ArtifactsStatus, CostStatus, FrozenChannel, HandledRequests, Publication,
+    PublicationState, SceneTakes, VideoJobStatus,
 };
+pub use step::{Demand, DigestSubmissions, RateLimitStatus, ScenesStatus, SpentUnits, StepStatus};

@@ -14,7 +14,7 @@ use super::window::{Grain, MOST_NAMED};
 const GRANTS: usize = 104 * 1024;
 /// More than a grant's id and time take, which it gets last.
 const NAME: usize = 160;
-/// More than the largest grant has.
+/// More than the largest grant has, with all its openings ([`MOST_OPENINGS`](super::grant::MOST_OPENINGS)) and quotas.
 const LARGEST_GRANT: usize = 4 * 1024;
 /// Most bytes of the waiters that are named.
 pub const WAITERS: usize = 16 * 1024;

@@ -25,7 +25,7 @@ use super::claim::cluster_uid;
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::desk::Desk;
 use super::neighbours::{arrived, older, place, sharing, touching};
-use super::observe::{Finding, Look, Thoroughness, good_for, observe};
+use super::observe::{Finding, Inquiry, Look, Thoroughness, good_for};
 use super::prune::Room;
 use super::runs::freed;
 use super::tasks;
@@ -318,7 +318,10 @@ impl Controller {
     async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Look, CallError> {
         let client = &self.context.client;
         match self.cluster.get_or_try_init(|| cluster_uid(client)).await {
-            Ok(cluster) => observe(client, &self.context.network, cluster, policy, how).await,
+            Ok(cluster) => {
+                let inquiry = Inquiry { client, network: &self.context.network, cluster, how };
+                inquiry.observe(policy).await
+            }
             // Whose the bucket is cannot be told, and people must hear why.
             Err(error) if error.is_rejected() => {
                 let (reason, answered) = (Reason::ConfigurationInvalid, None);

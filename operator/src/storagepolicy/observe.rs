@@ -96,47 +96,41 @@ const fn allows_pruning(reason: Reason) -> bool {
     matches!(reason, Reason::StorageFull | Reason::PreconditionsUnsupported)
 }
 
-/// Asks the bucket of this policy, for the cluster of this UID.
-pub async fn observe(
-    client: &Client,
-    network: &Network,
-    cluster: &str,
-    policy: &StoragePolicy,
-    how: Thoroughness,
-) -> Result<Look, CallError> {
-    let way = bucket::addressing(policy);
-    let first = observe_by(client, network, cluster, policy, how).await?;
-    let first = Look { addressing: Some(told(way)), ..first };
-    if !first.refuses_addressing || policy.spec.bucket.addressing != Addressing::Auto {
-        return Ok(first);
-    }
-    let other = told(way.other());
-    let mut turned = policy.clone();
-    turned.status.get_or_insert_default().addressing = Some(other);
-    let second = observe_by(client, network, cluster, &turned, how).await?;
-    // A server that does not have the other way either says so, or has no such name.
-    let reached = !second.refuses_addressing
-        && !matches!(second.finding, Finding::Unfit { answered: None | Some(false), .. });
-    Ok(if reached { Look { addressing: Some(other), ..second } } else { first })
+/// Who asks a bucket, and how thoroughly.
+#[derive(Clone, Copy)]
+pub struct Inquiry<'a> {
+    /// Reads what opens the bucket.
+    pub client: &'a Client,
+    /// Leads to it.
+    pub network: &'a Network,
+    /// UID of the cluster.
+    pub cluster: &'a str,
+    /// How thoroughly.
+    pub how: Thoroughness,
 }
 
-fn told(way: videofactory_storage::Addressing) -> Addressing {
-    match way {
-        videofactory_storage::Addressing::Path => Addressing::Path,
-        videofactory_storage::Addressing::VirtualHost => Addressing::VirtualHost,
+impl Inquiry<'_> {
+    /// Asks the bucket of this policy.
+    pub async fn observe(self, policy: &StoragePolicy) -> Result<Look, CallError> {
+        let way = bucket::addressing(policy);
+        let first = self.ask(policy).await?;
+        let first = Look { addressing: Some(told(way)), ..first };
+        if !first.refuses_addressing || policy.spec.bucket.addressing != Addressing::Auto {
+            return Ok(first);
+        }
+        let other = told(way.other());
+        let mut turned = policy.clone();
+        turned.status.get_or_insert_default().addressing = Some(other);
+        let second = self.ask(&turned).await?;
+        // A server that does not have the other way either says so, or has no such name.
+        let reached = !second.refuses_addressing
+            && !matches!(second.finding, Finding::Unfit { answered: None | Some(false), .. });
+        Ok(if reached { Look { addressing: Some(other), ..second } } else { first })
     }
-}
 
-/// Asks by the way of addressing that the policy has now.
-async fn observe_by(
-    client: &Client,
-    network: &Network,
-    cluster: &str,
-    policy: &StoragePolicy,
-    how: Thoroughness,
-) -> Result<Look, CallError> {
-    let bucket =
-        match bucket::open(client, network, policy).await {
+    /// Asks by the way of addressing that the policy has now.
+    async fn ask(self, policy: &StoragePolicy) -> Result<Look, CallError> {
+        let bucket = match bucket::open(self.client, self.network, policy).await {
             Ok(bucket) => bucket,
             Err(
                 OpenBucketError::Call(error) | OpenBucketError::Authority(ReadAuthorityError::Call(error)),
@@ -146,18 +140,26 @@ async fn observe_by(
                 return Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into());
             }
         };
-    let asked = ask(&bucket, cluster, policy, how);
-    Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
-        Ok(look) => look,
-        Err(_) => Look::from(Finding::Unfit {
-            reason: Reason::StorageUnavailable,
-            answered: Some(false),
-            message: format!(
-                "bucket {:?} gave no answer in time: check that its server is up",
-                policy.spec.bucket.name
-            ),
-        }),
-    })
+        let asked = ask(&bucket, self.cluster, policy, self.how);
+        Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
+            Ok(look) => look,
+            Err(_) => Look::from(Finding::Unfit {
+                reason: Reason::StorageUnavailable,
+                answered: Some(false),
+                message: format!(
+                    "bucket {:?} gave no answer in time: check that its server is up",
+                    policy.spec.bucket.name
+                ),
+            }),
+        })
+    }
+}
+
+fn told(way: videofactory_storage::Addressing) -> Addressing {
+    match way {
+        videofactory_storage::Addressing::Path => Addressing::Path,
+        videofactory_storage::Addressing::VirtualHost => Addressing::VirtualHost,
+    }
 }
 
 /// Asks whose the bucket is, and only then whether it is fit for use, by writing: nothing is written to another's.

@@ -1,5 +1,6 @@
 //! The `VideoJob` controller, a file a stage: observe, decide, build, apply.
 
+mod accounts;
 pub mod apply;
 pub mod attempts;
 pub mod build;

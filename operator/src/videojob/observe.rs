@@ -5,24 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
-use serde_json::Value;
 use videofactory_crds::condition::{self, ConditionType, Phase};
-use videofactory_crds::provideraccount::Provider;
-use videofactory_crds::{ProviderAccount, Reason, StepName, StoragePolicy, VideoJob};
-use videofactory_net::{AllowedHosts, Network};
+use videofactory_crds::{Reason, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome};
 use videofactory_storage::{Addressing, Bucket, StorageError};
 
-use super::model::{
-    Account, Found, HiredAccount, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up,
-};
-use super::{podless, tombstones};
+use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up};
+use super::{accounts, podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
-use crate::client::{CallError, within};
+use crate::client::CallError;
 use crate::context::Context;
-use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::storagepolicy::protection;
 
 /// Most bytes of a stored outcome.
@@ -43,7 +37,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         job.status.as_ref().map(|status| outcomes_to_look_up(status, &jobs, &pods)).unwrap_or_default();
     let Recorded { outcomes: recorded, fenced, trouble: bucket_trouble } =
         look_up(context, &job, policy.as_ref(), wanted).await;
-    let accounts = accounts(context, &namespace, &job).await?;
+    let accounts = accounts::accounts(context, &namespace, &job).await?;
     let storage =
         storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| caches.has_secret(&namespace, secret));
     Ok(Observed {
@@ -104,7 +98,7 @@ fn pods(caches: &Caches, owner: &str) -> Vec<PodFacts> {
 }
 
 /// An object of a cache: absent, unreadable (and why), or there.
-fn get<K>(store: &Store<Guarded<K>>, namespace: &str, name: &str) -> Option<Result<K, String>>
+pub(super) fn get<K>(store: &Store<Guarded<K>>, namespace: &str, name: &str) -> Option<Result<K, String>>
 where
     K: kube::Resource<DynamicType = ()> + Clone + 'static,
 {
@@ -112,7 +106,7 @@ where
     Some(found.0.clone().map_err(|invalid| invalid.error))
 }
 
-fn channel(caches: &Caches, namespace: &str, job: &VideoJob) -> Found<videofactory_crds::Channel> {
+pub(super) fn channel(caches: &Caches, namespace: &str, job: &VideoJob) -> Found<videofactory_crds::Channel> {
     let Some(reference) = &job.spec.channel_ref else { return Found::NotNamed };
     match get(&caches.channels, namespace, &reference.name) {
         Some(Ok(channel)) => Found::Here(Box::new(channel)),
@@ -202,142 +196,6 @@ fn bucket_ref(policy: &StoragePolicy) -> BucketRef {
     }
 }
 
-/// Every account that the spec, the Channel or its frozen copy names, wherever it does, and every one that a demand of
-/// this job waits for.
-async fn accounts(
-    context: &Context,
-    namespace: &str,
-    job: &VideoJob,
-) -> Result<BTreeMap<String, Account>, CallError> {
-    let caches = &context.caches;
-    let mut named = BTreeSet::new();
-    collect_account_refs(&serde_json::to_value(&job.spec.settings).unwrap_or_default(), &mut named);
-    let frozen = job.status.as_ref().and_then(|status| status.channel.as_ref());
-    collect_account_refs(&serde_json::to_value(frozen).unwrap_or_default(), &mut named);
-    if let Found::Here(channel) = channel(caches, namespace, job) {
-        collect_account_refs(&serde_json::to_value(&channel.spec).unwrap_or_default(), &mut named);
-    }
-    let steps = job.status.iter().flat_map(|status| &status.steps);
-    let asked: BTreeSet<&str> =
-        steps.flat_map(|step| &step.demands).map(|demand| demand.account.as_str()).collect();
-    named.extend(asked.iter().map(|name| (*name).to_owned()));
-    let known: BTreeMap<String, Option<Result<ProviderAccount, String>>> = named
-        .into_iter()
-        .map(|name| {
-            let known = get(&caches.accounts, namespace, &name);
-            (name, known)
-        })
-        .collect();
-    let may_act = may_act_on_accounts(job, |name| known.get(name)?.as_ref()?.as_ref().ok());
-    let mut accounts = BTreeMap::new();
-    for (name, known) in known {
-        // A grant is spent on a live look only, and what was booked is forgotten on a live look only: the cache may be
-        // older than either.
-        let account = match known {
-            _ if may_act && asked.contains(name.as_str()) => live_account(context, namespace, &name).await?,
-            known => known,
-        };
-        let terms = |secret: &str| caches.secret_terms(namespace, secret);
-        let state = account_state(&name, account.as_ref(), &context.network, terms);
-        accounts.insert(name, state);
-    }
-    Ok(accounts)
-}
-
-/// Whether a job may have to act on what its accounts say: it has begun with a grant, or seems to have got one, or what it
-/// has spent seems to be booked. Who only waits is never read for live, however many wait.
-fn may_act_on_accounts<'a>(job: &VideoJob, cached: impl Fn(&str) -> Option<&'a ProviderAccount>) -> bool {
-    let uid = job.metadata.uid.as_deref().unwrap_or_default();
-    let steps = job.status.iter().flat_map(|status| &status.steps);
-    let mut demands = steps.flat_map(|step| step.demands.iter().map(move |demand| (step.name, demand)));
-    demands.any(|(step, demand)| {
-        let Some(status) = cached(&demand.account).and_then(|account| account.status.as_ref()) else {
-            return false;
-        };
-        let of = (uid, Some(step), demand.attempt);
-        let granted = || status.grants.iter().any(|grant| attempt(&grant.holder) == of);
-        match (demand.settled, demand.granted) {
-            (Some(true), _) => !is_unopened(status) && !granted(),
-            (_, Some(_)) => true,
-            (_, None) => granted() || status.expired.iter().any(|holder| attempt(holder) == of),
-        }
-    })
-}
-
-/// The account as the API server has it.
-async fn live_account(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Result<ProviderAccount, String>>, CallError> {
-    let api: kube::Api<ProviderAccount> = kube::Api::namespaced(context.client.clone(), namespace);
-    let what = format!("get ProviderAccount {namespace}/{name}");
-    Ok(within(what, api.get_opt(name)).await?.map(Ok))
-}
-
-fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                match value.get("name").and_then(Value::as_str) {
-                    Some(name) if field == "accountRef" => {
-                        into.insert(name.to_owned());
-                    }
-                    _ => collect_account_refs(value, into),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_account_refs(item, into)),
-        _ => {}
-    }
-}
-
-/// Whether a step can use the account: the embedded provider needs nothing, the others a Secret that exists.
-fn account_state(
-    name: &str,
-    account: Option<&Result<ProviderAccount, String>>,
-    network: &Network,
-    secret_terms: impl Fn(&str) -> Option<(String, AllowedHosts)>,
-) -> Account {
-    let unusable = |message| Account::Unusable { reason: Reason::ConfigurationInvalid, message };
-    let account = match account {
-        None => {
-            return unusable(format!("ProviderAccount {name:?} does not exist in this namespace: create it"));
-        }
-        Some(Err(error)) => {
-            return unusable(format!("ProviderAccount {name:?} cannot be read ({error}): apply it again"));
-        }
-        Some(Ok(account)) => account,
-    };
-    if account.spec.provider == Provider::Embedded {
-        return Account::Embedded;
-    }
-    let secret = account.spec.secret_ref.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
-    let (credentials, allowed_hosts) = secret_terms(secret).unzip();
-    let leave = allowed_host(&account.spec, &allowed_hosts.unwrap_or_default(), network);
-    let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let duplicate = condition::get(conditions, ConditionType::Ready)
-        .filter(|ready| ready.status == "False" && ready.reason == Reason::DuplicateAccount.to_string());
-    let obstacle = match (&credentials, &leave, duplicate) {
-        (None, ..) => Some(format!(
-            "Secret {secret:?} of ProviderAccount {name:?} does not exist: create it with the keys that `kubectl explain \
-             pa.spec.secretRef` names"
-        )),
-        // The pod would be given the keys, and sends them to where it is told.
-        (_, Err(why), _) => Some(format!("ProviderAccount {name:?}: Secret {secret:?}: {why}")),
-        (_, _, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),
-        _ => None,
-    };
-    Account::Hired(Box::new(HiredAccount {
-        uid: account.uid().unwrap_or_default(),
-        spec: account.spec.clone(),
-        status: account.status.clone().unwrap_or_default(),
-        credentials,
-        allowed_host: leave.unwrap_or_default(),
-        obstacle,
-    }))
-}
-
 /// What the bucket says of attempts.
 #[derive(Default)]
 struct Recorded {
@@ -410,7 +268,7 @@ async fn recorded_of(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use videofactory_crds::storagepolicy::{StorageLevel, StorageUsage};
 
     use super::*;
@@ -501,66 +359,5 @@ mod tests {
         assert!(
             no_secret.starts_with("Secret \"s3\" of StoragePolicy \"default\" does not exist: create it")
         );
-    }
-
-    #[test]
-    fn accounts_are_found_wherever_they_are_named() {
-        let mut named = BTreeSet::new();
-        let settings = json!({
-            "providers": {"script": {"accountRef": {"name": "a"}}, "images": {"model": "x"}},
-            "publish": {"targets": [{"name": "main", "accountRef": {"name": "b"}}, {"accountRef": null}]},
-        });
-        collect_account_refs(&settings, &mut named);
-        assert_eq!(named.into_iter().collect::<Vec<_>>(), ["a", "b"]);
-    }
-
-    #[test]
-    fn no_step_is_given_keys_that_its_account_would_send_elsewhere() {
-        let account: ProviderAccount = serde_json::from_value(json!({
-            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "acc"},
-            "spec": {"provider": "XAI", "secretRef": {"name": "keys"}, "endpoint": "https://proxy.example:8443/v1"},
-        }))
-        .unwrap();
-        let state = |allowed: &str| {
-            let terms = ("7".to_owned(), AllowedHosts::parse(allowed));
-            match account_state("acc", Some(&Ok(account.clone())), &Network::default(), |_| {
-                Some(terms.clone())
-            }) {
-                Account::Hired(hired) => (hired.obstacle, hired.allowed_host),
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(state("proxy.example:8443"), (None, "proxy.example:8443".to_owned()));
-        for allowed in ["", "other.example", "proxy.example:443"] {
-            let (obstacle, host) = state(allowed);
-            assert!(obstacle.unwrap().contains("videofactory.dev/allowed-hosts"), "{allowed}");
-            assert_eq!(host, "");
-        }
-    }
-
-    #[test]
-    fn an_account_is_usable_once_its_secret_is_there() {
-        let account = |provider: &str| -> ProviderAccount {
-            serde_json::from_value(json!({
-                "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
-                "metadata": {"name": "acc"}, "spec": {"provider": provider, "secretRef": {"name": "keys"}},
-            }))
-            .unwrap()
-        };
-        let state = |provider: &str, version: Option<&str>| {
-            let terms = version.map(|version| (version.to_owned(), AllowedHosts::default()));
-            account_state("acc", Some(&Ok(account(provider))), &Network::default(), |_| terms.clone())
-        };
-        assert_eq!(state("Embedded", None), Account::Embedded);
-        let Account::Hired(hired) = state("XAI", Some("7")) else { panic!("not hired") };
-        assert_eq!((hired.spec.provider, hired.credentials.as_deref()), (Provider::Xai, Some("7")));
-        assert_eq!(hired.obstacle, None);
-        let Account::Hired(hired) = state("XAI", None) else { panic!("not hired") };
-        assert!(hired.obstacle.unwrap().contains("Secret \"keys\""));
-        let Account::Unusable { message, .. } = account_state("acc", None, &Network::default(), |_| None)
-        else {
-            panic!("usable")
-        };
-        assert!(message.contains("create it"), "{message}");
     }
 }

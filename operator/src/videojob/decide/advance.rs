@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
-use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::contract::{Brand, GivenScenes, Upstream};
+use videofactory_pipeline::contract::{Brand, GivenScenes};
 use videofactory_pipeline::graph::{self, STEPS};
 use videofactory_pipeline::inputs::{self, FilmInputs};
 use videofactory_pipeline::storyboard::Takes;
@@ -14,12 +13,13 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::attempts::Attempt;
 use super::super::model::{Account, Action, Storage};
+use super::entry::{bucket_came_back, result_is_void, result_of, set_state, stop, unsettle};
 use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
 use super::needs::accounts_of;
 use super::settle::Standing;
 use super::tell::{hindered, nothing_to_tell, rank, review_message, waiting};
-use super::{Draft, Results, Verdict, leftovers, lost, needs, order, progress, room};
+use super::{Draft, Results, Verdict, leftovers, lost, needs, order, progress, returns, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
 
 /// Seconds between two looks at a bucket that does not answer.
@@ -103,9 +103,11 @@ impl Walk<'_> {
         }
         match wanted {
             // A wait goes on while what is before it is made again.
-            None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => hire::withdraw(step),
+            None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => {
+                returns::withdraw(step);
+            }
             None => {
-                hire::withdraw(step);
+                returns::withdraw(step);
                 unsettle(step);
             }
             Some(input) => self.begin(draft, name, &input),
@@ -215,7 +217,7 @@ impl Walk<'_> {
                 return;
             }
             Again::Anew => draft.step_mut(name).demands.clear(),
-            Again::Lost => hire::write_off(draft.step_mut(name), now),
+            Again::Lost => returns::write_off(draft.step_mut(name), now),
         }
         set_state(draft, name, StepState::Pending);
         self.begin(draft, name, input);
@@ -314,7 +316,7 @@ impl Walk<'_> {
                 return true;
             }
             Needed::TheFilm => {
-                hire::withdraw(draft.step_mut(name));
+                returns::withdraw(draft.step_mut(name));
                 unsettle(draft.step_mut(name));
                 self.results.remove(&StepName::AssembleVideo);
                 self.step(draft, StepName::AssembleVideo);
@@ -327,7 +329,7 @@ impl Walk<'_> {
             return false;
         }
         let now = draft.now;
-        hire::write_off(draft.step_mut(name), now);
+        returns::write_off(draft.step_mut(name), now);
         self.keep_waiting(draft, name, verdict);
         true
     }
@@ -335,7 +337,7 @@ impl Walk<'_> {
     /// Something keeps the step from beginning: it asks no account for anything meanwhile.
     fn keep_waiting(&mut self, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
         let step = draft.step_mut(name);
-        hire::withdraw(step);
+        returns::withdraw(step);
         if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
             set_state(draft, name, StepState::Pending);
         }
@@ -464,66 +466,4 @@ impl Walk<'_> {
         self.verdicts.sort_by_key(|verdict| (rank(verdict), verdict.step()));
         self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_tell(draft))
     }
-}
-
-/// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
-fn result_is_void(step: &StepStatus) -> bool {
-    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
-}
-
-/// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
-fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
-    let Storage::Ready { since: Some(since), .. } = storage else { return false };
-    let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
-    let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
-    complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
-}
-
-/// What a step made, if it succeeded.
-fn result_of(step: &StepStatus) -> Option<Upstream> {
-    if step.reason == Some(Reason::QualityCheckFailed) {
-        return None;
-    }
-    Some(Upstream {
-        input: Digest::from_hex(step.input_digest.as_deref()?)?,
-        output: Digest::from_hex(step.output_digest.as_deref()?)?,
-    })
-}
-
-/// The result of a step whose inputs are not known yet stays on record, but does not count.
-fn unsettle(step: &mut StepStatus) {
-    if step.state != Some(StepState::Failed) || step.input_digest.is_some() {
-        step.state = Some(StepState::Pending);
-        step.reason = None;
-        step.message = None;
-        step.retry_at = None;
-    }
-}
-
-pub(super) fn set_state(draft: &mut Draft<'_>, name: StepName, state: StepState) {
-    let step = draft.step_mut(name);
-    step.state = Some(state);
-    step.reason = None;
-    step.message = None;
-}
-
-/// Stops the attempts of these steps. The reason is the record that their end is our doing.
-pub(super) fn stop(draft: &mut Draft<'_>, names: impl IntoIterator<Item = StepName>, reason: Reason) {
-    for name in names {
-        let step = draft.step_mut(name);
-        step.reason = Some(reason);
-        step.message = Some("stopping".to_owned());
-        stop_jobs(draft, name);
-    }
-}
-
-/// Deletes what is still at work for this step.
-pub(super) fn stop_jobs(draft: &mut Draft<'_>, name: StepName) {
-    let doomed = draft
-        .observed
-        .jobs
-        .iter()
-        .filter(|job| job.step == name && !job.deleting && job.ended.is_none())
-        .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() });
-    draft.actions.extend(doomed);
 }

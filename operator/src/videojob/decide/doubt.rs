@@ -6,7 +6,7 @@ use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{RateLimit, StepOutcome};
 
 use super::super::model::Account;
-use super::{Draft, hire};
+use super::{Draft, waits};
 use crate::provideraccount::Ledger;
 
 /// Refusals in a row, with nothing made, after which a person is told.
@@ -54,7 +54,7 @@ fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
 /// Whether the account's books know of anything that the service has taken of such work since then.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
     let Some(Account::Hired(account)) = draft.observed.accounts.get(&limit.account) else { return false };
-    let Some(asked) = hire::asked(draft, name, &limit.account) else { return false };
+    let Some(asked) = waits::asked(draft, name, &limit.account) else { return false };
     let ledger = Ledger::read(&account.spec, &account.status, draft.now);
     let mut counted = ledger.quotas.iter().filter(|tally| tally.counts(asked.operation, &asked.model));
     counted.any(|tally| tally.window.spent.iter().any(|entry| entry.at >= since && entry.units > 0))

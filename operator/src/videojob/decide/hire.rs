@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
-use videofactory_crds::provideraccount::{Grant, GrantState, Holder, Waiter};
+use videofactory_crds::provideraccount::{Grant, GrantState, Holder};
 use videofactory_crds::settings::OnRateLimit;
-use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus};
+use videofactory_crds::videojob::{Demand, StepStatus};
 use videofactory_pipeline::contract::{Allowance, Hired, Opening};
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::{Account, HiredAccount};
 use super::needs::{accounts_of, needs, over_budget};
+use super::returns::{forget_booked, is_owed, withdraw, write_off};
+use super::waits::{waiting, waits};
 use super::{Draft, Verdict, later, lost};
-use crate::provideraccount::{
-    self as quota, Ledger, Limit, Word, claims, has_expired, is_unopened, outlook, word,
-};
+use crate::provideraccount::{Word, has_expired, is_unopened, word};
 
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
@@ -162,74 +162,6 @@ pub(super) fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec
     demands.iter().filter(|demand| demand.attempt == Some(attempt) && is_owed(demand)).cloned().collect()
 }
 
-/// Takes back what was asked for and not begun with: the account frees what it may have granted.
-pub(super) fn withdraw(step: &mut StepStatus) {
-    let asked = step.demands.len();
-    step.demands.retain(|demand| demand.granted.is_some());
-    let waited = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
-    if waited && step.demands.len() < asked {
-        // It waited for its account's answer, and for nothing else.
-        step.state = Some(StepState::Pending);
-        step.reason = None;
-        step.message = None;
-    }
-}
-
-/// A step that is not at work, and has not asked for anything in this look, holds nothing of an account: neither a grant
-/// that it has not begun with, nor one that it has, unless it looks after that itself at a time that is set. An account
-/// that is gone holds nothing for it.
-pub(super) fn release(draft: &mut Draft<'_>) {
-    let (now, wake_at, asking) = (draft.now, draft.wake_at, std::mem::take(&mut draft.asking));
-    let accounts = &draft.observed.accounts;
-    let is_there = |demand: &Demand| matches!(accounts.get(&demand.account), Some(Account::Hired(_)));
-    for step in &mut draft.status.steps {
-        if step.state == Some(StepState::Running) || asking.contains(&step.name) {
-            continue;
-        }
-        let retry_at = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now);
-        if retry_at.is_none_or(|at| wake_at.is_none_or(|wake| wake > at)) {
-            step.demands
-                .iter_mut()
-                .filter(|demand| is_there(demand))
-                .for_each(|demand| settle_as_spent(demand, now));
-        }
-        withdraw(step);
-    }
-}
-
-/// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
-pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
-    step.demands.iter_mut().for_each(|demand| settle_as_spent(demand, now));
-    withdraw(step);
-}
-
-fn settle_as_spent(demand: &mut Demand, now: Timestamp) {
-    if !is_owed(demand) {
-        return;
-    }
-    let granted = demand.granted.unwrap_or_default();
-    demand.spent = vec![SpentUnits {
-        at: whole_seconds(now),
-        submissions: granted,
-        seconds: demand.seconds_each.map(|each| each * granted),
-        cost: demand.price_each.map(|each| each.times(granted)),
-    }];
-    demand.settled = Some(true);
-}
-
-/// Of an attempt that never was nothing is spent: its accounts have all back that they granted to it, once they have seen
-/// it. Whether there was anything.
-pub(super) fn give_back(step: &mut StepStatus) -> bool {
-    let attempt = step.attempt;
-    let mine = |demand: &&mut Demand| is_owed(demand) && demand.attempt == attempt;
-    step.demands.iter_mut().filter(mine).map(|demand| demand.settled = Some(true)).count() > 0
-}
-
-/// Begun with, and what it has spent is not known.
-pub(super) fn is_owed(demand: &Demand) -> bool {
-    demand.granted.is_some() && demand.settled != Some(true)
-}
-
 fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
     draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
 }
@@ -249,34 +181,6 @@ fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {
 fn has_no_books(draft: &Draft<'_>, account: &str) -> bool {
     let account = draft.observed.accounts.get(account);
     matches!(account, Some(Account::Hired(account)) if is_unopened(&account.status))
-}
-
-/// Drops what is booked of the steps that ask for nothing more: from then on they cost their accounts nothing. Since when
-/// the others have been asking is kept with what they asked for.
-pub(super) fn drop_booked(draft: &mut Draft<'_>) {
-    let done = |step: &&StepStatus| {
-        matches!(step.state, Some(StepState::Succeeded | StepState::Failed | StepState::Skipped))
-    };
-    let names: Vec<StepName> = draft.status.steps.iter().filter(done).map(|step| step.name).collect();
-    for name in names {
-        let mut demands = std::mem::take(&mut draft.step_mut(name).demands);
-        demands.retain(|demand| demand.settled != Some(true) || !is_booked(draft, name, demand));
-        draft.step_mut(name).demands = demands;
-    }
-}
-
-/// Whether the account is there, has opened its books, and has closed the grant.
-fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
-    let account = draft.observed.accounts.get(&demand.account);
-    matches!(account, Some(Account::Hired(account)) if !is_unopened(&account.status))
-        && grant_for(draft, name, demand).is_none()
-}
-
-/// Drops the demands that are settled and booked; since when the step has been asking.
-fn forget_booked(step: &mut StepStatus) -> Option<Timestamp> {
-    let since = step.demands.iter().filter_map(|demand| demand.since.as_ref().map(|since| since.0)).min();
-    step.demands.retain(|demand| demand.settled != Some(true));
-    since
 }
 
 /// The accounts of a step that are outside services.
@@ -336,7 +240,7 @@ pub(super) fn has_new_credentials(draft: &Draft<'_>, settings: &Settings, name: 
     step.reason == Some(Reason::CredentialsInvalid) && now.is_some() && step.credentials != now
 }
 
-fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Demand) -> Option<&'a Grant> {
+pub(super) fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Demand) -> Option<&'a Grant> {
     let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else { return None };
     let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
     account.status.grants.iter().find(|grant| {
@@ -465,107 +369,6 @@ fn answered(
         draft.wake(answer_by);
     }
     Err(Box::new(waiting(draft, name, &demands, accounts)))
-}
-
-fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
-    Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
-}
-
-/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told anew only when its time
-/// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
-fn waiting(
-    draft: &mut Draft<'_>,
-    name: StepName,
-    demands: &[Demand],
-    accounts: &BTreeMap<String, HiredAccount>,
-) -> Verdict {
-    let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
-    let step = draft.step(name);
-    let reason = step.and_then(|step| step.reason).unwrap_or(Reason::AwaitingQuota);
-    let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
-    let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
-    if let Some(at) = told.filter(|at| *at > draft.now) {
-        if in_front {
-            draft.wake(at);
-        }
-        return waits(name, reason, &message, Some(at));
-    }
-    if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
-        let message = format!("{name}: {why}");
-        return Verdict::Stalled { reason: Reason::BudgetExceeded, message, step: Some(name) };
-    }
-    if !in_front {
-        return waits(name, reason, &message, told);
-    }
-    let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
-    let shut = demands
-        .iter()
-        .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
-    let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
-        return waits(name, Reason::AwaitingQuota, &message, None);
-    };
-    let step = draft.step_mut(name);
-    step.reason = Some(reason);
-    step.message = Some(message.clone());
-    if let Some(at) = at {
-        draft.wake(at);
-    }
-    waits(name, reason, &message, at)
-}
-
-/// Whether an account names a step among the first who wait. Those behind are told nothing.
-fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>) -> bool {
-    let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
-    let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);
-    account.is_some_and(|account| account.status.waiters.iter().any(is))
-}
-
-/// What a step asks of an account.
-pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
-    let claims = claims(&draft.observed.job, account);
-    Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
-}
-
-/// Why a demand can never be met, if so.
-fn never(
-    draft: &Draft<'_>,
-    name: StepName,
-    demand: &Demand,
-    accounts: &BTreeMap<String, HiredAccount>,
-) -> Option<String> {
-    let HiredAccount { spec, status, .. } = accounts.get(&demand.account)?;
-    let asked = asked(draft, name, &demand.account)?;
-    let why = Ledger::read(spec, status, draft.now).never(&asked)?;
-    Some(format!("account {}: {why}", demand.account))
-}
-
-/// What of an account keeps a step waiting, in words, and until when.
-fn shut(
-    draft: &Draft<'_>,
-    name: StepName,
-    account_name: &str,
-    account: &HiredAccount,
-    left: i64,
-) -> Option<(Reason, String, Option<Timestamp>)> {
-    let asked = asked(draft, name, account_name)?;
-    let outlook = outlook(&account.spec, &account.status, &asked, draft.now)?;
-    let (reason, what) = match outlook.limit {
-        Limit::Refusal { .. } => (Reason::RateLimited, format!("{account_name} refuses for a while")),
-        Limit::Quota { name: quota, used, limit, period } => (
-            Reason::AwaitingQuota,
-            format!("{account_name} quota {quota:?} used up ({used} of {limit} in {period})"),
-        ),
-        Limit::Money { used, limit, period } => (
-            Reason::AwaitingQuota,
-            format!("{account_name} spend limit used up (${used} of ${limit} in {period})"),
-        ),
-        Limit::Concurrency { most } => (
-            Reason::AwaitingQuota,
-            format!("{account_name} is used by {most} steps already, as many as may at once"),
-        ),
-    };
-    let when = outlook.opens_at.map(|at| format!("; next unit at {at:.0}")).unwrap_or_default();
-    Some((reason, format!("{what}; {left} submissions left{when}"), outlook.opens_at))
 }
 
 fn may_not_wait(settings: &Settings, name: StepName) -> bool {

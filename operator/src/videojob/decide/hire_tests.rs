@@ -3,14 +3,13 @@
 use serde_json::{Value, json};
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::Grant;
-use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, Spent, StepOutcome};
 
 use super::super::model::{Account, HiredAccount};
-use super::world::{World, storage_at, storage_ready};
+use super::world::World;
 
 const STEP: StepName = StepName::AnimateScenes;
 
@@ -28,7 +27,7 @@ pub(super) fn film(more: &Value) -> World {
     world
 }
 
-fn account(spec: &Value) -> Account {
+pub(super) fn account(spec: &Value) -> Account {
     let account: ProviderAccount = serde_json::from_value(json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "grok"}, "spec": spec,
         "status": {"observedGeneration": 1},
@@ -293,18 +292,6 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
 }
 
 #[test]
-fn a_budget_that_does_not_suffice_is_told_before_anything_is_spent() {
-    let mut world = film(&json!({"budget": {"limit": "1.00"}}));
-    grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0.07"})).unwrap();
-    until_animation(&mut world);
-    assert_eq!(world.reason(), "BudgetExceeded", "{}", world.message());
-    assert!(world.step(STEP).demands.is_empty());
-    world.edit(|job| job.spec.settings.budget = serde_json::from_value(json!({"limit": "9"})).unwrap());
-    world.settle();
-    assert_eq!(world.reason(), "AwaitingQuota");
-}
-
-#[test]
 fn a_film_that_may_not_wait_moves_its_pictures() {
     let mut world = film(&json!({
         "providers": {"animation": {"accountRef": {"name": "grok"}, "onRateLimit": "StillMotion"}},
@@ -398,84 +385,6 @@ fn an_account_that_is_deleted_in_mid_flight_hangs_nothing() {
     assert!(at_work(&world), "{:?}", world.step(STEP));
 }
 
-fn estimated(world: &World) -> Option<String> {
-    let cost = world.observed.job.status.as_ref().unwrap().cost.as_ref();
-    cost.and_then(|cost| cost.estimated).map(|money| money.to_string())
-}
-
-#[test]
-fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
-    let hired = |name: &str| json!({"accountRef": {"name": name}});
-    let mut world = film(&json!({
-        "sceneCount": 3, "length": {"target": "15s"},
-        "providers": {
-            "script": hired("gemini"), "images": hired("gemini"), "narration": hired("gemini"), "animation": hired("grok"),
-        },
-    }));
-    world.observed.accounts.insert(
-        "gemini".to_owned(),
-        account(&json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}})),
-    );
-    world.settle();
-    // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
-    assert_eq!(estimated(&world).as_deref(), Some("1.62081"));
-}
-
-#[test]
-fn an_estimate_ends_as_what_was_paid() {
-    let mut world = film(&json!({"sceneCount": 3, "length": {"target": "15s"}}));
-    until_animation(&mut world);
-    assert_eq!(estimated(&world).as_deref(), Some("1.266"), "three clips of six seconds");
-    grant(&mut world, 2);
-    world.settle();
-    assert_eq!(estimated(&world).as_deref(), Some("1.266"), "nothing is paid for yet");
-    partly(&mut world, 2, 1);
-    world.settle();
-    assert_eq!(estimated(&world).as_deref(), Some("0.922"), "paid $0.50 for two, and one more");
-    book(&mut world);
-    world.settle();
-    grant(&mut world, 1);
-    world.settle();
-    let spent = spends(&world, 1);
-    world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
-    world.run_to_rest();
-    assert_eq!(estimated(&world).as_deref(), Some("1.00"));
-}
-
-#[test]
-fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
-    let narration = |grouping: &str| {
-        let narration = json!({"accountRef": {"name": "grok"}, "grouping": grouping, "voice": "x"});
-        let mut world = film(
-            &json!({"sceneCount": 3, "length": {"target": "30s"}, "providers": {"narration": narration}}),
-        );
-        grok(&mut world).spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
-        world.settle();
-        estimated(&world)
-    };
-    assert_eq!(narration("Film").as_deref(), Some("0.30"));
-    assert_eq!(narration("Scene").as_deref(), Some("0.33"), "each rounded up");
-}
-
-#[test]
-fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is_raised() {
-    let mut world = film(&json!({}));
-    let limit = |limit: &str| serde_json::from_value(json!({"limit": limit, "period": "30d"})).unwrap();
-    grok(&mut world).spec.spend = limit("0.10");
-    until_animation(&mut world);
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "BudgetExceeded"));
-    assert!(world.has(ConditionType::Stalled));
-    let expected = "animate-scenes: account grok: one submission costs about $1.052, which is more than spend.limit ($0.10) \
-                    ever allows; raise the limit or use a cheaper model";
-    assert_eq!(world.message(), expected);
-    grok(&mut world).spec.spend = limit("10");
-    world.settle();
-    assert_eq!(world.reason(), "AwaitingQuota");
-    grant(&mut world, 3);
-    world.settle();
-    assert!(at_work(&world));
-}
-
 #[test]
 fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
     let mut world = film(&json!({}));
@@ -502,62 +411,6 @@ fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
     });
     world.settle();
     assert!(world.inputs[&(STEP, 3)].survey, "it was at work: part of what is wanted may be there");
-}
-
-#[test]
-fn at_the_limit_nothing_is_asked_for_and_no_grant_is_held() {
-    let mut world = film(&json!({}));
-    until_animation(&mut world);
-    world.observed.storage = storage_at(StorageLevel::Full, 100);
-    grant(&mut world, 3);
-    world.settle();
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
-    assert!(!at_work(&world) && world.step(STEP).demands.is_empty());
-    book(&mut world);
-    world.observed.storage = storage_ready();
-    world.settle();
-    assert_eq!(demand(&world).attempt, Some(2), "a grant for attempt 1 is dead");
-    grant(&mut world, 3);
-    world.settle();
-    assert!(at_work(&world));
-}
-
-#[test]
-fn at_the_limit_what_was_paid_for_is_fetched_all_the_same() {
-    let mut world = film(&json!({}));
-    until_animation(&mut world);
-    grant(&mut world, 3);
-    world.settle();
-    world.observed.storage = storage_at(StorageLevel::Full, 100);
-    world.end_silently(STEP, 137, false);
-    world.settle();
-    assert!(world.inputs[&(STEP, 2)].survey && at_work(&world));
-    partly(&mut world, 2, 1);
-    world.settle();
-    assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
-    assert_eq!(demand(&world).settled, Some(true), "what was spent is still told");
-    book(&mut world);
-    world.observed.storage = storage_ready();
-    world.settle();
-    assert_eq!(demand(&world).submissions, Some(1));
-}
-
-#[test]
-fn at_the_limit_a_grant_of_an_account_that_is_not_used_any_more_is_given_up() {
-    let mut world = film(&json!({}));
-    until_animation(&mut world);
-    grant(&mut world, 3);
-    world.settle();
-    world.observed.storage = storage_at(StorageLevel::Full, 100);
-    world.observed.accounts.insert("veo".to_owned(), Account::Embedded);
-    world.end_silently(STEP, 137, false);
-    world.edit(|job| {
-        let animation = json!({"animation": {"accountRef": {"name": "veo"}}});
-        job.spec.settings.providers = serde_json::from_value(animation).unwrap();
-    });
-    world.settle();
-    assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
-    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }
 
 /// Of ten thousand who wait for the same moment only the first are told of it, and look again by themselves.

@@ -4,7 +4,7 @@ use videofactory_crds::StepName;
 
 use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
 use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
-use super::advance::stop_jobs;
+use super::entry::stop_jobs;
 use super::tell::hindered;
 use super::{Draft, Verdict};
 

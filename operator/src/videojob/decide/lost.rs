@@ -15,7 +15,7 @@ use videofactory_pipeline::{Settings, graph};
 
 use super::needs::{Price, price_of_all};
 use super::settle::by_scene;
-use super::{Draft, Verdict, hire};
+use super::{Draft, Verdict, returns};
 
 /// The kinds that assemble-video makes: for nothing, but time.
 const OF_THE_FILM: [ObjectKind; 3] = [ObjectKind::Videos, ObjectKind::Thumbnails, ObjectKind::Captions];
@@ -54,7 +54,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let message = ask(&draft.observed.job, &what, price);
     let now = draft.now;
     let step = draft.step_mut(name);
-    hire::write_off(step, now);
+    returns::write_off(step, now);
     step.state = Some(StepState::Waiting);
     step.reason = Some(Reason::ArtifactsPruned);
     step.message = Some(what);

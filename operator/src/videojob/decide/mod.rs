@@ -6,6 +6,7 @@
 mod advance;
 mod begin;
 mod doubt;
+mod entry;
 mod hire;
 mod leftovers;
 mod lost;
@@ -16,9 +17,11 @@ mod permits;
 mod progress;
 mod requests;
 mod retire;
+mod returns;
 mod room;
 mod settle;
 mod tell;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,8 +46,8 @@ use crate::events::Event;
 pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut draft = Draft::new(observed, now);
     let verdict = draft.judge();
-    hire::release(&mut draft);
-    hire::drop_booked(&mut draft);
+    returns::release(&mut draft);
+    returns::drop_booked(&mut draft);
     leftovers::stop_strays(&mut draft);
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);
@@ -156,7 +159,7 @@ impl<'a> Draft<'a> {
         requests::handle(self);
         let standing = settle::settle(self);
         if let Some(verdict) = self.published() {
-            advance::stop(self, standing.keys().copied(), Reason::Completed);
+            entry::stop(self, standing.keys().copied(), Reason::Completed);
             progress::count(self);
             return verdict;
         }
@@ -164,7 +167,7 @@ impl<'a> Draft<'a> {
             (Err(_), Some((reason, message))) => {
                 self.forget_unmade(&standing);
                 let at_work = standing.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);
-                advance::stop(self, at_work.map(|(name, _)| *name), reason);
+                entry::stop(self, at_work.map(|(name, _)| *name), reason);
                 Verdict::Suspended { reason, message }
             }
             (Err(verdict), None) => {
@@ -179,7 +182,7 @@ impl<'a> Draft<'a> {
     fn forget_unmade(&mut self, standing: &settle::Standing) {
         for (name, attempt) in standing {
             if *attempt == Attempt::Absent {
-                advance::set_state(self, *name, StepState::Pending);
+                entry::set_state(self, *name, StepState::Pending);
             }
         }
     }
@@ -316,7 +319,7 @@ fn later(from: Timestamp, seconds: i64) -> Timestamp {
 /// Writes off what the attempts of a job that is being deleted have spent and never told, and takes back what it asks for:
 /// while its files wait for their bucket, others shall have it.
 pub fn write_off_all(status: &mut VideoJobStatus, now: Timestamp) {
-    status.steps.iter_mut().for_each(|step| hire::write_off(step, now));
+    status.steps.iter_mut().for_each(|step| returns::write_off(step, now));
 }
 
 /// Results of the steps that are done with today's inputs.
@@ -332,6 +335,8 @@ mod properties;
 mod properties_accounts;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_costs;
 #[cfg(test)]
 mod tests_edits;
 #[cfg(test)]

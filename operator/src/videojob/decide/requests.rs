@@ -8,7 +8,7 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes};
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::handled::{is_handled, recorded};
 use super::super::model::Found;
-use super::{Draft, begin, hire, lost, permits};
+use super::{Draft, begin, lost, permits, returns};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -136,7 +136,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
             step.state = Some(StepState::Pending);
             step.reason = None;
             step.input_digest = None;
-            hire::write_off(step, now);
+            returns::write_off(step, now);
         }
         step.started_at = None;
         step.gone = None;

@@ -15,7 +15,7 @@ use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
 use super::super::model::Action;
-use super::{Draft, advance, doubt, hire, later, lost, permits};
+use super::{Draft, doubt, entry, later, lost, permits, returns};
 use crate::meter::Change;
 
 /// How the attempts that have not ended stand.
@@ -38,7 +38,7 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
             Attempt::Absent if never_was(draft, step, attempt) => {}
             Attempt::Absent if draft.step(step).is_some_and(|step| step.reason.is_some()) => {
                 // We have stopped it, and nothing is left of it.
-                advance::set_state(draft, step, StepState::Pending);
+                entry::set_state(draft, step, StepState::Pending);
             }
             other => {
                 standing.insert(step, other);
@@ -55,7 +55,7 @@ fn never_was(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
     let Some(refusal) = refusal else { return false };
     let (now, jitter, limit) = (draft.now, jitter_of(draft, name), draft.observed.job.spec.retry.limit);
     let step = draft.step_mut(name);
-    if !hire::give_back(step) {
+    if !returns::give_back(step) {
         return false;
     }
     step.job = None;
@@ -128,7 +128,7 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     }
     // An outcome from the bucket may name each submission; the status keeps as much as a pod's message does.
     let spent = Spent::few(outcome.spent.clone());
-    for demand in step.demands.iter_mut().filter(|demand| hire::is_owed(demand)) {
+    for demand in step.demands.iter_mut().filter(|demand| returns::is_owed(demand)) {
         demand.settled = Some(true);
         demand.spent =
             spent.iter().filter(|spent| spent.account == demand.account).map(spent_units).collect();
@@ -355,7 +355,7 @@ impl Ledger<'_> {
         self.step.failures = Some(failures);
         if failures > self.limit {
             // Nobody looks after a failed step's grant: others shall have it.
-            hire::write_off(self.step, self.now);
+            returns::write_off(self.step, self.now);
             self.step.state = Some(StepState::Failed);
             self.step.reason = Some(Reason::RetriesExhausted);
             self.step.message = Some(format!("{message} ({failures} failures, limit {})", self.limit));

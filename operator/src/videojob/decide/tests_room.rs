@@ -8,6 +8,8 @@ use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 use videofactory_pipeline::wrote::Wrote;
 
+use super::super::model::Account;
+use super::hire_tests::{at_work, book, demand, film, grant, partly, until_animation};
 use super::world::{World, storage_at, storage_ready};
 use crate::meter::Change;
 
@@ -209,4 +211,60 @@ proptest! {
         world.run_to_rest();
         prop_assert_eq!(world.phase(), Phase::Succeeded);
     }
+}
+
+#[test]
+fn at_the_limit_nothing_is_asked_for_and_no_grant_is_held() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    world.observed.storage = storage_at(StorageLevel::Full, 100);
+    grant(&mut world, 3);
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
+    assert!(!at_work(&world) && world.step(CLIPS).demands.is_empty());
+    book(&mut world);
+    world.observed.storage = storage_ready();
+    world.settle();
+    assert_eq!(demand(&world).attempt, Some(2), "a grant for attempt 1 is dead");
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world));
+}
+
+#[test]
+fn at_the_limit_what_was_paid_for_is_fetched_all_the_same() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    world.observed.storage = storage_at(StorageLevel::Full, 100);
+    world.end_silently(CLIPS, 137, false);
+    world.settle();
+    assert!(world.inputs[&(CLIPS, 2)].survey && at_work(&world));
+    partly(&mut world, 2, 1);
+    world.settle();
+    assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
+    assert_eq!(demand(&world).settled, Some(true), "what was spent is still told");
+    book(&mut world);
+    world.observed.storage = storage_ready();
+    world.settle();
+    assert_eq!(demand(&world).submissions, Some(1));
+}
+
+#[test]
+fn at_the_limit_a_grant_of_an_account_that_is_not_used_any_more_is_given_up() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    world.observed.storage = storage_at(StorageLevel::Full, 100);
+    world.observed.accounts.insert("veo".to_owned(), Account::Embedded);
+    world.end_silently(CLIPS, 137, false);
+    world.edit(|job| {
+        let animation = json!({"animation": {"accountRef": {"name": "veo"}}});
+        job.spec.settings.providers = serde_json::from_value(animation).unwrap();
+    });
+    world.settle();
+    assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }

@@ -1,0 +1,107 @@
+//! What goes back to the accounts: what was asked for and not begun with, what nobody can account for, and what is booked.
+
+use jiff::Timestamp;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{StepState, whole_seconds};
+use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus};
+
+use super::super::model::Account;
+use super::Draft;
+use super::hire::grant_for;
+use crate::provideraccount::is_unopened;
+
+/// Takes back what was asked for and not begun with: the account frees what it may have granted.
+pub(super) fn withdraw(step: &mut StepStatus) {
+    let asked = step.demands.len();
+    step.demands.retain(|demand| demand.granted.is_some());
+    let waited = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
+    if waited && step.demands.len() < asked {
+        // It waited for its account's answer, and for nothing else.
+        step.state = Some(StepState::Pending);
+        step.reason = None;
+        step.message = None;
+    }
+}
+
+/// A step that is not at work, and has not asked for anything in this look, holds nothing of an account: neither a grant
+/// that it has not begun with, nor one that it has, unless it looks after that itself at a time that is set. An account
+/// that is gone holds nothing for it.
+pub(super) fn release(draft: &mut Draft<'_>) {
+    let (now, wake_at, asking) = (draft.now, draft.wake_at, std::mem::take(&mut draft.asking));
+    let accounts = &draft.observed.accounts;
+    let is_there = |demand: &Demand| matches!(accounts.get(&demand.account), Some(Account::Hired(_)));
+    for step in &mut draft.status.steps {
+        if step.state == Some(StepState::Running) || asking.contains(&step.name) {
+            continue;
+        }
+        let retry_at = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now);
+        if retry_at.is_none_or(|at| wake_at.is_none_or(|wake| wake > at)) {
+            step.demands
+                .iter_mut()
+                .filter(|demand| is_there(demand))
+                .for_each(|demand| settle_as_spent(demand, now));
+        }
+        withdraw(step);
+    }
+}
+
+/// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
+pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
+    step.demands.iter_mut().for_each(|demand| settle_as_spent(demand, now));
+    withdraw(step);
+}
+
+fn settle_as_spent(demand: &mut Demand, now: Timestamp) {
+    if !is_owed(demand) {
+        return;
+    }
+    let granted = demand.granted.unwrap_or_default();
+    demand.spent = vec![SpentUnits {
+        at: whole_seconds(now),
+        submissions: granted,
+        seconds: demand.seconds_each.map(|each| each * granted),
+        cost: demand.price_each.map(|each| each.times(granted)),
+    }];
+    demand.settled = Some(true);
+}
+
+/// Of an attempt that never was nothing is spent: its accounts have all back that they granted to it, once they have seen
+/// it. Whether there was anything.
+pub(super) fn give_back(step: &mut StepStatus) -> bool {
+    let attempt = step.attempt;
+    let mine = |demand: &&mut Demand| is_owed(demand) && demand.attempt == attempt;
+    step.demands.iter_mut().filter(mine).map(|demand| demand.settled = Some(true)).count() > 0
+}
+
+/// Begun with, and what it has spent is not known.
+pub(super) fn is_owed(demand: &Demand) -> bool {
+    demand.granted.is_some() && demand.settled != Some(true)
+}
+
+/// Drops what is booked of the steps that ask for nothing more: from then on they cost their accounts nothing. Since when
+/// the others have been asking is kept with what they asked for.
+pub(super) fn drop_booked(draft: &mut Draft<'_>) {
+    let done = |step: &&StepStatus| {
+        matches!(step.state, Some(StepState::Succeeded | StepState::Failed | StepState::Skipped))
+    };
+    let names: Vec<StepName> = draft.status.steps.iter().filter(done).map(|step| step.name).collect();
+    for name in names {
+        let mut demands = std::mem::take(&mut draft.step_mut(name).demands);
+        demands.retain(|demand| demand.settled != Some(true) || !is_booked(draft, name, demand));
+        draft.step_mut(name).demands = demands;
+    }
+}
+
+/// Whether the account is there, has opened its books, and has closed the grant.
+fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
+    let account = draft.observed.accounts.get(&demand.account);
+    matches!(account, Some(Account::Hired(account)) if !is_unopened(&account.status))
+        && grant_for(draft, name, demand).is_none()
+}
+
+/// Drops the demands that are settled and booked; since when the step has been asking.
+pub(super) fn forget_booked(step: &mut StepStatus) -> Option<Timestamp> {
+    let since = step.demands.iter().filter_map(|demand| demand.since.as_ref().map(|since| since.0)).min();
+    step.demands.retain(|demand| demand.settled != Some(true));
+    since
+}

@@ -1,0 +1,114 @@
+//! What a step waits for at its accounts, in words and numbers, and until when.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
+use videofactory_crds::provideraccount::Waiter;
+use videofactory_crds::videojob::Demand;
+
+use super::super::model::HiredAccount;
+use super::{Draft, Verdict};
+use crate::provideraccount::{self as quota, Ledger, Limit, claims, outlook};
+
+pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
+    Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
+}
+
+/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told anew only when its time
+/// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
+pub(super) fn waiting(
+    draft: &mut Draft<'_>,
+    name: StepName,
+    demands: &[Demand],
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Verdict {
+    let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
+    let step = draft.step(name);
+    let reason = step.and_then(|step| step.reason).unwrap_or(Reason::AwaitingQuota);
+    let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
+    let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
+    if let Some(at) = told.filter(|at| *at > draft.now) {
+        if in_front {
+            draft.wake(at);
+        }
+        return waits(name, reason, &message, Some(at));
+    }
+    if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
+        let message = format!("{name}: {why}");
+        return Verdict::Stalled { reason: Reason::BudgetExceeded, message, step: Some(name) };
+    }
+    if !in_front {
+        return waits(name, reason, &message, told);
+    }
+    let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
+    let shut = demands
+        .iter()
+        .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
+    let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
+        return waits(name, Reason::AwaitingQuota, &message, None);
+    };
+    let step = draft.step_mut(name);
+    step.reason = Some(reason);
+    step.message = Some(message.clone());
+    if let Some(at) = at {
+        draft.wake(at);
+    }
+    waits(name, reason, &message, at)
+}
+
+/// Whether an account names a step among the first who wait. Those behind are told nothing.
+fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>) -> bool {
+    let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
+    let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);
+    account.is_some_and(|account| account.status.waiters.iter().any(is))
+}
+
+/// What a step asks of an account.
+pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
+    let claims = claims(&draft.observed.job, account);
+    Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
+}
+
+/// Why a demand can never be met, if so.
+fn never(
+    draft: &Draft<'_>,
+    name: StepName,
+    demand: &Demand,
+    accounts: &BTreeMap<String, HiredAccount>,
+) -> Option<String> {
+    let HiredAccount { spec, status, .. } = accounts.get(&demand.account)?;
+    let asked = asked(draft, name, &demand.account)?;
+    let why = Ledger::read(spec, status, draft.now).never(&asked)?;
+    Some(format!("account {}: {why}", demand.account))
+}
+
+/// What of an account keeps a step waiting, in words, and until when.
+fn shut(
+    draft: &Draft<'_>,
+    name: StepName,
+    account_name: &str,
+    account: &HiredAccount,
+    left: i64,
+) -> Option<(Reason, String, Option<Timestamp>)> {
+    let asked = asked(draft, name, account_name)?;
+    let outlook = outlook(&account.spec, &account.status, &asked, draft.now)?;
+    let (reason, what) = match outlook.limit {
+        Limit::Refusal { .. } => (Reason::RateLimited, format!("{account_name} refuses for a while")),
+        Limit::Quota { name: quota, used, limit, period } => (
+            Reason::AwaitingQuota,
+            format!("{account_name} quota {quota:?} used up ({used} of {limit} in {period})"),
+        ),
+        Limit::Money { used, limit, period } => (
+            Reason::AwaitingQuota,
+            format!("{account_name} spend limit used up (${used} of ${limit} in {period})"),
+        ),
+        Limit::Concurrency { most } => (
+            Reason::AwaitingQuota,
+            format!("{account_name} is used by {most} steps already, as many as may at once"),
+        ),
+    };
+    let when = outlook.opens_at.map(|at| format!("; next unit at {at:.0}")).unwrap_or_default();
+    Some((reason, format!("{what}; {left} submissions left{when}"), outlook.opens_at))
+}

@@ -160,7 +160,9 @@ impl Job {
             if actions.iter().any(starts) {
                 self.world.observed.refused.clear();
             }
-            actions.into_iter().for_each(|action| self.world.act(action));
+            for action in actions {
+                self.world.act(action);
+            }
         }
         self.tidied()
     }
@@ -206,7 +208,7 @@ impl Job {
         Self { run: Run::Idle, ..self }
     }
 
-    pub fn is_refused(mut self) -> Self {
+    pub fn meets_a_refusal(mut self) -> Self {
         let Run::Written(actions) = std::mem::replace(&mut self.run, Run::Idle) else { return self };
         for action in actions {
             match action {
@@ -231,12 +233,12 @@ impl Job {
         self
     }
 
-    pub fn is_held_by_a_person(mut self) -> Self {
+    pub fn gets_held(mut self) -> Self {
         self.world.annotate(requests::HOLD, "x");
         self.outdated()
     }
 
-    pub fn is_let_go(mut self) -> Self {
+    pub fn gets_let_go(mut self) -> Self {
         self.world.strip(requests::HOLD);
         self.outdated()
     }

@@ -56,8 +56,7 @@ struct JobPart {
     /// As accounts see it.
     view: Id,
     stage: Stage,
-    has_pod: bool,
-    may_spend: bool,
+    pod: Pod,
     may_fail: bool,
     is_held: bool,
     /// It keeps a refusal in mind.
@@ -72,6 +71,13 @@ enum Stage {
     Decided,
     Written,
     Confirmed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pod {
+    None,
+    MaySpend,
+    MayEnd,
 }
 
 /// Where everything stands.
@@ -94,8 +100,9 @@ impl Hash for State {
         let [a, b] = self.jobs;
         let [seen_a, seen_b] = self.cached;
         let parts = [b, seen_a, seen_b, self.account, self.desk.map_or(0, |desk| desk + 1)];
-        let mixed = parts.iter().fold(a, |mixed, part| mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ part);
-        hasher.write_usize(mixed ^ (self.now + self.booked) as usize);
+        let mix = |mixed: u64, part: &Id| mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ *part as u64;
+        let mixed = parts.iter().fold(a as u64, mix);
+        hasher.write_u64(mixed ^ (self.now + self.booked).unsigned_abs());
     }
 }
 
@@ -142,8 +149,11 @@ pub(super) struct Model {
     /// The account after each answer.
     answered: HashMap<(Id, Id), Id>,
     job_steps: HashMap<(JobStep, Id, Id, i64), Option<Id>>,
-    account_steps: HashMap<(Id, [Id; 2], [Id; 2], i64), Option<Id>>,
+    account_steps: HashMap<Seen, Option<Id>>,
 }
+
+/// What an account's look sees: itself, its cache, the live jobs, and the time.
+type Seen = (Id, [Id; 2], [Id; 2], i64);
 
 /// What can come of a job alone, or of a job and what its account says.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,13 +198,13 @@ impl Model {
         .unwrap();
         let jobs = ["a", "b"].map(|name| Job::new(name, &account, have_asked));
         let now = jobs[0].world.now.as_second();
-        let jobs = jobs.map(|job| self.job(job));
+        let jobs = jobs.map(|job| self.job(&job));
         let cached = jobs.map(|job| self.jobs.of(job).view);
         let account = self.account(account);
         State { jobs, cached, account, desk: None, booked: 0, now }
     }
 
-    fn job(&mut self, job: Job) -> Id {
+    fn job(&mut self, job: &Job) -> Id {
         let observed = &job.world.observed.job;
         let view =
             self.views.id(&show(&(&observed.metadata.uid, claims(observed, ACCOUNT))), || observed.clone());
@@ -206,8 +216,11 @@ impl Model {
                 Run::Written(_) => Stage::Written,
                 Run::Confirmed(_) => Stage::Confirmed,
             },
-            has_pod: job.has_pod(),
-            may_spend: job.may_spend(),
+            pod: match (job.has_pod(), job.may_spend()) {
+                (false, _) => Pod::None,
+                (true, true) => Pod::MaySpend,
+                (true, false) => Pod::MayEnd,
+            },
             may_fail: job.world.alive(StepName::NarrateScenes) > 0,
             is_held: job.is_held(),
             remembers: !job.world.observed.refused.is_empty(),
@@ -237,8 +250,10 @@ impl Model {
                 Stage::Written => events.push(E::JobAsksAgain(n)),
                 Stage::Confirmed => events.push(E::JobActs(n)),
             }
-            if job.has_pod {
-                events.push(if job.may_spend { E::PodSpends(n) } else { E::PodEnds(n) });
+            match job.pod {
+                Pod::None => {}
+                Pod::MaySpend => events.push(E::PodSpends(n)),
+                Pod::MayEnd => events.push(E::PodEnds(n)),
             }
         }
         if state.desk.is_some() {
@@ -264,7 +279,7 @@ impl Model {
             let lags = state.cached[n] != job.view;
             let may = [
                 (job.stage != Stage::Idle || job.remembers, E::JobCrashes(n)),
-                (job.has_pod, E::PodDies(n)),
+                (job.pod != Pod::None, E::PodDies(n)),
                 (!job.is_held, E::IsHeld(n, false)),
                 (!job.is_held && lags, E::IsHeld(n, true)),
                 (job.may_fail, E::ParallelStepFails(n)),
@@ -343,12 +358,12 @@ impl Model {
             S::Ends => Some(job.ends()),
             S::Crashes => Some(job.crashes()),
             S::PodDies => Some(job.pod_dies()),
-            S::IsHeld => Some(job.is_held_by_a_person()),
-            S::IsLetGo => Some(job.is_let_go()),
+            S::IsHeld => Some(job.gets_held()),
+            S::IsLetGo => Some(job.gets_let_go()),
             S::NarrationFails => Some(job.narration_fails()),
-            S::IsRefused => Some(job.is_refused()),
+            S::IsRefused => Some(job.meets_a_refusal()),
         };
-        let next = next.map(|job| self.job(job));
+        let next = next.map(|job| self.job(&job));
         self.job_steps.insert(key, next);
         next
     }
@@ -356,8 +371,8 @@ impl Model {
     /// The account's look, first at its caches and then at the live holders. Nothing can come between that it would see:
     /// caches may be as late as they like, and nobody else writes the account.
     fn account_looks(&mut self, mut state: State, caught_up: [bool; 2]) -> Option<State> {
-        for n in 0..2 {
-            self.catch_up(&mut state, n, caught_up[n]);
+        for (n, caught_up) in caught_up.into_iter().enumerate() {
+            self.catch_up(&mut state, n, caught_up);
         }
         let live = state.jobs.map(|job| self.jobs.all[job].view);
         let key = (state.account, state.cached, live, state.now);
@@ -382,15 +397,14 @@ impl Model {
         let (before, told) = (state.account, self.answers.of(answer));
         let ended = told.booked.requests.get(&(Operation::Draw, Ended::Taken)).copied().unwrap_or_default();
         state.booked += ended;
-        state.account = match self.answered.get(&(before, answer)) {
-            Some(known) => *known,
-            None => {
-                let account = self.accounts.of(before);
-                let account = ProviderAccount { status: Some(told.status.clone()), ..(*account).clone() };
-                let account = self.account(account);
-                self.answered.insert((before, answer), account);
-                account
-            }
+        state.account = if let Some(known) = self.answered.get(&(before, answer)) {
+            *known
+        } else {
+            let account = self.accounts.of(before);
+            let account = ProviderAccount { status: Some(told.status.clone()), ..(*account).clone() };
+            let account = self.account(account);
+            self.answered.insert((before, answer), account);
+            account
         };
         let quota = &told.status.quotas[0];
         let known = quota.used.unwrap_or_default() + quota.reserved.unwrap_or_default();

@@ -89,7 +89,7 @@ impl Search {
             place.goes_on = true;
             match self.met.get(&next) {
                 None => {
-                    let path = after(&place.path, event);
+                    let path = Some(after(&place.path, event));
                     places.push(self.meet(next, path, may_fail));
                 }
                 Some(true) => self.fail(place, &format!("{event:?}: it goes round in circles")),
@@ -108,7 +108,7 @@ impl Search {
                 && !self.met.contains_key(&next)
             {
                 let begins = if is_free { &mut self.begins } else { &mut self.later };
-                begins.push((next, after(&path, fault)));
+                begins.push((next, Some(after(&path, fault))));
             }
         }
         Place { events: self.model.events(&state), state, path, goes_on: false }
@@ -131,8 +131,8 @@ impl Search {
     }
 }
 
-fn after(path: &Path, event: Event) -> Path {
-    Some(Rc::new(Step { event, before: path.clone() }))
+fn after(path: &Path, event: Event) -> Rc<Step> {
+    Rc::new(Step { event, before: path.clone() })
 }
 
 /// Left in peace, everything that was granted comes back and is booked exactly once, and each job ends or says why it does

@@ -105,9 +105,9 @@ impl HttpConnector for Judging {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (inner, network) = (self.inner.clone(), self.network.clone());
         HttpConnectorFuture::new(async move {
-            if let Ok(url) = Url::parse(request.uri()) {
-                network.judge(&url).await.map_err(|refused| ConnectorError::user(refused.into()))?;
-            }
+            // What cannot be judged is not sent.
+            let url = Url::parse(request.uri()).map_err(|error| ConnectorError::user(error.into()))?;
+            network.judge(&url).await.map_err(|refused| ConnectorError::user(refused.into()))?;
             inner.call(request).await
         })
     }

@@ -210,3 +210,23 @@ async fn buckets_are_called_through_the_proxy_and_those_of_the_cluster_directly(
     assert_eq!(seen.lock().len(), 1);
     assert!(heads.lock().is_empty());
 }
+
+/// Must not be reached.
+#[derive(Debug)]
+struct Forbidden;
+
+impl HttpConnector for Forbidden {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        unreachable!("{} was sent", request.uri())
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_address_cannot_be_judged_is_not_sent() {
+    let judging = Judging { inner: SharedHttpConnector::new(Forbidden), network: here() };
+    // A host for who sends, none for who judges.
+    let mut request = HttpRequest::empty();
+    request.set_uri("http://256.1.1.1/films").unwrap();
+    let error = judging.call(request).await.unwrap_err();
+    assert!(error.is_user(), "{error:?}");
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use futures::FutureExt;
@@ -44,7 +45,7 @@ pub struct Lab {
 ///
 /// # Panics
 /// If the test fails: after its objects, events and logs were kept in the folder of logs.
-#[expect(clippy::panic, reason = "a test fails by it")]
+#[expect(clippy::panic, clippy::print_stdout, reason = "a test fails by it; a run shows where its time goes")]
 pub async fn in_lab<F>(name: &str, test: impl FnOnce(Lab) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
@@ -53,7 +54,9 @@ where
         Ok(lab) => lab,
         Err(error) => panic!("{name} could not begin: {error:#}"),
     };
+    let begun = Instant::now();
     let ended = AssertUnwindSafe(test(lab.clone())).catch_unwind().await;
+    println!("{name} took {} s", begun.elapsed().as_secs());
     let ended = match ended {
         Ok(Ok(())) => lab.check_pods().await.map_err(|error| format!("{error:#}")),
         Ok(Err(error)) => Err(format!("{error:#}")),

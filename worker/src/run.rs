@@ -201,6 +201,10 @@ fn write_termination(path: &Path, message: &str) {
 
 #[cfg(test)]
 mod tests {
+    use videofactory_crds::StepName;
+    use videofactory_pipeline::contract::longest_answer;
+    use videofactory_providers::{LONGEST_ACCEPTANCE, LONGEST_ANSWER, LONGEST_OPENING};
+
     use super::*;
 
     #[tokio::test]
@@ -244,7 +248,15 @@ mod tests {
 
     #[test]
     fn services_are_given_their_time_and_the_pod_outlives_its_worker() {
-        assert!(videofactory_providers::LONGEST_ANSWER <= Grace::longest_answer());
+        for (step, takes) in [
+            (StepName::WriteScript, LONGEST_ANSWER),
+            (StepName::GenerateImages, LONGEST_ANSWER),
+            (StepName::NarrateScenes, LONGEST_ANSWER),
+            (StepName::AnimateScenes, LONGEST_ACCEPTANCE),
+            (StepName::PublishVideo, LONGEST_OPENING),
+        ] {
+            assert!(takes <= longest_answer(step), "{step} is given less than its services take");
+        }
         let after = ABORT_TAKES + OUTCOME_TAKES + LOG_TAKES;
         assert!(i64::try_from((GRACE.in_flight + after).as_secs()).unwrap() < GRACE.pod_seconds());
     }

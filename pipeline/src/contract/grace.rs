@@ -36,17 +36,9 @@ impl Grace {
     #[must_use]
     pub fn of(input: &StepInput) -> Self {
         let is_hired = input.hired.values().any(|hired| hired.provider != Provider::Embedded);
-        let in_flight = match input.step {
-            // Nothing is submitted; what was fetched is stored.
-            _ if !is_hired || input.survey => STORE,
-            StepName::WriteScript | StepName::GenerateImages | StepName::NarrateScenes => {
-                MADE_AT_ONCE + STORE
-            }
-            StepName::AnimateScenes => ACCEPTED + STORE,
-            StepName::AssembleVideo => STORE,
-            StepName::PublishVideo => OPENED + STORE,
-        };
-        Self { idle: Duration::from_secs(STOP), in_flight: Duration::from_secs(in_flight) }
+        // A survey submits nothing; what it has fetched is stored.
+        let answer = if is_hired && !input.survey { longest_answer(input.step) } else { Duration::ZERO };
+        Self { idle: Duration::from_secs(STOP), in_flight: answer + Duration::from_secs(STORE) }
     }
 
     /// The pod's `terminationGracePeriodSeconds`: after it, nothing of the worker is left.
@@ -54,10 +46,15 @@ impl Grace {
     pub fn pod_seconds(self) -> i64 {
         i64::try_from(self.in_flight.max(self.idle).as_secs() + LAST_WORDS).unwrap_or(i64::MAX)
     }
+}
 
-    /// The longest that a service may take to answer a paid request in any step.
-    #[must_use]
-    pub fn longest_answer() -> Duration {
-        Duration::from_secs(MADE_AT_ONCE)
-    }
+/// The longest that an outside service may take to answer a request of this step that is paid for, or seen by others.
+#[must_use]
+pub fn longest_answer(step: StepName) -> Duration {
+    Duration::from_secs(match step {
+        StepName::WriteScript | StepName::GenerateImages | StepName::NarrateScenes => MADE_AT_ONCE,
+        StepName::AnimateScenes => ACCEPTED,
+        StepName::AssembleVideo => 0,
+        StepName::PublishVideo => OPENED,
+    })
 }

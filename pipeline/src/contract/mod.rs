@@ -9,7 +9,7 @@ mod outcome;
 
 pub use carry::{Carried, MOST_PART_BYTES, ReadInput, in_parts, part_name};
 pub use exit::ExitCode;
-pub use grace::Grace;
+pub use grace::{Grace, longest_answer};
 pub use input::{Allowance, Brand, BucketRef, GivenScenes, Hired, JobRef, Opening, StepInput, Upstream};
 pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,

@@ -41,7 +41,7 @@ const TOKEN_BASE: &str = "https://oauth2.googleapis.com";
 /// The addresses that are the service's own.
 pub(crate) const OWN: &[&str] = &[BASE, TOKEN_BASE];
 /// How long a call without a file may take.
-const CALL_TAKES: Duration = Duration::from_mins(1);
+const CALL_TAKES: Duration = crate::LONGEST_OPENING;
 /// How long a file or a chunk of one may take: 64 MiB at 1 Mbit/s.
 const CHUNK_TAKES: Duration = Duration::from_mins(10);
 /// Most bytes of an answer.

@@ -123,8 +123,9 @@ impl Studio<'_> {
         for (place, section) in self.timeline.sections(MOST_SCENES_A_SECTION).iter().enumerate() {
             let plan = self.plan(captions, section);
             let digest = digest(&plan)?;
-            let file = if let Some(path) = find(cache, &digest, plan.frames).await {
-                watch.size().decode(&path, self.work, false, |luma| watch.see(luma)).await?;
+            let found = find(cache, &digest, plan.frames).await;
+            let file = if let Some((path, seen)) = self.watched(found, plan.frames, watch).await {
+                *watch = seen;
                 SectionFile { digest, path, reused: true }
             } else {
                 let out = self.out.join(format!("section-{place}.mp4"));
@@ -146,6 +147,22 @@ impl Studio<'_> {
             progress(share(section.start + section.frames, whole));
         }
         Ok(files)
+    }
+
+    /// A section that was rendered before, and what is seen in it; none if it cannot be decoded whole.
+    async fn watched(
+        &self,
+        found: Option<PathBuf>,
+        frames: Frames,
+        before: &Watch,
+    ) -> Option<(PathBuf, Watch)> {
+        let (path, mut watch, mut decoded) = (found?, before.clone(), Frames(0));
+        let see = |luma: &[u8]| {
+            watch.see(luma);
+            decoded = decoded + Frames(1);
+        };
+        let whole = before.size().decode(&path, self.work, false, see).await.is_ok() && decoded == frames;
+        whole.then_some((path, watch))
     }
 
     /// Joins sections and sound into the film.

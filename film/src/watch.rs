@@ -32,6 +32,7 @@ pub struct Darkness {
 pub type Gist = [u8; PARTS * PARTS];
 
 /// What was seen of the film so far.
+#[derive(Clone)]
 pub struct Watch {
     size: Size,
     /// Words that light up are no movement of the picture.
@@ -64,7 +65,9 @@ impl Size {
     /// The filters that make such a frame of the film's.
     #[must_use]
     pub fn filters(self) -> String {
-        format!("extractplanes=y,scale={}:{}:flags=area", self.width, self.height)
+        // Luma stays as it is: grey is taken for a full range where the film's is tagged as limited.
+        let Self { width, height } = self;
+        format!("extractplanes=y,scale={width}:{height}:flags=area:in_range=tv:out_range=tv")
     }
 
     /// Bytes of a frame.

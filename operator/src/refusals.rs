@@ -20,6 +20,8 @@ const DOUBTED_FOR: Duration = Duration::from_mins(5);
 #[derive(Debug, Default)]
 pub struct Refusals {
     last: Mutex<HashMap<(String, StepName), Tried>>,
+    /// Since when this process leads: what another asked for before may not be answered yet.
+    leads: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -31,22 +33,37 @@ struct Tried {
 }
 
 impl Refusals {
+    /// This process leads from now on.
+    pub fn leads(&self) {
+        *self.leads.lock() = Some(Instant::now());
+    }
+
     /// The API server refused this attempt of `owner`, a `VideoJob`'s UID.
     pub fn refused(&self, owner: &str, step: StepName, attempt: i32, refusal: Refusal) {
+        let leads = *self.leads.lock();
         self.tried(owner, step, attempt, |tried| {
-            let doubted = tried.unanswered.is_some_and(|at| at.elapsed() < DOUBTED_FOR);
+            let doubted =
+                [tried.unanswered, leads].into_iter().flatten().any(|at| at.elapsed() < DOUBTED_FOR);
             tried.refusal = Some(Refusal { unmade: refusal.unmade && !doubted, ..refusal });
         });
     }
 
-    /// It was asked for this attempt's Job, and nobody knows whether it has made it.
-    pub fn unanswered(&self, owner: &str, step: StepName, attempt: i32) {
+    /// It is asked for this attempt's Job: until [`Self::answered`], nobody knows whether it has made it. Gives what was
+    /// unanswered before.
+    pub fn asked(&self, owner: &str, step: StepName, attempt: i32) -> Option<Instant> {
+        let mut before = None;
         self.tried(owner, step, attempt, |tried| {
-            tried.unanswered = Some(Instant::now());
+            before = tried.unanswered.replace(Instant::now());
             if let Some(refusal) = &mut tried.refusal {
                 refusal.unmade = false;
             }
         });
+        before
+    }
+
+    /// It has answered what was asked last; `before` is what [`Self::asked`] gave.
+    pub fn answered(&self, owner: &str, step: StepName, attempt: i32, before: Option<Instant>) {
+        self.tried(owner, step, attempt, |tried| tried.unanswered = before);
     }
 
     fn tried(&self, owner: &str, step: StepName, attempt: i32, note: impl FnOnce(&mut Tried)) {
@@ -101,16 +118,39 @@ mod tests {
     async fn a_refusal_says_nothing_of_a_creation_that_was_not_answered() {
         let refusals = Refusals::default();
         let unmade = |attempt: i32| refusals.of("vj").get(&(SCRIPT, attempt)).map(|refusal| refusal.unmade);
-        refusals.unanswered("vj", SCRIPT, 1);
+        refusals.asked("vj", SCRIPT, 1);
         assert_eq!(unmade(1), None, "no answer is no refusal");
         refusals.refused("vj", SCRIPT, 1, refusal("no"));
         assert_eq!(unmade(1), Some(false));
         tokio::time::advance(DOUBTED_FOR).await;
         refusals.refused("vj", SCRIPT, 1, refusal("no"));
         assert_eq!(unmade(1), Some(true), "it would have been made by now");
-        refusals.unanswered("vj", SCRIPT, 1);
+        refusals.asked("vj", SCRIPT, 1);
         assert_eq!(unmade(1), Some(false));
         refusals.refused("vj", SCRIPT, 2, refusal("no"));
         assert_eq!(unmade(2), Some(true), "another attempt is another Job");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_counts_once_its_own_request_and_those_of_leaders_before_are_over() {
+        let refusals = Refusals::default();
+        let unmade = || refusals.of("vj").get(&(SCRIPT, 1)).map(|refusal| refusal.unmade);
+        let ask = || {
+            let before = refusals.asked("vj", SCRIPT, 1);
+            refusals.answered("vj", SCRIPT, 1, before);
+            refusals.refused("vj", SCRIPT, 1, refusal("no"));
+        };
+        ask();
+        assert_eq!(unmade(), Some(true));
+        refusals.asked("vj", SCRIPT, 1);
+        ask();
+        assert_eq!(unmade(), Some(false), "a request of before was dropped without an answer");
+        tokio::time::advance(DOUBTED_FOR).await;
+        refusals.leads();
+        ask();
+        assert_eq!(unmade(), Some(false), "the leader before may have asked");
+        tokio::time::advance(DOUBTED_FOR).await;
+        ask();
+        assert_eq!(unmade(), Some(true));
     }
 }

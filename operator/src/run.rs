@@ -80,6 +80,7 @@ async fn lead(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
         leadership = begin(&context) => leadership,
     };
     context.leads.begin();
+    context.refusals.leads();
     context.metrics.leads(true);
     tracing::info!("acting");
     let mut controllers = Parts::default();

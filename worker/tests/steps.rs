@@ -311,3 +311,10 @@ async fn assert_recorded(film: &Production<'_>, studio: &Studio, ended: &Ended) 
         studio.bucket.get_json(&key).await.unwrap().expect("no outcome in the bucket");
     assert_eq!(recorded, ended.outcome);
 }
+
+/// Silent scenes with a picture each.
+fn many_scenes(count: usize) -> Vec<videofactory_crds::videojob::Scene> {
+    let scene =
+        |place: usize| json!({"id": format!("s{place}"), "imagePrompt": format!("whale number {place}")});
+    serde_json::from_value((1..=count).map(scene).collect()).unwrap()
+}

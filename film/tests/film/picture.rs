@@ -212,9 +212,26 @@ async fn a_clip_that_is_too_short_goes_on_moving() {
 #[tokio::test]
 async fn a_dark_scene_is_not_called_black() {
     let set = Set::new();
-    let night = set.make(&["-f", "lavfi", "-i", "color=0x000028:s=216x384", "-frames:v", "1", "night.png"]);
-    let request = request(vec![scene("night", still(night, Motion::for_scene("night", 0.5625)))]);
-    assert_passed(&set.film(&request).await);
+    for (name, colour) in [("night", "0x000028"), ("card", "0x121212")] {
+        let (source, file) = (format!("color={colour}:s=216x384"), format!("{name}.png"));
+        let picture = set.make(&["-f", "lavfi", "-i", &source, "-frames:v", "1", &file]);
+        let request = request(vec![scene(name, still(picture, Motion::for_scene(name, 0.5625)))]);
+        assert_passed(&set.film(&request).await);
+    }
+}
+
+#[tokio::test]
+async fn a_clip_without_tags_is_shown_as_it_was_rendered() {
+    let set = Set::new();
+    for colour in ["0x203040", "0xf0f0f0"] {
+        // Taken for BT.709 by its size, so that nothing in the graph tags it.
+        let source = format!("color={colour}:s=1280x720:r=30:d=2,noise=alls=8:allf=t");
+        let untagged =
+            set.make(&["-f", "lavfi", "-i", &source, "-c:v", "libx264", "-pix_fmt", "yuv420p", "hd.mp4"]);
+        let mut request = request(vec![scene("hd", clip(untagged))]);
+        request.format = Format { width: 320, height: 180, fps: FrameRate::new(30).unwrap() };
+        assert_passed(&set.film(&request).await);
+    }
 }
 
 #[tokio::test]

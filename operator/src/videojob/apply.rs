@@ -2,7 +2,7 @@
 //!
 //! Each action may be repeated: a crash after any of these calls leads the next reconcile to the same ones.
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
@@ -72,9 +72,8 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     let mut job = write_status(context, &observed.job, decision.status).await?;
     let uid = job.uid().unwrap_or_default();
     context.progress.entered(&uid, observed.live.keys().copied());
-    let mut starts = Vec::new();
-    let mut others = Vec::new();
-    let mut hold = None;
+    let (mut starts, mut deletes) = (Vec::new(), Vec::new());
+    let (mut finalizer, mut retirement) = (None, None);
     for action in decision.actions {
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
@@ -83,29 +82,27 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
                 let namespace = job.namespace().unwrap_or_default();
                 context.meter.refused(&namespace, &job.spec.storage_ref.name, at);
             }
-            Action::Hold(whether) => hold = Some(whether),
+            Action::SetFinalizer(wanted) => finalizer = Some(wanted),
             Action::StartStep(order) => starts.push(order),
-            other => others.push(other),
+            Action::DeleteJob { name, uid } => deletes.push((name, uid)),
+            Action::Retire { key, tombstone } => retirement = Some((key, tombstone)),
         }
     }
-    if unchanged && others.iter().any(|action| matches!(action, Action::DeleteJob { .. })) {
+    if unchanged && !deletes.is_empty() {
         check_newest(context, &job).await?;
     }
-    if let Some(whether) = hold {
-        job = deletion::hold(context, &job, whether).await?;
+    if let Some(wanted) = finalizer {
+        job = deletion::set_finalizer(context, &job, wanted).await?;
     }
-    for action in others {
-        match action {
-            Action::DeleteJob { name, uid } => delete_job(context, &job, &name, &uid).await?,
-            Action::Retire { key, tombstone } => retire(context, &job, &key, &tombstone).await?,
-            Action::Count(_)
-            | Action::TellFull(_)
-            | Action::Hold(_)
-            | Action::Event(_)
-            | Action::StartStep(_) => {}
-        }
+    for (name, uid) in deletes {
+        delete_job(context, &job, &name, &uid).await?;
     }
-    try_join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await.map(drop)
+    if let Some((key, tombstone)) = retirement {
+        retire(context, &job, &key, &tombstone).await?;
+    }
+    // One that fails leaves the others' requests under way.
+    let started = join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await;
+    started.into_iter().collect()
 }
 
 /// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the

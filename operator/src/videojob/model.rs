@@ -277,7 +277,7 @@ pub enum Action {
         uid: String,
     },
     /// Keep the `VideoJob` from going before its files do, by a finalizer; or no longer.
-    Hold(bool),
+    SetFinalizer(bool),
     /// Delete the finished `VideoJob` itself, whose time to live has passed; first a tombstone is left under this key.
     Retire {
         /// Its key.

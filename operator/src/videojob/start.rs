@@ -41,6 +41,7 @@ pub(super) async fn start_step(
             Event { warning: true, reason: "ComputeIgnored".to_owned(), action: "Start".to_owned(), note };
         context.events.tell(owner.object_ref(&()), event);
     }
+    let doubt = context.refusals.asked(&input.job.uid, input.step, input.attempt);
     let maps = built.documents.iter().chain(&built.authority).map(|map| create_map(context, owner, map));
     let created = try_join_all(maps).await.map(drop);
     let created = match created {
@@ -52,26 +53,26 @@ pub(super) async fn start_step(
             context.refusals.taken(&input.job.uid, input.step);
             measure_handover(context, owner, order);
         }
-        Err(error) => remember(context, owner, order, &name, error).await,
+        Err(error) => {
+            if error.refusal().is_some() || error.is_race() {
+                context.refusals.answered(&input.job.uid, input.step, input.attempt, doubt);
+            }
+            remember(context, owner, order, &name, error).await;
+        }
     }
     created
 }
 
-/// Keeps in mind what came of a creation that failed. A refusal by itself does not say that there is no Job: a quota is
-/// asked before it is seen that the Job is there already.
+/// Keeps in mind why a creation was refused. A refusal by itself does not say that there is no Job: a quota is asked
+/// before it is seen that the Job is there already.
 async fn remember(context: &Context, owner: &VideoJob, order: &StartStep, name: &str, error: &ApplyError) {
+    let Some(words) = error.refusal() else { return };
     let input = &order.input;
-    match error.refusal() {
-        Some(words) => {
-            let what = format!("get Job {}", path(owner, name));
-            let found = within(what, api::<Job>(context, owner).get_opt(name)).await;
-            let unmade = found.is_ok_and(|found| found.is_none_or(|job| !is_owned(&job, owner)));
-            let refusal = Refusal { words, unmade };
-            context.refusals.refused(&input.job.uid, input.step, input.attempt, refusal);
-        }
-        None if error.is_race() => {}
-        None => context.refusals.unanswered(&input.job.uid, input.step, input.attempt),
-    }
+    let what = format!("get Job {}", path(owner, name));
+    let found = within(what, api::<Job>(context, owner).get_opt(name)).await;
+    let unmade = found.is_ok_and(|found| found.is_none_or(|job| !is_owned(&job, owner)));
+    let refusal = Refusal { words, unmade };
+    context.refusals.refused(&input.job.uid, input.step, input.attempt, refusal);
 }
 
 /// Before the first attempt of all there was nothing, unless the status was put back: then a Job tells of it.

@@ -92,8 +92,8 @@ pub(crate) async fn predicts(site: &Site) {
 async fn the_plan_names_every_file_and_the_report_adds_them_up() {
     let site = varied().await;
     let report = site.prune().await;
-    let plan = lines(&site, "plans/default/20261126T030000Z.jsonl.gz").await;
-    assert_eq!(report.plan_key.as_deref(), Some("plans/default/20261126T030000Z.jsonl.gz"));
+    let plan = lines(&site, "plans/films/default/20261126T030000Z.jsonl.gz").await;
+    assert_eq!(report.plan_key.as_deref(), Some("plans/films/default/20261126T030000Z.jsonl.gz"));
     let of = |key: &str| plan.iter().find(|line| line["key"] == key).unwrap_or(&Value::Null);
     assert_eq!(plan.len(), 23);
     assert_eq!(of(&clip("done", 0))["why"], "clips older than 7d");

@@ -147,10 +147,3 @@ async fn pictures_have_room_to_move_in_the_frame() {
         assert!(side(16) >= 432 && side(20) >= 432, "{}x{} for a frame of 360", side(16), side(20));
     }
 }
-
-/// Silent scenes with a picture each.
-fn many_scenes(count: usize) -> Vec<videofactory_crds::videojob::Scene> {
-    let scene =
-        |place: usize| json!({"id": format!("s{place}"), "imagePrompt": format!("whale number {place}")});
-    serde_json::from_value((1..=count).map(scene).collect()).unwrap()
-}

@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
+use videofactory_crds::provideraccount::Grant;
 use videofactory_pipeline::contract::{RateLimit, StepOutcome};
 
 use super::super::model::Account;
@@ -11,16 +12,16 @@ use crate::provideraccount::Ledger;
 
 /// Refusals in a row, with nothing made, after which a person is told.
 const DOUBTFUL_HITS: i32 = 3;
-/// A refusal for so long is one for a day, of which next to nothing has passed.
-const WHOLE_DAY: SignedDuration = SignedDuration::from_hours(20);
+/// How long a day may be, in hours: daylight saving begins and ends.
+const DAYS: [i64; 3] = [23, 24, 25];
 
-/// Why a person is needed, if so: the service has refused for the rest of a day, and now refuses for a whole one, though
-/// nothing was submitted to it in between. A quota that is used up before its day has begun is none.
+/// Why a person is needed, if so: the service has refused until the end of a day, and now refuses until the end of the
+/// next, though nothing was submitted to it in between. A quota that is used up before its day has begun is none.
 pub(super) fn without_quota(draft: &Draft<'_>, name: StepName, outcome: &StepOutcome) -> Option<String> {
     let limit = outcome.rate_limit.as_ref()?;
     let last = draft.step(name)?.rate_limit.as_ref()?.resume_at.as_ref()?.0;
-    let for_a_day = limit.until? >= draft.now.saturating_add(WHOLE_DAY).unwrap_or(Timestamp::MAX);
-    let came_back = for_a_day && last <= draft.now && !is_making(outcome, limit);
+    let came_back =
+        is_a_day(limit.until?.duration_since(last)) && last <= draft.now && !is_making(outcome, limit);
     (came_back && !has_taken_some(draft, name, limit, last)).then(|| {
         format!(
             "{} refuses for another day, although nothing was submitted to it since the last: its plan seems to have no quota \
@@ -45,16 +46,28 @@ pub(super) fn tell(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome)
     }
 }
 
+/// A minute's refusal does not end with the day, but for one in some ten thousand.
+fn is_a_day(between: SignedDuration) -> bool {
+    DAYS.into_iter()
+        .any(|hours| (between - SignedDuration::from_hours(hours)).abs() <= SignedDuration::from_secs(1))
+}
+
 /// Whether this attempt has got anywhere with the service.
 fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
     let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
     made || outcome.spent.iter().any(|spent| spent.account == limit.account && spent.submissions > 0)
 }
 
-/// Whether the account's books know of anything that the service has taken of such work since then.
+/// Whether the service has taken something of such work since then, by the account's books, or may have: others that are
+/// at work tell what they have spent when they end.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
     let Some(Account::Hired(account)) = draft.observed.accounts.get(&limit.account) else { return false };
     let Some(asked) = waits::asked(draft, name, &limit.account) else { return false };
+    let uid = draft.observed.job.metadata.uid.as_deref();
+    let is_of_another = |grant: &Grant| uid != Some(&grant.holder.uid) || grant.holder.step != Some(name);
+    if account.status.grants.iter().any(is_of_another) {
+        return true;
+    }
     let ledger = Ledger::read(&account.spec, &account.status, draft.now);
     let mut counted = ledger.quotas.iter().filter(|tally| tally.counts(asked.operation, &asked.model));
     counted.any(|tally| tally.window.spent.iter().any(|entry| entry.at >= since && entry.units > 0))

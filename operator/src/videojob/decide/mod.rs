@@ -52,7 +52,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
-    draft.actions.extend(deletion::change(&observed.job).map(Action::Hold));
+    draft.actions.extend(deletion::finalizer_change(&observed.job).map(Action::SetFinalizer));
     draft.announce(&verdict);
     retire::retire(&mut draft, &verdict);
     Decision {

@@ -129,10 +129,9 @@ impl Pair {
             let at_work = self.world.alive(step) > 0;
             let unknown = entry.state == Some(StepState::Running)
                 && matches!(self.world.observed.storage, Storage::NotReady { .. });
-            let wakes = self.world.last.as_ref().is_some_and(|decision| decision.wake_at.is_some());
-            let is_terminal = self.world.phase().is_terminal();
+            let retries = entry.retry_at.as_ref().is_some_and(|at| at.0 > self.world.now);
             assert!(
-                at_work || unknown || wakes && !is_terminal,
+                at_work || unknown || retries,
                 "{:?} holds a grant for {step}, {:?}: {entry:?}",
                 self.world.phase(),
                 self.world.reason()

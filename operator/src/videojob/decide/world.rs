@@ -166,8 +166,8 @@ impl World {
         match action {
             Action::StartStep(order) => self.start(&order.input),
             Action::DeleteJob { name, uid } => self.delete_job(&name, &uid),
-            Action::Hold(held) => {
-                let names = held.then(|| FINALIZER.to_owned());
+            Action::SetFinalizer(wanted) => {
+                let names = wanted.then(|| FINALIZER.to_owned());
                 self.observed.job.metadata.finalizers = Some(names.into_iter().collect());
             }
             Action::Retire { key, tombstone } => {

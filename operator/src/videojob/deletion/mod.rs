@@ -7,7 +7,7 @@
 mod run;
 mod sweep;
 
-pub use run::{hold, leave};
+pub use run::{leave, set_finalizer};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -28,16 +28,16 @@ pub const FINALIZER: &str = "videofactory.dev/artifacts";
 
 /// Whether the finalizer is to be added (or taken off); none if it is as the spec says.
 #[must_use]
-pub fn change(job: &VideoJob) -> Option<bool> {
+pub fn finalizer_change(job: &VideoJob) -> Option<bool> {
     let wanted = deletes(job);
-    (wanted != is_held(job)).then_some(wanted)
+    (wanted != has_finalizer(job)).then_some(wanted)
 }
 
 fn deletes(job: &VideoJob) -> bool {
     job.spec.artifacts.on_delete == OnDelete::Delete
 }
 
-fn is_held(job: &VideoJob) -> bool {
+fn has_finalizer(job: &VideoJob) -> bool {
     job.finalizers().iter().any(|name| name == FINALIZER)
 }
 
@@ -59,7 +59,7 @@ pub enum Next {
 /// What comes next for a job that is being deleted, by what is at work for it.
 #[must_use]
 pub fn next(job: &VideoJob, jobs: &[JobFacts], pods: &[PodFacts], now: Timestamp) -> Next {
-    if !is_held(job) {
+    if !has_finalizer(job) {
         return Next::Nothing;
     }
     let Some(folders) = folders(job).filter(|_| deletes(job)) else { return Next::LetGo };

@@ -74,10 +74,10 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
 }
 
 /// Adds or takes off the finalizer, of the object as it was seen; the object as it is then.
-pub async fn hold(context: &Context, job: &VideoJob, held: bool) -> Result<VideoJob, ApplyError> {
+pub async fn set_finalizer(context: &Context, job: &VideoJob, wanted: bool) -> Result<VideoJob, ApplyError> {
     let mut names: Vec<String> = job.finalizers().to_vec();
     names.retain(|name| name != FINALIZER);
-    if held {
+    if wanted {
         names.push(FINALIZER.to_owned());
     }
     let api: Api<VideoJob> = Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default());
@@ -107,7 +107,7 @@ pub async fn hold(context: &Context, job: &VideoJob, held: bool) -> Result<Video
 }
 
 async fn let_go(context: &Context, job: &VideoJob) -> Result<Requeue, ApplyError> {
-    hold(context, job, false).await?;
+    set_finalizer(context, job, false).await?;
     Ok(Requeue::await_change())
 }
 

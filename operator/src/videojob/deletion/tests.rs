@@ -56,10 +56,10 @@ fn pod(gone_by: Option<i64>, ended: bool) -> PodFacts {
 #[test]
 fn the_finalizer_follows_the_spec() {
     let status = json!({});
-    assert_eq!(change(&job("Delete", &[], &status)), Some(true));
-    assert_eq!(change(&job("Delete", &["other", FINALIZER], &status)), None);
-    assert_eq!(change(&job("Retain", &["other", FINALIZER], &status)), Some(false));
-    assert_eq!(change(&job("Retain", &["other"], &status)), None);
+    assert_eq!(finalizer_change(&job("Delete", &[], &status)), Some(true));
+    assert_eq!(finalizer_change(&job("Delete", &["other", FINALIZER], &status)), None);
+    assert_eq!(finalizer_change(&job("Retain", &["other", FINALIZER], &status)), Some(false));
+    assert_eq!(finalizer_change(&job("Retain", &["other"], &status)), None);
 }
 
 #[test]

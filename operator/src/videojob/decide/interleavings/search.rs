@@ -103,10 +103,17 @@ impl Search {
         self.met.insert(state, true);
         for fault in self.model.faults(&state) {
             let is_free = self.bound.crashes_at_will && fault.is_crash();
-            if (is_free || may_fail)
-                && let Ok(Some(next)) = self.model.after(&state, fault)
-                && !self.met.contains_key(&next)
-            {
+            if !is_free && !may_fail {
+                continue;
+            }
+            let next = match self.model.after(&state, fault) {
+                Ok(next) => next,
+                Err(broken) => {
+                    let place = Place { state, path, events: Vec::new(), goes_on: false };
+                    self.fail(&place, &format!("{fault:?}: {broken}"));
+                }
+            };
+            if let Some(next) = next.filter(|next| !self.met.contains_key(next)) {
                 let begins = if is_free { &mut self.begins } else { &mut self.later };
                 begins.push((next, Some(after(&path, fault))));
             }

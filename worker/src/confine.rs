@@ -1,7 +1,7 @@
 //! Programs that decode files from outside are started through this one, which first gives up all that
 //! they have no need of: by Landlock they read the system's programs, libraries and fonts, write to the
 //! step's work folder, and open nothing else, no Secret, no token, no other process's memory; nor do they
-//! connect to anything by TCP (by UDP a NetworkPolicy has to keep them). It needs no privilege, holds in a `restricted` pod, and cannot be taken back.
+//! connect to anything by TCP (by UDP a `NetworkPolicy` has to keep them). It needs no privilege, holds in a `restricted` pod, and cannot be taken back.
 //!
 //! Kernels before 5.13, or with Landlock switched off, do without, and those before 6.7 do not keep
 //! programs from connecting; the step's log says which. What always holds: their environment is empty, and

@@ -16,6 +16,7 @@ use kube::runtime::reflector::{ObjectRef, store};
 use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use videofactory_crds::condition::{self, ConditionType};
@@ -46,6 +47,7 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
         secrets,
         jobs: OwnedCache::default(),
         pods: OwnedCache::default(),
+        unended: Mutex::default(),
         claims: ClaimIndex::default(),
         written_jobs: Written::default(),
         written_policies: Written::default(),
@@ -112,16 +114,20 @@ where
 fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     move |event| match event {
         Event::Apply(object) => {
+            caches.note_end(&object);
             caches.videojob_queue.push(ObjectRef::from_obj(&object));
             wake_accounts_of(&caches, &object, &caches.claims.shown(&object));
         }
         Event::Delete(object) => {
             caches.written_jobs.forget(&object.uid().unwrap_or_default());
+            caches.unended.lock().remove(&ObjectRef::from_obj(&object));
             wake_accounts_of(&caches, &object, &caches.claims.gone(&object));
         }
         Event::InitDone => {
             caches.written_jobs.keep_only(&uids(&caches.videojobs));
             caches.claims.keep_only(&caches.videojobs.state());
+            caches.unended.lock().clear();
+            caches.videojobs.state().iter().for_each(|job| caches.note_end(job));
             caches.videojob_queue.push_all(&caches.videojobs);
             caches.account_queue.push_all(&caches.accounts);
         }
@@ -347,6 +353,7 @@ mod tests {
             secrets: store().0,
             jobs: OwnedCache::default(),
             pods: OwnedCache::default(),
+            unended: Mutex::default(),
             claims: ClaimIndex::default(),
             written_jobs: Written::default(),
             written_policies: Written::default(),

@@ -64,6 +64,8 @@ pub struct Caches {
     pub jobs: OwnedCache<JobFacts>,
     /// Pods of steps.
     pub pods: OwnedCache<PodRecord>,
+    /// `VideoJob`s that may go on: however many have ended, they cost nothing when something changes for the others.
+    unended: Mutex<HashSet<ObjectRef<Guarded<VideoJob>>>>,
     /// What `VideoJob`s say of accounts.
     pub claims: ClaimIndex,
     /// `VideoJob`s as we wrote them last.
@@ -131,13 +133,22 @@ impl Caches {
 
     /// Puts the `VideoJob`s that may go on and that `concerned` picks into their queue.
     fn wake_jobs(&self, concerned: impl Fn(&VideoJob) -> bool) {
-        for guarded in self.videojobs.state() {
-            let Ok(job) = &guarded.0 else { continue };
-            let terminal =
-                job.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_terminal);
-            if !terminal && concerned(job) {
-                self.videojob_queue.push(ObjectRef::from_obj(&*guarded));
+        for reference in self.unended.lock().iter() {
+            let found = self.videojobs.get(reference);
+            if found.is_some_and(|guarded| guarded.0.as_ref().is_ok_and(&concerned)) {
+                self.videojob_queue.push(reference.clone());
             }
+        }
+    }
+
+    /// Keeps in mind whether a `VideoJob` may go on.
+    fn note_end(&self, object: &Guarded<VideoJob>) {
+        let phase = object.0.as_ref().ok().and_then(|job| job.status.as_ref()?.phase);
+        let reference = ObjectRef::from_obj(object);
+        if phase.is_some_and(Phase::is_terminal) {
+            self.unended.lock().remove(&reference);
+        } else {
+            self.unended.lock().insert(reference);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Running ffmpeg and ffprobe: niced, with bounded threads, killed when nobody waits for them any
-//! more, their progress passed on as it comes and the end of their complaints kept.
+//! more, what they write passed on as it comes and the end of their complaints kept.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -87,19 +87,10 @@ impl Ffmpeg {
         self.args(ALONE).args(["-f", format.name]).args(options).args(["-i"]).args([path])
     }
 
-    /// Runs it to its end. `progress` gets the frames written so far.
-    pub async fn run(mut self, mut progress: impl FnMut(u64)) -> Result<(), FilmError> {
-        self.command.args(["-progress", "pipe:1", "-stats_period", "0.5"]);
+    /// Runs it to its end.
+    pub async fn run(mut self) -> Result<(), FilmError> {
         let mut child = self.start()?;
         let complaints = Complaints::of(&mut child);
-        if let Some(stdout) = child.stdout.take() {
-            let mut lines = BufReader::new(stdout).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(frame) = line.strip_prefix("frame=").and_then(|frame| frame.trim().parse().ok()) {
-                    progress(frame);
-                }
-            }
-        }
         self.end(child, complaints).await
     }
 

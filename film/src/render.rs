@@ -190,7 +190,7 @@ impl Studio<'_> {
             .args(["-video_track_timescale", &timescale(rate)])
             .args(["-movflags", "+faststart"])
             .args([&out])
-            .run(|_| ())
+            .run()
             .await?;
         Ok(out)
     }
@@ -250,7 +250,7 @@ impl Studio<'_> {
 pub async fn encode(sound: &Pcm, dir: &Path) -> Result<PathBuf, FilmError> {
     let out = dir.join("sound.mp4");
     let ffmpeg = Ffmpeg::new("encode the sound", dir).args(SAMPLES).args([sound.path()]);
-    ffmpeg.args(AAC).args([&out]).run(|_| ()).await?;
+    ffmpeg.args(AAC).args([&out]).run().await?;
     Ok(out)
 }
 

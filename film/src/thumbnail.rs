@@ -54,7 +54,7 @@ pub async fn make(
         .input(&seek, sniff::of("the thumbnail", path)?, path)
         .args(["-vf", &filters, "-frames:v", "1", "-q:v", "3", "-f", "mjpeg"])
         .args([&out])
-        .run(|_| ())
+        .run()
         .await?;
     Ok(out)
 }

@@ -81,7 +81,7 @@ impl Pcm {
                 }
                 ffmpeg = ffmpeg.args([out(batch * DECODED_AT_ONCE + place)]);
             }
-            if let Err(error) = ffmpeg.run(|_| ()).await {
+            if let Err(error) = ffmpeg.run().await {
                 return Err(culprit(sources).await.unwrap_or(error));
             }
         }

@@ -2,7 +2,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use videofactory_crds::VideoJob;
 
-use super::super::desk::Look;
+use super::super::offline::reconcile;
 use super::super::world::{at, second, with};
 use super::*;
 
@@ -43,7 +43,7 @@ fn look_with(
     live: &[&VideoJob],
     moment: i64,
 ) -> Option<i64> {
-    let decision = Look::begin(account, cached).end(live, at(moment));
+    let decision = reconcile(account, cached, live, at(moment));
     account.status = Some(decision.status);
     decision.wake_at.map(second)
 }

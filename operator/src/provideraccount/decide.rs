@@ -16,6 +16,7 @@ use super::book::Booked;
 use super::conditions::{self, Credentials};
 use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
 use super::grant::{Turn, grant, takes};
+use super::holders::Holders;
 use super::ledger::Ledger;
 use super::room;
 use super::turns;
@@ -32,15 +33,8 @@ const TOLD_AGAIN: i64 = 3_600;
 pub struct Observed {
     /// The account, as the API server had it.
     pub account: ProviderAccount,
-    /// What the `VideoJob`s of the namespace say of it, as the cache shows them.
-    pub claims: Vec<Claim>,
-    /// What has become of the holders of grants, by a live look.
-    pub standings: Vec<(Grant, Standing)>,
-    /// How the holders of the other grants stand, as the cache shows them.
-    pub cached: Vec<(Grant, Standing)>,
-    /// Attempts that were begun with grants of which the ledger knows nothing, by a live look; of an account that is
-    /// looked at for the first time, also those that have ended.
-    pub unknown: Vec<Claim>,
+    /// Who asks, and what has become of those who hold its grants.
+    pub holders: Holders,
     /// Whether there are credentials.
     pub credentials: Credentials,
     /// An older account with the same key.
@@ -115,10 +109,10 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let spec = &observed.account.spec;
     let before = observed.account.status.clone().unwrap_or_default();
     let mut ledger = Ledger::read(spec, &before, now);
-    let booked = ledger.book(&observed.standings, now);
-    observed.unknown.iter().for_each(|claim| ledger.adopt(claim, now));
-    let closes_at = ledger.mark(&observed.cached, now);
-    ledger.forget_expired(&observed.claims);
+    let booked = ledger.book(&observed.holders.standings, now);
+    observed.holders.unknown.iter().for_each(|claim| ledger.adopt(claim, now));
+    let closes_at = ledger.mark(&observed.holders.cached, now);
+    ledger.forget_expired(&observed.holders.claims);
 
     // The cache may still show as asking who was just seen to ask no more.
     let seen = |claim: &Claim| {
@@ -126,12 +120,12 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
             let asks = matches!(standing, Standing::Holds | Standing::Asks);
             !asks && same_attempt(&grant.holder, &claim.demand.holder)
         };
-        observed.standings.iter().any(is)
+        observed.holders.standings.iter().any(is)
     };
     let lost = |claim: &Claim| ledger.has_expired(&claim.demand);
     let asking = |claim: &&Claim| claim.state == ClaimState::Asks && !seen(claim) && !lost(claim);
     let demands: Vec<Demand> =
-        observed.claims.iter().filter(asking).map(|claim| claim.demand.clone()).collect();
+        observed.holders.claims.iter().filter(asking).map(|claim| claim.demand.clone()).collect();
     let found = conditions::find(observed, now);
     let mut turn =
         if found.may_grant { grant(&ledger, &demands, now) } else { nothing(&ledger, &demands, now) };

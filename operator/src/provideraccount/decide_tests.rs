@@ -24,10 +24,7 @@ fn asks(demand: Demand) -> Claim {
 fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
     Observed {
         account,
-        claims,
-        standings: Vec::new(),
-        cached: Vec::new(),
-        unknown: Vec::new(),
+        holders: Holders { claims, ..Holders::default() },
         credentials: Credentials::Here,
         twin: None,
         health: Health::Unasked,
@@ -108,7 +105,7 @@ fn who_was_just_seen_to_ask_no_more_is_granted_nothing_on_what_the_cache_still_s
     let first = observed(account(json!({})), vec![asks(demand("a", 3))]);
     let decision = decide(&first, at(100));
     let mut second = written(&first, &decision);
-    second.standings = vec![(decision.status.grants[0].clone(), Standing::Withdrawn)];
+    second.holders.standings = vec![(decision.status.grants[0].clone(), Standing::Withdrawn)];
     let freed = decide(&second, at(101));
     assert_eq!((freed.status.grants.len(), freed.status.quotas[0].reserved), (0, Some(0)));
 }
@@ -120,7 +117,7 @@ fn one_more_or_less_behind_a_full_list_is_no_reason_to_write() {
     let decision = decide(&first, at(100));
     let waiting = |count: usize| {
         let mut next = written(&first, &decision);
-        next.claims = claims(count);
+        next.holders.claims = claims(count);
         decide(&next, at(101)).status.waiting
     };
     assert_eq!(waiting(100), Some(75));
@@ -137,10 +134,10 @@ fn what_is_settled_is_booked_and_what_is_free_is_granted_in_one_write() {
     let mut second = written(&first, &decision);
     let settlement = Settlement { blocked_until: Some(at(900)), ..Settlement::default() };
     let claim = Claim { demand: demand("a", 3), state: ClaimState::Settled(settlement) };
-    second.claims = vec![claim.clone(), asks(demand("b", 1))];
+    second.holders.claims = vec![claim.clone(), asks(demand("b", 1))];
     let waiting = decide(&second, at(200));
     assert_eq!((waiting.status.grants.len(), waiting.status.waiting, waiting.wake_at), (1, Some(1), None));
-    second.standings = vec![(grant, Standing::Settled(Box::new(claim)))];
+    second.holders.standings = vec![(grant, Standing::Settled(Box::new(claim)))];
     let booked = decide(&second, at(200));
     assert_eq!((booked.status.grants.len(), booked.booked.refused(), booked.wake_at), (0, 1, Some(at(890))));
     let third = decide(&written(&second, &booked), at(890));

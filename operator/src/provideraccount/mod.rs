@@ -13,6 +13,7 @@ mod decide;
 mod demand;
 mod grant;
 mod health;
+mod holders;
 mod ledger;
 mod line;
 mod observe;
@@ -38,7 +39,7 @@ pub use book::Ended;
 #[cfg(test)]
 pub use decide::Decision;
 #[cfg(test)]
-pub mod desk;
+pub mod offline;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use videofactory_crds::provideraccount::{LastTurn, Waiter};
 use super::super::conditions::Credentials;
 use super::super::decide::{Decision, Health, Observed, decide};
 use super::super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
+use super::super::holders::Holders;
 use super::super::ledger::MOST_GRANTS;
 use super::super::world::{at, demand, with};
 use super::*;
@@ -27,10 +28,7 @@ fn account(more: Value) -> ProviderAccount {
 fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
     Observed {
         account,
-        claims,
-        standings: Vec::new(),
-        cached: Vec::new(),
-        unknown: Vec::new(),
+        holders: Holders { claims, ..Holders::default() },
         credentials: Credentials::Here,
         twin: None,
         health: Health::Unasked,
@@ -136,9 +134,10 @@ fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
             let claim = |grant: &Grant| {
                 claims.iter().find(|claim| claim.demand.holder.uid == grant.holder.uid).unwrap()
             };
-            world.standings = grants.iter().map(|grant| settled(grant, claim(grant), moment + 5)).collect();
+            world.holders.standings =
+                grants.iter().map(|grant| settled(grant, claim(grant), moment + 5)).collect();
             let done = |claim: &Claim| grants.iter().any(|grant| grant.holder.uid == claim.demand.holder.uid);
-            world.claims.retain(|claim| !done(claim));
+            world.holders.claims.retain(|claim| !done(claim));
         }
         println!("{window}, {limit} units: {largest} bytes at most, {closed} grants closed");
         assert!(closed > 0, "{window} {limit}");
@@ -187,8 +186,10 @@ fn quotas_that_are_added_while_many_grants_are_open_count_them_all() {
     let grants = edited.status.grants.clone();
     let claim =
         |grant: &Grant| claims.iter().find(|claim| claim.demand.holder.uid == grant.holder.uid).unwrap();
-    next.standings = grants.iter().map(|grant| settled(grant, claim(grant), 110)).collect();
-    next.claims.retain(|claim| !grants.iter().any(|grant| grant.holder.uid == claim.demand.holder.uid));
+    next.holders.standings = grants.iter().map(|grant| settled(grant, claim(grant), 110)).collect();
+    next.holders
+        .claims
+        .retain(|claim| !grants.iter().any(|grant| grant.holder.uid == claim.demand.holder.uid));
     let ended = decide(&next, at(140));
     assert_eq!(ended.booked.closed, open);
     assert!(

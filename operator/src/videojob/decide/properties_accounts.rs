@@ -14,7 +14,7 @@ use super::super::model::{Account, Found, HiredAccount, Storage};
 use super::properties::{Happening, happen, happening};
 use super::world::{World, storage_ready};
 use crate::provideraccount::BEGIN_WITHIN;
-use crate::provideraccount::desk::Look;
+use crate::provideraccount::offline::reconcile;
 
 /// A job and its account, each with its own controller.
 struct Pair {
@@ -60,7 +60,7 @@ impl Pair {
     /// The account looks once; whether that changes anything.
     fn look(&mut self) -> bool {
         let job = &self.world.observed.job;
-        let decision = Look::begin(&self.account, &[job]).end(&[job], self.world.now);
+        let decision = reconcile(&self.account, &[job], &[job], self.world.now);
         self.account_wakes = decision.wake_at.is_some();
         let changed = self.account.status.as_ref() != Some(&decision.status);
         self.account.status = Some(decision.status);

@@ -14,7 +14,7 @@ use videofactory_crds::{ProviderAccount, StepName, VideoJob};
 
 use super::job::{Job, Run};
 use super::{ACCOUNT, STEP, Scenario};
-use crate::provideraccount::desk::Look;
+use crate::provideraccount::offline::reconcile;
 use crate::provideraccount::{BEGIN_WITHIN, Decision as Answer, Ended, claims};
 
 /// A part of a state: its place in its list.
@@ -381,8 +381,7 @@ impl Model {
             let (cached, live) =
                 (state.cached.map(|job| self.views.of(job)), live.map(|job| self.views.of(job)));
             let now = Timestamp::from_second(state.now).unwrap();
-            let look = Look::begin(&account, &[&cached[0], &cached[1]]);
-            let answer = look.end(&[&live[0], &live[1]], now);
+            let answer = reconcile(&account, &[&cached[0], &cached[1]], &[&live[0], &live[1]], now);
             let same = account.status.as_ref() == Some(&answer.status);
             let told = (&answer.status, &answer.booked);
             let answer = (!same).then(|| self.answers.id(&show(&told), || answer.clone()));

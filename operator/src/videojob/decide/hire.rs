@@ -53,14 +53,12 @@ pub(super) fn hire(
     may_ask: bool,
 ) -> Result<(i32, Engagement), Box<Verdict>> {
     let accounts = hired_accounts(draft, settings, name);
-    let same = draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()));
-    let tried = draft.step(name).is_some_and(was_at_work);
     let next = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
-    if let Some(owed) = unaccounted(draft, name) {
-        if same && accounts.contains_key(&owed.account) {
-            let engagement = Engagement { accounts_for: owed.attempt, ..survey(&accounts) };
-            return Ok((next, engagement));
-        }
+    let due = due_survey(draft, &accounts, name, input);
+    if let Some(Survey::Spending(accounts_for)) = due {
+        return Ok((next, Engagement { accounts_for, ..survey(&accounts) }));
+    }
+    if unaccounted(draft, name).is_some() {
         let now = draft.now;
         write_off(draft.step_mut(name), now);
     }
@@ -77,13 +75,11 @@ pub(super) fn hire(
         draft.step_mut(name).demands.clear();
         return Ok((next, Engagement::default()));
     }
-    let unknown = draft.step(name).is_some_and(lost::is_to_be_looked_through);
-    if !same || unknown {
+    if draft.step(name).is_some_and(|step| may_have_other_artifacts(step, input)) {
         draft.step_mut(name).demands.clear();
-        if tried {
-            // Part of what is wanted now may be there: only the worker can tell.
-            return Ok((next, survey(&accounts)));
-        }
+    }
+    if let Some(Survey::Artifacts) = due {
+        return Ok((next, survey(&accounts)));
     }
     if !may_ask {
         withdraw(draft.step_mut(name));
@@ -98,14 +94,36 @@ pub(super) fn hire(
 
 /// Whether the step's next attempt would submit nothing, and only bring and tell what was paid for.
 pub(super) fn is_survey(draft: &Draft<'_>, settings: &Settings, name: StepName, input: &Digest) -> bool {
-    let accounts = hired_accounts(draft, settings, name);
-    let Some(step) = draft.step(name) else { return false };
+    due_survey(draft, &hired_accounts(draft, settings, name), name, input).is_some()
+}
+
+/// What only a worker that submits nothing can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Survey {
+    /// What this attempt has spent.
+    Spending(Option<i32>),
+    /// Which part of what is wanted now is there.
+    Artifacts,
+}
+
+fn due_survey(
+    draft: &Draft<'_>,
+    accounts: &BTreeMap<String, HiredAccount>,
+    name: StepName,
+    input: &Digest,
+) -> Option<Survey> {
+    let step = draft.step(name)?;
     let same = step.input_digest.as_deref() == Some(input.as_str());
-    let tried = was_at_work(step);
     match unaccounted(draft, name) {
-        Some(owed) if same && accounts.contains_key(&owed.account) => true,
-        _ => (!same || lost::is_to_be_looked_through(step)) && tried && !accounts.is_empty(),
+        Some(owed) if same && accounts.contains_key(&owed.account) => Some(Survey::Spending(owed.attempt)),
+        _ => (may_have_other_artifacts(step, input) && was_at_work(step) && !accounts.is_empty())
+            .then_some(Survey::Artifacts),
     }
+}
+
+/// Whether what the step's last attempt has told of is not, or may not be, what is there of what is wanted now.
+fn may_have_other_artifacts(step: &StepStatus, input: &Digest) -> bool {
+    step.input_digest.as_deref() != Some(input.as_str()) || lost::is_to_be_looked_through(step)
 }
 
 /// Whether an attempt may have left something: one that was edited while it waited for its first grant has not.

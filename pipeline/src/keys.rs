@@ -16,9 +16,9 @@ use videofactory_crds::VideoJobStatus;
 use videofactory_crds::storagepolicy::ObjectKind;
 
 use crate::digest::Digest;
-use file::{File, SlotPart};
+use file::File;
 
-pub use file::{CaptionFormat, ImageFormat, PublishedFile};
+pub use file::{CaptionFormat, ImageFormat, PublishedFile, SlotPart};
 
 /// The keys of one run of one video.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl Keys {
 
     fn key(&self, file: File<'_>) -> String {
         format!("{}/{}/{file}", folder(file.kind()), self.owner)
+    }
+
+    fn read<'a>(&self, kind: ObjectKind, key: &'a str) -> Option<File<'a>> {
+        let file = key.strip_prefix(folder(kind))?.strip_prefix('/')?;
+        File::read(kind, file.strip_prefix(&self.owner)?.strip_prefix('/')?)
     }
 
     /// A step's result document for these inputs.
@@ -85,6 +90,17 @@ impl Keys {
         self.key(File::Slot(step, digest.as_str(), number, SlotPart::End))
     }
 
+    /// Which slot of a step a key is a part of: the inverse of the three above.
+    #[must_use]
+    pub fn read_slot(&self, step: StepName, key: &str) -> Option<(Digest, u32, SlotPart)> {
+        match self.read(ObjectKind::Work, key)? {
+            File::Slot(of, digest, number, part) if of == step => {
+                Some((Digest::from_hex(digest)?, number, part))
+            }
+            _ => None,
+        }
+    }
+
     /// What the fences of all attempts of a step begin with; the attempt's number follows.
     #[must_use]
     pub fn fences(&self, step: StepName) -> String {
@@ -95,6 +111,15 @@ impl Keys {
     #[must_use]
     pub fn fence(&self, step: StepName, attempt: i32) -> String {
         self.key(File::Fence(step, attempt))
+    }
+
+    /// The attempt of a step whose fence this key is.
+    #[must_use]
+    pub fn read_fence(&self, step: StepName, key: &str) -> Option<i32> {
+        match self.read(ObjectKind::Work, key)? {
+            File::Fence(of, attempt) if of == step => Some(attempt),
+            _ => None,
+        }
     }
 
     /// A chunk of an attempt's log: JSON lines.

@@ -133,9 +133,12 @@ impl PublishedFile {
 
 /// What of a submission slot a file tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SlotPart {
+pub enum SlotPart {
+    /// That it was begun.
     Begin,
+    /// The service's id of its request.
     Id,
+    /// How its request ended.
     End,
 }
 

@@ -89,6 +89,38 @@ fn prefixes_are_those_of_the_keys_below_them() {
 }
 
 #[test]
+fn slots_and_fences_are_read_as_they_are_written_and_nothing_else_is() {
+    let (keys, step, digest) =
+        (Keys::new("films", "ocean", "3f9c2a1e", 2), StepName::AnimateScenes, digest());
+    let other = Keys::new("films", "ocean", "3f9c2a1e", 3);
+    for (key, part) in [
+        (keys.slot(step, &digest, 1), SlotPart::Begin),
+        (keys.slot_id(step, &digest, 1), SlotPart::Id),
+        (keys.slot_end(step, &digest, 1), SlotPart::End),
+    ] {
+        assert_eq!(keys.read_slot(step, &key), Some((digest.clone(), 1, part)));
+        assert_eq!(keys.read_slot(StepName::GenerateImages, &key), None, "of another step");
+        assert_eq!(other.read_slot(step, &key), None, "of another run");
+    }
+    assert_eq!(keys.read_fence(step, &keys.fence(step, 12)), Some(12));
+    assert_eq!(keys.read_fence(StepName::GenerateImages, &keys.fence(step, 12)), None, "of another step");
+    let (slots, fences) = (keys.slots(step), keys.fences(step));
+    for name in [
+        format!("{digest}/submit-x.json"),
+        format!("{digest}/submit-01.json"),
+        format!("{digest}/submit-+1.json"),
+        format!("{digest}/submit-1.note.json"),
+        format!("{digest}/notes.txt"),
+        "nonsense/submit-1.json".to_owned(),
+    ] {
+        assert_eq!(keys.read_slot(step, &format!("{slots}{name}")), None, "{name}");
+    }
+    for name in ["012.json", "+12.json", "-12.json", "12", "x.json"] {
+        assert_eq!(keys.read_fence(step, &format!("{fences}{name}")), None, "{name}");
+    }
+}
+
+#[test]
 fn a_tombstone_lies_apart_from_all_files_of_jobs() {
     let key = tombstone("films", "ocean", &digest());
     assert_eq!(key, format!("tombstones/films/ocean/{}.json", digest()));

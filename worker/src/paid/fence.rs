@@ -16,8 +16,8 @@ use crate::outcome::StepError;
 #[derive(Clone)]
 pub(super) struct Fence {
     shelf: Arc<dyn Shelf>,
-    /// What the fences of all attempts begin with.
-    prefix: String,
+    keys: Keys,
+    step: StepName,
     attempt: i32,
 }
 
@@ -38,7 +38,7 @@ impl Fence {
     ) -> Result<Self, StepError> {
         let raised =
             serde_json::to_vec(&Raised { pod }).map_err(|error| StepError::Break(error.to_string()))?;
-        let fence = Self { shelf, prefix: keys.fences(step), attempt };
+        let fence = Self { shelf, keys: keys.clone(), step, attempt };
         if !fence.shelf.put_once(&keys.fence(step, attempt), raised).await? {
             tracing::warn!(attempt, "another pod has begun this attempt; this one does nothing");
             return Err(StepError::OtherExecution);
@@ -51,16 +51,12 @@ impl Fence {
 
     /// Whether a later attempt has begun.
     pub async fn is_passed(&self) -> Result<bool, StepError> {
-        let keys = self.shelf.list(&self.prefix).await?;
-        let later = keys.iter().filter_map(|key| attempt_in(key.strip_prefix(&self.prefix)?)).max();
+        let keys = self.shelf.list(&self.keys.fences(self.step)).await?;
+        let later = keys.iter().filter_map(|key| self.keys.read_fence(self.step, key)).max();
         let passed = later.is_some_and(|later| later > self.attempt);
         if passed {
             tracing::warn!(attempt = self.attempt, later, "a later attempt has begun; this one stops");
         }
         Ok(passed)
     }
-}
-
-fn attempt_in(name: &str) -> Option<i32> {
-    name.strip_suffix(".json")?.parse().ok()
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::Spent;
+use videofactory_pipeline::keys::SlotPart;
 use videofactory_pipeline::{Digest, Keys};
 
 use super::shelf::Shelf;
@@ -284,26 +285,13 @@ struct Parts {
 pub(super) struct Listing(BTreeMap<Digest, BTreeMap<u32, Parts>>);
 
 impl Listing {
-    /// Reads keys such as `<digest>/submit-2.id.json`, without what they all begin with.
-    fn read<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut all = Self::default();
-        for name in names {
-            let Some((digest, file)) = name.split_once('/') else { continue };
-            let Some(digest) = Digest::from_hex(digest) else { continue };
-            let Some(file) = file.strip_prefix("submit-").and_then(|file| file.strip_suffix(".json")) else {
-                continue;
-            };
-            let (number, part) = file.split_once('.').unwrap_or((file, ""));
-            let Ok(number) = number.parse() else { continue };
-            let parts = all.0.entry(digest).or_default().entry(number).or_default();
-            match part {
-                "" => parts.begun = true,
-                "id" => parts.taken = true,
-                "end" => parts.ended = true,
-                _ => {}
-            }
+    fn add(&mut self, (digest, number, part): (Digest, u32, SlotPart)) {
+        let parts = self.0.entry(digest).or_default().entry(number).or_default();
+        match part {
+            SlotPart::Begin => parts.begun = true,
+            SlotPart::Id => parts.taken = true,
+            SlotPart::End => parts.ended = true,
         }
-        all
     }
 
     /// Whether anything was ever begun for this digest.
@@ -381,9 +369,10 @@ impl Slots {
     }
 
     async fn list_under(&self, prefix: &str) -> Result<Listing, StepError> {
-        let base = self.keys.slots(self.step);
+        let mut listing = Listing::default();
         let keys = self.shelf.list(prefix).await?;
-        Ok(Listing::read(keys.iter().filter_map(|key| key.strip_prefix(&base))))
+        keys.iter().filter_map(|key| self.keys.read_slot(self.step, key)).for_each(|part| listing.add(part));
+        Ok(listing)
     }
 
     /// `None` for what is no slot: an end or an id whose beginning is gone.

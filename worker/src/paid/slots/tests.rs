@@ -135,19 +135,3 @@ fn what_was_not_taken_is_not_spent_and_what_nobody_knows_is() {
     assert_eq!(spent('r'), Some((at(5), 3)));
     assert_eq!(spent('d'), Some((at(5), 3)));
 }
-
-#[test]
-fn other_files_among_the_slots_are_no_slots() {
-    let digest = Digest::of_bytes(b"x");
-    let names = [
-        format!("{digest}/submit-1.json"),
-        format!("{digest}/submit-1.id.json"),
-        format!("{digest}/submit-x.json"),
-        format!("{digest}/notes.txt"),
-        "nonsense/submit-1.json".to_owned(),
-    ];
-    let listing = Listing::read(names.iter().map(String::as_str));
-    assert_eq!(listing.0.len(), 1);
-    let parts = listing.0[&digest][&1];
-    assert!(parts.begun && parts.taken && !parts.ended && listing.0[&digest].len() == 1);
-}

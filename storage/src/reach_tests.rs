@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use videofactory_net::{Authority, Destinations, Found, Lookup, Proxies};
 
 use super::*;
@@ -143,29 +143,35 @@ async fn what_some_server_inside_says_is_not_shown() {
     assert!(!heads.lock().is_empty());
 }
 
-fn company_server() -> TlsAcceptor {
-    let pem = include_str!("../../net/testdata/server.pem");
-    let key = include_str!("../../net/testdata/server.key");
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+/// A server whose certificate an authority of its own has signed; and that authority, as PEM.
+fn company_server() -> (TlsAcceptor, String) {
+    let mut of_authority = CertificateParams::default();
+    of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = of_authority.self_signed(&key).unwrap();
+    let issuer = Issuer::new(of_authority, key);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["s3.demo.svc".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
+        .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+    (TlsAcceptor::from(Arc::new(config)), authority.pem())
 }
 
 #[tokio::test]
 async fn a_servers_certificate_is_taken_from_an_authority_that_was_named() {
-    let (port, heads) = serve(|_| OK, Some(company_server())).await;
+    let (server, authority) = company_server();
+    let (port, heads) = serve(|_| OK, Some(server)).await;
     let endpoint = format!("https://s3.demo.svc:{port}");
     let error = bucket(&endpoint, here(), Addressing::Path).once().check().await.unwrap_err();
     assert_eq!(error.reason(), "Unreachable", "{error}");
     assert!(error.to_string().contains("in caRef"), "{error}");
-    let authority = Authority::parse(include_str!("../../net/testdata/ca.pem")).unwrap();
-    let trusting = here().with_authorities([authority]);
+    let trusting = here().with_authorities([Authority::parse(&authority).unwrap()]);
     bucket(&endpoint, trusting, Addressing::Path).once().check().await.unwrap();
     assert_eq!(heads.lock().len(), 1);
 }

@@ -16,10 +16,16 @@ const PROGRAM: &str = "videofactory-operator";
 const LEASE: &str = "videofactory-operator";
 
 /// Kills the operator's process with SIGKILL, then puts a new pod in its place at once: Kubernetes would restart the
-/// container of the same pod, but later and later with each crash. Returns when the new one runs.
+/// container of the same pod, but later and later with each crash. The new one need not wait until the dead one's Lease has
+/// run out, which would only take time. Returns when the new one runs.
 pub async fn kill(client: &Client) -> anyhow::Result<()> {
+    Victim::find(client).await?.strike().await
+}
+
+/// The same, but the dead one's Lease stays, as after a crash: the new one does nothing before it has run out.
+pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
     let victim = Victim::find(client).await?;
-    sigkill_in(&victim.uid, PROGRAM)?;
+    sigkill(&victim.processes)?;
     victim.replace().await
 }
 
@@ -45,8 +51,7 @@ impl Victim {
         Ok(Self { client: client.clone(), name: found.name_any(), uid, processes })
     }
 
-    /// Kills it at once and puts another in its place, which need not wait until the dead one's Lease has run out:
-    /// what a Lease does is tested elsewhere, and here it would only take time.
+    /// Kills it at once and puts another in its place, which need not wait for the dead one's Lease.
     pub async fn strike(self) -> anyhow::Result<()> {
         sigkill(&self.processes)?;
         let leases: Api<Lease> = Api::namespaced(self.client.clone(), site::SYSTEM);

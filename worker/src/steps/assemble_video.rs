@@ -170,10 +170,7 @@ fn conclude(context: &Context, film: Film, output: Digest, done: &str) -> Made {
     let warned = film.checks.iter().filter(|check| check.outcome == "Warned").map(|check| &check.message);
     let told = warned.chain(&film.notes);
     let message = if failed_check {
-        format!(
-            "the film is kept, but failed its check: {}; change the job, or accept it as it is",
-            failed.join("; ")
-        )
+        format!("the film is kept, but failed its check: {}", failed.join("; "))
     } else {
         [done.to_owned()].into_iter().chain(told.cloned()).collect::<Vec<_>>().join("; ")
     };

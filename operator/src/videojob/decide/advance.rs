@@ -225,7 +225,7 @@ impl Walk<'_> {
 
     /// A step that is stale and whose inputs are all there.
     fn begin(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
-        let (now, storage) = (draft.now, &draft.observed.storage);
+        let (now, job, storage) = (draft.now, &draft.observed.job, &draft.observed.storage);
         let mended = hire::has_new_credentials(draft, self.settings, name);
         let before = draft.observed.job.status.as_ref().and_then(|status| status.observed_generation);
         let edited = before != draft.observed.job.metadata.generation;
@@ -254,7 +254,7 @@ impl Walk<'_> {
         let asks = step.reason == Some(Reason::ArtifactsPruned);
         if tried
             && !asks
-            && let Some(verdict) = waiting(step, now)
+            && let Some(verdict) = waiting(job, step, now)
         {
             if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
                 draft.wake(at);

@@ -15,6 +15,7 @@ use videofactory_pipeline::{Settings, graph};
 
 use super::needs::{Price, price_of_all};
 use super::settle::by_scene;
+use super::tell::annotate;
 use super::{Draft, Verdict, returns};
 
 /// The kinds that assemble-video makes: for nothing, but time.
@@ -51,7 +52,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let price = price(draft, settings, &remade, &pruned);
     let kinds: Vec<String> = draft.status.artifacts.iter().flat_map(|kept| kept.pruned.clone()).collect();
     let what = format!("files that this needs were pruned ({})", kinds.join(", "));
-    let message = ask(&draft.observed.job, &what, price);
+    let message = ask(&draft.observed.job, &what, price, "an edit that is taken back needs neither");
     let now = draft.now;
     let step = draft.step_mut(name);
     returns::write_off(step, now);
@@ -98,7 +99,8 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let price = price_of_all(draft, settings, name);
     let told = draft.step(name).and_then(|step| step.message.clone());
     let told = told.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
-    let message = ask(&draft.observed.job, &told, price);
+    let otherwise = "what is put back into the bucket before that is not made again; an edit does not end this wait";
+    let message = ask(&draft.observed.job, &told, price, otherwise);
     wait_for_a_person(draft.step_mut(name), &told);
     Some(stalled(name, &message))
 }
@@ -191,21 +193,15 @@ fn price(
     if pruned.contains(&ObjectKind::Clips) { all(remade.iter().copied().collect()) } else { Price::Nothing }
 }
 
-/// What is gone, what it costs to make it again, and how a person says so.
-fn ask(job: &VideoJob, what: &str, price: Price) -> String {
+/// What is gone, what it costs to make it again, how a person says so, and what else there is to do.
+fn ask(job: &VideoJob, what: &str, price: Price, otherwise: &str) -> String {
     let cost = match price {
         Price::Nothing => "costs nothing, but time".to_owned(),
         Price::About(sum) => format!("costs up to about ${sum}"),
         Price::Unknown => "costs, and nobody knows how much".to_owned(),
     };
-    let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
-    format!(
-        "{what}; making them again {cost}: to have that, kubectl annotate -n {} vj {} --overwrite {}=$(date -u \
-         +%FT%TZ), or request a restart; an edit that is taken back needs neither",
-        namespace.unwrap_or_default(),
-        name.unwrap_or_default(),
-        requests::RETRY
-    )
+    let command = annotate(job, requests::RETRY, "$(date -u +%FT%TZ)");
+    format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
 }
 
 fn stalled(name: StepName, message: &str) -> Verdict {

@@ -3,7 +3,7 @@
 
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, ScenePart};
-use videofactory_crds::videojob::{HandledRequests, SceneTakes};
+use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus};
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::handled::{is_handled, recorded};
@@ -175,14 +175,16 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
             step.reason = None;
             step.message = None;
         }
-        None => draft.event(
-            true,
-            "RequestIgnored",
-            "Reconcile",
-            format!(
-                "no film with digest {digest:?} waits for its checks to be accepted; see the job's message"
-            ),
-        ),
+        None => {
+            let waits = |step: &StepStatus| step.reason == Some(Reason::QualityCheckFailed);
+            let hint = if draft.status.steps.iter().any(waits) {
+                ", but another film does: the job's message has the command"
+            } else {
+                ""
+            };
+            let note = format!("no film with digest {digest:?} waits for its checks to be accepted{hint}");
+            draft.event(true, "RequestIgnored", "Reconcile", note);
+        }
     }
 }
 

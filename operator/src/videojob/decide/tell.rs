@@ -9,6 +9,7 @@ use super::super::model::Hindrance;
 use super::advance::BUCKET_PATIENCE;
 use super::settle::LONGEST_DELAY;
 use super::{Draft, Verdict, later};
+use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// Where no step has anything to tell, all are done; one that is not is looked at again.
 pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
@@ -38,7 +39,7 @@ pub(super) fn rank(verdict: &Verdict) -> u8 {
 }
 
 /// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
-pub(super) fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
+pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
     let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
     if step.demands.iter().any(|demand| demand.granted.is_none()) {
         // What it waits for is its account's to say.
@@ -65,7 +66,11 @@ pub(super) fn waiting(step: &StepStatus, now: Timestamp) -> Option<Verdict> {
             at: Some(at.0),
         }),
         None => {
-            let message = format!("{name}: {told}; when that is mended, edit the job or request a retry");
+            let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
+            let message = film.map_or_else(
+                || format!("{name}: {told}; when that is mended, edit the job or request a retry"),
+                |film| quality_message(job, name, &told, film),
+            );
             Some(Verdict::Stalled { reason, message, step: Some(name) })
         }
     }
@@ -113,12 +118,26 @@ pub(super) fn hindered(
 
 /// What a gate's message says: how to pass it.
 pub(super) fn review_message(job: &VideoJob, step: StepName, digest: &str) -> String {
+    let command = annotate(job, requests::APPROVED, &format!("{step}@{digest}"));
+    format!("{step} waits for approval: {command}")
+}
+
+/// What is said of a film that failed its checks: what a person can do. However much failed, that is not cut off.
+fn quality_message(job: &VideoJob, step: StepName, failed: &str, film: &str) -> String {
+    format!(
+        "{step}: {}; edit the job, or take the film as it is: {}",
+        cut(failed, MOST_TEXT_BYTES / 2),
+        annotate(job, requests::ACCEPT_QUALITY, film)
+    )
+}
+
+/// The command that asks something of a job.
+pub(super) fn annotate(job: &VideoJob, annotation: &str, value: &str) -> String {
     let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
     format!(
-        "{step} waits for approval: kubectl annotate -n {} vj {} --overwrite {}={step}@{digest}",
+        "kubectl annotate -n {} vj {} --overwrite {annotation}={value}",
         namespace.unwrap_or_default(),
-        name.unwrap_or_default(),
-        requests::APPROVED
+        name.unwrap_or_default()
     )
 }
 

@@ -101,6 +101,7 @@ fn an_edit_that_needs_what_is_gone_waits_for_a_person_and_can_be_taken_back() {
     let before = world.observed.job.status.clone().unwrap();
     publish_it(&mut world);
     assert_waits_for_a_person(&world, "costs nothing, but time");
+    assert!(world.message().ends_with("an edit that is taken back needs neither"), "{}", world.message());
     assert_eq!(world.at_work(), []);
     world.edit(|job| job.spec.settings.publish = None);
     world.settle();
@@ -215,6 +216,8 @@ fn clips_that_were_paid_for_and_vanished_are_bought_again_when_a_person_says_so(
     world.settle();
     assert_waits_for_a_person(&world, "costs up to about $");
     assert!(world.message().contains("clips/a.mp4"), "{}", world.message());
+    assert!(world.message().contains("put back into the bucket"), "{}", world.message());
+    assert!(!world.message().contains("taken back"), "no edit has led here: {}", world.message());
     assert_eq!((world.step(FILM).failures, world.step(FILM).state), (None, Some(StepState::Pending)));
     let before = world.observed.job.status.clone();
     world.pass(7000);

@@ -69,6 +69,33 @@ fn a_decision_that_cannot_be_read_is_told() {
 }
 
 #[test]
+fn a_film_that_failed_its_check_says_how_it_is_taken_as_it_is() {
+    let mut world = World::topic();
+    world.settle();
+    while world.at_work() != [FILM] {
+        let step = world.at_work()[0];
+        world.end(step, ExitCode::Done);
+        world.settle();
+    }
+    world.annotate(requests::ACCEPT_QUALITY, "0000");
+    world.settle();
+    let ignored = "no film with digest \"0000\" waits for its checks to be accepted";
+    assert_eq!(world.events.last().map(String::as_str), Some(ignored), "no message has a command");
+    // However much is told of the checks, the command is whole.
+    world.end_told(FILM, ExitCode::QualityCheck, |outcome| outcome.message = "too dark; ".repeat(200));
+    world.settle();
+    let film = world.step(FILM).output_digest.clone().unwrap();
+    let command =
+        format!("kubectl annotate -n films vj ocean --overwrite {}={film}", requests::ACCEPT_QUALITY);
+    assert!(world.message().starts_with("assemble-video: too dark"), "{}", world.message());
+    assert!(world.message().ends_with(&command), "{}", world.message());
+    world.annotate(requests::ACCEPT_QUALITY, "0001");
+    world.settle();
+    let told = world.events.last().unwrap();
+    assert!(told.contains("\"0001\"") && told.contains("the job's message has the command"), "{told}");
+}
+
+#[test]
 fn an_edit_under_hold_ends_a_wait_although_it_changes_no_input() {
     let mut world = World::topic();
     world.settle();

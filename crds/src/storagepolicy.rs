@@ -102,7 +102,8 @@ pub struct StoragePolicySpec {
     #[schemars(range(min = 1, max = 100))]
     pub history: i32,
 
-    /// Whether to stop pruning and backups. Jobs go on. Default: false.
+    /// Whether to stop pruning, backups, and deletion with jobs (artifacts.onDelete: Delete): the files of a job that is
+    /// deleted meanwhile are left to the rules. Jobs go on. Default: false.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -139,8 +140,8 @@ pub struct Bucket {
     ))]
     pub endpoint: String,
 
-    /// URL under which browsers reach the same bucket, for links to films. Default: "", films are streamed by
-    /// the operator.
+    /// URL under which others reach the same bucket, for links to films. Default: "", none: a Webhook target is told a link
+    /// to endpoint, which its receiver may not reach, and what is published in the bucket has no link.
     #[schemars(length(max = 500))]
     #[x_kube(validation = Rule::new(
         "self == '' || (isURL(self) && url(self).getScheme() in ['http', 'https'])"

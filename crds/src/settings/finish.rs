@@ -197,8 +197,8 @@ pub enum TransitionKind {
 ).message("thumbnail.key is for thumbnail.source Asset: leave one of them out"))]
 #[serde(rename_all = "camelCase")]
 pub struct Thumbnail {
-    /// Frame (a picture of the film), Generated (drawn by the image provider) or Asset (the file named by key).
-    /// Built-in: Asset where key is given, otherwise Frame.
+    /// Frame (a picture of the film), Generated (drawn for nothing by the embedded illustrator, whoever draws the scenes)
+    /// or Asset (the file named by key). Built-in: Asset where key is given, otherwise Frame.
     pub source: Option<ThumbnailSource>,
 
     /// Key of an image under assets/ in the bucket. Built-in: "", none.
@@ -215,7 +215,7 @@ pub struct Thumbnail {
 pub enum ThumbnailSource {
     /// A picture of the film.
     Frame,
-    /// Drawn by the image provider.
+    /// Drawn by the embedded illustrator.
     Generated,
     /// A file of the user's.
     Asset,

@@ -82,6 +82,8 @@ pub enum Reason {
     StorageUnavailable,
     /// The estimate exceeds what is left of the budget; raise the budget or change the video.
     BudgetExceeded,
+    /// There is a budget, and nobody knows what the next step costs; name it in the `ProviderAccount`'s prices.
+    PriceUnknown,
     /// A review gate waits for a person's approval.
     AwaitingReview,
     /// A person rejected the output; the job has failed.

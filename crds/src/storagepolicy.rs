@@ -141,7 +141,7 @@ pub struct Bucket {
     pub endpoint: String,
 
     /// URL under which others reach the same bucket, for links to films. Default: "", none: a Webhook target is told a link
-    /// to endpoint, which its receiver may not reach, and what is published in the bucket has no link.
+    /// to endpoint, which a receiver outside the cluster may not reach, and what is published in the bucket has no link.
     #[schemars(length(max = 500))]
     #[x_kube(validation = Rule::new(
         "self == '' || (isURL(self) && url(self).getScheme() in ['http', 'https'])"

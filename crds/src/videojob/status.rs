@@ -143,6 +143,9 @@ pub struct CostStatus {
 
     /// Paid so far in this run.
     pub actual: Option<Money>,
+
+    /// Paid in the runs before, with what their attempts told of after the restart. The budget is not for these.
+    pub earlier_runs: Option<Money>,
 }
 
 /// The finished files.

@@ -13,6 +13,7 @@ use videofactory_providers::{Model, Sold, sold_seconds, usual_price};
 
 use super::super::model::HiredAccount;
 use super::hire::hired_accounts;
+use super::returns::is_of_earlier_run;
 use super::settle::completed;
 use super::{Draft, Verdict};
 
@@ -180,16 +181,22 @@ fn seconds_each(draft: &Draft<'_>, settings: &Settings, name: StepName) -> i64 {
     }
 }
 
+/// What a step is sold; nothing where nobody asks for money.
+const fn sold(name: StepName) -> Option<Sold> {
+    match name {
+        StepName::WriteScript => Some(Sold::Script),
+        StepName::GenerateImages => Some(Sold::Image),
+        StepName::NarrateScenes => Some(Sold::NarrationSecond),
+        StepName::AnimateScenes => Some(Sold::VideoSecond),
+        StepName::AssembleVideo | StepName::PublishVideo => None,
+    }
+}
+
 /// What one submission is expected to cost: by the account's own prices, or else by the usual ones; nothing where nobody
 /// knows.
 fn price_each(settings: &Settings, name: StepName, account: &HiredAccount, seconds: i64) -> Option<Money> {
-    let (sold, units) = match name {
-        StepName::WriteScript => (Sold::Script, 1),
-        StepName::GenerateImages => (Sold::Image, 1),
-        StepName::AnimateScenes => (Sold::VideoSecond, seconds),
-        StepName::NarrateScenes => (Sold::NarrationSecond, seconds),
-        StepName::AssembleVideo | StepName::PublishVideo => return None,
-    };
+    let sold = sold(name)?;
+    let units = if matches!(sold, Sold::VideoSecond | Sold::NarrationSecond) { seconds } else { 1 };
     let model = provider_of(settings, name)
         .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() })
         .unwrap_or_default();
@@ -212,9 +219,10 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
         if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
             return Money::ZERO;
         }
-        let asked: Vec<Demand> = step.map(|step| step.demands.clone()).unwrap_or_default();
+        let asked = step.filter(|step| !is_of_earlier_run(step)).map(|step| step.demands.clone());
         // While an attempt is at work, its progress is not paid for yet.
-        let open: Vec<Demand> = asked.into_iter().filter(|demand| demand.settled != Some(true)).collect();
+        let mut open = asked.unwrap_or_default();
+        open.retain(|demand| demand.settled != Some(true));
         let wanted = if open.is_empty() {
             needs(draft, settings, name, &hired_accounts(draft, settings, name))
         } else {
@@ -233,7 +241,7 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
     }
 }
 
-/// Whether what is asked for would take the film over its budget: nothing is asked then.
+/// Whether what is asked for would take the film over its budget, or nobody can tell: nothing is asked then.
 pub(super) fn over_budget(
     draft: &Draft<'_>,
     settings: &Settings,
@@ -241,12 +249,15 @@ pub(super) fn over_budget(
     demands: &[Demand],
 ) -> Option<Verdict> {
     let limit = settings.budget.as_ref()?.limit?;
+    if let Some(message) = without_price(name, demands, limit) {
+        return Some(Verdict::Stalled { reason: Reason::PriceUnknown, message, step: Some(name) });
+    }
     let price = |demand: &Demand| {
         demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
     };
     let sum = |demands: &[Demand]| demands.iter().map(price).fold(Money::ZERO, Money::plus);
     let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
-    let others = draft.status.steps.iter().filter(|step| step.name != name);
+    let others = draft.status.steps.iter().filter(|step| step.name != name && !is_of_earlier_run(step));
     let reserved = others
         .flat_map(|step| &step.demands)
         .filter(|demand| demand.settled != Some(true))
@@ -262,4 +273,18 @@ pub(super) fn over_budget(
         ),
         step: Some(name),
     })
+}
+
+/// What is to be done about a demand whose price nobody knows, if there is one: money that cannot be estimated is under no
+/// limit.
+fn without_price(name: StepName, demands: &[Demand], limit: Money) -> Option<String> {
+    let sold = sold(name)?;
+    let demand = demands.iter().find(|demand| demand.price_each.is_none())?;
+    let model = demand.model.as_ref().map_or_else(|| "the usual model".to_owned(), |model| format!("model {model:?}"));
+    Some(format!(
+        "{name}: nobody knows what {model} of account {} costs, so that budget.limit (${limit}) cannot be kept; name it as \
+         {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing), choose another model, or remove \
+         budget.limit",
+        demand.account
+    ))
 }

@@ -3,7 +3,8 @@
 
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, ScenePart};
-use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::{CostStatus, HandledRequests, SceneTakes, StepStatus};
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::handled::{is_handled, recorded};
@@ -125,7 +126,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.artifacts = None;
     draft.status.publications.clear();
     draft.status.published_generation = None;
-    draft.status.cost = None;
+    draft.status.cost = draft.status.cost.take().and_then(|cost| of_earlier_runs(&cost));
     let now = draft.now;
     draft.status.takes.clear();
     for step in &mut draft.status.steps {
@@ -154,6 +155,12 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
         step.model = None;
     }
     draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
+}
+
+/// What is kept of the cost when a new run begins: what was paid.
+fn of_earlier_runs(cost: &CostStatus) -> Option<CostStatus> {
+    let paid = cost.earlier_runs.unwrap_or_default().plus(cost.actual.unwrap_or_default());
+    (paid != Money::ZERO).then(|| CostStatus { earlier_runs: Some(paid), ..CostStatus::default() })
 }
 
 fn refresh_channel(draft: &mut Draft<'_>) {

@@ -73,6 +73,12 @@ pub(super) fn give_back(step: &mut StepStatus) -> bool {
     step.demands.iter_mut().filter(mine).map(|demand| demand.settled = Some(true)).count() > 0
 }
 
+/// Whether what a step holds of its accounts is held by an attempt of an earlier run: a restart takes the digest from what
+/// is at work, and whatever asks or begins in the new run has one of its own.
+pub(super) const fn is_of_earlier_run(step: &StepStatus) -> bool {
+    step.input_digest.is_none()
+}
+
 /// Begun with, and what it has spent is not known.
 pub(super) fn is_owed(demand: &Demand) -> bool {
     demand.granted.is_some() && demand.settled != Some(true)

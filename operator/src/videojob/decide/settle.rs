@@ -146,11 +146,17 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
         None => step.rate_limit = None,
     }
     let cost: Money = outcome.spent.iter().map(|spent| spent.cost).sum();
-    if cost != Money::ZERO {
-        step.cost = Some(step.cost.unwrap_or_default().plus(cost));
-        let actual: Money = draft.status.steps.iter().filter_map(|step| step.cost).sum();
-        draft.status.cost.get_or_insert_default().actual = Some(actual);
+    if cost == Money::ZERO {
+        return;
     }
+    if returns::is_of_earlier_run(step) {
+        let whole = draft.status.cost.get_or_insert_default();
+        whole.earlier_runs = Some(whole.earlier_runs.unwrap_or_default().plus(cost));
+        return;
+    }
+    step.cost = Some(step.cost.unwrap_or_default().plus(cost));
+    let actual: Money = draft.status.steps.iter().filter_map(|step| step.cost).sum();
+    draft.status.cost.get_or_insert_default().actual = Some(actual);
 }
 
 fn spent_units(spent: &Spent) -> SpentUnits {

@@ -1,10 +1,11 @@
 //! What a film costs, and will cost, is told; what would cost too much is not asked for.
 
 use serde_json::json;
-use videofactory_crds::StepName;
 use videofactory_crds::condition::{ConditionType, Phase};
+use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
+use super::super::model::Action;
 use super::hire_tests::{account, at_work, book, film, grant, grok, partly, spends, until_animation};
 use super::world::World;
 
@@ -98,4 +99,106 @@ fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is
     grant(&mut world, 3);
     world.settle();
     assert!(at_work(&world));
+}
+
+#[test]
+fn a_step_whose_price_nobody_knows_waits_for_a_person_where_there_is_a_budget() {
+    let animation = json!({"animation": {"accountRef": {"name": "grok"}, "model": "grok-of-tomorrow"}});
+    let mut world = film(&json!({"budget": {"limit": "5"}, "providers": animation}));
+    until_animation(&mut world);
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "PriceUnknown"));
+    assert!(world.has(ConditionType::Stalled) && world.step(STEP).demands.is_empty());
+    let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs, so that budget.limit \
+                    ($5.00) cannot be kept; name it as videoSecond in the prices of that ProviderAccount (\"0\" if it costs \
+                    nothing), choose another model, or remove budget.limit";
+    assert_eq!(world.message(), expected);
+    grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0"})).unwrap();
+    world.settle();
+    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    let mut without = film(&json!({"providers": animation}));
+    until_animation(&mut without);
+    assert_eq!(without.reason(), "AwaitingQuota", "it has no budget");
+}
+
+#[test]
+fn a_publication_has_no_price_that_a_budget_would_have_to_know() {
+    let target = json!({"name": "social", "type": "Webhook", "accountRef": {"name": "grok"}});
+    let mut world =
+        film(&json!({"budget": {"limit": "5"}, "providers": {}, "publish": {"targets": [target]}}));
+    world.run_to_rest();
+    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    assert_eq!(world.step(StepName::PublishVideo).demands.len(), 1);
+}
+
+/// Three clips of six seconds are at work, for about $1.266, when a new run is asked for.
+fn restarted_at_work(more: &serde_json::Value) -> World {
+    let mut spec = json!({"sceneCount": 3, "length": {"target": "15s"}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut world = film(&spec);
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world));
+    world.annotate(requests::RESTART, "2026-01-02T00:00:00Z");
+    world
+}
+
+fn paid(world: &World) -> [Option<String>; 2] {
+    let cost = world.observed.job.status.as_ref().unwrap().cost.clone().unwrap_or_default();
+    [cost.actual, cost.earlier_runs].map(|money| money.map(|money| money.to_string()))
+}
+
+fn dollars(sum: &str) -> Option<String> {
+    Some(sum.to_owned())
+}
+
+#[test]
+fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
+    let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
+    let spent = spends(&world, 3);
+    world.spent.insert((STEP, 1), spent);
+    world.settle();
+    assert_eq!((at_work(&world), paid(&world)), (false, [None, dollars("0.50")]));
+    assert_eq!(world.step(STEP).cost, None);
+    let settled = &world.step(STEP).demands[0];
+    assert_eq!((settled.settled, settled.spent[0].submissions), (Some(true), 3), "the account books it");
+    book(&mut world);
+    until_animation(&mut world);
+    assert_eq!(world.reason(), "AwaitingQuota", "all of the budget is there: {}", world.message());
+    assert_eq!(estimated(&world).as_deref(), Some("1.266"));
+    grant(&mut world, 3);
+    world.settle();
+    let spent = spends(&world, 3);
+    world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    world.settle();
+    assert_eq!(paid(&world), [dollars("0.50"), dollars("0.50")]);
+    world.annotate(requests::RESTART, "2026-01-03T00:00:00Z");
+    world.settle();
+    assert_eq!(paid(&world), [None, dollars("1.00")], "nothing is lost");
+}
+
+#[test]
+fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one() {
+    let images = json!({"images": {"accountRef": {"name": "gemini"}}, "animation": {"accountRef": {"name": "grok"}}});
+    let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
+    let gemini = json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}});
+    world.observed.accounts.insert("gemini".to_owned(), account(&gemini));
+    grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0.01"})).unwrap();
+    world.edit(|job| job.spec.settings.providers = serde_json::from_value(images).unwrap());
+    // The pod of the run before goes on; all else is done.
+    let look = |world: &mut World| {
+        for _ in 0..4 {
+            let ordered = world.reconcile_or_crash(true).actions.into_iter();
+            for action in ordered.filter(|action| !matches!(action, Action::DeleteJob { .. })) {
+                world.act(action);
+            }
+        }
+    };
+    look(&mut world);
+    assert_eq!(estimated(&world).as_deref(), Some("0.48"), "three pictures and three clips at today's prices");
+    world.end(StepName::WriteScript, ExitCode::Done);
+    look(&mut world);
+    assert!(at_work(&world));
+    let asked = &world.step(StepName::GenerateImages).demands;
+    assert_eq!(asked.len(), 1, "{}", world.message());
 }

@@ -131,6 +131,21 @@ impl Destinations {
         is_service_name(host, &self.cluster_domain)
     }
 
+    /// Whether a URL names something that the internet does not have: a Service of the cluster, a host without a domain, or
+    /// an address of a network of one's own. What a name with a domain leads to is not looked up.
+    #[must_use]
+    pub fn is_internal(&self, url: &str) -> bool {
+        let Ok(url) = Url::parse(url) else { return false };
+        match url.host() {
+            Some(Host::Ipv4(address)) => kind(address.into()) != Kind::Public,
+            Some(Host::Ipv6(address)) => kind(address.into()) != Kind::Public,
+            Some(Host::Domain(name)) => {
+                self.is_service(name) || is_localhost(name) || !name.trim_end_matches('.').contains('.')
+            }
+            None => false,
+        }
+    }
+
     /// The whole name of the Service that `name.namespace` would be in the cluster; none for anything else.
     #[must_use]
     pub fn as_service(&self, host: &str) -> Option<String> {
@@ -224,6 +239,25 @@ mod tests {
             ("10.0.0.5", "10.0.0.5"),
         ] {
             assert!(judged(&default, host, address).is_err(), "{host}");
+        }
+    }
+
+    #[test]
+    fn services_hosts_without_a_domain_and_private_addresses_are_internal() {
+        let default = Destinations::default();
+        for url in [
+            "http://s3.videofactory-system.svc:9000",
+            "http://minio.minio.svc.cluster.local",
+            "http://minio:9000",
+            "http://localhost:9000",
+            "http://10.96.0.12:9000",
+            "http://[fd12::7]",
+        ] {
+            assert!(default.is_internal(url), "{url}");
+        }
+        for url in ["https://abc.r2.cloudflarestorage.com", "https://minio.lan", "http://93.184.216.34", "s3"]
+        {
+            assert!(!default.is_internal(url), "{url}");
         }
     }
 

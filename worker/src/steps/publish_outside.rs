@@ -130,6 +130,20 @@ pub(super) async fn to_announcer(
     published.ok_or_else(|| StepError::Break(format!("the record of target {:?} is gone", target.name)))
 }
 
+/// Why a receiver outside the cluster cannot fetch the film by the link that it is told, if so.
+pub(super) fn unreachable(context: &Context) -> Option<String> {
+    let bucket = &context.input.bucket;
+    let inside =
+        bucket.public_endpoint.is_empty() && context.network.destinations().is_internal(&bucket.endpoint);
+    inside.then(|| {
+        format!(
+            "its link to the film leads to {}, which nobody outside the cluster reaches; if the receiver is there, set \
+             bucket.publicEndpoint of the StoragePolicy",
+            bucket.endpoint
+        )
+    })
+}
+
 /// The account that a target names, and a client for it.
 fn engage<'a, T: ?Sized>(
     context: &Context,

@@ -108,6 +108,9 @@ async fn publish(
     film: &Film,
     notes: &mut Vec<String>,
 ) -> Result<Publication, StepError> {
+    if target.type_ == TargetType::Webhook {
+        notes.extend(outside::unreachable(context).map(|note| format!("{}: {note}", target.name)));
+    }
     if let Some(publication) = record::find(context, &target.name, &film.sha256).await? {
         return Ok(publication);
     }

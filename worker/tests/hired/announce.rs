@@ -50,3 +50,21 @@ async fn a_service_that_cannot_do_what_is_asked_is_named() {
     assert_eq!(outcome.exit, ExitCode::Configuration);
     assert!(outcome.message.contains("Gemini does not publish videos"), "{}", outcome.message);
 }
+
+#[tokio::test]
+async fn a_link_that_leads_into_the_cluster_is_told_of() {
+    let (studio, site) = (Studio::open().await, Site::default());
+    let targets = json!({"publish": {"targets": [
+        {"name": "social", "type": "Webhook", "accountRef": {"name": ACCOUNT}},
+        {"name": "home", "type": "Bucket"},
+    ]}});
+    let mut film = ready(&studio, &site, &targets).await;
+    film.provider = Provider::Webhook;
+    let told = "published to 2 targets; social: its link to the film leads to http://127.0.0.1:";
+    for (public, expected) in [("https://films.test", false), ("", true)] {
+        film.adjust = Box::new(|input| input.bucket.public_endpoint = public.to_owned());
+        // The second time it is published already, and the link is no better.
+        let done = film.make(StepName::PublishVideo).await;
+        assert_eq!(done.message.starts_with(told), expected, "{public:?}: {}", done.message);
+    }
+}

@@ -99,7 +99,8 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let price = price_of_all(draft, settings, name);
     let told = draft.step(name).and_then(|step| step.message.clone());
     let told = told.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
-    let otherwise = "what is put back into the bucket before that is not made again; an edit does not end this wait";
+    let otherwise =
+        "what is put back into the bucket before that is not made again; an edit does not end this wait";
     let message = ask(&draft.observed.job, &told, price, otherwise);
     wait_for_a_person(draft.step_mut(name), &told);
     Some(stalled(name, &message))

@@ -280,7 +280,10 @@ pub(super) fn over_budget(
 fn without_price(name: StepName, demands: &[Demand], limit: Money) -> Option<String> {
     let sold = sold(name)?;
     let demand = demands.iter().find(|demand| demand.price_each.is_none())?;
-    let model = demand.model.as_ref().map_or_else(|| "the usual model".to_owned(), |model| format!("model {model:?}"));
+    let model = demand
+        .model
+        .as_ref()
+        .map_or_else(|| "the usual model".to_owned(), |model| format!("model {model:?}"));
     Some(format!(
         "{name}: nobody knows what {model} of account {} costs, so that budget.limit (${limit}) cannot be kept; name it as \
          {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing), choose another model, or remove \

@@ -179,7 +179,8 @@ fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
 
 #[test]
 fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one() {
-    let images = json!({"images": {"accountRef": {"name": "gemini"}}, "animation": {"accountRef": {"name": "grok"}}});
+    let images =
+        json!({"images": {"accountRef": {"name": "gemini"}}, "animation": {"accountRef": {"name": "grok"}}});
     let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
     let gemini = json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}});
     world.observed.accounts.insert("gemini".to_owned(), account(&gemini));
@@ -195,7 +196,11 @@ fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one(
         }
     };
     look(&mut world);
-    assert_eq!(estimated(&world).as_deref(), Some("0.48"), "three pictures and three clips at today's prices");
+    assert_eq!(
+        estimated(&world).as_deref(),
+        Some("0.48"),
+        "three pictures and three clips at today's prices"
+    );
     world.end(StepName::WriteScript, ExitCode::Done);
     look(&mut world);
     assert!(at_work(&world));

@@ -80,21 +80,21 @@ fn enter(work: &Path) -> Result<RulesetStatus, RulesetError> {
     Ok(restricted.ruleset)
 }
 
+/// What is said of a kernel without Landlock: nothing is kept in.
+pub const KEEPS_NOTHING: &str =
+    "this node's kernel has no Landlock: programs that decode can read what this pod can";
+/// What is said of a kernel whose Landlock knows nothing of TCP.
+pub const LETS_CONNECT: &str = "this node's kernel is older than 6.7: programs that decode cannot read keys, but can \
+     connect to where this pod can";
+
 /// How far this kernel keeps programs in, in words for the log; nothing where it does all that is known.
 #[must_use]
 pub fn shortcoming() -> Option<&'static str> {
-    let supports = |level: ABI| {
-        Ruleset::default()
-            .set_compatibility(CompatLevel::HardRequirement)
-            .handle_access(AccessFs::from_all(level))
-            .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(level)))
-            .and_then(Ruleset::create)
-            .is_ok()
-    };
-    if !supports(ABI::V1) {
-        return Some("this node's kernel has no Landlock: programs that decode can read what this pod can");
+    // Each by itself: to ask for nothing of a kind, as the first level has nothing of TCP, is an error on any kernel.
+    let strict = || Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let is_there = |asked: Result<Ruleset, RulesetError>| asked.and_then(Ruleset::create).is_ok();
+    if !is_there(strict().handle_access(AccessFs::from_all(ABI::V1))) {
+        return Some(KEEPS_NOTHING);
     }
-    (!supports(ABI::V4)).then_some(
-        "this node's kernel is older than 6.7: programs that decode cannot read keys, but can connect to where this pod can",
-    )
+    (!is_there(strict().handle_access(AccessNet::from_all(ABI::V4)))).then_some(LETS_CONNECT)
 }

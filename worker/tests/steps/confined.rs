@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::process::Command;
 use videofactory_crds::StepName;
 use videofactory_storage::PutOptions;
+use videofactory_worker::confine::{KEEPS_NOTHING, LETS_CONNECT, shortcoming};
 
 use super::support::{Production, Studio, command, pod_files};
 
@@ -16,6 +17,14 @@ use super::support::{Production, Studio, command, pod_files};
 async fn confined(work: &Path, script: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_videofactory-worker"));
     command.args([Path::new("confined"), work]).args(["bash", "-c", script]).output().await.unwrap()
+}
+
+/// Whether this machine's kernel keeps programs from files, and from connecting. On an older one the tests below hold
+/// only that it is told of.
+fn kept() -> (bool, bool) {
+    let told = shortcoming();
+    told.iter().for_each(|told| eprintln!("left out in part: {told}"));
+    (told != Some(KEEPS_NOTHING), told.is_none_or(|told| told != KEEPS_NOTHING && told != LETS_CONNECT))
 }
 
 #[tokio::test]
@@ -30,18 +39,22 @@ async fn a_confined_program_has_its_folder_and_the_system_and_nothing_else() {
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    for script in [
-        format!("cat {}/bucket/secretAccessKey", secrets.display()),
-        format!("ls {}", secrets.display()),
-        format!("ln -s {0}/token/token {1}/link && cat {1}/link", secrets.display(), work.display()),
-        format!("echo x > {}/x", root.path().display()),
-        format!("cat /proc/{}/environ", std::process::id()),
-        "cat /etc/passwd".to_owned(),
-        format!("exec 3<>/dev/tcp/127.0.0.1/{port}"),
+    let (from_files, from_connecting) = kept();
+    for (script, is_kept) in [
+        (format!("cat {}/bucket/secretAccessKey", secrets.display()), from_files),
+        (format!("ls {}", secrets.display()), from_files),
+        (format!("ln -s {0}/token/token {1}/link && cat {1}/link", secrets.display(), work.display()), from_files),
+        (format!("echo x > {}/x", root.path().display()), from_files),
+        (format!("cat /proc/{}/environ", std::process::id()), from_files),
+        ("cat /etc/passwd".to_owned(), from_files),
+        (format!("exec 3<>/dev/tcp/127.0.0.1/{port}"), from_connecting),
     ] {
-        let refused = confined(work, &script).await;
-        assert!(!refused.status.success() && refused.stdout.is_empty(), "{script}: {refused:?}");
-        assert!(String::from_utf8_lossy(&refused.stderr).contains("denied"), "{script}: {refused:?}");
+        let ended = confined(work, &script).await;
+        assert_eq!(ended.status.success(), !is_kept, "{script}: {ended:?}");
+        if is_kept {
+            assert!(ended.stdout.is_empty(), "{script}: {ended:?}");
+            assert!(String::from_utf8_lossy(&ended.stderr).contains("denied"), "{script}: {ended:?}");
+        }
     }
 }
 
@@ -76,6 +89,8 @@ async fn what_a_step_decodes_with_cannot_read_its_keys_nor_its_environment() {
     let output =
         command(root.path()).env("PATH", path).env("VIDEOFACTORY_STEP", input).output().await.unwrap();
     let log = String::from_utf8_lossy(&output.stdout);
-    assert!(log.contains("Permission denied, step: <>"), "{log}");
-    assert!(!log.contains(secret), "{log}");
+    assert!(log.contains("step: <>"), "{log}");
+    if kept().0 {
+        assert!(log.contains("Permission denied, step: <>") && !log.contains(secret), "{log}");
+    }
 }

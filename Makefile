@@ -26,7 +26,7 @@ demo-down: ## Remove all that the demo made, but for the film
 	scripts/demo down
 
 generate: ## Write manifests/crds anew from the types
-	cargo run --locked --quiet --package videofactory-crds --bin crdgen
+	cargo run --locked --quiet --workspace --bin crdgen
 
 bench: ## Speed and memory as ratios against peers and bounds
 	scripts/bench

@@ -2,7 +2,8 @@
 //!
 //! etcd takes no object above about 1.5 MiB, and everybody who watches one gets all of it with each write. So every text
 //! and list of a status has a bound in the schema, lists are kept within theirs where they are written, and texts are cut
-//! here: what is told never keeps a decision from being written.
+//! here: what is told never keeps a decision from being written. Bytes are those of JSON, in which a quotation mark takes
+//! two and a control character six.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -29,6 +30,9 @@ const MOST_CONDITIONS: i64 = 10;
 const MOST_WORD: i64 = 64;
 /// Most bytes of a Channel's spec as a run keeps it. What a step can be told is less.
 pub const MOST_CHANNEL_BYTES: usize = 48 * 1024;
+/// Most times at which one attempt tells that it has submitted something, to all its accounts together. Its step keeps
+/// them until the accounts have booked them, and asks for nothing more before.
+pub const MOST_SPENT: usize = 20;
 
 /// Most bytes of the prune runs that a policy's status remembers, whatever `spec.history` says.
 pub const MOST_HISTORY_BYTES: usize = 144 * 1024;
@@ -69,7 +73,7 @@ pub fn cut_texts(value: &mut Value, schema: &JSONSchemaProps) -> bool {
     match value {
         Value::String(text) => {
             let most = schema.max_length.and_then(|most| usize::try_from(most).ok());
-            match most.filter(|most| text.len() > *most) {
+            match most.filter(|most| bytes(text) > *most) {
                 Some(most) => {
                     *text = cut(text, most);
                     true
@@ -97,17 +101,34 @@ pub fn cut_texts(value: &mut Value, schema: &JSONSchemaProps) -> bool {
     }
 }
 
-/// The text, or as much of it as fits, to the end of a character.
+/// The text, or as much of it as has room, to the end of a character.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
+    if bytes(text) <= most {
         return text.to_owned();
     }
-    let mut end = most.saturating_sub('…'.len_utf8());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let room = most.saturating_sub('…'.len_utf8());
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += bytes_of(*character);
+        used <= room
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    short.push('…');
+    short
+}
+
+/// What a text takes between the quotation marks of JSON.
+fn bytes(text: &str) -> usize {
+    text.chars().map(bytes_of).sum()
+}
+
+const fn bytes_of(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        other => other.len_utf8(),
     }
-    format!("{}…", &text[..end])
 }
 
 /// Gives every text and list of a status that has no bound the usual one.
@@ -228,8 +249,28 @@ mod tests {
         assert_eq!(fit::<VideoJob, _>(fitted.clone()), fitted);
     }
 
-    /// A value with every text and list filled to its bound, but for the lists of which so many items are given by path.
-    fn largest(path: &str, schema: &JSONSchemaProps, lists: &BTreeMap<&str, i64>) -> Value {
+    /// Letters, what JSON escapes in two bytes and in six, and characters of several bytes.
+    const FILLERS: [&str; 5] = ["x", "\"", "\u{1}", "é", "\u{1f3ac}"];
+
+    #[test]
+    fn a_text_is_cut_to_what_it_takes_in_json() {
+        for filler in FILLERS.into_iter().chain(["\\", "\n", "\u{8}", "\u{c}", "\u{7f}", "\u{2028}"]) {
+            let in_json = |text: &str| serde_json::to_string(text).unwrap().len() - 2;
+            let short = cut(&filler.repeat(500), 100);
+            assert!((90..=100).contains(&in_json(&short)) && short.ends_with('…'), "{filler:?}: {short:?}");
+            let many = 100 / in_json(filler);
+            assert_eq!(cut(&filler.repeat(many), 100), filler.repeat(many), "it has room");
+        }
+    }
+
+    /// A value with every list filled to its bound, but for the lists of which so many items are given by path, and with
+    /// more text in each place than it takes.
+    fn largest(
+        path: &str,
+        schema: &JSONSchemaProps,
+        filler: &str,
+        lists: &BTreeMap<&str, usize>,
+    ) -> Value {
         let size = |most: Option<i64>| usize::try_from(most.unwrap_or(1)).unwrap();
         match schema.type_.as_deref() {
             Some("string") => match (&schema.enum_, schema.format.as_deref()) {
@@ -237,38 +278,47 @@ mod tests {
                     names.iter().map(|name| name.0.clone()).max_by_key(|name| name.to_string().len()).unwrap()
                 }
                 (None, Some(_)) => json!("2026-11-28T18:11:02Z"),
-                (None, None) => json!("x".repeat(size(schema.max_length))),
+                (None, None) => json!(filler.repeat(size(schema.max_length) + 1)),
             },
             Some("integer") => json!(i64::MIN),
             Some("number") => json!(f64::MIN_POSITIVE),
             Some("boolean") => json!(false),
             Some("array") => {
                 let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items else { panic!("{path}") };
-                let many = size(lists.get(path).copied().or(schema.max_items));
-                vec![largest(&format!("{path}[]"), items, lists); many].into()
+                let many = lists.get(path).copied().unwrap_or_else(|| size(schema.max_items));
+                vec![largest(&format!("{path}[]"), items, filler, lists); many].into()
             }
             _ if schema.x_kubernetes_preserve_unknown_fields == Some(true) => {
                 json!({"x": "x".repeat(MOST_CHANNEL_BYTES)})
             }
             _ => {
                 let fields = schema.properties.iter().flatten();
-                let fields =
-                    fields.map(|(name, of)| (name.clone(), largest(&format!("{path}.{name}"), of, lists)));
+                let fields = fields.map(|(name, of)| {
+                    (name.clone(), largest(&format!("{path}.{name}"), of, filler, lists))
+                });
                 fields.collect()
             }
         }
     }
 
-    fn size_of_largest(kind: &str, lists: &[(&str, i64)]) -> usize {
-        let lists: BTreeMap<&str, i64> = lists.iter().copied().collect();
-        let value = largest("", status_schema(kind).unwrap(), &lists);
-        serde_json::to_string(&value).unwrap().len()
+    /// The size of the largest status that is written of this kind: its texts are cut as they always are.
+    fn size_of_largest(kind: &str, lists: &[(&str, usize)]) -> usize {
+        let (schema, lists) = (status_schema(kind).unwrap(), lists.iter().copied().collect());
+        let size = |filler| {
+            let mut value = largest("", schema, filler, &lists);
+            cut_texts(&mut value, schema);
+            serde_json::to_string(&value).unwrap().len()
+        };
+        FILLERS.into_iter().map(size).max().unwrap()
     }
 
     #[test]
     fn every_status_that_is_filled_to_its_bounds_has_less_than_256_kib() {
-        // An outcome names 20 submissions at most, of all its accounts together.
-        let job = size_of_largest("VideoJob", &[(".steps[].demands[].spent", 2)]);
+        let demands = most_items("VideoJob", &["steps", "demands"]);
+        assert_eq!(most_items("VideoJob", &["steps", "demands", "spent"]), MOST_SPENT, "all of one account");
+        // What an attempt has spent is shared among its demands; each may have been written off in one entry more.
+        let spent = (MOST_SPENT + demands).div_ceil(demands);
+        let job = size_of_largest("VideoJob", &[(".steps[].demands[].spent", spent)]);
         // What has a room in bytes is added as that. The account's own parts are filled by its own tests.
         let policy = size_of_largest("StoragePolicy", &[(".runs", 0)]) + MOST_HISTORY_BYTES;
         let account =
@@ -280,6 +330,19 @@ mod tests {
         assert!(job < MOST_STATUS_BYTES, "VideoJob: {job}");
         assert!(policy < MOST_STATUS_BYTES, "StoragePolicy: {policy}");
         assert!(account < MOST_STATUS_BYTES / 4, "ProviderAccount: {account}");
+    }
+
+    /// The bound of a list of lists.
+    fn most_items(kind: &str, path: &[&str]) -> usize {
+        let mut schema = status_schema(kind).unwrap();
+        for (depth, name) in path.iter().enumerate() {
+            schema = &schema.properties.as_ref().unwrap()[*name];
+            if depth + 1 < path.len() {
+                let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items else { panic!("{name}") };
+                schema = items;
+            }
+        }
+        usize::try_from(schema.max_items.unwrap()).unwrap()
     }
 
     /// What has no bound of its own gets the usual one; only the frozen Channel is left open, and bounded in bytes.

@@ -223,7 +223,7 @@ pub struct Demand {
     /// What the attempt has spent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
-    #[schemars(length(max = 40))]
+    #[schemars(length(max = 20))]
     pub spent: Vec<SpentUnits>,
 
     /// Until when the service itself refuses, as far as it said.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
+use videofactory_crds::bounds::MOST_SPENT;
 use videofactory_crds::units::Money;
 
 use super::{ExitCode, MOST_OUTCOME_BYTES, StepInput, VERSION, is_zero};
@@ -117,8 +118,8 @@ fn is_nothing(cost: &Money) -> bool {
 }
 
 impl Spent {
-    /// Most entries that fit into an outcome.
-    pub const MOST: usize = 20;
+    /// Most entries that fit into an outcome, and into a step's status.
+    pub const MOST: usize = MOST_SPENT;
 
     /// At most [`Self::MOST`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
     /// seems free again too early.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use videofactory_crds::videojob::{DigestSubmissions, StepStatus};
 use videofactory_pipeline::Digest;
-use videofactory_pipeline::contract::StepOutcome;
+use videofactory_pipeline::contract::{StepOutcome, Unresolved};
 
 /// Most permits that are kept: the schema holds no more. Whoever is asked again after that gives leave again.
 const MOST: usize = 32;
 
-/// Keeps what an attempt asks a person about.
+/// Keeps what an attempt asks a person about; it asks about the others after them.
 pub(super) fn ask(step: &mut StepStatus, outcome: &StepOutcome) {
-    let asked = outcome.unresolved.iter().map(|asked| DigestSubmissions {
+    let asked = outcome.unresolved.iter().take(Unresolved::MOST).map(|asked| DigestSubmissions {
         digest: asked.digest.to_string(),
         submissions: Some(asked.submissions.into()),
     });

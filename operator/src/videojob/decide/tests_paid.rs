@@ -1,12 +1,13 @@
 //! What an attempt has spent is settled by who knows it, and a person's leave is for what they were asked about.
 
 use videofactory_crds::StepName;
+use videofactory_crds::bounds::{MOST_SPENT, status_schema, violations};
 use videofactory_crds::condition::{Phase, StepState};
 use videofactory_crds::requests;
-use videofactory_pipeline::contract::{ExitCode, SceneReport, Unresolved};
+use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, Unresolved};
 use videofactory_pipeline::{Digest, SceneSet};
 
-use super::hire_tests::{at_work, book, demand, film, grant, partly, until_animation};
+use super::hire_tests::{at_work, book, demand, film, grant, partly, spends, until_animation};
 use super::world::World;
 
 const STEP: StepName = StepName::AnimateScenes;
@@ -140,4 +141,28 @@ fn what_is_kept_of_permits_is_bounded() {
         let input = world.inputs.iter().rev().find(|((step, _), _)| *step == STEP).unwrap().1;
         assert!(names.iter().all(|name| input.permits.contains_key(&digest(name))), "round {round}");
     }
+}
+
+/// An outcome in the bucket may name each submission, and is as large as it is.
+#[test]
+fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
+    let mut world = buying();
+    let (first, each) = (world.now, spends(&world, 1));
+    let after = |seconds: i64| first + jiff::SignedDuration::from_secs(seconds);
+    let spent = (0..60).flat_map(|n| each.iter().map(move |one| Spent { at: after(n), ..one.clone() })).collect();
+    world.end_told(STEP, ExitCode::ContentRefused, |outcome| {
+        outcome.accounted = true;
+        outcome.spent = spent;
+        outcome.message = "\u{1}\"".repeat(5_000);
+        outcome.unresolved =
+            (0..60).map(|n| Unresolved { digest: digest(&n.to_string()), submissions: 2 }).collect();
+    });
+    world.settle();
+    let status = serde_json::to_value(&world.observed.job.status).unwrap();
+    assert_eq!(violations(&status, status_schema("VideoJob").unwrap()), Vec::<String>::new());
+    assert_eq!(world.step(STEP).unresolved.len(), Unresolved::MOST);
+    let kept = demand(&world).spent;
+    assert_eq!(kept.len(), MOST_SPENT);
+    assert_eq!(kept.iter().map(|spent| spent.submissions).sum::<i64>(), 60);
+    assert_eq!(kept.last().map(|spent| spent.at.0), Some(after(59)), "none of it seems free too early");
 }

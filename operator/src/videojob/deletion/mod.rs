@@ -20,6 +20,7 @@ use videofactory_pipeline::keys::{self, KINDS};
 use super::attempts::gone_at_the_latest;
 use super::model::{JobFacts, PodFacts, PodState};
 use super::place::NoPlace;
+use crate::config::{SUSPENDED_SIDE_EFFECTS, SideEffects};
 use crate::storagepolicy::covered_namespaces;
 use crate::storagepolicy::plan::Rules;
 
@@ -54,11 +55,19 @@ pub enum Next {
     Await(Option<String>),
     /// Its files are deleted: the folder of each kind.
     DeleteFiles(Vec<(ObjectKind, String)>),
+    /// Its files stay, and it goes; why.
+    KeepFiles(String),
 }
 
 /// What comes next for a job that is being deleted, by what is at work for it.
 #[must_use]
-pub fn next(job: &VideoJob, jobs: &[JobFacts], pods: &[PodFacts], now: Timestamp) -> Next {
+pub fn next(
+    job: &VideoJob,
+    jobs: &[JobFacts],
+    pods: &[PodFacts],
+    side_effects: SideEffects,
+    now: Timestamp,
+) -> Next {
     if !has_finalizer(job) {
         return Next::Nothing;
     }
@@ -73,6 +82,9 @@ pub fn next(job: &VideoJob, jobs: &[JobFacts], pods: &[PodFacts], now: Timestamp
     }
     if pods.iter().any(|pod| !matches!(pod.state, PodState::Ended(_))) {
         return Next::Await(lingering(job, pods, now));
+    }
+    if side_effects.are_suspended() {
+        return Next::KeepFiles(SUSPENDED_SIDE_EFFECTS.to_owned());
     }
     Next::DeleteFiles(folders)
 }

@@ -18,7 +18,6 @@ use videofactory_storage::Bucket;
 use super::sweep::{Extent, Swept, delete_all};
 use super::{FINALIZER, Next, Obstacle, kept, kept_by_word, left_behind, next, why_it_stays};
 use crate::client::within;
-use crate::config::SUSPENDED_SIDE_EFFECTS;
 use crate::context::Context;
 use crate::events::Event;
 use crate::storagepolicy::plan::Rules;
@@ -43,7 +42,7 @@ const AFTER_A_PART: Duration = Duration::from_millis(100);
 pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyError> {
     let (jobs, pods) = at_work(&context.caches, &job);
     let now = clock::now();
-    match next(&job, &jobs, &pods, now) {
+    match next(&job, &jobs, &pods, context.config.side_effects, now) {
         // Its Jobs go with it: the garbage collector sees to that.
         Next::Nothing => Ok(Requeue::await_change()),
         Next::LetGo => let_go(context, &job).await,
@@ -60,17 +59,30 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
             }
             Ok(Requeue::requeue(AFTER_PODS))
         }
-        Next::DeleteFiles(folders) => {
-            check_newest(context, &job).await?;
-            if is_at_work(context, &job).await? {
-                return Ok(Requeue::requeue(AFTER_PODS));
-            }
-            let mut status = job.status.clone().unwrap_or_default();
-            write_off_all(&mut status, now);
-            let job = write_status(context, &job, status).await?;
-            Box::pin(delete_files(context, &job, &folders, now)).await
-        }
+        Next::DeleteFiles(folders) => match close_books(context, &job, now).await? {
+            Some(job) => Box::pin(delete_files(context, &job, &folders, now)).await,
+            None => Ok(Requeue::requeue(AFTER_PODS)),
+        },
+        Next::KeepFiles(why) => match close_books(context, &job, now).await? {
+            Some(job) => let_go_without(context, &job, "FilesKept", kept(&job, &why)).await,
+            None => Ok(Requeue::requeue(AFTER_PODS)),
+        },
     }
+}
+
+/// Tells the accounts that nothing more is spent: nothing of the job is at work any more. None: something still is.
+async fn close_books(
+    context: &Context,
+    job: &VideoJob,
+    now: Timestamp,
+) -> Result<Option<VideoJob>, ApplyError> {
+    check_newest(context, job).await?;
+    if is_at_work(context, job).await? {
+        return Ok(None);
+    }
+    let mut status = job.status.clone().unwrap_or_default();
+    write_off_all(&mut status, now);
+    write_status(context, job, status).await.map(Some)
 }
 
 /// Adds or takes off the finalizer, of the object as it was seen; the object as it is then.
@@ -169,9 +181,6 @@ async fn let_go_without(
 /// The bucket of the job's policy if its files may be deleted there, and what is protected; all as it is now, but for
 /// the other policies for the same place.
 async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obstacle> {
-    if context.config.side_effects.are_suspended() {
-        return Err(Obstacle::Kept(SUSPENDED_SIDE_EFFECTS.to_owned()));
-    }
     let Place { bucket, policy } = place::open(context, job).await?;
     let all = context.caches.policies.state();
     let rules = protection(&all, &policy)

@@ -5,6 +5,7 @@ use videofactory_crds::StepName;
 
 use super::super::model::{JobEnd, PodEnd};
 use super::*;
+use crate::config::SideEffects::{Allow, Suspend};
 
 const NOW: i64 = 1_000_000;
 
@@ -65,7 +66,7 @@ fn the_finalizer_follows_the_spec() {
 #[test]
 fn a_job_is_let_go_where_nothing_is_to_be_deleted() {
     let status = json!({"id": "3f9c2a1e"});
-    let of = |job: &VideoJob| next(job, &[attempt(false, false)], &[pod(None, false)], now());
+    let of = |job: &VideoJob| next(job, &[attempt(false, false)], &[pod(None, false)], Allow, now());
     assert_eq!(of(&job("Delete", &["other"], &status)), Next::Nothing);
     assert_eq!(of(&job("Retain", &[FINALIZER], &status)), Next::LetGo, "the way out is open at any time");
     assert_eq!(of(&job("Delete", &[FINALIZER], &json!({}))), Next::LetGo, "it never had a file");
@@ -73,7 +74,7 @@ fn a_job_is_let_go_where_nothing_is_to_be_deleted() {
 
 #[test]
 fn what_is_at_work_is_stopped_and_waited_for_before_any_file_goes() {
-    let of = |jobs: &[JobFacts], pods: &[PodFacts]| next(&leaving(), jobs, pods, now());
+    let of = |jobs: &[JobFacts], pods: &[PodFacts]| next(&leaving(), jobs, pods, Allow, now());
     let doomed = Next::Stop(vec![("j".to_owned(), "u".to_owned())]);
     assert_eq!(of(&[attempt(false, false)], &[pod(None, false)]), doomed);
     assert_eq!(of(&[attempt(true, false)], &[pod(Some(NOW + 60), false)]), Next::Await(None));
@@ -86,13 +87,27 @@ fn what_is_at_work_is_stopped_and_waited_for_before_any_file_goes() {
 
 #[test]
 fn exactly_its_own_folders_are_deleted() {
-    let Next::DeleteFiles(folders) = next(&leaving(), &[attempt(false, true)], &[pod(None, true)], now())
-    else {
+    let ended = (&[attempt(false, true)], &[pod(None, true)]);
+    let Next::DeleteFiles(folders) = next(&leaving(), ended.0, ended.1, Allow, now()) else {
         panic!("no files")
     };
     let folders: Vec<String> = folders.into_iter().map(|(_, folder)| folder).collect();
     let kinds = ["work", "clips", "videos", "thumbnails", "captions", "published"];
     assert_eq!(folders, kinds.map(|kind| format!("{kind}/films/ocean-3f9c2a1e/")));
+}
+
+#[test]
+fn where_side_effects_are_suspended_files_stay_and_their_job_goes_once_it_has_stopped() {
+    let of = |job: &VideoJob, jobs: &[JobFacts], pods: &[PodFacts]| next(job, jobs, pods, Suspend, now());
+    let Next::KeepFiles(why) = of(&leaving(), &[attempt(false, true)], &[pod(None, true)]) else {
+        panic!("its files are deleted")
+    };
+    assert!(why.contains("--side-effects=Suspend"), "{why}");
+    let doomed = Next::Stop(vec![("j".to_owned(), "u".to_owned())]);
+    assert_eq!(of(&leaving(), &[attempt(false, false)], &[]), doomed);
+    assert_eq!(of(&leaving(), &[], &[pod(None, false)]), Next::Await(None));
+    let retained = job("Retain", &[FINALIZER], &json!({"id": "3f9c2a1e"}));
+    assert_eq!(of(&retained, &[], &[]), Next::LetGo);
 }
 
 #[test]

@@ -283,6 +283,13 @@ fn two_hundred_scenes_of_the_greatest_length_stay_under_512_kib() {
     assert!(most * letters < 512 * 1024, "{most} scenes of {letters} letters");
 }
 
+/// An id stands in the keys of all files: one of another make would make a job's files nobody's.
+#[test]
+fn an_id_that_keys_do_not_take_is_refused() {
+    let id = &schemas()["VideoJob"]["properties"]["status"]["properties"]["id"];
+    assert_eq!((&id["pattern"], &id["maxLength"]), (&json!("^[0-9a-f]{8}$"), &json!(8)));
+}
+
 #[test]
 fn every_field_of_a_spec_is_described_and_bounded() {
     fn check(schema: &Value, path: &str, problems: &mut Vec<String>) {

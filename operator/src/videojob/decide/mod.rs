@@ -336,6 +336,8 @@ mod properties_accounts;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_begin;
+#[cfg(test)]
 mod tests_costs;
 #[cfg(test)]
 mod tests_edits;

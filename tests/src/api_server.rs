@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -35,6 +35,15 @@ pub struct ApiServer {
 struct Shared {
     stock: parking_lot::Mutex<Stock>,
     version: watch::Sender<u64>,
+    gathering: parking_lot::Mutex<Option<Arc<Gathering>>>,
+}
+
+/// Calls that are answered once so many of them have come.
+struct Gathering {
+    verb: &'static str,
+    resource: &'static str,
+    many: usize,
+    came: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -70,7 +79,11 @@ impl ApiServer {
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("failed to bind a port")?;
         let url = format!("http://{}", listener.local_addr().context("the port has no address")?);
-        let shared = Arc::new(Shared { stock: parking_lot::Mutex::default(), version: watch::channel(0).0 });
+        let shared = Arc::new(Shared {
+            stock: parking_lot::Mutex::default(),
+            version: watch::channel(0).0,
+            gathering: parking_lot::Mutex::default(),
+        });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { shared, url })
@@ -121,6 +134,12 @@ impl ApiServer {
         self.shared.stock.lock().calls.clone()
     }
 
+    /// Answers none of these calls before so many of them have come: who makes one after the other waits for ever.
+    pub fn gather(&self, verb: &'static str, resource: &'static str, many: usize) {
+        let gathering = Gathering { verb, resource, many, came: watch::channel(0).0 };
+        *self.shared.gathering.lock() = Some(Arc::new(gathering));
+    }
+
     /// Waits until something holds, which is asked after each change.
     pub async fn until(&self, holds: impl Fn(&Self) -> bool) {
         let mut version = self.shared.version.subscribe();
@@ -129,6 +148,16 @@ impl ApiServer {
                 return;
             }
         }
+    }
+}
+
+impl Shared {
+    async fn gather(&self, verb: &str, resource: &str) {
+        let gathering = self.gathering.lock().clone();
+        let Some(gathering) = gathering.filter(|of| of.verb == verb && of.resource == resource) else { return };
+        gathering.came.send_modify(|came| *came += 1);
+        // It ends only with what it waits for: the sender is held here.
+        let _ = gathering.came.subscribe().wait_for(|came| *came >= gathering.many).await;
     }
 }
 
@@ -195,9 +224,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return failure(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "the body is too large");
     };
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let query = parts.uri.query().unwrap_or_default();
+    let Some(verb) = verb(&parts.method, query, &target) else {
+        return failure(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &target.resource);
+    };
+    shared.gather(verb, &target.resource).await;
     let answer = {
         let mut stock = shared.stock.lock();
-        let answer = act(&mut stock, &parts.method, &parts.uri, &target, body);
+        let answer = act(&mut stock, verb, query, &target, body);
         shared.version.send_replace(stock.version);
         answer
     };
@@ -206,25 +240,27 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 
 type Refused = (StatusCode, &'static str);
 
+fn verb(method: &Method, query: &str, target: &Target) -> Option<&'static str> {
+    let watches = || query.split('&').any(|part| part == "watch=true" || part == "watch=1");
+    match (method, &target.name) {
+        (&Method::GET, Some(_)) => Some("get"),
+        (&Method::GET, None) if watches() => Some("watch"),
+        (&Method::GET, None) => Some("list"),
+        (&Method::POST, _) => Some("create"),
+        (&Method::PUT, _) => Some("update"),
+        (&Method::DELETE, _) => Some("delete"),
+        _ => None,
+    }
+}
+
 fn act(
     stock: &mut Stock,
-    method: &Method,
-    uri: &Uri,
+    verb: &'static str,
+    query: &str,
     target: &Target,
     body: Value,
 ) -> Result<Response, Refused> {
     const NOT_FOUND: Refused = (StatusCode::NOT_FOUND, "NotFound");
-    let query = uri.query().unwrap_or_default();
-    let watches = query.split('&').any(|part| part == "watch=true" || part == "watch=1");
-    let verb = match (method, &target.name) {
-        (&Method::GET, Some(_)) => "get",
-        (&Method::GET, None) if watches => "watch",
-        (&Method::GET, None) => "list",
-        (&Method::POST, _) => "create",
-        (&Method::PUT, _) => "update",
-        (&Method::DELETE, _) => "delete",
-        _ => return Err((StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed")),
-    };
     *stock.calls.entry((verb, target.resource.clone())).or_default() += 1;
     let key = (target.namespace.clone(), target.name.clone().unwrap_or_default());
     let of = stock.resources.entry(target.resource.clone()).or_default();

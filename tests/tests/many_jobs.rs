@@ -174,3 +174,43 @@ async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothi
     };
     tokio::time::timeout(PATIENCE, test).await.unwrap();
 }
+
+/// The account was deleted and made again under its name: who has spent something under it waits until the new one has
+/// booked that, which it does by what the API server says of each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_made_again_reads_those_who_have_spent_something_several_at_once_and_nobody_else() {
+    const SPENT: u32 = 64;
+    let test = async {
+        let made_again = json!({"observedGeneration": -1});
+        let world = ManyJobs::new(&json!({"quotas": quota(1_000)}), &made_again).await.unwrap();
+        let put = |kind: &str, number: u32, state: &str, demands: Value| {
+            let mut status = many_jobs::begun();
+            status["phase"] = json!(state);
+            status["steps"] =
+                json!([{"name": "write-script", "state": state, "attempt": 1, "demands": demands}]);
+            world.server.put("videojobs", job(&format!("{kind}-{number:05}"), &json!({}), &status));
+        };
+        let asks = json!({"account": ACCOUNT, "attempt": 1, "submissions": 1});
+        let mut settled = asks.clone();
+        settled["granted"] = json!(1);
+        settled["grant"] = json!("of-the-account-before-1");
+        settled["settled"] = json!(true);
+        settled["spent"] = json!([{"at": clock::now().to_string(), "submissions": 1}]);
+        for number in 0..SPENT {
+            put("spent", number, "Failed", json!([settled]));
+            put("asks", number, "Waiting", json!([asks]));
+        }
+        (0..1_000).for_each(|number| put("ended", number, "Succeeded", json!([])));
+        world.server.gather("get", "videojobs", 4);
+        world.run(Controllers::Accounts).await.unwrap();
+        world
+            .server
+            .until(|server| is_current(&server.get("provideraccounts", NAMESPACE, ACCOUNT).unwrap()))
+            .await;
+        let calls = world.server.calls();
+        println!("an account that is made again: {calls:?}");
+        assert_eq!(times(&calls, "get", "videojobs"), u64::from(SPENT), "{calls:?}");
+        assert_eq!(world.status("provideraccounts", ACCOUNT)["quotas"][0]["used"], json!(SPENT));
+    };
+    tokio::time::timeout(Duration::from_mins(1), test).await.expect("they are read one after the other");
+}

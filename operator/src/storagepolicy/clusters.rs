@@ -1,9 +1,11 @@
 //! Two clusters, three places, and everything that happens to them: whatever it is, no cluster deletes a file of a job
 //! that lives in the other, or of one of its own that needs it.
 //!
-//! Policies move, also to another name of the same server; marks are lost; jobs are deleted, by hand or by their time to
-//! live, and restored in the other cluster with the same id; people give places away. Looks and plans are those of the
-//! operator.
+//! Policies move, also to another name of the same server, and are suspended; marks are lost; jobs fail, are labelled, are
+//! deleted, by hand or by their time to live, and restored in the other cluster with the same id; people give places away.
+//! Looks and plans are those of the operator, and so is the end of a time to live.
+
+mod ttl;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::TAKE_OVER;
-use videofactory_crds::storagepolicy::PruneCause;
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 use videofactory_pipeline::keys::KeyParts;
 
 use super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
@@ -70,7 +72,11 @@ enum Happening {
     Begins(usize, usize, usize),
     Writes(usize, usize),
     Ends(usize, usize),
+    Fails(usize, usize, bool),
+    IsLabelled(usize, usize),
     Goes(usize, usize),
+    Expires(usize, usize),
+    Suspends(usize, usize, bool),
     IsRestored(usize),
     LosesMark(usize),
     IsGiven(usize, usize),
@@ -79,16 +85,21 @@ enum Happening {
 
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening as H;
-    let (cluster, namespace, any) = (0..2_usize, 0..2_usize, 0..8_usize);
+    let (cluster, namespace, which) = (0..2_usize, 0..2_usize, 0..8_usize);
     prop_oneof![
         4 => (HOUR..3 * DAY).prop_map(H::Passes),
         8 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::Looks(c, n)),
         3 => (cluster.clone(), namespace.clone(), 0..2_usize, 0..3_usize)
             .prop_map(|(c, n, endpoint, prefix)| H::Moves(c, n, endpoint, prefix)),
         4 => (cluster.clone(), namespace.clone(), 0..4_usize).prop_map(|(c, n, name)| H::Begins(c, n, name)),
-        6 => (cluster.clone(), any.clone()).prop_map(|(c, which)| H::Writes(c, which)),
-        3 => (cluster.clone(), any.clone()).prop_map(|(c, which)| H::Ends(c, which)),
-        3 => (cluster.clone(), any).prop_map(|(c, which)| H::Goes(c, which)),
+        6 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Writes(c, which)),
+        3 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Ends(c, which)),
+        2 => (cluster.clone(), which.clone(), any::<bool>())
+            .prop_map(|(c, which, awaits)| H::Fails(c, which, awaits)),
+        1 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::IsLabelled(c, which)),
+        2 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Goes(c, which)),
+        3 => (cluster.clone(), which).prop_map(|(c, which)| H::Expires(c, which)),
+        1 => (cluster.clone(), namespace.clone(), any::<bool>()).prop_map(|(c, n, on)| H::Suspends(c, n, on)),
         2 => cluster.clone().prop_map(H::IsRestored),
         3 => (0..3_usize).prop_map(H::LosesMark),
         2 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::IsGiven(c, n)),
@@ -117,6 +128,8 @@ fn policy(cluster: usize, namespace: &str) -> StoragePolicy {
                 "kinds": ["work", "clips", "videos"], "olderThan": format!("{AGE}s"), "onlyFinished": false,
             }],
             "brakes": {"maxObjects": 1000, "maxPercent": 100},
+            // One of two protects, and for both wherever they share a place.
+            "protect": (namespace == NAMESPACES[1]).then(|| json!({"jobs": {"matchLabels": {"keep": "true"}}})),
         },
     }))
     .unwrap()
@@ -222,6 +235,21 @@ impl World {
                     job.facts.standing = finished(ago);
                 }
             }
+            Happening::Fails(cluster, which, awaits_publication) => {
+                let job = pick(&mut self.clusters[cluster].jobs, which);
+                if let Some(job) = job.filter(|job| job.facts.standing == Standing::Live) {
+                    job.facts.standing = Standing::Failed { awaits_publication };
+                }
+            }
+            Happening::IsLabelled(cluster, which) => {
+                if let Some(job) = pick(&mut self.clusters[cluster].jobs, which) {
+                    job.facts.labels = [("keep".to_owned(), "true".to_owned())].into();
+                }
+            }
+            Happening::Expires(cluster, which) => self.expire(cluster, which),
+            Happening::Suspends(cluster, namespace, suspend) => {
+                self.clusters[cluster].policies[namespace].spec.suspend = suspend;
+            }
             Happening::Goes(cluster, which) => {
                 let jobs = &mut self.clusters[cluster].jobs;
                 if !jobs.is_empty() {
@@ -309,6 +337,7 @@ impl World {
         let policy = self.clusters[cluster].policies[namespace].clone();
         let all = self.all(cluster);
         if arrived(&policy).is_none()
+            || policy.spec.suspend
             || older(&all, &policy).is_some()
             || self.claim(cluster, namespace).is_none()
         {
@@ -363,12 +392,32 @@ impl World {
         if file.writer != cluster && !file.given && lives_in(file.writer).is_some() {
             return Some("its job lives in the other cluster");
         }
+        let awaits = Standing::Failed { awaits_publication: true };
         match lives_in(cluster) {
+            _ if self.is_suspended(cluster, parts.namespace) => Some("its policy is suspended"),
             Some(job) if job.facts.standing == Standing::Live => Some("its job needs it"),
+            Some(job) if !job.facts.labels.is_empty() && self.protects_labels(cluster, place) => {
+                Some("its job's label protects it")
+            }
+            Some(job) if job.facts.standing == awaits && parts.kind == ObjectKind::Videos => {
+                Some("it is still to be published")
+            }
             // Its job may be restored in a moment.
             None if came > self.now - AGE => Some("the policy has only just come"),
             _ => (file.modified > self.now - AGE).then_some("it is young"),
         }
+    }
+
+    fn is_suspended(&self, cluster: usize, namespace: &str) -> bool {
+        let mut policies = self.clusters[cluster].policies.iter();
+        policies.any(|policy| policy.namespace().as_deref() == Some(namespace) && policy.spec.suspend)
+    }
+
+    /// Whether the policy that protects labels has come to this place, and both name it alike.
+    fn protects_labels(&self, cluster: usize, place: usize) -> bool {
+        let [other, protecting] = &self.clusters[cluster].policies;
+        let alike = other.spec.bucket.endpoint == protecting.spec.bucket.endpoint;
+        alike && self.place_of(cluster, 1) == place && arrived(protecting).is_some()
     }
 }
 

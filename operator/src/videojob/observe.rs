@@ -270,6 +270,10 @@ async fn recorded_of(
 mod tests {
     use serde_json::{Value, json};
     use videofactory_crds::storagepolicy::{StorageLevel, StorageUsage};
+    use videofactory_pipeline::Digest;
+    use videofactory_pipeline::contract::{ExitCode, VERSION};
+    use videofactory_storage::PutOptions;
+    use videofactory_tests::s3_server::S3Server;
 
     use super::*;
 
@@ -359,5 +363,33 @@ mod tests {
         assert!(
             no_secret.starts_with("Secret \"s3\" of StoragePolicy \"default\" does not exist: create it")
         );
+    }
+
+    #[tokio::test]
+    async fn an_attempt_has_an_outcome_in_the_bucket_or_has_begun_by_its_fence_or_never_was() {
+        const STEP: StepName = StepName::AnimateScenes;
+        let server = S3Server::start().await.unwrap();
+        server.create_bucket("films").unwrap();
+        let bucket = Bucket::connect(&server.config(&server.url(), "films", "p/")).unwrap();
+        let keys = Keys::new("films", "ocean", "3f9c2a1e", 1);
+        let of = async |attempt| recorded_of(&bucket, &keys, STEP, attempt).await.unwrap();
+        let put = async |key: String, text: &str| {
+            bucket.put(&key, text.to_owned(), &PutOptions::default()).await.unwrap();
+        };
+        assert_eq!(of(3).await, (None, false));
+        put(keys.fence(STEP, 3), "{}").await;
+        assert_eq!(of(3).await, (None, true));
+        assert_eq!(of(2).await, (None, false), "that was another attempt");
+        let told = json!({
+            "version": VERSION, "step": STEP, "attempt": 3, "input": Digest::of_bytes(b"x"), "exit": ExitCode::Done,
+            "message": "done",
+        });
+        put(keys.outcome(STEP, 3), &told.to_string()).await;
+        let (outcome, fenced) = of(3).await;
+        let outcome = outcome.unwrap();
+        assert_eq!((outcome.attempt, outcome.exit, outcome.message.as_str()), (3, ExitCode::Done, "done"));
+        assert!(!fenced, "it has ended");
+        let gone = Bucket::connect(&server.config(&server.url(), "other", "")).unwrap();
+        assert!(recorded_of(&gone, &keys, STEP, 3).await.is_err(), "a bucket that is not there says nothing");
     }
 }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kube_cel::{Validator, apply_defaults};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob, generate, yaml};
 
@@ -261,6 +262,37 @@ fn no_manifest_holds_a_word_that_older_readers_take_for_something_else() {
         );
     }
     assert!(wrong.is_empty(), "put quotes round {wrong:#?}");
+}
+
+/// A cluster may have nodes of another system, on which none of our images runs.
+#[test]
+fn every_pod_of_the_manifests_runs_on_linux() {
+    fn pods<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("containers").is_some_and(Value::is_array).then_some(value));
+                fields.values().for_each(|field| pods(field, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| pods(item, found)),
+            _ => {}
+        }
+    }
+    let mut files = Vec::new();
+    yaml_below(&repository("manifests"), &mut files);
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let object = Value::deserialize(document).unwrap();
+            let mut found = Vec::new();
+            pods(&object, &mut found);
+            seen += found.len();
+            for pod in found {
+                assert_eq!(pod["nodeSelector"]["kubernetes.io/os"], "linux", "{}", file.display());
+            }
+        }
+    }
+    assert!(seen >= 5, "only {seen} pods were found");
 }
 
 #[test]

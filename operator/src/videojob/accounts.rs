@@ -194,6 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn a_webhook_account_that_has_its_url_cannot_be_used_and_does_not_tell_it() {
+        let account: ProviderAccount = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "team"},
+            "spec": {
+                "provider": "Webhook", "secretRef": {"name": "keys"},
+                "endpoint": "https://hooks.example/a-secret-path",
+            },
+        }))
+        .unwrap();
+        let terms = ("7".to_owned(), AllowedHosts::parse("hooks.example"));
+        let state =
+            account_state("team", Some(&Ok(account)), &Network::default(), |_| Some(terms.clone()));
+        let Account::Hired(hired) = state else { panic!("not hired") };
+        let obstacle = hired.obstacle.unwrap();
+        assert!(obstacle.contains("\"team\"") && obstacle.contains("as url"), "{obstacle}");
+        assert!(!obstacle.contains("a-secret-path"), "{obstacle}");
+    }
+
+    #[test]
     fn an_account_is_usable_once_its_secret_is_there() {
         let account = |provider: &str| -> ProviderAccount {
             serde_json::from_value(json!({

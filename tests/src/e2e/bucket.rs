@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use futures::TryStreamExt;
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{Method, Request, StatusCode};
+use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, BucketConfig};
 
 use super::site;
+use crate::r2_proxy::{Keys, sign_anew};
 
 /// Keys with their entity tags. A key that is written again gets another tag only if its content differs, so the
 /// time of writing stands beside it.
@@ -49,6 +53,27 @@ impl Shelf {
             })
             .collect())
     }
+}
+
+/// Asks the S3 server for a whole bucket with these keys, as nothing of Video Factory does: it is listed (`GET`), made
+/// (`PUT`) or removed (`DELETE`). The status code and the server's words.
+pub async fn ask_for(method: Method, bucket: &str, keys: &Keys) -> anyhow::Result<(StatusCode, String)> {
+    let url: hyper::Uri = format!("{}/{bucket}", site::s3_url()?).parse()?;
+    let host = url.authority().context("the S3 server's URL has no host")?.to_string();
+    let (date, key) = (clock::now().strftime("%Y%m%dT%H%M%SZ").to_string(), &keys.access_key);
+    let scope = format!("AWS4-HMAC-SHA256 Credential={key}/{}/auto/s3/aws4_request", &date[..8]);
+    let request = Request::builder()
+        .method(method)
+        .uri(url.path())
+        .header(HOST, host)
+        .header("x-amz-date", date)
+        .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+        .header(AUTHORIZATION, scope);
+    let (mut parts, ()) = request.body(())?.into_parts();
+    sign_anew(&mut parts, keys)?;
+    let asked = crate::http::client().request(parts.method, url.to_string()).headers(parts.headers);
+    let answer = asked.send().await.with_context(|| format!("failed to ask for bucket {bucket}"))?;
+    Ok((answer.status(), answer.text().await?))
 }
 
 /// What is in `after` that was not the same in `before`: made, or made again.

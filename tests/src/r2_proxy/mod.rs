@@ -26,6 +26,7 @@ pub use counters::Counters;
 pub use faults::{Effect, Fault};
 pub use operation::Class;
 pub use resign::Keys;
+pub(crate) use resign::sign_anew;
 
 use counters::Ledger;
 use faults::FaultBox;

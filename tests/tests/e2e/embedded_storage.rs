@@ -1,10 +1,14 @@
 //! What the keys of the embedded S3 server open.
 
 use anyhow::{Context as _, ensure};
-use k8s_openapi::api::core::v1::Pod;
+use hyper::{Method, StatusCode};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::Api;
 use serde_json::json;
+use videofactory_tests::e2e::bucket::ask_for;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::{site, wait};
+use videofactory_tests::r2_proxy::Keys;
 
 /// The keys that each namespace gets are those of an account with one bucket: the server's root would be obeyed here.
 #[tokio::test]
@@ -24,6 +28,45 @@ async fn keys_of_a_namespace_do_not_administer_the_server() {
         Ok(())
     })
     .await;
+}
+
+/// Their own bucket alone: they can make no other, and are not shown what is in one that is somebody else's.
+#[tokio::test]
+async fn keys_of_a_namespace_open_its_bucket_and_no_other() {
+    in_lab("keys_of_a_namespace_open_its_bucket_and_no_other", async |lab: Lab| {
+        let own = keys(&lab, &lab.namespace, site::SECRET).await?;
+        let root = keys(&lab, site::SYSTEM, "s3-root").await?;
+        let others = format!("{}-s", lab.namespace);
+        let refused = |(code, words): &(StatusCode, String)| {
+            *code == StatusCode::FORBIDDEN && words.contains("AccessDenied")
+        };
+        let made = ask_for(Method::PUT, &others, &own).await?;
+        ensure!(refused(&made), "a bucket was made: {made:?}");
+        let made = ask_for(Method::PUT, &others, &root).await?;
+        ensure!(made.0.is_success(), "the server's root could make no bucket: {made:?}");
+        let listed = [ask_for(Method::GET, &others, &own).await, ask_for(Method::GET, &others, &root).await];
+        let removed = ask_for(Method::DELETE, &others, &root).await?;
+        ensure!(removed.0.is_success(), "the bucket stayed: {removed:?}");
+        let [by_others, by_root] = listed;
+        let (by_others, by_root) = (by_others?, by_root?);
+        ensure!(refused(&by_others), "somebody else's bucket was listed: {by_others:?}");
+        ensure!(by_root.0 == StatusCode::OK, "its owner could not list it: {by_root:?}");
+        let listed = ask_for(Method::GET, site::BUCKET, &own).await?;
+        ensure!(listed.0 == StatusCode::OK, "their own bucket: {listed:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// The keys that a Secret holds.
+async fn keys(lab: &Lab, namespace: &str, secret: &str) -> anyhow::Result<Keys> {
+    let found = Api::<Secret>::namespaced(lab.client.clone(), namespace).get(secret).await?;
+    let data = found.data.unwrap_or_default();
+    let text = |key: &str| -> anyhow::Result<String> {
+        let value = data.get(key).with_context(|| format!("Secret {namespace}/{secret} has no {key}"))?;
+        Ok(String::from_utf8(value.0.clone())?)
+    };
+    Ok(Keys { access_key: text("accessKeyId")?, secret_key: text("secretAccessKey")? })
 }
 
 /// A pod that asks the server for all of its accounts, with the keys of the test's namespace.

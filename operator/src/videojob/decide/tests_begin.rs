@@ -8,7 +8,8 @@ use videofactory_pipeline::contract::GivenScenes;
 use videofactory_pipeline::keys::is_id;
 use videofactory_pipeline::text;
 
-use super::super::model::{Action, Found};
+use super::super::model::{Account, Action, Found};
+use super::hire_tests::account;
 use super::world::World;
 
 const SCRIPT: StepName = StepName::WriteScript;
@@ -124,6 +125,24 @@ fn a_storyboard_of_ones_own_is_rid_of_characters_that_are_no_text() {
     for text in [&scene.narration, &scene.image_prompt, &scene.camera] {
         assert_eq!(text.as_deref(), Some(TOLD));
     }
+}
+
+/// Whose account stands in the way is not begun: no Job, and no word of ours, holds what only its Secret should.
+#[test]
+fn nothing_is_begun_with_an_account_that_cannot_be_used() {
+    let url = "https://hooks.example/a-secret-path";
+    let targets = json!([{"name": "team", "type": "Webhook", "accountRef": {"name": "team"}}]);
+    let mut world = World::new(json!({"topic": "x", "publish": {"targets": targets}}));
+    let spec = json!({"provider": "Webhook", "endpoint": url, "secretRef": {"name": "keys"}});
+    let Account::Hired(mut team) = account(&spec) else { panic!("not hired") };
+    team.obstacle = Some("put the URL into the Secret".to_owned());
+    world.observed.accounts.insert("team".to_owned(), Account::Hired(team));
+    world.run_to_rest();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
+    assert!(world.has(ConditionType::Stalled) && world.message().contains("into the Secret"));
+    assert!(!world.begun.iter().any(|(step, _)| *step == StepName::PublishVideo), "{:?}", world.begun);
+    let told = format!("{:?} {:?} {:?}", world.inputs, world.observed.job.status, world.events);
+    assert!(!told.contains("a-secret-path"), "{told}");
 }
 
 /// The scenes of the spec as the order of the first step has them.

@@ -56,3 +56,75 @@ pub async fn read(
         why,
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use k8s_openapi::ByteString;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use serde_json::{Value, json};
+    use videofactory_tests::api_server::ApiServer;
+
+    use super::*;
+    use crate::client::connect;
+
+    /// A certificate of an authority of its own, in PEM.
+    pub(crate) fn pem() -> String {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    }
+
+    /// What a reference brings where these are the data of a `ConfigMap` and of a Secret, both named `company`.
+    async fn referred(
+        reference: &Value,
+        map: &[(&str, &str)],
+        secret: &[(&str, &str)],
+    ) -> Result<Option<Authority>, ReadAuthorityError> {
+        let server = ApiServer::start().await.unwrap();
+        let data = |data: &[(&str, &str)], as_stored: fn(&str) -> Value| -> Value {
+            data.iter().map(|(key, text)| ((*key).to_owned(), as_stored(text))).collect()
+        };
+        let metadata = json!({"name": "company", "namespace": "films"});
+        server.put("configmaps", json!({"metadata": metadata, "data": data(map, |text| json!(text))}));
+        let bytes = |text: &str| json!(ByteString(text.as_bytes().to_vec()));
+        server.put("secrets", json!({"metadata": metadata, "data": data(secret, bytes)}));
+        let client = connect(kube::Config::new(server.url().parse().unwrap())).unwrap();
+        let reference: CaRef = serde_json::from_value(reference.clone()).unwrap();
+        read(&client, "films", Some(&reference)).await
+    }
+
+    #[tokio::test]
+    async fn an_authority_is_read_from_the_key_of_the_object_that_is_named() {
+        let (one, other) = (pem(), pem());
+        let of_map = json!({"kind": "ConfigMap", "name": "company", "key": "root.pem"});
+        let of_secret = json!({"kind": "Secret", "name": "company", "key": "root.pem"});
+        let (map, secret) = ([("root.pem", one.as_str()), ("x", "")], [("root.pem", other.as_str())]);
+        let pem_of = async |reference: &Value| {
+            referred(reference, &map, &secret).await.unwrap().unwrap().pem().to_owned()
+        };
+        assert_eq!((pem_of(&of_map).await, pem_of(&of_secret).await), (one, other));
+        let usual = pem();
+        let found = referred(&json!({"name": "company"}), &[("ca.crt", &usual)], &[]).await.unwrap();
+        assert_eq!(found.unwrap().pem(), usual, "ca.crt of a ConfigMap, where nothing else is said");
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_or_no_certificate_is_told_by_its_key() {
+        for kind in ["ConfigMap", "Secret"] {
+            let reference = json!({"kind": kind, "name": "company", "key": "root.pem"});
+            for (data, why) in [
+                (&[][..], "does not exist"),
+                (&[("other.pem", "x")], "does not exist"),
+                (&[("root.pem", "hello")], "no certificate in PEM"),
+                (&[("root.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")], "no certificate"),
+            ] {
+                let told = referred(&reference, data, data).await.unwrap_err().to_string();
+                let named = told.starts_with(&format!("key \"root.pem\" of {kind} \"company\", which caRef names"));
+                assert!(named && told.contains(why), "{told}");
+            }
+            let elsewhere = json!({"kind": kind, "name": "nobody", "key": "root.pem"});
+            let told = referred(&elsewhere, &[], &[]).await.unwrap_err().to_string();
+            assert!(told.contains("\"nobody\"") && told.contains("does not exist"), "{told}");
+        }
+    }
+}

@@ -262,6 +262,8 @@ fn parse_labels(text: &str) -> Result<Labels, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     #[test]
@@ -297,6 +299,23 @@ mod tests {
         config.worker.ca_file.clear();
         config.worker.allowed_destinations = "10.0.0.0/99".to_owned();
         assert!(config.worker.network(|_| None).unwrap_err().contains("is no destination"));
+    }
+
+    #[test]
+    fn an_authority_of_ones_own_is_read_from_its_file() {
+        let file = std::env::temp_dir().join(format!("videofactory-ca-{}.pem", std::process::id()));
+        let read = |content: &str| {
+            std::fs::write(&file, content).unwrap();
+            let told = ["operator", "--worker-image", "worker:1", "--ca-file"].map(OsString::from);
+            let mut config = Config::try_parse_from(told.into_iter().chain([file.clone().into()])).unwrap();
+            config.worker.network(|_| None).map(|_| config.worker.authority)
+        };
+        let pem = crate::authority::tests::pem();
+        let (found, refused) = (read(&pem), read("hello"));
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(found.unwrap().unwrap().pem(), pem);
+        let refused = refused.unwrap_err();
+        assert!(refused.contains("--ca-file: it holds no certificate in PEM"), "{refused}");
     }
 
     #[test]

@@ -211,7 +211,23 @@ fn without_probe_key(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::{Bytes, to_bytes};
+    use axum::extract::Request;
+    use axum::http::{Method, StatusCode};
+    use axum::response::{IntoResponse, Response};
+    use parking_lot::Mutex;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use videofactory_net::{Found, Lookup};
+    use videofactory_tests::api_server::ApiServer;
+
     use super::*;
+    use crate::client::connect;
+    use Addressing::{Path, VirtualHost};
 
     #[test]
     fn the_same_trouble_reads_the_same_at_every_probe() {
@@ -240,5 +256,116 @@ mod tests {
             StorageError::PreconditionsUnsupported { bucket: "films".into(), detail: "seen".into() };
         let Finding::Unfit { reason, answered, .. } = unfit(&problem) else { panic!("fit") };
         assert_eq!((reason, answered), (Reason::PreconditionsUnsupported, Some(true)));
+    }
+
+    /// Every name leads to this machine.
+    #[derive(Debug)]
+    struct Here;
+
+    impl Lookup for Here {
+        fn lookup<'a>(&'a self, _: &'a str) -> Found<'a> {
+            Box::pin(async { Ok(vec!["127.0.0.1".parse().unwrap()]) })
+        }
+    }
+
+    type Files = Arc<Mutex<BTreeMap<String, Bytes>>>;
+
+    /// Serves an empty bucket to requests that are addressed in one of these ways; the port.
+    async fn serve(takes: &'static [Addressing]) -> u16 {
+        let files = Files::default();
+        let router = Router::new().fallback(move |request| answer(Arc::clone(&files), takes, request));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        port
+    }
+
+    async fn answer(files: Files, takes: &[Addressing], request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let host = parts.headers["host"].to_str().unwrap();
+        let (way, key) = match parts.uri.path().trim_start_matches('/') {
+            key if host.starts_with("films.") => (VirtualHost, key),
+            path => (Path, path.trim_start_matches("films").trim_start_matches('/')),
+        };
+        if !takes.contains(&way) {
+            let refusal = "<Error><Code>SecondLevelDomainForbidden</Code></Error>";
+            return (StatusCode::FORBIDDEN, refusal).into_response();
+        }
+        let etag = [("etag", "\"1\"")];
+        match parts.method {
+            Method::GET if key.is_empty() => {
+                "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".into_response()
+            }
+            Method::GET => match files.lock().get(key) {
+                Some(file) => (etag, file.clone()).into_response(),
+                None => (StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>").into_response(),
+            },
+            Method::PUT => {
+                files.lock().insert(key.to_owned(), to_bytes(body, 4096).await.unwrap());
+                etag.into_response()
+            }
+            _ => StatusCode::OK.into_response(),
+        }
+    }
+
+    /// A look at a policy that asks for this way, at a server that takes these; `found`: what was found before.
+    async fn look(takes: &'static [Addressing], asked: &str, found: Option<&str>) -> Look {
+        let (port, api) = (serve(takes).await, ApiServer::start().await.unwrap());
+        api.put(
+            "secrets",
+            json!({
+                "metadata": {"name": "s3", "namespace": "films"},
+                "data": {"accessKeyId": "YQ==", "secretAccessKey": "YQ=="},
+            }),
+        );
+        let client = connect(kube::Config::new(api.url().parse().unwrap())).unwrap();
+        let network = Network::default().with_loopback(true).with_lookup(Arc::new(Here));
+        let policy = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": "default", "namespace": "films", "uid": "p"},
+            "spec": {
+                "bucket": {
+                    "endpoint": format!("http://s3.demo.svc:{port}"), "name": "films", "addressing": asked,
+                    "secretRef": {"name": "s3"},
+                },
+                "capacity": {"limit": "10G"},
+            },
+            "status": {"addressing": found},
+        }));
+        let how = Thoroughness::Check;
+        let inquiry = Inquiry { client: &client, network: &network, cluster: "c1", how };
+        inquiry.observe(&policy.unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_one_way_of_addressing_is_asked_in_the_other() {
+        for (takes, asked, found, expected) in [
+            (&[Path][..], "Auto", None, Path),
+            (&[VirtualHost], "Auto", None, VirtualHost),
+            (&[VirtualHost], "Auto", Some("VirtualHost"), VirtualHost),
+            (&[Path], "Auto", Some("VirtualHost"), Path),
+            (&[Path, VirtualHost], "Auto", Some("VirtualHost"), VirtualHost),
+            (&[VirtualHost], "VirtualHost", None, VirtualHost),
+            (&[Path], "Path", Some("VirtualHost"), Path),
+        ] {
+            let look = look(takes, asked, found).await;
+            assert_eq!((look.finding, look.addressing), (Finding::Fit, Some(expected)), "{takes:?} {asked}");
+            assert!(look.claimed.is_some(), "{takes:?} {asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_way_that_the_server_does_not_take_is_told_by_the_name_of_its_field() {
+        for (takes, asked, way) in [
+            (&[VirtualHost][..], "Path", Path),
+            (&[Path], "VirtualHost", VirtualHost),
+            (&[], "Auto", Path),
+        ] {
+            let look = look(takes, asked, None).await;
+            assert_eq!((look.addressing, look.claimed), (Some(way), None), "{takes:?} {asked}");
+            let Finding::Unfit { reason, answered, message } = look.finding else { panic!("{takes:?} {asked}") };
+            assert_eq!((reason, answered), (Reason::ConfigurationInvalid, Some(true)), "{message}");
+            assert!(message.contains("bucket.addressing"), "{message}");
+        }
     }
 }

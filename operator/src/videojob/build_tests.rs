@@ -104,6 +104,23 @@ fn a_step_knows_the_operators_proxies_destinations_and_authorities() {
     assert!(built.authority.is_none() && !format!("{built:?}").contains(pem));
 }
 
+#[test]
+fn a_step_trusts_the_operators_authority_by_a_copy_of_its_own() {
+    let pem = crate::authority::tests::pem();
+    let mut worker = worker();
+    worker.authority = Some(videofactory_net::Authority::parse(&pem).unwrap());
+    let built = attempt(&owner(), &start(StepName::GenerateImages), &worker);
+    let copy = built.authority.as_ref().unwrap();
+    assert_eq!(copy.data.as_ref().unwrap().get(CA_FILE_NAME), Some(&pem));
+    assert_eq!(copy.metadata.owner_references.as_ref().unwrap()[0].name, "ocean-facts", "it goes with the job");
+    let pod = pod_of(&built);
+    let file = pod.containers[0].env.iter().flatten().find(|entry| entry.name == "VIDEOFACTORY_CA_FILE");
+    let file = file.and_then(|entry| entry.value.as_deref()).unwrap();
+    let mut mounts = pod.containers[0].volume_mounts.iter().flatten();
+    let mount = mounts.find(|mount| file == format!("{}/{CA_FILE_NAME}", mount.mount_path)).unwrap();
+    assert_eq!(source_of(pod, &mount.name), format!("ConfigMap {} {CA_FILE_NAME}", copy.name_any()));
+}
+
 fn source_of(pod: &PodSpec, name: &str) -> String {
     let volume = pod.volumes.iter().flatten().find(|volume| volume.name == name).unwrap();
     let keys = |items: &Option<Vec<KeyToPath>>| {

@@ -320,6 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn steps_address_the_bucket_as_its_policy_says_or_as_its_server_was_found_to_take_it() {
+        for (asked, found, expected) in [
+            ("Auto", None, false),
+            ("Auto", Some("Path"), false),
+            ("Auto", Some("VirtualHost"), true),
+            ("Path", Some("VirtualHost"), false),
+            ("VirtualHost", None, true),
+        ] {
+            let mut policy = policy(Some(("True", "Available", 2)));
+            policy.spec.bucket.addressing = serde_json::from_value(json!(asked)).unwrap();
+            policy.status.as_mut().unwrap().addressing = serde_json::from_value(json!(found)).unwrap();
+            let Storage::Ready { bucket, .. } = storage("default", Some(&Ok(policy)), |_| true) else {
+                panic!("not ready")
+            };
+            assert_eq!(bucket.virtual_host, expected, "{asked} {found:?}");
+        }
+    }
+
+    #[test]
     fn how_full_it_is_comes_from_its_policy() {
         let mut policy = policy(Some(("True", "Available", 2)));
         let status = policy.status.as_mut().unwrap();

@@ -303,7 +303,8 @@ mod tests {
 
     /// The size of the largest status that is written of this kind: its texts are cut as they always are.
     fn size_of_largest(kind: &str, lists: &[(&str, usize)]) -> usize {
-        let (schema, lists) = (status_schema(kind).unwrap(), lists.iter().copied().collect());
+        let schema = status_schema(kind).unwrap();
+        let lists: BTreeMap<&str, usize> = lists.iter().copied().collect();
         let size = |filler| {
             let mut value = largest("", schema, filler, &lists);
             cut_texts(&mut value, schema);

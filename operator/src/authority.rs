@@ -102,7 +102,7 @@ pub(crate) mod tests {
         let pem_of = async |reference: &Value| {
             referred(reference, &map, &secret).await.unwrap().unwrap().pem().to_owned()
         };
-        assert_eq!((pem_of(&of_map).await, pem_of(&of_secret).await), (one, other));
+        assert_eq!((pem_of(&of_map).await, pem_of(&of_secret).await), (one.clone(), other.clone()));
         let usual = pem();
         let found = referred(&json!({"name": "company"}), &[("ca.crt", &usual)], &[]).await.unwrap();
         assert_eq!(found.unwrap().pem(), usual, "ca.crt of a ConfigMap, where nothing else is said");
@@ -110,17 +110,18 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn what_is_missing_or_no_certificate_is_told_by_its_key() {
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         for kind in ["ConfigMap", "Secret"] {
             let reference = json!({"kind": kind, "name": "company", "key": "root.pem"});
             for (data, why) in [
-                (&[][..], "does not exist"),
-                (&[("other.pem", "x")], "does not exist"),
+                (&[("other.pem", "x")][..], "does not exist"),
+                (&[], "does not exist"),
                 (&[("root.pem", "hello")], "no certificate in PEM"),
-                (&[("root.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")], "no certificate"),
+                (&[("root.pem", key)], "no certificate in PEM"),
             ] {
                 let told = referred(&reference, data, data).await.unwrap_err().to_string();
-                let named = told.starts_with(&format!("key \"root.pem\" of {kind} \"company\", which caRef names"));
-                assert!(named && told.contains(why), "{told}");
+                let named = format!("key \"root.pem\" of {kind} \"company\", which caRef names");
+                assert!(told.starts_with(&named) && told.contains(why), "{told}");
             }
             let elsewhere = json!({"kind": kind, "name": "nobody", "key": "root.pem"});
             let told = referred(&elsewhere, &[], &[]).await.unwrap_err().to_string();

@@ -268,19 +268,26 @@ mod tests {
         }
     }
 
+    /// What servers take.
+    const BY_PATH: &[Addressing] = &[Path];
+    const BY_HOST: &[Addressing] = &[VirtualHost];
+    const BY_BOTH: &[Addressing] = &[Path, VirtualHost];
+    const BY_NONE: &[Addressing] = &[];
+
     type Files = Arc<Mutex<BTreeMap<String, Bytes>>>;
 
     /// Serves an empty bucket to requests that are addressed in one of these ways; the port.
     async fn serve(takes: &'static [Addressing]) -> u16 {
         let files = Files::default();
-        let router = Router::new().fallback(move |request| answer(Arc::clone(&files), takes, request));
+        let answer = move |request: Request| answer(Arc::clone(&files), takes, request);
+        let router = Router::new().fallback(answer);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, router).await });
         port
     }
 
-    async fn answer(files: Files, takes: &[Addressing], request: Request) -> Response {
+    async fn answer(files: Files, takes: &'static [Addressing], request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let host = parts.headers["host"].to_str().unwrap();
         let (way, key) = match parts.uri.path().trim_start_matches('/') {
@@ -301,7 +308,8 @@ mod tests {
                 None => (StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>").into_response(),
             },
             Method::PUT => {
-                files.lock().insert(key.to_owned(), to_bytes(body, 4096).await.unwrap());
+                let file = to_bytes(body, 4096).await.unwrap();
+                files.lock().insert(key.to_owned(), file);
                 etag.into_response()
             }
             _ => StatusCode::OK.into_response(),
@@ -340,13 +348,13 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_refuses_one_way_of_addressing_is_asked_in_the_other() {
         for (takes, asked, found, expected) in [
-            (&[Path][..], "Auto", None, Path),
-            (&[VirtualHost], "Auto", None, VirtualHost),
-            (&[VirtualHost], "Auto", Some("VirtualHost"), VirtualHost),
-            (&[Path], "Auto", Some("VirtualHost"), Path),
-            (&[Path, VirtualHost], "Auto", Some("VirtualHost"), VirtualHost),
-            (&[VirtualHost], "VirtualHost", None, VirtualHost),
-            (&[Path], "Path", Some("VirtualHost"), Path),
+            (BY_PATH, "Auto", None, Path),
+            (BY_HOST, "Auto", None, VirtualHost),
+            (BY_HOST, "Auto", Some("VirtualHost"), VirtualHost),
+            (BY_PATH, "Auto", Some("VirtualHost"), Path),
+            (BY_BOTH, "Auto", Some("VirtualHost"), VirtualHost),
+            (BY_HOST, "VirtualHost", None, VirtualHost),
+            (BY_PATH, "Path", Some("VirtualHost"), Path),
         ] {
             let look = look(takes, asked, found).await;
             assert_eq!((look.finding, look.addressing), (Finding::Fit, Some(expected)), "{takes:?} {asked}");
@@ -357,9 +365,9 @@ mod tests {
     #[tokio::test]
     async fn a_way_that_the_server_does_not_take_is_told_by_the_name_of_its_field() {
         for (takes, asked, way) in [
-            (&[VirtualHost][..], "Path", Path),
-            (&[Path], "VirtualHost", VirtualHost),
-            (&[], "Auto", Path),
+            (BY_HOST, "Path", Path),
+            (BY_PATH, "VirtualHost", VirtualHost),
+            (BY_NONE, "Auto", Path),
         ] {
             let look = look(takes, asked, None).await;
             assert_eq!((look.addressing, look.claimed), (Some(way), None), "{takes:?} {asked}");

@@ -221,14 +221,31 @@ async fn uploads_of_jobs_at_work_and_of_unknown_files_are_left_alone_however_sho
     ];
     site.proxy.set_faults(faults.into()).unwrap();
     let elsewhere = film("lost").replace("films/lost", "elsewhere/lost");
-    for key in [film("busy").as_str(), &film("lost"), &elsewhere, "videos/films/trip-2024/r1/beach.mp4"] {
+    let persons = "videos/films/trip-2024/r1/beach.mp4".to_owned();
+    let all = BTreeSet::from([film("busy"), film("lost"), elsewhere, persons]);
+    for key in &all {
         site.bucket().put_file(key, &file, &PutOptions::default()).await.unwrap_err();
     }
     site.proxy.set_faults(Vec::new()).unwrap();
+    assert_eq!(unfinished(&site).await, all);
     let later = RunWorld { now: super::now() + Duration::from_secs(DAY), ..site.world() };
     let stop = CancellationToken::new();
     let report = prune(&later, &site.policy(), &site.bucket(), &order(), &stop).await;
     assert_eq!(report.aborted_uploads, Some(1), "{}", report.message);
+    let gone: Vec<String> = all.difference(&unfinished(&site).await).cloned().collect();
+    assert_eq!(gone, [film("lost")], "nobody is at it any more");
+}
+
+/// The keys of all uploads that were begun and neither completed nor aborted.
+async fn unfinished(site: &Site) -> BTreeSet<String> {
+    let keys = parking_lot::Mutex::new(BTreeSet::new());
+    let stays = |key: &str| {
+        keys.lock().insert(key.to_owned());
+        false
+    };
+    let later = super::now() + Duration::from_secs(DAY);
+    assert_eq!(site.bucket().abort_stale_uploads(stays, later).await, Ok(0));
+    keys.into_inner()
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ demo-down: ## Remove all that the demo made, but for the film
 	scripts/demo down
 
 generate: ## Write manifests/crds anew from the types
-	cargo run --locked --quiet --workspace --bin crdgen
+	cargo build --locked --quiet --workspace --bins --test e2e
+	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
 
 bench: ## Speed and memory as ratios against peers and bounds
 	scripts/bench

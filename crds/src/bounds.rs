@@ -123,10 +123,11 @@ fn bytes(text: &str) -> usize {
     text.chars().map(bytes_of).sum()
 }
 
+/// As the API server writes it, in Go: it escapes also what HTML and `JavaScript` would misread.
 const fn bytes_of(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
-        '\0'..='\u{1f}' => 6,
+        '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => 6,
         other => other.len_utf8(),
     }
 }
@@ -250,12 +251,18 @@ mod tests {
     }
 
     /// Letters, what JSON escapes in two bytes and in six, and characters of several bytes.
-    const FILLERS: [&str; 5] = ["x", "\"", "\u{1}", "é", "\u{1f3ac}"];
+    const FILLERS: [&str; 6] = ["x", "\"", "\u{1}", "<", "é", "\u{1f3ac}"];
+
+    /// The text as the API server writes it.
+    fn in_go(json: &str) -> String {
+        let escaped = json.replace(['<', '>', '&'], "\\u0000");
+        escaped.replace(['\u{2028}', '\u{2029}'], "\\u0000")
+    }
 
     #[test]
     fn a_text_is_cut_to_what_it_takes_in_json() {
         for filler in FILLERS.into_iter().chain(["\\", "\n", "\u{8}", "\u{c}", "\u{7f}", "\u{2028}"]) {
-            let in_json = |text: &str| serde_json::to_string(text).unwrap().len() - 2;
+            let in_json = |text: &str| in_go(&serde_json::to_string(text).unwrap()).len() - 2;
             let short = cut(&filler.repeat(500), 100);
             assert!((90..=100).contains(&in_json(&short)) && short.ends_with('…'), "{filler:?}: {short:?}");
             let many = 100 / in_json(filler);
@@ -265,12 +272,7 @@ mod tests {
 
     /// A value with every list filled to its bound, but for the lists of which so many items are given by path, and with
     /// more text in each place than it takes.
-    fn largest(
-        path: &str,
-        schema: &JSONSchemaProps,
-        filler: &str,
-        lists: &BTreeMap<&str, usize>,
-    ) -> Value {
+    fn largest(path: &str, schema: &JSONSchemaProps, filler: &str, lists: &BTreeMap<&str, usize>) -> Value {
         let size = |most: Option<i64>| usize::try_from(most.unwrap_or(1)).unwrap();
         match schema.type_.as_deref() {
             Some("string") => match (&schema.enum_, schema.format.as_deref()) {
@@ -293,9 +295,8 @@ mod tests {
             }
             _ => {
                 let fields = schema.properties.iter().flatten();
-                let fields = fields.map(|(name, of)| {
-                    (name.clone(), largest(&format!("{path}.{name}"), of, filler, lists))
-                });
+                let fields = fields
+                    .map(|(name, of)| (name.clone(), largest(&format!("{path}.{name}"), of, filler, lists)));
                 fields.collect()
             }
         }
@@ -308,7 +309,7 @@ mod tests {
         let size = |filler| {
             let mut value = largest("", schema, filler, &lists);
             cut_texts(&mut value, schema);
-            serde_json::to_string(&value).unwrap().len()
+            in_go(&serde_json::to_string(&value).unwrap()).len()
         };
         FILLERS.into_iter().map(size).max().unwrap()
     }

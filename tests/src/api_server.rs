@@ -154,7 +154,9 @@ impl ApiServer {
 impl Shared {
     async fn gather(&self, verb: &str, resource: &str) {
         let gathering = self.gathering.lock().clone();
-        let Some(gathering) = gathering.filter(|of| of.verb == verb && of.resource == resource) else { return };
+        let Some(gathering) = gathering.filter(|of| of.verb == verb && of.resource == resource) else {
+            return;
+        };
         gathering.came.send_modify(|came| *came += 1);
         // It ends only with what it waits for: the sender is held here.
         let _ = gathering.came.subscribe().wait_for(|came| *came >= gathering.many).await;

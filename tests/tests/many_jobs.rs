@@ -178,7 +178,8 @@ async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothi
 /// The account was deleted and made again under its name: who has spent something under it waits until the new one has
 /// booked that, which it does by what the API server says of each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_that_is_made_again_reads_those_who_have_spent_something_several_at_once_and_nobody_else() {
+async fn an_account_that_is_made_again_reads_those_who_have_spent_something_several_at_once_and_nobody_else()
+{
     const SPENT: u32 = 64;
     let test = async {
         let made_again = json!({"observedGeneration": -1});

@@ -81,10 +81,10 @@ fn enter(work: &Path) -> Result<RulesetStatus, RulesetError> {
 }
 
 /// What is said of a kernel without Landlock: nothing is kept in.
-pub const KEEPS_NOTHING: &str =
+pub const NO_LANDLOCK: &str =
     "this node's kernel has no Landlock: programs that decode can read what this pod can";
 /// What is said of a kernel whose Landlock knows nothing of TCP.
-pub const LETS_CONNECT: &str = "this node's kernel is older than 6.7: programs that decode cannot read keys, but can \
+pub const NO_TCP_RULES: &str = "this node's kernel is older than 6.7: programs that decode cannot read keys, but can \
      connect to where this pod can";
 
 /// How far this kernel keeps programs in, in words for the log; nothing where it does all that is known.
@@ -94,7 +94,7 @@ pub fn shortcoming() -> Option<&'static str> {
     let strict = || Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     let is_there = |asked: Result<Ruleset, RulesetError>| asked.and_then(Ruleset::create).is_ok();
     if !is_there(strict().handle_access(AccessFs::from_all(ABI::V1))) {
-        return Some(KEEPS_NOTHING);
+        return Some(NO_LANDLOCK);
     }
-    (!is_there(strict().handle_access(AccessNet::from_all(ABI::V4)))).then_some(LETS_CONNECT)
+    (!is_there(strict().handle_access(AccessNet::from_all(ABI::V4)))).then_some(NO_TCP_RULES)
 }

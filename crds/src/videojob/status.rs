@@ -144,7 +144,7 @@ pub struct CostStatus {
     /// Paid so far in this run.
     pub actual: Option<Money>,
 
-    /// Paid in the runs before, with what their attempts told of after the restart. The budget is not for these.
+    /// Paid in earlier runs, including what their attempts reported after the restart; does not count against the budget.
     pub earlier_runs: Option<Money>,
 }
 

@@ -149,11 +149,8 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
         writer.apply_watcher_event(&event);
         on_job(event);
     };
-    let (mut on_account, mut on_channel, mut on_policy) = (
-        on_account(Arc::clone(&caches)),
-        on_channel(Arc::clone(&caches)),
-        on_policy(Arc::clone(&caches)),
-    );
+    let (mut on_account, mut on_channel, mut on_policy) =
+        (on_account(Arc::clone(&caches)), on_channel(Arc::clone(&caches)), on_policy(Arc::clone(&caches)));
     let mut generation = 0;
     let mut expect = |queue: &mut UnboundedReceiver<_>, names: &[&str]| {
         queued(queue);

@@ -72,13 +72,14 @@ async fn holders(context: &Context, account: &ProviderAccount) -> Result<Holders
     let (name, namespace) = (account.name_any(), account.namespace().unwrap_or_default());
     let index = &context.caches.claims;
     let is_new = account.status.as_ref().is_none_or(is_unopened);
+    // The open ones first: what ends in between is then in both lists, and never in neither.
+    let open = index.open(&namespace, &name);
     let settled = if is_new { index.settled(&namespace, &name) } else { Vec::new() };
-    let (mut holders, doubts) =
-        Holders::of_caches(account, index.open(&namespace, &name), &settled, |grant| {
-            let of = ObjectRef::new(grant.holder.name.as_deref().unwrap_or_default()).within(&namespace);
-            let cached = context.caches.videojobs.get(&of);
-            standing(grant, cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok()), &name)
-        });
+    let (mut holders, doubts) = Holders::of_caches(account, open, &settled, |grant| {
+        let of = ObjectRef::new(grant.holder.name.as_deref().unwrap_or_default()).within(&namespace);
+        let cached = context.caches.videojobs.get(&of);
+        standing(grant, cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok()), &name)
+    });
     let reads: Vec<_> =
         doubts.into_iter().map(|(job, doubt)| resolve(context, account, &namespace, job, doubt)).collect();
     let mut reads = stream::iter(reads).buffered(AT_ONCE);

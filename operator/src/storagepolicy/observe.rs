@@ -364,14 +364,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_way_that_the_server_does_not_take_is_told_by_the_name_of_its_field() {
-        for (takes, asked, way) in [
-            (BY_HOST, "Path", Path),
-            (BY_PATH, "VirtualHost", VirtualHost),
-            (BY_NONE, "Auto", Path),
-        ] {
+        for (takes, asked, way) in
+            [(BY_HOST, "Path", Path), (BY_PATH, "VirtualHost", VirtualHost), (BY_NONE, "Auto", Path)]
+        {
             let look = look(takes, asked, None).await;
             assert_eq!((look.addressing, look.claimed), (Some(way), None), "{takes:?} {asked}");
-            let Finding::Unfit { reason, answered, message } = look.finding else { panic!("{takes:?} {asked}") };
+            let Finding::Unfit { reason, answered, message } = look.finding else {
+                panic!("{takes:?} {asked}")
+            };
             assert_eq!((reason, answered), (Reason::ConfigurationInvalid, Some(true)), "{message}");
             assert!(message.contains("bucket.addressing"), "{message}");
         }

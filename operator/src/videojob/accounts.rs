@@ -204,8 +204,7 @@ mod tests {
         }))
         .unwrap();
         let terms = ("7".to_owned(), AllowedHosts::parse("hooks.example"));
-        let state =
-            account_state("team", Some(&Ok(account)), &Network::default(), |_| Some(terms.clone()));
+        let state = account_state("team", Some(&Ok(account)), &Network::default(), |_| Some(terms.clone()));
         let Account::Hired(hired) = state else { panic!("not hired") };
         let obstacle = hired.obstacle.unwrap();
         assert!(obstacle.contains("\"team\"") && obstacle.contains("as url"), "{obstacle}");

@@ -112,7 +112,11 @@ fn a_step_trusts_the_operators_authority_by_a_copy_of_its_own() {
     let built = attempt(&owner(), &start(StepName::GenerateImages), &worker);
     let copy = built.authority.as_ref().unwrap();
     assert_eq!(copy.data.as_ref().unwrap().get(CA_FILE_NAME), Some(&pem));
-    assert_eq!(copy.metadata.owner_references.as_ref().unwrap()[0].name, "ocean-facts", "it goes with the job");
+    assert_eq!(
+        copy.metadata.owner_references.as_ref().unwrap()[0].name,
+        "ocean-facts",
+        "it goes with the job"
+    );
     let pod = pod_of(&built);
     let file = pod.containers[0].env.iter().flatten().find(|entry| entry.name == "VIDEOFACTORY_CA_FILE");
     let file = file.and_then(|entry| entry.value.as_deref()).unwrap();

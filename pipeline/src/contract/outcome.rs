@@ -118,14 +118,11 @@ fn is_nothing(cost: &Money) -> bool {
 }
 
 impl Spent {
-    /// Most entries that fit into an outcome, and into a step's status.
-    pub const MOST: usize = MOST_SPENT;
-
-    /// At most [`Self::MOST`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
+    /// At most [`MOST_SPENT`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
     /// seems free again too early.
     #[must_use]
     pub fn few(all: Vec<Self>) -> Vec<Self> {
-        Self::at_most(all, Self::MOST)
+        Self::at_most(all, MOST_SPENT)
     }
 
     fn at_most(mut all: Vec<Self>, most: usize) -> Vec<Self> {
@@ -227,7 +224,7 @@ impl StepOutcome {
         // Who is not named now is asked about after the others.
         short.unresolved.truncate(Unresolved::MOST / 4);
         let mut text = serde_json::to_string(&short).unwrap_or_default();
-        for most in [Spent::MOST / 2, Spent::MOST / 4, 1] {
+        for most in [MOST_SPENT / 2, MOST_SPENT / 4, 1] {
             if text.len() <= MOST_OUTCOME_BYTES {
                 break;
             }

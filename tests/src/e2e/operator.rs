@@ -22,7 +22,14 @@ pub async fn kill(client: &Client) -> anyhow::Result<()> {
     Victim::find(client).await?.strike().await
 }
 
-/// The same, but the dead one's Lease stays, as after a crash: the new one does nothing before it has run out.
+/// How often the Lease has passed from one operator to another since it was made.
+pub async fn lease_transitions(client: &Client) -> anyhow::Result<i32> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), site::SYSTEM);
+    let spec = leases.get(LEASE).await?.spec.unwrap_or_default();
+    Ok(spec.lease_transitions.unwrap_or_default())
+}
+
+/// Kills it likewise, but the dead one's Lease stays, as after a crash: the new one does nothing before it has run out.
 pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
     let victim = Victim::find(client).await?;
     sigkill(&victim.processes)?;

@@ -102,8 +102,11 @@ async fn alone_local_an_operator_that_waits_for_a_dead_ones_lease_pays_nothing_t
         let grok = roomy(&lab).await?;
         let film = lab.order(animated(2)).await?;
         film.running_pod(StepName::AnimateScenes).await?;
+        let before = operator::lease_transitions(&lab.client).await?;
         operator::kill_keeping_lease(&lab.client).await?;
         film.succeeded().await?;
+        let after = operator::lease_transitions(&lab.client).await?;
+        ensure!(after == before + 1, "the Lease passed on {} times, not once", after - before);
         ensure!(grok.submissions(Operation::Video).await?.len() == 2, "not one each");
         grok.books_agree("generations", Operation::Video).await
     })

@@ -137,7 +137,7 @@ pub(super) fn unreachable(context: &Context) -> Option<String> {
         bucket.public_endpoint.is_empty() && context.network.destinations().is_internal(&bucket.endpoint);
     inside.then(|| {
         format!(
-            "its link to the film leads to {}, which nobody outside the cluster reaches; if the receiver is there, set \
+            "its link to the film leads to {}, which the internet does not reach; if the receiver is there, set \
              bucket.publicEndpoint of the StoragePolicy",
             bucket.endpoint
         )

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::process::Command;
 use videofactory_crds::StepName;
 use videofactory_storage::PutOptions;
-use videofactory_worker::confine::{KEEPS_NOTHING, LETS_CONNECT, shortcoming};
+use videofactory_worker::confine::{NO_LANDLOCK, NO_TCP_RULES, shortcoming};
 
 use super::support::{Production, Studio, command, pod_files};
 
@@ -24,7 +24,7 @@ async fn confined(work: &Path, script: &str) -> Output {
 fn kept() -> (bool, bool) {
     let told = shortcoming();
     told.iter().for_each(|told| eprintln!("left out in part: {told}"));
-    (told != Some(KEEPS_NOTHING), told.is_none_or(|told| told != KEEPS_NOTHING && told != LETS_CONNECT))
+    (told != Some(NO_LANDLOCK), told.is_none_or(|told| told != NO_LANDLOCK && told != NO_TCP_RULES))
 }
 
 #[tokio::test]
@@ -43,7 +43,10 @@ async fn a_confined_program_has_its_folder_and_the_system_and_nothing_else() {
     for (script, is_kept) in [
         (format!("cat {}/bucket/secretAccessKey", secrets.display()), from_files),
         (format!("ls {}", secrets.display()), from_files),
-        (format!("ln -s {0}/token/token {1}/link && cat {1}/link", secrets.display(), work.display()), from_files),
+        (
+            format!("ln -s {0}/token/token {1}/link && cat {1}/link", secrets.display(), work.display()),
+            from_files,
+        ),
         (format!("echo x > {}/x", root.path().display()), from_files),
         (format!("cat /proc/{}/environ", std::process::id()), from_files),
         ("cat /etc/passwd".to_owned(), from_files),

@@ -352,9 +352,13 @@ fn answered(
     };
     if demands.iter().any(is_to_ask_anew) {
         // Another account is asked now, or this one has given up waiting.
-        let step = draft.step_mut(name);
-        step.demands.clear();
+        withdraw(draft.step_mut(name));
         return demand(draft, settings, name, input, accounts, None, attempt + 1);
+    }
+    if let Some(verdict) = over_budget(draft, settings, name, &demands) {
+        // The budget, or a price, was edited after it had asked.
+        withdraw(draft.step_mut(name));
+        return Err(Box::new(verdict));
     }
     let mut engagement = idle(accounts);
     let mut begun = Vec::new();

@@ -15,8 +15,9 @@ use videofactory_pipeline::{Settings, graph};
 
 use super::needs::{Price, price_of_all};
 use super::settle::by_scene;
-use super::tell::annotate;
+use super::tell::annotate_command;
 use super::{Draft, Verdict, returns};
+use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// The kinds that assemble-video makes: for nothing, but time.
 const OF_THE_FILM: [ObjectKind; 3] = [ObjectKind::Videos, ObjectKind::Thumbnails, ObjectKind::Captions];
@@ -201,7 +202,8 @@ fn ask(job: &VideoJob, what: &str, price: Price, otherwise: &str) -> String {
         Price::About(sum) => format!("costs up to about ${sum}"),
         Price::Unknown => "costs, and nobody knows how much".to_owned(),
     };
-    let command = annotate(job, requests::RETRY, "$(date -u +%FT%TZ)");
+    let command = annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)");
+    let what = cut(what, MOST_TEXT_BYTES / 2);
     format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
 }
 

@@ -48,6 +48,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let verdict = draft.judge();
     returns::release(&mut draft);
     returns::drop_booked(&mut draft);
+    returns::tell_paid(&mut draft);
     leftovers::stop_strays(&mut draft);
     let generation = observed.job.metadata.generation;
     conditions::write(&mut draft.status, &verdict, generation, now);

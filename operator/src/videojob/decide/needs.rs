@@ -13,7 +13,7 @@ use videofactory_providers::{Model, Sold, sold_seconds, usual_price};
 
 use super::super::model::HiredAccount;
 use super::hire::hired_accounts;
-use super::returns::is_of_earlier_run;
+use super::returns::{is_of_earlier_run, paid};
 use super::settle::completed;
 use super::{Draft, Verdict};
 
@@ -196,13 +196,16 @@ const fn sold(name: StepName) -> Option<Sold> {
 /// knows.
 fn price_each(settings: &Settings, name: StepName, account: &HiredAccount, seconds: i64) -> Option<Money> {
     let sold = sold(name)?;
-    let units = if matches!(sold, Sold::VideoSecond | Sold::NarrationSecond) { seconds } else { 1 };
     let model = provider_of(settings, name)
         .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() })
         .unwrap_or_default();
     let provider = account.spec.provider.as_str();
-    let units = u32::try_from(units).unwrap_or(u32::MAX);
-    let units = if sold == Sold::VideoSecond { sold_seconds(provider, &model, units) } else { units };
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let units = match sold {
+        Sold::VideoSecond => sold_seconds(provider, &model, seconds),
+        Sold::NarrationSecond => seconds,
+        Sold::Script | Sold::Image => 1,
+    };
     if let Some(own) = account.spec.prices.as_ref().and_then(|prices| prices.get(sold.as_str())) {
         return Some(own.times(i64::from(units)));
     }
@@ -234,8 +237,7 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
         wanted.iter().map(price).fold(Money::ZERO, Money::plus)
     });
     let rest = rest.fold(Money::ZERO, Money::plus);
-    let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
-    let whole = rest.plus(actual);
+    let whole = rest.plus(paid(&draft.status));
     if whole != Money::ZERO || draft.status.cost.is_some() {
         draft.status.cost.get_or_insert_default().estimated = Some(whole);
     }
@@ -256,7 +258,7 @@ pub(super) fn over_budget(
         demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
     };
     let sum = |demands: &[Demand]| demands.iter().map(price).fold(Money::ZERO, Money::plus);
-    let actual = draft.status.cost.as_ref().and_then(|cost| cost.actual).unwrap_or_default();
+    let paid = paid(&draft.status);
     let others = draft.status.steps.iter().filter(|step| step.name != name && !is_of_earlier_run(step));
     let reserved = others
         .flat_map(|step| &step.demands)
@@ -264,12 +266,12 @@ pub(super) fn over_budget(
         .map(price)
         .fold(Money::ZERO, Money::plus);
     let wanted = sum(demands);
-    (actual.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
+    (paid.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
         reason: Reason::BudgetExceeded,
         message: format!(
             "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
              less",
-            actual.plus(reserved)
+            paid.plus(reserved)
         ),
         step: Some(name),
     })

@@ -4,7 +4,7 @@
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, ScenePart};
 use videofactory_crds::units::Money;
-use videofactory_crds::videojob::{CostStatus, HandledRequests, SceneTakes, StepStatus};
+use videofactory_crds::videojob::{CostStatus, HandledRequests, SceneTakes, StepStatus, VideoJobStatus};
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::handled::{is_handled, recorded};
@@ -126,8 +126,10 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.artifacts = None;
     draft.status.publications.clear();
     draft.status.published_generation = None;
-    draft.status.cost = draft.status.cost.take().and_then(|cost| of_earlier_runs(&cost));
     let now = draft.now;
+    let at_rest = draft.status.steps.iter_mut().filter(|step| step.state != Some(StepState::Running));
+    at_rest.for_each(|step| returns::write_off(step, now));
+    draft.status.cost = of_earlier_runs(&draft.status);
     draft.status.takes.clear();
     for step in &mut draft.status.steps {
         if step.state == Some(StepState::Running) {
@@ -137,7 +139,6 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
             step.state = Some(StepState::Pending);
             step.reason = None;
             step.input_digest = None;
-            returns::write_off(step, now);
         }
         step.started_at = None;
         step.gone = None;
@@ -158,8 +159,9 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
 }
 
 /// What is kept of the cost when a new run begins: what was paid.
-fn of_earlier_runs(cost: &CostStatus) -> Option<CostStatus> {
-    let paid = cost.earlier_runs.unwrap_or_default().plus(cost.actual.unwrap_or_default());
+fn of_earlier_runs(status: &VideoJobStatus) -> Option<CostStatus> {
+    let before = status.cost.as_ref().and_then(|cost| cost.earlier_runs).unwrap_or_default();
+    let paid = before.plus(returns::paid(status));
     (paid != Money::ZERO).then(|| CostStatus { earlier_runs: Some(paid), ..CostStatus::default() })
 }
 

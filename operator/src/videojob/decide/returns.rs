@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{StepState, whole_seconds};
-use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus, VideoJobStatus};
 
 use super::super::model::Account;
 use super::Draft;
@@ -36,10 +37,7 @@ pub(super) fn release(draft: &mut Draft<'_>) {
         }
         let retry_at = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now);
         if retry_at.is_none_or(|at| wake_at.is_none_or(|wake| wake > at)) {
-            step.demands
-                .iter_mut()
-                .filter(|demand| is_there(demand))
-                .for_each(|demand| settle_as_spent(demand, now));
+            settle_as_spent(step, now, is_there);
         }
         withdraw(step);
     }
@@ -47,22 +45,45 @@ pub(super) fn release(draft: &mut Draft<'_>) {
 
 /// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
 pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
-    step.demands.iter_mut().for_each(|demand| settle_as_spent(demand, now));
+    settle_as_spent(step, now, |_| true);
     withdraw(step);
 }
 
-fn settle_as_spent(demand: &mut Demand, now: Timestamp) {
-    if !is_owed(demand) {
-        return;
+fn settle_as_spent(step: &mut StepStatus, now: Timestamp, is_meant: impl Fn(&Demand) -> bool) {
+    let mut cost = Money::ZERO;
+    for demand in step.demands.iter_mut().filter(|demand| is_owed(demand) && is_meant(demand)) {
+        let granted = demand.granted.unwrap_or_default();
+        let price = demand.price_each.map(|each| each.times(granted));
+        demand.spent = vec![SpentUnits {
+            at: whole_seconds(now),
+            submissions: granted,
+            seconds: demand.seconds_each.map(|each| each * granted),
+            cost: price,
+        }];
+        demand.settled = Some(true);
+        cost = cost.plus(price.unwrap_or_default());
     }
-    let granted = demand.granted.unwrap_or_default();
-    demand.spent = vec![SpentUnits {
-        at: whole_seconds(now),
-        submissions: granted,
-        seconds: demand.seconds_each.map(|each| each * granted),
-        cost: demand.price_each.map(|each| each.times(granted)),
-    }];
-    demand.settled = Some(true);
+    add_cost(step, cost);
+}
+
+/// Books what an attempt of this run has cost.
+pub(super) fn add_cost(step: &mut StepStatus, cost: Money) {
+    if cost != Money::ZERO {
+        step.cost = Some(step.cost.unwrap_or_default().plus(cost));
+    }
+}
+
+/// What the attempts of this run have cost, as far as it was told or written off.
+pub(super) fn paid(status: &VideoJobStatus) -> Money {
+    status.steps.iter().filter_map(|step| step.cost).sum()
+}
+
+/// Tells what the run has cost.
+pub(super) fn tell_paid(draft: &mut Draft<'_>) {
+    let paid = paid(&draft.status);
+    if paid != Money::ZERO {
+        draft.status.cost.get_or_insert_default().actual = Some(paid);
+    }
 }
 
 /// Of an attempt that never was nothing is spent: its accounts have all back that they granted to it, once they have seen

@@ -154,9 +154,7 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
         whole.earlier_runs = Some(whole.earlier_runs.unwrap_or_default().plus(cost));
         return;
     }
-    step.cost = Some(step.cost.unwrap_or_default().plus(cost));
-    let actual: Money = draft.status.steps.iter().filter_map(|step| step.cost).sum();
-    draft.status.cost.get_or_insert_default().actual = Some(actual);
+    returns::add_cost(step, cost);
 }
 
 fn spent_units(spent: &Spent) -> SpentUnits {

@@ -118,7 +118,7 @@ pub(super) fn hindered(
 
 /// What a gate's message says: how to pass it.
 pub(super) fn review_message(job: &VideoJob, step: StepName, digest: &str) -> String {
-    let command = annotate(job, requests::APPROVED, &format!("{step}@{digest}"));
+    let command = annotate_command(job, requests::APPROVED, &format!("{step}@{digest}"));
     format!("{step} waits for approval: {command}")
 }
 
@@ -127,12 +127,12 @@ fn quality_message(job: &VideoJob, step: StepName, failed: &str, film: &str) -> 
     format!(
         "{step}: {}; edit the job, or take the film as it is: {}",
         cut(failed, MOST_TEXT_BYTES / 2),
-        annotate(job, requests::ACCEPT_QUALITY, film)
+        annotate_command(job, requests::ACCEPT_QUALITY, film)
     )
 }
 
 /// The command that asks something of a job.
-pub(super) fn annotate(job: &VideoJob, annotation: &str, value: &str) -> String {
+pub(super) fn annotate_command(job: &VideoJob, annotation: &str, value: &str) -> String {
     let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
     format!(
         "kubectl annotate -n {} vj {} --overwrite {annotation}={value}",

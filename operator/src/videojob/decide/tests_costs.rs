@@ -207,3 +207,51 @@ fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one(
     let asked = &world.step(StepName::GenerateImages).demands;
     assert_eq!(asked.len(), 1, "{}", world.message());
 }
+
+#[test]
+fn another_account_whose_price_nobody_knows_is_asked_once_its_price_is_named() {
+    let mut world = film(&json!({"budget": {"limit": "5"}}));
+    until_animation(&mut world);
+    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    let other = json!({"provider": "HuggingFace", "secretRef": {"name": "g"}});
+    world.observed.accounts.insert("other".to_owned(), account(&other));
+    let providers = json!({"animation": {"accountRef": {"name": "other"}}});
+    world.edit(|job| job.spec.settings.providers = serde_json::from_value(providers).unwrap());
+    world.settle();
+    assert_eq!(world.reason(), "PriceUnknown", "{}", world.message());
+    let priced =
+        json!({"provider": "HuggingFace", "secretRef": {"name": "g"}, "prices": {"videoSecond": "0.01"}});
+    world.observed.accounts.insert("other".to_owned(), account(&priced));
+    world.settle();
+    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    assert_eq!(world.step(STEP).demands[0].account, "other");
+}
+
+#[test]
+fn a_budget_that_is_lowered_while_a_step_waits_holds_for_what_it_asked_for() {
+    let mut world = film(&json!({"budget": {"limit": "5"}}));
+    until_animation(&mut world);
+    assert_eq!(world.step(STEP).demands.len(), 1);
+    let budget = |limit: &str| serde_json::from_value(json!({"limit": limit})).unwrap();
+    world.edit(|job| job.spec.settings.budget = budget("0.10"));
+    grant(&mut world, 3);
+    world.settle();
+    assert_eq!((at_work(&world), world.reason().as_str()), (false, "BudgetExceeded"), "{}", world.message());
+    assert!(world.step(STEP).demands.is_empty());
+    world.edit(|job| job.spec.settings.budget = budget("5"));
+    world.settle();
+    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+}
+
+#[test]
+fn what_is_written_off_is_a_cost_of_the_film() {
+    let step = json!({
+        "name": "animate-scenes", "state": "Pending", "inputDigest": "d", "cost": "0.50",
+        "demands": [{"account": "grok", "attempt": 1, "submissions": 3, "granted": 3, "priceEach": "0.40"}],
+    });
+    let mut step = serde_json::from_value(step).unwrap();
+    super::returns::write_off(&mut step, "2026-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(step.cost.unwrap().to_string(), "1.70");
+    super::returns::write_off(&mut step, "2026-01-01T00:00:01Z".parse().unwrap());
+    assert_eq!(step.cost.unwrap().to_string(), "1.70", "once");
+}

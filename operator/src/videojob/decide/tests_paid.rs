@@ -149,7 +149,8 @@ fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
     let mut world = buying();
     let (first, each) = (world.now, spends(&world, 1));
     let after = |seconds: i64| first + jiff::SignedDuration::from_secs(seconds);
-    let spent = (0..60).flat_map(|n| each.iter().map(move |one| Spent { at: after(n), ..one.clone() })).collect();
+    let spent =
+        (0..60).flat_map(|n| each.iter().map(move |one| Spent { at: after(n), ..one.clone() })).collect();
     world.end_told(STEP, ExitCode::ContentRefused, |outcome| {
         outcome.accounted = true;
         outcome.spent = spent;

@@ -56,7 +56,7 @@ pub enum Next {
     /// Its files are deleted: the folder of each kind.
     DeleteFiles(Vec<(ObjectKind, String)>),
     /// Its files stay, and it goes; why.
-    KeepFiles(String),
+    KeepFiles(&'static str),
 }
 
 /// What comes next for a job that is being deleted, by what is at work for it.
@@ -84,7 +84,7 @@ pub fn next(
         return Next::Await(lingering(job, pods, now));
     }
     if side_effects.are_suspended() {
-        return Next::KeepFiles(SUSPENDED_SIDE_EFFECTS.to_owned());
+        return Next::KeepFiles(SUSPENDED_SIDE_EFFECTS);
     }
     Next::DeleteFiles(folders)
 }

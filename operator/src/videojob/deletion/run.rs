@@ -64,7 +64,7 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
             None => Ok(Requeue::requeue(AFTER_PODS)),
         },
         Next::KeepFiles(why) => match close_books(context, &job, now).await? {
-            Some(job) => let_go_without(context, &job, "FilesKept", kept(&job, &why)).await,
+            Some(job) => let_go_without(context, &job, "FilesKept", kept(&job, why)).await,
             None => Ok(Requeue::requeue(AFTER_PODS)),
         },
     }

@@ -2,21 +2,32 @@
 
 use std::time::Duration;
 
-use super::service::Kind;
-use super::world::{Attempt, Fate, Moment, World, digests};
+use videofactory_worker::outcome::StepError;
 
-const OUTAGES: [Duration; 2] = [Duration::from_secs(30), Duration::from_mins(5)];
+use super::service::Kind;
+use super::world::{Attempt, Failure, Fate, Moment, Outage, World, digests};
+
+/// Moments, minutes and hours: as long as an attempt lives, it goes on storing.
+const OUTAGES: [Duration; 3] = [Duration::from_secs(30), Duration::from_mins(5), Duration::from_hours(6)];
+const FAILURES: [Failure; 5] = [
+    Failure::Unavailable,
+    Failure::Unreachable,
+    Failure::Credentials,
+    Failure::TooManyRequests,
+    Failure::Full,
+];
 
 #[tokio::test(start_paused = true)]
 async fn what_has_come_is_stored_once_the_bucket_is_back_and_paid_for_once() {
     for kind in [Kind::AtOnce, Kind::Later] {
-        for outage in OUTAGES {
-            for moment in [Moment::Answer, Moment::Store] {
-                let (world, orders) = (World::new(kind), digests(3));
-                *world.outage.lock().unwrap() = Some((moment, outage));
+        for (lasts, failure) in OUTAGES.into_iter().flat_map(|lasts| FAILURES.map(|failure| (lasts, failure)))
+        {
+            for from in [Moment::Answer, Moment::Store] {
+                let (world, orders, outage) = (World::new(kind), digests(3), Outage { from, lasts, failure });
+                *world.outage.lock().unwrap() = Some(outage);
                 let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
-                let when = format!("{kind:?}, away for {outage:?} from {moment:?}");
-                assert!(world.began.elapsed() >= outage, "{when}: it never went away");
+                let when = format!("{kind:?}, {outage:?}");
+                assert!(world.began.elapsed() >= lasts, "{when}: it never went away");
                 let got = orders.iter().filter(|digest| world.has(digest)).count();
                 // Who had not submitted when it went away could not begin.
                 let taken = world.service().taken.len();
@@ -32,10 +43,29 @@ async fn what_has_come_is_stored_once_the_bucket_is_back_and_paid_for_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_more_is_submitted_while_there_is_no_room_for_it() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let (world, orders) = (World::new(kind), digests(3));
+        let lasts = Duration::from_hours(1);
+        *world.outage.lock().unwrap() = Some(Outage { from: Moment::Store, lasts, failure: Failure::Full });
+        let mut attempt = Attempt::new(1, &orders);
+        // The second would be submitted while the first is held, and its slot would still find room.
+        attempt.allowance.requests_per_second = Some(0.02);
+        let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
+        let is_left = |result: &&Result<(), StepError>| matches!(result, Err(StepError::NotBegun));
+        assert_eq!(ended.results.iter().filter(is_left).count(), 2, "{kind:?}: {:?}", ended.results);
+        assert_eq!((world.service().taken.len(), ended.submissions()), (1, 1), "{kind:?}");
+        assert!(world.has(&orders[0]) && world.began.elapsed() >= lasts, "{kind:?}");
+        assert!(world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap().is_done());
+        assert_eq!(world.service().taken.len(), 3, "{kind:?}: something was bought again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_told_to_stop_stores_what_it_holds_before_it_ends() {
     for kind in [Kind::AtOnce, Kind::Later] {
         let (world, orders) = (World::new(kind), digests(1));
-        *world.outage.lock().unwrap() = Some((Moment::Store, Duration::from_secs(90)));
+        *world.outage.lock().unwrap() = Some(Outage::of(Moment::Store, Duration::from_secs(90)));
         let attempt = Attempt::new(1, &orders);
         let (stop, first) = (attempt.stop.clone(), world.clone());
         let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
@@ -51,7 +81,7 @@ async fn an_attempt_that_is_told_to_stop_stores_what_it_holds_before_it_ends() {
 async fn an_attempt_that_dies_while_it_holds_something_is_counted_to_the_unit() {
     for kind in [Kind::AtOnce, Kind::Later] {
         let (world, orders) = (World::new(kind), digests(1));
-        *world.outage.lock().unwrap() = Some((Moment::Store, Duration::from_mins(5)));
+        *world.outage.lock().unwrap() = Some(Outage::of(Moment::Store, Duration::from_mins(5)));
         let (attempt, first) = (Attempt::new(1, &orders), world.clone());
         let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
         tokio::time::sleep(Duration::from_secs(40)).await;

@@ -90,6 +90,45 @@ pub enum Moment {
     Store,
 }
 
+/// What the bucket answers while it is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Unavailable,
+    Unreachable,
+    Credentials,
+    TooManyRequests,
+    /// It has no room for what is bought, and some for small files.
+    Full,
+}
+
+impl Failure {
+    fn error(self) -> StorageError {
+        let (tried, code) = ("use the bucket".to_owned(), "as ordered".to_owned());
+        match self {
+            Self::Unavailable => StorageError::Unavailable { tried, code },
+            Self::Unreachable => StorageError::Unreachable { tried, reason: code },
+            Self::Credentials => StorageError::Credentials { tried, code },
+            Self::TooManyRequests => StorageError::TooManyRequests { tried },
+            Self::Full => StorageError::Full { tried, code },
+        }
+    }
+}
+
+/// How the bucket goes away, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    pub from: Moment,
+    pub lasts: Duration,
+    pub failure: Failure,
+}
+
+impl Outage {
+    /// Its server says for so long that it cannot serve.
+    pub fn of(from: Moment, lasts: Duration) -> Self {
+        Self { from, lasts, failure: Failure::Unavailable }
+    }
+}
+
 /// Everything that outlives a pod.
 #[derive(Clone)]
 pub struct World {
@@ -97,9 +136,9 @@ pub struct World {
     pub service: Arc<Mutex<Service>>,
     pub kind: Kind,
     pub began: Instant,
-    /// The bucket goes away then, for so long.
-    pub outage: Arc<Mutex<Option<(Moment, Duration)>>>,
-    away_until: Arc<Mutex<Option<Instant>>>,
+    /// How the bucket is to go away once.
+    pub outage: Arc<Mutex<Option<Outage>>>,
+    away_until: Arc<Mutex<Option<(Instant, Failure)>>>,
 }
 
 impl World {
@@ -117,19 +156,22 @@ impl World {
     /// The bucket goes away if this is the moment.
     fn comes_to(&self, moment: Moment) {
         let mut outage = self.outage.lock().unwrap();
-        if let Some((_, duration)) = outage.take_if(|(at, _)| *at == moment) {
-            *self.away_until.lock().unwrap() = Some(Instant::now() + duration);
+        if let Some(outage) = outage.take_if(|outage| outage.from == moment) {
+            *self.away_until.lock().unwrap() = Some((Instant::now() + outage.lasts, outage.failure));
         }
     }
 
-    /// What the bucket answers while it is away.
+    /// How the bucket fails while it is away.
+    fn failure(&self) -> Option<Failure> {
+        let (until, failure) = (*self.away_until.lock().unwrap())?;
+        (until > Instant::now()).then_some(failure)
+    }
+
+    /// What the bucket answers to all but what is bought.
     fn bucket(&self) -> Result<(), StorageError> {
-        let until = *self.away_until.lock().unwrap();
-        if until.is_some_and(|until| until > Instant::now()) {
-            let (tried, code) = ("use the bucket".to_owned(), "503".to_owned());
-            return Err(StorageError::Unavailable { tried, code });
-        }
-        Ok(())
+        self.failure()
+            .filter(|failure| *failure != Failure::Full)
+            .map_or(Ok(()), |failure| Err(failure.error()))
     }
 
     /// The bucket, as an attempt with this fate uses it.
@@ -415,7 +457,9 @@ impl Order for Thing {
     async fn store(&self, goods_made: &Vec<u8>) -> Result<(), StepError> {
         self.world.comes_to(Moment::Store);
         self.fate.wait().await;
-        self.world.bucket()?;
+        if let Some(failure) = self.world.failure() {
+            return Err(failure.error().into());
+        }
         self.world.objects.lock().unwrap().entry(goods(&self.digest)).or_insert_with(|| goods_made.clone());
         self.fate.wait().await;
         Ok(())

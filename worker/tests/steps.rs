@@ -106,6 +106,20 @@ async fn an_override_never_asks_the_script_writer_again() {
 }
 
 #[tokio::test]
+async fn what_is_not_spoken_is_named_by_its_scene_and_in_no_storyboard() {
+    let studio = Studio::open().await;
+    let mut film = Production::new(&studio);
+    film.given.scenes[0].narration = Some("**The sea** is deep.".to_owned());
+    film.given.scenes[2].narration = Some("# Fish\nSome <b>glow</b>.".to_owned());
+    let outcome = film.make(StepName::WriteScript).await;
+    let named = ["s1", "s2", "s3"].map(|id| outcome.note.contains(&format!("scene {id}: ")));
+    assert_eq!(named, [true, false, true], "{}", outcome.note);
+    let storyboard: Storyboard = document(&film, StepName::WriteScript, &studio).await;
+    let spoken: Vec<&str> = storyboard.scenes.iter().map(|scene| scene.narration.as_str()).collect();
+    assert_eq!(spoken, ["The sea is deep.", "It is dark down there.", "Fish\nSome glow."]);
+}
+
+#[tokio::test]
 async fn a_picture_that_is_gone_is_missed_by_assembling_and_only_it_is_made_again() {
     let studio = Studio::open().await;
     let mut film = Production::new(&studio);

@@ -15,6 +15,16 @@ async fn said(studio: &Studio, values: serde_json::Value, narration: &str) -> su
     film.run(StepName::WriteScript).await
 }
 
+/// A film of one scene in the smallest frame, with these settings and this narration.
+fn small<'a>(studio: &'a Studio, mut values: serde_json::Value, narration: &str) -> Production<'a> {
+    let mut film = Production::new(studio);
+    values["format"] = json!({"aspectRatio": "1:1", "resolution": "360p", "fps": 24});
+    film.settings = settings(values);
+    film.given.scenes.truncate(1);
+    film.given.scenes[0].narration = Some(narration.to_owned());
+    film
+}
+
 #[tokio::test]
 async fn letters_without_a_font_are_refused_before_anything_is_made() {
     let studio = Studio::open().await;
@@ -35,8 +45,14 @@ async fn letters_without_a_font_are_refused_before_anything_is_made() {
 #[tokio::test]
 async fn georgian_is_written_spoken_and_read() {
     let studio = Studio::open().await;
-    let ended = said(&studio, json!({"language": "ka"}), "კავკასიონი მაღალი მთაა.").await;
-    assert_eq!(ended.code, 0, "{}", ended.outcome.message);
+    let narration = "კავკასიონი მაღალი მთაა.";
+    let captions = json!({"mode": "Both"});
+    let mut film = small(&studio, json!({"language": "ka", "captions": captions}), narration);
+    let made = film.make_up_to(StepName::AssembleVideo).await;
+    assert_eq!(made.message, "the film is made", "a check has warned");
+    let captions = studio.keys("captions/", ".srt").await.remove(0);
+    let captions = studio.bucket.get(&captions, 1 << 20).await.unwrap();
+    assert!(String::from_utf8_lossy(&captions).contains("კავკასიონი"), "{captions:?}");
 }
 
 #[tokio::test]
@@ -77,4 +93,14 @@ async fn a_draft_of_a_film_with_large_letters_passes_its_checks() {
     film.given.scenes.truncate(1);
     film.given.scenes[0].narration = Some("The deep sea is dark and cold and full of life.".to_owned());
     film.make_up_to(StepName::AssembleVideo).await;
+}
+
+#[tokio::test]
+async fn letters_that_were_made_smaller_are_told_of_with_the_film() {
+    let studio = Studio::open().await;
+    let captions = json!({"mode": "Burned", "style": {"size": 250}});
+    let narration = "The deep sea is dark and cold and full of life.";
+    let mut film = small(&studio, json!({"captions": captions}), narration);
+    let told = film.make_up_to(StepName::AssembleVideo).await.message;
+    assert!(told.starts_with("the film is made; ") && told.contains("smaller than 250 px"), "{told}");
 }

@@ -81,16 +81,21 @@ async fn a_film_that_fails_its_check_is_kept_until_a_person_accepts_it() {
     assert_eq!((accepted.code, &accepted.outcome.output), (0, &failed.outcome.output));
 }
 
-#[tokio::test]
-async fn an_edit_of_a_long_film_renders_only_the_section_that_it_touches() {
-    let studio = Studio::open().await;
-    let mut film = Production::new(&studio);
+/// A film of two sections. Its scenes are silent and over at once: nothing to check but the file.
+fn of_two_sections(studio: &Studio) -> Production<'_> {
+    let mut film = Production::new(studio);
     film.given.scenes = many_scenes(14);
     for scene in &mut film.given.scenes {
         scene.min_seconds = Some(0.5);
     }
-    // Silent scenes that are over at once: nothing to check but the file.
     film.settings.checks.freeze = CheckAction::Off;
+    film
+}
+
+#[tokio::test]
+async fn an_edit_of_a_long_film_renders_only_the_section_that_it_touches() {
+    let studio = Studio::open().await;
+    let mut film = of_two_sections(&studio);
     film.make_up_to(StepName::AssembleVideo).await;
     let before = studio.keys("clips/", "/sections/").await;
     assert_eq!(before.len(), 2);
@@ -109,12 +114,7 @@ async fn an_edit_of_a_long_film_renders_only_the_section_that_it_touches() {
 #[tokio::test]
 async fn an_attempt_that_ends_half_way_keeps_its_sections_and_the_next_renders_only_what_is_missing() {
     let studio = Studio::open().await;
-    let mut film = Production::new(&studio);
-    film.given.scenes = many_scenes(14);
-    for scene in &mut film.given.scenes {
-        scene.min_seconds = Some(0.5);
-    }
-    film.settings.checks.freeze = CheckAction::Off;
+    let mut film = of_two_sections(&studio);
     // The last scene's picture cannot be read, so the second section cannot be rendered.
     let png = PutOptions::of_type("image/png");
     studio.bucket.put("assets/last.png", &b"\x89PNG\r\n\x1a\n but no picture"[..], &png).await.unwrap();

@@ -18,4 +18,4 @@ pub use hosts::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, is_service_name};
 pub use network::{Network, variables};
 pub use proxy::{PROXY_VARIABLES, Proxies};
 pub use resolve::{Found, Lookup, ResolveError, Resolver};
-pub use trust::Authority;
+pub use trust::{Authority, with_advice};

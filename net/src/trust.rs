@@ -43,6 +43,15 @@ impl Authority {
     }
 }
 
+/// Why a connection failed, with what to do about a certificate that nobody here vouches for.
+#[must_use]
+pub fn with_advice(cause: String) -> String {
+    if cause.contains("UnknownIssuer") {
+        return format!("{cause}: name the authority that signed the server's certificate in caRef");
+    }
+    cause
+}
+
 /// TLS by rustls and ring, trusting whom the system trusts and these. The system's certificates are read once.
 pub(crate) fn client_config(authorities: &[Authority]) -> Result<rustls::ClientConfig, rustls::Error> {
     static SYSTEM: OnceLock<RootCertStore> = OnceLock::new();

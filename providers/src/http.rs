@@ -19,7 +19,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::Value;
-use videofactory_net::{Network, Refused, ResolveError};
+use videofactory_net::{Network, Refused, ResolveError, with_advice};
 
 #[cfg(test)]
 pub(crate) use self::answer::tests::any_body;
@@ -304,7 +304,7 @@ impl Http {
             let cause = root_cause(&error);
             if error.is_connect() {
                 // Nothing has left yet.
-                return self.lost(false, format!("cannot connect to {host}: {cause}"));
+                return self.lost(false, format!("cannot connect to {host}: {}", with_advice(cause)));
             }
             self.lost(request.pays, format!("the answer of {host} was lost: {cause}"))
         })

@@ -6,6 +6,7 @@ use std::error::Error;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use videofactory_net::with_advice;
 
 use crate::reach;
 
@@ -303,14 +304,6 @@ pub(crate) fn from_code(
             message: shorten(message.unwrap_or("the server gave no reason")),
         },
     }
-}
-
-/// What to do about a certificate that nobody here vouches for.
-fn with_advice(reason: String) -> String {
-    if reason.contains("UnknownIssuer") {
-        return format!("{reason}: name the authority that signed the server's certificate in caRef");
-    }
-    reason
 }
 
 /// The text of an error's last source, which names the cause (`Connection refused (os error 111)`).

@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use videofactory_net::{AllowedHosts, Destinations, Found, Lookup, Proxies};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use videofactory_net::{AllowedHosts, Authority, Destinations, Found, Lookup, Proxies};
 
 use super::*;
 
@@ -76,22 +81,37 @@ impl Lookup for Here {
     }
 }
 
+type Heads = Arc<Mutex<Vec<String>>>;
+
 /// Answers every request alike and keeps their heads; its port.
-async fn serve(answer: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
+async fn serve(answer: &'static str) -> (u16, Heads) {
+    serve_over(answer, None).await
+}
+
+async fn serve_over(answer: &'static str, tls: Option<TlsAcceptor>) -> (u16, Heads) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heads = Heads::default();
     let kept = Arc::clone(&heads);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let kept = Arc::clone(&kept);
-            tokio::spawn(async move { answer_all(stream, answer, &kept).await });
+            let (kept, tls) = (Arc::clone(&kept), tls.clone());
+            tokio::spawn(async move {
+                let Some(tls) = tls else { return answer_all(stream, answer, &kept).await };
+                if let Ok(stream) = tls.accept(stream).await {
+                    answer_all(stream, answer, &kept).await;
+                }
+            });
         }
     });
     (port, heads)
 }
 
-async fn answer_all(mut stream: TcpStream, answer: &str, kept: &Mutex<Vec<String>>) {
+async fn answer_all(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: &str,
+    kept: &Mutex<Vec<String>>,
+) {
     let mut seen = Vec::new();
     let mut part = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut part).await {
@@ -151,6 +171,7 @@ fn through(port: u16, no_proxy: &str) -> Network {
     Network::new(Destinations::default(), proxies, Vec::new())
 }
 
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test]
@@ -193,7 +214,7 @@ async fn a_name_that_leads_inside_is_not_asked_of_a_proxy() {
 #[tokio::test]
 async fn services_of_the_cluster_and_what_no_proxy_names_are_called_directly() {
     let (proxy, through) = serve(FORBIDDEN).await;
-    let (port, heads) = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+    let (port, heads) = serve(OK).await;
     let variables = move |name: &str| match name {
         "HTTP_PROXY" => Some(format!("http://127.0.0.1:{proxy}")),
         "NO_PROXY" => Some("corp.example".to_owned()),
@@ -209,4 +230,46 @@ async fn services_of_the_cluster_and_what_no_proxy_names_are_called_directly() {
     let heads = heads.lock();
     assert!(heads[0].contains(KEY) && !heads[1].contains(KEY), "{heads:?}");
     assert!(through.lock().is_empty());
+}
+
+/// A service of a company's own, whose certificate the company's authority has signed; and that authority, as PEM.
+fn company_service() -> (TlsAcceptor, String) {
+    let mut of_authority = CertificateParams::default();
+    of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = of_authority.self_signed(&key).unwrap();
+    let issuer = Issuer::new(of_authority, key);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["fakes.demo.svc".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    (TlsAcceptor::from(Arc::new(config)), authority.pem())
+}
+
+#[tokio::test]
+async fn a_services_certificate_is_taken_from_an_authority_that_was_named() {
+    let (service, authority) = company_service();
+    let (port, heads) = serve_over(OK, Some(service)).await;
+    let here = Network::default().with_loopback(true).with_lookup(Arc::new(Here));
+    let connection = Connection {
+        network: here.clone(),
+        ..connection(&format!("https://fakes.demo.svc:{port}"), "fakes.demo.svc")
+    };
+    for call in [Call::get("/models"), Call::submit("/models", serde_json::json!({}))] {
+        let error = opened(&connection).unwrap().call(call).await.unwrap_err();
+        // Nothing was sent: whatever it was, it was not taken.
+        assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
+        assert!(error.to_string().contains("in caRef"), "{error}");
+    }
+    let network = here.with_authorities([Authority::parse(&authority).unwrap()]);
+    let trusting = Connection { network, ..connection };
+    assert!(opened(&trusting).unwrap().call(Call::get("/models")).await.unwrap().is_success());
+    let heads = heads.lock();
+    assert!(heads.len() == 1 && heads[0].contains(KEY), "{heads:?}");
 }

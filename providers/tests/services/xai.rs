@@ -255,6 +255,22 @@ async fn a_picture_that_cannot_be_used_was_taken_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_picture_whose_download_is_blocked_was_taken_all_the_same() {
+    let (service, base) = Service::start().await;
+    let refused = "http://169.254.169.254/a.png".to_owned();
+    for link in [refused, format!("{}/a.png", nobody().await)] {
+        let drawn = json!({"data": [{"url": link}]});
+        service.gives("POST /v1/images/generations", vec![json_answer(200, &drawn)]);
+        let error = xai(&base).draw(&picture_request()).await.unwrap_err();
+        assert!(
+            matches!(&error, ProviderError::Unexpected { message, .. } if message.contains("took the request")),
+            "{link}: {error}"
+        );
+    }
+    assert_eq!(service.lines(), ["POST /v1/images/generations"; 2]);
+}
+
+#[tokio::test]
 async fn a_look_costs_nothing() {
     let (service, base) = Service::start().await;
     service.gives("GET /v1/models", vec![json_answer(200, &json!({"data": [{"id": "a"}]}))]);

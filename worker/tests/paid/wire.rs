@@ -1,4 +1,5 @@
-//! Real clients against services that keep a ledger of their own: what proxies answer in a service's place.
+//! Real clients against services that keep a ledger of their own: what proxies answer in a service's place, and what
+//! comes of results that cannot be had.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Allowance, Spent};
 use videofactory_providers::{
-    Animator, Clip, ClipRequest, ClipState, Connection, Model, Picture, ProviderError, Secret, Xai,
+    Animator, Artist, Clip, ClipRequest, ClipState, Connection, HuggingFace, Model, Picture, PictureRequest,
+    ProviderError, Secret, Xai,
 };
 use videofactory_tests::fakes::{Effect, Fakes, FakesOptions, Fault, Operation, Service, Settings, Shape};
 use videofactory_worker::outcome::StepError;
@@ -27,12 +29,6 @@ struct Film {
     xai: Xai,
     shelf: Arc<dyn Shelf>,
     digest: Digest,
-}
-
-impl Film {
-    fn key(&self) -> String {
-        format!("goods/{}", self.digest)
-    }
 }
 
 impl Order for Film {
@@ -52,7 +48,7 @@ impl Order for Film {
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
-        Ok(self.shelf.get(&self.key()).await?.is_some())
+        Ok(self.shelf.get(&goods(&self.digest)).await?.is_some())
     }
 
     async fn prepare(&self) -> Result<ClipRequest, StepError> {
@@ -81,9 +77,66 @@ impl Order for Film {
     }
 
     async fn store(&self, clip: &Clip) -> Result<(), StepError> {
-        self.shelf.put_once(&self.key(), clip.bytes.clone()).await?;
+        self.shelf.put_once(&goods(&self.digest), clip.bytes.clone()).await?;
         Ok(())
     }
+}
+
+/// A picture, whose bytes are fetched from where the answer says.
+struct Drawing {
+    service: HuggingFace,
+    shelf: Arc<dyn Shelf>,
+    digest: Digest,
+}
+
+impl Order for Drawing {
+    type Goods = Picture;
+    type Parts = PictureRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        "0.02".parse().unwrap()
+    }
+
+    fn cost(&self, picture: &Picture) -> Money {
+        picture.cost_micros.map_or_else(|| self.price(), Money::from_micros)
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(self.shelf.get(&goods(&self.digest)).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<PictureRequest, StepError> {
+        Ok(PictureRequest {
+            model: Model::default(),
+            prompt: "a fox".to_owned(),
+            style: String::new(),
+            width: 720,
+            height: 1280,
+            seed: 7,
+            characters: Vec::new(),
+        })
+    }
+
+    async fn submit(&self, request: &PictureRequest) -> Result<Answer<Picture>, ProviderError> {
+        self.service.draw(request).await.map(Answer::Delivered)
+    }
+
+    async fn poll(&self, id: &str) -> Result<Option<Picture>, ProviderError> {
+        panic!("a picture has no id, and {id} was asked for")
+    }
+
+    async fn store(&self, picture: &Picture) -> Result<(), StepError> {
+        self.shelf.put_once(&goods(&self.digest), picture.bytes.clone()).await?;
+        Ok(())
+    }
+}
+
+fn goods(digest: &Digest) -> String {
+    format!("goods/{digest}")
 }
 
 /// A service, and a bucket in memory.
@@ -108,12 +161,25 @@ impl Site {
         u32::try_from(ledger.submissions.len()).unwrap()
     }
 
-    /// The next attempt, with these faults.
+    /// The next attempt at a clip, with these faults.
     async fn attempt(&mut self, faults: &[Fault]) -> Result<(), StepError> {
+        self.attempt_at(faults, Service::Xai, |connection, shelf, digest| {
+            let xai = Xai::new(connection).unwrap();
+            Film { xai, shelf, digest }
+        })
+        .await
+    }
+
+    async fn attempt_at<O: Order>(
+        &mut self,
+        faults: &[Fault],
+        service: Service,
+        order: impl FnOnce(&Connection, Arc<dyn Shelf>, Digest) -> O,
+    ) -> Result<(), StepError> {
         self.attempt += 1;
         self.fakes.admin().set_faults(KEY, faults).await.unwrap();
         let connection = Connection {
-            endpoint: self.fakes.base_url(Service::Xai),
+            endpoint: self.fakes.base_url(service),
             secrets: [("apiKey".to_owned(), Secret::from(KEY))].into(),
             allowed_hosts: AllowedHosts::parse("127.0.0.1"),
             network: Network::default().with_loopback(true),
@@ -138,7 +204,7 @@ impl Site {
         let account = Account::new(desk, "grok", &allowance, Progress::default());
         let digest = digests(1)[0].clone();
         account.expect([digest.clone()]).await?;
-        let ended = account.buy(&Film { xai: Xai::new(&connection).unwrap(), shelf: storage, digest }).await;
+        let ended = account.buy(&order(&connection, storage, digest)).await;
         let spent: Vec<Spent> = books.spent(Clock::default().now());
         self.told += spent.iter().map(|spent| spent.submissions).sum::<u32>();
         ended
@@ -181,4 +247,26 @@ async fn what_the_service_says_itself_was_not_taken_is_not_counted() {
     }
     site.attempt(&[]).await.unwrap();
     assert_eq!((site.told, site.accepted().await), (2, 1));
+}
+
+#[tokio::test]
+async fn a_picture_whose_download_is_blocked_is_counted_and_asked_about_after_two() {
+    let mut site = Site::start().await;
+    let drawing = |connection: &Connection, shelf, digest| {
+        let service = HuggingFace::new(connection).unwrap();
+        Drawing { service, shelf, digest }
+    };
+    // As a policy ends a connection, and as a proxy answers in its place.
+    let blocks = [Effect::Reset, Effect::Html { code: 200 }];
+    for (effect, count) in blocks.into_iter().zip(1..) {
+        let blocked = [Fault::always(effect).on(Operation::Download)];
+        let ended = site.attempt_at(&blocked, Service::HuggingFace, drawing).await.unwrap_err();
+        assert!(matches!(&ended, StepError::AskProvider(ProviderError::Unexpected { .. })), "{ended}");
+        assert_eq!((site.told, site.accepted().await), (count, count), "the ledgers differ");
+    }
+    // Even where nothing stands in its way any more: it was paid for twice.
+    let asks = site.attempt_at(&[], Service::HuggingFace, drawing).await.unwrap_err();
+    let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
+    assert!(matches!(&question.why, Why::Fruitless(found) if found.failed == 2), "{question}");
+    assert_eq!((site.told, site.accepted().await), (2, 2), "a third was submitted without asking");
 }

@@ -97,9 +97,13 @@ pub async fn assemble(
     })
 }
 
-/// Makes and checks what is heard and read of a film in `dir`, and no picture: what its sound and captions will be said
-/// of, for a tenth of the film's cost.
-pub async fn rehearse(request: &FilmRequest, dir: &Path) -> Result<Vec<CheckResult>, FilmError> {
+/// Makes and checks what is heard and read of a film in `dir`, and no picture: what its sound will be said of, and its
+/// captions in each of these formats, for a tenth of the film's cost.
+pub async fn rehearse(
+    request: &FilmRequest,
+    formats: &[Format],
+    dir: &Path,
+) -> Result<Vec<CheckResult>, FilmError> {
     let dir = &std::path::absolute(dir).map_err(FilmError::file("find", dir))?;
     let work = &dir.join("work");
     let mut prepared = Prepared::of(request, work).await?;
@@ -113,7 +117,12 @@ pub async fn rehearse(request: &FilmRequest, dir: &Path) -> Result<Vec<CheckResu
             break heard;
         }
     };
-    let checks = checks::rehearsed(&prepared.plan(request, work), &heard).await?;
+    let mut checks = Vec::new();
+    for format in formats {
+        let request = &FilmRequest { format: *format, ..request.clone() };
+        prepared.captions = Captions::set(request, &prepared.timeline, &prepared.voices.speech)?;
+        checks.extend(checks::rehearsed(&prepared.plan(request, work), &heard).await?);
+    }
     std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
     Ok(checks)
 }

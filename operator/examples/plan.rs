@@ -1,11 +1,12 @@
 //! How long a plan over a million files takes, and how much memory: `cargo run --release --example plan [FILES]`.
 //!
-//! Prints one line of JSON. The listing is made first and counts in the memory, not in the time.
+//! Prints one line of JSON, and fails if a file takes more memory than is set aside for it. The listing is made first, and
+//! the plan's file is written last: both count in the memory, not in the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use serde_json::json;
 use videofactory_crds::StoragePolicy;
@@ -13,6 +14,8 @@ use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_operator::storagepolicy::plan::{
     Folder, JobReference, Listing, Order, References, Rules, Standing, VideoJobFacts, plan,
 };
+use videofactory_operator::storagepolicy::prune::{BYTES_A_FILE, write_plan};
+use videofactory_pipeline::Digest;
 
 const DAY: i64 = 86_400;
 const NOW: i64 = 20_000 * DAY;
@@ -31,17 +34,27 @@ fn main() -> anyhow::Result<()> {
     let started = Instant::now();
     let plan = plan(&listing, &rules, &references, &order, now);
     let seconds = started.elapsed().as_secs_f64();
+    let file = write_plan(&listing, &plan, &rules.rules)?;
+    let (at_most, files) = (peak()? - idle, listing.objects().len() as u64);
+    let bytes_a_file = at_most * 1024 / files;
     let figures = json!({
-        "files": listing.objects().len(),
+        "files": files,
         "deleted": plan.deletions.len(),
         "seconds": seconds,
         "mib_listed": (listed - idle) / 1024,
-        "mib_at_most": (peak()? - idle) / 1024,
+        "mib_at_most": at_most / 1024,
+        "mib_of_plans_file": file.len() / 1024 / 1024,
+        "bytes_a_file": bytes_a_file,
+        "most_bytes_a_file": BYTES_A_FILE,
     });
     #[expect(clippy::print_stdout, reason = "its output is what it is for")]
     {
         println!("{figures}");
     }
+    ensure!(
+        bytes_a_file <= BYTES_A_FILE,
+        "a file takes {bytes_a_file} bytes of memory until its run ends, more than the {BYTES_A_FILE} that are set aside"
+    );
     Ok(())
 }
 
@@ -65,17 +78,20 @@ fn policy() -> anyhow::Result<StoragePolicy> {
     }))?)
 }
 
-/// Files of jobs as they are in a bucket: half clips, half of the rest; over 90 days.
+/// Files of jobs as they are in a bucket: half clips, half of the rest; over 90 days. Each folder is listed by itself, as
+/// a run does.
 fn listing(files: usize) -> Listing {
-    let mut listing = Listing::default();
+    let mut shelves: BTreeMap<Folder, Listing> = BTreeMap::new();
     for number in 0..files {
         let (job, file) = (number / FILES_A_JOB, number % FILES_A_JOB);
+        // Digits that no compression makes shorter.
+        let digest = Digest::of_bytes(&number.to_be_bytes());
         let (folder, name) = match file {
-            0 => ("videos", format!("{number:032x}.mp4")),
-            1 => ("thumbnails", format!("{number:032x}.jpg")),
-            2 | 3 => ("captions", format!("{number:032x}.srt")),
-            4..50 => ("work", format!("slots/animate-scenes/{number:032x}/submit-1.json")),
-            _ => ("clips", format!("clips/{number:032x}.mp4")),
+            0 => ("videos", format!("{digest}.mp4")),
+            1 => ("thumbnails", format!("{digest}.jpg")),
+            2 | 3 => ("captions", format!("{digest}.srt")),
+            4..50 => ("work", format!("slots/animate-scenes/{digest}/submit-1.json")),
+            _ => ("clips", format!("clips/{digest}.mp4")),
         };
         let Some(folder) =
             Folder::ALL.into_iter().find(|known| known.prefix().trim_end_matches('/') == folder)
@@ -86,7 +102,12 @@ fn listing(files: usize) -> Listing {
         let days = i64::try_from(job % 90).unwrap_or_default();
         let spread = i64::try_from(number % 80_000).unwrap_or_default();
         let modified = u32::try_from(NOW - days * DAY - spread).unwrap_or_default();
-        listing.add(folder, &key, 1_000_000 + number as u64 % 1_000, modified);
+        let shelf = shelves.entry(folder).or_default();
+        shelf.add(folder, &key, 1_000_000 + number as u64 % 1_000, modified);
+    }
+    let mut listing = Listing::default();
+    for shelf in shelves.into_values() {
+        listing.absorb(shelf);
     }
     listing.shrink();
     listing

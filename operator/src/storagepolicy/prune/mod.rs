@@ -26,8 +26,9 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 pub use jobs::{JobVersion, Jobs, Marked};
 pub use kube_jobs::KubeJobs;
+pub use record::write as write_plan;
 pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
-pub use room::Room;
+pub use room::{BYTES_A_FILE, Room};
 
 use super::plan::{Folder, Listing, Order, PrunePlan, References, Rules, Tally, kept, plan, shortfall, size};
 use room::Place;

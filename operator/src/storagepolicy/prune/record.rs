@@ -26,7 +26,7 @@ struct Line<'a> {
 }
 
 /// The plan as gzipped JSON lines, an object a line, in the order of the listing.
-pub(super) fn write(listing: &Listing, plan: &PrunePlan, rules: &[PruneRule]) -> std::io::Result<Vec<u8>> {
+pub fn write(listing: &Listing, plan: &PrunePlan, rules: &[PruneRule]) -> std::io::Result<Vec<u8>> {
     let mut file = GzEncoder::new(Vec::new(), Compression::fast());
     let spoken: Vec<String> = rules.iter().map(speak).collect();
     let (mut key, mut line) = (String::new(), Vec::with_capacity(512));

@@ -178,23 +178,20 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
     let step = draft.status.steps.iter_mut().find(|step| {
         step.reason == Some(Reason::QualityCheckFailed) && step.output_digest.as_deref() == Some(digest)
     });
-    match step {
-        Some(step) => {
-            step.state = Some(StepState::Succeeded);
-            step.reason = None;
-            step.message = None;
-        }
-        None => {
-            let waits = |step: &StepStatus| step.reason == Some(Reason::QualityCheckFailed);
-            let hint = if draft.status.steps.iter().any(waits) {
-                ", but another film does: the job's message has the command"
-            } else {
-                ""
-            };
-            let note = format!("no film with digest {digest:?} waits for its checks to be accepted{hint}");
-            draft.event(true, "RequestIgnored", "Reconcile", note);
-        }
+    if let Some(step) = step {
+        step.state = Some(StepState::Succeeded);
+        step.reason = None;
+        step.message = None;
+        return;
     }
+    let waits = |step: &StepStatus| step.reason == Some(Reason::QualityCheckFailed);
+    let hint = if draft.status.steps.iter().any(waits) {
+        ", but another film does: the job's message has the command"
+    } else {
+        ""
+    };
+    let note = format!("no film with digest {digest:?} waits for its checks to be accepted{hint}");
+    draft.event(true, "RequestIgnored", "Reconcile", note);
 }
 
 /// Raises the take of the named parts: their digests change, so they are made again.

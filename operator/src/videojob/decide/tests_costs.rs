@@ -148,17 +148,13 @@ fn paid(world: &World) -> [Option<String>; 2] {
     [cost.actual, cost.earlier_runs].map(|money| money.map(|money| money.to_string()))
 }
 
-fn dollars(sum: &str) -> Option<String> {
-    Some(sum.to_owned())
-}
-
 #[test]
 fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
     let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
     let spent = spends(&world, 3);
     world.spent.insert((STEP, 1), spent);
     world.settle();
-    assert_eq!((at_work(&world), paid(&world)), (false, [None, dollars("0.50")]));
+    assert_eq!((at_work(&world), paid(&world)), (false, [None, Some("0.50".to_owned())]));
     assert_eq!(world.step(STEP).cost, None);
     let settled = &world.step(STEP).demands[0];
     assert_eq!((settled.settled, settled.spent[0].submissions), (Some(true), 3), "the account books it");
@@ -171,10 +167,10 @@ fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
     let spent = spends(&world, 3);
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     world.settle();
-    assert_eq!(paid(&world), [dollars("0.50"), dollars("0.50")]);
+    assert_eq!(paid(&world), [Some("0.50".to_owned()), Some("0.50".to_owned())]);
     world.annotate(requests::RESTART, "2026-01-03T00:00:00Z");
     world.settle();
-    assert_eq!(paid(&world), [None, dollars("1.00")], "nothing is lost");
+    assert_eq!(paid(&world), [None, Some("1.00".to_owned())], "nothing is lost");
 }
 
 #[test]

@@ -59,12 +59,12 @@ pub async fn leave(context: &Context, job: VideoJob) -> Result<Requeue, ApplyErr
             }
             Ok(Requeue::requeue(AFTER_PODS))
         }
-        Next::DeleteFiles(folders) => match close_books(context, &job, now).await? {
+        Next::DeleteFiles(folders) => match Box::pin(close_books(context, &job, now)).await? {
             Some(job) => Box::pin(delete_files(context, &job, &folders, now)).await,
             None => Ok(Requeue::requeue(AFTER_PODS)),
         },
-        Next::KeepFiles(why) => match close_books(context, &job, now).await? {
-            Some(job) => let_go_without(context, &job, "FilesKept", kept(&job, why)).await,
+        Next::KeepFiles(why) => match Box::pin(close_books(context, &job, now)).await? {
+            Some(job) => Box::pin(let_go_without(context, &job, "FilesKept", kept(&job, why))).await,
             None => Ok(Requeue::requeue(AFTER_PODS)),
         },
     }

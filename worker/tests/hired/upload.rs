@@ -1,5 +1,6 @@
 //! Films that are uploaded to a site.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -206,16 +207,15 @@ async fn without_a_grant_nothing_is_begun_and_what_was_begun_is_finished() {
 
 #[tokio::test]
 async fn the_address_of_a_session_is_in_no_log_and_no_outcome() {
-    let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    // One subscriber for the process: with one of a thread's own, a line that another test's thread
+    // reaches first is switched off for all.
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(|| LogOfThread).init();
+    LOGGED.with_borrow_mut(|logged| logged.replace(Vec::new()));
     let (studio, site) = (Studio::open().await, Site::default());
     let mut film = ready(&studio, &site, &target(&json!({}))).await;
     site.state().trouble.extend([(2, Trouble::Away), (5, Trouble::Gone)]);
     let outcome = film.run(StepName::PublishVideo).await;
-    drop(guard);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(LOGGED.take().unwrap()).unwrap();
     assert!(text.contains("session is given up"), "the log was not looked at");
     let ours: String = text.lines().filter(|line| line.contains("videofactory")).collect();
     assert!(!ours.contains("very-secret"), "{ours}");
@@ -225,25 +225,20 @@ async fn the_address_of_a_session_is_in_no_log_and_no_outcome() {
     assert!(kept["uri"].as_str().unwrap().contains("very-secret"));
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+thread_local! {
+    /// What was logged by this thread, if somebody wants to know.
+    static LOGGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl std::io::Write for Log {
+struct LogOfThread;
+
+impl std::io::Write for LogOfThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.iter_mut().for_each(|logged| logged.extend(bytes)));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }

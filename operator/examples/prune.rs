@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
-use videofactory_operator::client::CallError;
+use videofactory_client::call::CallError;
 use videofactory_operator::storagepolicy::plan::{JobReference, Order};
 use videofactory_operator::storagepolicy::prune::{
     JobVersion, Jobs, Marked, RECHECK_AFTER, Room, RunWorld, measure, prune,

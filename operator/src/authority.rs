@@ -5,7 +5,7 @@ use kube::{Api, Client};
 use videofactory_crds::{CaKind, CaRef};
 use videofactory_net::Authority;
 
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 
 /// Certificates that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ pub(crate) mod tests {
     use videofactory_tests::api_server::ApiServer;
 
     use super::*;
-    use crate::client::connect;
+    use videofactory_client::call::connect;
 
     /// A certificate of an authority of its own, in PEM.
     pub(crate) fn pem() -> String {
@@ -88,7 +88,7 @@ pub(crate) mod tests {
         server.put("configmaps", json!({"metadata": metadata, "data": data(map, |text| json!(text))}));
         let bytes = |text: &str| json!(ByteString(text.as_bytes().to_vec()));
         server.put("secrets", json!({"metadata": metadata, "data": data(secret, bytes)}));
-        let client = connect(kube::Config::new(server.url().parse().unwrap())).unwrap();
+        let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
         let reference: CaRef = serde_json::from_value(reference.clone()).unwrap();
         read(&client, "films", Some(&reference)).await
     }

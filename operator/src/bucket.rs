@@ -8,7 +8,7 @@ use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, Network};
 use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText, StorageError};
 
 use crate::authority::{self, ReadAuthorityError};
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 
 /// Key of the access key's id in the Secret.
 pub const ACCESS_KEY: &str = "accessKeyId";

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use videofactory_pipeline::{Digest, clock};
 
-use crate::client::within;
+use videofactory_client::call::within;
 use crate::metrics::Metrics;
 
 /// Kubernetes' own limit on a note is ours on every text.

@@ -13,7 +13,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
 use videofactory_pipeline::clock;
 
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::config::Config;
 
 /// How the Lease is kept.

@@ -3,7 +3,6 @@
 pub mod authority;
 pub mod bucket;
 pub mod caches;
-pub mod client;
 pub mod config;
 pub mod context;
 pub mod events;

@@ -54,6 +54,14 @@ impl Board {
         post.is_due()
     }
 
+    /// What was said last of each step at work for this owner.
+    #[must_use]
+    pub fn of(&self, owner: &str) -> BTreeMap<StepName, Progress> {
+        let posts = self.posts.lock();
+        let of_owner = posts.iter().filter(|((uid, _), post)| uid == owner && post.at.elapsed() < FORGOTTEN_AFTER);
+        of_owner.map(|((_, step), post)| (*step, post.progress.clone())).collect()
+    }
+
     /// What is due to enter the status of this owner, of steps whose pods are at work.
     #[must_use]
     pub fn due(&self, owner: &str, pods: &[PodFacts]) -> BTreeMap<StepName, LiveProgress> {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Guarded;
-use crate::client::CallError;
+use videofactory_client::call::CallError;
 use crate::context::BackOff;
 use crate::events::{Event, Publisher};
 use crate::metrics::{Ended, Metrics};

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::client::connect;
+use videofactory_client::call::connect;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
 use crate::context::{Context, Leads};
 use crate::events::Publisher;
@@ -24,6 +24,8 @@ use crate::progress::Board;
 use crate::refusals::Refusals;
 use crate::{http, provideraccount, storagepolicy, videojob};
 
+/// How the operator introduces itself: the audit log and managedFields know it by this name.
+const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
 /// How long looks under way may take to end when the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long the last Events may take.
@@ -38,7 +40,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     if config.side_effects.are_suspended() {
         tracing::warn!("{SUSPENDED_SIDE_EFFECTS}");
     }
-    let client = connect(kube_config).context("failed to make a client of the API server")?;
+    let client = connect(kube_config.clone(), AGENT).context("failed to make a client of the API server")?;
     let metrics = Arc::new(Metrics::default());
     let (caches, watches) = Caches::start(&client, &config.watch_namespace);
     let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
@@ -62,7 +64,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
             Ok(())
         });
     }
-    parts.spawn("the HTTP server", http::serve(context.clone()));
+    parts.spawn("the HTTP server", http::serve(context.clone(), kube_config));
     let ended = tokio::select! {
         error = parts.first_to_end() => Err(error),
         ended = lead(context, stop) => ended,

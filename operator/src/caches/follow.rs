@@ -27,7 +27,7 @@ use super::accounts::{on_account, wake_siblings};
 use super::{
     Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version,
 };
-use crate::client::WATCH_SECONDS;
+use videofactory_client::call::WATCH_SECONDS;
 use crate::videojob::facts::{job_facts, pod_facts};
 use crate::videojob::labels::{Labels, SELECTOR};
 use crate::videojob::model::{JobFacts, PodState};

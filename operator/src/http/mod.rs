@@ -1,53 +1,50 @@
-//! The HTTP side, on every replica: health, metrics, and what workers report.
+//! The HTTP side, on every replica: the API, and what workers report.
 
-mod health;
-mod metrics;
-mod problem;
+mod process;
 mod progress;
-mod tokens;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::post;
 use tokio::net::TcpListener;
+use videofactory_api::access::TokenReviewer;
+use videofactory_api::state::{State, Stores};
+use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
-pub use problem::Problem;
-
+use self::process::Operator;
 use crate::context::Context;
 use crate::videojob::build::PROGRESS_PATH;
 
-/// Most bytes of a request's body.
-const MOST_BODY_BYTES: usize = 16 * 1024;
+/// Most bytes of what a worker reports.
+const MOST_REPORT_BYTES: usize = 16 * 1024;
 
-/// What the routes share.
-#[derive(Clone)]
-struct Shared {
-    context: Context,
-    tokens: Arc<tokens::Reviewer>,
-    health: Arc<health::Checker>,
-}
-
-/// Serves for ever.
-pub async fn serve(context: Context) -> anyhow::Result<()> {
+/// Serves for ever. `cluster`: the way to the API server, on which callers write with their own tokens.
+pub async fn serve(context: Context, cluster: kube::Config) -> anyhow::Result<()> {
     let address = context.config.listen;
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
     tracing::info!(%address, "listening");
-    axum::serve(listener, router(context)).await.context("failed to serve HTTP")
+    axum::serve(listener, router(context, cluster)).await.context("failed to serve HTTP")
 }
 
-fn router(context: Context) -> Router {
-    let tokens = Arc::new(tokens::Reviewer::new(context.client.clone()));
-    let shared = Shared { context, tokens, health: Arc::new(health::Checker::default()) };
+fn router(context: Context, cluster: kube::Config) -> Router {
+    let caches = &context.caches;
+    let stores = Stores {
+        videojobs: caches.videojobs.clone(),
+        channels: caches.channels.clone(),
+        accounts: caches.accounts.clone(),
+        policies: caches.policies.clone(),
+    };
+    let tokens = Arc::new(TokenReviewer::of_audience(context.client.clone(), TOKEN_AUDIENCE));
+    let reports = progress::Reports { context: context.clone(), tokens };
+    let process = Arc::new(Operator::new(context.clone()));
+    let state = State::new(context.client, cluster, stores, process);
     Router::new()
-        .route("/health", get(health::alive))
-        .route("/health/full", get(health::full))
-        .route("/ready", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
         .route(PROGRESS_PATH, post(progress::report))
-        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
-        .with_state(shared)
+        .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
+        .with_state(reports)
+        .fallback_service(videofactory_api::router(state))
 }

@@ -3,34 +3,51 @@
 //! Which step that is, the pod's labels say; the body is a [`Progress`] and names nothing. Kept in memory by the
 //! leader; losing it changes nothing but the display.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
+use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::runtime::reflector::ObjectRef;
-use videofactory_pipeline::contract::Progress;
+use videofactory_api::access::{TokenReviewer, bearer};
+use videofactory_api::problem::Problem;
+use videofactory_pipeline::contract::{Progress, TOKEN_AUDIENCE};
 
-use super::{Problem, Shared};
+use crate::context::Context;
 use crate::videojob::model::PodState;
 
 /// Most characters of a worker's words.
 const MOST_MESSAGE_CHARACTERS: usize = 300;
 
+/// Where a pod's token names the pod.
+const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
+
+/// What is needed to take a report.
+#[derive(Clone)]
+pub struct Reports {
+    /// What the controllers share.
+    pub context: Context,
+    /// Whose token a worker shows.
+    pub tokens: Arc<TokenReviewer>,
+}
+
 /// Takes a report.
 pub async fn report(
-    State(shared): State<Shared>,
+    State(reports): State<Reports>,
     headers: HeaderMap,
     body: Result<Json<Progress>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
-    let context = &shared.context;
+    let context = &reports.context;
     if !context.leads.now() {
         // Not a redirect: clients drop the token when they follow one to another host.
         return Err(Problem::later("this replica does not lead; try again, on a new connection", 1));
     }
     let token =
         bearer(&headers).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "send a bearer token"))?;
-    let pod_uid = shared.tokens.pod_of(token).await?;
+    // A remembered token is worth no more than its pod, which is looked up each time.
+    let pod_uid = pod_of(reports.tokens.review(token).await?)?;
     let Json(mut progress) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
     progress.message = progress.message.chars().take(MOST_MESSAGE_CHARACTERS).collect();
     progress.fraction = if progress.fraction.is_finite() { progress.fraction.clamp(0.0, 1.0) } else { 0.0 };
@@ -48,28 +65,11 @@ pub async fn report(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn only_a_bearer_token_is_taken() {
-        let of = |value: &'static str| {
-            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
-            bearer(&headers).map(str::to_owned)
-        };
-        assert_eq!(of("Bearer abc").as_deref(), Some("abc"));
-        assert_eq!(of("bearer abc").as_deref(), Some("abc"));
-        assert_eq!(of("Basic abc"), None);
-        assert_eq!(of("Bearer "), None);
-        assert_eq!(bearer(&HeaderMap::new()), None);
-    }
+/// UID of the pod that a token was given to.
+fn pod_of(user: UserInfo) -> Result<String, Problem> {
+    let uids = user.extra.unwrap_or_default().remove(POD_UID).unwrap_or_default();
+    uids.into_iter().next().ok_or_else(|| {
+        let detail = format!("show the token of a step's pod, made for the audience {TOKEN_AUDIENCE}");
+        Problem::new(StatusCode::UNAUTHORIZED, detail)
+    })
 }

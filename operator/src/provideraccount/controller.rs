@@ -21,7 +21,7 @@ use super::decide::{Decision, decide};
 use super::health::{Checks, Identity, ask};
 use super::observe::observe;
 use crate::caches::Guarded;
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::metrics::{Metrics, QuotaLevel};
 use crate::reconcile::{Looks, Missed, readable};

@@ -15,7 +15,7 @@ use videofactory_pipeline::Digest;
 use videofactory_providers::Connection;
 
 use crate::caches::Caches;
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 
 /// The keys that a provider needs.
 #[must_use]

@@ -18,7 +18,7 @@ use super::controller::queued;
 use super::credentials;
 use super::decide::{Checked, Finding, Health as Known};
 use crate::authority::{self, ReadAuthorityError};
-use crate::client::CallError;
+use videofactory_client::call::CallError;
 use crate::context::Context;
 
 /// How often a service is asked that answers.

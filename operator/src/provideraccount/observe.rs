@@ -12,7 +12,7 @@ use super::decide::{Health, Observed};
 use super::demand::standing;
 use super::holders::{Doubt, Holders, Read};
 use super::ledger::is_unopened;
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 
 /// Holders that are read concurrently.

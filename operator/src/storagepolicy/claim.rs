@@ -16,7 +16,7 @@ use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use super::neighbours::{arrived, place};
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use judge::nobody;
 pub use judge::{Found, Judgement, Mark, Seeker, judge};
 

@@ -30,7 +30,7 @@ use super::prune::Room;
 use super::runs::freed;
 use super::tasks;
 use crate::caches::Guarded;
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::meter::Heard;
 use crate::reconcile::{Looks, Missed, readable};

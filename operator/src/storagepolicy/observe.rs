@@ -11,7 +11,7 @@ use videofactory_storage::{Bucket, PROBES, StorageError};
 use super::claim::{Claim, Claimed, take};
 use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
-use crate::client::CallError;
+use videofactory_client::call::CallError;
 
 /// Longest time that all questions together may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -226,7 +226,7 @@ mod tests {
     use videofactory_tests::api_server::ApiServer;
 
     use super::*;
-    use crate::client::connect;
+    use videofactory_client::call::connect;
     use Addressing::{Path, VirtualHost};
 
     #[test]
@@ -326,7 +326,7 @@ mod tests {
                 "data": {"accessKeyId": "YQ==", "secretAccessKey": "YQ=="},
             }),
         );
-        let client = connect(kube::Config::new(api.url().parse().unwrap())).unwrap();
+        let client = connect(kube::Config::new(api.url().parse().unwrap()), "test").unwrap();
         let network = Network::default().with_loopback(true).with_lookup(Arc::new(Here));
         let policy = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",

@@ -12,7 +12,7 @@ use videofactory_net::{AllowedHosts, Network};
 
 use super::model::{Account, Found, HiredAccount};
 use super::observe::{channel, get};
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
 

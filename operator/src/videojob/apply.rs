@@ -13,7 +13,7 @@ use super::deletion;
 use super::model::{Action, Decision, Observed};
 use super::start::start_step;
 use super::tombstones;
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::events::Event;
 use crate::meter::Changes;

@@ -8,7 +8,7 @@ use videofactory_crds::{ProviderAccount, VideoJob};
 
 use super::apply::{ApplyError, path};
 use super::model::StartStep;
-use crate::client::within;
+use videofactory_client::call::within;
 use crate::context::Context;
 use crate::provideraccount::{Word, word};
 

@@ -15,7 +15,7 @@ use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage, outcomes_
 use super::{accounts, podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
-use crate::client::CallError;
+use videofactory_client::call::CallError;
 use crate::context::Context;
 use crate::storagepolicy::protection;
 

@@ -8,7 +8,7 @@ use videofactory_storage::{Bucket, StorageError};
 
 use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
-use crate::client::{CallError, within};
+use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::storagepolicy::claim::{Claim, cluster_uid, take};
 

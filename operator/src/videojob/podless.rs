@@ -10,7 +10,7 @@ use videofactory_pipeline::clock;
 use super::attempts;
 use super::facts::pod_refusal;
 use super::model::{JobFacts, PodFacts};
-use crate::client::within;
+use videofactory_client::call::within;
 use crate::context::Context;
 
 /// Why Jobs that should have made their pod have not, as far as Kubernetes says: its Events are the only place.

@@ -17,7 +17,7 @@ use super::labels::{self, Labels};
 use super::model::{JobFacts, Refusal, StartStep};
 use super::names::job_name;
 use crate::caches::{Owned, owner_key, version};
-use crate::client::within;
+use videofactory_client::call::within;
 use crate::context::Context;
 use crate::events::Event;
 

@@ -31,7 +31,7 @@ async fn bench_handover() {
     in_lab("bench_handover", async |lab: Lab| {
         let films: usize = std::env::var("FILMS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
         lab.policy_says("default", "True", "Available").await?;
-        let client = videofactory_operator::client::connect(Config::infer().await?)?;
+        let client = videofactory_client::call::connect(Config::infer().await?, "videofactory-tests")?;
         let mut floor = Vec::new();
         let mark = audit::mark()?;
         for number in 0..films {

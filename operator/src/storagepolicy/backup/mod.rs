@@ -14,7 +14,7 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use self::document::{Document, Written, key, prefix, superfluous};
 use super::runs::backup_begun;
-use crate::client::{CallError, list_all};
+use videofactory_client::call::{CallError, list_all};
 
 /// Metadata of a backup: how many `VideoJob`s are in it.
 const JOBS: &str = "videojobs";

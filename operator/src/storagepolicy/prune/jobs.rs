@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use videofactory_crds::storagepolicy::ObjectKind;
 
 use super::super::plan::JobReference;
-use crate::client::CallError;
+use videofactory_client::call::CallError;
 
 /// UID and version of a job: while both are the same, nothing about it has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

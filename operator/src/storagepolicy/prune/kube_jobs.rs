@@ -13,7 +13,7 @@ use videofactory_pipeline::keys;
 use super::super::plan::JobReference;
 use super::jobs::{JobVersion, Jobs, Marked};
 use crate::caches::Guarded;
-use crate::client::{CallError, list_all, within};
+use videofactory_client::call::{CallError, list_all, within};
 use crate::context::Context;
 
 /// The kind, in metrics.

@@ -13,7 +13,7 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use super::super::plan::{Folder, JobReference, Listing, Object, Owned, OwnerIndex, PrunePlan, References};
 use super::RunWorld;
 use super::jobs::{JobVersion, Jobs, Marked};
-use crate::client::CallError;
+use videofactory_client::call::CallError;
 
 /// Marks that are written at a time.
 const MARKS_AT_A_TIME: usize = 8;

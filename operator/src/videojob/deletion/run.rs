@@ -17,7 +17,7 @@ use videofactory_storage::Bucket;
 
 use super::sweep::{Extent, Swept, delete_all};
 use super::{FINALIZER, Next, Obstacle, kept, kept_by_word, left_behind, next, why_it_stays};
-use crate::client::within;
+use videofactory_client::call::within;
 use crate::context::Context;
 use crate::events::Event;
 use crate::storagepolicy::plan::Rules;

@@ -5,8 +5,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
-use axum::http::header::USER_AGENT;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::core::{ObjectList, Status};
@@ -16,8 +16,6 @@ use kube::{Client, Config};
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Objects of one page of a list: an answer that the API server gives well within a call's time.
 const PAGE: u32 = 500;
-/// How we introduce ourselves.
-const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
 /// Seconds after which the API server ends a watch, which is then taken up where it ended.
 pub const WATCH_SECONDS: u32 = 60;
 
@@ -93,15 +91,15 @@ fn remedy(status: &Status) -> &'static str {
     if lacks_a_role { "; apply the ClusterRole that belongs to this version of the operator" } else { "" }
 }
 
-/// Makes the client. Every call of the operator goes through it, so that a layer put in here sees them all.
-pub fn connect(mut config: Config) -> Result<Client, kube::Error> {
+/// Makes the client. Every call of a program goes through it, so that a layer put in here sees them all. `agent`: how
+/// the program introduces itself, as `name/version`.
+pub fn connect(mut config: Config, agent: &'static str) -> Result<Client, kube::Error> {
     config.connect_timeout = Some(Duration::from_secs(5));
     // Longer than a watch, which may be silent for its whole time.
     config.read_timeout = Some(Duration::from_secs(u64::from(WATCH_SECONDS) + 30));
     config.reset_reader_on_write = true;
     config.write_timeout = Some(CALL_TIMEOUT);
-    // Under this name the audit log and managedFields know us.
-    config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
+    config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
     // Every caller has its own back-off; a hidden one would hold slots and honour any Retry-After.
     config.default_retry = false;
     Ok(ClientBuilder::try_from(config)?.build())

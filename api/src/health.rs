@@ -1,0 +1,212 @@
+//! GET `/health`, `/health/full` and `/ready`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use videofactory_client::within;
+use videofactory_crds::ProviderAccount;
+use videofactory_crds::condition::{self, ConditionType};
+use videofactory_pipeline::clock;
+
+use crate::access::{Caller, Permission};
+use crate::problem::Problem;
+use crate::state::State;
+
+/// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
+const GOOD_FOR: Duration = Duration::from_secs(5);
+
+/// One check.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Check {
+    /// What is checked: `kubernetes_api`, `r2_storage`, `controller`, or `account:<namespace>/<name>`.
+    name: String,
+    healthy: bool,
+    /// What was found, and what to do.
+    message: String,
+    /// How long the answer took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u64>,
+    /// When it was checked.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+}
+
+/// All checks.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// Whether every check is healthy.
+    healthy: bool,
+    checks: Vec<Check>,
+    /// When this was answered.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+}
+
+/// Whether the process answers.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Alive {
+    /// Always true.
+    healthy: bool,
+}
+
+/// Whether the process can act or stand by.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Ready {
+    /// Always true; where it is not, the answer is 503.
+    ready: bool,
+    /// Whether this replica is the one that acts.
+    leader: bool,
+}
+
+/// Remembers the last checks.
+#[derive(Debug, Default)]
+pub struct Checks {
+    last: Mutex<Option<(Instant, Vec<Check>)>>,
+}
+
+impl Checks {
+    async fn get(&self, state: &State) -> Vec<Check> {
+        // Held while asking: of many who ask at once, one asks the API server.
+        let mut last = self.last.lock().await;
+        if let Some((at, checks)) = &*last
+            && at.elapsed() < GOOD_FOR
+        {
+            return checks.clone();
+        }
+        let mut checks = vec![kubernetes(state).await, storage(state), controller(state)];
+        checks.extend(accounts(state));
+        *last = Some((Instant::now(), checks.clone()));
+        checks
+    }
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/health", tag = "health", security(()), responses((status = 200, body = Alive)))]
+pub async fn alive() -> Json<Alive> {
+    Json(Alive { healthy: true })
+}
+
+/// Every cache is complete: this replica can act, or stand by.
+#[utoipa::path(get, path = "/ready", tag = "health", security(()), responses(
+    (status = 200, body = Ready), (status = 503, description = "The first lists are not complete yet")
+))]
+pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
+    if state.process.is_ready() {
+        Ok(Json(Ready { ready: true, leader: state.process.leads() }))
+    } else {
+        Err(Problem::later("the first lists are not complete yet", 1))
+    }
+}
+
+/// Every check by itself; 503 if one of them fails.
+#[utoipa::path(get, path = "/health/full", tag = "health", responses(
+    (status = 200, description = "All is healthy", body = Health),
+    (status = 503, description = "Something is not", body = Health),
+))]
+pub async fn full(Shared(state): Shared<State>, caller: Caller) -> Result<Response, Problem> {
+    state.authorizer.check(&caller.user, Permission::Path("/health/full")).await?;
+    let checks = state.checks.get(&state).await;
+    let healthy = checks.iter().all(|check| check.healthy);
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(Health { healthy, checks, timestamp: clock::now() })).into_response())
+}
+
+fn check(name: impl Into<String>, healthy: bool, message: String) -> Check {
+    Check { name: name.into(), healthy, message, latency_ms: None, timestamp: clock::now() }
+}
+
+async fn kubernetes(state: &State) -> Check {
+    let asked = Instant::now();
+    let answer = within("get the API server's version", state.client.apiserver_version()).await;
+    let (healthy, message) = match answer {
+        Ok(version) => (true, format!("Kubernetes {}", version.git_version)),
+        Err(error) => (false, error.to_string()),
+    };
+    let latency_ms = u64::try_from(asked.elapsed().as_millis()).ok();
+    Check { latency_ms, ..check("kubernetes_api", healthy, message) }
+}
+
+/// What the policies' own controller has found.
+fn storage(state: &State) -> Check {
+    let (mut fit, mut all, mut why) = (0, 0, Vec::new());
+    for guarded in state.stores.policies.state() {
+        all += 1;
+        let name = format!("{}/{}", guarded.namespace().unwrap_or_default(), guarded.name_any());
+        let conditions = match &guarded.0 {
+            Ok(policy) => {
+                policy.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+            }
+            Err(error) => {
+                why.push(format!("{name} cannot be read: {}", error.error));
+                continue;
+            }
+        };
+        match trouble(conditions) {
+            None => fit += 1,
+            Some(message) => why.push(format!("{name}: {message}")),
+        }
+    }
+    why.sort_unstable();
+    let message = match why.first() {
+        None => format!("{fit} of {all} buckets can be used"),
+        Some(first) => format!("{fit} of {all} buckets can be used; {first}"),
+    };
+    check("r2_storage", fit == all, message)
+}
+
+/// A check for each account, in the order of their names.
+fn accounts(state: &State) -> Vec<Check> {
+    let mut checks: Vec<Check> = state
+        .stores
+        .accounts
+        .state()
+        .iter()
+        .map(|guarded| {
+            let name = format!("account:{}/{}", guarded.namespace().unwrap_or_default(), guarded.name_any());
+            match &guarded.0 {
+                Ok(account) => of_account(name, account),
+                Err(error) => check(name, false, format!("it cannot be read: {}", error.error)),
+            }
+        })
+        .collect();
+    checks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    checks
+}
+
+fn of_account(name: String, account: &ProviderAccount) -> Check {
+    let status = account.status.as_ref();
+    let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let health = status.and_then(|status| status.health.as_ref());
+    let latency = health.and_then(|health| health.latency_milliseconds);
+    let latency_ms = latency.and_then(|milliseconds| u64::try_from(milliseconds).ok());
+    let message = trouble(conditions);
+    let healthy = message.is_none();
+    let fine = || "the service answers and takes the credentials".to_owned();
+    Check { latency_ms, ..check(name, healthy, message.unwrap_or_else(fine)) }
+}
+
+/// What stands in the way of an object's use: its condition Ready, unless that is true.
+fn trouble(conditions: &[Condition]) -> Option<String> {
+    match condition::get(conditions, ConditionType::Ready) {
+        Some(ready) if ready.status == "True" => None,
+        Some(ready) => Some(ready.message.clone()),
+        None => Some("the operator has not looked at it yet".to_owned()),
+    }
+}
+
+fn controller(state: &State) -> Check {
+    let ready = state.process.is_ready();
+    let role = if state.process.leads() { "leading" } else { "standing by" };
+    let caches = if ready { "caches are complete" } else { "caches are being filled" };
+    check("controller", ready, format!("{role}; {caches}"))
+}

@@ -1,0 +1,108 @@
+//! Errors as people and programs read them: RFC 9457, with a hint at what to do.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use videofactory_client::CallError;
+
+/// Media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A request that was not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What is wrong.
+    pub detail: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Seconds after which to try again, if that may help.
+    pub retry_after: Option<u32>,
+}
+
+impl Problem {
+    /// A request that is not served, and why.
+    #[must_use]
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), hint: None, retry_after: None }
+    }
+
+    /// The same with what to do.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// One that may be served later.
+    #[must_use]
+    pub fn later(detail: impl Into<String>, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// The same, with the time after which to try again.
+    #[must_use]
+    pub fn after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// One that cannot be read as what it should be.
+    #[must_use]
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// One from somebody who does not say who they are, or of whom the API server knows nothing.
+    #[must_use]
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail).hint(
+            "send `Authorization: Bearer <token>` with a token of the cluster, such as `kubectl create token` prints, or \
+             go through `kubectl videofactory proxy`",
+        )
+    }
+
+    /// A fault of ours; what it is stands in the log alone.
+    #[must_use]
+    pub fn internal(what: &str, error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "{what}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{what}; see the operator's log"))
+    }
+}
+
+/// What the API server said to the caller's own token is for the caller to read.
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        let detail = error.to_string();
+        match &error {
+            CallError::Refused { status, .. } => {
+                let code = StatusCode::from_u16(status.code)
+                    .ok()
+                    .filter(StatusCode::is_client_error)
+                    .unwrap_or(StatusCode::BAD_GATEWAY);
+                Self::new(code, detail)
+            }
+            CallError::Failed { .. } | CallError::TimedOut { .. } => Self::later(detail, 5),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut body = json!({ "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        if let Some(hint) = self.hint {
+            body["hint"] = json!(hint);
+        }
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

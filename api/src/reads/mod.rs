@@ -1,0 +1,10 @@
+//! What people and programs see.
+
+use axum::Router;
+
+use crate::state::State;
+
+/// The routes.
+pub fn router() -> Router<State> {
+    Router::new()
+}

@@ -1,0 +1,98 @@
+//! What the API is given: the stores that the process keeps, and what only the process can say or do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kube::Client;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
+use videofactory_pipeline::contract::Progress;
+use videofactory_storage::Bucket;
+
+use crate::access::{Authorizer, Clients, TokenReviewer};
+use crate::health::Checks;
+
+/// An object of ours, readable or not.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// The objects of the cluster, as a watch shows them.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// `VideoJob`s.
+    pub videojobs: Store<Guarded<VideoJob>>,
+    /// Channels.
+    pub channels: Store<Guarded<Channel>>,
+    /// `ProviderAccount`s.
+    pub accounts: Store<Guarded<ProviderAccount>>,
+    /// `StoragePolicy`s.
+    pub policies: Store<Guarded<StoragePolicy>>,
+}
+
+/// Which text format of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsFormat {
+    /// Prometheus' classic one, version 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+/// What only the process that serves can say or do.
+#[async_trait]
+pub trait Process: Send + Sync + 'static {
+    /// Whether every first list is complete.
+    fn is_ready(&self) -> bool;
+
+    /// Whether this replica is the one that acts.
+    fn leads(&self) -> bool;
+
+    /// All metrics as text, with the number of `VideoJob`s in each phase as given.
+    fn metrics(&self, phases: &[(String, i64)], format: MetricsFormat) -> Result<String, std::fmt::Error>;
+
+    /// Measures an answer. `route`: the pattern of its path.
+    fn answered(&self, route: &str, method: &str, status: u16, took: Duration);
+
+    /// What workers said last of the steps at work for the `VideoJob` with this UID. Only the leader knows.
+    fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress>;
+
+    /// The bucket of a policy, opened with its credentials; or why not, in a sentence.
+    async fn bucket(&self, policy: &StoragePolicy) -> Result<Bucket, String>;
+}
+
+/// What the routes share. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    /// The process's own way to the API server.
+    pub client: Client,
+    /// What the cluster holds.
+    pub stores: Stores,
+    /// What only the process can say or do.
+    pub process: Arc<dyn Process>,
+    /// Who calls.
+    pub tokens: Arc<TokenReviewer>,
+    /// What they may.
+    pub authorizer: Arc<Authorizer>,
+    /// Their own ways to the API server.
+    pub clients: Arc<Clients>,
+    /// The last health checks.
+    pub checks: Arc<Checks>,
+}
+
+impl State {
+    /// What is needed to serve. `config`: the way to the API server; callers' requests go it with their own tokens.
+    #[must_use]
+    pub fn new(client: Client, config: kube::Config, stores: Stores, process: Arc<dyn Process>) -> Self {
+        Self {
+            tokens: Arc::new(TokenReviewer::of_api_server(client.clone())),
+            authorizer: Arc::new(Authorizer::new(client.clone())),
+            clients: Arc::new(Clients::new(config, crate::AGENT)),
+            checks: Arc::default(),
+            client,
+            stores,
+            process,
+        }
+    }
+}

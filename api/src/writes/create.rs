@@ -1,0 +1,258 @@
+//! POST `/jobs`: one job, or one for each of many topics, all or none of them.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::{HeaderMap, Request, StatusCode};
+use kube::api::{DeleteParams, Preconditions};
+use kube::{Api, Client, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use videofactory_client::job_ref::is_label;
+use videofactory_client::{CallError, JobRef, within};
+use videofactory_crds::{GROUP, VERSION, VideoJob};
+use videofactory_pipeline::Digest;
+
+use super::{Author, DryRun, MANAGER, Parameters};
+use crate::body::Body;
+use crate::problem::Problem;
+
+/// Most jobs of one request.
+const MOST_TOPICS: usize = 100;
+/// Longest name of a `VideoJob`.
+const LONGEST_NAME: usize = 52;
+/// Annotation of a job that was made by a request with an `Idempotency-Key`: digest of the key and of what was asked.
+const REQUEST: &str = "videofactory.dev/created-by-request";
+
+/// A job to make, or one for each of several topics.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CreateBody {
+    /// Where.
+    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    namespace: String,
+    /// Name of the job; absent: made of its topic.
+    #[schema(max_length = 52, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    name: Option<String>,
+    /// What the film is about; or `spec.topic`, or `spec.scenes`.
+    topic: Option<String>,
+    /// What the films are about, one each.
+    #[schema(max_items = 100)]
+    topics: Vec<String>,
+    /// The spec of a VideoJob, shared by all.
+    #[schema(value_type = Object)]
+    spec: Map<String, Value>,
+    /// Labels of the jobs.
+    labels: BTreeMap<String, String>,
+}
+
+/// The jobs that were made.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CreateAnswer {
+    /// Whether nothing was made, because the request said so: the cluster would take these.
+    dry_run: bool,
+    /// Each job, as `<namespace>/<name>`.
+    #[schema(value_type = Vec<String>)]
+    jobs: Vec<JobRef>,
+}
+
+/// Makes jobs.
+pub async fn create(
+    author: Author,
+    Parameters(DryRun { dry_run }): Parameters<DryRun>,
+    headers: HeaderMap,
+    Body(body): Body<CreateBody>,
+) -> Result<(StatusCode, Json<CreateAnswer>), Problem> {
+    let key = headers.get("idempotency-key").map(|key| key.as_bytes().to_vec());
+    let manifests = manifests(&body, key.as_deref())?;
+    let client = &author.0;
+    // The API server says what is wrong with any of them before the first is made.
+    for manifest in &manifests {
+        match post(client, &body.namespace, manifest, true).await {
+            Err(error) if key.is_some() && error.is_already_exists() => {}
+            other => drop(other?),
+        }
+    }
+    let jobs = manifests.iter().map(|manifest| reference(&body.namespace, manifest)).collect();
+    let answer = Json(CreateAnswer { dry_run, jobs });
+    if dry_run {
+        return Ok((StatusCode::OK, answer));
+    }
+    let mut made = Vec::new();
+    for manifest in &manifests {
+        match post(client, &body.namespace, manifest, false).await {
+            Ok(job) => made.push(job),
+            // The same request was sent before, and this job is of it.
+            Err(error)
+                if error.is_already_exists() && is_there(client, &body.namespace, manifest).await? => {}
+            Err(error) => {
+                take_back(client, made).await;
+                return Err(error.into());
+            }
+        }
+    }
+    Ok((StatusCode::CREATED, answer))
+}
+
+/// The manifests of the jobs. Pure but for names without a key, which are made by chance.
+fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Problem> {
+    let bad = |detail: &str| Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    if !is_label(&body.namespace) {
+        return bad("namespace: name the namespace in which the job is to be");
+    }
+    let batch = !body.topics.is_empty();
+    if batch && (body.topic.is_some() || body.name.is_some() || body.spec.contains_key("topic")) {
+        return bad("topics stands alone: leave out topic, name and spec.topic");
+    }
+    if body.topics.len() > MOST_TOPICS {
+        return bad("topics: at most 100 at once");
+    }
+    if body.topic.is_some() && body.spec.contains_key("topic") {
+        return bad("topic stands twice: leave out topic or spec.topic");
+    }
+    let topics: Vec<Option<&str>> = if batch {
+        body.topics.iter().map(|topic| Some(topic.as_str())).collect()
+    } else {
+        vec![body.topic.as_deref()]
+    };
+    // The digest is of all that is asked, so that one key with two wishes is seen.
+    let request = key
+        .map(|key| Digest::of_bytes(&[key, b"\0", &serde_json::to_vec(body).unwrap_or_default()].concat()));
+    let manifest = |(index, topic): (usize, &Option<&str>)| {
+        let mut spec = body.spec.clone();
+        if let Some(topic) = topic {
+            spec.insert("topic".to_owned(), json!(topic));
+        }
+        let told = spec.get("topic").and_then(Value::as_str).unwrap_or("film");
+        let suffix = match key {
+            Some(key) => Digest::of_bytes(&[key, index.to_string().as_bytes()].concat()).to_string(),
+            None => uuid::Uuid::new_v4().simple().to_string(),
+        };
+        let name = body.name.clone().unwrap_or_else(|| name_of(told, &suffix));
+        let mut metadata = json!({"name": name, "namespace": body.namespace, "labels": body.labels});
+        if let Some(request) = &request {
+            metadata["annotations"][REQUEST] = json!(request.to_string());
+        }
+        json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "VideoJob", "metadata": metadata, "spec": spec})
+    };
+    Ok(topics.iter().enumerate().map(manifest).collect())
+}
+
+/// A name that tells the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
+fn name_of(topic: &str, suffix: &str) -> String {
+    let suffix: String = suffix.chars().take(6).collect();
+    let mut name = String::new();
+    for letter in topic.chars().map(|letter| letter.to_ascii_lowercase()) {
+        if letter.is_ascii_alphanumeric() {
+            name.push(letter);
+        } else if !name.ends_with('-') && !name.is_empty() {
+            name.push('-');
+        }
+    }
+    name.truncate(LONGEST_NAME - suffix.len() - 1);
+    let name = name.trim_matches('-');
+    if name.is_empty() { format!("film-{suffix}") } else { format!("{name}-{suffix}") }
+}
+
+fn reference(namespace: &str, manifest: &Value) -> JobRef {
+    let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+    JobRef { namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+/// Creates a job, refusing fields that there are not.
+async fn post(
+    client: &Client,
+    namespace: &str,
+    manifest: &Value,
+    dry_run: bool,
+) -> Result<VideoJob, CallError> {
+    let only_try = if dry_run { "&dryRun=All" } else { "" };
+    let path = format!(
+        "/apis/{GROUP}/{VERSION}/namespaces/{namespace}/videojobs?fieldManager={MANAGER}&fieldValidation=Strict{only_try}"
+    );
+    let what = format!("create VideoJob {}", reference(namespace, manifest));
+    let request = Request::post(path)
+        .header("content-type", "application/json")
+        .body(manifest.to_string().into_bytes())
+        .map_err(|error| kube::Error::HttpError(error));
+    within(what, async { client.request(request?).await }).await
+}
+
+/// Whether the job is there, by the same request.
+async fn is_there(client: &Client, namespace: &str, manifest: &Value) -> Result<bool, Problem> {
+    let wanted = &manifest["metadata"]["annotations"][REQUEST];
+    let job = reference(namespace, manifest);
+    let api: Api<VideoJob> = Api::namespaced(client.clone(), namespace);
+    let found = within(format!("get VideoJob {job}"), api.get_opt(&job.name)).await?;
+    let by = found.as_ref().and_then(|found| found.annotations().get(REQUEST));
+    Ok(wanted.is_string() && by.is_some_and(|by| *wanted == json!(by)))
+}
+
+/// Deletes what was made before another was refused: these very objects, which have begun nothing that costs.
+async fn take_back(client: &Client, made: Vec<VideoJob>) {
+    for job in made {
+        let name = JobRef::of(&job);
+        let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
+        let preconditions = Preconditions { uid: job.uid(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        if let Err(error) = within(format!("delete VideoJob {name}"), api.delete(&name.name, &params)).await {
+            tracing::warn!(%error, "a job of a request that failed is left");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(fields: Value) -> CreateBody {
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn each_topic_becomes_a_job_with_the_shared_spec() {
+        let body = body(json!({
+            "namespace": "films", "topics": ["Why mountains grow", "Was ist Zeit?"], "spec": {"sceneCount": 4},
+        }));
+        let made = manifests(&body, None).unwrap();
+        assert_eq!(made.len(), 2);
+        assert_eq!(made[1]["spec"], json!({"sceneCount": 4, "topic": "Was ist Zeit?"}));
+        assert!(made[0]["metadata"]["name"].as_str().unwrap().starts_with("why-mountains-grow-"));
+        assert!(made[1]["metadata"]["name"].as_str().unwrap().starts_with("was-ist-zeit-"));
+    }
+
+    #[test]
+    fn a_key_gives_the_same_names_again_and_tells_another_wish() {
+        let one = body(json!({"namespace": "films", "topic": "rivers"}));
+        let other = body(json!({"namespace": "films", "topic": "rivers", "spec": {"sceneCount": 2}}));
+        let of = |body: &CreateBody, key: &[u8]| manifests(body, Some(key)).unwrap().remove(0);
+        assert_eq!(of(&one, b"k"), of(&one, b"k"));
+        assert_ne!(of(&one, b"k")["metadata"]["name"], of(&one, b"l")["metadata"]["name"]);
+        let request = |manifest: &Value| manifest["metadata"]["annotations"][REQUEST].clone();
+        assert_ne!(request(&of(&one, b"k")), request(&of(&other, b"k")));
+    }
+
+    #[test]
+    fn names_are_labels_whatever_the_topic() {
+        for topic in ["", "…", "大海", "-a-", &"long ".repeat(40), "Ärger im Paradies!"] {
+            let name = name_of(topic, "0123456789");
+            assert!(is_label(&name) && name.len() <= LONGEST_NAME, "{topic:?}: {name}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for fields in [
+            json!({"topic": "a"}),
+            json!({"namespace": "A", "topic": "a"}),
+            json!({"namespace": "films", "topic": "a", "topics": ["b"]}),
+            json!({"namespace": "films", "name": "a", "topics": ["b"]}),
+            json!({"namespace": "films", "topic": "a", "spec": {"topic": "b"}}),
+            json!({"namespace": "films", "topics": vec!["a"; 101]}),
+        ] {
+            let refused = manifests(&body(fields.clone()), None).unwrap_err();
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! POST `/jobs/{namespace}/{name}/{action}` and DELETE `/jobs/{namespace}/{name}`.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use kube::Api;
+use kube::api::DeleteParams;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
+use videofactory_crds::VideoJob;
+use videofactory_pipeline::clock;
+
+use super::{Author, MANAGER};
+use crate::body::Body;
+use crate::path::{self, JobPath};
+use crate::problem::Problem;
+
+/// Beside an action; all of it may be absent.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActionBody {
+    /// Of a suspension: why, for whoever looks at the job.
+    #[schema(max_length = 1024)]
+    pub reason: Option<String>,
+    /// Of an approval or a rejection: the output that was seen, `<step>@<output digest>`. Where another one is under
+    /// review meanwhile, nothing is decided.
+    #[schema(max_length = 128)]
+    pub output: Option<String>,
+}
+
+/// What became of an action.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ActionAnswer {
+    /// The job, as `<namespace>/<name>`.
+    #[schema(value_type = String)]
+    pub job: JobRef,
+    /// What was asked.
+    #[schema(value_type = String)]
+    pub action: JobAction,
+    /// `requested`: the operator acts upon it now; `unchanged`: it is so already.
+    #[schema(value_type = String)]
+    pub outcome: Outcome,
+    /// Why nothing is to be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Asks something of a job. The operator acts upon it: look at the job for how far it is.
+pub async fn act(
+    author: Author,
+    Path((namespace, name, action)): Path<(String, String, String)>,
+    body: Body<ActionBody>,
+) -> Result<(StatusCode, Json<ActionAnswer>), Problem> {
+    let path = JobPath::read(&namespace, &name)?;
+    let action: JobAction = action.parse().map_err(|_| path::unknown_route())?;
+    let Body(body) = body;
+    let request = request(action, body, clock::now());
+    if matches!(action, JobAction::Approve | JobAction::Reject) {
+        author.may("approve", "videojobs", &namespace).await?;
+    }
+    let job = find(&author, &path).await?;
+    let result = bulk::ask(&author.0, &job, &request, MANAGER).await?;
+    let status = match result.outcome {
+        Outcome::Requested => StatusCode::ACCEPTED,
+        Outcome::Refused => {
+            return Err(Problem::new(StatusCode::CONFLICT, result.detail.unwrap_or_default()));
+        }
+        Outcome::Unchanged | Outcome::WouldRequest | Outcome::Failed => StatusCode::OK,
+    };
+    let answer = ActionAnswer { job: result.job, action, outcome: result.outcome, detail: result.detail };
+    Ok((status, Json(answer)))
+}
+
+fn request(action: JobAction, body: ActionBody, at: Timestamp) -> Request {
+    let reason = body.reason.filter(|reason| !reason.trim().is_empty());
+    Request {
+        action,
+        at,
+        reason: reason.unwrap_or_else(|| "suspended through the API".to_owned()),
+        output: body.output,
+        of_many: false,
+    }
+}
+
+async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
+    let api: Api<VideoJob> = Api::namespaced(author.0.clone(), &path.0.namespace);
+    let found = within(format!("get VideoJob {}", path.0), api.get_opt(&path.0.name)).await?;
+    found.ok_or_else(|| path.not_found())
+}
+
+/// Deletes a job. What becomes of its files, its `spec.artifacts.onDelete` says.
+pub async fn delete(
+    author: Author,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let path = JobPath::read(&namespace, &name)?;
+    let api: Api<VideoJob> = Api::namespaced(author.0, &namespace);
+    let what = format!("delete VideoJob {}", path.0);
+    match within(what, api.delete(&name, &DeleteParams::background())).await {
+        Ok(_) => Ok(StatusCode::ACCEPTED),
+        Err(error) if error.is_not_found() => Err(path.not_found()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,3 @@
+//! `kubectl videofactory`.
+
+fn main() {}

@@ -1,0 +1,120 @@
+//! One request to many `VideoJob`s: each answers for itself.
+
+use futures::{StreamExt, stream};
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, Client};
+use serde::{Deserialize, Serialize};
+use videofactory_crds::VideoJob;
+
+use crate::call::{CallError, list_all, within};
+use crate::filter::JobFilter;
+use crate::job_action::{Plan, Request, phase};
+use crate::job_ref::JobRef;
+
+/// Jobs that are written to at once: a hundred take a second or two, and the API server has time for others.
+const AT_ONCE: usize = 16;
+
+/// What became of a request to one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was asked.
+    Requested,
+    /// It would be asked: nothing is written in a dry run.
+    WouldRequest,
+    /// It is so already.
+    Unchanged,
+    /// It makes no sense as the job stands.
+    Refused,
+    /// The API server did not take it.
+    Failed,
+}
+
+/// What became of a request to one job, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemResult {
+    /// The job.
+    pub job: JobRef,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, where it was not asked.
+    pub detail: Option<String>,
+}
+
+impl ItemResult {
+    fn new(job: JobRef, outcome: Outcome, detail: Option<String>) -> Self {
+        Self { job, outcome, detail }
+    }
+}
+
+/// The jobs that a filter takes, as the API server has them for whoever the client is.
+pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, CallError> {
+    let (what, api): (String, Api<VideoJob>) = match &filter.namespace {
+        Some(namespace) => {
+            (format!("list the VideoJobs of {namespace}"), Api::namespaced(client.clone(), namespace))
+        }
+        None => ("list the VideoJobs of all namespaces".to_owned(), Api::all(client.clone())),
+    };
+    let mut jobs = Vec::new();
+    let params = filter.params();
+    let ask = |page: ListParams| {
+        let page = ListParams {
+            label_selector: params.label_selector.clone(),
+            field_selector: params.field_selector.clone(),
+            ..page
+        };
+        let api = api.clone();
+        async move { api.list(&page).await }
+    };
+    list_all(&what, ask, |job: VideoJob| jobs.push(job)).await?;
+    jobs.retain(|job| filter.takes(phase(job)));
+    Ok(jobs)
+}
+
+/// Asks one job; fails if the API server does not take it.
+pub async fn ask(
+    client: &Client,
+    job: &VideoJob,
+    request: &Request,
+    manager: &str,
+) -> Result<ItemResult, CallError> {
+    let name = JobRef::of(job);
+    let patch = match request.plan(job) {
+        Plan::Patch(patch) => patch,
+        Plan::Unchanged(how) => return Ok(ItemResult::new(name, Outcome::Unchanged, Some(how))),
+        Plan::Refused(why) => return Ok(ItemResult::new(name, Outcome::Refused, Some(why))),
+    };
+    let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
+    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let what = format!("patch VideoJob {name}");
+    within(what, api.patch(&name.name, &params, &Patch::Merge(&patch))).await?;
+    Ok(ItemResult::new(name, Outcome::Requested, None))
+}
+
+/// Asks each of these jobs, or says what would be asked; in their order.
+pub async fn ask_all(
+    client: &Client,
+    jobs: &[VideoJob],
+    request: &Request,
+    dry_run: bool,
+    manager: &str,
+) -> Vec<ItemResult> {
+    if dry_run {
+        return jobs.iter().map(|job| foresee(job, request)).collect();
+    }
+    let asked = stream::iter(jobs).map(async |job| {
+        let failed =
+            |error: CallError| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.to_string()));
+        ask(client, job, request, manager).await.unwrap_or_else(failed)
+    });
+    asked.buffered(AT_ONCE).collect().await
+}
+
+fn foresee(job: &VideoJob, request: &Request) -> ItemResult {
+    let name = JobRef::of(job);
+    match request.plan(job) {
+        Plan::Patch(_) => ItemResult::new(name, Outcome::WouldRequest, None),
+        Plan::Unchanged(how) => ItemResult::new(name, Outcome::Unchanged, Some(how)),
+        Plan::Refused(why) => ItemResult::new(name, Outcome::Refused, Some(why)),
+    }
+}

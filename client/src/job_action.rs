@@ -1,0 +1,304 @@
+//! What people ask of a `VideoJob`, as the patch that asks it. Pure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::{StepName, StepStatus, VideoJob, requests};
+
+use crate::job_ref::JobRef;
+
+/// What can be asked of a `VideoJob`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobAction {
+    /// Go on at the step that failed or waits. Where the job asks whether to pay again, this is the yes.
+    Retry,
+    /// Begin the next run: all is made, paid for and published again.
+    Restart,
+    /// Stop, by the hold annotation, which survives the next apply of the manifest.
+    Suspend,
+    /// Go on after a hold or `spec.suspend`.
+    Resume,
+    /// The output that is under review may go on.
+    Approve,
+    /// The output that is under review must not go on: the job fails.
+    Reject,
+}
+
+impl JobAction {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Retry, Self::Restart, Self::Suspend, Self::Resume, Self::Approve, Self::Reject];
+
+    /// Its name on the wire and the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Restart => "restart",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl fmt::Display for JobAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that is no action.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no action: write retry, restart, suspend, resume, approve or reject")]
+pub struct ParseJobActionError(pub String);
+
+impl FromStr for JobAction {
+    type Err = ParseJobActionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.as_str() == text)
+            .ok_or_else(|| ParseJobActionError(text.to_owned()))
+    }
+}
+
+/// A wish of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked.
+    pub action: JobAction,
+    /// When: two requests of one time are one.
+    pub at: Timestamp,
+    /// Of a suspension: why, for whoever looks at the job.
+    pub reason: String,
+    /// Of an approval or a rejection: the output that was seen, `<step>@<output digest>`; absent: the one under review.
+    pub output: Option<String>,
+    /// Whether the request speaks of many jobs, of which the person has not read each one's message: it gives no leave to
+    /// pay again.
+    pub of_many: bool,
+}
+
+/// What follows from a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// This merge patch asks it.
+    Patch(Value),
+    /// It is so already; how.
+    Unchanged(String),
+    /// It makes no sense as the job stands; why, and what to do.
+    Refused(String),
+}
+
+impl Request {
+    /// How to ask it of this job.
+    #[must_use]
+    pub fn plan(&self, job: &VideoJob) -> Plan {
+        match self.action {
+            JobAction::Retry => self.retry(job),
+            JobAction::Restart => annotate(requests::RESTART, &self.at.to_string()),
+            JobAction::Suspend => self.suspend(job),
+            JobAction::Resume => resume(job),
+            JobAction::Approve => self.decide(job, requests::APPROVED),
+            JobAction::Reject => self.decide(job, requests::REJECTED),
+        }
+    }
+
+    fn retry(&self, job: &VideoJob) -> Plan {
+        let name = JobRef::of(job);
+        match phase(job) {
+            Phase::Succeeded => Plan::Refused(format!(
+                "{name} has succeeded, so nothing is to be tried again; to make the film anew, ask for a restart"
+            )),
+            Phase::Suspended => {
+                Plan::Refused(format!("{name} is suspended; to let it go on, ask for a resume"))
+            }
+            Phase::Review => {
+                Plan::Refused(format!("{name} waits for a review; approve or reject what it has made"))
+            }
+            _ if self.of_many && asks_whether_to_pay(job) => Plan::Refused(format!(
+                "{name} asks whether to pay again; read its message, and retry it by itself if you agree"
+            )),
+            _ => annotate(requests::RETRY, &self.at.to_string()),
+        }
+    }
+
+    fn suspend(&self, job: &VideoJob) -> Plan {
+        if is_held(job) {
+            Plan::Unchanged("it is held already".to_owned())
+        } else if phase(job).is_terminal() {
+            Plan::Unchanged("it has ended already".to_owned())
+        } else {
+            annotate(requests::HOLD, &self.reason)
+        }
+    }
+
+    fn decide(&self, job: &VideoJob, annotation: &str) -> Plan {
+        let name = JobRef::of(job);
+        let Some(output) = under_review(job) else {
+            return Plan::Refused(format!("{name} has nothing under review"));
+        };
+        match &self.output {
+            Some(seen) if *seen != output => Plan::Refused(format!(
+                "{name} has made another film since: {output} is under review, not {seen}; look at it first"
+            )),
+            _ => annotate(annotation, &output),
+        }
+    }
+}
+
+fn resume(job: &VideoJob) -> Plan {
+    let suspended = job.spec.suspend;
+    let mut patch = json!({});
+    if is_held(job) {
+        patch["metadata"]["annotations"][requests::HOLD] = Value::Null;
+    }
+    if suspended {
+        patch["spec"]["suspend"] = json!(false);
+    }
+    if patch == json!({}) { Plan::Unchanged("it is not suspended".to_owned()) } else { Plan::Patch(patch) }
+}
+
+fn annotate(annotation: &str, value: &str) -> Plan {
+    Plan::Patch(json!({"metadata": {"annotations": {annotation: value}}}))
+}
+
+/// Where the job stands.
+#[must_use]
+pub fn phase(job: &VideoJob) -> Phase {
+    job.status.as_ref().and_then(|status| status.phase).unwrap_or_default()
+}
+
+fn is_held(job: &VideoJob) -> bool {
+    job.annotations().contains_key(requests::HOLD)
+}
+
+fn steps(job: &VideoJob) -> impl Iterator<Item = &StepStatus> {
+    job.status.iter().flat_map(|status| &status.steps)
+}
+
+/// The output that waits for a person, as `<step>@<output digest>`.
+#[must_use]
+pub fn under_review(job: &VideoJob) -> Option<String> {
+    let step = steps(job).find(|step| step.reason == Some(Reason::AwaitingReview))?;
+    Some(output(step.name, step.output_digest.as_deref()?))
+}
+
+fn output(step: StepName, digest: &str) -> String {
+    format!("{step}@{digest}")
+}
+
+/// Whether a retry of this job would be the leave to pay again for what was paid for.
+#[must_use]
+pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
+    steps(job).any(|step| matches!(step.reason, Some(Reason::OutcomeUnknown | Reason::ArtifactsPruned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(phase: &str, reason: &str) -> VideoJob {
+        let status = json!({
+            "phase": phase,
+            "steps": [{"name": "assemble-video", "state": "Waiting", "reason": reason, "outputDigest": "3f9c"}],
+        });
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "namespace": "films"}, "spec": {"topic": "the ocean"}, "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn asked(action: JobAction) -> Request {
+        Request {
+            action,
+            at: "2026-12-24T18:00:00Z".parse().unwrap(),
+            reason: "asked by a person".to_owned(),
+            output: None,
+            of_many: false,
+        }
+    }
+
+    fn patch(plan: Plan) -> Value {
+        match plan {
+            Plan::Patch(patch) => patch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(plan: Plan) -> String {
+        match plan {
+            Plan::Refused(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_failed_or_waiting_job_is_retried_by_its_annotation() {
+        for (phase, reason) in [("Failed", "RetriesExhausted"), ("Waiting", "OutcomeUnknown")] {
+            let patch = patch(asked(JobAction::Retry).plan(&job(phase, reason)));
+            assert_eq!(patch["metadata"]["annotations"][requests::RETRY], "2026-12-24T18:00:00Z");
+        }
+    }
+
+    #[test]
+    fn where_a_retry_does_nothing_the_refusal_says_what_to_do() {
+        for (phase, hint) in [("Succeeded", "restart"), ("Suspended", "resume"), ("Review", "approve")] {
+            let why = refusal(asked(JobAction::Retry).plan(&job(phase, "Completed")));
+            assert!(why.contains("films/ocean") && why.contains(hint), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_retry_of_many_is_no_leave_to_pay_again() {
+        let many = Request { of_many: true, ..asked(JobAction::Retry) };
+        for reason in ["OutcomeUnknown", "ArtifactsPruned"] {
+            assert!(refusal(many.plan(&job("Waiting", reason))).contains("pay again"));
+        }
+        assert!(matches!(many.plan(&job("Failed", "RetriesExhausted")), Plan::Patch(_)));
+    }
+
+    #[test]
+    fn a_suspension_holds_and_a_resume_lets_go_what_stops_the_job() {
+        let mut film = job("Running", "Progressing");
+        let hold = patch(asked(JobAction::Suspend).plan(&film));
+        assert_eq!(hold["metadata"]["annotations"][requests::HOLD], "asked by a person");
+        assert!(matches!(asked(JobAction::Resume).plan(&film), Plan::Unchanged(_)));
+        film.annotations_mut().insert(requests::HOLD.to_owned(), String::new());
+        film.spec.suspend = true;
+        assert!(matches!(asked(JobAction::Suspend).plan(&film), Plan::Unchanged(_)));
+        let resume = patch(asked(JobAction::Resume).plan(&film));
+        assert_eq!(resume["metadata"]["annotations"][requests::HOLD], Value::Null);
+        assert_eq!(resume["spec"]["suspend"], false);
+        assert!(matches!(asked(JobAction::Suspend).plan(&job("Failed", "Rejected")), Plan::Unchanged(_)));
+    }
+
+    #[test]
+    fn an_approval_is_of_the_very_output_that_was_seen() {
+        let film = job("Review", "AwaitingReview");
+        let approve = asked(JobAction::Approve);
+        let approved = patch(approve.plan(&film));
+        assert_eq!(approved["metadata"]["annotations"][requests::APPROVED], "assemble-video@3f9c");
+        let seen = Request { output: Some("assemble-video@aaaa".to_owned()), ..asked(JobAction::Reject) };
+        assert!(refusal(seen.plan(&film)).contains("another film"));
+        assert!(refusal(approve.plan(&job("Running", "Progressing"))).contains("nothing under review"));
+    }
+
+    #[test]
+    fn actions_are_read_as_they_are_written() {
+        for action in JobAction::ALL {
+            assert_eq!(action.as_str().parse(), Ok(action));
+            assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
+        }
+        assert!("stop".parse::<JobAction>().unwrap_err().to_string().contains("suspend"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The way to the API server, with a deadline for every call, and what people ask of objects there.
+//!
+//! What people ask (retry, hold, approve, prune now) is an annotation that the controllers read. This crate makes the
+//! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it.
+
+pub mod bulk;
+pub mod call;
+pub mod filter;
+pub mod job_action;
+pub mod job_ref;
+pub mod storage_action;
+
+pub use bulk::{ItemResult, Outcome};
+pub use call::{CallError, connect, list_all, within};
+pub use filter::JobFilter;
+pub use job_action::{JobAction, Request};
+pub use job_ref::JobRef;

@@ -1,0 +1,52 @@
+//! What the API is told by the operator.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use videofactory_api::state::{MetricsFormat, Process};
+use videofactory_crds::{StepName, StoragePolicy};
+use videofactory_pipeline::contract::Progress;
+use videofactory_storage::Bucket;
+
+use crate::bucket;
+use crate::context::Context;
+
+/// The operator, as the API sees it.
+pub struct Operator {
+    context: Context,
+}
+
+impl Operator {
+    /// This operator.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+#[async_trait]
+impl Process for Operator {
+    fn is_ready(&self) -> bool {
+        self.context.caches.are_ready()
+    }
+
+    fn leads(&self) -> bool {
+        self.context.leads.now()
+    }
+
+    fn metrics(&self, phases: &[(String, i64)], _format: MetricsFormat) -> Result<String, std::fmt::Error> {
+        self.context.metrics.text(phases)
+    }
+
+    fn answered(&self, _route: &str, _method: &str, _status: u16, _took: Duration) {}
+
+    fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress> {
+        self.context.progress.of(uid)
+    }
+
+    async fn bucket(&self, policy: &StoragePolicy) -> Result<Bucket, String> {
+        let opened = bucket::open(&self.context.client, &self.context.network, policy).await;
+        opened.map_err(|error| error.to_string())
+    }
+}

@@ -9,6 +9,7 @@ use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 
+use super::api::Caller;
 use super::{kubectl, site, wait};
 
 const SELECTOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
@@ -133,13 +134,7 @@ fn sigkill(processes: &[String]) -> anyhow::Result<()> {
 
 /// The operator's counter or gauge with this name and these labels, summed; 0 if it has none yet.
 pub async fn metric(name: &str, label: &str) -> anyhow::Result<f64> {
-    let text = crate::http::client()
-        .get(format!("{}/metrics", site::operator_url()?))
-        .send()
-        .await?
-        .error_for_status()?
-        .text()
-        .await?;
+    let text = Caller::viewer().await?.text("/metrics").await?;
     let of_name = |line: &&str| line.starts_with(name) && line.contains(label);
     Ok(text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

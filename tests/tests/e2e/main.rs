@@ -4,6 +4,7 @@
 //! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
 
 mod accounts;
+mod api;
 mod backoff;
 mod edits;
 mod embedded_storage;

@@ -53,8 +53,7 @@ impl Caller {
 
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
-        let mut request =
-            crate::http::client().request(method, format!("{}{path}", site::operator_url()?));
+        let mut request = crate::http::client().request(method, format!("{}{path}", site::operator_url()?));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -83,7 +83,8 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
         let path = format!("/jobs/{}/{}", lab.namespace, film.name);
         let forbidden = viewer.post(&format!("{path}/suspend")).await?;
         ensure!(forbidden.status == StatusCode::FORBIDDEN, "{forbidden:?}");
-        let held = editor.call(Method::POST, &format!("{path}/suspend"), Some(json!({"reason": "lunch"}))).await?;
+        let held =
+            editor.call(Method::POST, &format!("{path}/suspend"), Some(json!({"reason": "lunch"}))).await?;
         ensure!(held.status == StatusCode::ACCEPTED, "{held:?}");
         film.phase(Phase::Suspended).await?;
         ensure!(film.says(Reason::Held).await?.contains("lunch"));
@@ -115,7 +116,8 @@ async fn stop_all_holds_what_has_not_ended_and_a_resume_lets_it_go_on() {
         ended.succeeded().await?;
         let (film, _) = half_drawn(&lab).await?;
         let namespace = &lab.namespace;
-        let foreseen = editor.post(&format!("/jobs/force-stop-all?namespace={namespace}&dry_run=true")).await?;
+        let foreseen =
+            editor.post(&format!("/jobs/force-stop-all?namespace={namespace}&dry_run=true")).await?;
         ensure!(foreseen.body["counts"] == json!({"would_request": 1}), "{foreseen:?}");
         let stopped = editor.post(&format!("/jobs/force-stop-all?namespace={namespace}")).await?;
         ensure!(stopped.body["counts"] == json!({"requested": 1}), "{stopped:?}");
@@ -140,7 +142,10 @@ async fn jobs_of_a_batch_are_made_all_or_none_and_once_for_each_key() {
         };
         let misspelt = editor.call(Method::POST, "/jobs", wish(&json!({"sceneCout": 2}))).await?;
         ensure!(misspelt.status.is_client_error(), "{misspelt:?}");
-        ensure!(misspelt.body["detail"].as_str().is_some_and(|text| text.contains("sceneCout")), "{misspelt:?}");
+        ensure!(
+            misspelt.body["detail"].as_str().is_some_and(|text| text.contains("sceneCout")),
+            "{misspelt:?}"
+        );
         let made = editor.call(Method::POST, "/jobs", wish(&spec)).await?;
         ensure!(made.status == StatusCode::CREATED, "{made:?}");
         ensure!(made.body["jobs"].as_array().is_some_and(|jobs| jobs.len() == 2), "{made:?}");

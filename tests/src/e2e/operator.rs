@@ -81,6 +81,16 @@ impl Victim {
     }
 }
 
+/// Memory that the operator has in use, in MiB.
+pub async fn resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
+    let victim = Victim::find(client).await?;
+    let process = victim.processes.first().context("the operator has no process")?;
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has no VmRSS")?;
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes / 1024.0)
+}
+
 fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
     done.or_else(|error| match error {
         kube::Error::Api(status) if status.is_not_found() => Ok(()),

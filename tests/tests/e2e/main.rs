@@ -12,6 +12,7 @@ mod faults;
 mod fence;
 mod handover;
 mod killed;
+mod many;
 mod node;
 mod outside;
 mod paid;

@@ -80,7 +80,7 @@ impl Victim {
     }
 }
 
-fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
+pub(super) fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
     done.or_else(|error| match error {
         kube::Error::Api(status) if status.is_not_found() => Ok(()),
         other => Err(other),

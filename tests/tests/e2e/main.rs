@@ -5,6 +5,7 @@
 
 mod accounts;
 mod backoff;
+mod docs;
 mod edits;
 mod embedded_storage;
 mod faults;

@@ -240,7 +240,10 @@ impl Reader {
     fn block(&mut self, block: &Block) {
         let (line, marks) = (block.line, take(&mut self.marks));
         if let Some(line) = marks.unknown {
-            self.fault(line, "this comment before a block is none that the tests know; see tests/src/docs.rs");
+            self.fault(
+                line,
+                "this comment before a block is none that the tests know; see tests/src/docs.rs",
+            );
         }
         if SHELL.contains(&block.language.as_str()) {
             self.shell(block, marks);
@@ -310,7 +313,8 @@ mod tests {
 
     #[test]
     fn blocks_of_commands_are_run_in_order_with_their_lines() {
-        let page = page("# A\n\n```bash\none\n```\n\n- in a list\n\n  ```sh\n  two\n  ```\n\n```yaml\na: b\n```\n");
+        let page =
+            page("# A\n\n```bash\none\n```\n\n- in a list\n\n  ```sh\n  two\n  ```\n\n```yaml\na: b\n```\n");
         let lines: Vec<usize> = page.steps.iter().map(|step| step.line).collect();
         assert_eq!(lines, [3, 9]);
         let texts: Vec<&str> = commands(&page).iter().map(|commands| commands.text.as_str()).collect();
@@ -341,8 +345,10 @@ mod tests {
         let Action::Run(run) = &run.action else { panic!("{run:?}") };
         assert_eq!(run.missing("\"a\":1\nb\n"), Vec::<&str>::new());
         assert_eq!(run.missing("\"a\": 1, b\n"), ["(?m)^b$"]);
-        assert!(matches!(&stays.action, Action::Run(stays) if stays.stays.as_ref().unwrap().is_match("on :8000")));
-        assert_eq!(page.left_out, [(24, "it costs money".to_owned())]);
+        assert!(
+            matches!(&stays.action, Action::Run(stays) if stays.stays.as_ref().unwrap().is_match("on :8000"))
+        );
+        assert_eq!(page.left_out, [(23, "it costs money".to_owned())]);
     }
 
     #[test]
@@ -356,7 +362,10 @@ mod tests {
             ("<!-- expect: -->\n```bash\nls\n```\n", "line 1: say what"),
             ("<!-- expects: a -->\n```bash\nls\n```\n", "line 1: this comment before a block"),
             ("<!-- expect: a -->\ntext\n", "line 1: this comment stands before no block"),
-            ("<!-- expect: a -->\n\ntext\n\n```bash\nls\n```\n", "line 1: this comment stands before no block"),
+            (
+                "<!-- expect: a -->\n\ntext\n\n```bash\nls\n```\n",
+                "line 1: this comment stands before no block",
+            ),
             ("<!-- expect: a -->\n", "line 1: this comment stands before no block"),
             ("text <!-- expect: a -->\n\n```bash\nls\n```\n", "line 1: this comment stands in a line"),
             ("<!-- expect: a -->\n```yaml\na: b\n```\n", "line 1: this comment is for blocks of commands"),

@@ -59,12 +59,8 @@ fn every_block_of_commands_is_shell_and_is_run_or_says_why_not() {
     for (name, text) in texts() {
         let page = docs::read(&text).unwrap_or_else(|faults| panic!("{name}: {faults:#?}"));
         for (line, commands) in blocks(&page) {
-            let mut bash = Command::new("bash")
-                .arg("-n")
-                .stdin(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
+            let mut bash =
+                Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             bash.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
             let said = bash.wait_with_output().unwrap();
             let fault = String::from_utf8_lossy(&said.stderr);
@@ -131,7 +127,8 @@ fn links(markdown: &str) -> Vec<String> {
 fn anchors(markdown: &str) -> BTreeSet<String> {
     let heading = |line: &str| {
         let text = line.trim_start_matches('#').trim().to_lowercase();
-        let kept = text.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+        let kept =
+            text.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
         kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect::<String>()
     };
     let ids = markdown.split("<a id=\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(id, _)| id);

@@ -124,15 +124,16 @@ impl Shell {
                 format!("({tell}; {sourced}) {redirected} & echo {number}\n")
             }
         };
-        self.stdin.write_all(line.as_bytes()).await.with_context(|| format!("{place}: the shell has ended"))?;
+        self.stdin
+            .write_all(line.as_bytes())
+            .await
+            .with_context(|| format!("{place}: the shell has ended"))?;
         let said = timeout(wait::PATIENCE, self.said.next_line()).await;
         let printed = || fs::read_to_string(&output).unwrap_or_default();
         let about = || format!("{place}\n{}it printed:\n{}", commands.text, printed());
-        match said {
-            Ok(line) if line?.as_deref() == Some(number.as_str()) => {}
-            Ok(_) => bail!("a line fails: {}", about()),
-            Err(_) => bail!("not within {} s: {}", wait::PATIENCE.as_secs(), about()),
-        }
+        let Ok(said) = said else { bail!("not within {} s: {}", wait::PATIENCE.as_secs(), about()) };
+        // A line that fails ends the shell, which then says nothing.
+        ensure!(said?.as_deref() == Some(number.as_str()), "a line fails: {}", about());
         if let Some(sign) = &commands.stays {
             wait::asked(&format!("{sign} in the output of {place}"), async || {
                 let told = sign.is_match(&printed());
@@ -209,7 +210,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_fails_is_told_with_its_place_and_output() {
-        for failing in ["echo first\nfalse\necho never", "echo first; ls nowhere | cat", "echo first \"$unset\""] {
+        for failing in
+            ["echo first\nfalse\necho never", "echo first; ls nowhere | cat", "echo first \"$unset\""]
+        {
             let told = fault(&format!("text\n\n```bash\n{failing}\n```\n")).await;
             assert!(told.starts_with("a line fails: PAGE.md:3\n"), "{told}");
             assert!(!told.ends_with("never\n"), "{told}");

@@ -117,12 +117,11 @@ impl Shell {
         let here = |path: &Path| format!("'{}'", path.display());
         let sourced = format!("source {}", here(&script));
         let redirected = format!("</dev/null >{} 2>&1", here(&output));
-        let line = match &commands.stays {
-            None => format!("{sourced} {redirected}; echo {number}\n"),
-            Some(_) => {
-                let tell = format!("trap 'touch {}' EXIT", ended.display());
-                format!("({tell}; {sourced}) {redirected} & echo {number}\n")
-            }
+        let line = if commands.stays.is_some() {
+            let tell = format!("trap 'touch {}' EXIT", ended.display());
+            format!("({tell}; {sourced}) {redirected} & echo {number}\n")
+        } else {
+            format!("{sourced} {redirected}; echo {number}\n")
         };
         self.stdin
             .write_all(line.as_bytes())

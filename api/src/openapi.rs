@@ -75,6 +75,10 @@ pub fn complete(of_routes: &utoipa::openapi::OpenApi) -> Value {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            if method == "head" {
+                // It shares its handler with GET; an id must be one operation's alone.
+                operation["operationId"] = json!(format!("{}_head", operation["operationId"].as_str().unwrap_or_default()));
+            }
             refuse(path, method, operation);
             spare_body(&schemas, operation);
         }

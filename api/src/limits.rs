@@ -46,7 +46,7 @@ impl Default for Limits {
     }
 }
 
-impl<C: Clock> Limits<C> {
+impl<C: Clock + Clone> Limits<C> {
     /// With nothing used yet.
     pub fn new(clock: C) -> Self {
         let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);

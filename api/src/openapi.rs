@@ -8,10 +8,10 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use crate::problem::MEDIA_TYPE;
 use crate::{OPEN, schemas};
 
+// It stands for `problem::Problem` in the document, and is never made.
 /// A request that was not served: RFC 9457.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "it stands for `problem::Problem` in the document, and is never made")]
 struct Problem {
     /// The status in words.
     title: String,

@@ -12,9 +12,6 @@ use videofactory_client::job_ref::is_label;
 
 use crate::problem::Problem;
 
-/// Form of the name of a namespace, or of an object of ours.
-pub const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-
 /// The changing segments of a path, or what is wrong with them.
 pub struct Segments<T>(pub T);
 

@@ -7,12 +7,14 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Phase, VideoJob};
 
+use crate::schemas;
+
 /// Why a job failed or waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobError {
     /// A stable word, as in the object's conditions.
-    #[schema(example = "OutcomeUnknown")]
+    #[schema(value_type = schemas::Reason)]
     pub reason: String,
     /// What happened.
     pub message: String,

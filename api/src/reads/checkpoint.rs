@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
 use videofactory_crds::videojob::ScenesStatus;
-use videofactory_crds::{Money, StepName, StepState, StepStatus, VideoJobStatus};
+use videofactory_crds::{Money, Reason, StepName, StepState, StepStatus, VideoJobStatus};
 use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::Progress;
 
@@ -39,7 +39,8 @@ pub struct StepCheckpoint {
     #[schema(value_type = schemas::StepState)]
     pub state: StepState,
     /// Why: a stable word.
-    pub reason: Option<String>,
+    #[schema(value_type = Option<schemas::Reason>)]
+    pub reason: Option<Reason>,
     /// What that means.
     pub message: Option<String>,
     /// Number of the current or last attempt.
@@ -110,7 +111,7 @@ impl StepCheckpoint {
         Self {
             step: step.name,
             state,
-            reason: step.reason.map(|reason| reason.to_string()),
+            reason: step.reason,
             message: step.message.clone(),
             attempt: step.attempt,
             failures: step.failures,

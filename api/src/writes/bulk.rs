@@ -30,11 +30,10 @@ pub struct ActionsBody {
     reason: Option<String>,
 }
 
-/// Which jobs; what is left out means all. As [`JobFilter`].
+/// Which jobs; what is left out means all.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobFilter)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "it stands for JobFilter in the OpenAPI document, and is never made")]
 pub struct FilterSchema {
     /// Of this namespace.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -50,11 +49,10 @@ pub struct FilterSchema {
     label: Option<String>,
 }
 
-/// What became of a request to one job. As [`ItemResult`].
+/// What became of a request to one job.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ItemResult)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "it stands for ItemResult in the OpenAPI document, and is never made")]
 pub struct ItemSchema {
     /// The job.
     #[schema(value_type = schemas::JobId)]

@@ -95,14 +95,16 @@ impl Checks {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/health", operation_id = "is_alive", tag = "health", security(()), responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health", operation_id = "is_alive", tag = "health", security(()), responses(
+    (status = 200, description = "The process answers", body = Alive),
+))]
 pub async fn alive() -> Json<Alive> {
     Json(Alive { healthy: true })
 }
 
 /// Every cache is complete: this replica can act, or stand by.
 #[utoipa::path(get, path = "/ready", operation_id = "is_ready", tag = "health", security(()), responses(
-    (status = 200, body = Ready), (status = 503, description = "The first lists are not complete yet")
+    (status = 200, description = "It can act, or stand by", body = Ready), (status = 503, description = "The first lists are not complete yet")
 ))]
 pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     if state.process.is_ready() {

@@ -3,6 +3,11 @@
 //! It is given stores and a [`state::Process`], and knows no controller. Every replica serves it. Who reads needs a token
 //! of the cluster and its permission (`access/`); who writes does so with that token (`writes/`).
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the documentation of handlers and of what they answer is what /docs prints, which shows backticks as they are"
+)]
+
 pub mod access;
 mod body;
 mod docs;
@@ -29,7 +34,9 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as Shared};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_request, map_request_with_state, map_response};
+use axum::middleware::{
+    Next, from_fn, from_fn_with_state, map_request, map_request_with_state, map_response,
+};
 use axum::response::{IntoResponse, Response};
 use kube::{Resource, ResourceExt};
 use serde_json::Value;
@@ -145,10 +152,10 @@ async fn may_learn(state: &State, caller: &Caller, path: &str, uid: &str) -> Res
 
 /// Answers no more requests at once than there is room for; the node's probes always.
 async fn admit(Shared(state): Shared<State>, request: Request, next: Next) -> Result<Response, Problem> {
-    let _place = match OPEN.contains(&request.uri().path()) {
-        true => None,
-        false => Some(state.limits.request()?),
-    };
+    if OPEN.contains(&request.uri().path()) {
+        return Ok(next.run(request).await);
+    }
+    let _place = state.limits.request()?;
     Ok(next.run(request).await)
 }
 

@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document: what the routes say of themselves, with what holds for all of them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -71,13 +73,18 @@ pub fn complete(of_routes: &utoipa::openapi::OpenApi) -> Value {
         document["components"]["schemas"][name] = schema;
     }
     flatten(&mut document["components"]["schemas"]);
+    let asked = asked(&document);
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        tidy(schema, asked.contains(name.as_str()));
+    }
     let schemas = document["components"]["schemas"].clone();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             if method == "head" {
                 // It shares its handler with GET; an id must be one operation's alone.
-                operation["operationId"] = json!(format!("{}_head", operation["operationId"].as_str().unwrap_or_default()));
+                operation["operationId"] =
+                    json!(format!("{}_head", operation["operationId"].as_str().unwrap_or_default()));
             }
             refuse(path, method, operation);
             spare_body(&schemas, operation);
@@ -91,7 +98,8 @@ fn flatten(schemas: &mut Value) {
     let all = schemas.clone();
     for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
         let Some(Value::Array(parts)) = schema.get("allOf").cloned() else { continue };
-        let mut whole = json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
+        let mut whole =
+            json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
         if let Some(description) = schema.get("description") {
             whole["description"] = description.clone();
         }
@@ -104,6 +112,50 @@ fn flatten(schemas: &mut Value) {
             whole["required"].as_array_mut().into_iter().for_each(|whole| whole.extend(required.clone()));
         }
         *schema = whole;
+    }
+}
+
+/// The schemas of what callers send.
+fn asked(document: &Value) -> BTreeSet<String> {
+    let operations = document["paths"].as_object().into_iter().flatten();
+    let operations = operations.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+    let mut open: Vec<&Value> = operations.map(|(_, operation)| &operation["requestBody"]).collect();
+    let mut asked = BTreeSet::new();
+    while let Some(value) = open.pop() {
+        if let Some(name) = value["$ref"].as_str().and_then(|reference| reference.rsplit('/').next())
+            && asked.insert(name.to_owned())
+        {
+            open.push(&document["components"]["schemas"][name]);
+        }
+        open.extend(value.as_object().into_iter().flat_map(Map::values));
+        open.extend(value.as_array().into_iter().flatten());
+    }
+    asked
+}
+
+/// Takes out of an object's schema what the derive macros say too much: defaults that say nothing, and, where we answer,
+/// null, because what there is not is left out.
+fn tidy(schema: &mut Value, may_be_null: bool) {
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, field) in fields.into_iter().flatten() {
+        let Some(object) = field.as_object_mut() else { continue };
+        let is_required = required.iter().any(|required| required == name);
+        let says_nothing = |value: &Value| value.is_null() || value.is_object() || value.is_array();
+        if is_required || object.get("default").is_some_and(says_nothing) {
+            object.remove("default");
+        }
+        if may_be_null {
+            continue;
+        }
+        let kinds = object.get("type").and_then(Value::as_array);
+        if let Some(kind) = kinds.and_then(|kinds| kinds.iter().find(|kind| *kind != "null")).cloned() {
+            object.insert("type".to_owned(), kind);
+        }
+        let alternatives = object.get("oneOf").and_then(Value::as_array);
+        if let Some(one) = alternatives.and_then(|all| all.iter().find(|one| one["type"] != "null")) {
+            *field = one.clone();
+        }
     }
 }
 
@@ -132,6 +184,7 @@ fn refuse(path: &str, method: &str, operation: &mut Value) {
     }
     if matches!(method, "post" | "delete") {
         common.push((400, "The API server refuses"));
+        common.push((404, "The API server does not find it"));
         common.push((502, "The API server failed"));
     }
     if method == "post" {
@@ -149,8 +202,6 @@ fn refuse(path: &str, method: &str, operation: &mut Value) {
     }
     let answers = responses.as_object_mut().into_iter().flatten();
     for (_, response) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
-        if response.get("content").is_none() {
-            response["content"] = json!({(MEDIA_TYPE): {"schema": {"$ref": "#/components/schemas/Problem"}}});
-        }
+        response["content"][MEDIA_TYPE] = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
     }
 }

@@ -3,7 +3,7 @@
 
 use schemars::SchemaGenerator;
 use serde_json::Value;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use videofactory_client::{JobAction, Outcome};
@@ -90,6 +90,11 @@ stand_ins! {
         "^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "demo/ocean-facts",
     );
+    /// Bytes.
+    Binary = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .build();
     /// An amount of money.
     Usd = text("US dollars", "^[0-9]+([.][0-9]{1,6})?$", "2.50");
 }
@@ -147,10 +152,7 @@ pub fn of_crd() -> [(String, Value); 2] {
         .and_then(|schema| serde_json::to_value(schema).ok())
         .unwrap_or_default();
     let part = |field: &str| schema["properties"][field].clone();
-    [
-        (VideoJobSpec::name().into_owned(), part("spec")),
-        (VideoJobStatus::name().into_owned(), part("status")),
-    ]
+    [(VideoJobSpec::name().into_owned(), part("spec")), (VideoJobStatus::name().into_owned(), part("status"))]
 }
 
 #[cfg(test)]
@@ -163,7 +165,7 @@ mod tests {
             all().into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap())).collect();
         for (name, schema) in &schemas {
             let is_closed = schema["enum"].as_array().is_some_and(|words| words.len() > 1);
-            assert!(is_closed || schema["pattern"].is_string(), "{name}: {schema}");
+            assert!(is_closed || schema["pattern"].is_string() || *name == "Binary", "{name}: {schema}");
         }
         assert_eq!(schemas["Phase"]["enum"][0], "Pending");
         assert_eq!(schemas["StepName"]["enum"][5], "publish-video");

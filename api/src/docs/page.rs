@@ -129,7 +129,8 @@ impl<'a> Parameter<'a> {
 
 impl<'a> Answer<'a> {
     fn of(status: &'a str, answer: &'a Value) -> Self {
-        let contents = members(&answer["content"]).map(|(media, content)| (media, Form::of(&content["schema"])));
+        let contents =
+            members(&answer["content"]).map(|(media, content)| (media, Form::of(&content["schema"])));
         Self { status, description: text(&answer["description"]), contents: contents.collect() }
     }
 }
@@ -142,7 +143,7 @@ impl<'a> SchemaView<'a> {
             place: "",
             required: required.iter().any(|required| required == name),
             form: Form::of(schema),
-            description: text(&schema["description"]),
+            description: described(schema),
         };
         Self {
             name,
@@ -220,6 +221,13 @@ fn curl(method: &str, path: &str, operation: &Value, schemas: &Value) -> String 
     }
 }
 
+/// What a field's schema says of it; of a value or null, the value's says it.
+fn described(schema: &Value) -> &str {
+    let alternatives = schema["oneOf"].as_array().into_iter().flatten();
+    let mut all = std::iter::once(schema).chain(alternatives);
+    all.find_map(|one| one["description"].as_str()).unwrap_or_default()
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -240,7 +248,10 @@ mod tests {
             (json!({"type": "integer", "minimum": 1, "maximum": 500}), "integer, 1 to 500"),
             (json!({"type": ["string", "null"], "format": "date-time"}), "string, date-time"),
             (json!({"type": "string", "enum": ["a", "b"]}), "a | b"),
-            (json!({"type": "array", "items": {"type": "string", "maxLength": 9}}), "array of string, at most 9 characters"),
+            (
+                json!({"type": "array", "items": {"type": "string", "maxLength": 9}}),
+                "array of string, at most 9 characters",
+            ),
             (json!({}), "any"),
         ] {
             assert_eq!(Form::of(&schema), Form { words: words.to_owned(), schema: None }, "{schema}");

@@ -27,7 +27,8 @@ pub fn choose<T: Copy>(accept: &str, forms: &[Form<T>]) -> Option<T> {
     let mut best: Option<(u16, usize, T)> = None;
     for form in forms {
         let Some((quality, place)) = quality(&ranges, form) else { continue };
-        let is_better = best.is_none_or(|(most, first, _)| quality > most || (quality == most && place < first));
+        let is_better =
+            best.is_none_or(|(most, first, _)| quality > most || (quality == most && place < first));
         if quality > 0 && is_better {
             best = Some((quality, place, form.is));
         }
@@ -90,7 +91,9 @@ mod tests {
 
     #[test]
     fn curl_and_browsers_get_json() {
-        for accept in ["", "*/*", "application/json", "application/*", "text/html,*/*;q=0.8", "nonsense", ";;"] {
+        for accept in
+            ["", "*/*", "application/json", "application/*", "text/html,*/*;q=0.8", "nonsense", ";;"]
+        {
             assert_eq!(chosen(accept), "json", "{accept}");
         }
     }
@@ -104,7 +107,8 @@ mod tests {
                      application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                      text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         assert_eq!((chosen(two), chosen(three)), ("openmetrics", "openmetrics"));
-        let text = "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.2";
+        let text =
+            "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.2";
         assert_eq!(chosen(text), "text");
         assert_eq!(chosen("text/plain;version=0.0.4;q=1,*/*;q=0.1"), "text");
         // A protocol that we have not, such as protobuf, leaves the next one.
@@ -118,7 +122,10 @@ mod tests {
         assert_eq!(chosen("text/plain, application/json"), "text");
         assert_eq!(chosen("text/plain;q=0.5, application/json"), "json");
         assert_eq!(chosen("application/json;q=0, */*"), "text");
-        assert_eq!(chosen("application/*;q=0.2, text/*;q=0.1, application/openmetrics-text;q=0.9"), "openmetrics");
+        assert_eq!(
+            chosen("application/*;q=0.2, text/*;q=0.1, application/openmetrics-text;q=0.9"),
+            "openmetrics"
+        );
         assert_eq!(chosen("text/plain;q=0.001"), "text");
         assert_eq!(chosen("TEXT/Plain"), "text");
     }

@@ -155,10 +155,10 @@ pub async fn list(
     let there: BTreeSet<String> = accounts.iter().filter_map(|account| account.namespace()).collect();
     let scope = scope::of(&state, &caller, "provideraccounts", named, there).await?;
     let readable = accounts.iter().filter_map(|account| account.0.as_ref().ok());
-    let seen = readable.filter(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
+    let seen =
+        readable.filter(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
     let mut accounts: Vec<AccountStats> = seen.map(AccountStats::of).collect();
-    accounts
-        .sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+    accounts.sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
     Ok(Json(AccountList { accounts }))
 }
 
@@ -257,12 +257,18 @@ mod tests {
         }))
         .unwrap();
         let told = serde_json::to_value(AccountStats::of(&account)).unwrap();
-        assert_eq!(told["quotas"][0], json!({
-            "name": "generations", "unit": "Requests", "window": "Rolling", "period": "2h", "limit": 25, "used": 20,
-            "reserved": 7, "remaining": 0, "next_unit_at": "2026-12-24T18:00:00Z",
-        }));
+        assert_eq!(
+            told["quotas"][0],
+            json!({
+                "name": "generations", "unit": "Requests", "window": "Rolling", "period": "2h", "limit": 25, "used": 20,
+                "reserved": 7, "remaining": 0, "next_unit_at": "2026-12-24T18:00:00Z",
+            })
+        );
         assert_eq!(told["waiters"][0]["job"], "films/ocean");
-        assert_eq!(told["spend"], json!({"limit": "100.00", "period": "30d", "used": "0.00", "reserved": "0.00"}));
+        assert_eq!(
+            told["spend"],
+            json!({"limit": "100.00", "period": "30d", "used": "0.00", "reserved": "0.00"})
+        );
         assert_eq!((&told["health"]["latency_ms"], &told["ready"]), (&json!(12), &json!(false)));
     }
 }

@@ -22,6 +22,7 @@ use super::media::{self, File};
 use crate::access::Caller;
 use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
+use crate::schemas;
 use crate::state::{Guarded, State};
 
 /// Name of the film among a job's artifacts.
@@ -71,7 +72,12 @@ pub struct ArtifactParams {
     #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: String,
     /// Name of the job.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "ocean-facts")]
+    #[param(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        example = "ocean-facts"
+    )]
     name: String,
     /// Name of the file, as the list has it.
     #[param(pattern = "^(video|thumbnail|captions[.](srt|vtt))$", example = "video")]
@@ -108,10 +114,10 @@ pub async fn list(
     params(ArtifactParams),
     responses(
         (status = 200, description = "The file", content(
-            (Vec<u8> = "video/mp4"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "text/vtt"), (Vec<u8> = "application/x-subrip"),
+            (schemas::Binary = "video/mp4"), (schemas::Binary = "image/jpeg"), (schemas::Binary = "text/vtt"), (schemas::Binary = "application/x-subrip"),
         )),
         (status = 206, description = "The range that Range names", content(
-            (Vec<u8> = "video/mp4"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "text/vtt"), (Vec<u8> = "application/x-subrip"),
+            (schemas::Binary = "video/mp4"), (schemas::Binary = "image/jpeg"), (schemas::Binary = "text/vtt"), (schemas::Binary = "application/x-subrip"),
         )),
         (status = 304, description = "The file is as it was when it had the tag that If-None-Match names"),
         (status = 404, description = "There is no such job, or it has not made this file yet"),
@@ -217,8 +223,10 @@ fn missing(path: &JobPath, name: &str, job: &VideoJob) -> Problem {
     };
     let JobPath(id) = path;
     let Some(kind) = kind else {
-        let detail = format!("a job has no file {name:?}: ask for video, thumbnail, captions.srt or captions.vtt");
-        return Problem::new(StatusCode::NOT_FOUND, detail).hint(format!("GET /jobs/{id}/artifacts lists what is there"));
+        let detail =
+            format!("a job has no file {name:?}: ask for video, thumbnail, captions.srt or captions.vtt");
+        return Problem::new(StatusCode::NOT_FOUND, detail)
+            .hint(format!("GET /jobs/{id}/artifacts lists what is there"));
     };
     let pruned = job.status.as_ref().map(pruned_kinds).unwrap_or_default();
     if pruned.contains(&kind) {
@@ -230,8 +238,11 @@ fn missing(path: &JobPath, name: &str, job: &VideoJob) -> Problem {
 
 fn gone(path: &JobPath, name: &str) -> Problem {
     let JobPath(id) = path;
-    Problem::new(StatusCode::GONE, format!("the {name} of {id} is no longer in the bucket: it was pruned, or deleted there"))
-        .hint(format!("POST /jobs/{id}/restart makes the film anew, and pays for it again"))
+    Problem::new(
+        StatusCode::GONE,
+        format!("the {name} of {id} is no longer in the bucket: it was pruned, or deleted there"),
+    )
+    .hint(format!("POST /jobs/{id}/restart makes the film anew, and pays for it again"))
 }
 
 fn policy(state: &State, job: &VideoJob, path: &JobPath) -> Option<std::sync::Arc<Guarded<StoragePolicy>>> {
@@ -244,10 +255,17 @@ pub async fn bucket(state: &State, job: &VideoJob, path: &JobPath) -> Result<Buc
     let name = &job.spec.storage_ref.name;
     let found = policy(state, job, path);
     let Some(policy) = found.as_ref().and_then(|policy| policy.0.as_ref().ok()) else {
-        let detail = format!("the StoragePolicy {name} of {} is not there, so its bucket is not known", path.0);
-        return Err(Problem::new(StatusCode::NOT_FOUND, detail).hint("GET /storage/stats lists those that there are"));
+        let detail =
+            format!("the StoragePolicy {name} of {} is not there, so its bucket is not known", path.0);
+        return Err(
+            Problem::new(StatusCode::NOT_FOUND, detail).hint("GET /storage/stats lists those that there are")
+        );
     };
-    state.process.bucket(policy).await.map_err(|why| Problem::later(format!("the bucket cannot be opened: {why}"), 10))
+    state
+        .process
+        .bucket(policy)
+        .await
+        .map_err(|why| Problem::later(format!("the bucket cannot be opened: {why}"), 10))
 }
 
 /// Adds links where the bucket can be reached by others. The list is of use without them.

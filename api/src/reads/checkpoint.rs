@@ -128,7 +128,8 @@ impl StepCheckpoint {
 
 fn count(scenes: &ScenesStatus, live: Option<&Progress>) -> Option<SceneCount> {
     let total = u32::try_from(scenes.total?).ok()?;
-    let of = |set: Option<&String>| set.and_then(|set| set.parse::<SceneSet>().ok()).map_or(0, |set| set.len());
+    let of =
+        |set: Option<&String>| set.and_then(|set| set.parse::<SceneSet>().ok()).map_or(0, |set| set.len());
     let said = live.map_or(0, |said| said.completed.len());
     Some(SceneCount {
         completed: of(scenes.completed.as_ref()).max(said).min(total),

@@ -157,10 +157,19 @@ mod tests {
         }))
         .unwrap();
         let attempts = Attempts::of(&job);
-        for name in ["ocean-write-script-3-abc123", "ocean-write-script-1-abc123", "ocean-write-script-2-abc123-x7k2p"] {
+        for name in [
+            "ocean-write-script-3-abc123",
+            "ocean-write-script-1-abc123",
+            "ocean-write-script-2-abc123-x7k2p",
+        ] {
             assert!(attempts.hold(name), "{name}");
         }
-        for name in ["ocean", "ocean-write-script-3-abc999", "ocean-write-script-x-abc123", "ocean-2-write-script-3-abc123"] {
+        for name in [
+            "ocean",
+            "ocean-write-script-3-abc999",
+            "ocean-write-script-x-abc123",
+            "ocean-2-write-script-3-abc123",
+        ] {
             assert!(!attempts.hold(name), "{name}");
         }
     }
@@ -168,7 +177,8 @@ mod tests {
     #[test]
     fn an_event_is_as_old_as_it_was_told_last() {
         let event = |fields: serde_json::Value| {
-            let mut event = json!({"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p"}});
+            let mut event =
+                json!({"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p"}});
             event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
             JobEvent::of(serde_json::from_value(event).unwrap())
         };

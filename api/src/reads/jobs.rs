@@ -89,7 +89,7 @@ pub async fn list(
     let asked = Asked::read(&query)?;
     let permission = Permission::to("list", "videojobs", query.namespace.as_deref());
     state.authorizer.check(&caller.user, permission).await?;
-    let list = answer(state.stores.videojobs.state(), &query, &asked)?;
+    let list = page_of(&state.stores.videojobs.state(), &query, &asked)?;
     etag::json(&headers, &list)
 }
 
@@ -123,14 +123,10 @@ impl Asked {
     }
 }
 
-fn answer(
-    jobs: Vec<Arc<Guarded<VideoJob>>>,
-    query: &JobsQuery,
-    asked: &Asked,
-) -> Result<JobList, Problem> {
-    let taken = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| takes(query, asked, job));
+fn page_of(jobs: &[Arc<Guarded<VideoJob>>], query: &JobsQuery, asked: &Asked) -> Result<JobList, Problem> {
+    let matching = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| takes(query, asked, job));
     let after = asked.after.as_ref().map(|after| (after.namespace.as_str(), after.name.as_str()));
-    let Page { items, remaining } = page::take(taken, |job| place(job), after, asked.limit);
+    let Page { items, remaining } = page::take(matching, |job| place(job), after, asked.limit);
     let token = match items.last() {
         Some(last) if remaining > 0 => Some(page::token(JobRef::of(last), &asked.filter)?),
         _ => None,

@@ -81,14 +81,13 @@ pub async fn read(
     let step = step_of(job, query.step).ok_or_else(|| nothing(&path, query.step))?;
     let client = state.clients.of_token(caller.token())?;
     let permit = state.limits.stream()?;
-    let pieces = match latest_pod(&client, job, &path, step.name).await? {
-        Some(pod) => of_pod(&client, &path, &pod, &query).await?,
-        None => {
-            let logs = Kind { group: "", resource: "pods", subresource: "log" };
-            may(&client, "get", logs, &path.0.namespace).await?;
-            let bucket = artifacts::bucket(&state, job, &path).await?;
-            of_chunks(bucket, job, &path, step, query.tail).await?
-        }
+    let pieces = if let Some(pod) = latest_pod(&client, job, &path, step.name).await? {
+        of_pod(&client, &path, &pod, &query).await?
+    } else {
+        let logs = Kind { group: "", resource: "pods", subresource: "log" };
+        may(&client, "get", logs, &path.0.namespace).await?;
+        let bucket = artifacts::bucket(&state, job, &path).await?;
+        of_chunks(bucket, job, &path, step, query.tail).await?
     };
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], held(pieces, permit)).into_response())
 }
@@ -107,7 +106,8 @@ fn step_of(job: &VideoJob, named: Option<StepName>) -> Option<&StepStatus> {
     let status = job.status.as_ref()?;
     let wanted = named.or(status.current_step).and_then(|step| status.step(step));
     let begun = |step: &&StepStatus| step.attempt.is_some();
-    let last = || status.steps.iter().max_by_key(|step| step.started_at.as_ref().map(|at| at.0)).filter(begun);
+    let last =
+        || status.steps.iter().max_by_key(|step| step.started_at.as_ref().map(|at| at.0)).filter(begun);
     match named {
         Some(_) => wanted.filter(begun),
         None => wanted.filter(begun).or_else(last),
@@ -204,7 +204,8 @@ async fn of_chunks(
     }
     match tail {
         Some(lines) => {
-            let last = last_lines(&bucket, &chunks, lines as usize).await.map_err(|error| of_bucket(&error))?;
+            let last =
+                last_lines(&bucket, &chunks, lines as usize).await.map_err(|error| of_bucket(&error))?;
             Ok(stream::iter([Ok(Bytes::from(last))]).boxed())
         }
         None => Ok(stream::iter(chunks)

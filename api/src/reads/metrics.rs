@@ -214,9 +214,8 @@ fn numbers(state: &State, now: Timestamp) -> MetricsAnswer {
     let mut quota: Vec<QuotaMetrics> =
         accounts.iter().filter_map(|account| account.0.as_ref().ok()).flat_map(quota_metrics).collect();
     quota.sort_unstable_by(|one, other| {
-        let place = |quota: &QuotaMetrics| {
-            (quota.namespace.clone(), quota.account.clone(), quota.quota.clone())
-        };
+        let place =
+            |quota: &QuotaMetrics| (quota.namespace.clone(), quota.account.clone(), quota.quota.clone());
         place(one).cmp(&place(other))
     });
     MetricsAnswer {
@@ -261,9 +260,7 @@ fn job_metrics(jobs: &[&VideoJob], unreadable: usize, now: Timestamp) -> JobMetr
 }
 
 fn is_stalled(job: &VideoJob) -> bool {
-    job.status
-        .as_ref()
-        .is_some_and(|status| condition::is_true(&status.conditions, ConditionType::Stalled))
+    job.status.as_ref().is_some_and(|status| condition::is_true(&status.conditions, ConditionType::Stalled))
 }
 
 /// Since when a waiting job waits: since its step asks for units, or else since anything last began or ended.
@@ -327,14 +324,15 @@ mod tests {
 
     #[test]
     fn the_success_rate_is_of_what_ended_lately() {
-        let jobs = [
-            ended("a", "Succeeded", "2026-12-24T00:00:00Z"),
-            ended("b", "Succeeded", "2026-12-23T00:00:00Z"),
-            ended("c", "Succeeded", "2026-12-18T00:00:00Z"),
-            ended("d", "Failed", "2026-12-20T00:00:00Z"),
-            ended("e", "Failed", "2026-12-01T00:00:00Z"),
-            job("f", &Value::Null),
+        let all = [
+            ("a", "Succeeded", "2026-12-24T00:00:00Z"),
+            ("b", "Succeeded", "2026-12-23T00:00:00Z"),
+            ("c", "Succeeded", "2026-12-18T00:00:00Z"),
+            ("d", "Failed", "2026-12-20T00:00:00Z"),
+            ("e", "Failed", "2026-12-01T00:00:00Z"),
         ];
+        let mut jobs: Vec<VideoJob> = all.iter().map(|(name, phase, at)| ended(name, phase, at)).collect();
+        jobs.push(job("f", &Value::Null));
         let read: Vec<&VideoJob> = jobs.iter().collect();
         let numbers = job_metrics(&read, 1, "2026-12-24T12:00:00Z".parse().unwrap());
         assert_eq!((numbers.success_rate, numbers.ended_recently), (Some(0.75), 4));
@@ -352,16 +350,21 @@ mod tests {
                 {"name": "animate-scenes", "startedAt": "2026-12-20T00:00:00Z",
                  "demands": [{"account": "grok", "since": since}]}]})
         };
-        let jobs = [
-            job("a", &asks("2026-12-11T00:00:00Z")),
-            job("b", &asks("2026-12-10T00:00:00Z")),
-            job("c", &json!({"phase": "Waiting", "steps": [
-                {"name": "write-script", "startedAt": "2026-12-12T00:00:00Z"}]})),
-            job("d", &json!({"phase": "Waiting", "conditions": [stalled]})),
+        let begun = json!({"phase": "Waiting", "steps": [
+            {"name": "write-script", "startedAt": "2026-12-12T00:00:00Z"}]});
+        let all = [
+            ("a", asks("2026-12-11T00:00:00Z")),
+            ("b", asks("2026-12-10T00:00:00Z")),
+            ("c", begun),
+            ("d", json!({"phase": "Waiting", "conditions": [stalled]})),
         ];
+        let jobs: Vec<VideoJob> = all.iter().map(|(name, status)| job(name, status)).collect();
         let numbers = job_metrics(&jobs.iter().collect::<Vec<_>>(), 0, Timestamp::UNIX_EPOCH);
         assert_eq!(numbers.stuck, 1);
         let oldest = numbers.oldest_waiting.unwrap();
-        assert_eq!((oldest.id.to_string().as_str(), oldest.since), ("films/b", "2026-12-10T00:00:00Z".parse().unwrap()));
+        assert_eq!(
+            (oldest.id.to_string().as_str(), oldest.since),
+            ("films/b", "2026-12-10T00:00:00Z".parse().unwrap())
+        );
     }
 }

@@ -62,7 +62,9 @@ pub fn read(token: &str, filter: &Digest) -> Result<JobRef, Problem> {
     let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
     let Ok(read) = serde_json::from_slice::<Token>(&bytes) else {
         let detail = "continue is none of the tokens that this list gives";
-        return Err(Problem::bad_request(detail).hint("take the continue of the page before, or leave it out"));
+        return Err(
+            Problem::bad_request(detail).hint("take the continue of the page before, or leave it out")
+        );
     };
     if read.filter == *filter {
         return Ok(read.after);
@@ -139,11 +141,18 @@ mod tests {
     fn a_token_is_good_for_its_own_filter_alone() {
         let last: JobRef = "films/ocean".parse().unwrap();
         let given = token(last.clone(), &filter("failed")).unwrap();
-        assert!(given.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), "{given}");
+        assert!(
+            given.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')),
+            "{given}"
+        );
         assert_eq!(read(&given, &filter("failed")), Ok(last));
         assert_eq!(read(&given, &filter("all")).unwrap_err().status, StatusCode::BAD_REQUEST);
         for token in ["", "a", "????", "e30", &given[1..]] {
-            assert_eq!(read(token, &filter("failed")).unwrap_err().status, StatusCode::BAD_REQUEST, "{token}");
+            assert_eq!(
+                read(token, &filter("failed")).unwrap_err().status,
+                StatusCode::BAD_REQUEST,
+                "{token}"
+            );
         }
     }
 }

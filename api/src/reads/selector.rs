@@ -34,13 +34,15 @@ fn requirement(text: &str) -> Result<Expression, ReadSelectorError> {
     let text = text.trim();
     let refuse = || ReadSelectorError(text.to_owned());
     let key = |key: &str| Some(key.trim()).filter(|key| is_key(key)).map(str::to_owned).ok_or_else(refuse);
-    let value =
-        |value: &str| Some(value.trim()).filter(|value| is_value(value)).map(str::to_owned).ok_or_else(refuse);
+    let value = |value: &str| {
+        Some(value.trim()).filter(|value| is_value(value)).map(str::to_owned).ok_or_else(refuse)
+    };
     if let Some(absent) = text.strip_prefix('!') {
         return Ok(Expression::DoesNotExist(key(absent)?));
     }
     if let Some((head, list)) = text.split_once('(') {
-        let values = list.strip_suffix(')').ok_or_else(refuse)?.split(',').map(value).collect::<Result<_, _>>()?;
+        let values =
+            list.strip_suffix(')').ok_or_else(refuse)?.split(',').map(value).collect::<Result<_, _>>()?;
         return match head.split_whitespace().collect::<Vec<_>>()[..] {
             [name, "in"] => Ok(Expression::In(key(name)?, values)),
             [name, "notin"] => Ok(Expression::NotIn(key(name)?, values)),
@@ -96,15 +98,36 @@ mod tests {
     fn a_selector_takes_what_kubernetes_would() {
         let film = [("team", "films"), ("videofactory.dev/stage", "draft"), ("empty", "")];
         for selector in [
-            "", " ", "team=films", "team==films", "team = films", "team!=news", "absent!=x", "team", "!absent",
-            "team in (news, films)", "team in(films)", "team notin (news)", "absent notin (a)", "empty=",
-            "empty in (,a)", "team=films,videofactory.dev/stage in (draft,final),!absent",
+            "",
+            " ",
+            "team=films",
+            "team==films",
+            "team = films",
+            "team!=news",
+            "absent!=x",
+            "team",
+            "!absent",
+            "team in (news, films)",
+            "team in(films)",
+            "team notin (news)",
+            "absent notin (a)",
+            "empty=",
+            "empty in (,a)",
+            "team=films,videofactory.dev/stage in (draft,final),!absent",
         ] {
             assert!(takes(selector, &film), "{selector}");
         }
         for selector in [
-            "team=news", "team!=films", "absent", "!team", "team in (news)", "team notin (films,news)", "absent=x",
-            "team=films,absent", "absent in (a)", "team=",
+            "team=news",
+            "team!=films",
+            "absent",
+            "!team",
+            "team in (news)",
+            "team notin (films,news)",
+            "absent=x",
+            "team=films,absent",
+            "absent in (a)",
+            "team=",
         ] {
             assert!(!takes(selector, &film), "{selector}");
         }
@@ -113,8 +136,24 @@ mod tests {
     #[test]
     fn what_is_no_selector_is_refused_by_its_part() {
         for text in [
-            ",", "a,", "=a", "a=b=c", "a b", "a in b", "a in (b", "a on (b)", "in (b)", "a=(b)", "!", "a=é", "-a",
-            "a/b/c", "A.b/c", "a>1", "(a)", "a in (b)c",
+            ",",
+            "a,",
+            "=a",
+            "a=b=c",
+            "a b",
+            "a in b",
+            "a in (b",
+            "a on (b)",
+            "in (b)",
+            "a=(b)",
+            "!",
+            "a=é",
+            "-a",
+            "a/b/c",
+            "A.b/c",
+            "a>1",
+            "(a)",
+            "a in (b)c",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -207,9 +207,8 @@ impl StorageStats {
     /// Of these policies, in the order of their names.
     pub fn of<'a>(policies: impl IntoIterator<Item = &'a StoragePolicy>) -> Self {
         let mut policies: Vec<PolicyStats> = policies.into_iter().map(PolicyStats::of).collect();
-        policies.sort_unstable_by(|one, other| {
-            (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name))
-        });
+        policies
+            .sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
         let bytes = sum(policies.iter().map(|policy| policy.bytes.unwrap_or_default()));
         let limit_bytes = sum(policies.iter().map(|policy| policy.limit_bytes));
         Self { bytes, limit_bytes, percent: percent(bytes, limit_bytes), policies }
@@ -321,12 +320,15 @@ mod tests {
 
     #[test]
     fn buckets_are_told_one_by_one_and_together() {
-        let full = policy("b", &json!({
-            "usage": {"bytes": 9_500_000_000_i64, "byKind": [{"kind": "videos", "bytes": 1, "objects": 1}]},
-            "level": "Stopped",
-            "runs": [{"slot": "2026-12-24T03:00:00Z", "outcome": "Completed", "duration": "12s", "deletedObjects": 3,
-                      "keptBecause": [{"reason": "younger than 7d", "objects": 2, "bytes": 9}]}],
-        }));
+        let full = policy(
+            "b",
+            &json!({
+                "usage": {"bytes": 9_500_000_000_i64, "byKind": [{"kind": "videos", "bytes": 1, "objects": 1}]},
+                "level": "Stopped",
+                "runs": [{"slot": "2026-12-24T03:00:00Z", "outcome": "Completed", "duration": "12s", "deletedObjects": 3,
+                          "keptBecause": [{"reason": "younger than 7d", "objects": 2, "bytes": 9}]}],
+            }),
+        );
         let stats = StorageStats::of([&full, &policy("a", &json!({"usage": {"bytes": 500_000_000}}))]);
         assert_eq!((stats.bytes, stats.percent), (10_000_000_000, Some(50)));
         let names: Vec<&str> = stats.policies.iter().map(|policy| policy.name.as_str()).collect();

@@ -25,17 +25,23 @@ impl Files {
 }
 
 async fn answer(Shared(Files(files)): Shared<Files>, request: Request) -> Response {
-    let path = request.uri().path().trim_start_matches("/videos").trim_start_matches('/').to_owned();
+    let path = request.uri().path();
+    let path = path.strip_prefix("/videos/").unwrap_or(path).to_owned();
     let query = request.uri().query().unwrap_or_default();
     let files = files.lock();
     if query.contains("list-type=2") {
         let prefix = query.split('&').find_map(|part| part.strip_prefix("prefix=")).unwrap_or_default();
         let prefix = prefix.replace("%2F", "/");
         let found = files.iter().filter(|(key, _)| key.starts_with(&prefix));
-        let contents: String = found
-            .map(|(key, content)| format!("<Contents><Key>{key}</Key><Size>{}</Size></Contents>", content.len()))
+        let contents: Vec<String> = found
+            .map(|(key, content)| {
+                format!("<Contents><Key>{key}</Key><Size>{}</Size></Contents>", content.len())
+            })
             .collect();
-        let list = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>");
+        let list = format!(
+            "<ListBucketResult><IsTruncated>false</IsTruncated>{}</ListBucketResult>",
+            contents.concat()
+        );
         return list.into_response();
     }
     let Some(content) = files.get(&path) else {

@@ -48,6 +48,7 @@ pub struct World {
     pub cluster: Cluster,
     /// What is in the bucket.
     pub files: Files,
+    router: Router,
     process: Arc<TestProcess>,
     jobs: Writer<Guarded<VideoJob>>,
     policies: Writer<Guarded<StoragePolicy>>,
@@ -90,7 +91,8 @@ impl World {
         let (policy_store, policies) = store();
         let stores = Stores { videojobs, channels, accounts: account_store, policies: policy_store };
         let state = State::new(client, config, stores, process.clone());
-        let mut world = Self { state, cluster, files, process, jobs, policies, accounts };
+        let router = crate::router(state.clone());
+        let mut world = Self { state, cluster, files, router, process, jobs, policies, accounts };
         world.put_policy(policy("films", &json!({})));
         world
     }
@@ -121,10 +123,6 @@ impl World {
         self.process.answered.lock().clone()
     }
 
-    pub fn router(&self) -> Router {
-        crate::router(self.state.clone())
-    }
-
     /// Asks with a token, unless it is empty.
     pub async fn ask(&self, method: &str, path: &str, token: &str, headers: &[(HeaderName, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
@@ -140,9 +138,13 @@ impl World {
         } else {
             Body::empty()
         };
-        let response = self.router().oneshot(request.body(body).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -222,18 +224,22 @@ pub fn made() -> Value {
         json!({"type": kind, "status": "True", "reason": "Completed", "message": "done",
                "lastTransitionTime": "2026-12-24T19:00:00Z"})
     };
-    let mut job = job("films", "ocean", &json!({
-        "id": "3f9c2a1e", "run": 1, "phase": "Succeeded", "progress": "9/9",
-        "conditions": [condition("Ready"), condition("Succeeded")],
-        "cost": {"estimated": "1.90", "actual": "0.56"},
-        "steps": [{"name": "assemble-video", "state": "Succeeded", "attempt": 2, "job": "ocean-assemble-video-2-abc123",
-                   "startedAt": "2026-12-24T18:30:00Z"}],
-        "artifacts": {
-            "video": {"key": key("videos", "mp4"), "size": 200, "duration": 12.5},
-            "thumbnail": {"key": key("thumbnails", "jpg"), "size": 3},
-            "captions": [{"key": key("captions", "srt")}, {"key": key("captions", "vtt")}],
-        },
-    }));
+    let mut job = job(
+        "films",
+        "ocean",
+        &json!({
+            "id": "3f9c2a1e", "run": 1, "phase": "Succeeded", "progress": "9/9",
+            "conditions": [condition("Ready"), condition("Succeeded")],
+            "cost": {"estimated": "1.90", "actual": "0.56"},
+            "steps": [{"name": "assemble-video", "state": "Succeeded", "attempt": 2, "job": "ocean-assemble-video-2-abc123",
+                       "startedAt": "2026-12-24T18:30:00Z"}],
+            "artifacts": {
+                "video": {"key": key("videos", "mp4"), "size": 200, "duration": 12.5},
+                "thumbnail": {"key": key("thumbnails", "jpg"), "size": 3},
+                "captions": [{"key": key("captions", "srt")}, {"key": key("captions", "vtt")}],
+            },
+        }),
+    );
     job["metadata"]["uid"] = json!(UID);
     job
 }

@@ -14,7 +14,8 @@ async fn without_a_token_nothing_is_answered_but_the_probes() {
     world.put(made());
     let (_, document) = documented(&world.state);
     let paths = operations(&document).into_iter().map(|(method, path, _)| (method, filled(&path)));
-    let others = [("GET", "/nowhere"), ("PUT", "/jobs"), ("GET", &format!("/jobs/{UID}")), ("GET", "/jobs/%ff/x")];
+    let others =
+        [("GET", "/nowhere"), ("PUT", "/jobs"), ("GET", &format!("/jobs/{UID}")), ("GET", "/jobs/%ff/x")];
     let others = others.map(|(method, path)| (method.to_owned(), path.to_owned()));
     for (method, path) in paths.chain(others) {
         for token in ["", "unknown"] {
@@ -79,9 +80,21 @@ async fn a_uid_leads_to_the_job_for_who_may_see_it() {
 async fn what_cannot_be_read_is_the_callers_fault() {
     let world = World::new().await;
     for path in [
-        "/jobs?limit=0", "/jobs?limit=501", "/jobs?limit=x", "/jobs?phase=Dancing", "/jobs?limit=1&limit=2",
-        "/jobs?unknown=1", "/jobs?label=a%20b", "/jobs?ended_after=yesterday", "/jobs?continue=x", "/jobs?namespace=A",
-        "/jobs?channel=..%2F", "/jobs/%ff/ocean", "/jobs/Films/ocean", "/jobs/films/..%2f", "/storage/stats?namespace=..",
+        "/jobs?limit=0",
+        "/jobs?limit=501",
+        "/jobs?limit=x",
+        "/jobs?phase=Dancing",
+        "/jobs?limit=1&limit=2",
+        "/jobs?unknown=1",
+        "/jobs?label=a%20b",
+        "/jobs?ended_after=yesterday",
+        "/jobs?continue=x",
+        "/jobs?namespace=A",
+        "/jobs?channel=..%2F",
+        "/jobs/%ff/ocean",
+        "/jobs/Films/ocean",
+        "/jobs/films/..%2f",
+        "/storage/stats?namespace=..",
         "/accounts?namespace=&x=1",
     ] {
         let answer = world.get(path).await;

@@ -49,11 +49,11 @@ fn of_object(document: &Value, schema: &Value, value: &Value, at: &str, faults: 
         }
     }
     for (name, field) in value.as_object().into_iter().flatten() {
-        match (schema["properties"].get(name), &schema["additionalProperties"]) {
-            (Some(schema), _) => look(document, schema, field, &format!("{at}.{name}"), faults),
-            (None, Value::Bool(false)) => faults.push(format!("{at}: {name} does not belong there")),
-            (None, schema @ Value::Object(_)) => look(document, schema, field, &format!("{at}.{name}"), faults),
-            (None, _) => {}
+        let others = &schema["additionalProperties"];
+        match schema["properties"].get(name).or(Some(others).filter(|others| others.is_object())) {
+            Some(schema) => look(document, schema, field, &format!("{at}.{name}"), faults),
+            None if *others == false => faults.push(format!("{at}: {name} does not belong there")),
+            None => {}
         }
     }
 }

@@ -54,7 +54,10 @@ async fn a_film_is_given_whole_or_in_part() {
         assert_eq!(part.header("content-length"), (last - first + 1).to_string());
     }
     let outside = world.ask("GET", FILM, ROOT, &[(RANGE, "bytes=200-")]).await;
-    assert_eq!((outside.status, outside.header("content-range")), (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */200"));
+    assert_eq!(
+        (outside.status, outside.header("content-range")),
+        (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */200")
+    );
     let other = world.ask("GET", FILM, ROOT, &[(RANGE, "bytes=0-9"), (IF_RANGE, "\"old\"")]).await;
     assert_eq!((other.status, other.body.len()), (StatusCode::OK, 200));
 }

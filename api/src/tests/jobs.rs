@@ -28,7 +28,10 @@ async fn pages_follow_each_other_while_jobs_come_and_go() {
         world.put(job("films", name, &Value::Null));
     }
     let first = page(&world, "limit=2").await;
-    assert_eq!((ids(&first), &first["remaining"]), (vec!["films/b".to_owned(), "films/d".to_owned()], &json!(2)));
+    assert_eq!(
+        (ids(&first), &first["remaining"]),
+        (vec!["films/b".to_owned(), "films/d".to_owned()], &json!(2))
+    );
     world.put(job("films", "a", &Value::Null));
     world.put(job("films", "e", &Value::Null));
     world.remove(job("films", "d", &Value::Null));
@@ -82,7 +85,10 @@ async fn a_page_that_did_not_change_is_not_sent_again() {
         let tag = first.header("etag").to_owned();
         assert!(tag.starts_with("W/\""), "{tag}");
         let again = world.ask("GET", path, ROOT, &[(IF_NONE_MATCH, &tag)]).await;
-        assert_eq!((again.status, again.body.len(), again.header("etag")), (StatusCode::NOT_MODIFIED, 0, tag.as_str()));
+        assert_eq!(
+            (again.status, again.body.len(), again.header("etag")),
+            (StatusCode::NOT_MODIFIED, 0, tag.as_str())
+        );
     }
     let tag = world.get("/jobs").await.header("etag").to_owned();
     world.put(job("films", "new", &Value::Null));
@@ -96,7 +102,10 @@ async fn a_job_tells_what_it_made_and_what_it_cost() {
     world.put(made());
     let told = world.get("/jobs/films/ocean").await.json();
     assert_eq!((&told["id"], &told["uid"]), (&json!("films/ocean"), &json!(UID)));
-    assert_eq!(told["video"], json!({"url": "/jobs/films/ocean/artifacts/video", "size": 200, "duration": 12.5}));
+    assert_eq!(
+        told["video"],
+        json!({"url": "/jobs/films/ocean/artifacts/video", "size": 200, "duration": 12.5})
+    );
     assert_eq!(told["cost"], json!({"estimated": "1.90", "actual": "0.56"}));
     assert_eq!(told["ended_at"], "2026-12-24T19:00:00Z");
     assert_eq!((&told["spec"]["topic"], &told["status"]["id"]), (&json!("the ocean"), &json!("3f9c2a1e")));
@@ -111,14 +120,22 @@ async fn a_job_tells_what_it_made_and_what_it_cost() {
 #[tokio::test]
 async fn a_job_at_work_tells_what_its_worker_said_last() {
     let mut world = World::new().await;
-    let mut running = job("films", "ocean", &json!({
-        "phase": "Running", "run": 1, "currentStep": "animate-scenes",
-        "steps": [{"name": "animate-scenes", "state": "Running", "attempt": 1, "scenes": {"total": 4, "completed": "0"}}],
-    }));
+    let mut running = job(
+        "films",
+        "ocean",
+        &json!({
+            "phase": "Running", "run": 1, "currentStep": "animate-scenes",
+            "steps": [{"name": "animate-scenes", "state": "Running", "attempt": 1, "scenes": {"total": 4, "completed": "0"}}],
+        }),
+    );
     running["metadata"]["uid"] = json!(UID);
     world.put(running);
-    let progress =
-        Progress { completed: (0..3).collect(), fraction: 0.75, message: "scene 4 of 4".to_owned(), full: false };
+    let progress = Progress {
+        completed: (0..3).collect(),
+        fraction: 0.75,
+        message: "scene 4 of 4".to_owned(),
+        full: false,
+    };
     world.say(StepName::AnimateScenes, progress);
     let step = world.get("/jobs/films/ocean").await.json()["checkpoint"]["steps"][0].clone();
     assert_eq!(step["live"], json!({"fraction": 0.75, "message": "scene 4 of 4"}));

@@ -15,13 +15,22 @@ async fn metrics_are_json_for_curl_and_text_for_prometheus() {
     world.put_account(account("films"));
     let numbers = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, "*/*")]).await.json();
     assert_eq!((&numbers["jobs"]["total"], &numbers["jobs"]["by_phase"]["Failed"]), (&json!(2), &json!(1)));
-    assert_eq!((&numbers["storage"]["percent"], &numbers["storage"]["policies"][0]["level"]), (&json!(50), &json!("Normal")));
+    assert_eq!(
+        (&numbers["storage"]["percent"], &numbers["storage"]["policies"][0]["level"]),
+        (&json!(50), &json!("Normal"))
+    );
     let quota = &numbers["quota"][0];
-    assert_eq!((&quota["account"], &quota["remaining"], &quota["unit"]), (&json!("grok"), &json!(0), &json!("Requests")));
+    assert_eq!(
+        (&quota["account"], &quota["remaining"], &quota["unit"]),
+        (&json!("grok"), &json!(0), &json!("Requests"))
+    );
     for (accept, media, body) in [
         ("text/plain;version=0.0.4;q=1,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8", "Prometheus"),
-        ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-         "application/openmetrics-text; version=1.0.0; charset=utf-8", "OpenMetrics"),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            "OpenMetrics",
+        ),
     ] {
         let answer = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, accept)]).await;
         assert_eq!((answer.header("content-type"), answer.header("vary")), (media, "accept"));

@@ -142,7 +142,7 @@ fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Proble
     // The digest is of all that is asked, so that one key with two wishes is seen.
     let request = key
         .map(|key| Digest::of_bytes(&[key, b"\0", &serde_json::to_vec(body).unwrap_or_default()].concat()));
-    let manifest = |(index, topic): (usize, &Option<&str>)| {
+    let manifest = |(index, topic): (usize, Option<&str>)| {
         let mut spec = body.spec.clone();
         if let Some(topic) = topic {
             spec.insert("topic".to_owned(), json!(topic));
@@ -159,7 +159,7 @@ fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Proble
         }
         json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "VideoJob", "metadata": metadata, "spec": spec})
     };
-    Ok(topics.iter().enumerate().map(manifest).collect())
+    Ok(topics.into_iter().enumerate().map(manifest).collect())
 }
 
 /// A name that tells the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
@@ -198,7 +198,7 @@ async fn post(
     let request = Request::post(path)
         .header("content-type", "application/json")
         .body(manifest.to_string().into_bytes())
-        .map_err(|error| kube::Error::HttpError(error));
+        .map_err(kube::Error::HttpError);
     within(what, async { client.request(request?).await }).await
 }
 

@@ -56,7 +56,12 @@ pub struct ActionParams {
     #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: String,
     /// Name of the job.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "ocean-facts")]
+    #[param(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        example = "ocean-facts"
+    )]
     name: String,
     /// What is asked.
     #[param(inline, value_type = schemas::Action, example = "retry")]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::step::StepName;
@@ -80,6 +80,15 @@ pub struct Requested {
     pub at: Timestamp,
     /// The time as written; `handled` records this text.
     pub text: String,
+}
+
+impl Requested {
+    /// Whether its time has not come, by more than clocks differ: then it is not acted upon, and not remembered either,
+    /// because every request that is made now would be older.
+    #[must_use]
+    pub fn is_early(&self, now: Timestamp) -> bool {
+        self.at.duration_since(now) > SignedDuration::from_mins(5)
+    }
 }
 
 /// Which part of a scene to make again; lower case on the wire.

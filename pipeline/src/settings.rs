@@ -372,6 +372,13 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_alone_lowers_the_target_that_nobody_chose() {
+        let resolved =
+            Settings::resolve(&settings(json!({"length": {"max": "30s"}})), None, false).unwrap();
+        assert_eq!((resolved.length.target.as_secs(), resolved.length.max.as_secs()), (30, 30));
+    }
+
+    #[test]
     fn a_key_alone_makes_the_asset_the_thumbnail() {
         let resolved =
             Settings::resolve(&settings(json!({"thumbnail": {"key": "assets/x.png"}})), None, false).unwrap();

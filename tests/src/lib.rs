@@ -1,6 +1,7 @@
 //! What the tests of Video Factory share: servers, proxies and helpers.
 
 pub mod api_server;
+pub mod docs;
 pub mod e2e;
 pub mod fakes;
 pub mod http;

@@ -202,8 +202,12 @@ pub struct Character {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.after) || !('publish-video' in self.after)").message(
+    "nothing follows publish-video that could wait for a review: name assemble-video to see the film before it is published"
+))]
 pub struct Review {
-    /// Steps whose output must be approved before what follows them begins: for example assemble-video.
+    /// Steps whose output must be approved before what follows them begins: write-script, generate-images, narrate-scenes,
+    /// animate-scenes or assemble-video.
     #[schemars(length(max = 6))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub after: Option<Vec<StepName>>,

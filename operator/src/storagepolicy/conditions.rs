@@ -55,10 +55,14 @@ impl Barrier {
 
 /// Ready and Healthy: whether jobs can use the bucket, and whether its server answers.
 #[must_use]
-pub fn of_finding(bucket: &str, finding: &Finding) -> [ConditionState; 2] {
+pub fn of_finding(bucket: &str, finding: &Finding, barrier: Option<&Barrier>) -> [ConditionState; 2] {
     let (ready, healthy, reason, message) = match finding {
         Finding::Fit => {
-            let message = format!("bucket {bucket:?} answers, takes the credentials and writes once");
+            // Jobs can use the bucket whatever keeps pruning from it; but whoever looks at the policy is to see that.
+            // How many files there are changes too often to be told here: each change of this condition wakes jobs.
+            let barrier = barrier.filter(|barrier| !matches!(barrier, Barrier::TooManyFiles(..)));
+            let barrier = barrier.map(|barrier| format!("; but {}", barrier.words())).unwrap_or_default();
+            let message = format!("bucket {bucket:?} answers, takes the credentials and writes once{barrier}");
             (true, ConditionStatus::True, Reason::Available, message)
         }
         Finding::Unfit { reason, answered, message } => {

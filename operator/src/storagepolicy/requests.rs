@@ -35,13 +35,14 @@ enum Standing {
     New,
     /// It is the last one that was handled.
     Handled,
-    /// Whoever put it there did not ask now: a manifest was put back, or the policy made again from one.
-    Outdated(&'static str),
+    /// Whoever put it there did not ask now: a manifest was put back, or the policy made again from one; why and what to
+    /// do.
+    Outdated(String),
 }
 
 /// The requests on a policy that its status does not record as handled, and Events about those that are not followed.
 #[must_use]
-pub fn pending(policy: &StoragePolicy) -> (Pending, Vec<Event>) {
+pub fn pending(policy: &StoragePolicy, now: Timestamp) -> (Pending, Vec<Event>) {
     let (asked, unreadable) = policy_requests(policy.annotations());
     let handled = policy.status.as_ref().and_then(|status| status.handled.clone()).unwrap_or_default();
     let mut ignored = Vec::new();
@@ -50,17 +51,17 @@ pub fn pending(policy: &StoragePolicy) -> (Pending, Vec<Event>) {
         Standing::New => true,
         Standing::Handled => false,
         Standing::Outdated(why) => {
-            ignored.push(self::ignored(action, asked, why));
+            ignored.push(self::ignored(action, asked, &why));
             false
         }
     };
     let pending = Pending {
         cleanup: asked.cleanup.filter(|asked| {
-            let stands = standing(&asked.requested, &record(asked), handled.cleanup.as_deref(), made);
+            let stands = standing(&asked.requested, &record(asked), handled.cleanup.as_deref(), made, now);
             is_new("Prune", &asked.requested, stands)
         }),
         backup: asked.backup.filter(|asked| {
-            is_new("BackUp", asked, standing(asked, &asked.text, handled.backup.as_deref(), made))
+            is_new("BackUp", asked, standing(asked, &asked.text, handled.backup.as_deref(), made, now))
         }),
     };
     let events = unreadable.into_iter().map(|error| Event {
@@ -73,16 +74,25 @@ pub fn pending(policy: &StoragePolicy) -> (Pending, Vec<Event>) {
 }
 
 /// How a request stands to the last one that was handled, and to the policy, which was made then.
-fn standing(asked: &Requested, wish: &str, handled: Option<&str>, made: Option<Timestamp>) -> Standing {
+fn standing(
+    asked: &Requested,
+    wish: &str,
+    handled: Option<&str>,
+    made: Option<Timestamp>,
+    now: Timestamp,
+) -> Standing {
     // A record may be of the time alone.
     if handled.is_some_and(|last| last == wish || last == asked.text) {
         return Standing::Handled;
     }
-    if handled.and_then(time).is_some_and(|last| asked.at < last) {
-        return Standing::Outdated("a later one was handled already");
+    if asked.is_early(now) {
+        return Standing::Outdated("it lies in the future; ask with the present time".to_owned());
+    }
+    if let Some(last) = handled.and_then(time).filter(|last| asked.at < *last) {
+        return Standing::Outdated(format!("one of {last} was handled already; ask again with a later time"));
     }
     if made.is_some_and(|made| asked.at < made) {
-        return Standing::Outdated("it is older than this StoragePolicy");
+        return Standing::Outdated("it is older than this StoragePolicy; ask again with a new time".to_owned());
     }
     Standing::New
 }
@@ -104,7 +114,7 @@ fn ignored(action: &str, asked: &Requested, why: &str) -> Event {
         warning: true,
         reason: "RequestIgnored".to_owned(),
         action: action.to_owned(),
-        note: format!("the request of {} is not followed: {why}; ask again with a new time", asked.text),
+        note: format!("the request of {} is not followed: {why}", asked.text),
     }
 }
 
@@ -137,6 +147,10 @@ mod tests {
         .unwrap()
     }
 
+    fn now() -> Timestamp {
+        "2026-12-24T18:00:02Z".parse().unwrap()
+    }
+
     const CLEANUP: &str = r#"{"at":"2026-12-24T18:00:00Z","olderThan":"7d","dryRun":true}"#;
 
     #[test]
@@ -145,12 +159,12 @@ mod tests {
             "videofactory.dev/cleanup-requested": CLEANUP,
             "videofactory.dev/backup-requested-at": "2026-12-24T18:00:00Z",
         });
-        let (pending_now, events) = pending(&policy(&asked, &json!({})));
+        let (pending_now, events) = pending(&policy(&asked, &json!({})), now());
         assert!(events.is_empty());
         let cleanup = pending_now.cleanup.unwrap();
         assert!(cleanup.dry_run && pending_now.backup.is_some());
         let handled = json!({"cleanup": "2026-12-24T18:00:00Z", "backup": "2026-12-24T18:00:00Z"});
-        assert_eq!(pending(&policy(&asked, &handled)).0, Pending::default());
+        assert_eq!(pending(&policy(&asked, &handled), now()).0, Pending::default());
         let mut status = None;
         handled_cleanup(&mut status, &cleanup);
         assert_eq!(status.unwrap().cleanup.as_deref(), Some(CLEANUP));
@@ -160,7 +174,7 @@ mod tests {
         let asked = json!({"videofactory.dev/cleanup-requested": cleanup});
         let mut policy = policy(&asked, &json!({"cleanup": handled}));
         policy.metadata.creation_timestamp = serde_json::from_value(json!("2026-12-20T00:00:00Z")).unwrap();
-        let (pending, events) = pending(&policy);
+        let (pending, events) = pending(&policy, now());
         (pending.cleanup.is_some(), events.into_iter().map(|event| event.reason).collect())
     }
 
@@ -179,9 +193,17 @@ mod tests {
     }
 
     #[test]
+    fn a_request_from_the_future_is_told_and_does_not_stand_in_the_way_of_one_made_now() {
+        let ignored = (false, vec!["RequestIgnored".to_owned()]);
+        let before = "2026-12-24T17:00:00Z";
+        assert_eq!(stands(r#"{"at":"2027-12-24T18:00:00Z"}"#, before), ignored);
+        assert_eq!(stands(r#"{"at":"2026-12-24T18:00:01Z"}"#, before), (true, vec![]));
+    }
+
+    #[test]
     fn an_unreadable_request_is_told_and_nothing_follows() {
         let asked = json!({"videofactory.dev/cleanup-requested": "now, please"});
-        let (pending_now, events) = pending(&policy(&asked, &json!({})));
+        let (pending_now, events) = pending(&policy(&asked, &json!({})), now());
         assert_eq!(pending_now, Pending::default());
         assert!(events[0].note.contains("cleanup-requested"), "{}", events[0].note);
     }

@@ -28,11 +28,15 @@ impl Settings {
         let mut merged = channel.map(json).transpose()?.unwrap_or_else(|| Value::Object(Map::new()));
         lay_over(&mut merged, json(job)?, 0);
         let limited = merged.pointer("/length/max").is_some();
+        let targeted = merged.pointer("/length/target").is_some();
         let values = serde_json::from_value(merged).map_err(|error| ResolveSettings(error.to_string()))?;
         let mut settings = Self(values);
         if !limited {
             // Whoever asks for a longer film than the built-in limit means it, and no writer hits a length exactly.
             settings.length.allow_target();
+        } else if !targeted {
+            // Whoever says only what is too long aims at no more than that.
+            settings.length.target = settings.length.target.min(settings.length.max);
         }
         settings.check()?;
         if draft {

@@ -18,6 +18,7 @@ use videofactory_crds::{StoragePolicy, VideoJob};
 
 use super::bucket::Shelf;
 use super::film::{Film, Order};
+use super::operator::absent_is_fine;
 use super::pods::Witness;
 use super::{faults, kubectl, site, wait};
 use crate::r2_proxy::Fault;
@@ -45,12 +46,26 @@ pub struct Lab {
 ///
 /// # Panics
 /// If the test fails: after its objects, events and logs were kept in the folder of logs.
-#[expect(clippy::panic, clippy::print_stdout, reason = "a test fails by it; a run shows where its time goes")]
 pub async fn in_lab<F>(name: &str, test: impl FnOnce(Lab) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let lab = match Lab::open(name).await {
+    let short: String = name.replace('_', "-").chars().take(36).collect();
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let namespace = format!("e2e-{}-{}", short.trim_matches('-'), &random[..6]);
+    in_lab_called(namespace, name, test).await;
+}
+
+/// Runs a test in a namespace of this very name.
+///
+/// # Panics
+/// If the test fails, or somebody else has the namespace.
+#[expect(clippy::panic, clippy::print_stdout, reason = "a test fails by it; a run shows where its time goes")]
+pub async fn in_lab_called<F>(namespace: String, name: &str, test: impl FnOnce(Lab) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let lab = match Lab::open(namespace, name).await {
         Ok(lab) => lab,
         Err(error) => panic!("{name} could not begin: {error:#}"),
     };
@@ -81,12 +96,9 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 impl Lab {
-    async fn open(name: &str) -> anyhow::Result<Self> {
+    async fn open(namespace: String, name: &str) -> anyhow::Result<Self> {
         let client = site::client().await?;
         let witness = tokio::task::spawn_blocking(Witness::summon).await?;
-        let short: String = name.replace('_', "-").chars().take(36).collect();
-        let random = uuid::Uuid::new_v4().simple().to_string();
-        let namespace = format!("e2e-{}-{}", short.trim_matches('-'), &random[..6]);
         let keys = credentials(&client).await?;
         let shelf = Arc::new(Shelf::open(&format!("{namespace}/"), &keys.0, &keys.1)?);
         let lab = Self { client, namespace, shelf, witness };
@@ -101,6 +113,7 @@ impl Lab {
     }
 
     async fn make_namespace(&self, test: &str) -> anyhow::Result<()> {
+        self.vacant().await?;
         let label: String = test.chars().take(63).collect();
         let namespace: Namespace = serde_json::from_value(json!({
             "metadata": {"name": self.namespace, "labels": {
@@ -113,6 +126,22 @@ impl Lab {
         let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = self.api();
         wait::until(&accounts, wait::named("default"), "the namespace's ServiceAccount", |all| {
             (!all.is_empty()).then_some(())
+        })
+        .await
+    }
+
+    /// Waits until an earlier test has left a namespace of this name; whoever else has it keeps it.
+    async fn vacant(&self) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let name = &self.namespace;
+        let Some(found) = namespaces.get_opt(name).await? else { return Ok(()) };
+        anyhow::ensure!(
+            found.labels().contains_key(TEST),
+            "the namespace {name} is on this cluster and is no test's; use another cluster"
+        );
+        absent_is_fine(namespaces.delete(name, &DeleteParams::background()).await.map(drop))?;
+        wait::until(&namespaces, wait::named(name), "an earlier test's namespace to be gone", |all| {
+            all.is_empty().then_some(())
         })
         .await
     }
@@ -139,6 +168,20 @@ impl Lab {
             all.keys().all(|name| *name == self.namespace).then_some(())
         })
         .await
+    }
+
+    /// Fails where others have films or buckets: what the test does would reach them.
+    pub async fn nobody_else(&self) -> anyhow::Result<()> {
+        self.alone().await?;
+        let mut others = elsewhere::<VideoJob>(self).await?;
+        others.extend(elsewhere::<StoragePolicy>(self).await?);
+        anyhow::ensure!(
+            others.is_empty(),
+            "this test stops all films and prunes all buckets of the cluster, and some are others': {}; use a cluster \
+             of its own",
+            others.join(", ")
+        );
+        Ok(())
     }
 
     /// The objects of a kind in the test's namespace.
@@ -274,6 +317,17 @@ impl Lab {
             .context("failed to delete the namespace")?;
         Ok(())
     }
+}
+
+/// The objects of a kind in other namespaces, as `<namespace>/<name>`.
+async fn elsewhere<K>(lab: &Lab) -> anyhow::Result<Vec<String>>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let all = Api::<K>::all(lab.client.clone()).list(&ListParams::default()).await?;
+    let named = |object: K| (object.namespace().unwrap_or_default(), object.name_any());
+    let others = all.items.into_iter().map(named).filter(|(namespace, _)| *namespace != lab.namespace);
+    Ok(others.map(|(namespace, name)| format!("{namespace}/{name}")).collect())
 }
 
 /// The keys of the S3 server.

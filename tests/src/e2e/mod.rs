@@ -13,5 +13,6 @@ pub mod lab;
 pub mod operator;
 pub mod paid;
 pub mod pods;
+pub mod reader;
 pub mod site;
 pub mod wait;

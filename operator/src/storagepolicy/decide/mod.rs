@@ -185,9 +185,6 @@ impl<'a> Draft<'a> {
 
     fn decide(mut self) -> Decision {
         self.status.observed_generation = self.observed.policy.metadata.generation;
-        let [ready, healthy] = conditions::of_finding(&self.spec.bucket.name, &self.observed.finding);
-        self.set(ready);
-        self.set(healthy);
         self.settle_place();
         self.book();
         let current = self.current_usage();
@@ -195,7 +192,11 @@ impl<'a> Draft<'a> {
 
         let schedules = self.schedules();
         let barrier = self.barrier(&schedules);
-        let (pending, unreadable) = requests::pending(&self.observed.policy);
+        let finding = &self.observed.finding;
+        let [ready, healthy] = conditions::of_finding(&self.spec.bucket.name, finding, barrier.as_ref());
+        self.set(ready);
+        self.set(healthy);
+        let (pending, unreadable) = requests::pending(&self.observed.policy, self.now);
         self.events.extend(unreadable);
         let schedule = schedules.as_ref().ok().map(|schedules| &schedules.prune);
         self.prune(barrier.as_ref(), schedule, &pending, current.as_ref());

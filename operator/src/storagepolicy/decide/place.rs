@@ -55,7 +55,7 @@ impl Draft<'_> {
             return;
         }
         self.events.extend(runs::cancel(&mut self.status));
-        let (pending, _) = requests::pending(&self.observed.policy);
+        let (pending, _) = requests::pending(&self.observed.policy, self.now);
         if let Some(request) = pending.cleanup {
             requests::handled_cleanup(&mut self.status.handled, &request);
             self.events.push(refused("Prune", MOVED));

@@ -436,7 +436,10 @@ impl Walk<'_> {
             self.rejected.get_or_insert(name);
             self.verdicts.push(Verdict::Failed {
                 reason: Reason::Rejected,
-                message: format!("{name} was rejected; edit the job, or request a restart"),
+                message: format!(
+                    "{name} was rejected; edit the job, take the annotation {} off to decide again, or request a restart",
+                    requests::REJECTED
+                ),
                 step: name,
             });
             return;
@@ -449,6 +452,15 @@ impl Walk<'_> {
         }
         if step.approved.as_deref() != Some(output.as_str()) {
             self.gate = Some(name);
+            let of_this_step = |decision: &&requests::Decision| decision.step == name;
+            if let Some(other) = draft.requests.approved.clone().as_ref().filter(of_this_step) {
+                let note = format!(
+                    "the approval of {name}@{} is not for what is under review, {name}@{output}: look at it, and approve it \
+                     if you like it",
+                    other.digest
+                );
+                draft.event(false, "RequestIgnored", "Reconcile", note);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! An unreadable one is an Event, not a failure.
 
 use videofactory_crds::condition::{Reason, StepState};
-use videofactory_crds::requests::{self, ReadRequestError, Regenerate, ScenePart};
+use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested, ScenePart};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{CostStatus, HandledRequests, SceneTakes, StepStatus, VideoJobStatus};
 
@@ -20,17 +20,17 @@ pub(super) fn handle(draft: &mut Draft<'_>) {
     let requests = draft.requests.clone();
     refuse(draft);
     if let Some(request) = requests.retry
-        && is_new(draft, &request.text, |handled| &mut handled.retry)
+        && is_wanted(draft, &request, requests::RETRY, |handled| &mut handled.retry)
     {
         retry(draft, &request.text);
     }
     if let Some(request) = requests.restart
-        && is_new(draft, &request.text, |handled| &mut handled.restart)
+        && is_wanted(draft, &request, requests::RESTART, |handled| &mut handled.restart)
     {
         restart(draft, &request.text);
     }
     if let Some(request) = requests.refresh_channel
-        && is_new(draft, &request.text, |handled| &mut handled.refresh_channel)
+        && is_wanted(draft, &request, requests::REFRESH_CHANNEL, |handled| &mut handled.refresh_channel)
     {
         refresh_channel(draft);
     }
@@ -40,10 +40,35 @@ pub(super) fn handle(draft: &mut Draft<'_>) {
         accept_quality(draft, &digest);
     }
     if let Some(request) = requests.regenerate
-        && is_new(draft, &request.requested.text, |handled| &mut handled.regenerate)
+        && is_wanted(draft, &request.requested, requests::REGENERATE, |handled| &mut handled.regenerate)
     {
         regenerate(draft, &request);
     }
+}
+
+/// Whether this request is to be acted upon now; records it as handled then. One that is not, and is not simply the last
+/// one, is told: somebody may wait for it.
+fn is_wanted(
+    draft: &mut Draft<'_>,
+    request: &Requested,
+    annotation: &str,
+    field: impl Fn(&mut HandledRequests) -> &mut Option<String>,
+) -> bool {
+    let ignored = |why: String| format!("{annotation} of {} is not followed: {why}", request.text);
+    if request.is_early(draft.now) {
+        let note = ignored("it lies in the future; ask with the present time".to_owned());
+        draft.event(true, "RequestIgnored", "Reconcile", note);
+        return false;
+    }
+    let last = field(&mut draft.status.handled.clone().unwrap_or_default()).clone();
+    if is_new(draft, &request.text, field) {
+        return true;
+    }
+    if let Some(last) = last.filter(|last| *last != recorded(&request.text)) {
+        let note = ignored(format!("one of {last} was handled already; ask again with a later time"));
+        draft.event(true, "RequestIgnored", "Reconcile", note);
+    }
+    false
 }
 
 /// Whether this request is not the one that was handled last; records it as handled.
@@ -198,6 +223,14 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
 fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
     if draft.status.published_generation.is_some() {
         let note = "the film is published, so no scene is made again; request a restart to make another film";
+        draft.event(true, "RequestIgnored", "Reconcile", note);
+        return;
+    }
+    let given = draft.observed.job.spec.scenes.as_deref().unwrap_or_default();
+    let stray = request.scenes.iter().find(|id| given.iter().all(|scene| scene.id != **id));
+    if let Some(stray) = stray.filter(|_| !given.is_empty()) {
+        let known = given.iter().map(|scene| scene.id.as_str()).collect::<Vec<_>>().join(", ");
+        let note = format!("the storyboard has no scene {stray:?} to be made again (it has {known})");
         draft.event(true, "RequestIgnored", "Reconcile", note);
         return;
     }

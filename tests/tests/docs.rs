@@ -1,0 +1,138 @@
+//! What the documentation says can be read, pasted and found. That it works is shown on a cluster, by `e2e/docs.rs`.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use videofactory_tests::docs::{self, Action, Page};
+
+/// Lines of the runbook that people have known for years, and that are kept as they are. A shell variable stands for the
+/// job.
+const KNOWN_LINES: [&str; 16] = [
+    "curl http://localhost:8000/health",
+    "curl http://localhost:8000/health/full",
+    "curl http://localhost:8000/metrics",
+    "curl http://localhost:8000/health/full | jq '.checks[] | select(.healthy==false)'",
+    "curl http://localhost:8000/metrics | jq '.jobs'",
+    "curl http://localhost:8000/metrics | jq '.storage'",
+    "curl http://localhost:8000/metrics | jq '.quota'",
+    "curl http://localhost:8000/jobs/${video_id}",
+    "curl -X POST http://localhost:8000/jobs/${video_id}/retry",
+    "curl -X POST http://localhost:8000/jobs/${video_id}/restart",
+    "curl http://localhost:8000/storage/stats",
+    "curl -X POST http://localhost:8000/storage/cleanup",
+    "curl -X POST \"http://localhost:8000/storage/cleanup?days=7\"",
+    "curl -X POST http://localhost:8000/jobs/force-stop-all",
+    "curl http://localhost:8000/backup > backup.json",
+    "kubectl videofactory proxy",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// All pages, with their names from the root.
+fn texts() -> Vec<(String, String)> {
+    let root = root();
+    let name = |path: &Path| path.strip_prefix(&root).unwrap().display().to_string();
+    let pages = docs::pages(&root).unwrap();
+    pages.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn runbook() -> String {
+    fs::read_to_string(root().join("docs/runbook.md")).unwrap()
+}
+
+fn blocks(page: &Page) -> impl Iterator<Item = (usize, &str)> {
+    page.steps.iter().filter_map(|step| match &step.action {
+        Action::Run(commands) => Some((step.line, commands.text.as_str())),
+        Action::Save { .. } => None,
+    })
+}
+
+#[test]
+fn every_block_of_commands_is_shell_and_is_run_or_says_why_not() {
+    let mut run = 0;
+    for (name, text) in texts() {
+        let page = docs::read(&text).unwrap_or_else(|faults| panic!("{name}: {faults:#?}"));
+        for (line, commands) in blocks(&page) {
+            let mut bash =
+                Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            bash.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+            let said = bash.wait_with_output().unwrap();
+            let fault = String::from_utf8_lossy(&said.stderr);
+            assert!(said.status.success() && fault.is_empty(), "{name}:{line}: {fault}");
+            run += 1;
+        }
+    }
+    assert!(run > 30, "only {run} blocks were found");
+}
+
+#[test]
+fn the_lines_that_people_know_are_in_the_runbook() {
+    let page = docs::read(&runbook()).unwrap();
+    let lines: BTreeSet<&str> = blocks(&page).flat_map(|(_, commands)| commands.lines()).collect();
+    for known in KNOWN_LINES {
+        assert!(lines.contains(known), "the runbook has no line of its own with: {known}");
+    }
+}
+
+#[test]
+fn every_alert_leads_to_a_section_of_the_runbook() {
+    let rules = fs::read_to_string(root().join("manifests/monitoring/rules.yaml")).unwrap();
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 9, "{alerts:?}");
+    let (anchors, links) = (anchors(&runbook()), rules.matches("runbook_url: ").count());
+    assert_eq!(links, alerts.len(), "not one link for each alert");
+    for alert in alerts {
+        let anchor = alert.to_lowercase();
+        assert!(rules.contains(&format!("docs/runbook.md#{anchor}\n")), "{alert} has no link of its name");
+        assert!(anchors.contains(&anchor), "the runbook has no anchor {anchor}");
+    }
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let (root, mut found) = (root(), 0);
+    for (name, text) in texts() {
+        for link in links(&text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let here = root.join(&name);
+            let path = if file.is_empty() { here.clone() } else { here.parent().unwrap().join(file) };
+            assert!(path.exists(), "{name} links to {link}, which is not there");
+            if !anchor.is_empty() {
+                let there = fs::read_to_string(&path).unwrap();
+                assert!(anchors(&there).contains(anchor), "{name} links to {link}: there is no such heading");
+            }
+            found += 1;
+        }
+    }
+    assert!(found > 20, "only {found} links were found");
+}
+
+/// Where links of a page lead in this repository.
+fn links(markdown: &str) -> Vec<String> {
+    use pulldown_cmark::{Event, Parser, Tag};
+    let of = |event: Event<'_>| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.to_string()),
+        _ => None,
+    };
+    Parser::new(markdown).filter_map(of).filter(|link| !link.contains("://")).collect()
+}
+
+/// What can be linked to in a page: its headings, as sites that show Markdown name them, and `<a id>`.
+fn anchors(markdown: &str) -> BTreeSet<String> {
+    let heading = |line: &str| {
+        let text = line.trim_start_matches('#').trim().to_lowercase();
+        let kept =
+            text.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect::<String>()
+    };
+    let ids = markdown.split("<a id=\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(id, _)| id);
+    let headings = markdown.lines().filter(|line| line.starts_with('#')).map(heading);
+    ids.map(str::to_owned).chain(headings).collect()
+}

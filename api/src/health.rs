@@ -27,6 +27,7 @@ const GOOD_FOR: Duration = Duration::from_secs(5);
 
 /// One check.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Check {
     /// What is checked: `kubernetes_api`, `r2_storage`, `controller`, or `account:<namespace>/<name>`.
     name: String,
@@ -43,6 +44,7 @@ pub struct Check {
 
 /// All checks.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Health {
     /// Whether every check is healthy.
     healthy: bool,
@@ -54,6 +56,7 @@ pub struct Health {
 
 /// Whether the process answers.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Alive {
     /// Always true.
     healthy: bool,
@@ -61,6 +64,7 @@ pub struct Alive {
 
 /// Whether the process can act or stand by.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Ready {
     /// Always true; where it is not, the answer is 503.
     ready: bool,
@@ -91,14 +95,16 @@ impl Checks {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/health", tag = "health", security(()), responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health", operation_id = "is_alive", tag = "health", security(()), responses(
+    (status = 200, description = "The process answers", body = Alive),
+))]
 pub async fn alive() -> Json<Alive> {
     Json(Alive { healthy: true })
 }
 
 /// Every cache is complete: this replica can act, or stand by.
-#[utoipa::path(get, path = "/ready", tag = "health", security(()), responses(
-    (status = 200, body = Ready), (status = 503, description = "The first lists are not complete yet")
+#[utoipa::path(get, path = "/ready", operation_id = "is_ready", tag = "health", security(()), responses(
+    (status = 200, description = "It can act, or stand by", body = Ready), (status = 503, description = "The first lists are not complete yet")
 ))]
 pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     if state.process.is_ready() {
@@ -109,7 +115,7 @@ pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem>
 }
 
 /// Every check by itself; 503 if one of them fails.
-#[utoipa::path(get, path = "/health/full", tag = "health", responses(
+#[utoipa::path(get, path = "/health/full", operation_id = "check_health", tag = "health", responses(
     (status = 200, description = "All is healthy", body = Health),
     (status = 503, description = "Something is not", body = Health),
 ))]

@@ -3,13 +3,28 @@
 //! It is given stores and a [`state::Process`], and knows no controller. Every replica serves it. Who reads needs a token
 //! of the cluster and its permission (`access/`); who writes does so with that token (`writes/`).
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the documentation of handlers and of what they answer is what /docs prints, which shows backticks as they are"
+)]
+
 pub mod access;
 mod body;
+mod docs;
 pub mod health;
+pub mod limits;
+mod openapi;
 mod path;
 pub mod problem;
+mod query;
 mod reads;
+mod request_id;
+mod schemas;
 pub mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod uid;
 pub mod writes;
 
@@ -17,11 +32,18 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as Shared};
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn_with_state, map_request_with_state};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{
+    Next, from_fn, from_fn_with_state, map_request, map_request_with_state, map_response,
+};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
+use serde_json::Value;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use videofactory_client::JobRef;
 
 use crate::access::{Caller, Permission};
@@ -40,14 +62,8 @@ const OPEN: [&str; 2] = ["/health", "/ready"];
 
 /// All routes.
 pub fn router(state: State) -> Router {
-    let authors = Authors::Tokens(state.tokens.clone(), state.clients.clone());
-    let routes = Router::new()
-        .route("/health", get(health::alive))
-        .route("/health/full", get(health::full))
-        .route("/ready", get(health::ready))
-        .merge(reads::router())
-        .with_state(state.clone())
-        .merge(writes::router(authors))
+    let (routes, _) = documented(&state);
+    let routes = routes
         .fallback(async || path::unknown_route())
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods")
@@ -57,18 +73,47 @@ pub fn router(state: State) -> Router {
         .layer(from_fn_with_state(state.clone(), measure))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
     // Around the others: a path must be as it is meant before it is matched.
-    Router::new().fallback_service(routes).layer(map_request_with_state(state, resolve_uid))
+    Router::new()
+        .fallback_service(routes)
+        .layer(map_request_with_state(state.clone(), resolve_uid))
+        .layer(from_fn_with_state(state, admit))
+        .layer(map_response(harden))
+        .layer(from_fn(request_id::span))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(map_request(request_id::check))
 }
 
+/// The routes, and the OpenAPI document of them all.
+fn documented(state: &State) -> (Router, Value) {
+    let authors = Authors::Tokens(state.tokens.clone(), state.clients.clone());
+    let (routes, of_routes) = OpenApiRouter::with_openapi(openapi::Frame::openapi())
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::full))
+        .merge(reads::routes())
+        .with_state(state.clone())
+        .merge(writes::routes(authors))
+        .split_for_parts();
+    let (docs, of_docs) = docs::routes().split_for_parts();
+    let document = openapi::complete(&of_routes.merge_from(of_docs));
+    (routes.merge(docs.with_state(docs::Pages::new(&document))), document)
+}
+
+/// The UID by which a request named its job.
+#[derive(Clone)]
+struct ByUid(String);
+
 /// Leads a path with a UID to the job that has it.
-async fn resolve_uid(Shared(state): Shared<State>, request: Request) -> Request {
+async fn resolve_uid(Shared(state): Shared<State>, mut request: Request) -> Request {
     let Some(uid) = uid::of_path(request.uri().path()).map(str::to_owned) else { return request };
-    let jobs = state.stores.videojobs.state();
-    let Some(found) = jobs.iter().find(|job| job.uid().as_deref() == Some(uid.as_str())) else {
-        return request;
-    };
-    let job = JobRef { namespace: found.namespace().unwrap_or_default(), name: found.name_any() };
-    uid::rewrite(request, &uid, &job)
+    let found = state.stores.videojobs.find(|job| job.meta().uid.as_deref() == Some(uid.as_str()));
+    if let Some(found) = found {
+        let job = JobRef { namespace: found.namespace().unwrap_or_default(), name: found.name_any() };
+        request = uid::rewrite(request, &uid, &job);
+    }
+    request.extensions_mut().insert(ByUid(uid));
+    request
 }
 
 /// Lets nobody in whom the cluster does not know, whatever the path: strangers learn not even what there is.
@@ -82,13 +127,44 @@ async fn authenticate(
     }
     let (mut parts, body) = request.into_parts();
     let caller = Caller::of(&parts.headers, &state).await?;
-    if let Some(uid) = uid::of_path(&parts.uri.path().to_owned()) {
-        // There is none: only who may see all jobs is told so.
-        state.authorizer.check(&caller.user, Permission::to("list", "videojobs", None)).await?;
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no VideoJob with the UID {uid}")));
+    state.limits.count(caller.user.username.as_deref().unwrap_or_default())?;
+    if let Some(ByUid(uid)) = parts.extensions.get() {
+        may_learn(&state, &caller, parts.uri.path(), uid).await?;
     }
     parts.extensions.insert(caller);
     Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Whether somebody may learn which job has a UID: whoever may get it. To all others it is as if there were none.
+async fn may_learn(state: &State, caller: &Caller, path: &str, uid: &str) -> Result<(), Problem> {
+    // A path that was led to its job names the namespace.
+    let namespace = path.strip_prefix("/jobs/").and_then(|rest| rest.split('/').next());
+    if let Some(namespace) = namespace.filter(|namespace| *namespace != uid) {
+        let may_get = Permission::to("get", "videojobs", Some(namespace));
+        match state.authorizer.check(&caller.user, may_get).await {
+            Err(refusal) if refusal.status == StatusCode::FORBIDDEN => {}
+            other => return other,
+        }
+    }
+    state.authorizer.check(&caller.user, Permission::to("list", "videojobs", None)).await?;
+    Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no VideoJob with the UID {uid}")))
+}
+
+/// Answers no more requests at once than there is room for; the node's probes always.
+async fn admit(Shared(state): Shared<State>, request: Request, next: Next) -> Result<Response, Problem> {
+    if OPEN.contains(&request.uri().path()) {
+        return Ok(next.run(request).await);
+    }
+    let _place = state.limits.request()?;
+    Ok(next.run(request).await)
+}
+
+/// What holds for every answer that does not say otherwise: it is the caller's alone, and is what it says it is.
+async fn harden(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Measures every answer, by the pattern of its path.

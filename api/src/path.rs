@@ -1,10 +1,52 @@
 //! What stands in paths.
 
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 use videofactory_client::JobRef;
 use videofactory_client::job_ref::is_label;
 
 use crate::problem::Problem;
+
+/// The changing segments of a path, or what is wrong with them.
+pub struct Segments<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let unreadable = |rejection: PathRejection| Problem::bad_request(rejection.body_text());
+        Path::<T>::from_request_parts(parts, state).await.map(|Path(read)| Self(read)).map_err(unreadable)
+    }
+}
+
+/// The two segments that name a job.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct JobParams {
+    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
+    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    pub namespace: String,
+    /// Name of the job.
+    #[param(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        example = "ocean-facts"
+    )]
+    pub name: String,
+}
+
+impl JobParams {
+    /// The job that they name.
+    pub fn job(&self) -> Result<JobPath, Problem> {
+        JobPath::read(&self.namespace, &self.name)
+    }
+}
 
 /// A `VideoJob` that a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use videofactory_storage::Bucket;
 
 use crate::access::{Authorizer, Clients, TokenReviewer};
 use crate::health::Checks;
+use crate::limits::Limits;
 
 /// An object of ours, readable or not.
 pub type Guarded<K> = DeserializeGuard<K>;
@@ -79,6 +80,8 @@ pub struct State {
     pub clients: Arc<Clients>,
     /// The last health checks.
     pub checks: Arc<Checks>,
+    /// How much callers may ask for.
+    pub limits: Arc<Limits>,
 }
 
 impl State {
@@ -90,6 +93,7 @@ impl State {
             authorizer: Arc::new(Authorizer::new(client.clone())),
             clients: Arc::new(Clients::new(config, crate::AGENT)),
             checks: Arc::default(),
+            limits: Arc::default(),
             client,
             stores,
             process,

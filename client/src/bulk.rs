@@ -38,6 +38,7 @@ pub struct ItemResult {
     /// What became of it.
     pub outcome: Outcome,
     /// Why, where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Who calls, and what they may: the cluster's own tokens and rules.
 
 mod clients;
+mod own;
 mod permissions;
 mod tokens;
 
@@ -11,6 +12,7 @@ use axum::http::request::Parts;
 use k8s_openapi::api::authentication::v1::UserInfo;
 
 pub use clients::Clients;
+pub use own::{Kind, may};
 pub use permissions::{Authorizer, Permission};
 pub use tokens::TokenReviewer;
 

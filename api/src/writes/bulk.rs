@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use videofactory_client::{ItemResult, JobAction, JobFilter, Outcome, Request, bulk};
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
@@ -12,24 +12,61 @@ use videofactory_pipeline::clock;
 use super::{Author, DryRun, MANAGER, Parameters};
 use crate::body::Body;
 use crate::problem::Problem;
+use crate::schemas;
 
 /// What is asked of whom.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"action": "retry", "filter": {"phase": "Failed", "namespace": "demo"}}))]
 pub struct ActionsBody {
     /// What to ask: `retry`, `restart`, `suspend` or `resume`.
-    #[schema(value_type = String)]
+    #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
     /// Of which jobs. Without any filter the request is refused: all of a cluster are meant seldom.
-    #[schema(value_type = Object)]
+    #[schema(value_type = FilterSchema)]
     filter: JobFilter,
     /// Of a suspension: why.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
 
+/// Which jobs; what is left out means all.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobFilter)]
+#[serde(deny_unknown_fields)]
+pub struct FilterSchema {
+    /// Of this namespace.
+    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    namespace: Option<String>,
+    /// In this phase.
+    #[schema(value_type = Option<schemas::Phase>)]
+    phase: Option<String>,
+    /// Of the Channel with this name.
+    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    channel: Option<String>,
+    /// With these labels, as a selector of Kubernetes.
+    #[schema(max_length = 1024, example = "team=films,!draft")]
+    label: Option<String>,
+}
+
+/// What became of a request to one job.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ItemResult)]
+#[serde(deny_unknown_fields)]
+pub struct ItemSchema {
+    /// The job.
+    #[schema(value_type = schemas::JobId)]
+    job: String,
+    /// What became of it.
+    #[schema(value_type = schemas::RequestOutcome)]
+    outcome: String,
+    /// Why, where it was not asked.
+    detail: Option<String>,
+}
+
 /// What became of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct BulkAnswer {
     /// Whether nothing was changed, because the request said so.
     dry_run: bool,
@@ -37,7 +74,7 @@ pub struct BulkAnswer {
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     counts: BTreeMap<Outcome, usize>,
     /// Each job.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<ItemSchema>)]
     items: Vec<ItemResult>,
 }
 
@@ -51,7 +88,16 @@ impl BulkAnswer {
     }
 }
 
-/// Asks something of every job that a filter takes.
+/// Asks something of every job that a filter takes; each answers for itself.
+#[utoipa::path(
+    post,
+    path = "/jobs/actions",
+    operation_id = "act_on_jobs",
+    tag = "jobs",
+    params(DryRun),
+    request_body = ActionsBody,
+    responses((status = 200, description = "What became of it, job by job", body = BulkAnswer)),
+)]
 pub async fn act(
     author: Author,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
@@ -86,15 +132,27 @@ pub async fn act(
 }
 
 /// Which jobs to stop.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct StopAllQuery {
+    /// Of this namespace. Left out: of all.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: Option<String>,
+    /// Whether nothing is to be changed.
     dry_run: bool,
 }
 
 /// Holds every job that has not ended: of a namespace, or of the cluster. A held job goes on from its checkpoint when it
 /// is resumed.
+#[utoipa::path(
+    post,
+    path = "/jobs/force-stop-all",
+    operation_id = "stop_all_jobs",
+    tag = "jobs",
+    params(StopAllQuery),
+    responses((status = 200, description = "What became of it, job by job", body = BulkAnswer)),
+)]
 pub async fn stop_all(
     author: Author,
     Parameters(query): Parameters<StopAllQuery>,

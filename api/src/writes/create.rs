@@ -28,9 +28,10 @@ const REQUEST: &str = "videofactory.dev/created-by-request";
 /// A job to make, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(example = json!({"namespace": "demo", "topic": "Why the sea is salty"}))]
 pub struct CreateBody {
     /// Where.
-    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: String,
     /// Name of the job; absent: made of its topic.
     #[schema(max_length = 52, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -41,7 +42,7 @@ pub struct CreateBody {
     #[schema(max_items = 100)]
     topics: Vec<String>,
     /// The spec of a VideoJob, shared by all.
-    #[schema(value_type = Object)]
+    #[schema(value_type = crate::schemas::VideoJobSpec)]
     spec: Map<String, Value>,
     /// Labels of the jobs.
     labels: BTreeMap<String, String>,
@@ -49,15 +50,37 @@ pub struct CreateBody {
 
 /// The jobs that were made.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateAnswer {
     /// Whether nothing was made, because the request said so: the cluster would take these.
     dry_run: bool,
     /// Each job, as `<namespace>/<name>`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<crate::schemas::JobId>)]
     jobs: Vec<JobRef>,
 }
 
-/// Makes jobs.
+/// Makes jobs: one, or one for each of several topics, all or none of them.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    operation_id = "create_jobs",
+    tag = "jobs",
+    params(
+        DryRun,
+        (
+            "Idempotency-Key" = Option<String>, Header,
+            description = "A word of your own: the same request with the same key makes nothing twice",
+            min_length = 1, max_length = 128,
+        ),
+    ),
+    request_body = CreateBody,
+    responses(
+        (status = 200, description = "With dry_run: the cluster would take these", body = CreateAnswer),
+        (status = 201, description = "The jobs were made", body = CreateAnswer),
+        (status = 404, description = "There is no such namespace"),
+        (status = 409, description = "A job of this name is there already; nothing was made"),
+    ),
+)]
 pub async fn create(
     author: Author,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
@@ -119,7 +142,7 @@ fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Proble
     // The digest is of all that is asked, so that one key with two wishes is seen.
     let request = key
         .map(|key| Digest::of_bytes(&[key, b"\0", &serde_json::to_vec(body).unwrap_or_default()].concat()));
-    let manifest = |(index, topic): (usize, &Option<&str>)| {
+    let manifest = |(index, topic): (usize, Option<&str>)| {
         let mut spec = body.spec.clone();
         if let Some(topic) = topic {
             spec.insert("topic".to_owned(), json!(topic));
@@ -136,7 +159,7 @@ fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Proble
         }
         json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "VideoJob", "metadata": metadata, "spec": spec})
     };
-    Ok(topics.iter().enumerate().map(manifest).collect())
+    Ok(topics.into_iter().enumerate().map(manifest).collect())
 }
 
 /// A name that tells the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
@@ -175,7 +198,7 @@ async fn post(
     let request = Request::post(path)
         .header("content-type", "application/json")
         .body(manifest.to_string().into_bytes())
-        .map_err(|error| kube::Error::HttpError(error));
+        .map_err(kube::Error::HttpError);
     within(what, async { client.request(request?).await }).await
 }
 

@@ -1,21 +1,21 @@
 //! POST `/jobs/{namespace}/{name}/{action}` and DELETE `/jobs/{namespace}/{name}`.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
 use super::{Author, MANAGER};
 use crate::body::Body;
-use crate::path::{self, JobPath};
+use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
+use crate::schemas;
 
 /// Beside an action; all of it may be absent.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -32,25 +32,60 @@ pub struct ActionBody {
 
 /// What became of an action.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ActionAnswer {
     /// The job, as `<namespace>/<name>`.
-    #[schema(value_type = String)]
+    #[schema(value_type = schemas::JobId)]
     pub job: JobRef,
     /// What was asked.
-    #[schema(value_type = String)]
+    #[schema(value_type = schemas::Action)]
     pub action: JobAction,
     /// `requested`: the operator acts upon it now; `unchanged`: it is so already.
-    #[schema(value_type = String)]
+    #[schema(value_type = schemas::RequestOutcome)]
     pub outcome: Outcome,
     /// Why nothing is to be changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
+/// The three segments that name a job and what is asked of it.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ActionParams {
+    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
+    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    namespace: String,
+    /// Name of the job.
+    #[param(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        example = "ocean-facts"
+    )]
+    name: String,
+    /// What is asked.
+    #[param(inline, value_type = schemas::Action, example = "retry")]
+    action: String,
+}
+
 /// Asks something of a job. The operator acts upon it: look at the job for how far it is.
+#[utoipa::path(
+    post,
+    path = "/jobs/{namespace}/{name}/{action}",
+    operation_id = "act_on_job",
+    tag = "jobs",
+    params(ActionParams),
+    request_body = ActionBody,
+    responses(
+        (status = 200, description = "It is so already", body = ActionAnswer),
+        (status = 202, description = "It was asked", body = ActionAnswer),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "It makes no sense as the job stands; nothing was asked"),
+    ),
+)]
 pub async fn act(
     author: Author,
-    Path((namespace, name, action)): Path<(String, String, String)>,
+    Segments(ActionParams { namespace, name, action }): Segments<ActionParams>,
     body: Body<ActionBody>,
 ) -> Result<(StatusCode, Json<ActionAnswer>), Problem> {
     let path = JobPath::read(&namespace, &name)?;
@@ -91,9 +126,14 @@ async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
 }
 
 /// Deletes a job. What becomes of its files, its `spec.artifacts.onDelete` says.
+#[utoipa::path(delete, path = "/jobs/{namespace}/{name}", operation_id = "delete_job", tag = "jobs", params(JobParams), responses(
+    (status = 202, description = "It is being deleted"),
+    (status = 404, description = "There is no such job"),
+    (status = 409, description = "It cannot be deleted as it stands"),
+))]
 pub async fn delete(
     author: Author,
-    Path((namespace, name)): Path<(String, String)>,
+    Segments(JobParams { namespace, name }): Segments<JobParams>,
 ) -> Result<StatusCode, Problem> {
     let path = JobPath::read(&namespace, &name)?;
     let api: Api<VideoJob> = Api::namespaced(author.0, &namespace);

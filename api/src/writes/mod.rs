@@ -9,18 +9,13 @@ mod storage;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Query};
-use axum::http::StatusCode;
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::routing::{delete, post};
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
-use kube::api::PostParams;
-use kube::{Api, Client};
+use kube::Client;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use videofactory_client::within;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use videofactory_crds::GROUP;
 
 pub use bulk::{ActionsBody, BulkAnswer};
@@ -28,8 +23,9 @@ pub use create::{CreateAnswer, CreateBody};
 pub use job::{ActionAnswer, ActionBody};
 pub use storage::CleanupAnswer;
 
-use crate::access::{Clients, TokenReviewer, bearer};
+use crate::access::{Clients, Kind, TokenReviewer, bearer, may};
 use crate::problem::Problem;
+use crate::query::Parameters;
 
 /// As whom changes are made: the first manager of the fields that they set.
 pub const MANAGER: &str = "videofactory-api";
@@ -65,60 +61,34 @@ impl FromRequestParts<Authors> for Author {
 
 impl Author {
     /// Fails unless the author may do this with objects of ours.
-    async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(ResourceAttributes {
-                    group: Some(GROUP.to_owned()),
-                    verb: Some(verb.to_owned()),
-                    resource: Some(resource.to_owned()),
-                    namespace: Some(namespace.to_owned()),
-                    ..ResourceAttributes::default()
-                }),
-                ..SelfSubjectAccessReviewSpec::default()
-            },
-            ..SelfSubjectAccessReview::default()
-        };
-        let api: Api<SelfSubjectAccessReview> = Api::all(self.0.clone());
-        let answer =
-            within("create a SelfSubjectAccessReview", api.create(&PostParams::default(), &review)).await?;
-        if answer.status.is_some_and(|status| status.allowed) {
-            return Ok(());
-        }
-        let detail = format!("you may not {verb} {resource} in namespace {namespace}");
-        let hint = format!("ask for a role with the verb {verb} on {resource}.{GROUP} in that namespace");
-        Err(Problem::new(StatusCode::FORBIDDEN, detail).hint(hint))
+    async fn may(&self, verb: &str, resource: &'static str, namespace: &str) -> Result<(), Problem> {
+        let kind = Kind { group: GROUP, resource, subresource: "" };
+        may(&self.0, verb, kind, namespace).await
     }
 }
 
 /// The routes.
 pub fn router(authors: Authors) -> Router {
-    Router::new()
-        .route("/jobs", post(create::create))
-        .route("/jobs/actions", post(bulk::act))
-        .route("/jobs/force-stop-all", post(bulk::stop_all))
-        .route("/jobs/{namespace}/{name}", delete(job::delete))
-        .route("/jobs/{namespace}/{name}/{action}", post(job::act))
-        .route("/storage/cleanup", post(storage::clean_up))
+    routes(authors).into()
+}
+
+/// The routes with their documentation.
+pub fn routes(authors: Authors) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(create::create))
+        .routes(routes!(bulk::act))
+        .routes(routes!(bulk::stop_all))
+        .routes(routes!(job::delete))
+        .routes(routes!(job::act))
+        .routes(routes!(storage::clean_up))
         .with_state(authors)
 }
 
 /// `?dry_run=true`: nothing is changed, and the answer says what would be.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct DryRun {
+    /// Whether nothing is to be changed.
     dry_run: bool,
-}
-
-/// A query, or what is wrong with it.
-struct Parameters<T>(T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Query::<T>::try_from_uri(&parts.uri)
-            .map(|Query(query)| Self(query))
-            .map_err(|error| Problem::bad_request(error.body_text()))
-    }
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use videofactory_client::{storage_action, within};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
@@ -17,17 +17,26 @@ use crate::problem::Problem;
 const MOST_DAYS: u32 = 3_650;
 
 /// What to prune.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CleanupQuery {
+    /// Of this namespace. Left out: of all.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: Option<String>,
+    /// This policy alone.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     policy: Option<String>,
+    /// Age from which finished jobs' files may go, in days. Left out: as the rules say.
+    #[param(minimum = 0, maximum = 3650)]
     days: Option<u32>,
+    /// Whether the runs only plan.
     dry_run: bool,
 }
 
 /// What was asked of a policy.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CleanupAnswer {
     /// The policies that were asked, as `<namespace>/<name>`. Each run's outcome is in `status.runs` of its policy, and
     /// in GET `/storage/stats`.
@@ -43,6 +52,11 @@ pub struct CleanupAnswer {
 }
 
 /// Asks every policy of a namespace, or of the cluster, to prune now.
+#[utoipa::path(post, path = "/storage/cleanup", operation_id = "clean_up_storage", tag = "storage", params(CleanupQuery), responses(
+    (status = 202, description = "The policies were asked; GET /storage/stats tells how the runs end", body = CleanupAnswer),
+    (status = 404, description = "There is no such policy"),
+    (status = 409, description = "Somebody else changed the policy meanwhile"),
+))]
 pub async fn clean_up(
     author: Author,
     Parameters(query): Parameters<CleanupQuery>,

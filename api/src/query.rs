@@ -1,0 +1,38 @@
+//! What stands in queries.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use videofactory_client::job_ref::is_label;
+
+use crate::problem::Problem;
+
+/// A query, or what is wrong with it.
+pub struct Parameters<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Query::<T>::try_from_uri(&parts.uri)
+            .map(|Query(query)| Self(query))
+            .map_err(|error| Problem::bad_request(error.body_text()))
+    }
+}
+
+/// Fails unless a name that was given can be one. `what`: the parameter.
+pub fn check_name(what: &str, name: Option<&str>) -> Result<(), Problem> {
+    if name.is_none_or(is_label) {
+        return Ok(());
+    }
+    let detail = format!("{what} is a name in lower case letters, digits and hyphens, at most 63 of them");
+    Err(Problem::bad_request(detail))
+}
+
+/// Fails unless a text that was given has at most so many bytes. `what`: the parameter.
+pub fn check_length(what: &str, text: Option<&str>, most: usize) -> Result<(), Problem> {
+    if text.is_none_or(|text| text.len() <= most) {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("{what} is at most {most} characters long")))
+}

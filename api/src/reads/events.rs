@@ -1,0 +1,193 @@
+//! GET `/jobs/{namespace}/{name}/events`: what Kubernetes and the operator told of a job, its steps' Jobs and their pods.
+//! Asked of the API server with the caller's own token.
+
+use axum::Json;
+use axum::extract::State as Shared;
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+use kube::api::ListParams;
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde_with_macros::skip_serializing_none;
+use utoipa::ToSchema;
+use videofactory_client::{CallError, list_all};
+use videofactory_crds::VideoJob;
+
+use super::job::readable;
+use crate::access::Caller;
+use crate::path::{JobParams, Segments};
+use crate::problem::Problem;
+use crate::state::State;
+
+/// Most events of an answer: the newest.
+const MOST_EVENTS: usize = 500;
+
+/// What was told of a job.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventList {
+    /// Each sentence, the newest last; at most 500. The cluster forgets them after an hour, as it is usually set up.
+    events: Vec<JobEvent>,
+}
+
+/// A sentence about a job, one of its Jobs or pods.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobEvent {
+    /// When it was told last.
+    at: Option<Timestamp>,
+    /// Normal or Warning.
+    #[serde(rename = "type")]
+    kind: String,
+    /// A stable word.
+    reason: String,
+    /// The sentence.
+    message: String,
+    /// What it is about, such as `VideoJob/ocean-facts`.
+    object: String,
+    /// How often it was told.
+    count: i32,
+}
+
+/// What was told of a job, its steps' Jobs and their pods; the newest last.
+#[utoipa::path(get, path = "/jobs/{namespace}/{name}/events", operation_id = "list_job_events", tag = "jobs", params(JobParams), responses(
+    (status = 200, description = "The events", body = EventList),
+    (status = 404, description = "There is no such job"),
+))]
+pub async fn list(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    Segments(params): Segments<JobParams>,
+) -> Result<Json<EventList>, Problem> {
+    let found = readable(&state, &caller, &params.job()?).await?;
+    let job = found.get()?;
+    let client = state.clients.of_token(caller.token())?;
+    let uid = job.meta().uid.clone().unwrap_or_default();
+    let selectors = [
+        format!("involvedObject.uid={uid}"),
+        "involvedObject.kind=Job".to_owned(),
+        "involvedObject.kind=Pod".to_owned(),
+    ];
+    let asked = selectors.iter().map(|selector| ask(&client, &params.namespace, selector));
+    let found = try_join_all(asked).await?.into_iter().flatten();
+    let attempts = Attempts::of(job);
+    let mut events: Vec<JobEvent> = found
+        .filter(|event| {
+            let about = &event.involved_object;
+            about.uid.as_ref() == Some(&uid) || attempts.hold(about.name.as_deref().unwrap_or_default())
+        })
+        .map(JobEvent::of)
+        .collect();
+    events.sort_by_key(|event| event.at);
+    let events = events.split_off(events.len().saturating_sub(MOST_EVENTS));
+    Ok(Json(EventList { events }))
+}
+
+async fn ask(client: &Client, namespace: &str, selector: &str) -> Result<Vec<Event>, CallError> {
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+    let mut events = Vec::new();
+    let page = |params: ListParams| {
+        let (api, params) = (api.clone(), params.fields(selector));
+        async move { api.list(&params).await }
+    };
+    list_all(&format!("list the events of {namespace}"), page, |event: Event| events.push(event)).await?;
+    Ok(events)
+}
+
+/// The names of the Jobs of all attempts of each step in this run, and so of their pods.
+struct Attempts {
+    /// What stands before the attempt's number, and what after it.
+    around: Vec<(String, String)>,
+}
+
+impl Attempts {
+    fn of(job: &VideoJob) -> Self {
+        let steps = job.status.iter().flat_map(|status| &status.steps);
+        // As the operator names them: `<job>-<step>-<attempt>-<hash of the run>`.
+        let around = steps.filter_map(|step| {
+            let mut parts = step.job.as_deref()?.rsplitn(3, '-');
+            let (hash, _attempt, before) = (parts.next()?, parts.next()?, parts.next()?);
+            Some((before.to_owned(), hash.to_owned()))
+        });
+        Self { around: around.collect() }
+    }
+
+    /// Whether a Job or pod of this name is one of them; a pod's name goes on after its Job's.
+    fn hold(&self, name: &str) -> bool {
+        self.around.iter().any(|(before, hash)| {
+            let rest = name.strip_prefix(before.as_str()).and_then(|rest| rest.strip_prefix('-'));
+            let mut parts = rest.unwrap_or_default().splitn(3, '-');
+            let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            parts.next().is_some_and(is_number) && parts.next() == Some(hash)
+        })
+    }
+}
+
+impl JobEvent {
+    fn of(event: Event) -> Self {
+        let series = event.series.as_ref();
+        let last = series.and_then(|series| series.last_observed_time.as_ref()).or(event.event_time.as_ref());
+        let legacy = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref());
+        let about = event.involved_object;
+        Self {
+            at: last.map(|at| at.0).or_else(|| legacy.map(|at| at.0)),
+            kind: event.type_.unwrap_or_else(|| "Normal".to_owned()),
+            reason: event.reason.unwrap_or_default(),
+            message: event.message.unwrap_or_default(),
+            object: format!("{}/{}", about.kind.unwrap_or_default(), about.name.unwrap_or_default()),
+            count: series.and_then(|series| series.count).or(event.count).unwrap_or(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn jobs_and_pods_of_every_attempt_of_the_run_are_its_own() {
+        let job: VideoJob = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "namespace": "films"}, "spec": {"topic": "the ocean"},
+            "status": {"steps": [{"name": "write-script", "job": "ocean-write-script-3-abc123"}]},
+        }))
+        .unwrap();
+        let attempts = Attempts::of(&job);
+        for name in [
+            "ocean-write-script-3-abc123",
+            "ocean-write-script-1-abc123",
+            "ocean-write-script-2-abc123-x7k2p",
+        ] {
+            assert!(attempts.hold(name), "{name}");
+        }
+        for name in [
+            "ocean",
+            "ocean-write-script-3-abc999",
+            "ocean-write-script-x-abc123",
+            "ocean-2-write-script-3-abc123",
+        ] {
+            assert!(!attempts.hold(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_as_old_as_it_was_told_last() {
+        let event = |fields: serde_json::Value| {
+            let mut event =
+                json!({"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p"}});
+            event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            JobEvent::of(serde_json::from_value(event).unwrap())
+        };
+        let series = event(json!({
+            "eventTime": "2026-12-24T18:00:00.000000Z",
+            "series": {"count": 4, "lastObservedTime": "2026-12-24T18:05:00.000000Z"}}));
+        assert_eq!((series.at, series.count), (Some("2026-12-24T18:05:00Z".parse().unwrap()), 4));
+        let legacy = event(json!({"lastTimestamp": "2026-12-24T18:01:00Z", "count": 2, "type": "Warning"}));
+        assert_eq!((legacy.at, legacy.count), (Some("2026-12-24T18:01:00Z".parse().unwrap()), 2));
+        assert_eq!((legacy.object.as_str(), legacy.kind.as_str()), ("Pod/p", "Warning"));
+    }
+}

@@ -1,0 +1,289 @@
+//! GET `/jobs/{namespace}/{name}/logs`: what a step's worker logs, from its pod, or from the bucket once the pod is gone.
+//! The pod is asked with the caller's own token; for the bucket, whether the caller may read logs of pods there.
+
+use axum::body::Body;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{AsyncBufRead, AsyncReadExt, StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, LogParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
+use videofactory_client::{CallError, within};
+use videofactory_crds::{StepName, StepStatus, VideoJob};
+use videofactory_pipeline::Keys;
+use videofactory_storage::{Bucket, ObjectInfo, StorageError};
+
+use super::artifacts;
+use super::job::readable;
+use super::media::of_bucket;
+use crate::access::{Caller, Kind, may};
+use crate::path::{JobParams, JobPath, Segments};
+use crate::problem::Problem;
+use crate::query::Parameters;
+use crate::schemas;
+use crate::state::State;
+
+/// The labels by which the operator marks a step's pods.
+const UID: &str = "videofactory.dev/uid";
+const STEP: &str = "videofactory.dev/step";
+const RUN: &str = "videofactory.dev/run";
+const ATTEMPT: &str = "videofactory.dev/attempt";
+/// The container of such a pod that works.
+const CONTAINER: &str = "worker";
+/// Most lines that can be asked for from the end.
+const MOST_LINES: u32 = 10_000;
+/// Bytes that are read from a pod's log at once.
+const PIECE: usize = 16 * 1024;
+/// Most bytes of one chunk in the bucket: a worker writes it when a quarter of a MiB waits, 4 MiB at the most.
+const MOST_CHUNK_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Which part of the log.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LogsQuery {
+    /// Of this step. Left out: of the current one, or else of the last that was begun.
+    #[param(inline, value_type = Option<schemas::StepName>)]
+    step: Option<StepName>,
+    /// Whether to go on as the worker logs more.
+    follow: bool,
+    /// The last so many lines. Left out: all.
+    #[param(minimum = 1, maximum = 10000)]
+    tail: Option<u32>,
+}
+
+/// What a step's worker logs: JSON lines, from the pod of its last attempt.
+#[utoipa::path(get, path = "/jobs/{namespace}/{name}/logs", operation_id = "read_job_logs", tag = "jobs", params(JobParams, LogsQuery), responses(
+    (status = 200, description = "The log, a JSON object a line", body = String, content_type = "text/plain"),
+    (status = 404, description = "There is no such job, or no log of the step"),
+    (status = 409, description = "The pod has not begun to work yet"),
+    (status = 502, description = "The bucket refuses"),
+))]
+pub async fn read(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    Segments(params): Segments<JobParams>,
+    Parameters(query): Parameters<LogsQuery>,
+) -> Result<Response, Problem> {
+    if query.tail.is_some_and(|lines| !(1..=MOST_LINES).contains(&lines)) {
+        return Err(Problem::bad_request(format!("tail is 1 to {MOST_LINES}")));
+    }
+    let path = params.job()?;
+    let found = readable(&state, &caller, &path).await?;
+    let job = found.get()?;
+    let step = step_of(job, query.step).ok_or_else(|| nothing(&path, query.step))?;
+    let client = state.clients.of_token(caller.token())?;
+    let permit = state.limits.stream()?;
+    let pieces = if let Some(pod) = latest_pod(&client, job, &path, step.name).await? {
+        of_pod(&client, &path, &pod, &query).await?
+    } else {
+        let logs = Kind { group: "", resource: "pods", subresource: "log" };
+        may(&client, "get", logs, &path.0.namespace).await?;
+        let bucket = artifacts::bucket(&state, job, &path).await?;
+        of_chunks(bucket, job, &path, step, query.tail).await?
+    };
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], held(pieces, permit)).into_response())
+}
+
+type Pieces = BoxStream<'static, Result<Bytes, std::io::Error>>;
+
+/// A body that holds a permit until its end, or until the caller hangs up.
+fn held(pieces: Pieces, permit: OwnedSemaphorePermit) -> Body {
+    Body::from_stream(pieces.inspect_ok(move |_| {
+        let _held = &permit;
+    }))
+}
+
+/// The step whose log is wanted.
+fn step_of(job: &VideoJob, named: Option<StepName>) -> Option<&StepStatus> {
+    let status = job.status.as_ref()?;
+    let wanted = named.or(status.current_step).and_then(|step| status.step(step));
+    let begun = |step: &&StepStatus| step.attempt.is_some();
+    let last =
+        || status.steps.iter().max_by_key(|step| step.started_at.as_ref().map(|at| at.0)).filter(begun);
+    match named {
+        Some(_) => wanted.filter(begun),
+        None => wanted.filter(begun).or_else(last),
+    }
+}
+
+fn nothing(path: &JobPath, step: Option<StepName>) -> Problem {
+    let JobPath(id) = path;
+    let detail = match step {
+        Some(step) => format!("{id} has no log of {step}: it has not been begun"),
+        None => format!("{id} has no log: no step has been begun"),
+    };
+    Problem::new(StatusCode::NOT_FOUND, detail).hint(format!("GET /jobs/{id} says how far it is"))
+}
+
+/// The pod of the step's last attempt, if it is there.
+async fn latest_pod(
+    client: &Client,
+    job: &VideoJob,
+    path: &JobPath,
+    step: StepName,
+) -> Result<Option<Pod>, CallError> {
+    let namespace = &path.0.namespace;
+    let uid = job.meta().uid.as_deref().unwrap_or_default();
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let params = ListParams::default().labels(&format!("{UID}={uid},{STEP}={step}"));
+    let pods = within(format!("list the pods of {}", path.0), api.list(&params)).await?;
+    Ok(pods.items.into_iter().max_by_key(age))
+}
+
+/// Later attempts of later runs are greater.
+fn age(pod: &Pod) -> (Option<i64>, Option<i64>, Option<jiff::Timestamp>) {
+    let number = |label: &str| pod.labels().get(label).and_then(|text| text.parse().ok());
+    (number(RUN), number(ATTEMPT), pod.creation_timestamp().map(|at| at.0))
+}
+
+async fn of_pod(client: &Client, path: &JobPath, pod: &Pod, query: &LogsQuery) -> Result<Pieces, Problem> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &path.0.namespace);
+    let name = pod.name_any();
+    let params = LogParams {
+        container: Some(CONTAINER.to_owned()),
+        follow: query.follow,
+        tail_lines: query.tail.map(i64::from),
+        ..LogParams::default()
+    };
+    match within(format!("read the log of pod {name}"), api.log_stream(&name, &params)).await {
+        Ok(log) => Ok(pieces(log)),
+        // So the API server says of a container that is still to be started.
+        Err(CallError::Refused { status, .. }) if status.code == 400 => {
+            let detail = format!("pod {name} has not begun to work: {}", status.message);
+            let hint = format!("ask again in a moment; GET /jobs/{}/events says what it waits for", path.0);
+            Err(Problem::new(StatusCode::CONFLICT, detail).hint(hint).after(5))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn pieces(log: impl AsyncBufRead + Send + 'static) -> Pieces {
+    let log = Box::pin(log);
+    stream::try_unfold(log, |mut log| async move {
+        let mut piece = vec![0; PIECE];
+        let read = log.read(&mut piece).await?;
+        piece.truncate(read);
+        Ok((read > 0).then(|| (Bytes::from(piece), log)))
+    })
+    .boxed()
+}
+
+/// The log that the step's last attempt left in the bucket.
+async fn of_chunks(
+    bucket: Bucket,
+    job: &VideoJob,
+    path: &JobPath,
+    step: &StepStatus,
+    tail: Option<u32>,
+) -> Result<Pieces, Problem> {
+    let status = job.status.as_ref();
+    let (id, run) = status.map_or((None, None), |status| (status.id.as_deref(), status.run));
+    let (Some(id), Some(run), Some(attempt)) = (id, run, step.attempt) else {
+        return Err(nothing(path, Some(step.name)));
+    };
+    let keys = Keys::new(&path.0.namespace, &path.0.name, id, run);
+    let listed: Result<Vec<ObjectInfo>, StorageError> =
+        bucket.list(&keys.logs(step.name, attempt)).try_collect().await;
+    let chunks: Vec<String> =
+        listed.map_err(|error| of_bucket(&error))?.into_iter().map(|chunk| chunk.key).collect();
+    if chunks.is_empty() {
+        let detail = format!(
+            "the pod of attempt {attempt} of {} is gone, and so is its log in the bucket, or there was none",
+            step.name
+        );
+        let hint = format!("the step's message in GET /jobs/{} says how it ended", path.0);
+        return Err(Problem::new(StatusCode::NOT_FOUND, detail).hint(hint));
+    }
+    match tail {
+        Some(lines) => {
+            let last =
+                last_lines(&bucket, &chunks, lines as usize).await.map_err(|error| of_bucket(&error))?;
+            Ok(stream::iter([Ok(Bytes::from(last))]).boxed())
+        }
+        None => Ok(stream::iter(chunks)
+            .then(move |key| {
+                let bucket = bucket.clone();
+                async move { bucket.get(&key, MOST_CHUNK_BYTES).await.map_err(std::io::Error::other) }
+            })
+            .boxed()),
+    }
+}
+
+/// The last lines of all chunks together; no more chunks are read than hold them.
+async fn last_lines(bucket: &Bucket, chunks: &[String], lines: usize) -> Result<Vec<u8>, StorageError> {
+    let mut text: Vec<u8> = Vec::new();
+    for key in chunks.iter().rev() {
+        let mut chunk = bucket.get(key, MOST_CHUNK_BYTES).await?.to_vec();
+        chunk.append(&mut text);
+        text = chunk;
+        if let Some(start) = start_of_last(&text, lines) {
+            return Ok(text.split_off(start));
+        }
+    }
+    Ok(text)
+}
+
+/// Where the last so many lines of a text begin, if it has more.
+fn start_of_last(text: &[u8], lines: usize) -> Option<usize> {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    ends.nth(lines - 1).map(|(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(current: Option<&str>) -> VideoJob {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "namespace": "films"}, "spec": {"topic": "the ocean"},
+            "status": {"currentStep": current, "steps": [
+                {"name": "write-script", "attempt": 1, "startedAt": "2026-12-24T18:00:00Z"},
+                {"name": "generate-images", "attempt": 2, "startedAt": "2026-12-24T18:01:00Z"},
+                {"name": "assemble-video"},
+            ]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn without_a_name_it_is_the_current_step_or_the_last_begun() {
+        let of = |current, named| step_of(&job(current), named).map(|step| step.name);
+        assert_eq!(of(Some("write-script"), None), Some(StepName::WriteScript));
+        assert_eq!(of(None, None), Some(StepName::GenerateImages));
+        assert_eq!(of(Some("assemble-video"), None), Some(StepName::GenerateImages));
+        assert_eq!(of(None, Some(StepName::WriteScript)), Some(StepName::WriteScript));
+        assert_eq!(of(None, Some(StepName::AssembleVideo)), None);
+        assert_eq!(of(None, Some(StepName::PublishVideo)), None);
+    }
+
+    #[test]
+    fn the_last_lines_are_whole_lines() {
+        let last = |text: &'static [u8], lines| start_of_last(text, lines).map(|start| &text[start..]);
+        assert_eq!(last(b"a\nb\nc\n", 2), Some(&b"b\nc\n"[..]));
+        assert_eq!(last(b"a\nb\nc", 1), Some(&b"c"[..]));
+        assert_eq!(last(b"a\nb\n", 2), None);
+        assert_eq!(last(b"", 1), None);
+        assert_eq!(last(b"\n\n", 1), Some(&b"\n"[..]));
+    }
+
+    #[test]
+    fn the_pod_of_the_last_attempt_of_the_last_run_is_read() {
+        let pod = |run: &str, attempt: &str| -> Pod {
+            serde_json::from_value(json!({"metadata": {"labels": {RUN: run, ATTEMPT: attempt}}})).unwrap()
+        };
+        assert!(age(&pod("1", "10")) > age(&pod("1", "9")));
+        assert!(age(&pod("2", "11")) > age(&pod("1", "12")));
+    }
+}

@@ -1,0 +1,60 @@
+//! The namespaces in which a caller may list objects of a kind.
+
+use std::collections::BTreeSet;
+
+use crate::access::{Caller, Permission};
+use crate::problem::Problem;
+use crate::state::State;
+
+/// Most namespaces that are asked about one by one.
+const MOST_NAMESPACES: usize = 50;
+
+/// Where a caller may look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    All,
+    /// In these namespaces.
+    In(BTreeSet<String>),
+}
+
+impl Scope {
+    /// Whether an object of this namespace is to be shown.
+    #[must_use]
+    pub fn holds(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::In(namespaces) => namespaces.contains(namespace),
+        }
+    }
+}
+
+/// Where a caller may list this kind: in the namespace that they name; or everywhere; or in those of `there` in which they
+/// may. Who may nowhere is refused, whatever there is.
+pub async fn of(
+    state: &State,
+    caller: &Caller,
+    resource: &'static str,
+    named: Option<&str>,
+    there: BTreeSet<String>,
+) -> Result<Scope, Problem> {
+    if let Some(named) = named {
+        state.authorizer.check(&caller.user, Permission::to("list", resource, Some(named))).await?;
+        return Ok(Scope::In([named.to_owned()].into()));
+    }
+    let refusal = match state.authorizer.check(&caller.user, Permission::to("list", resource, None)).await {
+        Ok(()) => return Ok(Scope::All),
+        Err(refusal) if refusal.status == axum::http::StatusCode::FORBIDDEN => refusal,
+        Err(problem) => return Err(problem),
+    };
+    let mut allowed = BTreeSet::new();
+    for namespace in there.into_iter().take(MOST_NAMESPACES) {
+        let permission = Permission::to("list", resource, Some(&namespace));
+        match state.authorizer.check(&caller.user, permission).await {
+            Ok(()) => drop(allowed.insert(namespace)),
+            Err(refusal) if refusal.status == axum::http::StatusCode::FORBIDDEN => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    if allowed.is_empty() { Err(refusal) } else { Ok(Scope::In(allowed)) }
+}

@@ -1,0 +1,350 @@
+//! GET `/storage/stats`: how full the buckets are, and what pruning does.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State as Shared;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Resource, ResourceExt};
+use serde::{Deserialize, Serialize};
+use serde_with_macros::skip_serializing_none;
+use utoipa::{IntoParams, ToSchema};
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::storagepolicy::{
+    BackupOutcome, BackupRun, ObjectKind, PruneCause, PruneOutcome, PruneRun, StorageLevel,
+};
+
+use super::scope;
+use crate::access::Caller;
+use crate::problem::Problem;
+use crate::query::{Parameters, check_name};
+use crate::schemas;
+use crate::state::State;
+
+/// Whose buckets.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct NamespaceQuery {
+    /// Of this namespace. Left out: of all in which you may list them.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    pub namespace: Option<String>,
+}
+
+/// How full the buckets are.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StorageStats {
+    /// Bytes in all of them.
+    pub bytes: i64,
+    /// Sum of their limits, in bytes.
+    pub limit_bytes: i64,
+    /// Bytes in per cent of the limits together.
+    pub percent: Option<i64>,
+    /// Each policy's bucket.
+    pub policies: Vec<PolicyStats>,
+}
+
+/// How full a policy's bucket is.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyStats {
+    /// Namespace of the policy.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it can be used.
+    pub ready: bool,
+    /// What it does, or what stands in its way.
+    pub message: Option<String>,
+    /// How full it is, in a word.
+    #[schema(value_type = Option<schemas::StorageLevel>)]
+    pub level: Option<StorageLevel>,
+    /// Bytes, as last measured, with what jobs wrote and runs deleted since.
+    pub bytes: Option<i64>,
+    /// Number of files.
+    pub objects: Option<i64>,
+    /// Bytes in per cent of the limit.
+    pub percent: Option<i64>,
+    /// Size that pruning brings it down to, in bytes.
+    pub target_bytes: i64,
+    /// Size at which a prune run starts.
+    pub warn_bytes: i64,
+    /// Size at which new jobs wait.
+    pub stop_bytes: i64,
+    /// Size at which only films whose scenes are made are finished.
+    pub limit_bytes: i64,
+    /// Bytes and files by kind.
+    pub by_kind: Vec<KindStats>,
+    /// Bytes of backups, plans, tombstones and your own assets, which no rule deletes.
+    pub other_bytes: Option<i64>,
+    /// When it was measured.
+    pub measured_at: Option<Timestamp>,
+    /// The last prune run.
+    pub last_run: Option<RunStats>,
+    /// When the next one is due.
+    pub next_run_at: Option<Timestamp>,
+    /// Operations a month against the bucket, estimated.
+    pub operations: Option<OperationStats>,
+    /// The last backup of the objects.
+    pub backup: Option<BackupStats>,
+    /// When the next one is due.
+    pub next_backup_at: Option<Timestamp>,
+}
+
+/// What is there of one kind.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KindStats {
+    /// The kind.
+    #[schema(value_type = schemas::ObjectKind)]
+    pub kind: ObjectKind,
+    /// Bytes.
+    pub bytes: i64,
+    /// Number of files.
+    pub objects: i64,
+}
+
+/// A prune run.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunStats {
+    /// When it was due, or asked for.
+    pub at: Timestamp,
+    /// Why it took place.
+    #[schema(value_type = Option<schemas::PruneCause>)]
+    pub cause: Option<PruneCause>,
+    /// Whether it only planned.
+    pub dry_run: bool,
+    /// Files deleted, or to be deleted where it only planned.
+    pub deleted_objects: i64,
+    /// Their bytes.
+    pub deleted_bytes: i64,
+    /// Files that the bucket would not delete.
+    pub failed_objects: i64,
+    /// What was kept, and why.
+    pub kept_because: Vec<KeptStats>,
+    /// How it ended. Absent: it is under way.
+    #[schema(value_type = Option<schemas::PruneOutcome>)]
+    pub outcome: Option<PruneOutcome>,
+    /// How long it took.
+    #[schema(example = "12s")]
+    pub duration: Option<String>,
+    /// What stood in its way, or what is to be known of it.
+    pub message: Option<String>,
+    /// If the bucket stayed above its target: what holds the space, and which rule would free it.
+    pub shortfall: Option<String>,
+}
+
+/// Files that were kept for one reason.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeptStats {
+    /// The reason.
+    pub reason: String,
+    /// How many files.
+    pub objects: i64,
+    /// Their bytes.
+    pub bytes: i64,
+}
+
+/// Operations a month, estimated.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationStats {
+    /// Writes and listings; R2 gives 1 million free.
+    pub class_a_per_month: Option<i64>,
+    /// Reads; R2 gives 10 million free.
+    pub class_b_per_month: Option<i64>,
+}
+
+/// A backup.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupStats {
+    /// When it was due, or asked for.
+    pub at: Timestamp,
+    /// How it ended. Absent: it is under way.
+    #[schema(value_type = Option<schemas::BackupOutcome>)]
+    pub outcome: Option<BackupOutcome>,
+    /// Its key in the bucket.
+    pub key: Option<String>,
+    /// Objects in it.
+    pub items: Option<i64>,
+    /// Its size in bytes.
+    pub bytes: Option<i64>,
+    /// What stood in its way.
+    pub message: Option<String>,
+}
+
+/// How full the buckets are, what pruning did last, and what it kept and why.
+#[utoipa::path(get, path = "/storage/stats", operation_id = "get_storage_stats", tag = "storage", params(NamespaceQuery), responses(
+    (status = 200, description = "Each bucket that you may see, and all together", body = StorageStats),
+))]
+pub async fn stats(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    Parameters(query): Parameters<NamespaceQuery>,
+) -> Result<Json<StorageStats>, Problem> {
+    let named = query.namespace.as_deref();
+    check_name("namespace", named)?;
+    let policies = state.stores.policies.state();
+    let there: BTreeSet<String> = policies.iter().filter_map(|policy| policy.namespace()).collect();
+    let scope = scope::of(&state, &caller, "storagepolicies", named, there).await?;
+    let readable = policies.iter().filter_map(|policy| policy.0.as_ref().ok());
+    let seen = readable.filter(|policy| scope.holds(policy.meta().namespace.as_deref().unwrap_or_default()));
+    Ok(Json(StorageStats::of(seen)))
+}
+
+impl StorageStats {
+    /// Of these policies, in the order of their names.
+    pub fn of<'a>(policies: impl IntoIterator<Item = &'a StoragePolicy>) -> Self {
+        let mut policies: Vec<PolicyStats> = policies.into_iter().map(PolicyStats::of).collect();
+        policies
+            .sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+        let bytes = sum(policies.iter().map(|policy| policy.bytes.unwrap_or_default()));
+        let limit_bytes = sum(policies.iter().map(|policy| policy.limit_bytes));
+        Self { bytes, limit_bytes, percent: percent(bytes, limit_bytes), policies }
+    }
+}
+
+impl PolicyStats {
+    fn of(policy: &StoragePolicy) -> Self {
+        let marks = policy.spec.capacity.water_marks();
+        let status = policy.status.clone().unwrap_or_default();
+        let usage = status.usage.unwrap_or_default();
+        let ready = condition::get(&status.conditions, ConditionType::Ready);
+        let kinds = usage.by_kind.into_iter();
+        Self {
+            namespace: policy.namespace().unwrap_or_default(),
+            name: policy.name_any(),
+            ready: ready.is_some_and(|ready| ready.status == "True"),
+            message: ready.map(|ready| ready.message.clone()),
+            level: status.level,
+            bytes: usage.bytes,
+            objects: usage.objects,
+            percent: usage.bytes.and_then(|bytes| percent(bytes, marks.limit)),
+            target_bytes: marks.target,
+            warn_bytes: marks.warn,
+            stop_bytes: marks.stop,
+            limit_bytes: marks.limit,
+            by_kind: kinds
+                .map(|of| KindStats { kind: of.kind, bytes: of.bytes, objects: of.objects })
+                .collect(),
+            other_bytes: usage.other_bytes,
+            measured_at: at(usage.measured_at),
+            last_run: status.runs.into_iter().next().map(RunStats::of),
+            next_run_at: at(status.next_run_at),
+            operations: status.operations.map(|estimate| OperationStats {
+                class_a_per_month: estimate.class_a_per_month,
+                class_b_per_month: estimate.class_b_per_month,
+            }),
+            backup: status.backup.map(BackupStats::of),
+            next_backup_at: at(status.next_backup_at),
+        }
+    }
+}
+
+impl RunStats {
+    fn of(run: PruneRun) -> Self {
+        let kept = run.kept_because.into_iter();
+        Self {
+            at: run.slot.0,
+            cause: run.cause,
+            dry_run: run.dry_run.unwrap_or_default(),
+            deleted_objects: run.deleted_objects.unwrap_or_default(),
+            deleted_bytes: run.deleted_bytes.unwrap_or_default(),
+            failed_objects: run.failed_objects.unwrap_or_default(),
+            kept_because: kept
+                .map(|of| KeptStats { reason: of.reason, objects: of.objects, bytes: of.bytes })
+                .collect(),
+            outcome: run.outcome,
+            duration: run.duration.map(|took| took.to_string()),
+            message: run.message,
+            shortfall: run.shortfall,
+        }
+    }
+}
+
+impl BackupStats {
+    fn of(run: BackupRun) -> Self {
+        Self {
+            at: run.slot.0,
+            outcome: run.outcome,
+            key: run.key,
+            items: run.items,
+            bytes: run.bytes,
+            message: run.message,
+        }
+    }
+}
+
+/// A time as we write it.
+pub fn at(time: Option<Time>) -> Option<Timestamp> {
+    time.map(|time| time.0)
+}
+
+fn sum(bytes: impl Iterator<Item = i64>) -> i64 {
+    bytes.fold(0, i64::saturating_add)
+}
+
+fn percent(bytes: i64, limit: i64) -> Option<i64> {
+    (limit > 0).then(|| i64::try_from(i128::from(bytes) * 100 / i128::from(limit)).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn policy(name: &str, status: &Value) -> StoragePolicy {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": name, "namespace": "films"},
+            "spec": {
+                "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                "capacity": {"limit": "10G"},
+            },
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn buckets_are_told_one_by_one_and_together() {
+        let full = policy(
+            "b",
+            &json!({
+                "usage": {"bytes": 9_500_000_000_i64, "byKind": [{"kind": "videos", "bytes": 1, "objects": 1}]},
+                "level": "Stopped",
+                "runs": [{"slot": "2026-12-24T03:00:00Z", "outcome": "Completed", "duration": "12s", "deletedObjects": 3,
+                          "keptBecause": [{"reason": "younger than 7d", "objects": 2, "bytes": 9}]}],
+            }),
+        );
+        let stats = StorageStats::of([&full, &policy("a", &json!({"usage": {"bytes": 500_000_000}}))]);
+        assert_eq!((stats.bytes, stats.percent), (10_000_000_000, Some(50)));
+        let names: Vec<&str> = stats.policies.iter().map(|policy| policy.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let told = serde_json::to_value(&stats.policies[1]).unwrap();
+        assert_eq!((&told["percent"], &told["level"]), (&json!(95), &json!("Stopped")));
+        assert_eq!(told["warn_bytes"], 9_000_000_000_i64);
+        assert_eq!(told["last_run"]["kept_because"][0]["reason"], "younger than 7d");
+        assert_eq!(told["by_kind"][0]["kind"], "videos");
+        assert_eq!(told["ready"], false);
+    }
+
+    #[test]
+    fn a_policy_that_was_never_measured_has_no_numbers() {
+        let stats = StorageStats::of([&policy("a", &Value::Null)]);
+        assert_eq!((stats.bytes, stats.percent, stats.policies[0].bytes), (0, Some(0), None));
+        assert_eq!(StorageStats::of([]).percent, None);
+    }
+}

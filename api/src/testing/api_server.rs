@@ -1,0 +1,151 @@
+//! An API server that knows two people, what they may, and a few pods and events.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::{FILMS, ROOT};
+use crate::access::bearer;
+
+/// What it knows.
+#[derive(Clone, Default)]
+pub struct Cluster {
+    /// Each with a container that has logged `lines of <name>`.
+    pub pods: Arc<Mutex<Vec<Value>>>,
+    pub events: Arc<Mutex<Vec<Value>>>,
+    /// Verb and resource that the owner of `films` may not, even there.
+    pub forbidden: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl Cluster {
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/apis/authentication.k8s.io/v1/tokenreviews", post(review_token))
+            .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(review_access))
+            .route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", post(review_own_access))
+            .route("/api/v1/namespaces/{namespace}/pods", get(pods))
+            .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
+            .route("/api/v1/namespaces/{namespace}/events", get(events))
+            .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
+            .fallback(async |uri: Uri| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))
+            .with_state(self.clone())
+    }
+
+    fn may(&self, user: &str, asked: &Value) -> bool {
+        let of = &asked["resourceAttributes"];
+        let [verb, resource, part] =
+            ["verb", "resource", "subresource"].map(|field| of[field].as_str().unwrap_or_default());
+        let resource = [resource, part].join("/").trim_end_matches('/').to_owned();
+        let forbidden = self.forbidden.lock().contains(&(verb.to_owned(), resource));
+        user == ROOT || (user == FILMS && of["namespace"] == "films" && !forbidden)
+    }
+}
+
+async fn review_token(Json(mut review): Json<Value>) -> Json<Value> {
+    let token = review["spec"]["token"].as_str().unwrap_or_default().to_owned();
+    let known = [ROOT, FILMS].contains(&token.as_str());
+    review["status"] =
+        json!({"authenticated": known, "user": {"username": token, "groups": ["system:authenticated"]}});
+    Json(review)
+}
+
+async fn review_access(Shared(cluster): Shared<Cluster>, Json(mut review): Json<Value>) -> Json<Value> {
+    let user = review["spec"]["user"].as_str().unwrap_or_default().to_owned();
+    review["status"] = json!({"allowed": cluster.may(&user, &review["spec"])});
+    Json(review)
+}
+
+async fn review_own_access(
+    Shared(cluster): Shared<Cluster>,
+    headers: HeaderMap,
+    Json(mut review): Json<Value>,
+) -> Json<Value> {
+    let user = bearer(&headers).unwrap_or_default();
+    review["status"] = json!({"allowed": cluster.may(user, &review["spec"])});
+    Json(review)
+}
+
+/// Of our own kinds it has no object.
+async fn nothing() -> Json<Value> {
+    Json(json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "List", "metadata": {}, "items": []}))
+}
+
+/// Whether the caller may, as the API server itself says it.
+#[expect(clippy::result_large_err, reason = "a test's answer is moved once")]
+fn check(
+    cluster: &Cluster,
+    headers: &HeaderMap,
+    verb: &str,
+    resource: &str,
+    namespace: &str,
+) -> Result<(), Response> {
+    let asked = json!({"resourceAttributes": {"verb": verb, "resource": resource, "namespace": namespace}});
+    let user = bearer(headers).unwrap_or_default();
+    if cluster.may(user, &asked) {
+        return Ok(());
+    }
+    Err(status(StatusCode::FORBIDDEN, &format!("User {user:?} cannot {verb} resource {resource:?}")))
+}
+
+type Parameters = Query<std::collections::HashMap<String, String>>;
+
+async fn pods(
+    Shared(cluster): Shared<Cluster>,
+    Path(namespace): Path<String>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Response> {
+    check(&cluster, &headers, "list", "pods", &namespace)?;
+    let wanted = query.get("labelSelector").cloned().unwrap_or_default();
+    let is_wanted = |pod: &&Value| {
+        let mut terms = wanted.split(',').filter_map(|term| term.split_once('='));
+        terms.all(|(name, value)| pod["metadata"]["labels"][name] == value)
+    };
+    let pods: Vec<Value> = cluster.pods.lock().iter().filter(is_wanted).cloned().collect();
+    Ok(Json(json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": pods})))
+}
+
+async fn log(
+    Shared(cluster): Shared<Cluster>,
+    Path((namespace, pod)): Path<(String, String)>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    check(&cluster, &headers, "get", "pods/log", &namespace)?;
+    let waits =
+        cluster.pods.lock().iter().any(|known| known["metadata"]["name"] == *pod && known["waits"] == true);
+    if waits {
+        return Err(status(StatusCode::BAD_REQUEST, "container is waiting to start: ContainerCreating"));
+    }
+    let asked = ["container", "follow", "tailLines"].map(|name| query.get(name).cloned().unwrap_or_default());
+    Ok(format!("lines of {pod} {asked:?}\n").into_response())
+}
+
+async fn events(
+    Shared(cluster): Shared<Cluster>,
+    Path(namespace): Path<String>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Response> {
+    check(&cluster, &headers, "list", "events", &namespace)?;
+    let wanted = query.get("fieldSelector").cloned().unwrap_or_default();
+    let is_wanted = |event: &&Value| {
+        let (field, value) = wanted.strip_prefix("involvedObject.").unwrap().split_once('=').unwrap();
+        event["involvedObject"][field] == value
+    };
+    let events: Vec<Value> = cluster.events.lock().iter().filter(is_wanted).cloned().collect();
+    Ok(Json(json!({"apiVersion": "v1", "kind": "EventList", "metadata": {}, "items": events})))
+}
+
+fn status(code: StatusCode, message: &str) -> Response {
+    let reason = code.canonical_reason().unwrap_or_default().replace(' ', "");
+    let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "message": message,
+                        "reason": reason, "code": code.as_u16()});
+    (code, Json(status)).into_response()
+}

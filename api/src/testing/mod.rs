@@ -1,0 +1,269 @@
+//! The API over stores that a test fills, an API server and a bucket in memory.
+
+mod api_server;
+mod bucket;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use kube::runtime::reflector::store::{Writer, store};
+use kube::runtime::watcher::Event;
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use videofactory_client::connect;
+use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
+use videofactory_pipeline::contract::Progress;
+use videofactory_storage::{Bucket, BucketConfig};
+
+pub use api_server::Cluster;
+pub use bucket::Files;
+
+use crate::state::{Guarded, MetricsFormat, Process, State, Stores};
+
+/// A token whose owner may all.
+pub const ROOT: &str = "root";
+/// A token whose owner may all in the namespace `films`, and nothing elsewhere.
+pub const FILMS: &str = "films";
+/// UID of the job that [`job`] makes.
+pub const UID: &str = "0c5e9a3b-24c3-4a11-9d59-7c1f8b2d6e00";
+/// The digest in the keys of [`job`]'s files.
+pub const DIGEST: &str = "0123456789abcdef0123456789abcdef";
+
+/// What routes are tested over.
+pub struct World {
+    /// The routes' state.
+    pub state: State,
+    /// What the API server knows beside objects of ours.
+    pub cluster: Cluster,
+    /// What is in the bucket.
+    pub files: Files,
+    router: Router,
+    process: Arc<TestProcess>,
+    jobs: Writer<Guarded<VideoJob>>,
+    policies: Writer<Guarded<StoragePolicy>>,
+    accounts: Writer<Guarded<ProviderAccount>>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn header(&self, name: impl AsRef<str>) -> &str {
+        self.headers.get(name.as_ref()).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    /// With a policy, and no job.
+    pub async fn new() -> Self {
+        let cluster = Cluster::default();
+        let files = Files::default();
+        let config = kube::Config::new(serve(cluster.router()).await.parse().unwrap());
+        let client = connect(config.clone(), "test").unwrap();
+        let process = Arc::new(TestProcess {
+            endpoint: serve(files.router()).await,
+            progress: Mutex::default(),
+            answered: Mutex::default(),
+        });
+        let (videojobs, jobs) = store();
+        let (channels, _) = store::<Guarded<Channel>>();
+        let (account_store, accounts) = store();
+        let (policy_store, policies) = store();
+        let stores = Stores { videojobs, channels, accounts: account_store, policies: policy_store };
+        let state = State::new(client, config, stores, process.clone());
+        let router = crate::router(state.clone());
+        let mut world = Self { state, cluster, files, router, process, jobs, policies, accounts };
+        world.put_policy(policy("films", &json!({})));
+        world
+    }
+
+    pub fn put(&mut self, job: Value) {
+        self.jobs.apply_watcher_event(&Event::Apply(read(job)));
+    }
+
+    pub fn remove(&mut self, job: Value) {
+        self.jobs.apply_watcher_event(&Event::Delete(read(job)));
+    }
+
+    pub fn put_policy(&mut self, policy: Value) {
+        self.policies.apply_watcher_event(&Event::Apply(read(policy)));
+    }
+
+    pub fn put_account(&mut self, account: Value) {
+        self.accounts.apply_watcher_event(&Event::Apply(read(account)));
+    }
+
+    /// What the worker of a step says.
+    pub fn say(&self, step: StepName, progress: Progress) {
+        self.process.progress.lock().insert(step, progress);
+    }
+
+    /// The routes that were measured, with their status.
+    pub fn answered(&self) -> Vec<(String, u16)> {
+        self.process.answered.lock().clone()
+    }
+
+    /// Asks with a token, unless it is empty.
+    pub async fn ask(&self, method: &str, path: &str, token: &str, headers: &[(HeaderName, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let body = if method == "POST" {
+            request = request.header(CONTENT_TYPE, "application/json");
+            Body::from("{}")
+        } else {
+            Body::empty()
+        };
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, ROOT, &[]).await
+    }
+}
+
+struct TestProcess {
+    endpoint: String,
+    progress: Mutex<BTreeMap<StepName, Progress>>,
+    answered: Mutex<Vec<(String, u16)>>,
+}
+
+#[async_trait]
+impl Process for TestProcess {
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn leads(&self) -> bool {
+        true
+    }
+
+    fn metrics(&self, phases: &[(String, i64)], format: MetricsFormat) -> Result<String, std::fmt::Error> {
+        Ok(format!("{format:?} {phases:?}"))
+    }
+
+    fn answered(&self, route: &str, _method: &str, status: u16, _took: Duration) {
+        self.answered.lock().push((route.to_owned(), status));
+    }
+
+    fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress> {
+        if uid == UID { self.progress.lock().clone() } else { BTreeMap::new() }
+    }
+
+    async fn bucket(&self, _policy: &StoragePolicy) -> Result<Bucket, String> {
+        let config = BucketConfig {
+            endpoint: self.endpoint.clone(),
+            public_endpoint: None,
+            bucket: "videos".to_owned(),
+            region: "auto".to_owned(),
+            prefix: String::new(),
+            access_key: "id".into(),
+            secret_key: "word".into(),
+        };
+        Bucket::connect(&config).map_err(|error| error.to_string())
+    }
+}
+
+/// Serves on this machine until the runtime ends; the URL.
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+fn read<K: DeserializeOwned + kube::Resource>(object: Value) -> Guarded<K> {
+    serde_json::from_value(object).unwrap()
+}
+
+/// A job in a namespace, with a status.
+pub fn job(namespace: &str, name: &str, status: &Value) -> Value {
+    json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+        "metadata": {"name": name, "namespace": namespace, "uid": format!("uid-{namespace}-{name}"),
+                     "creationTimestamp": "2026-12-24T18:00:00Z"},
+        "spec": {"topic": "the ocean", "channelRef": {"name": "deep-sea"}},
+        "status": status,
+    })
+}
+
+/// The job `films/ocean`, whose film is made.
+pub fn made() -> Value {
+    let key = |kind: &str, extension: &str| format!("{kind}/films/ocean-3f9c2a1e/r1/{DIGEST}.{extension}");
+    let condition = |kind: &str| {
+        json!({"type": kind, "status": "True", "reason": "Completed", "message": "done",
+               "lastTransitionTime": "2026-12-24T19:00:00Z"})
+    };
+    let mut job = job(
+        "films",
+        "ocean",
+        &json!({
+            "id": "3f9c2a1e", "run": 1, "phase": "Succeeded", "progress": "9/9",
+            "conditions": [condition("Ready"), condition("Succeeded")],
+            "cost": {"estimated": "1.90", "actual": "0.56"},
+            "steps": [{"name": "assemble-video", "state": "Succeeded", "attempt": 2, "job": "ocean-assemble-video-2-abc123",
+                       "startedAt": "2026-12-24T18:30:00Z"}],
+            "artifacts": {
+                "video": {"key": key("videos", "mp4"), "size": 200, "duration": 12.5},
+                "thumbnail": {"key": key("thumbnails", "jpg"), "size": 3},
+                "captions": [{"key": key("captions", "srt")}, {"key": key("captions", "vtt")}],
+            },
+        }),
+    );
+    job["metadata"]["uid"] = json!(UID);
+    job
+}
+
+/// The policy `default` of a namespace.
+pub fn policy(namespace: &str, status: &Value) -> Value {
+    json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+        "metadata": {"name": "default", "namespace": namespace},
+        "spec": {"bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                 "capacity": {"limit": "10G"}},
+        "status": status,
+    })
+}
+
+/// The account `grok` of a namespace.
+pub fn account(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
+        "metadata": {"name": "grok", "namespace": namespace},
+        "spec": {"provider": "XAI", "secretRef": {"name": "grok"},
+                 "quotas": [{"name": "generations", "limit": 25, "period": "2h"}]},
+        "status": {"quotas": [{"name": "generations", "limit": 25, "used": 25, "reserved": 0,
+                               "nextUnitAt": "2026-12-24T20:00:00Z"}],
+                   "waiting": 1, "waiters": [{"name": "ocean", "step": "animate-scenes", "units": {"generations": 1}}]},
+    })
+}

@@ -1,0 +1,152 @@
+//! Who is let in, who is told what, and how often.
+
+use axum::http::StatusCode;
+use axum::http::header::HeaderName;
+use serde_json::json;
+
+use super::document::{filled, operations};
+use crate::testing::{Answer, FILMS, ROOT, UID, World, job, made};
+use crate::{OPEN, documented};
+
+#[tokio::test]
+async fn without_a_token_nothing_is_answered_but_the_probes() {
+    let mut world = World::new().await;
+    world.put(made());
+    let (_, document) = documented(&world.state);
+    let paths = operations(&document).into_iter().map(|(method, path, _)| (method, filled(&path)));
+    let others =
+        [("GET", "/nowhere"), ("PUT", "/jobs"), ("GET", &format!("/jobs/{UID}")), ("GET", "/jobs/%ff/x")];
+    let others = others.map(|(method, path)| (method.to_owned(), path.to_owned()));
+    for (method, path) in paths.chain(others) {
+        for token in ["", "unknown"] {
+            let answer = world.ask(&method, &path, token, &[]).await;
+            if OPEN.contains(&path.as_str()) {
+                assert_eq!(answer.status, StatusCode::OK, "{path}");
+                continue;
+            }
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            if method != "HEAD" {
+                assert_eq!(answer.header("content-type"), "application/problem+json");
+                assert!(answer.json()["hint"].as_str().unwrap().contains("kubectl"), "{method} {path}");
+            }
+        }
+    }
+}
+
+/// What differs between two answers must tell nothing: the request's own id and path alone may.
+fn told(answer: &Answer, name: &str) -> (StatusCode, String) {
+    (answer.status, String::from_utf8_lossy(&answer.body).replace(name, "<name>"))
+}
+
+#[tokio::test]
+async fn a_job_of_another_namespace_is_as_if_there_were_none() {
+    let mut world = World::new().await;
+    let secret_uid = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
+    let mut secret = job("news", "secret", &json!({"phase": "Running", "currentStep": "write-script"}));
+    secret["metadata"]["uid"] = json!(secret_uid);
+    world.put(secret);
+    for tail in ["", "/logs", "/events", "/artifacts", "/artifacts/video"] {
+        let there = world.ask("GET", &format!("/jobs/news/secret{tail}"), FILMS, &[]).await;
+        let none = world.ask("GET", &format!("/jobs/news/nothing{tail}"), FILMS, &[]).await;
+        assert_eq!(there.status, StatusCode::FORBIDDEN, "{tail}");
+        assert_eq!(told(&there, "secret"), told(&none, "nothing"), "{tail}");
+        let (uid, other) = (secret_uid, "eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00");
+        let there = world.ask("GET", &format!("/jobs/{uid}{tail}"), FILMS, &[]).await;
+        let none = world.ask("GET", &format!("/jobs/{other}{tail}"), FILMS, &[]).await;
+        assert_eq!(told(&there, uid), told(&none, other), "{tail}");
+        assert_eq!(there.status, StatusCode::FORBIDDEN, "{tail}");
+    }
+    let all = world.ask("GET", "/jobs", FILMS, &[]).await;
+    assert_eq!(all.status, StatusCode::FORBIDDEN);
+    let metrics = world.ask("GET", "/metrics", FILMS, &[]).await;
+    assert_eq!(metrics.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_uid_leads_to_the_job_for_who_may_see_it() {
+    let mut world = World::new().await;
+    world.put(made());
+    for token in [ROOT, FILMS] {
+        let answer = world.ask("GET", &format!("/jobs/{UID}"), token, &[]).await;
+        assert_eq!(answer.json()["id"], "films/ocean");
+    }
+    let none = world.get("/jobs/ffffffff-24c3-4a11-9d59-7c1f8b2d6e00").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.answered()[0].0, "/jobs/{namespace}/{name}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_the_callers_fault() {
+    let world = World::new().await;
+    for path in [
+        "/jobs?limit=0",
+        "/jobs?limit=501",
+        "/jobs?limit=x",
+        "/jobs?phase=Dancing",
+        "/jobs?limit=1&limit=2",
+        "/jobs?unknown=1",
+        "/jobs?label=a%20b",
+        "/jobs?ended_after=yesterday",
+        "/jobs?continue=x",
+        "/jobs?namespace=A",
+        "/jobs?channel=..%2F",
+        "/jobs/%ff/ocean",
+        "/jobs/Films/ocean",
+        "/jobs/films/..%2f",
+        "/storage/stats?namespace=..",
+        "/accounts?namespace=&x=1",
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+    }
+    assert_eq!(world.get("/jobs/films").await.status, StatusCode::NOT_FOUND);
+    let put = world.ask("PUT", "/jobs", ROOT, &[]).await;
+    assert_eq!((put.status, put.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD,POST"));
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_and_is_the_callers_alone() {
+    let world = World::new().await;
+    let id = HeaderName::from_static("x-request-id");
+    let answer = world.ask("GET", "/jobs", ROOT, &[(id.clone(), "my-id-1")]).await;
+    assert_eq!(answer.header("x-request-id"), "my-id-1");
+    assert_eq!(answer.header("cache-control"), "private, no-cache");
+    let long = "x".repeat(65);
+    let refused = world.ask("GET", "/jobs", "", &[(id, &long)]).await;
+    assert_eq!(refused.header("x-request-id").len(), 36);
+    assert_eq!(refused.header("cache-control"), "no-store");
+    assert_eq!(refused.header("x-content-type-options"), "nosniff");
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_again() {
+    let world = World::new().await;
+    let mut refused = None;
+    for _ in 0..2000 {
+        let answer = world.ask("GET", "/openapi.json", FILMS, &[]).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("2000 requests at once are too many");
+    assert_eq!(refused.header("retry-after"), "1");
+    // Others have nothing to do with it.
+    assert_eq!(world.get("/openapi.json").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn more_at_once_than_there_is_room_for_are_turned_away_but_not_the_probes() {
+    let world = World::new().await;
+    let mut held = Vec::new();
+    while let Ok(place) = world.state.limits.request() {
+        held.push(place);
+    }
+    let refused = world.get("/jobs").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert_eq!(world.ask("GET", "/ready", "", &[]).await.status, StatusCode::OK);
+    drop(held);
+    assert_eq!(world.get("/jobs").await.status, StatusCode::OK);
+}

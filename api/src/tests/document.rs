@@ -1,0 +1,167 @@
+//! The OpenAPI document and its page.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::conforms::faults;
+use crate::testing::{ROOT, World, account, made};
+use crate::{OPEN, documented};
+
+/// Method and path of each operation, with the document of each.
+pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((method.to_uppercase(), path.clone(), operation.clone()));
+        }
+    }
+    operations
+}
+
+/// A path with something in each place of it.
+pub fn filled(path: &str) -> String {
+    [("{namespace}", "films"), ("{name}", "ocean"), ("{action}", "retry"), ("{artifact}", "video")]
+        .iter()
+        .fold(path.to_owned(), |path, (place, name)| path.replace(place, name))
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_leads_to_a_handler() {
+    let mut world = World::new().await;
+    world.put(made());
+    let (_, document) = documented(&world.state);
+    let operations = operations(&document);
+    let expected = [
+        "GET /health",
+        "GET /health/full",
+        "GET /ready",
+        "GET /metrics",
+        "GET /jobs",
+        "POST /jobs",
+        "POST /jobs/actions",
+        "POST /jobs/force-stop-all",
+        "GET /jobs/{namespace}/{name}",
+        "DELETE /jobs/{namespace}/{name}",
+        "POST /jobs/{namespace}/{name}/{action}",
+        "GET /jobs/{namespace}/{name}/logs",
+        "GET /jobs/{namespace}/{name}/events",
+        "GET /jobs/{namespace}/{name}/artifacts",
+        "GET /jobs/{namespace}/{name}/artifacts/{artifact}",
+        "GET /storage/stats",
+        "POST /storage/cleanup",
+        "GET /accounts",
+        "GET /openapi.json",
+        "GET /docs",
+    ];
+    let told: BTreeSet<String> =
+        operations.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    for operation in expected {
+        assert!(told.contains(operation), "{operation} is not in the document");
+    }
+    for (method, path, operation) in operations {
+        let answer = world.ask(&method, &filled(&path), ROOT, &[]).await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(!text.contains("nothing at this path"), "{method} {path}: {text}");
+        assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        let status = answer.status.as_u16().to_string();
+        assert!(operation["responses"][&status].is_object(), "{method} {path} answers {status}: {text}");
+        let media = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
+        let contents = &operation["responses"][&status]["content"];
+        let is_told = contents[&media].is_object() || (contents.is_null() && answer.body.is_empty());
+        assert!(is_told, "{method} {path} answers {media:?}, not {contents}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_documented() {
+    let world = World::new().await;
+    let (routes, document) = documented(&world.state);
+    // axum tells its paths to nobody but Debug.
+    let shown = format!("{routes:?}");
+    let is_route = |part: &&str| part.len() > 1 && part.starts_with('/') && !part.contains("__private__");
+    let there: BTreeSet<&str> = shown.split('"').filter(is_route).collect();
+    let told: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(there, told);
+}
+
+#[tokio::test]
+async fn the_document_fits_together() {
+    let world = World::new().await;
+    let (_, document) = documented(&world.state);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        assert!(ids.insert(id.clone()), "{id} is there twice");
+        assert!(operation["summary"].is_string(), "{method} {path} says nothing of itself");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(response["description"].is_string(), "{method} {path} {status} is not described");
+        }
+        let is_open = operation["security"] == json!([{}]) || operation["security"] == json!([{"": []}]);
+        assert_eq!(is_open, OPEN.contains(&path.as_str()), "{method} {path}: {}", operation["security"]);
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let (name, is_path) = (&parameter["name"], parameter["in"] == "path");
+            assert_eq!(parameter["required"] == true, is_path, "{method} {path}: {name}");
+            assert!(parameter["description"].is_string(), "{method} {path}: {name} is not described");
+        }
+    }
+    let text = document.to_string();
+    let references = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
+    for reference in references {
+        assert!(document.pointer(reference).is_some(), "{reference} leads nowhere");
+    }
+    assert!(!text.contains("null,") && !text.contains(":null"), "a schema holds nothing");
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let is_ours = !name.starts_with("VideoJob");
+        if is_ours && schema["type"] == "object" {
+            assert_eq!(schema["additionalProperties"], false, "{name} is open");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_is_what_the_document_says() {
+    let mut world = World::new().await;
+    world.put(made());
+    world.put_account(account("films"));
+    let (_, document) = documented(&world.state);
+    let mut seen = 0;
+    for (method, path, operation) in operations(&document) {
+        let answer = world.ask(&method, &filled(&path), ROOT, &[]).await;
+        let media = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
+        if media.ends_with("json") && method != "HEAD" {
+            let status = answer.status.as_u16().to_string();
+            let schema = &operation["responses"][&status]["content"][&media]["schema"];
+            assert_eq!(faults(&document, schema, &answer.json()), [""; 0], "{method} {path}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10);
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_but_itself() {
+    let world = World::new().await;
+    let page = world.get("/docs").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    let html = String::from_utf8(page.body.to_vec()).unwrap();
+    for outside in ["<script", "<link", "<img", "src=", "style=\"", "onclick", "@import"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert_eq!(html.matches("<style>").count(), 1);
+    let (_, document) = documented(&world.state);
+    for (method, path, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{method} {path}");
+    }
+    assert!(html.contains("http://localhost:8000/jobs/demo/ocean-facts/retry"), "{html}");
+    assert!(!html.contains("{namespace}/artifacts</pre>"));
+    // Every link within the page leads somewhere.
+    for target in html.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(html.contains(&format!("id=\"{target}\"")), "{target}");
+    }
+}

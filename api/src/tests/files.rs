@@ -1,0 +1,169 @@
+//! Films, logs and events.
+
+use axum::http::StatusCode;
+use axum::http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
+use serde_json::{Value, json};
+
+use crate::testing::{DIGEST, FILMS, ROOT, UID, World, made};
+
+fn film() -> Vec<u8> {
+    (0..200_u8).collect()
+}
+
+async fn world() -> World {
+    let mut world = World::new().await;
+    world.put(made());
+    world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), film());
+    world
+}
+
+const FILM: &str = "/jobs/films/ocean/artifacts/video";
+
+#[tokio::test]
+async fn artifacts_are_listed_with_where_to_get_them() {
+    let world = world().await;
+    let told = world.get("/jobs/films/ocean/artifacts").await.json();
+    let first = &told["artifacts"][0];
+    assert_eq!((&first["name"], &first["url"]), (&json!("video"), &json!(FILM)));
+    assert_eq!((&first["content_type"], &first["size"]), (&json!("video/mp4"), &json!(200)));
+    let names: Vec<&str> =
+        told["artifacts"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["video", "thumbnail", "captions.srt", "captions.vtt"]);
+}
+
+#[tokio::test]
+async fn a_film_is_given_whole_or_in_part() {
+    let world = world().await;
+    let whole = world.get(FILM).await;
+    assert_eq!((whole.status, &whole.body[..]), (StatusCode::OK, &film()[..]));
+    for (name, value) in [
+        ("content-type", "video/mp4"),
+        ("content-length", "200"),
+        ("accept-ranges", "bytes"),
+        ("etag", "\"tag-1\""),
+        ("content-disposition", "inline; filename=\"ocean.mp4\""),
+        ("cache-control", "private, no-cache"),
+    ] {
+        assert_eq!(whole.header(name), value, "{name}");
+    }
+    for (range, first, last) in [("bytes=0-9", 0, 9), ("bytes=190-", 190, 199), ("bytes=-5", 195, 199)] {
+        let part = world.ask("GET", FILM, ROOT, &[(RANGE, range)]).await;
+        assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{range}");
+        assert_eq!(&part.body[..], &film()[first..=last], "{range}");
+        assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/200"));
+        assert_eq!(part.header("content-length"), (last - first + 1).to_string());
+    }
+    let outside = world.ask("GET", FILM, ROOT, &[(RANGE, "bytes=200-")]).await;
+    assert_eq!(
+        (outside.status, outside.header("content-range")),
+        (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */200")
+    );
+    let other = world.ask("GET", FILM, ROOT, &[(RANGE, "bytes=0-9"), (IF_RANGE, "\"old\"")]).await;
+    assert_eq!((other.status, other.body.len()), (StatusCode::OK, 200));
+}
+
+#[tokio::test]
+async fn what_a_film_is_can_be_asked_without_its_bytes() {
+    let world = world().await;
+    let head = world.ask("HEAD", FILM, ROOT, &[]).await;
+    assert_eq!((head.status, head.body.len(), head.header("content-length")), (StatusCode::OK, 0, "200"));
+    let part = world.ask("HEAD", FILM, ROOT, &[(RANGE, "bytes=0-9")]).await;
+    assert_eq!((part.status, part.header("content-length")), (StatusCode::PARTIAL_CONTENT, "10"));
+    let known = world.ask("GET", FILM, ROOT, &[(IF_NONE_MATCH, "\"tag-1\"")]).await;
+    assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_says_why() {
+    let world = world().await;
+    let vanished = world.get("/jobs/films/ocean/artifacts/thumbnail").await;
+    assert_eq!(vanished.status, StatusCode::GONE);
+    assert!(vanished.json()["hint"].as_str().unwrap().contains("restart"));
+    let unknown = world.get("/jobs/films/ocean/artifacts/poster").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+fn pod(name: &str, attempt: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "films", "labels": {
+        "videofactory.dev/uid": UID, "videofactory.dev/step": "assemble-video", "videofactory.dev/run": "1",
+        "videofactory.dev/attempt": attempt}}})
+}
+
+#[tokio::test]
+async fn a_log_is_of_the_last_attempts_pod() {
+    let world = world().await;
+    world.cluster.pods.lock().extend([pod("p-1", "1"), pod("p-2", "2")]);
+    let log = world.ask("GET", "/jobs/films/ocean/logs?tail=5&follow=true", FILMS, &[]).await;
+    assert_eq!((log.status, log.header("content-type")), (StatusCode::OK, "text/plain; charset=utf-8"));
+    assert_eq!(&log.body[..], b"lines of p-2 [\"worker\", \"true\", \"5\"]\n");
+    let other = world.get("/jobs/films/ocean/logs?step=publish-video").await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
+    for query in ["step=dance", "tail=0", "tail=10001", "follow=perhaps"] {
+        let refused = world.get(&format!("/jobs/films/ocean/logs?{query}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_pod_that_has_not_begun_has_no_log_yet() {
+    let world = world().await;
+    let mut waiting = pod("p-2", "2");
+    waiting["waits"] = json!(true);
+    world.cluster.pods.lock().push(waiting);
+    let answer = world.get("/jobs/films/ocean/logs").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::CONFLICT, "5"));
+}
+
+#[tokio::test]
+async fn the_log_of_a_pod_that_is_gone_comes_from_the_bucket() {
+    let world = world().await;
+    let none = world.get("/jobs/films/ocean/logs").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    for (chunk, lines) in [("00000", "one\ntwo\n"), ("00001", "three\n"), ("00002", "four\nfive\n")] {
+        world.files.put(&format!("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/{chunk}.jsonl"), lines);
+    }
+    let all = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    assert_eq!(&all.body[..], b"one\ntwo\nthree\nfour\nfive\n");
+    let last = world.get("/jobs/films/ocean/logs?tail=3").await;
+    assert_eq!(&last.body[..], b"three\nfour\nfive\n");
+    let more = world.get("/jobs/films/ocean/logs?tail=9").await;
+    assert_eq!(&more.body[..], &all.body[..]);
+}
+
+#[tokio::test]
+async fn who_may_not_read_pods_logs_gets_none_from_the_bucket_either() {
+    let world = world().await;
+    world.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "secret\n");
+    world.cluster.forbidden.lock().push(("get".to_owned(), "pods/log".to_owned()));
+    let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    world.cluster.pods.lock().push(pod("p-2", "2"));
+    let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    world.cluster.forbidden.lock().push(("list".to_owned(), "events".to_owned()));
+    let refused = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
+    let world = world().await;
+    let event = |kind: &str, name: &str, uid: &str, at: &str| {
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}-{at}")},
+               "involvedObject": {"kind": kind, "name": name, "uid": uid}, "reason": "Told", "message": at,
+               "type": "Normal", "lastTimestamp": format!("2026-12-24T18:{at}:00Z")})
+    };
+    world.cluster.events.lock().extend([
+        event("Pod", "ocean-assemble-video-1-abc123-x7k2p", "p", "03"),
+        event("VideoJob", "ocean", UID, "01"),
+        event("VideoJob", "ocean", "an earlier one", "00"),
+        event("Job", "ocean-assemble-video-2-abc123", "j", "02"),
+        event("Pod", "ocean-assemble-video-1-ffffff-x7k2p", "q", "04"),
+        event("Node", "n", "n", "05"),
+    ]);
+    let told = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
+    let messages: Vec<&str> =
+        told["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
+    assert_eq!(messages, ["01", "02", "03"]);
+    assert_eq!(told["events"][0]["object"], "VideoJob/ocean");
+}

@@ -1,0 +1,8 @@
+//! The API as a whole, asked as its callers ask it.
+
+mod access;
+mod conforms;
+mod document;
+mod files;
+mod jobs;
+mod stats;

@@ -10,7 +10,7 @@ mod path;
 pub mod problem;
 mod reads;
 pub mod state;
-mod uid;
+pub mod uid;
 pub mod writes;
 
 use std::time::Instant;

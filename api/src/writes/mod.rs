@@ -13,14 +13,10 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{delete, post};
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
-use kube::api::PostParams;
-use kube::{Api, Client};
+use kube::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use videofactory_client::within;
+use videofactory_client::{Right, may};
 use videofactory_crds::GROUP;
 
 pub use bulk::{ActionsBody, BulkAnswer};
@@ -66,23 +62,8 @@ impl FromRequestParts<Authors> for Author {
 impl Author {
     /// Fails unless the author may do this with objects of ours.
     async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(ResourceAttributes {
-                    group: Some(GROUP.to_owned()),
-                    verb: Some(verb.to_owned()),
-                    resource: Some(resource.to_owned()),
-                    namespace: Some(namespace.to_owned()),
-                    ..ResourceAttributes::default()
-                }),
-                ..SelfSubjectAccessReviewSpec::default()
-            },
-            ..SelfSubjectAccessReview::default()
-        };
-        let api: Api<SelfSubjectAccessReview> = Api::all(self.0.clone());
-        let answer =
-            within("create a SelfSubjectAccessReview", api.create(&PostParams::default(), &review)).await?;
-        if answer.status.is_some_and(|status| status.allowed) {
+        let right = Right { verb, group: GROUP, resource, namespace: Some(namespace) };
+        if may(&self.0, right).await? {
             return Ok(());
         }
         let detail = format!("you may not {verb} {resource} in namespace {namespace}");

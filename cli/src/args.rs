@@ -40,7 +40,7 @@ pub struct ClusterFlags {
     #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     pub kubeconfig: Option<std::path::PathBuf>,
     /// The kubeconfig's context to use
-    #[arg(long, global = true)]
+    #[arg(long, global = true, add = names::contexts())]
     pub context: Option<String>,
     /// The kubeconfig's cluster to use
     #[arg(long, global = true)]
@@ -49,7 +49,7 @@ pub struct ClusterFlags {
     #[arg(long, global = true)]
     pub user: Option<String>,
     /// The namespace. Default: the context's
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, add = names::namespaces())]
     pub namespace: Option<String>,
     /// Act as this user
     #[arg(long = "as", global = true, value_name = "USER")]
@@ -231,7 +231,7 @@ mod tests {
             for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
                 assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
             }
-            for verb in command.get_subcommands() {
+            for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
                 assert!(verb.get_about().is_some(), "{path} {}", verb.get_name());
                 check(verb, &format!("{path} {}", verb.get_name()));
             }

@@ -31,6 +31,8 @@ use crate::exit::{Error, Exit};
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Fails only where one was chosen before.
+    drop(rustls::crypto::ring::default_provider().install_default());
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

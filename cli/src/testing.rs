@@ -107,8 +107,12 @@ impl Fake {
         let (code, text) = match book.answers.get_mut(&what) {
             Some(answers) if answers.len() > 1 => answers.remove(0),
             Some(answers) => answers[0].clone(),
-            // What is written is taken as it is.
-            None if parts.method == Method::PATCH || parts.method == Method::POST => {
+            // What is written is taken.
+            None if parts.method == Method::PATCH => {
+                let name = parts.uri.path().rsplit('/').next().unwrap_or_default();
+                (StatusCode::OK, json!({"metadata": {"name": name}, "spec": {}}).to_string())
+            }
+            None if parts.method == Method::POST => {
                 (StatusCode::OK, String::from_utf8(bytes.to_vec()).unwrap())
             }
             None => (StatusCode::NOT_FOUND, status(404, "NotFound", &format!("{what} not found"))),

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta};
+use kube::config::Kubeconfig;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -53,28 +55,60 @@ pub fn policies() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| find::<StoragePolicy>(current))
 }
 
-/// Names that begin like this. Whatever goes wrong, nothing is offered: a message would stand in the middle of the line.
+/// Completes names of namespaces.
+#[must_use]
+pub fn namespaces() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        offer(current, async |cluster: Cluster| list::<Namespace>(Api::all(cluster.client().ok()?)).await)
+    })
+}
+
+/// Completes names of the kubeconfig's contexts.
+#[must_use]
+pub fn contexts() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let path = flags(&words()).kubeconfig;
+        let read = path.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
+        let names =
+            read.map(|kubeconfig| kubeconfig.contexts.into_iter().map(|context| context.name).collect());
+        beginning_with(current, names.unwrap_or_default())
+    })
+}
+
+fn words() -> Vec<OsString> {
+    WORDS.get().cloned().unwrap_or_else(|| std::env::args_os().collect())
+}
+
+/// Names of objects of the namespace that is meant.
 fn find<K>(current: &OsStr) -> Vec<CompletionCandidate>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
-    let Some(current) = current.to_str().map(str::to_owned) else { return Vec::new() };
-    let words = WORDS.get().cloned().unwrap_or_else(|| std::env::args_os().collect());
-    let flags = flags(&words);
+    offer(current, async |cluster: Cluster| {
+        list::<K>(Api::namespaced(cluster.client().ok()?, &cluster.namespace)).await
+    })
+}
+
+/// Names that begin like this. Whatever goes wrong, nothing is offered: a message would stand in the middle of the line.
+fn offer(current: &OsStr, ask: impl AsyncFnOnce(Cluster) -> Option<Vec<String>>) -> Vec<CompletionCandidate> {
+    let flags = flags(&words());
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };
-    let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, list::<K>(&flags)).await });
-    let names = names.ok().flatten().unwrap_or_default();
-    names.into_iter().filter(|name| name.starts_with(&current)).map(CompletionCandidate::new).collect()
+    let asked = async { ask(Cluster::open(&flags).await.ok()?).await };
+    let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
+    beginning_with(current, names.ok().flatten().unwrap_or_default())
 }
 
-async fn list<K>(flags: &ClusterFlags) -> Option<Vec<String>>
+fn beginning_with(current: &OsStr, names: Vec<String>) -> Vec<CompletionCandidate> {
+    let Some(current) = current.to_str() else { return Vec::new() };
+    names.into_iter().filter(|name| name.starts_with(current)).map(CompletionCandidate::new).collect()
+}
+
+async fn list<K>(api: Api<K>) -> Option<Vec<String>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
-    let cluster = Cluster::open(flags).await.ok()?;
-    let api: Api<K> = Api::namespaced(cluster.client().ok()?, &cluster.namespace);
     let list = api.list_metadata(&ListParams::default().limit(MOST)).await.ok()?;
     Some(list.items.iter().map(|object: &PartialObjectMeta<K>| object.name_any()).collect())
 }

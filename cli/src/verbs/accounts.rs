@@ -186,7 +186,6 @@ fn waiters(account: &ProviderAccount, now: Timestamp) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::testing::{Fake, list_of, path, run};
 
     fn grok() -> Value {

@@ -388,13 +388,13 @@ mod tests {
     async fn anything_but_a_yes_changes_nothing() {
         for answer in ["", "n\n", "maybe\n", "yep\n"] {
             let fake = films();
-            let ended = run(&fake, "suspend --all", Some(answer)).await;
+            let ended = run(&fake, "restart --all", Some(answer)).await;
             assert_eq!((ended.exit, ended.out.as_str()), (Exit::Declined, ""));
             assert!(ended.err.ends_with("Nothing was changed.\n"), "{}", ended.err);
             assert_eq!(patched(&fake), []);
         }
         let fake = films();
-        let ended = run(&fake, "suspend --phase failed", None).await;
+        let ended = run(&fake, "restart --phase failed", None).await;
         assert_eq!(ended.exit, Exit::Usage);
         assert!(ended.err.contains("say --yes"), "{}", ended.err);
         assert_eq!(patched(&fake), []);

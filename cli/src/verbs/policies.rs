@@ -26,7 +26,7 @@ pub async fn ask(policy: &StoragePolicy, patch: &Value, context: &Context) -> Re
         Api::namespaced(context.cluster.client()?, &policy.namespace().unwrap_or_default());
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let what = format!("patch StoragePolicy {}", name(policy));
-    within(what, api.patch(&policy.name_any(), &params, &Patch::Merge(patch))).await?;
+    within(what, api.patch_metadata(&policy.name_any(), &params, &Patch::Merge(patch))).await?;
     Ok(())
 }
 

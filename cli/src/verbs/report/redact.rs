@@ -93,7 +93,8 @@ mod tests {
     fn what_looks_like_a_secret_is_gone_and_the_rest_stays() {
         let jwt = "eyJhbGciOiJSUzI1NiIs.eyJpc3MiOiJrdWJlcm5ldGVz.c2lnbmF0dXJl";
         for (before, after) in [
-            ("Authorization: Bearer abcdefgh12345678", "Authorization: Bearer <redacted>"),
+            ("Authorization: Bearer abcdefgh12345678", "Authorization: <redacted> <redacted>"),
+            ("got bearer abcdefgh12345678", "got bearer <redacted>"),
             (jwt, "<redacted>"),
             ("key xai-AbCdEfGh0123456789 is refused", "key <redacted> is refused"),
             ("AIzaSyA0123456789abcdefghijklmnopqrstuv", "<redacted>"),

@@ -25,7 +25,7 @@ pub mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod uid;
+pub mod uid;
 pub mod writes;
 
 use std::time::Instant;

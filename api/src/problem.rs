@@ -73,7 +73,7 @@ impl Problem {
 /// What the API server said to the caller's own token is for the caller to read.
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
-        let detail = error.to_string();
+        let detail = error.for_people();
         match &error {
             CallError::Refused { status, .. } => {
                 let code = StatusCode::from_u16(status.code)

@@ -1,3 +1,7 @@
 //! `kubectl videofactory`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    videofactory_cli::main()
+}

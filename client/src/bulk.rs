@@ -103,14 +103,15 @@ pub async fn ask_all(
     if dry_run {
         return jobs.iter().map(|job| foresee(job, request)).collect();
     }
-    let asked: Vec<_> = jobs.iter().map(|job| answer(client, job, request, manager)).collect();
+    // Collected first: a stream that maps references is good for one lifetime only, and a handler needs any.
+    let asked: Vec<_> = jobs.iter().map(|job| ask_or_tell(client, job, request, manager)).collect();
     stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
-/// Asks one job; a failure is an answer, too.
-async fn answer(client: &Client, job: &VideoJob, request: &Request, manager: &str) -> ItemResult {
-    let asked = ask(client, job, request, manager).await;
-    asked.unwrap_or_else(|error| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.to_string())))
+async fn ask_or_tell(client: &Client, job: &VideoJob, request: &Request, manager: &str) -> ItemResult {
+    let failed =
+        |error: CallError| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.for_people()));
+    ask(client, job, request, manager).await.unwrap_or_else(failed)
 }
 
 fn foresee(job: &VideoJob, request: &Request) -> ItemResult {

@@ -3,6 +3,7 @@
 //! No call outlives [`CALL_TIMEOUT`]: a reconcile that hangs would hold its object's slot for ever.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -12,8 +13,10 @@ use kube::client::ClientBuilder;
 use kube::core::{ObjectList, Status};
 use kube::{Client, Config};
 
-/// Longest time that one call may take; watches are apart.
+/// Longest time that one call may take, unless [`limit_calls`] says otherwise; watches are apart.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// What this process says otherwise.
+static LIMIT: OnceLock<Duration> = OnceLock::new();
 /// Objects of one page of a list: an answer that the API server gives well within a call's time.
 const PAGE: u32 = 500;
 /// Seconds after which the API server ends a watch, which is then taken up where it ended.
@@ -23,7 +26,7 @@ pub const WATCH_SECONDS: u32 = 60;
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The API server refused.
-    #[error("failed to {what}: {message}")]
+    #[error("failed to {what}: {message}{}", remedy(.status))]
     Refused {
         /// What was tried, on what.
         what: String,
@@ -41,7 +44,7 @@ pub enum CallError {
         source: Box<kube::Error>,
     },
     /// No answer came.
-    #[error("failed to {what}: the API server gave no answer within {} s", CALL_TIMEOUT.as_secs())]
+    #[error("failed to {what}: the API server gave no answer within {} s", call_timeout().as_secs())]
     TimedOut {
         /// What was tried, on what.
         what: String,
@@ -49,13 +52,22 @@ pub enum CallError {
 }
 
 impl CallError {
-    fn new(what: String, error: kube::Error) -> Self {
+    /// What the error of a call means. `what`: what was tried, as for [`within`].
+    #[must_use]
+    pub fn of(what: impl Into<String>, error: kube::Error) -> Self {
+        let what = what.into();
         match error {
-            kube::Error::Api(status) => {
-                let message = format!("{}{}", status.message, remedy(&status));
-                Self::Refused { what, message, status }
-            }
+            kube::Error::Api(status) => Self::Refused { what, message: status.message.clone(), status },
             other => Self::Failed { what, source: Box::new(other) },
+        }
+    }
+
+    /// The text for somebody who asked in their own name: without what the operator's owner would have to do.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Refused { what, message, .. } => format!("failed to {what}: {message}"),
+            Self::Failed { .. } | Self::TimedOut { .. } => self.to_string(),
         }
     }
 
@@ -84,6 +96,16 @@ impl CallError {
     }
 }
 
+/// Lets calls of this process take so long, from its start on.
+pub fn limit_calls(limit: Duration) {
+    // Said twice, the first holds.
+    let _ = LIMIT.set(limit);
+}
+
+fn call_timeout() -> Duration {
+    LIMIT.get().copied().unwrap_or(CALL_TIMEOUT)
+}
+
 /// What to do about a refusal of which the API server does not say it.
 fn remedy(status: &Status) -> &'static str {
     // Other refusals with this code are those of quotas and policies, which say what they want.
@@ -96,22 +118,23 @@ fn remedy(status: &Status) -> &'static str {
 pub fn connect(mut config: Config, agent: &'static str) -> Result<Client, kube::Error> {
     config.connect_timeout = Some(Duration::from_secs(5));
     // Longer than a watch, which may be silent for its whole time.
-    config.read_timeout = Some(Duration::from_secs(u64::from(WATCH_SECONDS) + 30));
+    let longest_watch = Duration::from_secs(u64::from(WATCH_SECONDS) + 30);
+    config.read_timeout = Some(longest_watch.max(call_timeout()));
     config.reset_reader_on_write = true;
-    config.write_timeout = Some(CALL_TIMEOUT);
+    config.write_timeout = Some(call_timeout());
     config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
     // Every caller has its own back-off; a hidden one would hold slots and honour any Retry-After.
     config.default_retry = false;
     Ok(ClientBuilder::try_from(config)?.build())
 }
 
-/// Makes a call, within [`CALL_TIMEOUT`]. `what` reads like `create Job films/ocean-write-script-1`.
+/// Makes a call, within the time that one may take. `what` reads like `create Job films/ocean-write-script-1`.
 pub async fn within<T>(
     what: impl Into<String>,
     call: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, CallError> {
-    match tokio::time::timeout(CALL_TIMEOUT, call).await {
-        Ok(answer) => answer.map_err(|error| CallError::new(what.into(), error)),
+    match tokio::time::timeout(call_timeout(), call).await {
+        Ok(answer) => answer.map_err(|error| CallError::of(what, error)),
         Err(_) => Err(CallError::TimedOut { what: what.into() }),
     }
 }
@@ -141,7 +164,7 @@ mod tests {
 
     fn refused(code: u16, reason: &str) -> CallError {
         let status = Status::failure("no", reason).with_code(code);
-        CallError::new("create Job a/b".to_owned(), kube::Error::Api(Box::new(status)))
+        CallError::of("create Job a/b", kube::Error::Api(Box::new(status)))
     }
 
     #[test]
@@ -161,14 +184,16 @@ mod tests {
     fn a_permission_that_is_missing_says_what_to_apply() {
         let told = |message: &str| {
             let status = Status::failure(message, "Forbidden").with_code(403);
-            CallError::new("get Secret a/b".to_owned(), kube::Error::Api(Box::new(status))).to_string()
+            CallError::of("get Secret a/b", kube::Error::Api(Box::new(status)))
         };
-        let role = told("secrets \"b\" is forbidden: User \"u\" cannot get resource \"secrets\"");
+        let refused = told("secrets \"b\" is forbidden: User \"u\" cannot get resource \"secrets\"");
+        let (role, person) = (refused.to_string(), refused.for_people());
         assert!(
             role.ends_with("; apply the ClusterRole that belongs to this version of the operator"),
             "{role}"
         );
-        let quota = told("pods \"b\" is forbidden: exceeded quota: few");
+        assert!(person.ends_with("cannot get resource \"secrets\""), "{person}");
+        let quota = told("pods \"b\" is forbidden: exceeded quota: few").to_string();
         assert!(quota.ends_with("exceeded quota: few"), "{quota}");
     }
 

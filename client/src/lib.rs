@@ -3,13 +3,17 @@
 //! What people ask (retry, hold, approve, prune now) is an annotation that the controllers read. This crate makes the
 //! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it.
 
+pub mod access;
+pub mod backup;
 pub mod bulk;
 pub mod call;
 pub mod filter;
 pub mod job_action;
 pub mod job_ref;
+pub mod new_job;
 pub mod storage_action;
 
+pub use access::{Right, may};
 pub use bulk::{ItemResult, Outcome};
 pub use call::{CallError, connect, list_all, within};
 pub use filter::JobFilter;

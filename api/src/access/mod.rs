@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use k8s_openapi::api::authentication::v1::UserInfo;
 
 pub use clients::Clients;
-pub use own::{Kind, may};
+pub use own::may;
 pub use permissions::{Authorizer, Permission};
 pub use tokens::TokenReviewer;
 

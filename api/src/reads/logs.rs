@@ -15,7 +15,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
-use videofactory_client::{CallError, within};
+use videofactory_client::{CallError, Right, within};
 use videofactory_crds::{StepName, StepStatus, VideoJob};
 use videofactory_pipeline::Keys;
 use videofactory_storage::{Bucket, ObjectInfo, StorageError};
@@ -23,7 +23,7 @@ use videofactory_storage::{Bucket, ObjectInfo, StorageError};
 use super::artifacts;
 use super::job::readable;
 use super::media::of_bucket;
-use crate::access::{Caller, Kind, may};
+use crate::access::{Caller, may};
 use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -84,8 +84,9 @@ pub async fn read(
     let pieces = if let Some(pod) = latest_pod(&client, job, &path, step.name).await? {
         of_pod(&client, &path, &pod, &query).await?
     } else {
-        let logs = Kind { group: "", resource: "pods", subresource: "log" };
-        may(&client, "get", logs, &path.0.namespace).await?;
+        let logs =
+            Right { verb: "get", group: "", resource: "pods/log", namespace: Some(&path.0.namespace) };
+        may(&client, logs).await?;
         let bucket = artifacts::bucket(&state, job, &path).await?;
         of_chunks(bucket, job, &path, step, query.tail).await?
     };

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use videofactory_client::job_ref::is_label;
+use videofactory_client::new_job::{self, name_of};
 use videofactory_client::{CallError, JobRef, within};
 use videofactory_crds::{GROUP, VERSION, VideoJob};
 use videofactory_pipeline::Digest;
@@ -20,8 +21,6 @@ use crate::problem::Problem;
 
 /// Most jobs of one request.
 const MOST_TOPICS: usize = 100;
-/// Longest name of a `VideoJob`.
-const LONGEST_NAME: usize = 52;
 /// Annotation of a job that was made by a request with an `Idempotency-Key`: digest of the key and of what was asked.
 const REQUEST: &str = "videofactory.dev/created-by-request";
 
@@ -92,7 +91,7 @@ pub async fn create(
     let client = &author.0;
     // The API server says what is wrong with any of them before the first is made.
     for manifest in &manifests {
-        match post(client, &body.namespace, manifest, true).await {
+        match send(client, &body.namespace, manifest, true).await {
             Err(error) if key.is_some() && error.is_already_exists() => {}
             other => drop(other?),
         }
@@ -104,7 +103,7 @@ pub async fn create(
     }
     let mut made = Vec::new();
     for manifest in &manifests {
-        match post(client, &body.namespace, manifest, false).await {
+        match send(client, &body.namespace, manifest, false).await {
             Ok(job) => made.push(job),
             // The same request was sent before, and this job is of it.
             Err(error)
@@ -162,44 +161,18 @@ fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Proble
     Ok(topics.into_iter().enumerate().map(manifest).collect())
 }
 
-/// A name that tells the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
-fn name_of(topic: &str, suffix: &str) -> String {
-    let suffix: String = suffix.chars().take(6).collect();
-    let mut name = String::new();
-    for letter in topic.chars().map(|letter| letter.to_ascii_lowercase()) {
-        if letter.is_ascii_alphanumeric() {
-            name.push(letter);
-        } else if !name.ends_with('-') && !name.is_empty() {
-            name.push('-');
-        }
-    }
-    name.truncate(LONGEST_NAME - suffix.len() - 1);
-    let name = name.trim_matches('-');
-    if name.is_empty() { format!("film-{suffix}") } else { format!("{name}-{suffix}") }
-}
-
 fn reference(namespace: &str, manifest: &Value) -> JobRef {
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
     JobRef { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-/// Creates a job, refusing fields that there are not.
-async fn post(
+async fn send(
     client: &Client,
     namespace: &str,
     manifest: &Value,
     dry_run: bool,
 ) -> Result<VideoJob, CallError> {
-    let only_try = if dry_run { "&dryRun=All" } else { "" };
-    let path = format!(
-        "/apis/{GROUP}/{VERSION}/namespaces/{namespace}/videojobs?fieldManager={MANAGER}&fieldValidation=Strict{only_try}"
-    );
-    let what = format!("create VideoJob {}", reference(namespace, manifest));
-    let request = Request::post(path)
-        .header("content-type", "application/json")
-        .body(manifest.to_string().into_bytes())
-        .map_err(kube::Error::HttpError);
-    within(what, async { client.request(request?).await }).await
+    new_job::create(client, &reference(namespace, manifest), manifest, dry_run, MANAGER).await
 }
 
 /// Whether the job is there, by the same request.
@@ -254,14 +227,6 @@ mod tests {
         assert_ne!(of(&one, b"k")["metadata"]["name"], of(&one, b"l")["metadata"]["name"]);
         let request = |manifest: &Value| manifest["metadata"]["annotations"][REQUEST].clone();
         assert_ne!(request(&of(&one, b"k")), request(&of(&other, b"k")));
-    }
-
-    #[test]
-    fn names_are_labels_whatever_the_topic() {
-        for topic in ["", "…", "大海", "-a-", &"long ".repeat(40), "Ärger im Paradies!"] {
-            let name = name_of(topic, "0123456789");
-            assert!(is_label(&name) && name.len() <= LONGEST_NAME, "{topic:?}: {name}");
-        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use videofactory_client::Right;
 use videofactory_crds::GROUP;
 
 pub use bulk::{ActionsBody, BulkAnswer};
@@ -23,7 +24,7 @@ pub use create::{CreateAnswer, CreateBody};
 pub use job::{ActionAnswer, ActionBody};
 pub use storage::CleanupAnswer;
 
-use crate::access::{Clients, Kind, TokenReviewer, bearer, may};
+use crate::access::{Clients, TokenReviewer, bearer, may};
 use crate::problem::Problem;
 use crate::query::Parameters;
 
@@ -61,9 +62,8 @@ impl FromRequestParts<Authors> for Author {
 
 impl Author {
     /// Fails unless the author may do this with objects of ours.
-    async fn may(&self, verb: &str, resource: &'static str, namespace: &str) -> Result<(), Problem> {
-        let kind = Kind { group: GROUP, resource, subresource: "" };
-        may(&self.0, verb, kind, namespace).await
+    async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
+        may(&self.0, Right { verb, group: GROUP, resource, namespace: Some(namespace) }).await
     }
 }
 

@@ -1,0 +1,241 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use videofactory_client::JobFilter;
+use videofactory_crds::Phase;
+
+use crate::completion::names;
+use crate::context::Context;
+use crate::exit;
+use crate::verbs;
+
+/// Videos from the command line: make them, see what they wait for, retry, stop and download them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-videofactory",
+    bin_name = "kubectl videofactory",
+    version,
+    after_help = exit::HELP,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Which cluster, as whom.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Which cluster, as whom: the flags of kubectl.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterFlags {
+    /// Path of the kubeconfig. Default: $KUBECONFIG, or ~/.kube/config
+    #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
+    pub kubeconfig: Option<std::path::PathBuf>,
+    /// The kubeconfig's context to use
+    #[arg(long, global = true, add = names::contexts())]
+    pub context: Option<String>,
+    /// The kubeconfig's cluster to use
+    #[arg(long, global = true)]
+    pub cluster: Option<String>,
+    /// The kubeconfig's user to use
+    #[arg(long, global = true)]
+    pub user: Option<String>,
+    /// The namespace. Default: the context's
+    #[arg(short, long, global = true, add = names::namespaces())]
+    pub namespace: Option<String>,
+    /// Act as this user
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub impersonate: Option<String>,
+    /// Act as a member of this group, too; may be repeated
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub impersonate_groups: Vec<String>,
+    /// Longest time for one answer of the API server, such as 30s; 0: no limit. Default: 10s
+    #[arg(long, global = true, value_name = "DURATION", value_parser = read_timeout)]
+    pub request_timeout: Option<Duration>,
+    /// The operator's namespace. Default: videofactory-system, or where it is found
+    #[arg(long, global = true, value_name = "NAMESPACE")]
+    pub operator_namespace: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a film from a topic, many from a file of topics, or one from a storyboard
+    Create(verbs::create::CreateArgs),
+    /// List films
+    #[command(visible_aliases = ["get", "ls"])]
+    List(verbs::list::ListArgs),
+    /// Show where a film stands, what it waits for, and what to do
+    Status(verbs::status::StatusArgs),
+    /// Show the logs of a film's steps
+    Logs(verbs::logs::LogsArgs),
+    /// List the finished files of a film
+    Artifacts(verbs::artifacts::ArtifactsArgs),
+    /// Download a film, its thumbnail or its captions
+    Download(verbs::download::DownloadArgs),
+    /// Go on at the step that failed or waits
+    Retry(verbs::act::RetryArgs),
+    /// Begin anew: all is made, paid for and published again
+    Restart(verbs::act::RestartArgs),
+    /// Stop, until resume
+    Suspend(verbs::act::SuspendArgs),
+    /// Go on after suspend
+    Resume(verbs::act::ResumeArgs),
+    /// Let the result go on that is under review
+    Approve(verbs::act::ApproveArgs),
+    /// Refuse the result that is under review: the job fails
+    Reject(verbs::act::RejectArgs),
+    /// Stop every film that has not ended
+    StopAll(verbs::stop_all::StopAllArgs),
+    /// Show accounts: quotas, who waits, health, expiry
+    Accounts(verbs::accounts::AccountsArgs),
+    /// Show buckets: usage, level, last and next run
+    Storage(verbs::storage::StorageArgs),
+    /// Prune buckets now
+    Cleanup(verbs::cleanup::CleanupArgs),
+    /// Back up all objects of a namespace, to its bucket or to a file
+    Backup(verbs::backup::BackupArgs),
+    /// Serve the HTTP API on localhost, as yourself
+    Proxy(verbs::proxy::ProxyArgs),
+    /// Check the installation, and say how to mend what is wrong
+    Doctor(verbs::doctor::DoctorArgs),
+    /// Write all that helps to find a fault into a file, without secrets
+    Report(verbs::report::ReportArgs),
+    /// Print the manifests that install Video Factory
+    Install(verbs::install::InstallArgs),
+    /// Print the script that lets a shell complete verbs, flags and names
+    Completion(verbs::completion::CompletionArgs),
+    /// What the shells ask.
+    #[command(name = "__complete", hide = true)]
+    Complete(verbs::completion::CompleteArgs),
+}
+
+/// In which namespaces.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Scope {
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+}
+
+/// Which films of those.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Filter {
+    /// Only films in this phase
+    #[arg(long, value_parser = phases(), ignore_case = true)]
+    pub phase: Option<Phase>,
+    /// Only films of this Channel
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only films with these labels, such as team=films,!draft
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub selector: Option<String>,
+}
+
+impl Filter {
+    /// The filter in a namespace, or in all.
+    #[must_use]
+    pub fn within(&self, context: &Context, scope: Scope) -> JobFilter {
+        JobFilter {
+            namespace: context.scope(scope.all_namespaces),
+            phase: self.phase,
+            channel: self.channel.clone(),
+            label: self.selector.clone(),
+        }
+    }
+
+    /// Whether it says anything.
+    #[must_use]
+    pub const fn says_something(&self) -> bool {
+        self.phase.is_some() || self.channel.is_some() || self.selector.is_some()
+    }
+}
+
+/// The name of one film.
+#[derive(Args, Clone, Debug)]
+pub struct JobName {
+    /// Name of the VideoJob
+    #[arg(value_name = "NAME", add = names::jobs())]
+    pub name: String,
+}
+
+/// A time to wait, such as `90s` or `2h`; `0` is for ever.
+pub fn read_timeout(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") {
+        return Ok(Duration::MAX);
+    }
+    let plain: Option<u64> = text.parse().ok();
+    match plain {
+        // Without a unit kubectl takes seconds.
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => {
+            text.parse::<videofactory_crds::Duration>().map(Duration::from).map_err(|error| error.to_string())
+        }
+    }
+}
+
+const PHASES: [(&str, Phase); 7] = [
+    ("Pending", Phase::Pending),
+    ("Running", Phase::Running),
+    ("Waiting", Phase::Waiting),
+    ("Review", Phase::Review),
+    ("Suspended", Phase::Suspended),
+    ("Succeeded", Phase::Succeeded),
+    ("Failed", Phase::Failed),
+];
+
+fn phases() -> impl TypedValueParser<Value = Phase> {
+    PossibleValuesParser::new(PHASES.map(|(name, _)| name)).map(|text| {
+        let named = PHASES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text));
+        named.map(|(_, phase)| *phase).unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_may_be_plain_seconds_and_nought_is_for_ever() {
+        assert_eq!(read_timeout("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(read_timeout("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(read_timeout("0"), Ok(Duration::MAX));
+        assert!(read_timeout("soon").unwrap_err().contains("90s"));
+    }
+
+    #[test]
+    fn phases_are_named_as_objects_name_them() {
+        for (name, phase) in PHASES {
+            assert_eq!(name, phase.to_string());
+        }
+    }
+
+    #[test]
+    fn every_verb_and_flag_says_what_it_is_for() {
+        fn check(command: &clap::Command, path: &str) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                assert!(argument.get_help().is_some(), "{path} {}", argument.get_id());
+            }
+            for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+                assert!(verb.get_about().is_some(), "{path} {}", verb.get_name());
+                check(verb, &format!("{path} {}", verb.get_name()));
+            }
+        }
+        check(&Cli::command(), "kubectl videofactory");
+    }
+}

@@ -1,0 +1,238 @@
+//! The way to the cluster that the kubeconfig and the flags name.
+
+use std::sync::OnceLock;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+use url::Url;
+use videofactory_client::call;
+use videofactory_net::Proxies;
+
+use crate::args::ClusterFlags;
+use crate::exit::Error;
+
+/// How the plugin introduces itself.
+pub const AGENT: &str = concat!("kubectl-videofactory/", env!("CARGO_PKG_VERSION"));
+/// As whom fields are set: the first manager of what the plugin writes.
+pub const MANAGER: &str = "kubectl-videofactory";
+
+/// The way to a cluster.
+pub struct Cluster {
+    /// The namespace that is meant where none is named.
+    pub namespace: String,
+    /// The operator's namespace, if it was named.
+    pub operator_namespace: Option<String>,
+    /// Whether the calls are made in somebody else's name.
+    pub impersonates: bool,
+    /// How to reach it; `None`: the clients are given.
+    config: Option<Config>,
+    client: OnceLock<Client>,
+    patient: OnceLock<Client>,
+}
+
+impl Cluster {
+    /// Reads the kubeconfig. Nothing is asked yet.
+    pub async fn open(flags: &ClusterFlags) -> Result<Self, Error> {
+        if let Some(limit) = flags.request_timeout {
+            call::limit_calls(limit);
+        }
+        let mut config = read(flags).await?;
+        let auth = &mut config.auth_info;
+        if let Some(user) = &flags.impersonate {
+            auth.impersonate = Some(user.clone());
+        }
+        if !flags.impersonate_groups.is_empty() {
+            auth.impersonate_groups = Some(flags.impersonate_groups.clone());
+        }
+        if auth.impersonate.is_none() && auth.impersonate_groups.is_some() {
+            return Err(Error::usage("--as-group needs --as: the API server takes no group without a user"));
+        }
+        Ok(Self {
+            namespace: flags.namespace.clone().unwrap_or_else(|| config.default_namespace.clone()),
+            operator_namespace: flags.operator_namespace.clone(),
+            impersonates: config.auth_info.impersonate.is_some(),
+            config: Some(config),
+            client: OnceLock::new(),
+            patient: OnceLock::new(),
+        })
+    }
+
+    /// For what asks no cluster.
+    #[must_use]
+    pub fn none(flags: &ClusterFlags) -> Self {
+        Self {
+            namespace: flags.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+            operator_namespace: flags.operator_namespace.clone(),
+            impersonates: false,
+            config: None,
+            client: OnceLock::new(),
+            patient: OnceLock::new(),
+        }
+    }
+
+    /// A cluster whose client is given.
+    #[cfg(test)]
+    pub fn of_client(client: Client, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            operator_namespace: None,
+            impersonates: false,
+            config: None,
+            client: OnceLock::from(client.clone()),
+            patient: OnceLock::from(client),
+        }
+    }
+
+    /// A client whose calls are answered soon or not at all.
+    pub fn client(&self) -> Result<Client, Error> {
+        self.get(&self.client, |config| call::connect(config, AGENT))
+    }
+
+    /// A client whose answers may be silent for long: watches, logs, forwarded ports.
+    pub fn patient_client(&self) -> Result<Client, Error> {
+        self.get(&self.patient, |config| {
+            let mut config = config;
+            config.connect_timeout = Some(std::time::Duration::from_secs(5));
+            config.read_timeout = None;
+            config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(AGENT)));
+            Client::try_from(config)
+        })
+    }
+
+    /// How to reach it, with the credentials.
+    #[must_use]
+    pub const fn config(&self) -> Option<&Config> {
+        self.config.as_ref()
+    }
+
+    fn get(
+        &self,
+        made: &OnceLock<Client>,
+        make: impl FnOnce(Config) -> Result<Client, kube::Error>,
+    ) -> Result<Client, Error> {
+        if let Some(client) = made.get() {
+            return Ok(client.clone());
+        }
+        let config = self.config.clone().ok_or_else(|| Error::new("there is no kubeconfig"))?;
+        let client = make(config).map_err(|error| {
+            Error::new(format!("the kubeconfig's credentials cannot be used: {error}"))
+                .hint("does kubectl itself work? try `kubectl version`")
+        })?;
+        Ok(made.get_or_init(|| client).clone())
+    }
+}
+
+async fn read(flags: &ClusterFlags) -> Result<Config, Error> {
+    let options = KubeConfigOptions {
+        context: flags.context.clone(),
+        cluster: flags.cluster.clone(),
+        user: flags.user.clone(),
+    };
+    let read = match &flags.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = match read {
+        Ok(kubeconfig) => kubeconfig,
+        Err(error) => return in_cluster(flags, error),
+    };
+    let own = own_proxy(&kubeconfig, &options);
+    let loaded = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = loaded.map_err(|error| cannot_read(&error))?;
+    if !own {
+        // What the library makes of the variables heeds NO_PROXY for the proxy, and not for the cluster.
+        config.proxy_url = proxy(&config.cluster_url)?;
+    }
+    Ok(config)
+}
+
+/// A pod has no kubeconfig, and its ServiceAccount's token.
+fn in_cluster(flags: &ClusterFlags, error: KubeconfigError) -> Result<Config, Error> {
+    let named = flags.kubeconfig.is_some() || flags.context.is_some() || flags.cluster.is_some();
+    if named {
+        return Err(cannot_read(&error));
+    }
+    Config::incluster().map_err(|_| cannot_read(&error))
+}
+
+fn cannot_read(error: &KubeconfigError) -> Error {
+    Error::new(format!("the kubeconfig cannot be used: {error}")).hint(
+        "name another one by --kubeconfig or $KUBECONFIG; `kubectl config get-contexts` shows its contexts",
+    )
+}
+
+/// Whether the kubeconfig itself names a proxy for the cluster.
+fn own_proxy(kubeconfig: &Kubeconfig, options: &KubeConfigOptions) -> bool {
+    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let of_context = || {
+        let named = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context)?;
+        Some(named.context.as_ref()?.cluster.clone())
+    };
+    let Some(name) = options.cluster.clone().or_else(of_context) else { return false };
+    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == name);
+    let proxy = cluster.and_then(|named| named.cluster.as_ref()?.proxy_url.as_ref());
+    proxy.is_some_and(|proxy| !proxy.is_empty())
+}
+
+fn proxy(cluster: &http::Uri) -> Result<Option<http::Uri>, Error> {
+    let proxies = Proxies::read(|name| std::env::var(name).ok(), "cluster.local").map_err(Error::new)?;
+    let Ok(url) = Url::parse(&cluster.to_string()) else { return Ok(None) };
+    Ok(proxies.of(&url).and_then(|proxy| proxy.as_str().parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+current-context: work
+contexts:
+- {name: work, context: {cluster: one, user: me, namespace: films}}
+- {name: home, context: {cluster: two, user: me}}
+clusters:
+- {name: one, cluster: {server: 'https://one.example:6443'}}
+- {name: two, cluster: {server: 'https://two.example:6443', proxy-url: 'http://proxy:3128'}}
+users:
+- {name: me, user: {token: abc}}
+";
+
+    async fn open(flags: ClusterFlags) -> Result<Cluster, Error> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        std::fs::write(&path, KUBECONFIG).unwrap();
+        Cluster::open(&ClusterFlags { kubeconfig: Some(path), ..flags }).await
+    }
+
+    #[tokio::test]
+    async fn the_context_gives_the_namespace_and_a_flag_goes_before_it() {
+        let plain = open(ClusterFlags::default()).await.unwrap();
+        assert_eq!((plain.namespace.as_str(), plain.impersonates), ("films", false));
+        let home = ClusterFlags { context: Some("home".to_owned()), ..ClusterFlags::default() };
+        let home = open(home).await.unwrap();
+        assert_eq!(home.namespace, "default");
+        assert_eq!(home.config().unwrap().proxy_url.as_ref().unwrap().host(), Some("proxy"));
+        let named = ClusterFlags { namespace: Some("demo".to_owned()), ..ClusterFlags::default() };
+        assert_eq!(open(named).await.unwrap().namespace, "demo");
+    }
+
+    #[tokio::test]
+    async fn who_acts_for_another_is_known_as_such() {
+        let other = ClusterFlags {
+            impersonate: Some("eve".to_owned()),
+            impersonate_groups: vec!["films".to_owned()],
+            ..ClusterFlags::default()
+        };
+        assert!(open(other).await.unwrap().impersonates);
+        let group = ClusterFlags { impersonate_groups: vec!["films".to_owned()], ..ClusterFlags::default() };
+        assert!(open(group).await.err().unwrap().message.contains("--as-group needs --as"));
+    }
+
+    #[tokio::test]
+    async fn a_context_that_is_missing_is_named() {
+        let flags = ClusterFlags { context: Some("moon".to_owned()), ..ClusterFlags::default() };
+        let error = open(flags).await.err().unwrap();
+        assert!(error.message.contains("moon") && error.hint.is_some(), "{error}");
+    }
+}

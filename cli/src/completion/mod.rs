@@ -1,0 +1,3 @@
+//! What shells are told.
+
+pub mod names;

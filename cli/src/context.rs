@@ -1,0 +1,116 @@
+//! What a command is given: the cluster, the clock and the streams. Tests give it others.
+
+use std::io::{BufRead, Write};
+
+use jiff::Timestamp;
+use videofactory_client::JobRef;
+
+use crate::cluster::Cluster;
+use crate::exit::Error;
+
+/// Where text comes from and goes to.
+pub struct Streams {
+    /// Data, and nothing else.
+    pub out: Box<dyn Write>,
+    /// Messages.
+    pub err: Box<dyn Write>,
+    /// Answers.
+    pub input: Box<dyn BufRead>,
+    /// Whether a person sits at `input`.
+    pub asks: bool,
+    /// Whether a person looks at `err`, so that a bar may move there.
+    pub shows_bars: bool,
+}
+
+/// What a command is given.
+pub struct Context {
+    /// The cluster, as the flags name it.
+    pub cluster: Cluster,
+    /// The time.
+    pub clock: Box<dyn Fn() -> Timestamp>,
+    /// Where text comes from and goes to.
+    pub streams: Streams,
+}
+
+impl Context {
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Writes data, as it is.
+    pub fn data(&mut self, text: &str) -> Result<(), Error> {
+        self.streams.out.write_all(text.as_bytes())?;
+        self.streams.out.flush()?;
+        Ok(())
+    }
+
+    /// Tells something, as a line.
+    pub fn tell(&mut self, line: impl AsRef<str>) -> Result<(), Error> {
+        writeln!(self.streams.err, "{}", line.as_ref())?;
+        self.streams.err.flush()?;
+        Ok(())
+    }
+
+    /// The namespace that is meant: none for all of them.
+    #[must_use]
+    pub fn scope(&self, all_namespaces: bool) -> Option<String> {
+        (!all_namespaces).then(|| self.cluster.namespace.clone())
+    }
+
+    /// The job that an argument names: `NAME`, `vj/NAME`, or `NAMESPACE/NAME` as messages write it.
+    pub fn job(&self, text: &str) -> Result<JobRef, Error> {
+        read_job(text, &self.cluster.namespace)
+    }
+
+    /// Asks, and takes nothing but a yes for a yes. `yes`: it was given on the command line.
+    pub fn agrees(&mut self, question: &str, yes: bool) -> Result<bool, Error> {
+        if yes {
+            return Ok(true);
+        }
+        if !self.streams.asks {
+            return Err(Error::usage("nobody is there to agree: standard input is no terminal")
+                .hint("say --yes, or look at what would be done by --dry-run"));
+        }
+        write!(self.streams.err, "{question} [y/N] ")?;
+        self.streams.err.flush()?;
+        let mut answer = String::new();
+        self.streams.input.read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+fn read_job(text: &str, namespace: &str) -> Result<JobRef, Error> {
+    let (before, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let namespace = match before {
+        "" | "vj" | "videojob" | "videojobs" | "videojob.videofactory.dev" | "videojobs.videofactory.dev" => {
+            namespace
+        }
+        other => other,
+    };
+    format!("{namespace}/{name}").parse().map_err(|_| {
+        Error::usage(format!("{text:?} names no VideoJob"))
+            .hint("a name has lower-case letters, digits and dashes; `kubectl videofactory list` shows them")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_as_people_and_messages_name_it() {
+        for (text, job) in [
+            ("ocean", "films/ocean"),
+            ("vj/ocean", "films/ocean"),
+            ("videojob.videofactory.dev/ocean", "films/ocean"),
+            ("demo/ocean", "demo/ocean"),
+        ] {
+            assert_eq!(read_job(text, "films").unwrap().to_string(), job);
+        }
+        for text in ["", "Ocean", "a/b/c", "--all"] {
+            assert!(read_job(text, "films").is_err(), "{text}");
+        }
+    }
+}

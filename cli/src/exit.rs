@@ -1,0 +1,175 @@
+//! How a command ends: its exit code, and what is said when it fails.
+
+use std::fmt;
+use std::io;
+
+use videofactory_client::CallError;
+
+/// The exit codes, as `--help` tells them.
+pub const HELP: &str = "\
+Exit codes:
+  0    done
+  1    failed; the message says why and what to do
+  2    the command line cannot be understood
+  3    not all is well: a job failed, needs a person or was refused, or doctor found an error
+  4    the time that --timeout gave is over
+  5    the question was not answered with yes: nothing was changed
+  130  interrupted by Ctrl-C";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// The command line cannot be understood.
+    Usage = 2,
+    /// Not all is well.
+    NotAll = 3,
+    /// Time is over.
+    TimedOut = 4,
+    /// A person did not agree.
+    Declined = 5,
+}
+
+impl Exit {
+    /// The code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Done, or not all of it.
+    #[must_use]
+    pub const fn of_all(all: bool) -> Self {
+        if all { Self::Done } else { Self::NotAll }
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub struct Error {
+    /// What was tried, and why it failed.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// How the command ends.
+    pub exit: Exit,
+}
+
+impl Error {
+    /// A failure.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, exit: Exit::Failed }
+    }
+
+    /// A command line that cannot be understood.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, ..Self::new(message) }
+    }
+
+    /// The time that was given is over.
+    #[must_use]
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self { exit: Exit::TimedOut, ..Self::new(message) }
+    }
+
+    /// The same with what to do.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Whether it is only that nobody reads the output any more, as with `| head`.
+    #[must_use]
+    pub fn is_closed_pipe(&self) -> bool {
+        self.exit == Exit::Done
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\n{hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        let hint = hint(&error);
+        Self { hint, ..Self::new(error.for_people()) }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { exit: Exit::Done, ..Self::new("the output is closed") };
+        }
+        Self::new(error.to_string())
+    }
+}
+
+/// What to do about a call to the API server that failed.
+fn hint(error: &CallError) -> Option<String> {
+    let hint = match error {
+        CallError::Refused { status, .. } => match status.code {
+            401 => "log in to the cluster anew: it does not take the kubeconfig's credentials",
+            403 if status.message.contains(" cannot ") => {
+                "ask for a role with that right, such as edit; `kubectl videofactory doctor` shows what you may do"
+            }
+            404 if status.message.contains("could not find the requested resource") => {
+                "Video Factory is not installed here: `kubectl videofactory install generate | kubectl apply \
+                 --server-side -f -` installs it; --context chooses another cluster"
+            }
+            404 => "`kubectl videofactory list -A` shows what there is",
+            _ => return None,
+        },
+        CallError::Failed { source, .. } => match &**source {
+            kube::Error::SerdeError(_) => {
+                "the object is not as this version of the plugin knows it: use the plugin of the operator's version"
+            }
+            _ => "is this the right cluster, and can it be reached? --context chooses another one",
+        },
+        CallError::TimedOut { .. } => "try again, or allow more time by --request-timeout=60s",
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn an_error_ends_with_what_to_do() {
+        let error = Error::new("there is no VideoJob films/ocean").hint("look at the list");
+        assert_eq!(error.to_string(), "error: there is no VideoJob films/ocean\nlook at the list");
+        assert_eq!((error.exit.code(), Error::usage("").exit.code()), (1, 2));
+    }
+
+    #[test]
+    fn a_refusal_is_told_to_a_person_in_their_terms() {
+        let message = "videojobs.videofactory.dev \"a\" is forbidden: User \"u\" cannot patch resource";
+        let status = Box::new(Status::failure(message, "Forbidden").with_code(403));
+        let refused = CallError::of("patch VideoJob a/b", kube::Error::Api(status));
+        let told = Error::from(refused);
+        assert_eq!(told.message, format!("failed to patch VideoJob a/b: {message}"));
+        assert!(told.hint.unwrap().contains("doctor"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let error = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert!(error.is_closed_pipe());
+        assert!(!Error::from(io::Error::other("no")).is_closed_pipe());
+    }
+}

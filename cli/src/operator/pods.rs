@@ -1,0 +1,123 @@
+//! Which pods are the operator's.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+use videofactory_client::{CallError, within};
+
+use crate::cluster::Cluster;
+use crate::exit::Error;
+
+/// Where the operator is, if nobody says otherwise.
+pub const DEFAULT_NAMESPACE: &str = "videofactory-system";
+/// The labels of its pods.
+pub const LABELS: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
+/// The name of its port.
+const PORT: &str = "http";
+/// The port, where the pod names none.
+const DEFAULT_PORT: u16 = 8000;
+
+/// The operator's namespace: as it is named, as it is usual, or where its pods are.
+pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
+    if let Some(namespace) = &cluster.operator_namespace {
+        return Ok(namespace.clone());
+    }
+    let client = cluster.client()?;
+    let usual = list(&Api::namespaced(client.clone(), DEFAULT_NAMESPACE)).await;
+    if usual.as_ref().is_ok_and(|pods| !pods.is_empty()) {
+        return Ok(DEFAULT_NAMESPACE.to_owned());
+    }
+    // Who may not look into the usual namespace seldom may look into all; then the first refusal says more.
+    let everywhere = match list(&Api::all(client)).await {
+        Ok(pods) => pods,
+        Err(error) => return usual.map(|_| DEFAULT_NAMESPACE.to_owned()).map_err(|_| error.into()),
+    };
+    let namespace = everywhere.first().and_then(ResourceExt::namespace);
+    namespace.ok_or_else(|| {
+        Error::new("there is no operator in this cluster").hint(
+            "`kubectl videofactory install generate | kubectl apply --server-side -f -` installs it; \
+             --operator-namespace names its namespace where you may not look into all of them",
+        )
+    })
+}
+
+async fn list(api: &Api<Pod>) -> Result<Vec<Pod>, CallError> {
+    let params = ListParams::default().labels(LABELS);
+    Ok(within("list the operator's pods", api.list(&params)).await?.items)
+}
+
+/// A pod that answers, and its port.
+pub async fn ready(client: &Client, namespace: &str) -> Result<(String, u16), Error> {
+    let mut pods = list(&Api::namespaced(client.clone(), namespace)).await?;
+    pods.sort_by_key(ResourceExt::name_any);
+    let found = pods.iter().find(|pod| is_ready(pod));
+    found.map(|pod| (pod.name_any(), port(pod))).ok_or_else(|| {
+        Error::new(format!("no pod of the operator in namespace {namespace} is ready"))
+            .hint("`kubectl videofactory doctor` says why; --operator-namespace names another namespace")
+    })
+}
+
+/// Whether the pod says that it can serve, and is not about to end.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True");
+    ready && pod.metadata.deletion_timestamp.is_none()
+}
+
+fn port(pod: &Pod) -> u16 {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
+    let named = ports.find(|port| port.name.as_deref() == Some(PORT));
+    named.and_then(|port| u16::try_from(port.container_port).ok()).unwrap_or(DEFAULT_PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Fake, list_of};
+
+    fn pod(name: &str, ready: &str) -> Value {
+        json!({
+            "metadata": {"name": name, "namespace": "factory"},
+            "spec": {"containers": [{"name": "operator", "ports": [
+                {"name": "metrics", "containerPort": 9000}, {"name": "http", "containerPort": 8080},
+            ]}]},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        })
+    }
+
+    #[tokio::test]
+    async fn a_ready_pod_is_found_wherever_it_is() {
+        let fake = Fake::default()
+            .on("GET /api/v1/namespaces/videofactory-system/pods", list_of(&[]))
+            .on("GET /api/v1/pods", list_of(&[pod("b", "True")]))
+            .on("GET /api/v1/namespaces/factory/pods", list_of(&[pod("a", "False"), pod("b", "True")]));
+        let cluster = Cluster::of_client(fake.client(), "films");
+        let namespace = namespace_of(&cluster).await.unwrap();
+        assert_eq!(namespace, "factory");
+        let found = ready(&fake.client(), &namespace).await.unwrap();
+        assert_eq!(found, ("b".to_owned(), 8080));
+        assert!(fake.seen()[0].query.contains("component%3Doperator"), "{:?}", fake.seen());
+    }
+
+    #[tokio::test]
+    async fn where_there_is_none_the_error_says_how_to_install_it() {
+        let fake = Fake::default()
+            .on("GET /api/v1/namespaces/videofactory-system/pods", list_of(&[pod("a", "False")]))
+            .on("GET /api/v1/pods", list_of(&[]));
+        let error = ready(&fake.client(), "videofactory-system").await.unwrap_err();
+        assert!(error.hint.unwrap().contains("doctor"));
+        let fake = Fake::default()
+            .refuses(
+                "GET /api/v1/namespaces/videofactory-system/pods",
+                403,
+                "Forbidden",
+                "you cannot list pods",
+            )
+            .on("GET /api/v1/pods", list_of(&[]));
+        let error = namespace_of(&Cluster::of_client(fake.client(), "films")).await.unwrap_err();
+        assert!(error.hint.unwrap().contains("install generate"));
+    }
+}

@@ -1,0 +1,470 @@
+//! `retry`, `restart`, `suspend`, `resume`, `approve`, `reject`: what people ask of films.
+
+use clap::Args;
+use kube::{Api, Client};
+use serde_json::json;
+use videofactory_client::job_action::phase;
+use videofactory_client::{
+    ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, Right, bulk, may, within,
+};
+use videofactory_crds::{GROUP, VideoJob};
+
+use crate::args::{Filter, Scope};
+use crate::cluster::MANAGER;
+use crate::completion::names;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::output::{self, Document};
+use crate::text::{count, plain, table};
+
+/// Of which films.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Selection {
+    /// Names of VideoJobs
+    #[arg(value_name = "NAME", add = names::jobs(), conflicts_with_all = ["all", "all_namespaces", "phase", "channel", "selector"])]
+    names: Vec<String>,
+    /// All films, or all that the filters take
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// How to ask.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Only say what would be asked
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask back where many films are meant
+    #[arg(short, long)]
+    yes: bool,
+    /// Print the answers as a document
+    #[arg(short, long, value_enum)]
+    output: Option<Document>,
+}
+
+/// Go on at the step that failed or waits. Where a film asks whether to pay again, this is the yes for it; a retry of many
+/// is no such yes.
+#[derive(Args, Debug)]
+pub struct RetryArgs {
+    #[command(flatten)]
+    films: Selection,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Begin anew: all is made, paid for and published again.
+#[derive(Args, Debug)]
+pub struct RestartArgs {
+    #[command(flatten)]
+    films: Selection,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Stop, until resume. What is done is kept, and the next apply of the manifest does not lift it.
+#[derive(Args, Debug)]
+pub struct SuspendArgs {
+    #[command(flatten)]
+    films: Selection,
+    /// Why, for whoever looks at the film
+    #[arg(long, default_value = "suspended by kubectl videofactory")]
+    reason: String,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Go on after suspend, stop-all or spec.suspend.
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    films: Selection,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Let the result go on that is under review. `status` says what it is; `download` fetches it.
+#[derive(Args, Debug)]
+pub struct ApproveArgs {
+    /// Names of VideoJobs
+    #[arg(value_name = "NAME", add = names::jobs(), required = true)]
+    names: Vec<String>,
+    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is approved
+    #[arg(long)]
+    result: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Refuse the result that is under review: the job fails, until it is edited or restarted.
+#[derive(Args, Debug)]
+pub struct RejectArgs {
+    /// Names of VideoJobs
+    #[arg(value_name = "NAME", add = names::jobs(), required = true)]
+    names: Vec<String>,
+    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is rejected
+    #[arg(long)]
+    result: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// `retry`.
+pub async fn retry(args: RetryArgs, context: &mut Context) -> Result<Exit, Error> {
+    let request = request(JobAction::Retry, context);
+    act(request, args.films, args.manner, context).await
+}
+
+/// `restart`.
+pub async fn restart(args: RestartArgs, context: &mut Context) -> Result<Exit, Error> {
+    let request = request(JobAction::Restart, context);
+    act(request, args.films, args.manner, context).await
+}
+
+/// `suspend`.
+pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, Error> {
+    let request = Request { reason: args.reason, ..request(JobAction::Suspend, context) };
+    act(request, args.films, args.manner, context).await
+}
+
+/// `resume`.
+pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
+    let request = request(JobAction::Resume, context);
+    act(request, args.films, args.manner, context).await
+}
+
+/// `approve`.
+pub async fn approve(args: ApproveArgs, context: &mut Context) -> Result<Exit, Error> {
+    decide(JobAction::Approve, args.names, args.result, args.manner, context).await
+}
+
+/// `reject`.
+pub async fn reject(args: RejectArgs, context: &mut Context) -> Result<Exit, Error> {
+    decide(JobAction::Reject, args.names, args.result, args.manner, context).await
+}
+
+fn request(action: JobAction, context: &Context) -> Request {
+    Request { action, at: context.now(), reason: String::new(), output: None, of_many: false }
+}
+
+async fn decide(
+    action: JobAction,
+    names: Vec<String>,
+    output: Option<String>,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    if output.is_some() && names.len() > 1 {
+        return Err(Error::usage("--result is of one film: name that one alone"));
+    }
+    let client = context.cluster.client()?;
+    let namespaces = names.iter().map(|name| context.job(name).map(|job| job.namespace));
+    let mut namespaces = namespaces.collect::<Result<Vec<_>, _>>()?;
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    for namespace in namespaces {
+        let right =
+            Right { verb: "approve", group: GROUP, resource: "videojobs", namespace: Some(&namespace) };
+        if !may(&client, right).await? {
+            return Err(Error::new(format!("you may not approve videojobs in namespace {namespace}")).hint(
+                format!(
+                    "ask for a role with the verb approve on videojobs.{GROUP}, such as videofactory-edit"
+                ),
+            ));
+        }
+    }
+    let request = Request { output, ..request(action, context) };
+    act(request, Selection { names, ..Selection::default() }, manner, context).await
+}
+
+async fn act(
+    request: Request,
+    films: Selection,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let client = context.cluster.client()?;
+    if !films.names.is_empty() {
+        let results = each(&client, &films.names, &request, manner, context).await?;
+        return tell(&results, request.action, manner.output, context);
+    }
+    if !films.all && !films.filter.says_something() {
+        let message = format!("say which films to {}", request.action);
+        return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
+    }
+    let filter = films.filter.within(context, films.scope);
+    let jobs = bulk::list(&client, &filter).await?;
+    many(&client, jobs, &Request { of_many: true, ..request }, manner, context).await
+}
+
+/// Asks films that were named, one after the other.
+async fn each(
+    client: &Client,
+    names: &[String],
+    request: &Request,
+    manner: Manner,
+    context: &Context,
+) -> Result<Vec<ItemResult>, Error> {
+    let jobs = names.iter().map(|name| context.job(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut results = Vec::new();
+    for job in jobs {
+        let found = find(client, &job).await;
+        let result = match found {
+            Ok(found) => {
+                let asked = bulk::ask_all(client, &[found], request, manner.dry_run, MANAGER).await;
+                asked.into_iter().next()
+            }
+            Err(error) => Some(ItemResult { job, outcome: Outcome::Failed, detail: Some(error.message) }),
+        };
+        results.extend(result);
+    }
+    Ok(results)
+}
+
+async fn find(client: &Client, job: &JobRef) -> Result<VideoJob, Error> {
+    let api: Api<VideoJob> = Api::namespaced(client.clone(), &job.namespace);
+    Ok(within(format!("get VideoJob {job}"), api.get(&job.name)).await?)
+}
+
+/// Asks many films, after a list of them and a yes.
+pub async fn many(
+    client: &Client,
+    mut jobs: Vec<VideoJob>,
+    request: &Request,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    jobs.sort_by_key(JobRef::of);
+    let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
+    let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
+    if meant == 0 || manner.dry_run {
+        if meant == 0 {
+            context.tell(format!("There is no film to {}.", request.action))?;
+        }
+        return tell(&foreseen, request.action, manner.output, context);
+    }
+    if !manner.yes {
+        context.tell(preview(&jobs, &foreseen).trim_end())?;
+        let question = format!("{} {}?", capital(request.action.as_str()), count(meant, "film"));
+        if !context.agrees(&question, false)? {
+            context.tell("Nothing was changed.")?;
+            return Ok(Exit::Declined);
+        }
+    }
+    let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
+    tell(&results, request.action, manner.output, context)
+}
+
+/// The films of a namespace or of the cluster that have not ended.
+pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, Error> {
+    let mut jobs = bulk::list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
+    jobs.retain(|job| !phase(job).is_terminal());
+    Ok(jobs)
+}
+
+fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
+    let meant = jobs.iter().zip(foreseen).filter(|(_, item)| item.outcome == Outcome::WouldRequest);
+    let rows: Vec<Vec<String>> = meant
+        .map(|(job, item)| {
+            let progress = job.status.as_ref().and_then(|status| status.progress.clone());
+            vec![item.job.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
+        })
+        .collect();
+    table(&["FILM", "PHASE", "PROGRESS"], &rows)
+}
+
+/// Says what became of each: what was asked as data, what was not as messages.
+fn tell(
+    results: &[ItemResult],
+    action: JobAction,
+    format: Option<Document>,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let is_fine = |item: &ItemResult| !matches!(item.outcome, Outcome::Refused | Outcome::Failed);
+    let exit = Exit::of_all(results.iter().all(is_fine));
+    if let Some(format) = format {
+        context.data(&output::write(format, &json!({ "action": action, "items": results }))?)?;
+        return Ok(exit);
+    }
+    for item in results {
+        let line = line(item, action);
+        if is_fine(item) {
+            context.data(&(line + "\n"))?;
+        } else {
+            context.tell(format!("error: {line}"))?;
+        }
+    }
+    Ok(exit)
+}
+
+fn line(item: &ItemResult, action: JobAction) -> String {
+    let detail = item.detail.as_deref().map(plain).unwrap_or_default();
+    let name = &item.job;
+    match item.outcome {
+        Outcome::Requested => format!("{name}: {action} requested"),
+        Outcome::WouldRequest => format!("{name}: {action} would be requested (dry run)"),
+        Outcome::Unchanged => format!("{name}: unchanged, {detail}"),
+        Outcome::Refused | Outcome::Failed => detail,
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Ended, Fake, job, list_of, path, run};
+
+    fn films() -> Fake {
+        let jobs = [
+            job("ocean", json!({"phase": "Failed", "progress": "3/9"})),
+            job("sea", json!({"phase": "Succeeded"})),
+            job("lake", json!({"phase": "Failed"})),
+        ];
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let all = format!("GET {}", path("", "videojobs", ""));
+        let one = |name: &str| format!("GET {}", path("films", "videojobs", name));
+        Fake::default()
+            .on(&list, list_of(&jobs))
+            .on(&all, list_of(&jobs))
+            .on(&one("ocean"), jobs[0].clone())
+            .on(&one("sea"), jobs[1].clone())
+    }
+
+    fn patched(fake: &Fake) -> Vec<(String, Value)> {
+        fake.writes().into_iter().map(|seen| (seen.what, seen.body)).collect()
+    }
+
+    fn parts(ended: &Ended) -> (Exit, &str, &str) {
+        (ended.exit, &ended.out, &ended.err)
+    }
+
+    #[tokio::test]
+    async fn a_film_that_is_named_is_asked_at_once() {
+        let fake = films();
+        let ended = run(&fake, "retry ocean", None).await;
+        assert_eq!(parts(&ended), (Exit::Done, "films/ocean: retry requested\n", ""));
+        let annotations = json!({"videofactory.dev/retry-requested-at": "2026-12-24T18:00:00Z"});
+        let what = format!("PATCH {}", path("films", "videojobs", "ocean"));
+        assert_eq!(patched(&fake), [(what, json!({"metadata": {"annotations": annotations}}))]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_said_beside_what_can() {
+        let fake = films();
+        let ended = run(&fake, "retry ocean sea moon", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "films/ocean: retry requested\n"));
+        let lines: Vec<&str> = ended.err.lines().collect();
+        assert!(lines[0].starts_with("error: films/sea has succeeded"), "{lines:?}");
+        assert!(lines[1].starts_with("error: failed to get VideoJob films/moon"), "{lines:?}");
+        assert_eq!(patched(&fake).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn many_films_are_listed_and_asked_about_first() {
+        let fake = films();
+        let ended = run(&fake, "retry --all", Some("y\n")).await;
+        assert_eq!(
+            ended.err,
+            "FILM          PHASE    PROGRESS\n\
+             films/lake    Failed\n\
+             films/ocean   Failed   3/9\n\
+             Retry 2 films? [y/N] error: films/sea has succeeded, so nothing is to be tried again; to make the \
+             film anew, ask for a restart\n"
+        );
+        assert_eq!(ended.out, "films/lake: retry requested\nfilms/ocean: retry requested\n");
+        assert_eq!((ended.exit, patched(&fake).len()), (Exit::NotAll, 2));
+    }
+
+    #[tokio::test]
+    async fn anything_but_a_yes_changes_nothing() {
+        for answer in ["", "n\n", "maybe\n", "yep\n"] {
+            let fake = films();
+            let ended = run(&fake, "restart --all", Some(answer)).await;
+            assert_eq!((ended.exit, ended.out.as_str()), (Exit::Declined, ""));
+            assert!(ended.err.ends_with("Nothing was changed.\n"), "{}", ended.err);
+            assert_eq!(patched(&fake), []);
+        }
+        let fake = films();
+        let ended = run(&fake, "restart --phase failed", None).await;
+        assert_eq!(ended.exit, Exit::Usage);
+        assert!(ended.err.contains("say --yes"), "{}", ended.err);
+        assert_eq!(patched(&fake), []);
+    }
+
+    #[tokio::test]
+    async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
+        let fake = films();
+        let dry = run(&fake, "restart --phase failed --dry-run", None).await;
+        assert_eq!(
+            parts(&dry),
+            (
+                Exit::Done,
+                "films/lake: restart would be requested (dry run)\nfilms/ocean: restart would be requested (dry run)\n",
+                ""
+            )
+        );
+        assert_eq!(patched(&fake), []);
+        let yes = run(&fake, "restart --phase failed --yes -o json", None).await;
+        let printed: Value = serde_json::from_str(&yes.out).unwrap();
+        assert_eq!(
+            (&printed["action"], &printed["items"][0]["outcome"]),
+            (&json!("restart"), &json!("requested"))
+        );
+        assert_eq!(patched(&fake).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_meant_without_a_name_or_a_filter() {
+        let ended = run(&films(), "restart", None).await;
+        assert_eq!(ended.exit, Exit::Usage);
+        assert!(ended.err.contains("say which films to restart"), "{}", ended.err);
+        assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
+        assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
+    }
+
+    fn review(allowed: bool) -> Fake {
+        let status = json!({"phase": "Review", "steps": [{
+            "name": "assemble-video", "state": "Succeeded", "reason": "AwaitingReview", "outputDigest": "3f9c",
+        }]});
+        let asks = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        Fake::default()
+            .on(&format!("GET {}", path("films", "videojobs", "ocean")), job("ocean", status))
+            .on(asks, json!({"spec": {}, "status": {"allowed": allowed}}))
+    }
+
+    #[tokio::test]
+    async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
+        let fake = review(true);
+        let ended = run(&fake, "approve ocean", None).await;
+        assert_eq!(parts(&ended), (Exit::Done, "films/ocean: approve requested\n", ""));
+        let patch = &patched(&fake)[1].1;
+        assert_eq!(patch["metadata"]["annotations"]["videofactory.dev/approved"], "assemble-video@3f9c");
+        let other = run(&review(true), "reject ocean --result assemble-video@aaaa", None).await;
+        assert_eq!(other.exit, Exit::NotAll);
+        assert!(other.err.contains("another film"), "{}", other.err);
+        let fake = review(false);
+        let refused = run(&fake, "approve ocean", None).await;
+        assert_eq!(refused.exit, Exit::Failed);
+        assert!(refused.err.contains("may not approve") && refused.err.contains("videofactory-edit"));
+        assert_eq!(patched(&fake).len(), 1, "nothing but the question");
+    }
+
+    #[tokio::test]
+    async fn all_that_has_not_ended_is_stopped() {
+        let jobs = [job("ocean", json!({"phase": "Running"})), job("sea", json!({"phase": "Succeeded"}))];
+        let list = format!("GET {}", path("", "videojobs", ""));
+        let fake = Fake::default().on(&list, list_of(&jobs));
+        let ended = run(&fake, "stop-all -A --yes --reason fire", None).await;
+        assert_eq!(parts(&ended), (Exit::Done, "films/ocean: suspend requested\n", ""));
+        assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "fire");
+    }
+}

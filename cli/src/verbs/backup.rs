@@ -1,0 +1,187 @@
+//! `backup`: all objects of a namespace, to its bucket or to a file here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use videofactory_client::{backup, storage_action};
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
+
+use super::{policies, storage};
+use crate::args::read_timeout;
+use crate::completion::names;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+
+/// Back up all Channels, ProviderAccounts, StoragePolicies and VideoJobs of a namespace, with their status and without
+/// Secrets: to the bucket of a StoragePolicy, or to a file here.
+#[derive(Args, Debug)]
+pub struct BackupArgs {
+    /// The StoragePolicy whose bucket takes it. Default: default, or the only one
+    #[arg(long, add = names::policies(), conflicts_with = "output")]
+    policy: Option<String>,
+    /// Write it to this file instead, in the same format; -: standard output. Needs no operator
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    /// Only ask for it, and do not wait until it is in the bucket
+    #[arg(long, conflicts_with = "output")]
+    no_wait: bool,
+    /// Longest time to wait; 0: for ever
+    #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "10m")]
+    timeout: Duration,
+}
+
+/// Backs up.
+pub async fn run(args: BackupArgs, context: &mut Context) -> Result<Exit, Error> {
+    match &args.output {
+        Some(path) => here(path, context).await,
+        None => to_bucket(&args, context).await,
+    }
+}
+
+async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
+    let namespace = context.cluster.namespace.clone();
+    let written = backup::read(&context.cluster.client()?, &namespace, context.now()).await?;
+    if path == Path::new("-") {
+        context.streams.out.write_all(&written.text)?;
+        context.streams.out.flush()?;
+        return Ok(Exit::Done);
+    }
+    // Whole or not at all: a backup that is cut short is none.
+    let part = path.with_extension("part");
+    let failed = |error: std::io::Error| Error::new(format!("cannot write {}: {error}", path.display()));
+    std::fs::write(&part, &written.text).map_err(failed)?;
+    std::fs::rename(&part, path).map_err(failed)?;
+    context.data(&format!("{}\n", path.display()))?;
+    context.tell(format!("{} objects of {namespace}, {} of them films", written.items, written.jobs))?;
+    Ok(Exit::Done)
+}
+
+async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Error> {
+    let policy = choose(args.policy.as_deref(), context).await?;
+    let at = context.now();
+    policies::ask(&policy, &storage_action::backup(at), context).await?;
+    if args.no_wait {
+        context.data(&format!("{}: backup requested\n", policies::name(&policy)))?;
+        return Ok(Exit::Done);
+    }
+    let known = slot(&policy);
+    let run = policies::until(&policy, args.timeout, context, |seen| ended(seen, at, known)).await?;
+    match (run.outcome, run.key) {
+        (Some(BackupOutcome::Completed), Some(key)) => {
+            context.data(&format!("{key}\n"))?;
+            let items = run.items.unwrap_or(0);
+            context.tell(format!("{items} objects are in bucket {:?}", policy.spec.bucket.name))?;
+            Ok(Exit::Done)
+        }
+        (outcome, _) => {
+            let outcome = outcome.map(|outcome| format!("{outcome:?}")).unwrap_or_default();
+            let why = run.message.unwrap_or(outcome);
+            Err(Error::new(format!("the backup of {} failed: {why}", policies::name(&policy)))
+                .hint("`kubectl videofactory backup -o <file>` needs no bucket"))
+        }
+    }
+}
+
+async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, Error> {
+    let namespace = context.cluster.namespace.clone();
+    let mut policies = storage::find(context.cluster.client()?, Some(&namespace), name).await?;
+    let usual = policies.iter().position(|policy| policy.name_any() == "default");
+    match (usual, policies.len()) {
+        (Some(index), _) => Ok(policies.remove(index)),
+        (None, 1) => Ok(policies.remove(0)),
+        (None, 0) => Err(Error::new(format!("there is no StoragePolicy in namespace {namespace}"))
+            .hint("`kubectl videofactory backup -o <file>` needs none")),
+        (None, _) => {
+            let names: Vec<String> = policies.iter().map(ResourceExt::name_any).collect();
+            Err(Error::usage("say to which bucket").hint(format!("--policy is one of: {}", names.join(", "))))
+        }
+    }
+}
+
+fn slot(policy: &StoragePolicy) -> Option<Timestamp> {
+    policy.status.as_ref()?.backup.as_ref().map(|run| run.slot.0)
+}
+
+/// The backup that was asked for, once it has ended. `known`: the last one before.
+fn ended(
+    policy: &StoragePolicy,
+    at: Timestamp,
+    known: Option<Timestamp>,
+) -> Option<Result<BackupRun, Error>> {
+    let status = policy.status.as_ref()?;
+    let handled = status.handled.as_ref()?.backup.as_deref()?;
+    if handled.parse::<Timestamp>().ok() != Some(at) {
+        return None;
+    }
+    match status.backup.as_ref().filter(|run| Some(run.slot.0) != known || run.slot.0 >= at) {
+        Some(run) => run.outcome.map(|_| Ok(run.clone())),
+        None => Some(Err(policies::refused(policy, "backed up"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Fake, NOW, job, list_of, path, run};
+
+    fn policy(status: Value) -> Value {
+        json!({
+            "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
+            "spec": {
+                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
+                "capacity": {"limit": "10G"},
+            },
+            "status": status,
+        })
+    }
+
+    fn fake(outcome: &str) -> Fake {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let run = json!({
+            "slot": "2026-12-24T18:00:01Z", "outcome": outcome, "key": "backups/films/r2/20261224T180001Z.json",
+            "items": 9, "message": "the bucket is full",
+        });
+        let after = policy(json!({"handled": {"backup": NOW}, "backup": run}));
+        Fake::default().on(&list, list_of(&[policy(json!({}))])).on(&list, list_of(&[after])).hangs(&list)
+    }
+
+    #[tokio::test]
+    async fn a_backup_ends_with_its_key() {
+        let fake = fake("Completed");
+        let ended = run(&fake, "backup", None).await;
+        assert_eq!(
+            (ended.exit, ended.out.as_str(), ended.err.as_str()),
+            (Exit::Done, "backups/films/r2/20261224T180001Z.json\n", "9 objects are in bucket \"videos\"\n")
+        );
+        let asked = &fake.writes()[0].body["metadata"]["annotations"]["videofactory.dev/backup-requested-at"];
+        assert_eq!(asked, NOW);
+        let failed = run(&super::tests::fake("Failed"), "backup", None).await;
+        assert_eq!(failed.exit, Exit::Failed);
+        assert!(failed.err.contains("the bucket is full"), "{}", failed.err);
+    }
+
+    #[tokio::test]
+    async fn a_file_here_has_the_format_of_the_bucket() {
+        let mut fake = Fake::default();
+        for plural in ["channels", "provideraccounts", "storagepolicies"] {
+            fake = fake.on(&format!("GET {}", path("films", plural, "")), list_of(&[]));
+        }
+        let jobs = format!("GET {}", path("films", "videojobs", ""));
+        let fake = fake.on(&jobs, list_of(&[job("ocean", json!({"phase": "Succeeded"}))]));
+        let ended = run(&fake, "backup -o -", None).await;
+        let read: Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!((&read["kind"], &read["items"][0]["kind"]), (&json!("Backup"), &json!("VideoJob")));
+        assert_eq!(read["createdAt"], NOW);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("films.json");
+        let ended = run(&fake, &format!("backup -o {}", file.display()), None).await;
+        assert_eq!(ended.err, "1 objects of films, 1 of them films\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
+    }
+}

@@ -1,0 +1,233 @@
+//! `cleanup`: prune buckets now.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::Value;
+use videofactory_client::storage_action;
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
+
+use super::{policies, storage};
+use crate::args::{Scope, read_timeout};
+use crate::completion::names;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::text::{bytes, count, or_none, table};
+
+/// Prune buckets now, by their rules. What is protected, and what an unfinished film needs, stays whatever is asked.
+#[derive(Args, Debug)]
+pub struct CleanupArgs {
+    #[command(flatten)]
+    scope: Scope,
+    /// Only this StoragePolicy. Default: all of the namespace
+    #[arg(long, add = names::policies())]
+    policy: Option<String>,
+    /// Age from which finished films' files may go, instead of the rules' own, such as 7d
+    #[arg(long, value_name = "DURATION")]
+    older_than: Option<videofactory_crds::Duration>,
+    /// Only plan: nothing is deleted
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask back
+    #[arg(short, long)]
+    yes: bool,
+    /// Wait until it is done, and show what was deleted; ends with 3 if not all was
+    #[arg(long)]
+    wait: bool,
+    /// With --wait: longest time to wait; 0: for ever
+    #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "10m")]
+    timeout: Duration,
+}
+
+/// Prunes.
+pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error> {
+    let namespace = context.scope(args.scope.all_namespaces);
+    let client = context.cluster.client()?;
+    let policies = storage::find(client, namespace.as_deref(), args.policy.as_deref()).await?;
+    if policies.is_empty() {
+        return Err(Error::new("there is no StoragePolicy to be pruned")
+            .hint("`kubectl videofactory storage -A` shows those that there are"));
+    }
+    // The rules prune every day; another age, or many buckets, is worth a look.
+    if !args.dry_run && (args.older_than.is_some() || policies.len() > 1) && !args.yes {
+        let age = args.older_than.map(|age| format!(" of files from {age} on")).unwrap_or_default();
+        for policy in &policies {
+            context.tell(policies::name(policy))?;
+        }
+        let question = format!("Prune {}{age}?", count(policies.len(), "bucket"));
+        if !context.agrees(&question, false)? {
+            context.tell("Nothing was changed.")?;
+            return Ok(Exit::Declined);
+        }
+    }
+    let at = context.now();
+    let patch = storage_action::cleanup(at, args.older_than, args.dry_run);
+    for policy in &policies {
+        policies::ask(policy, &patch, context).await?;
+        if !args.wait {
+            let planned = if args.dry_run { " (dry run)" } else { "" };
+            context.data(&format!("{}: cleanup requested{planned}\n", policies::name(policy)))?;
+        }
+    }
+    if !args.wait {
+        return Ok(Exit::Done);
+    }
+    let mut runs = Vec::new();
+    for policy in &policies {
+        let known: BTreeSet<Timestamp> = slots(policy).collect();
+        let run = policies::until(policy, args.timeout, context, |seen| ended(seen, at, &known)).await?;
+        runs.push((policies::name(policy), run));
+    }
+    context.data(&report(&runs))?;
+    Ok(Exit::of_all(runs.iter().all(|(_, run)| run.outcome == Some(PruneOutcome::Completed))))
+}
+
+fn slots(policy: &StoragePolicy) -> impl Iterator<Item = Timestamp> {
+    policy.status.iter().flat_map(|status| &status.runs).map(|run| run.slot.0)
+}
+
+/// The run that was asked for, once it has ended. `known`: the runs that there were before.
+fn ended(
+    policy: &StoragePolicy,
+    at: Timestamp,
+    known: &BTreeSet<Timestamp>,
+) -> Option<Result<PruneRun, Error>> {
+    let status = policy.status.as_ref()?;
+    let handled = status.handled.as_ref()?.cleanup.as_deref()?;
+    if !is_of(handled, at) {
+        return None;
+    }
+    let new = |run: &&PruneRun| {
+        let asked = matches!(run.cause, Some(PruneCause::Request | PruneCause::Resumed));
+        asked && !known.contains(&run.slot.0) && run.slot.0 >= whole_seconds(at).0
+    };
+    match status.runs.iter().rev().find(new) {
+        Some(run) => run.outcome.map(|_| Ok(run.clone())),
+        None => Some(Err(policies::refused(policy, "pruned"))),
+    }
+}
+
+/// Whether a record of a handled request is of this time.
+fn is_of(record: &str, at: Timestamp) -> bool {
+    let whole: Option<Value> = serde_json::from_str(record).ok();
+    let text = whole.as_ref().and_then(|whole| whole["at"].as_str()).unwrap_or(record);
+    text.parse::<Timestamp>().ok() == Some(at)
+}
+
+fn report(runs: &[(String, PruneRun)]) -> String {
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|(policy, run)| {
+            let planned = if run.dry_run == Some(true) { " (dry run)" } else { "" };
+            let outcome = run.outcome.map(|outcome| format!("{outcome:?}{planned}"));
+            let message = run.shortfall.clone().or_else(|| run.message.clone());
+            vec![
+                policy.clone(),
+                or_none(outcome),
+                run.deleted_objects.unwrap_or(0).to_string(),
+                bytes(run.deleted_bytes.unwrap_or(0)),
+                or_none(run.bytes_after.map(bytes)),
+                or_none(message),
+            ]
+        })
+        .collect();
+    let mut text = table(&["POLICY", "OUTCOME", "DELETED", "SIZE", "LEFT", "MESSAGE"], &rows);
+    let kept: Vec<Vec<String>> = runs
+        .iter()
+        .flat_map(|(policy, run)| run.kept_because.iter().map(move |kept| (policy, kept)))
+        .map(|(policy, kept)| {
+            vec![policy.clone(), kept.objects.to_string(), bytes(kept.bytes), kept.reason.clone()]
+        })
+        .collect();
+    if !kept.is_empty() {
+        text += "\n";
+        text += &table(&["POLICY", "KEPT", "SIZE", "BECAUSE"], &kept);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Fake, NOW, list_of, path, run};
+
+    fn policy(status: Value) -> Value {
+        json!({
+            "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
+            "spec": {
+                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
+                "capacity": {"limit": "10G"},
+            },
+            "status": status,
+        })
+    }
+
+    fn fake(after: Value) -> Fake {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let before = policy(json!({"runs": [{"slot": "2026-12-24T03:00:00Z", "outcome": "Completed"}]}));
+        Fake::default().on(&list, list_of(&[before])).on(&list, list_of(&[policy(after)])).hangs(&list)
+    }
+
+    fn annotation(fake: &Fake) -> Value {
+        let text =
+            fake.writes()[0].body["metadata"]["annotations"]["videofactory.dev/cleanup-requested"].clone();
+        serde_json::from_str(text.as_str().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_is_said() {
+        let fake = fake(json!({}));
+        let ended = run(&fake, "cleanup --dry-run --older-than 7d", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "films/r2: cleanup requested (dry run)\n"));
+        assert_eq!(annotation(&fake), json!({"at": NOW, "olderThan": "7d", "dryRun": true}));
+    }
+
+    #[tokio::test]
+    async fn another_age_is_asked_about() {
+        let one = fake(json!({}));
+        let ended = run(&one, "cleanup --older-than 2d", Some("n\n")).await;
+        assert_eq!(ended.exit, Exit::Declined);
+        assert_eq!(ended.err, "films/r2\nPrune 1 bucket of files from 2d on? [y/N] Nothing was changed.\n");
+        assert_eq!(one.writes(), []);
+        let plain = fake(json!({}));
+        assert_eq!(run(&plain, "cleanup", None).await.exit, Exit::Done);
+        assert_eq!(annotation(&plain), json!({"at": NOW}));
+    }
+
+    #[tokio::test]
+    async fn a_run_is_waited_for_and_told() {
+        let runs = json!([
+            {"slot": "2026-12-24T18:00:01Z", "cause": "Request", "outcome": "Completed", "deletedObjects": 12,
+             "deletedBytes": 90_000_000, "bytesAfter": 7_000_000_000_i64,
+             "keptBecause": [{"reason": "younger than its rule says", "objects": 3, "bytes": 5_000}]},
+            {"slot": "2026-12-24T03:00:00Z", "outcome": "Completed"},
+        ]);
+        let fake = fake(json!({"handled": {"cleanup": format!("{{\"at\":\"{NOW}\"}}")}, "runs": runs}));
+        let ended = run(&fake, "cleanup --wait", None).await;
+        assert_eq!(
+            ended.out,
+            "\
+POLICY     OUTCOME     DELETED   SIZE      LEFT     MESSAGE
+films/r2   Completed   12        90.0 MB   7.0 GB   -
+
+POLICY     KEPT   SIZE     BECAUSE
+films/r2   3      5.0 kB   younger than its rule says
+"
+        );
+        assert_eq!(ended.exit, Exit::Done);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_refused_is_told_as_such() {
+        let fake = fake(json!({"handled": {"cleanup": NOW}, "runs": []}));
+        let ended = run(&fake, "cleanup --wait", None).await;
+        assert_eq!(ended.exit, Exit::Failed);
+        assert!(ended.err.contains("films/r2 was not pruned"), "{}", ended.err);
+    }
+}

@@ -1,0 +1,140 @@
+//! `completion`: what lets a shell complete verbs, flags and names; for the plugin by itself, and for kubectl.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{Args, CommandFactory, ValueEnum};
+use clap_complete::engine::complete;
+use clap_complete::env::Shells;
+
+use crate::args::Cli;
+use crate::completion::names;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+
+/// The program.
+const PROGRAM: &str = "kubectl-videofactory";
+/// kubectl runs a program of this name, `kubectl_complete-videofactory`, and reads names and a number of it.
+const FOR_KUBECTL: &str = include_str!("../../kubectl_complete-videofactory");
+/// To kubectl: offer these, and no names of files.
+const NO_FILES: u8 = 4;
+/// To kubectl: offer names of files.
+const FILES: u8 = 0;
+
+/// Print the script that lets a shell complete verbs, flags and names of objects.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # For `kubectl videofactory`: kubectl's own completion finds this program on the PATH
+  kubectl videofactory completion kubectl > ~/.local/bin/kubectl_complete-videofactory
+  chmod +x ~/.local/bin/kubectl_complete-videofactory
+
+  # For `kubectl-videofactory` by itself
+  source <(kubectl videofactory completion bash)")]
+pub struct CompletionArgs {
+    /// For whom
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Who completes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+    /// kubectl itself, in any shell in which it completes
+    Kubectl,
+}
+
+/// The words of an unfinished line, after `kubectl videofactory`; the last one is completed.
+#[derive(Args, Debug)]
+pub struct CompleteArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// Prints the script.
+pub fn run(args: &CompletionArgs, context: &mut Context) -> Result<Exit, Error> {
+    let name = match args.shell {
+        Shell::Kubectl => {
+            context.data(FOR_KUBECTL)?;
+            return Ok(Exit::Done);
+        }
+        Shell::Bash => "bash",
+        Shell::Elvish => "elvish",
+        Shell::Fish => "fish",
+        Shell::Powershell => "powershell",
+        Shell::Zsh => "zsh",
+    };
+    let shells = Shells::builtins();
+    let shell = shells.completer(name).ok_or_else(|| Error::new(format!("{name} is not known")))?;
+    shell.write_registration("COMPLETE", PROGRAM, PROGRAM, PROGRAM, &mut context.streams.out)?;
+    Ok(Exit::Done)
+}
+
+/// Says how a line may go on, as kubectl reads it. Not within a runtime: names are asked for in one of their own.
+pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut words = vec![OsString::from(PROGRAM)];
+    words.extend(args.words);
+    if words.len() == 1 {
+        words.push(OsString::new());
+    }
+    names::of_line(words.clone());
+    let last = words.len() - 1;
+    let takes_files = last > 0
+        && matches!(
+            words[last - 1].to_str(),
+            Some("-f" | "--filename" | "--storyboard" | "--kubeconfig" | "--download")
+        );
+    let current = std::env::current_dir().ok();
+    let candidates = complete(&mut Cli::command(), words, last, current.as_deref())?;
+    for candidate in candidates.iter().filter(|candidate| !candidate.is_hide_set()) {
+        let value = candidate.get_value().to_string_lossy();
+        match candidate.get_help() {
+            Some(help) => {
+                let help = help.to_string();
+                writeln!(out, "{value}\t{}", help.lines().next().unwrap_or_default())?;
+            }
+            None => writeln!(out, "{value}")?,
+        }
+    }
+    writeln!(out, ":{}", if takes_files { FILES } else { NO_FILES })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fake, run};
+
+    fn completed(line: &[&str]) -> Vec<String> {
+        let mut out = Vec::new();
+        let words = line.iter().map(OsString::from).collect();
+        answer(CompleteArgs { words }, &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn verbs_flags_and_values_are_offered_as_kubectl_reads_them() {
+        let verbs = completed(&["re"]);
+        assert!(verbs.iter().any(|line| line.starts_with("retry\tGo on")), "{verbs:?}");
+        assert!(verbs.iter().all(|line| line.starts_with("re") || line == ":4"), "{verbs:?}");
+        assert_eq!(verbs.last().unwrap(), ":4");
+        assert!(completed(&["list", "--ph"]).iter().any(|line| line.starts_with("--phase")));
+        assert!(completed(&["list", "--phase", "Su"]).iter().any(|line| line.starts_with("Suspended")));
+        assert!(completed(&[]).iter().all(|line| !line.starts_with("__")), "what is hidden is not offered");
+        assert_eq!(completed(&["create", "-f", "to"]).last().unwrap(), ":0");
+    }
+
+    #[tokio::test]
+    async fn each_shell_gets_a_script() {
+        for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+            let script = run(&Fake::default(), &format!("completion {shell}"), None).await.out;
+            assert!(script.contains("kubectl-videofactory"), "{shell}: {script}");
+        }
+        let script = run(&Fake::default(), "completion kubectl", None).await.out;
+        assert!(script.starts_with("#!/bin/sh\n") && script.contains("__complete"), "{script}");
+    }
+}

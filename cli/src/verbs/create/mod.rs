@@ -1,0 +1,291 @@
+//! `create`: a film from a topic, many from a file of topics, or one from a storyboard.
+
+mod manifest;
+mod setting;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use kube::ResourceExt;
+use serde_json::Value;
+use videofactory_client::job_action::phase;
+use videofactory_client::{JobRef, new_job};
+use videofactory_crds::{Money, Phase, VideoJob};
+
+use self::manifest::Files;
+use super::download::{self, What};
+use super::status::next;
+use crate::args::read_timeout;
+use crate::cluster::MANAGER;
+use crate::completion::names;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::follow::{self, Until};
+use crate::output::{self, Document, Format};
+
+/// Make a film from a topic, many from a file of topics, or one from a storyboard.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  # From idea to MP4: shows the scenes as they come, and ends with the path of the film
+  kubectl videofactory create \"Why mountains grow\" --scenes 4 --length 20s --wait
+
+  # A film of each line, all or none of them
+  kubectl videofactory create -f topics.txt --channel deep-sea
+
+  # Any setting, by its path in the spec
+  kubectl videofactory create \"Was ist Zeit?\" --language de --set captions.mode=Sidecar --dry-run=client")]
+pub struct CreateArgs {
+    /// What the film is about, in a sentence
+    #[arg(conflicts_with = "file")]
+    pub topic: Option<String>,
+    /// A file with a topic a line; -: standard input
+    #[arg(short = 'f', long = "filename", id = "file", value_name = "FILE", conflicts_with_all = ["name", "storyboard"], value_hint = clap::ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// A file with the scenes, in YAML or JSON: a list of them, a spec with scenes, or a whole VideoJob; -: standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub storyboard: Option<PathBuf>,
+    /// Name of the VideoJob. Default: made of the topic
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Number of scenes
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub scenes: Option<u8>,
+    /// Length to aim at, such as 45s
+    #[arg(long)]
+    pub length: Option<videofactory_crds::Duration>,
+    /// The Channel whose settings fill in what is left out
+    #[arg(long, add = names::channels())]
+    pub channel: Option<String>,
+    /// Width to height
+    #[arg(long, value_parser = ["9:16", "16:9", "1:1", "4:3", "3:4"])]
+    pub aspect_ratio: Option<String>,
+    /// Language of narration and captions, such as de or pt-BR
+    #[arg(long)]
+    pub language: Option<String>,
+    /// Most that may be paid for it, in US dollars, such as 2.50
+    #[arg(long, value_name = "USD")]
+    pub budget: Option<Money>,
+    /// A cheap look at it: embedded voice, still motion, 360p, not published
+    #[arg(long)]
+    pub draft: bool,
+    /// Any other setting, by its path in the spec; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// A label of the VideoJob; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub labels: Vec<String>,
+    /// Wait for the film, say what happens, download it and print its path; ends with 3 if it fails or needs a person
+    #[arg(long)]
+    pub wait: bool,
+    /// The folder that the film is downloaded to, with --wait, which it implies. Default: the current one
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub download: Option<PathBuf>,
+    /// With --wait: longest time to wait; 0: for ever
+    #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "0")]
+    pub timeout: Duration,
+    /// Only print what would be made: client does not ask the API server, server lets it check
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "client", conflicts_with_all = ["wait", "download"])]
+    pub dry_run: Option<DryRun>,
+    /// How to print what was made
+    #[arg(short, long, value_enum, conflicts_with_all = ["wait", "download"])]
+    pub output: Option<Format>,
+}
+
+/// What is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Nothing is asked
+    Client,
+    /// The API server checks it, and keeps nothing
+    Server,
+}
+
+/// Makes films.
+pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error> {
+    let files = Files {
+        topics: args.file.as_deref().map(|path| read(path, context)).transpose()?,
+        storyboard: args.storyboard.as_deref().map(|path| read(path, context)).transpose()?,
+    };
+    let namespace = context.cluster.namespace.clone();
+    let suffix = || uuid::Uuid::new_v4().simple().to_string();
+    let films = manifest::manifests(&args, &files, &namespace, suffix)?;
+    match args.dry_run {
+        Some(DryRun::Client) => {
+            let manifests: Vec<Value> = films.into_iter().map(|(_, manifest)| manifest).collect();
+            print(&manifests, args.output, " created (dry run)\n", context)?;
+            return Ok(Exit::Done);
+        }
+        Some(DryRun::Server) => {
+            let client = context.cluster.client()?;
+            let mut checked = Vec::new();
+            for (job, manifest) in &films {
+                checked.push(output::object(&new_job::create(&client, job, manifest, true, MANAGER).await?)?);
+            }
+            print(&checked, args.output, " created (server dry run)\n", context)?;
+            return Ok(Exit::Done);
+        }
+        None => {}
+    }
+    let made = new_job::create_all(&context.cluster.client()?, &films, MANAGER).await?;
+    if args.wait || args.download.is_some() {
+        return wait(&args, &made, context).await;
+    }
+    let objects = made.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
+    print(&objects, Some(args.output.unwrap_or(Format::Table)), " created\n", context)?;
+    if let (None, [job]) = (args.output, made.as_slice()) {
+        let (name, namespace) = (job.name_any(), &namespace);
+        context.tell(format!(
+            "`kubectl videofactory status {name} -n {namespace} --watch` shows how it comes about"
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn read(path: &Path, context: &mut Context) -> Result<String, Error> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        context.streams.input.read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+        .map_err(|error| Error::new(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// Prints objects. `word`: what is said of each where names alone are printed.
+fn print(objects: &[Value], format: Option<Format>, word: &str, context: &mut Context) -> Result<(), Error> {
+    let lines = |word: &str| -> String {
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        objects.iter().map(|object| format!("videojob.videofactory.dev/{}{word}", name(object))).collect()
+    };
+    let text = match format.map(|format| (format, format.document())) {
+        Some((Format::Name, _)) => lines("\n"),
+        Some((_, None)) => lines(word),
+        Some((_, Some(Document::Json))) => match objects {
+            [one] => output::write(Document::Json, one)?,
+            many => output::write(
+                Document::Json,
+                &serde_json::json!({"apiVersion": "v1", "kind": "List", "items": many}),
+            )?,
+        },
+        // A stream of manifests, which can be applied.
+        Some((_, Some(Document::Yaml))) | None => {
+            let texts = objects.iter().map(|object| output::write(Document::Yaml, object));
+            texts.collect::<Result<Vec<_>, _>>()?.join("---\n")
+        }
+    };
+    context.data(&text)
+}
+
+async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Result<Exit, Error> {
+    let names: Vec<JobRef> = made.iter().map(JobRef::of).collect();
+    for name in &names {
+        context.tell(format!("{name}: created"))?;
+    }
+    let ended = follow::follow(&names, Until::Stopped, args.timeout, context).await?;
+    let folder = args.download.clone().unwrap_or_else(|| PathBuf::from("."));
+    let mut all = true;
+    for job in &ended {
+        if phase(job) == Phase::Succeeded {
+            let path = download::fetch(job, What::Video, &folder, context).await?;
+            context.data(&format!("{}\n", path.display()))?;
+        } else {
+            all = false;
+            context.tell(format!("{}: next: {}", JobRef::of(job), next::step(job, context.now())))?;
+        }
+    }
+    Ok(Exit::of_all(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Fake, job, list_of, path, run};
+
+    fn creates() -> String {
+        format!("POST {}", path("films", "videojobs", ""))
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_prints_what_can_be_applied() {
+        let fake = Fake::default();
+        let ended =
+            run(&fake, "create Rivers --name rivers --scenes 2 --aspect-ratio 9:16 --dry-run=client", None)
+                .await;
+        assert_eq!(
+            ended.out,
+            "\
+apiVersion: videofactory.dev/v1alpha1
+kind: VideoJob
+metadata:
+  name: rivers
+  namespace: films
+spec:
+  format:
+    aspectRatio: \"9:16\"
+  sceneCount: 2
+  topic: Rivers
+"
+        );
+        assert_eq!((fake.seen(), ended.exit), (vec![], Exit::Done));
+        let named = run(&fake, "create Rivers --name rivers --dry-run -o name", None).await;
+        assert_eq!(named.out, "videojob.videofactory.dev/rivers\n");
+    }
+
+    #[tokio::test]
+    async fn a_film_is_created_with_strict_fields() {
+        let fake = Fake::default().on(&creates(), job("rivers", json!({})));
+        let ended = run(&fake, "create Rivers --name rivers", None).await;
+        assert_eq!(ended.out, "videojob.videofactory.dev/rivers created\n");
+        assert!(ended.err.contains("status rivers -n films --watch"), "{}", ended.err);
+        let sent = fake.writes();
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].query, "fieldManager=kubectl-videofactory&fieldValidation=Strict");
+        assert_eq!(sent[0].body["spec"], json!({"topic": "Rivers"}));
+    }
+
+    #[tokio::test]
+    async fn of_many_all_are_tried_before_one_is_made() {
+        let fake = Fake::default().on(&creates(), job("rivers", json!({}))).refuses(
+            &creates(),
+            422,
+            "Invalid",
+            "spec.topic: Too long",
+        );
+        let ended = run(&fake, "create -f -", Some("Rivers\nSeas\n")).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
+        assert!(ended.err.contains("Too long"), "{}", ended.err);
+        assert!(fake.writes().iter().all(|seen| seen.query.ends_with("&dryRun=All")), "{:?}", fake.writes());
+    }
+
+    #[tokio::test]
+    async fn a_film_that_fails_ends_the_wait_with_what_to_do() {
+        let failed = job("rivers", json!({"observedGeneration": 1, "phase": "Failed"}));
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let fake = Fake::default().on(&creates(), job("rivers", json!({}))).on(&list, list_of(&[failed]));
+        let ended = run(&fake, "create Rivers --name rivers --wait", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""));
+        assert!(ended.err.starts_with("films/rivers: created\nfilms/rivers: Failed\n"), "{}", ended.err);
+        assert!(
+            ended.err.contains("next: look at `kubectl videofactory logs rivers -n films`"),
+            "{}",
+            ended.err
+        );
+    }
+
+    #[tokio::test]
+    async fn flags_that_exclude_each_other_are_a_usage_error() {
+        for line in [
+            "create Rivers -f topics.txt",
+            "create",
+            "create Rivers --wait --dry-run",
+            "create Rivers --scenes 0",
+        ] {
+            assert_eq!(run(&Fake::default(), line, None).await.exit, Exit::Usage, "{line}");
+        }
+    }
+}

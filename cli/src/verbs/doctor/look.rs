@@ -1,0 +1,162 @@
+//! Asks the cluster, and gives what it says to the checks.
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use videofactory_client::{CallError, JobFilter, Right, bulk, list_all, may, within};
+use videofactory_crds::{GROUP, ProviderAccount, VERSION, generate};
+
+use super::{Check, checks};
+use crate::cluster::Cluster;
+use crate::operator::{LABELS, Operator, namespace_of};
+use crate::verbs::storage;
+
+/// Name of the Lease by which one replica leads.
+const LEASE: &str = "videofactory-operator";
+
+/// What a person needs for what. The first can be done without by nobody.
+const RIGHTS: [(&str, &str, &str, &str); 8] = [
+    ("list", GROUP, "videojobs", "list and status"),
+    ("create", GROUP, "videojobs", "create"),
+    ("patch", GROUP, "videojobs", "retry, restart, suspend and resume"),
+    ("approve", GROUP, "videojobs", "approve and reject"),
+    ("list", GROUP, "provideraccounts", "accounts"),
+    ("patch", GROUP, "storagepolicies", "cleanup and backup"),
+    ("get", "", "pods/log", "logs"),
+    ("create", "", "pods/portforward", "download and proxy (in the operator's namespace)"),
+];
+
+/// The API server, and its version.
+pub async fn cluster(client: &Client) -> Vec<Check> {
+    let asked = within("get the API server's version", client.apiserver_version()).await;
+    vec![match asked {
+        Ok(version) => checks::version(&version.major, &version.minor, &version.git_version),
+        Err(error) => checks::cannot_look("Kubernetes", error),
+    }]
+}
+
+/// The definitions of our kinds.
+pub async fn definitions(client: &Client) -> Vec<Check> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let ours = generate::all();
+    let mut found = Vec::new();
+    for definition in &ours {
+        let name = definition.metadata.name.clone().unwrap_or_default();
+        match within(format!("get CustomResourceDefinition {name}"), api.get_opt(&name)).await {
+            Ok(there) => found.push(there),
+            // Whoever may not read them may ask which kinds are served.
+            Err(error) if error.is_rejected() => return served(client, &ours).await,
+            Err(error) => return vec![checks::cannot_look("definitions", error)],
+        }
+    }
+    vec![checks::definitions(&ours, &found)]
+}
+
+async fn served(client: &Client, ours: &[CustomResourceDefinition]) -> Vec<Check> {
+    let version = format!("{GROUP}/{VERSION}");
+    let asked = client.list_api_group_resources(&version);
+    match within(format!("ask which kinds {version} has"), asked).await {
+        Ok(list) => {
+            let names: Vec<String> = list.resources.into_iter().map(|kind| kind.name).collect();
+            vec![checks::served(ours, &names)]
+        }
+        Err(error) if error.is_not_found() => vec![checks::served(ours, &[])],
+        Err(error) => vec![checks::cannot_look("definitions", error)],
+    }
+}
+
+/// The operator's pods, who leads, and whether its routes can be reached.
+pub async fn operator(cluster: &Cluster, client: &Client, now: Timestamp) -> Vec<Check> {
+    let namespace = match namespace_of(cluster).await {
+        Ok(namespace) => namespace,
+        Err(error) => return vec![checks::told("operator pods", &error)],
+    };
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let params = ListParams::default().labels(LABELS);
+    let pods = within(format!("list the pods of {namespace}"), pods.list(&params)).await;
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
+    let lease = within(format!("get Lease {namespace}/{LEASE}"), leases.get_opt(LEASE)).await;
+    let mut found = vec![
+        match pods {
+            Ok(pods) => checks::pods(&pods.items, &namespace),
+            Err(error) => checks::cannot_look("operator pods", error),
+        },
+        match lease {
+            Ok(lease) => checks::lease(lease.as_ref(), now, &namespace),
+            Err(error) => checks::cannot_look("operator lead", error),
+        },
+    ];
+    found.extend(routes(cluster).await);
+    found
+}
+
+async fn routes(cluster: &Cluster) -> Vec<Check> {
+    let name = "operator routes";
+    let operator = match Operator::find(cluster).await {
+        Ok(operator) => operator,
+        Err(error) => return vec![checks::told(name, &error)],
+    };
+    match operator.look("/health/full").await {
+        Ok((status, body)) => checks::health(status, &body),
+        Err(error) => vec![checks::told(name, &error)],
+    }
+}
+
+/// What the person may do.
+pub async fn rights(client: &Client, namespace: Option<&str>) -> Vec<Check> {
+    let asked = join_all(
+        RIGHTS
+            .iter()
+            .map(|(verb, group, resource, _)| may(client, Right { verb, group, resource, namespace })),
+    )
+    .await;
+    let mut missing = Vec::new();
+    for ((verb, group, resource, what), answer) in RIGHTS.iter().zip(asked) {
+        match answer {
+            Ok(true) => {}
+            Ok(false) => missing.push(checks::Missing { verb, group, resource, what }),
+            Err(error) => return vec![checks::cannot_look("your rights", error)],
+        }
+    }
+    vec![checks::rights(&missing, namespace, RIGHTS[0].2)]
+}
+
+/// The buckets.
+pub async fn policies(client: &Client, namespace: Option<&str>) -> Vec<Check> {
+    match storage::find(client.clone(), namespace, None).await {
+        Ok(policies) => checks::policies(&policies, namespace),
+        Err(error) => vec![checks::told("buckets", &error)],
+    }
+}
+
+/// The accounts.
+pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) -> Vec<Check> {
+    let api: Api<ProviderAccount> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let mut accounts = Vec::new();
+    let ask = |params| {
+        let api = api.clone();
+        async move { api.list(&params).await }
+    };
+    let listed: Result<(), CallError> =
+        list_all("list the ProviderAccounts", ask, |account| accounts.push(account)).await;
+    match listed {
+        Ok(()) => accounts.iter().map(|account| checks::account(account, now)).collect(),
+        Err(error) => vec![checks::cannot_look("accounts", error)],
+    }
+}
+
+/// The films that do not go on by themselves.
+pub async fn films(client: &Client, namespace: Option<&str>) -> Vec<Check> {
+    let filter = JobFilter { namespace: namespace.map(str::to_owned), ..JobFilter::default() };
+    match bulk::list(client, &filter).await {
+        Ok(jobs) => checks::films(&jobs),
+        Err(error) => vec![checks::cannot_look("films", error)],
+    }
+}

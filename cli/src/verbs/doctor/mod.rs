@@ -1,0 +1,234 @@
+//! `doctor`: whether the installation, the person's rights, buckets and accounts are well, and how to mend what is not.
+
+mod checks;
+mod look;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::args::Scope;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::output::{self, Document};
+use crate::text::{count, table};
+
+/// Check the installation, your rights, buckets, accounts and films, and say how to mend what is wrong.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    scope: Scope,
+    /// Print the checks as a document
+    #[arg(short, long, value_enum)]
+    output: Option<Document>,
+}
+
+/// How well something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// It works, and somebody should look at it.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// What was found at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// How well it is.
+    pub state: State,
+    /// What was looked at.
+    pub check: String,
+    /// What was found.
+    pub found: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+impl Check {
+    /// Something that is as it should be.
+    #[must_use]
+    pub fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { state: State::Ok, check: check.into(), found: found.into(), mend: None }
+    }
+
+    /// Something that somebody should look at.
+    #[must_use]
+    pub fn warning(check: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Warning, mend: Some(mend.into()), ..Self::ok(check, found) }
+    }
+
+    /// Something that does not work.
+    #[must_use]
+    pub fn error(check: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Error, mend: Some(mend.into()), ..Self::ok(check, found) }
+    }
+}
+
+/// Checks all, and says what was found.
+pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error> {
+    let checks = all(args.scope, context).await?;
+    let errors = checks.iter().filter(|check| check.state == State::Error).count();
+    let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
+    match args.output {
+        Some(format) => context.data(&output::write(format, &serde_json::json!({ "checks": checks }))?)?,
+        None => context.data(&render(&checks))?,
+    }
+    if errors + warnings == 0 {
+        context.tell("All is well.")?;
+    } else {
+        context.tell(format!("{}, {}.", count(errors, "error"), count(warnings, "warning")))?;
+    }
+    Ok(Exit::of_all(errors == 0))
+}
+
+/// All checks, in an order in which the cause of others comes first.
+pub async fn all(scope: Scope, context: &Context) -> Result<Vec<Check>, Error> {
+    let client = context.cluster.client()?;
+    let (namespace, now) = (context.scope(scope.all_namespaces), context.now());
+    let mut checks = look::cluster(&client).await;
+    if checks.iter().any(|check| check.state == State::Error) {
+        // Without the API server all others would say the same.
+        return Ok(checks);
+    }
+    checks.extend(look::definitions(&client).await);
+    checks.extend(look::operator(&context.cluster, &client, now).await);
+    checks.extend(look::rights(&client, namespace.as_deref()).await);
+    checks.extend(look::policies(&client, namespace.as_deref()).await);
+    checks.extend(look::accounts(&client, namespace.as_deref(), now).await);
+    checks.extend(look::films(&client, namespace.as_deref()).await);
+    Ok(checks)
+}
+
+/// The checks as a table, with how to mend each below it.
+#[must_use]
+pub fn render(checks: &[Check]) -> String {
+    let mut rows = Vec::new();
+    for check in checks {
+        let state = match check.state {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Error => "ERROR",
+        };
+        rows.push(vec![state.to_owned(), check.check.clone(), check.found.clone()]);
+        if let Some(mend) = &check.mend {
+            rows.push(vec![String::new(), String::new(), format!("-> {mend}")]);
+        }
+    }
+    table(&["STATE", "CHECK", "FOUND"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Fake, job, list_of, path, run};
+
+    fn pod(ready: &str) -> Value {
+        json!({
+            "metadata": {"name": "videofactory-operator-1", "namespace": "videofactory-system"},
+            "spec": {"containers": [{"name": "operator", "image": "localhost/videofactory-operator:dev"}]},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        })
+    }
+
+    fn condition(status: &str, message: &str) -> Value {
+        json!({"type": "Ready", "status": status, "reason": "Available", "message": message,
+               "lastTransitionTime": "2026-12-24T17:30:00Z"})
+    }
+
+    fn cluster(policy: &Value, jobs: &[Value]) -> Fake {
+        let mut fake = Fake::default()
+            .on("GET /version", json!({
+                "major": "1", "minor": "34", "gitVersion": "v1.34.1", "gitCommit": "", "gitTreeState": "",
+                "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
+            }))
+            .on("GET /api/v1/namespaces/videofactory-system/pods", list_of(&[pod("True")]))
+            .on("GET /apis/coordination.k8s.io/v1/namespaces/videofactory-system/leases/videofactory-operator", json!({
+                "metadata": {"name": "videofactory-operator"},
+                "spec": {"holderIdentity": "videofactory-operator-1", "leaseDurationSeconds": 15, "renewTime": "2026-12-24T17:59:58.000000Z"},
+            }))
+            .on("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json!({"spec": {}, "status": {"allowed": true}}))
+            .on(&format!("GET {}", path("films", "storagepolicies", "")), list_of(std::slice::from_ref(policy)))
+            .on(&format!("GET {}", path("films", "provideraccounts", "")), list_of(&[]))
+            .on(&format!("GET {}", path("films", "videojobs", "")), list_of(jobs));
+        for definition in videofactory_crds::generate::all() {
+            let name = definition.metadata.name.clone().unwrap();
+            let what = format!("GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
+            fake = fake.on(&what, serde_json::to_value(definition).unwrap());
+        }
+        fake
+    }
+
+    fn policy(status: &str, message: &str) -> Value {
+        json!({
+            "metadata": {"name": "r2", "namespace": "films"},
+            "spec": {
+                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
+                "capacity": {"limit": "10G"},
+            },
+            "status": {"level": "Normal", "usage": {"percent": 72}, "conditions": [condition(status, message)]},
+        })
+    }
+
+    /// The line of a check, and the one after it.
+    fn line<'a>(text: &'a str, check: &str) -> (&'a str, &'a str) {
+        let mut lines = text.lines().skip_while(|line| !line.contains(check));
+        (lines.next().unwrap_or_default(), lines.next().unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_sound_installation_has_no_errors() {
+        let ended = run(&cluster(&policy("True", "it answers"), &[]), "doctor", None).await;
+        for (check, found) in [
+            ("Kubernetes", "v1.34.1"),
+            ("definitions", "as this plugin knows them"),
+            ("operator pods", "1 of 1 ready"),
+            ("operator lead", "videofactory-operator-1 leads"),
+            ("StoragePolicy films/r2", "72% full"),
+        ] {
+            let (text, _) = line(&ended.out, check);
+            assert!(text.starts_with("ok ") && text.contains(found), "{check}: {}", ended.out);
+        }
+        assert!(!ended.out.contains("ERROR"), "{}", ended.out);
+        assert_eq!(ended.exit, Exit::Done);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_told_with_how_to_mend_it() {
+        let stalled = job(
+            "ocean",
+            json!({"phase": "Waiting", "observedGeneration": 1, "conditions": [{
+                "type": "Stalled", "status": "True", "reason": "BudgetExceeded", "message": "",
+                "lastTransitionTime": "2026-12-24T17:30:00Z",
+            }]}),
+        );
+        let fake = cluster(&policy("False", "the keys are refused"), &[stalled]);
+        let ended = run(&fake, "doctor", None).await;
+        let (text, mend) = line(&ended.out, "StoragePolicy films/r2");
+        assert!(text.starts_with("ERROR") && text.contains("the keys are refused"), "{}", ended.out);
+        assert!(mend.contains("-> "), "{mend}");
+        let (text, mend) = line(&ended.out, "films that need a person");
+        assert!(text.starts_with("warning") && text.contains("films/ocean"), "{text}");
+        assert!(mend.contains("kubectl videofactory status"), "{mend}");
+        assert_eq!(ended.exit, Exit::NotAll);
+        assert!(ended.err.starts_with("1 error, "), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn a_cluster_without_video_factory_says_how_to_install_it() {
+        let version = json!({
+            "major": "1", "minor": "30", "gitVersion": "v1.30.2", "gitCommit": "", "gitTreeState": "",
+            "buildDate": "", "goVersion": "", "compiler": "", "platform": "",
+        });
+        let ended = run(&Fake::default().on("GET /version", version), "doctor -o json", None).await;
+        let read: Value = serde_json::from_str(&ended.out).unwrap();
+        let checks = read["checks"].as_array().unwrap();
+        assert_eq!((&checks[0]["state"], checks.len()), (&json!("error"), 1), "{checks:?}");
+        assert!(checks[0]["mend"].as_str().unwrap().contains("1.31"));
+    }
+}

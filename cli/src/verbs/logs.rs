@@ -1,0 +1,294 @@
+//! `logs`: what the pods of a film's steps write, or wrote.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use futures::stream::{BoxStream, SelectAll};
+use futures::{AsyncBufReadExt, Stream, StreamExt};
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, LogParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+use videofactory_client::job_action::phase;
+use videofactory_client::{CallError, JobRef, within};
+use videofactory_crds::{StepName, VideoJob};
+
+use crate::args::JobName;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::follow::needs_a_person;
+use crate::operator::Operator;
+use crate::text::plain;
+
+/// Label of a step's pod: UID of the `VideoJob`.
+const UID: &str = "videofactory.dev/uid";
+/// The step.
+const STEP: &str = "videofactory.dev/step";
+/// The attempt.
+const ATTEMPT: &str = "videofactory.dev/attempt";
+
+/// Show the logs of a film's steps: of their pods, or of the bucket where the pods are gone.
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    job: JobName,
+    /// Only of this step
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(StepName::ALL.map(StepName::as_str)))]
+    step: Option<String>,
+    /// Show new lines as they come, until the film has ended or needs a person
+    #[arg(short, long)]
+    follow: bool,
+    /// So many of the last lines of each pod
+    #[arg(long, value_name = "LINES")]
+    tail: Option<i64>,
+    /// Lines as they were written, in JSON
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Shows logs.
+pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
+    let name = context.job(&args.job.name)?;
+    let client = context.cluster.client()?;
+    let jobs: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
+    let job = within(format!("get VideoJob {name}"), jobs.get(&name.name)).await?;
+    let mut selector = format!("{UID}={}", job.uid().unwrap_or_default());
+    if let Some(step) = &args.step {
+        selector = format!("{selector},{STEP}={step}");
+    }
+    if args.follow && !has_ended(&job) {
+        return follow(&name, &selector, &args, context).await;
+    }
+    let pods: Api<Pod> = Api::namespaced(client, &name.namespace);
+    let params = ListParams::default().labels(&selector);
+    let mut found = within(format!("list the pods of {name}"), pods.list(&params)).await?.items;
+    found.retain(has_begun);
+    found.sort_by_key(|pod| (pod.creation_timestamp(), pod.name_any()));
+    if found.is_empty() {
+        return kept(&name, &args, context).await;
+    }
+    let patient: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
+    for pod in &found {
+        let mut lines = open(patient.clone(), pod, &args, false).await?;
+        while let Some(line) = lines.next().await {
+            show(&line?, args.raw, context)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn has_ended(job: &VideoJob) -> bool {
+    phase(job).is_terminal() || needs_a_person(job)
+}
+
+/// Whether there is anything to read.
+fn has_begun(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Running" | "Succeeded" | "Failed"))
+}
+
+/// A line, and whose it is.
+struct Line {
+    step: String,
+    text: String,
+}
+
+type Lines = BoxStream<'static, Result<Line, Error>>;
+
+async fn open(api: Api<Pod>, pod: &Pod, args: &LogsArgs, follow: bool) -> Result<Lines, Error> {
+    let name = pod.name_any();
+    let params = LogParams { follow, tail_lines: args.tail, ..LogParams::default() };
+    let what = format!("read the log of pod {name}");
+    let opened = within(what.clone(), api.log_stream(&name, &params)).await?;
+    let step = format!("{}-{}", label(pod, STEP), label(pod, ATTEMPT));
+    let lines = opened.lines().map(move |line| match line {
+        Ok(text) => Ok(Line { step: step.clone(), text }),
+        Err(error) => Err(Error::new(format!("failed to {what}: {error}"))),
+    });
+    Ok(lines.boxed())
+}
+
+fn label(pod: &Pod, name: &str) -> String {
+    pod.labels().get(name).cloned().unwrap_or_default()
+}
+
+fn show(line: &Line, raw: bool, context: &mut Context) -> Result<(), Error> {
+    let text = if raw { line.text.clone() } else { readable(&line.text, &line.step) };
+    context.data(&(text + "\n"))
+}
+
+/// What happens while logs are followed.
+enum News {
+    Pod(Box<Pod>),
+    Job(Box<VideoJob>),
+    Gone,
+    Trouble(watcher::Error),
+}
+
+fn news(name: &JobRef, selector: &str, context: &Context) -> Result<impl Stream<Item = News> + use<>, Error> {
+    let client = context.cluster.patient_client()?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &name.namespace);
+    let jobs: Api<VideoJob> = Api::namespaced(client, &name.namespace);
+    let pods = watcher(pods, watcher::Config::default().labels(selector)).default_backoff();
+    let pods = pods.applied_objects().map(|pod| match pod {
+        Ok(pod) => News::Pod(Box::new(pod)),
+        Err(error) => News::Trouble(error),
+    });
+    let jobs = watcher::watch_object(jobs, &name.name).default_backoff().map(|job| match job {
+        Ok(Some(job)) => News::Job(Box::new(job)),
+        Ok(None) => News::Gone,
+        Err(error) => News::Trouble(error),
+    });
+    Ok(futures::stream::select(pods.boxed(), jobs.boxed()))
+}
+
+async fn follow(
+    name: &JobRef,
+    selector: &str,
+    args: &LogsArgs,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let mut news = news(name, selector, context)?;
+    let api: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
+    let mut lines: SelectAll<Lines> = SelectAll::new();
+    let (mut seen, mut ended) = (BTreeSet::new(), false);
+    loop {
+        tokio::select! {
+            Some(line) = lines.next(), if !lines.is_empty() => show(&line?, args.raw, context)?,
+            Some(news) = news.next() => match news {
+                News::Pod(pod) if has_begun(&pod) && seen.insert(pod.name_any()) => {
+                    lines.push(open(api.clone(), &pod, args, true).await?);
+                }
+                News::Pod(_) => {}
+                News::Job(job) => ended = has_ended(&job),
+                News::Gone => return Err(Error::new(format!("VideoJob {name} was deleted"))),
+                News::Trouble(error) => refused(name, error)?,
+            },
+            else => break,
+        }
+        if ended && lines.is_empty() {
+            break;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Fails where trying again does not help.
+fn refused(name: &JobRef, error: watcher::Error) -> Result<(), Error> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            if matches!(status.code, 401 | 403) =>
+        {
+            Err(CallError::of(format!("watch the pods of {name}"), kube::Error::Api(status)).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The lines that were kept in the bucket, where the pods are gone.
+async fn kept(name: &JobRef, args: &LogsArgs, context: &mut Context) -> Result<Exit, Error> {
+    let operator = Operator::find(&context.cluster).await?;
+    let query = args.step.as_ref().map(|step| format!("?step={step}")).unwrap_or_default();
+    let mut body = operator.get(&format!("/jobs/{name}/logs{query}"), HeaderMap::new()).await?.into_body();
+    let mut rest = Vec::new();
+    let step = args.step.clone().unwrap_or_default();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Error::new(format!("the log of {name} broke off: {error}")))?;
+        rest.extend_from_slice(&frame.into_data().unwrap_or_default());
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let text: Vec<u8> = rest.drain(..=end).collect();
+            let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+            show(&Line { step: step.clone(), text }, args.raw, context)?;
+        }
+    }
+    if !rest.is_empty() {
+        show(&Line { step, text: String::from_utf8_lossy(&rest).into_owned() }, args.raw, context)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A line of JSON as people read it; any other as it is.
+fn readable(text: &str, step: &str) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
+        return [step, &plain(text)]
+            .iter()
+            .filter(|part| !part.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ");
+    };
+    let mut take = |name: &str| {
+        let value = fields.remove(name)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    let (time, level, message) = (take("timestamp"), take("level"), take("message"));
+    take("target");
+    let step = take("step").filter(|_| step.is_empty()).unwrap_or_else(|| step.to_owned());
+    let mut parts: Vec<String> = [time, level, Some(step), message].into_iter().flatten().collect();
+    parts.retain(|part| !part.is_empty());
+    parts.extend(fields.into_iter().map(|(name, value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={other}"),
+    }));
+    plain(&parts.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Fake, job, list_of, path, run};
+
+    #[test]
+    fn a_line_of_json_is_readable() {
+        let line = r#"{"timestamp":"2026-12-24T17:00:10Z","level":"INFO","message":"a scene is made","scene":3,"target":"videofactory_worker"}"#;
+        assert_eq!(
+            readable(line, "animate-scenes-1"),
+            "2026-12-24T17:00:10Z INFO animate-scenes-1 a scene is made scene=3"
+        );
+        assert_eq!(readable("thread panicked\u{1b}[0m", "x-1"), "x-1 thread panicked [0m");
+        assert_eq!(readable("plain", ""), "plain");
+    }
+
+    fn pod(name: &str, step: &str, at: &str) -> Value {
+        json!({
+            "metadata": {
+                "name": name, "namespace": "films", "creationTimestamp": at,
+                "labels": {"videofactory.dev/step": step, "videofactory.dev/attempt": "1"},
+            },
+            "status": {"phase": "Succeeded"},
+        })
+    }
+
+    #[tokio::test]
+    async fn pods_are_read_in_the_order_in_which_they_began() {
+        let pods = [
+            pod("b", "animate-scenes", "2026-12-24T17:10:00Z"),
+            pod("a", "write-script", "2026-12-24T17:00:00Z"),
+        ];
+        let log = |pod: &str| format!("GET /api/v1/namespaces/films/pods/{pod}/log");
+        let line = |message: &str| json!({"level": "INFO", "message": message}).to_string() + "\n";
+        let fake = Fake::default()
+            .on(
+                &format!("GET {}", path("films", "videojobs", "ocean")),
+                job("ocean", json!({"phase": "Failed"})),
+            )
+            .on("GET /api/v1/namespaces/films/pods", list_of(&pods))
+            .says(&log("a"), StatusCode::OK, line("written"))
+            .says(&log("b"), StatusCode::OK, line("moved"));
+        let ended = run(&fake, "logs ocean --tail 5", None).await;
+        assert_eq!(ended.out, "INFO write-script-1 written\nINFO animate-scenes-1 moved\n");
+        assert_eq!((ended.exit, ended.err.as_str()), (Exit::Done, ""));
+        let asked = fake.seen();
+        assert!(asked[1].query.contains("videofactory.dev%2Fuid%3D0c5e9a3b"), "{asked:?}");
+        assert!(asked[2].query.contains("tailLines=5"), "{asked:?}");
+        let raw = run(&fake, "logs ocean --raw --follow", None).await;
+        assert!(raw.out.starts_with("{\"level\":\"INFO\""), "{}", raw.out);
+    }
+}

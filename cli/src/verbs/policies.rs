@@ -1,0 +1,75 @@
+//! What is asked of a `StoragePolicy`, and how it ends.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+use videofactory_client::within;
+use videofactory_crds::StoragePolicy;
+
+use crate::cluster::MANAGER;
+use crate::context::Context;
+use crate::exit::Error;
+
+/// `films/r2`.
+#[must_use]
+pub fn name(policy: &StoragePolicy) -> String {
+    format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
+}
+
+/// Asks something of a policy.
+pub async fn ask(policy: &StoragePolicy, patch: &Value, context: &Context) -> Result<(), Error> {
+    let api: Api<StoragePolicy> =
+        Api::namespaced(context.cluster.client()?, &policy.namespace().unwrap_or_default());
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let what = format!("patch StoragePolicy {}", name(policy));
+    within(what, api.patch_metadata(&policy.name_any(), &params, &Patch::Merge(patch))).await?;
+    Ok(())
+}
+
+/// Looks at a policy until `found` finds what it looks for.
+pub async fn until<T>(
+    policy: &StoragePolicy,
+    timeout: Duration,
+    context: &Context,
+    found: impl Fn(&StoragePolicy) -> Option<Result<T, Error>>,
+) -> Result<T, Error> {
+    let namespace = policy.namespace().unwrap_or_default();
+    let api: Api<StoragePolicy> = Api::namespaced(context.cluster.patient_client()?, &namespace);
+    let mut seen = watcher::watch_object(api, &policy.name_any()).default_backoff().boxed();
+    let look = async {
+        while let Some(seen) = seen.next().await {
+            match seen {
+                Ok(Some(policy)) => {
+                    if let Some(found) = found(&policy) {
+                        return found;
+                    }
+                }
+                Ok(None) => return Err(Error::new(format!("StoragePolicy {} was deleted", name(policy)))),
+                // The watch is taken up again.
+                Err(_) => {}
+            }
+        }
+        Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy))))
+    };
+    match tokio::time::timeout(timeout, look).await {
+        Ok(found) => found,
+        Err(_) => Err(Error::timed_out(format!("the time is over, and {} is not ready yet", name(policy)))
+            .hint(
+                "it goes on all the same: `kubectl videofactory storage <policy>` shows it; is the operator \
+                   there? `kubectl videofactory doctor`",
+            )),
+    }
+}
+
+/// Why a policy did nothing of what it was asked.
+#[must_use]
+pub fn refused(policy: &StoragePolicy, what: &str) -> Error {
+    let why = if policy.spec.suspend { "it is suspended" } else { "its bucket cannot be used now" };
+    let namespace = policy.namespace().unwrap_or_default();
+    Error::new(format!("{} was not {what}: {why}", name(policy)))
+        .hint(format!("`kubectl videofactory storage -o wide -n {namespace}` says more"))
+}

@@ -1,0 +1,198 @@
+//! Collects what a report holds.
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::api::{DynamicObject, ListParams, LogParams};
+use kube::core::ApiResource;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use videofactory_client::{list_all, within};
+use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
+
+use super::{File, redact};
+use crate::args::Scope;
+use crate::context::Context;
+use crate::exit::Error;
+use crate::operator::{DEFAULT_NAMESPACE, LABELS, namespace_of};
+
+/// Pods of steps.
+const STEPS: &str = "videofactory.dev/uid";
+/// Logs that are read at once.
+const AT_ONCE: usize = 4;
+/// Most logs of steps: a large installation has thousands.
+const MOST_LOGS: usize = 50;
+
+/// What was collected, and what could not be.
+#[derive(Debug, Default)]
+pub struct Collected {
+    files: Vec<File>,
+    missing: Vec<String>,
+}
+
+impl Collected {
+    /// Adds a file, without what looks like a secret.
+    pub fn add(&mut self, path: impl Into<String>, text: impl AsRef<str>) {
+        self.files.push(File { path: path.into(), text: redact::text(text.as_ref()) });
+    }
+
+    /// Says why a file is not there.
+    pub fn miss(&mut self, path: &str, why: &str) {
+        self.missing.push(format!("{path}: {}\n", redact::text(why)));
+    }
+
+    /// All files, and how many are missing.
+    #[must_use]
+    pub fn end(mut self) -> (Vec<File>, usize) {
+        let missing = self.missing.len();
+        if missing > 0 {
+            self.files.push(File { path: "missing.txt".to_owned(), text: self.missing.concat() });
+        }
+        (self.files, missing)
+    }
+}
+
+/// Collects all.
+pub async fn all(collected: &mut Collected, scope: Scope, tail: i64, context: &Context) -> Result<(), Error> {
+    let client = context.cluster.client()?;
+    let namespace = context.scope(scope.all_namespaces);
+    versions(collected, &client).await;
+    for kind in [
+        ApiResource::erase::<Channel>(&()),
+        ApiResource::erase::<ProviderAccount>(&()),
+        ApiResource::erase::<StoragePolicy>(&()),
+        ApiResource::erase::<VideoJob>(&()),
+    ] {
+        objects(collected, &client, namespace.as_deref(), &kind, None).await;
+    }
+    let of_steps = [ApiResource::erase::<Job>(&()), ApiResource::erase::<Pod>(&())];
+    for kind in &of_steps {
+        objects(collected, &client, namespace.as_deref(), kind, Some(STEPS)).await;
+    }
+    objects(collected, &client, namespace.as_deref(), &ApiResource::erase::<Event>(&()), None).await;
+    logs(collected, &client, namespace.as_deref(), STEPS, tail).await;
+    let operator = namespace_of(&context.cluster).await.unwrap_or_else(|_| DEFAULT_NAMESPACE.to_owned());
+    if namespace.as_deref() != Some(&operator) {
+        for kind in [
+            ApiResource::erase::<Deployment>(&()),
+            ApiResource::erase::<Pod>(&()),
+            ApiResource::erase::<Lease>(&()),
+            ApiResource::erase::<Event>(&()),
+        ] {
+            objects(collected, &client, Some(&operator), &kind, None).await;
+        }
+    }
+    logs(collected, &client, Some(&operator), LABELS, tail).await;
+    Ok(())
+}
+
+async fn versions(collected: &mut Collected, client: &Client) {
+    let cluster = within("get the API server's version", client.apiserver_version()).await;
+    let cluster = match cluster {
+        Ok(version) => version.git_version,
+        Err(error) => error.for_people(),
+    };
+    let plugin = env!("CARGO_PKG_VERSION");
+    collected.add("versions.txt", format!("kubectl-videofactory {plugin}\nKubernetes {cluster}\n"));
+}
+
+/// The objects of a kind, in a file for each namespace.
+async fn objects(
+    collected: &mut Collected,
+    client: &Client,
+    namespace: Option<&str>,
+    kind: &ApiResource,
+    selector: Option<&str>,
+) {
+    let api: Api<DynamicObject> = match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
+        None => Api::all_with(client.clone(), kind),
+    };
+    let mut found: Vec<DynamicObject> = Vec::new();
+    let ask = |params: ListParams| {
+        let params = match selector {
+            Some(selector) => params.labels(selector),
+            None => params,
+        };
+        let api = api.clone();
+        async move { api.list(&params).await }
+    };
+    let listed = list_all(&format!("list the {}", kind.plural), ask, |object| found.push(object)).await;
+    if let Err(error) = listed {
+        collected.miss(
+            &format!("objects/{}/{}.yaml", namespace.unwrap_or("all"), kind.plural),
+            &error.for_people(),
+        );
+        return;
+    }
+    found.sort_by_key(|object| (object.namespace(), object.name_any()));
+    for same in found.chunk_by(|one, other| one.namespace() == other.namespace()) {
+        let place = same.first().and_then(ResourceExt::namespace).unwrap_or_default();
+        let items: Vec<Value> = same.iter().map(|object| written(object, kind)).collect();
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        let text = serde_yaml_ng::to_string(&list).unwrap_or_default();
+        collected.add(format!("objects/{place}/{}.yaml", kind.plural), text);
+    }
+}
+
+fn written(object: &DynamicObject, kind: &ApiResource) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    value["apiVersion"] = json!(kind.api_version);
+    value["kind"] = json!(kind.kind);
+    redact::object(&mut value);
+    value
+}
+
+/// The logs of pods with these labels; those that failed or were begun last come first.
+async fn logs(
+    collected: &mut Collected,
+    client: &Client,
+    namespace: Option<&str>,
+    selector: &str,
+    tail: i64,
+) {
+    let api: Api<Pod> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let params = ListParams::default().labels(selector);
+    // That pods cannot be listed was said before.
+    let Ok(list) = within("list the pods", api.list(&params)).await else { return };
+    let mut pods = list.items;
+    pods.sort_by_key(|pod| std::cmp::Reverse((has_failed(pod), pod.creation_timestamp())));
+    pods.truncate(MOST_LOGS);
+    let read = stream::iter(pods).map(|pod| read(client, pod, tail)).buffered(AT_ONCE);
+    let read: Vec<_> = read.collect().await;
+    for (path, log) in read.into_iter().flatten() {
+        match log {
+            Ok(text) => collected.add(path, text),
+            Err(why) => collected.miss(&path, &why),
+        }
+    }
+}
+
+fn has_failed(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Failed")
+}
+
+/// The log of a pod, and of the container before if that was started again.
+async fn read(client: &Client, pod: Pod, tail: i64) -> Vec<(String, Result<String, String>)> {
+    let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+    let api: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let restarted = statuses.into_iter().flatten().any(|status| status.restart_count > 0);
+    let mut logs = Vec::new();
+    for (previous, suffix) in [(false, ""), (true, ".previous")] {
+        if previous && !restarted {
+            continue;
+        }
+        let params =
+            LogParams { previous, tail_lines: Some(tail), timestamps: false, ..LogParams::default() };
+        let what = format!("read the log of pod {namespace}/{name}");
+        let log = within(what, api.logs(&name, &params)).await.map_err(|error| error.for_people());
+        logs.push((format!("logs/{namespace}/{name}{suffix}.log"), log));
+    }
+    logs
+}

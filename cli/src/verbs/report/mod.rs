@@ -1,0 +1,157 @@
+//! `report`: all that helps to find a fault, in one archive, without secrets.
+
+mod collect;
+mod redact;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+
+use crate::args::Scope;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::text::{bytes, count};
+use crate::verbs::doctor;
+
+/// Write all that helps to find a fault into an archive: objects with their status, events, logs of the operator and of
+/// steps, and what doctor finds. No Secrets and no ConfigMaps; what looks like a secret is left out of the rest. Look
+/// through it before you give it away: topics and texts of films are in it.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    scope: Scope,
+    /// The file to write. Default: videofactory-report-<time>.tar.gz
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    /// Lines of each log
+    #[arg(long, value_name = "LINES", default_value_t = 5000)]
+    tail: i64,
+}
+
+/// A file of the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct File {
+    path: String,
+    text: String,
+}
+
+/// Writes a report.
+pub async fn run(args: ReportArgs, context: &mut Context) -> Result<Exit, Error> {
+    let now = context.now();
+    let name = format!("videofactory-report-{}", now.strftime("%Y%m%dT%H%M%SZ"));
+    let mut collected = collect::Collected::default();
+    match doctor::all(args.scope, context).await {
+        Ok(checks) => collected.add("doctor.txt", doctor::render(&checks)),
+        Err(error) => collected.miss("doctor.txt", &error.message),
+    }
+    collect::all(&mut collected, args.scope, args.tail, context).await?;
+    let (files, missing) = collected.end();
+    let archive = pack(&name, &files, now)?;
+    let path = args.output.unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
+    std::fs::write(&path, &archive)
+        .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))?;
+    context.data(&format!("{}\n", path.display()))?;
+    let size = bytes(i64::try_from(archive.len()).unwrap_or(i64::MAX));
+    context
+        .tell(format!("{}, {size}; look through it before you give it away", count(files.len(), "file")))?;
+    if missing > 0 {
+        context.tell(format!("{missing} could not be had: missing.txt in it says why"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn pack(folder: &str, files: &[File], now: Timestamp) -> Result<Vec<u8>, Error> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(u64::try_from(file.text.len()).unwrap_or(0));
+        header.set_mode(0o644);
+        header.set_mtime(u64::try_from(now.as_second()).unwrap_or(0));
+        archive.append_data(&mut header, format!("{folder}/{}", file.path), file.text.as_bytes())?;
+    }
+    Ok(archive.into_inner()?.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+    use http::StatusCode;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{Fake, job, list_of, path, run};
+
+    fn unpacked(bytes: &[u8]) -> BTreeMap<String, String> {
+        let mut archive = tar::Archive::new(GzDecoder::new(bytes));
+        archive
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                let mut entry = entry.unwrap();
+                let name = entry.path().unwrap().to_string_lossy().into_owned();
+                let mut text = String::new();
+                entry.read_to_string(&mut text).unwrap();
+                (name, text)
+            })
+            .collect()
+    }
+
+    fn pod(name: &str, namespace: &str) -> Value {
+        json!({
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"containers": [{"name": "main", "env": [{"name": "HTTPS_PROXY", "value": "http://user:pa55@proxy:1"}]}]},
+            "status": {"phase": "Failed"},
+        })
+    }
+
+    #[tokio::test]
+    async fn a_report_holds_objects_and_logs_and_no_secret() {
+        let account = json!({
+            "metadata": {"name": "grok", "namespace": "films"},
+            "spec": {"provider": "XAI", "secretRef": {"name": "grok"}},
+            "status": {"health": {"healthy": false, "message": "key xai-AbCdEfGh0123456789 is refused"}},
+        });
+        let fake = Fake::default()
+            .on(
+                &format!("GET {}", path("films", "videojobs", "")),
+                list_of(&[job("ocean", json!({"phase": "Failed"}))]),
+            )
+            .on(&format!("GET {}", path("films", "provideraccounts", "")), list_of(&[account]))
+            .on("GET /api/v1/namespaces/films/pods", list_of(&[pod("step", "films")]))
+            .on(
+                "GET /api/v1/namespaces/videofactory-system/pods",
+                list_of(&[pod("operator-1", "videofactory-system")]),
+            )
+            .says(
+                "GET /api/v1/namespaces/videofactory-system/pods/operator-1/log",
+                StatusCode::OK,
+                "Bearer abcdefgh12345678\n".to_owned(),
+            )
+            .says("GET /api/v1/namespaces/films/pods/step/log", StatusCode::OK, "made\n".to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.tar.gz");
+        let ended = run(&fake, &format!("report -o {}", file.display()), None).await;
+        assert_eq!((ended.exit, ended.out), (Exit::Done, format!("{}\n", file.display())));
+        let files = unpacked(&std::fs::read(&file).unwrap());
+        let named = |name: &str| &files[&format!("videofactory-report-20261224T180000Z/{name}")];
+        assert!(named("objects/films/videojobs.yaml").contains("Facts about the ocean"));
+        assert!(named("objects/films/provideraccounts.yaml").contains("key <redacted> is refused"));
+        assert_eq!(named("logs/films/step.log"), "made\n");
+        assert_eq!(named("logs/videofactory-system/operator-1.log"), "Bearer <redacted>\n");
+        assert!(named("missing.txt").contains("channels"), "{}", named("missing.txt"));
+        let all: String = files.values().cloned().collect();
+        for secret in ["pa55", "AbCdEfGh", "abcdefgh12345678"] {
+            assert!(!all.contains(secret), "{secret}");
+        }
+        let asked = fake.seen();
+        assert!(
+            asked.iter().all(|seen| !seen.what.contains("/secrets") && !seen.what.contains("/configmaps"))
+        );
+    }
+}

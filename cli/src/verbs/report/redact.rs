@@ -1,0 +1,153 @@
+//! What is left out of a report: whatever looks like a secret. Pure.
+//!
+//! Objects that hold secrets are not collected in the first place. This is the second fence: keys end up in messages of
+//! services, in addresses and in annotations.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+/// What stands in the place of a secret.
+const GONE: &str = "<redacted>";
+/// A whole manifest as it was applied, with whatever was in it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Patterns, and what a match becomes.
+static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let patterns = [
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\z)", GONE),
+        (r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}", "$1 <redacted>"),
+        (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)?", GONE),
+        // Keys of services and clouds by their known beginnings.
+        (r"\b(xai|sk|pk|rk)-[A-Za-z0-9_-]{16,}", GONE),
+        (r"\bAIza[A-Za-z0-9_-]{30,}", GONE),
+        (r"\bhf_[A-Za-z0-9]{16,}", GONE),
+        (r"\bya29\.[A-Za-z0-9._-]{16,}", GONE),
+        (r"\bGOCSPX-[A-Za-z0-9_-]{16,}", GONE),
+        (r"\b1//[A-Za-z0-9_-]{20,}", GONE),
+        (r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", GONE),
+        (r"\bgh[pousr]_[A-Za-z0-9]{20,}", GONE),
+        // Users and passwords in addresses, and what makes a link good for anybody.
+        (r#"://[^/\s:@"']+:[^/\s@"']+@"#, "://<redacted>@"),
+        (
+            r#"(?i)([?&](?:x-amz-(?:signature|credential|security-token)|signature|sig|token|key|access_token))=[^&\s"']+"#,
+            "$1=<redacted>",
+        ),
+        // A field that is named as a secret.
+        (
+            r#"(?i)\b(authorization|x-api-key|api[-_]?key|secret[-_]?access[-_]?key|access[-_]?key[-_]?id|client[-_]?secret|refresh[-_]?token|access[-_]?token|id[-_]?token|signing[-_]?key|password|passwd)(\\?["']?\s*[:=]\s*)(\\?["'])?[^\s"',}\\]+"#,
+            "$1$2$3<redacted>",
+        ),
+    ];
+    // A pattern that cannot be read is found by the test below.
+    patterns.into_iter().filter_map(|(pattern, to)| Some((Regex::new(pattern).ok()?, to))).collect()
+});
+
+/// How many there are.
+#[cfg(test)]
+const PATTERN_COUNT: usize = 14;
+
+/// The text without what looks like a secret.
+#[must_use]
+pub fn text(text: &str) -> String {
+    let mut text = Cow::Borrowed(text);
+    for (pattern, to) in PATTERNS.iter() {
+        if let Cow::Owned(changed) = pattern.replace_all(&text, *to) {
+            text = Cow::Owned(changed);
+        }
+    }
+    text.into_owned()
+}
+
+/// An object without what could hold a secret.
+pub fn object(object: &mut Value) {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(LAST_APPLIED);
+        }
+    }
+    // The URL of a Webhook account is a secret.
+    if object["kind"] == "ProviderAccount"
+        && object["spec"]["provider"] == "Webhook"
+        && let Some(spec) = object["spec"].as_object_mut()
+    {
+        spec.remove("endpoint");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_pattern_can_be_read() {
+        assert_eq!(PATTERNS.len(), PATTERN_COUNT);
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_gone_and_the_rest_stays() {
+        let jwt = "eyJhbGciOiJSUzI1NiIs.eyJpc3MiOiJrdWJlcm5ldGVz.c2lnbmF0dXJl";
+        for (before, after) in [
+            ("Authorization: Bearer abcdefgh12345678", "Authorization: <redacted> <redacted>"),
+            ("got bearer abcdefgh12345678", "got bearer <redacted>"),
+            (jwt, "<redacted>"),
+            ("key xai-AbCdEfGh0123456789 is refused", "key <redacted> is refused"),
+            ("AIzaSyA0123456789abcdefghijklmnopqrstuv", "<redacted>"),
+            ("hf_abcdefghijklmnopqrstuvwxyz", "<redacted>"),
+            ("AKIAIOSFODNN7EXAMPLE", "<redacted>"),
+            ("proxy http://user:pa55@proxy:3128 used", "proxy http://<redacted>@proxy:3128 used"),
+            (
+                "https://b/x?X-Amz-Signature=abc123&X-Amz-Date=1",
+                "https://b/x?X-Amz-Signature=<redacted>&X-Amz-Date=1",
+            ),
+            (
+                r#"{"secretAccessKey":"abc/+def","region":"auto"}"#,
+                r#"{"secretAccessKey":"<redacted>","region":"auto"}"#,
+            ),
+            ("apiKey: abc\nmodel: grok-2", "apiKey: <redacted>\nmodel: grok-2"),
+            (r#"\"client_secret\": \"abc\""#, r#"\"client_secret\": \"<redacted>\""#),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nrest",
+                "<redacted>\nrest",
+            ),
+        ] {
+            assert_eq!(text(before), after);
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_left_as_it_is() {
+        for plain in [
+            "secretRef: {name: r2}",
+            "tokenreviews.authentication.k8s.io is forbidden",
+            "videos/films/ocean-3f9c2a1e/r1/0123456789abcdef0123456789abcdef.mp4",
+            "grok quota \"generations\" used up (25 of 25 in 2h)",
+            "https://s3.example/videos?list-type=2",
+            "the key is refused",
+        ] {
+            assert_eq!(text(plain), plain);
+        }
+    }
+
+    #[test]
+    fn an_object_loses_what_was_applied_and_a_webhooks_address() {
+        let mut account = json!({
+            "kind": "ProviderAccount",
+            "metadata": {"name": "hook", "managedFields": [], "annotations": {LAST_APPLIED: "{}", "team": "films"}},
+            "spec": {"provider": "Webhook", "endpoint": "https://hooks.example/secret"},
+        });
+        object(&mut account);
+        assert_eq!(
+            account,
+            json!({
+                "kind": "ProviderAccount", "metadata": {"name": "hook", "annotations": {"team": "films"}},
+                "spec": {"provider": "Webhook"},
+            })
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! `status`: where a film stands, what it waits for, and what to do.
+
+pub mod next;
+pub mod render;
+
+use std::time::Duration;
+
+use clap::Args;
+use kube::Api;
+use serde_json::Value;
+use videofactory_client::job_action::phase;
+use videofactory_client::within;
+use videofactory_crds::{Phase, VideoJob};
+
+use crate::args::{JobName, read_timeout};
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::follow::{self, Until};
+use crate::output::{self, Document};
+
+/// Show where a film stands, what it waits for, and what to do.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    job: JobName,
+    /// Say what happens until the film has ended; ends with 3 if it has failed
+    #[arg(short, long)]
+    watch: bool,
+    /// With --watch: longest time to wait; 0: for ever
+    #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "0")]
+    timeout: Duration,
+    /// Print the object's status as a document
+    #[arg(short, long, value_enum)]
+    output: Option<Document>,
+}
+
+/// Shows a film.
+pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error> {
+    let name = context.job(&args.job.name)?;
+    let api: Api<VideoJob> = Api::namespaced(context.cluster.client()?, &name.namespace);
+    let mut job = within(format!("get VideoJob {name}"), api.get(&name.name)).await?;
+    if args.watch && !phase(&job).is_terminal() {
+        let ended = follow::follow(&[name], Until::Ended, args.timeout, context).await?;
+        job = ended.into_iter().next().unwrap_or(job);
+    }
+    match args.output {
+        Some(format) => {
+            let mut value = output::object(&job)?;
+            let status = value.get_mut("status").map(Value::take).unwrap_or_default();
+            context.data(&output::write(format, &status)?)?;
+        }
+        None => context.data(&render::render(&job, context.now()))?,
+    }
+    Ok(Exit::of_all(!args.watch || phase(&job) != Phase::Failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Fake, job, path, run};
+
+    #[tokio::test]
+    async fn the_status_is_data() {
+        let what = format!("GET {}", path("films", "videojobs", "ocean"));
+        let status = json!({"observedGeneration": 1, "phase": "Succeeded", "progress": "9/9"});
+        let fake = Fake::default().on(&what, job("ocean", status));
+        let ended = run(&fake, "status ocean -o yaml", None).await;
+        assert_eq!(ended.out, "observedGeneration: 1\nphase: Succeeded\nprogress: 9/9\n");
+        let text = run(&fake, "status ocean --watch", None).await;
+        assert!(text.out.starts_with("Film:       films/ocean\n"), "{}", text.out);
+        assert_eq!((text.exit, text.err.as_str()), (Exit::Done, ""));
+    }
+}

@@ -1,0 +1,35 @@
+//! `stop-all`: a hold on every film that has not ended.
+
+use clap::Args;
+use videofactory_client::{JobAction, Request};
+
+use super::act::{self, Manner};
+use crate::args::Scope;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+
+/// Stop every film that has not ended. Each goes on from its checkpoint after `resume --all`.
+#[derive(Args, Debug)]
+pub struct StopAllArgs {
+    #[command(flatten)]
+    scope: Scope,
+    /// Why, for whoever looks at the films
+    #[arg(long, default_value = "all films were stopped (stop-all)")]
+    reason: String,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Stops all films.
+pub async fn run(args: StopAllArgs, context: &mut Context) -> Result<Exit, Error> {
+    let client = context.cluster.client()?;
+    let jobs = act::unfinished(&client, context.scope(args.scope.all_namespaces)).await?;
+    let request = Request {
+        action: JobAction::Suspend,
+        at: context.now(),
+        reason: args.reason,
+        output: None,
+        of_many: true,
+    };
+    act::many(&client, jobs, &request, args.manner, context).await
+}

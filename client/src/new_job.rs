@@ -75,7 +75,7 @@ pub async fn create_all(
 }
 
 /// Deletes these very objects, which have begun nothing that costs.
-async fn take_back(client: &Client, made: Vec<VideoJob>) {
+pub async fn take_back(client: &Client, made: Vec<VideoJob>) {
     for job in made {
         let name = JobRef::of(&job);
         let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);

@@ -373,8 +373,7 @@ mod tests {
 
     #[test]
     fn a_limit_alone_lowers_the_target_that_nobody_chose() {
-        let resolved =
-            Settings::resolve(&settings(json!({"length": {"max": "30s"}})), None, false).unwrap();
+        let resolved = Settings::resolve(&settings(json!({"length": {"max": "30s"}})), None, false).unwrap();
         assert_eq!((resolved.length.target.as_secs(), resolved.length.max.as_secs()), (30, 30));
     }
 

@@ -12,8 +12,12 @@ pub async fn may(client: &Client, right: Right<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     let Right { verb, group, resource, namespace } = right;
-    let place = namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
-    let name = format!("{resource}.{group}");
-    let hint = format!("ask for a role with the verb {verb} on {} there", name.trim_end_matches('.'));
-    Err(Problem::new(StatusCode::FORBIDDEN, format!("you may not {verb} {resource} in {place}")).hint(hint))
+    let (place, there) = match namespace {
+        Some(namespace) => (format!("namespace {namespace}"), "in that namespace"),
+        None => ("all namespaces".to_owned(), "in the whole cluster"),
+    };
+    let name = [resource, group].join(".");
+    let name = name.trim_end_matches('.');
+    Err(Problem::new(StatusCode::FORBIDDEN, format!("you may not {verb} {resource} in {place}"))
+        .hint(format!("ask for a role with the verb {verb} on {name} {there}")))
 }

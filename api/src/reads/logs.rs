@@ -84,8 +84,8 @@ pub async fn read(
     let pieces = if let Some(pod) = latest_pod(&client, job, &path, step.name).await? {
         of_pod(&client, &path, &pod, &query).await?
     } else {
-        let logs = Right { verb: "get", group: "", resource: "pods/log", namespace: Some(&path.0.namespace) };
-        may(&client, logs).await?;
+        let namespace = Some(path.0.namespace.as_str());
+        may(&client, Right { verb: "get", group: "", resource: "pods/log", namespace }).await?;
         let bucket = artifacts::bucket(&state, job, &path).await?;
         of_chunks(bucket, job, &path, step, query.tail).await?
     };

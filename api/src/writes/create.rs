@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
-use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -109,7 +108,7 @@ pub async fn create(
             Err(error)
                 if error.is_already_exists() && is_there(client, &body.namespace, manifest).await? => {}
             Err(error) => {
-                take_back(client, made).await;
+                new_job::take_back(client, made).await;
                 return Err(error.into());
             }
         }
@@ -183,19 +182,6 @@ async fn is_there(client: &Client, namespace: &str, manifest: &Value) -> Result<
     let found = within(format!("get VideoJob {job}"), api.get_opt(&job.name)).await?;
     let by = found.as_ref().and_then(|found| found.annotations().get(REQUEST));
     Ok(wanted.is_string() && by.is_some_and(|by| *wanted == json!(by)))
-}
-
-/// Deletes what was made before another was refused: these very objects, which have begun nothing that costs.
-async fn take_back(client: &Client, made: Vec<VideoJob>) {
-    for job in made {
-        let name = JobRef::of(&job);
-        let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
-        let preconditions = Preconditions { uid: job.uid(), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        if let Err(error) = within(format!("delete VideoJob {name}"), api.delete(&name.name, &params)).await {
-            tracing::warn!(%error, "a job of a request that failed is left");
-        }
-    }
 }
 
 #[cfg(test)]

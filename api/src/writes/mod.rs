@@ -24,7 +24,7 @@ pub use create::{CreateAnswer, CreateBody};
 pub use job::{ActionAnswer, ActionBody};
 pub use storage::CleanupAnswer;
 
-use crate::access::{Clients, TokenReviewer, bearer, may};
+use crate::access::{self, Clients, TokenReviewer, bearer};
 use crate::problem::Problem;
 use crate::query::Parameters;
 
@@ -63,7 +63,7 @@ impl FromRequestParts<Authors> for Author {
 impl Author {
     /// Fails unless the author may do this with objects of ours.
     async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
-        may(&self.0, Right { verb, group: GROUP, resource, namespace: Some(namespace) }).await
+        access::may(&self.0, Right { verb, group: GROUP, resource, namespace: Some(namespace) }).await
     }
 }
 

@@ -62,7 +62,8 @@ pub fn of_finding(bucket: &str, finding: &Finding, barrier: Option<&Barrier>) ->
             // How many files there are changes too often to be told here: each change of this condition wakes jobs.
             let barrier = barrier.filter(|barrier| !matches!(barrier, Barrier::TooManyFiles(..)));
             let barrier = barrier.map(|barrier| format!("; but {}", barrier.words())).unwrap_or_default();
-            let message = format!("bucket {bucket:?} answers, takes the credentials and writes once{barrier}");
+            let message =
+                format!("bucket {bucket:?} answers, takes the credentials and writes once{barrier}");
             (true, ConditionStatus::True, Reason::Available, message)
         }
         Finding::Unfit { reason, answered, message } => {

@@ -92,7 +92,9 @@ fn standing(
         return Standing::Outdated(format!("one of {last} was handled already; ask again with a later time"));
     }
     if made.is_some_and(|made| asked.at < made) {
-        return Standing::Outdated("it is older than this StoragePolicy; ask again with a new time".to_owned());
+        return Standing::Outdated(
+            "it is older than this StoragePolicy; ask again with a new time".to_owned(),
+        );
     }
     Standing::New
 }

@@ -91,7 +91,8 @@ pub async fn resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
     Ok(kibibytes / 1024.0)
 }
 
-fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
+/// What is not there needs no deletion.
+pub(super) fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
     done.or_else(|error| match error {
         kube::Error::Api(status) if status.is_not_found() => Ok(()),
         other => Err(other),

@@ -154,22 +154,23 @@ fn a_request_that_is_not_followed_is_told() {
     let mut world = World::new(json!({"scenes": [{"id": "s1", "narration": "x", "imagePrompt": "y"}]}));
     world.run_to_rest();
     let told = |world: &World, part: &str| world.events.iter().any(|note| note.contains(part));
-    let (now, run) = (world.now, world.job.status.clone().unwrap().run);
+    let (now, run) = (world.now, world.observed.job.status.clone().unwrap().run);
     let at = |minutes: i64| (now + SignedDuration::from_mins(minutes)).to_string();
     world.annotate(requests::RESTART, &at(60));
     world.settle();
-    assert_eq!(world.job.status.clone().unwrap().run, run, "nobody asked for that now");
+    assert_eq!(world.observed.job.status.clone().unwrap().run, run, "nobody asked for that now");
     assert!(told(&world, "lies in the future"), "{:?}", world.events);
     world.annotate(requests::RESTART, &at(0));
     world.settle();
-    assert_eq!(world.job.status.clone().unwrap().run, run.map(|run| run + 1));
+    assert_eq!(world.observed.job.status.clone().unwrap().run, run.map(|run| run + 1));
     world.annotate(requests::RESTART, &at(-1));
     world.settle();
     assert!(told(&world, "was handled already; ask again with a later time"), "{:?}", world.events);
-    world.annotate(requests::REGENERATE, &json!({"at": at(0), "scenes": ["s7"], "what": "image"}).to_string());
+    world
+        .annotate(requests::REGENERATE, &json!({"at": at(0), "scenes": ["s7"], "what": "image"}).to_string());
     world.settle();
     assert!(told(&world, "no scene \"s7\" to be made again (it has s1)"), "{:?}", world.events);
-    assert!(world.job.status.clone().unwrap().takes.is_empty());
+    assert!(world.observed.job.status.clone().unwrap().takes.is_empty());
 }
 
 #[test]
@@ -179,6 +180,8 @@ fn an_approval_of_an_earlier_film_is_told() {
     world.annotate(requests::APPROVED, "assemble-video@0000");
     world.settle();
     assert_eq!(world.phase(), Phase::Review);
-    let told = |note: &String| note.starts_with("the approval of assemble-video@0000 is not for what is under review");
+    let told = |note: &String| {
+        note.starts_with("the approval of assemble-video@0000 is not for what is under review")
+    };
     assert!(world.events.iter().any(told), "{:?}", world.events);
 }

@@ -52,7 +52,7 @@ pub struct LogsQuery {
     /// Of this step. Left out: of the current one, or else of the last that was begun.
     #[param(inline, value_type = Option<schemas::StepName>)]
     step: Option<StepName>,
-    /// Whether to go on as the worker logs more.
+    /// Whether to go on as the worker logs more. The answer ends with the worker, or after a minute and a half without a line.
     follow: bool,
     /// The last so many lines. Left out: all.
     #[param(minimum = 1, maximum = 10000)]
@@ -154,6 +154,7 @@ async fn of_pod(client: &Client, path: &JobPath, pod: &Pod, query: &LogsQuery) -
         ..LogParams::default()
     };
     match within(format!("read the log of pod {name}"), api.log_stream(&name, &params)).await {
+        Ok(log) if query.follow => Ok(until_it_breaks(pieces(log))),
         Ok(log) => Ok(pieces(log)),
         // So the API server says of a container that is still to be started.
         Err(CallError::Refused { status, .. }) if status.code == 400 => {
@@ -174,6 +175,11 @@ fn pieces(log: impl AsyncBufRead + Send + 'static) -> Pieces {
         Ok((read > 0).then(|| (Bytes::from(piece), log)))
     })
     .boxed()
+}
+
+/// A log that is followed ends where the connection does: it breaks after a long silence, and the caller may ask again.
+fn until_it_breaks(log: Pieces) -> Pieces {
+    log.take_while(|piece| std::future::ready(piece.is_ok())).boxed()
 }
 
 /// The log that the step's last attempt left in the bucket.

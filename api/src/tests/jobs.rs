@@ -158,3 +158,18 @@ async fn a_job_that_waits_for_a_person_says_what_to_do() {
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert!(none.json()["hint"].as_str().unwrap().contains("namespace=films"));
 }
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_breaks_nothing_else() {
+    let mut world = World::new().await;
+    world.put(made());
+    let mut newer = job("films", "newer", &Value::Null);
+    newer["spec"]["mode"] = json!("Hologram");
+    world.put(newer);
+    assert_eq!(ids(&page(&world, "").await), ["films/ocean"]);
+    let numbers = world.get("/metrics").await.json();
+    assert_eq!((&numbers["jobs"]["total"], &numbers["jobs"]["unreadable"]), (&json!(2), &json!(1)));
+    let unreadable = world.get("/jobs/films/newer").await;
+    assert_eq!(unreadable.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(unreadable.json()["hint"].as_str().unwrap().contains("kubectl get videojob newer"));
+}

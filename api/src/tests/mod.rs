@@ -1,5 +1,6 @@
 //! The API as a whole, asked as its callers ask it.
 
+mod abuse;
 mod access;
 mod conforms;
 mod document;

@@ -1,0 +1,105 @@
+//! Whatever is asked, nothing breaks: what cannot be served is the caller's fault, and told as such.
+
+use axum::http::HeaderName;
+use axum::http::header::{ACCEPT, IF_NONE_MATCH, IF_RANGE, RANGE};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::document::{filled, operations};
+use crate::documented;
+use crate::testing::{DIGEST, ROOT, World, made};
+
+/// Requests to one world: fewer than a caller may make at once.
+const OF_ONE_WORLD: u32 = 90;
+
+/// A piece of a path or query, as bytes that may stand there.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z0-9-]{0,8}",
+        "(%[0-9a-fA-F]{2}){1,4}",
+        "[!$&'()*+,;=:@._~-]{1,5}",
+        Just("..%2f..".to_owned()),
+        Just("%00".to_owned()),
+    ]
+}
+
+fn header() -> impl Strategy<Value = (HeaderName, String)> {
+    let name = prop_oneof![Just(ACCEPT), Just(RANGE), Just(IF_RANGE), Just(IF_NONE_MATCH)];
+    let value = prop_oneof![
+        "[ -~]{0,20}",
+        "bytes=[0-9]{0,25}-[0-9]{0,25}",
+        "(bytes=)?([0-9]{0,3}-[0-9]{0,3},){0,4}",
+        "(W/)?\"[a-z0-9-]{0,6}\"",
+        "[a-z*]{1,9}/[a-z*]{1,9}(;q=[0-9.]{0,6}){0,2}",
+    ];
+    (name, value)
+}
+
+#[test]
+fn no_request_breaks_the_server() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for _ in 0..4 {
+        let world = runtime.block_on(async {
+            let mut world = World::new().await;
+            world.put(made());
+            world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
+            world
+        });
+        let (_, document) = documented(&world.state);
+        let known = operations(&document).into_iter().map(|(method, path, _)| (method, filled(&path)));
+        // That something is not healthy, it says by 503.
+        let known: Vec<(String, String)> = known.filter(|(_, path)| path != "/health/full").collect();
+        let path = proptest::collection::vec(piece(), 0..5).prop_map(|parts| format!("/{}", parts.join("/")));
+        let target = prop_oneof![
+            3 => proptest::sample::select(known),
+            1 => ("(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)", path),
+            1 => ("(GET|POST)", path_under_jobs()),
+        ];
+        let query = proptest::collection::vec((parameter(), piece()), 0..3);
+        let headers = proptest::collection::vec(header(), 0..3);
+        let mut runner =
+            TestRunner::new(Config { cases: OF_ONE_WORLD, failure_persistence: None, ..Config::default() });
+        let outcome = runner.run(&(target, query, headers), |((method, path), query, headers)| {
+            let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+            let headers: Vec<(HeaderName, &str)> =
+                headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
+            let answer = runtime.block_on(world.ask(&method, &uri, ROOT, &headers));
+            prop_assert!(answer.status.as_u16() < 500, "{} {}: {:?}", method, uri, answer);
+            if answer.status.is_client_error() {
+                prop_assert_eq!(
+                    answer.header("content-type"),
+                    "application/problem+json",
+                    "{} {}",
+                    method,
+                    uri
+                );
+            }
+            Ok(())
+        });
+        outcome.unwrap();
+    }
+}
+
+fn path_under_jobs() -> impl Strategy<Value = String> {
+    proptest::collection::vec(piece(), 1..5).prop_map(|parts| format!("/jobs/{}", parts.join("/")))
+}
+
+/// Names of parameters, ours and others.
+fn parameter() -> impl Strategy<Value = String> {
+    let ours = [
+        "phase",
+        "channel",
+        "namespace",
+        "label",
+        "ended_after",
+        "limit",
+        "continue",
+        "step",
+        "follow",
+        "tail",
+        "days",
+        "dry_run",
+    ];
+    prop_oneof![4 => proptest::sample::select(ours.to_vec()).prop_map(str::to_owned), 1 => piece()]
+}

@@ -1,29 +1,24 @@
-//! GET `/metrics`, as `OpenMetrics`.
-
-use std::collections::BTreeMap;
+//! GET `/metrics`, in the text format that is asked for.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::{Problem, Shared};
+use crate::metrics::{Census, Format};
 
-/// The metrics, with the jobs counted as they are now.
-pub async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let mut phases: BTreeMap<String, i64> = BTreeMap::new();
-    for object in shared.context.caches.videojobs.state() {
-        let Ok(job) = &object.0 else { continue };
-        let phase = job.status.as_ref().and_then(|status| status.phase).unwrap_or_default();
-        *phases.entry(phase.to_string()).or_default() += 1;
-    }
-    let phases: Vec<(String, i64)> = phases.into_iter().collect();
-    let text = shared.context.metrics.text(&phases).map_err(|error| {
+/// The metrics, with the objects counted as they are now.
+pub async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::asked_for(accept).unwrap_or_default();
+    let census = Census::take(&shared.context.caches);
+    let text = shared.context.metrics.text(&census, format).map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written");
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the metrics cannot be written; see the operator's log",
         )
     })?;
-    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+    Ok(([(CONTENT_TYPE, format.content_type())], text).into_response())
 }

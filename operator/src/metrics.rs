@@ -10,6 +10,9 @@ mod films;
 mod format;
 mod storage;
 
+#[cfg(test)]
+mod agreement;
+
 use std::time::Duration;
 
 use prometheus_client::encoding::{prometheus_text, text};

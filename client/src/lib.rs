@@ -1,13 +1,16 @@
 //! The way to the API server, with a deadline for every call, and what people ask of objects there.
 //!
 //! What people ask (retry, hold, approve, prune now) is an annotation that the controllers read. This crate makes the
-//! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it.
+//! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it. Backups are
+//! written and read here, and restored.
 
+pub mod backup;
 pub mod bulk;
 pub mod call;
 pub mod filter;
 pub mod job_action;
 pub mod job_ref;
+pub mod restore;
 pub mod storage_action;
 
 pub use bulk::{ItemResult, Outcome};

@@ -1,20 +1,18 @@
-//! Backups: all `Channel`s, `ProviderAccount`s, `StoragePolicy`s and `VideoJob`s of a policy's namespace in one file in its
-//! bucket, with their status; never a Secret.
+//! Scheduled backups: the backup of a policy's namespace, in its bucket.
 
-mod document;
+mod names;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use kube::api::DynamicObject;
-use kube::core::ApiResource;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
+use videofactory_client::CallError;
+use videofactory_client::backup::{Written, gather};
+use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
-use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
-use self::document::{Document, Written, key, prefix, superfluous};
+use self::names::{key, prefix, superfluous};
 use super::runs::backup_begun;
-use videofactory_client::call::{CallError, list_all};
 
 /// Metadata of a backup: how many `VideoJob`s are in it.
 const JOBS: &str = "videojobs";
@@ -67,16 +65,7 @@ async fn write(
     now: Timestamp,
 ) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
-    let mut document = Document::begin(now, &namespace);
-    for kind in [
-        ApiResource::erase::<Channel>(&()),
-        ApiResource::erase::<ProviderAccount>(&()),
-        ApiResource::erase::<StoragePolicy>(&()),
-        ApiResource::erase::<VideoJob>(&()),
-    ] {
-        read_all(client, &namespace, &kind, &mut document).await?;
-    }
-    let Written { text, items, jobs } = document.end();
+    let Written { text, items, jobs } = gather(client, Some(&namespace), now).await?;
     let key = key(&namespace, &policy.name_any(), slot);
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());
@@ -89,19 +78,6 @@ async fn write(
         ..backup_begun(slot)
     };
     Ok((run, jobs))
-}
-
-/// Adds all objects of a kind, as the API server has them: what this version does not know of them is kept too.
-async fn read_all(
-    client: &Client,
-    namespace: &str,
-    kind: &ApiResource,
-    document: &mut Document,
-) -> Result<(), CallError> {
-    let api: &Api<DynamicObject> = &Api::namespaced_with(client.clone(), namespace, kind);
-    let ask = |params| async move { api.list(&params).await };
-    let take = |object| document.add(&kind.api_version, &kind.kind, object);
-    list_all(&format!("list the {} of {namespace}", kind.plural), ask, take).await
 }
 
 /// Deletes the oldest backups beyond `keepLast`; how many are left. Where the spec says nothing of backups, nothing is

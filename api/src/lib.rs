@@ -8,7 +8,7 @@ mod body;
 pub mod health;
 mod path;
 pub mod problem;
-mod reads;
+pub mod reads;
 pub mod state;
 mod uid;
 pub mod writes;
@@ -47,6 +47,8 @@ pub fn router(state: State) -> Router {
         .route("/ready", get(health::ready))
         .merge(reads::router())
         .with_state(state.clone())
+        .merge(reads::backup::router(authors.clone()))
+        .merge(writes::restore::router(authors.clone(), Some(state.process.clone())))
         .merge(writes::router(authors))
         .fallback(async || path::unknown_route())
         .method_not_allowed_fallback(async || {

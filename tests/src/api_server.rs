@@ -1,4 +1,4 @@
-//! An API server in memory: get, list, watch, create, update and delete of any kind, resource versions and their
+//! An API server in memory: get, list, watch, create, update, patch (by merging) and delete of any kind, resource versions and their
 //! conflicts, and a count of every call. It has no controllers, admission or schemas: what needs those is tested on a
 //! cluster. It is for what needs more objects than a test's cluster has room for.
 
@@ -250,6 +250,7 @@ fn verb(method: &Method, query: &str, target: &Target) -> Option<&'static str> {
         (&Method::GET, None) => Some("list"),
         (&Method::POST, _) => Some("create"),
         (&Method::PUT, _) => Some("update"),
+        (&Method::PATCH, Some(_)) => Some("patch"),
         (&Method::DELETE, _) => Some("delete"),
         _ => None,
     }
@@ -294,7 +295,36 @@ fn act(
             };
             Ok(answer_with(&stock.store(&target.resource, object)))
         }
+        "patch" => {
+            let mut object = of.objects.get(&key).cloned().ok_or(NOT_FOUND)?;
+            let version = &body["metadata"]["resourceVersion"];
+            if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
+                return Err((StatusCode::CONFLICT, "Conflict"));
+            }
+            merge(&mut object, body);
+            Ok(answer_with(&stock.store(&target.resource, object)))
+        }
         _ => Ok(answer_with(&stock.remove(&target.resource, &key).ok_or(NOT_FOUND)?)),
+    }
+}
+
+/// A merge patch (RFC 7396), laid over a document.
+pub(crate) fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(fields) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    if let Value::Object(into) = target {
+        for (name, value) in fields {
+            if value.is_null() {
+                into.remove(&name);
+            } else {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
     }
 }
 

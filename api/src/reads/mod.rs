@@ -1,5 +1,7 @@
 //! What people and programs see.
 
+pub mod backup;
+
 use axum::Router;
 
 use crate::state::State;

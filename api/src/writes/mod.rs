@@ -4,6 +4,7 @@
 mod bulk;
 mod create;
 mod job;
+pub mod restore;
 mod storage;
 
 use std::sync::Arc;
@@ -50,6 +51,13 @@ impl FromRequestParts<Authors> for Author {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
+        Self::of(parts, authors).await
+    }
+}
+
+impl Author {
+    /// Whoever asks.
+    pub(crate) async fn of(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
         match authors {
             Authors::One(client) => Ok(Self(client.clone())),
             Authors::Tokens(tokens, clients) => {
@@ -111,7 +119,7 @@ struct DryRun {
 }
 
 /// A query, or what is wrong with it.
-struct Parameters<T>(T);
+pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
     type Rejection = Problem;

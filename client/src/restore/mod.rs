@@ -6,7 +6,7 @@
 
 mod answer;
 mod files;
-mod identity;
+pub mod identity;
 mod notes;
 mod plan;
 mod run;

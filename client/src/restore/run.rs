@@ -211,26 +211,28 @@ impl Restore<'_> {
     async fn each(&self, works: &mut [Work<'_>], kind: Kind, act: Act<'_>) {
         let from = act.from();
         let due = works.iter_mut().filter(|work| work.item.kind == kind && work.stage == from && work.is_ours());
-        let acts = stream::iter(due).map(|work| async move {
-            let done = match act {
-                Act::Make => self.make(work).await,
-                Act::GiveStatus(uids) => self.give_status(work, uids).await,
-                Act::Release => self.release(work).await,
-            };
-            match done {
-                Ok((stage, live)) => {
-                    work.stage = stage;
-                    work.live = live.or_else(|| work.live.take());
-                }
-                Err(why) => work.stage = Stage::Failed(why),
+        let acts: Vec<_> = due.map(|work| self.one(work, act)).collect();
+        stream::iter(acts).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    }
+
+    async fn one(&self, work: &mut Work<'_>, act: Act<'_>) {
+        let done = match act {
+            Act::Make => self.make(work).await,
+            Act::GiveStatus(uids) => self.give_status(work, uids).await,
+            Act::Release => self.release(work).await,
+        };
+        match done {
+            Ok((stage, live)) => {
+                work.stage = stage;
+                work.live = live.or_else(|| work.live.take());
             }
-        });
-        acts.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+            Err(why) => work.stage = Stage::Failed(why),
+        }
     }
 
     /// Makes an object, or holds the one that is there.
     async fn make(&self, work: &Work<'_>) -> Done {
-        let Item { kind, namespace, name, .. } = work.item;
+        let Item { kind, namespace, .. } = work.item;
         let api = api(self.client, *kind, namespace);
         let object = match work.plan {
             Plan::Create => {
@@ -246,8 +248,7 @@ impl Restore<'_> {
                     "resourceVersion": version,
                     "annotations": {requests::RESTORING: whole_seconds(self.options.now)},
                 }});
-                let patched = within(format!("patch {}", work.item), api.patch(name, &self.params(), &Patch::Merge(held)));
-                patched.await.map_err(|error| error.to_string())?
+                self.patch(&api, work.item, held).await?
             }
             _ => return Ok((Stage::Made, None)),
         };
@@ -280,16 +281,24 @@ impl Restore<'_> {
     }
 
     async fn release(&self, work: &Work<'_>) -> Done {
-        let Item { kind, namespace, name, .. } = work.item;
+        let Item { kind, namespace, .. } = work.item;
         let free = json!({"metadata": {"annotations": {requests::RESTORING: Value::Null}}});
         let api = api(self.client, *kind, namespace);
-        let patched = within(format!("patch {}", work.item), api.patch(name, &self.params(), &Patch::Merge(free)));
-        patched.await.map_err(|error| error.to_string())?;
+        self.patch(&api, work.item, free).await?;
         Ok((Stage::Released, None))
     }
 
-    fn params(&self) -> PatchParams {
-        PatchParams { field_manager: Some(self.options.manager.clone()), ..PatchParams::default() }
+    async fn patch(
+        &self,
+        api: &Api<DynamicObject>,
+        item: &Item<'_>,
+        patch: Value,
+    ) -> Result<DynamicObject, String> {
+        let params =
+            PatchParams { field_manager: Some(self.options.manager.clone()), ..PatchParams::default() };
+        let patch = Patch::Merge(patch);
+        let patched = within(format!("patch {item}"), api.patch(&item.name, &params, &patch)).await;
+        patched.map_err(|error| error.to_string())
     }
 
     /// Looks for the files of the restored jobs; why that could not be done, if so.

@@ -14,6 +14,7 @@ pub mod handled;
 pub mod labels;
 pub mod model;
 pub mod names;
+mod namesake;
 pub mod observe;
 pub mod place;
 pub mod placement;

@@ -18,6 +18,7 @@ mod pruned;
 mod quota;
 mod refusals;
 mod requests;
+mod restore;
 mod settled;
 mod storage;
 mod ttl;

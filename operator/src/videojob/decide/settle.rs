@@ -72,6 +72,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
     let (mut asks_a_person, mut without_quota) = (false, None);
     if let End::Told(outcome) = &end {
+        skip_begun(draft, name, outcome);
         without_quota = doubt::without_quota(draft, name, outcome);
         account(draft, name, outcome);
         doubt::tell(draft, name, outcome);
@@ -101,6 +102,13 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),
     }
+}
+
+/// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next one
+/// comes after them, or it would stop at each of their fences.
+fn skip_begun(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
+    let step = draft.step_mut(name);
+    step.attempt = step.attempt.max(outcome.latest);
 }
 
 /// What was added to the bucket is to be counted, and what was refused for want of room to be told.

@@ -102,12 +102,14 @@ pub async fn ask_all(
     if dry_run {
         return jobs.iter().map(|job| foresee(job, request)).collect();
     }
-    let asked = stream::iter(jobs).map(async |job| {
-        let failed =
-            |error: CallError| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.to_string()));
-        ask(client, job, request, manager).await.unwrap_or_else(failed)
-    });
-    asked.buffered(AT_ONCE).collect().await
+    let asked: Vec<_> = jobs.iter().map(|job| answer(client, job, request, manager)).collect();
+    stream::iter(asked).buffered(AT_ONCE).collect().await
+}
+
+/// Asks one job; a failure is an answer, too.
+async fn answer(client: &Client, job: &VideoJob, request: &Request, manager: &str) -> ItemResult {
+    let asked = ask(client, job, request, manager).await;
+    asked.unwrap_or_else(|error| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.to_string())))
 }
 
 fn foresee(job: &VideoJob, request: &Request) -> ItemResult {

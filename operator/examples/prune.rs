@@ -7,9 +7,9 @@ use anyhow::Context;
 use async_trait::async_trait;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use videofactory_client::call::CallError;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
-use videofactory_client::call::CallError;
 use videofactory_operator::storagepolicy::plan::{JobReference, Order};
 use videofactory_operator::storagepolicy::prune::{
     JobVersion, Jobs, Marked, RECHECK_AFTER, Room, RunWorld, measure, prune,

@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use videofactory_pipeline::{Digest, clock};
 
-use videofactory_client::call::within;
 use crate::metrics::Metrics;
+use videofactory_client::call::within;
 
 /// Kubernetes' own limit on a note is ours on every text.
 pub use videofactory_crds::bounds::{MOST_TEXT_BYTES, cut};

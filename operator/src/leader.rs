@@ -13,8 +13,8 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
 use videofactory_pipeline::clock;
 
-use videofactory_client::call::{CallError, within};
 use crate::config::Config;
+use videofactory_client::call::{CallError, within};
 
 /// How the Lease is kept.
 #[derive(Clone, Copy, Debug)]

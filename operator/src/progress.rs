@@ -58,7 +58,8 @@ impl Board {
     #[must_use]
     pub fn of(&self, owner: &str) -> BTreeMap<StepName, Progress> {
         let posts = self.posts.lock();
-        let of_owner = posts.iter().filter(|((uid, _), post)| uid == owner && post.at.elapsed() < FORGOTTEN_AFTER);
+        let of_owner =
+            posts.iter().filter(|((uid, _), post)| uid == owner && post.at.elapsed() < FORGOTTEN_AFTER);
         of_owner.map(|((_, step), post)| (*step, post.progress.clone())).collect()
     }
 

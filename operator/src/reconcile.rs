@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Guarded;
-use videofactory_client::call::CallError;
 use crate::context::BackOff;
 use crate::events::{Event, Publisher};
 use crate::metrics::{Ended, Metrics};
+use videofactory_client::call::CallError;
 
 /// The objects of one kind, and how many of them are looked at at a time.
 pub struct Looks<K: Resource<DynamicType = ()> + 'static> {

@@ -13,7 +13,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use videofactory_client::call::connect;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
 use crate::context::{Cluster, Context, Leads};
 use crate::events::Publisher;
@@ -23,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
 use crate::{http, provideraccount, storagepolicy, videojob};
+use videofactory_client::call::connect;
 
 /// How the operator introduces itself: the audit log and managedFields know it by this name.
 const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));

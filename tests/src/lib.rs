@@ -5,5 +5,8 @@ pub mod e2e;
 pub mod fakes;
 pub mod http;
 pub mod many_jobs;
+mod percentile;
 pub mod r2_proxy;
 pub mod s3_server;
+
+pub use percentile::percentile;

@@ -8,8 +8,8 @@ use clap::Parser;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use videofactory_operator::caches::Caches;
 use videofactory_client::call::connect;
+use videofactory_operator::caches::Caches;
 use videofactory_operator::config::Config;
 use videofactory_operator::context::{Cluster, Context, Leads};
 use videofactory_operator::events::Publisher;
@@ -71,7 +71,8 @@ impl ManyJobs {
     /// Runs controllers until this is dropped.
     pub async fn run(&self, controllers: Controllers) -> anyhow::Result<()> {
         let url = self.server.url().parse().context("the server has no URL")?;
-        let client = connect(kube::Config::new(url), "videofactory-tests").context("failed to make a client")?;
+        let client =
+            connect(kube::Config::new(url), "videofactory-tests").context("failed to make a client")?;
         let config = ["operator", "--worker-image", "worker:1", "--leader-election", "false"];
         let mut config =
             Config::try_parse_from(config.into_iter().chain(["--allow-local-endpoints", "true"]))?;

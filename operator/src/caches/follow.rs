@@ -27,11 +27,11 @@ use super::accounts::{on_account, wake_siblings};
 use super::{
     Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version,
 };
-use videofactory_client::call::WATCH_SECONDS;
 use crate::restoring::is_restoring;
 use crate::videojob::facts::{job_facts, pod_facts};
 use crate::videojob::labels::{Labels, SELECTOR};
 use crate::videojob::model::{JobFacts, PodState};
+use videofactory_client::call::WATCH_SECONDS;
 
 /// The caches and the work that keeps them.
 pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'static, ()>>) {

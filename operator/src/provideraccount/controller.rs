@@ -21,11 +21,11 @@ use super::decide::{Decision, decide};
 use super::health::{Checks, Identity, ask};
 use super::observe::observe;
 use crate::caches::Guarded;
-use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::metrics::{Metrics, QuotaLevel};
 use crate::reconcile::{Looks, Missed, readable};
 use crate::restoring;
+use videofactory_client::call::{CallError, within};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "ProviderAccount";

@@ -18,8 +18,8 @@ use super::controller::queued;
 use super::credentials;
 use super::decide::{Checked, Finding, Health as Known};
 use crate::authority::{self, ReadAuthorityError};
-use videofactory_client::call::CallError;
 use crate::context::Context;
+use videofactory_client::call::CallError;
 
 /// How often a service is asked that answers.
 const WHILE_FINE: Duration = Duration::from_mins(5);

@@ -12,8 +12,8 @@ use super::decide::{Health, Observed};
 use super::demand::standing;
 use super::holders::{Doubt, Holders, Read};
 use super::ledger::is_unopened;
-use videofactory_client::call::{CallError, within};
 use crate::context::Context;
+use videofactory_client::call::{CallError, within};
 
 /// Holders that are read concurrently.
 const AT_ONCE: usize = 8;

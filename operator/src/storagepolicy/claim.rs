@@ -16,9 +16,9 @@ use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use super::neighbours::{arrived, place};
-use videofactory_client::call::{CallError, within};
 use judge::nobody;
 pub use judge::{Found, Judgement, Mark, Seeker, judge};
+use videofactory_client::call::{CallError, within};
 
 /// Key of the mark.
 pub const MARK: &str = "videofactory-cluster.json";

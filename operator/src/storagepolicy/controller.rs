@@ -28,11 +28,11 @@ use super::prune::Room;
 use super::runs::freed;
 use super::tasks;
 use crate::caches::Guarded;
-use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::meter::Heard;
 use crate::reconcile::{Looks, Missed, readable};
 use crate::restoring;
+use videofactory_client::call::{CallError, within};
 
 /// The kind, in metrics and logs.
 const KIND: &str = "StoragePolicy";

@@ -226,8 +226,8 @@ mod tests {
     use videofactory_tests::api_server::ApiServer;
 
     use super::*;
-    use videofactory_client::call::connect;
     use Addressing::{Path, VirtualHost};
+    use videofactory_client::call::connect;
 
     #[test]
     fn the_same_trouble_reads_the_same_at_every_probe() {

@@ -13,10 +13,10 @@ use super::deletion;
 use super::model::{Action, Decision, Observed};
 use super::start::start_step;
 use super::tombstones;
-use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::events::Event;
 use crate::meter::Changes;
+use videofactory_client::call::{CallError, within};
 
 /// Something of a decision could not be done. The next reconcile decides anew.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,9 @@ use videofactory_crds::{ProviderAccount, VideoJob};
 
 use super::apply::{ApplyError, path};
 use super::model::StartStep;
-use videofactory_client::call::within;
 use crate::context::Context;
 use crate::provideraccount::{Word, word};
+use videofactory_client::call::within;
 
 /// Whether every grant that the attempt was begun with is there and is not about to be closed.
 pub(super) async fn confirm(

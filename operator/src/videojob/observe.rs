@@ -15,10 +15,10 @@ use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage, outcomes_
 use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
-use videofactory_client::call::CallError;
 use crate::context::Context;
 use crate::restoring;
 use crate::storagepolicy::protection;
+use videofactory_client::call::CallError;
 
 /// Most bytes of a stored outcome.
 const MOST_OUTCOME_BYTES: u64 = 64 * 1024;

@@ -9,10 +9,10 @@ use videofactory_storage::{Bucket, StorageError};
 
 use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
-use videofactory_client::call::{CallError, within};
 use crate::context::Context;
 use crate::restoring::held;
 use crate::storagepolicy::claim::{Claim, take};
+use videofactory_client::call::{CallError, within};
 
 /// A bucket, and the policy that names it.
 pub struct Place {

@@ -10,8 +10,8 @@ use videofactory_pipeline::clock;
 use super::attempts;
 use super::facts::pod_refusal;
 use super::model::{JobFacts, PodFacts};
-use videofactory_client::call::within;
 use crate::context::Context;
+use videofactory_client::call::within;
 
 /// Why Jobs that should have made their pod have not, as far as Kubernetes says: its Events are the only place.
 pub async fn look_up(

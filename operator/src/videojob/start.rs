@@ -17,9 +17,9 @@ use super::labels::{self, Labels};
 use super::model::{JobFacts, Refusal, StartStep};
 use super::names::job_name;
 use crate::caches::{Owned, owner_key, version};
-use videofactory_client::call::within;
 use crate::context::Context;
 use crate::events::Event;
+use videofactory_client::call::within;
 
 /// Makes the Job of an attempt whose status is written.
 pub(super) async fn start_step(

@@ -3,6 +3,7 @@
 //!
 //! `tests/run` brings the cluster and tells by environment where things are; see [`site`].
 
+pub mod api;
 pub mod audit;
 pub mod bucket;
 pub mod faults;

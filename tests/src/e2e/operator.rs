@@ -9,6 +9,7 @@ use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 
+use super::api::Caller;
 use super::{kubectl, site, wait};
 
 const SELECTOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
@@ -80,6 +81,16 @@ impl Victim {
     }
 }
 
+/// Memory that the operator has in use, in MiB.
+pub async fn resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
+    let victim = Victim::find(client).await?;
+    let process = victim.processes.first().context("the operator has no process")?;
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has no VmRSS")?;
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kibibytes / 1024.0)
+}
+
 fn absent_is_fine(done: kube::Result<()>) -> kube::Result<()> {
     done.or_else(|error| match error {
         kube::Error::Api(status) if status.is_not_found() => Ok(()),
@@ -133,13 +144,7 @@ fn sigkill(processes: &[String]) -> anyhow::Result<()> {
 
 /// The operator's counter or gauge with this name and these labels, summed; 0 if it has none yet.
 pub async fn metric(name: &str, label: &str) -> anyhow::Result<f64> {
-    let text = crate::http::client()
-        .get(format!("{}/metrics", site::operator_url()?))
-        .send()
-        .await?
-        .error_for_status()?
-        .text()
-        .await?;
+    let text = Caller::viewer().await?.text("/metrics").await?;
     let of_name = |line: &&str| line.starts_with(name) && line.contains(label);
     Ok(text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

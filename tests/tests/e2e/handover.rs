@@ -15,6 +15,7 @@ use videofactory_pipeline::graph::STEPS;
 use videofactory_tests::e2e::audit::{self, Entry};
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::percentile;
 
 /// A suspended job that the floor is measured on.
 const FLOOR: &str = "floor";
@@ -68,12 +69,6 @@ async fn bench_handover() {
         Ok(())
     })
     .await;
-}
-
-/// Milliseconds of this share of the samples; at least one is needed.
-fn percentile(samples: &mut [f64], percent: usize) -> f64 {
-    samples.sort_unstable_by(f64::total_cmp);
-    samples[(samples.len() * percent).div_ceil(100).saturating_sub(1)]
 }
 
 /// Milliseconds of a status update and a create, one after the other: what any operator must do that records an attempt

@@ -4,6 +4,7 @@
 //! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
 
 mod accounts;
+mod api;
 mod backoff;
 mod edits;
 mod embedded_storage;
@@ -11,6 +12,7 @@ mod faults;
 mod fence;
 mod handover;
 mod killed;
+mod many;
 mod node;
 mod outside;
 mod paid;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_client::call::CallError;
+use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_operator::storagepolicy::plan::{JobReference, Standing, VideoJobFacts};
 use videofactory_operator::storagepolicy::prune::{JobVersion, Jobs, Marked};
 

@@ -13,8 +13,8 @@ use videofactory_pipeline::keys;
 use super::super::plan::JobReference;
 use super::jobs::{JobVersion, Jobs, Marked};
 use crate::caches::Guarded;
-use videofactory_client::call::{CallError, list_all, within};
 use crate::context::Context;
+use videofactory_client::call::{CallError, list_all, within};
 
 /// The kind, in metrics.
 const KIND: &str = "VideoJob";

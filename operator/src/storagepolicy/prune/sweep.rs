@@ -152,7 +152,11 @@ impl Sweep<'_> {
     }
 
     /// Takes out what must stay after all. The jobs are looked at last: nothing slow comes between that and deleting.
-    async fn prepare(&self, files: &[u32], watch: &mut Watch<'_>) -> Result<Batch, videofactory_client::call::CallError> {
+    async fn prepare(
+        &self,
+        files: &[u32],
+        watch: &mut Watch<'_>,
+    ) -> Result<Batch, videofactory_client::call::CallError> {
         let mut batch = self.look_once_more(files).await;
         let owners: HashSet<OwnerIndex> = batch.files.iter().map(|index| self.object(*index).owner).collect();
         watch.admit(&owners).await?;

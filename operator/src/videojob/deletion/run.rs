@@ -17,7 +17,6 @@ use videofactory_storage::Bucket;
 
 use super::sweep::{Extent, Swept, delete_all};
 use super::{FINALIZER, Next, Obstacle, kept, kept_by_word, left_behind, next, why_it_stays};
-use videofactory_client::call::within;
 use crate::context::Context;
 use crate::events::Event;
 use crate::storagepolicy::plan::Rules;
@@ -30,6 +29,7 @@ use crate::videojob::model::Storage;
 use crate::videojob::observe::at_work;
 use crate::videojob::place::{self, Place};
 use crate::videojob::start::is_alive;
+use videofactory_client::call::within;
 
 /// When to look again at pods that have not ended; their end wakes us earlier.
 const AFTER_PODS: Duration = Duration::from_secs(15);

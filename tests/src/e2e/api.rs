@@ -1,0 +1,93 @@
+//! The HTTP API, as somebody with a token of the cluster calls it.
+
+use anyhow::Context as _;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use kube::api::PostParams;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::lab::Lab;
+use super::site;
+
+/// Somebody who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    token: Option<String>,
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body, if it is JSON; else null.
+    pub body: Value,
+}
+
+impl Caller {
+    /// Nobody.
+    #[must_use]
+    pub fn stranger() -> Self {
+        Self { token: None }
+    }
+
+    /// A new ServiceAccount of the test's namespace, with this ClusterRole there and nowhere else.
+    pub async fn with_role(lab: &Lab, name: &str, role: &str) -> anyhow::Result<Self> {
+        lab.put(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})).await?;
+        lab.put(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": lab.namespace}],
+        }))
+        .await?;
+        Ok(Self { token: Some(token(&lab.api(), name).await?) })
+    }
+
+    /// Whoever may read all.
+    pub async fn viewer() -> anyhow::Result<Self> {
+        let accounts = Api::namespaced(site::client().await?, site::SYSTEM);
+        Ok(Self { token: Some(token(&accounts, "videofactory-viewer").await?) })
+    }
+
+    /// Calls.
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+        let mut request = crate::http::client().request(method, format!("{}{path}", site::operator_url()?));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.with_context(|| format!("failed to call {path}"))?;
+        let status = answer.status();
+        let body = serde_json::from_slice(&answer.bytes().await?).unwrap_or(Value::Null);
+        Ok(Answer { status, body })
+    }
+
+    /// GETs.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// GETs plain text.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let request = crate::http::client()
+            .get(format!("{}{path}", site::operator_url()?))
+            .bearer_auth(self.token.as_deref().unwrap_or_default())
+            .header("accept", "text/plain");
+        Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
+    /// POSTs without a body.
+    pub async fn post(&self, path: &str) -> anyhow::Result<Answer> {
+        self.call(Method::POST, path, None).await
+    }
+}
+
+async fn token(accounts: &Api<ServiceAccount>, name: &str) -> anyhow::Result<String> {
+    let request = TokenRequest::default();
+    let answer = accounts.create_token_request(name, &PostParams::default(), &request).await?;
+    Ok(answer.status.context("the API server gave no token")?.token)
+}

@@ -185,7 +185,11 @@ mod tests {
         let late = held_at(3_600);
         assert_eq!(late.wake_at, None, "it is told once");
         let event = late.event.unwrap();
-        assert!(event.warning && event.note.contains("kubectl -n films annotate videojobs ocean"), "{}", event.note);
+        assert!(
+            event.warning && event.note.contains("kubectl -n films annotate videojobs ocean"),
+            "{}",
+            event.note
+        );
         assert_eq!(held_at(1_000_000).event, Some(event), "the same words, so the same Event");
         assert!(held(&restoring("soon"), at(10)).is_some());
     }

@@ -112,13 +112,16 @@ async fn answer(
         let answer = restore(&author.0, &backup, &options, files).await?;
         Ok::<_, Problem>(Json(answer.into()))
     });
-    restoring.await.map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
+    restoring
+        .await
+        .map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
 }
 
 async fn read(request: Request) -> Result<String, Problem> {
     use axum::extract::FromRequest;
     let bytes = Bytes::from_request(request, &()).await.map_err(|error| {
-        let detail = format!("the backup has more than {MOST_BACKUP_BYTES} bytes, or ended before it was complete");
+        let detail =
+            format!("the backup has more than {MOST_BACKUP_BYTES} bytes, or ended before it was complete");
         Problem::new(error.status(), detail).hint("restore namespace by namespace")
     })?;
     String::from_utf8(bytes.into())
@@ -133,7 +136,8 @@ impl Files for Buckets {
     async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
         let bucket = self.0.bucket(policy).await?.impatient();
         let looks: Vec<_> = wanted.iter().map(|file| is_there(&bucket, file)).collect();
-        let there: Result<Vec<bool>, StorageError> = stream::iter(looks).buffered(AT_ONCE).try_collect().await;
+        let there: Result<Vec<bool>, StorageError> =
+            stream::iter(looks).buffered(AT_ONCE).try_collect().await;
         let there = there.map_err(|error| error.to_string())?;
         let files = wanted.iter().zip(there);
         Ok(files.filter(|(_, is_there)| !is_there).map(|(file, _)| file.clone()).collect())

@@ -14,11 +14,7 @@ const ORDER: [Kind; 4] = [Kind::VideoJob, Kind::ProviderAccount, Kind::StoragePo
 
 /// A backup of this namespace, or of all, as the API server has it for whoever the client is. What this version does not
 /// know of an object is kept too.
-pub async fn gather(
-    client: &Client,
-    namespace: Option<&str>,
-    now: Timestamp,
-) -> Result<Written, CallError> {
+pub async fn gather(client: &Client, namespace: Option<&str>, now: Timestamp) -> Result<Written, CallError> {
     let mut document = Document::begin(now, namespace);
     for kind in ORDER {
         let resource = kind.resource();

@@ -32,7 +32,9 @@ pub enum ReadBackupError {
     )]
     OtherVersion(String),
     /// There are more items or fewer than it says.
-    #[error("the backup says that it has {said} items, and has {found}: it was cut or changed; use it as it was written")]
+    #[error(
+        "the backup says that it has {said} items, and has {found}: it was cut or changed; use it as it was written"
+    )]
     Miscounted {
         /// By its own word.
         said: u64,
@@ -40,10 +42,14 @@ pub enum ReadBackupError {
         found: usize,
     },
     /// Its digest is another one.
-    #[error("the backup was changed since it was written: its digest does not fit what it holds; use it as it was written")]
+    #[error(
+        "the backup was changed since it was written: its digest does not fit what it holds; use it as it was written"
+    )]
     Altered,
     /// Something in it is no object of ours.
-    #[error("item {number} of the backup is {what}, which is no object of Video Factory; use the backup as it was written")]
+    #[error(
+        "item {number} of the backup is {what}, which is no object of Video Factory; use the backup as it was written"
+    )]
     Alien {
         /// Counted from 1.
         number: usize,
@@ -59,7 +65,9 @@ pub enum ReadBackupError {
         problem: String,
     },
     /// An object of another namespace than that of the backup.
-    #[error("{item} is not of namespace {namespace}, of which the backup is; to restore it all the same, ask for it")]
+    #[error(
+        "{item} is not of namespace {namespace}, of which the backup is; to restore it all the same, ask for it"
+    )]
     OtherNamespace {
         /// The object.
         item: String,
@@ -144,12 +152,12 @@ struct Wire<'a> {
 impl<'a> Backup<'a> {
     /// Reads the whole of it before anything is done with a part.
     pub fn read(text: &'a str, scope: Scope) -> Result<Self, ReadBackupError> {
-        let unreadable = |error: serde_json::Error| {
-            if error.is_eof() {
+        let unreadable = |error: serde_json::Error| match error.to_string() {
+            // A number that was cut in the middle is none.
+            why if error.is_eof() || why.starts_with("invalid number") => {
                 ReadBackupError::CutShort(text.len())
-            } else {
-                ReadBackupError::NotJson(error.to_string())
             }
+            why => ReadBackupError::NotJson(why),
         };
         let head: Head = serde_json::from_str(text).map_err(unreadable)?;
         if head.kind != KIND {
@@ -167,7 +175,8 @@ impl<'a> Backup<'a> {
         let mut names = HashSet::new();
         for (place, raw) in wire.items.iter().enumerate() {
             let item = read_item(place + 1, raw, wire.namespace.as_deref(), &mut seal)?;
-            let foreign = wire.namespace.as_ref().filter(|own| scope == Scope::Own && **own != item.namespace);
+            let foreign =
+                wire.namespace.as_ref().filter(|own| scope == Scope::Own && **own != item.namespace);
             if let Some(own) = foreign {
                 let namespace = own.clone();
                 return Err(ReadBackupError::OtherNamespace { item: item.to_string(), namespace });
@@ -201,7 +210,8 @@ fn read_item<'a>(
     let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let (version, kind) = (word("apiVersion"), word("kind"));
     let Some(kind) = Kind::named(&kind).filter(|_| version == API_VERSION) else {
-        let what = if kind.is_empty() { "no manifest".to_owned() } else { format!("{kind:?} of {version:?}") };
+        let what =
+            if kind.is_empty() { "no manifest".to_owned() } else { format!("{kind:?} of {version:?}") };
         return Err(ReadBackupError::Alien { number, what });
     };
     let object: DynamicObject =
@@ -312,7 +322,10 @@ mod tests {
         assert!(newer.to_string().contains("the release that wrote it"), "{newer}");
         assert!(matches!(Backup::read("a: b", Scope::Own), Err(E::NotJson(_))));
         assert!(matches!(Backup::read("{} x", Scope::Own), Err(E::NotJson(_))));
-        assert!(matches!(unsealed(|value| drop(value.as_object_mut().unwrap().remove("items"))), E::NotJson(_)));
+        assert!(matches!(
+            unsealed(|value| drop(value.as_object_mut().unwrap().remove("items"))),
+            E::NotJson(_)
+        ));
     }
 
     #[test]
@@ -334,7 +347,9 @@ mod tests {
     #[test]
     fn objects_of_another_namespace_are_taken_only_where_they_are_asked_for() {
         let foreign = unsealed(|value| value["namespace"] = json!("shows"));
-        assert!(matches!(&foreign, ReadBackupError::OtherNamespace { namespace, .. } if namespace == "shows"));
+        assert!(
+            matches!(&foreign, ReadBackupError::OtherNamespace { namespace, .. } if namespace == "shows")
+        );
         let mut value: Value = serde_json::from_str(&text(None)).unwrap();
         assert_eq!(Backup::read(&value.to_string(), Scope::Own).unwrap().items.len(), 2, "it is of all");
         value["items"][0]["metadata"].as_object_mut().unwrap().remove("namespace");

@@ -46,7 +46,8 @@ fn same_numbers(value: &Value) -> Value {
 fn whole(number: &Number) -> Number {
     /// Whole numbers up to here are exact.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let whole = number.as_f64().filter(|_| number.is_f64()).filter(|of| of.fract() == 0.0 && of.abs() < EXACT);
+    let whole =
+        number.as_f64().filter(|_| number.is_f64()).filter(|of| of.fract() == 0.0 && of.abs() < EXACT);
     #[expect(clippy::cast_possible_truncation, reason = "it is whole, and in range")]
     whole.map_or_else(|| number.clone(), |of| Number::from(of as i64))
 }
@@ -67,7 +68,8 @@ mod tests {
     fn what_means_the_same_has_one_digest_and_whatever_else_is_changed_another() {
         let (one, two) = (json!({"a": 1, "b": [2.5, {"c": "d"}]}), json!({"e": ""}));
         let whole = seal(&[one.clone(), two.clone()]);
-        let rewritten: Value = serde_json::from_str("{ \"b\": [2.50, {\"c\":\"d\"}],\n \"a\": 1.0 }").unwrap();
+        let rewritten: Value =
+            serde_json::from_str("{ \"b\": [2.50, {\"c\":\"d\"}],\n \"a\": 1.0 }").unwrap();
         assert_eq!(whole, seal(&[rewritten, two.clone()]));
         for changed in [
             vec![one.clone()],

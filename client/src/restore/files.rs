@@ -45,9 +45,10 @@ pub fn wanted(namespace: &str, name: &str, status: &Value) -> Vec<Wanted> {
     let is_kept = |key: &String| KeyParts::of(key).is_some_and(|parts| !pruned.contains(&parts.kind));
     let files = artifacts.filter(own).filter(is_kept).map(|key| Wanted { key, digest: None });
     let keys = Keys::new(namespace, name, id, status.run.unwrap_or(1));
-    let done = status.steps.iter().filter(|step| {
-        step.state == Some(StepState::Succeeded) && !pruned.contains(&ObjectKind::Work)
-    });
+    let done = status
+        .steps
+        .iter()
+        .filter(|step| step.state == Some(StepState::Succeeded) && !pruned.contains(&ObjectKind::Work));
     let documents = done.filter_map(|step| {
         let digest = |text: &Option<String>| text.as_deref().and_then(Digest::from_hex);
         let input = digest(&step.input_digest)?;

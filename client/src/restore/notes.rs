@@ -66,7 +66,9 @@ fn ownership((policy, place, before): &(String, String, String), cluster: Option
     let whose = match cluster {
         Some(now) if now == before => return None,
         Some(_) => "this cluster is another one".to_owned(),
-        None => "whether this is that cluster could not be read (get on the namespace kube-system)".to_owned(),
+        None => {
+            "whether this is that cluster could not be read (get on the namespace kube-system)".to_owned()
+        }
     };
     Some(format!(
         "the place of StoragePolicy {policy} ({place}) belonged to the cluster with the UID {before}, and {whose}. In any \
@@ -90,7 +92,10 @@ mod tests {
             serde_json::from_value(json!({"metadata": metadata, "spec": spec, "status": status})).unwrap()
         };
         let place = json!({"place": {"bucket": "videos", "prefix": "studio", "cluster": "c1"}});
-        document.add(Kind::ProviderAccount, object("grok", json!({"secretRef": {"name": "grok-keys"}}), json!(null)));
+        document.add(
+            Kind::ProviderAccount,
+            object("grok", json!({"secretRef": {"name": "grok-keys"}}), json!(null)),
+        );
         document.add(Kind::ProviderAccount, object("free", json!({"provider": "Embedded"}), json!(null)));
         let bucket = json!({"bucket": {"secretRef": {"name": "s3"}}});
         document.add(Kind::StoragePolicy, object("default", bucket, place));
@@ -109,7 +114,10 @@ mod tests {
         for (cluster, says) in [(Some("c2"), "this cluster is another one"), (None, "could not be read")] {
             let told = notes(cluster);
             let [_, place] = told.as_slice() else { panic!("{told:?}") };
-            assert!(place.contains("films/default") && place.contains("\"studio\"") && place.contains(says), "{place}");
+            assert!(
+                place.contains("films/default") && place.contains("\"studio\"") && place.contains(says),
+                "{place}"
+            );
         }
     }
 }

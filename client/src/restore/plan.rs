@@ -186,10 +186,13 @@ mod tests {
     #[test]
     fn what_a_broken_off_restore_has_left_goes_on_whatever_it_has_by_then() {
         for kind in [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob] {
-            for status in [json!({"observedGeneration": -1}), json!({"id": "3f9c2a1e", "observedGeneration": 1})] {
+            for status in
+                [json!({"observedGeneration": -1}), json!({"id": "3f9c2a1e", "observedGeneration": 1})]
+            {
                 let left = planned(kind, |object| {
                     other(object);
-                    object["metadata"]["annotations"] = json!({"videofactory.dev/restoring": "2026-01-01T00:00:00Z"});
+                    object["metadata"]["annotations"] =
+                        json!({"videofactory.dev/restoring": "2026-01-01T00:00:00Z"});
                     object["status"] = status;
                 });
                 assert_eq!(left, Plan::GoOn, "{kind}");
@@ -212,7 +215,10 @@ mod tests {
             assert!(matches!(edited, Plan::LeaveAlone(_)), "{kind}");
             let new = facts(kind, |object| object["status"] = json!({"observedGeneration": -1}));
             let present = facts(kind, other);
-            assert!(!matches!(plan(kind, &new, Some(&present)), Plan::Complete), "the backup has none either");
+            assert!(
+                !matches!(plan(kind, &new, Some(&present)), Plan::Complete),
+                "the backup has none either"
+            );
         }
     }
 }

@@ -24,6 +24,10 @@ const AT_ONCE: usize = 16;
 /// In this order objects are given their status, and are released: whoever is asked before who asks.
 const ORDER: [Kind; 3] = [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob];
 
+/// What is told where something failed.
+const STUCK: &str = "something failed, so that what is held stays so, and nothing acts upon it. Mend it and restore the same \
+                     backup again, which goes on from here; or ask for a partial restore, which releases the others";
+
 /// How to restore.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -192,25 +196,30 @@ impl Restore<'_> {
         for kind in ORDER {
             self.each(works, kind, Act::GiveStatus(&uids)).await;
         }
-        let failed = works.iter().any(|work| matches!(work.stage, Stage::Failed(_)));
-        if failed && !self.options.partial {
-            return vec![
-                "something failed, so that nothing was released, and nothing acts on what was restored. Mend it and restore \
-                 the same backup again, which goes on from here; or ask for a partial restore, which releases the others"
-                    .to_owned(),
-            ];
+        if self.is_stuck(works) {
+            return vec![STUCK.to_owned()];
         }
-        let note = self.look_for_files(works).await;
+        let mut notes: Vec<String> = self.look_for_files(works).await.into_iter().collect();
         for kind in ORDER {
             self.each(works, kind, Act::Release).await;
+            if self.is_stuck(works) {
+                notes.push(STUCK.to_owned());
+                break;
+            }
         }
-        note.into_iter().collect()
+        notes
+    }
+
+    /// Whether something failed, and nothing more is released for it.
+    fn is_stuck(&self, works: &[Work<'_>]) -> bool {
+        !self.options.partial && works.iter().any(|work| matches!(work.stage, Stage::Failed(_)))
     }
 
     /// Does one thing with all objects of a kind that are so far, and writes down how far they are then.
     async fn each(&self, works: &mut [Work<'_>], kind: Kind, act: Act<'_>) {
         let from = act.from();
-        let due = works.iter_mut().filter(|work| work.item.kind == kind && work.stage == from && work.is_ours());
+        let due =
+            works.iter_mut().filter(|work| work.item.kind == kind && work.stage == from && work.is_ours());
         let acts: Vec<_> = due.map(|work| self.one(work, act)).collect();
         stream::iter(acts).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
@@ -266,7 +275,8 @@ impl Restore<'_> {
         let Item { kind, namespace, name, .. } = work.item;
         let original = work.item.object().map_err(|error| error.to_string())?;
         let api = api(self.client, *kind, namespace);
-        let mut live = within(format!("get {}", work.item), api.get(name)).await.map_err(|error| error.to_string())?;
+        let mut live =
+            within(format!("get {}", work.item), api.get(name)).await.map_err(|error| error.to_string())?;
         kept("spec", &original.data["spec"], &live.data["spec"])?;
         let Some(wanted) = status(*kind, &original, live.metadata.generation, uids) else {
             return Ok((Stage::Ready, None));
@@ -306,7 +316,9 @@ impl Restore<'_> {
         let files = self.files?;
         let mut policies: BTreeMap<(String, String), Result<StoragePolicy, String>> = BTreeMap::new();
         let mut trouble = None;
-        for work in works.iter_mut().filter(|work| work.item.kind == Kind::VideoJob && work.stage == Stage::Ready) {
+        for work in
+            works.iter_mut().filter(|work| work.item.kind == Kind::VideoJob && work.stage == Stage::Ready)
+        {
             let Ok(object) = work.item.object() else { continue };
             let wanted = wanted(&work.item.namespace, &work.item.name, &object.data["status"]);
             if wanted.is_empty() || trouble.is_some() {
@@ -325,7 +337,10 @@ impl Restore<'_> {
             };
             match missing {
                 Ok(missing) => work.remark = words(&missing),
-                Err(why) => trouble = Some(format!("whether all files of the jobs are in the bucket is not known: {why}")),
+                Err(why) => {
+                    trouble =
+                        Some(format!("whether all files of the jobs are in the bucket is not known: {why}"))
+                }
             }
         }
         trouble

@@ -6,12 +6,14 @@ use serde_json::Value;
 #[must_use]
 pub fn lost(sent: &Value, kept: &Value) -> Option<String> {
     match (sent, kept) {
-        (Value::Object(fields), _) => fields.iter().filter(|(_, field)| !is_empty(field)).find_map(|(name, field)| {
-            match kept.get(name) {
-                Some(kept) => lost(field, kept).map(|deeper| join(name, &deeper)),
-                None => Some(name.clone()),
-            }
-        }),
+        (Value::Object(fields), _) => {
+            fields.iter().filter(|(_, field)| !is_empty(field)).find_map(|(name, field)| {
+                match kept.get(name) {
+                    Some(kept) => lost(field, kept).map(|deeper| join(name, &deeper)),
+                    None => Some(name.clone()),
+                }
+            })
+        }
         (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
             let pairs = items.iter().zip(others).enumerate();
             let mut lost = pairs.filter_map(|(place, (item, other))| {
@@ -52,7 +54,10 @@ mod tests {
     #[test]
     fn what_is_dropped_or_changed_is_named() {
         let sent = json!({"a": {"b": [1, {"c": "d"}]}, "e": 45.0, "none": [], "gone": null});
-        assert_eq!(lost(&sent, &json!({"a": {"b": [1, {"c": "d", "more": 1}]}, "e": 45, "added": true})), None);
+        assert_eq!(
+            lost(&sent, &json!({"a": {"b": [1, {"c": "d", "more": 1}]}, "e": 45, "added": true})),
+            None
+        );
         for (kept, field) in [
             (json!({"e": 45}), "a"),
             (json!({"a": {"b": [1, {}]}, "e": 45}), "a.b[1].c"),

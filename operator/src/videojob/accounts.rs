@@ -15,8 +15,8 @@ use videofactory_pipeline::clock;
 use super::model::{Account, Found, HiredAccount};
 use super::observe::{channel, get};
 use crate::context::Context;
-use crate::restoring;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
+use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
 /// Every account that the spec, the Channel or its frozen copy names, wherever it does, and every one that a demand of

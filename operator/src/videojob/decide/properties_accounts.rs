@@ -120,7 +120,7 @@ impl Pair {
 
     /// Both are backed up, deleted and restored under other UIDs. What was spent is still counted, and what may be.
     fn restore(&mut self, moment: usize, tells: bool) {
-        let least = self.counted_at_least();
+        let least = self.counted_at_least(tells);
         let backed_up: DynamicObject =
             serde_json::from_value(serde_json::to_value(&self.account).unwrap()).unwrap();
         let (old, new) = (self.world.observed.job.uid().unwrap(), format!("uid-{moment}"));
@@ -136,13 +136,14 @@ impl Pair {
         assert!(counted >= least, "{counted} of {least} units are counted: {:?}", self.account.status);
     }
 
-    /// The units that are spent, or that an attempt which has begun may have spent.
-    fn counted_at_least(&self) -> i64 {
+    /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
+    fn counted_at_least(&self, tells: bool) -> i64 {
         let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
         let steps = self.world.observed.job.status.iter().flat_map(|status| &status.steps);
         // An attempt without a fence has begun with nothing that is paid for.
-        let fenced = |step: &StepStatus| self.world.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
-        let owed = steps.filter(|step| fenced(step)).flat_map(|step| &step.demands);
+        let fenced =
+            |step: &StepStatus| self.world.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
+        let owed = steps.filter(|step| !tells && fenced(step)).flat_map(|step| &step.demands);
         let owed = owed.filter(|demand| demand.settled != Some(true)).filter_map(|demand| demand.granted);
         used.unwrap_or_default() + owed.sum::<i64>()
     }

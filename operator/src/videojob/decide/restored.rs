@@ -22,20 +22,16 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     }
     match &draft.observed.namesake {
         Namesake::HasNone => Ok(()),
-        Namesake::HasFiles => Err(Verdict::Stalled {
-            reason: Reason::RestoreIncomplete,
-            message: words(job),
-            step: None,
-        }),
+        Namesake::HasFiles => {
+            Err(Verdict::Stalled { reason: Reason::RestoreIncomplete, message: words(job), step: None })
+        }
         Namesake::Unknown(why) => {
             let message = format!("whether a VideoJob of its name has files is not known yet: {why}");
             draft.wake_in(BUCKET_PATIENCE);
             Err(waiting(message))
         }
         Namesake::NotAsked => match &draft.observed.storage {
-            Storage::NotReady { reason, message } => {
-                Err(Verdict::of_storage(*reason, message.clone(), None))
-            }
+            Storage::NotReady { reason, message } => Err(Verdict::of_storage(*reason, message.clone(), None)),
             Storage::Ready { .. } => {
                 draft.wake_in(BUCKET_PATIENCE);
                 Err(waiting("whether a VideoJob of its name has files is asked next".to_owned()))

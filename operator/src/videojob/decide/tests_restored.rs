@@ -185,7 +185,11 @@ fn its_status_may_follow_later_or_a_person_has_the_film_made_anew() {
 fn a_job_whose_name_has_no_files_goes_on_as_a_new_one() {
     let mut world = bare();
     world.settle();
-    assert_eq!((world.reason().as_str(), world.begun.len()), ("StorageUnavailable", 0), "nobody has asked yet");
+    assert_eq!(
+        (world.reason().as_str(), world.begun.len()),
+        ("StorageUnavailable", 0),
+        "nobody has asked yet"
+    );
     world.observed.namesake = Namesake::Unknown("no answer".to_owned());
     world.settle();
     assert!(world.message().contains("no answer"), "{}", world.message());

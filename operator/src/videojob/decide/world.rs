@@ -18,8 +18,8 @@ use videofactory_pipeline::{Digest, SceneSet, Tombstone};
 
 use super::super::deletion::FINALIZER;
 use super::super::model::{
-    Action, Decision, Found, JobEnd, JobFacts, Made, Namesake, Observed, PodEnd, PodFacts, PodState, Room, Storage,
-    outcomes_to_look_up,
+    Action, Decision, Found, JobEnd, JobFacts, Made, Namesake, Observed, PodEnd, PodFacts, PodState, Room,
+    Storage, outcomes_to_look_up,
 };
 use super::super::tombstones::key_to_ask_for;
 use super::decide;

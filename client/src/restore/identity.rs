@@ -55,10 +55,21 @@ pub fn whole_seconds(now: Timestamp) -> String {
     format!("{now:.0}")
 }
 
-/// The status of an object of a backup, as it is true of the one that was made of it, whose spec has this generation.
-/// None: it had none.
+/// What an object is now that was made again.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewed<'a> {
+    /// Generation of its spec.
+    pub generation: Option<i64>,
+    /// The UIDs of today.
+    pub uids: &'a Uids,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// The status of an object of a backup, as it is true of the one that was made of it. None: it had none.
 #[must_use]
-pub fn status(kind: Kind, object: &DynamicObject, generation: Option<i64>, uids: &Uids) -> Option<Value> {
+pub fn status(kind: Kind, object: &DynamicObject, renewed: Renewed<'_>) -> Option<Value> {
+    let Renewed { generation, uids, now } = renewed;
     let mut status = object.data.get("status").filter(|status| status.is_object())?.clone();
     let before = object.metadata.generation;
     for field in ["observedGeneration", "publishedGeneration"] {
@@ -70,6 +81,9 @@ pub fn status(kind: Kind, object: &DynamicObject, generation: Option<i64>, uids:
             condition["observedGeneration"] = json!(EARLIER);
         }
     }
+    if kind == Kind::StoragePolicy {
+        arrive(&mut status, now);
+    }
     for holder in list(&mut status, "grants").map(|grant| &mut grant["holder"]) {
         rename(holder, uids);
     }
@@ -78,6 +92,17 @@ pub fn status(kind: Kind, object: &DynamicObject, generation: Option<i64>, uids:
     }
     remove_nulls(&mut status);
     Some(status)
+}
+
+/// A policy has come to its place anew: files of jobs that are not there yet are as young as that, and what it had begun
+/// does not go on. The backup that was being written is this one: written again, it would hold something else.
+fn arrive(status: &mut Value, now: Timestamp) {
+    if let Some(place) = status.get_mut("place").and_then(Value::as_object_mut) {
+        place.insert("since".to_owned(), json!(whole_seconds(now)));
+    }
+    if status["backup"]["outcome"].is_null() {
+        status["backup"] = Value::Null;
+    }
 }
 
 fn list<'a>(status: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
@@ -159,7 +184,9 @@ mod tests {
     }
 
     fn status_of(kind: Kind, object: &DynamicObject) -> Value {
-        status(kind, object, Some(1), &Uids::from([("old".to_owned(), "new".to_owned())])).unwrap()
+        let uids = Uids::from([("old".to_owned(), "new".to_owned())]);
+        let now = "2026-11-29T08:00:00Z".parse().unwrap();
+        status(kind, object, Renewed { generation: Some(1), uids: &uids, now }).unwrap()
     }
 
     #[test]
@@ -172,7 +199,9 @@ mod tests {
         assert_eq!(edited["observedGeneration"], 0, "the last edit was not looked at yet");
         let untouched = status_of(Kind::VideoJob, &object(1, json!({"observedGeneration": -1})));
         assert_eq!(untouched, json!({"observedGeneration": -1}));
-        assert_eq!(status(Kind::VideoJob, &object(1, json!(null)), Some(1), &Uids::new()), None);
+        let none = object(1, json!(null));
+        let renewed = Renewed { generation: Some(1), uids: &Uids::new(), now: Timestamp::UNIX_EPOCH };
+        assert_eq!(status(Kind::VideoJob, &none, renewed), None);
     }
 
     #[test]
@@ -180,6 +209,19 @@ mod tests {
         let policy = renumbered(Kind::StoragePolicy, 5);
         assert_eq!(policy["conditions"][0]["observedGeneration"], 0);
         assert_eq!(policy["observedGeneration"], 1);
+    }
+
+    #[test]
+    fn a_policy_comes_to_its_place_anew_and_goes_on_with_nothing_that_it_had_begun() {
+        let place = json!({"bucket": "videos", "since": "2026-01-01T00:00:00Z"});
+        let of = |outcome: Value| {
+            let backup = json!({"slot": "2026-01-04T04:00:00Z", "outcome": outcome});
+            let status = json!({"observedGeneration": 1, "place": place, "backup": backup});
+            status_of(Kind::StoragePolicy, &object(1, status))
+        };
+        assert_eq!(of(json!(null))["place"], json!({"bucket": "videos", "since": "2026-11-29T08:00:00Z"}));
+        assert_eq!(of(json!(null)).get("backup"), None, "it would be written again under the same name");
+        assert_eq!(of(json!("Completed"))["backup"]["outcome"], "Completed");
     }
 
     #[test]

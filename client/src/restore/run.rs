@@ -12,7 +12,7 @@ use videofactory_crds::{StoragePolicy, requests};
 
 use super::answer::{Answer, ItemAnswer, Outcome};
 use super::files::{Files, wanted, words};
-use super::identity::{Uids, status, to_make, whole_seconds};
+use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
 use super::notes::Gathered;
 use super::plan::{Facts, Plan, plan};
 use super::verify::lost;
@@ -278,7 +278,8 @@ impl Restore<'_> {
         let mut live =
             within(format!("get {}", work.item), api.get(name)).await.map_err(|error| error.to_string())?;
         kept("spec", &original.data["spec"], &live.data["spec"])?;
-        let Some(wanted) = status(*kind, &original, live.metadata.generation, uids) else {
+        let renewed = Renewed { generation: live.metadata.generation, uids, now: self.options.now };
+        let Some(wanted) = status(*kind, &original, renewed) else {
             return Ok((Stage::Ready, None));
         };
         live.data["status"] = wanted.clone();

@@ -6,7 +6,7 @@ use kube::api::DynamicObject;
 use proptest::prelude::*;
 use serde_json::json;
 use videofactory_client::backup::Kind;
-use videofactory_client::restore::identity::{Uids, status};
+use videofactory_client::restore::identity::{Renewed, Uids, status};
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::Grant;
@@ -126,7 +126,8 @@ impl Pair {
         let (old, new) = (self.world.observed.job.uid().unwrap(), format!("uid-{moment}"));
         let uids = Uids::from([(old, new.clone())]);
         self.world.restore(&new, tells, &uids);
-        let status = status(Kind::ProviderAccount, &backed_up, Some(1), &uids).unwrap();
+        let renewed = Renewed { generation: Some(1), uids: &uids, now: self.world.now };
+        let status = status(Kind::ProviderAccount, &backed_up, renewed).unwrap();
         self.account.status = serde_json::from_value(status).unwrap();
         self.account.metadata.uid = Some(format!("account-{moment}"));
         self.account.metadata.generation = Some(1);

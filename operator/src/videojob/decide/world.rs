@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use videofactory_client::backup::Kind;
-use videofactory_client::restore::identity::{Uids, status, to_make};
+use videofactory_client::restore::identity::{Renewed, Uids, status, to_make};
 use videofactory_crds::condition::{ConditionType, Phase, get, whole_seconds};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::StepStatus;
@@ -182,7 +182,8 @@ impl World {
         made.metadata.uid = Some(uid.to_owned());
         made.metadata.generation = Some(1);
         made.metadata.creation_timestamp = Some(whole_seconds(self.now));
-        if let Some(status) = status(Kind::VideoJob, &backed_up, Some(1), uids) {
+        let renewed = Renewed { generation: Some(1), uids, now: self.now };
+        if let Some(status) = status(Kind::VideoJob, &backed_up, renewed) {
             made.data["status"] = status;
         }
         self.observed.job = serde_json::from_value(serde_json::to_value(made).unwrap()).unwrap();

@@ -1,8 +1,8 @@
 //! Bodies of requests.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -11,23 +11,27 @@ use crate::problem::Problem;
 /// A JSON body; an empty one is the default. What cannot be read is refused with a sentence.
 pub struct Body<T>(pub T);
 
+/// Whether a body is said to be JSON. A web page can send a form or plain text to another site without asking it; JSON it
+/// cannot.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"))
+}
+
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let content_type = request.headers().get(CONTENT_TYPE).cloned();
+        let is_json = is_json(request.headers());
         let bytes = Bytes::from_request(request, state).await.map_err(|error| {
             Problem::new(error.status(), "the body is too large, or ended before it was complete")
         })?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
-        // A web page can send a form or plain text to another site without asking it; JSON it cannot.
-        let is_json = content_type
-            .as_ref()
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
         if !is_json {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
                 .hint("send the header Content-Type: application/json"));

@@ -93,7 +93,9 @@ fn documented(state: &State) -> (Router, Value) {
         .routes(routes!(health::full))
         .merge(reads::routes())
         .with_state(state.clone())
-        .merge(writes::routes(authors))
+        .merge(writes::routes(authors.clone()))
+        .merge(reads::backup::routes(authors.clone()))
+        .merge(writes::restore::routes(authors, Some(state.process.clone())))
         .split_for_parts();
     let (docs, of_docs) = docs::routes().split_for_parts();
     let document = openapi::complete(&of_routes.merge_from(of_docs));

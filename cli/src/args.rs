@@ -103,6 +103,8 @@ pub enum Verb {
     Cleanup(verbs::cleanup::CleanupArgs),
     /// Back up all objects of a namespace, to its bucket or to a file
     Backup(verbs::backup::BackupArgs),
+    /// Make again what stands in a backup; nothing that is done is done again
+    Restore(verbs::restore::RestoreArgs),
     /// Serve the HTTP API on localhost, as yourself
     Proxy(verbs::proxy::ProxyArgs),
     /// Check the installation, and say how to mend what is wrong

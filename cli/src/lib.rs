@@ -91,6 +91,7 @@ async fn run(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
         Verb::Storage(args) => verbs::storage::run(args, context).await,
         Verb::Cleanup(args) => verbs::cleanup::run(args, context).await,
         Verb::Backup(args) => verbs::backup::run(args, context).await,
+        Verb::Restore(args) => verbs::restore::run(args, context).await,
         Verb::Proxy(args) => verbs::proxy::run(args, context).await,
         Verb::Doctor(args) => verbs::doctor::run(args, context).await,
         Verb::Report(args) => verbs::report::run(args, context).await,

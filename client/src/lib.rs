@@ -1,7 +1,8 @@
 //! The way to the API server, with a deadline for every call, and what people ask of objects there.
 //!
 //! What people ask (retry, hold, approve, prune now) is an annotation that the controllers read. This crate makes the
-//! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it.
+//! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it. Backups are
+//! written and read here, and restored.
 
 pub mod access;
 pub mod backup;
@@ -11,6 +12,7 @@ pub mod filter;
 pub mod job_action;
 pub mod job_ref;
 pub mod new_job;
+pub mod restore;
 pub mod storage_action;
 
 pub use access::{Right, may};

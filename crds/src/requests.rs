@@ -37,6 +37,9 @@ pub const BACKUP: &str = "videofactory.dev/backup-requested-at";
 /// On a `StoragePolicy`, the word that its condition names: the place that another cluster has, or of which nothing tells
 /// whose it is, is this one's now. It names one place, as it was marked then, and no other.
 pub const TAKE_OVER: &str = "videofactory.dev/take-over-bucket";
+/// On an object that is being restored from a backup, an RFC 3339 time: since when. While it stands nothing acts upon the
+/// object: it may have no status yet, and what it names may not be there. Whoever restores takes it away at the end.
+pub const RESTORING: &str = "videofactory.dev/restoring";
 
 /// An annotation whose value cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

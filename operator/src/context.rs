@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use kube::Client;
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use videofactory_client::CallError;
 use videofactory_net::Network;
 
 use crate::caches::Caches;
@@ -17,6 +19,7 @@ use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
+use crate::storagepolicy::claim::cluster_uid;
 
 /// Shared by all.
 #[derive(Clone)]
@@ -39,8 +42,21 @@ pub struct Context {
     pub meter: Arc<Meter>,
     /// What may be called for users, and how.
     pub network: Network,
+    /// What this cluster is known by.
+    pub cluster: Cluster,
     /// Whether this replica leads.
     pub leads: Leads,
+}
+
+/// What this cluster is known by: read once.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster(Arc<OnceCell<String>>);
+
+impl Cluster {
+    /// The UID.
+    pub async fn uid(&self, client: &Client) -> Result<&str, CallError> {
+        self.0.get_or_try_init(|| cluster_uid(client)).await.map(String::as_str)
+    }
 }
 
 /// Whether this replica leads.

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod provideraccount;
 pub mod reconcile;
 pub mod refusals;
+pub mod restoring;
 pub mod run;
 pub mod storagepolicy;
 pub mod videojob;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
-use crate::context::{Context, Leads};
+use crate::context::{Cluster, Context, Leads};
 use crate::events::Publisher;
 use crate::leader::{Candidate, Leadership, Timing};
 use crate::meter::Meter;
@@ -55,6 +55,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         refusals: Arc::new(Refusals::default()),
         meter: Arc::new(Meter::default()),
         network,
+        cluster: Cluster::default(),
         leads: Leads::default(),
     };
     let mut parts = Parts::default();

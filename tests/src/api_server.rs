@@ -1,8 +1,8 @@
-//! An API server in memory: get, list, watch, create, update and delete of any kind, resource versions and their
+//! An API server in memory: get, list, watch, create, update, patch (by merging) and delete of any kind, resource versions and their
 //! conflicts, and a count of every call. It has no controllers, admission or schemas: what needs those is tested on a
 //! cluster. It is for what needs more objects than a test's cluster has room for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ struct Stock {
     version: u64,
     resources: BTreeMap<String, Resource>,
     calls: Calls,
+    /// Verb, resource and name of calls that are refused.
+    refused: BTreeSet<(&'static str, String, String)>,
 }
 
 struct Resource {
@@ -138,6 +140,28 @@ impl ApiServer {
     pub fn gather(&self, verb: &'static str, resource: &'static str, many: usize) {
         let gathering = Gathering { verb, resource, many, came: watch::channel(0).0 };
         *self.shared.gathering.lock() = Some(Arc::new(gathering));
+    }
+
+    /// Refuses a verb on an object (its status: `update`), or no longer.
+    pub fn refuse(&self, verb: &'static str, resource: &str, name: &str, refuses: bool) {
+        let call = (verb, resource.to_owned(), name.to_owned());
+        let refused = &mut self.shared.stock.lock().refused;
+        if refuses {
+            refused.insert(call);
+        } else {
+            refused.remove(&call);
+        }
+    }
+
+    /// Takes all objects of a resource out.
+    pub fn clear(&self, resource: &str) {
+        let mut stock = self.shared.stock.lock();
+        let keys: Vec<(String, String)> =
+            stock.resources.get(resource).map(|of| of.objects.keys().cloned().collect()).unwrap_or_default();
+        for key in keys {
+            stock.remove(resource, &key);
+        }
+        self.shared.version.send_replace(stock.version);
     }
 
     /// Waits until something holds, which is asked after each change.
@@ -250,6 +274,7 @@ fn verb(method: &Method, query: &str, target: &Target) -> Option<&'static str> {
         (&Method::GET, None) => Some("list"),
         (&Method::POST, _) => Some("create"),
         (&Method::PUT, _) => Some("update"),
+        (&Method::PATCH, Some(_)) => Some("patch"),
         (&Method::DELETE, _) => Some("delete"),
         _ => None,
     }
@@ -264,6 +289,11 @@ fn act(
 ) -> Result<Response, Refused> {
     const NOT_FOUND: Refused = (StatusCode::NOT_FOUND, "NotFound");
     *stock.calls.entry((verb, target.resource.clone())).or_default() += 1;
+    let named = target.name.clone().or_else(|| body["metadata"]["name"].as_str().map(str::to_owned));
+    let call = (verb, target.resource.clone(), named.unwrap_or_default());
+    if stock.refused.contains(&call) {
+        return Err((StatusCode::FORBIDDEN, "Forbidden"));
+    }
     let key = (target.namespace.clone(), target.name.clone().unwrap_or_default());
     let of = stock.resources.entry(target.resource.clone()).or_default();
     match verb {
@@ -277,6 +307,7 @@ fn act(
             }
             let mut object = body;
             object["metadata"]["namespace"] = json!(target.namespace);
+            object["metadata"]["generation"] = json!(1);
             Ok(answer_with(&stock.store(&target.resource, object)))
         }
         "update" => {
@@ -294,7 +325,36 @@ fn act(
             };
             Ok(answer_with(&stock.store(&target.resource, object)))
         }
+        "patch" => {
+            let mut object = of.objects.get(&key).cloned().ok_or(NOT_FOUND)?;
+            let version = &body["metadata"]["resourceVersion"];
+            if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
+                return Err((StatusCode::CONFLICT, "Conflict"));
+            }
+            merge(&mut object, body);
+            Ok(answer_with(&stock.store(&target.resource, object)))
+        }
         _ => Ok(answer_with(&stock.remove(&target.resource, &key).ok_or(NOT_FOUND)?)),
+    }
+}
+
+/// A merge patch (RFC 7396), laid over a document.
+pub(crate) fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(fields) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    if let Value::Object(into) = target {
+        for (name, value) in fields {
+            if value.is_null() {
+                into.remove(&name);
+            } else {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
     }
 }
 

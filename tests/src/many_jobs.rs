@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_client::call::connect;
 use videofactory_operator::caches::Caches;
 use videofactory_operator::config::Config;
-use videofactory_operator::context::{Context, Leads};
+use videofactory_operator::context::{Cluster, Context, Leads};
 use videofactory_operator::events::Publisher;
 use videofactory_operator::{provideraccount, videojob};
 
@@ -90,6 +90,7 @@ impl ManyJobs {
             refusals: Arc::default(),
             meter: Arc::default(),
             network,
+            cluster: Cluster::default(),
             leads: Leads::default(),
         };
         let spawn = |work: futures::future::BoxFuture<'static, ()>| {

@@ -126,7 +126,16 @@ pub enum StepError {
     #[error(
         "another pod has begun this attempt, so this one did nothing; the next one finds out what was spent"
     )]
-    OtherExecution,
+    OtherExecution {
+        /// The latest attempt that has begun: this one, or one after it.
+        latest: i32,
+    },
+    /// A later attempt than this one has begun.
+    #[error("attempt {latest} has begun before this one, which stops; the next one goes on from there")]
+    Passed {
+        /// It, or one after it.
+        latest: i32,
+    },
     /// Told to stop, with work left.
     #[error("stopped from outside before the step was done; the next attempt goes on from here")]
     Stop,
@@ -164,7 +173,8 @@ impl StepError {
             | Self::NotBegun
             | Self::AwaitTime(_)
             | Self::OnlySurvey { .. }
-            | Self::OtherExecution
+            | Self::OtherExecution { .. }
+            | Self::Passed { .. }
             | Self::Stop => ExitCode::TryLater,
             Self::UseFile { .. } | Self::KeepDeadline(_) | Self::Break(_) => ExitCode::Bug,
         }
@@ -228,7 +238,7 @@ impl StepError {
     /// Whether it ended because it was told to, and no person has to mend anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
-            Self::Stop | Self::OtherExecution => true,
+            Self::Stop | Self::OtherExecution { .. } | Self::Passed { .. } => true,
             Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
                 self.exit() == ExitCode::TryLater && failed.iter().any(|(_, error)| error.is_stop())
             }
@@ -369,7 +379,11 @@ pub fn of_attempt(
         (Ok(_), CutShort::Interrupted) => Err(StepError::Stop),
         (result, _) => result,
     };
-    let is_other = matches!(result, Err(StepError::OtherExecution));
+    let is_other = matches!(result, Err(StepError::OtherExecution { .. }));
+    let latest = match &result {
+        Err(StepError::OtherExecution { latest } | StepError::Passed { latest }) => Some(*latest),
+        _ => None,
+    };
     let mut outcome = match result {
         Ok(made) => of_made(input, made),
         Err(error) => {
@@ -393,6 +407,7 @@ pub fn of_attempt(
     };
     outcome.spent = books.spent(clock::now());
     outcome.accounted = books.has_accounted();
+    outcome.latest = latest.filter(|latest| *latest > input.attempt);
     // Where an execution may have gone before this one, only who has raised the fence knows what was spent.
     outcome.did_nothing = is_other || (input.again && !input.hired.is_empty() && !books.has_fence());
     if outcome.exit != ExitCode::Done {

@@ -5,6 +5,7 @@ mod accept;
 mod accounts;
 mod advice;
 mod artifacts;
+pub mod backup;
 mod checkpoint;
 mod etag;
 mod events;

@@ -4,6 +4,7 @@
 mod bulk;
 mod create;
 mod job;
+pub mod restore;
 mod storage;
 
 use std::sync::Arc;
@@ -47,6 +48,13 @@ impl FromRequestParts<Authors> for Author {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
+        Self::of(parts, authors).await
+    }
+}
+
+impl Author {
+    /// Whoever asks.
+    pub(crate) async fn of(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
         match authors {
             Authors::One(client) => Ok(Self(client.clone())),
             Authors::Tokens(tokens, clients) => {
@@ -67,9 +75,10 @@ impl Author {
     }
 }
 
-/// The routes.
+/// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included.
 pub fn router(authors: Authors) -> Router {
-    routes(authors).into()
+    let backups = crate::reads::backup::routes(authors.clone());
+    routes(authors.clone()).merge(backups).merge(restore::routes(authors, None)).into()
 }
 
 /// The routes with their documentation.

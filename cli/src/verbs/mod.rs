@@ -15,6 +15,7 @@ pub mod logs;
 mod policies;
 pub mod proxy;
 pub mod report;
+pub mod restore;
 pub mod status;
 pub mod stop_all;
 pub mod storage;

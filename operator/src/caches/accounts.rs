@@ -10,14 +10,18 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{ProviderAccount, StepName};
+use videofactory_pipeline::clock;
 
 use super::{Caches, Guarded, uids};
+use crate::restoring;
 
 /// What an account said last.
 #[derive(Debug, Default)]
 struct Heard {
     /// Its spec's generation, and whether it can be used.
     says: (Option<i64>, Option<Condition>),
+    /// It is being restored: whoever needs it waits.
+    is_held: bool,
     /// Who stood at the front of its line.
     front: HashSet<(String, Option<StepName>)>,
 }
@@ -29,6 +33,7 @@ impl Heard {
         let waiters = status.iter().flat_map(|status| &status.waiters);
         Self {
             says: (account.metadata.generation, ready.cloned()),
+            is_held: restoring::held(account, clock::now()).is_some(),
             front: waiters.map(|waiter| (waiter.name.clone(), waiter.step)).collect(),
         }
     }
@@ -88,6 +93,9 @@ fn wake(caches: &Caches, account: &ProviderAccount, before: &Heard, now: &Heard)
     }
     for job in jobs {
         caches.videojob_queue.push(ObjectRef::new(&job).within(&namespace));
+    }
+    if before.is_held && !now.is_held {
+        caches.wake_jobs(|job| job.metadata.namespace.as_deref() == Some(namespace.as_str()));
     }
     if before.says != now.says {
         caches.wake_jobs(|job| {

@@ -27,6 +27,7 @@ use super::accounts::{on_account, wake_siblings};
 use super::{
     Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version,
 };
+use crate::restoring::is_restoring;
 use crate::videojob::facts::{job_facts, pod_facts};
 use crate::videojob::labels::{Labels, SELECTOR};
 use crate::videojob::model::{JobFacts, PodState};
@@ -191,14 +192,16 @@ fn on_policy(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<StoragePolicy>>) {
     }
 }
 
-/// What jobs go by: the spec, whether it can be used, and the level. Nothing, if it cannot be read.
-type Said = Option<(Option<i64>, Option<StorageLevel>, Option<Condition>)>;
+/// What jobs go by: the spec, whether it can be used, the level, and whether it is being restored. Nothing, if it cannot
+/// be read.
+type Said = Option<(Option<i64>, Option<StorageLevel>, Option<Condition>, bool)>;
 
 fn said_to_jobs(object: &Guarded<StoragePolicy>) -> Said {
     let policy = object.0.as_ref().ok()?;
     let status = policy.status.as_ref();
     let ready = status.and_then(|status| condition::get(&status.conditions, ConditionType::Ready));
-    Some((policy.metadata.generation, status.and_then(|status| status.level), ready.cloned()))
+    let level = status.and_then(|status| status.level);
+    Some((policy.metadata.generation, level, ready.cloned(), is_restoring(&policy.metadata)))
 }
 
 /// Whether its spec was not looked at yet.

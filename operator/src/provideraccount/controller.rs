@@ -24,6 +24,7 @@ use crate::caches::Guarded;
 use crate::context::Context;
 use crate::metrics::{AccountMetrics, QuotaLevel};
 use crate::reconcile::{Looks, Missed, readable};
+use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
 /// The kind, in metrics and logs.
@@ -68,6 +69,9 @@ async fn look(object: Arc<Guarded<ProviderAccount>>, controller: Arc<Controller>
 impl Controller {
     async fn reconcile(&self, cached: &ProviderAccount) -> Result<Requeue, CallError> {
         let account = self.context.caches.written_accounts.newest(cached);
+        if let Some(later) = restoring::wait(&account, &self.context.events, clock::now()) {
+            return Ok(later);
+        }
         let uid = account.uid().unwrap_or_default();
         if account.metadata.deletion_timestamp.is_some() {
             // It grants nothing more. Nothing of ours keeps it: who holds a grant goes on, and finds no books.

@@ -10,6 +10,8 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{Demand as Asked, SpentUnits, StepStatus};
 use videofactory_crds::{Phase, StepName, VideoJob, requests};
 
+use crate::restoring::is_restoring;
+
 /// What one attempt of one step asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
@@ -225,11 +227,12 @@ fn state(job: &VideoJob, step: &StepStatus, asked: &Asked) -> ClaimState {
     }
 }
 
-/// Whether a job may begin with what it is granted. A hold, a suspension and a deletion count before the job itself has
-/// acted upon them.
+/// Whether a job may begin with what it is granted. A hold, a suspension, a restore and a deletion count before the job
+/// itself has acted upon them.
 fn may_begin(job: &VideoJob) -> bool {
     let ended = job.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_terminal);
     let held = job.spec.suspend || job.annotations().contains_key(requests::HOLD);
+    let held = held || is_restoring(&job.metadata);
     !(ended || held || job.metadata.deletion_timestamp.is_some())
 }
 
@@ -307,9 +310,11 @@ mod tests {
         };
         idle(&|job| job.status.as_mut().unwrap().phase = Some(Phase::Failed));
         idle(&|job| job.spec.suspend = true);
-        idle(&|job| {
-            job.annotations_mut().insert(requests::HOLD.to_owned(), String::new());
-        });
+        for annotation in [requests::HOLD, requests::RESTORING] {
+            idle(&|job| {
+                job.annotations_mut().insert(annotation.to_owned(), String::new());
+            });
+        }
         idle(&|job| {
             job.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         });

@@ -13,7 +13,6 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::bounds;
@@ -21,7 +20,6 @@ use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::{Reason, StoragePolicy};
 use videofactory_pipeline::clock;
 
-use super::claim::cluster_uid;
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::desk::Desk;
 use super::neighbours::{arrived, older, place, sharing, touching};
@@ -33,6 +31,7 @@ use crate::caches::Guarded;
 use crate::context::Context;
 use crate::meter::Heard;
 use crate::reconcile::{Looks, Missed, readable};
+use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
 /// The kind, in metrics and logs.
@@ -51,8 +50,6 @@ struct Controller {
     found: Mutex<HashMap<String, Remembered>>,
     desk: Arc<Desk>,
     room: Arc<Room>,
-    /// What this cluster is known by.
-    cluster: OnceCell<String>,
     started: Timestamp,
     stop: CancellationToken,
 }
@@ -90,7 +87,6 @@ pub async fn run(context: Context, stop: CancellationToken) {
         found: Mutex::new(HashMap::new()),
         desk: Arc::default(),
         room: Arc::new(Room::of_this_container()),
-        cluster: OnceCell::new(),
         started: clock::now(),
         stop: stop.clone(),
     });
@@ -113,6 +109,9 @@ async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) 
 impl Controller {
     async fn reconcile(self: &Arc<Self>, cached: &StoragePolicy) -> Result<Requeue, CallError> {
         let policy = self.context.caches.written_policies.newest(cached);
+        if let Some(later) = restoring::wait(&policy, &self.context.events, clock::now()) {
+            return Ok(later);
+        }
         if policy.metadata.deletion_timestamp.is_some() {
             let uid = policy.uid().unwrap_or_default();
             self.found.lock().remove(&uid);
@@ -321,7 +320,7 @@ impl Controller {
 
     async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Look, CallError> {
         let client = &self.context.client;
-        match self.cluster.get_or_try_init(|| cluster_uid(client)).await {
+        match self.context.cluster.uid(client).await {
             Ok(cluster) => {
                 let inquiry = Inquiry { client, network: &self.context.network, cluster, how };
                 inquiry.observe(policy).await

@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, Reason, VideoJob};
 use videofactory_net::{AllowedHosts, Network};
+use videofactory_pipeline::clock;
 
 use super::model::{Account, Found, HiredAccount};
 use super::observe::{channel, get};
 use crate::context::Context;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
+use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
 /// Every account that the spec, the Channel or its frozen copy names, wherever it does, and every one that a demand of
@@ -43,7 +46,7 @@ pub(super) async fn accounts(
         })
         .collect();
     let may_act = may_act_on_accounts(job, |name| known.get(name)?.as_ref()?.as_ref().ok());
-    let mut accounts = BTreeMap::new();
+    let (mut accounts, now) = (BTreeMap::new(), clock::now());
     for (name, known) in known {
         // A grant is spent on a live look only, and what was booked is forgotten on a live look only: the cache may be
         // older than either.
@@ -52,7 +55,8 @@ pub(super) async fn accounts(
             known => known,
         };
         let terms = |secret: &str| caches.secret_terms(namespace, secret);
-        let state = account_state(&name, account.as_ref(), &context.network, terms);
+        let state = held(&name, account.as_ref(), now);
+        let state = state.unwrap_or_else(|| account_state(&name, account.as_ref(), &context.network, terms));
         accounts.insert(name, state);
     }
     Ok(accounts)
@@ -104,6 +108,12 @@ fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect_account_refs(item, into)),
         _ => {}
     }
+}
+
+/// An account that is not all there yet: its books say nothing.
+fn held(name: &str, account: Option<&Result<ProviderAccount, String>>, now: Timestamp) -> Option<Account> {
+    let held = restoring::held(account?.as_ref().ok()?, now)?;
+    Some(Account::Held(format!("ProviderAccount {name:?}: {}", held.why)))
 }
 
 /// Whether a step can use the account: the embedded provider needs nothing, the others a Secret that exists.
@@ -167,6 +177,23 @@ mod tests {
         });
         collect_account_refs(&settings, &mut named);
         assert_eq!(named.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_account_that_is_being_restored_is_waited_for() {
+        let account = |annotations: Value| -> Result<ProviderAccount, String> {
+            let read = serde_json::from_value(json!({
+                "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
+                "metadata": {"name": "acc", "annotations": annotations}, "spec": {"provider": "XAI"},
+            }));
+            Ok(read.unwrap())
+        };
+        let now = "2026-11-29T08:00:00Z".parse().unwrap();
+        let restoring = account(json!({"videofactory.dev/restoring": "2026-11-29T07:59:00Z"}));
+        let Some(Account::Held(why)) = held("acc", Some(&restoring), now) else { panic!("not held") };
+        assert!(why.contains("being restored"), "{why}");
+        assert_eq!(held("acc", Some(&account(json!({}))), now), None);
+        assert_eq!(held("acc", None, now), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::observe::observe;
 use crate::caches::{Guarded, owner_key};
 use crate::context::Context;
 use crate::reconcile::{Looks, Missed, readable};
+use crate::restoring;
 
 /// The kind, in metrics and logs.
 const KIND: &str = "VideoJob";
@@ -59,6 +60,9 @@ async fn look(object: Arc<Guarded<VideoJob>>, context: Context) -> Result<Requeu
 /// Observe, decide, apply (which builds).
 async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, ApplyError> {
     let job = context.caches.written_jobs.newest(cached);
+    if let Some(later) = restoring::wait(&job, &context.events, clock::now()) {
+        return Ok(later);
+    }
     if job.metadata.deletion_timestamp.is_some() {
         return Box::pin(deletion::leave(context, job)).await;
     }

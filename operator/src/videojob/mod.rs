@@ -15,6 +15,7 @@ pub mod labels;
 pub mod measured;
 pub mod model;
 pub mod names;
+mod namesake;
 pub mod observe;
 pub mod place;
 pub mod placement;

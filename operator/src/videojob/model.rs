@@ -44,6 +44,8 @@ pub struct Observed {
     pub podless: BTreeMap<String, String>,
     /// Whether its film was made before; asked for before its first run begins.
     pub made: Made,
+    /// Whether a job of its name has files; asked for where another tool has restored it without its status.
+    pub namesake: Namesake,
     /// A label protects its files from pruning.
     pub protected: bool,
     /// What the operator may do outside the cluster.
@@ -69,6 +71,20 @@ pub enum Made {
     Never,
     /// It was.
     Before(Tombstone),
+    /// The bucket did not say; why.
+    Unknown(String),
+}
+
+/// Whether a job of the same name, of whichever id, has files in the bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Namesake {
+    /// Nobody had to ask, or could.
+    #[default]
+    NotAsked,
+    /// None has.
+    HasNone,
+    /// One has.
+    HasFiles,
     /// The bucket did not say; why.
     Unknown(String),
 }
@@ -125,6 +141,8 @@ pub enum Account {
     Embedded,
     /// An outside service, which is asked for a grant before anything is submitted to it.
     Hired(Box<HiredAccount>),
+    /// It is being restored, and comes by itself: what stands in it now is not believed. Why.
+    Held(String),
     /// It cannot be used, and why.
     Unusable {
         /// `ConfigurationInvalid` or `CredentialsInvalid`.

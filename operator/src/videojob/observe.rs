@@ -8,14 +8,15 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::{Reason, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::BucketRef;
-use videofactory_pipeline::{Keys, StepOutcome};
+use videofactory_pipeline::{Keys, StepOutcome, clock};
 use videofactory_storage::{Addressing, Bucket, StorageError};
 
 use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up};
-use super::{accounts, podless, tombstones};
+use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};
 use crate::context::Context;
+use crate::restoring;
 use crate::storagepolicy::protection;
 use videofactory_client::call::CallError;
 
@@ -38,11 +39,16 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
     let Recorded { outcomes: recorded, fenced, trouble: bucket_trouble } =
         look_up(context, &job, policy.as_ref(), wanted).await;
     let accounts = accounts::accounts(context, &namespace, &job).await?;
-    let storage =
-        storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| caches.has_secret(&namespace, secret));
+    let storage = match unsettled(context, policy.as_ref()).await {
+        Some(message) => Storage::NotReady { reason: Reason::StorageUnavailable, message },
+        None => storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| {
+            caches.has_secret(&namespace, secret)
+        }),
+    };
     Ok(Observed {
         channel: channel(caches, &namespace, &job),
         made: tombstones::look_up(context, &job, policy.as_ref(), &storage).await,
+        namesake: namesake::look_up(context, &job, policy.as_ref(), &storage).await,
         protected: is_protected(caches, &job, policy.as_ref()),
         side_effects: context.config.side_effects,
         storage,
@@ -111,6 +117,22 @@ pub(super) fn channel(caches: &Caches, namespace: &str, job: &VideoJob) -> Found
     match get(&caches.channels, namespace, &reference.name) {
         Some(Ok(channel)) => Found::Here(Box::new(channel)),
         _ => Found::Missing(reference.name.clone()),
+    }
+}
+
+/// Why what a policy says is not believed: it is being restored, or its status came with a backup of another cluster, so
+/// that it says nothing of whose the place is. Its own controller has not looked at it yet.
+async fn unsettled(context: &Context, policy: Option<&Result<StoragePolicy, String>>) -> Option<String> {
+    let Some(Ok(policy)) = policy else { return None };
+    let name = policy.name_any();
+    if let Some(held) = restoring::held(policy, clock::now()) {
+        return Some(format!("StoragePolicy {name:?}: {}", held.why));
+    }
+    let place = policy.status.as_ref()?.place.as_ref()?;
+    match context.cluster.uid(&context.client).await {
+        Ok(cluster) if cluster == place.cluster => None,
+        Ok(_) => Some(format!("StoragePolicy {name:?} is being checked")),
+        Err(error) => Some(format!("StoragePolicy {name:?}: whose its place is cannot be told: {error}")),
     }
 }
 

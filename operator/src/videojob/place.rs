@@ -4,12 +4,14 @@
 use kube::{Api, ResourceExt};
 use videofactory_crds::condition::Reason;
 use videofactory_crds::{StoragePolicy, VideoJob};
+use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, StorageError};
 
 use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
 use crate::context::Context;
-use crate::storagepolicy::claim::{Claim, cluster_uid, take};
+use crate::restoring::held;
+use crate::storagepolicy::claim::{Claim, take};
 use videofactory_client::call::{CallError, within};
 
 /// A bucket, and the policy that names it.
@@ -75,10 +77,14 @@ pub async fn open(context: &Context, job: &VideoJob) -> Result<Place, NoPlace> {
     let Some(policy) = read.map_err(|error| NoPlace::of_call(&error))? else {
         return Err(NoPlace::Gone(format!("StoragePolicy {name:?} does not exist")));
     };
+    if let Some(held) = held(&policy, clock::now()) {
+        let why = format!("StoragePolicy {name:?}: {}", held.why);
+        return Err(NoPlace::Away(Reason::StorageUnavailable, why));
+    }
     let opened = bucket::open(&context.client, &context.network, &policy).await;
     let bucket = opened.map_err(|error| NoPlace::of_opening(&error))?;
-    let cluster = cluster_uid(&context.client).await.map_err(|error| NoPlace::of_call(&error))?;
-    check(&bucket, &cluster, &policy).await?;
+    let cluster = context.cluster.uid(&context.client).await.map_err(|error| NoPlace::of_call(&error))?;
+    check(&bucket, cluster, &policy).await?;
     Ok(Place { bucket, policy })
 }
 

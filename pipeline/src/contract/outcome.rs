@@ -79,6 +79,10 @@ pub struct StepOutcome {
     /// attempt has spent. A survey finds out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub did_nothing: bool,
+    /// The latest attempt of the step that has begun, where that is another one than the operator knows of: its status was
+    /// put back to what it was before. The next attempt comes after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<i32>,
     /// What a person is asked about: at most [`Unresolved::MOST`], the others after them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<Unresolved>,
@@ -197,6 +201,7 @@ impl StepOutcome {
             spent: Vec::new(),
             accounted: false,
             did_nothing: false,
+            latest: None,
             unresolved: Vec::new(),
             rate_limit: None,
             without_credit: false,

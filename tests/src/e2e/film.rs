@@ -13,6 +13,7 @@ use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 use super::bucket::Artifacts;
 use super::lab::Lab;
 use super::{operator, pods, wait};
+use crate::api_server::merge;
 
 /// What a test asks for: a few short scenes in 360p, published to the bucket, so that all six steps run.
 #[derive(Clone, Debug)]
@@ -96,26 +97,6 @@ impl Order {
 #[must_use]
 pub fn fed() -> Value {
     json!({"compute": {"steps": {"generate-images": {"resources": {"limits": null}}}}})
-}
-
-/// A merge patch (RFC 7396), laid over a document.
-fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(fields) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    if let Value::Object(into) = target {
-        for (name, value) in fields {
-            if value.is_null() {
-                into.remove(&name);
-            } else {
-                merge(into.entry(name).or_insert(Value::Null), value);
-            }
-        }
-    }
 }
 
 /// A `VideoJob` at work.

@@ -21,6 +21,7 @@ mod pruned;
 mod quota;
 mod refusals;
 mod requests;
+mod restore;
 mod settled;
 mod storage;
 mod ttl;

@@ -39,20 +39,28 @@ impl Fence {
         let raised =
             serde_json::to_vec(&Raised { pod }).map_err(|error| StepError::Break(error.to_string()))?;
         let fence = Self { shelf, keys: keys.clone(), step, attempt };
-        if !fence.shelf.put_once(&keys.fence(step, attempt), raised).await? {
-            tracing::warn!(attempt, "another pod has begun this attempt; this one does nothing");
-            return Err(StepError::OtherExecution);
+        let is_first = fence.shelf.put_once(&keys.fence(step, attempt), raised).await?;
+        let latest = fence.latest().await?.unwrap_or(attempt);
+        if !is_first {
+            tracing::warn!(attempt, latest, "another pod has begun this attempt; this one does nothing");
+            return Err(StepError::OtherExecution { latest });
         }
-        if fence.is_passed().await? {
-            return Err(StepError::Stop);
+        if latest > attempt {
+            tracing::warn!(attempt, latest, "a later attempt has begun; this one stops");
+            return Err(StepError::Passed { latest });
         }
         Ok(fence)
     }
 
+    /// The latest attempt that has begun.
+    async fn latest(&self) -> Result<Option<i32>, StepError> {
+        let keys = self.shelf.list(&self.keys.fences(self.step)).await?;
+        Ok(keys.iter().filter_map(|key| self.keys.read_fence(self.step, key)).max())
+    }
+
     /// Whether a later attempt has begun.
     pub async fn is_passed(&self) -> Result<bool, StepError> {
-        let keys = self.shelf.list(&self.keys.fences(self.step)).await?;
-        let later = keys.iter().filter_map(|key| self.keys.read_fence(self.step, key)).max();
+        let later = self.latest().await?;
         let passed = later.is_some_and(|later| later > self.attempt);
         if passed {
             tracing::warn!(attempt = self.attempt, later, "a later attempt has begun; this one stops");

@@ -259,7 +259,7 @@ async fn twice(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
     };
     let when = format!("{kind:?}, held at {first_wait} and {second_wait}");
     let did_nothing = |ended: &Ended| {
-        matches!(&ended.results[..], [Err(StepError::OtherExecution)]) && ended.submissions() == 0
+        matches!(&ended.results[..], [Err(StepError::OtherExecution { .. })]) && ended.submissions() == 0
     };
     assert!(did_nothing(&first) != did_nothing(&second), "{when}: {:?} {:?}", first.results, second.results);
     let worker = if did_nothing(&first) { &second } else { &first };
@@ -287,6 +287,27 @@ async fn of_any_two_executions_of_one_attempt_one_does_nothing_and_the_other_is_
         }
         assert!(pairs > 30, "{kind:?}: only {pairs} pairs of points were tried");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_of_a_status_that_was_put_back_says_which_have_begun() {
+    let (world, orders) = (World::new(Kind::AtOnce), digests(2));
+    for number in [1, 4] {
+        assert!(world.attempt(&Attempt::new(number, &orders), &Fate::none()).await.unwrap().is_done());
+    }
+    let latest = async |number| {
+        let ended = world.attempt(&Attempt::new(number, &orders), &Fate::none()).await.unwrap();
+        assert_eq!(ended.submissions(), 0);
+        match ended.error() {
+            StepError::OtherExecution { latest } => ("begun", *latest),
+            StepError::Passed { latest } => ("passed", *latest),
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(latest(1).await, ("begun", 4));
+    assert_eq!(latest(2).await, ("passed", 4));
+    assert!(world.attempt(&Attempt::new(5, &orders), &Fate::none()).await.unwrap().is_done());
+    assert_eq!(orders.iter().map(|order| world.taken(order)).sum::<usize>(), 2, "each was paid for once");
 }
 
 /// An attempt falls asleep, its successor does all the work, and it wakes up again. Whether both have paid for the same,
@@ -331,6 +352,6 @@ async fn a_second_pod_of_one_attempt_does_nothing() {
     let (world, orders) = (World::new(Kind::AtOnce), digests(1));
     world.attempt(&Attempt::new(1, &orders), &Fate::crash_at(4)).await;
     let again = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
-    assert!(matches!(again.error(), StepError::OtherExecution));
+    assert!(matches!(again.error(), StepError::OtherExecution { .. }));
     assert_eq!(world.service().taken.len(), 0);
 }

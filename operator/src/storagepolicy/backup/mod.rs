@@ -1,19 +1,18 @@
-//! Backups: all `Channel`s, `ProviderAccount`s, `StoragePolicy`s and `VideoJob`s of a policy's namespace in one file in its
-//! bucket, with their status; never a Secret.
+//! Scheduled backups: the backup of a policy's namespace, in its bucket.
 
-mod document;
+mod names;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
+use videofactory_client::CallError;
+use videofactory_client::backup::{Written, gather};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
-use self::document::{key, prefix, superfluous};
+use self::names::{key, prefix, superfluous};
 use super::runs::backup_begun;
-use videofactory_client::CallError;
-use videofactory_client::backup::{Written, read};
 
 /// Metadata of a backup: how many `VideoJob`s are in it.
 const JOBS: &str = "videojobs";
@@ -66,7 +65,7 @@ async fn write(
     now: Timestamp,
 ) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
-    let Written { text, items, jobs } = read(client, &namespace, now).await?;
+    let Written { text, items, jobs } = gather(client, Some(&namespace), now).await?;
     let key = key(&namespace, &policy.name_any(), slot);
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());

@@ -16,7 +16,7 @@ use super::super::plan::{JobReference, Standing};
 use super::{Cluster, Happening, World};
 use crate::config::SideEffects;
 use crate::videojob::decide::decide;
-use crate::videojob::model::{Action, Found, Made, Observed, Room, Storage};
+use crate::videojob::model::{Action, Found, Made, Namesake, Observed, Room, Storage};
 
 impl World {
     /// A job's time to live may be over.
@@ -54,6 +54,7 @@ fn goes(job: &JobReference, protected: bool, now: Timestamp) -> bool {
         refused: BTreeMap::new(),
         podless: BTreeMap::new(),
         made: Made::NotAsked,
+        namesake: Namesake::NotAsked,
         protected,
         side_effects: SideEffects::Allow,
     };

@@ -414,11 +414,19 @@ impl<'a> Draft<'a> {
     /// The slot to back up now, and whether it is one that was broken off: that is tried once more.
     fn backup_slot(&mut self, due: Option<Timestamp>, pending: &Pending) -> Option<(Timestamp, bool)> {
         if let Some(lost) = self.status.backup.as_mut().filter(|run| run.outcome.is_none()) {
-            if lost.resumed != Some(true) {
+            // Of a policy that was restored: the backup may be the one that it comes from, and is not written over.
+            let made = self.observed.policy.metadata.creation_timestamp.as_ref();
+            let is_restored = made.is_some_and(|made| lost.slot.0 < made.0);
+            if lost.resumed != Some(true) && !is_restored {
                 return Some((lost.slot.0, true));
             }
             lost.outcome = Some(BackupOutcome::Interrupted);
-            lost.message = Some("the operator ended in the middle of it, twice".to_owned());
+            let why = if is_restored {
+                "it was under way when this policy was backed up, which was restored since"
+            } else {
+                "the operator ended in the middle of it, twice"
+            };
+            lost.message = Some(why.to_owned());
         }
         if pending.backup.is_some() { Some((self.now, false)) } else { due.map(|due| (due, false)) }
     }

@@ -1,5 +1,6 @@
 //! To which place the policy has come, and what it loses when that is another's, or it moves away.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::TAKE_OVER;
@@ -43,8 +44,15 @@ impl Draft<'_> {
             prefix,
             cluster: claimed.cluster.clone(),
             mark: claimed.mark.clone(),
-            since: there.map_or_else(|| whole_seconds(self.now), |there| there.since),
+            since: there
+                .map_or_else(|| whole_seconds(self.now), |there| self.not_before_it_was_made(there.since)),
         });
+    }
+
+    /// A policy that was restored from a backup has come anew: the jobs of its namespace may be restored after it.
+    fn not_before_it_was_made(&self, since: Time) -> Time {
+        let made = self.observed.policy.creation_timestamp();
+        made.filter(|made| made.0 > since.0).map_or(since, |made| Time(made.0))
     }
 
     /// Gives up what belongs to the place that the policy is not in, or not any more.

@@ -1,7 +1,7 @@
 //! What a policy keeps and loses when it moves, is suspended in the middle of a run, or finds its place to be another's.
 
 use serde_json::json;
-use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome};
+use videofactory_crds::storagepolicy::{PolicyPlace, PruneCause, PruneOutcome};
 
 use super::super::observe::Finding;
 use super::Action;
@@ -25,6 +25,10 @@ fn cleaning(spec: &serde_json::Value) -> World {
     world.look();
     assert_eq!(world.last_order().cause, PruneCause::Request);
     world
+}
+
+fn place(world: &World) -> Option<PolicyPlace> {
+    world.observed.policy.status.as_ref().unwrap().place.clone()
 }
 
 fn runs_begun(world: &World) -> usize {
@@ -117,7 +121,6 @@ fn nothing_is_deleted_in_the_look_in_which_a_policy_comes_to_a_place() {
 #[test]
 fn a_place_that_is_anothers_is_given_up_with_what_was_measured_there() {
     let mut world = World::holding(&json!({}), GB);
-    let place = |world: &World| world.observed.policy.status.as_ref().unwrap().place.clone();
     let first = place(&world).unwrap();
     // A server that is down, or wrong keys, say nothing of whose it is.
     for reason in
@@ -160,6 +163,43 @@ fn a_status_that_was_restored_from_another_clusters_backup_gives_no_right() {
     let place = status.place.unwrap();
     assert_eq!((place.cluster.as_str(), place.since.0), ("other", world.now));
     assert_eq!(status.usage, None);
+}
+
+/// It was backed up as it is, and is restored now, by a tool that changes nothing in its status.
+fn restored(world: &mut World) {
+    world.restart();
+    world.pass(3_600);
+    let now = videofactory_crds::condition::whole_seconds(world.now);
+    world.observed.policy.metadata.creation_timestamp = Some(now);
+}
+
+#[test]
+fn files_of_jobs_that_are_not_restored_yet_are_as_young_as_their_policys_restoration() {
+    let mut world = World::holding(&json!({}), GB);
+    let came = place(&world).unwrap().since.0;
+    restored(&mut world);
+    world.look();
+    let since = place(&world).unwrap().since.0;
+    assert_eq!((since, since > came), (world.now, true));
+    world.pass(60);
+    world.look();
+    assert_eq!(place(&world).unwrap().since.0, since);
+}
+
+#[test]
+fn what_was_under_way_when_a_policy_was_backed_up_does_not_go_on_where_it_is_restored() {
+    let mut world = cleaning(&json!({}));
+    restored(&mut world);
+    assert!(!goes_on(&mut world));
+    let mut world = World::holding(&json!({}), GB);
+    world.annotate("backup-requested-at", "2026-01-01T00:00:00Z");
+    world.look();
+    let backups =
+        |world: &World| world.begun.iter().filter(|action| matches!(action, Action::BackUp { .. })).count();
+    assert_eq!(backups(&world), 1);
+    restored(&mut world);
+    world.look();
+    assert_eq!(backups(&world), 1, "it would write over the backup from which it was restored");
 }
 
 #[test]

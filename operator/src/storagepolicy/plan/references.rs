@@ -11,6 +11,7 @@ use videofactory_crds::videojob::{OnDelete, PublicationState};
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
 
+use crate::restoring::is_restoring;
 use crate::videojob::handled::has_new_request;
 
 /// How a job stands, as far as pruning is concerned.
@@ -81,7 +82,8 @@ impl JobReference {
             facts: VideoJobFacts {
                 uid: job.uid().unwrap_or_default(),
                 generation: job.metadata.generation.unwrap_or_default(),
-                id: status.id.clone().filter(|id| !id.is_empty()),
+                // What a restore has not ended with may still be changed: any file of its name may be its own.
+                id: status.id.clone().filter(|id| !id.is_empty() && !is_restoring(&job.metadata)),
                 run: status.run.unwrap_or(1),
                 standing: standing(job, &status),
                 labels: job.labels().clone(),
@@ -119,6 +121,9 @@ fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {
             // Its pods may still be at work.
             OnDelete::Retain => Standing::Live,
         };
+    }
+    if is_restoring(&job.metadata) {
+        return Standing::Live;
     }
     // A controller that has not seen the last edit or request may begin anew at any moment.
     if status.observed_generation != job.metadata.generation || has_new_request(job, status) {
@@ -276,6 +281,24 @@ mod tests {
             let standing = annotate(requests::RETRY, asks_for_nothing);
             assert!(matches!(standing, Standing::Finished { .. }), "{asks_for_nothing}");
         }
+    }
+
+    #[test]
+    fn of_a_job_that_is_being_restored_nothing_is_known() {
+        let job: VideoJob = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {
+                "name": "ocean", "namespace": "films", "generation": 1,
+                "annotations": {"videofactory.dev/restoring": "2026-11-01T00:00:00Z"},
+            },
+            "spec": {"topic": "the sea"},
+            "status": {"observedGeneration": 1, "id": "3f9c2a1e", "phase": "Succeeded", "run": 2},
+        }))
+        .unwrap();
+        let reference = JobReference::of(&job);
+        assert_eq!((reference.facts.id.clone(), reference.facts.standing), (None, Standing::Live));
+        let references = References::new(["films".to_owned()].into(), [reference]);
+        assert!(matches!(references.owner("films", "ocean", "aaaaaaaa"), Owned::Perhaps(_)));
     }
 
     #[test]

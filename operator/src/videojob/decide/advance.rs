@@ -227,8 +227,7 @@ impl Walk<'_> {
     fn begin(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
         let (now, job, storage) = (draft.now, &draft.observed.job, &draft.observed.storage);
         let mended = hire::has_new_credentials(draft, self.settings, name);
-        let before = draft.observed.job.status.as_ref().and_then(|status| status.observed_generation);
-        let edited = before != draft.observed.job.metadata.generation;
+        let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
         let step = draft.step_mut(name);
         let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
         let mended_by_a_person = [Some(Reason::CredentialsInvalid), Some(Reason::ConfigurationInvalid)];
@@ -362,6 +361,12 @@ impl Walk<'_> {
         }
         accounts_of(name, self.settings).into_iter().find_map(|account| match draft.observed.accounts.get(account) {
             Some(Account::Embedded) => None,
+            Some(Account::Held(why)) => Some(Verdict::Waiting {
+                reason: Reason::AwaitingQuota,
+                message: format!("{name}: {why}"),
+                step: Some(name),
+                at: None,
+            }),
             Some(Account::Hired(hired)) => hired.obstacle.as_ref().map(|message| Verdict::Stalled {
                 reason: Reason::ConfigurationInvalid,
                 message: message.clone(),

@@ -8,11 +8,12 @@ use videofactory_pipeline::keys::is_id;
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Found;
-use super::{Draft, Verdict, made};
+use super::{Draft, Verdict, made, restored};
 
 /// Makes sure that the run has begun, and says what its settings are. The verdict says why it
 /// cannot begin, or need not.
 pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
+    restored::may_begin(draft)?;
     if draft.status.id.is_none() {
         draft.status.id = Some(short_id(draft.observed.job.metadata.uid.as_deref().unwrap_or_default()));
     }

@@ -16,6 +16,7 @@ mod order;
 mod permits;
 mod progress;
 mod requests;
+mod restored;
 mod retire;
 mod returns;
 mod room;
@@ -144,7 +145,8 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(observed: &'a Observed, now: Timestamp) -> Self {
-        let status = observed.job.status.clone().unwrap_or_default();
+        let mut status = observed.job.status.clone().unwrap_or_default();
+        restored::renumber(&mut status, observed.job.metadata.generation);
         let none = BTreeMap::new();
         let (requests, unreadable) =
             job_requests(observed.job.metadata.annotations.as_ref().unwrap_or(&none));
@@ -365,6 +367,8 @@ mod tests_measured;
 mod tests_paid;
 #[cfg(test)]
 mod tests_requests;
+#[cfg(test)]
+mod tests_restored;
 #[cfg(test)]
 mod tests_retire;
 #[cfg(test)]

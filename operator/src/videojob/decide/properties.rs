@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
+use videofactory_client::restore::identity::Uids;
 use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{StepName, requests};
@@ -34,6 +35,7 @@ pub(super) enum Happening {
     BucketBack,
     BucketFills(StorageLevel),
     Pruned(&'static str),
+    Restored(bool),
 }
 
 pub(super) fn happening() -> impl Strategy<Value = Happening> {
@@ -70,6 +72,7 @@ pub(super) fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(H::BucketBack),
         1 => prop::sample::select(vec![StorageLevel::Stopped, StorageLevel::Full]).prop_map(H::BucketFills),
         1 => prop::sample::select(vec!["work", "clips", "videos"]).prop_map(H::Pruned),
+        1 => any::<bool>().prop_map(H::Restored),
     ]
 }
 
@@ -130,6 +133,7 @@ pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
         Happening::BucketBack => world.observed.storage = storage_ready(),
         Happening::BucketFills(level) => world.observed.storage = storage_at(*level, 97),
         Happening::Pruned(kind) => world.prune(&[kind]),
+        Happening::Restored(tells) => world.restore(&format!("uid-{moment}"), *tells, &Uids::new()),
     }
 }
 

@@ -2,12 +2,15 @@
 //! takes back, it waits for nothing without a name or a time, and left in peace it ends.
 
 use kube::ResourceExt;
+use kube::api::DynamicObject;
 use proptest::prelude::*;
 use serde_json::json;
+use videofactory_client::backup::Kind;
+use videofactory_client::restore::identity::{Renewed, Uids, status};
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::Grant;
-use videofactory_crds::{StepName, requests};
+use videofactory_crds::{StepName, StepStatus, requests};
 use videofactory_pipeline::contract::{ExitCode, Spent};
 
 use super::super::model::{Account, Found, HiredAccount, Storage};
@@ -110,8 +113,40 @@ impl Pair {
                     self.end(step, *exit);
                 }
             }
+            Happening::Restored(tells) => self.restore(moment, *tells),
             other => happen(&mut self.world, other, moment),
         }
+    }
+
+    /// Both are backed up, deleted and restored under other UIDs. What was spent is still counted, and what may be.
+    fn restore(&mut self, moment: usize, tells: bool) {
+        let least = self.counted_at_least(tells);
+        let backed_up: DynamicObject =
+            serde_json::from_value(serde_json::to_value(&self.account).unwrap()).unwrap();
+        let (old, new) = (self.world.observed.job.uid().unwrap(), format!("uid-{moment}"));
+        let uids = Uids::from([(old, new.clone())]);
+        self.world.restore(&new, tells, &uids);
+        let renewed = Renewed { generation: Some(1), uids: &uids, now: self.world.now };
+        let status = status(Kind::ProviderAccount, &backed_up, renewed).unwrap();
+        self.account.status = serde_json::from_value(status).unwrap();
+        self.account.metadata.uid = Some(format!("account-{moment}"));
+        self.account.metadata.generation = Some(1);
+        self.settle();
+        let quota = &self.account.status.as_ref().unwrap().quotas[0];
+        let counted = quota.used.unwrap() + quota.reserved.unwrap();
+        assert!(counted >= least, "{counted} of {least} units are counted: {:?}", self.account.status);
+    }
+
+    /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
+    fn counted_at_least(&self, tells: bool) -> i64 {
+        let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
+        let steps = self.world.observed.job.status.iter().flat_map(|status| &status.steps);
+        // An attempt without a fence has begun with nothing that is paid for.
+        let fenced =
+            |step: &StepStatus| self.world.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
+        let owed = steps.filter(|step| !tells && fenced(step)).flat_map(|step| &step.demands);
+        let owed = owed.filter(|demand| demand.settled != Some(true)).filter_map(|demand| demand.granted);
+        used.unwrap_or_default() + owed.sum::<i64>()
     }
 
     /// The account takes back by itself what nobody begins with: only what is, or may be, at work stays open.

@@ -74,6 +74,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let (mut asks_a_person, mut without_quota) = (false, None);
     let ending = Ending::read(&end, stopped_by_us);
     if let End::Told(outcome) = &end {
+        skip_begun(draft, name, outcome);
         without_quota = doubt::without_quota(draft, name, outcome);
         account(draft, name, outcome);
         doubt::tell(draft, name, outcome);
@@ -105,6 +106,13 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     }
     let measured = ending.booked(draft.observed, draft.step_mut(name));
     draft.measured.extend(measured);
+}
+
+/// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next one
+/// comes after them, or it would stop at each of their fences.
+fn skip_begun(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
+    let step = draft.step_mut(name);
+    step.attempt = step.attempt.max(outcome.latest);
 }
 
 /// What was added to the bucket is to be counted, and what was refused for want of room to be told.

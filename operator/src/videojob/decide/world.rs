@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use videofactory_crds::condition::{ConditionType, Phase, get};
+use videofactory_client::backup::Kind;
+use videofactory_client::restore::identity::{Renewed, Uids, status, to_make};
+use videofactory_crds::condition::{ConditionType, Phase, get, whole_seconds};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::StepStatus;
-use videofactory_crds::{StepName, VideoJob};
+use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::{
     Artifact, BucketRef, ExitCode, Publication, SceneReport, Spent, StepInput, StepOutcome,
 };
@@ -16,8 +19,8 @@ use videofactory_pipeline::{Digest, SceneSet, Tombstone};
 use super::super::deletion::FINALIZER;
 use super::super::measured::Measured;
 use super::super::model::{
-    Action, Decision, Found, JobEnd, JobFacts, Made, Observed, PodEnd, PodFacts, PodState, Room, Storage,
-    outcomes_to_look_up,
+    Action, Decision, Found, JobEnd, JobFacts, Made, Namesake, Observed, PodEnd, PodFacts, PodState, Room,
+    Storage, outcomes_to_look_up,
 };
 use super::super::tombstones::key_to_ask_for;
 use super::decide;
@@ -81,6 +84,7 @@ impl World {
             live: BTreeMap::new(),
             refused: BTreeMap::new(),
             made: Made::NotAsked,
+            namesake: Namesake::NotAsked,
             protected: false,
             side_effects: SideEffects::Allow,
             podless: BTreeMap::new(),
@@ -170,6 +174,29 @@ impl World {
         self.bucket.clear();
         self.begun.clear();
         self.events.clear();
+    }
+
+    /// It is backed up, deleted and restored under another UID. What was at work for it is gone with it, and has told the
+    /// bucket so, or not. `uids`: those of today by those of the backup.
+    pub fn restore(&mut self, uid: &str, tells: bool, uids: &Uids) {
+        while let Some(step) = self.at_work().first().copied().filter(|_| tells) {
+            self.interrupt_pod(step);
+        }
+        self.observed.jobs.clear();
+        self.observed.pods.clear();
+        self.observed.refused.clear();
+        let backed_up: DynamicObject =
+            serde_json::from_value(serde_json::to_value(&self.observed.job).unwrap()).unwrap();
+        let mut made = to_make(Kind::VideoJob, &backed_up, "films", self.now);
+        assert!(made.metadata.annotations.get_or_insert_default().remove(requests::RESTORING).is_some());
+        made.metadata.uid = Some(uid.to_owned());
+        made.metadata.generation = Some(1);
+        made.metadata.creation_timestamp = Some(whole_seconds(self.now));
+        let renewed = Renewed { generation: Some(1), uids, now: self.now };
+        if let Some(status) = status(Kind::VideoJob, &backed_up, renewed) {
+            made.data["status"] = status;
+        }
+        self.observed.job = serde_json::from_value(serde_json::to_value(made).unwrap()).unwrap();
     }
 
     pub fn act(&mut self, action: Action) {

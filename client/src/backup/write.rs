@@ -1,21 +1,19 @@
-//! What stands in a backup, and how it is read from the API server.
-//!
-//! The format is a list of manifests, one object of JSON: `apiVersion`, `kind: Backup`, `createdAt`, `namespace`,
-//! `items`.
+//! Writing a backup. Pure.
 
 use jiff::Timestamp;
 use kube::api::DynamicObject;
-use kube::core::{ApiResource, TypeMeta};
-use kube::{Api, Client};
+use kube::core::TypeMeta;
 use serde_json::json;
-use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
+use videofactory_crds::requests;
 
-use crate::call::{CallError, list_all};
+use super::seal::Seal;
+use super::{API_VERSION, KIND, Kind};
 
 /// A backup that is being written: as text from the start, which takes a fraction of what objects take in memory.
 #[derive(Debug)]
 pub struct Document {
     text: Vec<u8>,
+    seal: Seal,
     items: i64,
     jobs: i64,
 }
@@ -32,47 +30,56 @@ pub struct Written {
 }
 
 impl Document {
-    /// A backup of this namespace, made now.
+    /// A backup of this namespace, or of all, made now.
     #[must_use]
-    pub fn begin(now: Timestamp, namespace: &str) -> Self {
-        let head = json!({
-            "apiVersion": "videofactory.dev/v1alpha1", "kind": "Backup",
-            "createdAt": now.to_string(), "namespace": namespace,
-        });
+    pub fn begin(now: Timestamp, namespace: Option<&str>) -> Self {
+        let created_at = now.to_string();
+        let seal = Seal::new(&created_at, namespace);
+        let mut head = json!({"apiVersion": API_VERSION, "kind": KIND, "createdAt": created_at});
+        if let Some(namespace) = namespace {
+            head["namespace"] = json!(namespace);
+        }
         let mut text = head.to_string().into_bytes();
         // The items go before the closing brace.
         text.pop();
         text.extend_from_slice(br#","items":["#);
-        Self { text, items: 0, jobs: 0 }
+        Self { text, seal, items: 0, jobs: 0 }
     }
 
     /// Adds an object of this kind, without what only the API server has a use for.
-    pub fn add(&mut self, api_version: &str, kind: &str, mut object: DynamicObject) {
+    pub fn add(&mut self, kind: Kind, mut object: DynamicObject) {
         object.metadata.managed_fields = None;
         leave_secrets_out(kind, &mut object);
-        object.types = Some(TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() });
+        // Of a restore that is under way: whoever restores this backup begins one of his own.
+        if let Some(annotations) = &mut object.metadata.annotations {
+            annotations.remove(requests::RESTORING);
+        }
+        let resource = kind.resource();
+        object.types = Some(TypeMeta { api_version: resource.api_version, kind: resource.kind });
         // An object that came as JSON can be written as JSON.
-        let Ok(json) = serde_json::to_vec(&object) else { return };
+        let Ok(json) = serde_json::to_value(&object) else { return };
         if self.items > 0 {
             self.text.push(b',');
         }
-        self.text.extend_from_slice(&json);
+        self.text.extend_from_slice(json.to_string().as_bytes());
+        self.seal.add(&json);
         self.items += 1;
-        self.jobs += i64::from(kind == "VideoJob");
+        self.jobs += i64::from(kind == Kind::VideoJob);
     }
 
     /// The backup with all that was added.
     #[must_use]
     pub fn end(mut self) -> Written {
-        self.text.extend_from_slice(b"]}\n");
+        let tail = format!("],\"itemCount\":{},\"digest\":\"{}\"}}\n", self.items, self.seal.end());
+        self.text.extend_from_slice(tail.as_bytes());
         Written { text: self.text, items: self.items, jobs: self.jobs }
     }
 }
 
 /// The URL of a Webhook account is a secret. It has been in the Secret alone since the first release; an older object may
 /// still name it.
-fn leave_secrets_out(kind: &str, object: &mut DynamicObject) {
-    if kind == "ProviderAccount" && object.data["spec"]["provider"] == "Webhook" {
+fn leave_secrets_out(kind: Kind, object: &mut DynamicObject) {
+    if kind == Kind::ProviderAccount && object.data["spec"]["provider"] == "Webhook" {
         if let Some(spec) = object.data["spec"].as_object_mut() {
             spec.remove("endpoint");
         }
@@ -82,24 +89,6 @@ fn leave_secrets_out(kind: &str, object: &mut DynamicObject) {
             .get_or_insert_default()
             .remove("kubectl.kubernetes.io/last-applied-configuration");
     }
-}
-
-/// Reads all objects of a namespace into a backup, as the API server has them: what this version does not know of them is
-/// kept too.
-pub async fn read(client: &Client, namespace: &str, now: Timestamp) -> Result<Written, CallError> {
-    let mut document = Document::begin(now, namespace);
-    for kind in [
-        ApiResource::erase::<Channel>(&()),
-        ApiResource::erase::<ProviderAccount>(&()),
-        ApiResource::erase::<StoragePolicy>(&()),
-        ApiResource::erase::<VideoJob>(&()),
-    ] {
-        let api: &Api<DynamicObject> = &Api::namespaced_with(client.clone(), namespace, &kind);
-        let ask = |params| async move { api.list(&params).await };
-        let take = |object| document.add(&kind.api_version, &kind.kind, object);
-        list_all(&format!("list the {} of {namespace}", kind.plural), ask, take).await?;
-    }
-    Ok(document.end())
 }
 
 #[cfg(test)]
@@ -112,12 +101,17 @@ mod tests {
         serde_json::from_value(json!({
             "metadata": {
                 "name": name, "namespace": "films", "labels": {"keep": "true"},
+                "annotations": {"videofactory.dev/restoring": "2026-01-04T04:00:00Z", "team": "films"},
                 "managedFields": [{"manager": "kubectl"}],
             },
             "spec": {"topic": "mountains", "unheardOf": {"by": ["this", "version"]}},
             "status": {"phase": "Succeeded", "id": "3f9c2a1e"},
         }))
         .unwrap()
+    }
+
+    fn now() -> Timestamp {
+        "2026-01-04T04:00:01Z".parse().unwrap()
     }
 
     #[test]
@@ -133,8 +127,8 @@ mod tests {
             .unwrap()
         };
         let text = |provider: &str| {
-            let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films");
-            document.add("videofactory.dev/v1alpha1", "ProviderAccount", account(provider));
+            let mut document = Document::begin(now(), Some("films"));
+            document.add(Kind::ProviderAccount, account(provider));
             String::from_utf8(document.end().text).unwrap()
         };
         assert!(!text("Webhook").contains("a-secret-path") && text("Webhook").contains("team"));
@@ -143,15 +137,15 @@ mod tests {
 
     #[test]
     fn a_backup_holds_objects_as_they_are_without_managed_fields() {
-        let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films");
+        let mut document = Document::begin(now(), Some("films"));
         for name in ["one", "two"] {
-            document.add("videofactory.dev/v1alpha1", "VideoJob", object(name));
+            document.add(Kind::VideoJob, object(name));
         }
-        document.add("videofactory.dev/v1alpha1", "Channel", object("three"));
+        document.add(Kind::Channel, object("three"));
         let Written { text, items, jobs } = document.end();
         let read: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!((items, jobs), (3, 2));
-        assert_eq!(read["kind"], "Backup");
+        assert_eq!((&read["kind"], &read["itemCount"]), (&json!("Backup"), &json!(3)));
         assert_eq!(read["createdAt"], "2026-01-04T04:00:01Z");
         assert_eq!(read["namespace"], "films");
         let second = &read["items"][1];
@@ -159,13 +153,15 @@ mod tests {
         assert_eq!(second["status"]["id"], "3f9c2a1e");
         assert_eq!(second["spec"]["unheardOf"]["by"][1], "version");
         assert_eq!(second["metadata"].get("managedFields"), None);
+        assert_eq!(second["metadata"]["annotations"], json!({"team": "films"}), "a restore has an end");
     }
 
     #[test]
     fn a_namespace_without_objects_is_backed_up_too() {
-        let Written { text, items, .. } =
-            Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), "films").end();
+        let Written { text, items, .. } = Document::begin(now(), Some("films")).end();
         let read: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!((items, &read["items"]), (0, &json!([])));
+        let all: Value = serde_json::from_slice(&Document::begin(now(), None).end().text).unwrap();
+        assert_eq!(all.get("namespace"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a backup is called. Pure. What stands in it, `videofactory_client::backup` says.
+//! What scheduled backups are called, and which of them are too many. Pure.
 
 use jiff::Timestamp;
 

@@ -1,0 +1,97 @@
+//! GET `/backup`: everything of a namespace, or of the cluster, in one document. It is read as whoever asks for it, and
+//! depends on none of the operator's stores, so that a proxy on somebody's machine can serve it, too.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use videofactory_client::backup::gather;
+use videofactory_client::job_ref::is_label;
+use videofactory_pipeline::clock;
+
+use crate::problem::Problem;
+use crate::query::Parameters;
+use crate::writes::{Author, Authors};
+
+/// Backups and restores at a time: each holds a whole document in memory.
+pub(crate) static AT_WORK: Semaphore = Semaphore::const_new(1);
+/// Seconds after which to try again while another one is at work.
+pub(crate) const TRY_AGAIN: u32 = 10;
+
+/// The route.
+pub fn routes(authors: Authors) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(backup)).with_state(authors)
+}
+
+// It stands for the backup in the document, and is never made.
+/// A backup: a list of manifests in one object.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Backup)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BackupDocument {
+    api_version: String,
+    kind: String,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// The objects.
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<String>,
+}
+
+/// Of what.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct BackupQuery {
+    /// Of this namespace. Left out: of all, which takes the permission to list them.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    namespace: Option<String>,
+}
+
+/// Everything of a namespace, or of the cluster, with its status and without Secrets, as POST /restore takes it.
+#[utoipa::path(get, path = "/backup", operation_id = "back_up", tag = "storage", params(BackupQuery), responses(
+    (status = 200, description = "The backup", body = BackupDocument),
+))]
+async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> Result<Response, Problem> {
+    if query.namespace.as_ref().is_some_and(|namespace| !is_label(namespace)) {
+        return Err(Problem::bad_request("namespace is the name of a namespace"));
+    }
+    let _slot = AT_WORK.try_acquire().map_err(|_| busy())?;
+    let now = clock::now();
+    let namespace = query.namespace.as_deref();
+    let written = gather(&author.0, namespace, now).await?;
+    let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));
+    Response::builder()
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONTENT_DISPOSITION, disposition)
+        .header(CACHE_CONTROL, "no-store")
+        .body(Body::from(written.text))
+        .map_err(|error| Problem::internal("the backup cannot be sent", &error))
+}
+
+pub(crate) fn busy() -> Problem {
+    Problem::later("another backup or restore is at work; try again", TRY_AGAIN)
+}
+
+fn file_name(namespace: Option<&str>, now: Timestamp) -> String {
+    let whose = namespace.map(|namespace| format!("-{namespace}")).unwrap_or_default();
+    format!("videofactory-backup{whose}-{}.json", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_by_what_it_holds_and_when() {
+        let now = "2026-11-29T08:00:00.5Z".parse().unwrap();
+        assert_eq!(file_name(Some("films"), now), "videofactory-backup-films-20261129T080000Z.json");
+        assert_eq!(file_name(None, now), "videofactory-backup-20261129T080000Z.json");
+    }
+}

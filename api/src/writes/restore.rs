@@ -1,0 +1,168 @@
+//! POST `/restore`: what stands in a backup is made again, and each object answers for itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State as Shared};
+use axum::http::StatusCode;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use videofactory_client::backup::{Backup, Scope};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
+use videofactory_crds::StoragePolicy;
+use videofactory_pipeline::{Digest, clock};
+use videofactory_storage::{Bucket, StorageError};
+
+use super::{Author, Authors, MANAGER};
+use crate::body::is_json;
+use crate::problem::Problem;
+use crate::query::Parameters;
+use crate::reads::backup::{AT_WORK, BackupDocument, busy};
+use crate::state::Process;
+
+/// Most bytes of a backup: some ten thousand jobs.
+pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
+/// Files that are looked for at a time.
+const AT_ONCE: usize = 16;
+
+/// What the route needs.
+#[derive(Clone)]
+struct Desk {
+    authors: Authors,
+    /// The way to the buckets, where there is one.
+    process: Option<Arc<dyn Process>>,
+}
+
+/// The route. `process`: the way to the buckets; a proxy on somebody's machine has none.
+pub fn routes(authors: Authors, process: Option<Arc<dyn Process>>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(answer))
+        .layer(DefaultBodyLimit::max(MOST_BACKUP_BYTES))
+        .with_state(Desk { authors, process })
+}
+
+/// How to restore.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct RestoreQuery {
+    /// Change nothing, and say what would be done.
+    dry_run: bool,
+    /// Let go on what was restored although something failed.
+    partial: bool,
+    /// Take objects of other namespaces than that of the backup.
+    any_namespace: bool,
+}
+
+/// What became of a backup.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreAnswer {
+    /// Whether nothing was changed, because the request said so.
+    dry_run: bool,
+    /// How many objects, by outcome: `restored`, `would_restore`, `unchanged`, `left_alone`, `skipped`, `held` or
+    /// `failed`.
+    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
+    counts: std::collections::BTreeMap<Outcome, usize>,
+    /// Each object: `kind`, `namespace`, `name`, `outcome`, `detail`.
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<videofactory_client::restore::ItemAnswer>,
+    /// What is to be known besides: Secrets that must be there, and whose the bucket is.
+    notes: Vec<String>,
+}
+
+impl From<Answer> for RestoreAnswer {
+    fn from(answer: Answer) -> Self {
+        let counts = answer.counts();
+        let Answer { dry_run, items, notes } = answer;
+        Self { dry_run, counts, items, notes }
+    }
+}
+
+/// Restores the backup in the body, as whoever asks for it. It goes on to its end, also if nobody waits for the answer.
+#[utoipa::path(
+    post,
+    path = "/restore",
+    operation_id = "restore",
+    tag = "storage",
+    params(RestoreQuery),
+    request_body = BackupDocument,
+    responses((status = 200, description = "What became of it, object by object", body = RestoreAnswer)),
+)]
+async fn answer(
+    Shared(desk): Shared<Desk>,
+    Parameters(query): Parameters<RestoreQuery>,
+    request: Request,
+) -> Result<Json<RestoreAnswer>, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let author = Author::of(&mut parts, &desk.authors).await?;
+    if !is_json(&parts.headers) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be a backup, in JSON")
+            .hint("send the header Content-Type: application/json"));
+    }
+    let slot = AT_WORK.try_acquire().map_err(|_| busy())?;
+    let text = read(Request::from_parts(parts, body)).await?;
+    let options = Options {
+        dry_run: query.dry_run,
+        partial: query.partial,
+        manager: MANAGER.to_owned(),
+        now: clock::now(),
+    };
+    let scope = if query.any_namespace { Scope::Any } else { Scope::Own };
+    let files = desk.process.map(Buckets);
+    let restoring = tokio::spawn(async move {
+        let _slot = slot;
+        let backup = Backup::read(&text, scope).map_err(|error| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
+        })?;
+        let files = files.as_ref().map(|files| files as &dyn Files);
+        let answer = restore(&author.0, &backup, &options, files).await?;
+        Ok::<_, Problem>(Json(answer.into()))
+    });
+    restoring
+        .await
+        .map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
+}
+
+async fn read(request: Request) -> Result<String, Problem> {
+    use axum::extract::FromRequest;
+    let bytes = Bytes::from_request(request, &()).await.map_err(|error| {
+        let detail =
+            format!("the backup has more than {MOST_BACKUP_BYTES} bytes, or ended before it was complete");
+        Problem::new(error.status(), detail).hint("restore namespace by namespace")
+    })?;
+    String::from_utf8(bytes.into())
+        .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))
+}
+
+/// Looks into buckets with the operator's own way to them.
+struct Buckets(Arc<dyn Process>);
+
+#[async_trait]
+impl Files for Buckets {
+    async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
+        let bucket = self.0.bucket(policy).await?.impatient();
+        let looks: Vec<_> = wanted.iter().map(|file| is_there(&bucket, file)).collect();
+        let there: Result<Vec<bool>, StorageError> =
+            stream::iter(looks).buffered(AT_ONCE).try_collect().await;
+        let there = there.map_err(|error| error.to_string())?;
+        let files = wanted.iter().zip(there);
+        Ok(files.filter(|(_, is_there)| !is_there).map(|(file, _)| file.clone()).collect())
+    }
+}
+
+/// Whether a file is there, with the content that is wanted.
+async fn is_there(bucket: &Bucket, file: &Wanted) -> Result<bool, StorageError> {
+    let Some(digest) = &file.digest else { return Ok(bucket.head(&file.key).await?.is_some()) };
+    match bucket.get_json::<Value>(&file.key).await {
+        Ok(document) => Ok(document.is_some_and(|document| Digest::of(&document) == *digest)),
+        Err(StorageError::Corrupt { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

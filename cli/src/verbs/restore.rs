@@ -1,0 +1,120 @@
+//! `restore`: what stands in a backup is made again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use videofactory_client::backup::{Backup, Scope};
+use videofactory_client::restore::{Answer, Options, Outcome, restore};
+
+use crate::cluster::MANAGER;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+
+/// Make again what stands in a backup: Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status.
+/// Nothing acts upon them before all are there; what is done is not done again, paid for or published. What exists
+/// already stays as it is.
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// The backup; -: standard input
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// Change nothing, and say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Let go on what was restored although something failed
+    #[arg(long)]
+    partial: bool,
+    /// Take objects of other namespaces than that of the backup
+    #[arg(long)]
+    any_namespace: bool,
+}
+
+/// Restores.
+pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error> {
+    let text = read(&args.file, context)?;
+    let scope = if args.any_namespace { Scope::Any } else { Scope::Own };
+    let backup = Backup::read(&text, scope)
+        .map_err(|error| Error::new(error.to_string()).hint("nothing was changed"))?;
+    let options = Options {
+        dry_run: args.dry_run,
+        partial: args.partial,
+        manager: MANAGER.to_owned(),
+        now: context.now(),
+    };
+    let answer = restore(&context.cluster.client()?, &backup, &options, None).await?;
+    context.data(&lines(&answer))?;
+    context.tell(summary(&answer).trim_end())?;
+    Ok(Exit::of_all(answer.is_whole()))
+}
+
+fn read(file: &Path, context: &mut Context) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        context.streams.input.read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(file).map(|whole| text = whole)
+    };
+    read.map_err(|error| Error::new(format!("cannot read {}: {error}", file.display())))?;
+    Ok(text)
+}
+
+/// What became of each object, one a line, for standard output.
+fn lines(answer: &Answer) -> String {
+    let mut text = String::new();
+    for item in &answer.items {
+        let detail = item.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} {}/{} {}{detail}", item.kind, item.namespace, item.name, item.outcome);
+    }
+    text
+}
+
+/// The sum of it, and what is to be known besides, for standard error.
+fn summary(answer: &Answer) -> String {
+    let counts: BTreeMap<Outcome, usize> = answer.counts();
+    let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let mut text = if counts.is_empty() { "the backup is empty".to_owned() } else { counts.join(", ") };
+    text.push('\n');
+    for note in &answer.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use videofactory_client::backup::Kind;
+    use videofactory_client::restore::ItemAnswer;
+
+    use super::*;
+
+    #[test]
+    fn each_object_has_a_line_and_the_sum_is_told_apart() {
+        let item = |name: &str, outcome, detail: Option<&str>| ItemAnswer {
+            kind: Kind::VideoJob,
+            namespace: "films".to_owned(),
+            name: name.to_owned(),
+            outcome,
+            detail: detail.map(str::to_owned),
+        };
+        let answer = Answer {
+            dry_run: false,
+            items: vec![
+                item("ocean", Outcome::Restored, None),
+                item("river", Outcome::Failed, Some("failed to create it: no")),
+                item("lake", Outcome::Restored, None),
+            ],
+            notes: vec!["no Secret is in a backup".to_owned()],
+        };
+        assert_eq!(
+            lines(&answer),
+            "VideoJob films/ocean restored\nVideoJob films/river failed: failed to create it: no\nVideoJob films/lake \
+             restored\n"
+        );
+        assert_eq!(summary(&answer), "2 restored, 1 failed\nnote: no Secret is in a backup\n");
+        assert!(!answer.is_whole());
+    }
+}

@@ -1,0 +1,364 @@
+//! Reading a backup: all of it, or a sentence that says why not. Pure.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::seal::Seal;
+use super::{API_VERSION, KIND, Kind};
+use crate::job_ref::is_label;
+
+/// A text that is no backup, or not a whole one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadBackupError {
+    /// It ends before it is complete.
+    #[error("the backup ends in the middle, after {0} bytes: it was cut short; use the whole file")]
+    CutShort(usize),
+    /// It is not JSON.
+    #[error("the backup cannot be read ({0}): it is one object of JSON, as it was written")]
+    NotJson(String),
+    /// It is of another kind.
+    #[error("this is no backup of Video Factory: its kind is {0:?}, and a backup's is \"Backup\"")]
+    OtherKind(String),
+    /// It was written by another version.
+    #[error(
+        "this backup is of version {0:?}, and this program reads {API_VERSION:?}: restore it with the release that wrote it"
+    )]
+    OtherVersion(String),
+    /// There are more items or fewer than it says.
+    #[error(
+        "the backup says that it has {said} items, and has {found}: it was cut or changed; use it as it was written"
+    )]
+    Miscounted {
+        /// By its own word.
+        said: u64,
+        /// In truth.
+        found: usize,
+    },
+    /// Its digest is another one.
+    #[error(
+        "the backup was changed since it was written: its digest does not fit what it holds; use it as it was written"
+    )]
+    Altered,
+    /// Something in it is no object of ours.
+    #[error(
+        "item {number} of the backup is {what}, which is no object of Video Factory; use the backup as it was written"
+    )]
+    Alien {
+        /// Counted from 1.
+        number: usize,
+        /// What it is.
+        what: String,
+    },
+    /// An object in it cannot be read.
+    #[error("item {number} of the backup cannot be read: {problem}")]
+    Unreadable {
+        /// Counted from 1.
+        number: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An object of another namespace than that of the backup.
+    #[error(
+        "{item} is not of namespace {namespace}, of which the backup is; to restore it all the same, ask for it"
+    )]
+    OtherNamespace {
+        /// The object.
+        item: String,
+        /// The backup's.
+        namespace: String,
+    },
+    /// Two objects of one kind and name.
+    #[error("{0} stands in the backup twice; use the backup as it was written")]
+    Twice(String),
+}
+
+/// Which objects a backup may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of the namespace that it names.
+    #[default]
+    Own,
+    /// Any.
+    Any,
+}
+
+/// A backup that was read and is whole.
+#[derive(Clone, Debug)]
+pub struct Backup<'a> {
+    /// When it was written, if it says so.
+    pub created_at: Option<Timestamp>,
+    /// The namespace of which it is; absent: of all.
+    pub namespace: Option<String>,
+    /// What stands in it, in its own order.
+    pub items: Vec<Item<'a>>,
+    /// Whether a digest vouches for it; earlier versions wrote none.
+    pub is_sealed: bool,
+}
+
+/// An object in a backup.
+#[derive(Clone, Debug)]
+pub struct Item<'a> {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// As it stands there: a tenth of what the object takes in memory.
+    text: &'a str,
+}
+
+impl Item<'_> {
+    /// The object.
+    pub fn object(&self) -> Result<DynamicObject, serde_json::Error> {
+        serde_json::from_str(self.text)
+    }
+}
+
+impl fmt::Display for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// What says what the rest is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Head {
+    api_version: String,
+    kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    #[serde(default)]
+    created_at: String,
+    namespace: Option<String>,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+    item_count: Option<u64>,
+    digest: Option<String>,
+}
+
+impl<'a> Backup<'a> {
+    /// Reads the whole of it before anything is done with a part.
+    pub fn read(text: &'a str, scope: Scope) -> Result<Self, ReadBackupError> {
+        let unreadable = |error: serde_json::Error| match error.to_string() {
+            // A number that was cut in the middle is none.
+            why if error.is_eof() || why.starts_with("invalid number") => {
+                ReadBackupError::CutShort(text.len())
+            }
+            why => ReadBackupError::NotJson(why),
+        };
+        let head: Head = serde_json::from_str(text).map_err(unreadable)?;
+        if head.kind != KIND {
+            return Err(ReadBackupError::OtherKind(head.kind));
+        }
+        if head.api_version != API_VERSION {
+            return Err(ReadBackupError::OtherVersion(head.api_version));
+        }
+        let wire: Wire<'a> = serde_json::from_str(text).map_err(unreadable)?;
+        if let Some(said) = wire.item_count.filter(|said| u64::try_from(wire.items.len()) != Ok(*said)) {
+            return Err(ReadBackupError::Miscounted { said, found: wire.items.len() });
+        }
+        let mut seal = Seal::new(&wire.created_at, wire.namespace.as_deref());
+        let mut items = Vec::with_capacity(wire.items.len());
+        let mut names = HashSet::new();
+        for (place, raw) in wire.items.iter().enumerate() {
+            let item = read_item(place + 1, raw, wire.namespace.as_deref(), &mut seal)?;
+            let foreign =
+                wire.namespace.as_ref().filter(|own| scope == Scope::Own && **own != item.namespace);
+            if let Some(own) = foreign {
+                let namespace = own.clone();
+                return Err(ReadBackupError::OtherNamespace { item: item.to_string(), namespace });
+            }
+            if !names.insert((item.kind, item.namespace.clone(), item.name.clone())) {
+                return Err(ReadBackupError::Twice(item.to_string()));
+            }
+            items.push(item);
+        }
+        if wire.digest.as_ref().is_some_and(|digest| *digest != seal.end().to_string()) {
+            return Err(ReadBackupError::Altered);
+        }
+        Ok(Self {
+            created_at: wire.created_at.parse().ok(),
+            namespace: wire.namespace,
+            items,
+            is_sealed: wire.digest.is_some(),
+        })
+    }
+}
+
+fn read_item<'a>(
+    number: usize,
+    raw: &'a RawValue,
+    own: Option<&str>,
+    seal: &mut Seal,
+) -> Result<Item<'a>, ReadBackupError> {
+    let unreadable = |problem: String| ReadBackupError::Unreadable { number, problem };
+    let value: Value = serde_json::from_str(raw.get()).map_err(|error| unreadable(error.to_string()))?;
+    seal.add(&value);
+    let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let (version, kind) = (word("apiVersion"), word("kind"));
+    let Some(kind) = Kind::named(&kind).filter(|_| version == API_VERSION) else {
+        let what =
+            if kind.is_empty() { "no manifest".to_owned() } else { format!("{kind:?} of {version:?}") };
+        return Err(ReadBackupError::Alien { number, what });
+    };
+    let object: DynamicObject =
+        serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
+    let name = object.name_any();
+    let namespace = object.namespace().or_else(|| own.map(str::to_owned)).unwrap_or_default();
+    if !is_label(&name) || !is_label(&namespace) {
+        return Err(unreadable(format!("a {kind} has no name and namespace as Kubernetes has them")));
+    }
+    Ok(Item { kind, namespace, name, text: raw.get() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Document;
+    use super::*;
+
+    fn object(name: &str, namespace: &str) -> DynamicObject {
+        let metadata = json!({"name": name, "namespace": namespace, "uid": format!("uid-{name}")});
+        serde_json::from_value(json!({
+            "metadata": metadata, "spec": {"topic": "the sea"},
+            "status": {"id": "3f9c2a1e", "artifacts": {"video": {"key": "k", "duration": 45.0}}},
+        }))
+        .unwrap()
+    }
+
+    fn text(namespace: Option<&str>) -> String {
+        let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), namespace);
+        document.add(Kind::VideoJob, object("ocean", "films"));
+        document.add(Kind::Channel, object("sea", "films"));
+        String::from_utf8(document.end().text).unwrap()
+    }
+
+    fn changed(change: impl FnOnce(&mut Value)) -> ReadBackupError {
+        let mut value: Value = serde_json::from_str(&text(Some("films"))).unwrap();
+        change(&mut value);
+        Backup::read(&value.to_string(), Scope::Own).unwrap_err()
+    }
+
+    /// The same without what vouches for it, as earlier versions wrote it.
+    fn unsealed(change: impl FnOnce(&mut Value)) -> ReadBackupError {
+        changed(|value| {
+            let fields = value.as_object_mut().unwrap();
+            fields.remove("itemCount");
+            fields.remove("digest");
+            change(value);
+        })
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let text = text(Some("films"));
+        let backup = Backup::read(&text, Scope::Own).unwrap();
+        assert_eq!(backup.created_at, Some("2026-01-04T04:00:01Z".parse().unwrap()));
+        assert!(backup.is_sealed);
+        let names: Vec<String> = backup.items.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["VideoJob films/ocean", "Channel films/sea"]);
+        assert_eq!(backup.items[0].object().unwrap().data["status"]["id"], "3f9c2a1e");
+    }
+
+    #[test]
+    fn a_file_that_a_program_has_indented_is_whole() {
+        let value: Value = serde_json::from_str(&text(Some("films"))).unwrap();
+        let pretty = serde_json::to_string_pretty(&value).unwrap().replace("45.0", "45");
+        assert!(Backup::read(&pretty, Scope::Own).unwrap().is_sealed);
+    }
+
+    #[test]
+    fn one_of_an_earlier_version_has_no_digest_and_is_read() {
+        let mut value: Value = serde_json::from_str(&text(Some("films"))).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        fields.remove("itemCount");
+        fields.remove("digest");
+        let text = value.to_string();
+        let backup = Backup::read(&text, Scope::Own).unwrap();
+        assert_eq!((backup.items.len(), backup.is_sealed), (2, false));
+    }
+
+    #[test]
+    fn wherever_it_is_cut_it_is_refused() {
+        let text = text(Some("films"));
+        for end in 0..text.trim_end().len() {
+            let refused = Backup::read(&text[..end], Scope::Own).unwrap_err();
+            assert_eq!(refused, ReadBackupError::CutShort(end));
+        }
+    }
+
+    #[test]
+    fn whatever_is_changed_in_it_is_seen() {
+        use ReadBackupError as E;
+        let altered = |change: &dyn Fn(&mut Value)| assert_eq!(changed(change), E::Altered);
+        altered(&|value| value["items"][0]["status"]["id"] = json!("00000000"));
+        altered(&|value| value["createdAt"] = json!("2027-01-04T04:00:01Z"));
+        altered(&|value| value["items"][1]["metadata"]["annotations"] = json!({"videofactory.dev/hold": ""}));
+        altered(&|value| value["items"].as_array_mut().unwrap().reverse());
+        let removed = changed(|value| drop(value["items"].as_array_mut().unwrap().pop()));
+        assert_eq!(removed, E::Miscounted { said: 2, found: 1 });
+    }
+
+    #[test]
+    fn what_is_no_backup_of_this_version_is_refused_by_name() {
+        use ReadBackupError as E;
+        assert_eq!(changed(|value| value["kind"] = json!("List")), E::OtherKind("List".into()));
+        let newer = changed(|value| value["apiVersion"] = json!("videofactory.dev/v2"));
+        assert_eq!(newer, E::OtherVersion("videofactory.dev/v2".into()));
+        assert!(newer.to_string().contains("the release that wrote it"), "{newer}");
+        assert!(matches!(Backup::read("a: b", Scope::Own), Err(E::NotJson(_))));
+        assert!(matches!(Backup::read("{} x", Scope::Own), Err(E::NotJson(_))));
+        assert!(matches!(
+            unsealed(|value| drop(value.as_object_mut().unwrap().remove("items"))),
+            E::NotJson(_)
+        ));
+    }
+
+    #[test]
+    fn one_item_that_is_not_ours_refuses_the_whole() {
+        use ReadBackupError as E;
+        let secret = unsealed(|value| value["items"][1]["kind"] = json!("Secret"));
+        assert!(matches!(&secret, E::Alien { number: 2, what } if what.contains("Secret")), "{secret}");
+        let other = unsealed(|value| value["items"][0]["apiVersion"] = json!("example.com/v1"));
+        assert!(matches!(other, E::Alien { number: 1, .. }), "{other}");
+        assert!(matches!(unsealed(|value| value["items"][0] = json!(7)), E::Alien { number: 1, .. }));
+        let nameless = unsealed(|value| value["items"][0]["metadata"]["name"] = json!("../other"));
+        assert!(matches!(nameless, E::Unreadable { number: 1, .. }), "{nameless}");
+        let labels = unsealed(|value| value["items"][0]["metadata"]["labels"] = json!(5));
+        assert!(matches!(labels, E::Unreadable { number: 1, .. }), "{labels}");
+        let twice = unsealed(|value| value["items"][1] = value["items"][0].clone());
+        assert_eq!(twice, E::Twice("VideoJob films/ocean".into()));
+    }
+
+    #[test]
+    fn objects_of_another_namespace_are_taken_only_where_they_are_asked_for() {
+        let foreign = unsealed(|value| value["namespace"] = json!("shows"));
+        assert!(
+            matches!(&foreign, ReadBackupError::OtherNamespace { namespace, .. } if namespace == "shows")
+        );
+        let mut value: Value = serde_json::from_str(&text(None)).unwrap();
+        assert_eq!(Backup::read(&value.to_string(), Scope::Own).unwrap().items.len(), 2, "it is of all");
+        value["items"][0]["metadata"].as_object_mut().unwrap().remove("namespace");
+        value.as_object_mut().unwrap().remove("digest");
+        assert!(Backup::read(&value.to_string(), Scope::Own).is_err(), "nobody says where it belongs");
+        value["namespace"] = json!("shows");
+        let text = value.to_string();
+        let any = Backup::read(&text, Scope::Any).unwrap();
+        assert_eq!(any.items[0].namespace, "shows");
+        assert_eq!(any.items[1].namespace, "films");
+    }
+}

@@ -1,0 +1,93 @@
+//! What became of a backup that was to be restored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backup::{Item, Kind};
+
+/// What became of one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is as it was in the backup, and goes on.
+    Restored,
+    /// It would be restored: nothing is written in a dry run.
+    WouldRestore,
+    /// It is there already.
+    Unchanged,
+    /// Another one of its name is there, which is not touched.
+    LeftAlone,
+    /// It is not to be restored.
+    Skipped,
+    /// It is made as it was in the backup, and held, because of what failed elsewhere.
+    Held,
+    /// It could not be restored.
+    Failed,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Restored => "restored",
+            Self::WouldRestore => "would be restored",
+            Self::Unchanged => "unchanged",
+            Self::LeftAlone => "left alone",
+            Self::Skipped => "skipped",
+            Self::Held => "held",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// What became of one object, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemAnswer {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, or what else is to be known.
+    pub detail: Option<String>,
+}
+
+impl ItemAnswer {
+    pub(super) fn new(item: &Item<'_>, outcome: Outcome, detail: Option<String>) -> Self {
+        let (kind, namespace, name) = (item.kind, item.namespace.clone(), item.name.clone());
+        Self { kind, namespace, name, outcome, detail }
+    }
+}
+
+/// What became of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether nothing was changed, because that was asked for.
+    pub dry_run: bool,
+    /// Each object, in the order of the backup.
+    pub items: Vec<ItemAnswer>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+impl Answer {
+    /// How many objects, by outcome.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Outcome, usize> {
+        let mut counts = BTreeMap::new();
+        for item in &self.items {
+            *counts.entry(item.outcome).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether nothing failed and nothing is held.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.items.iter().any(|item| matches!(item.outcome, Outcome::Failed | Outcome::Held))
+    }
+}

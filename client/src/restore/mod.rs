@@ -1,0 +1,17 @@
+//! Restoring a backup. Each object is made held (by the annotation `videofactory.dev/restoring`), is given its status, and
+//! both are compared with the backup; only when that has gone well for all of them are they released. In between nothing
+//! acts, so that no controller takes a job for a new one and pays for its film again.
+//!
+//! Whatever breaks a restore off, the next one goes on where it was. What exists and is not held is left alone.
+
+mod answer;
+mod files;
+pub mod identity;
+mod notes;
+mod plan;
+mod run;
+mod verify;
+
+pub use answer::{Answer, ItemAnswer, Outcome};
+pub use files::{Files, Wanted};
+pub use run::{Options, restore};

@@ -1,0 +1,123 @@
+//! What a person should know of a restore besides what became of each object. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use crate::backup::{Backup, Item, Kind};
+
+/// What the notes are made from, gathered object by object.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The Secrets that are named, by namespace.
+    secrets: BTreeMap<String, BTreeSet<String>>,
+    /// Policies with a place, and the cluster whose it was.
+    places: Vec<(String, String, String)>,
+}
+
+impl Gathered {
+    /// Takes in what an object names.
+    pub fn add(&mut self, item: &Item<'_>, object: &DynamicObject) {
+        let spec = &object.data["spec"];
+        let secret = match item.kind {
+            Kind::ProviderAccount => &spec["secretRef"]["name"],
+            Kind::StoragePolicy => &spec["bucket"]["secretRef"]["name"],
+            Kind::Channel | Kind::VideoJob => &Value::Null,
+        };
+        if let Some(secret) = secret.as_str() {
+            self.secrets.entry(item.namespace.clone()).or_default().insert(secret.to_owned());
+        }
+        let place = &object.data["status"]["place"];
+        if let (Kind::StoragePolicy, Some(cluster)) = (item.kind, place["cluster"].as_str()) {
+            let word = |field: &str| place[field].as_str().unwrap_or_default();
+            let words = format!("bucket {:?}, prefix {:?}", word("bucket"), word("prefix"));
+            self.places.push((format!("{}/{}", item.namespace, item.name), words, cluster.to_owned()));
+        }
+    }
+
+    /// The notes. `cluster`: what this cluster is known by, if that could be read.
+    #[must_use]
+    pub fn notes(&self, backup: &Backup<'_>, cluster: Option<&str>) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !backup.is_sealed {
+            notes.push(
+                "this backup was written by an earlier version and has no digest: nothing vouches for its being whole"
+                    .to_owned(),
+            );
+        }
+        if !self.secrets.is_empty() {
+            let of = |(namespace, names): (&String, &BTreeSet<String>)| {
+                format!("{} in {namespace}", names.iter().cloned().collect::<Vec<_>>().join(", "))
+            };
+            let all: Vec<String> = self.secrets.iter().map(of).collect();
+            notes.push(format!(
+                "no Secret is in a backup; these are named, and what names them waits until they are there: {}",
+                all.join("; ")
+            ));
+        }
+        notes.extend(self.places.iter().filter_map(|place| ownership(place, cluster)));
+        notes
+    }
+}
+
+/// What the mark in a bucket means for a policy that comes to another cluster.
+fn ownership((policy, place, before): &(String, String, String), cluster: Option<&str>) -> Option<String> {
+    let whose = match cluster {
+        Some(now) if now == before => return None,
+        Some(_) => "this cluster is another one".to_owned(),
+        None => {
+            "whether this is that cluster could not be read (get on the namespace kube-system)".to_owned()
+        }
+    };
+    Some(format!(
+        "the place of StoragePolicy {policy} ({place}) belonged to the cluster with the UID {before}, and {whose}. In any \
+         other one the policy is not Ready, and its jobs wait: two clusters with one place would delete each other's \
+         films. If that cluster is gone for good, or uses another place now, the policy's condition Ready has the command \
+         that gives the place to this one; else give the policy a place of its own"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::backup::{Document, Scope};
+
+    fn notes(cluster: Option<&str>) -> Vec<String> {
+        let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), Some("films"));
+        let object = |name: &str, spec: Value, status: Value| -> DynamicObject {
+            let metadata = json!({"name": name, "namespace": "films"});
+            serde_json::from_value(json!({"metadata": metadata, "spec": spec, "status": status})).unwrap()
+        };
+        let place = json!({"place": {"bucket": "videos", "prefix": "studio", "cluster": "c1"}});
+        document.add(
+            Kind::ProviderAccount,
+            object("grok", json!({"secretRef": {"name": "grok-keys"}}), json!(null)),
+        );
+        document.add(Kind::ProviderAccount, object("free", json!({"provider": "Embedded"}), json!(null)));
+        let bucket = json!({"bucket": {"secretRef": {"name": "s3"}}});
+        document.add(Kind::StoragePolicy, object("default", bucket, place));
+        let text = String::from_utf8(document.end().text).unwrap();
+        let backup = Backup::read(&text, Scope::Own).unwrap();
+        let mut gathered = Gathered::default();
+        backup.items.iter().for_each(|item| gathered.add(item, &item.object().unwrap()));
+        gathered.notes(&backup, cluster)
+    }
+
+    #[test]
+    fn secrets_are_named_and_a_place_of_another_cluster_is_told_of() {
+        let own = notes(Some("c1"));
+        let [secrets] = own.as_slice() else { panic!("{own:?}") };
+        assert!(secrets.contains("grok-keys, s3 in films"), "{secrets}");
+        for (cluster, says) in [(Some("c2"), "this cluster is another one"), (None, "could not be read")] {
+            let told = notes(cluster);
+            let [_, place] = told.as_slice() else { panic!("{told:?}") };
+            assert!(
+                place.contains("films/default") && place.contains("\"studio\"") && place.contains(says),
+                "{place}"
+            );
+        }
+    }
+}

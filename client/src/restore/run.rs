@@ -1,0 +1,375 @@
+//! The way of a restore: look, make, write, compare, release.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use videofactory_crds::{StoragePolicy, requests};
+
+use super::answer::{Answer, ItemAnswer, Outcome};
+use super::files::{Files, wanted, words};
+use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
+use super::notes::Gathered;
+use super::plan::{Facts, Plan, plan};
+use super::verify::lost;
+use crate::backup::{Backup, Item, Kind};
+use crate::call::{CallError, list_all, within};
+
+/// Objects that are written at once.
+const AT_ONCE: usize = 16;
+/// In this order objects are given their status, and are released: whoever is asked before who asks.
+const ORDER: [Kind; 3] = [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob];
+
+/// What is told where something failed.
+const STUCK: &str = "something failed, so that what is held stays so, and nothing acts upon it. Mend it and restore the same \
+                     backup again, which goes on from here; or ask for a partial restore, which releases the others";
+
+/// How to restore.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Change nothing, and say what would be done.
+    pub dry_run: bool,
+    /// Release what was restored although something failed.
+    pub partial: bool,
+    /// As whom fields are set.
+    pub manager: String,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// Restores a backup, or says what would be done. `files`: the way to the buckets, where there is one. Fails only where
+/// nothing was changed; else each object says what became of it.
+pub async fn restore(
+    client: &Client,
+    backup: &Backup<'_>,
+    options: &Options,
+    files: Option<&dyn Files>,
+) -> Result<Answer, CallError> {
+    let mut works = look(client, backup).await?;
+    let mut notes = Gathered::default();
+    for (item, object) in backup.items.iter().filter_map(|item| Some((item, item.object().ok()?))) {
+        notes.add(item, &object);
+    }
+    let cluster = cluster_uid(client).await;
+    let mut notes = notes.notes(backup, cluster.as_deref());
+    if !options.dry_run {
+        let restore = Restore { client, options, files };
+        notes.extend(restore.all(&mut works).await);
+    }
+    let items = works.into_iter().map(|work| work.told(options.dry_run)).collect();
+    Ok(Answer { dry_run: options.dry_run, items, notes })
+}
+
+/// What the cluster is known by; none if whoever restores may not read it.
+async fn cluster_uid(client: &Client) -> Option<String> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    within("get Namespace kube-system", api.get("kube-system")).await.ok()?.uid()
+}
+
+/// One object on its way.
+struct Work<'b> {
+    item: &'b Item<'b>,
+    wanted: Facts,
+    plan: Plan,
+    /// As the API server has it.
+    live: Option<Facts>,
+    /// Where it stands.
+    stage: Stage,
+    /// What else is to be known of it.
+    remark: Option<String>,
+}
+
+/// How far an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was done.
+    Planned,
+    /// It is there, held, and may lack its status.
+    Made,
+    /// It is there with its status, and held.
+    Ready,
+    /// It is released.
+    Released,
+    /// It cannot be restored, and why.
+    Failed(String),
+}
+
+impl Work<'_> {
+    fn is_ours(&self) -> bool {
+        matches!(self.plan, Plan::Create | Plan::GoOn | Plan::Complete)
+    }
+
+    fn told(self, dry_run: bool) -> ItemAnswer {
+        let (outcome, detail) = match (self.plan, self.stage) {
+            (Plan::Unchanged(how), _) => (Outcome::Unchanged, Some(how)),
+            (Plan::LeaveAlone(why), _) => (Outcome::LeftAlone, Some(why)),
+            (Plan::Skip(why), _) => (Outcome::Skipped, Some(why)),
+            (_, Stage::Failed(why)) => (Outcome::Failed, Some(why)),
+            (Plan::GoOn, _) if dry_run => {
+                (Outcome::WouldRestore, Some("an earlier restore was broken off, and goes on".to_owned()))
+            }
+            (Plan::Complete, _) if dry_run => {
+                (Outcome::WouldRestore, Some("it is there without its status".to_owned()))
+            }
+            (_, Stage::Planned) if dry_run => (Outcome::WouldRestore, None),
+            (_, Stage::Released) => (Outcome::Restored, self.remark),
+            (_, Stage::Planned | Stage::Made | Stage::Ready) => {
+                let why = "it waits for what failed elsewhere: restore again once that is mended";
+                (Outcome::Held, Some(why.to_owned()))
+            }
+        };
+        ItemAnswer::new(self.item, outcome, detail)
+    }
+}
+
+/// What is to be done about each object, by what is there.
+async fn look<'b>(client: &Client, backup: &'b Backup<'b>) -> Result<Vec<Work<'b>>, CallError> {
+    let places: BTreeSet<(Kind, &str)> =
+        backup.items.iter().map(|item| (item.kind, item.namespace.as_str())).collect();
+    let names: BTreeSet<(Kind, &str, &str)> =
+        backup.items.iter().map(|item| (item.kind, item.namespace.as_str(), item.name.as_str())).collect();
+    let mut present: BTreeMap<(Kind, String, String), Facts> = BTreeMap::new();
+    for (kind, namespace) in places {
+        let api = &api(client, kind, namespace);
+        let ask = |params| async move { api.list(&params).await };
+        let take = |object: DynamicObject| {
+            let name = object.name_any();
+            if names.contains(&(kind, namespace, name.as_str())) {
+                present.insert((kind, namespace.to_owned(), name), Facts::of(kind, &object));
+            }
+        };
+        list_all(&format!("list the {} of {namespace}", kind.resource().plural), ask, take).await?;
+    }
+    let work = |item: &'b Item<'b>| {
+        let object = item.object().ok()?;
+        let wanted = Facts::of(item.kind, &object);
+        let live = present.get(&(item.kind, item.namespace.clone(), item.name.clone())).cloned();
+        let plan = plan(item.kind, &wanted, live.as_ref());
+        Some(Work { item, wanted, plan, live, stage: Stage::Planned, remark: None })
+    };
+    Ok(backup.items.iter().filter_map(work).collect())
+}
+
+fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), namespace, &kind.resource())
+}
+
+struct Restore<'a> {
+    client: &'a Client,
+    options: &'a Options,
+    files: Option<&'a dyn Files>,
+}
+
+/// What is done with an object.
+#[derive(Clone, Copy)]
+enum Act<'u> {
+    Make,
+    GiveStatus(&'u Uids),
+    Release,
+}
+
+impl Act<'_> {
+    /// How far an object is with which this is done.
+    const fn from(self) -> Stage {
+        match self {
+            Self::Make => Stage::Planned,
+            Self::GiveStatus(_) => Stage::Made,
+            Self::Release => Stage::Ready,
+        }
+    }
+}
+
+/// How far an object is then, and as what the API server has it, if that is new.
+type Done = Result<(Stage, Option<Facts>), String>;
+
+impl Restore<'_> {
+    /// All objects, stage by stage; what is to be told besides.
+    async fn all(&self, works: &mut [Work<'_>]) -> Vec<String> {
+        for kind in Kind::ALL {
+            self.each(works, kind, Act::Make).await;
+        }
+        let uids = uids(works);
+        for kind in ORDER {
+            self.each(works, kind, Act::GiveStatus(&uids)).await;
+        }
+        if self.is_stuck(works) {
+            return vec![STUCK.to_owned()];
+        }
+        let mut notes: Vec<String> = self.look_for_files(works).await.into_iter().collect();
+        for kind in ORDER {
+            self.each(works, kind, Act::Release).await;
+            if self.is_stuck(works) {
+                notes.push(STUCK.to_owned());
+                break;
+            }
+        }
+        notes
+    }
+
+    /// Whether something failed, and nothing more is released for it.
+    fn is_stuck(&self, works: &[Work<'_>]) -> bool {
+        !self.options.partial && works.iter().any(|work| matches!(work.stage, Stage::Failed(_)))
+    }
+
+    /// Does one thing with all objects of a kind that are so far, and writes down how far they are then.
+    async fn each(&self, works: &mut [Work<'_>], kind: Kind, act: Act<'_>) {
+        let from = act.from();
+        let due =
+            works.iter_mut().filter(|work| work.item.kind == kind && work.stage == from && work.is_ours());
+        let acts: Vec<_> = due.map(|work| self.one(work, act)).collect();
+        stream::iter(acts).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    }
+
+    async fn one(&self, work: &mut Work<'_>, act: Act<'_>) {
+        let done = match act {
+            Act::Make => self.make(work).await,
+            Act::GiveStatus(uids) => self.give_status(work, uids).await,
+            Act::Release => self.release(work).await,
+        };
+        match done {
+            Ok((stage, live)) => {
+                work.stage = stage;
+                work.live = live.or_else(|| work.live.take());
+            }
+            Err(why) => work.stage = Stage::Failed(why),
+        }
+    }
+
+    /// Makes an object, or holds the one that is there.
+    async fn make(&self, work: &Work<'_>) -> Done {
+        let Item { kind, namespace, .. } = work.item;
+        let api = api(self.client, *kind, namespace);
+        let object = match work.plan {
+            Plan::Create => {
+                let original = work.item.object().map_err(|error| error.to_string())?;
+                let wanted = to_make(*kind, &original, namespace, self.options.now);
+                let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
+                let made = within(format!("create {}", work.item), api.create(&params, &wanted)).await;
+                made.map_err(|error| error.to_string())?
+            }
+            Plan::Complete => {
+                let version = work.live.as_ref().map(|live| live.version.clone());
+                let held = json!({"metadata": {
+                    "resourceVersion": version,
+                    "annotations": {requests::RESTORING: whole_seconds(self.options.now)},
+                }});
+                self.patch(&api, work.item, held).await?
+            }
+            _ => return Ok((Stage::Made, None)),
+        };
+        let live = Some(Facts::of(*kind, &object));
+        if kind.has_status() {
+            return Ok((Stage::Made, live));
+        }
+        let original = work.item.object().map_err(|error| error.to_string())?;
+        kept("spec", &original.data["spec"], &object.data["spec"])?;
+        Ok((Stage::Released, live))
+    }
+
+    /// Writes an object's status, and compares what the API server has kept of it.
+    async fn give_status(&self, work: &Work<'_>, uids: &Uids) -> Done {
+        let Item { kind, namespace, name, .. } = work.item;
+        let original = work.item.object().map_err(|error| error.to_string())?;
+        let api = api(self.client, *kind, namespace);
+        let mut live =
+            within(format!("get {}", work.item), api.get(name)).await.map_err(|error| error.to_string())?;
+        kept("spec", &original.data["spec"], &live.data["spec"])?;
+        let renewed = Renewed { generation: live.metadata.generation, uids, now: self.options.now };
+        let Some(wanted) = status(*kind, &original, renewed) else {
+            return Ok((Stage::Ready, None));
+        };
+        live.data["status"] = wanted.clone();
+        let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
+        let what = format!("update status of {}", work.item);
+        let written = within(what, api.replace_status(name, &params, &live)).await;
+        let written = written.map_err(|error| error.to_string())?;
+        kept("status", &wanted, &written.data["status"])?;
+        Ok((Stage::Ready, Some(Facts::of(*kind, &written))))
+    }
+
+    async fn release(&self, work: &Work<'_>) -> Done {
+        let Item { kind, namespace, .. } = work.item;
+        let free = json!({"metadata": {"annotations": {requests::RESTORING: Value::Null}}});
+        let api = api(self.client, *kind, namespace);
+        self.patch(&api, work.item, free).await?;
+        Ok((Stage::Released, None))
+    }
+
+    async fn patch(
+        &self,
+        api: &Api<DynamicObject>,
+        item: &Item<'_>,
+        patch: Value,
+    ) -> Result<DynamicObject, String> {
+        let params =
+            PatchParams { field_manager: Some(self.options.manager.clone()), ..PatchParams::default() };
+        let patch = Patch::Merge(patch);
+        let patched = within(format!("patch {item}"), api.patch(&item.name, &params, &patch)).await;
+        patched.map_err(|error| error.to_string())
+    }
+
+    /// Looks for the files of the restored jobs; why that could not be done, if so.
+    async fn look_for_files(&self, works: &mut [Work<'_>]) -> Option<String> {
+        let files = self.files?;
+        let mut policies: BTreeMap<(String, String), Result<StoragePolicy, String>> = BTreeMap::new();
+        let mut trouble = None;
+        for work in
+            works.iter_mut().filter(|work| work.item.kind == Kind::VideoJob && work.stage == Stage::Ready)
+        {
+            let Ok(object) = work.item.object() else { continue };
+            let wanted = wanted(&work.item.namespace, &work.item.name, &object.data["status"]);
+            if wanted.is_empty() || trouble.is_some() {
+                continue;
+            }
+            let name = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
+            let place = (work.item.namespace.clone(), name);
+            if !policies.contains_key(&place) {
+                let read = self.policy(&place.0, &place.1).await;
+                policies.insert(place.clone(), read);
+            }
+            let missing = match policies.get(&place) {
+                Some(Ok(policy)) => files.missing(policy, &wanted).await,
+                Some(Err(why)) => Err(why.clone()),
+                None => continue,
+            };
+            match missing {
+                Ok(missing) => work.remark = words(&missing),
+                Err(why) => {
+                    trouble =
+                        Some(format!("whether all files of the jobs are in the bucket is not known: {why}"))
+                }
+            }
+        }
+        trouble
+    }
+
+    async fn policy(&self, namespace: &str, name: &str) -> Result<StoragePolicy, String> {
+        let api: Api<StoragePolicy> = Api::namespaced(self.client.clone(), namespace);
+        let read = within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await;
+        read.map_err(|error| error.to_string())
+    }
+}
+
+/// The UIDs of what was made again, and of what was there and is the same.
+fn uids(works: &[Work<'_>]) -> Uids {
+    let pairs = works.iter().filter_map(|work| {
+        let live = work.live.as_ref()?;
+        let same = work.is_ours() || live.is_same(work.item.kind, &work.wanted);
+        same.then(|| (work.wanted.uid.clone(), live.uid.clone()))
+    });
+    pairs.collect()
+}
+
+fn kept(what: &str, sent: &Value, kept: &Value) -> Result<(), String> {
+    match lost(sent, kept) {
+        None => Ok(()),
+        Some(field) => Err(format!(
+            "the API server does not keep {what}.{field} as it stands in the backup: apply the definitions \
+             (manifests/crds) of the release that wrote it, and restore again"
+        )),
+    }
+}

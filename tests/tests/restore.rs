@@ -1,0 +1,203 @@
+//! Restores against an API server in memory: what is made, in which order it goes on, and what a restore that was broken
+//! off or partly refused leaves.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::collections::BTreeMap;
+
+use kube::Client;
+use serde_json::{Value, json};
+use videofactory_client::backup::{Backup, Scope, gather};
+use videofactory_client::connect;
+use videofactory_client::restore::{Answer, Options, Outcome, restore};
+use videofactory_crds::requests::RESTORING;
+use videofactory_tests::api_server::ApiServer;
+
+const RESOURCES: [&str; 4] = ["channels", "provideraccounts", "storagepolicies", "videojobs"];
+const NOW: &str = "2026-11-29T08:00:00Z";
+
+struct Site {
+    server: ApiServer,
+    client: Client,
+    document: String,
+}
+
+fn object(kind: &str, name: &str, spec: &Value, status: &Value) -> Value {
+    json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": kind,
+        "metadata": {
+            "name": name, "namespace": "films", "uid": format!("old-{name}"), "generation": 3,
+            "creationTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["videofactory.dev/artifacts"],
+        },
+        "spec": spec, "status": status,
+    })
+}
+
+impl Site {
+    /// A namespace with an object of each kind and two jobs, its backup, and then none of them.
+    async fn open() -> Self {
+        let server = ApiServer::start().await.unwrap();
+        let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
+        server.put("namespaces", json!({"metadata": {"name": "kube-system", "uid": "this-cluster"}}));
+        server.put("channels", object("Channel", "sea", &json!({"introKey": "assets/a.mp4"}), &Value::Null));
+        let grant = json!({"id": "old-grok-7", "holder": {"uid": "old-half", "name": "half", "attempt": 2}});
+        let ledger = json!({
+            "observedGeneration": 3, "grants": [grant],
+            "quotas": [{"name": "all", "used": 4, "spent": [{"at": "2026-01-01T00:00:00Z", "units": 4}]}],
+        });
+        let secret = json!({"provider": "XAI", "secretRef": {"name": "grok-keys"}});
+        server.put("provideraccounts", object("ProviderAccount", "grok", &secret, &ledger));
+        let there = json!({"cluster": "another-cluster", "bucket": "videos", "prefix": "studio"});
+        let ready = json!({"type": "Ready", "status": "True", "observedGeneration": 3});
+        let policy = json!({"observedGeneration": 3, "place": there, "conditions": [ready]});
+        let bucket = json!({"bucket": {"name": "videos", "secretRef": {"name": "s3"}}});
+        server.put("storagepolicies", object("StoragePolicy", "default", &bucket, &policy));
+        for (name, id) in [("done", "00000001"), ("half", "00000002")] {
+            let status = json!({"observedGeneration": 3, "id": id, "run": 1});
+            server.put("videojobs", object("VideoJob", name, &json!({"topic": name}), &status));
+        }
+        let written = gather(&client, Some("films"), NOW.parse().unwrap()).await.unwrap();
+        let site = Self { server, client, document: String::from_utf8(written.text).unwrap() };
+        RESOURCES.iter().for_each(|resource| site.server.clear(resource));
+        site
+    }
+
+    async fn restore(&self, dry_run: bool, partial: bool) -> Answer {
+        let backup = Backup::read(&self.document, Scope::Own).unwrap();
+        let options = Options { dry_run, partial, manager: "test".to_owned(), now: NOW.parse().unwrap() };
+        restore(&self.client, &backup, &options, None).await.unwrap()
+    }
+
+    fn all(&self) -> BTreeMap<String, Value> {
+        let all = RESOURCES.iter().flat_map(|resource| self.server.all(resource));
+        all.map(|object| (object["metadata"]["name"].as_str().unwrap().to_owned(), object)).collect()
+    }
+
+    /// The objects upon which nothing acts.
+    fn held(&self) -> Vec<String> {
+        let held = |object: &Value| !object["metadata"]["annotations"][RESTORING].is_null();
+        self.all().into_iter().filter(|(_, object)| held(object)).map(|(name, _)| name).collect()
+    }
+
+    fn writes(&self) -> u64 {
+        let writes = ["create", "update", "patch", "delete"];
+        self.server
+            .calls()
+            .iter()
+            .filter(|((verb, _), _)| writes.contains(verb))
+            .map(|(_, count)| count)
+            .sum()
+    }
+}
+
+fn outcomes(answer: &Answer) -> BTreeMap<&str, Outcome> {
+    answer.items.iter().map(|item| (item.name.as_str(), item.outcome)).collect()
+}
+
+fn assert_all(answer: &Answer, outcome: Outcome) {
+    assert!(answer.items.iter().all(|item| item.outcome == outcome), "{:?}", answer.items);
+    assert_eq!(answer.items.len(), 5);
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_made_again_with_its_status_and_released() {
+    let site = Site::open().await;
+    assert_all(&site.restore(true, false).await, Outcome::WouldRestore);
+    assert_eq!(site.writes(), 0, "a dry run writes nothing");
+    let answer = site.restore(false, false).await;
+    assert_all(&answer, Outcome::Restored);
+    assert!(answer.is_whole() && site.held().is_empty());
+    let all = site.all();
+    let (half, grok, policy) = (&all["half"], &all["grok"], &all["default"]);
+    assert_ne!(half["metadata"]["uid"], "old-half");
+    assert_eq!(half["metadata"]["finalizers"], Value::Null);
+    assert_eq!(half["status"], json!({"observedGeneration": 1, "id": "00000002", "run": 1}));
+    assert_eq!(grok["status"]["quotas"][0]["used"], 4);
+    assert_eq!(grok["status"]["grants"][0]["holder"]["uid"], half["metadata"]["uid"]);
+    assert_eq!(policy["status"]["conditions"][0]["observedGeneration"], 0, "it is asked anew");
+    let notes = answer.notes.join("\n");
+    assert!(notes.contains("grok-keys, s3 in films") && notes.contains("another-cluster"), "{notes}");
+}
+
+#[tokio::test]
+async fn a_second_restore_changes_nothing() {
+    let site = Site::open().await;
+    site.restore(false, false).await;
+    let writes = site.writes();
+    assert_all(&site.restore(false, false).await, Outcome::Unchanged);
+    assert_eq!(site.writes(), writes);
+}
+
+#[tokio::test]
+async fn where_one_object_cannot_be_restored_nothing_is_released_until_it_can() {
+    let site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    let answer = site.restore(false, false).await;
+    let told = outcomes(&answer);
+    assert_eq!((told["half"], told["done"], told["grok"]), (Outcome::Failed, Outcome::Held, Outcome::Held));
+    assert!(!answer.is_whole() && answer.notes.iter().any(|note| note.contains("what is held stays so")));
+    assert_eq!(
+        site.held(),
+        ["default", "done", "grok", "half"],
+        "all but the Channel, upon which nothing acts"
+    );
+    assert_eq!(site.all()["half"]["status"], Value::Null);
+    site.server.refuse("update", "videojobs", "half", false);
+    let answer = site.restore(false, false).await;
+    assert_eq!(outcomes(&answer)["half"], Outcome::Restored);
+    assert!(answer.is_whole() && site.held().is_empty(), "{:?}", answer.items);
+    assert_eq!(site.all()["half"]["status"]["id"], "00000002");
+}
+
+#[tokio::test]
+async fn a_partial_restore_lets_the_others_go_on() {
+    let site = Site::open().await;
+    site.server.refuse("create", "videojobs", "done", true);
+    let answer = site.restore(false, true).await;
+    let told = outcomes(&answer);
+    assert_eq!(
+        (told["half"], told["done"], told["grok"]),
+        (Outcome::Restored, Outcome::Failed, Outcome::Restored)
+    );
+    assert!(site.held().is_empty());
+    let failed = answer.items.iter().find(|item| item.name == "done").unwrap();
+    assert!(failed.detail.as_ref().unwrap().contains("create VideoJob films/done"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn jobs_are_released_after_all_that_they_ask() {
+    let site = Site::open().await;
+    site.server.refuse("patch", "storagepolicies", "default", true);
+    let answer = site.restore(false, false).await;
+    let told = outcomes(&answer);
+    assert_eq!(
+        (told["grok"], told["default"], told["half"]),
+        (Outcome::Restored, Outcome::Failed, Outcome::Held)
+    );
+    assert_eq!(site.held(), ["default", "done", "half"]);
+    assert_eq!(site.all()["half"]["status"]["id"], "00000002", "statuses come before releases");
+    site.server.refuse("patch", "storagepolicies", "default", false);
+    assert!(site.restore(false, false).await.is_whole() && site.held().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_there_is_left_as_it_is() {
+    let site = Site::open().await;
+    let other = json!({"observedGeneration": 1, "id": "ffffffff"});
+    site.server.put("videojobs", object("VideoJob", "half", &json!({"topic": "half"}), &other));
+    site.server.change("videojobs", "films", "half", |job| job["metadata"]["uid"] = json!("made-by-git"));
+    let mut bare = object("VideoJob", "done", &json!({"topic": "done"}), &json!({"observedGeneration": -1}));
+    bare["metadata"]["uid"] = json!("made-by-velero");
+    site.server.put("videojobs", bare);
+    let answer = site.restore(false, false).await;
+    let told = outcomes(&answer);
+    assert_eq!((told["half"], told["done"]), (Outcome::LeftAlone, Outcome::Restored));
+    let all = site.all();
+    assert_eq!((&all["half"]["status"], &all["half"]["metadata"]["uid"]), (&other, &json!("made-by-git")));
+    assert_eq!(
+        (&all["done"]["status"]["id"], &all["done"]["metadata"]["uid"]),
+        (&json!("00000001"), &json!("made-by-velero"))
+    );
+    assert_eq!(all["grok"]["status"]["grants"][0]["holder"]["uid"], "old-half", "nobody holds it");
+    assert!(site.held().is_empty());
+}

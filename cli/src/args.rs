@@ -68,52 +68,30 @@ pub struct ClusterFlags {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Make a film from a topic, many from a file of topics, or one from a storyboard
     Create(verbs::create::CreateArgs),
-    /// List films
     #[command(visible_aliases = ["get", "ls"])]
     List(verbs::list::ListArgs),
-    /// Show where a film stands, what it waits for, and what to do
     Status(verbs::status::StatusArgs),
-    /// Show the logs of a film's steps
     Logs(verbs::logs::LogsArgs),
-    /// List the finished files of a film
     Artifacts(verbs::artifacts::ArtifactsArgs),
-    /// Download a film, its thumbnail or its captions
     Download(verbs::download::DownloadArgs),
-    /// Go on at the step that failed or waits
     Retry(verbs::act::RetryArgs),
-    /// Begin anew: all is made, paid for and published again
     Restart(verbs::act::RestartArgs),
-    /// Stop, until resume
     Suspend(verbs::act::SuspendArgs),
-    /// Go on after suspend
     Resume(verbs::act::ResumeArgs),
-    /// Let the result go on that is under review
     Approve(verbs::act::ApproveArgs),
-    /// Refuse the result that is under review: the job fails
     Reject(verbs::act::RejectArgs),
-    /// Stop every film that has not ended
     StopAll(verbs::stop_all::StopAllArgs),
-    /// Show accounts: quotas, who waits, health, expiry
     Accounts(verbs::accounts::AccountsArgs),
-    /// Show buckets: usage, level, last and next run
     Storage(verbs::storage::StorageArgs),
-    /// Prune buckets now
     Cleanup(verbs::cleanup::CleanupArgs),
-    /// Back up all objects of a namespace, to its bucket or to a file
     Backup(verbs::backup::BackupArgs),
-    /// Make again what stands in a backup; nothing that is done is done again
+    Backup(verbs::backup::BackupArgs),
     Restore(verbs::restore::RestoreArgs),
-    /// Serve the HTTP API on localhost, as yourself
     Proxy(verbs::proxy::ProxyArgs),
-    /// Check the installation, and say how to mend what is wrong
     Doctor(verbs::doctor::DoctorArgs),
-    /// Write all that helps to find a fault into a file, without secrets
     Report(verbs::report::ReportArgs),
-    /// Print the manifests that install Video Factory
     Install(verbs::install::InstallArgs),
-    /// Print the script that lets a shell complete verbs, flags and names
     Completion(verbs::completion::CompletionArgs),
     /// What the shells ask.
     #[command(name = "__complete", hide = true)]

@@ -30,6 +30,7 @@ const MOST_JSON_BYTES: usize = 16 * 1024 * 1024;
 /// The operator, as its HTTP routes show it.
 pub struct Operator {
     http: legacy::Client<Connector, Body>,
+    connector: Connector,
     tokens: Tokens,
 }
 
@@ -45,8 +46,8 @@ impl Operator {
         let namespace = pods::namespace_of(cluster).await?;
         let connector = Connector::new(cluster.patient_client()?, namespace.clone());
         connector.find().await?;
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, tokens: Tokens::new(cluster, namespace)? })
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector.clone());
+        Ok(Self { http, connector, tokens: Tokens::new(cluster, namespace)? })
     }
 
     /// Sends a request, with the person's token. `request.uri()`: path and query.
@@ -58,7 +59,8 @@ impl Operator {
             .map_err(|error| Error::new(format!("{target:?} is no path: {error}")))?;
         *request.uri_mut() = uri;
         self.http.request(request).await.map_err(|error| {
-            Error::new(format!("the operator did not answer: {}", causes(&error)))
+            let why = self.connector.trouble().unwrap_or_else(|| causes(&error));
+            Error::new(format!("the operator did not answer: {}", plain(&why)))
                 .hint("`kubectl videofactory doctor` looks at it")
         })
     }

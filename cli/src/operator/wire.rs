@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use http::Uri;
@@ -26,13 +27,21 @@ pub const HOST: &str = "videofactory-operator";
 pub struct Connector {
     client: Client,
     namespace: String,
+    /// What a node said last of a port that it could not forward.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Connector {
     /// Connections to pods in this namespace.
     #[must_use]
     pub fn new(client: Client, namespace: String) -> Self {
-        Self { client, namespace }
+        Self { client, namespace, trouble: Arc::default() }
+    }
+
+    /// What a node said last of a port that it could not forward.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The pod that a connection would be opened to now.
@@ -48,6 +57,14 @@ impl Connector {
             let what = format!("forward a port to pod {}/{pod}", self.namespace);
             Failed(CallError::of(what, error).for_people())
         })?;
+        let error = forwarder.take_error(port);
+        tokio::spawn(async move {
+            if let Some(error) = error
+                && let Some(text) = error.await
+            {
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            }
+        });
         let stream =
             forwarder.take_stream(port).ok_or_else(|| Failed(format!("port {port} is not there")))?;
         Ok(Stream(TokioIo::new(stream)))

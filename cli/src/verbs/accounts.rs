@@ -15,7 +15,7 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Format};
 use crate::text::{NONE, or_none, span, table, until};
 
-/// Show accounts: what is used of their quotas, who waits, their health, and when their keys end.
+/// Show accounts: quotas, who waits, health, expiry
 #[derive(Args, Debug)]
 pub struct AccountsArgs {
     /// Name of one ProviderAccount, of which the waiting films are shown, too

@@ -46,8 +46,9 @@ pub struct Manner {
     output: Option<Document>,
 }
 
-/// Go on at the step that failed or waits. Where a film asks whether to pay again, this is the yes for it; a retry of many
-/// is no such yes.
+/// Go on at the step that failed or waits
+///
+/// Where a film asks whether to pay again, this is the yes for it; a retry of many is no such yes.
 #[derive(Args, Debug)]
 pub struct RetryArgs {
     #[command(flatten)]
@@ -56,7 +57,7 @@ pub struct RetryArgs {
     manner: Manner,
 }
 
-/// Begin anew: all is made, paid for and published again.
+/// Begin anew: all is made, paid for and published again
 #[derive(Args, Debug)]
 pub struct RestartArgs {
     #[command(flatten)]
@@ -65,7 +66,9 @@ pub struct RestartArgs {
     manner: Manner,
 }
 
-/// Stop, until resume. What is done is kept, and the next apply of the manifest does not lift it.
+/// Stop, until resume
+///
+/// What is done is kept, and the next apply of the manifest does not lift it.
 #[derive(Args, Debug)]
 pub struct SuspendArgs {
     #[command(flatten)]
@@ -77,7 +80,7 @@ pub struct SuspendArgs {
     manner: Manner,
 }
 
-/// Go on after suspend, stop-all or spec.suspend.
+/// Go on after suspend, stop-all or spec.suspend
 #[derive(Args, Debug)]
 pub struct ResumeArgs {
     #[command(flatten)]
@@ -86,7 +89,9 @@ pub struct ResumeArgs {
     manner: Manner,
 }
 
-/// Let the result go on that is under review. `status` says what it is; `download` fetches it.
+/// Let the result go on that is under review
+///
+/// `status` says what it is, and `download` fetches it.
 #[derive(Args, Debug)]
 pub struct ApproveArgs {
     /// Names of VideoJobs
@@ -99,7 +104,9 @@ pub struct ApproveArgs {
     manner: Manner,
 }
 
-/// Refuse the result that is under review: the job fails, until it is edited or restarted.
+/// Refuse the result that is under review: the job fails
+///
+/// Until it is edited or restarted.
 #[derive(Args, Debug)]
 pub struct RejectArgs {
     /// Names of VideoJobs

@@ -13,7 +13,9 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Document};
 use crate::text::{bytes, or_none, table};
 
-/// List the finished files of a film: what they are called for `download`, and where they are in the bucket.
+/// List the finished files of a film
+///
+/// What they are called for `download`, and where they are in the bucket.
 #[derive(Args, Debug)]
 pub struct ArtifactsArgs {
     #[command(flatten)]

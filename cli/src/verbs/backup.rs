@@ -16,8 +16,9 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 
-/// Back up all Channels, ProviderAccounts, StoragePolicies and VideoJobs of a namespace, with their status and without
-/// Secrets: to the bucket of a StoragePolicy, or to a file here.
+/// Back up all objects of a namespace, to its bucket or to a file
+///
+/// All Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status and without Secrets.
 #[derive(Args, Debug)]
 pub struct BackupArgs {
     /// The StoragePolicy whose bucket takes it. Default: default, or the only one

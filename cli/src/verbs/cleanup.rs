@@ -18,7 +18,9 @@ use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::text::{bytes, count, or_none, table};
 
-/// Prune buckets now, by their rules. What is protected, and what an unfinished film needs, stays whatever is asked.
+/// Prune buckets now, by their rules
+///
+/// What is protected, and what an unfinished film needs, stays whatever is asked.
 #[derive(Args, Debug)]
 pub struct CleanupArgs {
     #[command(flatten)]

@@ -21,7 +21,7 @@ const NO_FILES: u8 = 4;
 /// To kubectl: offer names of files.
 const FILES: u8 = 0;
 
-/// Print the script that lets a shell complete verbs, flags and names of objects.
+/// Print the script that lets a shell complete verbs, flags and names
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -30,7 +30,9 @@ use crate::operator::Operator;
 /// How often a download that breaks off is gone on with by itself.
 const TRIES: u32 = 5;
 
-/// Download a film, its thumbnail or its captions. A download that was broken off goes on where it was.
+/// Download a film, its thumbnail or its captions
+///
+/// A download that was broken off goes on where it was.
 #[derive(Args, Debug)]
 pub struct DownloadArgs {
     #[command(flatten)]

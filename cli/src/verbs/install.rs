@@ -25,7 +25,7 @@ const REGISTRY: Option<&str> = option_env!("VIDEOFACTORY_REGISTRY");
 /// What the worker's image is told by.
 const WORKER_IMAGE: &str = "VIDEOFACTORY_WORKER_IMAGE";
 
-/// Print the manifests that install Video Factory.
+/// Print the manifests that install Video Factory
 #[derive(Args, Debug)]
 pub struct InstallArgs {
     #[command(subcommand)]

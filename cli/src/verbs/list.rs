@@ -15,7 +15,7 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Format};
 use crate::text::{NONE, age, or_none, table, until};
 
-/// Lists films.
+/// List films
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Names of VideoJobs; none: all of the namespace

@@ -30,7 +30,9 @@ const STEP: &str = "videofactory.dev/step";
 /// The attempt.
 const ATTEMPT: &str = "videofactory.dev/attempt";
 
-/// Show the logs of a film's steps: of their pods, or of the bucket where the pods are gone.
+/// Show the logs of a film's steps
+///
+/// Of their pods, or of the bucket where the pods are gone.
 #[derive(Args, Debug)]
 pub struct LogsArgs {
     #[command(flatten)]

@@ -8,7 +8,9 @@ use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 
-/// Stop every film that has not ended. Each goes on from its checkpoint after `resume --all`.
+/// Stop every film that has not ended
+///
+/// Each goes on from its checkpoint after `resume --all`.
 #[derive(Args, Debug)]
 pub struct StopAllArgs {
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Format};
 use crate::text::{NONE, bytes, or_none, span, table, until};
 
-/// Show buckets: how full they are, what was pruned, and when the next run is.
+/// Show buckets: usage, level, last and next run
 #[derive(Args, Debug)]
 pub struct StorageArgs {
     /// Name of one StoragePolicy, of which kinds and runs are shown, too

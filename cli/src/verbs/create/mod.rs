@@ -25,7 +25,7 @@ use crate::exit::{Error, Exit};
 use crate::follow::{self, Until};
 use crate::output::{self, Document, Format};
 
-/// Make a film from a topic, many from a file of topics, or one from a storyboard.
+/// Make a film from a topic, many from a file of topics, or one from a storyboard
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -12,7 +12,9 @@ use crate::exit::{Error, Exit};
 use crate::output::{self, Document};
 use crate::text::{count, table};
 
-/// Check the installation, your rights, buckets, accounts and films, and say how to mend what is wrong.
+/// Check the installation, and say how to mend what is wrong
+///
+/// Cluster, definitions, operator, your rights, buckets, accounts and films.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     #[command(flatten)]

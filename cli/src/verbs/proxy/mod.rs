@@ -29,7 +29,7 @@ use crate::operator::Operator;
 /// Most bytes of a request's body that are read here; the operator has a bound of its own.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
 
-/// Serve the HTTP API on localhost, as yourself: `curl localhost:8000/health/full`, and so on. Ends with Ctrl-C.
+/// Serve the HTTP API on localhost, as yourself
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

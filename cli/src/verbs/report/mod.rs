@@ -16,9 +16,11 @@ use crate::exit::{Error, Exit};
 use crate::text::{bytes, count};
 use crate::verbs::doctor;
 
-/// Write all that helps to find a fault into an archive: objects with their status, events, logs of the operator and of
-/// steps, and what doctor finds. No Secrets and no ConfigMaps; what looks like a secret is left out of the rest. Look
-/// through it before you give it away: topics and texts of films are in it.
+/// Write all that helps to find a fault into an archive, without secrets
+///
+/// Objects with their status, events, logs of the operator and of steps, and what doctor finds; no Secrets and no
+/// ConfigMaps, and what looks like a secret is left out of the rest. Look through it before you give it away: topics and
+/// texts of films are in it.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::exit::{Error, Exit};
 use crate::follow::{self, Until};
 use crate::output::{self, Document};
 
-/// Show where a film stands, what it waits for, and what to do.
+/// Show where a film stands, what it waits for, and what to do
 #[derive(Args, Debug)]
 pub struct StatusArgs {
     #[command(flatten)]

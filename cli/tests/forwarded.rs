@@ -1,0 +1,74 @@
+//! The way to the operator, over the wire: a server that forwards ports as a node does, and an operator behind it that
+//! breaks off.
+
+mod world;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use self::world::{FILM, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_breaks_off_goes_on_where_it_was() {
+    let world = World::begin("{token: abc}").await;
+    let file = world.folder.path().join("film.mp4");
+    let ended = world.run(&["download", "ocean", "-o", file.to_str().unwrap()]).await;
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (0, format!("{}\n", file.display()).as_str()),
+        "{}",
+        ended.err
+    );
+    assert!(std::fs::read(&file).unwrap() == FILM, "it is the film, whole");
+    let asked = world.operator.asked();
+    let films: Vec<_> = asked.iter().filter(|asked| asked.path.ends_with("/video")).collect();
+    assert_eq!(films.iter().map(|asked| asked.method.as_str()).collect::<Vec<_>>(), ["HEAD", "GET", "GET"]);
+    assert_eq!(films[1].range, None);
+    let range = films[2].range.clone().unwrap();
+    assert!(range.starts_with("bytes=") && range.ends_with('-') && range != "bytes=0-", "{range}");
+    assert!(asked.iter().all(|asked| asked.authorization == "Bearer abc"), "{asked:?}");
+    let left: Vec<_> =
+        std::fs::read_dir(world.folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kubeconfig_without_a_token_gets_one_for_readers() {
+    let world = World::begin("{}").await;
+    let ended = world.run(&["download", "ocean", "-o", "-"]).await;
+    // Standard output cannot be gone on with: what came is the beginning, and the error says that it broke off.
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("broke off"), "{}", ended.err);
+    let asked = world.operator.asked();
+    assert!(asked.iter().all(|asked| asked.authorization == "Bearer short"), "{asked:?}");
+    let made = world.api.asked("POST", "/serviceaccounts/videofactory-viewer/token");
+    assert_eq!(made.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxy_reads_at_the_operator_and_writes_at_the_api_server() {
+    let world = World::begin("{token: abc}").await;
+    let proxy = world.proxy().await;
+    let health = proxy.ask("GET", "/health/full", &[]).await;
+    assert_eq!((health.status, &health.json["healthy"]), (200, &json!(true)));
+    let retry = proxy.ask("POST", "/jobs/films/ocean/retry", &[]).await;
+    assert_eq!((retry.status, &retry.json["outcome"]), (202, &json!("requested")));
+    assert_eq!(world.api.asked("PATCH", "/videojobs/ocean").len(), 1);
+    let stop = proxy.ask("POST", "/jobs/force-stop-all", &[("Origin", "https://evil.example")]).await;
+    assert_eq!(stop.status, 403);
+    let rebound = proxy.ask("GET", "/health", &[("Host", "evil.example")]).await;
+    assert_eq!(rebound.status, 421);
+    assert_eq!(world.api.asked("PATCH", "").len(), 1, "nothing else was changed");
+    // A body that never ends is passed on as it comes.
+    let first = tokio::time::timeout(Duration::from_secs(10), proxy.first_event("/stream")).await;
+    assert_eq!(first.unwrap(), "data: hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_refuses_is_told_in_its_words() {
+    let world = World::begin("{token: stranger}").await;
+    let ended = world.run(&["download", "ocean"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""));
+    assert!(ended.err.starts_with("error: the cluster does not know this token\nlog in"), "{}", ended.err);
+}

@@ -7,6 +7,9 @@ use videofactory_client::job_ref::is_label;
 
 use crate::problem::Problem;
 
+/// Longest label selector.
+pub const LONGEST_SELECTOR: usize = 1024;
+
 /// A query, or what is wrong with it.
 pub struct Parameters<T>(pub T);
 

@@ -21,7 +21,7 @@ use super::summary::{JobSummary, ended_at};
 use super::{etag, selector};
 use crate::access::{Caller, Permission};
 use crate::problem::Problem;
-use crate::query::{Parameters, check_length, check_name};
+use crate::query::{LONGEST_SELECTOR, Parameters, check_length, check_name};
 use crate::schemas;
 use crate::state::{Guarded, State};
 
@@ -29,8 +29,6 @@ use crate::state::{Guarded, State};
 const USUAL_LIMIT: usize = 100;
 /// Most items of a page.
 const MOST_ITEMS: usize = 500;
-/// Longest label selector.
-const LONGEST_SELECTOR: usize = 1024;
 
 /// Which jobs; what is left out means all.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]

@@ -8,11 +8,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt;
-use headers::{ETag, HeaderMapExt, IfRange};
 use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 use videofactory_storage::{Bucket, ByteRange, StorageError};
 
-use super::etag::{REVALIDATED, is_known};
+use super::etag::{REVALIDATED, Tag};
 use crate::limits::Limits;
 use crate::problem::Problem;
 
@@ -50,9 +49,9 @@ pub async fn answer(
         return Ok(None);
     };
     // A server that gives no tag gives no way to tell one content from another.
-    let tag: Option<ETag> = format!("\"{}\"", info.etag).parse().ok().filter(|_| !info.etag.is_empty());
+    let tag = Tag::strong(&info.etag);
     let mut headers = headers(&file, tag.as_ref())?;
-    if tag.as_ref().is_some_and(|tag| is_known(request, tag)) {
+    if tag.as_ref().is_some_and(|tag| tag.is_known(request)) {
         headers.remove(CONTENT_TYPE);
         return Ok(Some((StatusCode::NOT_MODIFIED, headers).into_response()));
     }
@@ -81,14 +80,14 @@ pub async fn answer(
     Ok(Some((status, headers, Body::from_stream(bytes)).into_response()))
 }
 
-fn headers(file: &File, tag: Option<&ETag>) -> Result<HeaderMap, Problem> {
+fn headers(file: &File, tag: Option<&Tag>) -> Result<HeaderMap, Problem> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, REVALIDATED);
     headers.insert(CONTENT_DISPOSITION, header(format!("inline; filename=\"{}\"", file.name))?);
     if let Some(tag) = tag {
-        headers.typed_insert(tag.clone());
+        tag.write(&mut headers)?;
     }
     Ok(headers)
 }
@@ -98,11 +97,11 @@ fn header(text: String) -> Result<HeaderValue, Problem> {
 }
 
 /// What of a file of this size a request wants. Several ranges at once are answered by the whole, as any server may.
-fn wanted(request: &HeaderMap, tag: Option<&ETag>, size: u64) -> Wanted {
+fn wanted(request: &HeaderMap, tag: Option<&Tag>, size: u64) -> Wanted {
     let Some(range) = request.get(RANGE).and_then(|range| range.to_str().ok()) else { return Wanted::Whole };
     // The part would not fit to what the caller has of an earlier content.
-    let is_modified = || request.typed_get::<IfRange>().is_none_or(|asked| asked.is_modified(tag, None));
-    if request.contains_key(IF_RANGE) && is_modified() {
+    let is_part = tag.map_or(!request.contains_key(IF_RANGE), |tag| tag.allows_part(request));
+    if !is_part {
         return Wanted::Whole;
     }
     let ranges = parse_range_header(range).and_then(|ranges| ranges.validate(size));
@@ -140,8 +139,7 @@ mod tests {
         if let Some(tag) = if_range {
             request.insert(IF_RANGE, HeaderValue::from_static(tag));
         }
-        let tag: ETag = "\"abc\"".parse().unwrap();
-        wanted(&request, Some(&tag), 100)
+        wanted(&request, Tag::strong("abc").as_ref(), 100)
     }
 
     #[test]

@@ -123,22 +123,32 @@ impl World {
         self.process.answered.lock().clone()
     }
 
-    /// Asks with a token, unless it is empty.
+    /// Asks with a token, unless it is empty; a POST with an empty object.
     pub async fn ask(&self, method: &str, path: &str, token: &str, headers: &[(HeaderName, &str)]) -> Answer {
+        self.send(method, path, token, headers, if method == "POST" { "{}" } else { "" }).await
+    }
+
+    /// The same with this body, as JSON.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        headers: &[(HeaderName, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !token.is_empty() {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
         for (name, value) in headers {
             request = request.header(name, *value);
         }
-        let body = if method == "POST" {
-            request = request.header(CONTENT_TYPE, "application/json");
-            Body::from("{}")
-        } else {
-            Body::empty()
-        };
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

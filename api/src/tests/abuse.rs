@@ -4,6 +4,7 @@ use axum::http::HeaderName;
 use axum::http::header::{ACCEPT, IF_NONE_MATCH, IF_RANGE, RANGE};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
 
 use super::document::{filled, operations};
 use crate::documented;
@@ -59,26 +60,63 @@ fn no_request_breaks_the_server() {
         let headers = proptest::collection::vec(header(), 0..3);
         let mut runner =
             TestRunner::new(Config { cases: OF_ONE_WORLD, failure_persistence: None, ..Config::default() });
-        let outcome = runner.run(&(target, query, headers), |((method, path), query, headers)| {
-            let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
-            let headers: Vec<(HeaderName, &str)> =
-                headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
-            let answer = runtime.block_on(world.ask(&method, &uri, ROOT, &headers));
-            prop_assert!(answer.status.as_u16() < 500, "{} {}: {:?}", method, uri, answer);
-            if answer.status.is_client_error() {
-                prop_assert_eq!(
-                    answer.header("content-type"),
-                    "application/problem+json",
-                    "{} {}",
-                    method,
-                    uri
-                );
-            }
-            Ok(())
-        });
+        let outcome =
+            runner.run(&(target, query, headers, body()), |((method, path), query, headers, body)| {
+                let query: Vec<String> =
+                    query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+                let headers: Vec<(HeaderName, &str)> =
+                    headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
+                let answer = runtime.block_on(world.send(&method, &uri, ROOT, &headers, &body));
+                prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
+                if answer.status.is_client_error() {
+                    prop_assert_eq!(
+                        answer.header("content-type"),
+                        "application/problem+json",
+                        "{} {}",
+                        method,
+                        uri
+                    );
+                }
+                Ok(())
+            });
         outcome.unwrap();
     }
+}
+
+/// A body: none, something that is no JSON, or an object of fields of ours with values of any kind.
+fn body() -> impl Strategy<Value = String> {
+    let fields = [
+        "action",
+        "filter",
+        "reason",
+        "output",
+        "namespace",
+        "name",
+        "topic",
+        "topics",
+        "spec",
+        "labels",
+        "phase",
+    ];
+    let word = prop_oneof![
+        proptest::sample::select(vec![
+            "films", "ocean", "retry", "suspend", "Failed", "a/b", "../..", "a=b,!c", "\0"
+        ])
+        .prop_map(str::to_owned),
+        ".{0,12}",
+    ];
+    let scalar =
+        prop_oneof![word.prop_map(Value::from), any::<i64>().prop_map(Value::from), Just(Value::Null)];
+    let value = scalar.prop_recursive(2, 8, 3, move |inner| {
+        let name = proptest::sample::select(fields.to_vec()).prop_map(str::to_owned);
+        prop_oneof![
+            3 => proptest::collection::btree_map(name, inner.clone(), 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            1 => proptest::collection::vec(inner, 0..3).prop_map(Value::Array),
+        ]
+    });
+    prop_oneof![1 => Just(String::new()), 1 => ".{0,20}", 4 => value.prop_map(|value| value.to_string())]
 }
 
 fn path_under_jobs() -> impl Strategy<Value = String> {

@@ -12,6 +12,7 @@ use videofactory_pipeline::clock;
 use super::{Author, DryRun, MANAGER, Parameters};
 use crate::body::Body;
 use crate::problem::Problem;
+use crate::query::{LONGEST_SELECTOR, check_length, check_name};
 use crate::schemas;
 
 /// What is asked of whom.
@@ -126,9 +127,17 @@ pub async fn act(
         output: None,
         of_many: true,
     };
+    check(&body.filter)?;
     let jobs = bulk::list(&author.0, &body.filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(dry_run, items)))
+}
+
+/// Fails unless names are names: they become part of a path and of selectors.
+fn check(filter: &JobFilter) -> Result<(), Problem> {
+    check_name("filter.namespace", filter.namespace.as_deref())?;
+    check_name("filter.channel", filter.channel.as_deref())?;
+    check_length("filter.label", filter.label.as_deref(), LONGEST_SELECTOR)
 }
 
 /// Which jobs to stop.
@@ -164,6 +173,7 @@ pub async fn stop_all(
         output: None,
         of_many: true,
     };
+    check_name("namespace", query.namespace.as_deref())?;
     let filter = JobFilter { namespace: query.namespace, ..JobFilter::default() };
     let mut jobs = bulk::list(&author.0, &filter).await?;
     jobs.retain(|job| !Phase::is_terminal(videofactory_client::job_action::phase(job)));

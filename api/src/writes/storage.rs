@@ -12,6 +12,7 @@ use videofactory_pipeline::clock;
 
 use super::{Author, MANAGER, Parameters};
 use crate::problem::Problem;
+use crate::query::check_name;
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
@@ -61,6 +62,8 @@ pub async fn clean_up(
     author: Author,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<CleanupAnswer>), Problem> {
+    check_name("namespace", query.namespace.as_deref())?;
+    check_name("policy", query.policy.as_deref())?;
     if query.days.is_some_and(|days| days > MOST_DAYS) {
         return Err(Problem::bad_request(format!("days is at most {MOST_DAYS}")));
     }

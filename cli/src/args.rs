@@ -86,7 +86,6 @@ pub enum Verb {
     Storage(verbs::storage::StorageArgs),
     Cleanup(verbs::cleanup::CleanupArgs),
     Backup(verbs::backup::BackupArgs),
-    Backup(verbs::backup::BackupArgs),
     Restore(verbs::restore::RestoreArgs),
     Proxy(verbs::proxy::ProxyArgs),
     Doctor(verbs::doctor::DoctorArgs),

@@ -50,8 +50,8 @@ pub trait Process: Send + Sync + 'static {
     /// Whether this replica is the one that acts.
     fn leads(&self) -> bool;
 
-    /// All metrics as text, with the number of `VideoJob`s in each phase as given.
-    fn metrics(&self, phases: &[(String, i64)], format: MetricsFormat) -> Result<String, std::fmt::Error>;
+    /// All metrics as text.
+    fn metrics(&self, format: MetricsFormat) -> Result<String, std::fmt::Error>;
 
     /// Measures an answer. `route`: the pattern of its path.
     fn answered(&self, route: &str, method: &str, status: u16, took: Duration);

@@ -165,6 +165,7 @@ mod tests {
     use videofactory_crds::ProviderAccount;
 
     use super::*;
+    use crate::metrics::{Census, MetricsFormat};
 
     fn account() -> Guarded<ProviderAccount> {
         serde_json::from_value(json!({
@@ -211,7 +212,7 @@ mod tests {
         };
         looks.run(look, |namespace, name| gone.lock().push(format!("{namespace}/{name}")), stop).await;
         let times = times.lock().clone();
-        (times, metrics.text(&[]).unwrap(), gone.into_inner())
+        (times, metrics.text(&Census::default(), MetricsFormat::OpenMetrics).unwrap(), gone.into_inner())
     }
 
     #[tokio::test(start_paused = true)]

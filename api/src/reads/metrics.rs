@@ -192,12 +192,9 @@ pub async fn metrics(
 }
 
 fn text(state: &State, format: MetricsFormat) -> Result<Response, Problem> {
-    let jobs = state.stores.videojobs.state();
-    let phases = by_phase(jobs.iter().filter_map(|job| job.0.as_ref().ok()));
-    let phases: Vec<(String, i64)> = phases.into_iter().collect();
     let text = state
         .process
-        .metrics(&phases, format)
+        .metrics(format)
         .map_err(|error| Problem::internal("the metrics cannot be written", &error))?;
     let media_type = match format {
         MetricsFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",

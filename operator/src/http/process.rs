@@ -11,6 +11,7 @@ use videofactory_storage::Bucket;
 
 use crate::bucket;
 use crate::context::Context;
+use crate::metrics::Census;
 
 /// The operator, as the API sees it.
 pub struct Operator {
@@ -35,11 +36,13 @@ impl Process for Operator {
         self.context.leads.now()
     }
 
-    fn metrics(&self, phases: &[(String, i64)], _format: MetricsFormat) -> Result<String, std::fmt::Error> {
-        self.context.metrics.text(phases)
+    fn metrics(&self, format: MetricsFormat) -> Result<String, std::fmt::Error> {
+        self.context.metrics.text(&Census::take(&self.context.caches), format)
     }
 
-    fn answered(&self, _route: &str, _method: &str, _status: u16, _took: Duration) {}
+    fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.context.metrics.served(route, method, status, took);
+    }
 
     fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress> {
         self.context.progress.of(uid)

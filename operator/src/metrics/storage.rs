@@ -8,10 +8,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::storagepolicy::{PruneRun, StorageLevel};
+use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneOutcome, PruneRun, StorageLevel};
 use videofactory_pipeline::keys::{self, KINDS};
 
-use super::{Label, Labels};
+use super::{Histograms, Label, Labels, labels};
 
 /// Seconds, from one tenth to half an hour: what a prune run takes.
 const RUNS: [f64; 11] = [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0];
@@ -26,7 +26,9 @@ pub struct StorageMetrics {
     level: Family<Label, Gauge>,
     deleted_objects: Family<Label, Counter<u64, AtomicU64>>,
     deleted_bytes: Family<Label, Counter<u64, AtomicU64>>,
-    duration: Family<Label, Histogram, fn() -> Histogram>,
+    duration: Histograms<Label>,
+    prunes: Family<Labels, Counter>,
+    backups: Family<Labels, Counter>,
 }
 
 impl StorageMetrics {
@@ -39,6 +41,8 @@ impl StorageMetrics {
             deleted_objects: Family::default(),
             deleted_bytes: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(RUNS)),
+            prunes: Family::default(),
+            backups: Family::default(),
         };
         registry.register("storage_bytes", "Bytes in a policy's bucket", metrics.bytes.clone());
         registry.register("storage_limit_bytes", "The policy's capacity.limit", metrics.limit.clone());
@@ -52,6 +56,8 @@ impl StorageMetrics {
         registry.register("prune_deleted_bytes", "Their bytes", metrics.deleted_bytes.clone());
         let duration = metrics.duration.clone();
         registry.register_with_unit("prune_duration", "Time that a prune run took", Unit::Seconds, duration);
+        registry.register("prune_runs", "Prune runs that have ended, by how", metrics.prunes.clone());
+        registry.register("backup_runs", "Backups that have ended, by how", metrics.backups.clone());
         metrics
     }
 
@@ -88,6 +94,27 @@ impl StorageMetrics {
         if let Some(duration) = run.duration {
             self.duration.get_or_create(&label).observe(std::time::Duration::from(duration).as_secs_f64());
         }
+        if let Some(outcome) = run.outcome {
+            let outcome = match outcome {
+                PruneOutcome::Completed => "completed",
+                PruneOutcome::Braked => "braked",
+                PruneOutcome::Interrupted => "interrupted",
+                PruneOutcome::Cancelled => "cancelled",
+                PruneOutcome::Failed => "failed",
+            };
+            self.prunes.get_or_create(&labels([("policy", policy), ("outcome", outcome)])).inc();
+        }
+    }
+
+    /// Counts a backup that has ended.
+    pub fn backed_up(&self, policy: &str, run: &BackupRun) {
+        let outcome = match run.outcome {
+            Some(BackupOutcome::Completed) => "completed",
+            Some(BackupOutcome::Interrupted) => "interrupted",
+            Some(BackupOutcome::Failed) => "failed",
+            None => return,
+        };
+        self.backups.get_or_create(&labels([("policy", policy), ("outcome", outcome)])).inc();
     }
 
     /// The policy is gone.
@@ -109,7 +136,7 @@ fn kind_label(policy: &str, kind: &str) -> Labels {
 mod tests {
     use serde_json::json;
 
-    use super::super::Metrics;
+    use super::super::{Census, Metrics, MetricsFormat};
     use super::*;
 
     #[test]
@@ -127,22 +154,25 @@ mod tests {
                     "byKind": [{"kind": "clips", "bytes": 9_000, "objects": 3}],
                 },
                 "runs": [
-                    {"slot": "2026-01-01T03:00:00Z", "deletedObjects": 4, "deletedBytes": 400, "duration": "2s"},
-                    {"slot": "2026-01-01T02:00:00Z", "deletedObjects": 9, "deletedBytes": 900, "dryRun": true},
+                    {
+                        "slot": "2026-01-01T03:00:00Z", "deletedObjects": 4, "deletedBytes": 400, "duration": "2s",
+                        "outcome": "Completed",
+                    },
+                    {
+                        "slot": "2026-01-01T02:00:00Z", "deletedObjects": 9, "deletedBytes": 900, "dryRun": true,
+                        "outcome": "Braked",
+                    },
                 ],
+                "backup": {"slot": "2026-01-01T04:00:00Z", "outcome": "Failed"},
             },
         }))
         .unwrap();
         let metrics = Metrics::default();
         metrics.storage.holds("films/default", &policy);
-        policy
-            .status
-            .as_ref()
-            .unwrap()
-            .runs
-            .iter()
-            .for_each(|run| metrics.storage.pruned("films/default", run));
-        let text = metrics.text(&[]).unwrap();
+        let status = policy.status.as_ref().unwrap();
+        status.runs.iter().for_each(|run| metrics.storage.pruned("films/default", run));
+        metrics.storage.backed_up("films/default", status.backup.as_ref().unwrap());
+        let text = || metrics.text(&Census::default(), MetricsFormat::OpenMetrics).unwrap();
         for line in [
             "videofactory_storage_bytes{policy=\"films/default\",kind=\"clips\"} 9000",
             "videofactory_storage_bytes{policy=\"films/default\",kind=\"videos\"} 0",
@@ -152,10 +182,14 @@ mod tests {
             "videofactory_prune_deleted_objects_total{policy=\"films/default\"} 4",
             "videofactory_prune_deleted_bytes_total{policy=\"films/default\"} 400",
             "videofactory_prune_duration_seconds_count{policy=\"films/default\"} 1",
+            "videofactory_prune_runs_total{policy=\"films/default\",outcome=\"completed\"} 1",
+            "videofactory_prune_runs_total{policy=\"films/default\",outcome=\"braked\"} 1",
+            "videofactory_backup_runs_total{policy=\"films/default\",outcome=\"failed\"} 1",
         ] {
+            let text = text();
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         metrics.storage.gone("films/default");
-        assert!(!metrics.text(&[]).unwrap().contains("storage_level{policy"));
+        assert!(!text().contains("storage_level{policy"));
     }
 }

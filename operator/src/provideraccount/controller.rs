@@ -22,7 +22,7 @@ use super::health::{Checks, Identity, ask};
 use super::observe::observe;
 use crate::caches::Guarded;
 use crate::context::Context;
-use crate::metrics::{Metrics, QuotaLevel};
+use crate::metrics::{AccountMetrics, QuotaLevel};
 use crate::reconcile::{Looks, Missed, readable};
 use videofactory_client::call::{CallError, within};
 
@@ -55,7 +55,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
     };
     let controller = Arc::new(Controller { context, keyring: Keyring::default(), checks: Arc::default() });
     // What is gone took with it what was known of it; its open grants too: who holds one sees that on its own live look.
-    let gone = |namespace: &str, name: &str| metrics.quotas(&path(Some(namespace), name), &[]);
+    let gone = |namespace: &str, name: &str| metrics.accounts.quotas(&path(Some(namespace), name), &[]);
     looks.run(move |object| look(object, Arc::clone(&controller)), gone, stop).await;
 }
 
@@ -112,9 +112,9 @@ impl Controller {
         if account.status.as_ref() != Some(&decision.status) {
             self.write_status(ProviderAccount { status: Some(decision.status), ..account }).await?;
         }
-        metrics.quotas(&label, &levels);
-        decision.waited.iter().for_each(|seconds| metrics.quota_waited(*seconds));
-        tell_what_was_booked(metrics, &provider, &decision.booked);
+        metrics.accounts.quotas(&label, &levels);
+        decision.waited.iter().for_each(|seconds| metrics.accounts.quota_waited(*seconds));
+        tell_what_was_booked(&metrics.accounts, &provider, &decision.booked);
         decision.events.into_iter().for_each(|event| events.tell(about.clone(), event));
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Controller {
 }
 
 /// Counts what the closed grants have brought to light; once the status that books it is written.
-fn tell_what_was_booked(metrics: &Metrics, provider: &str, booked: &Booked) {
+fn tell_what_was_booked(metrics: &AccountMetrics, provider: &str, booked: &Booked) {
     for ((operation, ended), times) in &booked.requests {
         metrics.requested(provider, operation.as_str(), ended.as_str(), *times);
     }

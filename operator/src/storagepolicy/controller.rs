@@ -181,11 +181,15 @@ impl Controller {
         let policy_label = label(policy.namespace().as_deref(), &policy.name_any());
         let metrics = &self.context.metrics.storage;
         metrics.holds(&policy_label, &policy);
-        if let Some(Report::Pruned(run, _)) = &observed.known.report {
-            metrics.pruned(&policy_label, run);
-            if freed(run) {
-                self.tell_of_room(&policy);
+        match &observed.known.report {
+            Some(Report::Pruned(run, _)) => {
+                metrics.pruned(&policy_label, run);
+                if freed(run) {
+                    self.tell_of_room(&policy);
+                }
             }
+            Some(Report::BackedUp(run)) => metrics.backed_up(&policy_label, run),
+            Some(Report::Measured(_)) | None => {}
         }
         let about = policy.object_ref(&());
         decision.events.into_iter().for_each(|event| self.context.events.tell(about.clone(), event));

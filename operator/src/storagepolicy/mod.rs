@@ -10,6 +10,7 @@ mod conditions;
 mod controller;
 mod decide;
 mod desk;
+pub mod due;
 mod neighbours;
 mod observe;
 pub mod plan;

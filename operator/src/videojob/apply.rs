@@ -10,6 +10,7 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 use videofactory_pipeline::Tombstone;
 
 use super::deletion;
+use super::measured::trace_id;
 use super::model::{Action, Decision, Observed};
 use super::start::start_step;
 use super::tombstones;
@@ -70,6 +71,8 @@ impl ApplyError {
 pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -> Result<(), ApplyError> {
     let unchanged = observed.job.status.as_ref() == Some(&decision.status);
     let mut job = write_status(context, &observed.job, decision.status).await?;
+    let trace = trace_id(&job);
+    decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace));
     let uid = job.uid().unwrap_or_default();
     context.progress.entered(&uid, observed.live.keys().copied());
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());

@@ -12,6 +12,7 @@ pub mod deletion;
 pub mod facts;
 pub mod handled;
 pub mod labels;
+pub mod measured;
 pub mod model;
 pub mod names;
 pub mod observe;

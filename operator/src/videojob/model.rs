@@ -10,6 +10,7 @@ use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::Tombstone;
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
 
+use super::measured::Measured;
 use crate::config::SideEffects;
 use crate::events::Event;
 use crate::meter::Changes;
@@ -240,6 +241,8 @@ pub struct PodEnd {
     pub reason: String,
     /// The outcome in its termination message.
     pub outcome: Option<Box<StepOutcome>>,
+    /// When its container had started.
+    pub started: Option<Timestamp>,
     /// When its container ended.
     pub at: Option<Timestamp>,
 }
@@ -260,6 +263,8 @@ pub struct Decision {
     pub status: VideoJobStatus,
     /// Then these, in order. Each can be repeated.
     pub actions: Vec<Action>,
+    /// What has ended, to be told to the metrics once the status is written.
+    pub measured: Vec<Measured>,
     /// When to look again although nothing changed.
     pub wake_at: Option<Timestamp>,
 }

@@ -180,7 +180,7 @@ fn measure_handover(context: &Context, owner: &VideoJob, order: &StartStep) {
     }
     let pods = context.caches.pods.of(&key_of(owner));
     if let Some(ended) = pods.iter().filter_map(|pod| pod.object.facts.ended_seen).max() {
-        context.metrics.handed_over(ended.elapsed());
+        context.metrics.films.handed_over(ended.elapsed());
     }
 }
 

@@ -88,6 +88,11 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
         ensure!(held.status == StatusCode::ACCEPTED, "{held:?}");
         film.phase(Phase::Suspended).await?;
         ensure!(film.says(Reason::Held).await?.contains("lunch"));
+        let managers = film.now().await?;
+        let by_api = |entry: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
+            entry.manager.as_deref() == Some("videofactory-api")
+        };
+        ensure!(managers.managed_fields().iter().any(by_api), "{:?}", managers.managed_fields());
         let again = editor.post(&format!("/jobs/{}/suspend", film.uid)).await?;
         ensure!(again.status == StatusCode::OK && again.body["outcome"] == "unchanged", "{again:?}");
         let refused = editor.post(&format!("{path}/retry")).await?;
@@ -98,11 +103,6 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
         let seen = viewer.get(&path).await?;
         ensure!(seen.status == StatusCode::OK && seen.body["phase"] == "Succeeded", "{seen:?}");
         ensure!(seen.body["checkpoint"]["steps"].is_array(), "{seen:?}");
-        let managers = film.now().await?;
-        let by_api = |entry: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
-            entry.manager.as_deref() == Some("videofactory-api")
-        };
-        ensure!(managers.managed_fields().iter().any(by_api), "{:?}", managers.managed_fields());
         Ok(())
     })
     .await;

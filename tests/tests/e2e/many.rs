@@ -135,7 +135,7 @@ async fn measure(call: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<V
         .map(|()| async {
             let begun = Instant::now();
             call().await?;
-            Ok(begun.elapsed().as_secs_f64() * 1000.0)
+            anyhow::Ok(begun.elapsed().as_secs_f64() * 1000.0)
         })
         .buffer_unordered(REQUESTS)
         .try_collect()

@@ -2,7 +2,6 @@
 
 use anyhow::ensure;
 use serde_json::json;
-use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::film::{Film, Order, ready};
 use videofactory_tests::e2e::kubectl::ask;

@@ -35,6 +35,7 @@ use videofactory_crds::{StepName, VideoJob};
 use super::attempts::Attempt;
 use super::conditions;
 use super::deletion;
+use super::measured::{self, Measured};
 use super::model::{Action, Decision, Observed};
 use crate::events::Event;
 
@@ -55,10 +56,12 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
     draft.actions.extend(deletion::finalizer_change(&observed.job).map(Action::SetFinalizer));
     draft.announce(&verdict);
+    draft.measure(&verdict);
     retire::retire(&mut draft, &verdict);
     Decision {
         status: bounds::fit::<VideoJob, _>(draft.status),
         actions: draft.actions,
+        measured: draft.measured,
         wake_at: draft.wake_at,
     }
 }
@@ -133,6 +136,7 @@ struct Draft<'a> {
     unreadable: Vec<ReadRequestError>,
     status: VideoJobStatus,
     actions: Vec<Action>,
+    measured: Vec<Measured>,
     wake_at: Option<Timestamp>,
     /// Steps that go on by what their accounts, or the end of an earlier pod, will tell.
     asking: BTreeSet<StepName>,
@@ -151,6 +155,7 @@ impl<'a> Draft<'a> {
             unreadable,
             status,
             actions: Vec::new(),
+            measured: Vec::new(),
             wake_at: None,
             asking: BTreeSet::new(),
         }
@@ -247,6 +252,12 @@ impl<'a> Draft<'a> {
         let suspended = self.observed.job.spec.suspend;
         suspended
             .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to go on".to_owned()))
+    }
+
+    /// The end of the whole job is measured when it comes.
+    fn measure(&mut self, verdict: &Verdict) {
+        let before = self.observed.job.status.as_ref();
+        self.measured.extend(before.and_then(|before| measured::job_end(before, verdict, self.now)));
     }
 
     /// An Event for each change that a person would want to hear of: waits, failures, completion.
@@ -348,6 +359,8 @@ mod tests_grants;
 mod tests_leftovers;
 #[cfg(test)]
 mod tests_lost;
+#[cfg(test)]
+mod tests_measured;
 #[cfg(test)]
 mod tests_paid;
 #[cfg(test)]

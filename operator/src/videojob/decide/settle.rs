@@ -14,6 +14,7 @@ use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Publish
 use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
+use super::super::measured::{Ending, is_unknown};
 use super::super::model::Action;
 use super::{Draft, doubt, entry, later, lost, permits, returns};
 use crate::meter::Change;
@@ -71,6 +72,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let limit = draft.observed.job.spec.retry.limit;
     let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
     let (mut asks_a_person, mut without_quota) = (false, None);
+    let ending = Ending::read(&end, stopped_by_us);
     if let End::Told(outcome) = &end {
         without_quota = doubt::without_quota(draft, name, outcome);
         account(draft, name, outcome);
@@ -101,6 +103,8 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),
     }
+    let measured = ending.booked(draft.observed, draft.step_mut(name));
+    draft.measured.extend(measured);
 }
 
 /// What was added to the bucket is to be counted, and what was refused for want of room to be told.
@@ -402,14 +406,6 @@ impl Ledger<'_> {
 fn leaves_some(outcome: &StepOutcome) -> bool {
     outcome.rate_limit.is_some()
         || outcome.scenes.as_ref().is_some_and(|report| report.left.is_some_and(|left| left > 0))
-}
-
-/// Whether nothing was refused, and of something nobody can tell whether it was taken.
-fn is_unknown(outcome: &StepOutcome) -> bool {
-    let scenes =
-        outcome.scenes.as_ref().is_some_and(|report| !report.unknown.is_empty() && report.refused.is_empty());
-    let publication = outcome.publications.iter().any(|publication| publication.state == "Unknown");
-    scenes || publication
 }
 
 /// Scenes that this step has, as far as the status knows.

@@ -14,6 +14,7 @@ use videofactory_pipeline::contract::{
 use videofactory_pipeline::{Digest, SceneSet, Tombstone};
 
 use super::super::deletion::FINALIZER;
+use super::super::measured::Measured;
 use super::super::model::{
     Action, Decision, Found, JobEnd, JobFacts, Made, Observed, PodEnd, PodFacts, PodState, Room, Storage,
     outcomes_to_look_up,
@@ -52,6 +53,8 @@ pub struct World {
     pub counted: Vec<Changes>,
     /// How often it was told that its server has no room.
     pub told_full: usize,
+    /// What the metrics were told.
+    pub measured: Vec<Measured>,
     pub last: Option<Decision>,
 }
 
@@ -94,6 +97,7 @@ impl World {
             begun: Vec::new(),
             counted: Vec::new(),
             told_full: 0,
+            measured: Vec::new(),
             last: None,
         }
     }
@@ -108,6 +112,7 @@ impl World {
         let decision = decide(&self.observed, self.now);
         self.observed.job.status = Some(decision.status.clone());
         if !crash {
+            self.measured.extend(decision.measured.clone());
             for action in decision.actions.clone() {
                 self.act(action);
             }
@@ -131,6 +136,7 @@ impl World {
                 let mut wanted = decision.actions;
                 wanted.retain(|action| !repeats(action));
                 assert_eq!(wanted, Vec::new(), "a settled object still wants something");
+                assert_eq!(decision.measured, Vec::new(), "what has ended is told again");
                 return;
             }
         }
@@ -266,6 +272,7 @@ impl World {
             out_of_memory,
             reason: String::new(),
             outcome: None,
+            started: Some(self.now),
             at: Some(self.now),
         };
         self.end_with(step, end);
@@ -292,6 +299,7 @@ impl World {
             out_of_memory: false,
             reason: String::new(),
             outcome: Some(Box::new(outcome)),
+            started: Some(self.now),
             at: Some(self.now),
         };
         self.end_with(step, end);
@@ -378,6 +386,7 @@ impl World {
         self.observed.accounts.clear();
         self.events.clear();
         self.counted.clear();
+        self.measured.clear();
         self.last = None;
     }
 

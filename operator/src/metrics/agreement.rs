@@ -1,0 +1,223 @@
+//! What is told, what the rules and the dashboard ask for, and what the documentation says, are the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use videofactory_crds::{ProviderAccount, StepName, StoragePolicy, VideoJob};
+
+use super::*;
+
+const RULES: &str = include_str!("../../../manifests/monitoring/rules.yaml");
+const DASHBOARD: &str = include_str!("../../../manifests/monitoring/dashboard.json");
+const OPERATING: &str = include_str!("../../../docs/operating.md");
+
+/// Every metric, each with at least one value.
+fn everything() -> (Metrics, Census) {
+    let metrics = Metrics::default();
+    metrics.reconciled("VideoJob", Ended::Well, Duration::from_millis(3));
+    metrics.wrote("Job");
+    metrics.leads(true);
+    metrics.served("/jobs/{id}", "GET", 200, Duration::from_millis(30));
+    metrics.films.job_ended(JobOutcome::Succeeded, Duration::from_secs(700), None);
+    metrics.films.attempt_ended(StepName::WriteScript, "succeeded", Duration::from_secs(7), None);
+    metrics.films.queued(StepName::WriteScript, Duration::from_secs(2));
+    metrics.films.handed_over(Duration::from_millis(12));
+    metrics.films.published(PublishOutcome::Published, 1);
+    let level = QuotaLevel { quota: "gpu".to_owned(), limit: 1_500, used: 1_000, reserved: 100 };
+    metrics.accounts.quotas("films/hf", &[level]);
+    metrics.accounts.quota_waited(42);
+    metrics.accounts.quota_woke(4);
+    metrics.accounts.rate_limited("HuggingFace", 1);
+    metrics.accounts.requested("HuggingFace", "draw", "taken", 3);
+    metrics.accounts.paid("HuggingFace", "0.50".parse().unwrap());
+    let policy = policy();
+    let status = policy.status.as_ref().unwrap();
+    metrics.storage.holds("films/default", &policy);
+    metrics.storage.pruned("films/default", &status.runs[0]);
+    metrics.storage.backed_up("films/default", status.backup.as_ref().unwrap());
+    (metrics, Census::of(&[job("True"), job("False")], &[account()], &[policy]))
+}
+
+fn policy() -> StoragePolicy {
+    read(json!({
+        "kind": "StoragePolicy", "metadata": {"name": "default", "namespace": "films"},
+        "spec": {
+            "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+            "capacity": {"limit": "10G"}, "backup": {"schedule": "0 4 * * 0"},
+        },
+        "status": {
+            "level": "Normal", "usage": {"bytes": 500, "otherBytes": 500},
+            "nextRunAt": "2026-01-02T03:00:00Z", "nextBackupAt": "2026-01-11T04:00:00Z",
+            "runs": [{
+                "slot": "2026-01-01T03:00:00Z", "outcome": "Completed", "duration": "2s",
+                "deletedObjects": 4, "deletedBytes": 400,
+            }],
+            "backup": {"slot": "2026-01-04T04:00:00Z", "outcome": "Completed"},
+            "conditions": [condition("Ready", "True")],
+        },
+    }))
+}
+
+fn account() -> ProviderAccount {
+    read(json!({
+        "kind": "ProviderAccount", "metadata": {"name": "hf", "namespace": "films"},
+        "spec": {
+            "provider": "HuggingFace", "secretRef": {"name": "hf"}, "credentialsExpireAt": "2027-01-01T00:00:00Z",
+            "quotas": [{"name": "gpu", "limit": 1500, "period": "1d", "unit": "Seconds"}],
+        },
+        "status": {"waiting": 1, "conditions": [condition("Ready", "True"), condition("Healthy", "True")]},
+    }))
+}
+
+fn job(stalled: &str) -> VideoJob {
+    let metadata =
+        json!({"name": "ocean", "namespace": "films", "creationTimestamp": "2026-01-01T00:00:00Z"});
+    let conditions = [condition("Ready", "Unknown"), condition("Stalled", stalled)];
+    read(json!({
+        "kind": "VideoJob", "metadata": metadata, "spec": {"topic": "x"},
+        "status": {"phase": "Waiting", "conditions": conditions},
+    }))
+}
+
+fn condition(kind: &str, status: &str) -> Value {
+    let at = "2026-01-01T00:00:00Z";
+    json!({"type": kind, "status": status, "reason": "Available", "message": "", "lastTransitionTime": at})
+}
+
+fn read<K: serde::de::DeserializeOwned>(mut object: Value) -> K {
+    object["apiVersion"] = json!("videofactory.dev/v1alpha1");
+    serde_json::from_value(object).unwrap()
+}
+
+/// The classic text of all, the lines of each metric in an order that is always the same.
+fn classic() -> String {
+    let (metrics, census) = everything();
+    let text = metrics.text(&census, MetricsFormat::Prometheus).unwrap();
+    let mut blocks: Vec<Vec<&str>> = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("# HELP") {
+            blocks.push(Vec::new());
+        }
+        blocks.last_mut().unwrap().push(line);
+    }
+    let sorted = blocks.into_iter().flat_map(|mut block| {
+        block[2..].sort_unstable();
+        block
+    });
+    sorted.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// All metrics: whether each is a histogram, and its labels.
+fn metrics_told() -> BTreeMap<String, (bool, BTreeSet<String>)> {
+    let mut told = BTreeMap::new();
+    let mut name = String::new();
+    for line in classic().lines() {
+        if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let (of, kind) = typed.split_once(' ').unwrap();
+            name = of.to_owned();
+            told.insert(name.clone(), (kind == "histogram", BTreeSet::new()));
+        } else if let Some((_, rest)) = line.split_once('{').filter(|_| !line.starts_with('#')) {
+            let labels = rest.rsplit_once('}').unwrap().0.split("\",");
+            let labels = labels.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
+            told.get_mut(&name).unwrap().1.extend(labels.filter(|label| label != "le"));
+        }
+    }
+    told
+}
+
+/// Names of metrics and of recorded series in a text.
+fn names(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
+    let is_one = |word: &&str| word.starts_with("videofactory_") || word.contains(":videofactory_");
+    words
+        .map(|word| word.trim_end_matches(':'))
+        .filter(|word| is_one(word) || word.starts_with("videofactory:"))
+        .collect()
+}
+
+/// The first cells of the table's rows below a heading of the documentation, and the second ones.
+fn table(heading: &str) -> Vec<(&'static str, &'static str)> {
+    let (_, section) = OPERATING.split_once(&format!("\n{heading}\n")).unwrap();
+    let section = section.split("\n#").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        (cells.next().unwrap_or_default(), cells.next().unwrap_or_default())
+    });
+    cells.collect()
+}
+
+fn alerts() -> Vec<&'static str> {
+    RULES.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect()
+}
+
+#[test]
+fn the_whole_text_is_as_it_was() {
+    insta::assert_snapshot!("operator", classic());
+}
+
+#[test]
+fn rules_and_dashboard_ask_for_what_there_is() {
+    let told = metrics_told();
+    let recorded: BTreeSet<&str> =
+        RULES.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).collect();
+    let exists = |name: &str| {
+        let of_histogram = ["_bucket", "_sum", "_count"].iter().any(|suffix| {
+            name.strip_suffix(suffix)
+                .is_some_and(|name| told.get(name).is_some_and(|(histogram, _)| *histogram))
+        });
+        of_histogram || recorded.contains(name) || told.get(name).is_some_and(|(histogram, _)| !histogram)
+    };
+    for text in [RULES, DASHBOARD] {
+        let names = names(text);
+        assert!(names.len() > 10, "{names:?}");
+        let unknown: Vec<_> = names.into_iter().filter(|name| !exists(name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+}
+
+#[test]
+fn the_documentation_lists_every_metric_with_its_labels() {
+    let rows = table("### Metrics").into_iter().map(|(name, labels)| {
+        let name = name.trim_end_matches(" *").trim_matches('`');
+        let labels = labels.split(", ").map(|label| label.trim_matches('`').to_owned());
+        (format!("{PREFIX}_{name}"), labels.filter(|label| !label.is_empty()).collect::<BTreeSet<_>>())
+    });
+    let listed: BTreeMap<_, _> = rows.collect();
+    let told = metrics_told().into_iter().map(|(name, (_, labels))| (name, labels)).collect();
+    assert_eq!(listed, told);
+}
+
+#[test]
+fn the_documentation_marks_what_every_replica_tells() {
+    let marked: BTreeSet<_> = table("### Metrics")
+        .into_iter()
+        .filter_map(|(name, _)| Some(format!("{PREFIX}_{}", name.strip_suffix(" *")?.trim_matches('`'))))
+        .collect();
+    let mut text = String::new();
+    prometheus_text::encode(&mut text, everything().1.registry()).unwrap();
+    let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    assert_eq!(marked, told.map(|(name, _)| name.to_owned()).collect());
+}
+
+#[test]
+fn each_alert_is_documented_and_links_to_its_own_section_of_the_runbook() {
+    let alerts = alerts();
+    let rows =
+        table("### Alerts").into_iter().map(|(name, _)| format!("VideoFactory{}", name.trim_matches('`')));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), alerts.iter().map(|alert| (*alert).to_owned()).collect());
+    let links: Vec<_> = RULES.lines().filter_map(|line| line.trim().strip_prefix("runbook_url: ")).collect();
+    let expected: Vec<_> =
+        alerts.iter().map(|alert| format!("docs/runbook.md#{}", alert.to_lowercase())).collect();
+    assert_eq!(links, expected);
+    let runbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/runbook.md");
+    // Whoever brings the runbook brings a heading for each alert.
+    if let Ok(runbook) = std::fs::read_to_string(runbook) {
+        let headings: BTreeSet<_> = runbook.lines().filter(|line| line.starts_with('#')).collect();
+        for alert in alerts {
+            let heading = |heading: &&str| heading.trim_start_matches('#').trim() == alert;
+            assert!(headings.iter().any(heading), "docs/runbook.md has no heading {alert}");
+        }
+    }
+}

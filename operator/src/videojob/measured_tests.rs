@@ -1,0 +1,93 @@
+use serde_json::json;
+
+use super::*;
+
+fn outcome(step: StepName, exit: ExitCode) -> StepOutcome {
+    let mut outcome: StepOutcome = serde_json::from_value(json!({
+        "version": 1, "step": step, "attempt": 1, "input": "0123456789abcdef0123456789abcdef", "exit": "Done",
+    }))
+    .unwrap();
+    outcome.exit = exit;
+    outcome
+}
+
+fn word_of(exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) -> &'static str {
+    let mut outcome = outcome(StepName::AnimateScenes, exit);
+    change(&mut outcome);
+    Ending::read(&End::Told(Box::new(outcome)), false).outcome
+}
+
+#[test]
+fn every_way_to_end_has_its_word() {
+    assert_eq!(word_of(ExitCode::TryLater, |_| {}), "paused");
+    assert_eq!(word_of(ExitCode::TryLater, |outcome| outcome.interrupted = true), "interrupted");
+    let refused = json!({"account": "grok"});
+    let rate_limited = word_of(ExitCode::TryLater, |outcome| {
+        outcome.rate_limit = Some(serde_json::from_value(refused).unwrap());
+    });
+    assert_eq!(rate_limited, "rate_limited");
+    assert_eq!(word_of(ExitCode::Storage, |outcome| outcome.full = true), "storage_full");
+    assert_eq!(word_of(ExitCode::Storage, |_| {}), "storage_unavailable");
+    assert_eq!(word_of(ExitCode::ContentRefused, |_| {}), "content_refused");
+    let word = |end: End| Ending::read(&end, false).outcome;
+    assert_eq!(word(End::OutOfMemory), "out_of_memory");
+    assert_eq!(word(End::Deadline), "deadline_exceeded");
+    assert_eq!(word(End::Silent(69)), "provider_unavailable");
+    assert_eq!((word(End::Silent(0)), word(End::Silent(3))), ("failed", "failed"));
+    let lost = End::Interrupted("lost".to_owned());
+    assert_eq!(
+        (Ending::read(&lost, false).outcome, Ending::read(&lost, true).outcome),
+        ("interrupted", "stopped")
+    );
+    assert_eq!(Ending::read(&End::OutOfMemory, true).outcome, "out_of_memory", "we did not ask for that");
+}
+
+#[test]
+fn publications_are_counted_when_all_targets_have_the_film() {
+    use PublishOutcome::{Failed, Published, Refused, Scheduled, Unknown};
+    let states = |exit: ExitCode, states: &[&str], done: bool| {
+        let mut outcome = outcome(StepName::PublishVideo, exit);
+        outcome.publications = states
+            .iter()
+            .map(|state| serde_json::from_value(json!({"target": "t", "state": state})).unwrap())
+            .collect();
+        outcome.output = done.then(|| outcome.input.clone());
+        published(&outcome)
+    };
+    let done = states(ExitCode::Done, &["Published", "Scheduled", "Published"], true);
+    assert_eq!(done, [Measured::Published(Scheduled, 1), Measured::Published(Published, 2)]);
+    assert_eq!(states(ExitCode::TryLater, &["Published"], false), [], "the next attempt finds it again");
+    assert_eq!(
+        states(ExitCode::ContentRefused, &["Published", "Unknown"], false),
+        [Measured::Published(Unknown, 1)]
+    );
+    assert_eq!(states(ExitCode::ContentRefused, &["Published"], false), [Measured::Published(Refused, 1)]);
+    assert_eq!(states(ExitCode::Credentials, &[], false), [Measured::Published(Failed, 1)]);
+    assert_eq!(published(&outcome(StepName::WriteScript, ExitCode::Credentials)), []);
+}
+
+#[test]
+fn a_trace_is_known_by_its_id_alone() {
+    let job = |value: &str| -> VideoJob {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "a", "annotations": {TRACEPARENT: value}}, "spec": {"topic": "x"},
+        }))
+        .unwrap()
+    };
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let good = job(&format!("00-{id}-00f067aa0ba902b7-01"));
+    assert_eq!(trace_id(&good), Some(id));
+    for bad in [
+        "",
+        "00",
+        id,
+        &format!("00-{id}"),
+        &format!("ff-{id}-00f067aa0ba902b7-01"),
+        &format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+        &format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()),
+        &format!("00-{}\"-00f067aa0ba902b7-01", &id[1..]),
+    ] {
+        assert_eq!(trace_id(&job(bad)), None, "{bad}");
+    }
+}

@@ -34,8 +34,7 @@ async fn metrics_are_json_for_curl_and_text_for_prometheus() {
     ] {
         let answer = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, accept)]).await;
         assert_eq!((answer.header("content-type"), answer.header("vary")), (media, "accept"));
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        assert!(text.starts_with(body) && text.contains("(\"Failed\", 1)"), "{text}");
+        assert_eq!(String::from_utf8_lossy(&answer.body), body);
     }
     let none = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, "image/png")]).await;
     assert_eq!(none.status, StatusCode::NOT_ACCEPTABLE);

@@ -32,16 +32,22 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
 /// A backup: a list of manifests in one object.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Backup)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct BackupDocument {
     api_version: String,
     kind: String,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
+    /// Of which namespace it is; left out: of all.
+    namespace: Option<String>,
     /// The objects.
     #[schema(value_type = Vec<Object>)]
     items: Vec<String>,
+    /// How many objects it holds. Backups of the first version have no count and no digest.
+    item_count: Option<i64>,
+    /// Digest of all that it says.
+    digest: Option<String>,
 }
 
 /// Of what.

@@ -15,8 +15,8 @@ use serde_json::json;
 use videofactory_client::backup::{Backup, Item, Kind, Scope, gather};
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
 use videofactory_crds::condition::{Phase, StepState};
-use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob, VideoJobStatus};
-use videofactory_pipeline::{SceneSet, clock};
+use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
+use videofactory_pipeline::clock;
 use videofactory_tests::e2e::bucket::Artifacts;
 use videofactory_tests::e2e::film::{Film, Order, attempts};
 use videofactory_tests::e2e::kubectl::ask;
@@ -63,7 +63,6 @@ impl Studio {
         let half = lab.order(Order::of(12).named("half")).await?;
         let drawn = until_half_drawn(&half).await?;
         half.step(StepName::NarrateScenes, StepState::Succeeded).await?;
-        half.until("its first pictures to be told", |status| drawn_of(status) == drawn.len()).await?;
         let scripts = attempts(&half.status().await?, StepName::WriteScript);
         let written = gather(&lab.client, Some(&lab.namespace), clock::now()).await?;
         let document = String::from_utf8(written.text)?;
@@ -102,13 +101,6 @@ impl Studio {
         ensure!(clips == 2, "{clips} clips were paid for, not 2");
         self.grok.books_agree("generations", Operation::Video).await
     }
-}
-
-/// How many pictures a job says that it has.
-fn drawn_of(status: &VideoJobStatus) -> usize {
-    let scenes = status.step(StepName::GenerateImages).and_then(|step| step.scenes.as_ref());
-    let completed = scenes.and_then(|scenes| scenes.completed.as_ref()?.parse::<SceneSet>().ok());
-    completed.map_or(0, |completed| completed.len() as usize)
 }
 
 /// What `kubectl get` shows of all kinds, without the last column, the age.

@@ -9,6 +9,7 @@ use kube::Client;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use videofactory_net::Network;
+use videofactory_traces::Outbox;
 
 use crate::caches::Caches;
 use crate::config::Config;
@@ -39,6 +40,8 @@ pub struct Context {
     pub meter: Arc<Meter>,
     /// What may be called for users, and how.
     pub network: Network,
+    /// What has ended, on its way to those who look at traces.
+    pub traces: Outbox,
     /// Whether this replica leads.
     pub leads: Leads,
 }

@@ -16,4 +16,5 @@ pub mod reconcile;
 pub mod refusals;
 pub mod run;
 pub mod storagepolicy;
+pub mod traces;
 pub mod videojob;

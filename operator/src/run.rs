@@ -22,7 +22,7 @@ use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
-use crate::{http, provideraccount, storagepolicy, videojob};
+use crate::{http, provideraccount, storagepolicy, traces, videojob};
 
 /// How the operator introduces itself: the audit log and managedFields know it by this name.
 const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
@@ -30,6 +30,8 @@ const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"))
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long the last Events may take.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// How long the last spans may take.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT, or until a part fails.
 pub async fn run(mut config: Config) -> anyhow::Result<()> {
@@ -45,6 +47,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let (caches, watches) = Caches::start(&client, &config.watch_namespace);
     let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
     let telling = tokio::spawn(telling);
+    let (traces, sending) = traces::begin(&mut config, &network);
     let context = Context {
         client,
         caches,
@@ -55,6 +58,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         refusals: Arc::new(Refusals::default()),
         meter: Arc::new(Meter::default()),
         network,
+        traces,
         leads: Leads::default(),
     };
     let mut parts = Parts::default();
@@ -69,9 +73,12 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         error = parts.first_to_end() => Err(error),
         ended = lead(context, stop) => ended,
     };
-    // Whoever could tell of an Event goes with the parts, and with them its publisher's work ends.
+    // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
     drop(parts);
-    let _ = tokio::time::timeout(LAST_EVENTS, telling).await;
+    let _ = tokio::join!(
+        tokio::time::timeout(LAST_EVENTS, telling),
+        tokio::time::timeout(LAST_SPANS, sending)
+    );
     ended
 }
 

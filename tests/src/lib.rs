@@ -5,5 +5,6 @@ pub mod e2e;
 pub mod fakes;
 pub mod http;
 pub mod many_jobs;
+pub mod otlp;
 pub mod r2_proxy;
 pub mod s3_server;

@@ -14,6 +14,7 @@ use videofactory_operator::config::Config;
 use videofactory_operator::context::{Context, Leads};
 use videofactory_operator::events::Publisher;
 use videofactory_operator::{provideraccount, videojob};
+use videofactory_traces::Outbox;
 
 use crate::api_server::{ApiServer, Calls};
 
@@ -89,6 +90,7 @@ impl ManyJobs {
             refusals: Arc::default(),
             meter: Arc::default(),
             network,
+            traces: Outbox::default(),
             leads: Leads::default(),
         };
         let spawn = |work: futures::future::BoxFuture<'static, ()>| {

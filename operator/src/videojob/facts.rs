@@ -126,6 +126,7 @@ fn pod_end(status: &PodStatus, container: Option<&ContainerStatus>) -> PodEnd {
         out_of_memory: terminated.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")),
         reason: status.reason.clone().or_else(|| disruption(status)).unwrap_or_default(),
         outcome: message.and_then(StepOutcome::from_message).map(Box::new),
+        started: terminated.and_then(|end| end.started_at.as_ref()).map(|time| time.0),
         at: terminated.and_then(|end| end.finished_at.as_ref()).map(|time| time.0),
     }
 }
@@ -284,11 +285,13 @@ mod tests {
             "input": "0123456789abcdef0123456789abcdef", "exit": "Done", "message": "ok",
         });
         let state = json!({"terminated": {
-            "exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-23T10:00:07Z", "message": message.to_string(),
+            "exitCode": 0, "reason": "Completed", "message": message.to_string(),
+            "startedAt": "2026-11-23T10:00:02Z", "finishedAt": "2026-11-23T10:00:07Z",
         }});
         let end = ended(&json!({"phase": "Succeeded", "containerStatuses": container(&state)}));
         assert_eq!(end.exit_code, Some(0));
         assert_eq!(end.outcome.unwrap().attempt, 2);
+        assert_eq!(end.started, Some("2026-11-23T10:00:02Z".parse().unwrap()));
         assert_eq!(end.at, Some("2026-11-23T10:00:07Z".parse().unwrap()));
     }
 

@@ -240,6 +240,8 @@ pub struct PodEnd {
     pub reason: String,
     /// The outcome in its termination message.
     pub outcome: Option<Box<StepOutcome>>,
+    /// When its container had started.
+    pub started: Option<Timestamp>,
     /// When its container ended.
     pub at: Option<Timestamp>,
 }

@@ -18,6 +18,7 @@ use super::{operator, pods, wait};
 #[derive(Clone, Debug)]
 pub struct Order {
     name: String,
+    annotations: Value,
     spec: Value,
 }
 
@@ -36,6 +37,7 @@ impl Order {
             .collect();
         Self {
             name: "film".to_owned(),
+            annotations: json!({}),
             spec: json!({
                 "scenes": scenes,
                 "format": {"aspectRatio": "16:9", "resolution": "360p", "fps": 24},
@@ -55,6 +57,13 @@ impl Order {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// With this annotation from the start.
+    #[must_use]
+    pub fn annotated(mut self, name: &str, value: &str) -> Self {
+        self.annotations[name] = json!(value);
         self
     }
 
@@ -86,7 +95,7 @@ impl Order {
     pub fn manifest(&self) -> Value {
         json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
-            "metadata": {"name": self.name},
+            "metadata": {"name": self.name, "annotations": self.annotations},
             "spec": self.spec,
         })
     }

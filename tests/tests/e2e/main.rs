@@ -21,6 +21,7 @@ mod refusals;
 mod requests;
 mod settled;
 mod storage;
+mod traces;
 mod ttl;
 mod waits;
 mod walkthrough;

@@ -12,6 +12,7 @@ use videofactory_pipeline::contract::{
     Artifact, BucketRef, ExitCode, Publication, SceneReport, Spent, StepInput, StepOutcome,
 };
 use videofactory_pipeline::{Digest, SceneSet, Tombstone};
+use videofactory_traces::Span;
 
 use super::super::deletion::FINALIZER;
 use super::super::model::{
@@ -19,7 +20,8 @@ use super::super::model::{
     outcomes_to_look_up,
 };
 use super::super::tombstones::key_to_ask_for;
-use super::decide;
+use super::super::trace::spans_of;
+use super::{decide, tests_traced};
 use crate::config::SideEffects;
 use crate::meter::Changes;
 
@@ -49,6 +51,8 @@ pub struct World {
     pub counted: Vec<Changes>,
     /// How often it was told that its server has no room.
     pub told_full: usize,
+    /// What was told of in traces.
+    pub traced: Vec<Span>,
     pub last: Option<Decision>,
 }
 
@@ -91,6 +95,7 @@ impl World {
             begun: Vec::new(),
             counted: Vec::new(),
             told_full: 0,
+            traced: Vec::new(),
             last: None,
         }
     }
@@ -103,8 +108,11 @@ impl World {
     pub fn reconcile_or_crash(&mut self, crash: bool) -> Decision {
         self.look_up();
         let decision = decide(&self.observed, self.now);
+        let traced = spans_of(&self.observed, &decision.status, self.now);
+        tests_traced::check(&traced);
         self.observed.job.status = Some(decision.status.clone());
         if !crash {
+            self.traced.extend(traced);
             for action in decision.actions.clone() {
                 self.act(action);
             }
@@ -262,6 +270,7 @@ impl World {
             out_of_memory,
             reason: String::new(),
             outcome: None,
+            started: Some(self.now),
             at: Some(self.now),
         };
         self.end_with(step, end);
@@ -288,6 +297,7 @@ impl World {
             out_of_memory: false,
             reason: String::new(),
             outcome: Some(Box::new(outcome)),
+            started: Some(self.now),
             at: Some(self.now),
         };
         self.end_with(step, end);
@@ -374,6 +384,7 @@ impl World {
         self.observed.accounts.clear();
         self.events.clear();
         self.counted.clear();
+        self.traced.clear();
         self.last = None;
     }
 

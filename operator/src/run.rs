@@ -75,10 +75,8 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     };
     // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
     drop(parts);
-    let _ = tokio::join!(
-        tokio::time::timeout(LAST_EVENTS, telling),
-        tokio::time::timeout(LAST_SPANS, sending)
-    );
+    let _ =
+        tokio::join!(tokio::time::timeout(LAST_EVENTS, telling), tokio::time::timeout(LAST_SPANS, sending));
     ended
 }
 

@@ -96,7 +96,8 @@ impl Drop for Receiver {
 impl Receiver {
     /// Starts one on this machine.
     pub async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port for a collector")?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port for a collector")?;
         let url = format!("http://{}", listener.local_addr()?);
         let shared = Shared::default();
         let routes = Router::new().route("/v1/traces", post(take)).with_state(shared.clone());

@@ -25,9 +25,8 @@ pub struct Settings {
 impl Settings {
     /// Reads the variables; `None` if no span is to be sent. Fails with a sentence.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
-        let value = |name: &str| {
-            variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-        };
+        let value =
+            |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let either = |of_traces: &'static str, of_all: &'static str| {
             value(of_traces)
                 .map(|text| (of_traces, text))
@@ -124,7 +123,8 @@ mod tests {
         ] {
             assert_eq!(read(off), Ok(None), "{off:?}");
         }
-        for on in [&[ON][..], &[ON, ("OTEL_SDK_DISABLED", "false")], &[ON, ("OTEL_TRACES_EXPORTER", "otlp")]] {
+        for on in [&[ON][..], &[ON, ("OTEL_SDK_DISABLED", "false")], &[ON, ("OTEL_TRACES_EXPORTER", "otlp")]]
+        {
             assert!(read(on).unwrap().is_some(), "{on:?}");
         }
     }
@@ -133,7 +133,10 @@ mod tests {
     fn the_address_of_all_gets_a_path_and_that_of_traces_is_whole() {
         let endpoint = |variables: &[(&str, &str)]| read(variables).unwrap().unwrap().endpoint.to_string();
         assert_eq!(endpoint(&[ON]), "http://tempo.observability.svc:4318/v1/traces");
-        assert_eq!(endpoint(&[(ENDPOINT, "https://otel.example.com/otlp/")]), "https://otel.example.com/otlp/v1/traces");
+        assert_eq!(
+            endpoint(&[(ENDPOINT, "https://otel.example.com/otlp/")]),
+            "https://otel.example.com/otlp/v1/traces"
+        );
         let own = (TRACES_ENDPOINT, "https://otel.example.com/spans");
         assert_eq!(endpoint(&[ON, own]), "https://otel.example.com/spans");
     }
@@ -143,8 +146,14 @@ mod tests {
         for (variables, told) in [
             (&[(ENDPOINT, "tempo:4317")][..], "write one such as http://"),
             (&[ON, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "only http/protobuf is spoken"),
-            (&[(TRACES_ENDPOINT, "https://me:hunter2@otel.example.com/v1/traces")], "OTEL_EXPORTER_OTLP_HEADERS"),
-            (&[(TRACES_ENDPOINT, "https://otel.example.com/v1/traces?key=hunter2")], "OTEL_EXPORTER_OTLP_HEADERS"),
+            (
+                &[(TRACES_ENDPOINT, "https://me:hunter2@otel.example.com/v1/traces")],
+                "OTEL_EXPORTER_OTLP_HEADERS",
+            ),
+            (
+                &[(TRACES_ENDPOINT, "https://otel.example.com/v1/traces?key=hunter2")],
+                "OTEL_EXPORTER_OTLP_HEADERS",
+            ),
         ] {
             let error = read(variables).unwrap_err();
             assert!(error.contains(told) && !error.contains("hunter2"), "{error}");

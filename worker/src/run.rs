@@ -204,9 +204,9 @@ fn write_termination(path: &Path, message: &str) {
 
 #[cfg(test)]
 mod tests {
+    use crate::traces::SENDING_TAKES;
     use videofactory_crds::StepName;
     use videofactory_pipeline::contract::longest_answer;
-    use crate::traces::SENDING_TAKES;
     use videofactory_providers::{LONGEST_ACCEPTANCE, LONGEST_ANSWER, LONGEST_OPENING};
 
     use super::*;

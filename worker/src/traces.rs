@@ -46,7 +46,8 @@ impl Traces {
     /// As the environment says; without a parent or a place to send them to, or if they cannot be followed, none are kept.
     #[must_use]
     pub fn read(input: &StepInput, pod_uid: &str, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let Some(within) = variable(TRACEPARENT_VARIABLE).and_then(|text| text.parse::<Traceparent>().ok()) else {
+        let Some(within) = variable(TRACEPARENT_VARIABLE).and_then(|text| text.parse::<Traceparent>().ok())
+        else {
             return Self::default();
         };
         let settings = Settings::read(&variable).unwrap_or_else(|why| {
@@ -64,7 +65,8 @@ impl Traces {
             ("videofactory.step", input.step.as_str().into()),
             ("videofactory.attempt", input.attempt.into()),
         ];
-        let providers = input.hired.iter().map(|(account, hired)| (account.clone(), hired.provider)).collect();
+        let providers =
+            input.hired.iter().map(|(account, hired)| (account.clone(), hired.provider)).collect();
         let noted = Mutex::default();
         Self(Some(Arc::new(Shared { settings, origin, within, about, providers, noted })))
     }
@@ -111,7 +113,9 @@ impl Traces {
             exporter.send(spans).await
         };
         match timeout(SENDING_TAKES, sent).await {
-            Ok(Ok(())) if left_out > 0 => tracing::warn!("{left_out} spans are left out: there were too many"),
+            Ok(Ok(())) if left_out > 0 => {
+                tracing::warn!("{left_out} spans are left out: there were too many")
+            }
             Ok(Ok(())) => {}
             Ok(Err(why)) => tracing::warn!("{why}; they are left out"),
             Err(_) => tracing::warn!("spans are left out: the collector gave no answer in time"),

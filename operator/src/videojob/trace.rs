@@ -34,7 +34,7 @@ pub fn spans_of(observed: &Observed, after: &VideoJobStatus, now: Timestamp) -> 
     let open = attempts::open(before).filter_map(|(step, _)| before.step(step));
     let ended = open.filter_map(|step| {
         match attempts::stand(observed, step.name, step.attempt.unwrap_or_default(), now) {
-            Attempt::Ended { end, at } => Some(Ended::new(observed, before, step, &end, at.unwrap_or(now))),
+            Attempt::Ended { end, at } => Some(Ended::new(observed, before, step, end, at.unwrap_or(now))),
             _ => None,
         }
     });
@@ -74,7 +74,7 @@ fn outside(job: &VideoJob) -> Result<Option<Traceparent>, ParseTraceparentError>
 struct Ended<'a> {
     observed: &'a Observed,
     step: &'a StepStatus,
-    end: &'a End,
+    end: End,
     attempt: i32,
     run: i64,
     /// Its Job's creation.
@@ -88,7 +88,7 @@ impl<'a> Ended<'a> {
         observed: &'a Observed,
         before: &VideoJobStatus,
         step: &'a StepStatus,
-        end: &'a End,
+        end: End,
         at: Timestamp,
     ) -> Self {
         let attempt = step.attempt.unwrap_or_default();
@@ -134,7 +134,7 @@ impl<'a> Ended<'a> {
             let to = started.unwrap_or(self.at);
             spans.push(Span { name: "queue wait".to_owned(), to, ..span(Part::QueueWait) });
         }
-        let (outcome, failed) = outcome(self.step, self.end, after);
+        let (outcome, failed) = outcome(self.step, &self.end, after);
         if !never_ran {
             // Where the pod is gone with what it knew, the wait for it is a part of this.
             let from = started.unwrap_or(self.created);
@@ -221,7 +221,7 @@ impl<'a> Ended<'a> {
     }
 
     fn told(&self) -> Option<&StepOutcome> {
-        if let End::Told(outcome) = self.end { Some(outcome) } else { None }
+        if let End::Told(outcome) = &self.end { Some(outcome) } else { None }
     }
 }
 
@@ -238,7 +238,9 @@ fn outcome(step: &StepStatus, end: &End, after: &VideoJobStatus) -> (&'static st
             (ExitCode::from_code(*code).filter(|exit| *exit != ExitCode::Done).map_or("failed", word), true)
         }
         End::Told(outcome) => match outcome.exit {
-            ExitCode::Done if Some(outcome.input.as_str()) == step.input_digest.as_deref() => ("succeeded", false),
+            ExitCode::Done if Some(outcome.input.as_str()) == step.input_digest.as_deref() => {
+                ("succeeded", false)
+            }
             ExitCode::Done => ("superseded", false),
             ExitCode::QualityCheck if is_accepted() => ("succeeded", false),
             ExitCode::TryLater if outcome.interrupted && stopped_by_us => ("stopped", false),
@@ -305,7 +307,8 @@ fn run_span(
 /// The job's creation; of a later run the time that its restart names, unless that is later than what was done in it.
 fn begin_of_run(job: &VideoJob, status: &VideoJobStatus, run: i64) -> Option<Timestamp> {
     let created = job.creation_timestamp().map(|at| at.0);
-    let asked = status.steps.iter().flat_map(|step| &step.demands).filter_map(|demand| demand.asked_at.as_ref());
+    let asked =
+        status.steps.iter().flat_map(|step| &step.demands).filter_map(|demand| demand.asked_at.as_ref());
     let begun = status.steps.iter().filter_map(|step| step.started_at.as_ref());
     let first = begun.chain(asked).map(|at| at.0).min();
     if run <= 1 {
@@ -324,13 +327,11 @@ fn about_run(job: &VideoJob, status: &VideoJobStatus, run: i64, outcome: &'stati
         ("videofactory.run", run.into()),
         ("videofactory.outcome", outcome.into()),
     ];
-    let channel = status.channel.as_ref().map(|channel| ("videofactory.channel", channel.name.as_str().into()));
+    let channel =
+        status.channel.as_ref().map(|channel| ("videofactory.channel", channel.name.as_str().into()));
     let film = status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
     let bytes = film.and_then(|film| film.size).map(|size| ("videofactory.film.bytes", size.into()));
-    let seconds = film.and_then(|film| film.duration).map(|length| ("videofactory.film.seconds", length.into()));
+    let seconds =
+        film.and_then(|film| film.duration).map(|length| ("videofactory.film.seconds", length.into()));
     always.into_iter().chain(channel).chain(bytes).chain(seconds).collect()
 }
-
-#[cfg(test)]
-#[path = "trace_tests.rs"]
-mod tests;

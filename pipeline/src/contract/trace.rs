@@ -67,7 +67,9 @@ pub struct Traceparent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseTraceparentError {
     /// It does not look like one.
-    #[error("it is not written as 00-<32 digits>-<16 digits>-<2 digits>, with the lower-case digits 0-9 and a-f")]
+    #[error(
+        "it is not written as 00-<32 digits>-<16 digits>-<2 digits>, with the lower-case digits 0-9 and a-f"
+    )]
     Shape,
     /// Version ff is forbidden.
     #[error("its version is ff, which none has")]
@@ -261,7 +263,8 @@ mod tests {
 
     #[test]
     fn every_part_of_every_attempt_is_a_span_of_its_own() {
-        let parts = [Part::Step, Part::QueueWait, Part::QuotaWait("a"), Part::QuotaWait("b"), Part::Execution];
+        let parts =
+            [Part::Step, Part::QueueWait, Part::QuotaWait("a"), Part::QuotaWait("b"), Part::Execution];
         let mut ids = BTreeSet::new();
         let mut count = 0;
         for (uid, run) in [("u", 1), ("u", 2), ("u", 12), ("v", 1)] {

@@ -35,9 +35,8 @@ async fn a_film_is_one_trace_of_its_steps_with_their_waits_apart() {
         .await?;
         let run = spans.iter().find(|span| span.parent == OUTSIDE).context("no run")?;
         ensure!(run.name == format!("video {}/film run 1", lab.namespace), "{}", run.name);
-        let children = |of: &Received| -> Vec<&Received> {
-            spans.iter().filter(|span| span.parent == of.id).collect()
-        };
+        let children =
+            |of: &Received| -> Vec<&Received> { spans.iter().filter(|span| span.parent == of.id).collect() };
         let steps = children(run);
         let names: BTreeSet<&str> = steps.iter().map(|step| step.name.as_str()).collect();
         ensure!(names == StepName::ALL.map(StepName::as_str).into() && steps.len() == 6, "{names:?}");

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use videofactory_crds::StepName;
-use videofactory_pipeline::{Digest, clock};
 use videofactory_pipeline::contract::{Artifact, Artifacts};
 use videofactory_pipeline::documents::{self, CheckResult, Film};
 use videofactory_pipeline::keys::CaptionFormat;
+use videofactory_pipeline::{Digest, clock};
 use videofactory_storage::{PutOptions, Stored};
 
 use super::film_request::{self, Parts};

@@ -7,7 +7,7 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_net::Network;
 use videofactory_pipeline::contract::RunTrace;
-use videofactory_tests::otlp::{Receiver, Received};
+use videofactory_tests::otlp::{Received, Receiver};
 use videofactory_worker::steps;
 use videofactory_worker::traces::Traces;
 

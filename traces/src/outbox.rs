@@ -31,7 +31,6 @@ struct Way {
 
 impl Outbox {
     /// An outbox and the work behind it, which ends when all clones of the outbox are gone.
-    #[must_use]
     pub fn start(exporter: Exporter) -> (Self, impl Future<Output = ()> + use<>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let left_out = Arc::new(AtomicU64::new(0));

@@ -1,4 +1,5 @@
 //! Spans on their way to a collector.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in helpers too")]
 
 use std::time::Duration;
 
@@ -55,14 +56,14 @@ async fn until_received(receiver: &Receiver, count: usize) -> Vec<Received> {
 async fn a_span_arrives_as_it_was() {
     let receiver = Receiver::start().await.unwrap();
     exporter(receiver.url()).send(vec![span(2)]).await.unwrap();
-    let received = receiver.spans().remove(0);
+    let came = receiver.spans().remove(0);
     let at = |text: &str| u64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap();
-    assert_eq!(received.trace, "01".repeat(16));
-    assert_eq!((received.id, received.parent), ("02".repeat(8), "09".repeat(8)));
-    assert_eq!((received.from, received.to), (at("2026-11-29T08:00:00.25Z"), at("2026-11-29T08:00:01Z")));
-    assert!(received.is_client && received.failed);
+    assert_eq!(came.trace, "01".repeat(16));
+    assert_eq!((came.id, came.parent), ("02".repeat(8), "09".repeat(8)));
+    assert_eq!((came.from, came.to), (at("2026-11-29T08:00:00.25Z"), at("2026-11-29T08:00:01Z")));
+    assert!(came.is_client && came.failed);
     let attributes: Vec<(&str, &str)> =
-        received.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        came.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(attributes, [("a", "b"), ("count", "3"), ("flag", "true")]);
     for (key, value) in [
         ("service.name", "videofactory-operator"),
@@ -70,7 +71,7 @@ async fn a_span_arrives_as_it_was() {
         ("k8s.pod.name", "operator-1"),
         ("telemetry.sdk.language", "rust"),
     ] {
-        assert_eq!(received.resource.get(key).map(String::as_str), Some(value), "{key}");
+        assert_eq!(came.resource.get(key).map(String::as_str), Some(value), "{key}");
     }
 }
 
@@ -80,9 +81,8 @@ async fn what_stands_in_the_way_is_told_with_the_address() {
     receiver.answer(401);
     let refused = exporter(receiver.url()).send(vec![span(1)]).await.unwrap_err();
     assert!(refused.contains("/v1/traces: ") && refused.contains("401"), "{refused}");
-    let url = receiver.url().to_owned();
-    drop(receiver);
-    let away = exporter(&url).send(vec![span(1)]).await.unwrap_err();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = exporter(&format!("http://{nobody}")).send(vec![span(1)]).await.unwrap_err();
     assert!(away.to_lowercase().contains("connection refused"), "{away}");
 }
 

@@ -114,7 +114,7 @@ impl Traces {
         };
         match timeout(SENDING_TAKES, sent).await {
             Ok(Ok(())) if left_out > 0 => {
-                tracing::warn!("{left_out} spans are left out: there were too many")
+                tracing::warn!("{left_out} spans are left out: there were too many");
             }
             Ok(Ok(())) => {}
             Ok(Err(why)) => tracing::warn!("{why}; they are left out"),

@@ -125,7 +125,7 @@ impl<'a> Ended<'a> {
             .map(|demand| {
                 let (from, to) = self.quota_wait(demand);
                 Span { name: "quota wait".to_owned(), from, to, ..span(Part::QuotaWait(&demand.account)) }
-                    .with(self.about_demand(demand))
+                    .with(about_demand(demand))
             })
             .collect();
         let started = self.pod.and_then(|(_, end)| end.started).map(|at| at.clamp(self.created, self.at));
@@ -183,15 +183,6 @@ impl<'a> Ended<'a> {
         ]
     }
 
-    fn about_demand(&self, demand: &Demand) -> Attributes {
-        let wanted = demand.submissions.unwrap_or_default();
-        vec![
-            ("videofactory.account", demand.account.as_str().into()),
-            ("videofactory.submissions.wanted", wanted.into()),
-            ("videofactory.submissions.granted", demand.granted.unwrap_or_default().into()),
-        ]
-    }
-
     fn about_execution(&self) -> Attributes {
         let (pod, code) = match self.pod {
             Some((pod, end)) => (Some(("k8s.pod.name", pod.name.as_str().into())), end.exit_code),
@@ -223,6 +214,15 @@ impl<'a> Ended<'a> {
     fn told(&self) -> Option<&StepOutcome> {
         if let End::Told(outcome) = &self.end { Some(outcome) } else { None }
     }
+}
+
+fn about_demand(demand: &Demand) -> Attributes {
+    let wanted = demand.submissions.unwrap_or_default();
+    vec![
+        ("videofactory.account", demand.account.as_str().into()),
+        ("videofactory.submissions.wanted", wanted.into()),
+        ("videofactory.submissions.granted", demand.granted.unwrap_or_default().into()),
+    ]
 }
 
 /// How an attempt ended, in a word, and whether that is a failure.

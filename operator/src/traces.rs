@@ -12,8 +12,12 @@ const SERVICE: &str = "videofactory-operator";
 
 /// Opens the way for spans if the environment names one, and has steps told of it. The work behind it ends when all clones
 /// of the outbox are gone.
-pub fn begin(config: &mut Config, network: &Network) -> (Outbox, JoinHandle<()>) {
-    let opened = open(config, network).unwrap_or_else(|why| {
+pub fn begin(
+    config: &mut Config,
+    network: &Network,
+    variable: impl Fn(&str) -> Option<String>,
+) -> (Outbox, JoinHandle<()>) {
+    let opened = open(config, network, variable).unwrap_or_else(|why| {
         tracing::warn!("{why}; films are made without being traced");
         None
     });
@@ -26,8 +30,12 @@ pub fn begin(config: &mut Config, network: &Network) -> (Outbox, JoinHandle<()>)
     }
 }
 
-fn open(config: &mut Config, network: &Network) -> Result<Option<Exporter>, String> {
-    let Some(settings) = Settings::read(|name| std::env::var(name).ok())? else { return Ok(None) };
+fn open(
+    config: &mut Config,
+    network: &Network,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Exporter>, String> {
+    let Some(settings) = Settings::read(variable)? else { return Ok(None) };
     let origin = Origin {
         service: SERVICE,
         namespace: Some(config.namespace.clone()),
@@ -45,4 +53,36 @@ fn open(config: &mut Config, network: &Network) -> Result<Option<Exporter>, Stri
         );
     }
     Ok(Some(exporter))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn steps_send_spans_where_the_operator_does_unless_that_takes_a_key() {
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://tempo.svc:4318");
+        let key = ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer hunter2");
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        for (variables, sends, steps_send) in [
+            (&[][..], false, false),
+            (&[endpoint], true, true),
+            (&[endpoint, key], true, false),
+            (&[endpoint, grpc], false, false),
+        ] {
+            let mut config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(held, _)| *held == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let (outbox, work) = begin(&mut config, &Network::default(), variable);
+            assert_eq!(outbox.is_open(), sends, "{variables:?}");
+            assert_eq!(!config.worker.traces.is_empty(), steps_send, "{variables:?}");
+            assert!(!format!("{:?}", config.worker.traces).contains("hunter2"));
+            drop(outbox);
+            work.await.unwrap();
+        }
+    }
 }

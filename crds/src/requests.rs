@@ -27,6 +27,8 @@ pub const APPROVED: &str = "videofactory.dev/approved";
 pub const REJECTED: &str = "videofactory.dev/rejected";
 /// On a `VideoJob`, the digest of the film whose failed checks are accepted.
 pub const ACCEPT_QUALITY: &str = "videofactory.dev/accept-quality";
+/// On a `VideoJob`, a W3C `traceparent`: the trace that its runs are told as a part of. It asks for nothing.
+pub const TRACEPARENT: &str = "videofactory.dev/traceparent";
 /// All annotations by which people ask something of a `VideoJob`.
 pub const ON_JOBS: [&str; 8] =
     [RETRY, RESTART, REGENERATE, REFRESH_CHANNEL, HOLD, APPROVED, REJECTED, ACCEPT_QUALITY];

@@ -32,6 +32,9 @@ pub use self::request::{Film, FilmRequest};
 use self::sound::heard::Heard;
 use self::watch::Watch;
 
+/// What is done one after the other to make a film; [`Film::stages`] says how long each took.
+pub const STAGES: [&str; 5] = ["prepare", "sound", "picture", "join", "checks"];
+
 /// Makes the film in `dir`, which must exist. `progress` gets the share done, from 0 to 1, ascending; `rendered` each
 /// section as soon as its file is whole.
 ///

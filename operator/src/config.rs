@@ -153,6 +153,10 @@ pub struct WorkerConfig {
     /// The variables of the environment that name proxies; steps are given them.
     #[arg(skip)]
     pub proxies: Vec<(&'static str, String)>,
+
+    /// The variables by which steps know where to send spans; none if they send none.
+    #[arg(skip)]
+    pub traces: Vec<(&'static str, String)>,
 }
 
 /// The cluster's DNS domain where nobody says otherwise.

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use videofactory_client::CallError;
 use videofactory_net::Network;
+use videofactory_traces::Outbox;
 
 use crate::caches::Caches;
 use crate::config::Config;
@@ -44,6 +45,8 @@ pub struct Context {
     pub network: Network,
     /// What this cluster is known by.
     pub cluster: Cluster,
+    /// What has ended, on its way to those who look at traces.
+    pub traces: Outbox,
     /// Whether this replica leads.
     pub leads: Leads,
 }

@@ -17,4 +17,5 @@ pub mod refusals;
 pub mod restoring;
 pub mod run;
 pub mod storagepolicy;
+pub mod traces;
 pub mod videojob;

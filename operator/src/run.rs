@@ -21,7 +21,7 @@ use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
-use crate::{http, provideraccount, storagepolicy, videojob};
+use crate::{http, provideraccount, storagepolicy, traces, videojob};
 use videofactory_client::call::connect;
 
 /// How the operator introduces itself: the audit log and managedFields know it by this name.
@@ -30,6 +30,8 @@ const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"))
 const DRAIN: Duration = Duration::from_secs(15);
 /// How long the last Events may take.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// How long the last spans may take.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT, or until a part fails.
 pub async fn run(mut config: Config) -> anyhow::Result<()> {
@@ -45,6 +47,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let (caches, watches) = Caches::start(&client, &config.watch_namespace);
     let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
     let telling = tokio::spawn(telling);
+    let (traces, sending) = traces::begin(&mut config, &network, |name| std::env::var(name).ok());
     let context = Context {
         client,
         caches,
@@ -56,6 +59,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         meter: Arc::new(Meter::default()),
         network,
         cluster: Cluster::default(),
+        traces,
         leads: Leads::default(),
     };
     let mut parts = Parts::default();
@@ -70,9 +74,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         error = parts.first_to_end() => Err(error),
         ended = lead(context, stop) => ended,
     };
-    // Whoever could tell of an Event goes with the parts, and with them its publisher's work ends.
+    // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
     drop(parts);
-    let _ = tokio::time::timeout(LAST_EVENTS, telling).await;
+    let _ =
+        tokio::join!(tokio::time::timeout(LAST_EVENTS, telling), tokio::time::timeout(LAST_SPANS, sending));
     ended
 }
 

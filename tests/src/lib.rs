@@ -6,6 +6,7 @@ pub mod e2e;
 pub mod fakes;
 pub mod http;
 pub mod many_jobs;
+pub mod otlp;
 mod percentile;
 pub mod r2_proxy;
 pub mod s3_server;

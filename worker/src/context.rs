@@ -21,6 +21,7 @@ use crate::agency::{Agency, Services};
 use crate::outcome::StepError;
 use crate::paid::{Books, Clock};
 use crate::progress::Progress;
+use crate::traces::Traces;
 
 /// When set, every path of the contract is taken under this folder: for a run outside a pod.
 pub const ROOT_VARIABLE: &str = "VIDEOFACTORY_ROOT";
@@ -43,6 +44,8 @@ pub struct Context {
     pub progress: Progress,
     /// What it has spent.
     pub books: Books,
+    /// What of it took time.
+    pub traces: Traces,
     /// What may be called, and how.
     pub network: Network,
     /// Who can be hired.
@@ -59,7 +62,10 @@ impl Context {
     /// Opens the bucket with the mounted credentials. Nothing is sent yet.
     pub fn open(input: StepInput, paths: Paths, network: Network) -> Result<Self, StepError> {
         let bucket = open_bucket(&input.bucket, &paths, &network)?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let pod = variable(POD_VARIABLE).unwrap_or_default();
         Ok(Self {
+            traces: Traces::read(&input, &pod, variable),
             keys: input.job.keys(),
             input,
             bucket,
@@ -69,7 +75,7 @@ impl Context {
             network,
             agency: Arc::new(Services),
             clock: Clock::default(),
-            pod: std::env::var(POD_VARIABLE).unwrap_or_default(),
+            pod,
             stop: CancellationToken::new(),
         })
     }

@@ -13,3 +13,4 @@ pub mod progress;
 pub mod publishing;
 pub mod run;
 pub mod steps;
+pub mod traces;

@@ -97,6 +97,7 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.books);
     outcome.wrote = wrote(&context.bucket);
     poster.abort();
+    let spans = tokio::spawn(context.traces.clone().send(context.network.clone()));
     tell(&outcome);
     if !outcome.did_nothing {
         // The place is the other execution's.
@@ -108,6 +109,8 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     if tokio::time::timeout(LOG_TAKES, keeper).await.is_err() {
         tracing::error!("failed to keep the end of the log in the bucket in time");
     }
+    // It has a limit of its own, which has begun long ago.
+    drop(spans.await);
     outcome
 }
 
@@ -201,6 +204,7 @@ fn write_termination(path: &Path, message: &str) {
 
 #[cfg(test)]
 mod tests {
+    use crate::traces::SENDING_TAKES;
     use videofactory_crds::StepName;
     use videofactory_pipeline::contract::longest_answer;
     use videofactory_providers::{LONGEST_ACCEPTANCE, LONGEST_ANSWER, LONGEST_OPENING};
@@ -257,7 +261,7 @@ mod tests {
         ] {
             assert!(takes <= longest_answer(step), "{step} is given less than its services take");
         }
-        let after = ABORT_TAKES + OUTCOME_TAKES + LOG_TAKES;
+        let after = ABORT_TAKES + OUTCOME_TAKES + LOG_TAKES + SENDING_TAKES;
         assert!(i64::try_from((GRACE.in_flight + after).as_secs()).unwrap() < GRACE.pod_seconds());
     }
 

@@ -13,6 +13,8 @@ mod foreseen;
 #[path = "steps/published.rs"]
 mod published;
 mod support;
+#[path = "steps/traced.rs"]
+mod traced;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -210,6 +210,9 @@ pub struct Demand {
     /// Since when it is asked for; kept from attempt to attempt while the step waits.
     pub since: Option<Time>,
 
+    /// When this attempt asked for it.
+    pub asked_at: Option<Time>,
+
     /// Submissions that were granted, once the attempt was begun with them.
     pub granted: Option<i64>,
 

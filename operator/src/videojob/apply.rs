@@ -7,13 +7,12 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use videofactory_crds::{VideoJob, VideoJobStatus};
-use videofactory_pipeline::Tombstone;
+use videofactory_pipeline::{Tombstone, clock};
 
 use super::deletion;
-use super::measured::trace_id;
 use super::model::{Action, Decision, Observed};
 use super::start::start_step;
-use super::tombstones;
+use super::{tombstones, trace};
 use crate::context::Context;
 use crate::events::Event;
 use crate::meter::Changes;
@@ -70,9 +69,16 @@ impl ApplyError {
 /// Does what was decided.
 pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -> Result<(), ApplyError> {
     let unchanged = observed.job.status.as_ref() == Some(&decision.status);
+    let ended = if context.traces.is_open() {
+        trace::spans_of(observed, &decision.status, clock::now())
+    } else {
+        Vec::new()
+    };
     let mut job = write_status(context, &observed.job, decision.status).await?;
-    let trace = trace_id(&job);
-    decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace));
+    // Exemplars name traces that are somewhere.
+    let trace = context.traces.is_open().then(|| trace::id_of_run(&job)).flatten().map(|id| id.to_string());
+    decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace.as_deref()));
+    context.traces.put(ended);
     let uid = job.uid().unwrap_or_default();
     context.progress.entered(&uid, observed.live.keys().copied());
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());

@@ -27,6 +27,7 @@ use super::labels::Labels;
 use super::model::StartStep;
 use super::names::job_name;
 use super::placement::{self, Placement};
+use super::trace;
 use crate::bucket::{ACCESS_KEY, SECRET_KEY};
 use crate::config::{CLUSTER_DOMAIN, WorkerConfig};
 use crate::provideraccount::keys;
@@ -196,7 +197,7 @@ fn pod(
             name: CONTAINER.to_owned(),
             image: Some(worker.image.clone()),
             image_pull_policy: Some(worker.pull_policy.as_str().to_owned()),
-            env: Some(environment(&carried.variable, worker)),
+            env: Some(environment(&carried.variable, worker, trace::variables(owner, &start.input, worker))),
             resources: Some(resources.unwrap_or_else(|| default_resources(start.input.step))),
             volume_mounts: Some(mounts),
             termination_message_path: Some(TERMINATION_FILE.to_owned()),
@@ -214,7 +215,7 @@ fn pod(
     }
 }
 
-fn environment(input: &str, worker: &WorkerConfig) -> Vec<EnvVar> {
+fn environment(input: &str, worker: &WorkerConfig, traces: Vec<(&'static str, String)>) -> Vec<EnvVar> {
     let plain =
         |name: &str, value: String| EnvVar { name: name.to_owned(), value: Some(value), value_from: None };
     let field = |name: &str, path: &str| EnvVar {
@@ -225,7 +226,7 @@ fn environment(input: &str, worker: &WorkerConfig) -> Vec<EnvVar> {
             ..EnvVarSource::default()
         }),
     };
-    let network = network_variables(worker).into_iter().map(|(name, value)| plain(name, value));
+    let told = network_variables(worker).into_iter().chain(traces).map(|(name, value)| plain(name, value));
     let always = [
         plain(INPUT_VARIABLE, input.to_owned()),
         field("POD_NAME", "metadata.name"),
@@ -233,7 +234,7 @@ fn environment(input: &str, worker: &WorkerConfig) -> Vec<EnvVar> {
         // Caches of fonts and the like: the root file system is read-only.
         plain("HOME", "/tmp".to_owned()),
     ];
-    always.into_iter().chain(network).collect()
+    always.into_iter().chain(told).collect()
 }
 
 /// What the step must know to call what the operator would, and nothing else; only what differs from the usual.

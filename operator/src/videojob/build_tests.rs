@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use serde_json::json;
-use videofactory_pipeline::contract::{GivenScenes, VERSION};
+use videofactory_crds::requests::TRACEPARENT;
+use videofactory_pipeline::contract::{GivenScenes, RunTrace, VERSION};
 
 use super::*;
 use crate::config::Config;
@@ -123,6 +124,30 @@ fn a_step_trusts_the_operators_authority_by_a_copy_of_its_own() {
     let mut mounts = pod.containers[0].volume_mounts.iter().flatten();
     let mount = mounts.find(|mount| file == format!("{}/{CA_FILE_NAME}", mount.mount_path)).unwrap();
     assert_eq!(source_of(pod, &mount.name), format!("ConfigMap {} {CA_FILE_NAME}", copy.name_any()));
+}
+
+#[test]
+fn a_step_knows_where_to_send_spans_and_what_they_are_part_of() {
+    let value = |owner: &VideoJob, worker: &WorkerConfig, name: &str| {
+        let built = attempt(owner, &start(StepName::GenerateImages), worker);
+        let entries = pod_of(&built).containers[0].env.clone().unwrap_or_default();
+        entries.into_iter().find(|entry| entry.name == name).and_then(|entry| entry.value)
+    };
+    let (endpoint, parent) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "TRACEPARENT");
+    let (mut traced, mut worker) = (owner(), worker());
+    assert_eq!((value(&traced, &worker, endpoint), value(&traced, &worker, parent)), (None, None));
+    worker.traces = vec![(endpoint, "http://tempo.svc:4318/v1/traces".to_owned())];
+    assert_eq!(value(&traced, &worker, endpoint).as_deref(), Some("http://tempo.svc:4318/v1/traces"));
+    let own = RunTrace::of(&traced.uid().unwrap(), 1, None).for_worker(StepName::GenerateImages, 2);
+    assert_eq!(value(&traced, &worker, parent), Some(own.to_string()));
+    let mut within = |flags: &str| {
+        let outside = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
+        traced.metadata.annotations = Some([(TRACEPARENT.to_owned(), outside)].into());
+        value(&traced, &worker, parent)
+    };
+    let parent_span = own.parent.to_string();
+    assert_eq!(within("01"), Some(format!("00-0af7651916cd43dd8448eb211c80319c-{parent_span}-01")));
+    assert_eq!(within("00"), None, "who has decided not to record it is not asked again");
 }
 
 fn source_of(pod: &PodSpec, name: &str) -> String {

@@ -4,18 +4,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use videofactory_crds::StepName;
 use videofactory_crds::condition::{self, ConditionType, Reason, StepState};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
-use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::attempts::End;
 use super::decide::Verdict;
 use super::model::{Observed, PodState};
 use crate::metrics::{FilmMetrics, JobOutcome, PublishOutcome};
-
-/// On a `VideoJob`, the W3C `traceparent` of the trace that it belongs to.
-const TRACEPARENT: &str = "videofactory.dev/traceparent";
 
 /// Something that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,17 +197,6 @@ pub(super) fn job_end(before: &VideoJobStatus, verdict: &Verdict, now: Timestamp
         .filter(|succeeded| succeeded.status == "Unknown")?;
     let took = Duration::try_from(now.duration_since(open.last_transition_time.0)).unwrap_or_default();
     Some(Measured::Job { outcome, took })
-}
-
-/// The id of the trace that a job belongs to, if its annotation names one.
-#[must_use]
-pub fn trace_id(job: &VideoJob) -> Option<&str> {
-    let mut parts = super::annotation(job, TRACEPARENT)?.split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_id = trace.len() == 32 && is_hex(trace) && trace.bytes().any(|byte| byte != b'0');
-    (version.len() == 2 && is_hex(version) && version != "ff" && is_id && parts.next().is_some())
-        .then_some(trace)
 }
 
 #[cfg(test)]

@@ -65,29 +65,3 @@ fn publications_are_counted_when_all_targets_have_the_film() {
     assert_eq!(states(ExitCode::Credentials, &[], false), [Measured::Published(Failed, 1)]);
     assert_eq!(published(&outcome(StepName::WriteScript, ExitCode::Credentials)), []);
 }
-
-#[test]
-fn a_trace_is_known_by_its_id_alone() {
-    let job = |value: &str| -> VideoJob {
-        serde_json::from_value(json!({
-            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
-            "metadata": {"name": "a", "annotations": {TRACEPARENT: value}}, "spec": {"topic": "x"},
-        }))
-        .unwrap()
-    };
-    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let good = job(&format!("00-{id}-00f067aa0ba902b7-01"));
-    assert_eq!(trace_id(&good), Some(id));
-    for bad in [
-        "",
-        "00",
-        id,
-        &format!("00-{id}"),
-        &format!("ff-{id}-00f067aa0ba902b7-01"),
-        &format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
-        &format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()),
-        &format!("00-{}\"-00f067aa0ba902b7-01", &id[1..]),
-    ] {
-        assert_eq!(trace_id(&job(bad)), None, "{bad}");
-    }
-}

@@ -22,6 +22,7 @@ pub mod placement;
 mod podless;
 mod start;
 mod tombstones;
+pub mod trace;
 
 use videofactory_crds::VideoJob;
 

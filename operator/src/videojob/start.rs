@@ -16,6 +16,7 @@ use super::facts::{job_facts, pod_facts};
 use super::labels::{self, Labels};
 use super::model::{JobFacts, Refusal, StartStep};
 use super::names::job_name;
+use super::trace;
 use crate::caches::{Owned, owner_key, version};
 use crate::context::Context;
 use crate::events::Event;
@@ -39,6 +40,9 @@ pub(super) async fn start_step(
         let note = format!("its pods go without {what}");
         let event =
             Event { warning: true, reason: "ComputeIgnored".to_owned(), action: "Start".to_owned(), note };
+        context.events.tell(owner.object_ref(&()), event);
+    }
+    if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_open()) {
         context.events.tell(owner.object_ref(&()), event);
     }
     let doubt = context.refusals.asked(&input.job.uid, input.step, input.attempt);

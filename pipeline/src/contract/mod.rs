@@ -6,6 +6,7 @@ mod exit;
 mod grace;
 mod input;
 mod outcome;
+mod trace;
 
 pub use carry::{Carried, MOST_PART_BYTES, ReadInput, in_parts, part_name};
 pub use exit::ExitCode;
@@ -14,6 +15,7 @@ pub use input::{Allowance, Brand, BucketRef, GivenScenes, Hired, JobRef, Opening
 pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };
+pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIABLE, TraceId, Traceparent};
 
 /// The version of this contract.
 pub const VERSION: u32 = 1;

@@ -19,6 +19,7 @@ use crate::api_server::merge;
 #[derive(Clone, Debug)]
 pub struct Order {
     name: String,
+    annotations: Value,
     spec: Value,
 }
 
@@ -37,6 +38,7 @@ impl Order {
             .collect();
         Self {
             name: "film".to_owned(),
+            annotations: json!({}),
             spec: json!({
                 "scenes": scenes,
                 "format": {"aspectRatio": "16:9", "resolution": "360p", "fps": 24},
@@ -56,6 +58,13 @@ impl Order {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// With this annotation from the start.
+    #[must_use]
+    pub fn annotated(mut self, name: &str, value: &str) -> Self {
+        self.annotations[name] = json!(value);
         self
     }
 
@@ -87,7 +96,7 @@ impl Order {
     pub fn manifest(&self) -> Value {
         json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
-            "metadata": {"name": self.name},
+            "metadata": {"name": self.name, "annotations": self.annotations},
             "spec": self.spec,
         })
     }

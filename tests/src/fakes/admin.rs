@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +18,7 @@ use super::faults::Fault;
 use super::ledger::{Ledger, Stray};
 use super::limits::Limit;
 use super::media;
+use crate::otlp::Received;
 
 /// Headers that carry credentials of one service or another.
 const CREDENTIALS: [&str; 4] = ["authorization", "x-goog-api-key", "cookie", "proxy-authorization"];
@@ -36,7 +38,9 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
         .route("/admin/settings", get(settings).post(set_settings))
         .route("/admin/spend", post(spend))
         .route("/admin/reset", post(reset))
+        .route("/admin/spans", get(spans))
         .route("/elsewhere/{id}", get(elsewhere))
+        .route("/v1/traces", post(collect))
         .with_state(state);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin port is gone");
@@ -93,6 +97,18 @@ async fn spend(Shared(state): Shared<Arc<State>>, Json(stranger): Json<Stranger>
 async fn reset(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> (StatusCode, String) {
     state.book.open().reset(which.key.as_deref());
     answer(state.faults.replace(which.key.as_deref(), Vec::new()))
+}
+
+/// The spans of the trace that `key` names.
+async fn spans(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> Json<Vec<Received>> {
+    Json(state.spans.of(which.key.as_deref()))
+}
+
+async fn collect(Shared(state): Shared<Arc<State>>, body: Bytes) -> (StatusCode, String) {
+    match state.spans.take(&body) {
+        Ok(()) => (StatusCode::OK, String::new()),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}\n")),
+    }
 }
 
 /// A result that a redirect led to.

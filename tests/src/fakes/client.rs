@@ -8,6 +8,7 @@ use super::faults::Fault;
 use super::ledger::Ledger;
 use super::limits::Limit;
 use super::service::{Operation, Service};
+use crate::otlp::Received;
 
 /// Where limits and faults are ordered and the ledger is read. Each order is for one account alone, so that tests with
 /// keys of their own run side by side.
@@ -67,6 +68,12 @@ impl FakesAdmin {
     /// Forgets an account: limits, faults, what it used, what it made.
     pub async fn reset(&self, key: &str) -> anyhow::Result<()> {
         self.post("reset", key, &()).await
+    }
+
+    /// The spans that came of a trace, by its id in hex.
+    pub async fn spans(&self, trace: &str) -> anyhow::Result<Vec<Received>> {
+        let answer = self.http.get(self.path("spans", trace)).send().await?;
+        read(answer).await
     }
 
     fn path(&self, what: &str, key: &str) -> String {

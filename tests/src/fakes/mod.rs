@@ -3,7 +3,8 @@
 //! It keeps limits of its own for each API key and a ledger of what it accepted, so that a test can tell what was paid
 //! for; it fails on demand; and what it makes are real clips, pictures and sounds. Each service lies under a path of
 //! its own, and what follows is as at the service itself: [`Fakes::base_url`] is what a client takes for its base URL.
-//! Limits, faults and the ledger are on a second port: see [`admin`](FakesAdmin) for a client.
+//! Limits, faults and the ledger are on a second port: see [`admin`](FakesAdmin) for a client. It is also a collector of
+//! spans.
 //!
 //! | service | base URL |
 //! |---|---|
@@ -50,6 +51,7 @@ pub use ledger::{Captions, Delivery, Ledger, Refusal, Stray, Submission, Upload}
 pub use limits::{Kind, Limit};
 pub use service::{Operation, Service};
 
+use crate::otlp::Collected;
 use book::Book;
 use clock::Clock;
 use faults::FaultBox;
@@ -88,6 +90,8 @@ pub(crate) struct State {
     faults: FaultBox,
     /// Of the second port.
     admin_port: u16,
+    /// What was sent to the second port as to a collector.
+    spans: Collected,
 }
 
 impl Fakes {
@@ -101,6 +105,7 @@ impl Fakes {
             book: Book::default(),
             faults: FaultBox::default(),
             admin_port: admin.port(),
+            spans: Collected::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&state)));

@@ -39,7 +39,7 @@ const NOT_SUBMITTED: &str = "nothing was submitted";
 /// An account that this attempt may buy from.
 pub struct Account {
     pub(super) desk: Arc<Desk>,
-    name: String,
+    pub(crate) name: String,
     pace: Pace,
     pub(super) left: Left,
     pub(super) probe: Probe,
@@ -210,8 +210,12 @@ impl Account {
         }
         may_submit?;
         let entry = self.desk.terms.books.begin(&self.name, order.price());
-        let began = Instant::now();
+        let (began, call) = (Instant::now(), self.desk.terms.traces.call("submit", &self.name));
         let answer = order.submit(&parts).await;
+        call.ended(answer.as_ref().map(|answer| match answer {
+            Answer::Delivered(_) => "delivered",
+            Answer::Accepted(_) => "accepted",
+        }));
         let seconds = watch::whole_seconds(began.elapsed());
         match answer {
             Ok(Answer::Delivered(goods)) => {

@@ -18,6 +18,7 @@ use super::question::{Question, Why};
 use super::slots::{Acceptance, Ending, Outlook, Taken};
 use super::watch::{self, Patience};
 use crate::outcome::StepError;
+use crate::traces::Going;
 
 /// The pause before what was paid for is stored again; doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -71,6 +72,7 @@ impl Account {
         let mut last = StepError::Stop;
         // What was submitted just now cannot be ready.
         let mut is_new = ids.iter().all(|watched| watched.entry.is_some());
+        let mut looks = self.desk.terms.traces.call("poll", &self.name);
         while !ids.is_empty() {
             if is_new {
                 self.or_stop(tokio::time::sleep(patience.pause())).await?;
@@ -78,7 +80,7 @@ impl Account {
             is_new = true;
             for watched in ids.clone() {
                 let number = watched.taken.number;
-                let error = match self.poll(order, &watched, &mut patience).await? {
+                let error = match self.poll(order, &watched, &mut patience, &mut looks).await? {
                     Polled::Stored => return Ok(()),
                     Polled::Pending => continue,
                     Polled::Error(error) => error,
@@ -86,6 +88,7 @@ impl Account {
                 match self.meaning(watched.taken.attempt, &mut patience, &error, outlook.has_leave) {
                     Meaning::Later => tracing::info!(number, "{error}"),
                     Meaning::Over(ending) => {
+                        looks.stands(Err(&error));
                         let (message, cost) = (error.to_string(), order.price());
                         self.end(order, number, ending, &message, patience.seconds(), cost).await;
                         self.left.set(order.digest(), ending == Ending::Failed && !outlook.is_last);
@@ -93,11 +96,13 @@ impl Account {
                         last = error.into();
                     }
                     Meaning::NotFound => {
+                        looks.stands(Err(&error));
                         self.halt(&error);
                         self.left.set(order.digest(), false);
                         return Err(ask(order, outlook.submissions, Why::NotFound(error.to_string())));
                     }
                     Meaning::Stuck => {
+                        looks.stands(Err(&error));
                         self.halt(&error);
                         return Err(error.into());
                     }
@@ -112,12 +117,22 @@ impl Account {
         order: &O,
         watched: &Watched,
         patience: &mut Patience,
+        looks: &mut Going,
     ) -> Result<Polled, StepError> {
         let Watched { taken, entry } = watched;
         // One that brings something holds its place until that is stored: so only a few are in memory. Never closed.
         let _place = self.or_stop(self.polls.acquire()).await?;
-        match self.or_stop(order.poll(&taken.id)).await? {
+        looks.round();
+        // The look that brings something is told as a download.
+        let look = self.desk.terms.traces.call("download", &self.name);
+        let answer = self.or_stop(order.poll(&taken.id)).await;
+        match &answer {
+            Ok(Ok(Some(_))) => look.ended(Ok("delivered")),
+            _ => look.forget(),
+        }
+        match answer? {
             Ok(Some(goods)) => {
+                looks.stands(Ok("delivered"));
                 self.has_answered(taken.attempt);
                 let seconds = if entry.is_some() { patience.seconds() } else { 0 };
                 self.keep(order, taken.number, goods, seconds, *entry).await?;

@@ -15,6 +15,7 @@ use super::fence::Fence;
 use super::shelf::Shelf;
 use super::slots::{History, Leave, Listing, Slots};
 use crate::outcome::StepError;
+use crate::traces::Traces;
 
 /// How many histories are read at a time.
 const READS_AT_A_TIME: usize = 16;
@@ -42,6 +43,8 @@ pub struct Terms {
     pub accounts_for: Option<i32>,
     /// Where it is written down.
     pub books: Books,
+    /// What of it took time.
+    pub traces: Traces,
     /// What time it is.
     pub clock: Clock,
     /// Cancelled when nothing more may be begun.

@@ -199,11 +199,16 @@ impl Work<'_> {
     async fn go_on(&self, number: u32, session: &Session) -> Result<Option<VideoId>, StepError> {
         let address = Secret::new(&session.uri);
         let outdated = session.sha256 != self.film.sha256;
+        let mut call = self.context.traces.call("upload", &self.account.name);
+        call.say("videofactory.film.bytes", session.size);
         let mut stored = self.ask(&address, session.size).await?;
         let mut stuck = 0;
         loop {
             let at = match stored {
-                Ok(Stored::Done(id)) => return Ok(Some(id)),
+                Ok(Stored::Done(id)) => {
+                    call.ended(Ok("delivered"));
+                    return Ok(Some(id));
+                }
                 Ok(Stored::Bytes(_)) if outdated => {
                     self.end(number, Gone::Outdated).await?;
                     return Ok(None);
@@ -212,12 +217,16 @@ impl Work<'_> {
                 Ok(Stored::Gone) | Err(ProviderError::OutcomeUnknown { .. }) => {
                     return self.lose(number).await;
                 }
-                Err(error) => return Err(self.refused(error)),
+                Err(error) => {
+                    call.ended(Err(&error));
+                    return Err(self.refused(error));
+                }
             };
             if self.context.stop.is_cancelled() || self.account.is_passed().await? {
                 return Err(StepError::Stop);
             }
             self.say(at, session.size);
+            call.round();
             let sent = self.site.send(&address, session.size, at, self.chunk(at, session.size).await?).await;
             stuck = match &sent {
                 Ok(Stored::Bytes(now)) if *now > at => 0,

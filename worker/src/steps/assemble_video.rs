@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use videofactory_crds::StepName;
-use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Artifact, Artifacts};
 use videofactory_pipeline::documents::{self, CheckResult, Film};
 use videofactory_pipeline::keys::CaptionFormat;
+use videofactory_pipeline::{Digest, clock};
 use videofactory_storage::{PutOptions, Stored};
 
 use super::film_request::{self, Parts};
@@ -39,12 +39,14 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
         clips: read_document(context, StepName::AnimateScenes).await?,
     };
     context.progress.say(0.0, "fetching pictures and voices");
+    let fetching = context.traces.begin("fetch");
     let mut request = film_request::build(context, &parts).await?;
     let sections = Sections::prepare(context, &request).await?;
     request.section_cache = sections.folder();
     if context.stop.is_cancelled() {
         return Err(StepError::Stop);
     }
+    fetching.ended(Ok("succeeded"));
 
     let folder = context.paths.work().join("film");
     tokio::fs::create_dir_all(&folder).await.map_err(|error| StepError::use_file("make", &folder, &error))?;
@@ -55,9 +57,12 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let (finished, sections_done) = tokio::sync::mpsc::unbounded_channel();
     // Nobody listens any more only if this attempt is being dropped.
     let on_section = move |section: &_| drop(finished.send(SectionFile::clone(section)));
+    let began = clock::exact();
     let making = film::assemble(&request, &folder, say, on_section);
     let (rendered, kept) = tokio::join!(making, sections.keep(context, sections_done));
     let rendered = rendered?;
+    let seconds = |name: &'static str| Some((name, *rendered.stages.get(name)?));
+    context.traces.stages(began, film::STAGES.into_iter().filter_map(seconds));
     for note in &rendered.notes {
         tracing::warn!("{note}");
     }
@@ -65,10 +70,13 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     tracing::info!(stages = ?rendered.stages, sections = rendered.sections.len(), reused, "the film is rendered");
 
     context.progress.say(RENDERED, "storing the film");
+    let mut storing = context.traces.begin("store");
+    storing.say("videofactory.film.bytes", rendered.bytes);
     let sections = sections.store(context, &rendered.sections, &kept).await?;
     let film = store(context, &request.format, &rendered, sections).await?;
     // What an attempt before has said of a film that is gone gives way to this one.
     let (film, output) = keep_document(context, film, true).await?;
+    storing.ended(Ok("succeeded"));
     Ok(conclude(context, film, output, "the film is made"))
 }
 

@@ -128,6 +128,7 @@ pub async fn desk(context: &Context) -> Result<Arc<Desk>, StepError> {
         survey: input.survey,
         accounts_for: input.accounts_for,
         books: context.books.clone(),
+        traces: context.traces.clone(),
         clock: context.clock.clone(),
         stop: context.stop.clone(),
     };

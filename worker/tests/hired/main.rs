@@ -10,6 +10,7 @@ mod site;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "what runs the program itself is not needed here")]
 mod support;
+mod traced;
 mod upload;
 mod voices;
 mod work;

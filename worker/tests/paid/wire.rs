@@ -18,6 +18,7 @@ use videofactory_tests::fakes::{Effect, Fakes, FakesOptions, Fault, Operation, S
 use videofactory_worker::outcome::StepError;
 use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Shelf, Terms, Why};
 use videofactory_worker::progress::Progress;
+use videofactory_worker::traces::Traces;
 
 use super::service::Kind;
 use super::world::{Fate, World, digests, keys};
@@ -196,6 +197,7 @@ impl Site {
             survey: false,
             accounts_for: None,
             books: books.clone(),
+            traces: Traces::default(),
             clock: Clock::default(),
             stop: CancellationToken::default(),
         };

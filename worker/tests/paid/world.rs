@@ -20,6 +20,7 @@ use videofactory_storage::StorageError;
 use videofactory_worker::outcome::StepError;
 use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Question, Shelf, Terms};
 use videofactory_worker::progress::Progress;
+use videofactory_worker::traces::Traces;
 
 use super::service::{Kind, Service};
 
@@ -248,6 +249,7 @@ impl World {
             survey: attempt.survey,
             accounts_for: attempt.accounts_for,
             books: books.clone(),
+            traces: Traces::default(),
             clock: self.clock(),
             stop: attempt.stop.clone(),
         };

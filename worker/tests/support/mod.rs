@@ -73,6 +73,8 @@ pub struct Production<'a> {
     pub takes: BTreeMap<String, Takes>,
     pub results: BTreeMap<StepName, Upstream>,
     pub attempt: i32,
+    /// What else the program's environment holds.
+    pub variables: Vec<(&'static str, String)>,
     /// Changes the input just before it is handed over.
     pub adjust: fn(&mut StepInput),
 }
@@ -106,6 +108,7 @@ impl<'a> Production<'a> {
             takes: BTreeMap::new(),
             results: BTreeMap::new(),
             attempt: 0,
+            variables: Vec::new(),
             adjust: |_| {},
         }
     }
@@ -158,7 +161,7 @@ impl<'a> Production<'a> {
         self.attempt += 1;
         let input = self.input(step);
         let (access, secret) = self.studio.server.keys();
-        Running::start(&input, &self.given, (access, secret))
+        Running::start_with(&input, &self.given, (access, secret), &self.variables)
     }
 
     /// Runs a step to its end; what it made is there for the next.
@@ -200,7 +203,17 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(input: &StepInput, given: &GivenScenes, (access, secret): (&str, &str)) -> Self {
+    pub fn start(input: &StepInput, given: &GivenScenes, keys: (&str, &str)) -> Self {
+        Self::start_with(input, given, keys, &[])
+    }
+
+    /// With these variables too.
+    pub fn start_with(
+        input: &StepInput,
+        given: &GivenScenes,
+        (access, secret): (&str, &str),
+        variables: &[(&'static str, String)],
+    ) -> Self {
         let root = pod_files(given, access, secret);
         let carried = input.carry();
         for (number, part) in carried.document.iter().flat_map(|document| in_parts(document)).enumerate() {
@@ -209,6 +222,7 @@ impl Running {
         }
         let child = command(root.path())
             .env("VIDEOFACTORY_STEP", carried.variable)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -188,7 +188,11 @@ mod tests {
         assert_eq!((status, &answer["outcome"]), (StatusCode::ACCEPTED, &json!("requested")));
         assert_eq!(fake.writes()[0].what, format!("PATCH {}", path("films", "videojobs", "ocean")));
         let (status, _) = ask(&fake, "POST", "/restore?dry_run=true", &[]).await;
-        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "a restore is done here, with one's own rights");
+        assert_eq!(
+            status,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a restore is done here, with one's own rights"
+        );
     }
 
     #[tokio::test]

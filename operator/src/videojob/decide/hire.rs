@@ -310,7 +310,8 @@ fn demand(
     }
     // A film that may not wait gives each of its demands the same time to be answered.
     let since = since.filter(|_| !may_not_wait(settings, name));
-    let since = whole_seconds(since.unwrap_or(draft.now));
+    let asked_at = whole_seconds(draft.now);
+    let since = since.map_or_else(|| asked_at.clone(), whole_seconds);
     let asked: Vec<String> =
         demands.iter().map(|d| format!("{} of {}", d.submissions.unwrap_or_default(), d.account)).collect();
     let message = format!("asks for {}", asked.join(" and "));
@@ -326,7 +327,12 @@ fn demand(
     step.survey = None;
     step.demands = demands
         .into_iter()
-        .map(|demand| Demand { attempt: Some(next), since: Some(since.clone()), ..demand })
+        .map(|demand| Demand {
+            attempt: Some(next),
+            since: Some(since.clone()),
+            asked_at: Some(asked_at.clone()),
+            ..demand
+        })
         .collect();
     Err(Box::new(Verdict::Waiting {
         reason: Reason::AwaitingQuota,

@@ -378,4 +378,6 @@ mod tests_side_effects;
 #[cfg(test)]
 mod tests_told;
 #[cfg(test)]
+mod tests_traced;
+#[cfg(test)]
 mod world;

@@ -15,6 +15,7 @@ use videofactory_pipeline::contract::{
     Artifact, BucketRef, ExitCode, Publication, SceneReport, Spent, StepInput, StepOutcome,
 };
 use videofactory_pipeline::{Digest, SceneSet, Tombstone};
+use videofactory_traces::Span;
 
 use super::super::deletion::FINALIZER;
 use super::super::measured::Measured;
@@ -23,7 +24,8 @@ use super::super::model::{
     Storage, outcomes_to_look_up,
 };
 use super::super::tombstones::key_to_ask_for;
-use super::decide;
+use super::super::trace::spans_of;
+use super::{decide, tests_traced};
 use crate::config::SideEffects;
 use crate::meter::Changes;
 
@@ -58,6 +60,8 @@ pub struct World {
     pub told_full: usize,
     /// What the metrics were told.
     pub measured: Vec<Measured>,
+    /// What was told of in traces.
+    pub traced: Vec<Span>,
     pub last: Option<Decision>,
 }
 
@@ -102,6 +106,7 @@ impl World {
             counted: Vec::new(),
             told_full: 0,
             measured: Vec::new(),
+            traced: Vec::new(),
             last: None,
         }
     }
@@ -114,9 +119,12 @@ impl World {
     pub fn reconcile_or_crash(&mut self, crash: bool) -> Decision {
         self.look_up();
         let decision = decide(&self.observed, self.now);
+        let traced = spans_of(&self.observed, &decision.status, self.now);
+        tests_traced::check(&traced);
         self.observed.job.status = Some(decision.status.clone());
         if !crash {
             self.measured.extend(decision.measured.clone());
+            self.traced.extend(traced);
             for action in decision.actions.clone() {
                 self.act(action);
             }
@@ -414,6 +422,7 @@ impl World {
         self.events.clear();
         self.counted.clear();
         self.measured.clear();
+        self.traced.clear();
         self.last = None;
     }
 

@@ -1,0 +1,87 @@
+//! Sends spans, and says in a sentence why it could not.
+
+use std::sync::PoisonError;
+
+use opentelemetry::KeyValue;
+use opentelemetry_otlp::{Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::trace::SpanExporter as _;
+use videofactory_net::Network;
+
+use crate::client::{Cause, Client};
+use crate::settings::Settings;
+use crate::span::Span;
+
+/// Whose spans they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The program, as `service.name` has it.
+    pub service: &'static str,
+    /// Namespace of its pod, if it is known; as those below.
+    pub namespace: Option<String>,
+    /// Name of its pod.
+    pub pod: Option<String>,
+    /// UID of its pod.
+    pub pod_uid: Option<String>,
+}
+
+impl Origin {
+    fn resource(&self) -> Resource {
+        let of_pod = [
+            ("k8s.namespace.name", &self.namespace),
+            ("k8s.pod.name", &self.pod),
+            ("k8s.pod.uid", &self.pod_uid),
+            ("service.instance.id", &self.pod_uid),
+        ];
+        let of_pod = of_pod.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        let always = [
+            ("service.name", self.service.to_owned()),
+            ("service.namespace", "videofactory".to_owned()),
+            ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        // What is known of the program itself goes before what the environment says of all.
+        Resource::builder_empty()
+            .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())])
+            .with_attributes(always.into_iter().chain(of_pod).map(|(key, value)| KeyValue::new(key, value)))
+            .build()
+    }
+}
+
+/// The way to the collector. Headers and compression are read from OpenTelemetry's own variables.
+#[derive(Debug)]
+pub struct Exporter {
+    way: SpanExporter,
+    endpoint: String,
+    cause: Cause,
+}
+
+impl Exporter {
+    /// Opens the way; nothing is sent yet. Fails with a sentence.
+    pub fn new(settings: &Settings, network: &Network, origin: &Origin) -> Result<Self, String> {
+        let endpoint = settings.endpoint().to_string();
+        let fails = |why: String| format!("failed to prepare for sending spans to {endpoint}: {why}");
+        let cause = Cause::default();
+        let mut way = SpanExporter::builder()
+            .with_http()
+            .with_http_client(Client::new(network, cause.clone()).map_err(fails)?)
+            .with_endpoint(&endpoint)
+            .with_protocol(Protocol::HttpBinary)
+            // Whoever sends decides whether it is worth another try.
+            .with_retry_policy(RetryPolicy::disabled())
+            .build()
+            .map_err(|error| fails(error.to_string()))?;
+        way.set_resource(&origin.resource());
+        Ok(Self { way, endpoint, cause })
+    }
+
+    /// Sends spans, all or none of them; fails with a sentence.
+    pub async fn send(&self, spans: Vec<Span>) -> Result<(), String> {
+        let sent = self.way.export(spans.into_iter().map(Into::into).collect()).await;
+        sent.map_err(|error| {
+            let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let why = cause.unwrap_or_else(|| error.to_string());
+            format!("failed to send spans to {}: {why}", self.endpoint)
+        })
+    }
+}

@@ -44,10 +44,10 @@ pub async fn follow(
     });
     let deadline = Instant::now().checked_add(timeout);
     let mut follower = Follower { seen: HashMap::new(), screen: Screen::of(jobs, context) };
-    let followed = follower.until(select_all(watches), jobs, until, context);
+    let watching = follower.until(select_all(watches), jobs, until, context);
     let ended = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, followed).await.ok(),
-        None => Some(followed.await),
+        Some(deadline) => tokio::time::timeout_at(deadline, watching).await.ok(),
+        None => Some(watching.await),
     };
     follower.screen.clear();
     match ended {

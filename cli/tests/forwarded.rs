@@ -1,6 +1,8 @@
 //! The way to the operator, over the wire: a server that forwards ports as a node does, and an operator behind it that
 //! breaks off.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 mod world;
 
 use std::time::Duration;
@@ -63,6 +65,15 @@ async fn the_proxy_reads_at_the_operator_and_writes_at_the_api_server() {
     // A body that never ends is passed on as it comes.
     let first = tokio::time::timeout(Duration::from_secs(10), proxy.first_event("/stream")).await;
     assert_eq!(first.unwrap(), "data: hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_films_are_completed() {
+    let world = World::begin("{token: abc}").await;
+    let offered = world.run(&["__complete", "status", "o"]).await;
+    assert_eq!((offered.code, offered.out.as_str(), offered.err.as_str()), (0, "ocean\n:4\n", ""));
+    let other = world.run(&["__complete", "retry", "-n", "films", "sea"]).await;
+    assert_eq!(other.out, ":4\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

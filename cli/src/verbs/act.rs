@@ -50,6 +50,10 @@ pub struct Manner {
 ///
 /// Where a film asks whether to pay again, this is the yes for it; a retry of many is no such yes.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory retry ocean-facts
+  kubectl videofactory retry --phase Failed -A --dry-run")]
 pub struct RetryArgs {
     #[command(flatten)]
     films: Selection,
@@ -59,6 +63,9 @@ pub struct RetryArgs {
 
 /// Begin anew: all is made, paid for and published again
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory restart ocean-facts")]
 pub struct RestartArgs {
     #[command(flatten)]
     films: Selection,
@@ -70,6 +77,10 @@ pub struct RestartArgs {
 ///
 /// What is done is kept, and the next apply of the manifest does not lift it.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory suspend ocean-facts --reason \"another text is coming\"
+  kubectl videofactory suspend --channel deep-sea")]
 pub struct SuspendArgs {
     #[command(flatten)]
     films: Selection,
@@ -82,6 +93,9 @@ pub struct SuspendArgs {
 
 /// Go on after suspend, stop-all or spec.suspend
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory resume --all")]
 pub struct ResumeArgs {
     #[command(flatten)]
     films: Selection,
@@ -93,6 +107,10 @@ pub struct ResumeArgs {
 ///
 /// `status` says what it is, and `download` fetches it.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory download ocean-facts
+  kubectl videofactory approve ocean-facts")]
 pub struct ApproveArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]
@@ -108,6 +126,9 @@ pub struct ApproveArgs {
 ///
 /// Until it is edited or restarted.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory reject ocean-facts")]
 pub struct RejectArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]

@@ -34,6 +34,10 @@ const ATTEMPT: &str = "videofactory.dev/attempt";
 ///
 /// Of their pods, or of the bucket where the pods are gone.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory logs ocean-facts --step animate-scenes --tail 50
+  kubectl videofactory logs ocean-facts -f")]
 pub struct LogsArgs {
     #[command(flatten)]
     job: JobName,

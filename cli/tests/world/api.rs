@@ -81,6 +81,9 @@ async fn answer(request: Request<Incoming>, book: &Mutex<Vec<String>>) -> Respon
     let token = "/api/v1/namespaces/videofactory-system/serviceaccounts/videofactory-viewer/token";
     let answer = match what.split_once(' ').unwrap_or_default() {
         ("GET" | "PATCH", path) if path == films => film(),
+        ("GET", path) if Some(path) == films.strip_suffix("/ocean") => {
+            json!({"metadata": {}, "items": [film()]})
+        }
         ("GET", path) if path == pods => json!({"metadata": {}, "items": [pod()]}),
         ("POST", path) if path == token => {
             json!({"spec": {"audiences": []}, "status": {"token": "short", "expirationTimestamp": "2026-12-24T18:10:00Z"}})

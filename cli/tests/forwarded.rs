@@ -68,6 +68,23 @@ async fn the_proxy_reads_at_the_operator_and_writes_at_the_api_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn from_an_idea_to_the_path_of_a_film_is_one_command() {
+    let world = World::begin("{token: abc}").await;
+    let ended = world.run(&["create", "the ocean", "--name", "ocean", "--download", "films"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "films/ocean.mp4\n"), "{}", ended.err);
+    assert!(ended.err.starts_with("films/ocean: created\n"), "{}", ended.err);
+    assert!(std::fs::read(world.folder.path().join("films/ocean.mp4")).unwrap() == FILM);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_pods_are_gone_the_log_is_what_the_bucket_has_kept() {
+    let world = World::begin("{token: abc}").await;
+    let ended = world.run(&["logs", "ocean"]).await;
+    let expected = "INFO write-script kept of write-script\nINFO generate-images kept of generate-images\n";
+    assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, expected, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_of_films_are_completed() {
     let world = World::begin("{token: abc}").await;
     let offered = world.run(&["__complete", "status", "o"]).await;

@@ -107,10 +107,10 @@ impl Cluster {
 
     fn get(
         &self,
-        made: &OnceLock<Client>,
+        kept: &OnceLock<Client>,
         make: impl FnOnce(Config) -> Result<Client, kube::Error>,
     ) -> Result<Client, Error> {
-        if let Some(client) = made.get() {
+        if let Some(client) = kept.get() {
             return Ok(client.clone());
         }
         let config = self.config.clone().ok_or_else(|| Error::new("there is no kubeconfig"))?;
@@ -118,7 +118,7 @@ impl Cluster {
             Error::new(format!("the kubeconfig's credentials cannot be used: {error}"))
                 .hint("does kubectl itself work? try `kubectl version`")
         })?;
-        Ok(made.get_or_init(|| client).clone())
+        Ok(kept.get_or_init(|| client).clone())
     }
 }
 
@@ -134,7 +134,7 @@ async fn read(flags: &ClusterFlags) -> Result<Config, Error> {
     };
     let kubeconfig = match read {
         Ok(kubeconfig) => kubeconfig,
-        Err(error) => return in_cluster(flags, error),
+        Err(error) => return in_cluster(flags, &error),
     };
     let own = own_proxy(&kubeconfig, &options);
     let loaded = Config::from_custom_kubeconfig(kubeconfig, &options).await;
@@ -147,12 +147,12 @@ async fn read(flags: &ClusterFlags) -> Result<Config, Error> {
 }
 
 /// A pod has no kubeconfig, and its ServiceAccount's token.
-fn in_cluster(flags: &ClusterFlags, error: KubeconfigError) -> Result<Config, Error> {
+fn in_cluster(flags: &ClusterFlags, error: &KubeconfigError) -> Result<Config, Error> {
     let named = flags.kubeconfig.is_some() || flags.context.is_some() || flags.cluster.is_some();
     if named {
-        return Err(cannot_read(&error));
+        return Err(cannot_read(error));
     }
-    Config::incluster().map_err(|_| cannot_read(&error))
+    Config::incluster().map_err(|_| cannot_read(error))
 }
 
 fn cannot_read(error: &KubeconfigError) -> Error {

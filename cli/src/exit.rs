@@ -104,7 +104,11 @@ impl fmt::Display for Error {
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         let hint = hint(&error);
-        Self { hint, ..Self::new(error.for_people()) }
+        let message = match &error {
+            CallError::Failed { what, source } => format!("failed to {what}: {}", causes(&**source)),
+            CallError::Refused { .. } | CallError::TimedOut { .. } => error.for_people(),
+        };
+        Self { hint, ..Self::new(message) }
     }
 }
 
@@ -115,6 +119,21 @@ impl From<io::Error> for Error {
         }
         Self::new(error.to_string())
     }
+}
+
+/// An error with what is behind it.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// What to do about a call to the API server that failed.

@@ -15,7 +15,7 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 
 use crate::context::Context;
-use crate::exit::Error;
+use crate::exit::{Error, causes};
 use crate::text::plain;
 use crate::verbs::status::next::is_stalled;
 use crate::verbs::status::render::{count_scenes, is_stale};
@@ -43,11 +43,11 @@ pub async fn follow(
         watcher::watch_object(api, &job.name).default_backoff().map(move |seen| (job.clone(), seen)).boxed()
     });
     let deadline = Instant::now().checked_add(timeout);
-    let mut follower = Follower { seen: HashMap::new(), screen: Screen::of(jobs, context) };
-    let followed = follower.until(select_all(watches), jobs, until, context);
+    let mut follower = Follower { seen: HashMap::new(), screen: Screen::of(jobs, context), trouble: None };
+    let watching = follower.until(select_all(watches), jobs, until, context);
     let ended = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, followed).await.ok(),
-        None => Some(followed.await),
+        Some(deadline) => tokio::time::timeout_at(deadline, watching).await.ok(),
+        None => Some(watching.await),
     };
     follower.screen.clear();
     match ended {
@@ -62,6 +62,8 @@ pub async fn follow(
 struct Follower {
     seen: HashMap<JobRef, VideoJob>,
     screen: Screen,
+    /// What was said last of a watch that broke off.
+    trouble: Option<String>,
 }
 
 impl Follower {
@@ -79,19 +81,29 @@ impl Follower {
                         self.screen.line(&format!("{name}: {line}"), context)?;
                     }
                     self.screen.show(&name, &job);
+                    self.trouble = None;
                     self.seen.insert(name, job);
                 }
                 Ok(None) => return Err(Error::new(format!("VideoJob {name} was deleted, or is not there"))),
-                Err(error) => {
-                    if let Some(error) = lasting(&name, error) {
-                        return Err(error);
-                    }
-                }
+                Err(error) => self.trouble(&name, error, context)?,
             }
             let is_over = |job: &JobRef| self.seen.get(job).is_some_and(|job| is_over(job, until));
             if jobs.iter().all(is_over) {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Fails where trying again does not help; else says once what is wrong.
+    fn trouble(&mut self, name: &JobRef, error: watcher::Error, context: &mut Context) -> Result<(), Error> {
+        let words = causes(&error);
+        if let Some(error) = lasting(name, error) {
+            return Err(error);
+        }
+        if self.trouble.as_ref() != Some(&words) {
+            self.screen.line(&format!("{name}: {words}; trying again"), context)?;
+            self.trouble = Some(words);
         }
         Ok(())
     }
@@ -312,6 +324,23 @@ mod tests {
         );
         assert!(told.out.contains("\"phase\": \"Failed\""), "{}", told.out);
         assert_eq!(told.exit, Exit::NotAll);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_breaks_off_is_told_once_and_taken_up_again() {
+        let one = format!("GET {}", path("films", "videojobs", "ocean"));
+        let all = format!("GET {}", path("films", "videojobs", ""));
+        let running = job("ocean", json!({"observedGeneration": 1, "phase": "Running"}));
+        let ended = job("ocean", json!({"observedGeneration": 1, "phase": "Succeeded"}));
+        let fake = Fake::default()
+            .on(&one, running)
+            .refuses(&all, 503, "ServiceUnavailable", "starting")
+            .refuses(&all, 503, "ServiceUnavailable", "starting")
+            .on(&all, list_of(&[ended]));
+        let told = run(&fake, "status ocean --watch -o json", None).await;
+        assert_eq!(told.exit, Exit::Done);
+        assert_eq!(told.err.matches("trying again").count(), 1, "{}", told.err);
+        assert!(told.err.contains("starting"), "{}", told.err);
     }
 
     #[tokio::test(start_paused = true)]

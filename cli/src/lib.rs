@@ -4,6 +4,11 @@
 //! logs, health) is asked through a port that is forwarded to it. Data goes to standard output and nothing else does;
 //! what is said to people goes to standard error.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the documentation of flags is what --help prints, which shows backticks as they are"
+)]
+
 mod args;
 mod cluster;
 mod completion;
@@ -21,6 +26,8 @@ use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use futures::FutureExt;
+use futures::future::{LocalBoxFuture, ready};
 use videofactory_pipeline::clock;
 
 use crate::args::{Cli, Verb};
@@ -71,35 +78,35 @@ async fn start(cli: Cli) -> Result<Exit, Error> {
     run(cli.verb, &mut context).await
 }
 
-/// Does what the command line says.
-async fn run(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
+/// Does what the command line says. Each verb has its own place in memory: together they would be large.
+fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Error>> {
     match verb {
-        Verb::Create(args) => verbs::create::run(args, context).await,
-        Verb::List(args) => verbs::list::run(args, context).await,
-        Verb::Status(args) => verbs::status::run(args, context).await,
-        Verb::Logs(args) => verbs::logs::run(args, context).await,
-        Verb::Artifacts(args) => verbs::artifacts::run(args, context).await,
-        Verb::Download(args) => verbs::download::run(args, context).await,
-        Verb::Retry(args) => verbs::act::retry(args, context).await,
-        Verb::Restart(args) => verbs::act::restart(args, context).await,
-        Verb::Suspend(args) => verbs::act::suspend(args, context).await,
-        Verb::Resume(args) => verbs::act::resume(args, context).await,
-        Verb::Approve(args) => verbs::act::approve(args, context).await,
-        Verb::Reject(args) => verbs::act::reject(args, context).await,
-        Verb::StopAll(args) => verbs::stop_all::run(args, context).await,
-        Verb::Accounts(args) => verbs::accounts::run(args, context).await,
-        Verb::Storage(args) => verbs::storage::run(args, context).await,
-        Verb::Cleanup(args) => verbs::cleanup::run(args, context).await,
-        Verb::Backup(args) => verbs::backup::run(args, context).await,
-        Verb::Restore(args) => verbs::restore::run(args, context).await,
-        Verb::Proxy(args) => verbs::proxy::run(args, context).await,
-        Verb::Doctor(args) => verbs::doctor::run(args, context).await,
-        Verb::Report(args) => verbs::report::run(args, context).await,
-        Verb::Install(args) => verbs::install::run(&args, context),
-        Verb::Completion(args) => verbs::completion::run(&args, context),
+        Verb::Create(args) => verbs::create::run(args, context).boxed_local(),
+        Verb::List(args) => verbs::list::run(args, context).boxed_local(),
+        Verb::Status(args) => verbs::status::run(args, context).boxed_local(),
+        Verb::Logs(args) => verbs::logs::run(args, context).boxed_local(),
+        Verb::Artifacts(args) => verbs::artifacts::run(args, context).boxed_local(),
+        Verb::Download(args) => verbs::download::run(args, context).boxed_local(),
+        Verb::Retry(args) => verbs::act::retry(args, context).boxed_local(),
+        Verb::Restart(args) => verbs::act::restart(args, context).boxed_local(),
+        Verb::Suspend(args) => verbs::act::suspend(args, context).boxed_local(),
+        Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
+        Verb::Approve(args) => verbs::act::approve(args, context).boxed_local(),
+        Verb::Reject(args) => verbs::act::reject(args, context).boxed_local(),
+        Verb::StopAll(args) => verbs::stop_all::run(args, context).boxed_local(),
+        Verb::Accounts(args) => verbs::accounts::run(args, context).boxed_local(),
+        Verb::Storage(args) => verbs::storage::run(args, context).boxed_local(),
+        Verb::Cleanup(args) => verbs::cleanup::run(args, context).boxed_local(),
+        Verb::Backup(args) => verbs::backup::run(args, context).boxed_local(),
+        Verb::Restore(args) => verbs::restore::run(args, context).boxed_local(),
+        Verb::Proxy(args) => verbs::proxy::run(args, context).boxed_local(),
+        Verb::Doctor(args) => verbs::doctor::run(args, context).boxed_local(),
+        Verb::Report(args) => verbs::report::run(args, context).boxed_local(),
+        Verb::Install(args) => ready(verbs::install::run(&args, context)).boxed_local(),
+        Verb::Completion(args) => ready(verbs::completion::run(&args, context)).boxed_local(),
         Verb::Complete(args) => {
-            verbs::completion::answer(args, &mut context.streams.out)?;
-            Ok(Exit::Done)
+            let answered = verbs::completion::answer(args, &mut context.streams.out);
+            ready(answered.map(|()| Exit::Done).map_err(Error::from)).boxed_local()
         }
     }
 }

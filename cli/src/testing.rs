@@ -46,8 +46,8 @@ impl Fake {
     /// Answers a call, such as `GET /apis/…`, with this object. Told several times, it says one after the other, and the
     /// last one for ever.
     #[must_use]
-    pub fn on(self, what: &str, answer: Value) -> Self {
-        self.says(what, StatusCode::OK, answer.to_string())
+    pub fn on(self, what: &str, answer: impl Into<Value>) -> Self {
+        self.says(what, StatusCode::OK, answer.into().to_string())
     }
 
     /// Answers a call with a refusal.
@@ -150,7 +150,7 @@ pub fn path(namespace: &str, plural: &str, name: &str) -> String {
 
 /// A `VideoJob` in the namespace films that has this status.
 #[must_use]
-pub fn job(name: &str, status: Value) -> Value {
+pub fn job(name: &str, status: impl Into<Value>) -> Value {
     json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
         "metadata": {
@@ -158,7 +158,7 @@ pub fn job(name: &str, status: Value) -> Value {
             "generation": 1, "resourceVersion": "7", "creationTimestamp": "2026-12-24T17:00:00Z",
         },
         "spec": {"topic": format!("Facts about the {name}")},
-        "status": status,
+        "status": status.into(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The program as a shell runs it, without a cluster.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,6 +1,8 @@
 //! The way to the operator, over the wire: a server that forwards ports as a node does, and an operator behind it that
 //! breaks off.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 mod world;
 
 use std::time::Duration;
@@ -63,6 +65,32 @@ async fn the_proxy_reads_at_the_operator_and_writes_at_the_api_server() {
     // A body that never ends is passed on as it comes.
     let first = tokio::time::timeout(Duration::from_secs(10), proxy.first_event("/stream")).await;
     assert_eq!(first.unwrap(), "data: hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_an_idea_to_the_path_of_a_film_is_one_command() {
+    let world = World::begin("{token: abc}").await;
+    let ended = world.run(&["create", "the ocean", "--name", "ocean", "--download", "films"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "films/ocean.mp4\n"), "{}", ended.err);
+    assert!(ended.err.starts_with("films/ocean: created\n"), "{}", ended.err);
+    assert!(std::fs::read(world.folder.path().join("films/ocean.mp4")).unwrap() == FILM);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_pods_are_gone_the_log_is_what_the_bucket_has_kept() {
+    let world = World::begin("{token: abc}").await;
+    let ended = world.run(&["logs", "ocean"]).await;
+    let expected = "INFO write-script kept of write-script\nINFO generate-images kept of generate-images\n";
+    assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, expected, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_films_are_completed() {
+    let world = World::begin("{token: abc}").await;
+    let offered = world.run(&["__complete", "status", "o"]).await;
+    assert_eq!((offered.code, offered.out.as_str(), offered.err.as_str()), (0, "ocean\n:4\n", ""));
+    let other = world.run(&["__complete", "retry", "-n", "films", "sea"]).await;
+    assert_eq!(other.out, ":4\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use serde_json::Value;
 use self::token::Tokens;
 use self::wire::Connector;
 use crate::cluster::Cluster;
-use crate::exit::Error;
+use crate::exit::{Error, causes};
 use crate::text::plain;
 
 pub use self::pods::{DEFAULT_NAMESPACE, LABELS, is_ready, namespace_of};
@@ -105,18 +105,4 @@ async fn problem(path: &str, response: Response<Incoming>) -> Error {
         }
         (None, _) => error,
     }
-}
-
-/// An error with what is behind it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -52,8 +52,8 @@ impl Connector {
     async fn open(self) -> Result<Stream, Failed> {
         let (pod, port) = self.find().await.map_err(|error| Failed(error.message))?;
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let forwarded = api.portforward(&pod, &[port]).await;
-        let mut forwarder = forwarded.map_err(|error| {
+        let opened = api.portforward(&pod, &[port]).await;
+        let mut forwarder = opened.map_err(|error| {
             let what = format!("forward a port to pod {}/{pod}", self.namespace);
             Failed(CallError::of(what, error).for_people())
         })?;

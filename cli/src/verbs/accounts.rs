@@ -17,6 +17,10 @@ use crate::text::{NONE, or_none, span, table, until};
 
 /// Show accounts: quotas, who waits, health, expiry
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory accounts -A
+  kubectl videofactory accounts grok")]
 pub struct AccountsArgs {
     /// Name of one ProviderAccount, of which the waiting films are shown, too
     #[arg(value_name = "NAME", add = names::accounts(), conflicts_with = "all_namespaces")]
@@ -96,7 +100,7 @@ fn rows(account: &ProviderAccount, namespaces: bool, wide: bool, now: Timestamp)
     if quotas.is_empty() {
         quotas.push(None);
     }
-    let row = |(index, quota): (usize, &Option<&QuotaStatus>)| {
+    let row = |(index, quota): (usize, Option<&QuotaStatus>)| {
         let first = |text: String| if index == 0 { text } else { String::new() };
         let mut row = Vec::new();
         if namespaces {
@@ -105,7 +109,7 @@ fn rows(account: &ProviderAccount, namespaces: bool, wide: bool, now: Timestamp)
         row.push(first(account.name_any()));
         row.push(first(account.spec.provider.as_str().to_owned()));
         row.push(first(state(status, ConditionType::Ready)));
-        row.extend(of_quota(*quota, now));
+        row.extend(of_quota(quota, now));
         row.push(first(status.waiting.unwrap_or(0).to_string()));
         row.push(first(spent(account, status)));
         row.push(first(expiry(account, now)));
@@ -115,7 +119,7 @@ fn rows(account: &ProviderAccount, namespaces: bool, wide: bool, now: Timestamp)
         }
         row
     };
-    quotas.iter().enumerate().map(row).collect()
+    quotas.into_iter().enumerate().map(row).collect()
 }
 
 fn of_quota(quota: Option<&QuotaStatus>, now: Timestamp) -> [String; 4] {

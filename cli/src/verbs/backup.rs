@@ -20,6 +20,10 @@ use crate::exit::{Error, Exit};
 ///
 /// All Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status and without Secrets.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory backup
+  kubectl videofactory backup -o films.json")]
 pub struct BackupArgs {
     /// The StoragePolicy whose bucket takes it. Default: default, or the only one
     #[arg(long, add = names::policies(), conflicts_with = "output")]
@@ -131,14 +135,14 @@ mod tests {
     use super::*;
     use crate::testing::{Fake, NOW, job, list_of, path, run};
 
-    fn policy(status: Value) -> Value {
+    fn policy(status: impl Into<Value>) -> Value {
         json!({
             "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
             "spec": {
                 "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
                 "capacity": {"limit": "10G"},
             },
-            "status": status,
+            "status": status.into(),
         })
     }
 

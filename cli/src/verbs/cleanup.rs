@@ -22,6 +22,10 @@ use crate::text::{bytes, count, or_none, table};
 ///
 /// What is protected, and what an unfinished film needs, stays whatever is asked.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory cleanup --dry-run --wait
+  kubectl videofactory cleanup --older-than 7d --wait")]
 pub struct CleanupArgs {
     #[command(flatten)]
     scope: Scope,
@@ -159,18 +163,18 @@ mod tests {
     use super::*;
     use crate::testing::{Fake, NOW, list_of, path, run};
 
-    fn policy(status: Value) -> Value {
+    fn policy(status: impl Into<Value>) -> Value {
         json!({
             "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
             "spec": {
                 "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
                 "capacity": {"limit": "10G"},
             },
-            "status": status,
+            "status": status.into(),
         })
     }
 
-    fn fake(after: Value) -> Fake {
+    fn fake(after: impl Into<Value>) -> Fake {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
         let before = policy(json!({"runs": [{"slot": "2026-12-24T03:00:00Z", "outcome": "Completed"}]}));
         Fake::default().on(&list, list_of(&[before])).on(&list, list_of(&[policy(after)])).hangs(&list)

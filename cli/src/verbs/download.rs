@@ -34,6 +34,11 @@ const TRIES: u32 = 5;
 ///
 /// A download that was broken off goes on where it was.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory download ocean-facts
+  kubectl videofactory download ocean-facts -o - | ffplay -
+  kubectl videofactory download ocean-facts --what captions")]
 pub struct DownloadArgs {
     #[command(flatten)]
     job: JobName,
@@ -150,17 +155,17 @@ struct Content {
 
 /// Downloads into a hidden file, and gives it its name when all is there.
 async fn keep(operator: &Operator, url: &str, path: &Path, context: &mut Context) -> Result<(), Error> {
-    let content = look(operator, url).await?;
-    let part = part_of(path, content.tag.as_ref());
-    if content.tag.is_none() {
+    let whole = look(operator, url).await?;
+    let part = part_of(path, whole.tag.as_ref());
+    if whole.tag.is_none() {
         // Nothing tells whether what is there belongs to this content.
         let _ = fs::remove_file(&part).await;
     }
-    let bar = bar(&content, path, context);
+    let bar = bar(&whole, path, context);
     let mut tries = 0;
-    while let Err(error) = go_on(operator, url, &part, &content, &bar).await {
+    while let Err(error) = go_on(operator, url, &part, &whole, &bar).await {
         tries += 1;
-        if tries >= TRIES || content.tag.is_none() {
+        if tries >= TRIES || whole.tag.is_none() {
             bar.finish_and_clear();
             return Err(error.hint(format!("say the same again: {} is gone on with", part.display())));
         }
@@ -197,21 +202,21 @@ async fn go_on(
     operator: &Operator,
     url: &str,
     part: &Path,
-    content: &Content,
+    whole: &Content,
     bar: &ProgressBar,
 ) -> Result<(), Error> {
     let mut have = fs::metadata(part).await.map_or(0, |facts| facts.len());
-    if have > content.size {
+    if have > whole.size {
         fs::remove_file(part).await.map_err(|error| cannot("remove", part, &error))?;
         have = 0;
     }
     let mut options = OpenOptions::new();
     let opened = options.create(true).append(true).open(part).await;
     let mut file = opened.map_err(|error| cannot("write", part, &error))?;
-    if have == content.size {
+    if have == whole.size {
         return Ok(());
     }
-    let response = operator.get(url, range(have, content)?).await?;
+    let response = operator.get(url, range(have, whole)?).await?;
     if have > 0 && !begins_at(&response, have) {
         file.set_len(0).await.map_err(|error| cannot("write", part, &error))?;
         have = 0;
@@ -219,15 +224,15 @@ async fn go_on(
     bar.set_position(have);
     take(response.into_body(), &mut file, part, url, bar).await?;
     let have = fs::metadata(part).await.map_or(0, |facts| facts.len());
-    if have == content.size {
+    if have == whole.size {
         return Ok(());
     }
-    Err(Error::new(format!("{url} ended after {have} of {} bytes", content.size)))
+    Err(Error::new(format!("{url} ended after {have} of {} bytes", whole.size)))
 }
 
-fn range(have: u64, content: &Content) -> Result<HeaderMap, Error> {
+fn range(have: u64, whole: &Content) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
-    if let (Some(tag), 1..) = (&content.tag, have) {
+    if let (Some(tag), 1..) = (&whole.tag, have) {
         let range = HeaderValue::try_from(format!("bytes={have}-"));
         headers.insert(RANGE, range.map_err(|error| Error::new(error.to_string()))?);
         headers.insert(IF_RANGE, tag.clone());
@@ -267,13 +272,13 @@ async fn take(
     file.sync_all().await.map_err(|error| cannot("write", part, &error))
 }
 
-fn bar(content: &Content, path: &Path, context: &Context) -> ProgressBar {
+fn bar(whole: &Content, path: &Path, context: &Context) -> ProgressBar {
     if !context.streams.shows_bars {
         return ProgressBar::hidden();
     }
     let template = "{prefix} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(content.size).with_style(style.progress_chars("=> "));
+    let bar = ProgressBar::new(whole.size).with_style(style.progress_chars("=> "));
     bar.set_prefix(path.display().to_string());
     bar
 }

@@ -28,6 +28,10 @@ const WORKER_IMAGE: &str = "VIDEOFACTORY_WORKER_IMAGE";
 
 /// Print the manifests that install Video Factory
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory install generate | kubectl apply --server-side -f -
+  kubectl videofactory install generate --registry ghcr.io/owner --only-crds")]
 pub struct InstallArgs {
     #[command(subcommand)]
     what: Install,

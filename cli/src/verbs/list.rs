@@ -17,6 +17,10 @@ use crate::text::{NONE, age, or_none, table, until};
 
 /// List films
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory list -A --phase Waiting -o wide
+  kubectl videofactory get -l team=films -o name")]
 pub struct ListArgs {
     /// Names of VideoJobs; none: all of the namespace
     #[arg(value_name = "NAME", add = names::jobs(), conflicts_with_all = ["all_namespaces", "phase", "channel", "selector"])]

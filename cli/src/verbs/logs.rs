@@ -7,6 +7,7 @@ use futures::stream::{BoxStream, SelectAll};
 use futures::{AsyncBufReadExt, Stream, StreamExt};
 use http::HeaderMap;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -18,7 +19,7 @@ use videofactory_crds::{StepName, VideoJob};
 
 use crate::args::JobName;
 use crate::context::Context;
-use crate::exit::{Error, Exit};
+use crate::exit::{Error, Exit, causes};
 use crate::follow::needs_a_person;
 use crate::operator::Operator;
 use crate::text::plain;
@@ -30,10 +31,17 @@ const STEP: &str = "videofactory.dev/step";
 /// The attempt.
 const ATTEMPT: &str = "videofactory.dev/attempt";
 
+/// The container that works: others may have been put beside it.
+const CONTAINER: &str = "worker";
+
 /// Show the logs of a film's steps
 ///
 /// Of their pods, or of the bucket where the pods are gone.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory logs ocean-facts --step animate-scenes --tail 50
+  kubectl videofactory logs ocean-facts -f")]
 pub struct LogsArgs {
     #[command(flatten)]
     job: JobName,
@@ -44,7 +52,7 @@ pub struct LogsArgs {
     #[arg(short, long)]
     follow: bool,
     /// So many of the last lines of each pod
-    #[arg(long, value_name = "LINES")]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(i64).range(1..=10_000))]
     tail: Option<i64>,
     /// Lines as they were written, in JSON
     #[arg(long)]
@@ -70,7 +78,7 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
     found.retain(has_begun);
     found.sort_by_key(|pod| (pod.creation_timestamp(), pod.name_any()));
     if found.is_empty() {
-        return kept(&name, &args, context).await;
+        return kept(&job, &args, context).await;
     }
     let patient: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
     for pod in &found {
@@ -102,7 +110,8 @@ type Lines = BoxStream<'static, Result<Line, Error>>;
 
 async fn open(api: Api<Pod>, pod: &Pod, args: &LogsArgs, follow: bool) -> Result<Lines, Error> {
     let name = pod.name_any();
-    let params = LogParams { follow, tail_lines: args.tail, ..LogParams::default() };
+    let container = Some(CONTAINER.to_owned());
+    let params = LogParams { follow, tail_lines: args.tail, container, ..LogParams::default() };
     let what = format!("read the log of pod {name}");
     let opened = within(what.clone(), api.log_stream(&name, &params)).await?;
     let step = format!("{}-{}", label(pod, STEP), label(pod, ATTEMPT));
@@ -156,7 +165,7 @@ async fn follow(
     let mut news = news(name, selector, context)?;
     let api: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
     let mut lines: SelectAll<Lines> = SelectAll::new();
-    let (mut seen, mut ended) = (BTreeSet::new(), false);
+    let (mut seen, mut ended, mut trouble) = (BTreeSet::new(), false, None);
     loop {
         tokio::select! {
             Some(line) = lines.next(), if !lines.is_empty() => show(&line?, args.raw, context)?,
@@ -167,7 +176,13 @@ async fn follow(
                 News::Pod(_) => {}
                 News::Job(job) => ended = has_ended(&job),
                 News::Gone => return Err(Error::new(format!("VideoJob {name} was deleted"))),
-                News::Trouble(error) => refused(name, error)?,
+                News::Trouble(error) => {
+                    let words = causes(&error);
+                    refused(name, error)?;
+                    if trouble.replace(words.clone()).as_ref() != Some(&words) {
+                        context.tell(format!("{name}: {words}; trying again"))?;
+                    }
+                }
             },
             else => break,
         }
@@ -192,25 +207,48 @@ fn refused(name: &JobRef, error: watcher::Error) -> Result<(), Error> {
 }
 
 /// The lines that were kept in the bucket, where the pods are gone.
-async fn kept(name: &JobRef, args: &LogsArgs, context: &mut Context) -> Result<Exit, Error> {
+async fn kept(job: &VideoJob, args: &LogsArgs, context: &mut Context) -> Result<Exit, Error> {
+    let name = JobRef::of(job);
+    let begun = job.status.iter().flat_map(|status| &status.steps).filter(|step| step.attempt.is_some());
+    let steps: Vec<String> = match &args.step {
+        Some(step) => vec![step.clone()],
+        None => begun.map(|step| step.name.to_string()).collect(),
+    };
+    if steps.is_empty() {
+        context.tell(format!("{name} has no log yet: no step has been begun."))?;
+        return Ok(Exit::Done);
+    }
     let operator = Operator::find(&context.cluster).await?;
-    let query = args.step.as_ref().map(|step| format!("?step={step}")).unwrap_or_default();
-    let mut body = operator.get(&format!("/jobs/{name}/logs{query}"), HeaderMap::new()).await?.into_body();
-    let mut rest = Vec::new();
-    let step = args.step.clone().unwrap_or_default();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Error::new(format!("the log of {name} broke off: {error}")))?;
-        rest.extend_from_slice(&frame.into_data().unwrap_or_default());
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let text: Vec<u8> = rest.drain(..=end).collect();
-            let text = String::from_utf8_lossy(&text).trim_end().to_owned();
-            show(&Line { step: step.clone(), text }, args.raw, context)?;
+    let mut trouble = None;
+    for step in steps {
+        let tail = args.tail.map(|lines| format!("&tail={lines}")).unwrap_or_default();
+        match operator.get(&format!("/jobs/{name}/logs?step={step}{tail}"), HeaderMap::new()).await {
+            Ok(response) => copy(response.into_body(), &step, args.raw, context).await?,
+            // Of one step there may be nothing left, and of the others all.
+            Err(error) => {
+                context.tell(format!("{step}: {}", error.message))?;
+                trouble = Some(error);
+            }
         }
     }
-    if !rest.is_empty() {
-        show(&Line { step, text: String::from_utf8_lossy(&rest).into_owned() }, args.raw, context)?;
+    Ok(Exit::of_all(trouble.is_none()))
+}
+
+async fn copy(mut body: Incoming, step: &str, raw: bool, context: &mut Context) -> Result<(), Error> {
+    let line = |bytes: &[u8]| Line {
+        step: step.to_owned(),
+        text: String::from_utf8_lossy(bytes).trim_end().to_owned(),
+    };
+    let mut rest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Error::new(format!("the log of {step} broke off: {error}")))?;
+        rest.extend_from_slice(&frame.into_data().unwrap_or_default());
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let whole: Vec<u8> = rest.drain(..=end).collect();
+            show(&line(&whole), raw, context)?;
+        }
     }
-    Ok(Exit::Done)
+    if rest.is_empty() { Ok(()) } else { show(&line(&rest), raw, context) }
 }
 
 /// A line of JSON as people read it; any other as it is.

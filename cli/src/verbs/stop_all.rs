@@ -12,6 +12,10 @@ use crate::exit::{Error, Exit};
 ///
 /// Each goes on from its checkpoint after `resume --all`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory stop-all -A --reason \"the bill\"
+  kubectl videofactory resume --all -A")]
 pub struct StopAllArgs {
     #[command(flatten)]
     scope: Scope,

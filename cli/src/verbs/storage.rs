@@ -17,6 +17,10 @@ use crate::text::{NONE, bytes, or_none, span, table, until};
 
 /// Show buckets: usage, level, last and next run
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory storage -A
+  kubectl videofactory storage default")]
 pub struct StorageArgs {
     /// Name of one StoragePolicy, of which kinds and runs are shown, too
     #[arg(value_name = "POLICY", add = names::policies(), conflicts_with = "all_namespaces")]

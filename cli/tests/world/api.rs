@@ -75,12 +75,20 @@ async fn serve(stream: TcpStream, operator: u16, book: Arc<Mutex<Vec<String>>>) 
 async fn answer(request: Request<Incoming>, book: &Mutex<Vec<String>>) -> Response<Full<Bytes>> {
     let what = format!("{} {}", request.method(), request.uri().path());
     book.lock().unwrap().push(what.clone());
+    let is_new =
+        book.lock().unwrap().iter().any(|call| call.starts_with("POST ") && call.ends_with("/videojobs"));
+    let film = || film(if is_new { "Succeeded" } else { "Failed" });
     let _ = request.into_body().collect().await;
     let films = "/apis/videofactory.dev/v1alpha1/namespaces/films/videojobs/ocean";
     let pods = "/api/v1/namespaces/videofactory-system/pods";
     let token = "/api/v1/namespaces/videofactory-system/serviceaccounts/videofactory-viewer/token";
     let answer = match what.split_once(' ').unwrap_or_default() {
         ("GET" | "PATCH", path) if path == films => film(),
+        ("POST", path) if Some(path) == films.strip_suffix("/ocean") => film(),
+        ("GET", path) if Some(path) == films.strip_suffix("/ocean") => {
+            json!({"metadata": {"resourceVersion": "7"}, "items": [film()]})
+        }
+        ("GET", "/api/v1/namespaces/films/pods") => json!({"metadata": {}, "items": []}),
         ("GET", path) if path == pods => json!({"metadata": {}, "items": [pod()]}),
         ("POST", path) if path == token => {
             json!({"spec": {"audiences": []}, "status": {"token": "short", "expirationTimestamp": "2026-12-24T18:10:00Z"}})
@@ -94,13 +102,18 @@ async fn answer(request: Request<Incoming>, book: &Mutex<Vec<String>>) -> Respon
     Response::new(Full::new(Bytes::from(answer.to_string())))
 }
 
-fn film() -> Value {
+fn film(phase: &str) -> Value {
     json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
         "metadata": {"name": "ocean", "namespace": "films", "uid": "0c5e9a3b-24c3-4a11-9d59-7c1f8b2d6e05"},
         "spec": {"topic": "the ocean"},
         "status": {
-            "observedGeneration": 1, "phase": "Failed",
+            "observedGeneration": 1, "phase": phase,
+            "steps": [
+                {"name": "write-script", "state": "Succeeded", "attempt": 1},
+                {"name": "generate-images", "state": "Failed", "attempt": 2},
+                {"name": "assemble-video", "state": "Pending"},
+            ],
             "artifacts": {"video": {"key": "videos/films/ocean-3f9c2a1e/r1/a.mp4"}},
         },
     })

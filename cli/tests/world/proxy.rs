@@ -45,10 +45,10 @@ impl Proxy {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n");
         if !headers.iter().any(|(name, _)| *name == "Host") {
-            head += &format!("Host: localhost:{}\r\n", self.port);
+            head.push_str(&["Host: localhost:", &self.port.to_string(), "\r\n"].concat());
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.push_str(&[name, ": ", value, "\r\n"].concat());
         }
         stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
         stream

@@ -204,8 +204,8 @@ mod tests {
     fn a_file_of_topics_makes_a_film_of_each() {
         let topics = Some("\u{feff}# for June\nWhy mountains grow\n\n  Was ist Zeit?  \n".to_owned());
         let files = Files { topics, ..Files::default() };
-        let films = made(&["-f", "topics.txt", "--draft"], &files).unwrap();
-        let specs: Vec<&Value> = films.iter().map(|(_, manifest)| &manifest["spec"]).collect();
+        let jobs = made(&["-f", "topics.txt", "--draft"], &files).unwrap();
+        let specs: Vec<&Value> = jobs.iter().map(|(_, manifest)| &manifest["spec"]).collect();
         assert_eq!(
             specs,
             [

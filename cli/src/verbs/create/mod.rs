@@ -111,17 +111,17 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     };
     let namespace = context.cluster.namespace.clone();
     let suffix = || uuid::Uuid::new_v4().simple().to_string();
-    let films = manifest::manifests(&args, &files, &namespace, suffix)?;
+    let jobs = manifest::manifests(&args, &files, &namespace, suffix)?;
     match args.dry_run {
         Some(DryRun::Client) => {
-            let manifests: Vec<Value> = films.into_iter().map(|(_, manifest)| manifest).collect();
+            let manifests: Vec<Value> = jobs.into_iter().map(|(_, manifest)| manifest).collect();
             print(&manifests, args.output, " created (dry run)\n", context)?;
             return Ok(Exit::Done);
         }
         Some(DryRun::Server) => {
             let client = context.cluster.client()?;
             let mut checked = Vec::new();
-            for (job, manifest) in &films {
+            for (job, manifest) in &jobs {
                 checked.push(output::object(&new_job::create(&client, job, manifest, true, MANAGER).await?)?);
             }
             print(&checked, args.output, " created (server dry run)\n", context)?;
@@ -129,7 +129,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
         }
         None => {}
     }
-    let made = new_job::create_all(&context.cluster.client()?, &films, MANAGER).await?;
+    let made = new_job::create_all(&context.cluster.client()?, &jobs, MANAGER).await?;
     if args.wait || args.download.is_some() {
         return wait(&args, &made, context).await;
     }
@@ -158,7 +158,8 @@ fn read(path: &Path, context: &mut Context) -> Result<String, Error> {
 fn print(objects: &[Value], format: Option<Format>, word: &str, context: &mut Context) -> Result<(), Error> {
     let lines = |word: &str| -> String {
         let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        objects.iter().map(|object| format!("videojob.videofactory.dev/{}{word}", name(object))).collect()
+        let lines = objects.iter().map(|object| ["videojob.videofactory.dev/", &name(object), word].concat());
+        lines.collect()
     };
     let text = match format.map(|format| (format, format.document())) {
         Some((Format::Name, _)) => lines("\n"),

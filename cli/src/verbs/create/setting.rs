@@ -64,11 +64,12 @@ fn unknown(parent: &JSONSchemaProps, path: &str, part: &str) -> Error {
     Error::usage(format!("--set {path}: there is no setting {part:?}")).hint(hint)
 }
 
+fn parse<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
 fn of_kind(field: &JSONSchemaProps, path: &str, text: &str) -> Result<Value, Error> {
     let wrong = |what: &str| Error::usage(format!("--set {path}={text}: {what} is wanted"));
-    fn parse<T: FromStr>(text: &str) -> Option<T> {
-        text.parse().ok()
-    }
     match field.type_.as_deref() {
         Some("string") => Ok(json!(text)),
         Some("integer") => parse::<i64>(text).map(Value::from).ok_or_else(|| wrong("a whole number")),

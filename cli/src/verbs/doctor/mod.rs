@@ -16,6 +16,10 @@ use crate::text::{count, table};
 ///
 /// Cluster, definitions, operator, your rights, buckets, accounts and films.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory doctor -A
+  kubectl videofactory doctor -o json | jq '.checks[] | select(.state != \"ok\")'")]
 pub struct DoctorArgs {
     #[command(flatten)]
     scope: Scope,
@@ -42,7 +46,8 @@ pub struct Check {
     /// How well it is.
     pub state: State,
     /// What was looked at.
-    pub check: String,
+    #[serde(rename = "check")]
+    pub what: String,
     /// What was found.
     pub found: String,
     /// How to mend it.
@@ -54,7 +59,7 @@ impl Check {
     /// Something that is as it should be.
     #[must_use]
     pub fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { state: State::Ok, check: check.into(), found: found.into(), mend: None }
+        Self { state: State::Ok, what: check.into(), found: found.into(), mend: None }
     }
 
     /// Something that somebody should look at.
@@ -115,7 +120,7 @@ pub fn render(checks: &[Check]) -> String {
             State::Warning => "warning",
             State::Error => "ERROR",
         };
-        rows.push(vec![state.to_owned(), check.check.clone(), check.found.clone()]);
+        rows.push(vec![state.to_owned(), check.what.clone(), check.found.clone()]);
         if let Some(mend) = &check.mend {
             rows.push(vec![String::new(), String::new(), format!("-> {mend}")]);
         }

@@ -54,8 +54,9 @@ impl Guard {
             return self.begin(&token, &request);
         }
         if is_browser(headers) {
-            let shown = bearer(headers).is_some_and(|token| self.is_session(token));
-            if !shown && !(is_read && self.has_cookie(headers)) {
+            let shows = bearer(headers).is_some_and(|token| self.is_session(token));
+            let knows = is_read && self.has_cookie(headers);
+            if !(shows || knows) {
                 return Err(not_let_in());
             }
         }

@@ -177,6 +177,14 @@ fn has_failed(pod: &Pod) -> bool {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Failed")
 }
 
+/// The container of ours: others may have been put beside it.
+fn container(pod: &Pod) -> Option<String> {
+    let names: Vec<&str> =
+        pod.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str()).collect();
+    let ours = names.iter().find(|name| matches!(**name, "worker" | "operator")).or(names.first());
+    ours.map(|name| (*name).to_owned())
+}
+
 /// The log of a pod, and of the container before if that was started again.
 async fn read(client: &Client, pod: Pod, tail: i64) -> Vec<(String, Result<String, String>)> {
     let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
@@ -188,8 +196,12 @@ async fn read(client: &Client, pod: Pod, tail: i64) -> Vec<(String, Result<Strin
         if previous && !restarted {
             continue;
         }
-        let params =
-            LogParams { previous, tail_lines: Some(tail), timestamps: false, ..LogParams::default() };
+        let params = LogParams {
+            previous,
+            tail_lines: Some(tail),
+            container: container(&pod),
+            ..LogParams::default()
+        };
         let what = format!("read the log of pod {namespace}/{name}");
         let log = within(what, api.logs(&name, &params)).await.map_err(|error| error.for_people());
         logs.push((format!("logs/{namespace}/{name}{suffix}.log"), log));

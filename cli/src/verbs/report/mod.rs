@@ -22,6 +22,9 @@ use crate::verbs::doctor;
 /// ConfigMaps, and what looks like a secret is left out of the rest. Look through it before you give it away: topics and
 /// texts of films are in it.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory report -A")]
 pub struct ReportArgs {
     #[command(flatten)]
     scope: Scope,

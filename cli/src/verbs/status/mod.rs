@@ -20,6 +20,10 @@ use crate::output::{self, Document};
 
 /// Show where a film stands, what it waits for, and what to do
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory status ocean-facts
+  kubectl videofactory status ocean-facts --watch --timeout 2h")]
 pub struct StatusArgs {
     #[command(flatten)]
     job: JobName,

@@ -97,10 +97,7 @@ pub fn file(artifact: &ArtifactStatus) -> String {
     let mut facts = Vec::new();
     facts.extend(artifact.size.map(bytes));
     facts.extend(artifact.duration.map(|seconds| format!("{seconds:.1} s")));
-    match facts.is_empty() {
-        true => artifact.key.clone(),
-        false => format!("{} ({})", artifact.key, facts.join(", ")),
-    }
+    if facts.is_empty() { artifact.key.clone() } else { format!("{} ({})", artifact.key, facts.join(", ")) }
 }
 
 fn step_row(step: &StepStatus, now: Timestamp) -> Vec<String> {

@@ -1,5 +1,8 @@
 //! `retry`, `restart`, `suspend`, `resume`, `approve`, `reject`: what people ask of films.
 
+#[cfg(test)]
+mod tests;
+
 use clap::Args;
 use kube::{Api, Client};
 use serde_json::json;
@@ -50,6 +53,10 @@ pub struct Manner {
 ///
 /// Where a film asks whether to pay again, this is the yes for it; a retry of many is no such yes.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory retry ocean-facts
+  kubectl videofactory retry --phase Failed -A --dry-run")]
 pub struct RetryArgs {
     #[command(flatten)]
     films: Selection,
@@ -59,6 +66,9 @@ pub struct RetryArgs {
 
 /// Begin anew: all is made, paid for and published again
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory restart ocean-facts")]
 pub struct RestartArgs {
     #[command(flatten)]
     films: Selection,
@@ -70,6 +80,10 @@ pub struct RestartArgs {
 ///
 /// What is done is kept, and the next apply of the manifest does not lift it.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory suspend ocean-facts --reason \"another text is coming\"
+  kubectl videofactory suspend --channel deep-sea")]
 pub struct SuspendArgs {
     #[command(flatten)]
     films: Selection,
@@ -82,6 +96,9 @@ pub struct SuspendArgs {
 
 /// Go on after suspend, stop-all or spec.suspend
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory resume --all")]
 pub struct ResumeArgs {
     #[command(flatten)]
     films: Selection,
@@ -93,6 +110,10 @@ pub struct ResumeArgs {
 ///
 /// `status` says what it is, and `download` fetches it.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory download ocean-facts
+  kubectl videofactory approve ocean-facts")]
 pub struct ApproveArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]
@@ -108,6 +129,9 @@ pub struct ApproveArgs {
 ///
 /// Until it is edited or restarted.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory reject ocean-facts")]
 pub struct RejectArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]
@@ -321,157 +345,4 @@ fn line(item: &ItemResult, action: JobAction) -> String {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::testing::{Ended, Fake, job, list_of, path, run};
-
-    fn films() -> Fake {
-        let jobs = [
-            job("ocean", json!({"phase": "Failed", "progress": "3/9"})),
-            job("sea", json!({"phase": "Succeeded"})),
-            job("lake", json!({"phase": "Failed"})),
-        ];
-        let list = format!("GET {}", path("films", "videojobs", ""));
-        let all = format!("GET {}", path("", "videojobs", ""));
-        let one = |name: &str| format!("GET {}", path("films", "videojobs", name));
-        Fake::default()
-            .on(&list, list_of(&jobs))
-            .on(&all, list_of(&jobs))
-            .on(&one("ocean"), jobs[0].clone())
-            .on(&one("sea"), jobs[1].clone())
-    }
-
-    fn patched(fake: &Fake) -> Vec<(String, Value)> {
-        fake.writes().into_iter().map(|seen| (seen.what, seen.body)).collect()
-    }
-
-    fn parts(ended: &Ended) -> (Exit, &str, &str) {
-        (ended.exit, &ended.out, &ended.err)
-    }
-
-    #[tokio::test]
-    async fn a_film_that_is_named_is_asked_at_once() {
-        let fake = films();
-        let ended = run(&fake, "retry ocean", None).await;
-        assert_eq!(parts(&ended), (Exit::Done, "films/ocean: retry requested\n", ""));
-        let annotations = json!({"videofactory.dev/retry-requested-at": "2026-12-24T18:00:00Z"});
-        let what = format!("PATCH {}", path("films", "videojobs", "ocean"));
-        assert_eq!(patched(&fake), [(what, json!({"metadata": {"annotations": annotations}}))]);
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_asked_is_said_beside_what_can() {
-        let fake = films();
-        let ended = run(&fake, "retry ocean sea moon", None).await;
-        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "films/ocean: retry requested\n"));
-        let lines: Vec<&str> = ended.err.lines().collect();
-        assert!(lines[0].starts_with("error: films/sea has succeeded"), "{lines:?}");
-        assert!(lines[1].starts_with("error: failed to get VideoJob films/moon"), "{lines:?}");
-        assert_eq!(patched(&fake).len(), 1);
-    }
-
-    #[tokio::test]
-    async fn many_films_are_listed_and_asked_about_first() {
-        let fake = films();
-        let ended = run(&fake, "retry --all", Some("y\n")).await;
-        assert_eq!(
-            ended.err,
-            "FILM          PHASE    PROGRESS\n\
-             films/lake    Failed\n\
-             films/ocean   Failed   3/9\n\
-             Retry 2 films? [y/N] error: films/sea has succeeded, so nothing is to be tried again; to make the \
-             film anew, ask for a restart\n"
-        );
-        assert_eq!(ended.out, "films/lake: retry requested\nfilms/ocean: retry requested\n");
-        assert_eq!((ended.exit, patched(&fake).len()), (Exit::NotAll, 2));
-    }
-
-    #[tokio::test]
-    async fn anything_but_a_yes_changes_nothing() {
-        for answer in ["", "n\n", "maybe\n", "yep\n"] {
-            let fake = films();
-            let ended = run(&fake, "restart --all", Some(answer)).await;
-            assert_eq!((ended.exit, ended.out.as_str()), (Exit::Declined, ""));
-            assert!(ended.err.ends_with("Nothing was changed.\n"), "{}", ended.err);
-            assert_eq!(patched(&fake), []);
-        }
-        let fake = films();
-        let ended = run(&fake, "restart --phase failed", None).await;
-        assert_eq!(ended.exit, Exit::Usage);
-        assert!(ended.err.contains("say --yes"), "{}", ended.err);
-        assert_eq!(patched(&fake), []);
-    }
-
-    #[tokio::test]
-    async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
-        let fake = films();
-        let dry = run(&fake, "restart --phase failed --dry-run", None).await;
-        assert_eq!(
-            parts(&dry),
-            (
-                Exit::Done,
-                "films/lake: restart would be requested (dry run)\nfilms/ocean: restart would be requested (dry run)\n",
-                ""
-            )
-        );
-        assert_eq!(patched(&fake), []);
-        let yes = run(&fake, "restart --phase failed --yes -o json", None).await;
-        let printed: Value = serde_json::from_str(&yes.out).unwrap();
-        assert_eq!(
-            (&printed["action"], &printed["items"][0]["outcome"]),
-            (&json!("restart"), &json!("requested"))
-        );
-        assert_eq!(patched(&fake).len(), 2);
-    }
-
-    #[tokio::test]
-    async fn nobody_is_meant_without_a_name_or_a_filter() {
-        let ended = run(&films(), "restart", None).await;
-        assert_eq!(ended.exit, Exit::Usage);
-        assert!(ended.err.contains("say which films to restart"), "{}", ended.err);
-        assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
-        assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
-    }
-
-    fn review(allowed: bool) -> Fake {
-        let status = json!({"phase": "Review", "steps": [{
-            "name": "assemble-video", "state": "Succeeded", "reason": "AwaitingReview", "outputDigest": "3f9c",
-        }]});
-        let asks = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        Fake::default()
-            .on(&format!("GET {}", path("films", "videojobs", "ocean")), job("ocean", status))
-            .on(asks, json!({"spec": {}, "status": {"allowed": allowed}}))
-    }
-
-    #[tokio::test]
-    async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
-        let fake = review(true);
-        let ended = run(&fake, "approve ocean", None).await;
-        assert_eq!(parts(&ended), (Exit::Done, "films/ocean: approve requested\n", ""));
-        let patch = &patched(&fake)[1].1;
-        assert_eq!(patch["metadata"]["annotations"]["videofactory.dev/approved"], "assemble-video@3f9c");
-        let other = run(&review(true), "reject ocean --result assemble-video@aaaa", None).await;
-        assert_eq!(other.exit, Exit::NotAll);
-        assert!(other.err.contains("another film"), "{}", other.err);
-        let fake = review(false);
-        let refused = run(&fake, "approve ocean", None).await;
-        assert_eq!(refused.exit, Exit::Failed);
-        assert!(refused.err.contains("may not approve") && refused.err.contains("videofactory-edit"));
-        assert_eq!(patched(&fake).len(), 1, "nothing but the question");
-    }
-
-    #[tokio::test]
-    async fn all_that_has_not_ended_is_stopped() {
-        let jobs = [job("ocean", json!({"phase": "Running"})), job("sea", json!({"phase": "Succeeded"}))];
-        let list = format!("GET {}", path("", "videojobs", ""));
-        let fake = Fake::default().on(&list, list_of(&jobs));
-        let ended = run(&fake, "stop-all -A --yes --reason fire", None).await;
-        assert_eq!(parts(&ended), (Exit::Done, "films/ocean: suspend requested\n", ""));
-        assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "fire");
-    }
 }

@@ -143,10 +143,10 @@ impl ApiServer {
     }
 
     /// Refuses a verb on an object (its status: `update`), or no longer.
-    pub fn refuse(&self, verb: &'static str, resource: &str, name: &str, refuses: bool) {
+    pub fn refuse(&self, verb: &'static str, resource: &str, name: &str, on: bool) {
         let call = (verb, resource.to_owned(), name.to_owned());
         let refused = &mut self.shared.stock.lock().refused;
-        if refuses {
+        if on {
             refused.insert(call);
         } else {
             refused.remove(&call);

@@ -6,12 +6,17 @@
 use std::collections::BTreeMap;
 
 use kube::Client;
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use videofactory_api::reads::backup;
+use videofactory_api::writes::{Authors, restore as route};
 use videofactory_client::backup::{Backup, Scope, gather};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
 use videofactory_crds::requests::RESTORING;
 use videofactory_tests::api_server::ApiServer;
+use videofactory_tests::http;
 
 const RESOURCES: [&str; 4] = ["channels", "provideraccounts", "storagepolicies", "videojobs"];
 const NOW: &str = "2026-11-29T08:00:00Z";
@@ -58,7 +63,9 @@ impl Site {
         }
         let written = gather(&client, Some("films"), NOW.parse().unwrap()).await.unwrap();
         let site = Self { server, client, document: String::from_utf8(written.text).unwrap() };
-        RESOURCES.iter().for_each(|resource| site.server.clear(resource));
+        for resource in RESOURCES {
+            site.server.clear(resource);
+        }
         site
     }
 
@@ -200,4 +207,60 @@ async fn what_is_there_is_left_as_it_is() {
     );
     assert_eq!(all["grok"]["status"]["grants"][0]["holder"]["uid"], "old-half", "nobody holds it");
     assert!(site.held().is_empty());
+}
+
+/// Serves both routes, as the plugin's proxy does; their address.
+async fn serve(client: Client) -> String {
+    let authors = Authors::One(client);
+    let router = backup::router(authors.clone()).merge(route::router(authors, None));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn post(url: &str, content_type: &str, body: String) -> (StatusCode, Value) {
+    let asked = http::client().post(url).header(CONTENT_TYPE, content_type).body(body);
+    let answer = asked.send().await.unwrap();
+    let status = answer.status();
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
+    let site = Site::open().await;
+    let url = serve(site.client.clone()).await;
+    let (status, answer) =
+        post(&format!("{url}/restore?dry_run=true"), "application/json", site.document.clone()).await;
+    assert_eq!((status, &answer["counts"]), (StatusCode::OK, &json!({"would_restore": 5})));
+    assert_eq!(site.writes(), 0);
+    let (status, answer) = post(&format!("{url}/restore"), "application/json", site.document.clone()).await;
+    assert_eq!((status, &answer["dry_run"]), (StatusCode::OK, &json!(false)));
+    let item = json!({"kind": "VideoJob", "namespace": "films", "name": "done", "outcome": "restored", "detail": null});
+    assert!(answer["items"].as_array().unwrap().contains(&item), "{answer}");
+    let again = http::client().get(format!("{url}/backup?namespace=films")).send().await.unwrap();
+    let name = again.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert!(name.contains("videofactory-backup-films-"), "{name}");
+    let text = again.text().await.unwrap();
+    assert_eq!(Backup::read(&text, Scope::Own).unwrap().items.len(), 5);
+}
+
+#[tokio::test]
+async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
+    let site = Site::open().await;
+    let url = format!("{}/restore", serve(site.client.clone()).await);
+    let (status, _) = post(&url, "text/plain", site.document.clone()).await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "a web page can send that to another site");
+    let cut = site.document[..site.document.len() / 2].to_owned();
+    let (status, problem) = post(&url, "application/json", cut).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(problem["detail"].as_str().unwrap().contains("cut short"), "{problem}");
+    let (status, _) = post(&format!("{url}?dryrun=true"), "application/json", site.document.clone()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "a misspelt dry run would be a real one");
+    assert_eq!(site.writes(), 0);
+    // Larger than what other routes take.
+    let spaces = " ".repeat(4 * 1024 * 1024);
+    let (status, answer) =
+        post(&url, "application/json; charset=utf-8", format!("{spaces}{}", site.document)).await;
+    assert_eq!((status, &answer["counts"]), (StatusCode::OK, &json!({"restored": 5})));
 }

@@ -60,7 +60,9 @@ mod tests {
 
     fn seal(items: &[Value]) -> Digest {
         let mut seal = Seal::new("2026-01-04T04:00:00Z", Some("films"));
-        items.iter().for_each(|item| seal.add(item));
+        for item in items {
+            seal.add(item);
+        }
         seal.end()
     }
 
@@ -81,7 +83,9 @@ mod tests {
             assert_ne!(whole, seal(&changed), "{changed:?}");
         }
         let mut elsewhere = Seal::new("2026-01-04T04:00:00Z", Some("shows"));
-        [one, two].iter().for_each(|item| elsewhere.add(item));
+        for item in [one, two] {
+            elsewhere.add(&item);
+        }
         assert_ne!(whole, elsewhere.end());
     }
 }

@@ -138,6 +138,7 @@ fn remove_nulls(value: &mut Value) {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "every caller writes the status in place")]
     fn object(generation: i64, status: Value) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",

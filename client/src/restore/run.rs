@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use videofactory_crds::{StoragePolicy, requests};
 
 use super::answer::{Answer, ItemAnswer, Outcome};
-use super::files::{Files, wanted, words};
+use super::files::{Files, Wanted, wanted, words};
 use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
 use super::notes::Gathered;
 use super::plan::{Facts, Plan, plan};
@@ -312,39 +312,33 @@ impl Restore<'_> {
         patched.map_err(|error| error.to_string())
     }
 
-    /// Looks for the files of the restored jobs; why that could not be done, if so.
+    /// Looks for the files of the restored jobs, bucket by bucket; why that could not be done, if so.
     async fn look_for_files(&self, works: &mut [Work<'_>]) -> Option<String> {
         let files = self.files?;
-        let mut policies: BTreeMap<(String, String), Result<StoragePolicy, String>> = BTreeMap::new();
-        let mut trouble = None;
-        for work in
-            works.iter_mut().filter(|work| work.item.kind == Kind::VideoJob && work.stage == Stage::Ready)
-        {
-            let Ok(object) = work.item.object() else { continue };
-            let wanted = wanted(&work.item.namespace, &work.item.name, &object.data["status"]);
-            if wanted.is_empty() || trouble.is_some() {
-                continue;
-            }
-            let name = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
-            let place = (work.item.namespace.clone(), name);
-            if !policies.contains_key(&place) {
-                let read = self.policy(&place.0, &place.1).await;
-                policies.insert(place.clone(), read);
-            }
-            let missing = match policies.get(&place) {
-                Some(Ok(policy)) => files.missing(policy, &wanted).await,
-                Some(Err(why)) => Err(why.clone()),
-                None => continue,
+        for ((namespace, policy), wanted) in files_by_policy(works) {
+            let all: Vec<Wanted> = wanted.iter().map(|(_, file)| file.clone()).collect();
+            let missing = match self.policy(&namespace, &policy).await {
+                Ok(policy) => files.missing(&policy, &all).await,
+                Err(why) => Err(why),
             };
-            match missing {
-                Ok(missing) => work.remark = words(&missing),
+            let missing = match missing {
+                Ok(missing) => missing,
                 Err(why) => {
-                    trouble =
-                        Some(format!("whether all files of the jobs are in the bucket is not known: {why}"))
+                    return Some(format!(
+                        "whether all files of the jobs are in the bucket is not known: {why}"
+                    ));
                 }
+            };
+            let gone: BTreeSet<&str> = missing.iter().map(|file| file.key.as_str()).collect();
+            let mut of_jobs: BTreeMap<usize, Vec<Wanted>> = BTreeMap::new();
+            for (place, file) in wanted.into_iter().filter(|(_, file)| gone.contains(file.key.as_str())) {
+                of_jobs.entry(place).or_default().push(file);
+            }
+            for (place, gone) in of_jobs {
+                works[place].remark = words(&gone);
             }
         }
-        trouble
+        None
     }
 
     async fn policy(&self, namespace: &str, name: &str) -> Result<StoragePolicy, String> {
@@ -352,6 +346,21 @@ impl Restore<'_> {
         let read = within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await;
         read.map_err(|error| error.to_string())
     }
+}
+
+/// The files that the restored jobs count on, by namespace and name of the policy of their bucket, each with its job's
+/// place in the list.
+fn files_by_policy(works: &[Work<'_>]) -> BTreeMap<(String, String), Vec<(usize, Wanted)>> {
+    let mut by_policy: BTreeMap<_, Vec<(usize, Wanted)>> = BTreeMap::new();
+    let jobs = works.iter().enumerate().filter(|(_, work)| work.item.kind == Kind::VideoJob);
+    for (place, work) in jobs.filter(|(_, work)| work.stage == Stage::Ready) {
+        let Ok(object) = work.item.object() else { continue };
+        let Item { namespace, name, .. } = work.item;
+        let policy = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
+        let files = wanted(namespace, name, &object.data["status"]).into_iter().map(|file| (place, file));
+        by_policy.entry((namespace.clone(), policy)).or_default().extend(files);
+    }
+    by_policy
 }
 
 /// The UIDs of what was made again, and of what was there and is the same.

@@ -69,14 +69,22 @@ pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Provid
             wake_siblings(&caches, namespace.as_deref());
             caches.wake_jobs(|job| job.namespace() == namespace);
         }
+        // What was said while nobody listened is not known.
+        Event::Init => heard.clear(),
+        Event::InitApply(object) => {
+            // Whoever waits for it must hear of its release.
+            if let Ok(account) = &object.0
+                && restoring::held(account, clock::now()).is_some()
+            {
+                let held = Heard { is_held: true, ..Heard::default() };
+                heard.insert(account.uid().unwrap_or_default(), held);
+            }
+        }
         Event::InitDone => {
             caches.written_accounts.keep_only(&uids(&caches.accounts));
-            // What was said while nobody listened is not known.
-            heard.clear();
             caches.account_queue.push_all(&caches.accounts);
             caches.videojob_queue.push_all(&caches.videojobs);
         }
-        Event::Init | Event::InitApply(_) => {}
     }
 }
 

@@ -128,12 +128,17 @@ async fn unsettled(context: &Context, policy: Option<&Result<StoragePolicy, Stri
     if let Some(held) = restoring::held(policy, clock::now()) {
         return Some(format!("StoragePolicy {name:?}: {}", held.why));
     }
-    let place = policy.status.as_ref()?.place.as_ref()?;
+    policy.status.as_ref()?.place.as_ref()?;
     match context.cluster.uid(&context.client).await {
-        Ok(cluster) if cluster == place.cluster => None,
-        Ok(_) => Some(format!("StoragePolicy {name:?} is being checked")),
+        Ok(cluster) => foreign(policy, cluster),
         Err(error) => Some(format!("StoragePolicy {name:?}: whose its place is cannot be told: {error}")),
     }
+}
+
+/// A policy that says that it has come to its place as another cluster's.
+fn foreign(policy: &StoragePolicy, cluster: &str) -> Option<String> {
+    let place = policy.status.as_ref()?.place.as_ref()?;
+    (place.cluster != cluster).then(|| format!("StoragePolicy {:?} is being checked", policy.name_any()))
 }
 
 /// Whether the bucket can be used: as its policy's own controller found it.
@@ -370,6 +375,19 @@ mod tests {
             panic!("not ready")
         };
         assert_eq!(room, Room { level: StorageLevel::Stopped, percent: Some(96) });
+    }
+
+    #[test]
+    fn what_a_policy_says_as_another_clusters_is_not_believed() {
+        let mut policy = policy(Some(("True", "Available", 2)));
+        assert_eq!(foreign(&policy, "this"), None, "an earlier version did not say where it is");
+        let place = json!({
+            "endpoint": "http://s3:9000", "bucket": "videos", "prefix": "", "cluster": "that",
+            "since": "2026-11-23T10:00:00Z",
+        });
+        policy.status.as_mut().unwrap().place = serde_json::from_value(place).unwrap();
+        assert_eq!(foreign(&policy, "that"), None);
+        assert!(foreign(&policy, "this").unwrap().contains("is being checked"));
     }
 
     #[test]

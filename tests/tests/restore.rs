@@ -9,8 +9,7 @@ use kube::Client;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use videofactory_api::reads::backup;
-use videofactory_api::writes::{Authors, restore as route};
+use videofactory_api::writes::Authors;
 use videofactory_client::backup::{Backup, Scope, gather};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
@@ -212,7 +211,7 @@ async fn what_is_there_is_left_as_it_is() {
 /// Serves both routes, as the plugin's proxy does; their address.
 async fn serve(client: Client) -> String {
     let authors = Authors::One(client);
-    let router = backup::router(authors.clone()).merge(route::router(authors, None));
+    let router = videofactory_api::writes::router(authors);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });

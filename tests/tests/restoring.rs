@@ -46,8 +46,8 @@ async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() 
     bare["metadata"]["creationTimestamp"] = json!(now);
     server.put("videojobs", bare);
     server.put("videojobs", job("free", &json!({}), &begun()));
-    let hold = |object: &mut Value| object["metadata"]["annotations"] = json!({RESTORING: now});
-    server.change("provideraccounts", NAMESPACE, ACCOUNT, hold);
+    let restoring = |object: &mut Value| object["metadata"]["annotations"] = json!({RESTORING: now});
+    server.change("provideraccounts", NAMESPACE, ACCOUNT, restoring);
     let before = versions(server);
     world.run(Controllers::AccountsAndJobs).await.unwrap();
     let steps = async {

@@ -33,7 +33,7 @@ impl Caller {
         Self { token: None }
     }
 
-    /// A new ServiceAccount of the test's namespace, with this ClusterRole there and nowhere else.
+    /// A new `ServiceAccount` of the test's namespace, with this `ClusterRole` there and nowhere else.
     pub async fn with_role(lab: &Lab, name: &str, role: &str) -> anyhow::Result<Self> {
         lab.put(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})).await?;
         lab.put(json!({

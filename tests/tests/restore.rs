@@ -9,7 +9,7 @@ use kube::Client;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use videofactory_api::writes::Authors;
+use videofactory_api::writes::{self, Authors};
 use videofactory_client::backup::{Backup, Scope, gather};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
@@ -208,10 +208,12 @@ async fn what_is_there_is_left_as_it_is() {
     assert!(site.held().is_empty());
 }
 
-/// Serves both routes, as the plugin's proxy does; their address.
+/// One backup or restore at a time is served in a process.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Serves what the plugin's proxy serves itself; its address.
 async fn serve(client: Client) -> String {
-    let authors = Authors::One(client);
-    let router = videofactory_api::writes::router(authors);
+    let router = writes::router(Authors::One(client));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -227,6 +229,7 @@ async fn post(url: &str, content_type: &str, body: String) -> (StatusCode, Value
 
 #[tokio::test]
 async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let site = Site::open().await;
     let url = serve(site.client.clone()).await;
     let (status, answer) =
@@ -246,6 +249,7 @@ async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
 
 #[tokio::test]
 async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let site = Site::open().await;
     let url = format!("{}/restore", serve(site.client.clone()).await);
     let (status, _) = post(&url, "text/plain", site.document.clone()).await;

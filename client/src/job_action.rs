@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{self, ConditionType, Phase, Reason};
 use videofactory_crds::{StepName, StepStatus, VideoJob, requests};
 
 use crate::job_ref::JobRef;
@@ -199,7 +199,13 @@ fn output(step: StepName, digest: &str) -> String {
 /// Whether a retry of this job would be the leave to pay again for what was paid for.
 #[must_use]
 pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
-    steps(job).any(|step| matches!(step.reason, Some(Reason::OutcomeUnknown | Reason::ArtifactsPruned)))
+    let asks =
+        |step: &StepStatus| matches!(step.reason, Some(Reason::OutcomeUnknown | Reason::ArtifactsPruned));
+    let conditions = job.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    // No step of it has begun, as far as its status knows.
+    let is_incomplete = condition::get(conditions, ConditionType::Ready)
+        .is_some_and(|ready| ready.reason == Reason::RestoreIncomplete.to_string());
+    is_incomplete || steps(job).any(asks)
 }
 
 #[cfg(test)]
@@ -265,6 +271,13 @@ mod tests {
             assert!(refusal(many.plan(&job("Waiting", reason))).contains("pay again"));
         }
         assert!(matches!(many.plan(&job("Failed", "RetriesExhausted")), Plan::Patch(_)));
+        let mut bare = job("Waiting", "Progressing");
+        bare.status.as_mut().unwrap().conditions = serde_json::from_value(json!([{
+            "type": "Ready", "status": "False", "reason": "RestoreIncomplete", "message": "",
+            "lastTransitionTime": "2026-12-24T18:00:00Z",
+        }]))
+        .unwrap();
+        assert!(refusal(many.plan(&bare)).contains("pay again"));
     }
 
     #[test]

@@ -103,12 +103,16 @@ impl Studio {
     }
 }
 
-/// What `kubectl get` shows of all kinds, without the last column, the age.
+/// What `kubectl get` shows of all kinds, without the last column, the age. Of the film that goes on its progress may be
+/// another already.
 async fn shown(lab: &Lab) -> anyhow::Result<Vec<String>> {
     let table = ask(&["-n", &lab.namespace, "get", "vj,ch,pa,sp"]).await?;
     let row = |line: &str| {
         let mut cells: Vec<&str> = line.split_whitespace().collect();
         cells.pop();
+        if line.contains("/half ") {
+            cells.truncate(3);
+        }
         cells.join(" ")
     };
     Ok(table.lines().map(row).filter(|row| !row.is_empty()).collect())

@@ -74,7 +74,7 @@ pub async fn clean_up(
             Problem::new(StatusCode::NOT_FOUND, detail).hint("GET /storage/stats lists those that there are")
         );
     }
-    let at = clock::now();
+    let at = storage_action::cleanup_time(&policies, clock::now());
     let age = query.days.map(|days| Duration::from_days(u64::from(days)));
     let patch = storage_action::cleanup(at, age, query.dry_run);
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };

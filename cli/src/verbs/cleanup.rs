@@ -70,7 +70,7 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
             return Ok(Exit::Declined);
         }
     }
-    let at = context.now();
+    let at = storage_action::cleanup_time(&policies, context.now());
     let patch = storage_action::cleanup(at, args.older_than, args.dry_run);
     for policy in &policies {
         policies::ask(policy, &patch, context).await?;

@@ -19,7 +19,7 @@ use crate::exit::{Error, Exit};
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
     /// The backup; -: standard input
-    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short = 'f', long = "filename", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     /// Change nothing, and say what would be done
     #[arg(long)]

@@ -122,6 +122,10 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
         if !matches!(step.state, Some(StepState::Waiting | StepState::Failed)) {
             continue;
         }
+        if step.reason == Some(Reason::AwaitingQuota) {
+            // It waits for its turn, which no retry brings nearer; what is told of that stays.
+            continue;
+        }
         if step.reason == Some(Reason::QualityCheckFailed) {
             step.output_digest = None;
         }

@@ -166,6 +166,17 @@ pub enum Phase {
 display_wire_name!(Phase);
 
 impl Phase {
+    /// All of them, in the order in which a job comes to them.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Running,
+        Self::Waiting,
+        Self::Review,
+        Self::Suspended,
+        Self::Succeeded,
+        Self::Failed,
+    ];
+
     /// Whether nothing more happens without a new request.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

@@ -32,17 +32,6 @@ use crate::state::{MetricsFormat, State};
 
 /// Jobs that ended so long ago count for the success rate.
 const RECENT: Duration = Duration::from_hours(7 * 24);
-/// All phases.
-const PHASES: [Phase; 7] = [
-    Phase::Pending,
-    Phase::Running,
-    Phase::Waiting,
-    Phase::Review,
-    Phase::Suspended,
-    Phase::Succeeded,
-    Phase::Failed,
-];
-
 /// The forms of the answer; JSON is for whoever has no wish.
 const FORMS: [Form<Option<MetricsFormat>>; 3] = [
     Form { is: None, media_type: ("application", "json"), versions: &[] },
@@ -224,7 +213,7 @@ fn numbers(state: &State, now: Timestamp) -> MetricsAnswer {
 
 /// How many jobs are in each phase; a phase without any counts, too.
 fn by_phase<'a>(jobs: impl IntoIterator<Item = &'a VideoJob>) -> BTreeMap<String, i64> {
-    let mut phases: BTreeMap<String, i64> = PHASES.iter().map(|phase| (phase.to_string(), 0)).collect();
+    let mut phases: BTreeMap<String, i64> = Phase::ALL.iter().map(|phase| (phase.to_string(), 0)).collect();
     for job in jobs {
         *phases.entry(phase(job).to_string()).or_default() += 1;
     }

@@ -17,17 +17,6 @@ use super::{Label, PREFIX, labels};
 use crate::caches::Caches;
 use crate::storagepolicy::due;
 
-/// All phases, so that one without jobs is told as 0.
-const PHASES: [Phase; 7] = [
-    Phase::Pending,
-    Phase::Running,
-    Phase::Waiting,
-    Phase::Review,
-    Phase::Suspended,
-    Phase::Succeeded,
-    Phase::Failed,
-];
-
 /// What all objects say.
 #[derive(Debug)]
 pub struct Census {
@@ -170,7 +159,7 @@ impl Census {
     }
 
     fn jobs<'a>(&self, jobs: impl Iterator<Item = &'a VideoJob>) {
-        for phase in PHASES {
+        for phase in Phase::ALL {
             self.jobs.get_or_create(&of_phase(phase)).set(0);
         }
         let mut oldest: BTreeMap<Phase, Timestamp> = BTreeMap::new();

@@ -10,6 +10,7 @@ use kube::Api;
 use kube::runtime::{WatchStreamExt, watcher};
 use tokio::time::Instant;
 use videofactory_client::job_action::phase;
+use videofactory_client::job_advice::is_stalled;
 use videofactory_client::{CallError, JobRef};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
@@ -17,7 +18,6 @@ use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 use crate::context::Context;
 use crate::exit::{Error, causes};
 use crate::text::plain;
-use crate::verbs::status::next::is_stalled;
 use crate::verbs::status::render::{count_scenes, is_stale};
 
 /// How long films are followed.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -196,15 +197,19 @@ fn output(step: StepName, digest: &str) -> String {
     format!("{step}@{digest}")
 }
 
+/// The condition that says where it stands.
+#[must_use]
+pub fn ready(job: &VideoJob) -> Option<&Condition> {
+    condition::get(&job.status.as_ref()?.conditions, ConditionType::Ready)
+}
+
 /// Whether a retry of this job would be the leave to pay again for what was paid for.
 #[must_use]
 pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
     let asks =
         |step: &StepStatus| matches!(step.reason, Some(Reason::OutcomeUnknown | Reason::ArtifactsPruned));
-    let conditions = job.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     // No step of it has begun, as far as its status knows.
-    let is_incomplete = condition::get(conditions, ConditionType::Ready)
-        .is_some_and(|ready| ready.reason == Reason::RestoreIncomplete.to_string());
+    let is_incomplete = ready(job).is_some_and(|ready| ready.reason == Reason::RestoreIncomplete.to_string());
     is_incomplete || steps(job).any(asks)
 }
 

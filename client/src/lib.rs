@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod call;
 pub mod filter;
 pub mod job_action;
+pub mod job_advice;
 pub mod job_ref;
 pub mod new_job;
 pub mod restore;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 use videofactory_client::JobRef;
-use videofactory_client::job_action::phase;
-use videofactory_crds::condition::{self, ConditionType};
+use videofactory_client::job_action::{phase, ready};
+use videofactory_client::job_advice::{Advice, advice, is_stalled};
 use videofactory_crds::{Phase, VideoJob};
 
 use crate::schemas;
@@ -25,45 +25,50 @@ pub struct JobError {
 /// Why a job has failed or waits for a person, if it does.
 #[must_use]
 pub fn of(job: &VideoJob) -> Option<JobError> {
-    let status = job.status.as_ref()?;
-    let needs_somebody =
-        phase(job) == Phase::Failed || condition::is_true(&status.conditions, ConditionType::Stalled);
-    let ready = condition::get(&status.conditions, ConditionType::Ready).filter(|_| needs_somebody)?;
+    let ready = ready(job).filter(|_| phase(job) == Phase::Failed || is_stalled(job))?;
     Some(JobError {
         reason: ready.reason.clone(),
         message: ready.message.clone(),
-        what_to_do: what_to_do(&ready.reason, &JobRef::of(job)),
+        what_to_do: what_to_do(advice(job), &JobRef::of(job)),
     })
 }
 
-fn what_to_do(reason: &str, job: &JobRef) -> String {
+fn what_to_do(advice: Advice, job: &JobRef) -> String {
     let path = format!("/jobs/{job}");
-    match reason {
-        "BudgetExceeded" => {
-            "raise spec.budget.limit, or make the video cheaper; the job then goes on by itself".to_owned()
-        }
-        "PriceUnknown" => {
-            "name the price in spec.prices of the ProviderAccount; the job then goes on by itself".to_owned()
-        }
-        "ContentRefused" => {
-            "change the prompt of the scene in spec.sceneOverrides, or skip the scene; the job then goes on by itself"
-                .to_owned()
-        }
-        "CredentialsInvalid" => {
-            "put valid credentials into the Secret that the message names; the job then goes on by itself".to_owned()
-        }
-        "ConfigurationInvalid" => {
-            "create what is missing, or correct the spec; the job then goes on by itself".to_owned()
-        }
-        "OutcomeUnknown" | "ArtifactsPruned" => format!(
-            "decide whether to pay again: POST {path}/retry is the leave to do so, and nothing is bought without it"
+    match advice {
+        Advice::PayAgain => format!(
+            "decide whether to pay again: POST {path}/retry is the permission to pay, and nothing is bought without it"
         ),
-        "QualityCheckFailed" => format!(
+        Advice::RestoreStatus => format!(
+            "restore its status by POST /restore with a backup that holds the job; or POST {path}/retry, which makes the \
+             film again and pays for it"
+        ),
+        Advice::RaiseBudget => {
+            "raise spec.budget.limit, or make the video cheaper; the job then continues automatically".to_owned()
+        }
+        Advice::NamePrice => {
+            "name the price in spec.prices of the ProviderAccount; the job then continues automatically".to_owned()
+        }
+        Advice::RenewCredentials => {
+            "put valid credentials into the Secret that the message names; the job then continues automatically".to_owned()
+        }
+        Advice::EditScenes => "change the prompt of the scene in spec.sceneOverrides, or skip the scene; the job then \
+                               continues automatically"
+            .to_owned(),
+        Advice::AcceptQuality => format!(
             "look at the film (GET {path}/artifacts); take it as it is by the annotation videofactory.dev/accept-quality, or \
              change the video"
         ),
-        "Rejected" => format!("change the video, or POST {path}/restart to make it anew"),
-        _ => format!("read GET {path}/logs and /events, mend the cause, then POST {path}/retry"),
+        Advice::EditRejected => format!("change the video, or POST {path}/restart to make it again"),
+        Advice::AllowSideEffects => {
+            "the operator runs with VIDEOFACTORY_SIDE_EFFECTS=Suspend; once that is over the job continues automatically"
+                .to_owned()
+        }
+        Advice::FollowMessage => {
+            format!("do what the message says; if the job does not continue then: POST {path}/retry")
+        }
+        Advice::FixThenRetry => format!("read GET {path}/logs and /events, fix the cause, then POST {path}/retry"),
+        Advice::ReadMessage => "do what the message says".to_owned(),
     }
 }
 
@@ -97,6 +102,17 @@ mod tests {
         let failed = of(&job("Failed", true, "RetriesExhausted")).unwrap();
         assert!(failed.what_to_do.contains("/logs"), "{}", failed.what_to_do);
         assert!(of(&job("Failed", false, "Rejected")).unwrap().what_to_do.contains("restart"));
+    }
+
+    #[test]
+    fn where_a_retry_pays_again_it_says_so() {
+        for reason in ["OutcomeUnknown", "ArtifactsPruned", "RestoreIncomplete"] {
+            let said = of(&job("Waiting", true, reason)).unwrap().what_to_do;
+            assert!(
+                said.contains("pay") && said.contains("POST /jobs/films/ocean/retry"),
+                "{reason}: {said}"
+            );
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
 use videofactory_client::JobRef;
 use videofactory_client::job_action::phase;
-use videofactory_crds::condition::{self, ConditionType};
+use videofactory_client::job_advice::is_stalled;
 use videofactory_crds::provideraccount::QuotaUnit;
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
@@ -243,10 +243,6 @@ fn job_metrics(jobs: &[&VideoJob], unreadable: usize, now: Timestamp) -> JobMetr
         by_phase,
         unreadable,
     }
-}
-
-fn is_stalled(job: &VideoJob) -> bool {
-    job.status.as_ref().is_some_and(|status| condition::is_true(&status.conditions, ConditionType::Stalled))
 }
 
 /// Since when a waiting job waits: since its step asks for units, or else since anything last began or ended.

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_client::job_action::phase;
+use videofactory_client::job_advice::is_stalled;
 use videofactory_client::{CallError, JobRef};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::StorageLevel;
@@ -18,7 +19,7 @@ use super::Check;
 use crate::exit::Error;
 use crate::operator::is_ready;
 use crate::text::{count, plain, span};
-use crate::verbs::{policies as policy, status::next::is_stalled};
+use crate::verbs::policies as policy;
 
 /// Oldest Kubernetes whose definitions have selectableFields.
 const OLDEST_MINOR: u32 = 31;

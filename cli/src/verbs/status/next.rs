@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_client::job_action::{phase, under_review};
-use videofactory_crds::condition::{self, ConditionType, Phase, Reason};
+use videofactory_client::job_advice::{Advice, advice, is_stalled, reason};
+use videofactory_crds::condition::{Phase, Reason};
 use videofactory_crds::{StepName, VideoJob, requests};
 
 use crate::text::{age, plain};
@@ -24,13 +25,15 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
         Phase::Pending | Phase::Running => {
             format!("nothing, it goes on by itself; {} shows how", verb("status --watch"))
         }
-        Phase::Waiting if is_stalled(job) => stalled(job),
+        Phase::Waiting if is_stalled(job) => stopped(job),
         Phase::Waiting => waiting(job),
         Phase::Review => review(job),
+        // There is nothing to resume: it is the operator that holds it.
+        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => stopped(job),
         Phase::Suspended => format!("let it go on: {}", verb("resume")),
         Phase::Succeeded if has_film(job) => format!("watch it: {}", verb("download")),
         Phase::Succeeded => format!("make it anew: {}; it is paid for and published again", verb("restart")),
-        Phase::Failed => failed(job),
+        Phase::Failed => stopped(job),
     }
 }
 
@@ -44,19 +47,6 @@ fn command(job: &VideoJob, verb: &str) -> String {
 
 fn edit(job: &VideoJob) -> String {
     format!("`kubectl edit vj {} -n {}`", job.name_any(), job.namespace().unwrap_or_default())
-}
-
-/// Whether it waits for a person.
-#[must_use]
-pub fn is_stalled(job: &VideoJob) -> bool {
-    let conditions = job.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    condition::is_true(conditions, ConditionType::Stalled)
-}
-
-/// Why it stands where it stands, as far as this version knows the word.
-fn reason(job: &VideoJob) -> Option<Reason> {
-    let ready = condition::get(&job.status.as_ref()?.conditions, ConditionType::Ready)?;
-    serde_json::from_value(serde_json::Value::String(ready.reason.clone())).ok()
 }
 
 fn has_film(job: &VideoJob) -> bool {
@@ -96,27 +86,44 @@ fn waiting(job: &VideoJob) -> String {
     }
 }
 
-fn stalled(job: &VideoJob) -> String {
+/// What to do for a film that has stopped.
+fn stopped(job: &VideoJob) -> String {
     let verb = |verb: &str| command(job, verb);
-    match reason(job) {
-        Some(Reason::OutcomeUnknown | Reason::ArtifactsPruned) => {
+    match advice(job) {
+        Advice::PayAgain => {
             format!("read the message; if you agree to pay for it once more: {}", verb("retry"))
         }
-        Some(Reason::BudgetExceeded) => format!("raise spec.budget.limit, or ask for less: {}", edit(job)),
-        Some(Reason::PriceUnknown) => {
-            "name the price in spec.prices of the ProviderAccount; it then goes on by itself".to_owned()
+        Advice::RestoreStatus => format!(
+            "restore its status from a backup: `kubectl videofactory restore -f <file> -n {}`; or have the film made \
+             again, and pay for it again: {}",
+            job.namespace().unwrap_or_default(),
+            verb("retry")
+        ),
+        Advice::RaiseBudget => format!("raise spec.budget.limit, or ask for less: {}", edit(job)),
+        Advice::NamePrice => {
+            "name the price in spec.prices of the ProviderAccount; it then continues automatically".to_owned()
         }
-        Some(Reason::CredentialsInvalid) => {
-            "put a valid key into the account's Secret, or add credits; it then goes on by itself".to_owned()
+        Advice::RenewCredentials => {
+            "put a valid key into the account's Secret, or add credits; it then continues automatically"
+                .to_owned()
         }
-        Some(Reason::ContentRefused) => {
+        Advice::EditScenes => {
             format!("give the scenes another text in spec.sceneOverrides, or skip them: {}", edit(job))
         }
-        Some(Reason::QualityCheckFailed) => accept_quality(job),
-        Some(Reason::SideEffectsSuspended) => {
-            "the operator runs with --side-effects=Suspend; once that is over it goes on by itself".to_owned()
+        Advice::AcceptQuality => accept_quality(job),
+        Advice::EditRejected => {
+            format!("change what was rejected ({}), or make all again: {}", edit(job), verb("restart"))
         }
-        _ => format!("do what the message says; if it does not go on then: {}", verb("retry")),
+        Advice::AllowSideEffects => {
+            "the operator runs with VIDEOFACTORY_SIDE_EFFECTS=Suspend; once that is over it \
+                                     continues automatically"
+                .to_owned()
+        }
+        Advice::FollowMessage => {
+            format!("do what the message says; if it does not continue then: {}", verb("retry"))
+        }
+        Advice::FixThenRetry => format!("look at {}, fix the cause, then {}", verb("logs"), verb("retry")),
+        Advice::ReadMessage => "do what the message says".to_owned(),
     }
 }
 
@@ -147,15 +154,6 @@ fn review(job: &VideoJob) -> String {
         command(job, &format!("approve{result}")),
         command(job, &format!("reject{result}"))
     )
-}
-
-fn failed(job: &VideoJob) -> String {
-    match reason(job) {
-        Some(Reason::Rejected) => {
-            format!("change what was rejected ({}), or make all anew: {}", edit(job), command(job, "restart"))
-        }
-        _ => format!("look at {}, mend the cause, then {}", command(job, "logs"), command(job, "retry")),
-    }
 }
 
 #[cfg(test)]
@@ -191,6 +189,7 @@ mod tests {
             "steps": [{"name": "assemble-video", "reason": "AwaitingReview", "outputDigest": "3f9c"}],
         });
         for (phase, reason, more, expected) in [
+            ("Suspended", "SideEffectsSuspended", &json!({}), "VIDEOFACTORY_SIDE_EFFECTS"),
             ("Suspended", "Held", &json!({}), "`kubectl videofactory resume ocean -n films`"),
             ("Running", "Progressing", &json!({}), "`kubectl videofactory status ocean -n films --watch`"),
             ("Waiting", "OutcomeUnknown", &json!({}), "`kubectl videofactory retry ocean -n films`"),
@@ -205,6 +204,18 @@ mod tests {
             let told = next(phase, reason, more);
             assert!(told.contains(expected), "{phase} {reason}: {told}");
         }
+    }
+
+    #[test]
+    fn where_a_retry_pays_again_it_says_so() {
+        for reason in ["OutcomeUnknown", "ArtifactsPruned", "RestoreIncomplete"] {
+            let told = next("Waiting", reason, &json!({}));
+            assert!(
+                told.contains("pay") && told.contains("`kubectl videofactory retry ocean"),
+                "{reason}: {told}"
+            );
+        }
+        assert!(next("Waiting", "RestoreIncomplete", &json!({})).contains("kubectl videofactory restore -f"));
     }
 
     #[test]

@@ -117,9 +117,20 @@ pub struct Item<'a> {
 
 impl Item<'_> {
     /// The object.
-    pub fn object(&self) -> Result<DynamicObject, serde_json::Error> {
-        serde_json::from_str(self.text)
+    ///
+    /// # Panics
+    /// Never: the text was parsed when the backup was read.
+    #[must_use]
+    pub fn object(&self) -> DynamicObject {
+        parse(self.text)
+            .and_then(serde_json::from_value)
+            .expect("it was parsed in the same way when it was read")
     }
+}
+
+/// By way of a value, as the digest is taken: of a field that stands twice, both see the last one.
+fn parse(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 impl fmt::Display for Item<'_> {
@@ -205,7 +216,7 @@ fn read_item<'a>(
     seal: &mut Seal,
 ) -> Result<Item<'a>, ReadBackupError> {
     let unreadable = |problem: String| ReadBackupError::Unreadable { number, problem };
-    let value: Value = serde_json::from_str(raw.get()).map_err(|error| unreadable(error.to_string()))?;
+    let value = parse(raw.get()).map_err(|error| unreadable(error.to_string()))?;
     seal.add(&value);
     let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let (version, kind) = (word("apiVersion"), word("kind"));
@@ -271,7 +282,7 @@ mod tests {
         assert!(backup.is_sealed);
         let names: Vec<String> = backup.items.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["VideoJob films/ocean", "Channel films/sea"]);
-        assert_eq!(backup.items[0].object().unwrap().data["status"]["id"], "3f9c2a1e");
+        assert_eq!(backup.items[0].object().data["status"]["id"], "3f9c2a1e");
     }
 
     #[test]
@@ -279,6 +290,17 @@ mod tests {
         let value: Value = serde_json::from_str(&text(Some("films"))).unwrap();
         let pretty = serde_json::to_string_pretty(&value).unwrap().replace("45.0", "45");
         assert!(Backup::read(&pretty, Scope::Own).unwrap().is_sealed);
+    }
+
+    #[test]
+    fn what_is_read_can_be_restored_also_where_a_field_stands_twice() {
+        let text = format!(
+            r#"{{"apiVersion": "{API_VERSION}", "kind": "Backup", "items": [{{"apiVersion": "{API_VERSION}",
+                "kind": "Channel", "metadata": {{"name": "lake"}}, "metadata": {{"name": "sea", "namespace": "films"}}}}]}}"#
+        );
+        let backup = Backup::read(&text, Scope::Own).unwrap();
+        let item = &backup.items[0];
+        assert_eq!((item.name.as_str(), item.object().name_any().as_str()), ("sea", "sea"));
     }
 
     #[test]

@@ -102,7 +102,7 @@ mod tests {
         let text = String::from_utf8(document.end().text).unwrap();
         let backup = Backup::read(&text, Scope::Own).unwrap();
         let mut gathered = Gathered::default();
-        backup.items.iter().for_each(|item| gathered.add(item, &item.object().unwrap()));
+        backup.items.iter().for_each(|item| gathered.add(item, &item.object()));
         gathered.notes(&backup, cluster)
     }
 

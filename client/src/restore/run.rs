@@ -51,8 +51,8 @@ pub async fn restore(
 ) -> Result<Answer, CallError> {
     let mut works = look(client, backup).await?;
     let mut notes = Gathered::default();
-    for (item, object) in backup.items.iter().filter_map(|item| Some((item, item.object().ok()?))) {
-        notes.add(item, &object);
+    for item in &backup.items {
+        notes.add(item, &item.object());
     }
     let cluster = cluster_uid(client).await;
     let mut notes = notes.notes(backup, cluster.as_deref());
@@ -145,13 +145,12 @@ async fn look<'b>(client: &Client, backup: &'b Backup<'b>) -> Result<Vec<Work<'b
         list_all(&format!("list the {} of {namespace}", kind.resource().plural), ask, take).await?;
     }
     let work = |item: &'b Item<'b>| {
-        let object = item.object().ok()?;
-        let wanted = Facts::of(item.kind, &object);
+        let wanted = Facts::of(item.kind, &item.object());
         let live = present.get(&(item.kind, item.namespace.clone(), item.name.clone())).cloned();
         let plan = plan(item.kind, &wanted, live.as_ref());
-        Some(Work { item, wanted, plan, live, stage: Stage::Planned, remark: None })
+        Work { item, wanted, plan, live, stage: Stage::Planned, remark: None }
     };
-    Ok(backup.items.iter().filter_map(work).collect())
+    Ok(backup.items.iter().map(work).collect())
 }
 
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
@@ -245,7 +244,7 @@ impl Restore<'_> {
         let api = api(self.client, *kind, namespace);
         let object = match work.plan {
             Plan::Create => {
-                let original = work.item.object().map_err(|error| error.to_string())?;
+                let original = work.item.object();
                 let wanted = to_make(*kind, &original, namespace, self.options.now);
                 let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
                 let made = within(format!("create {}", work.item), api.create(&params, &wanted)).await;
@@ -265,7 +264,7 @@ impl Restore<'_> {
         if kind.has_status() {
             return Ok((Stage::Made, live));
         }
-        let original = work.item.object().map_err(|error| error.to_string())?;
+        let original = work.item.object();
         kept("spec", &original.data["spec"], &object.data["spec"])?;
         Ok((Stage::Released, live))
     }
@@ -273,7 +272,7 @@ impl Restore<'_> {
     /// Writes an object's status, and compares what the API server has kept of it.
     async fn give_status(&self, work: &Work<'_>, uids: &Uids) -> Done {
         let Item { kind, namespace, name, .. } = work.item;
-        let original = work.item.object().map_err(|error| error.to_string())?;
+        let original = work.item.object();
         let api = api(self.client, *kind, namespace);
         let mut live =
             within(format!("get {}", work.item), api.get(name)).await.map_err(|error| error.to_string())?;
@@ -354,7 +353,7 @@ fn files_by_policy(works: &[Work<'_>]) -> BTreeMap<(String, String), Vec<(usize,
     let mut by_policy: BTreeMap<_, Vec<(usize, Wanted)>> = BTreeMap::new();
     let jobs = works.iter().enumerate().filter(|(_, work)| work.item.kind == Kind::VideoJob);
     for (place, work) in jobs.filter(|(_, work)| work.stage == Stage::Ready) {
-        let Ok(object) = work.item.object() else { continue };
+        let object = work.item.object();
         let Item { namespace, name, .. } = work.item;
         let policy = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
         let files = wanted(namespace, name, &object.data["status"]).into_iter().map(|file| (place, file));

@@ -196,7 +196,7 @@ async fn statuses_that_come_seconds_after_their_objects_are_in_time() {
         tokio::time::sleep(BETWEEN).await;
         for (item, object) in made.into_iter().filter(|(item, _)| item.kind.has_status()) {
             let api = dynamic(&lab, item.kind);
-            let object = DynamicObject { data: item.object()?.data, ..object };
+            let object = DynamicObject { data: item.object().data, ..object };
             let written = api.replace_status(&item.name, &PostParams::default(), &object).await;
             written.with_context(|| format!("somebody has written {item} meanwhile"))?;
         }
@@ -211,7 +211,7 @@ fn dynamic(lab: &Lab, kind: Kind) -> Api<DynamicObject> {
 
 /// Makes an object as Velero does: with its labels, and without what the API server gives.
 async fn create_as_velero(lab: &Lab, item: &Item<'_>) -> anyhow::Result<DynamicObject> {
-    let mut object = item.object()?;
+    let mut object = item.object();
     let metadata = &mut object.metadata;
     (metadata.uid, metadata.resource_version, metadata.generation) = (None, None, None);
     (metadata.creation_timestamp, metadata.owner_references) = (None, None);

@@ -89,6 +89,12 @@ impl CallError {
         matches!(self, Self::Refused { status, .. } if status.is_conflict() && !status.is_already_exists())
     }
 
+    /// Whoever asked has no role that allows it. Other refusals with this code are those of quotas and policies.
+    #[must_use]
+    pub fn lacks_permission(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if lacks_a_role(status))
+    }
+
     /// The API server refuses the object itself: no retry helps before something is changed.
     #[must_use]
     pub fn is_rejected(&self) -> bool {
@@ -108,9 +114,16 @@ fn call_timeout() -> Duration {
 
 /// What to do about a refusal of which the API server does not say it.
 fn remedy(status: &Status) -> &'static str {
-    // Other refusals with this code are those of quotas and policies, which say what they want.
-    let lacks_a_role = status.code == 403 && status.message.contains(" cannot ");
-    if lacks_a_role { "; apply the ClusterRole that belongs to this version of the operator" } else { "" }
+    if lacks_a_role(status) {
+        "; apply the ClusterRole that belongs to this version of the operator"
+    } else {
+        ""
+    }
+}
+
+// Refusals of quotas and policies say themselves what they want.
+fn lacks_a_role(status: &Status) -> bool {
+    status.code == 403 && status.message.contains(" cannot ")
 }
 
 /// Makes the client. Every call of a program goes through it, so that a layer put in here sees them all. `agent`: how

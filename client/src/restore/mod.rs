@@ -5,6 +5,7 @@
 //! Whatever breaks a restore off, the next one goes on where it was. What exists and is not held is left alone.
 
 mod answer;
+mod error;
 mod files;
 pub mod identity;
 mod notes;

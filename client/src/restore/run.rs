@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use videofactory_crds::{StoragePolicy, requests};
 
 use super::answer::{Answer, ItemAnswer, Outcome};
+use super::error::RestoreItemError;
 use super::files::{Files, Wanted, wanted, words};
 use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
 use super::notes::Gathered;
@@ -183,7 +184,7 @@ impl Act<'_> {
 }
 
 /// How far an object is then, and as what the API server has it, if that is new.
-type Done = Result<(Stage, Option<Facts>), String>;
+type Done = Result<(Stage, Option<Facts>), RestoreItemError>;
 
 impl Restore<'_> {
     /// All objects, stage by stage; what is to be told besides.
@@ -234,7 +235,7 @@ impl Restore<'_> {
                 work.stage = stage;
                 work.live = live.or_else(|| work.live.take());
             }
-            Err(why) => work.stage = Stage::Failed(why),
+            Err(error) => work.stage = Stage::Failed(error.to_string()),
         }
     }
 
@@ -247,8 +248,7 @@ impl Restore<'_> {
                 let original = work.item.object();
                 let wanted = to_make(*kind, &original, namespace, self.options.now);
                 let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
-                let made = within(format!("create {}", work.item), api.create(&params, &wanted)).await;
-                made.map_err(|error| error.to_string())?
+                within(format!("create {}", work.item), api.create(&params, &wanted)).await?
             }
             Plan::Complete => {
                 let version = work.live.as_ref().map(|live| live.version.clone());
@@ -274,8 +274,7 @@ impl Restore<'_> {
         let Item { kind, namespace, name, .. } = work.item;
         let original = work.item.object();
         let api = api(self.client, *kind, namespace);
-        let mut live =
-            within(format!("get {}", work.item), api.get(name)).await.map_err(|error| error.to_string())?;
+        let mut live = within(format!("get {}", work.item), api.get(name)).await?;
         kept("spec", &original.data["spec"], &live.data["spec"])?;
         let renewed = Renewed { generation: live.metadata.generation, uids, now: self.options.now };
         let Some(wanted) = status(*kind, &original, renewed) else {
@@ -284,8 +283,7 @@ impl Restore<'_> {
         live.data["status"] = wanted.clone();
         let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
         let what = format!("update status of {}", work.item);
-        let written = within(what, api.replace_status(name, &params, &live)).await;
-        let written = written.map_err(|error| error.to_string())?;
+        let written = within(what, api.replace_status(name, &params, &live)).await?;
         kept("status", &wanted, &written.data["status"])?;
         Ok((Stage::Ready, Some(Facts::of(*kind, &written))))
     }
@@ -303,12 +301,11 @@ impl Restore<'_> {
         api: &Api<DynamicObject>,
         item: &Item<'_>,
         patch: Value,
-    ) -> Result<DynamicObject, String> {
+    ) -> Result<DynamicObject, CallError> {
         let params =
             PatchParams { field_manager: Some(self.options.manager.clone()), ..PatchParams::default() };
         let patch = Patch::Merge(patch);
-        let patched = within(format!("patch {item}"), api.patch(&item.name, &params, &patch)).await;
-        patched.map_err(|error| error.to_string())
+        within(format!("patch {item}"), api.patch(&item.name, &params, &patch)).await
     }
 
     /// Looks for the files of the restored jobs, bucket by bucket; why that could not be done, if so.
@@ -343,7 +340,7 @@ impl Restore<'_> {
     async fn policy(&self, namespace: &str, name: &str) -> Result<StoragePolicy, String> {
         let api: Api<StoragePolicy> = Api::namespaced(self.client.clone(), namespace);
         let read = within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await;
-        read.map_err(|error| error.to_string())
+        read.map_err(|error| error.for_people())
     }
 }
 
@@ -372,12 +369,9 @@ fn uids(works: &[Work<'_>]) -> Uids {
     pairs.collect()
 }
 
-fn kept(what: &str, sent: &Value, kept: &Value) -> Result<(), String> {
+fn kept(what: &str, sent: &Value, kept: &Value) -> Result<(), RestoreItemError> {
     match lost(sent, kept) {
         None => Ok(()),
-        Some(field) => Err(format!(
-            "the API server does not keep {what}.{field} as it stands in the backup: apply the definitions \
-             (manifests/crds) of the release that wrote it, and restore again"
-        )),
+        Some(field) => Err(RestoreItemError::NotKept { field: format!("{what}.{field}") }),
     }
 }

@@ -1,0 +1,50 @@
+//! Why an object could not be restored, for whoever restores.
+
+use crate::call::CallError;
+
+/// An object that could not be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreItemError {
+    /// A call did not succeed.
+    #[error("{}{}", .0.for_people(), remedy(.0))]
+    Call(#[from] CallError),
+    /// The API server has dropped or changed a field.
+    #[error(
+        "the API server does not keep {field} as it stands in the backup: apply the definitions (manifests/crds) of the \
+         release that wrote it, and restore again"
+    )]
+    NotKept {
+        /// Path of the field, from the object's root.
+        field: String,
+    },
+}
+
+/// Whoever restores is a person who lacks a binding; the operator's own role is not concerned.
+fn remedy(error: &CallError) -> &'static str {
+    if error.lacks_permission() {
+        "; bind the ClusterRole videofactory-restore to whoever restores"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn who_may_not_restore_is_told_which_role_is_missing() {
+        let refused = |message: &str| {
+            let status = Status::failure(message, "Forbidden").with_code(403);
+            let call = CallError::of("update status of VideoJob a/b", kube::Error::Api(Box::new(status)));
+            RestoreItemError::from(call).to_string()
+        };
+        let told = refused("videojobs is forbidden: User \"u\" cannot update resource \"videojobs/status\"");
+        assert!(told.ends_with("bind the ClusterRole videofactory-restore to whoever restores"), "{told}");
+        assert!(!told.contains("this version of the operator"), "{told}");
+        let quota = refused("videojobs \"b\" is forbidden: exceeded quota: few");
+        assert!(quota.ends_with("exceeded quota: few"), "{quota}");
+    }
+}

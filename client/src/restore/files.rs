@@ -1,12 +1,18 @@
 //! The files that a job's status speaks of: what was made and is still needed, and with which content.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
+use kube::{Api, Client};
 use serde_json::Value;
 use videofactory_crds::condition::StepState;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::{StepName, StoragePolicy, VideoJobStatus};
 use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
 use videofactory_pipeline::{Digest, Keys};
+
+use crate::backup::Item;
+use crate::call::within;
 
 /// Files that are named where some are missing.
 const NAMED: usize = 3;
@@ -58,6 +64,63 @@ pub fn wanted(namespace: &str, name: &str, status: &Value) -> Vec<Wanted> {
         Some(Wanted { key, digest })
     });
     files.chain(documents).collect()
+}
+
+/// The files that jobs count on, by namespace and name of the policy of their bucket, each with its job's place in a list.
+pub type ByPolicy = BTreeMap<(String, String), Vec<(usize, Wanted)>>;
+
+/// The files that these jobs count on; each job with its place.
+#[must_use]
+pub fn by_policy<'i>(jobs: impl Iterator<Item = (usize, &'i Item<'i>)>) -> ByPolicy {
+    let mut by_policy = ByPolicy::new();
+    for (place, job) in jobs {
+        let object = job.object();
+        let policy = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
+        let files = wanted(&job.namespace, &job.name, &object.data["status"]);
+        let files = files.into_iter().map(|file| (place, file));
+        by_policy.entry((job.namespace.clone(), policy)).or_default().extend(files);
+    }
+    by_policy
+}
+
+/// What was found of the files of jobs.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Those that are not there, by the place of their job.
+    pub missing: BTreeMap<usize, Vec<Wanted>>,
+    /// What could not be looked at, and why.
+    pub notes: Vec<String>,
+}
+
+/// Looks for the files of jobs, bucket by bucket.
+pub async fn look_for(client: &Client, files: Option<&dyn Files>, by_policy: ByPolicy) -> Looked {
+    let mut looked = Looked::default();
+    let Some(files) = files else { return looked };
+    for ((namespace, name), wanted) in by_policy {
+        let all: Vec<Wanted> = wanted.iter().map(|(_, file)| file.clone()).collect();
+        let missing = match policy(client, &namespace, &name).await {
+            Ok(policy) => files.missing(&policy, &all).await,
+            Err(why) => Err(why),
+        };
+        match missing {
+            Ok(missing) => {
+                let gone: BTreeSet<&str> = missing.iter().map(|file| file.key.as_str()).collect();
+                for (place, file) in wanted.into_iter().filter(|(_, file)| gone.contains(file.key.as_str())) {
+                    looked.missing.entry(place).or_default().push(file);
+                }
+            }
+            Err(why) => looked.notes.push(format!(
+                "whether the files of the jobs are in the bucket of StoragePolicy {namespace}/{name} is not known: {why}"
+            )),
+        }
+    }
+    looked
+}
+
+async fn policy(client: &Client, namespace: &str, name: &str) -> Result<StoragePolicy, String> {
+    let api: Api<StoragePolicy> = Api::namespaced(client.clone(), namespace);
+    let read = within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await;
+    read.map_err(|error| error.for_people())
 }
 
 /// What is said of a job whose files are not all there.

@@ -12,6 +12,7 @@ mod notes;
 mod plan;
 mod run;
 mod verify;
+mod work;
 
 pub use answer::{Answer, ItemAnswer, Outcome};
 pub use files::{Files, Wanted};

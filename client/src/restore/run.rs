@@ -8,15 +8,16 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use videofactory_crds::{StoragePolicy, requests};
+use videofactory_crds::requests;
 
-use super::answer::{Answer, ItemAnswer, Outcome};
+use super::answer::Answer;
 use super::error::RestoreItemError;
-use super::files::{Files, Wanted, wanted, words};
+use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
 use super::notes::Gathered;
 use super::plan::{Facts, Plan, plan};
 use super::verify::lost;
+use super::work::{Stage, Work};
 use crate::backup::{Backup, Item, Kind};
 use crate::call::{CallError, list_all, within};
 
@@ -69,62 +70,6 @@ pub async fn restore(
 async fn cluster_uid(client: &Client) -> Option<String> {
     let api: Api<Namespace> = Api::all(client.clone());
     within("get Namespace kube-system", api.get("kube-system")).await.ok()?.uid()
-}
-
-/// One object on its way.
-struct Work<'b> {
-    item: &'b Item<'b>,
-    wanted: Facts,
-    plan: Plan,
-    /// As the API server has it.
-    live: Option<Facts>,
-    /// Where it stands.
-    stage: Stage,
-    /// What else is to be known of it.
-    remark: Option<String>,
-}
-
-/// How far an object is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing was done.
-    Planned,
-    /// It is there, held, and may lack its status.
-    Made,
-    /// It is there with its status, and held.
-    Ready,
-    /// It is released.
-    Released,
-    /// It cannot be restored, and why.
-    Failed(String),
-}
-
-impl Work<'_> {
-    fn is_ours(&self) -> bool {
-        matches!(self.plan, Plan::Create | Plan::GoOn | Plan::Complete)
-    }
-
-    fn told(self, dry_run: bool) -> ItemAnswer {
-        let (outcome, detail) = match (self.plan, self.stage) {
-            (Plan::Unchanged(how), _) => (Outcome::Unchanged, Some(how)),
-            (Plan::LeaveAlone(why), _) => (Outcome::LeftAlone, Some(why)),
-            (Plan::Skip(why), _) => (Outcome::Skipped, Some(why)),
-            (_, Stage::Failed(why)) => (Outcome::Failed, Some(why)),
-            (Plan::GoOn, _) if dry_run => {
-                (Outcome::WouldRestore, Some("an earlier restore was broken off, and goes on".to_owned()))
-            }
-            (Plan::Complete, _) if dry_run => {
-                (Outcome::WouldRestore, Some("it is there without its status".to_owned()))
-            }
-            (_, Stage::Planned) if dry_run => (Outcome::WouldRestore, None),
-            (_, Stage::Released) => (Outcome::Restored, self.remark),
-            (_, Stage::Planned | Stage::Made | Stage::Ready) => {
-                let why = "it waits for what failed elsewhere: restore again once that is mended";
-                (Outcome::Held, Some(why.to_owned()))
-            }
-        };
-        ItemAnswer::new(self.item, outcome, detail)
-    }
 }
 
 /// What is to be done about each object, by what is there.
@@ -199,7 +144,7 @@ impl Restore<'_> {
         if self.is_stuck(works) {
             return vec![STUCK.to_owned()];
         }
-        let mut notes: Vec<String> = self.look_for_files(works).await.into_iter().collect();
+        let mut notes = self.look_for_files(works).await;
         for kind in ORDER {
             self.each(works, kind, Act::Release).await;
             if self.is_stuck(works) {
@@ -308,55 +253,17 @@ impl Restore<'_> {
         within(format!("patch {item}"), api.patch(&item.name, &params, &patch)).await
     }
 
-    /// Looks for the files of the restored jobs, bucket by bucket; why that could not be done, if so.
-    async fn look_for_files(&self, works: &mut [Work<'_>]) -> Option<String> {
-        let files = self.files?;
-        for ((namespace, policy), wanted) in files_by_policy(works) {
-            let all: Vec<Wanted> = wanted.iter().map(|(_, file)| file.clone()).collect();
-            let missing = match self.policy(&namespace, &policy).await {
-                Ok(policy) => files.missing(&policy, &all).await,
-                Err(why) => Err(why),
-            };
-            let missing = match missing {
-                Ok(missing) => missing,
-                Err(why) => {
-                    return Some(format!(
-                        "whether all files of the jobs are in the bucket is not known: {why}"
-                    ));
-                }
-            };
-            let gone: BTreeSet<&str> = missing.iter().map(|file| file.key.as_str()).collect();
-            let mut of_jobs: BTreeMap<usize, Vec<Wanted>> = BTreeMap::new();
-            for (place, file) in wanted.into_iter().filter(|(_, file)| gone.contains(file.key.as_str())) {
-                of_jobs.entry(place).or_default().push(file);
-            }
-            for (place, gone) in of_jobs {
-                works[place].remark = words(&gone);
-            }
+    /// Looks for the files of the restored jobs; what is to be told besides.
+    async fn look_for_files(&self, works: &mut [Work<'_>]) -> Vec<String> {
+        let jobs = works.iter().enumerate().filter(|(_, work)| work.item.kind == Kind::VideoJob);
+        let restored = jobs.filter(|(_, work)| work.stage == Stage::Ready);
+        let by_policy = by_policy(restored.map(|(place, work)| (place, work.item)));
+        let Looked { missing, notes } = look_for(self.client, self.files, by_policy).await;
+        for (place, files) in missing {
+            works[place].remark = words(&files);
         }
-        None
+        notes
     }
-
-    async fn policy(&self, namespace: &str, name: &str) -> Result<StoragePolicy, String> {
-        let api: Api<StoragePolicy> = Api::namespaced(self.client.clone(), namespace);
-        let read = within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await;
-        read.map_err(|error| error.for_people())
-    }
-}
-
-/// The files that the restored jobs count on, by namespace and name of the policy of their bucket, each with its job's
-/// place in the list.
-fn files_by_policy(works: &[Work<'_>]) -> BTreeMap<(String, String), Vec<(usize, Wanted)>> {
-    let mut by_policy: BTreeMap<_, Vec<(usize, Wanted)>> = BTreeMap::new();
-    let jobs = works.iter().enumerate().filter(|(_, work)| work.item.kind == Kind::VideoJob);
-    for (place, work) in jobs.filter(|(_, work)| work.stage == Stage::Ready) {
-        let object = work.item.object();
-        let Item { namespace, name, .. } = work.item;
-        let policy = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
-        let files = wanted(namespace, name, &object.data["status"]).into_iter().map(|file| (place, file));
-        by_policy.entry((namespace.clone(), policy)).or_default().extend(files);
-    }
-    by_policy
 }
 
 /// The UIDs of what was made again, and of what was there and is the same.

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use videofactory_api::writes::{self, Authors};
-use videofactory_client::backup::{Backup, Scope, gather};
+use videofactory_client::backup::{Backup, gather};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
 use videofactory_crds::requests::RESTORING;
@@ -69,7 +69,7 @@ impl Site {
     }
 
     async fn restore(&self, dry_run: bool, partial: bool) -> Answer {
-        let backup = Backup::read(&self.document, Scope::Own).unwrap();
+        let backup = Backup::read(&self.document).unwrap();
         let options = Options { dry_run, partial, manager: "test".to_owned(), now: NOW.parse().unwrap() };
         restore(&self.client, &backup, &options, None).await.unwrap()
     }
@@ -244,7 +244,7 @@ async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
     let name = again.headers()["content-disposition"].to_str().unwrap().to_owned();
     assert!(name.contains("videofactory-backup-films-"), "{name}");
     let text = again.text().await.unwrap();
-    assert_eq!(Backup::read(&text, Scope::Own).unwrap().items.len(), 5);
+    assert_eq!(Backup::read(&text).unwrap().items.len(), 5);
 }
 
 #[tokio::test]

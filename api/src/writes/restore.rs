@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use videofactory_client::backup::{Backup, Scope};
+use videofactory_client::backup::Backup;
 use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
 use videofactory_crds::StoragePolicy;
 use videofactory_pipeline::{Digest, clock};
@@ -56,8 +56,6 @@ struct RestoreQuery {
     dry_run: bool,
     /// Let go on what was restored although something failed.
     partial: bool,
-    /// Take objects of other namespaces than that of the backup.
-    any_namespace: bool,
 }
 
 /// What became of a backup.
@@ -114,11 +112,10 @@ async fn answer(
         manager: MANAGER.to_owned(),
         now: clock::now(),
     };
-    let scope = if query.any_namespace { Scope::Any } else { Scope::Own };
     let files = desk.process.map(Buckets);
     let restoring = tokio::spawn(async move {
         let _slot = slot;
-        let backup = Backup::read(&text, scope).map_err(|error| {
+        let backup = Backup::read(&text).map_err(|error| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
         })?;
         let files = files.as_ref().map(|files| files as &dyn Files);

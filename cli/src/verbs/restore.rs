@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use videofactory_client::backup::{Backup, Scope};
+use videofactory_client::backup::Backup;
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
 
 use crate::cluster::MANAGER;
@@ -27,17 +27,13 @@ pub struct RestoreArgs {
     /// Let go on what was restored although something failed
     #[arg(long)]
     partial: bool,
-    /// Take objects of other namespaces than that of the backup
-    #[arg(long)]
-    any_namespace: bool,
 }
 
 /// Restores.
 pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error> {
     let text = read(&args.file, context)?;
-    let scope = if args.any_namespace { Scope::Any } else { Scope::Own };
-    let backup = Backup::read(&text, scope)
-        .map_err(|error| Error::new(error.to_string()).hint("nothing was changed"))?;
+    let backup =
+        Backup::read(&text).map_err(|error| Error::new(error.to_string()).hint("nothing was changed"))?;
     let options = Options {
         dry_run: args.dry_run,
         partial: args.partial,

@@ -13,7 +13,7 @@ mod write;
 
 pub use gather::gather;
 pub use kind::Kind;
-pub use read::{Backup, Item, ReadBackupError, Scope};
+pub use read::{Backup, Item, ReadBackupError};
 pub use write::{Document, Written};
 
 /// The version of the format.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde::Deserialize;
@@ -66,7 +65,8 @@ pub enum ReadBackupError {
     },
     /// An object of another namespace than that of the backup.
     #[error(
-        "{item} is not of namespace {namespace}, of which the backup is; to restore it all the same, ask for it"
+        "{item} is not of {namespace}, the backup's namespace: nothing is restored into another one; use the backup as it \
+         was written"
     )]
     OtherNamespace {
         /// The object.
@@ -79,21 +79,9 @@ pub enum ReadBackupError {
     Twice(String),
 }
 
-/// Which objects a backup may hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// Those of the namespace that it names.
-    #[default]
-    Own,
-    /// Any.
-    Any,
-}
-
 /// A backup that was read and is whole.
 #[derive(Clone, Debug)]
 pub struct Backup<'a> {
-    /// When it was written, if it says so.
-    pub created_at: Option<Timestamp>,
     /// The namespace of which it is; absent: of all.
     pub namespace: Option<String>,
     /// What stands in it, in its own order.
@@ -162,7 +150,7 @@ struct Wire<'a> {
 
 impl<'a> Backup<'a> {
     /// Reads the whole of it before anything is done with a part.
-    pub fn read(text: &'a str, scope: Scope) -> Result<Self, ReadBackupError> {
+    pub fn read(text: &'a str) -> Result<Self, ReadBackupError> {
         let unreadable = |error: serde_json::Error| match error.to_string() {
             // A number that was cut in the middle is none.
             why if error.is_eof() || why.starts_with("invalid number") => {
@@ -186,9 +174,7 @@ impl<'a> Backup<'a> {
         let mut names = HashSet::new();
         for (place, raw) in wire.items.iter().enumerate() {
             let item = read_item(place + 1, raw, wire.namespace.as_deref(), &mut seal)?;
-            let foreign =
-                wire.namespace.as_ref().filter(|own| scope == Scope::Own && **own != item.namespace);
-            if let Some(own) = foreign {
+            if let Some(own) = wire.namespace.as_ref().filter(|own| **own != item.namespace) {
                 let namespace = own.clone();
                 return Err(ReadBackupError::OtherNamespace { item: item.to_string(), namespace });
             }
@@ -200,12 +186,7 @@ impl<'a> Backup<'a> {
         if wire.digest.as_ref().is_some_and(|digest| *digest != seal.end().to_string()) {
             return Err(ReadBackupError::Altered);
         }
-        Ok(Self {
-            created_at: wire.created_at.parse().ok(),
-            namespace: wire.namespace,
-            items,
-            is_sealed: wire.digest.is_some(),
-        })
+        Ok(Self { namespace: wire.namespace, items, is_sealed: wire.digest.is_some() })
     }
 }
 
@@ -261,7 +242,7 @@ mod tests {
     fn changed(change: impl FnOnce(&mut Value)) -> ReadBackupError {
         let mut value: Value = serde_json::from_str(&text(Some("films"))).unwrap();
         change(&mut value);
-        Backup::read(&value.to_string(), Scope::Own).unwrap_err()
+        Backup::read(&value.to_string()).unwrap_err()
     }
 
     /// The same without what vouches for it, as earlier versions wrote it.
@@ -277,8 +258,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let text = text(Some("films"));
-        let backup = Backup::read(&text, Scope::Own).unwrap();
-        assert_eq!(backup.created_at, Some("2026-01-04T04:00:01Z".parse().unwrap()));
+        let backup = Backup::read(&text).unwrap();
         assert!(backup.is_sealed);
         let names: Vec<String> = backup.items.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["VideoJob films/ocean", "Channel films/sea"]);
@@ -289,7 +269,7 @@ mod tests {
     fn a_file_that_a_program_has_indented_is_whole() {
         let value: Value = serde_json::from_str(&text(Some("films"))).unwrap();
         let pretty = serde_json::to_string_pretty(&value).unwrap().replace("45.0", "45");
-        assert!(Backup::read(&pretty, Scope::Own).unwrap().is_sealed);
+        assert!(Backup::read(&pretty).unwrap().is_sealed);
     }
 
     #[test]
@@ -298,7 +278,7 @@ mod tests {
             r#"{{"apiVersion": "{API_VERSION}", "kind": "Backup", "items": [{{"apiVersion": "{API_VERSION}",
                 "kind": "Channel", "metadata": {{"name": "lake"}}, "metadata": {{"name": "sea", "namespace": "films"}}}}]}}"#
         );
-        let backup = Backup::read(&text, Scope::Own).unwrap();
+        let backup = Backup::read(&text).unwrap();
         let item = &backup.items[0];
         assert_eq!((item.name.as_str(), item.object().name_any().as_str()), ("sea", "sea"));
     }
@@ -310,7 +290,7 @@ mod tests {
         fields.remove("itemCount");
         fields.remove("digest");
         let text = value.to_string();
-        let backup = Backup::read(&text, Scope::Own).unwrap();
+        let backup = Backup::read(&text).unwrap();
         assert_eq!((backup.items.len(), backup.is_sealed), (2, false));
     }
 
@@ -318,7 +298,7 @@ mod tests {
     fn wherever_it_is_cut_it_is_refused() {
         let text = text(Some("films"));
         for end in 0..text.trim_end().len() {
-            let refused = Backup::read(&text[..end], Scope::Own).unwrap_err();
+            let refused = Backup::read(&text[..end]).unwrap_err();
             assert_eq!(refused, ReadBackupError::CutShort(end));
         }
     }
@@ -342,8 +322,8 @@ mod tests {
         let newer = changed(|value| value["apiVersion"] = json!("videofactory.dev/v2"));
         assert_eq!(newer, E::OtherVersion("videofactory.dev/v2".into()));
         assert!(newer.to_string().contains("the release that wrote it"), "{newer}");
-        assert!(matches!(Backup::read("a: b", Scope::Own), Err(E::NotJson(_))));
-        assert!(matches!(Backup::read("{} x", Scope::Own), Err(E::NotJson(_))));
+        assert!(matches!(Backup::read("a: b"), Err(E::NotJson(_))));
+        assert!(matches!(Backup::read("{} x"), Err(E::NotJson(_))));
         assert!(matches!(
             unsealed(|value| drop(value.as_object_mut().unwrap().remove("items"))),
             E::NotJson(_)
@@ -367,20 +347,21 @@ mod tests {
     }
 
     #[test]
-    fn objects_of_another_namespace_are_taken_only_where_they_are_asked_for() {
+    fn objects_of_another_namespace_than_the_backups_are_refused() {
         let foreign = unsealed(|value| value["namespace"] = json!("shows"));
         assert!(
             matches!(&foreign, ReadBackupError::OtherNamespace { namespace, .. } if namespace == "shows")
         );
         let mut value: Value = serde_json::from_str(&text(None)).unwrap();
-        assert_eq!(Backup::read(&value.to_string(), Scope::Own).unwrap().items.len(), 2, "it is of all");
+        assert_eq!(Backup::read(&value.to_string()).unwrap().items.len(), 2, "it is of all");
         value["items"][0]["metadata"].as_object_mut().unwrap().remove("namespace");
         value.as_object_mut().unwrap().remove("digest");
-        assert!(Backup::read(&value.to_string(), Scope::Own).is_err(), "nobody says where it belongs");
-        value["namespace"] = json!("shows");
-        let text = value.to_string();
-        let any = Backup::read(&text, Scope::Any).unwrap();
-        assert_eq!(any.items[0].namespace, "shows");
-        assert_eq!(any.items[1].namespace, "films");
+        assert!(Backup::read(&value.to_string()).is_err(), "nobody says where it belongs");
+        value["namespace"] = json!("films");
+        assert_eq!(
+            Backup::read(&value.to_string()).unwrap().items[0].namespace,
+            "films",
+            "where the backup belongs"
+        );
     }
 }

@@ -83,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::backup::{Document, Scope};
+    use crate::backup::Document;
 
     fn notes(cluster: Option<&str>) -> Vec<String> {
         let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), Some("films"));
@@ -100,7 +100,7 @@ mod tests {
         let bucket = json!({"bucket": {"secretRef": {"name": "s3"}}});
         document.add(Kind::StoragePolicy, object("default", bucket, place));
         let text = String::from_utf8(document.end().text).unwrap();
-        let backup = Backup::read(&text, Scope::Own).unwrap();
+        let backup = Backup::read(&text).unwrap();
         let mut gathered = Gathered::default();
         backup.items.iter().for_each(|item| gathered.add(item, &item.object()));
         gathered.notes(&backup, cluster)

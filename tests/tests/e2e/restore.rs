@@ -12,7 +12,7 @@ use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use videofactory_client::backup::{Backup, Item, Kind, Scope, gather};
+use videofactory_client::backup::{Backup, Item, Kind, gather};
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
 use videofactory_crds::condition::{Phase, StepState};
 use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
@@ -71,7 +71,7 @@ impl Studio {
     }
 
     fn backup(&self) -> anyhow::Result<Backup<'_>> {
-        let backup = Backup::read(&self.document, Scope::Own)?;
+        let backup = Backup::read(&self.document)?;
         ensure!(backup.is_sealed && backup.items.len() == 5, "{:?}", backup.items);
         Ok(backup)
     }
@@ -236,7 +236,7 @@ async fn what_was_submitted_before_a_restore_is_fetched_and_not_submitted_again(
         delete_all(&lab).await?;
         grok.faults(&[]).await?;
         let document = String::from_utf8(written.text)?;
-        let backup = Backup::read(&document, Scope::Own)?;
+        let backup = Backup::read(&document)?;
         all_are(&restored(&lab, &backup, false).await?, Outcome::Restored)?;
         let film = Film::new(lab.clone(), &lab.api::<VideoJob>().get("film").await?);
         let status = film.phase(Phase::Succeeded).await?;

@@ -28,6 +28,7 @@ mod tests;
 pub mod uid;
 pub mod writes;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -45,6 +46,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::JobRef;
+use videofactory_client::restore::Files;
 
 use crate::access::{Caller, Permission};
 use crate::problem::Problem;
@@ -87,6 +89,7 @@ pub fn router(state: State) -> Router {
 /// The routes, and the OpenAPI document of them all.
 fn documented(state: &State) -> (Router, Value) {
     let authors = Authors::Tokens(state.tokens.clone(), state.clients.clone());
+    let files: Arc<dyn Files> = Arc::new(writes::check::Buckets(state.process.clone()));
     let (routes, of_routes) = OpenApiRouter::with_openapi(openapi::Frame::openapi())
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
@@ -95,7 +98,8 @@ fn documented(state: &State) -> (Router, Value) {
         .with_state(state.clone())
         .merge(writes::routes(authors.clone()))
         .merge(reads::backup::routes(authors.clone()))
-        .merge(writes::restore::routes(authors, Some(state.process.clone())))
+        .merge(writes::check::routes(authors.clone(), files.clone()))
+        .merge(writes::restore::routes(authors, Some(files)))
         .split_for_parts();
     let (docs, of_docs) = docs::routes().split_for_parts();
     let document = openapi::complete(&of_routes.merge_from(of_docs));

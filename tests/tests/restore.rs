@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use kube::Client;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 use videofactory_api::writes::{self, Authors};
 use videofactory_client::backup::{Backup, gather};
 use videofactory_client::connect;
-use videofactory_client::restore::{Answer, Options, Outcome, restore};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
+use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::RESTORING;
 use videofactory_tests::api_server::ApiServer;
 use videofactory_tests::http;
@@ -54,7 +56,10 @@ impl Site {
         let there = json!({"cluster": "another-cluster", "bucket": "videos", "prefix": "studio"});
         let ready = json!({"type": "Ready", "status": "True", "observedGeneration": 3});
         let policy = json!({"observedGeneration": 3, "place": there, "conditions": [ready]});
-        let bucket = json!({"bucket": {"name": "videos", "secretRef": {"name": "s3"}}});
+        let bucket = json!({
+            "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "s3"}},
+            "capacity": {"limit": "10G"},
+        });
         server.put("storagepolicies", object("StoragePolicy", "default", &bucket, &policy));
         for (name, id) in [("done", "00000001"), ("half", "00000002")] {
             let status = json!({"observedGeneration": 3, "id": id, "run": 1});
@@ -69,9 +74,13 @@ impl Site {
     }
 
     async fn restore(&self, dry_run: bool, partial: bool) -> Answer {
+        self.restore_with(dry_run, partial, None).await
+    }
+
+    async fn restore_with(&self, dry_run: bool, partial: bool, files: Option<&dyn Files>) -> Answer {
         let backup = Backup::read(&self.document).unwrap();
         let options = Options { dry_run, partial, manager: "test".to_owned(), now: NOW.parse().unwrap() };
-        restore(&self.client, &backup, &options, None).await.unwrap()
+        restore(&self.client, &backup, &options, files).await.unwrap()
     }
 
     fn all(&self) -> BTreeMap<String, Value> {
@@ -123,6 +132,42 @@ async fn what_was_deleted_is_made_again_with_its_status_and_released() {
     assert_eq!(policy["status"]["conditions"][0]["observedGeneration"], 0, "it is asked anew");
     let notes = answer.notes.join("\n");
     assert!(notes.contains("grok-keys, s3 in films") && notes.contains("another-cluster"), "{notes}");
+}
+
+/// A bucket with nothing in it.
+struct Empty;
+
+#[async_trait]
+impl Files for Empty {
+    async fn missing(&self, _: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
+        Ok(wanted.to_vec())
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_missing_are_named_and_where_nobody_looks_a_note_says_so() {
+    for files in [Some(&Empty as &dyn Files), None] {
+        let mut site = Site::open().await;
+        let film = "videos/films/made-00000003/r1/0123456789abcdef0123456789abcdef.mp4";
+        let status = json!({
+            "observedGeneration": 3, "id": "00000003", "run": 1, "artifacts": {"video": {"key": film}},
+        });
+        let mut backup: Value = serde_json::from_str(&site.document).unwrap();
+        let items = backup["items"].as_array_mut().unwrap();
+        let policy = items.iter_mut().find(|item| item["kind"] == "StoragePolicy").unwrap();
+        policy["status"] = json!({"observedGeneration": 3});
+        items.push(object("VideoJob", "made", &json!({"topic": "made"}), &status));
+        for field in ["digest", "itemCount"] {
+            backup.as_object_mut().unwrap().remove(field);
+        }
+        site.document = backup.to_string();
+        let answer = site.restore_with(false, false, files).await;
+        let made = answer.items.iter().find(|item| item.name == "made").unwrap();
+        assert_eq!(made.outcome, Outcome::Restored);
+        let named = made.detail.as_ref().is_some_and(|detail| detail.contains(film));
+        let noted = answer.notes.iter().any(|note| note.contains("StoragePolicy films/default is not known"));
+        assert_eq!((named, noted), (files.is_some(), files.is_none()), "{answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -213,7 +258,7 @@ static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(())
 
 /// Serves what the plugin's proxy serves itself; its address.
 async fn serve(client: Client) -> String {
-    let router = writes::router(Authors::One(client));
+    let router = writes::router(Authors::One(client), None);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });

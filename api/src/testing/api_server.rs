@@ -33,6 +33,7 @@ impl Cluster {
             .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
             .route("/api/v1/namespaces/{namespace}/events", get(events))
             .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
+            .route("/apis/videofactory.dev/v1alpha1/namespaces/films/storagepolicies/default", get(policy))
             .fallback(async |uri: Uri| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))
             .with_state(self.clone())
     }
@@ -74,6 +75,10 @@ async fn review_own_access(
 /// Of our own kinds it has no object.
 async fn nothing() -> Json<Value> {
     Json(json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "List", "metadata": {}, "items": []}))
+}
+
+async fn policy() -> Json<Value> {
+    Json(super::policy("films", &json!({})))
 }
 
 /// Whether the caller may, as the API server itself says it.

@@ -51,6 +51,7 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
         "GET /jobs/{namespace}/{name}/artifacts/{artifact}",
         "GET /storage/stats",
         "POST /storage/cleanup",
+        "POST /storage/check",
         "GET /accounts",
         "GET /openapi.json",
         "GET /docs",

@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use axum::http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
 use serde_json::{Value, json};
+use videofactory_crds::StepName;
+use videofactory_pipeline::{Digest, Keys};
 
 use crate::testing::{DIGEST, FILMS, ROOT, UID, World, made};
 
@@ -29,6 +31,36 @@ async fn artifacts_are_listed_with_where_to_get_them() {
     let names: Vec<&str> =
         told["artifacts"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["video", "thumbnail", "captions.srt", "captions.vtt"]);
+}
+
+#[tokio::test]
+async fn a_restore_learns_which_files_are_in_the_bucket_as_they_were() {
+    let world = world().await;
+    let keys = Keys::new("films", "ocean", "3f9c2a1e", 1);
+    let digest = |text: &str| Digest::from_hex(text).unwrap();
+    let document = keys.document(StepName::WriteScript, &digest(DIGEST));
+    world.files.put(&document, "{\"scenes\": 3}");
+    let (here, gone) = (keys.film(&digest(DIGEST)), keys.film(&digest(&DIGEST.replace('0', "f"))));
+    let body = json!({"namespace": "films", "policy": "default", "files": [
+        {"key": here}, {"key": gone}, {"key": document, "digest": DIGEST},
+    ]});
+    let answer = world.send("POST", "/storage/check", FILMS, &[], &body.to_string()).await;
+    let missing = json!({"missing": [{"key": gone}, {"key": document, "digest": DIGEST}]});
+    assert_eq!((answer.status, answer.json()), (StatusCode::OK, missing));
+}
+
+#[tokio::test]
+async fn files_of_others_are_not_looked_for() {
+    let world = world().await;
+    let ask = async |namespace: &str, key: &str| {
+        let body = json!({"namespace": namespace, "policy": "default", "files": [{"key": key}]}).to_string();
+        world.send("POST", "/storage/check", FILMS, &[], &body).await.status
+    };
+    let of = |namespace: &str| format!("videos/{namespace}/ocean-3f9c2a1e/r1/{DIGEST}.mp4");
+    assert_eq!(ask("films", &of("films")).await, StatusCode::OK);
+    assert_eq!(ask("films", &of("shows")).await, StatusCode::BAD_REQUEST);
+    assert_eq!(ask("films", "videofactory-cluster.json").await, StatusCode::BAD_REQUEST);
+    assert_eq!(ask("shows", &of("shows")).await, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! decide; nothing here depends on the operator's stores, so that a proxy on somebody's machine can serve it, too.
 
 mod bulk;
+pub mod check;
 mod create;
 mod job;
 pub mod restore;
@@ -10,7 +11,7 @@ mod storage;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use kube::Client;
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::Right;
+use videofactory_client::restore::Files;
 use videofactory_crds::GROUP;
 
 pub use bulk::{ActionsBody, BulkAnswer};
@@ -44,11 +46,14 @@ pub enum Authors {
 /// A way to the API server in the name of whoever asks.
 pub struct Author(pub Client);
 
-impl FromRequestParts<Authors> for Author {
+impl<S: Send + Sync> FromRequestParts<S> for Author
+where
+    Authors: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
-        Self::of(parts, authors).await
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Self::of(parts, &Authors::from_ref(state)).await
     }
 }
 
@@ -75,10 +80,11 @@ impl Author {
     }
 }
 
-/// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included.
-pub fn router(authors: Authors) -> Router {
+/// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included. `files`: its
+/// way to the buckets.
+pub fn router(authors: Authors, files: Option<Arc<dyn Files>>) -> Router {
     let backups = crate::reads::backup::routes(authors.clone());
-    routes(authors.clone()).merge(backups).merge(restore::routes(authors, None)).into()
+    routes(authors.clone()).merge(backups).merge(restore::routes(authors, files)).into()
 }
 
 /// The routes with their documentation.

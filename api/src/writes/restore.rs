@@ -2,49 +2,41 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State as Shared};
 use axum::http::StatusCode;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::backup::Backup;
-use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
-use videofactory_crds::StoragePolicy;
-use videofactory_pipeline::{Digest, clock};
-use videofactory_storage::{Bucket, StorageError};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, restore};
+use videofactory_pipeline::clock;
 
 use super::{Author, Authors, MANAGER};
 use crate::body::is_json;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::reads::backup::{AT_WORK, BackupDocument, busy};
-use crate::state::Process;
 
 /// Most bytes of a backup: some ten thousand jobs.
 pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
-/// Files that are looked for at a time.
-const AT_ONCE: usize = 16;
 
 /// What the route needs.
 #[derive(Clone)]
 struct Desk {
     authors: Authors,
     /// The way to the buckets, where there is one.
-    process: Option<Arc<dyn Process>>,
+    files: Option<Arc<dyn Files>>,
 }
 
-/// The route. `process`: the way to the buckets; a proxy on somebody's machine has none.
-pub fn routes(authors: Authors, process: Option<Arc<dyn Process>>) -> OpenApiRouter {
+/// The route. `files`: the way to the buckets, where there is one.
+pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(answer))
         .layer(DefaultBodyLimit::max(MOST_BACKUP_BYTES))
-        .with_state(Desk { authors, process })
+        .with_state(Desk { authors, files })
 }
 
 /// How to restore.
@@ -112,14 +104,13 @@ async fn answer(
         manager: MANAGER.to_owned(),
         now: clock::now(),
     };
-    let files = desk.process.map(Buckets);
+    let files = desk.files;
     let restoring = tokio::spawn(async move {
         let _slot = slot;
         let backup = Backup::read(&text).map_err(|error| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
         })?;
-        let files = files.as_ref().map(|files| files as &dyn Files);
-        let answer = restore(&author.0, &backup, &options, files).await?;
+        let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
         Ok::<_, Problem>(Json(answer.into()))
     });
     restoring
@@ -136,30 +127,4 @@ async fn read(request: Request) -> Result<String, Problem> {
     })?;
     String::from_utf8(bytes.into())
         .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))
-}
-
-/// Looks into buckets with the operator's own way to them.
-struct Buckets(Arc<dyn Process>);
-
-#[async_trait]
-impl Files for Buckets {
-    async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
-        let bucket = self.0.bucket(policy).await?.impatient();
-        let looks: Vec<_> = wanted.iter().map(|file| is_there(&bucket, file)).collect();
-        let there: Result<Vec<bool>, StorageError> =
-            stream::iter(looks).buffered(AT_ONCE).try_collect().await;
-        let there = there.map_err(|error| error.to_string())?;
-        let files = wanted.iter().zip(there);
-        Ok(files.filter(|(_, is_there)| !is_there).map(|(file, _)| file.clone()).collect())
-    }
-}
-
-/// Whether a file is there, with the content that is wanted.
-async fn is_there(bucket: &Bucket, file: &Wanted) -> Result<bool, StorageError> {
-    let Some(digest) = &file.digest else { return Ok(bucket.head(&file.key).await?.is_some()) };
-    match bucket.get_json::<Value>(&file.key).await {
-        Ok(document) => Ok(document.is_some_and(|document| Digest::of(&document) == *digest)),
-        Err(StorageError::Corrupt { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
 }

@@ -1,7 +1,9 @@
 //! The way to the operator's own HTTP routes: a port that is forwarded to one of its pods, and a bearer token.
 
+mod files;
 mod pods;
 mod token;
+mod upstream;
 mod wire;
 
 use axum::body::Body;
@@ -19,7 +21,9 @@ use crate::cluster::Cluster;
 use crate::exit::{Error, causes};
 use crate::text::plain;
 
+pub use self::files::{NoOperator, OperatorFiles};
 pub use self::pods::{DEFAULT_NAMESPACE, LABELS, is_ready, namespace_of};
+pub use self::upstream::Upstream;
 
 /// Most bytes of a problem that are read.
 const MOST_PROBLEM_BYTES: usize = 64 * 1024;

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use videofactory_client::backup::Backup;
-use videofactory_client::restore::{Answer, Options, Outcome, restore};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, restore};
 
 use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::operator::{NoOperator, Operator, OperatorFiles};
 
 /// Make again what stands in a backup: Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status.
 /// Nothing acts upon them before all are there; what is done is not done again, paid for or published. What exists
@@ -40,10 +42,19 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
         manager: MANAGER.to_owned(),
         now: context.now(),
     };
-    let answer = restore(&context.cluster.client()?, &backup, &options, None).await?;
+    let files = if args.dry_run { None } else { Some(files(context).await) };
+    let answer = restore(&context.cluster.client()?, &backup, &options, files.as_deref()).await?;
     context.data(&lines(&answer))?;
     context.tell(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
+}
+
+/// The way to the buckets: the operator's, where there is one. A restore may come before it.
+async fn files(context: &Context) -> Box<dyn Files> {
+    match Operator::find(&context.cluster).await {
+        Ok(operator) => Box::new(OperatorFiles(Arc::new(operator))),
+        Err(error) => Box::new(NoOperator(error.message)),
+    }
 }
 
 fn read(file: &Path, context: &mut Context) -> Result<String, Error> {

@@ -95,11 +95,10 @@ pub struct Looked {
 /// Looks for the files of jobs, bucket by bucket.
 pub async fn look_for(client: &Client, files: Option<&dyn Files>, by_policy: ByPolicy) -> Looked {
     let mut looked = Looked::default();
-    let Some(files) = files else { return looked };
-    for ((namespace, name), wanted) in by_policy {
+    for ((namespace, name), wanted) in by_policy.into_iter().filter(|(_, wanted)| !wanted.is_empty()) {
         let all: Vec<Wanted> = wanted.iter().map(|(_, file)| file.clone()).collect();
         let missing = match policy(client, &namespace, &name).await {
-            Ok(policy) => files.missing(&policy, &all).await,
+            Ok(policy) => missing(files, &policy, &all).await,
             Err(why) => Err(why),
         };
         match missing {
@@ -115,6 +114,17 @@ pub async fn look_for(client: &Client, files: Option<&dyn Files>, by_policy: ByP
         }
     }
     looked
+}
+
+async fn missing(
+    files: Option<&dyn Files>,
+    policy: &StoragePolicy,
+    wanted: &[Wanted],
+) -> Result<Vec<Wanted>, String> {
+    match files {
+        Some(files) => files.missing(policy, wanted).await,
+        None => Err("nobody was asked who has a way to the bucket".to_owned()),
+    }
 }
 
 async fn policy(client: &Client, namespace: &str, name: &str) -> Result<StoragePolicy, String> {

@@ -19,12 +19,11 @@ use tokio::net::TcpListener;
 use videofactory_api::problem::Problem;
 use videofactory_api::writes::{self, Authors};
 
-use self::forward::Upstream;
 use self::guard::Guard;
 use self::jobs::Finder;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::operator::Operator;
+use crate::operator::{Operator, OperatorFiles, Upstream};
 
 /// Most bytes of a request's body that are read here; the operator has a bound of its own.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -93,7 +92,8 @@ fn router<U: Upstream>(authors: Authors, upstream: Arc<U>, finder: Finder, guard
             async move { forward::forward(&*upstream, request).await }
         }
     };
-    let routes = writes::router(authors)
+    let files = Arc::new(OperatorFiles(upstream.clone()));
+    let routes = writes::router(authors, Some(files))
         .fallback(forward(upstream.clone()))
         .method_not_allowed_fallback(forward(upstream))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));

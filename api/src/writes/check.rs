@@ -1,0 +1,181 @@
+//! POST `/storage/check`: whether files of jobs are in a policy's bucket. It changes nothing; a restore asks it, because
+//! only the operator has a way to the buckets.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Json;
+use axum::extract::{FromRef, State as Shared};
+use axum::http::StatusCode;
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::Api;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use videofactory_client::restore::{Files, Wanted};
+use videofactory_client::within;
+use videofactory_crds::StoragePolicy;
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::keys::KeyParts;
+use videofactory_storage::{Bucket, StorageError};
+
+use super::{Author, Authors};
+use crate::body::Body;
+use crate::problem::Problem;
+use crate::query::check_name;
+use crate::state::Process;
+
+/// The path of the route.
+pub const PATH: &str = "/storage/check";
+/// Most files of one request.
+pub const MOST_FILES: usize = 1_000;
+/// Files that are looked for at a time.
+const AT_ONCE: usize = 16;
+/// Seconds after which to try again where a bucket does not answer.
+const TRY_AGAIN: u32 = 10;
+
+/// Which files to look for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckBody {
+    /// Namespace of the policy, and of the jobs.
+    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    pub namespace: String,
+    /// Name of the policy.
+    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    pub policy: String,
+    /// At most 1000 files of jobs.
+    #[schema(required = true, max_items = 1000)]
+    pub files: Vec<CheckedFile>,
+}
+
+/// A file in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckedFile {
+    /// Its key.
+    #[schema(max_length = 1024)]
+    pub key: String,
+    /// Of a result document: the digest of its content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{32}$")]
+    pub digest: Option<Digest>,
+}
+
+impl From<Wanted> for CheckedFile {
+    fn from(Wanted { key, digest }: Wanted) -> Self {
+        Self { key, digest }
+    }
+}
+
+impl From<CheckedFile> for Wanted {
+    fn from(CheckedFile { key, digest }: CheckedFile) -> Self {
+        Self { key, digest }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckAnswer {
+    /// The files that are not there, or have another content.
+    pub missing: Vec<CheckedFile>,
+}
+
+/// What the route needs.
+#[derive(Clone)]
+struct CheckState {
+    authors: Authors,
+    files: Arc<dyn Files>,
+}
+
+impl FromRef<CheckState> for Authors {
+    fn from_ref(state: &CheckState) -> Self {
+        state.authors.clone()
+    }
+}
+
+/// The route. `files`: the way to the buckets.
+pub fn routes(authors: Authors, files: Arc<dyn Files>) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(check)).with_state(CheckState { authors, files })
+}
+
+/// Says which of these files of jobs are not in the policy's bucket as they should be. Changes nothing.
+#[utoipa::path(
+    post,
+    path = "/storage/check",
+    operation_id = "check_files",
+    tag = "storage",
+    request_body = CheckBody,
+    responses(
+        (status = 200, description = "What was found", body = CheckAnswer),
+        (status = 404, description = "There is no such policy"),
+    ),
+)]
+async fn check(
+    author: Author,
+    Shared(state): Shared<CheckState>,
+    Body(body): Body<CheckBody>,
+) -> Result<Json<CheckAnswer>, Problem> {
+    let CheckBody { namespace, policy, files } = body;
+    check_name("namespace", Some(&namespace))?;
+    check_name("policy", Some(&policy))?;
+    check_files(&namespace, &files)?;
+    author.may("get", "videojobs", &namespace).await?;
+    let api: Api<StoragePolicy> = Api::namespaced(author.0, &namespace);
+    let found = within(format!("get StoragePolicy {namespace}/{policy}"), api.get_opt(&policy)).await?;
+    let found = found.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, format!("there is no StoragePolicy {namespace}/{policy}"))
+            .hint("GET /storage/stats lists those that there are")
+    })?;
+    let wanted: Vec<Wanted> = files.into_iter().map(Wanted::from).collect();
+    let missing = state.files.missing(&found, &wanted).await;
+    let missing = missing.map_err(|why| Problem::later(why, TRY_AGAIN))?;
+    Ok(Json(CheckAnswer { missing: missing.into_iter().map(CheckedFile::from).collect() }))
+}
+
+/// Nothing of others' is looked for: whoever may read jobs of a namespace may know of their files, and of no others.
+fn check_files(namespace: &str, files: &[CheckedFile]) -> Result<(), Problem> {
+    if files.len() > MOST_FILES {
+        return Err(Problem::bad_request(format!("files has at most {MOST_FILES} items")));
+    }
+    for CheckedFile { key, digest } in files {
+        if KeyParts::of(key).is_none_or(|parts| parts.namespace != namespace) {
+            return Err(Problem::bad_request(format!(
+                "{key:?} is not the key of a job's file in {namespace}"
+            )));
+        }
+        if digest.as_ref().is_some_and(|digest| !Digest::is_hex(digest.as_str())) {
+            return Err(Problem::bad_request("a digest has 32 hexadecimal digits in lower case"));
+        }
+    }
+    Ok(())
+}
+
+/// Looks into buckets with the operator's own way to them.
+pub struct Buckets(pub Arc<dyn Process>);
+
+#[async_trait]
+impl Files for Buckets {
+    async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
+        let bucket = self.0.bucket(policy).await?.impatient();
+        let looks: Vec<_> = wanted.iter().map(|file| is_there(&bucket, file)).collect();
+        let there: Result<Vec<bool>, StorageError> =
+            stream::iter(looks).buffered(AT_ONCE).try_collect().await;
+        let there = there.map_err(|error| error.to_string())?;
+        let files = wanted.iter().zip(there);
+        Ok(files.filter(|(_, is_there)| !is_there).map(|(file, _)| file.clone()).collect())
+    }
+}
+
+/// Whether a file is there, with the content that is wanted.
+async fn is_there(bucket: &Bucket, file: &Wanted) -> Result<bool, StorageError> {
+    let Some(digest) = &file.digest else { return Ok(bucket.head(&file.key).await?.is_some()) };
+    match bucket.get_json::<Value>(&file.key).await {
+        Ok(document) => Ok(document.is_some_and(|document| Digest::of(&document) == *digest)),
+        Err(StorageError::Corrupt { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

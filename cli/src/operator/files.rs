@@ -1,0 +1,123 @@
+//! The files of restored jobs, looked for by the operator: it alone has a way to the buckets.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use http::Request;
+use http::header::CONTENT_TYPE;
+use kube::ResourceExt;
+use serde_json::Value;
+use videofactory_api::writes::check::{CheckAnswer, CheckBody, CheckedFile, MOST_FILES, PATH};
+use videofactory_client::restore::{Files, Wanted};
+use videofactory_crds::StoragePolicy;
+
+use super::upstream::Upstream;
+use crate::text::plain;
+
+/// Most bytes of an answer: it names no more files than the request.
+const MOST_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Asks an operator.
+pub struct OperatorFiles<U>(pub Arc<U>);
+
+/// There is no operator that could be asked, and why.
+pub struct NoOperator(pub String);
+
+#[async_trait]
+impl Files for NoOperator {
+    async fn missing(&self, _: &StoragePolicy, _: &[Wanted]) -> Result<Vec<Wanted>, String> {
+        Err(self.0.clone())
+    }
+}
+
+#[async_trait]
+impl<U: Upstream> Files for OperatorFiles<U> {
+    async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
+        let mut missing = Vec::new();
+        for files in wanted.chunks(MOST_FILES) {
+            let body = CheckBody {
+                namespace: policy.namespace().unwrap_or_default(),
+                policy: policy.name_any(),
+                files: files.iter().cloned().map(CheckedFile::from).collect(),
+            };
+            missing.extend(self.ask(&body).await?.missing.into_iter().map(Wanted::from));
+        }
+        Ok(missing)
+    }
+}
+
+impl<U: Upstream> OperatorFiles<U> {
+    async fn ask(&self, body: &CheckBody) -> Result<CheckAnswer, String> {
+        let text = serde_json::to_string(body).map_err(|error| error.to_string())?;
+        let request = Request::post(PATH).header(CONTENT_TYPE, "application/json").body(Body::from(text));
+        let request = request.map_err(|error| error.to_string())?;
+        let response = self.0.send(request).await.map_err(|problem| problem.detail)?;
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), MOST_ANSWER_BYTES).await;
+        let bytes = bytes.map_err(|error| format!("the operator's answer broke off: {error}"))?;
+        if !status.is_success() {
+            let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            let detail = said["detail"].as_str().map(plain);
+            return Err(detail.unwrap_or_else(|| format!("the operator answered with {status}")));
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|error| format!("the operator's answer cannot be read: {error}; is it of this version?"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::{IntoResponse, Response};
+    use http::StatusCode;
+    use serde_json::json;
+    use videofactory_api::problem::Problem;
+
+    use super::*;
+
+    /// Misses the last file of each request; or serves nothing.
+    struct Fake(bool);
+
+    impl Upstream for Fake {
+        async fn send(&self, request: Request<Body>) -> Result<Response, Problem> {
+            assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/storage/check"));
+            let bytes = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            let body: CheckBody = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!((body.namespace.as_str(), body.policy.as_str()), ("films", "default"));
+            assert!(body.files.len() <= MOST_FILES);
+            if self.0 {
+                return Ok(axum::Json(CheckAnswer {
+                    missing: body.files.last().cloned().into_iter().collect(),
+                })
+                .into_response());
+            }
+            let problem = json!({"detail": "the bucket does not answer"}).to_string();
+            Ok((StatusCode::SERVICE_UNAVAILABLE, problem).into_response())
+        }
+    }
+
+    async fn missing(serves: bool) -> Result<Vec<String>, String> {
+        let policy: StoragePolicy = serde_json::from_value(json!({
+            "metadata": {"name": "default", "namespace": "films"},
+            "spec": {"bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "s3"}},
+                     "capacity": {"limit": "10G"}},
+        }))
+        .unwrap();
+        let wanted: Vec<Wanted> =
+            (0..=MOST_FILES).map(|number| Wanted { key: number.to_string(), digest: None }).collect();
+        let files = OperatorFiles(Arc::new(Fake(serves)));
+        let missing = files.missing(&policy, &wanted).await?;
+        Ok(missing.into_iter().map(|file| file.key).collect())
+    }
+
+    #[tokio::test]
+    async fn many_files_are_asked_for_in_several_requests() {
+        let last = [MOST_FILES - 1, MOST_FILES].map(|number| number.to_string());
+        assert_eq!(missing(true).await.unwrap(), last);
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_says_instead_is_passed_on() {
+        assert_eq!(missing(false).await.unwrap_err(), "the bucket does not answer");
+    }
+}

@@ -27,10 +27,10 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     if usual.as_ref().is_ok_and(|pods| !pods.is_empty()) {
         return Ok(DEFAULT_NAMESPACE.to_owned());
     }
-    // Who may not look into the usual namespace seldom may look into all; then the first refusal says more.
-    let everywhere = match list(&Api::all(client)).await {
-        Ok(pods) => pods,
-        Err(error) => return usual.map(|_| DEFAULT_NAMESPACE.to_owned()).map_err(|_| error.into()),
+    // Who may not look into the usual namespace seldom may look into all; the permission for the former is enough.
+    let Ok(everywhere) = list(&Api::all(client)).await else {
+        usual?;
+        return Ok(DEFAULT_NAMESPACE.to_owned());
     };
     let namespace = everywhere.first().and_then(ResourceExt::namespace);
     namespace.ok_or_else(|| {
@@ -119,5 +119,15 @@ mod tests {
             .on("GET /api/v1/pods", list_of(&[]));
         let error = namespace_of(&Cluster::of_client(fake.client(), "films")).await.unwrap_err();
         assert!(error.hint.unwrap().contains("install generate"));
+    }
+
+    #[tokio::test]
+    async fn who_may_look_nowhere_is_told_of_the_namespace_alone() {
+        let usual = "you cannot list pods in videofactory-system";
+        let fake = Fake::default()
+            .refuses("GET /api/v1/namespaces/videofactory-system/pods", 403, "Forbidden", usual)
+            .refuses("GET /api/v1/pods", 403, "Forbidden", "you cannot list pods at the cluster scope");
+        let error = namespace_of(&Cluster::of_client(fake.client(), "films")).await.unwrap_err();
+        assert!(error.message.contains(usual), "{error}");
     }
 }

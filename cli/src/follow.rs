@@ -98,7 +98,7 @@ impl Follower {
     /// Fails where trying again does not help; else says once what is wrong.
     fn trouble(&mut self, name: &JobRef, error: watcher::Error, context: &mut Context) -> Result<(), Error> {
         let words = causes(&error);
-        if let Some(error) = lasting(name, error) {
+        if let Some(error) = lasting(&format!("watch VideoJob {name}"), error) {
             return Err(error);
         }
         if self.trouble.as_ref() != Some(&words) {
@@ -115,8 +115,8 @@ impl Follower {
     }
 }
 
-/// A failure that trying again does not mend.
-fn lasting(name: &JobRef, error: watcher::Error) -> Option<Error> {
+/// A failure of a watch that trying again does not mend. `what`: what was tried.
+pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
     let source = match error {
         watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,
         watcher::Error::WatchError(status) => kube::Error::Api(status),
@@ -124,7 +124,7 @@ fn lasting(name: &JobRef, error: watcher::Error) -> Option<Error> {
     };
     match &source {
         kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404) => {
-            Some(CallError::of(format!("watch VideoJob {name}"), source).into())
+            Some(CallError::of(what, source).into())
         }
         _ => None,
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
+use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::Value;
 use videofactory_client::storage_action;
@@ -82,14 +83,46 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     if !args.wait {
         return Ok(Exit::Done);
     }
-    let mut runs = Vec::new();
-    for policy in &policies {
-        let known: BTreeSet<Timestamp> = slots(policy).collect();
-        let run = policies::until(policy, args.timeout, context, |seen| ended(seen, at, &known)).await?;
-        runs.push((policies::name(policy), run));
+    let (runs, failed) = wait(&policies, at, args.timeout, context).await;
+    if !runs.is_empty() {
+        context.data(&report(&runs))?;
     }
-    context.data(&report(&runs))?;
-    Ok(Exit::of_all(runs.iter().all(|(_, run)| run.outcome == Some(PruneOutcome::Completed))))
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(Exit::of_all(runs.iter().all(|(_, run)| run.outcome == Some(PruneOutcome::Completed)))),
+    }
+}
+
+/// The runs of all policies, each with its policy's name, and what went wrong first. They are waited for together: the
+/// time that was given is over for all of them at once.
+async fn wait(
+    policies: &[StoragePolicy],
+    at: Timestamp,
+    timeout: Duration,
+    context: &Context,
+) -> (Vec<(String, PruneRun)>, Option<Error>) {
+    let waits = policies.iter().map(|policy| run_of(policy, at, timeout, context));
+    let (mut runs, mut failed) = (Vec::new(), None);
+    for ended in join_all(waits).await {
+        match ended {
+            Ok(run) => runs.push(run),
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    (runs, failed)
+}
+
+async fn run_of(
+    policy: &StoragePolicy,
+    at: Timestamp,
+    timeout: Duration,
+    context: &Context,
+) -> Result<(String, PruneRun), Error> {
+    let known: BTreeSet<Timestamp> = slots(policy).collect();
+    let run = policies::until(policy, timeout, context, |seen| ended(seen, at, &known)).await?;
+    Ok((policies::name(policy), run))
 }
 
 fn slots(policy: &StoragePolicy) -> impl Iterator<Item = Timestamp> {
@@ -227,6 +260,47 @@ films/r2   3      5.0 kB   younger than its rule says
 "
         );
         assert_eq!(ended.exit, Exit::Done);
+    }
+
+    /// A policy of this namespace, which is asked with all others and looked at in its own namespace.
+    fn of(namespace: &str, status: impl Into<Value>) -> Value {
+        let mut policy = policy(status);
+        policy["metadata"]["namespace"] = json!(namespace);
+        policy
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_to_wait_is_one_for_all_policies_and_what_has_ended_is_shown() {
+        let list = |namespace: &str| format!("GET {}", path(namespace, "storagepolicies", ""));
+        let run_of = json!({"slot": "2026-12-24T18:00:01Z", "cause": "Request", "outcome": "Completed"});
+        let done = json!({"handled": {"cleanup": NOW}, "runs": [run_of]});
+        let fake = Fake::default()
+            .on(&list(""), list_of(&["a", "b", "c"].map(|namespace| of(namespace, json!({})))))
+            .on(&list("a"), list_of(&[of("a", json!({}))]))
+            .hangs(&list("a"))
+            .on(&list("b"), list_of(&[of("b", json!({}))]))
+            .hangs(&list("b"))
+            .on(&list("c"), list_of(&[of("c", done)]))
+            .hangs(&list("c"));
+        let begun = tokio::time::Instant::now();
+        let ended = run(&fake, "cleanup -A --yes --wait --timeout 10m", None).await;
+        assert_eq!(begun.elapsed().as_secs(), 600);
+        assert_eq!(ended.exit, Exit::TimedOut, "{}", ended.err);
+        assert!(ended.out.contains("c/r2     Completed"), "{}", ended.out);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_watch_is_told_at_once() {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let fake = Fake::default().on(&list, list_of(&[policy(json!({}))])).refuses(
+            &list,
+            403,
+            "Forbidden",
+            "you cannot watch storagepolicies",
+        );
+        let ended = run(&fake, "cleanup --wait", None).await;
+        assert_eq!(ended.exit, Exit::Failed, "{}", ended.err);
+        assert!(ended.err.contains("you cannot watch storagepolicies"), "{}", ended.err);
     }
 
     #[tokio::test]

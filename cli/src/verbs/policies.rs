@@ -13,6 +13,7 @@ use videofactory_crds::StoragePolicy;
 use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::Error;
+use crate::follow::lasting;
 
 /// `films/r2`.
 #[must_use]
@@ -49,8 +50,12 @@ pub async fn until<T>(
                     }
                 }
                 Ok(None) => return Err(Error::new(format!("StoragePolicy {} was deleted", name(policy)))),
-                // The watch is taken up again.
-                Err(_) => {}
+                Err(error) => {
+                    if let Some(error) = lasting(&format!("watch StoragePolicy {}", name(policy)), error) {
+                        return Err(error);
+                    }
+                    // Else the watch is taken up again.
+                }
             }
         }
         Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy))))

@@ -17,9 +17,10 @@ use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::Digest;
 
 use super::page::{self, LONGEST_TOKEN, Page, Place};
+use super::scope::{self, Scope};
 use super::summary::{JobSummary, ended_at};
 use super::{etag, selector};
-use crate::access::{Caller, Permission};
+use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{LONGEST_SELECTOR, Parameters, check_length, check_name};
 use crate::schemas;
@@ -41,7 +42,7 @@ pub struct JobsQuery {
     /// Of the Channel with this name.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
     channel: Option<String>,
-    /// In this namespace. Left out: in all, which takes the permission to list them.
+    /// In this namespace. Left out: in all in which the caller may list them.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
     /// With these labels, as a selector of Kubernetes.
@@ -85,9 +86,10 @@ pub async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(&query)?;
-    let permission = Permission::to("list", "videojobs", query.namespace.as_deref());
-    state.authorizer.check(&caller.user, permission).await?;
-    let list = page_of(&state.stores.videojobs.state(), &query, &asked)?;
+    let jobs = state.stores.videojobs.state();
+    let there = jobs.iter().filter_map(|job| job.meta().namespace.clone()).collect();
+    let scope = scope::of(&state, &caller, "videojobs", query.namespace.as_deref(), there).await?;
+    let list = page_of(&jobs, &query, &asked, &scope)?;
     etag::json(&headers, &list)
 }
 
@@ -121,8 +123,14 @@ impl Asked {
     }
 }
 
-fn page_of(jobs: &[Arc<Guarded<VideoJob>>], query: &JobsQuery, asked: &Asked) -> Result<JobList, Problem> {
-    let matching = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| takes(query, asked, job));
+fn page_of(
+    jobs: &[Arc<Guarded<VideoJob>>],
+    query: &JobsQuery,
+    asked: &Asked,
+    scope: &Scope,
+) -> Result<JobList, Problem> {
+    let shown = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| scope.holds(place(job).0));
+    let matching = shown.filter(|job| takes(query, asked, job));
     let after = asked.after.as_ref().map(|after| (after.namespace.as_str(), after.name.as_str()));
     let Page { items, remaining } = page::take(matching, |job| place(job), after, asked.limit);
     let token = match items.last() {

@@ -64,6 +64,22 @@ async fn a_job_of_another_namespace_is_as_if_there_were_none() {
 }
 
 #[tokio::test]
+async fn without_a_namespace_callers_see_the_jobs_of_those_that_are_theirs() {
+    let mut world = World::new().await;
+    world.put(made());
+    world.put(job("news", "a", &json!({})));
+    let own = world.ask("GET", "/jobs", FILMS, &[]).await.json();
+    let ids: Vec<_> = own["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+    assert_eq!((ids, &own["remaining"]), (vec![json!("films/ocean")], &json!(0)));
+    for number in 0..50 {
+        world.put(job(&format!("other-{number}"), "a", &json!({})));
+    }
+    let many = world.ask("GET", "/jobs", FILMS, &[]).await;
+    assert_eq!(many.status, StatusCode::FORBIDDEN, "a part of them would look like all");
+    assert!(many.json()["hint"].as_str().unwrap().contains("?namespace="), "{many:?}");
+}
+
+#[tokio::test]
 async fn a_uid_leads_to_the_job_for_who_may_see_it() {
     let mut world = World::new().await;
     world.put(made());

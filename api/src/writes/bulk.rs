@@ -9,7 +9,7 @@ use videofactory_client::{ItemResult, JobAction, JobFilter, Outcome, Request, bu
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
-use super::{Author, DryRun, MANAGER, Parameters};
+use super::{Author, DryRun, MANAGER, Parameters, hold_reason};
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::query::{LONGEST_SELECTOR, check_length, check_name};
@@ -123,7 +123,7 @@ pub async fn act(
     let request = Request {
         action,
         at: clock::now(),
-        reason: body.reason.unwrap_or_else(|| "suspended through the API".to_owned()),
+        reason: hold_reason(body.reason),
         output: None,
         of_many: true,
     };

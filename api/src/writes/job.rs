@@ -11,7 +11,7 @@ use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::{Author, MANAGER};
+use super::{Author, MANAGER, hold_reason};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
@@ -109,14 +109,7 @@ pub async fn act(
 }
 
 fn request(action: JobAction, body: ActionBody, at: Timestamp) -> Request {
-    let reason = body.reason.filter(|reason| !reason.trim().is_empty());
-    Request {
-        action,
-        at,
-        reason: reason.unwrap_or_else(|| "suspended through the API".to_owned()),
-        output: body.output,
-        of_many: false,
-    }
+    Request { action, at, reason: hold_reason(body.reason), output: body.output, of_many: false }
 }
 
 async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {

@@ -99,6 +99,13 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
         .with_state(authors)
 }
 
+/// Why a job is held, for whoever looks at it: what the caller says, if that says anything.
+fn hold_reason(given: Option<String>) -> String {
+    given
+        .filter(|reason| !reason.trim().is_empty())
+        .unwrap_or_else(|| "suspended through the API".to_owned())
+}
+
 /// `?dry_run=true`: nothing is changed, and the answer says what would be.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -106,4 +113,17 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
 struct DryRun {
     /// Whether nothing is to be changed.
     dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_always_has_a_reason() {
+        assert_eq!(hold_reason(Some("too expensive".to_owned())), "too expensive");
+        for blank in [None, Some(String::new()), Some(" \n".to_owned())] {
+            assert_eq!(hold_reason(blank), "suspended through the API");
+        }
+    }
 }

@@ -71,8 +71,8 @@ pub struct JobMetrics {
     ended_recently: usize,
     /// How many have failed.
     failed: i64,
-    /// How many wait until a person changes or decides something.
-    stuck: usize,
+    /// How many wait until a person changes or decides something, as the alert VideoFactoryJobStalled counts them.
+    stalled: usize,
     /// The one that waits longest for a quota, a time or a service.
     oldest_waiting: Option<OldestWaiting>,
     /// Objects that this version of the operator cannot read.
@@ -238,7 +238,7 @@ fn job_metrics(jobs: &[&VideoJob], unreadable: usize, now: Timestamp) -> JobMetr
         success_rate: (ended_recently > 0).then(|| f64::from(succeeded) / f64::from(ended_recently)),
         ended_recently: ended_recently as usize,
         failed: by_phase.get(&Phase::Failed.to_string()).copied().unwrap_or_default(),
-        stuck: jobs.iter().filter(|job| phase(job) != Phase::Failed && is_stalled(job)).count(),
+        stalled: jobs.iter().filter(|job| phase(job) != Phase::Failed && is_stalled(job)).count(),
         oldest_waiting: oldest,
         by_phase,
         unreadable,
@@ -342,7 +342,7 @@ mod tests {
         ];
         let jobs: Vec<VideoJob> = all.iter().map(|(name, status)| job(name, status)).collect();
         let numbers = job_metrics(&jobs.iter().collect::<Vec<_>>(), 0, Timestamp::UNIX_EPOCH);
-        assert_eq!(numbers.stuck, 1);
+        assert_eq!(numbers.stalled, 1);
         let oldest = numbers.oldest_waiting.unwrap();
         assert_eq!(
             (oldest.id.to_string().as_str(), oldest.since),

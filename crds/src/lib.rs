@@ -12,6 +12,7 @@ pub mod bounds;
 pub mod channel;
 pub mod condition;
 pub mod generate;
+pub mod labels;
 pub mod provideraccount;
 pub mod reference;
 pub mod requests;

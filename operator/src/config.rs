@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
 use k8s_openapi::api::core::v1::Toleration;
+use videofactory_crds::labels;
 use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
@@ -17,11 +18,11 @@ pub struct Config {
     pub watch_namespace: String,
 
     /// The operator's own namespace, where its Lease is
-    #[arg(long, env = "POD_NAMESPACE", default_value = "videofactory-system")]
+    #[arg(long, env = "POD_NAMESPACE", default_value = labels::OPERATOR_NAMESPACE)]
     pub namespace: String,
 
     /// The operator's own name, unique among its replicas: its pod's name
-    #[arg(long, env = "POD_NAME", default_value = "videofactory-operator")]
+    #[arg(long, env = "POD_NAME", default_value = labels::OPERATOR_NAME)]
     pub name: String,
 
     /// Whether to act only while holding the Lease
@@ -29,7 +30,7 @@ pub struct Config {
     pub leader_election: bool,
 
     /// Name of the Lease
-    #[arg(long, env = "VIDEOFACTORY_LEASE", default_value = "videofactory-operator")]
+    #[arg(long, env = "VIDEOFACTORY_LEASE", default_value = labels::OPERATOR_NAME)]
     pub lease: String,
 
     /// Address of the HTTP server

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use videofactory_client::{CallError, Right, within};
+use videofactory_crds::labels::{ATTEMPT, RUN, STEP, UID, WORKER};
 use videofactory_crds::{StepName, StepStatus, VideoJob};
 use videofactory_pipeline::Keys;
 use videofactory_storage::{Bucket, ObjectInfo, StorageError};
@@ -30,13 +31,6 @@ use crate::query::Parameters;
 use crate::schemas;
 use crate::state::State;
 
-/// The labels by which the operator marks a step's pods.
-const UID: &str = "videofactory.dev/uid";
-const STEP: &str = "videofactory.dev/step";
-const RUN: &str = "videofactory.dev/run";
-const ATTEMPT: &str = "videofactory.dev/attempt";
-/// The container of such a pod that works.
-const CONTAINER: &str = "worker";
 /// Most lines that can be asked for from the end.
 const MOST_LINES: u32 = 10_000;
 /// Bytes that are read from a pod's log at once.
@@ -148,7 +142,7 @@ async fn of_pod(client: &Client, path: &JobPath, pod: &Pod, query: &LogsQuery) -
     let api: Api<Pod> = Api::namespaced(client.clone(), &path.0.namespace);
     let name = pod.name_any();
     let params = LogParams {
-        container: Some(CONTAINER.to_owned()),
+        container: Some(WORKER.to_owned()),
         follow: query.follow,
         tail_lines: query.tail.map(i64::from),
         ..LogParams::default()

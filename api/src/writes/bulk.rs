@@ -120,13 +120,8 @@ pub async fn act(
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
-    let request = Request {
-        action,
-        at: clock::now(),
-        reason: hold_reason(body.reason),
-        output: None,
-        of_many: true,
-    };
+    let request =
+        Request { action, at: clock::now(), reason: hold_reason(body.reason), output: None, of_many: true };
     check(&body.filter)?;
     let jobs = bulk::list(&author.0, &body.filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;

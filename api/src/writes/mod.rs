@@ -101,9 +101,7 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
 
 /// Why a job is held, for whoever looks at it: what the caller says, if that says anything.
 fn hold_reason(given: Option<String>) -> String {
-    given
-        .filter(|reason| !reason.trim().is_empty())
-        .unwrap_or_else(|| "suspended through the API".to_owned())
+    given.filter(|reason| !reason.trim().is_empty()).unwrap_or_else(|| "suspended through the API".to_owned())
 }
 
 /// `?dry_run=true`: nothing is changed, and the answer says what would be.

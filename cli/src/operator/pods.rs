@@ -8,10 +8,8 @@ use videofactory_client::{CallError, within};
 use crate::cluster::Cluster;
 use crate::exit::Error;
 
-/// Where the operator is, if nobody says otherwise.
-pub const DEFAULT_NAMESPACE: &str = "videofactory-system";
-/// The labels of its pods.
-pub const LABELS: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
+pub use videofactory_crds::labels::{OPERATOR as LABELS, OPERATOR_NAMESPACE as DEFAULT_NAMESPACE};
+
 /// The name of its port.
 const PORT: &str = "http";
 /// The port, where the pod names none.

@@ -15,6 +15,7 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 use videofactory_client::job_action::phase;
 use videofactory_client::{CallError, JobRef, within};
+use videofactory_crds::labels::{ATTEMPT, STEP, UID, WORKER};
 use videofactory_crds::{StepName, VideoJob};
 
 use crate::args::JobName;
@@ -23,16 +24,6 @@ use crate::exit::{Error, Exit, causes};
 use crate::follow::needs_a_person;
 use crate::operator::Operator;
 use crate::text::plain;
-
-/// Label of a step's pod: UID of the `VideoJob`.
-const UID: &str = "videofactory.dev/uid";
-/// The step.
-const STEP: &str = "videofactory.dev/step";
-/// The attempt.
-const ATTEMPT: &str = "videofactory.dev/attempt";
-
-/// The container that works: others may have been put beside it.
-const CONTAINER: &str = "worker";
 
 /// Show the logs of a film's steps
 ///
@@ -110,7 +101,7 @@ type Lines = BoxStream<'static, Result<Line, Error>>;
 
 async fn open(api: Api<Pod>, pod: &Pod, args: &LogsArgs, follow: bool) -> Result<Lines, Error> {
     let name = pod.name_any();
-    let container = Some(CONTAINER.to_owned());
+    let container = Some(WORKER.to_owned());
     let params = LogParams { follow, tail_lines: args.tail, container, ..LogParams::default() };
     let what = format!("read the log of pod {name}");
     let opened = within(what.clone(), api.log_stream(&name, &params)).await?;

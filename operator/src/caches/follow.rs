@@ -29,7 +29,7 @@ use super::{
 };
 use crate::restoring::is_restoring;
 use crate::videojob::facts::{job_facts, pod_facts};
-use crate::videojob::labels::{Labels, SELECTOR};
+use crate::videojob::labels::{Labels, STEPS};
 use crate::videojob::model::{JobFacts, PodState};
 use videofactory_client::call::WATCH_SECONDS;
 
@@ -63,8 +63,8 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
         keep(api(client, namespace), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
         keep(api(client, namespace), account_writer, on_account(Arc::clone(&caches))).boxed(),
         keep(api(client, namespace), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
-        watch(api::<Job>(client, namespace), config().labels(SELECTOR), on_job(Arc::clone(&caches))).boxed(),
-        watch(api::<Pod>(client, namespace), config().labels(SELECTOR), on_pod(Arc::clone(&caches))).boxed(),
+        watch(api::<Job>(client, namespace), config().labels(STEPS), on_job(Arc::clone(&caches))).boxed(),
+        watch(api::<Pod>(client, namespace), config().labels(STEPS), on_pod(Arc::clone(&caches))).boxed(),
     ];
     (caches, works)
 }

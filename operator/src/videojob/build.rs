@@ -33,7 +33,7 @@ use crate::config::{CLUSTER_DOMAIN, WorkerConfig};
 use crate::provideraccount::keys;
 
 /// The container that works.
-pub const CONTAINER: &str = "worker";
+pub const CONTAINER: &str = videofactory_crds::labels::WORKER;
 /// Path under which progress is posted.
 pub const PROGRESS_PATH: &str = "/internal/progress";
 /// The user that steps run as.

@@ -4,19 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use videofactory_crds::StepName;
-
-/// UID of the `VideoJob`.
-pub const UID: &str = "videofactory.dev/uid";
-/// Its run.
-pub const RUN: &str = "videofactory.dev/run";
-/// The step.
-pub const STEP: &str = "videofactory.dev/step";
-/// The attempt.
-pub const ATTEMPT: &str = "videofactory.dev/attempt";
-/// Name of the `VideoJob`.
-pub const INSTANCE: &str = "app.kubernetes.io/instance";
-/// Selects all Jobs and pods of steps.
-pub const SELECTOR: &str = UID;
+pub use videofactory_crds::labels::{ATTEMPT, INSTANCE, RUN, STEP, STEPS, UID};
 
 /// Whose attempt a Job or pod is.
 #[derive(Clone, Debug, PartialEq, Eq)]

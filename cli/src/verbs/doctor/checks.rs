@@ -17,7 +17,7 @@ use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
 
 use super::Check;
 use crate::exit::Error;
-use crate::operator::is_ready;
+use crate::operator::{LABELS, is_ready};
 use crate::text::{count, plain, span};
 use crate::verbs::policies as policy;
 
@@ -110,8 +110,7 @@ pub fn pods(pods: &[Pod], namespace: &str) -> Check {
         (_, 0) => Check::error("operator pods", format!("none in {namespace}"), INSTALL),
         (0, _) => {
             let why = pods.iter().find_map(trouble).unwrap_or_default();
-            let look =
-                format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/component=operator");
+            let look = format!("kubectl -n {namespace} describe pods -l {LABELS}");
             Check::error("operator pods", format!("{found}{why}"), look)
         }
         _ => Check::ok("operator pods", format!("{found} ({})", images.first().unwrap_or(&"no image"))),
@@ -129,7 +128,7 @@ fn trouble(pod: &Pod) -> Option<String> {
 
 /// Whether a replica leads.
 pub fn lease(lease: Option<&Lease>, now: Timestamp, namespace: &str) -> Check {
-    let look = format!("kubectl -n {namespace} logs -l app.kubernetes.io/component=operator --tail=50");
+    let look = format!("kubectl -n {namespace} logs -l {LABELS} --tail=50");
     let spec = lease.and_then(|lease| lease.spec.as_ref());
     let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).filter(|holder| !holder.is_empty());
     let renewed = spec.and_then(|spec| spec.renew_time.as_ref()).map(|at| now.as_second() - at.0.as_second());

@@ -8,15 +8,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::ListParams;
 use kube::{Api, Client};
 use videofactory_client::{CallError, JobFilter, Right, bulk, list_all, may, within};
+use videofactory_crds::labels::OPERATOR_NAME as LEASE;
 use videofactory_crds::{GROUP, ProviderAccount, VERSION, generate};
 
 use super::{Check, checks};
 use crate::cluster::Cluster;
 use crate::operator::{LABELS, Operator, namespace_of};
 use crate::verbs::storage;
-
-/// Name of the Lease by which one replica leads.
-const LEASE: &str = "videofactory-operator";
 
 /// What a person needs for what. The first can be done without by nobody.
 const RIGHTS: [(&str, &str, &str, &str); 8] = [

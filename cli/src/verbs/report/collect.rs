@@ -10,6 +10,7 @@ use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use videofactory_client::{list_all, within};
+use videofactory_crds::labels::{OPERATOR_CONTAINER, STEPS, WORKER};
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
 use super::{File, redact};
@@ -18,8 +19,6 @@ use crate::context::Context;
 use crate::exit::Error;
 use crate::operator::{DEFAULT_NAMESPACE, LABELS, namespace_of};
 
-/// Pods of steps.
-const STEPS: &str = "videofactory.dev/uid";
 /// Logs that are read at once.
 const AT_ONCE: usize = 4;
 /// Most logs of steps: a large installation has thousands.
@@ -181,7 +180,7 @@ fn has_failed(pod: &Pod) -> bool {
 fn container(pod: &Pod) -> Option<String> {
     let names: Vec<&str> =
         pod.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.as_str()).collect();
-    let ours = names.iter().find(|name| matches!(**name, "worker" | "operator")).or(names.first());
+    let ours = names.iter().find(|name| matches!(**name, WORKER | OPERATOR_CONTAINER)).or(names.first());
     ours.map(|name| (*name).to_owned())
 }
 

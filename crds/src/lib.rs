@@ -16,6 +16,7 @@ pub mod labels;
 pub mod provideraccount;
 pub mod reference;
 pub mod requests;
+pub mod restoring;
 pub mod schedule;
 mod schema;
 pub mod settings;

@@ -61,8 +61,11 @@ pub struct StorageRef {
     pub name: String,
 }
 
+/// The `StoragePolicy` that a job has which names none.
+pub const DEFAULT_STORAGE: &str = "default";
+
 fn default_storage_name() -> String {
-    "default".to_owned()
+    DEFAULT_STORAGE.to_owned()
 }
 
 impl Default for StorageRef {

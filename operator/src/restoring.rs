@@ -12,12 +12,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
 use videofactory_crds::requests::RESTORING;
+use videofactory_crds::restoring::{LABELS_OF_OTHERS, is_observed, job_has_begun};
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 
 use crate::events::{Event, Publisher};
 
-/// Labels by which other tools say that they have made an object from a backup (Velero's).
-const OF_OTHERS: [&str; 2] = ["velero.io/restore-name", "velero.io/backup-name"];
 /// How long the status of an object may take that another tool has made.
 pub const STATUS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// How long a restore may take before people are told how to go on.
@@ -33,24 +32,20 @@ pub trait Restorable: Resource<DynamicType = ()> {
 
 impl Restorable for VideoJob {
     fn has_begun(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.id.is_some())
+        self.status.as_ref().is_some_and(|status| job_has_begun(status.id.as_deref()))
     }
 }
 
 impl Restorable for ProviderAccount {
     fn has_begun(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| is_seen(status.observed_generation))
+        self.status.as_ref().is_some_and(|status| is_observed(status.observed_generation))
     }
 }
 
 impl Restorable for StoragePolicy {
     fn has_begun(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| is_seen(status.observed_generation))
+        self.status.as_ref().is_some_and(|status| is_observed(status.observed_generation))
     }
-}
-
-fn is_seen(generation: Option<i64>) -> bool {
-    generation.is_some_and(|generation| generation >= 0)
 }
 
 /// Why nothing acts upon an object.
@@ -68,7 +63,7 @@ pub struct Held {
 #[must_use]
 pub fn is_of_another_tool(meta: &ObjectMeta) -> bool {
     let labels = meta.labels.as_ref();
-    labels.is_some_and(|labels| OF_OTHERS.iter().any(|name| labels.contains_key(*name)))
+    labels.is_some_and(|labels| LABELS_OF_OTHERS.iter().any(|name| labels.contains_key(*name)))
 }
 
 /// Whether a restore has not ended: of what is so, nothing is believed.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_client::{backup, storage_action};
 use videofactory_crds::StoragePolicy;
+use videofactory_crds::reference::DEFAULT_STORAGE;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 
 use super::{policies, storage};
@@ -94,7 +95,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
 async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, Error> {
     let namespace = context.cluster.namespace.clone();
     let mut policies = storage::find(context.cluster.client()?, Some(&namespace), name).await?;
-    let usual = policies.iter().position(|policy| policy.name_any() == "default");
+    let usual = policies.iter().position(|policy| policy.name_any() == DEFAULT_STORAGE);
     match (usual, policies.len()) {
         (Some(index), _) => Ok(policies.remove(index)),
         (None, 1) => Ok(policies.remove(0)),

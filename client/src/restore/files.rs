@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use kube::{Api, Client};
 use serde_json::Value;
 use videofactory_crds::condition::StepState;
+use videofactory_crds::reference::DEFAULT_STORAGE;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::{StepName, StoragePolicy, VideoJobStatus};
 use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
@@ -75,7 +76,7 @@ pub fn by_policy<'i>(jobs: impl Iterator<Item = (usize, &'i Item<'i>)>) -> ByPol
     let mut by_policy = ByPolicy::new();
     for (place, job) in jobs {
         let object = job.object();
-        let policy = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or("default").to_owned();
+        let policy = object.data["spec"]["storageRef"]["name"].as_str().unwrap_or(DEFAULT_STORAGE).to_owned();
         let files = wanted(&job.namespace, &job.name, &object.data["status"]);
         let files = files.into_iter().map(|file| (place, file));
         by_policy.entry((job.namespace.clone(), policy)).or_default().extend(files);

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use kube::api::{DynamicObject, ObjectMeta};
 use serde_json::{Value, json};
-use videofactory_crds::requests;
+use videofactory_crds::restoring::LABELS_OF_OTHERS;
+use videofactory_crds::{condition, requests};
 
 use crate::backup::Kind;
 
-/// Labels of other tools that say of an object that they have restored it.
-const OF_OTHERS: [&str; 2] = ["velero.io/restore-name", "velero.io/backup-name"];
 /// A generation before the present one.
 const EARLIER: i64 = 0;
 
@@ -26,7 +25,7 @@ pub type Uids = BTreeMap<String, String>;
 pub fn to_make(kind: Kind, object: &DynamicObject, namespace: &str, now: Timestamp) -> DynamicObject {
     let of = &object.metadata;
     let mut labels = of.labels.clone().unwrap_or_default();
-    labels.retain(|name, _| !OF_OTHERS.contains(&name.as_str()));
+    labels.retain(|name, _| !LABELS_OF_OTHERS.contains(&name.as_str()));
     let mut annotations = of.annotations.clone().unwrap_or_default();
     annotations.remove(requests::RESTORING);
     if kind.has_status() {
@@ -52,7 +51,7 @@ pub fn to_make(kind: Kind, object: &DynamicObject, namespace: &str, now: Timesta
 /// A time as the annotation has it.
 #[must_use]
 pub fn whole_seconds(now: Timestamp) -> String {
-    format!("{now:.0}")
+    condition::whole_seconds(now).0.to_string()
 }
 
 /// What an object is now that was made again.

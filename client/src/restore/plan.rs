@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use videofactory_crds::requests;
+use videofactory_crds::restoring::{is_observed, job_has_begun};
 use videofactory_pipeline::Digest;
 
 use crate::backup::Kind;
@@ -56,14 +57,12 @@ impl Facts {
     }
 }
 
-/// Whether anything has come of an object: the API server gives a new one a status of its own, which says nothing.
+/// Whether anything has come of an object. A Channel has no status that could be missing.
 fn has_begun(kind: Kind, status: &Value) -> bool {
     match kind {
         Kind::Channel => true,
-        Kind::VideoJob => status["id"].as_str().is_some_and(|id| !id.is_empty()),
-        Kind::ProviderAccount | Kind::StoragePolicy => {
-            status["observedGeneration"].as_i64().is_some_and(|generation| generation >= 0)
-        }
+        Kind::VideoJob => job_has_begun(status["id"].as_str()),
+        Kind::ProviderAccount | Kind::StoragePolicy => is_observed(status["observedGeneration"].as_i64()),
     }
 }
 

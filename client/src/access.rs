@@ -47,6 +47,22 @@ impl Right<'_> {
     }
 }
 
+impl Right<'_> {
+    fn refused(&self) -> RequireError {
+        let Self { verb, group, resource, namespace } = *self;
+        let (place, there) = match namespace {
+            Some(namespace) => (format!("namespace {namespace}"), "in that namespace"),
+            None => ("all namespaces".to_owned(), "in the whole cluster"),
+        };
+        let name = [resource, group].join(".");
+        let name = name.trim_end_matches('.');
+        RequireError::Forbidden {
+            refusal: format!("you may not {verb} {resource} in {place}"),
+            hint: format!("ask for a role with the verb {verb} on {name} {there}"),
+        }
+    }
+}
+
 /// Whether the client has this right.
 pub async fn may(client: &Client, right: Right<'_>) -> Result<bool, CallError> {
     let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
@@ -55,9 +71,47 @@ pub async fn may(client: &Client, right: Right<'_>) -> Result<bool, CallError> {
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
+/// Why something is not done for a client.
+#[derive(Debug, thiserror::Error)]
+pub enum RequireError {
+    /// It could not be asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The client has not this right.
+    #[error("{refusal}")]
+    Forbidden {
+        /// What it may not.
+        refusal: String,
+        /// What to ask for.
+        hint: String,
+    },
+}
+
+/// Fails with what to ask for, unless the client has this right.
+pub async fn require(client: &Client, right: Right<'_>) -> Result<(), RequireError> {
+    if may(client, right).await? { Ok(()) } else { Err(right.refused()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_is_named_with_its_place() {
+        let right =
+            Right { verb: "approve", group: "films.dev", resource: "videojobs", namespace: Some("films") };
+        let told = |right: Right<'_>| match right.refused() {
+            RequireError::Forbidden { refusal, hint } => format!("{refusal}: {hint}"),
+            RequireError::Call(error) => panic!("{error}"),
+        };
+        assert_eq!(
+            told(right),
+            "you may not approve videojobs in namespace films: ask for a role with the verb approve on \
+             videojobs.films.dev in that namespace"
+        );
+        let everywhere = told(Right { group: "", resource: "pods", namespace: None, ..right });
+        assert!(everywhere.ends_with("the verb approve on pods in the whole cluster"), "{everywhere}");
+    }
 
     #[test]
     fn a_subresource_is_asked_for_as_such() {

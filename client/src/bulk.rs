@@ -72,6 +72,13 @@ pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, 
     Ok(jobs)
 }
 
+/// The jobs of a namespace, or of all, that have not ended.
+pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, CallError> {
+    let mut jobs = list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
+    jobs.retain(|job| !phase(job).is_terminal());
+    Ok(jobs)
+}
+
 /// Asks one job; fails if the API server does not take it.
 pub async fn ask(
     client: &Client,

@@ -13,6 +13,9 @@ use videofactory_crds::{StepName, StepStatus, VideoJob, requests};
 
 use crate::job_ref::JobRef;
 
+/// Why jobs are held that are all stopped at once, unless a person says why.
+pub const STOPPED_ALL: &str = "all jobs were stopped at once";
+
 /// What can be asked of a `VideoJob`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

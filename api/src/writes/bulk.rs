@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use videofactory_client::job_action::STOPPED_ALL;
 use videofactory_client::{ItemResult, JobAction, JobFilter, Outcome, Request, bulk};
-use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
 use super::{Author, DryRun, MANAGER, Parameters, hold_reason};
@@ -164,14 +164,12 @@ pub async fn stop_all(
     let request = Request {
         action: JobAction::Suspend,
         at: clock::now(),
-        reason: "all jobs were stopped (force-stop-all)".to_owned(),
+        reason: STOPPED_ALL.to_owned(),
         output: None,
         of_many: true,
     };
     check_name("namespace", query.namespace.as_deref())?;
-    let filter = JobFilter { namespace: query.namespace, ..JobFilter::default() };
-    let mut jobs = bulk::list(&author.0, &filter).await?;
-    jobs.retain(|job| !Phase::is_terminal(videofactory_client::job_action::phase(job)));
+    let jobs = bulk::unfinished(&author.0, query.namespace).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(query.dry_run, items)))
 }

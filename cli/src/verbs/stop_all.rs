@@ -1,7 +1,8 @@
 //! `stop-all`: a hold on every film that has not ended.
 
 use clap::Args;
-use videofactory_client::{JobAction, Request};
+use videofactory_client::job_action::STOPPED_ALL;
+use videofactory_client::{JobAction, Request, bulk};
 
 use super::act::{self, Manner};
 use crate::args::Scope;
@@ -20,7 +21,7 @@ pub struct StopAllArgs {
     #[command(flatten)]
     scope: Scope,
     /// Why, for whoever looks at the films
-    #[arg(long, default_value = "all films were stopped (stop-all)")]
+    #[arg(long, default_value = STOPPED_ALL)]
     reason: String,
     #[command(flatten)]
     manner: Manner,
@@ -29,7 +30,7 @@ pub struct StopAllArgs {
 /// Stops all films.
 pub async fn run(args: StopAllArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
-    let jobs = act::unfinished(&client, context.scope(args.scope.all_namespaces)).await?;
+    let jobs = bulk::unfinished(&client, context.scope(args.scope.all_namespaces)).await?;
     let request = Request {
         action: JobAction::Suspend,
         at: context.now(),

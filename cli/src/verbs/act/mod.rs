@@ -6,10 +6,9 @@ mod tests;
 use clap::Args;
 use kube::{Api, Client};
 use serde_json::json;
+use videofactory_client::access::{RequireError, require};
 use videofactory_client::job_action::phase;
-use videofactory_client::{
-    ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, Right, bulk, may, within,
-};
+use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Right, bulk, within};
 use videofactory_crds::{GROUP, VideoJob};
 
 use crate::args::{Filter, Scope};
@@ -199,13 +198,12 @@ async fn decide(
     for namespace in namespaces {
         let right =
             Right { verb: "approve", group: GROUP, resource: "videojobs", namespace: Some(&namespace) };
-        if !may(&client, right).await? {
-            return Err(Error::new(format!("you may not approve videojobs in namespace {namespace}")).hint(
-                format!(
-                    "ask for a role with the verb approve on videojobs.{GROUP}, such as videofactory-edit"
-                ),
-            ));
-        }
+        require(&client, right).await.map_err(|error| match error {
+            RequireError::Call(error) => error.into(),
+            RequireError::Forbidden { refusal, hint } => {
+                Error::new(refusal).hint(format!("{hint}, such as videofactory-edit"))
+            }
+        })?;
     }
     let request = Request { output, ..request(action, context) };
     act(request, Selection { names, ..Selection::default() }, manner, context).await
@@ -287,13 +285,6 @@ pub async fn many(
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
     tell(&results, request.action, manner.output, context)
-}
-
-/// The films of a namespace or of the cluster that have not ended.
-pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, Error> {
-    let mut jobs = bulk::list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
-    jobs.retain(|job| !phase(job).is_terminal());
-    Ok(jobs)
 }
 
 fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {

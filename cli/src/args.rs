@@ -161,20 +161,10 @@ pub fn read_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-const PHASES: [(&str, Phase); 7] = [
-    ("Pending", Phase::Pending),
-    ("Running", Phase::Running),
-    ("Waiting", Phase::Waiting),
-    ("Review", Phase::Review),
-    ("Suspended", Phase::Suspended),
-    ("Succeeded", Phase::Succeeded),
-    ("Failed", Phase::Failed),
-];
-
 fn phases() -> impl TypedValueParser<Value = Phase> {
-    PossibleValuesParser::new(PHASES.map(|(name, _)| name)).map(|text| {
-        let named = PHASES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text));
-        named.map(|(_, phase)| *phase).unwrap_or_default()
+    PossibleValuesParser::new(Phase::ALL.map(Phase::as_str)).try_map(|text| {
+        let named = Phase::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(&text));
+        named.ok_or_else(|| format!("{text} is no phase"))
     })
 }
 
@@ -198,9 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_named_as_objects_name_them() {
-        for (name, phase) in PHASES {
-            assert_eq!(name, phase.to_string());
+    fn phases_are_named_as_objects_name_them_in_whatever_case() {
+        for phase in Phase::ALL {
+            for name in [phase.to_string(), phase.to_string().to_lowercase()] {
+                let cli = Cli::try_parse_from(["kubectl-videofactory", "list", "--phase", &name]).unwrap();
+                let Verb::List(args) = cli.verb else { panic!("{name}") };
+                assert!(format!("{args:?}").contains(&format!("phase: Some({phase})")), "{name}: {args:?}");
+            }
         }
     }
 

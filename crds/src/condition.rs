@@ -3,8 +3,6 @@
 //! Reasons are a stable interface (alerts and scripts match on them). A condition's
 //! `lastTransitionTime` changes only when its status does, so a settled object is never written again.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
@@ -13,14 +11,15 @@ use serde::{Deserialize, Serialize};
 /// `Display` of a wire enum: the text that serde writes.
 macro_rules! display_wire_name {
     ($type:ty) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 // Unit variants whose wire name is the Rust name.
-                fmt::Debug::fmt(self, f)
+                ::std::fmt::Debug::fmt(self, f)
             }
         }
     };
 }
+pub(crate) use display_wire_name;
 
 /// The condition types of all kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,6 +175,20 @@ impl Phase {
         Self::Succeeded,
         Self::Failed,
     ];
+
+    /// Its name on the wire and the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Waiting => "Waiting",
+            Self::Review => "Review",
+            Self::Suspended => "Suspended",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
 
     /// Whether nothing more happens without a new request.
     #[must_use]
@@ -345,5 +358,8 @@ mod tests {
     fn a_reason_prints_as_it_is_written_on_the_wire() {
         let wire = serde_json::to_value(Reason::RateLimited).unwrap();
         assert_eq!(wire, Reason::RateLimited.to_string());
+        for phase in Phase::ALL {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str());
+        }
     }
 }

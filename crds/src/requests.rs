@@ -255,6 +255,14 @@ fn read_regenerate(annotation: &'static str, value: &str) -> Result<Regenerate, 
     Ok(Regenerate { requested, scenes: wire.scenes, what: wire.what })
 }
 
+/// When a request was made, by its annotation or by the record that it was handled: both are a time alone, or an object
+/// with one, whatever else a later version writes into it.
+#[must_use]
+pub fn time_of(text: &str) -> Option<Timestamp> {
+    let whole: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    whole.as_ref().and_then(|whole| whole["at"].as_str()).unwrap_or(text).parse().ok()
+}
+
 fn read_cleanup(annotation: &'static str, value: &str) -> Result<Cleanup, ReadRequestError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -356,6 +364,14 @@ mod tests {
         let cleanup = requests.cleanup.unwrap();
         assert_eq!((cleanup.older_than, cleanup.dry_run), (Some(Duration::from_days(7)), true));
         assert!(requests.backup.is_some());
+    }
+
+    #[test]
+    fn the_time_of_a_request_is_read_from_both_of_its_forms() {
+        let at = "2026-12-24T18:00:00Z".parse().ok();
+        assert_eq!(time_of("2026-12-24T18:00:00Z"), at);
+        assert_eq!(time_of(r#"{"at":"2026-12-24T18:00:00Z","newer":1}"#), at);
+        assert_eq!(time_of("{}"), None);
     }
 
     #[test]

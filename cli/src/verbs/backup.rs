@@ -84,7 +84,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
             Ok(Exit::Done)
         }
         (outcome, _) => {
-            let outcome = outcome.map(|outcome| format!("{outcome:?}")).unwrap_or_default();
+            let outcome = outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
             let why = run.message.unwrap_or(outcome);
             Err(Error::new(format!("the backup of {} failed: {why}", policies::name(&policy)))
                 .hint("`kubectl videofactory backup -o <file>` needs no bucket"))

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
-use serde_json::Value;
 use videofactory_client::storage_action;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::requests::time_of;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 
 use super::{policies, storage};
@@ -137,7 +137,7 @@ fn ended(
 ) -> Option<Result<PruneRun, Error>> {
     let status = policy.status.as_ref()?;
     let handled = status.handled.as_ref()?.cleanup.as_deref()?;
-    if !is_of(handled, at) {
+    if time_of(handled) != Some(at) {
         return None;
     }
     let new = |run: &&PruneRun| {
@@ -150,19 +150,12 @@ fn ended(
     }
 }
 
-/// Whether a record of a handled request is of this time.
-fn is_of(record: &str, at: Timestamp) -> bool {
-    let whole: Option<Value> = serde_json::from_str(record).ok();
-    let text = whole.as_ref().and_then(|whole| whole["at"].as_str()).unwrap_or(record);
-    text.parse::<Timestamp>().ok() == Some(at)
-}
-
 fn report(runs: &[(String, PruneRun)]) -> String {
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|(policy, run)| {
             let planned = if run.dry_run == Some(true) { " (dry run)" } else { "" };
-            let outcome = run.outcome.map(|outcome| format!("{outcome:?}{planned}"));
+            let outcome = run.outcome.map(|outcome| format!("{outcome}{planned}"));
             let message = run.shortfall.clone().or_else(|| run.message.clone());
             vec![
                 policy.clone(),
@@ -191,7 +184,7 @@ fn report(runs: &[(String, PruneRun)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::testing::{Fake, NOW, list_of, path, run};

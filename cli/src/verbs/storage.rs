@@ -7,6 +7,7 @@ use videofactory_client::{list_all, within};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{PruneRun, StoragePolicyStatus};
+use videofactory_pipeline::keys::folder;
 
 use crate::args::Scope;
 use crate::completion::names;
@@ -113,7 +114,7 @@ fn row(policy: &StoragePolicy, namespaces: bool, wide: bool, now: Timestamp) -> 
     row.extend([
         policy.name_any(),
         policy.spec.bucket.name.clone(),
-        or_none(status.level.map(|level| format!("{level:?}"))),
+        or_none(status.level.map(|level| level.to_string())),
         or_none(usage.and_then(|usage| usage.bytes).map(bytes)),
         bytes(policy.spec.capacity.limit.bytes()),
         or_none(usage.and_then(|usage| usage.percent).map(|percent| format!("{percent}%"))),
@@ -132,7 +133,7 @@ fn row(policy: &StoragePolicy, namespaces: bool, wide: bool, now: Timestamp) -> 
 
 fn last_run(run: &PruneRun, now: Timestamp) -> String {
     let ago = span(now.as_second() - run.slot.0.as_second());
-    let how = run.outcome.map_or_else(|| "running".to_owned(), |outcome| format!("{outcome:?}"));
+    let how = run.outcome.map_or_else(|| "running".to_owned(), |outcome| outcome.to_string());
     format!("{how} {ago} ago")
 }
 
@@ -143,9 +144,7 @@ fn details(policy: &StoragePolicy, now: Timestamp) -> String {
         let mut rows: Vec<Vec<String>> = usage
             .by_kind
             .iter()
-            .map(|kind| {
-                vec![format!("{:?}", kind.kind).to_lowercase(), kind.objects.to_string(), bytes(kind.bytes)]
-            })
+            .map(|kind| vec![folder(kind.kind).to_owned(), kind.objects.to_string(), bytes(kind.bytes)])
             .collect();
         if let Some(other) = usage.other_bytes.filter(|other| *other > 0) {
             rows.push(vec!["other".to_owned(), NONE.to_owned(), bytes(other)]);
@@ -165,8 +164,8 @@ fn run_row(run: &PruneRun, now: Timestamp) -> Vec<String> {
     let planned = if run.dry_run == Some(true) { " (dry run)" } else { "" };
     vec![
         format!("{} ago", span(now.as_second() - run.slot.0.as_second())),
-        or_none(run.cause.map(|cause| format!("{cause:?}"))),
-        run.outcome.map_or_else(|| "running".to_owned(), |outcome| format!("{outcome:?}{planned}")),
+        or_none(run.cause.map(|cause| cause.to_string())),
+        run.outcome.map_or_else(|| "running".to_owned(), |outcome| format!("{outcome}{planned}")),
         run.deleted_objects.unwrap_or(0).to_string(),
         bytes(run.deleted_bytes.unwrap_or(0)),
         or_none(run.shortfall.clone().or_else(|| run.message.clone())),

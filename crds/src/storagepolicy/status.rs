@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::{Addressing, ObjectKind};
+use crate::condition::display_wire_name;
 use crate::units::Duration;
 
 /// How full the bucket is, and what pruning has done.
@@ -157,6 +158,7 @@ pub enum StorageLevel {
     /// At the limit or above, or its server has no room.
     Full,
 }
+display_wire_name!(StorageLevel);
 
 /// One prune run.
 #[skip_serializing_none]
@@ -222,6 +224,7 @@ pub enum PruneCause {
     /// It goes on with a slot whose run was interrupted.
     Resumed,
 }
+display_wire_name!(PruneCause);
 
 /// One backup.
 #[skip_serializing_none]
@@ -264,6 +267,7 @@ pub enum BackupOutcome {
     /// The bucket or the API server refused or did not answer.
     Failed,
 }
+display_wire_name!(BackupOutcome);
 
 /// Files that were kept for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -295,6 +299,7 @@ pub enum PruneOutcome {
     /// The bucket refused or did not answer.
     Failed,
 }
+display_wire_name!(PruneOutcome);
 
 /// Estimated operations a month.
 #[skip_serializing_none]

@@ -11,7 +11,7 @@ use serde_with_macros::skip_serializing_none;
 
 use super::StepStatus;
 use crate::channel::ChannelSpec;
-use crate::condition::Phase;
+use crate::condition::{Phase, display_wire_name};
 use crate::step::StepName;
 use crate::units::Money;
 
@@ -231,6 +231,7 @@ pub enum PublicationState {
     /// It may or may not have been published; a person decides.
     Unknown,
 }
+display_wire_name!(PublicationState);
 
 impl PublicationState {
     /// Whether the target has the film, and nothing is left to be done for it.

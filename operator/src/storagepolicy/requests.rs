@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::requests::{Cleanup, Requested, policy_requests};
+use videofactory_crds::requests::{Cleanup, Requested, policy_requests, time_of};
 use videofactory_crds::storagepolicy::PolicyHandled;
 use videofactory_crds::units::Duration;
 
@@ -20,13 +20,13 @@ pub struct Pending {
 }
 
 /// A clean-up as the status records it: all that was asked, because the same time with another wish is another request.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     older_than: Option<Duration>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
 }
 
@@ -88,7 +88,7 @@ fn standing(
     if asked.is_early(now) {
         return Standing::Outdated("it lies in the future; ask with the present time".to_owned());
     }
-    if let Some(last) = handled.and_then(time).filter(|last| asked.at < *last) {
+    if let Some(last) = handled.and_then(time_of).filter(|last| asked.at < *last) {
         return Standing::Outdated(format!("one of {last} was handled already; ask again with a later time"));
     }
     if made.is_some_and(|made| asked.at < made) {
@@ -97,12 +97,6 @@ fn standing(
         );
     }
     Standing::New
-}
-
-/// The time in a record of a request.
-fn time(record: &str) -> Option<Timestamp> {
-    let whole = serde_json::from_str::<Record>(record).map(|record| record.at);
-    whole.as_deref().unwrap_or(record).parse().ok()
 }
 
 fn record(request: &Cleanup) -> String {

@@ -8,6 +8,7 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::videojob::{ArtifactStatus, Publication};
 use videofactory_crds::{StepStatus, VideoJob, VideoJobStatus};
+use videofactory_pipeline::SceneSet;
 
 use super::next;
 use crate::text::{NONE, age, bytes, or_none, plain, span, table, until};
@@ -134,22 +135,15 @@ fn scenes(step: &StepStatus) -> Option<String> {
 
 /// How many scenes a set such as `0-4,7` has.
 #[must_use]
-pub fn count_scenes(set: &str) -> usize {
-    let of = |part: &str| match part.split_once('-') {
-        Some((from, to)) => {
-            let (from, to) = (from.parse::<usize>().ok()?, to.parse::<usize>().ok()?);
-            Some(to.checked_sub(from)? + 1)
-        }
-        None => part.parse::<usize>().ok().map(|_| 1),
-    };
-    set.split(',').filter_map(of).sum()
+pub fn count_scenes(set: &str) -> u32 {
+    set.parse::<SceneSet>().map_or(0, |set| set.len())
 }
 
 fn publication_row(publication: &Publication) -> Vec<String> {
     let place = publication.url.clone().or_else(|| publication.id.clone());
     vec![
         publication.target.clone(),
-        publication.state.map_or_else(|| NONE.to_owned(), |state| format!("{state:?}")),
+        publication.state.map_or_else(|| NONE.to_owned(), |state| state.to_string()),
         or_none(publication.at.as_ref().map(|at| at.0.to_string())),
         or_none(place.as_deref().map(plain)),
     ]

@@ -6,7 +6,8 @@ use serde_json::Value;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-use videofactory_client::{JobAction, Outcome};
+use videofactory_client::backup::Kind;
+use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
 
 /// The words that a type of the custom resources knows, from the schema of its own.
@@ -83,7 +84,17 @@ stand_ins! {
     /// What can be asked of many jobs at once.
     BulkAction = bulk_actions();
     /// What became of a request.
-    RequestOutcome = outcomes();
+    RequestOutcome = outcomes([
+        Outcome::Requested,
+        Outcome::WouldRequest,
+        Outcome::Unchanged,
+        Outcome::Refused,
+        Outcome::Failed,
+    ]);
+    /// A kind of object in a backup.
+    BackupKind = one_of(Kind::ALL.map(Kind::as_str));
+    /// What became of an object of a backup.
+    RestoreOutcome = outcomes(restore::Outcome::ALL);
     /// How a job is named.
     JobId = text(
         "A job, as <namespace>/<name>",
@@ -104,9 +115,8 @@ fn bulk_actions() -> Object {
     one_of(JobAction::ALL.iter().filter(|action| of_many(action)).map(|action| action.as_str()))
 }
 
-fn outcomes() -> Object {
-    let all =
-        [Outcome::Requested, Outcome::WouldRequest, Outcome::Unchanged, Outcome::Refused, Outcome::Failed];
+/// The words of outcomes, as they are written.
+fn outcomes<T: serde::Serialize, const N: usize>(all: [T; N]) -> Object {
     let words = all.map(|outcome| serde_json::to_value(outcome).unwrap_or_default());
     one_of(words.iter().filter_map(Value::as_str))
 }
@@ -172,6 +182,7 @@ mod tests {
         assert_eq!(schemas["Action"]["enum"][5], "reject");
         assert_eq!(schemas["BulkAction"]["enum"].as_array().unwrap().len(), 4);
         assert_eq!(schemas["RequestOutcome"]["enum"][1], "would_request");
+        assert_eq!(schemas["RestoreOutcome"]["enum"][1], "would_restore");
         assert_eq!(JobId::name(), "JobId");
     }
 

@@ -6,7 +6,8 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use videofactory_client::job_action::STOPPED_ALL;
-use videofactory_client::{ItemResult, JobAction, JobFilter, Outcome, Request, bulk};
+use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
+use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
 use super::{Author, DryRun, MANAGER, Parameters, hold_reason};
@@ -24,24 +25,23 @@ pub struct ActionsBody {
     #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
     /// Of which jobs. Without any filter the request is refused: all of a cluster are meant seldom.
-    #[schema(value_type = FilterSchema)]
-    filter: JobFilter,
+    filter: FilterBody,
     /// Of a suspension: why.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
 
 /// Which jobs; what is left out means all.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[schema(as = JobFilter)]
-#[serde(deny_unknown_fields)]
-pub struct FilterSchema {
+#[serde(deny_unknown_fields, default)]
+pub struct FilterBody {
     /// Of this namespace.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: Option<String>,
     /// In this phase.
     #[schema(value_type = Option<schemas::Phase>)]
-    phase: Option<String>,
+    phase: Option<Phase>,
     /// Of the Channel with this name.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     channel: Option<String>,
@@ -50,19 +50,32 @@ pub struct FilterSchema {
     label: Option<String>,
 }
 
+impl From<FilterBody> for JobFilter {
+    fn from(FilterBody { namespace, phase, channel, label }: FilterBody) -> Self {
+        Self { namespace, phase, channel, label }
+    }
+}
+
 /// What became of a request to one job.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ItemResult)]
 #[serde(deny_unknown_fields)]
-pub struct ItemSchema {
+pub struct BulkItem {
     /// The job.
     #[schema(value_type = schemas::JobId)]
-    job: String,
+    job: JobRef,
     /// What became of it.
     #[schema(value_type = schemas::RequestOutcome)]
-    outcome: String,
+    outcome: Outcome,
     /// Why, where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+}
+
+impl From<ItemResult> for BulkItem {
+    fn from(ItemResult { job, outcome, detail }: ItemResult) -> Self {
+        Self { job, outcome, detail }
+    }
 }
 
 /// What became of it.
@@ -75,8 +88,7 @@ pub struct BulkAnswer {
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     counts: BTreeMap<Outcome, usize>,
     /// Each job.
-    #[schema(value_type = Vec<ItemSchema>)]
-    items: Vec<ItemResult>,
+    items: Vec<BulkItem>,
 }
 
 impl BulkAnswer {
@@ -85,7 +97,7 @@ impl BulkAnswer {
         for item in &items {
             *counts.entry(item.outcome).or_default() += 1;
         }
-        Self { dry_run, counts, items }
+        Self { dry_run, counts, items: items.into_iter().map(BulkItem::from).collect() }
     }
 }
 
@@ -115,15 +127,16 @@ pub async fn act(
             return Err(Problem::bad_request(detail));
         }
     };
-    if body.filter.is_broad() && body.filter.namespace.is_none() {
+    let filter = JobFilter::from(body.filter);
+    if filter.is_broad() && filter.namespace.is_none() {
         let detail = "the filter is empty, which would mean every job of the cluster";
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
     let request =
         Request { action, at: clock::now(), reason: hold_reason(body.reason), output: None, of_many: true };
-    check(&body.filter)?;
-    let jobs = bulk::list(&author.0, &body.filter).await?;
+    check(&filter)?;
+    let jobs = bulk::list(&author.0, &filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(dry_run, items)))
 }

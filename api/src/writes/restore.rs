@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use videofactory_client::backup::Backup;
-use videofactory_client::restore::{Answer, Files, Options, Outcome, restore};
+use videofactory_client::backup::{Backup, Kind};
+use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, restore};
 use videofactory_pipeline::clock;
 
 use super::{Author, Authors, MANAGER};
@@ -19,6 +19,7 @@ use crate::body::is_json;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::reads::backup::{AT_WORK, BackupDocument, busy};
+use crate::schemas;
 
 /// Most bytes of a backup: some ten thousand jobs.
 pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
@@ -56,13 +57,11 @@ struct RestoreQuery {
 pub struct RestoreAnswer {
     /// Whether nothing was changed, because the request said so.
     dry_run: bool,
-    /// How many objects, by outcome: `restored`, `would_restore`, `unchanged`, `left_alone`, `skipped`, `held` or
-    /// `failed`.
+    /// How many objects, by outcome.
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     counts: std::collections::BTreeMap<Outcome, usize>,
-    /// Each object: `kind`, `namespace`, `name`, `outcome`, `detail`.
-    #[schema(value_type = Vec<Object>)]
-    items: Vec<videofactory_client::restore::ItemAnswer>,
+    /// Each object, in the order of the backup.
+    items: Vec<RestoredItem>,
     /// What is to be known besides: Secrets that must be there, and whose the bucket is.
     notes: Vec<String>,
 }
@@ -71,7 +70,32 @@ impl From<Answer> for RestoreAnswer {
     fn from(answer: Answer) -> Self {
         let counts = answer.counts();
         let Answer { dry_run, items, notes } = answer;
-        Self { dry_run, counts, items, notes }
+        Self { dry_run, counts, items: items.into_iter().map(RestoredItem::from).collect(), notes }
+    }
+}
+
+/// What became of one object.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoredItem {
+    /// Its kind.
+    #[schema(value_type = schemas::BackupKind)]
+    kind: Kind,
+    /// Its namespace.
+    namespace: String,
+    /// Its name.
+    name: String,
+    /// What became of it.
+    #[schema(value_type = schemas::RestoreOutcome)]
+    outcome: Outcome,
+    /// Why, or what else is to be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<ItemAnswer> for RestoredItem {
+    fn from(ItemAnswer { kind, namespace, name, outcome, detail }: ItemAnswer) -> Self {
+        Self { kind, namespace, name, outcome, detail }
     }
 }
 

@@ -27,6 +27,19 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Restored,
+        Self::WouldRestore,
+        Self::Unchanged,
+        Self::LeftAlone,
+        Self::Skipped,
+        Self::Held,
+        Self::Failed,
+    ];
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

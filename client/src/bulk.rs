@@ -1,12 +1,12 @@
 //! One request to many `VideoJob`s: each answers for itself.
 
 use futures::{StreamExt, stream};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde::{Deserialize, Serialize};
 use videofactory_crds::VideoJob;
 
-use crate::call::{CallError, list_all, within};
+use crate::call::{self, CallError, within};
 use crate::filter::JobFilter;
 use crate::job_action::{Plan, Request, phase};
 use crate::job_ref::JobRef;
@@ -50,24 +50,7 @@ impl ItemResult {
 
 /// The jobs that a filter takes, as the API server has them for whoever the client is.
 pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, CallError> {
-    let (what, api): (String, Api<VideoJob>) = match &filter.namespace {
-        Some(namespace) => {
-            (format!("list the VideoJobs of {namespace}"), Api::namespaced(client.clone(), namespace))
-        }
-        None => ("list the VideoJobs of all namespaces".to_owned(), Api::all(client.clone())),
-    };
-    let mut jobs = Vec::new();
-    let params = filter.params();
-    let ask = |page: ListParams| {
-        let page = ListParams {
-            label_selector: params.label_selector.clone(),
-            field_selector: params.field_selector.clone(),
-            ..page
-        };
-        let api = api.clone();
-        async move { api.list(&page).await }
-    };
-    list_all(&what, ask, |job: VideoJob| jobs.push(job)).await?;
+    let mut jobs: Vec<VideoJob> = call::list(client, filter.namespace.as_deref(), &filter.params()).await?;
     jobs.retain(|job| filter.takes(phase(job)));
     Ok(jobs)
 }

@@ -2,16 +2,19 @@
 //!
 //! No call outlives [`CALL_TIMEOUT`]: a reconcile that hangs would hold its object's slot for ever.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
+use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::core::{ObjectList, Status};
-use kube::{Client, Config};
+use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
 
 /// Longest time that one call may take, unless [`limit_calls`] says otherwise; watches are apart.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -150,6 +153,34 @@ pub async fn within<T>(
         Ok(answer) => answer.map_err(|error| CallError::of(what, error)),
         Err(_) => Err(CallError::TimedOut { what: what.into() }),
     }
+}
+
+/// All objects of a kind in a namespace, or in all. `which`: the labels and fields by which they are chosen.
+pub async fn list<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    which: &ListParams,
+) -> Result<Vec<K>, CallError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let ask = |page: ListParams| {
+        let api = api.clone();
+        let page = ListParams {
+            label_selector: which.label_selector.clone(),
+            field_selector: which.field_selector.clone(),
+            ..page
+        };
+        async move { api.list(&page).await }
+    };
+    let what = format!("list the {} of {}", K::plural(&()), namespace.unwrap_or("all namespaces"));
+    let mut objects = Vec::new();
+    list_all(&what, ask, |object| objects.push(object)).await?;
+    Ok(objects)
 }
 
 /// Gives `take` all objects of a list, which is asked for page by page, each within [`CALL_TIMEOUT`].

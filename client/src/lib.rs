@@ -18,7 +18,7 @@ pub mod storage_action;
 
 pub use access::{Right, may};
 pub use bulk::{ItemResult, Outcome};
-pub use call::{CallError, connect, list_all, within};
+pub use call::{CallError, connect, list, list_all, within};
 pub use filter::JobFilter;
 pub use job_action::{JobAction, Request};
 pub use job_ref::JobRef;

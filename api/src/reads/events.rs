@@ -7,11 +7,11 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
-use videofactory_client::{CallError, list_all};
+use videofactory_client::call::{self, CallError};
 use videofactory_crds::VideoJob;
 
 use super::job::readable;
@@ -86,14 +86,7 @@ pub async fn list(
 }
 
 async fn ask(client: &Client, namespace: &str, selector: &str) -> Result<Vec<Event>, CallError> {
-    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-    let mut events = Vec::new();
-    let page = |params: ListParams| {
-        let (api, params) = (api.clone(), params.fields(selector));
-        async move { api.list(&params).await }
-    };
-    list_all(&format!("list the events of {namespace}"), page, |event: Event| events.push(event)).await?;
-    Ok(events)
+    call::list(client, Some(namespace), &ListParams::default().fields(selector)).await
 }
 
 /// The names of the Jobs of all attempts of each step in this run, and so of their pods.

@@ -6,7 +6,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::{storage_action, within};
+use videofactory_client::{list, storage_action, within};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
 
@@ -91,11 +91,8 @@ pub async fn clean_up(
 }
 
 async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePolicy>, Problem> {
-    let api: Api<StoragePolicy> = match &query.namespace {
-        Some(namespace) => Api::namespaced(author.0.clone(), namespace),
-        None => Api::all(author.0.clone()),
-    };
-    let list = within("list the StoragePolicies", api.list(&ListParams::default())).await?;
-    let wanted = |policy: &StoragePolicy| query.policy.as_ref().is_none_or(|name| *name == policy.name_any());
-    Ok(list.items.into_iter().filter(wanted).collect())
+    let mut policies: Vec<StoragePolicy> =
+        list(&author.0, query.namespace.as_deref(), &ListParams::default()).await?;
+    policies.retain(|policy| query.policy.as_ref().is_none_or(|name| *name == policy.name_any()));
+    Ok(policies)
 }

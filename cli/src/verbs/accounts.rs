@@ -2,8 +2,9 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use kube::api::ListParams;
 use kube::{Api, ResourceExt};
-use videofactory_client::{list_all, within};
+use videofactory_client::{list, within};
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::provideraccount::{ProviderAccountStatus, QuotaStatus};
@@ -74,21 +75,16 @@ pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Erro
 
 async fn find(args: &AccountsArgs, context: &Context) -> Result<Vec<ProviderAccount>, Error> {
     let client = context.cluster.client()?;
-    let (api, whose): (Api<ProviderAccount>, String) = match context.scope(args.scope.all_namespaces) {
-        Some(namespace) => (Api::namespaced(client, &namespace), namespace),
-        None => (Api::all(client), "all namespaces".to_owned()),
-    };
     if let Some(name) = &args.name {
-        let what = format!("get ProviderAccount {whose}/{name}");
+        let namespace = &context.cluster.namespace;
+        let api: Api<ProviderAccount> = Api::namespaced(client, namespace);
+        let what = format!("get ProviderAccount {namespace}/{name}");
         return Ok(vec![within(what, api.get(name)).await?]);
     }
-    let mut accounts = Vec::new();
-    let ask = |params| {
-        let api = api.clone();
-        async move { api.list(&params).await }
-    };
-    list_all(&format!("list the ProviderAccounts of {whose}"), ask, |account| accounts.push(account)).await?;
-    accounts.sort_by_key(|account: &ProviderAccount| (account.namespace(), account.name_any()));
+    let namespace = context.scope(args.scope.all_namespaces);
+    let mut accounts: Vec<ProviderAccount> =
+        list(&client, namespace.as_deref(), &ListParams::default()).await?;
+    accounts.sort_by_key(|account| (account.namespace(), account.name_any()));
     Ok(accounts)
 }
 

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use videofactory_client::{list_all, within};
+use videofactory_client::{list, within};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{PruneRun, StoragePolicyStatus};
@@ -84,21 +85,13 @@ pub async fn find(
     namespace: Option<&str>,
     name: Option<&str>,
 ) -> Result<Vec<StoragePolicy>, Error> {
-    let (api, whose): (Api<StoragePolicy>, &str) = match namespace {
-        Some(namespace) => (Api::namespaced(client, namespace), namespace),
-        None => (Api::all(client), "all namespaces"),
-    };
-    if let (Some(name), Some(_)) = (name, namespace) {
-        return Ok(vec![within(format!("get StoragePolicy {whose}/{name}"), api.get(name)).await?]);
+    if let (Some(name), Some(namespace)) = (name, namespace) {
+        let api: Api<StoragePolicy> = Api::namespaced(client, namespace);
+        return Ok(vec![within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await?]);
     }
-    let mut policies = Vec::new();
-    let ask = |params| {
-        let api = api.clone();
-        async move { api.list(&params).await }
-    };
-    list_all(&format!("list the StoragePolicies of {whose}"), ask, |policy| policies.push(policy)).await?;
-    policies.retain(|policy: &StoragePolicy| name.is_none_or(|name| policy.name_any() == name));
-    policies.sort_by_key(|policy: &StoragePolicy| (policy.namespace(), policy.name_any()));
+    let mut policies: Vec<StoragePolicy> = list(&client, namespace, &ListParams::default()).await?;
+    policies.retain(|policy| name.is_none_or(|name| policy.name_any() == name));
+    policies.sort_by_key(|policy| (policy.namespace(), policy.name_any()));
     Ok(policies)
 }
 

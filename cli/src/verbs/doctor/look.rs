@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, Client};
-use videofactory_client::{CallError, JobFilter, Right, bulk, list_all, may, within};
+use videofactory_client::{JobFilter, Right, bulk, list, may, within};
 use videofactory_crds::labels::OPERATOR_NAME as LEASE;
 use videofactory_crds::{GROUP, ProviderAccount, VERSION, generate};
 
@@ -133,19 +133,8 @@ pub async fn policies(client: &Client, namespace: Option<&str>) -> Vec<Check> {
 
 /// The accounts.
 pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) -> Vec<Check> {
-    let api: Api<ProviderAccount> = match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
-    let mut accounts = Vec::new();
-    let ask = |params| {
-        let api = api.clone();
-        async move { api.list(&params).await }
-    };
-    let listed: Result<(), CallError> =
-        list_all("list the ProviderAccounts", ask, |account| accounts.push(account)).await;
-    match listed {
-        Ok(()) => accounts.iter().map(|account| checks::account(account, now)).collect(),
+    match list::<ProviderAccount>(client, namespace, &ListParams::default()).await {
+        Ok(accounts) => accounts.iter().map(|account| checks::account(account, now)).collect(),
         Err(error) => vec![checks::cannot_look("accounts", error)],
     }
 }

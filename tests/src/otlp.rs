@@ -131,7 +131,8 @@ impl Receiver {
 
     /// Waits until so many spans have come, and returns them.
     pub async fn until_spans(&self, count: usize) -> anyhow::Result<Vec<Received>> {
-        self.until(&format!("{count} spans"), || Some(self.spans()).filter(|spans| spans.len() >= count)).await
+        self.until(&format!("{count} spans"), || Some(self.spans()).filter(|spans| spans.len() >= count))
+            .await
     }
 
     /// Waits until a request was refused.
@@ -150,7 +151,9 @@ impl Receiver {
                 asked.await;
             }
         };
-        timeout(PATIENCE, waiting).await.with_context(|| format!("{what}: not within {} s", PATIENCE.as_secs()))
+        timeout(PATIENCE, waiting)
+            .await
+            .with_context(|| format!("{what}: not within {} s", PATIENCE.as_secs()))
     }
 
     /// How many requests were refused.

@@ -114,7 +114,8 @@ fn stalled(job: &VideoJob) -> String {
         }
         Some(Reason::QualityCheckFailed) => accept_quality(job),
         Some(Reason::SideEffectsSuspended) => {
-            "the operator runs with VIDEOFACTORY_SIDE_EFFECTS=Suspend; once that is over it goes on by itself".to_owned()
+            "the operator runs with VIDEOFACTORY_SIDE_EFFECTS=Suspend; once that is over it goes on by itself"
+                .to_owned()
         }
         _ => format!("do what the message says; if it does not go on then: {}", verb("retry")),
     }

@@ -93,8 +93,8 @@ fn being_restored(meta: &ObjectMeta, kind: &str, now: Timestamp) -> Held {
     let (namespace, name) = (name(&meta.namespace), name(&meta.name));
     let plural = format!("{}s", kind.to_ascii_lowercase());
     let note = format!(
-        "it is being restored since {since:.0}, and nothing acts upon it. Restore the same backup again, which goes on where \
-         the restore was broken off; or, to have it as it stands: kubectl -n {namespace} annotate {plural} {name} {RESTORING}-"
+        "it is being restored since {since:.0}, and nothing acts upon it. Restore the same backup again, which continues \
+         where the restore was broken off; or, to have it as it stands: kubectl -n {namespace} annotate {plural} {name} {RESTORING}-"
     );
     Held {
         why: "it is being restored from a backup".to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -19,7 +20,9 @@ use parking_lot::Mutex;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// A span as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,8 @@ pub struct Received {
 
 /// Most spans that are kept; older ones are forgotten.
 const MOST_SPANS: usize = 20_000;
+/// Longest time that may pass until what a test awaits has come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The spans that have come, in their order.
 #[derive(Debug, Default)]
@@ -78,6 +83,8 @@ struct Shared {
     /// What every request is answered with, if not with success.
     refusal: Arc<Mutex<Option<StatusCode>>>,
     refused: Arc<Mutex<usize>>,
+    /// Told of each request, once it is answered for.
+    asked: Arc<Notify>,
 }
 
 /// The collector; it ends when it is dropped.
@@ -122,6 +129,33 @@ impl Receiver {
         *self.shared.refusal.lock() = StatusCode::from_u16(status).ok().filter(|status| !status.is_success());
     }
 
+    /// Waits until so many spans have come, and returns them.
+    pub async fn until_spans(&self, count: usize) -> anyhow::Result<Vec<Received>> {
+        self.until(&format!("{count} spans"), || Some(self.spans()).filter(|spans| spans.len() >= count))
+            .await
+    }
+
+    /// Waits until a request was refused.
+    pub async fn until_refused(&self) -> anyhow::Result<()> {
+        self.until("a request that is refused", || (self.refused() > 0).then_some(())).await
+    }
+
+    async fn until<T>(&self, what: &str, so: impl Fn() -> Option<T>) -> anyhow::Result<T> {
+        let waiting = async {
+            loop {
+                // It exists before the look, so that no request between the two is missed.
+                let asked = self.shared.asked.notified();
+                if let Some(found) = so() {
+                    return found;
+                }
+                asked.await;
+            }
+        };
+        timeout(PATIENCE, waiting)
+            .await
+            .with_context(|| format!("{what}: not within {} s", PATIENCE.as_secs()))
+    }
+
     /// How many requests were refused.
     #[must_use]
     pub fn refused(&self) -> usize {
@@ -130,6 +164,12 @@ impl Receiver {
 }
 
 async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let status = keep(&shared, &headers, &body);
+    shared.asked.notify_waiters();
+    status
+}
+
+fn keep(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> StatusCode {
     if let Some(status) = *shared.refusal.lock() {
         *shared.refused.lock() += 1;
         return status;
@@ -138,7 +178,7 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     if kind != Some("application/x-protobuf") {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE;
     }
-    shared.spans.take(&body).map_or(StatusCode::BAD_REQUEST, |()| StatusCode::OK)
+    shared.spans.take(body).map_or(StatusCode::BAD_REQUEST, |()| StatusCode::OK)
 }
 
 /// The spans of a request's body.

@@ -2,12 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use regex::Regex;
 use videofactory_tests::docs::{self, Action, Page};
 
 /// Lines of the runbook that people have known for years, and that are kept as they are. A shell variable stands for the
@@ -112,6 +113,39 @@ fn links_between_pages_lead_somewhere() {
         }
     }
     assert!(found > 20, "only {found} links were found");
+}
+
+#[test]
+fn the_table_of_folders_is_that_of_the_packages() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let explanation = Regex::new(r" \([^)]*\)").unwrap();
+    let mut told = BTreeMap::new();
+    for row in page.lines().filter(|line| line.contains("| videofactory-")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, folder, package, _, uses, _] = cells[..] else { panic!("{row} has no four cells") };
+        let folder = folder.trim_matches('`').trim_end_matches('/');
+        assert_eq!(package, format!("videofactory-{folder}"));
+        let uses = explanation.replace_all(uses, "");
+        let uses = uses.split(", ").filter(|name| *name != "–").map(str::to_owned);
+        told.insert(folder.to_owned(), uses.collect::<BTreeSet<_>>());
+    }
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let members =
+        members.split(',').map(|member| member.trim().trim_matches('"')).filter(|member| !member.is_empty());
+    let found: BTreeMap<_, _> = members.map(|member| (member.to_owned(), uses(member))).collect();
+    assert!(found.len() > 9, "{found:?}");
+    assert_eq!(told, found);
+}
+
+/// The packages of this repository that one uses, without those that only its own tests use.
+fn uses(folder: &str) -> BTreeSet<String> {
+    let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+    let (_, rest) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let section = rest.split("\n[").next().unwrap();
+    let name =
+        |line: &str| Some(line.strip_prefix("videofactory-")?.split(['.', ' ', '=']).next()?.to_owned());
+    section.lines().filter_map(name).collect()
 }
 
 /// Where links of a page lead in this repository.

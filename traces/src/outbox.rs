@@ -1,4 +1,8 @@
 //! Spans on their way from a process that goes on. Whoever has some hands them over and forgets about them.
+//!
+//! Not the SDK's `BatchSpanProcessor`: it exports from a thread of its own, where an asynchronous HTTP client cannot be
+//! used, and ours is one, with the operator's proxies and certificate authorities. The SDK's variant for asynchronous
+//! runtimes is experimental.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,11 +1,9 @@
 //! Spans on their way to a collector.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in helpers too")]
 
-use std::time::Duration;
-
 use videofactory_net::Network;
 use videofactory_pipeline::contract::{SpanId, TraceId};
-use videofactory_tests::otlp::{Received, Receiver};
+use videofactory_tests::otlp::Receiver;
 use videofactory_traces::{Exporter, Kind, Origin, Outbox, Settings, Span};
 
 fn settings(endpoint: &str) -> Settings {
@@ -36,20 +34,6 @@ fn span(number: u8) -> Span {
         attributes: vec![("a", "b".into()), ("count", 3_i64.into()), ("flag", true.into())],
         failed: true,
     }
-}
-
-/// Waits until so many spans have come.
-async fn until_received(receiver: &Receiver, count: usize) -> Vec<Received> {
-    let waiting = async {
-        loop {
-            let spans = receiver.spans();
-            if spans.len() >= count {
-                return spans;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("spans do not come")
 }
 
 #[tokio::test]
@@ -93,12 +77,10 @@ async fn a_collector_that_comes_back_gets_what_has_waited() {
     let (outbox, work) = Outbox::start(exporter(receiver.url()));
     let work = tokio::spawn(work);
     outbox.put(vec![span(1)]);
-    while receiver.refused() == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    receiver.until_refused().await.unwrap();
     outbox.put(vec![span(2), span(3)]);
     receiver.answer(200);
-    let spans = until_received(&receiver, 3).await;
+    let spans = receiver.until_spans(3).await.unwrap();
     let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(names, ["span 1", "span 2", "span 3"]);
     drop(outbox);

@@ -29,7 +29,7 @@ pub struct AccountList {
     pub accounts: Vec<AccountStats>,
 }
 
-/// What is used of an account, and who waits for it.
+/// Usage of an account, and the steps that wait for it.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,11 +43,11 @@ pub struct AccountStats {
     pub provider: Provider,
     /// Whether it can be used.
     pub ready: bool,
-    /// What stands in its way, if anything does.
+    /// The reason why it cannot be used, if it cannot.
     pub message: Option<String>,
     /// Whether the service answers.
     pub health: Option<HealthStats>,
-    /// When its credentials end, as far as was told.
+    /// Expiry of its credentials, if `credentialsExpireAt` of the account says so.
     pub credentials_expire_at: Option<Timestamp>,
     /// Its quotas.
     pub quotas: Vec<QuotaStats>,
@@ -64,13 +64,13 @@ pub struct AccountStats {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthStats {
-    /// Whether the last look went well.
+    /// Whether the last check succeeded.
     pub healthy: bool,
     /// How long it took, in milliseconds.
     pub latency_ms: Option<i64>,
     /// When it was.
     pub checked_at: Option<Timestamp>,
-    /// What was found.
+    /// The result of the last check.
     pub message: Option<String>,
 }
 
@@ -81,7 +81,7 @@ pub struct HealthStats {
 pub struct QuotaStats {
     /// Its name.
     pub name: String,
-    /// What it counts.
+    /// The unit that it counts.
     #[schema(value_type = Option<schemas::QuotaUnit>)]
     pub unit: Option<QuotaUnit>,
     /// How its window moves.
@@ -140,7 +140,7 @@ pub struct SpendStats {
     pub reserved: Money,
 }
 
-/// What is used of the services' quotas, what is left, and who waits.
+/// Usage of the services' quotas, what is left, and the steps that wait.
 #[utoipa::path(get, path = "/accounts", operation_id = "list_accounts", tag = "accounts", params(NamespaceQuery), responses(
     (status = 200, description = "Each account that you may see", body = AccountList),
 ))]

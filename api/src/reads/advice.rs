@@ -16,9 +16,9 @@ pub struct JobError {
     /// A stable word, as in the object's conditions.
     #[schema(value_type = schemas::Reason)]
     pub reason: String,
-    /// What happened.
+    /// Description of the problem.
     pub message: String,
-    /// What to do.
+    /// The next thing to do.
     pub what_to_do: String,
 }
 

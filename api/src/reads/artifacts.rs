@@ -242,7 +242,7 @@ fn gone(path: &JobPath, name: &str) -> Problem {
         StatusCode::GONE,
         format!("the {name} of {id} is no longer in the bucket: it was pruned, or deleted there"),
     )
-    .hint(format!("POST /jobs/{id}/restart makes the film anew, and pays for it again"))
+    .hint(format!("POST /jobs/{id}/restart makes the film again, and pays for all of it again"))
 }
 
 fn policy(state: &State, job: &VideoJob, path: &JobPath) -> Option<std::sync::Arc<Guarded<StoragePolicy>>> {

@@ -39,23 +39,23 @@ pub(crate) struct BackupDocument {
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
-    /// Of which namespace it is; left out: of all.
+    /// The namespace that it is of. Left out: all namespaces.
     namespace: Option<String>,
     /// The objects.
     #[schema(value_type = Vec<Object>)]
     items: Vec<String>,
     /// How many objects it holds. Backups of the first version have no count and no digest.
     item_count: Option<i64>,
-    /// Digest of all that it says.
+    /// Digest of its content.
     digest: Option<String>,
 }
 
-/// Of what.
+/// Query parameters of GET `/backup`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct BackupQuery {
-    /// Of this namespace. Left out: of all, which takes the permission to list them.
+    /// The namespace to back up. Left out: all namespaces, which needs the permission to list their objects.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
 }

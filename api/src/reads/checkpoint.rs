@@ -41,7 +41,7 @@ pub struct StepCheckpoint {
     /// Why: a stable word.
     #[schema(value_type = Option<schemas::Reason>)]
     pub reason: Option<Reason>,
-    /// What that means.
+    /// The reason in a sentence.
     pub message: Option<String>,
     /// Number of the current or last attempt.
     pub attempt: Option<i32>,
@@ -59,7 +59,7 @@ pub struct StepCheckpoint {
     pub started_at: Option<Timestamp>,
     /// When the step ended.
     pub finished_at: Option<Timestamp>,
-    /// What it has cost so far.
+    /// Its cost so far.
     #[schema(value_type = Option<schemas::Usd>)]
     pub cost: Option<Money>,
 }
@@ -78,14 +78,14 @@ pub struct SceneCount {
     pub total: u32,
 }
 
-/// What a worker said last.
+/// The last report of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LiveProgress {
     /// Of the whole step, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     pub fraction: f64,
-    /// What goes on now, in a few words.
+    /// The current work, in a few words.
     pub message: String,
 }
 

@@ -23,35 +23,35 @@ use crate::state::State;
 /// Most events of an answer: the newest.
 const MOST_EVENTS: usize = 500;
 
-/// What was told of a job.
+/// The events of a job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventList {
-    /// Each sentence, the newest last; at most 500. The cluster forgets them after an hour, as it is usually set up.
+    /// The events, the newest last; at most 500. Most clusters keep events for one hour.
     events: Vec<JobEvent>,
 }
 
-/// A sentence about a job, one of its Jobs or pods.
+/// An event of a job, of one of its Jobs or pods.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobEvent {
-    /// When it was told last.
+    /// Time of the last occurrence.
     at: Option<Timestamp>,
     /// Normal or Warning.
     #[serde(rename = "type")]
     kind: String,
     /// A stable word.
     reason: String,
-    /// The sentence.
+    /// The message.
     message: String,
-    /// What it is about, such as `VideoJob/ocean-facts`.
+    /// The object that it is about, such as `VideoJob/ocean-facts`.
     object: String,
-    /// How often it was told.
+    /// Number of occurrences.
     count: i32,
 }
 
-/// What was told of a job, its steps' Jobs and their pods; the newest last.
+/// The events of a job, its steps' Jobs and their pods; the newest last.
 #[utoipa::path(get, path = "/jobs/{namespace}/{name}/events", operation_id = "list_job_events", tag = "jobs", params(JobParams), responses(
     (status = 200, description = "The events", body = EventList),
     (status = 404, description = "There is no such job"),

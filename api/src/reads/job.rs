@@ -30,14 +30,14 @@ pub struct JobDetail {
     /// The same as in a list.
     #[serde(flatten)]
     summary: JobSummary,
-    /// How far it is: what a retry goes on from.
+    /// Its progress: the point from which a retry continues.
     checkpoint: Checkpoint,
     /// Why it failed or waits for a person, and what to do.
     error: Option<JobError>,
-    /// What it is to be, as in the object.
+    /// The spec of the object.
     #[schema(value_type = schemas::VideoJobSpec)]
     spec: Value,
-    /// How far it is, as in the object.
+    /// The status of the object.
     #[schema(value_type = Option<schemas::VideoJobStatus>)]
     status: Option<Value>,
 }

@@ -31,27 +31,27 @@ const USUAL_LIMIT: usize = 100;
 /// Most items of a page.
 const MOST_ITEMS: usize = 500;
 
-/// Which jobs; what is left out means all.
+/// Query parameters of GET `/jobs`: filters and paging. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct JobsQuery {
-    /// In this phase.
+    /// The phase of the jobs.
     #[param(inline, value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
-    /// Of the Channel with this name.
+    /// Name of the jobs' Channel.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
     channel: Option<String>,
     /// In this namespace. Left out: in all in which the caller may list them.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
-    /// With these labels, as a selector of Kubernetes.
+    /// Label selector, as Kubernetes writes it.
     #[param(max_length = 1024, example = "team=films,!draft")]
     label: Option<String>,
-    /// Ended after this time.
+    /// The time after which the jobs ended.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-12-24T18:00:00Z")]
     ended_after: Option<Timestamp>,
-    /// How many at most; left out: 100.
+    /// Most items of the page. Left out: 100.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// Where the page before ended: its `continue`.

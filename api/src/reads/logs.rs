@@ -38,22 +38,22 @@ const PIECE: usize = 16 * 1024;
 /// Most bytes of one chunk in the bucket: a worker writes it when a quarter of a MiB waits, 4 MiB at the most.
 const MOST_CHUNK_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Which part of the log.
+/// Query parameters of GET `/jobs/{namespace}/{name}/logs`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LogsQuery {
-    /// Of this step. Left out: of the current one, or else of the last that was begun.
+    /// The step whose log is read. Left out: the current one, or else the last one that began.
     #[param(inline, value_type = Option<schemas::StepName>)]
     step: Option<StepName>,
-    /// Whether to go on as the worker logs more. The answer ends with the worker, or after a minute and a half without a line.
+    /// Whether to follow the log as the worker writes more. The answer ends with the worker, or after a minute and a half without a line.
     follow: bool,
-    /// The last so many lines. Left out: all.
+    /// Number of lines from the end. Left out: all.
     #[param(minimum = 1, maximum = 10000)]
     tail: Option<u32>,
 }
 
-/// What a step's worker logs: JSON lines, from the pod of its last attempt.
+/// The log of a step's worker: JSON lines, from the pod of its last attempt.
 #[utoipa::path(get, path = "/jobs/{namespace}/{name}/logs", operation_id = "read_job_logs", tag = "jobs", params(JobParams, LogsQuery), responses(
     (status = 200, description = "The log, a JSON object a line", body = String, content_type = "text/plain"),
     (status = 404, description = "There is no such job, or no log of the step"),

@@ -136,7 +136,7 @@ pub struct QuotaMetrics {
     account: String,
     /// Name of the quota.
     quota: String,
-    /// What it counts.
+    /// The unit that it counts.
     #[schema(value_type = Option<schemas::QuotaUnit>)]
     unit: Option<QuotaUnit>,
     /// Units in a window.

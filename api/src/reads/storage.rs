@@ -23,12 +23,12 @@ use crate::query::{Parameters, check_name};
 use crate::schemas;
 use crate::state::State;
 
-/// Whose buckets.
+/// Query parameter of GET `/storage/stats` and GET `/accounts`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NamespaceQuery {
-    /// Of this namespace. Left out: of all in which you may list them.
+    /// The namespace to look at. Left out: all namespaces in which you may list these objects.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     pub namespace: Option<String>,
 }
@@ -59,7 +59,7 @@ pub struct PolicyStats {
     pub name: String,
     /// Whether it can be used.
     pub ready: bool,
-    /// What it does, or what stands in its way.
+    /// Its state in a sentence, or the reason why it cannot be used.
     pub message: Option<String>,
     /// How full it is, in a word.
     #[schema(value_type = Option<schemas::StorageLevel>)]
@@ -96,7 +96,7 @@ pub struct PolicyStats {
     pub next_backup_at: Option<Timestamp>,
 }
 
-/// What is there of one kind.
+/// Files of one kind.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KindStats {
@@ -127,7 +127,7 @@ pub struct RunStats {
     pub deleted_bytes: i64,
     /// Files that the bucket would not delete.
     pub failed_objects: i64,
-    /// What was kept, and why.
+    /// Files that were kept, by reason.
     pub kept_because: Vec<KeptStats>,
     /// How it ended. Absent: it is under way.
     #[schema(value_type = Option<schemas::PruneOutcome>)]
@@ -135,7 +135,7 @@ pub struct RunStats {
     /// How long it took.
     #[schema(example = "12s")]
     pub duration: Option<String>,
-    /// What stood in its way, or what is to be known of it.
+    /// The error, or a remark.
     pub message: Option<String>,
     /// If the bucket stayed above its target: what holds the space, and which rule would free it.
     pub shortfall: Option<String>,
@@ -180,7 +180,7 @@ pub struct BackupStats {
     pub items: Option<i64>,
     /// Its size in bytes.
     pub bytes: Option<i64>,
-    /// What stood in its way.
+    /// The error.
     pub message: Option<String>,
 }
 

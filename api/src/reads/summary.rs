@@ -42,9 +42,9 @@ pub struct JobSummary {
     pub progress: Option<String>,
     /// When it goes on by itself, if that depends on a time.
     pub resume_at: Option<Timestamp>,
-    /// What it does or waits for, how long that lasts, and what a person can do.
+    /// Its state in a sentence: the current work or the reason to wait, until when, and what a person can do.
     pub message: Option<String>,
-    /// What it costs.
+    /// Its cost.
     pub cost: Option<CostSummary>,
     /// When it was created.
     pub created_at: Option<Timestamp>,
@@ -54,7 +54,7 @@ pub struct JobSummary {
     pub video: Option<VideoSummary>,
 }
 
-/// What a job costs.
+/// The cost of a job.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

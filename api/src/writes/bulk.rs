@@ -16,36 +16,36 @@ use crate::problem::Problem;
 use crate::query::{LONGEST_SELECTOR, check_length, check_name};
 use crate::schemas;
 
-/// What is asked of whom.
+/// An action, and the jobs that it is for.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"action": "retry", "filter": {"phase": "Failed", "namespace": "demo"}}))]
 pub struct ActionsBody {
-    /// What to ask: `retry`, `restart`, `suspend` or `resume`.
+    /// The action: `retry`, `restart`, `suspend` or `resume`.
     #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
-    /// Of which jobs. Without any filter the request is refused: all of a cluster are meant seldom.
+    /// The jobs. Without any filter the request is refused, because all jobs of a cluster are seldom meant.
     filter: FilterBody,
-    /// Of a suspension: why.
+    /// Reason of a suspension.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
 
-/// Which jobs; what is left out means all.
+/// A filter of jobs. A field that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[schema(as = JobFilter)]
 #[serde(deny_unknown_fields, default)]
 pub struct FilterBody {
-    /// Of this namespace.
+    /// The namespace of the jobs.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: Option<String>,
-    /// In this phase.
+    /// The phase of the jobs.
     #[schema(value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
-    /// Of the Channel with this name.
+    /// Name of the jobs' Channel.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     channel: Option<String>,
-    /// With these labels, as a selector of Kubernetes.
+    /// Label selector, as Kubernetes writes it.
     #[schema(max_length = 1024, example = "team=films,!draft")]
     label: Option<String>,
 }
@@ -56,7 +56,7 @@ impl From<FilterBody> for JobFilter {
     }
 }
 
-/// What became of a request to one job.
+/// The result of an action on one job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ItemResult)]
 #[serde(deny_unknown_fields)]
@@ -64,7 +64,7 @@ pub struct BulkItem {
     /// The job.
     #[schema(value_type = schemas::JobId)]
     job: JobRef,
-    /// What became of it.
+    /// The result.
     #[schema(value_type = schemas::RequestOutcome)]
     outcome: Outcome,
     /// Why, where it was not asked.
@@ -78,7 +78,7 @@ impl From<ItemResult> for BulkItem {
     }
 }
 
-/// What became of it.
+/// The results of an action on several jobs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkAnswer {
@@ -148,12 +148,12 @@ fn check(filter: &JobFilter) -> Result<(), Problem> {
     check_length("filter.label", filter.label.as_deref(), LONGEST_SELECTOR)
 }
 
-/// Which jobs to stop.
+/// Query parameters of POST `/jobs/force-stop-all`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StopAllQuery {
-    /// Of this namespace. Left out: of all.
+    /// The namespace of the jobs. Left out: all namespaces.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: Option<String>,
     /// Whether nothing is to be changed.

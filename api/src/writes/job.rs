@@ -30,14 +30,14 @@ pub struct ActionBody {
     pub output: Option<String>,
 }
 
-/// What became of an action.
+/// The result of an action.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActionAnswer {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
     pub job: JobRef,
-    /// What was asked.
+    /// The action.
     #[schema(value_type = schemas::Action)]
     pub action: JobAction,
     /// `requested`: the operator acts upon it now; `unchanged`: it is so already.
@@ -48,7 +48,7 @@ pub struct ActionAnswer {
     pub detail: Option<String>,
 }
 
-/// The three segments that name a job and what is asked of it.
+/// The three segments of a path that name a job and an action.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ActionParams {
@@ -63,7 +63,7 @@ pub struct ActionParams {
         example = "ocean-facts"
     )]
     name: String,
-    /// What is asked.
+    /// The action.
     #[param(inline, value_type = schemas::Action, example = "retry")]
     action: String,
 }

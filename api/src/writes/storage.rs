@@ -17,15 +17,15 @@ use crate::query::check_name;
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
 
-/// What to prune.
+/// Query parameters of POST `/storage/cleanup`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CleanupQuery {
-    /// Of this namespace. Left out: of all.
+    /// The namespace of the policies. Left out: all namespaces.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     namespace: Option<String>,
-    /// This policy alone.
+    /// Name of the only policy to prune by. Left out: all policies.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     policy: Option<String>,
     /// Age from which finished jobs' files may go, in days. Left out: as the rules say.
@@ -35,7 +35,7 @@ pub struct CleanupQuery {
     dry_run: bool,
 }
 
-/// What was asked of a policy.
+/// The policies that were asked to prune.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CleanupAnswer {

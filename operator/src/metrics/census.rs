@@ -94,18 +94,18 @@ impl Census {
         registry.register("jobs", "VideoJobs by phase", self.jobs.clone());
         registry.register(
             "jobs_waiting",
-            "VideoJobs that wait for what comes by itself, by reason",
+            "VideoJobs that continue automatically after a wait, by reason",
             self.waiting.clone(),
         );
         registry.register(
             "jobs_stalled",
-            "VideoJobs that go on only when a person has done something, by reason",
+            "VideoJobs that continue only when a person has done something, by reason",
             self.stalled.clone(),
         );
         registry.register_with_unit(
             "jobs_oldest_progress_timestamp",
             "When of the VideoJobs in a phase the one that has stood still for longest last moved: an attempt of it began \
-             or ended, or it began to go on by itself. Those that are stalled or being deleted are left out",
+             or ended, or it began to continue automatically. Those that are stalled or being deleted are left out",
             Unit::Seconds,
             self.progress.clone(),
         );

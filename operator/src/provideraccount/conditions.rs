@@ -143,8 +143,8 @@ fn here(observed: &Observed, now: Timestamp) -> ConditionState {
         Some(end) if warns_at(spec).is_some_and(|at| at <= now) => {
             let verb = if end.0 <= now { "ended" } else { "end" };
             let message = format!(
-                "the credentials {verb} at {:.0}: put new ones into Secret {secret:?} and set \
-                 credentialsExpireAt anew",
+                "the credentials {verb} at {:.0}: put new ones into Secret {secret:?} and \
+                 update credentialsExpireAt",
                 end.0
             );
             state(kind, ConditionStatus::True, Reason::CredentialsExpiring, message)

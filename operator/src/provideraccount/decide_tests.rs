@@ -215,8 +215,8 @@ fn the_end_of_the_credentials_is_warned_of_from_fourteen_days_before() {
     assert_eq!(early.wake_at, Some(at(17 * day)), "14 days before");
     assert!(early.events.is_empty());
     let due = decide(&first, at(17 * day));
-    let message = "the credentials end at 2026-02-01T00:00:00Z: put new ones into Secret \"grok\" and set \
-                   credentialsExpireAt anew";
+    let message = "the credentials end at 2026-02-01T00:00:00Z: put new ones into Secret \"grok\" and \
+                   update credentialsExpireAt";
     assert_eq!(
         says(&due, ConditionType::CredentialsValid),
         ("True".into(), "CredentialsExpiring".into(), message.into())

@@ -146,7 +146,7 @@ fn told(run: &PruneRun) -> Event {
         Some(PruneOutcome::Cancelled) => (
             true,
             "PruneCancelled",
-            format!("the prune run was interrupted, and does not go on; {done} before{why}{plan}"),
+            format!("the prune run was interrupted, and does not continue; {done} before{why}{plan}"),
         ),
         Some(PruneOutcome::Failed) => {
             (true, "PruneFailed", format!("the prune run failed; {done}{why}{plan}"))

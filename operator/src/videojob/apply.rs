@@ -58,7 +58,7 @@ impl ApplyError {
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
             Self::Call(error) if error.is_rejected() => Some(format!(
-                "{error}; mend what refuses it (a quota, a policy, this job's compute), and the step starts by itself"
+                "{error}; fix what refuses it (a quota, a policy, this job's compute), and the step starts automatically"
             )),
             Self::Foreign(_) => Some(self.to_string()),
             _ => None,
@@ -261,10 +261,7 @@ mod tests {
         };
         for (code, reason) in [(403, "Forbidden"), (422, "Invalid")] {
             let words = refused(code, reason).unwrap();
-            assert!(
-                words.starts_with("failed to create Job films/j: exceeded quota: small; mend"),
-                "{words}"
-            );
+            assert!(words.starts_with("failed to create Job films/j: exceeded quota: small; fix"), "{words}");
         }
         assert_eq!(refused(500, "InternalError"), None);
         let words = ApplyError::Foreign("films/j".to_owned()).refusal().unwrap();

@@ -74,7 +74,7 @@ fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, Reason, String) {
         }
         StorageLevel::Stopped => {
             let message = format!(
-                "bucket {bucket:?} is filled to the water mark stop: what has begun goes on, nothing new begins"
+                "bucket {bucket:?} is filled to the water mark stop: what has begun continues, nothing new begins"
             );
             (false, Reason::StorageFull, message)
         }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use videofactory_crds::{StoragePolicy, VideoJob};
 use super::bucket::Shelf;
 use super::film::{Film, Order};
 use super::operator::absent_is_fine;
-use super::pods::Witness;
+use super::pods::{self, Witness};
 use super::{faults, kubectl, site, wait};
 use crate::r2_proxy::Fault;
 
@@ -98,7 +98,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 impl Lab {
     async fn open(namespace: String, name: &str) -> anyhow::Result<Self> {
         let client = site::client().await?;
-        let witness = tokio::task::spawn_blocking(Witness::summon).await?;
+        let witness = tokio::task::spawn_blocking(Witness::summon).await??;
         let keys = credentials(&client).await?;
         let shelf = Arc::new(Shelf::open(&format!("{namespace}/"), &keys.0, &keys.1)?);
         let lab = Self { client, namespace, shelf, witness };
@@ -258,8 +258,15 @@ impl Lab {
         .await
     }
 
-    /// Never were two pods of one step alive.
+    /// Never were two pods of one step alive, and the witness has seen all of them.
     async fn check_pods(&self) -> anyhow::Result<()> {
+        let ours = ListParams::default().labels(pods::UID);
+        wait::asked("the witness to have seen all pods", async || {
+            self.witness.ensure_alive()?;
+            let unseen = self.witness.unseen(&self.api::<Pod>().list(&ours).await?.items);
+            Ok(unseen.is_empty().then_some(()))
+        })
+        .await?;
         let jobs = self.api::<VideoJob>().list(&ListParams::default()).await?;
         let violations: Vec<String> =
             jobs.iter().flat_map(|job| self.witness.violations(&job.uid().unwrap_or_default())).collect();

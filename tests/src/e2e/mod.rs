@@ -10,6 +10,7 @@ pub mod faults;
 pub mod film;
 pub mod kubectl;
 pub mod lab;
+pub mod metrics;
 pub mod operator;
 pub mod paid;
 pub mod pods;

@@ -9,7 +9,6 @@ use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 
-use super::api::Caller;
 use super::{kubectl, site, wait};
 
 const SELECTOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
@@ -141,11 +140,4 @@ fn sigkill(processes: &[String]) -> anyhow::Result<()> {
     let status = std::process::Command::new("kill").arg("-KILL").args(processes).status();
     ensure!(status.context("failed to run kill")?.success(), "{processes:?} could not be killed");
     Ok(())
-}
-
-/// The operator's counter or gauge with this name and these labels, summed; 0 if it has none yet.
-pub async fn metric(name: &str, label: &str) -> anyhow::Result<f64> {
-    let text = Caller::viewer().await?.text("/metrics").await?;
-    let of_name = |line: &&str| line.starts_with(name) && line.contains(label);
-    Ok(text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
 
+use anyhow::{Context as _, anyhow, bail, ensure};
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use kube::runtime::WatchStreamExt;
@@ -22,6 +24,8 @@ const ATTEMPT: &str = "videofactory.dev/attempt";
 /// What was seen of all pods.
 #[derive(Debug, Default)]
 struct Seen {
+    /// UIDs of all pods.
+    pods: BTreeSet<String>,
     /// Live pods by (UID of the `VideoJob`, step).
     alive: BTreeMap<(String, String), BTreeSet<String>>,
     /// Where each live pod stands in `alive`.
@@ -34,28 +38,47 @@ struct Seen {
 
 /// A handle on what was seen; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Witness(Arc<Mutex<Seen>>);
+pub struct Witness {
+    seen: Arc<Mutex<Seen>>,
+    thread: Arc<JoinHandle<()>>,
+}
 
 impl Witness {
-    /// The one witness of this process. The first call returns when it has its first list.
-    pub fn summon() -> Self {
-        static WITNESS: OnceLock<Witness> = OnceLock::new();
-        WITNESS.get_or_init(Self::start).clone()
+    /// The one witness of this process. The first call returns when it has its first list; all fail if it never had one.
+    pub fn summon() -> anyhow::Result<Self> {
+        static WITNESS: OnceLock<Result<Witness, String>> = OnceLock::new();
+        let started = WITNESS.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
+        started.clone().map_err(|error| anyhow!("no witness of the pods: {error}"))
     }
 
-    fn start() -> Self {
-        let witness = Self(Arc::default());
+    fn start() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let seen: Arc<Mutex<Seen>> = Arc::default();
         let (ready, is_ready) = mpsc::channel();
-        let seen = witness.clone();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(watch(seen, ready));
+        let (noted, failed) = (Arc::clone(&seen), ready.clone());
+        let thread = thread::spawn(move || {
+            if let Err(error) = runtime.block_on(watch(&noted, &ready)) {
+                eprintln!("the witness of the pods has ended: {error:#}");
+                // Nobody listens after the first list.
+                let _ = failed.send(Err(error));
             }
         });
-        // If the thread died, the first test that asks for attempts says so.
-        let _ = is_ready.recv();
-        witness
+        is_ready.recv().context("its thread has died")??;
+        Ok(Self { seen, thread: Arc::new(thread) })
+    }
+
+    /// Fails if nothing is seen any more, so that what it has not seen proves nothing.
+    pub fn ensure_alive(&self) -> anyhow::Result<()> {
+        ensure!(!self.thread.is_finished(), "the witness of the pods has ended; the output says why");
+        Ok(())
+    }
+
+    /// The names of those of these pods that it has not seen yet.
+    #[must_use]
+    pub fn unseen(&self, pods: &[Pod]) -> Vec<String> {
+        let seen = self.seen();
+        let is_unseen = |pod: &&Pod| !seen.pods.contains(&pod.uid().unwrap_or_default());
+        pods.iter().filter(is_unseen).map(ResourceExt::name_any).collect()
     }
 
     /// The attempts of this job that had a pod, and how many per step.
@@ -76,15 +99,17 @@ impl Witness {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        open(&self.seen)
     }
 }
 
-async fn watch(witness: Witness, ready: mpsc::Sender<()>) {
-    let client = match site::client().await {
-        Ok(client) => client,
-        Err(error) => return eprintln!("no witness of the pods: {error:#}"),
-    };
+fn open(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes all pods; ends by an error alone.
+async fn watch(seen: &Mutex<Seen>, ready: &mpsc::Sender<anyhow::Result<()>>) -> anyhow::Result<()> {
+    let client = site::client().await?;
     let config = watcher::Config::default().labels(UID);
     let events = kube::runtime::watcher(Api::<Pod>::all(client), config).default_backoff();
     pin_mut!(events);
@@ -94,23 +119,25 @@ async fn watch(witness: Witness, ready: mpsc::Sender<()>) {
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(pod)) => {
                 listed.insert(pod.uid().unwrap_or_default());
-                witness.seen().note(&pod);
+                open(seen).note(&pod);
             }
             Ok(Event::InitDone) => {
-                witness.seen().retain(&listed);
+                open(seen).retain(&listed);
                 // Only the first list is awaited.
-                let _ = ready.send(());
+                let _ = ready.send(Ok(()));
             }
-            Ok(Event::Apply(pod)) => witness.seen().note(&pod),
-            Ok(Event::Delete(pod)) => witness.seen().gone(&pod.uid().unwrap_or_default()),
+            Ok(Event::Apply(pod)) => open(seen).note(&pod),
+            Ok(Event::Delete(pod)) => open(seen).gone(&pod.uid().unwrap_or_default()),
             Err(error) => eprintln!("the witness of the pods lost its watch and goes on: {error}"),
         }
     }
+    bail!("the watch ended")
 }
 
 impl Seen {
     fn note(&mut self, pod: &Pod) {
         let uid = pod.uid().unwrap_or_default();
+        self.pods.insert(uid.clone());
         let label = |name: &str| pod.labels().get(name).cloned().unwrap_or_default();
         if let (Ok(step), Ok(attempt)) = (label(STEP).parse::<StepName>(), label(ATTEMPT).parse()) {
             self.attempts.entry(label(UID)).or_default().insert((step, attempt));
@@ -188,6 +215,22 @@ mod tests {
         assert!(seen.violations.is_empty());
         seen.note(&pod("c", "Pending"));
         assert_eq!(seen.violations.len(), 1);
+    }
+
+    #[test]
+    fn a_pod_that_was_never_seen_and_a_thread_that_has_ended_are_told() {
+        let mut seen = Seen::default();
+        seen.note(&pod("a", "Succeeded"));
+        let (end, is_to_end) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || drop(is_to_end.recv()));
+        let witness = Witness { seen: Arc::new(Mutex::new(seen)), thread: Arc::new(thread) };
+        assert_eq!(witness.unseen(&[pod("a", "Succeeded"), pod("b", "Running")]), ["b"]);
+        witness.ensure_alive().unwrap();
+        drop(end);
+        while !witness.thread.is_finished() {
+            thread::yield_now();
+        }
+        witness.ensure_alive().unwrap_err();
     }
 
     #[test]

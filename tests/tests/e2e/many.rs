@@ -15,6 +15,7 @@ use videofactory_crds::{GROUP, VERSION, VideoJob};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::metrics::Metrics;
 use videofactory_tests::e2e::{operator, wait};
 use videofactory_tests::percentile;
 
@@ -46,7 +47,7 @@ async fn bench_a_page_of_ten_thousand_jobs() {
             .try_for_each(async |_| Ok(()))
             .await?;
         wait::asked("the operator to have looked at all jobs", async || {
-            let suspended = operator::metric("videofactory_jobs", "Suspended").await?;
+            let suspended = Metrics::scrape().await?.sum("videofactory_jobs", ("phase", "Suspended"))?;
             #[expect(clippy::cast_precision_loss, reason = "ten thousand")]
             Ok((suspended >= JOBS as f64).then_some(()))
         })

@@ -8,9 +8,13 @@ use videofactory_crds::Reason;
 use videofactory_tests::e2e::audit::{self, Entry};
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::metrics::Metrics;
 use videofactory_tests::e2e::{operator, wait};
 
-const LOOKS: &str = "videofactory_reconcile_total";
+/// How often the operator has looked at films.
+async fn looks() -> anyhow::Result<f64> {
+    Metrics::scrape().await?.sum("videofactory_reconcile_total", ("kind", "VideoJob"))
+}
 
 /// The operator's writes in this namespace, by resource.
 fn writes(entries: &[Entry], namespace: &str) -> BTreeMap<String, usize> {
@@ -24,11 +28,11 @@ fn writes(entries: &[Entry], namespace: &str) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Waits until the operator has looked at objects so often.
-async fn looks(at_least: f64) -> anyhow::Result<()> {
-    wait::asked("another look", async || {
-        let looks = operator::metric(LOOKS, "VideoJob").await.unwrap_or_default();
-        Ok((looks >= at_least).then_some(()))
+/// Waits until the operator has looked at films so often. One that has just started may not answer yet, or have looked
+/// at none.
+async fn has_looked(at_least: f64) -> anyhow::Result<()> {
+    wait::asked(&format!("{at_least} looks at films"), async || {
+        Ok(looks().await.is_ok_and(|looks| looks >= at_least).then_some(()))
     })
     .await
 }
@@ -48,14 +52,14 @@ async fn alone_local_another_look_at_a_settled_object_writes_nothing() {
         let mut versions = Vec::new();
         let mark = audit::mark()?;
         for film in [&done, &waiting, &reviewed] {
-            let before = operator::metric(LOOKS, "VideoJob").await?;
+            let before = looks().await?;
             film.annotate("example.com/touched", "yes").await?;
-            looks(before + 1.0).await?;
+            has_looked(before + 1.0).await?;
             versions.push((film, film.now().await?.metadata.resource_version));
         }
         // A new operator knows nothing, and looks at everything anew.
         operator::kill(&lab.client).await?;
-        looks(3.0).await?;
+        has_looked(3.0).await?;
         let mut written = writes(&audit::since(mark, &lab.client).await?, &lab.namespace);
         // What the films wrote to the bucket is told in its policy within half a minute.
         written.retain(|what, _| !what.contains("storagepolicies"));

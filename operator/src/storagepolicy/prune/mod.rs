@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         if braked {
             let Tally { objects, bytes } = planned.plan.braked;
             self.notes.push(format!(
-                "the brakes kept {objects} files ({}) that the rules would delete: the next run goes on",
+                "the brakes kept {objects} files ({}) that the rules would delete: the next run continues",
                 size(bytes)
             ));
         }
@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
         let after = plan.bytes_after().saturating_add(left);
         if report.shortfall.is_none() && after > target {
             report.shortfall = Some(format!(
-                "{} stay, above the target of {}: {} of what was to be deleted are still there; the next run goes on",
+                "{} stay, above the target of {}: {} of what was to be deleted are still there; the next run continues",
                 size(after),
                 size(target),
                 size(left)

@@ -63,7 +63,7 @@ fn words(job: &VideoJob, made: &AlreadyMade) -> String {
     let film = made.film.as_ref().map(|film| format!(" as {film}")).unwrap_or_default();
     format!(
         "made before{film}; its job was deleted by ttlAfterFinished at {deleted_at:.0}, so nothing is made or published \
-         again. To make it anew: change its spec, or kubectl annotate -n {} vj {} --overwrite {}=\"$(date -u +%FT%TZ)\"",
+         again. To make it again: change its spec, or kubectl annotate -n {} vj {} --overwrite {}=\"$(date -u +%FT%TZ)\"",
         job.metadata.namespace.as_deref().unwrap_or_default(),
         job.metadata.name.as_deref().unwrap_or_default(),
         requests::RESTART

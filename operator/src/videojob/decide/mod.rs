@@ -249,11 +249,11 @@ impl<'a> Draft<'a> {
     fn held(&self) -> Option<(Reason, String)> {
         if let Some(why) = &self.requests.hold {
             let why = if why.is_empty() { "no reason given" } else { why };
-            return Some((Reason::Held, format!("held: {why}; remove the annotation to go on")));
+            return Some((Reason::Held, format!("held: {why}; remove the annotation to continue")));
         }
         let suspended = self.observed.job.spec.suspend;
         suspended
-            .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to go on".to_owned()))
+            .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to continue".to_owned()))
     }
 
     /// The end of the whole job is measured when it comes.

@@ -30,7 +30,7 @@ pub(super) fn shut(draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
     let policy = &job.spec.storage_ref.name;
     let holds = room.percent.map(|percent| format!("{HOLDS} {percent} % of its limit")).unwrap_or_default();
     let message = format!(
-        "{name}: bucket {:?} {what}; it goes on by itself when there is room: kubectl -n {namespace} describe \
+        "{name}: bucket {:?} {what}; it continues automatically when there is room: kubectl -n {namespace} describe \
          storagepolicy {policy} says what holds the space; request a clean-up there, or raise its capacity{holds}",
         bucket.name
     );

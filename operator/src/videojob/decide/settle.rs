@@ -99,7 +99,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         End::Interrupted(why) => ledger.interrupted(&why, stopped_by_us),
         End::OutOfMemory => ledger.failed(
             Reason::RetryScheduled,
-            "its container was killed for its memory; raise compute.steps resources if this goes on",
+            "its container was killed for its memory; raise compute.steps resources if this happens again",
         ),
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
         End::Silent(code) => ledger.silent(code),

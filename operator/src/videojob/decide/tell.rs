@@ -48,7 +48,7 @@ pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Opti
     let told = step.message.clone().unwrap_or_default();
     let name = step.name;
     if step.state == Some(StepState::Failed) {
-        let message = format!("{name}: {told}; mend the cause, then request a retry");
+        let message = format!("{name}: {told}; fix the cause, then request a retry");
         return Some(Verdict::Failed { reason, message, step: name });
     }
     match &step.retry_at {
@@ -68,7 +68,7 @@ pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Opti
         None => {
             let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
             let message = film.map_or_else(
-                || format!("{name}: {told}; when that is mended, edit the job or request a retry"),
+                || format!("{name}: {told}; when that is fixed, edit the job or request a retry"),
                 |film| quality_message(job, name, &told, film),
             );
             Some(Verdict::Stalled { reason, message, step: Some(name) })
@@ -101,10 +101,10 @@ pub(super) fn hindered(
             waiting(format!("{name}: its pod finds no node: {why}; free a node, or change compute"))
         }
         Some(Hindrance::NoPod(job)) => waiting(format!(
-            "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; mend that, or edit the job"
+            "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; fix that, or edit the job"
         )),
         Some(Hindrance::Refused(why)) => stalled(format!(
-            "{name}: its pod is refused: {why}; mend that (compute.labels and compute.annotations are put on pods), then \
+            "{name}: its pod is refused: {why}; fix that (compute.labels and compute.annotations are put on pods), then \
              edit the job or request a retry"
         )),
         Some(Hindrance::Lingering(pod)) => waiting(format!(

@@ -154,7 +154,7 @@ fn a_job_whose_status_did_not_follow_waits_for_a_person_if_its_name_has_files() 
     world.settle();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "RestoreIncomplete"));
     assert!(world.has(ConditionType::Stalled) && !world.has(ConditionType::Reconciling));
-    for part in [requests::RETRY, "restore the status", "paid for anew"] {
+    for part in [requests::RETRY, "restore the status", "paid for again"] {
         assert!(world.message().contains(part), "{part} is not in: {}", world.message());
     }
     let status = world.observed.job.status.clone().unwrap();

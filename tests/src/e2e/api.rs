@@ -15,6 +15,8 @@ use super::site;
 #[derive(Clone, Debug)]
 pub struct Caller {
     token: Option<String>,
+    // One for all calls: to make one takes longer than many an answer.
+    http: reqwest::Client,
 }
 
 /// What was answered.
@@ -30,7 +32,11 @@ impl Caller {
     /// Nobody.
     #[must_use]
     pub fn stranger() -> Self {
-        Self { token: None }
+        Self::showing(None)
+    }
+
+    fn showing(token: Option<String>) -> Self {
+        Self { token, http: crate::http::client() }
     }
 
     /// A new `ServiceAccount` of the test's namespace, with this `ClusterRole` there and nowhere else.
@@ -42,18 +48,18 @@ impl Caller {
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": lab.namespace}],
         }))
         .await?;
-        Ok(Self { token: Some(token(&lab.api(), name).await?) })
+        Ok(Self::showing(Some(token(&lab.api(), name).await?)))
     }
 
     /// Whoever may read all.
     pub async fn viewer() -> anyhow::Result<Self> {
         let accounts = Api::namespaced(site::client().await?, site::SYSTEM);
-        Ok(Self { token: Some(token(&accounts, "videofactory-viewer").await?) })
+        Ok(Self::showing(Some(token(&accounts, "videofactory-viewer").await?)))
     }
 
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
-        let mut request = crate::http::client().request(method, format!("{}{path}", site::operator_url()?));
+        let mut request = self.http.request(method, format!("{}{path}", site::operator_url()?));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -73,7 +79,8 @@ impl Caller {
 
     /// GETs plain text.
     pub async fn text(&self, path: &str) -> anyhow::Result<String> {
-        let request = crate::http::client()
+        let request = self
+            .http
             .get(format!("{}{path}", site::operator_url()?))
             .bearer_auth(self.token.as_deref().unwrap_or_default())
             .header("accept", "text/plain");

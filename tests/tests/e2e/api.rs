@@ -109,30 +109,6 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
 }
 
 #[tokio::test]
-async fn stop_all_holds_what_has_not_ended_and_a_resume_lets_it_go_on() {
-    in_lab("stop_all", async |lab: Lab| {
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let ended = lab.order(Order::of(1).named("ended")).await?;
-        ended.succeeded().await?;
-        let (film, _) = half_drawn(&lab).await?;
-        let namespace = &lab.namespace;
-        let foreseen =
-            editor.post(&format!("/jobs/force-stop-all?namespace={namespace}&dry_run=true")).await?;
-        ensure!(foreseen.body["counts"] == json!({"would_request": 1}), "{foreseen:?}");
-        let stopped = editor.post(&format!("/jobs/force-stop-all?namespace={namespace}")).await?;
-        ensure!(stopped.body["counts"] == json!({"requested": 1}), "{stopped:?}");
-        film.phase(Phase::Suspended).await?;
-        lab.faults(Vec::new()).await?;
-        let wish = json!({"action": "resume", "filter": {"namespace": namespace, "phase": "Suspended"}});
-        let resumed = editor.call(Method::POST, "/jobs/actions", Some(wish)).await?;
-        ensure!(resumed.body["counts"] == json!({"requested": 1}), "{resumed:?}");
-        film.succeeded().await?;
-        Ok(())
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn jobs_of_a_batch_are_made_all_or_none_and_once_for_each_key() {
     in_lab("a_batch", async |lab: Lab| {
         let editor = Caller::with_role(&lab, "editor", "edit").await?;

@@ -109,7 +109,7 @@ async fn apply(lab: &Lab, manifest: &str) -> anyhow::Result<()> {
 }
 
 /// Waits until no pod of the namespace is alive.
-async fn no_live_pods(lab: &Lab) -> anyhow::Result<()> {
+pub async fn no_live_pods(lab: &Lab) -> anyhow::Result<()> {
     use videofactory_tests::e2e::wait;
     let api: kube::Api<k8s_openapi::api::core::v1::Pod> = lab.api();
     wait::until(&api, kube::runtime::watcher::Config::default(), "all pods to end", |all| {

@@ -1,0 +1,111 @@
+//! All jobs are stopped at once: a job stays held whatever is applied from git, and goes on from the scene it had reached.
+
+use anyhow::ensure;
+use reqwest::Method;
+use serde_json::{Value, json};
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason};
+use videofactory_tests::e2e::api::Caller;
+use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::kubectl::kubectl;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
+
+use crate::faults::{few_pictures, until_half_drawn, untouched};
+use crate::paid::roomy;
+use crate::quota::animated;
+use crate::requests::no_live_pods;
+
+/// As Flux and Argo CD apply on the server.
+const ON_THE_SERVER: &[&str] = &["--server-side", "--force-conflicts", "--field-manager=gitops"];
+/// As kubectl does by itself, and Argo CD unless it is told otherwise.
+const ON_THE_CLIENT: &[&str] = &[];
+
+/// Applies a manifest as it lies in git.
+async fn apply(lab: &Lab, manifest: &Value, how: &[&str]) -> anyhow::Result<()> {
+    let command = [&["-n", lab.namespace.as_str(), "apply", "-f", "-"] as &[&str], how].concat();
+    let said = kubectl(&command, &manifest.to_string()).await?;
+    ensure!(said.well, "{}", said.err);
+    Ok(())
+}
+
+/// Applies a new film.
+async fn order(lab: &Lab, manifest: &Value, how: &[&str]) -> anyhow::Result<Film> {
+    apply(lab, manifest, how).await?;
+    let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
+    Ok(Film::new(lab.clone(), &lab.api().get(name).await?))
+}
+
+/// Clips of [`gulls`].
+pub const CLIPS: usize = 3;
+
+/// A film of clips, of which the first comes at once and the others when the fault of [`gulls_rest`] is taken back.
+pub fn gulls() -> Order {
+    let scene = |id: &str, motion: &str| json!({"id": id, "narration": "The sea.", "imagePrompt": format!("{id} by the sea"), "motionPrompt": motion});
+    let scenes = json!([scene("s1", "slow waves"), scene("s2", "a gull flies"), scene("s3", "a gull dives")]);
+    animated(CLIPS).named("animated").with(json!({"scenes": scenes}))
+}
+
+pub fn gulls_rest() -> Fault {
+    Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll).saying("gull")
+}
+
+#[tokio::test]
+async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice() {
+    in_lab("stop_all", async |lab: Lab| {
+        let editor = Caller::with_role(&lab, "editor", "edit").await?;
+        let ended = lab.order(Order::of(1).named("ended")).await?;
+        ended.succeeded().await?;
+        let grok = roomy(&lab).await?;
+        grok.faults(&[gulls_rest()]).await?;
+        let bought = order(&lab, &gulls().manifest(), ON_THE_CLIENT).await?;
+        bought.has_made("/clips/", 1).await?;
+        grok.has_accepted(Operation::Video, CLIPS).await?;
+        let pictures = bought.artifacts().await?;
+        lab.faults(vec![few_pictures()]).await?;
+        let drawing = Order::of(12).named("drawn");
+        let drawn = order(&lab, &drawing.manifest(), ON_THE_SERVER).await?;
+        let drawings = until_half_drawn(&drawn).await?;
+
+        let path = format!("/jobs/force-stop-all?namespace={}", lab.namespace);
+        let foreseen = editor.post(&format!("{path}&dry_run=true")).await?;
+        ensure!(foreseen.body["counts"] == json!({"would_request": 2}), "{foreseen:?}");
+        let stopped = editor.post(&path).await?;
+        ensure!(stopped.body["counts"] == json!({"requested": 2}), "{stopped:?}");
+        for film in [&bought, &drawn] {
+            film.phase(Phase::Suspended).await?;
+        }
+        // What is held back is held until then, so that no pod can end well by itself.
+        no_live_pods(&lab).await?;
+        // The same once more, and then a commit: the operator has to have looked at it, by its generation.
+        for more in [json!({}), json!({"priority": 5})] {
+            apply(&lab, &gulls().with(more.clone()).manifest(), ON_THE_CLIENT).await?;
+            apply(&lab, &drawing.clone().with(more).manifest(), ON_THE_SERVER).await?;
+        }
+        for (film, step) in [(&bought, StepName::AnimateScenes), (&drawn, StepName::GenerateImages)] {
+            let priority = film.now().await?.spec.priority;
+            ensure!(priority == 5, "what was applied has not come: {priority}");
+            let status = film.phase(Phase::Suspended).await?;
+            ensure!(film.says(Reason::Held).await?.contains("force-stop-all"));
+            ensure!(attempts(&status, step) == 1, "{step} goes on although it is held");
+        }
+
+        lab.faults(Vec::new()).await?;
+        grok.faults(&[]).await?;
+        let wish = json!({"action": "resume", "filter": {"namespace": lab.namespace, "phase": "Suspended"}});
+        let resumed = editor.call(Method::POST, "/jobs/actions", Some(wish)).await?;
+        ensure!(resumed.body["counts"] == json!({"requested": 2}), "{resumed:?}");
+        for (film, before, step) in
+            [(&bought, &pictures, StepName::AnimateScenes), (&drawn, &drawings, StepName::GenerateImages)]
+        {
+            let status = film.succeeded().await?;
+            untouched(before, &film.artifacts().await?)?;
+            ensure!(attempts(&status, step) > 1, "{step} was not stopped");
+            ensure!(status.step(step).and_then(|step| step.failures).is_none(), "{status:?}");
+        }
+        let paid = grok.paid(Operation::Video).await?;
+        ensure!(paid.len() == CLIPS && paid.values().all(|times| *times == 1), "paid: {paid:?}");
+        grok.books_agree("generations", Operation::Video).await
+    })
+    .await;
+}

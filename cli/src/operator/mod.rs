@@ -19,7 +19,7 @@ use crate::cluster::Cluster;
 use crate::exit::{Error, causes};
 use crate::text::plain;
 
-pub use self::pods::{DEFAULT_NAMESPACE, LABELS, is_ready, namespace_of};
+pub use self::pods::{DEFAULT_NAMESPACE, LABELS, PORT_FORWARD, is_ready, namespace_of};
 
 /// Most bytes of a problem that are read.
 const MOST_PROBLEM_BYTES: usize = 64 * 1024;

@@ -12,6 +12,8 @@ use crate::exit::Error;
 pub const DEFAULT_NAMESPACE: &str = "videofactory-system";
 /// The labels of its pods.
 pub const LABELS: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
+/// The Role of the operator's namespace by which people reach it.
+pub const PORT_FORWARD: &str = "videofactory-port-forward";
 /// The name of its port.
 const PORT: &str = "http";
 /// The port, where the pod names none.
@@ -30,7 +32,11 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     // Who may not look into the usual namespace seldom may look into all; then the first refusal says more.
     let everywhere = match list(&Api::all(client)).await {
         Ok(pods) => pods,
-        Err(error) => return usual.map(|_| DEFAULT_NAMESPACE.to_owned()).map_err(|_| error.into()),
+        Err(_) => {
+            return usual
+                .map(|_| DEFAULT_NAMESPACE.to_owned())
+                .map_err(|error| hidden(error, DEFAULT_NAMESPACE));
+        }
     };
     let namespace = everywhere.first().and_then(ResourceExt::namespace);
     namespace.ok_or_else(|| {
@@ -41,6 +47,19 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     })
 }
 
+/// Why the operator's pods cannot be seen, and what to ask for.
+fn hidden(error: CallError, namespace: &str) -> Error {
+    let rejected = error.is_rejected();
+    let error = Error::from(error);
+    if !rejected {
+        return error;
+    }
+    error.hint(format!(
+        "ask for the Role {PORT_FORWARD} in namespace {namespace}: by it you reach the operator, and nothing else \
+         there; --operator-namespace names another namespace"
+    ))
+}
+
 async fn list(api: &Api<Pod>) -> Result<Vec<Pod>, CallError> {
     let params = ListParams::default().labels(LABELS);
     Ok(within("list the operator's pods", api.list(&params)).await?.items)
@@ -48,7 +67,8 @@ async fn list(api: &Api<Pod>) -> Result<Vec<Pod>, CallError> {
 
 /// A pod that answers, and its port.
 pub async fn ready(client: &Client, namespace: &str) -> Result<(String, u16), Error> {
-    let mut pods = list(&Api::namespaced(client.clone(), namespace)).await?;
+    let pods = list(&Api::namespaced(client.clone(), namespace)).await;
+    let mut pods = pods.map_err(|error| hidden(error, namespace))?;
     pods.sort_by_key(ResourceExt::name_any);
     let found = pods.iter().find(|pod| is_ready(pod));
     found.map(|pod| (pod.name_any(), port(pod))).ok_or_else(|| {
@@ -119,5 +139,16 @@ mod tests {
             .on("GET /api/v1/pods", list_of(&[]));
         let error = namespace_of(&Cluster::of_client(fake.client(), "films")).await.unwrap_err();
         assert!(error.hint.unwrap().contains("install generate"));
+    }
+
+    #[tokio::test]
+    async fn who_may_not_see_it_is_told_which_role_to_ask_for() {
+        let refused = |fake: Fake, what: &str| fake.refuses(what, 403, "Forbidden", "you cannot list pods");
+        let fake = refused(Fake::default(), "GET /api/v1/namespaces/videofactory-system/pods");
+        let fake = refused(fake, "GET /api/v1/pods");
+        let error = namespace_of(&Cluster::of_client(fake.client(), "films")).await.unwrap_err();
+        assert!(error.hint.unwrap().contains("videofactory-port-forward in namespace videofactory-system"));
+        let error = ready(&fake.client(), "videofactory-system").await.unwrap_err();
+        assert!(error.hint.unwrap().contains("videofactory-port-forward"));
     }
 }

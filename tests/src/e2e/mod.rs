@@ -12,6 +12,7 @@ pub mod kubectl;
 pub mod lab;
 pub mod operator;
 pub mod paid;
+pub mod plugin;
 pub mod pods;
 pub mod reader;
 pub mod site;

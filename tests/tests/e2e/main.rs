@@ -17,6 +17,7 @@ mod many;
 mod node;
 mod outside;
 mod paid;
+mod plugin;
 mod pruned;
 mod quota;
 mod refusals;

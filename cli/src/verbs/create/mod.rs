@@ -36,7 +36,7 @@ Examples:
   kubectl videofactory create -f topics.txt --channel deep-sea
 
   # Any setting, by its path in the spec
-  kubectl videofactory create \"Was ist Zeit?\" --language de --set captions.mode=Sidecar --dry-run=client")]
+  kubectl videofactory create Tides --set captions.mode=Sidecar --dry-run=client")]
 pub struct CreateArgs {
     /// What the film is about, in a sentence
     #[arg(conflicts_with = "file")]

@@ -16,7 +16,7 @@ use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
 
 use super::Check;
 use crate::exit::Error;
-use crate::operator::is_ready;
+use crate::operator::{PORT_FORWARD, is_ready};
 use crate::text::{count, plain, span};
 use crate::verbs::{policies as policy, status::next::is_stalled};
 
@@ -145,6 +145,10 @@ pub fn lease(lease: Option<&Lease>, now: Timestamp, namespace: &str) -> Check {
 /// What the operator's own checks say.
 pub fn health(status: StatusCode, body: &Value) -> Vec<Check> {
     let Some(checks) = body["checks"].as_array() else {
+        if status == StatusCode::FORBIDDEN {
+            // It knows who asks. Its own health is for whoever looks after the whole installation.
+            return vec![Check::ok("operator routes", "they answer")];
+        }
         let detail = body["detail"].as_str().map_or_else(|| status.to_string(), plain);
         let hint = body["hint"].as_str().map_or_else(|| "see the operator's log".to_owned(), plain);
         return vec![Check::warning("operator routes", detail, hint)];
@@ -185,18 +189,31 @@ pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>, first: &str) -> 
     if missing.is_empty() {
         return Check::ok("your rights", format!("all that the plugin needs, in {place}"));
     }
-    let list = |one: &Missing<'_>| {
-        let group = if one.group.is_empty() { String::new() } else { format!(".{}", one.group) };
-        format!("{} {}{group} (for {})", one.verb, one.resource, one.what)
-    };
-    let found =
-        format!("you may not, in {place}: {}", missing.iter().map(list).collect::<Vec<_>>().join("; "));
+    let found = may_not(missing, &place);
     let mend = "ask for the ClusterRole videofactory-edit in that namespace, or edit, which contains it";
     if missing.iter().any(|one| one.resource == first && one.verb == "list") {
         Check::error("your rights", found, mend)
     } else {
         Check::warning("your rights", found, mend)
     }
+}
+
+/// Whether the person reaches the operator's own routes.
+pub fn way(missing: &[Missing<'_>], namespace: &str) -> Check {
+    let name = "way to the operator";
+    if missing.is_empty() {
+        return Check::ok(name, format!("you may forward a port in namespace {namespace}"));
+    }
+    let mend = format!("ask for the Role {PORT_FORWARD} in namespace {namespace}");
+    Check::warning(name, may_not(missing, &format!("namespace {namespace}")), mend)
+}
+
+fn may_not(missing: &[Missing<'_>], place: &str) -> String {
+    let list = |one: &Missing<'_>| {
+        let group = if one.group.is_empty() { String::new() } else { format!(".{}", one.group) };
+        format!("{} {}{group} (for {})", one.verb, one.resource, one.what)
+    };
+    format!("you may not, in {place}: {}", missing.iter().map(list).collect::<Vec<_>>().join("; "))
 }
 
 fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
@@ -392,6 +409,13 @@ mod tests {
         assert!(list.state == State::Error && list.found.contains("namespace films"), "{list:?}");
         assert_eq!(rights(&[missing("approve", "videojobs")], None, "videojobs").state, State::Warning);
         assert_eq!(rights(&[], None, "videojobs").state, State::Ok);
+        let forward = Missing { verb: "get", group: "", resource: "pods/portforward", what: "download" };
+        let way = way(&[forward], "videofactory-system");
+        assert_eq!(
+            way.found,
+            "you may not, in namespace videofactory-system: get pods/portforward (for download)"
+        );
+        assert!(way.mend.unwrap().contains("videofactory-port-forward"));
     }
 
     #[test]
@@ -404,6 +428,9 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].state == State::Error && found[0].found == "no answer");
         let forbidden = health(StatusCode::FORBIDDEN, &json!({"detail": "you may not get /health/full"}));
-        assert_eq!(forbidden[0].state, State::Warning);
+        assert_eq!(forbidden[0].state, State::Ok, "{forbidden:?}");
+        let unknown =
+            health(StatusCode::UNAUTHORIZED, &json!({"detail": "the cluster does not know this token"}));
+        assert_eq!(unknown[0].state, State::Warning, "{unknown:?}");
     }
 }

@@ -133,7 +133,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{Fake, job, list_of, path, run};
+    use crate::testing::{self, Fake, job, list_of, path, run};
 
     fn pod(ready: &str) -> Value {
         json!({
@@ -172,14 +172,9 @@ mod tests {
     }
 
     fn policy(status: &str, message: &str) -> Value {
-        json!({
-            "metadata": {"name": "r2", "namespace": "films"},
-            "spec": {
-                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
-                "capacity": {"limit": "10G"},
-            },
-            "status": {"level": "Normal", "usage": {"percent": 72}, "conditions": [condition(status, message)]},
-        })
+        testing::policy(json!({
+            "level": "Normal", "usage": {"percent": 72}, "conditions": [condition(status, message)],
+        }))
     }
 
     /// The line of a check, and the one after it.

@@ -84,7 +84,7 @@ async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     other["spec"]["bucket"]["secretRef"]["name"] = json!("lost");
     other["spec"]["bucket"]["prefix"] = json!(format!("{}-other/", lab.namespace));
     lab.put(other).await?;
-    lab.policy_says("other", "False", "CredentialsInvalid").await?;
+    lab.policy_says("other", "False", "ConfigurationInvalid").await?;
     plugin.says("doctor", 3, "", "").await?;
     let read = plugin.run("doctor -o json").await?;
     let checks: Value = serde_json::from_slice(&read.out).with_context(|| format!("{read:?}"))?;

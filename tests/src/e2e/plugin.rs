@@ -189,8 +189,8 @@ impl Plugin {
     }
 
     /// The text with a word in the place of what differs from run to run: `NS` the test's namespace, `DESK` the folder,
-    /// `TIME` a time, `AGE` a span, `HEX` a digest or an id, `SIZE` a number of bytes, `LENGTH` seconds of film. Columns have
-    /// three spaces between, whatever their widths.
+    /// `TIME` a time, `AGE` a span, `HEX` a digest or an id, `SIZE` a number of bytes, `LENGTH` seconds of film, `LATENCY`
+    /// milliseconds. Columns have three spaces between, whatever their widths.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
         let desk = self.desk.path().display().to_string();
@@ -208,6 +208,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{8,64}\b", "HEX"),
         (r"\b\d+(\.\d)? (B|kB|MB|GB)\b", "SIZE"),
         (r"\b\d+\.\d s\b", "LENGTH"),
+        (r"\b\d+ ms\b", "LATENCY"),
         (r"\b(\d+[smhdy]){1,2}\b", "AGE"),
         (r" {3,}", "   "),
     ]

@@ -1,5 +1,6 @@
 //! Who may do what, what those are told who may not or cannot, and the local API as either kubeconfig serves it.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
@@ -76,7 +77,7 @@ async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
 /// The local API, and what it was told where it listens.
 struct Proxy {
     /// Ends with this.
-    _child: Child,
+    child: Child,
     /// Kept open: a program whose messages nobody takes ends.
     _said: Lines<BufReader<ChildStderr>>,
     url: String,
@@ -89,7 +90,17 @@ impl Proxy {
         let first = said.next_line().await?.unwrap_or_default();
         let url = first.strip_prefix("Serving on ").and_then(|rest| rest.split(',').next());
         let url = url.with_context(|| first.clone())?.to_owned();
-        Ok(Self { _child: child, _said: said, url })
+        Ok(Self { child, _said: said, url })
+    }
+
+    /// Ctrl-C ends it as it ends any program, which shells tell as 130.
+    async fn interrupted(mut self) -> anyhow::Result<()> {
+        let process = self.child.id().context("it has ended by itself")?.to_string();
+        let sent = tokio::process::Command::new("kill").args(["-INT", &process]).status().await?;
+        ensure!(sent.success(), "it could not be interrupted");
+        let ended = self.child.wait().await?;
+        ensure!(ended.signal() == Some(2), "{ended}");
+        Ok(())
     }
 
     async fn ask(
@@ -134,8 +145,9 @@ async fn the_local_api_takes_curl_and_refuses_pages_of_other_sites() {
             let (status, body) = proxy.ask(Method::POST, &format!("{film}/restart"), &rebound).await?;
             ensure!(status == StatusCode::MISDIRECTED_REQUEST, "{status}: {body}");
             ensure!(wishes(&lab).await? == before, "a page of another site has changed the film");
-            let (status, body) = proxy.ask(Method::POST, &format!("{film}/resume?dry_run=true"), &[]).await?;
+            let (status, body) = proxy.ask(Method::POST, &format!("{film}/suspend"), &[]).await?;
             ensure!(status.is_success(), "{status}: {body}");
+            proxy.interrupted().await?;
         }
         Ok(())
     })

@@ -77,7 +77,7 @@ fn tells_how_it_comes_about(plugin: &Plugin, told: &str) {
         !line.ends_with(" is done") && !line.ends_with(" runs") && !line.contains(" has made ")
     });
     if done != all.iter().map(String::as_str).collect()
-        || lines != ["NS/film: created", "NS/film: Succeeded: The film is made and published"]
+        || lines != ["NS/film: created", "NS/film: Succeeded: published"]
     {
         plugin.differs(format!("create --wait tells on standard error:\n{told}"));
     }
@@ -135,7 +135,7 @@ async fn columns(plugin: &Plugin) -> anyhow::Result<()> {
             0,
             &format!(
                 "{head}   COST   READY   MESSAGE\n\
-                 film   Succeeded   -   6/6   -   AGE   0.00   True   The film is made and published\n"
+                 film   Succeeded   -   6/6   -   AGE   -   True   published\n"
             ),
             "",
         )
@@ -148,17 +148,16 @@ Film:   NS/film
 Age:   AGE
 Phase:   Succeeded (Completed)
 Progress:   6/6
-Cost:   0.00 USD paid
 Film file:   videos/NS/film-HEX/r1/HEX.mp4 (SIZE, LENGTH)
-Message:   The film is made and published
+Message:   published
 
 STEP   STATE   SCENES   ATTEMPT   TOOK   COST   REASON
-write-script   Succeeded   -   1   AGE   -   Completed
-generate-images   Succeeded   1/1   1   AGE   -   Completed
-narrate-scenes   Succeeded   1/1   1   AGE   -   Completed
-animate-scenes   Succeeded   1/1   1   AGE   -   Completed
-assemble-video   Succeeded   -   1   AGE   -   Completed
-publish-video   Succeeded   -   1   AGE   -   Completed
+write-script   Succeeded   1   1   AGE   -   -
+generate-images   Succeeded   1/1   1   AGE   -   -
+narrate-scenes   Succeeded   1/1   1   AGE   -   -
+animate-scenes   Succeeded   1/1   1   AGE   -   -
+assemble-video   Succeeded   -   1   AGE   -   -
+publish-video   Succeeded   -   1   AGE   -   -
 
 TARGET   STATE   AT   WHERE
 main   Published   TIME   published/NS/film.mp4
@@ -184,7 +183,7 @@ captions.vtt   SIZE   -   captions/NS/film-HEX/r1/HEX.vtt
 }
 
 async fn logs(plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("logs film --step write-script", 0, "TIME INFO write-script-1 \n", "").await?;
+    plugin.says("logs film --step write-script", 0, "TIME INFO write-script-1 write-script begins attempt=1 input=HEX namespace=NS run=1 video=film\n", "").await?;
     let whole = plugin.run("logs film").await?;
     ensure!((whole.code, whole.err.as_str()) == (0, ""), "{whole:?}");
     names_each_step(plugin, "logs film", &whole.text());

@@ -25,9 +25,10 @@ const FILES: u8 = 0;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  # For `kubectl videofactory`: kubectl's own completion finds this program on the PATH
-  kubectl videofactory completion kubectl > ~/.local/bin/kubectl_complete-videofactory
-  chmod +x ~/.local/bin/kubectl_complete-videofactory
+  # For `kubectl videofactory`: kubectl's own completion finds it on the PATH
+  kubectl videofactory completion kubectl > kubectl_complete-videofactory
+  chmod +x kubectl_complete-videofactory
+  mv kubectl_complete-videofactory ~/.local/bin/
 
   # For `kubectl-videofactory` by itself
   source <(kubectl videofactory completion bash)")]

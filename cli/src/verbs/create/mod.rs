@@ -29,8 +29,8 @@ use crate::output::{self, Document, Format};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  # From idea to MP4: shows the scenes as they come, and ends with the path of the film
-  kubectl videofactory create \"Why mountains grow\" --scenes 4 --length 20s --wait
+  # From idea to MP4: shows the scenes as they come, and ends with its path
+  kubectl videofactory create \"Why mountains grow\" --scenes 4 --wait
 
   # A film of each line, all or none of them
   kubectl videofactory create -f topics.txt --channel deep-sea

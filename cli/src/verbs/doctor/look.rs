@@ -136,7 +136,7 @@ async fn missing(
         let (verb, group, resource, what) = *need;
         async move {
             let may = may(client, Right { verb, group, resource, namespace }).await?;
-            Ok((!may).then_some(checks::Missing { verb, group, resource, what }))
+            Ok::<_, CallError>((!may).then_some(checks::Missing { verb, group, resource, what }))
         }
     };
     Ok(try_join_all(needs.iter().map(ask)).await?.into_iter().flatten().collect())

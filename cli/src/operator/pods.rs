@@ -55,8 +55,7 @@ fn hidden(error: CallError, namespace: &str) -> Error {
         return error;
     }
     error.hint(format!(
-        "ask for the Role {PORT_FORWARD} in namespace {namespace}: by it you reach the operator, and nothing else \
-         there; --operator-namespace names another namespace"
+        "ask for the Role {PORT_FORWARD} in namespace {namespace}; --operator-namespace names another namespace"
     ))
 }
 

@@ -206,6 +206,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
         (r"\d{8}T\d{6}Z", "TIME"),
         (r"\b[0-9a-f]{8,64}\b", "HEX"),
+        (r"-[0-9a-f]{6}\b", "-HEX"),
         (r"\b\d+(\.\d)? (B|kB|MB|GB)\b", "SIZE"),
         (r"\b\d+\.\d s\b", "LENGTH"),
         (r"\b\d+ ms\b", "LATENCY"),

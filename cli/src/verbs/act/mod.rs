@@ -152,16 +152,27 @@ async fn each(
     let jobs = names.iter().map(|name| context.job(name)).collect::<Result<Vec<_>, _>>()?;
     let mut results = Vec::new();
     for job in jobs {
-        let result = match context.get(&job).await {
-            Ok(found) => {
-                let asked = bulk::ask_all(client, &[found], request, manner.dry_run, MANAGER).await;
-                asked.into_iter().next()
-            }
-            Err(error) => Some(ItemResult { job, outcome: Outcome::Failed, detail: Some(error.message) }),
-        };
-        results.extend(result);
+        let asked = one(client, &job, request, manner, context).await;
+        results.push(asked.unwrap_or_else(|error| {
+            let words: Vec<String> = [Some(error.message), error.hint].into_iter().flatten().collect();
+            ItemResult { job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
+        }));
     }
     Ok(results)
+}
+
+async fn one(
+    client: &Client,
+    job: &JobRef,
+    request: &Request,
+    manner: Manner,
+    context: &Context,
+) -> Result<ItemResult, Error> {
+    let found = context.get(job).await?;
+    if manner.dry_run {
+        return Ok(bulk::foresee(&found, request));
+    }
+    Ok(bulk::ask(client, &found, request, MANAGER).await?)
 }
 
 /// Asks many films, after a list of them and a yes.
@@ -190,7 +201,13 @@ pub async fn many(
         }
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
-    tell(&results, request.action, manner.output, context)
+    let exit = tell(&results, request.action, manner.output, context)?;
+    if results.iter().any(|item| item.outcome == Outcome::Failed) {
+        context.tell(
+            "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
+        )?;
+    }
+    Ok(exit)
 }
 
 /// The films of a namespace or of the cluster that have not ended.

@@ -14,7 +14,7 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
 
-use super::Check;
+use super::{Check, State};
 use crate::exit::Error;
 use crate::operator::{PORT_FORWARD, is_ready};
 use crate::text::{count, plain, span};
@@ -39,6 +39,11 @@ pub fn cannot_look(check: &str, error: CallError) -> Check {
 pub fn told(check: &str, error: &Error) -> Check {
     let mend = error.hint.clone().unwrap_or_else(|| "mend that, and look again".to_owned());
     Check::warning(check, error.message.clone(), mend)
+}
+
+/// The API server does not answer, without which nothing works.
+pub fn unreachable(error: CallError) -> Check {
+    Check { state: State::Error, ..cannot_look("Kubernetes", error) }
 }
 
 /// Whether Kubernetes is new enough.
@@ -342,7 +347,6 @@ mod tests {
 
     use super::*;
     use crate::testing::NOW;
-    use crate::verbs::doctor::State;
 
     fn now() -> Timestamp {
         NOW.parse().unwrap()

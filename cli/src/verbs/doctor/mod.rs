@@ -222,6 +222,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_cluster_that_does_not_answer_is_the_only_thing_that_is_told() {
+        let ended = run(&Fake::default(), "doctor", None).await;
+        assert_eq!((ended.exit, ended.err.as_str()), (Exit::NotAll, "1 error, 0 warnings.\n"));
+        assert!(line(&ended.out, "Kubernetes").0.starts_with("ERROR"), "{}", ended.out);
+    }
+
+    #[tokio::test]
     async fn a_cluster_without_video_factory_says_how_to_install_it() {
         let version = json!({
             "major": "1", "minor": "30", "gitVersion": "v1.30.2", "gitCommit": "", "gitTreeState": "",

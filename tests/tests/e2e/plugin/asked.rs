@@ -222,7 +222,8 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
             "retry waits moon",
             3,
             "NS/waits: retry requested\n",
-            "error: failed to get VideoJob NS/moon: videojobs.videofactory.dev \"moon\" not found\n",
+            "error: failed to get VideoJob NS/moon: videojobs.videofactory.dev \"moon\" not found; `kubectl \
+             videofactory list -A` shows what there is\n",
         )
         .await
 }

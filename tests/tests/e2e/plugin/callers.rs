@@ -37,12 +37,27 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
             )
             .await?;
     }
-    plugin.says("download film", 1, "", "").await?;
+    plugin
+        .says(
+            "download film",
+            1,
+            "",
+            "error: NS/film has no video yet\nnext: let it go on: `kubectl videofactory resume film -n NS`\n",
+        )
+        .await?;
     plugin.says("artifacts film", 0, "", "NS/film has no finished files yet.\n").await?;
     plugin.says("logs film", 0, "", "NS/film has no log yet: no step has been begun.\n").await?;
     plugin.says("list --unknown", 2, "", "").await?;
     plugin.says("lst", 2, "", "").await?;
-    plugin.says("status Moon", 2, "", "").await?;
+    plugin
+        .says(
+            "status Moon",
+            2,
+            "",
+            "error: \"Moon\" names no VideoJob\n\
+             a name has lower-case letters, digits and dashes; `kubectl videofactory list` shows them\n",
+        )
+        .await?;
     plugin.says("list --context moon", 1, "", "").await?;
     plugin.says("list -n moon", 0, "", "There are no films in namespace moon.\n").await?;
     plugin.write("nobody.json", &unreachable())?;
@@ -63,14 +78,87 @@ fn unreachable() -> String {
 
 async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
     plugin.says("list", 0, "", "").await?;
-    plugin.says("retry film", 3, "", "").await?;
-    plugin.says("suspend film", 3, "", "").await?;
-    plugin.says("approve film", 1, "", "").await?;
-    plugin.says("create Tides --name tides", 1, "", "").await?;
-    plugin.says("list -A", 1, "", "").await?;
-    plugin.says("stop-all --yes", 3, "", "").await?;
-    plugin.says("cleanup", 1, "", "").await?;
-    plugin.says("proxy --port 0", 1, "", "").await?;
+    let may_not = |verb: &str, resource: &str, group: &str, place: &str| {
+        format!(
+            "forbidden: User \"system:serviceaccount:NS:viewer\" cannot {verb} resource \"{resource}\" in API group \
+             \"{group}\" {place}"
+        )
+    };
+    let ours =
+        |verb: &str, resource: &str| may_not(verb, resource, "videofactory.dev", "in the namespace \"NS\"");
+    let ask =
+        "ask for a role with that right, such as edit; `kubectl videofactory doctor` shows what you may do";
+    let patch = format!(
+        "error: failed to patch VideoJob NS/film: videojobs.videofactory.dev \"film\" is {}",
+        ours("patch", "videojobs")
+    );
+    plugin.says("restart film", 3, "", &format!("{patch}; {ask}\n")).await?;
+    plugin
+        .says(
+            "stop-all --yes",
+            3,
+            "",
+            &format!(
+                "{patch}\nNot all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.\n"
+            ),
+        )
+        .await?;
+    plugin
+        .says(
+            "approve film",
+            1,
+            "",
+            "error: you may not approve videojobs in namespace NS\n\
+             ask for a role with the verb approve on videojobs.videofactory.dev, such as videofactory-edit\n",
+        )
+        .await?;
+    let create = ours("create", "videojobs");
+    plugin
+        .says(
+            "create Tides --name tides",
+            1,
+            "",
+            &format!(
+                "error: failed to create VideoJob NS/tides: videojobs.videofactory.dev is {create}\n{ask}\n"
+            ),
+        )
+        .await?;
+    let list = may_not("list", "videojobs", "videofactory.dev", "at the cluster scope");
+    plugin
+        .says(
+            "list -A",
+            1,
+            "",
+            &format!(
+                "error: failed to list the VideoJobs of all namespaces: videojobs.videofactory.dev is {list}\n{ask}\n"
+            ),
+        )
+        .await?;
+    plugin
+        .says(
+            "cleanup",
+            1,
+            "",
+            &format!(
+                "error: failed to patch StoragePolicy NS/default: storagepolicies.videofactory.dev \"default\" is \
+                 {}\n{ask}\n",
+                ours("patch", "storagepolicies")
+            ),
+        )
+        .await?;
+    let pods = may_not("list", "pods", "", "in the namespace \"videofactory-system\"");
+    plugin
+        .says(
+            "proxy --port 0",
+            1,
+            "",
+            &format!(
+                "error: failed to list the operator's pods: pods is {pods}\n\
+                 ask for the Role videofactory-port-forward in namespace videofactory-system; --operator-namespace \
+                 names another namespace\n"
+            ),
+        )
+        .await?;
     plugin.says("doctor", 0, "", "").await
 }
 

@@ -30,13 +30,8 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
         return Ok(DEFAULT_NAMESPACE.to_owned());
     }
     // Who may not look into the usual namespace seldom may look into all; then the first refusal says more.
-    let everywhere = match list(&Api::all(client)).await {
-        Ok(pods) => pods,
-        Err(_) => {
-            return usual
-                .map(|_| DEFAULT_NAMESPACE.to_owned())
-                .map_err(|error| hidden(error, DEFAULT_NAMESPACE));
-        }
+    let Ok(everywhere) = list(&Api::all(client)).await else {
+        return usual.map(|_| DEFAULT_NAMESPACE.to_owned()).map_err(|error| hidden(error, DEFAULT_NAMESPACE));
     };
     let namespace = everywhere.first().and_then(ResourceExt::namespace);
     namespace.ok_or_else(|| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use videofactory_client::JobFilter;
 use videofactory_crds::Phase;
 
@@ -11,6 +11,22 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit;
 use crate::verbs;
+
+/// Help of a verb in kubectl's form: what it does, examples, options, usage.
+const HELP_OF_A_VERB: &str = "{about}{after-help}\n\n{all-args}\n\nUsage:\n  {usage}\n";
+/// Help of the whole program.
+const HELP: &str = "\
+{about}\n\n{all-args}{after-help}\n\nUsage:\n  {usage}\n
+Use \"kubectl videofactory <verb> --help\" for examples and options of a verb.\n";
+
+/// The command line.
+#[must_use]
+pub fn command() -> Command {
+    fn in_form(command: Command) -> Command {
+        command.help_template(HELP_OF_A_VERB).mut_subcommands(in_form)
+    }
+    in_form(Cli::command()).help_template(HELP)
+}
 
 /// Videos from the command line: make them, see what they wait for, retry, stop and download them.
 #[derive(Debug, Parser)]
@@ -75,12 +91,48 @@ pub enum Verb {
     Logs(verbs::logs::LogsArgs),
     Artifacts(verbs::artifacts::ArtifactsArgs),
     Download(verbs::download::DownloadArgs),
-    Retry(verbs::act::RetryArgs),
-    Restart(verbs::act::RestartArgs),
+    /// Go on at the step that failed or waits
+    ///
+    /// Where a film asks whether to pay again, this is the yes for it; a retry of many is no such yes.
+    #[command(after_help = "\
+Examples:
+  kubectl videofactory retry ocean-facts
+  kubectl videofactory retry --phase Failed -A --dry-run")]
+    Retry(verbs::act::ActArgs),
+    /// Begin anew: all is made, paid for and published again
+    #[command(after_help = "\
+Examples:
+  kubectl videofactory restart ocean-facts")]
+    Restart(verbs::act::ActArgs),
+    /// Stop, until resume
+    ///
+    /// What is done is kept, and the next apply of the manifest does not lift it.
+    #[command(after_help = "\
+Examples:
+  kubectl videofactory suspend ocean-facts --reason \"another text is coming\"
+  kubectl videofactory suspend --channel deep-sea")]
     Suspend(verbs::act::SuspendArgs),
-    Resume(verbs::act::ResumeArgs),
-    Approve(verbs::act::ApproveArgs),
-    Reject(verbs::act::RejectArgs),
+    /// Go on after suspend, stop-all or spec.suspend
+    #[command(after_help = "\
+Examples:
+  kubectl videofactory resume ocean-facts
+  kubectl videofactory resume --all")]
+    Resume(verbs::act::ActArgs),
+    /// Let the result go on that is under review
+    ///
+    /// `status` says what it is, and `download` fetches it.
+    #[command(after_help = "\
+Examples:
+  kubectl videofactory download ocean-facts
+  kubectl videofactory approve ocean-facts")]
+    Approve(verbs::act::DecideArgs),
+    /// Refuse the result that is under review: the film fails
+    ///
+    /// Until it is edited or restarted.
+    #[command(after_help = "\
+Examples:
+  kubectl videofactory reject ocean-facts")]
+    Reject(verbs::act::DecideArgs),
     StopAll(verbs::stop_all::StopAllArgs),
     Accounts(verbs::accounts::AccountsArgs),
     Storage(verbs::storage::StorageArgs),
@@ -170,13 +222,11 @@ fn phases() -> impl TypedValueParser<Value = Phase> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -209,6 +259,38 @@ mod tests {
                 check(verb, &format!("{path} {}", verb.get_name()));
             }
         }
-        check(&Cli::command(), "kubectl videofactory");
+        check(&command(), "kubectl videofactory");
+    }
+
+    /// The lines of a help that begin a section.
+    fn sections(help: &str) -> Vec<&str> {
+        help.lines().filter(|line| !line.starts_with(' ') && line.ends_with(':')).collect()
+    }
+
+    #[test]
+    fn help_of_each_verb_has_kubectls_form() {
+        fn check(command: &mut clap::Command) {
+            let is_shown = |verb: &&mut clap::Command| !verb.is_hide_set() && verb.get_name() != "help";
+            if command.has_subcommands() {
+                return command.get_subcommands_mut().filter(is_shown).for_each(check);
+            }
+            let help = command.render_long_help().to_string();
+            let found = sections(&help);
+            let expected: Vec<&str> = ["Examples:", "Arguments:", "Options:", "Cluster:", "Usage:"]
+                .into_iter()
+                .filter(|section| *section != "Arguments:" || found.contains(section))
+                .collect();
+            assert_eq!(found, expected, "{help}");
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with(&about) && about.len() <= 80, "{help}");
+            let usage = help.split("Usage:\n  kubectl videofactory ").nth(1).unwrap_or_default();
+            assert!(usage.starts_with(command.get_name()) || usage.starts_with("install"), "{help}");
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // Where a terminal breaks a line, what is pasted is another command.
+            assert!(examples.lines().all(|line| line.len() <= 80), "{examples}");
+        }
+        let mut whole = command();
+        whole.build();
+        check(&mut whole);
     }
 }

@@ -3,7 +3,9 @@
 use std::io::{BufRead, Write};
 
 use jiff::Timestamp;
-use videofactory_client::JobRef;
+use kube::Api;
+use videofactory_client::{JobRef, within};
+use videofactory_crds::VideoJob;
 
 use crate::cluster::Cluster;
 use crate::exit::Error;
@@ -62,6 +64,12 @@ impl Context {
     /// The job that an argument names: `NAME`, `vj/NAME`, or `NAMESPACE/NAME` as messages write it.
     pub fn job(&self, text: &str) -> Result<JobRef, Error> {
         read_job(text, &self.cluster.namespace)
+    }
+
+    /// The film as it is now.
+    pub async fn get(&self, job: &JobRef) -> Result<VideoJob, Error> {
+        let api: Api<VideoJob> = Api::namespaced(self.cluster.client()?, &job.namespace);
+        Ok(within(format!("get VideoJob {job}"), api.get(&job.name)).await?)
     }
 
     /// Asks, and takes nothing but a yes for a yes. `yes`: it was given on the command line.

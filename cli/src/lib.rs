@@ -25,9 +25,10 @@ mod verbs;
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::FromArgMatches;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, ready};
+use videofactory_client::JobAction;
 use videofactory_pipeline::clock;
 
 use crate::args::{Cli, Verb};
@@ -40,8 +41,8 @@ use crate::exit::{Error, Exit};
 pub fn main() -> ExitCode {
     // Fails only where one was chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
-    let cli = match Cli::try_parse() {
+    clap_complete::CompleteEnv::with_factory(args::command).complete();
+    let cli = match args::command().try_get_matches().and_then(|read| Cli::from_arg_matches(&read)) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
@@ -87,12 +88,12 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Logs(args) => verbs::logs::run(args, context).boxed_local(),
         Verb::Artifacts(args) => verbs::artifacts::run(args, context).boxed_local(),
         Verb::Download(args) => verbs::download::run(args, context).boxed_local(),
-        Verb::Retry(args) => verbs::act::retry(args, context).boxed_local(),
-        Verb::Restart(args) => verbs::act::restart(args, context).boxed_local(),
+        Verb::Retry(args) => verbs::act::run(JobAction::Retry, args, context).boxed_local(),
+        Verb::Restart(args) => verbs::act::run(JobAction::Restart, args, context).boxed_local(),
         Verb::Suspend(args) => verbs::act::suspend(args, context).boxed_local(),
-        Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
-        Verb::Approve(args) => verbs::act::approve(args, context).boxed_local(),
-        Verb::Reject(args) => verbs::act::reject(args, context).boxed_local(),
+        Verb::Resume(args) => verbs::act::run(JobAction::Resume, args, context).boxed_local(),
+        Verb::Approve(args) => verbs::act::decide(JobAction::Approve, args, context).boxed_local(),
+        Verb::Reject(args) => verbs::act::decide(JobAction::Reject, args, context).boxed_local(),
         Verb::StopAll(args) => verbs::stop_all::run(args, context).boxed_local(),
         Verb::Accounts(args) => verbs::accounts::run(args, context).boxed_local(),
         Verb::Storage(args) => verbs::storage::run(args, context).boxed_local(),

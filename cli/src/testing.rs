@@ -162,6 +162,19 @@ pub fn job(name: &str, status: impl Into<Value>) -> Value {
     })
 }
 
+/// The `StoragePolicy` r2 of the namespace films, with this status.
+#[must_use]
+pub fn policy(status: impl Into<Value>) -> Value {
+    json!({
+        "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
+        "spec": {
+            "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
+            "capacity": {"limit": "10G"},
+        },
+        "status": status.into(),
+    })
+}
+
 /// What a command wrote, and how it ended.
 #[derive(Debug)]
 pub struct Ended {

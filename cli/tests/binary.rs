@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 23] = [
     "create",
     "list",
     "status",
@@ -23,6 +23,7 @@ const VERBS: [&str; 22] = [
     "storage",
     "cleanup",
     "backup",
+    "restore",
     "proxy",
     "doctor",
     "report",
@@ -53,7 +54,7 @@ fn help_names_every_verb_and_exit_code() {
     let help = plugin(&["--help"]);
     assert_eq!((help.status.code(), err(&help).as_str()), (Some(0), ""));
     let text = out(&help);
-    assert!(text.contains("Usage: kubectl videofactory"), "{text}");
+    assert!(text.contains("Usage:\n  kubectl videofactory"), "{text}");
     for verb in VERBS {
         assert!(text.contains(&format!("  {verb}")), "{verb} is missing: {text}");
     }
@@ -70,7 +71,7 @@ fn each_verb_has_help_of_its_own_and_a_place_in_the_docs() {
         let help = plugin(&[verb, "--help"]);
         let text = out(&help);
         assert_eq!(help.status.code(), Some(0), "{verb}: {}", err(&help));
-        assert!(text.contains(&format!("Usage: kubectl videofactory {verb}")), "{text}");
+        assert!(text.contains(&format!("Usage:\n  kubectl videofactory {verb}")), "{text}");
         assert!(text.contains("--kubeconfig"), "{text}");
         assert!(
             docs.contains(&format!("`{verb}")) || docs.contains(&format!("videofactory {verb}")),

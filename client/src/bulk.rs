@@ -104,7 +104,9 @@ async fn ask_or_tell(client: &Client, job: &VideoJob, request: &Request, manager
     ask(client, job, request, manager).await.unwrap_or_else(failed)
 }
 
-fn foresee(job: &VideoJob, request: &Request) -> ItemResult {
+/// What would become of a request.
+#[must_use]
+pub fn foresee(job: &VideoJob, request: &Request) -> ItemResult {
     let name = JobRef::of(job);
     match request.plan(job) {
         Plan::Patch(_) => ItemResult::new(name, Outcome::WouldRequest, None),

@@ -108,7 +108,7 @@ impl Request {
     pub fn plan(&self, job: &VideoJob) -> Plan {
         match self.action {
             JobAction::Retry => self.retry(job),
-            JobAction::Restart => annotate(requests::RESTART, &self.at.to_string()),
+            JobAction::Restart => self.restart(job),
             JobAction::Suspend => self.suspend(job),
             JobAction::Resume => resume(job),
             JobAction::Approve => self.decide(job, requests::APPROVED),
@@ -128,11 +128,27 @@ impl Request {
             Phase::Review => {
                 Plan::Refused(format!("{name} waits for a review; approve or reject what it has made"))
             }
+            Phase::Failed if steps(job).any(|step| step.reason == Some(Reason::Rejected)) => {
+                Plan::Refused(format!(
+                    "{name} was rejected, which no retry undoes; change it, or ask for a restart to make it anew"
+                ))
+            }
             _ if self.of_many && asks_whether_to_pay(job) => Plan::Refused(format!(
                 "{name} asks whether to pay again; read its message, and retry it by itself if you agree"
             )),
             _ => annotate(requests::RETRY, &self.at.to_string()),
         }
+    }
+
+    fn restart(&self, job: &VideoJob) -> Plan {
+        let mut annotations = json!({requests::RESTART: self.at.to_string()});
+        // What was decided speaks of the run before, even where the new one makes the very same.
+        for decision in [requests::APPROVED, requests::REJECTED] {
+            if job.annotations().contains_key(decision) {
+                annotations[decision] = Value::Null;
+            }
+        }
+        Plan::Patch(json!({"metadata": {"annotations": annotations}}))
     }
 
     fn suspend(&self, job: &VideoJob) -> Plan {
@@ -152,7 +168,7 @@ impl Request {
         };
         match &self.output {
             Some(seen) if *seen != output => Plan::Refused(format!(
-                "{name} has made another film since: {output} is under review, not {seen}; look at it first"
+                "{name} has made something else since: {output} is under review, not {seen}; look at it first"
             )),
             _ => annotate(annotation, &output),
         }
@@ -266,10 +282,30 @@ mod tests {
 
     #[test]
     fn where_a_retry_does_nothing_the_refusal_says_what_to_do() {
-        for (phase, hint) in [("Succeeded", "restart"), ("Suspended", "resume"), ("Review", "approve")] {
-            let why = refusal(asked(JobAction::Retry).plan(&job(phase, "Completed")));
+        for (phase, reason, hint) in [
+            ("Succeeded", "Completed", "restart"),
+            ("Suspended", "Held", "resume"),
+            ("Review", "AwaitingReview", "approve"),
+            ("Failed", "Rejected", "restart"),
+        ] {
+            let why = refusal(asked(JobAction::Retry).plan(&job(phase, reason)));
             assert!(why.contains("films/ocean") && why.contains(hint), "{why}");
         }
+    }
+
+    #[test]
+    fn a_restart_takes_back_what_was_decided_of_the_run_before() {
+        let mut film = job("Failed", "Rejected");
+        assert_eq!(
+            patch(asked(JobAction::Restart).plan(&film)),
+            json!({"metadata": {"annotations": {requests::RESTART: "2026-12-24T18:00:00Z"}}})
+        );
+        film.annotations_mut().insert(requests::REJECTED.to_owned(), "assemble-video@3f9c".to_owned());
+        let asked = patch(asked(JobAction::Restart).plan(&film));
+        assert_eq!(
+            asked["metadata"]["annotations"],
+            json!({requests::RESTART: "2026-12-24T18:00:00Z", requests::REJECTED: null})
+        );
     }
 
     #[test]
@@ -310,7 +346,7 @@ mod tests {
         let approved = patch(approve.plan(&film));
         assert_eq!(approved["metadata"]["annotations"][requests::APPROVED], "assemble-video@3f9c");
         let seen = Request { output: Some("assemble-video@aaaa".to_owned()), ..asked(JobAction::Reject) };
-        assert!(refusal(seen.plan(&film)).contains("another film"));
+        assert!(refusal(seen.plan(&film)).contains("something else since"));
         assert!(refusal(approve.plan(&job("Running", "Progressing"))).contains("nothing under review"));
     }
 

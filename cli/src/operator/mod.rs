@@ -22,7 +22,7 @@ use crate::exit::{Error, causes};
 use crate::text::plain;
 
 pub use self::files::{NoOperator, OperatorFiles};
-pub use self::pods::{DEFAULT_NAMESPACE, LABELS, is_ready, namespace_of};
+pub use self::pods::{DEFAULT_NAMESPACE, LABELS, PORT_FORWARD, is_ready, namespace_of};
 pub use self::upstream::Upstream;
 
 /// Most bytes of a problem that are read.

@@ -10,6 +10,8 @@ use crate::exit::Error;
 
 pub use videofactory_crds::labels::{OPERATOR as LABELS, OPERATOR_NAMESPACE as DEFAULT_NAMESPACE};
 
+/// The Role of the operator's namespace by which people reach it.
+pub const PORT_FORWARD: &str = "videofactory-port-forward";
 /// The name of its port.
 const PORT: &str = "http";
 /// The port, where the pod names none.
@@ -27,8 +29,7 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     }
     // Who may not look into the usual namespace seldom may look into all; the permission for the former is enough.
     let Ok(everywhere) = list(&Api::all(client)).await else {
-        usual?;
-        return Ok(DEFAULT_NAMESPACE.to_owned());
+        return usual.map(|_| DEFAULT_NAMESPACE.to_owned()).map_err(|error| hidden(error, DEFAULT_NAMESPACE));
     };
     let namespace = everywhere.first().and_then(ResourceExt::namespace);
     namespace.ok_or_else(|| {
@@ -39,6 +40,18 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     })
 }
 
+/// Why the operator's pods cannot be seen, and what to ask for.
+fn hidden(error: CallError, namespace: &str) -> Error {
+    let rejected = error.is_rejected();
+    let error = Error::from(error);
+    if !rejected {
+        return error;
+    }
+    error.hint(format!(
+        "ask for the Role {PORT_FORWARD} in namespace {namespace}; --operator-namespace names another namespace"
+    ))
+}
+
 async fn list(api: &Api<Pod>) -> Result<Vec<Pod>, CallError> {
     let params = ListParams::default().labels(LABELS);
     Ok(within("list the operator's pods", api.list(&params)).await?.items)
@@ -46,7 +59,8 @@ async fn list(api: &Api<Pod>) -> Result<Vec<Pod>, CallError> {
 
 /// A pod that answers, and its port.
 pub async fn ready(client: &Client, namespace: &str) -> Result<(String, u16), Error> {
-    let mut pods = list(&Api::namespaced(client.clone(), namespace)).await?;
+    let pods = list(&Api::namespaced(client.clone(), namespace)).await;
+    let mut pods = pods.map_err(|error| hidden(error, namespace))?;
     pods.sort_by_key(ResourceExt::name_any);
     let found = pods.iter().find(|pod| is_ready(pod));
     found.map(|pod| (pod.name_any(), port(pod))).ok_or_else(|| {
@@ -127,5 +141,8 @@ mod tests {
             .refuses("GET /api/v1/pods", 403, "Forbidden", "you cannot list pods at the cluster scope");
         let error = namespace_of(&Cluster::of_client(fake.client(), "films")).await.unwrap_err();
         assert!(error.message.contains(usual), "{error}");
+        assert!(error.hint.unwrap().contains("videofactory-port-forward in namespace videofactory-system"));
+        let error = ready(&fake.client(), "videofactory-system").await.unwrap_err();
+        assert!(error.hint.unwrap().contains("videofactory-port-forward"));
     }
 }

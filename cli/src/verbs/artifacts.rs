@@ -1,9 +1,7 @@
 //! `artifacts`: the finished files of a film.
 
 use clap::Args;
-use kube::Api;
 use serde_json::json;
-use videofactory_client::within;
 use videofactory_crds::VideoJob;
 use videofactory_crds::videojob::ArtifactStatus;
 
@@ -17,6 +15,9 @@ use crate::text::{bytes, or_none, table};
 ///
 /// What they are called for `download`, and where they are in the bucket.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory artifacts ocean-facts")]
 pub struct ArtifactsArgs {
     #[command(flatten)]
     job: JobName,
@@ -71,8 +72,7 @@ pub fn of(job: &VideoJob) -> Vec<Artifact<'_>> {
 /// Lists them.
 pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
-    let api: Api<VideoJob> = Api::namespaced(context.cluster.client()?, &name.namespace);
-    let job = within(format!("get VideoJob {name}"), api.get(&name.name)).await?;
+    let job = context.get(&name).await?;
     let artifacts = of(&job);
     if let Some(format) = args.output {
         let files: Vec<_> = artifacts

@@ -16,6 +16,7 @@ use crate::args::read_timeout;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::text::count;
 
 /// Back up all objects of a namespace, to its bucket or to a file
 ///
@@ -62,7 +63,7 @@ async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
     std::fs::write(&part, &written.text).map_err(failed)?;
     std::fs::rename(&part, path).map_err(failed)?;
     context.data(&format!("{}\n", path.display()))?;
-    context.tell(format!("{} objects of {namespace}, {} of them films", written.items, written.jobs))?;
+    context.tell(format!("{} of {namespace}, {} of them films", objects(written.items), written.jobs))?;
     Ok(Exit::Done)
 }
 
@@ -80,7 +81,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
         (Some(BackupOutcome::Completed), Some(key)) => {
             context.data(&format!("{key}\n"))?;
             let items = run.items.unwrap_or(0);
-            context.tell(format!("{items} objects are in bucket {:?}", policy.spec.bucket.name))?;
+            context.tell(format!("{} in bucket {:?}", objects(items), policy.spec.bucket.name))?;
             Ok(Exit::Done)
         }
         (outcome, _) => {
@@ -106,6 +107,10 @@ async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, 
             Err(Error::usage("say to which bucket").hint(format!("--policy is one of: {}", names.join(", "))))
         }
     }
+}
+
+fn objects(number: i64) -> String {
+    count(usize::try_from(number).unwrap_or(0), "object")
 }
 
 fn slot(policy: &StoragePolicy) -> Option<Timestamp> {
@@ -134,18 +139,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{Fake, NOW, job, list_of, path, run};
-
-    fn policy(status: impl Into<Value>) -> Value {
-        json!({
-            "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
-            "spec": {
-                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
-                "capacity": {"limit": "10G"},
-            },
-            "status": status.into(),
-        })
-    }
+    use crate::testing::{Fake, NOW, job, list_of, path, policy, run};
 
     fn fake(outcome: &str) -> Fake {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
@@ -163,7 +157,7 @@ mod tests {
         let ended = run(&fake, "backup", None).await;
         assert_eq!(
             (ended.exit, ended.out.as_str(), ended.err.as_str()),
-            (Exit::Done, "backups/films/r2/20261224T180001Z.json\n", "9 objects are in bucket \"videos\"\n")
+            (Exit::Done, "backups/films/r2/20261224T180001Z.json\n", "9 objects in bucket \"videos\"\n")
         );
         let asked = &fake.writes()[0].body["metadata"]["annotations"]["videofactory.dev/backup-requested-at"];
         assert_eq!(asked, NOW);
@@ -187,7 +181,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("films.json");
         let ended = run(&fake, &format!("backup -o {}", file.display()), None).await;
-        assert_eq!(ended.err, "1 objects of films, 1 of them films\n");
+        assert_eq!(ended.err, "1 object of films, 1 of them films\n");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
     }
 }

@@ -187,18 +187,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{Fake, NOW, list_of, path, run};
-
-    fn policy(status: impl Into<Value>) -> Value {
-        json!({
-            "metadata": {"name": "r2", "namespace": "films", "resourceVersion": "7"},
-            "spec": {
-                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
-                "capacity": {"limit": "10G"},
-            },
-            "status": status.into(),
-        })
-    }
+    use crate::testing::{Fake, NOW, list_of, path, policy, run};
 
     fn fake(after: impl Into<Value>) -> Fake {
         let list = format!("GET {}", path("films", "storagepolicies", ""));

@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, ValueEnum};
 use clap_complete::engine::complete;
 use clap_complete::env::Shells;
 
-use crate::args::Cli;
+use crate::args;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
@@ -25,9 +25,10 @@ const FILES: u8 = 0;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  # For `kubectl videofactory`: kubectl's own completion finds this program on the PATH
-  kubectl videofactory completion kubectl > ~/.local/bin/kubectl_complete-videofactory
-  chmod +x ~/.local/bin/kubectl_complete-videofactory
+  # For `kubectl videofactory`: kubectl's own completion finds it on the PATH
+  kubectl videofactory completion kubectl > kubectl_complete-videofactory
+  chmod +x kubectl_complete-videofactory
+  mv kubectl_complete-videofactory ~/.local/bin/
 
   # For `kubectl-videofactory` by itself
   source <(kubectl videofactory completion bash)")]
@@ -90,7 +91,7 @@ pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
             Some("-f" | "--filename" | "--storyboard" | "--kubeconfig" | "--download")
         );
     let current = std::env::current_dir().ok();
-    let candidates = complete(&mut Cli::command(), words, last, current.as_deref())?;
+    let candidates = complete(&mut args::command(), words, last, current.as_deref())?;
     for candidate in candidates.iter().filter(|candidate| !candidate.is_hide_set()) {
         let value = candidate.get_value().to_string_lossy();
         match candidate.get_help() {

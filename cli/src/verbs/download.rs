@@ -13,10 +13,10 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use indicatif::{ProgressBar, ProgressStyle};
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt;
-use videofactory_client::{JobRef, within};
+use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::Digest;
 
@@ -75,8 +75,7 @@ impl What {
 /// Downloads, and prints where the files are.
 pub async fn run(args: DownloadArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
-    let api: Api<VideoJob> = Api::namespaced(context.cluster.client()?, &name.namespace);
-    let job = within(format!("get VideoJob {name}"), api.get(&name.name)).await?;
+    let job = context.get(&name).await?;
     let files = chosen(&job, args.what, context)?;
     if files.len() > 1 && args.output.is_some() {
         return Err(Error::usage(format!("{name} has captions in {} formats", files.len()))

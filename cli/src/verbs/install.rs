@@ -30,8 +30,7 @@ const WORKER_IMAGE: &str = "VIDEOFACTORY_WORKER_IMAGE";
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  kubectl videofactory install generate | kubectl apply --server-side -f -
-  kubectl videofactory install generate --registry ghcr.io/owner --only-crds")]
+  kubectl videofactory install generate | kubectl apply --server-side -f -")]
 pub struct InstallArgs {
     #[command(subcommand)]
     what: Install,
@@ -40,11 +39,15 @@ pub struct InstallArgs {
 /// What of the installation.
 #[derive(Debug, Subcommand)]
 enum Install {
-    /// Print definitions and operator as one stream of YAML: … | kubectl apply --server-side -f -
     Generate(GenerateArgs),
 }
 
+/// Print definitions and operator as one stream of YAML
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory install generate | kubectl apply --server-side -f -
+  kubectl videofactory install generate --registry ghcr.io/owner --only-crds")]
 struct GenerateArgs {
     /// The registry and folder that the images are in, such as ghcr.io/owner. Default: images on the nodes themselves
     #[arg(long)]

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
+use videofactory_client::bulk;
 use videofactory_client::job_action::phase;
-use videofactory_client::{bulk, within};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{VideoJob, VideoJobStatus};
 
@@ -75,12 +75,9 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
 }
 
 async fn get(context: &Context, names: &[String]) -> Result<Vec<VideoJob>, Error> {
-    let client = context.cluster.client()?;
     let mut jobs = Vec::new();
     for name in names {
-        let job = context.job(name)?;
-        let api: Api<VideoJob> = Api::namespaced(client.clone(), &job.namespace);
-        jobs.push(within(format!("get VideoJob {job}"), api.get(&job.name)).await?);
+        jobs.push(context.get(&context.job(name)?).await?);
     }
     Ok(jobs)
 }

@@ -53,9 +53,7 @@ pub struct LogsArgs {
 /// Shows logs.
 pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
-    let client = context.cluster.client()?;
-    let jobs: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
-    let job = within(format!("get VideoJob {name}"), jobs.get(&name.name)).await?;
+    let job = context.get(&name).await?;
     let mut selector = format!("{UID}={}", job.uid().unwrap_or_default());
     if let Some(step) = &args.step {
         selector = format!("{selector},{STEP}={step}");
@@ -63,7 +61,7 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
     if args.follow && !has_ended(&job) {
         return follow(&name, &selector, &args, context).await;
     }
-    let pods: Api<Pod> = Api::namespaced(client, &name.namespace);
+    let pods: Api<Pod> = Api::namespaced(context.cluster.client()?, &name.namespace);
     let params = ListParams::default().labels(&selector);
     let mut found = within(format!("list the pods of {name}"), pods.list(&params)).await?.items;
     found.retain(has_begun);

@@ -15,10 +15,15 @@ use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::operator::{NoOperator, Operator, OperatorFiles};
 
-/// Make again what stands in a backup: Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status.
-/// Nothing acts upon them before all are there; what is done is not done again, paid for or published. What exists
-/// already stays as it is.
+/// Make again what stands in a backup
+///
+/// Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status. Nothing acts upon them before all are
+/// there; what is done is not done again, paid for or published. What exists already stays as it is.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kubectl videofactory restore -f films.json --dry-run
+  kubectl videofactory restore -f films.json")]
 pub struct RestoreArgs {
     /// The backup; -: standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]

@@ -170,38 +170,31 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{Fake, path, run};
+    use crate::testing::{Fake, path, policy, run};
 
     /// A policy that has been pruned.
-    fn policy() -> Value {
-        json!({
-            "metadata": {"name": "r2", "namespace": "films"},
-            "spec": {
-                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
-                "capacity": {"limit": "10G"},
+    fn pruned() -> Value {
+        policy(json!({
+            "usage": {
+                "bytes": 7_200_000_000_i64, "objects": 412, "percent": 72,
+                "byKind": [{"kind": "clips", "bytes": 6_000_000_000_i64, "objects": 400}], "otherBytes": 1_000,
             },
-            "status": {
-                "usage": {
-                    "bytes": 7_200_000_000_i64, "objects": 412, "percent": 72,
-                    "byKind": [{"kind": "clips", "bytes": 6_000_000_000_i64, "objects": 400}], "otherBytes": 1_000,
-                },
-                "level": "Normal", "nextRunAt": "2026-12-25T03:00:00Z",
-                "runs": [{
-                    "slot": "2026-12-24T03:00:00Z", "cause": "Schedule", "outcome": "Completed",
-                    "deletedObjects": 12, "deletedBytes": 90_000_000,
-                }],
-                "conditions": [{
-                    "type": "Ready", "status": "True", "reason": "Available", "message": "bucket \"videos\" answers",
-                    "lastTransitionTime": "2026-12-24T17:30:00Z",
-                }],
-            },
-        })
+            "level": "Normal", "nextRunAt": "2026-12-25T03:00:00Z",
+            "runs": [{
+                "slot": "2026-12-24T03:00:00Z", "cause": "Schedule", "outcome": "Completed",
+                "deletedObjects": 12, "deletedBytes": 90_000_000,
+            }],
+            "conditions": [{
+                "type": "Ready", "status": "True", "reason": "Available", "message": "bucket \"videos\" answers",
+                "lastTransitionTime": "2026-12-24T17:30:00Z",
+            }],
+        }))
     }
 
     #[tokio::test]
     async fn one_bucket_shows_what_is_in_it_and_its_runs() {
         let what = format!("GET {}", path("films", "storagepolicies", "r2"));
-        let ended = run(&Fake::default().on(&what, policy()), "storage r2", None).await;
+        let ended = run(&Fake::default().on(&what, pruned()), "storage r2", None).await;
         assert_eq!(
             ended.out,
             "\

@@ -57,6 +57,12 @@ impl Caller {
         Ok(Self::showing(Some(token(&accounts, "videofactory-viewer").await?)))
     }
 
+    /// What is shown.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", site::operator_url()?));

@@ -1,5 +1,7 @@
 //! kubectl, as people use it.
 
+use std::env;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
@@ -17,9 +19,17 @@ pub struct Said {
     pub err: String,
 }
 
+/// kubectl, as it is given by `KUBECTL` or found.
+pub fn program() -> anyhow::Result<PathBuf> {
+    let named = env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut candidates = env::split_paths(&path).map(|folder| folder.join(&named));
+    candidates.find(|file| file.is_file()).with_context(|| format!("there is no program {named}"))
+}
+
 /// Runs kubectl with these arguments and this standard input; a refusal is an answer, not an error.
 pub async fn kubectl(arguments: &[&str], input: &str) -> anyhow::Result<Said> {
-    let program = std::env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
+    let program = program()?;
     let mut child = Command::new(&program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -27,7 +37,7 @@ pub async fn kubectl(arguments: &[&str], input: &str) -> anyhow::Result<Said> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("failed to start {program}"))?;
+        .with_context(|| format!("failed to start {}", program.display()))?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(input.as_bytes()).await?;
     }

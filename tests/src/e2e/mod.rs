@@ -13,6 +13,7 @@ pub mod lab;
 pub mod metrics;
 pub mod operator;
 pub mod paid;
+pub mod plugin;
 pub mod pods;
 pub mod reader;
 pub mod site;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::wait;
+use super::{kubectl, plugin, wait};
 use crate::docs::{self, Action, Commands};
 
 /// What makes an error of the API an error of the line that asked for it, as a reader sees it.
@@ -34,7 +34,7 @@ const ENDING: Duration = Duration::from_secs(30);
 pub async fn follow(name: &str) -> anyhow::Result<()> {
     let root = root()?;
     let text = fs::read_to_string(root.join(name)).with_context(|| format!("failed to read {name}"))?;
-    let programs = [("kubectl", kubectl()?), ("kubectl-videofactory", plugin()?)];
+    let programs = [("kubectl", kubectl::program()?), ("kubectl-videofactory", plugin::program()?)];
     paste(name, &text, &root, &programs).await
 }
 
@@ -161,23 +161,6 @@ impl Drop for Shell {
             let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{id}")]).status();
         }
     }
-}
-
-/// kubectl, as it is given by `KUBECTL` or found.
-fn kubectl() -> anyhow::Result<PathBuf> {
-    let named = env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut candidates = env::split_paths(&path).map(|folder| folder.join(&named));
-    candidates.find(|file| file.is_file()).with_context(|| format!("there is no program {named}"))
-}
-
-/// The plugin, which is built beside the tests.
-fn plugin() -> anyhow::Result<PathBuf> {
-    let this = env::current_exe()?;
-    let folder = this.ancestors().nth(2).context("the tests are not where cargo puts them")?;
-    let plugin = folder.join("kubectl-videofactory");
-    ensure!(plugin.is_file(), "{} is not built: cargo build --workspace --bins", plugin.display());
-    Ok(plugin)
 }
 
 #[cfg(test)]

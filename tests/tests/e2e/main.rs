@@ -18,6 +18,7 @@ mod metrics;
 mod node;
 mod outside;
 mod paid;
+mod plugin;
 mod pruned;
 mod quota;
 mod refusals;

@@ -1,5 +1,7 @@
 //! From `kubectl apply` to a film that plays.
 
+use std::path::Path;
+
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use videofactory_crds::StepName;
@@ -29,20 +31,20 @@ async fn a_job_becomes_a_film() {
         }
         ensure!(!only(kept.keys(), "published/").is_empty(), "nothing was published: {kept:?}");
         let video = artifacts.video.context("no film")?;
-        check_film(&lab, &video.key, video.duration.unwrap_or_default()).await
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("film.mp4");
+        lab.shelf.bucket().get_to_file(&video.key, &path).await?;
+        check_film(&path, video.duration.unwrap_or_default()).await
     })
     .await;
 }
 
 /// ffprobe finds a film of the size that was ordered, with a picture and a sound.
-async fn check_film(lab: &Lab, key: &str, seconds: f64) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("film.mp4");
-    lab.shelf.bucket().get_to_file(key, &path).await?;
+pub(crate) async fn check_film(path: &Path, seconds: f64) -> anyhow::Result<()> {
     let output = tokio::process::Command::new("ffprobe")
         .args(["-v", "error", "-of", "json", "-show_entries"])
         .arg("stream=codec_name,width,height,avg_frame_rate:format=duration")
-        .arg(&path)
+        .arg(path)
         .output()
         .await?;
     ensure!(output.status.success(), "ffprobe: {}", String::from_utf8_lossy(&output.stderr));

@@ -4,11 +4,11 @@
 mod tests;
 
 use clap::Args;
-use kube::{Api, Client};
+use kube::Client;
 use serde_json::json;
 use videofactory_client::access::{RequireError, require};
 use videofactory_client::job_action::phase;
-use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Right, bulk, within};
+use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Right, bulk};
 use videofactory_crds::{GROUP, VideoJob};
 
 use crate::args::{Filter, Scope};
@@ -48,145 +48,53 @@ pub struct Manner {
     output: Option<Document>,
 }
 
-/// Go on at the step that failed or waits
-///
-/// Where a film asks whether to pay again, this is the yes for it; a retry of many is no such yes.
+/// Films, and how to ask something of them: `retry`, `restart` and `resume`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  kubectl videofactory retry ocean-facts
-  kubectl videofactory retry --phase Failed -A --dry-run")]
-pub struct RetryArgs {
+pub struct ActArgs {
     #[command(flatten)]
     films: Selection,
     #[command(flatten)]
     manner: Manner,
 }
 
-/// Begin anew: all is made, paid for and published again
+/// `suspend`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  kubectl videofactory restart ocean-facts")]
-pub struct RestartArgs {
-    #[command(flatten)]
-    films: Selection,
-    #[command(flatten)]
-    manner: Manner,
-}
-
-/// Stop, until resume
-///
-/// What is done is kept, and the next apply of the manifest does not lift it.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  kubectl videofactory suspend ocean-facts --reason \"another text is coming\"
-  kubectl videofactory suspend --channel deep-sea")]
 pub struct SuspendArgs {
     #[command(flatten)]
-    films: Selection,
+    act: ActArgs,
     /// Why, for whoever looks at the film
     #[arg(long, default_value = "suspended by kubectl videofactory")]
     reason: String,
-    #[command(flatten)]
-    manner: Manner,
 }
 
-/// Go on after suspend, stop-all or spec.suspend
+/// What is decided of: `approve` and `reject`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  kubectl videofactory resume --all")]
-pub struct ResumeArgs {
-    #[command(flatten)]
-    films: Selection,
-    #[command(flatten)]
-    manner: Manner,
-}
-
-/// Let the result go on that is under review
-///
-/// `status` says what it is, and `download` fetches it.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  kubectl videofactory download ocean-facts
-  kubectl videofactory approve ocean-facts")]
-pub struct ApproveArgs {
+pub struct DecideArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]
     names: Vec<String>,
-    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is approved
+    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is decided
     #[arg(long)]
     result: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
 
-/// Refuse the result that is under review: the job fails
-///
-/// Until it is edited or restarted.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  kubectl videofactory reject ocean-facts")]
-pub struct RejectArgs {
-    /// Names of VideoJobs
-    #[arg(value_name = "NAME", add = names::jobs(), required = true)]
-    names: Vec<String>,
-    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is rejected
-    #[arg(long)]
-    result: Option<String>,
-    #[command(flatten)]
-    manner: Manner,
-}
-
-/// `retry`.
-pub async fn retry(args: RetryArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = request(JobAction::Retry, context);
-    act(request, args.films, args.manner, context).await
-}
-
-/// `restart`.
-pub async fn restart(args: RestartArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = request(JobAction::Restart, context);
+/// `retry`, `restart`, `resume`.
+pub async fn run(action: JobAction, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
+    let request = request(action, context);
     act(request, args.films, args.manner, context).await
 }
 
 /// `suspend`.
 pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, Error> {
     let request = Request { reason: args.reason, ..request(JobAction::Suspend, context) };
-    act(request, args.films, args.manner, context).await
+    act(request, args.act.films, args.act.manner, context).await
 }
 
-/// `resume`.
-pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = request(JobAction::Resume, context);
-    act(request, args.films, args.manner, context).await
-}
-
-/// `approve`.
-pub async fn approve(args: ApproveArgs, context: &mut Context) -> Result<Exit, Error> {
-    decide(JobAction::Approve, args.names, args.result, args.manner, context).await
-}
-
-/// `reject`.
-pub async fn reject(args: RejectArgs, context: &mut Context) -> Result<Exit, Error> {
-    decide(JobAction::Reject, args.names, args.result, args.manner, context).await
-}
-
-fn request(action: JobAction, context: &Context) -> Request {
-    Request { action, at: context.now(), reason: String::new(), output: None, of_many: false }
-}
-
-async fn decide(
-    action: JobAction,
-    names: Vec<String>,
-    output: Option<String>,
-    manner: Manner,
-    context: &mut Context,
-) -> Result<Exit, Error> {
+/// `approve`, `reject`.
+pub async fn decide(action: JobAction, args: DecideArgs, context: &mut Context) -> Result<Exit, Error> {
+    let DecideArgs { names, result: output, manner } = args;
     if output.is_some() && names.len() > 1 {
         return Err(Error::usage("--result is of one film: name that one alone"));
     }
@@ -207,6 +115,10 @@ async fn decide(
     }
     let request = Request { output, ..request(action, context) };
     act(request, Selection { names, ..Selection::default() }, manner, context).await
+}
+
+fn request(action: JobAction, context: &Context) -> Request {
+    Request { action, at: context.now(), reason: String::new(), output: None, of_many: false }
 }
 
 async fn act(
@@ -240,22 +152,27 @@ async fn each(
     let jobs = names.iter().map(|name| context.job(name)).collect::<Result<Vec<_>, _>>()?;
     let mut results = Vec::new();
     for job in jobs {
-        let found = find(client, &job).await;
-        let result = match found {
-            Ok(found) => {
-                let asked = bulk::ask_all(client, &[found], request, manner.dry_run, MANAGER).await;
-                asked.into_iter().next()
-            }
-            Err(error) => Some(ItemResult { job, outcome: Outcome::Failed, detail: Some(error.message) }),
-        };
-        results.extend(result);
+        let asked = one(client, &job, request, manner, context).await;
+        results.push(asked.unwrap_or_else(|error| {
+            let words: Vec<String> = [Some(error.message), error.hint].into_iter().flatten().collect();
+            ItemResult { job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
+        }));
     }
     Ok(results)
 }
 
-async fn find(client: &Client, job: &JobRef) -> Result<VideoJob, Error> {
-    let api: Api<VideoJob> = Api::namespaced(client.clone(), &job.namespace);
-    Ok(within(format!("get VideoJob {job}"), api.get(&job.name)).await?)
+async fn one(
+    client: &Client,
+    job: &JobRef,
+    request: &Request,
+    manner: Manner,
+    context: &Context,
+) -> Result<ItemResult, Error> {
+    let found = context.get(job).await?;
+    if manner.dry_run {
+        return Ok(bulk::foresee(&found, request));
+    }
+    Ok(bulk::ask(client, &found, request, MANAGER).await?)
 }
 
 /// Asks many films, after a list of them and a yes.
@@ -284,7 +201,13 @@ pub async fn many(
         }
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
-    tell(&results, request.action, manner.output, context)
+    let exit = tell(&results, request.action, manner.output, context)?;
+    if results.iter().any(|item| item.outcome == Outcome::Failed) {
+        context.tell(
+            "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
+        )?;
+    }
+    Ok(exit)
 }
 
 fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {

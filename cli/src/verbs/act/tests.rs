@@ -132,7 +132,7 @@ async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
     assert_eq!(patch["metadata"]["annotations"]["videofactory.dev/approved"], "assemble-video@3f9c");
     let other = run(&review(true), "reject ocean --result assemble-video@aaaa", None).await;
     assert_eq!(other.exit, Exit::NotAll);
-    assert!(other.err.contains("another film"), "{}", other.err);
+    assert!(other.err.contains("something else since"), "{}", other.err);
     let fake = review(false);
     let refused = run(&fake, "approve ocean", None).await;
     assert_eq!(refused.exit, Exit::Failed);

@@ -29,14 +29,14 @@ use crate::output::{self, Document, Format};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  # From idea to MP4: shows the scenes as they come, and ends with the path of the film
-  kubectl videofactory create \"Why mountains grow\" --scenes 4 --length 20s --wait
+  # From idea to MP4: shows the scenes as they come, and ends with its path
+  kubectl videofactory create \"Why mountains grow\" --scenes 4 --wait
 
   # A film of each line, all or none of them
   kubectl videofactory create -f topics.txt --channel deep-sea
 
   # Any setting, by its path in the spec
-  kubectl videofactory create \"Was ist Zeit?\" --language de --set captions.mode=Sidecar --dry-run=client")]
+  kubectl videofactory create Tides --set captions.mode=Sidecar --dry-run=client")]
 pub struct CreateArgs {
     /// What the film is about, in a sentence
     #[arg(conflicts_with = "file")]

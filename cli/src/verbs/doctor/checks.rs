@@ -15,9 +15,9 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
 
-use super::Check;
+use super::{Check, State};
 use crate::exit::Error;
-use crate::operator::{LABELS, is_ready};
+use crate::operator::{LABELS, PORT_FORWARD, is_ready};
 use crate::text::{count, plain, span};
 use crate::verbs::policies as policy;
 
@@ -40,6 +40,11 @@ pub fn cannot_look(check: &str, error: CallError) -> Check {
 pub fn told(check: &str, error: &Error) -> Check {
     let mend = error.hint.clone().unwrap_or_else(|| "mend that, and look again".to_owned());
     Check::warning(check, error.message.clone(), mend)
+}
+
+/// The API server does not answer, without which nothing works.
+pub fn unreachable(error: CallError) -> Check {
+    Check { state: State::Error, ..cannot_look("Kubernetes", error) }
 }
 
 /// Whether Kubernetes is new enough.
@@ -145,6 +150,10 @@ pub fn lease(lease: Option<&Lease>, now: Timestamp, namespace: &str) -> Check {
 /// What the operator's own checks say.
 pub fn health(status: StatusCode, body: &Value) -> Vec<Check> {
     let Some(checks) = body["checks"].as_array() else {
+        if status == StatusCode::FORBIDDEN {
+            // It knows who asks. Its own health is for whoever looks after the whole installation.
+            return vec![Check::ok("operator routes", "they answer")];
+        }
         let detail = body["detail"].as_str().map_or_else(|| status.to_string(), plain);
         let hint = body["hint"].as_str().map_or_else(|| "see the operator's log".to_owned(), plain);
         return vec![Check::warning("operator routes", detail, hint)];
@@ -185,18 +194,31 @@ pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>, first: &str) -> 
     if missing.is_empty() {
         return Check::ok("your rights", format!("all that the plugin needs, in {place}"));
     }
-    let list = |one: &Missing<'_>| {
-        let group = if one.group.is_empty() { String::new() } else { format!(".{}", one.group) };
-        format!("{} {}{group} (for {})", one.verb, one.resource, one.what)
-    };
-    let found =
-        format!("you may not, in {place}: {}", missing.iter().map(list).collect::<Vec<_>>().join("; "));
+    let found = may_not(missing, &place);
     let mend = "ask for the ClusterRole videofactory-edit in that namespace, or edit, which contains it";
     if missing.iter().any(|one| one.resource == first && one.verb == "list") {
         Check::error("your rights", found, mend)
     } else {
         Check::warning("your rights", found, mend)
     }
+}
+
+/// Whether the person reaches the operator's own routes.
+pub fn way(missing: &[Missing<'_>], namespace: &str) -> Check {
+    let name = "way to the operator";
+    if missing.is_empty() {
+        return Check::ok(name, format!("you may forward a port in namespace {namespace}"));
+    }
+    let mend = format!("ask for the Role {PORT_FORWARD} in namespace {namespace}");
+    Check::warning(name, may_not(missing, &format!("namespace {namespace}")), mend)
+}
+
+fn may_not(missing: &[Missing<'_>], place: &str) -> String {
+    let list = |one: &Missing<'_>| {
+        let group = if one.group.is_empty() { String::new() } else { format!(".{}", one.group) };
+        format!("{} {}{group} (for {})", one.verb, one.resource, one.what)
+    };
+    format!("you may not, in {place}: {}", missing.iter().map(list).collect::<Vec<_>>().join("; "))
 }
 
 fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
@@ -325,7 +347,6 @@ mod tests {
 
     use super::*;
     use crate::testing::NOW;
-    use crate::verbs::doctor::State;
 
     fn now() -> Timestamp {
         NOW.parse().unwrap()
@@ -392,6 +413,13 @@ mod tests {
         assert!(list.state == State::Error && list.found.contains("namespace films"), "{list:?}");
         assert_eq!(rights(&[missing("approve", "videojobs")], None, "videojobs").state, State::Warning);
         assert_eq!(rights(&[], None, "videojobs").state, State::Ok);
+        let forward = Missing { verb: "get", group: "", resource: "pods/portforward", what: "download" };
+        let way = way(&[forward], "videofactory-system");
+        assert_eq!(
+            way.found,
+            "you may not, in namespace videofactory-system: get pods/portforward (for download)"
+        );
+        assert!(way.mend.unwrap().contains("videofactory-port-forward"));
     }
 
     #[test]
@@ -404,6 +432,9 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].state == State::Error && found[0].found == "no answer");
         let forbidden = health(StatusCode::FORBIDDEN, &json!({"detail": "you may not get /health/full"}));
-        assert_eq!(forbidden[0].state, State::Warning);
+        assert_eq!(forbidden[0].state, State::Ok, "{forbidden:?}");
+        let unknown =
+            health(StatusCode::UNAUTHORIZED, &json!({"detail": "the cluster does not know this token"}));
+        assert_eq!(unknown[0].state, State::Warning, "{unknown:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Asks the cluster, and gives what it says to the checks.
 
-use futures::future::join_all;
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
@@ -17,7 +17,7 @@ use crate::operator::{LABELS, Operator, namespace_of};
 use crate::verbs::storage;
 
 /// What a person needs for what. The first can be done without by nobody.
-const RIGHTS: [(&str, &str, &str, &str); 8] = [
+const RIGHTS: [Need; 7] = [
     ("list", GROUP, "videojobs", "list and status"),
     ("create", GROUP, "videojobs", "create"),
     ("patch", GROUP, "videojobs", "retry, restart, suspend and resume"),
@@ -25,15 +25,22 @@ const RIGHTS: [(&str, &str, &str, &str); 8] = [
     ("list", GROUP, "provideraccounts", "accounts"),
     ("patch", GROUP, "storagepolicies", "cleanup and backup"),
     ("get", "", "pods/log", "logs"),
-    ("create", "", "pods/portforward", "download and proxy (in the operator's namespace)"),
 ];
+/// What a person needs in the operator's namespace. A port is forwarded by GET, to which newer API servers add create.
+const WAY: [Need; 3] = [
+    ("list", "", "pods", "download, proxy and logs of pods that are gone"),
+    ("get", "", "pods/portforward", "the same"),
+    ("create", "", "pods/portforward", "the same"),
+];
+/// Verb, group and resource, and what for.
+type Need = (&'static str, &'static str, &'static str, &'static str);
 
 /// The API server, and its version.
 pub async fn cluster(client: &Client) -> Vec<Check> {
     let asked = within("get the API server's version", client.apiserver_version()).await;
     vec![match asked {
         Ok(version) => checks::version(&version.major, &version.minor, &version.git_version),
-        Err(error) => checks::cannot_look("Kubernetes", error),
+        Err(error) => checks::unreachable(error),
     }]
 }
 
@@ -73,6 +80,10 @@ pub async fn operator(cluster: &Cluster, client: &Client, now: Timestamp) -> Vec
         Ok(namespace) => namespace,
         Err(error) => return vec![checks::told("operator pods", &error)],
     };
+    let way = match missing(client, &WAY, Some(&namespace)).await {
+        Ok(missing) => checks::way(&missing, &namespace),
+        Err(error) => checks::cannot_look("way to the operator", error),
+    };
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
     let params = ListParams::default().labels(LABELS);
     let pods = within(format!("list the pods of {namespace}"), pods.list(&params)).await;
@@ -87,6 +98,7 @@ pub async fn operator(cluster: &Cluster, client: &Client, now: Timestamp) -> Vec
             Ok(lease) => checks::lease(lease.as_ref(), now, &namespace),
             Err(error) => checks::cannot_look("operator lead", error),
         },
+        way,
     ];
     found.extend(routes(cluster).await);
     found
@@ -106,21 +118,26 @@ async fn routes(cluster: &Cluster) -> Vec<Check> {
 
 /// What the person may do.
 pub async fn rights(client: &Client, namespace: Option<&str>) -> Vec<Check> {
-    let asked = join_all(
-        RIGHTS
-            .iter()
-            .map(|(verb, group, resource, _)| may(client, Right { verb, group, resource, namespace })),
-    )
-    .await;
-    let mut missing = Vec::new();
-    for ((verb, group, resource, what), answer) in RIGHTS.iter().zip(asked) {
-        match answer {
-            Ok(true) => {}
-            Ok(false) => missing.push(checks::Missing { verb, group, resource, what }),
-            Err(error) => return vec![checks::cannot_look("your rights", error)],
+    vec![match missing(client, &RIGHTS, namespace).await {
+        Ok(missing) => checks::rights(&missing, namespace, RIGHTS[0].2),
+        Err(error) => checks::cannot_look("your rights", error),
+    }]
+}
+
+/// What of these a person may not do.
+async fn missing(
+    client: &Client,
+    needs: &'static [Need],
+    namespace: Option<&str>,
+) -> Result<Vec<checks::Missing<'static>>, CallError> {
+    let ask = |need: &'static Need| {
+        let (verb, group, resource, what) = *need;
+        async move {
+            let may = may(client, Right { verb, group, resource, namespace }).await?;
+            Ok::<_, CallError>((!may).then_some(checks::Missing { verb, group, resource, what }))
         }
-    }
-    vec![checks::rights(&missing, namespace, RIGHTS[0].2)]
+    };
+    Ok(try_join_all(needs.iter().map(ask)).await?.into_iter().flatten().collect())
 }
 
 /// The buckets.

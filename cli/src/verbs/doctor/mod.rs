@@ -133,7 +133,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{Fake, job, list_of, path, run};
+    use crate::testing::{self, Fake, job, list_of, path, run};
 
     fn pod(ready: &str) -> Value {
         json!({
@@ -172,14 +172,9 @@ mod tests {
     }
 
     fn policy(status: &str, message: &str) -> Value {
-        json!({
-            "metadata": {"name": "r2", "namespace": "films"},
-            "spec": {
-                "bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "r2"}},
-                "capacity": {"limit": "10G"},
-            },
-            "status": {"level": "Normal", "usage": {"percent": 72}, "conditions": [condition(status, message)]},
-        })
+        testing::policy(json!({
+            "level": "Normal", "usage": {"percent": 72}, "conditions": [condition(status, message)],
+        }))
     }
 
     /// The line of a check, and the one after it.
@@ -224,6 +219,13 @@ mod tests {
         assert!(mend.contains("kubectl videofactory status"), "{mend}");
         assert_eq!(ended.exit, Exit::NotAll);
         assert!(ended.err.starts_with("1 error, "), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_does_not_answer_is_the_only_thing_that_is_told() {
+        let ended = run(&Fake::default(), "doctor", None).await;
+        assert_eq!((ended.exit, ended.err.as_str()), (Exit::NotAll, "1 error, 0 warnings.\n"));
+        assert!(line(&ended.out, "Kubernetes").0.starts_with("ERROR"), "{}", ended.out);
     }
 
     #[tokio::test]

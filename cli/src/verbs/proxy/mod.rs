@@ -29,6 +29,9 @@ use crate::operator::{Operator, OperatorFiles, Upstream};
 const MOST_BODY_BYTES: usize = 1024 * 1024;
 
 /// Serve the HTTP API on localhost, as yourself
+///
+/// Whoever can reach the port acts as you: it is there for this machine alone. A browser gets in with the address that is
+/// printed, which holds a token for this run; other web pages do not.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,10 +39,7 @@ Examples:
   curl localhost:8000/health/full | jq '.checks[] | select(.healthy==false)'
   curl localhost:8000/metrics | jq .quota
   curl -X POST localhost:8000/jobs/<namespace>/<name>/retry
-  curl -X POST \"localhost:8000/storage/cleanup?days=7\"
-
-Whoever can reach the port acts as you: it is there for this machine alone. A browser gets in with the address that is
-printed, which holds a token for this run; other web pages do not.")]
+  curl -X POST \"localhost:8000/storage/cleanup?days=7\"")]
 pub struct ProxyArgs {
     /// The port on localhost; 0: any that is free
     #[arg(long, default_value_t = 8000)]

@@ -6,11 +6,9 @@ pub mod render;
 use std::time::Duration;
 
 use clap::Args;
-use kube::Api;
 use serde_json::Value;
 use videofactory_client::job_action::phase;
-use videofactory_client::within;
-use videofactory_crds::{Phase, VideoJob};
+use videofactory_crds::Phase;
 
 use crate::args::{JobName, read_timeout};
 use crate::context::Context;
@@ -41,8 +39,7 @@ pub struct StatusArgs {
 /// Shows a film.
 pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
-    let api: Api<VideoJob> = Api::namespaced(context.cluster.client()?, &name.namespace);
-    let mut job = within(format!("get VideoJob {name}"), api.get(&name.name)).await?;
+    let mut job = context.get(&name).await?;
     if args.watch && !phase(&job).is_terminal() {
         let ended = follow::follow(&[name], Until::Ended, args.timeout, context).await?;
         job = ended.into_iter().next().unwrap_or(job);

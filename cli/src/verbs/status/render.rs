@@ -123,8 +123,11 @@ fn step_row(step: &StepStatus, now: Timestamp) -> Vec<String> {
 fn scenes(step: &StepStatus) -> Option<String> {
     let scenes = step.scenes.as_ref()?;
     let total = scenes.total?;
-    let done = scenes.completed.as_deref().map_or(0, count_scenes);
-    let mut text = format!("{done}/{total}");
+    // What is not made by scene has none that are done, and may know how many there are.
+    let mut text = match scenes.completed.as_deref() {
+        Some(done) => format!("{}/{total}", count_scenes(done)),
+        None => total.to_string(),
+    };
     for (name, set) in [("refused", &scenes.refused), ("unknown", &scenes.unknown)] {
         if let Some(set) = set.as_deref().filter(|set| !set.is_empty()) {
             let _ = write!(text, " {name} {set}");
@@ -178,7 +181,8 @@ mod tests {
             "conditions": [ready("Unknown", "AwaitingQuota", "grok quota \"generations\" used up (25 of 25 in 2h)")],
             "steps": [
                 {"name": "write-script", "state": "Succeeded", "attempt": 1, "reason": "Completed",
-                 "startedAt": "2026-12-24T17:00:10Z", "finishedAt": "2026-12-24T17:00:22Z", "cost": "0.01"},
+                 "startedAt": "2026-12-24T17:00:10Z", "finishedAt": "2026-12-24T17:00:22Z", "cost": "0.01",
+                 "scenes": {"total": 12}},
                 {"name": "animate-scenes", "state": "Waiting", "attempt": 2, "reason": "AwaitingQuota",
                  "startedAt": "2026-12-24T17:10:00Z", "scenes": {"total": 12, "completed": "0-4", "refused": "7"}},
             ],
@@ -197,7 +201,7 @@ Cost:       0.56 of 2.50 USD paid, 1.90 expected in all
 Message:    grok quota \"generations\" used up (25 of 25 in 2h)
 
 STEP             STATE       SCENES           ATTEMPT   TOOK   COST   REASON
-write-script     Succeeded   -                1         12s    0.01   Completed
+write-script     Succeeded   12               1         12s    0.01   Completed
 animate-scenes   Waiting     5/12 refused 7   2         -      -      AwaitingQuota
 
 Next: nothing, it goes on by itself; `kubectl videofactory accounts -n films` shows the quotas

@@ -425,6 +425,11 @@ impl Walk<'_> {
 
     /// Whether a person is to look at what was just found done, and what they said.
     fn look(&mut self, draft: &mut Draft<'_>, name: StepName) {
+        let step = draft.step_mut(name);
+        if matches!(step.reason, Some(Reason::AwaitingReview | Reason::Rejected)) {
+            // It is said anew below, if it is so still.
+            step.reason = None;
+        }
         if !self.settings.review.after.contains(&name) {
             return;
         }
@@ -437,6 +442,7 @@ impl Walk<'_> {
         if rejected {
             // Whatever was approved before: a person may think better of it.
             step.approved = None;
+            step.reason = Some(Reason::Rejected);
             self.gate.get_or_insert(name);
             self.rejected.get_or_insert(name);
             self.verdicts.push(Verdict::Failed {
@@ -456,6 +462,7 @@ impl Walk<'_> {
             step.approved = Some(output.clone());
         }
         if step.approved.as_deref() != Some(output.as_str()) {
+            step.reason = Some(Reason::AwaitingReview);
             self.gate = Some(name);
             let of_this_step = |decision: &&requests::Decision| decision.step == name;
             if let Some(other) = draft.requests.approved.clone().as_ref().filter(of_this_step) {

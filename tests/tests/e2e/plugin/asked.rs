@@ -1,0 +1,284 @@
+//! What people ask of films, with the role edit in one namespace: all that they may do with it, and what it comes to.
+
+use anyhow::ensure;
+use serde_json::json;
+use videofactory_crds::VideoJob;
+use videofactory_crds::condition::Phase;
+use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::plugin::Plugin;
+
+async fn film(lab: &Lab, name: &str) -> anyhow::Result<Film> {
+    Ok(Film::new(lab.clone(), &lab.api::<VideoJob>().get(name).await?))
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_film_is_said_and_done() {
+    in_lab("plugin_asked", async |lab: Lab| {
+        let plugin = Plugin::with_token(&lab, "editor", "edit").await?;
+        plugin.as_expected(asked(&lab, &plugin).await)
+    })
+    .await;
+}
+
+async fn asked(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+    created(lab, plugin).await?;
+    let gate = film(lab, "gate").await?;
+    gate.phase(Phase::Review).await?;
+    reviewed(plugin, &gate).await?;
+    retried(plugin).await?;
+    held(plugin, &gate).await?;
+    stopped(plugin, &gate).await
+}
+
+/// Films that cost little: two are suspended from the start, one waits for a review after its script, and one for an
+/// account that is not there.
+async fn created(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+    let gate =
+        Order::of(1).named("gate").with(json!({"publish": null, "review": {"after": ["write-script"]}}));
+    plugin.write("gate.json", &gate.manifest().to_string())?;
+    plugin
+        .says(
+            "create --storyboard gate.json",
+            0,
+            "videojob.videofactory.dev/gate created\n",
+            "`kubectl videofactory status gate -n NS --watch` shows how it comes about\n",
+        )
+        .await?;
+    let refused =
+        plugin.run("create -f - --set suspend=true --set format.fps=23 <<< $'Rivers\\nLakes'").await?;
+    ensure!(refused.code == 1 && refused.out.is_empty(), "{refused:?}");
+    ensure!(refused.err.contains("fps"), "{refused:?}");
+    plugin
+        .says(
+            "create 'Why tides' --name tides --scenes 2 --draft --dry-run=client",
+            0,
+            "\
+apiVersion: videofactory.dev/v1alpha1
+kind: VideoJob
+metadata:
+   name: tides
+   namespace: NS
+spec:
+   mode: Draft
+   sceneCount: 2
+   topic: Why tides
+",
+            "",
+        )
+        .await?;
+    plugin
+        .says(
+            "create 'Why tides' --name tides --dry-run=server -o name",
+            0,
+            "videojob.videofactory.dev/tides\n",
+            "",
+        )
+        .await?;
+    let listed = plugin.run("list -o name").await?;
+    ensure!(
+        listed.text() == "videojob.videofactory.dev/gate\n",
+        "something was made by what made nothing: {listed:?}"
+    );
+    plugin.write("topics.txt", "# for June\nRivers\n\nLakes\n")?;
+    plugin
+        .says(
+            "create -f topics.txt --set suspend=true --label team=films",
+            0,
+            "videojob.videofactory.dev/rivers-HEX created\nvideojob.videofactory.dev/lakes-HEX created\n",
+            "",
+        )
+        .await?;
+    let no_account =
+        json!({"scenes": null, "topic": "Tides", "providers": {"script": {"accountRef": {"name": "none"}}}});
+    let waits = lab.order(Order::of(1).named("waits").with(no_account)).await?;
+    waits.phase(Phase::Waiting).await?;
+    for name in plugin.run("list -o name -l team=films").await?.text().lines() {
+        film(lab, name.rsplit('/').next().unwrap_or_default()).await?.phase(Phase::Suspended).await?;
+    }
+    Ok(())
+}
+
+/// What has been made is looked at, refused, made anew and let go on.
+async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
+    let waits = "write-script waits for approval: kubectl annotate -n NS vj gate --overwrite \
+                 videofactory.dev/approved=write-script@HEX";
+    let decide = "decide: `kubectl videofactory approve gate -n NS --result write-script@HEX` or `kubectl videofactory \
+                  reject gate -n NS --result write-script@HEX`";
+    plugin
+        .says("status gate", 0, &status("Review (AwaitingReview)", waits, "AwaitingReview", decide), "")
+        .await?;
+    plugin
+        .says(
+            "list --phase review",
+            0,
+            "NAME   PHASE   STEP   PROGRESS   RESUME   AGE\ngate   Review   write-script   1/5   -   AGE\n",
+            "",
+        )
+        .await?;
+    plugin
+        .says("retry gate", 3, "", "error: NS/gate waits for a review; approve or reject what it has made\n")
+        .await?;
+    plugin
+        .says(
+            "approve gate --result write-script@0123456789",
+            3,
+            "",
+            "error: NS/gate has made something else since: write-script@HEX is under review, not write-script@HEX; look \
+             at it first\n",
+        )
+        .await?;
+    plugin.says("reject gate", 0, "NS/gate: reject requested\n", "").await?;
+    gate.phase(Phase::Failed).await?;
+    let failed = "write-script was rejected; edit the job, take the annotation videofactory.dev/rejected off to decide \
+                  again, or request a restart";
+    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all anew: `kubectl videofactory restart \
+                gate -n NS`";
+    let rejected = status("Failed (Rejected)", failed, "Rejected", anew);
+    plugin.says("status gate", 0, &rejected, "").await?;
+    plugin.says("status gate --watch", 3, &rejected, "").await?;
+    plugin.says("reject gate", 3, "", "error: NS/gate has nothing under review\n").await?;
+    plugin
+        .says(
+            "retry gate",
+            3,
+            "",
+            "error: NS/gate was rejected, which no retry undoes; change it, or ask for a restart to make it anew\n",
+        )
+        .await?;
+    plugin.says("restart gate", 0, "NS/gate: restart requested\n", "").await?;
+    gate.phase(Phase::Review).await?;
+    plugin.says("approve gate", 0, "NS/gate: approve requested\n", "").await?;
+    gate.until("the film to go on", |status| status.phase == Some(Phase::Running)).await.map(drop)
+}
+
+/// What `status gate` says, of which nothing but the script is made.
+fn status(phase: &str, message: &str, reason: &str, next: &str) -> String {
+    format!(
+        "\
+Film:   NS/gate
+Age:   AGE
+Phase:   {phase}
+Progress:   1/5
+Message:   {message}
+
+STEP   STATE   SCENES   ATTEMPT   TOOK   COST   REASON
+write-script   Succeeded   1   1   AGE   -   {reason}
+generate-images   Pending   -   -   -   -   -
+narrate-scenes   Pending   -   -   -   -   -
+animate-scenes   Pending   -   -   -   -   -
+assemble-video   Pending   -   -   -   -   -
+publish-video   Skipped   -   -   -   -   -
+
+Next: {next}
+"
+    )
+}
+
+/// What is held does nothing until it is let go.
+async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
+    plugin.says("suspend gate --reason lunch", 0, "NS/gate: suspend requested\n", "").await?;
+    gate.phase(Phase::Suspended).await?;
+    plugin.says("suspend gate", 0, "NS/gate: unchanged, it is held already\n", "").await?;
+    let status = plugin.masked(&plugin.run("status gate").await?.text());
+    for part in [
+        "Phase:   Suspended (Held)\n",
+        "Message:   held: lunch; remove the annotation to go on\n",
+        "Next: let it go on: `kubectl videofactory resume gate -n NS`",
+    ] {
+        if !status.contains(part) {
+            plugin.differs(format!("status gate has no {part}{status}"));
+        }
+    }
+    plugin
+        .says("retry gate", 3, "", "error: NS/gate is suspended; to let it go on, ask for a resume\n")
+        .await?;
+    plugin
+        .says(
+            "status gate --watch --timeout 1s",
+            4,
+            "",
+            "NS/gate: Suspended: held: lunch; remove the annotation to go on\n\
+             error: the time is over and not all have ended: NS/gate\n\
+             it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n",
+        )
+        .await?;
+    plugin
+        .says(
+            "suspend",
+            2,
+            "",
+            "error: say which films to suspend\nname them, filter by --phase, --channel or -l, or say --all\n",
+        )
+        .await
+}
+
+/// What needs a person who has read why may be asked to go on.
+async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
+    plugin.says("status waits", 0, "", "").await?;
+    plugin.says("retry waits", 0, "NS/waits: retry requested\n", "").await?;
+    plugin
+        .says(
+            "retry waits moon",
+            3,
+            "NS/waits: retry requested\n",
+            "error: failed to get VideoJob NS/moon: videojobs.videofactory.dev \"moon\" not found; `kubectl \
+             videofactory list -A` shows what there is\n",
+        )
+        .await
+}
+
+const UNFINISHED: &str = "\
+FILM   PHASE   PROGRESS
+NS/lakes-HEX   Suspended
+NS/rivers-HEX   Suspended
+NS/waits   Waiting   0/6
+";
+
+/// All at once, after a list of them and a yes. What is held already is left as it is.
+async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
+    let refused = "error: nobody is there to agree: standard input is no terminal\n\
+                   say --yes, or look at what would be done by --dry-run\n";
+    plugin.says("stop-all", 2, "", &format!("{UNFINISHED}{refused}")).await?;
+    plugin
+        .says(
+            "stop-all --dry-run",
+            0,
+            "NS/gate: unchanged, it is held already\n\
+             NS/lakes-HEX: suspend would be requested (dry run)\n\
+             NS/rivers-HEX: suspend would be requested (dry run)\n\
+             NS/waits: suspend would be requested (dry run)\n",
+            "",
+        )
+        .await?;
+    let line = "stop-all --reason 'the bill'";
+    let declined = plugin.at_terminal(line, "n\n").await?;
+    let question = format!("{UNFINISHED}Suspend 3 films? [y/N] ");
+    plugin.compare(line, &declined, 5, "", &format!("{question}Nothing was changed.\n"));
+    let agreed = plugin.at_terminal(line, "y\n").await?;
+    plugin.compare(
+        line,
+        &agreed,
+        0,
+        "NS/gate: unchanged, it is held already\n\
+         NS/lakes-HEX: suspend requested\n\
+         NS/rivers-HEX: suspend requested\n\
+         NS/waits: suspend requested\n",
+        &question,
+    );
+    let resumed = "NS/lakes-HEX: resume would be requested (dry run)\n\
+                   NS/rivers-HEX: resume would be requested (dry run)\n";
+    plugin.says("resume -l team=films --dry-run", 0, resumed, "").await?;
+    plugin.says("resume gate", 0, "NS/gate: resume requested\n", "").await?;
+    gate.until("the film to go on", |status| status.phase != Some(Phase::Suspended)).await?;
+    plugin.says("resume gate", 0, "NS/gate: unchanged, it is not suspended\n", "").await?;
+    plugin
+        .says(
+            "stop-all --yes --reason 'the bill' -o name",
+            2,
+            "",
+            "error: invalid value 'name' for '--output <OUTPUT>'\n  [possible values: json, yaml]\n\n\
+             For more information, try '--help'.\n",
+        )
+        .await
+}

@@ -1,0 +1,197 @@
+//! What whoever operates the installation asks: accounts, buckets, backups, health, a report, manifests.
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use videofactory_crds::condition::{Phase, StepState};
+use videofactory_crds::{StepName, VideoJob};
+use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::kubectl::{ask, kubectl};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::plugin::Plugin;
+use videofactory_tests::e2e::{site, wait};
+
+use crate::paid::roomy;
+
+#[tokio::test]
+async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line() {
+    in_lab("plugin_operating", async |lab: Lab| {
+        let plugin = Plugin::with_certificate(&lab).await?;
+        roomy(&lab)
+            .await?
+            .until("the account to answer", |account| {
+                account
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| status.health.is_some() && !status.quotas.is_empty())
+            })
+            .await?;
+        lab.policy_says("default", "True", "Available").await?;
+        lab.order(Order::of(1).with(json!({"suspend": true}))).await?.phase(Phase::Suspended).await?;
+        plugin.as_expected(operated(&lab, &plugin).await)
+    })
+    .await;
+}
+
+async fn operated(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+    accounts(plugin).await?;
+    storage(plugin).await?;
+    backups(lab, plugin).await?;
+    doctor(lab, plugin).await?;
+    manifests(plugin).await
+}
+
+async fn accounts(plugin: &Plugin) -> anyhow::Result<()> {
+    plugin.says("accounts", 0, "", "").await?;
+    plugin.says("accounts grok -o wide", 0, "", "").await?;
+    plugin.says("accounts -o name", 0, "provideraccount.videofactory.dev/grok\n", "").await?;
+    plugin.says("accounts moon", 1, "", "").await
+}
+
+async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
+    plugin.says("cleanup --dry-run --wait", 0, "", "").await?;
+    plugin.says("storage", 0, "", "").await?;
+    plugin.says("storage default -o wide", 0, "", "").await?;
+    plugin.says("cleanup --older-than 7d", 2, "", "").await?;
+    plugin.says("cleanup --older-than 7d --yes --wait", 0, "", "").await?;
+    plugin.says("cleanup", 0, "NS/default: cleanup requested\n", "").await?;
+    plugin.says("storage default", 0, "", "").await?;
+    plugin.says("cleanup --policy moon", 1, "", "").await
+}
+
+async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+    plugin.says("backup", 0, "backups/NS/default/TIME.json\n", "").await?;
+    plugin.says("backup --no-wait", 0, "NS/default: backup requested\n", "").await?;
+    plugin.says("backup -o films.json", 0, "films.json\n", "").await?;
+    plugin.says("restore -f films.json", 0, "", "").await?;
+    let piped = plugin.run("backup -o -").await?;
+    let whole: Value = serde_json::from_slice(&piped.out).with_context(|| format!("{piped:?}"))?;
+    ensure!(whole["kind"] == "Backup" && piped.err.is_empty(), "{piped:?}");
+    ask(&["-n", &lab.namespace, "delete", "vj", "film", "--wait=false"]).await?;
+    wait::until(&lab.api::<VideoJob>(), wait::named("film"), "the film to be gone", |all| {
+        all.is_empty().then_some(())
+    })
+    .await?;
+    plugin.says("restore -f films.json --dry-run", 0, "", "").await?;
+    plugin.says("restore -f - <films.json", 0, "", "").await?;
+    plugin.says("list", 0, "", "").await?;
+    plugin.write("cut.json", &piped.text()[..200])?;
+    plugin.says("restore -f cut.json", 1, "", "").await?;
+    plugin.says("restore -f moon.json", 1, "", "").await
+}
+
+async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+    plugin.says("doctor", 0, "", "").await?;
+    let mut other = lab.policy("other");
+    other["spec"]["bucket"]["secretRef"]["name"] = json!("lost");
+    other["spec"]["bucket"]["prefix"] = json!(format!("{}-other/", lab.namespace));
+    lab.put(other).await?;
+    lab.policy_says("other", "False", "ConfigurationInvalid").await?;
+    plugin.says("doctor", 3, "", "").await?;
+    let read = plugin.run("doctor -o json").await?;
+    let checks: Value = serde_json::from_slice(&read.out).with_context(|| format!("{read:?}"))?;
+    ensure!(
+        checks["checks"].as_array().is_some_and(|checks| checks.iter().any(|one| one["state"] == "error")),
+        "{checks}"
+    );
+    Ok(())
+}
+
+async fn manifests(plugin: &Plugin) -> anyhow::Result<()> {
+    let generated = plugin.run("install generate").await?;
+    ensure!((generated.code, generated.err.as_str()) == (0, ""), "{generated:?}");
+    let apply = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", "-"];
+    let said = kubectl(&apply, &generated.text()).await?;
+    ensure!(said.well, "{}", said.err);
+    ensure!(
+        said.out.lines().all(|line| line.ends_with(" serverside-applied (server dry run)")),
+        "{}",
+        said.out
+    );
+    ensure!(said.out.contains("deployment.apps/videofactory-operator "), "{}", said.out);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell", "kubectl"] {
+        let script = plugin.run(&format!("completion {shell}")).await?;
+        ensure!(
+            (script.code, script.err.as_str()) == (0, "") && !script.out.is_empty(),
+            "{shell}: {script:?}"
+        );
+    }
+    plugin.says("completion moon", 2, "", "").await?;
+    plugin.says("__complete accounts g", 0, "grok\n:4\n", "").await?;
+    plugin.says("__complete storage ''", 0, "default\nother\n:4\n", "").await?;
+    plugin.says("__complete status ''", 0, "film\n:4\n", "").await
+}
+
+/// A word that stands in Secrets and `ConfigMap`s alone.
+fn plant() -> String {
+    format!("Planted{}", uuid::Uuid::new_v4().simple())
+}
+
+#[tokio::test]
+async fn a_report_has_all_that_helps_and_no_secret() {
+    in_lab("plugin_report", async |lab: Lab| {
+        let plugin = Plugin::with_certificate(&lab).await?;
+        let grok = roomy(&lab).await?;
+        let planted = plant();
+        for kind in ["Secret", "ConfigMap"] {
+            let field = if kind == "Secret" { "stringData" } else { "data" };
+            let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "plant"}, field: {"apiKey": planted}});
+            // As people apply it, so that a copy stands in an annotation.
+            let said = kubectl(&["-n", &lab.namespace, "apply", "-f", "-"], &object.to_string()).await?;
+            ensure!(said.well, "{}", said.err);
+        }
+        let film = lab.order(Order::of(1)).await?;
+        film.step(StepName::WriteScript, StepState::Succeeded).await?;
+        let ran = plugin.run("report -o all.tar.gz").await?;
+        ensure!((ran.code, ran.text().as_str()) == (0, "all.tar.gz\n"), "{ran:?}");
+        let told = plugin.masked(&ran.err);
+        let (_, rest) = told.split_once(' ').context("nothing is told")?;
+        ensure!(rest == "files, SIZE; look through it before you give it away\n", "{told}");
+        let folder = plugin.file("report");
+        std::fs::create_dir(&folder)?;
+        let unpacked = tokio::process::Command::new("tar")
+            .args(["-xzf", "all.tar.gz", "-C", "report", "--strip-components=1"])
+            .current_dir(plugin.file(""))
+            .status()
+            .await?;
+        ensure!(unpacked.success(), "the archive cannot be unpacked");
+        let files = files_below(&folder)?;
+        let s3 = lab.api::<k8s_openapi::api::core::v1::Secret>().get(site::SECRET).await?;
+        let mut secrets = vec![planted, grok.key.clone()];
+        let secret = s3.data.and_then(|mut data| data.remove("secretAccessKey")).context("no keys of the bucket")?;
+        secrets.push(String::from_utf8(secret.0)?);
+        for (name, text) in &files {
+            let found = secrets.iter().position(|secret| text.contains(secret.as_str()));
+            ensure!(found.is_none(), "secret {found:?} is in {name}");
+        }
+        for part in ["doctor.txt", "versions.txt", "/videojobs.yaml", "/events.yaml", "/pods.yaml"] {
+            ensure!(files.iter().any(|(name, _)| name.ends_with(part)), "{part} is missing: {:?}", names(&files));
+        }
+        for log in ["operator", "write-script"] {
+            let whole = |(name, text): &(String, String)| name.contains(log) && name.ends_with(".log") && !text.is_empty();
+            ensure!(files.iter().any(whole), "there is no log of {log}: {:?}", names(&files));
+        }
+        plugin.as_expected(Ok(()))
+    })
+    .await;
+}
+
+fn names(files: &[(String, String)]) -> Vec<&str> {
+    files.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// All files below a folder, and what is in each.
+fn files_below(folder: &std::path::Path) -> anyhow::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+            }
+        }
+    }
+    Ok(found)
+}

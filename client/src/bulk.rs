@@ -5,6 +5,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde::{Deserialize, Serialize};
 use videofactory_crds::VideoJob;
+use videofactory_crds::videojob::has_ended;
 
 use crate::call::{self, CallError, within};
 use crate::filter::JobFilter;
@@ -58,7 +59,7 @@ pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, 
 /// The jobs of a namespace, or of all, that have not ended.
 pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, CallError> {
     let mut jobs = list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
-    jobs.retain(|job| !phase(job).is_terminal());
+    jobs.retain(|job| !has_ended(job));
     Ok(jobs)
 }
 

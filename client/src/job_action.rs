@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use videofactory_crds::condition::{self, ConditionType, Phase, Reason};
+use videofactory_crds::videojob::has_ended;
 use videofactory_crds::{StepName, StepStatus, VideoJob, requests};
 
 use crate::job_ref::JobRef;
@@ -138,7 +139,7 @@ impl Request {
     fn suspend(&self, job: &VideoJob) -> Plan {
         if is_held(job) {
             Plan::Unchanged("it is held already".to_owned())
-        } else if phase(job).is_terminal() {
+        } else if has_ended(job) {
             Plan::Unchanged("it has ended already".to_owned())
         } else {
             annotate(requests::HOLD, &self.reason)
@@ -301,6 +302,16 @@ mod tests {
         assert_eq!(resume["metadata"]["annotations"][requests::HOLD], Value::Null);
         assert_eq!(resume["spec"]["suspend"], false);
         assert!(matches!(asked(JobAction::Suspend).plan(&job("Failed", "Rejected")), Plan::Unchanged(_)));
+    }
+
+    #[test]
+    fn what_was_just_asked_to_begin_again_has_not_ended_and_can_be_stopped() {
+        for (phase, request) in [("Failed", requests::RETRY), ("Succeeded", requests::RESTART)] {
+            let mut film = job(phase, "Completed");
+            film.annotations_mut().insert(request.to_owned(), "2026-12-24T17:59:59Z".to_owned());
+            let hold = patch(asked(JobAction::Suspend).plan(&film));
+            assert_eq!(hold["metadata"]["annotations"][requests::HOLD], "asked by a person");
+        }
     }
 
     #[test]

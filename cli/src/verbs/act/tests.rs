@@ -142,10 +142,18 @@ async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
 
 #[tokio::test]
 async fn all_that_has_not_ended_is_stopped() {
-    let jobs = [job("ocean", json!({"phase": "Running"})), job("sea", json!({"phase": "Succeeded"}))];
+    let mut again = job("lake", json!({"phase": "Failed", "observedGeneration": 1}));
+    again["metadata"]["annotations"] = json!({"videofactory.dev/retry-requested-at": "2026-12-24T17:59:59Z"});
+    let ended = job("sea", json!({"phase": "Succeeded", "observedGeneration": 1}));
+    let jobs = [job("ocean", json!({"phase": "Running"})), ended, again];
     let list = format!("GET {}", path("", "videojobs", ""));
     let fake = Fake::default().on(&list, list_of(&jobs));
     let ended = run(&fake, "stop-all -A --yes --reason fire", None).await;
-    assert_eq!(parts(&ended), (Exit::Done, "films/ocean: suspend requested\n", ""));
+    let both = "films/lake: suspend requested\nfilms/ocean: suspend requested\n";
+    assert_eq!(
+        parts(&ended),
+        (Exit::Done, both, ""),
+        "the operator has not seen yet that lake is to be retried"
+    );
     assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "fire");
 }

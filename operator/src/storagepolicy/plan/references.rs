@@ -7,12 +7,11 @@ use kube::ResourceExt;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::requests::ON_JOBS;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::videojob::{OnDelete, PublicationState};
+use videofactory_crds::videojob::{OnDelete, PublicationState, is_up_to_date};
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
 
 use crate::restoring::is_restoring;
-use crate::videojob::handled::has_new_request;
 
 /// How a job stands, as far as pruning is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +125,7 @@ fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {
         return Standing::Live;
     }
     // A controller that has not seen the last edit or request may begin anew at any moment.
-    if status.observed_generation != job.metadata.generation || has_new_request(job, status) {
+    if !is_up_to_date(job, status) {
         return Standing::Live;
     }
     match status.phase {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::job_action::STOPPED_ALL;
 use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
@@ -26,7 +25,8 @@ pub struct ActionsBody {
     action: Option<JobAction>,
     /// Of which jobs. Without any filter the request is refused: all of a cluster are meant seldom.
     filter: FilterBody,
-    /// Of a suspension: why.
+    /// Of a suspension: why. Of a resume: only jobs that are held for this reason; left out: those that
+    /// `/jobs/force-stop-all` holds. What is held or suspended otherwise is refused: resume it by itself.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
@@ -133,8 +133,11 @@ pub async fn act(
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
-    let request =
-        Request { action, at: clock::now(), reason: hold_reason(body.reason), output: None, of_many: true };
+    let reason = match action {
+        JobAction::Resume => body.reason.unwrap_or_default(),
+        _ => hold_reason(body.reason),
+    };
+    let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
     check(&filter)?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
@@ -174,13 +177,7 @@ pub async fn stop_all(
     author: Author,
     Parameters(query): Parameters<StopAllQuery>,
 ) -> Result<Json<BulkAnswer>, Problem> {
-    let request = Request {
-        action: JobAction::Suspend,
-        at: clock::now(),
-        reason: STOPPED_ALL.to_owned(),
-        output: None,
-        of_many: true,
-    };
+    let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
     let jobs = bulk::unfinished(&author.0, query.namespace).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;

@@ -123,10 +123,13 @@ async fn stop_all_holds_what_has_not_ended_and_a_resume_lets_it_go_on() {
         ensure!(stopped.body["counts"] == json!({"requested": 1}), "{stopped:?}");
         film.phase(Phase::Suspended).await?;
         lab.faults(Vec::new()).await?;
+        let aside = lab.order(Order::of(1).with(json!({"suspend": true})).named("aside")).await?;
+        aside.phase(Phase::Suspended).await?;
         let wish = json!({"action": "resume", "filter": {"namespace": namespace, "phase": "Suspended"}});
         let resumed = editor.call(Method::POST, "/jobs/actions", Some(wish)).await?;
-        ensure!(resumed.body["counts"] == json!({"requested": 1}), "{resumed:?}");
+        ensure!(resumed.body["counts"] == json!({"requested": 1, "refused": 1}), "{resumed:?}");
         film.succeeded().await?;
+        aside.phase(Phase::Suspended).await?;
         Ok(())
     })
     .await;

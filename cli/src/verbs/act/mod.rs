@@ -82,7 +82,7 @@ pub struct RestartArgs {
 #[command(after_help = "\
 Examples:
   kubectl videofactory suspend ocean-facts --reason \"another text is coming\"
-  kubectl videofactory suspend --channel deep-sea")]
+  kubectl videofactory suspend --channel deep-sea --reason \"another text is coming\"")]
 pub struct SuspendArgs {
     #[command(flatten)]
     films: Selection,
@@ -94,13 +94,20 @@ pub struct SuspendArgs {
 }
 
 /// Go on after suspend, stop-all or spec.suspend
+///
+/// Of many films those go on that stop-all holds: what was held or suspended for a reason of its own is named and stays so.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  kubectl videofactory resume --all")]
+  kubectl videofactory resume ocean-facts
+  kubectl videofactory resume --all
+  kubectl videofactory resume --channel deep-sea --reason \"another text is coming\"")]
 pub struct ResumeArgs {
     #[command(flatten)]
     films: Selection,
+    /// Of many films: those that are held for this reason, instead of those that stop-all holds
+    #[arg(long, conflicts_with = "names")]
+    reason: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
@@ -162,7 +169,8 @@ pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, E
 
 /// `resume`.
 pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = request(JobAction::Resume, context);
+    let reason = args.reason.unwrap_or_default();
+    let request = Request { reason, ..request(JobAction::Resume, context) };
     act(request, args.films, args.manner, context).await
 }
 

@@ -141,6 +141,27 @@ async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
 }
 
 #[tokio::test]
+async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
+    let held = |name: &str, why: &str| {
+        let mut film = job(name, json!({"phase": "Suspended"}));
+        film["metadata"]["annotations"] = json!({"videofactory.dev/hold": why});
+        film
+    };
+    let jobs = [held("ocean", "stop-all: fire"), held("sea", "rights")];
+    let fake = || Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&jobs));
+    let ended = run(&fake(), "resume --all --yes", None).await;
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "films/ocean: resume requested\n"));
+    assert!(
+        ended.err.starts_with("error: films/sea is held for another reason (\"rights\")"),
+        "{}",
+        ended.err
+    );
+    let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
+    assert_eq!(ended.out, "films/sea: resume requested\n");
+    assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
 async fn all_that_has_not_ended_is_stopped() {
     let mut again = job("lake", json!({"phase": "Failed", "observedGeneration": 1}));
     again["metadata"]["annotations"] = json!({"videofactory.dev/retry-requested-at": "2026-12-24T17:59:59Z"});
@@ -155,5 +176,5 @@ async fn all_that_has_not_ended_is_stopped() {
         (Exit::Done, both, ""),
         "the operator has not seen yet that lake is to be retried"
     );
-    assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "fire");
+    assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "stop-all: fire");
 }

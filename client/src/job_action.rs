@@ -129,6 +129,24 @@ impl Request {
         }
     }
 
+    /// Whether the answer depends on how the job stands, so that it must not be given to one that stands otherwise by now.
+    #[must_use]
+    pub fn needs_fresh_state(&self) -> bool {
+        self.of_many && matches!(self.action, JobAction::Retry | JobAction::Restart | JobAction::Resume)
+    }
+
+    /// Why a job that was listed as `before` is not asked: it has moved on, and whoever asks has not seen that.
+    #[must_use]
+    pub fn is_outdated(&self, before: &VideoJob, now: &VideoJob) -> Option<String> {
+        let (was, is) = (phase(before), phase(now));
+        // To let go what is held is meant in any phase.
+        let outdated = was != is && self.action != JobAction::Resume;
+        outdated.then(|| {
+            let name = JobRef::of(now);
+            format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
+        })
+    }
+
     fn retry(&self, job: &VideoJob) -> Plan {
         let name = JobRef::of(job);
         match phase(job) {
@@ -140,6 +158,9 @@ impl Request {
             }
             Phase::Review => {
                 Plan::Refused(format!("{name} waits for a review; approve or reject what it has made"))
+            }
+            Phase::Pending | Phase::Running if self.of_many => {
+                Plan::Unchanged("it has not stopped, and a retry of many leaves it alone".to_owned())
             }
             _ if self.of_many && asks_whether_to_pay(job) => Plan::Refused(format!(
                 "{name} asks whether to pay again; read its message, and retry it by itself if you agree"
@@ -325,6 +346,12 @@ mod tests {
             assert!(refusal(many.plan(&job("Waiting", reason))).contains("pay again"));
         }
         assert!(matches!(many.plan(&job("Failed", "RetriesExhausted")), Plan::Patch(_)));
+        for phase in ["Running", "Pending"] {
+            assert!(
+                matches!(many.plan(&job(phase, "Progressing")), Plan::Unchanged(_)),
+                "it may ask any moment"
+            );
+        }
         let mut bare = job("Waiting", "Progressing");
         bare.status.as_mut().unwrap().conditions = serde_json::from_value(json!([{
             "type": "Ready", "status": "False", "reason": "RestoreIncomplete", "message": "",

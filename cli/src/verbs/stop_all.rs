@@ -29,7 +29,8 @@ pub struct StopAllArgs {
 /// Stops all films.
 pub async fn run(args: StopAllArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
-    let jobs = bulk::unfinished(&client, context.scope(args.scope.all_namespaces)).await?;
+    let namespace = context.scope(args.scope.all_namespaces);
+    let list = async || bulk::unfinished(&client, namespace.clone()).await.map_err(Error::from);
     let request = Request::stop_all(context.now(), args.reason.as_deref());
-    act::many(&client, jobs, &request, args.manner, context).await
+    act::many(&client, list, &request, args.manner, context).await
 }

@@ -233,8 +233,8 @@ async fn act(
         return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
     }
     let filter = films.filter.within(context, films.scope);
-    let jobs = bulk::list(&client, &filter).await?;
-    many(&client, jobs, &Request { of_many: true, ..request }, manner, context).await
+    let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
+    many(&client, list, &Request { of_many: true, ..request }, manner, context).await
 }
 
 /// Asks films that were named, one after the other.
@@ -266,14 +266,15 @@ async fn find(client: &Client, job: &JobRef) -> Result<VideoJob, Error> {
     Ok(within(format!("get VideoJob {job}"), api.get(&job.name)).await?)
 }
 
-/// Asks many films, after a list of them and a yes.
+/// Asks many films, after a list of them and a yes. `list`: those that are meant.
 pub async fn many(
     client: &Client,
-    mut jobs: Vec<VideoJob>,
+    list: impl AsyncFn() -> Result<Vec<VideoJob>, Error>,
     request: &Request,
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
+    let mut jobs = list().await?;
     jobs.sort_by_key(JobRef::of);
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
@@ -289,6 +290,11 @@ pub async fn many(
         if !context.agrees(&question, false)? {
             context.tell("Nothing was changed.")?;
             return Ok(Exit::Declined);
+        }
+        if request.action == JobAction::Suspend {
+            // What has begun while the question stood is to stop, too.
+            jobs = list().await?;
+            jobs.sort_by_key(JobRef::of);
         }
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;

@@ -66,6 +66,54 @@ async fn many_films_are_listed_and_asked_about_first() {
     assert_eq!((ended.exit, patched(&fake).len()), (Exit::NotAll, 2));
 }
 
+fn versions(fake: &Fake) -> Vec<Value> {
+    patched(fake).into_iter().map(|(_, patch)| patch["metadata"]["resourceVersion"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_has_changed_since_it_was_listed_is_looked_at_again() {
+    let list = |job: &Value| {
+        Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&[job.clone()]))
+    };
+    let one = path("films", "videojobs", "ocean");
+    let (get, patch) = (format!("GET {one}"), format!("PATCH {one}"));
+    let failed = job("ocean", json!({"phase": "Failed"}));
+    let now = |status: Value| {
+        let mut job = job("ocean", status);
+        job["metadata"]["resourceVersion"] = json!("8");
+        job
+    };
+    let conflict = |fake: Fake| fake.refuses(&patch, 409, "Conflict", "it has been modified");
+
+    let moved_on = conflict(list(&failed)).on(&get, now(json!({"phase": "Running"})));
+    for verb in ["retry", "restart"] {
+        let ended = run(&moved_on, &format!("{verb} --all --yes"), None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""), "{verb}: {}", ended.err);
+    }
+    assert_eq!(versions(&moved_on), ["7", "7"]);
+
+    let step = json!({"name": "animate-scenes", "state": "Waiting", "reason": "OutcomeUnknown"});
+    let asks = now(json!({"phase": "Failed", "steps": [step]}));
+    let ended = run(&conflict(list(&failed)).on(&get, asks), "retry --all --yes", None).await;
+    assert!(ended.err.contains("asks whether to pay again"), "{}", ended.err);
+
+    let again = conflict(list(&failed)).on(&patch, failed.clone()).on(&get, now(json!({"phase": "Failed"})));
+    let ended = run(&again, "retry --all --yes", None).await;
+    assert_eq!(ended.out, "films/ocean: retry requested\n");
+    assert_eq!(versions(&again), ["7", "8"]);
+}
+
+#[tokio::test]
+async fn what_has_begun_while_the_question_stood_is_stopped_too() {
+    let list = format!("GET {}", path("", "videojobs", ""));
+    let film = |name: &str| job(name, json!({"phase": "Running"}));
+    let fake = Fake::default()
+        .on(&list, list_of(&[film("ocean")]))
+        .on(&list, list_of(&[film("ocean"), film("sea")]));
+    let ended = run(&fake, "stop-all -A", Some("y\n")).await;
+    assert_eq!(ended.out, "films/ocean: suspend requested\nfilms/sea: suspend requested\n");
+}
+
 #[tokio::test]
 async fn anything_but_a_yes_changes_nothing() {
     for answer in ["", "n\n", "maybe\n", "yep\n"] {

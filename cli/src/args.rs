@@ -112,10 +112,10 @@ pub struct Filter {
     #[arg(long, value_parser = phases(), ignore_case = true)]
     pub phase: Option<Phase>,
     /// Only films of this Channel
-    #[arg(long)]
+    #[arg(long, value_parser = not_blank)]
     pub channel: Option<String>,
     /// Only films with these labels, such as team=films,!draft
-    #[arg(short = 'l', long, value_name = "LABELS")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = not_blank)]
     pub selector: Option<String>,
 }
 
@@ -159,6 +159,14 @@ pub fn read_timeout(text: &str) -> Result<Duration, String> {
             text.parse::<videofactory_crds::Duration>().map(Duration::from).map_err(|error| error.to_string())
         }
     }
+}
+
+/// A value that names something: an empty one, such as of a variable that is not set, would mean all films.
+fn not_blank(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn phases() -> impl TypedValueParser<Value = Phase> {

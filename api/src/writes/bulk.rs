@@ -46,7 +46,7 @@ pub struct FilterBody {
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     channel: Option<String>,
     /// With these labels, as a selector of Kubernetes.
-    #[schema(max_length = 1024, example = "team=films,!draft")]
+    #[schema(min_length = 1, max_length = 1024, example = "team=films,!draft")]
     label: Option<String>,
 }
 
@@ -148,6 +148,10 @@ pub async fn act(
 fn check(filter: &JobFilter) -> Result<(), Problem> {
     check_name("filter.namespace", filter.namespace.as_deref())?;
     check_name("filter.channel", filter.channel.as_deref())?;
+    if filter.label.as_ref().is_some_and(|label| label.trim().is_empty()) {
+        let detail = "filter.label is empty, which would mean all jobs: name labels, or leave it out";
+        return Err(Problem::bad_request(detail));
+    }
     check_length("filter.label", filter.label.as_deref(), LONGEST_SELECTOR)
 }
 
@@ -182,4 +186,23 @@ pub async fn stop_all(
     let jobs = bulk::unfinished(&author.0, query.namespace).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(query.dry_run, items)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_would_take_all_is_refused() {
+        let filter = |label: Option<&str>| JobFilter {
+            namespace: Some("films".to_owned()),
+            label: label.map(str::to_owned),
+            ..JobFilter::default()
+        };
+        for nothing in ["", " "] {
+            let refused = check(&filter(Some(nothing))).unwrap_err();
+            assert!(refused.detail.contains("filter.label is empty"), "{}", refused.detail);
+        }
+        assert!(check(&filter(Some("team=films"))).is_ok() && check(&filter(None)).is_ok());
+    }
 }

@@ -158,6 +158,11 @@ async fn nobody_is_meant_without_a_name_or_a_filter() {
     assert_eq!(ended.exit, Exit::Usage);
     assert!(ended.err.contains("say which films to restart"), "{}", ended.err);
     assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
+    for unset in ["-l=", "--selector=", "--channel="] {
+        let ended = run(&films(), &format!("restart --yes {unset}"), None).await;
+        assert_eq!(ended.exit, Exit::Usage, "{unset}");
+        assert!(ended.err.contains("which would mean all films"), "{}", ended.err);
+    }
     assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
 }
 

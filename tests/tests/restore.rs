@@ -15,7 +15,7 @@ use videofactory_client::backup::{Backup, gather};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::requests::RESTORING;
+use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_tests::api_server::ApiServer;
 use videofactory_tests::http;
 
@@ -198,6 +198,31 @@ async fn where_one_object_cannot_be_restored_nothing_is_released_until_it_can() 
     assert_eq!(outcomes(&answer)["half"], Outcome::Restored);
     assert!(answer.is_whole() && site.held().is_empty(), "{:?}", answer.items);
     assert_eq!(site.all()["half"]["status"]["id"], "00000002");
+}
+
+#[tokio::test]
+async fn what_lost_its_annotation_before_it_had_its_status_is_held_again_and_gets_it() {
+    let site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    site.restore(false, false).await;
+    let strip =
+        |job: &mut Value| drop(job["metadata"]["annotations"].as_object_mut().unwrap().remove(RESTORING));
+    site.server.change("videojobs", "films", "half", strip);
+    let mark = site.all()["half"]["metadata"]["annotations"][RESTORED_FROM].clone();
+    assert_eq!(
+        mark,
+        Backup::read(&site.document).unwrap().digest.to_string(),
+        "the operator leaves it alone"
+    );
+    site.restore(false, false).await;
+    assert_eq!(site.held(), ["default", "done", "grok", "half"]);
+    site.server.refuse("update", "videojobs", "half", false);
+    assert!(site.restore(false, false).await.is_whole() && site.held().is_empty());
+    let half = &site.all()["half"];
+    assert_eq!(
+        (&half["status"]["id"], &half["metadata"]["annotations"][RESTORED_FROM]),
+        (&json!("00000002"), &Value::Null)
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use kube::api::DynamicObject;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use videofactory_pipeline::Digest;
 
 use super::seal::Seal;
 use super::{API_VERSION, KIND, Kind};
@@ -88,6 +89,8 @@ pub struct Backup<'a> {
     pub items: Vec<Item<'a>>,
     /// Whether a digest vouches for it; earlier versions wrote none.
     pub is_sealed: bool,
+    /// The digest of all that it says, whether or not it vouches for itself: by it a restore is known.
+    pub digest: Digest,
 }
 
 /// An object in a backup.
@@ -183,10 +186,11 @@ impl<'a> Backup<'a> {
             }
             items.push(item);
         }
-        if wire.digest.as_ref().is_some_and(|digest| *digest != seal.end().to_string()) {
+        let digest = seal.end();
+        if wire.digest.as_ref().is_some_and(|said| *said != digest.to_string()) {
             return Err(ReadBackupError::Altered);
         }
-        Ok(Self { namespace: wire.namespace, items, is_sealed: wire.digest.is_some() })
+        Ok(Self { namespace: wire.namespace, items, is_sealed: wire.digest.is_some(), digest })
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Facts {
     pub is_held: bool,
     /// It is being deleted.
     pub is_leaving: bool,
+    /// Digest of the backup of which a restore has made it that has not ended.
+    from: Option<String>,
     /// It has a status of its own; without one nothing has come of it yet.
     has_begun: bool,
     /// Of a `VideoJob`, its `status.id`.
@@ -40,6 +42,7 @@ impl Facts {
             version: object.resource_version().unwrap_or_default(),
             generation: object.metadata.generation,
             is_held: object.annotations().contains_key(requests::RESTORING),
+            from: object.annotations().get(requests::RESTORED_FROM).cloned(),
             is_leaving: object.metadata.deletion_timestamp.is_some(),
             has_begun: has_begun(kind, status),
             id,
@@ -100,7 +103,8 @@ pub fn plan(kind: Kind, wanted: &Facts, present: Option<&Facts>) -> Plan {
         return Plan::GoOn;
     }
     let same_spec = present.spec == wanted.spec;
-    if !present.has_begun && wanted.has_begun {
+    // Somebody may have taken the annotation away that held it.
+    if !present.has_begun && (wanted.has_begun || present.from.is_some()) {
         if same_spec {
             return Plan::Complete;
         }
@@ -196,6 +200,24 @@ mod tests {
                 });
                 assert_eq!(left, Plan::GoOn, "{kind}");
             }
+        }
+    }
+
+    #[test]
+    fn what_lost_its_annotation_before_it_had_its_status_gets_it() {
+        for kind in [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob] {
+            let bare = |object: &mut Value| {
+                other(object);
+                object["metadata"]["annotations"] = json!({"videofactory.dev/restored-from": "3f9c"});
+                object["status"] = json!({"observedGeneration": -1});
+            };
+            assert_eq!(planned(kind, bare), Plan::Complete, "{kind}");
+            let new = facts(kind, |object| object["status"] = json!({"observedGeneration": -1}));
+            assert_eq!(
+                plan(kind, &new, Some(&facts(kind, bare))),
+                Plan::Complete,
+                "{kind}: there is none to get"
+            );
         }
     }
 

@@ -9,11 +9,12 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use videofactory_crds::requests;
+use videofactory_pipeline::Digest;
 
 use super::answer::Answer;
 use super::error::RestoreItemError;
 use super::files::{Files, Looked, by_policy, look_for, words};
-use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
+use super::identity::{Renewed, Uids, hold, status, to_make};
 use super::notes::Gathered;
 use super::plan::{Facts, Plan, plan};
 use super::verify::lost;
@@ -59,7 +60,7 @@ pub async fn restore(
     let cluster = cluster_uid(client).await;
     let mut notes = notes.notes(backup, cluster.as_deref());
     if !options.dry_run {
-        let restore = Restore { client, options, files };
+        let restore = Restore { client, from: &backup.digest, options, files };
         notes.extend(restore.all(&mut works).await);
     }
     let items = works.into_iter().map(|work| work.told(options.dry_run)).collect();
@@ -105,6 +106,8 @@ fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
 
 struct Restore<'a> {
     client: &'a Client,
+    /// Digest of the backup.
+    from: &'a Digest,
     options: &'a Options,
     files: Option<&'a dyn Files>,
 }
@@ -191,7 +194,7 @@ impl Restore<'_> {
         let object = match work.plan {
             Plan::Create => {
                 let original = work.item.object();
-                let wanted = to_make(*kind, &original, namespace, self.options.now);
+                let wanted = to_make(*kind, &original, namespace, self.from, self.options.now);
                 let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
                 within(format!("create {}", work.item), api.create(&params, &wanted)).await?
             }
@@ -199,7 +202,7 @@ impl Restore<'_> {
                 let version = work.live.as_ref().map(|live| live.version.clone());
                 let held = json!({"metadata": {
                     "resourceVersion": version,
-                    "annotations": {requests::RESTORING: whole_seconds(self.options.now)},
+                    "annotations": hold(self.from, self.options.now),
                 }});
                 self.patch(&api, work.item, held).await?
             }
@@ -235,7 +238,8 @@ impl Restore<'_> {
 
     async fn release(&self, work: &Work<'_>) -> Done {
         let Item { kind, namespace, .. } = work.item;
-        let free = json!({"metadata": {"annotations": {requests::RESTORING: Value::Null}}});
+        let annotations = json!({requests::RESTORING: null, requests::RESTORED_FROM: null});
+        let free = json!({"metadata": {"annotations": annotations}});
         let api = api(self.client, *kind, namespace);
         self.patch(&api, work.item, free).await?;
         Ok((Stage::Released, None))

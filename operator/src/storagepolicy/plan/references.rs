@@ -82,7 +82,7 @@ impl JobReference {
                 uid: job.uid().unwrap_or_default(),
                 generation: job.metadata.generation.unwrap_or_default(),
                 // What a restore has not ended with may still be changed: any file of its name may be its own.
-                id: status.id.clone().filter(|id| !id.is_empty() && !is_restoring(&job.metadata)),
+                id: status.id.clone().filter(|id| !id.is_empty() && !is_restoring(job)),
                 run: status.run.unwrap_or(1),
                 standing: standing(job, &status),
                 labels: job.labels().clone(),
@@ -121,7 +121,7 @@ fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {
             OnDelete::Retain => Standing::Live,
         };
     }
-    if is_restoring(&job.metadata) {
+    if is_restoring(job) {
         return Standing::Live;
     }
     // A controller that has not seen the last edit or request may begin anew at any moment.

@@ -331,6 +331,10 @@ fn act(
             if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
                 return Err((StatusCode::CONFLICT, "Conflict"));
             }
+            let uid = &body["metadata"]["uid"];
+            if !uid.is_null() && *uid != object["metadata"]["uid"] {
+                return Err((StatusCode::UNPROCESSABLE_ENTITY, "Invalid"));
+            }
             merge(&mut object, body);
             Ok(answer_with(&stock.store(&target.resource, object)))
         }

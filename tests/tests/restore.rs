@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use kube::Client;
+use kube::api::DynamicObject;
+use kube::{Api, Client};
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use videofactory_api::writes::{self, Authors};
-use videofactory_client::backup::{Backup, gather};
+use videofactory_client::backup::{Backup, Kind, gather};
 use videofactory_client::connect;
-use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, Wanted, restore};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_tests::api_server::ApiServer;
@@ -78,9 +79,18 @@ impl Site {
     }
 
     async fn restore_with(&self, dry_run: bool, partial: bool, files: Option<&dyn Files>) -> Answer {
+        self.try_restore(dry_run, partial, files).await.unwrap()
+    }
+
+    async fn try_restore(
+        &self,
+        dry_run: bool,
+        partial: bool,
+        files: Option<&dyn Files>,
+    ) -> Result<Answer, RestoreError> {
         let backup = Backup::read(&self.document).unwrap();
         let options = Options { dry_run, partial, manager: "test".to_owned(), now: NOW.parse().unwrap() };
-        restore(&self.client, &backup, &options, files).await.unwrap()
+        restore(&self.client, &backup, &options, files).await
     }
 
     fn all(&self) -> BTreeMap<String, Value> {
@@ -223,6 +233,60 @@ async fn what_lost_its_annotation_before_it_had_its_status_is_held_again_and_get
         (&half["status"]["id"], &half["metadata"]["annotations"][RESTORED_FROM]),
         (&json!("00000002"), &Value::Null)
     );
+}
+
+#[tokio::test]
+async fn what_another_restore_has_let_go_meanwhile_keeps_what_has_come_of_it() {
+    let site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    site.restore(false, false).await;
+    site.server.refuse("update", "videojobs", "half", false);
+    // Neither job is read before the test itself reads one, too.
+    site.server.gather("get", "videojobs", 3);
+    let paid = json!({"observedGeneration": 1, "id": "00000002", "run": 1, "cost": {"actual": "3.50"}});
+    let statuses = |server: &ApiServer| {
+        server.calls().get(&("update", "storagepolicies".to_owned())).copied().unwrap_or_default()
+    };
+    let others = async {
+        site.server.until(|server| statuses(server) == 2).await;
+        site.server.change("videojobs", "films", "half", |job| {
+            job["metadata"]["annotations"] = json!({});
+            job["status"] = paid.clone();
+        });
+        let jobs: Api<DynamicObject> =
+            Api::namespaced_with(site.client.clone(), "films", &Kind::VideoJob.resource());
+        jobs.get("half").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(site.restore(false, false), others);
+    let half = answer.items.iter().find(|item| item.name == "half").unwrap();
+    assert_eq!(half.outcome, Outcome::Failed);
+    assert!(half.detail.as_ref().unwrap().contains("somebody else has let it go"), "{half:?}");
+    assert_eq!(site.all()["half"]["status"], paid, "it would be paid for again");
+    assert_eq!(outcomes(&site.restore(false, false).await)["half"], Outcome::Unchanged);
+    assert!(site.held().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_held_for_one_backup_is_not_given_the_status_of_another() {
+    let mut site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    site.restore(false, false).await;
+    let first = site.document.clone();
+    let mut older: Value = serde_json::from_str(&first).unwrap();
+    older["createdAt"] = json!("2026-11-01T08:00:00Z");
+    for field in ["digest", "itemCount"] {
+        older.as_object_mut().unwrap().remove(field);
+    }
+    site.document = older.to_string();
+    let writes = site.writes();
+    for dry_run in [true, false] {
+        let refused = site.try_restore(dry_run, true, None).await.unwrap_err().to_string();
+        assert!(refused.contains("held for the restore of another backup"), "{refused}");
+    }
+    assert_eq!(site.writes(), writes);
+    site.document = first;
+    site.server.refuse("update", "videojobs", "half", false);
+    assert!(site.restore(false, false).await.is_whole() && site.held().is_empty());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::backup::{Backup, Kind};
-use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, restore};
+use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, RestoreError, restore};
 use videofactory_pipeline::clock;
 
 use super::{Author, Authors, MANAGER};
@@ -140,6 +140,15 @@ async fn answer(
     restoring
         .await
         .map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
+}
+
+impl From<RestoreError> for Problem {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Call(error) => error.into(),
+            RestoreError::OtherBackup { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+        }
+    }
 }
 
 async fn read(request: Request) -> Result<String, Problem> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use videofactory_client::backup::Backup;
-use videofactory_client::restore::{Answer, Files, Options, Outcome, restore};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, restore};
 
 use crate::cluster::MANAGER;
 use crate::context::Context;
@@ -47,6 +47,15 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
     context.data(&lines(&answer))?;
     context.tell(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
+}
+
+impl From<RestoreError> for Error {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Call(error) => error.into(),
+            RestoreError::OtherBackup { .. } => Self::new(error.to_string()),
+        }
+    }
 }
 
 /// The way to the buckets: the operator's, where there is one. A restore may come before it.

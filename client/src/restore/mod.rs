@@ -15,5 +15,6 @@ mod verify;
 mod work;
 
 pub use answer::{Answer, ItemAnswer, Outcome};
+pub use error::RestoreError;
 pub use files::{Files, Wanted};
 pub use run::{Options, restore};

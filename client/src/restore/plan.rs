@@ -50,6 +50,20 @@ impl Facts {
         }
     }
 
+    /// Whether the restore of another backup has made it, and has not ended. `from`: the digest of this one.
+    #[must_use]
+    pub fn is_of_another(&self, from: &Digest) -> bool {
+        let is_unfinished = self.is_held || !self.has_begun;
+        is_unfinished && self.from.as_ref().is_some_and(|other| *other != from.to_string())
+    }
+
+    /// Whether this is still the object that the restore of a backup with this digest holds. Once it is let go, things
+    /// happen to it that a status of the backup knows nothing of.
+    #[must_use]
+    pub fn is_still_held(&self, before: &Self, from: &Digest) -> bool {
+        self.is_held && self.uid == before.uid && !self.is_of_another(from)
+    }
+
     /// Whether both are one object, or one was restored from the other. An account and a policy are known by their name.
     #[must_use]
     pub fn is_same(&self, kind: Kind, other: &Self) -> bool {
@@ -201,6 +215,30 @@ mod tests {
                 assert_eq!(left, Plan::GoOn, "{kind}");
             }
         }
+    }
+
+    #[test]
+    fn an_object_that_is_let_go_or_made_anew_or_held_for_another_backup_is_not_this_restores_any_more() {
+        let from = Digest::of(&"this backup");
+        let held = |by: &str| {
+            facts(Kind::VideoJob, |object| {
+                object["metadata"]["annotations"] = json!({
+                    "videofactory.dev/restoring": "2026-01-01T00:00:00Z", "videofactory.dev/restored-from": by,
+                });
+            })
+        };
+        let ours = held(&from.to_string());
+        assert!(ours.is_still_held(&ours, &from) && !ours.is_of_another(&from));
+        let by_hand = Facts { from: None, ..ours.clone() };
+        assert!(
+            by_hand.is_still_held(&ours, &from) && !by_hand.is_of_another(&from),
+            "made with kubectl alone"
+        );
+        assert!(!Facts { is_held: false, ..ours.clone() }.is_still_held(&ours, &from));
+        assert!(!Facts { uid: "new".to_owned(), ..ours.clone() }.is_still_held(&ours, &from));
+        let theirs = held("3f9c");
+        assert!(!theirs.is_still_held(&ours, &from) && theirs.is_of_another(&from));
+        assert!(!Facts { is_held: false, ..theirs }.is_of_another(&from), "it has its status, and is let go");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use videofactory_crds::requests;
 use videofactory_pipeline::Digest;
 
 use super::answer::Answer;
-use super::error::RestoreItemError;
+use super::error::{RestoreError, RestoreItemError};
 use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, hold, status, to_make};
 use super::notes::Gathered;
@@ -51,8 +51,13 @@ pub async fn restore(
     backup: &Backup<'_>,
     options: &Options,
     files: Option<&dyn Files>,
-) -> Result<Answer, CallError> {
+) -> Result<Answer, RestoreError> {
     let mut works = look(client, backup).await?;
+    let is_of_another =
+        |work: &&Work<'_>| work.live.as_ref().is_some_and(|live| live.is_of_another(&backup.digest));
+    if let Some(work) = works.iter().find(is_of_another) {
+        return Err(RestoreError::OtherBackup { item: work.item.to_string() });
+    }
     let mut notes = Gathered::default();
     for item in &backup.items {
         notes.add(item, &item.object());
@@ -217,12 +222,17 @@ impl Restore<'_> {
         Ok((Stage::Released, live))
     }
 
-    /// Writes an object's status, and compares what the API server has kept of it.
+    /// Writes an object's status, and compares what the API server has kept of it. Another restore of the same backup may
+    /// have let the object go meanwhile; the version that was read here is the one that is replaced.
     async fn give_status(&self, work: &Work<'_>, uids: &Uids) -> Done {
         let Item { kind, namespace, name, .. } = work.item;
         let original = work.item.object();
         let api = api(self.client, *kind, namespace);
         let mut live = within(format!("get {}", work.item), api.get(name)).await?;
+        let found = Facts::of(*kind, &live);
+        if !work.live.as_ref().is_some_and(|before| found.is_still_held(before, self.from)) {
+            return Err(RestoreItemError::NotHeld);
+        }
         kept("spec", &original.data["spec"], &live.data["spec"])?;
         let renewed = Renewed { generation: live.metadata.generation, uids, now: self.options.now };
         let Some(wanted) = status(*kind, &original, renewed) else {
@@ -239,7 +249,9 @@ impl Restore<'_> {
     async fn release(&self, work: &Work<'_>) -> Done {
         let Item { kind, namespace, .. } = work.item;
         let annotations = json!({requests::RESTORING: null, requests::RESTORED_FROM: null});
-        let free = json!({"metadata": {"annotations": annotations}});
+        // Another object of its name is refused, by its UID.
+        let uid = work.live.as_ref().map(|live| live.uid.clone());
+        let free = json!({"metadata": {"uid": uid, "annotations": annotations}});
         let api = api(self.client, *kind, namespace);
         self.patch(&api, work.item, free).await?;
         Ok((Stage::Released, None))

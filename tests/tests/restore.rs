@@ -109,7 +109,7 @@ impl Site {
         self.server
             .calls()
             .iter()
-            .filter(|((verb, _), _)| writes.contains(verb))
+            .filter(|((verb, resource), _)| writes.contains(verb) && resource != "selfsubjectaccessreviews")
             .map(|(_, count)| count)
             .sum()
     }
@@ -233,6 +233,34 @@ async fn what_lost_its_annotation_before_it_had_its_status_is_held_again_and_get
         (&half["status"]["id"], &half["metadata"]["annotations"][RESTORED_FROM]),
         (&json!("00000002"), &Value::Null)
     );
+}
+
+#[tokio::test]
+async fn who_may_not_do_all_of_it_is_told_before_anything_is_made() {
+    let rights = [
+        ("create", "channels"),
+        ("create", "videojobs"),
+        ("patch", "provideraccounts"),
+        ("update", "storagepolicies/status"),
+        ("update", "videojobs/status"),
+    ];
+    for (verb, resource) in rights {
+        let site = Site::open().await;
+        site.server.forbid(verb, resource, true);
+        for dry_run in [true, false] {
+            let refused = site.try_restore(dry_run, true, None).await.unwrap_err();
+            let told = refused.to_string();
+            assert!(told.starts_with(&format!("you may not {verb} {resource} in namespace films")), "{told}");
+            assert!(
+                matches!(refused, RestoreError::Forbidden { hint, .. } if hint.contains("videofactory-restore"))
+            );
+        }
+        assert_eq!(site.writes(), 0);
+        site.server.forbid(verb, resource, false);
+        assert!(site.restore(false, false).await.is_whole());
+        site.server.forbid(verb, resource, true);
+        assert_all(&site.restore(false, false).await, Outcome::Unchanged);
+    }
 }
 
 #[tokio::test]

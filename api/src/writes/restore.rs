@@ -146,6 +146,9 @@ impl From<RestoreError> for Problem {
     fn from(error: RestoreError) -> Self {
         match error {
             RestoreError::Call(error) => error.into(),
+            RestoreError::Forbidden { ref hint, .. } => {
+                Self::new(StatusCode::FORBIDDEN, error.to_string()).hint(hint)
+            }
             RestoreError::OtherBackup { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
         }
     }

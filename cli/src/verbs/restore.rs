@@ -53,6 +53,7 @@ impl From<RestoreError> for Error {
     fn from(error: RestoreError) -> Self {
         match error {
             RestoreError::Call(error) => error.into(),
+            RestoreError::Forbidden { ref hint, .. } => Self::new(error.to_string()).hint(hint),
             RestoreError::OtherBackup { .. } => Self::new(error.to_string()),
         }
     }

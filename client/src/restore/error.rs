@@ -1,5 +1,6 @@
 //! Why an object could not be restored, for whoever restores.
 
+use crate::access::RequireError;
 use crate::call::CallError;
 
 /// An object that could not be restored.
@@ -31,6 +32,14 @@ pub enum RestoreError {
     /// The API server could not be asked.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// Whoever restores may not do all of it.
+    #[error("{refusal}, which this restore does: nothing was changed")]
+    Forbidden {
+        /// What is not allowed.
+        refusal: String,
+        /// What to ask for.
+        hint: String,
+    },
     /// The restore of another backup has not ended.
     #[error(
         "{item} is held for the restore of another backup, which has not ended: nothing was changed. Restore that backup \
@@ -40,6 +49,17 @@ pub enum RestoreError {
         /// An object that is so.
         item: String,
     },
+}
+
+impl From<RequireError> for RestoreError {
+    fn from(error: RequireError) -> Self {
+        match error {
+            RequireError::Call(error) => error.into(),
+            RequireError::Forbidden { refusal, hint } => {
+                Self::Forbidden { refusal, hint: format!("{hint}, such as videofactory-restore") }
+            }
+        }
+    }
 }
 
 /// Whoever restores is a person who lacks a binding; the operator's own role is not concerned.

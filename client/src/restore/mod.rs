@@ -10,6 +10,7 @@ mod files;
 pub mod identity;
 mod notes;
 mod plan;
+mod rights;
 mod run;
 mod verify;
 mod work;

@@ -17,6 +17,7 @@ use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, hold, status, to_make};
 use super::notes::Gathered;
 use super::plan::{Facts, Plan, plan};
+use super::rights;
 use super::verify::lost;
 use super::work::{Stage, Work};
 use crate::backup::{Backup, Item, Kind};
@@ -58,6 +59,7 @@ pub async fn restore(
     if let Some(work) = works.iter().find(is_of_another) {
         return Err(RestoreError::OtherBackup { item: work.item.to_string() });
     }
+    rights::check(client, &works).await?;
     let mut notes = Gathered::default();
     for item in &backup.items {
         notes.add(item, &item.object());

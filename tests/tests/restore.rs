@@ -333,6 +333,21 @@ async fn a_partial_restore_lets_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn a_job_that_comes_after_its_account_was_let_go_is_told_that_what_it_had_under_way_counts_as_spent() {
+    let site = Site::open().await;
+    let is_told = |answer: &Answer| {
+        answer.notes.iter().any(|note| note.contains("what half had under way counts as spent"))
+    };
+    site.server.refuse("create", "videojobs", "half", true);
+    assert!(!is_told(&site.restore(false, true).await), "both are made");
+    site.server.refuse("create", "videojobs", "half", false);
+    let answer = site.restore(false, false).await;
+    assert!(is_told(&answer) && answer.is_whole(), "{answer:?}");
+    assert_eq!(site.all()["grok"]["status"]["grants"][0]["holder"]["uid"], "old-half");
+    assert!(!is_told(&site.restore(false, false).await), "nothing is made");
+}
+
+#[tokio::test]
 async fn jobs_are_released_after_all_that_they_ask() {
     let site = Site::open().await;
     site.server.refuse("patch", "storagepolicies", "default", true);

@@ -15,7 +15,7 @@ use super::answer::Answer;
 use super::error::{RestoreError, RestoreItemError};
 use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, hold, status, to_make};
-use super::notes::Gathered;
+use super::notes::{Gathered, left_grants};
 use super::plan::{Facts, Plan, plan};
 use super::rights;
 use super::verify::lost;
@@ -66,6 +66,7 @@ pub async fn restore(
     }
     let cluster = cluster_uid(client).await;
     let mut notes = notes.notes(backup, cluster.as_deref());
+    notes.extend(left_grants(&works));
     if !options.dry_run {
         let restore = Restore { client, from: &backup.digest, options, files };
         notes.extend(restore.all(&mut works).await);

@@ -11,6 +11,7 @@ use kube::{Api, Client};
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use videofactory_api::writes::restore::MOST_BACKUP_BYTES;
 use videofactory_api::writes::{self, Authors};
 use videofactory_client::backup::{Backup, Kind, gather};
 use videofactory_client::connect;
@@ -438,6 +439,13 @@ async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
     let (status, _) = post(&format!("{url}?dryrun=true"), "application/json", site.document.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a misspelt dry run would be a real one");
     assert_eq!(site.writes(), 0);
+    let (status, problem) = post(&url, "application/json", " ".repeat(MOST_BACKUP_BYTES + 1)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    let hint = problem["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("kubectl videofactory restore"),
+        "of all namespaces there is no smaller one: {hint}"
+    );
     // Larger than what other routes take.
     let spaces = " ".repeat(4 * 1024 * 1024);
     let (status, answer) =

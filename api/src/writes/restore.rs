@@ -21,8 +21,11 @@ use crate::query::Parameters;
 use crate::reads::backup::{AT_WORK, BackupDocument, busy};
 use crate::schemas;
 
-/// Most bytes of a backup: some ten thousand jobs.
+/// Most bytes of a backup: some thousand jobs.
 pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
+/// What takes any backup.
+const NO_BOUND: &str =
+    "kubectl videofactory restore -f FILE takes a backup of any size, and with -n one namespace of it";
 
 /// What the route needs.
 #[derive(Clone)]
@@ -159,7 +162,7 @@ async fn read(request: Request) -> Result<String, Problem> {
     let bytes = Bytes::from_request(request, &()).await.map_err(|error| {
         let detail =
             format!("the backup has more than {MOST_BACKUP_BYTES} bytes, or ended before it was complete");
-        Problem::new(error.status(), detail).hint("restore namespace by namespace")
+        Problem::new(error.status(), detail).hint(NO_BOUND)
     })?;
     String::from_utf8(bytes.into())
         .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))

@@ -113,11 +113,15 @@ Examples:
   kubectl videofactory suspend --channel deep-sea")]
     Suspend(verbs::act::SuspendArgs),
     /// Go on after suspend, stop-all or spec.suspend
+    ///
+    /// Of many films those go on that stop-all holds: what was held or suspended for a reason of its own is named and
+    /// stays so.
     #[command(after_help = "\
 Examples:
   kubectl videofactory resume ocean-facts
-  kubectl videofactory resume --all")]
-    Resume(verbs::act::ActArgs),
+  kubectl videofactory resume --all
+  kubectl videofactory resume --channel deep-sea --reason \"another text is coming\"")]
+    Resume(verbs::act::ResumeArgs),
     /// Let the result go on that is under review
     ///
     /// `status` says what it is, and `download` fetches it.
@@ -164,10 +168,10 @@ pub struct Filter {
     #[arg(long, value_parser = phases(), ignore_case = true)]
     pub phase: Option<Phase>,
     /// Only films of this Channel
-    #[arg(long)]
+    #[arg(long, value_parser = not_blank)]
     pub channel: Option<String>,
     /// Only films with these labels, such as team=films,!draft
-    #[arg(short = 'l', long, value_name = "LABELS")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = not_blank)]
     pub selector: Option<String>,
 }
 
@@ -211,6 +215,14 @@ pub fn read_timeout(text: &str) -> Result<Duration, String> {
             text.parse::<videofactory_crds::Duration>().map(Duration::from).map_err(|error| error.to_string())
         }
     }
+}
+
+/// A value that names something: an empty one, such as of a variable that is not set, would mean all films.
+fn not_blank(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn phases() -> impl TypedValueParser<Value = Phase> {

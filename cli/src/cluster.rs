@@ -20,6 +20,8 @@ pub const MANAGER: &str = "kubectl-videofactory";
 pub struct Cluster {
     /// The namespace that is meant where none is named.
     pub namespace: String,
+    /// Whether it was named, by -n: else it is the context's.
+    pub is_namespace_named: bool,
     /// The operator's namespace, if it was named.
     pub operator_namespace: Option<String>,
     /// Whether the calls are made in somebody else's name.
@@ -49,6 +51,7 @@ impl Cluster {
         }
         Ok(Self {
             namespace: flags.namespace.clone().unwrap_or_else(|| config.default_namespace.clone()),
+            is_namespace_named: flags.namespace.is_some(),
             operator_namespace: flags.operator_namespace.clone(),
             impersonates: config.auth_info.impersonate.is_some(),
             config: Some(config),
@@ -62,6 +65,7 @@ impl Cluster {
     pub fn none(flags: &ClusterFlags) -> Self {
         Self {
             namespace: flags.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+            is_namespace_named: flags.namespace.is_some(),
             operator_namespace: flags.operator_namespace.clone(),
             impersonates: false,
             config: None,
@@ -75,6 +79,7 @@ impl Cluster {
     pub fn of_client(client: Client, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            is_namespace_named: false,
             operator_namespace: None,
             impersonates: false,
             config: None,

@@ -91,7 +91,7 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Retry(args) => verbs::act::run(JobAction::Retry, args, context).boxed_local(),
         Verb::Restart(args) => verbs::act::run(JobAction::Restart, args, context).boxed_local(),
         Verb::Suspend(args) => verbs::act::suspend(args, context).boxed_local(),
-        Verb::Resume(args) => verbs::act::run(JobAction::Resume, args, context).boxed_local(),
+        Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
         Verb::Approve(args) => verbs::act::decide(JobAction::Approve, args, context).boxed_local(),
         Verb::Reject(args) => verbs::act::decide(JobAction::Reject, args, context).boxed_local(),
         Verb::StopAll(args) => verbs::stop_all::run(args, context).boxed_local(),

@@ -198,6 +198,7 @@ pub async fn run(fake: &Fake, line: &str, answers: Option<&str>) -> Ended {
     let mut context = context(fake, answers, &out, &err);
     if let Some(namespace) = &cli.cluster.namespace {
         context.cluster.namespace.clone_from(namespace);
+        context.cluster.is_namespace_named = true;
     }
     let exit = match crate::run(cli.verb, &mut context).await {
         Ok(exit) => exit,

@@ -1,10 +1,14 @@
 //! One request to many `VideoJob`s: each answers for itself.
 
+use std::borrow::Cow;
+
 use futures::{StreamExt, stream};
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use videofactory_crds::VideoJob;
+use videofactory_crds::videojob::has_ended;
 
 use crate::call::{self, CallError, within};
 use crate::filter::JobFilter;
@@ -13,6 +17,8 @@ use crate::job_ref::JobRef;
 
 /// Jobs that are written to at once: a hundred take a second or two, and the API server has time for others.
 const AT_ONCE: usize = 16;
+/// How often a job is asked that changes meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// What became of a request to one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,11 +64,12 @@ pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, 
 /// The jobs of a namespace, or of all, that have not ended.
 pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, CallError> {
     let mut jobs = list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
-    jobs.retain(|job| !phase(job).is_terminal());
+    jobs.retain(|job| !has_ended(job));
     Ok(jobs)
 }
 
-/// Asks one job; fails if the API server does not take it.
+/// Asks one job; fails if the API server does not take it. What depends on how the job stands is asked of the very version
+/// that was looked at; if there is a later one, that is looked at first.
 pub async fn ask(
     client: &Client,
     job: &VideoJob,
@@ -70,16 +77,29 @@ pub async fn ask(
     manager: &str,
 ) -> Result<ItemResult, CallError> {
     let name = JobRef::of(job);
-    let patch = match request.plan(job) {
-        Plan::Patch(patch) => patch,
-        Plan::Unchanged(how) => return Ok(ItemResult::new(name, Outcome::Unchanged, Some(how))),
-        Plan::Refused(why) => return Ok(ItemResult::new(name, Outcome::Refused, Some(why))),
-    };
     let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
     let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
-    let what = format!("patch VideoJob {name}");
-    within(what, api.patch(&name.name, &params, &Patch::Merge(&patch))).await?;
-    Ok(ItemResult::new(name, Outcome::Requested, None))
+    let mut seen = Cow::Borrowed(job);
+    let mut attempts = 1;
+    loop {
+        let mut patch = match request.plan(&seen) {
+            Plan::Patch(patch) => patch,
+            Plan::Unchanged(how) => return Ok(ItemResult::new(name, Outcome::Unchanged, Some(how))),
+            Plan::Refused(why) => return Ok(ItemResult::new(name, Outcome::Refused, Some(why))),
+        };
+        if request.needs_fresh_state() {
+            patch["metadata"]["resourceVersion"] = json!(seen.resource_version());
+        }
+        let what = format!("patch VideoJob {name}");
+        match within(what, api.patch(&name.name, &params, &Patch::Merge(&patch))).await {
+            Err(error) if error.is_conflict() && attempts < ATTEMPTS => attempts += 1,
+            answer => return answer.map(|_| ItemResult::new(name, Outcome::Requested, None)),
+        }
+        seen = Cow::Owned(within(format!("get VideoJob {name}"), api.get(&name.name)).await?);
+        if let Some(why) = request.is_outdated(job, &seen) {
+            return Ok(ItemResult::new(name, Outcome::Refused, Some(why)));
+        }
+    }
 }
 
 /// Asks each of these jobs, or says what would be asked; in their order.

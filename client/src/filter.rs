@@ -23,7 +23,9 @@ impl JobFilter {
     /// Whether nothing is asked for but all of a namespace, or of the cluster.
     #[must_use]
     pub fn is_broad(&self) -> bool {
-        self.phase.is_none() && self.channel.is_none() && self.label.is_none()
+        let is_blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
+        // An empty selector takes all.
+        self.phase.is_none() && is_blank(&self.channel) && is_blank(&self.label)
     }
 
     /// The parameters of the list that the API server gives. A job that was never looked at has no phase and is Pending:
@@ -74,6 +76,16 @@ mod tests {
         assert_eq!(params.label_selector.as_deref(), Some("team=films"));
         assert!(filter.takes(Phase::Failed) && !filter.takes(Phase::Running));
         assert!(JobFilter::default().is_broad() && !filter.is_broad());
+    }
+
+    #[test]
+    fn an_empty_selector_asks_for_all() {
+        for nothing in ["", " "] {
+            let nothing = Some(nothing.to_owned());
+            assert!(
+                JobFilter { label: nothing.clone(), channel: nothing, ..JobFilter::default() }.is_broad()
+            );
+        }
     }
 
     #[test]

@@ -8,13 +8,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use videofactory_crds::bounds::cut;
 use videofactory_crds::condition::{self, ConditionType, Phase, Reason};
+use videofactory_crds::videojob::has_ended;
 use videofactory_crds::{StepName, StepStatus, VideoJob, requests};
 
 use crate::job_ref::JobRef;
 
-/// Why jobs are held that are all stopped at once, unless a person says why.
-pub const STOPPED_ALL: &str = "all jobs were stopped at once";
+/// How the reason of a hold begins that stops all jobs: by it a resume of many knows what it may let go on.
+const STOP_ALL: &str = "stop-all";
+/// Most bytes of somebody's reason in a message.
+const MOST_REASON_BYTES: usize = 200;
 
 /// What can be asked of a `VideoJob`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,7 +86,8 @@ pub struct Request {
     pub action: JobAction,
     /// When: two requests of one time are one.
     pub at: Timestamp,
-    /// Of a suspension: why, for whoever looks at the job.
+    /// Of a suspension: why, for whoever looks at the job. Of a resume of many: only what is held for this reason; empty:
+    /// what a stop of all jobs holds.
     pub reason: String,
     /// Of an approval or a rejection: the output that was seen, `<step>@<output digest>`; absent: the one under review.
     pub output: Option<String>,
@@ -103,6 +108,13 @@ pub enum Plan {
 }
 
 impl Request {
+    /// To hold all jobs, until a resume of many. `why`: for whoever looks at them.
+    #[must_use]
+    pub fn stop_all(at: Timestamp, why: Option<&str>) -> Self {
+        let reason = why.map_or_else(|| STOP_ALL.to_owned(), |why| format!("{STOP_ALL}: {why}"));
+        Self { action: JobAction::Suspend, at, reason, output: None, of_many: true }
+    }
+
     /// How to ask it of this job.
     #[must_use]
     pub fn plan(&self, job: &VideoJob) -> Plan {
@@ -110,10 +122,29 @@ impl Request {
             JobAction::Retry => self.retry(job),
             JobAction::Restart => self.restart(job),
             JobAction::Suspend => self.suspend(job),
+            JobAction::Resume if self.of_many => self.resume_of_many(job),
             JobAction::Resume => resume(job),
             JobAction::Approve => self.decide(job, requests::APPROVED),
             JobAction::Reject => self.decide(job, requests::REJECTED),
         }
+    }
+
+    /// Whether the answer depends on how the job stands, so that it must not be given to one that stands otherwise by now.
+    #[must_use]
+    pub fn needs_fresh_state(&self) -> bool {
+        self.of_many && matches!(self.action, JobAction::Retry | JobAction::Restart | JobAction::Resume)
+    }
+
+    /// Why a job that was listed as `before` is not asked: it has moved on, and whoever asks has not seen that.
+    #[must_use]
+    pub fn is_outdated(&self, before: &VideoJob, now: &VideoJob) -> Option<String> {
+        let (was, is) = (phase(before), phase(now));
+        // To let go what is held is meant in any phase.
+        let outdated = was != is && self.action != JobAction::Resume;
+        outdated.then(|| {
+            let name = JobRef::of(now);
+            format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
+        })
     }
 
     fn retry(&self, job: &VideoJob) -> Plan {
@@ -132,6 +163,10 @@ impl Request {
                 Plan::Refused(format!(
                     "{name} was rejected, which no retry undoes; change it, or ask for a restart to make it anew"
                 ))
+            }
+            Phase::Pending | Phase::Running if self.of_many => {
+                Plan::Unchanged("it has not stopped, and a retry of many leaves it alone".to_owned())
+            }
             }
             _ if self.of_many && asks_whether_to_pay(job) => Plan::Refused(format!(
                 "{name} asks whether to pay again; read its message, and retry it by itself if you agree"
@@ -154,11 +189,36 @@ impl Request {
     fn suspend(&self, job: &VideoJob) -> Plan {
         if is_held(job) {
             Plan::Unchanged("it is held already".to_owned())
-        } else if phase(job).is_terminal() {
+        } else if has_ended(job) {
             Plan::Unchanged("it has ended already".to_owned())
         } else {
             annotate(requests::HOLD, &self.reason)
         }
+    }
+
+    /// What was stopped for a reason of its own stays so: whoever resumes many has not read each one's.
+    fn resume_of_many(&self, job: &VideoJob) -> Plan {
+        let name = JobRef::of(job);
+        match job.annotations().get(requests::HOLD) {
+            Some(hold) if self.lets_go(hold) => let_go(),
+            Some(hold) => Plan::Refused(format!(
+                "{name} is held for another reason ({:?}): resume it by itself, or all that are held for that reason by \
+                 naming it",
+                cut(hold, MOST_REASON_BYTES)
+            )),
+            None if job.spec.suspend => {
+                Plan::Refused(format!("{name} is suspended by its spec.suspend: resume it by itself"))
+            }
+            None => not_suspended(),
+        }
+    }
+
+    fn lets_go(&self, hold: &str) -> bool {
+        if !self.reason.trim().is_empty() {
+            return hold == self.reason;
+        }
+        let rest = hold.strip_prefix(STOP_ALL);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
     }
 
     fn decide(&self, job: &VideoJob, annotation: &str) -> Plan {
@@ -184,7 +244,15 @@ fn resume(job: &VideoJob) -> Plan {
     if suspended {
         patch["spec"]["suspend"] = json!(false);
     }
-    if patch == json!({}) { Plan::Unchanged("it is not suspended".to_owned()) } else { Plan::Patch(patch) }
+    if patch == json!({}) { not_suspended() } else { Plan::Patch(patch) }
+}
+
+fn let_go() -> Plan {
+    Plan::Patch(json!({"metadata": {"annotations": {requests::HOLD: null}}}))
+}
+
+fn not_suspended() -> Plan {
+    Plan::Unchanged("it is not suspended".to_owned())
 }
 
 fn annotate(annotation: &str, value: &str) -> Plan {
@@ -315,6 +383,12 @@ mod tests {
             assert!(refusal(many.plan(&job("Waiting", reason))).contains("pay again"));
         }
         assert!(matches!(many.plan(&job("Failed", "RetriesExhausted")), Plan::Patch(_)));
+        for phase in ["Running", "Pending"] {
+            assert!(
+                matches!(many.plan(&job(phase, "Progressing")), Plan::Unchanged(_)),
+                "it may ask any moment"
+            );
+        }
         let mut bare = job("Waiting", "Progressing");
         bare.status.as_mut().unwrap().conditions = serde_json::from_value(json!([{
             "type": "Ready", "status": "False", "reason": "RestoreIncomplete", "message": "",
@@ -337,6 +411,42 @@ mod tests {
         assert_eq!(resume["metadata"]["annotations"][requests::HOLD], Value::Null);
         assert_eq!(resume["spec"]["suspend"], false);
         assert!(matches!(asked(JobAction::Suspend).plan(&job("Failed", "Rejected")), Plan::Unchanged(_)));
+    }
+
+    #[test]
+    fn what_was_just_asked_to_begin_again_has_not_ended_and_can_be_stopped() {
+        for (phase, request) in [("Failed", requests::RETRY), ("Succeeded", requests::RESTART)] {
+            let mut film = job(phase, "Completed");
+            film.annotations_mut().insert(request.to_owned(), "2026-12-24T17:59:59Z".to_owned());
+            let hold = patch(asked(JobAction::Suspend).plan(&film));
+            assert_eq!(hold["metadata"]["annotations"][requests::HOLD], "asked by a person");
+        }
+    }
+
+    #[test]
+    fn a_resume_of_many_lets_go_what_was_stopped_with_all_and_nothing_that_was_stopped_on_purpose() {
+        let many = Request { of_many: true, reason: String::new(), ..asked(JobAction::Resume) };
+        let held = |hold: &str| {
+            let mut film = job("Suspended", "Held");
+            film.annotations_mut().insert(requests::HOLD.to_owned(), hold.to_owned());
+            film
+        };
+        for why in [None, Some("the bill")] {
+            let mut film = held(&Request::stop_all(many.at, why).reason);
+            film.spec.suspend = true;
+            assert_eq!(patch(many.plan(&film)), json!({"metadata": {"annotations": {requests::HOLD: null}}}));
+        }
+        for hold in ["do not publish: rights", "stop-all-but-this", ""] {
+            let why = refusal(many.plan(&held(hold)));
+            assert!(why.contains(&format!("{hold:?}")) && why.contains("by itself"), "{why}");
+        }
+        let named = Request { reason: "do not publish: rights".to_owned(), ..many.clone() };
+        assert!(matches!(named.plan(&held("do not publish: rights")), Plan::Patch(_)));
+        assert!(matches!(named.plan(&held("stop-all")), Plan::Refused(_)));
+        let mut by_spec = job("Suspended", "Suspended");
+        by_spec.spec.suspend = true;
+        assert!(refusal(many.plan(&by_spec)).contains("spec.suspend"));
+        assert!(matches!(many.plan(&job("Running", "Progressing")), Plan::Unchanged(_)));
     }
 
     #[test]

@@ -43,6 +43,10 @@ pub const TAKE_OVER: &str = "videofactory.dev/take-over-bucket";
 /// object: it may have no status yet, and what it names may not be there. Whoever restores takes it away at the end.
 pub const RESTORING: &str = "videofactory.dev/restoring";
 
+/// On an object that is being restored, the digest of the backup: it has a status there. Until it has one here nothing acts
+/// upon it, also without [`RESTORING`]: it would begin as a new one, and what it had made would be paid for again.
+pub const RESTORED_FROM: &str = "videofactory.dev/restored-from";
+
 /// An annotation whose value cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadRequestError {

@@ -1,7 +1,8 @@
 //! Objects that are not all there yet, because they are being restored. Nothing acts upon them: no status is written, no
 //! pod started, nothing granted, deleted or asked of a bucket. Pure.
 //!
-//! Our own restore holds what it makes, by annotation, until everything has its status. Other tools make an object first
+//! Our own restore holds what it makes, by annotation, until everything has its status; to take that annotation away from
+//! what has none does not let it go, because it would begin as a new one. Other tools make an object first
 //! and write its status some seconds later, on the version that they have made: one write of ours in between, and the
 //! status is lost. So what carries the label of such a tool, and has no status, is left alone for a while.
 
@@ -11,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
-use videofactory_crds::requests::RESTORING;
+use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_crds::restoring::{LABELS_OF_OTHERS, is_observed, job_has_begun};
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 
@@ -68,33 +69,46 @@ pub fn is_of_another_tool(meta: &ObjectMeta) -> bool {
 
 /// Whether a restore has not ended: of what is so, nothing is believed.
 #[must_use]
-pub fn is_restoring(meta: &ObjectMeta) -> bool {
-    meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(RESTORING))
+pub fn is_restoring<K: Restorable>(object: &K) -> bool {
+    let annotations = object.annotations();
+    annotations.contains_key(RESTORING) || annotations.contains_key(RESTORED_FROM) && !object.has_begun()
 }
 
 /// Whether, and why, nothing acts upon this object at `now`.
 #[must_use]
 pub fn held<K: Restorable>(object: &K, now: Timestamp) -> Option<Held> {
     let (meta, kind) = (object.meta(), K::kind(&()));
-    if is_restoring(meta) {
-        return Some(being_restored(meta, &kind, now));
+    if is_restoring(object) {
+        return Some(being_restored(object, &kind, now));
     }
     let awaits = is_of_another_tool(meta) && !object.has_begun() && meta.deletion_timestamp.is_none();
     let until = later(made(meta, now), STATUS_WITHIN);
     (awaits && now < until).then(|| awaits_status(&kind, until))
 }
 
-fn being_restored(meta: &ObjectMeta, kind: &str, now: Timestamp) -> Held {
-    let said = meta.annotations.as_ref().and_then(|annotations| annotations.get(RESTORING));
+fn being_restored<K: Restorable>(object: &K, kind: &str, now: Timestamp) -> Held {
+    let meta = object.meta();
+    let said = object.annotations().get(RESTORING);
     // A word that is no time holds it, too.
     let since = said.and_then(|since| since.parse().ok()).unwrap_or_else(|| made(meta, now));
-    let late = later(since, TOO_LONG);
-    let name = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (namespace, name) = (name(&meta.namespace), name(&meta.name));
+    // Somebody has taken the annotation away, and hears at once why that was not all.
+    let late = said.map_or(since, |_| later(since, TOO_LONG));
     let plural = format!("{}s", kind.to_ascii_lowercase());
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let way_out = if object.has_begun() {
+        format!(
+            "or, to have it as it stands: kubectl -n {namespace} annotate {plural} {name} {RESTORING}- {RESTORED_FROM}-"
+        )
+    } else {
+        // Without its status a film would be paid for again, and an account know nothing of what was spent.
+        format!(
+            "it has no status yet, and begins as a new one only when it is deleted (kubectl -n {namespace} delete {plural} \
+             {name}) and applied again"
+        )
+    };
     let note = format!(
         "it is being restored since {since:.0}, and nothing acts upon it. Restore the same backup again, which continues \
-         where the restore was broken off; or, to have it as it stands: kubectl -n {namespace} annotate {plural} {name} {RESTORING}-"
+         where the restore was broken off; {way_out}"
     );
     Held {
         why: "it is being restored from a backup".to_owned(),
@@ -187,6 +201,31 @@ mod tests {
         );
         assert_eq!(held_at(1_000_000).event, Some(event), "the same words, so the same Event");
         assert!(held(&restoring("soon"), at(10)).is_some());
+    }
+
+    #[test]
+    fn what_has_no_status_yet_is_held_also_without_the_annotation_and_nobody_is_told_to_take_it_away() {
+        let bare = |annotations: Value| {
+            job(|job| {
+                job["metadata"]["annotations"] = annotations;
+            })
+        };
+        let let_go = held(&bare(json!({RESTORED_FROM: "3f9c"})), at(1_000_000)).unwrap();
+        let event = let_go.event.clone().unwrap();
+        assert!(event.note.contains("Restore the same backup again") && !event.note.contains("annotate"));
+        assert_eq!(let_go.wake_at, None);
+        assert_eq!(
+            held(&bare(json!({RESTORED_FROM: "3f9c"})), at(5)).unwrap().event,
+            Some(event),
+            "whoever has taken the annotation away hears it at once"
+        );
+        let stuck = held(&bare(json!({RESTORED_FROM: "3f9c", RESTORING: MADE})), at(3_600)).unwrap();
+        assert!(!stuck.event.unwrap().note.contains("annotate"));
+        let with_status = job(|job| {
+            job["metadata"]["annotations"] = json!({RESTORED_FROM: "3f9c"});
+            job["status"] = json!({"id": "3f9c2a1e"});
+        });
+        assert_eq!(held(&with_status, at(5)), None);
     }
 
     #[test]

@@ -21,6 +21,8 @@ use tokio::sync::{broadcast, watch};
 const MOST_BODY: usize = 4 * 1024 * 1024;
 /// Events that a watch may be behind; one that is further behind is ended, and the client lists anew.
 const MOST_BEHIND: usize = 100_000;
+/// The name by which all objects of a resource are refused.
+const EVERY: &str = "*";
 
 /// How often which verb was called on which resource.
 pub type Calls = BTreeMap<(&'static str, String), u64>;
@@ -151,6 +153,11 @@ impl ApiServer {
         } else {
             refused.remove(&call);
         }
+    }
+
+    /// Says of a verb on a resource that nobody may do it, or that all may. It is not refused for that: see [`Self::refuse`].
+    pub fn forbid(&self, verb: &'static str, resource: &str, on: bool) {
+        self.refuse(verb, resource, EVERY, on);
     }
 
     /// Takes all objects of a resource out.
@@ -300,6 +307,19 @@ fn act(
         "get" => Ok(answer_with(of.objects.get(&key).ok_or(NOT_FOUND)?)),
         "watch" => Ok(watch_from(of, query)),
         "list" => Ok(answer_with(&list(of, target, query, stock.version))),
+        "create" if target.resource == "selfsubjectaccessreviews" => {
+            let asked = &body["spec"]["resourceAttributes"];
+            let word = |field: &str| asked[field].as_str().unwrap_or_default();
+            let resource = match word("subresource") {
+                "" => word("resource").to_owned(),
+                part => format!("{}/{part}", word("resource")),
+            };
+            let forbidden = |(verb, of, name): &(&str, String, String)| {
+                *verb == word("verb") && *of == resource && name == EVERY
+            };
+            let allowed = !stock.refused.iter().any(forbidden);
+            Ok(answer_with(&json!({"spec": body["spec"], "status": {"allowed": allowed}})))
+        }
         "create" => {
             let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             if of.objects.contains_key(&(target.namespace.clone(), name)) {
@@ -330,6 +350,10 @@ fn act(
             let version = &body["metadata"]["resourceVersion"];
             if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
                 return Err((StatusCode::CONFLICT, "Conflict"));
+            }
+            let uid = &body["metadata"]["uid"];
+            if !uid.is_null() && *uid != object["metadata"]["uid"] {
+                return Err((StatusCode::UNPROCESSABLE_ENTITY, "Invalid"));
             }
             merge(&mut object, body);
             Ok(answer_with(&stock.store(&target.resource, object)))

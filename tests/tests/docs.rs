@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -71,6 +72,43 @@ fn every_block_of_commands_is_shell_and_is_run_or_says_why_not() {
         }
     }
     assert!(run > 30, "only {run} blocks were found");
+}
+
+/// Runs the block of a page that holds `marker`, with a `kubectl` that fails for commands with the word `fails`; the
+/// commands that it was given.
+fn pasted(page: &str, marker: &str, fails: &str) -> Vec<String> {
+    let page = docs::read(&fs::read_to_string(root().join(page)).unwrap()).unwrap();
+    let (_, block) = blocks(&page).find(|(_, commands)| commands.contains(marker)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (tool, log) = (folder.path().join("kubectl"), folder.path().join("log"));
+    fs::write(folder.path().join("backup.json"), r#"{"items":[{"metadata":{"name":"ocean"},"status":{}}]}"#)
+        .unwrap();
+    let script = r#"#!/bin/sh
+echo "$*" >> "$LOG"
+case " $* " in *" $FAILS "*) exit 1 ;; esac
+"#;
+    fs::write(&tool, script).unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.args(["-c", block]).current_dir(folder.path());
+    bash.env("PATH", path).env("LOG", &log).env("FAILS", fails).output().unwrap();
+    fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn nothing_is_deleted_or_let_go_where_what_makes_it_safe_has_failed() {
+    for (page, marker, fails) in [
+        ("docs/runbook.md", "delete vj --all", "backup"),
+        ("docs/operating.md", "annotate ch,pa,sp,vj --all", "create"),
+        ("docs/operating.md", "annotate ch,pa,sp,vj --all", "replace"),
+    ] {
+        let is_last = |command: &String| command.contains(marker);
+        assert!(pasted(page, marker, "nothing").iter().any(is_last), "{page}");
+        let commands = pasted(page, marker, fails);
+        assert!(commands.iter().any(|command| command.contains(fails)), "{page}: {commands:?}");
+        assert!(!commands.iter().any(is_last), "{page}: {fails} has failed: {commands:?}");
+    }
 }
 
 #[test]

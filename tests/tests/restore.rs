@@ -6,16 +6,18 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use kube::Client;
+use kube::api::DynamicObject;
+use kube::{Api, Client};
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use videofactory_api::writes::restore::MOST_BACKUP_BYTES;
 use videofactory_api::writes::{self, Authors};
-use videofactory_client::backup::{Backup, gather};
+use videofactory_client::backup::{Backup, Kind, gather};
 use videofactory_client::connect;
-use videofactory_client::restore::{Answer, Files, Options, Outcome, Wanted, restore};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, Wanted, restore};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::requests::RESTORING;
+use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_tests::api_server::ApiServer;
 use videofactory_tests::http;
 
@@ -78,9 +80,18 @@ impl Site {
     }
 
     async fn restore_with(&self, dry_run: bool, partial: bool, files: Option<&dyn Files>) -> Answer {
+        self.try_restore(dry_run, partial, files).await.unwrap()
+    }
+
+    async fn try_restore(
+        &self,
+        dry_run: bool,
+        partial: bool,
+        files: Option<&dyn Files>,
+    ) -> Result<Answer, RestoreError> {
         let backup = Backup::read(&self.document).unwrap();
         let options = Options { dry_run, partial, manager: "test".to_owned(), now: NOW.parse().unwrap() };
-        restore(&self.client, &backup, &options, files).await.unwrap()
+        restore(&self.client, &backup, &options, files).await
     }
 
     fn all(&self) -> BTreeMap<String, Value> {
@@ -99,7 +110,7 @@ impl Site {
         self.server
             .calls()
             .iter()
-            .filter(|((verb, _), _)| writes.contains(verb))
+            .filter(|((verb, resource), _)| writes.contains(verb) && resource != "selfsubjectaccessreviews")
             .map(|(_, count)| count)
             .sum()
     }
@@ -201,6 +212,113 @@ async fn where_one_object_cannot_be_restored_nothing_is_released_until_it_can() 
 }
 
 #[tokio::test]
+async fn what_lost_its_annotation_before_it_had_its_status_is_held_again_and_gets_it() {
+    let site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    site.restore(false, false).await;
+    let strip =
+        |job: &mut Value| drop(job["metadata"]["annotations"].as_object_mut().unwrap().remove(RESTORING));
+    site.server.change("videojobs", "films", "half", strip);
+    let mark = site.all()["half"]["metadata"]["annotations"][RESTORED_FROM].clone();
+    assert_eq!(
+        mark,
+        Backup::read(&site.document).unwrap().digest.to_string(),
+        "the operator leaves it alone"
+    );
+    site.restore(false, false).await;
+    assert_eq!(site.held(), ["default", "done", "grok", "half"]);
+    site.server.refuse("update", "videojobs", "half", false);
+    assert!(site.restore(false, false).await.is_whole() && site.held().is_empty());
+    let half = &site.all()["half"];
+    assert_eq!(
+        (&half["status"]["id"], &half["metadata"]["annotations"][RESTORED_FROM]),
+        (&json!("00000002"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn who_may_not_do_all_of_it_is_told_before_anything_is_made() {
+    let rights = [
+        ("create", "channels"),
+        ("create", "videojobs"),
+        ("patch", "provideraccounts"),
+        ("update", "storagepolicies/status"),
+        ("update", "videojobs/status"),
+    ];
+    for (verb, resource) in rights {
+        let site = Site::open().await;
+        site.server.forbid(verb, resource, true);
+        for dry_run in [true, false] {
+            let refused = site.try_restore(dry_run, true, None).await.unwrap_err();
+            let told = refused.to_string();
+            assert!(told.starts_with(&format!("you may not {verb} {resource} in namespace films")), "{told}");
+            assert!(
+                matches!(refused, RestoreError::Forbidden { hint, .. } if hint.contains("videofactory-restore"))
+            );
+        }
+        assert_eq!(site.writes(), 0);
+        site.server.forbid(verb, resource, false);
+        assert!(site.restore(false, false).await.is_whole());
+        site.server.forbid(verb, resource, true);
+        assert_all(&site.restore(false, false).await, Outcome::Unchanged);
+    }
+}
+
+#[tokio::test]
+async fn what_another_restore_has_let_go_meanwhile_keeps_what_has_come_of_it() {
+    let site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    site.restore(false, false).await;
+    site.server.refuse("update", "videojobs", "half", false);
+    // Neither job is read before the test itself reads one, too.
+    site.server.gather("get", "videojobs", 3);
+    let paid = json!({"observedGeneration": 1, "id": "00000002", "run": 1, "cost": {"actual": "3.50"}});
+    let statuses = |server: &ApiServer| {
+        server.calls().get(&("update", "storagepolicies".to_owned())).copied().unwrap_or_default()
+    };
+    let others = async {
+        site.server.until(|server| statuses(server) == 2).await;
+        site.server.change("videojobs", "films", "half", |job| {
+            job["metadata"]["annotations"] = json!({});
+            job["status"] = paid.clone();
+        });
+        let jobs: Api<DynamicObject> =
+            Api::namespaced_with(site.client.clone(), "films", &Kind::VideoJob.resource());
+        jobs.get("half").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(site.restore(false, false), others);
+    let half = answer.items.iter().find(|item| item.name == "half").unwrap();
+    assert_eq!(half.outcome, Outcome::Failed);
+    assert!(half.detail.as_ref().unwrap().contains("somebody else has let it go"), "{half:?}");
+    assert_eq!(site.all()["half"]["status"], paid, "it would be paid for again");
+    assert_eq!(outcomes(&site.restore(false, false).await)["half"], Outcome::Unchanged);
+    assert!(site.held().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_held_for_one_backup_is_not_given_the_status_of_another() {
+    let mut site = Site::open().await;
+    site.server.refuse("update", "videojobs", "half", true);
+    site.restore(false, false).await;
+    let first = site.document.clone();
+    let mut older: Value = serde_json::from_str(&first).unwrap();
+    older["createdAt"] = json!("2026-11-01T08:00:00Z");
+    for field in ["digest", "itemCount"] {
+        older.as_object_mut().unwrap().remove(field);
+    }
+    site.document = older.to_string();
+    let writes = site.writes();
+    for dry_run in [true, false] {
+        let refused = site.try_restore(dry_run, true, None).await.unwrap_err().to_string();
+        assert!(refused.contains("held for the restore of another backup"), "{refused}");
+    }
+    assert_eq!(site.writes(), writes);
+    site.document = first;
+    site.server.refuse("update", "videojobs", "half", false);
+    assert!(site.restore(false, false).await.is_whole() && site.held().is_empty());
+}
+
+#[tokio::test]
 async fn a_partial_restore_lets_the_others_go_on() {
     let site = Site::open().await;
     site.server.refuse("create", "videojobs", "done", true);
@@ -213,6 +331,21 @@ async fn a_partial_restore_lets_the_others_go_on() {
     assert!(site.held().is_empty());
     let failed = answer.items.iter().find(|item| item.name == "done").unwrap();
     assert!(failed.detail.as_ref().unwrap().contains("create VideoJob films/done"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_job_that_comes_after_its_account_was_let_go_is_told_that_what_it_had_under_way_counts_as_spent() {
+    let site = Site::open().await;
+    let is_told = |answer: &Answer| {
+        answer.notes.iter().any(|note| note.contains("what half had under way counts as spent"))
+    };
+    site.server.refuse("create", "videojobs", "half", true);
+    assert!(!is_told(&site.restore(false, true).await), "both are made");
+    site.server.refuse("create", "videojobs", "half", false);
+    let answer = site.restore(false, false).await;
+    assert!(is_told(&answer) && answer.is_whole(), "{answer:?}");
+    assert_eq!(site.all()["grok"]["status"]["grants"][0]["holder"]["uid"], "old-half");
+    assert!(!is_told(&site.restore(false, false).await), "nothing is made");
 }
 
 #[tokio::test]
@@ -306,6 +439,13 @@ async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
     let (status, _) = post(&format!("{url}?dryrun=true"), "application/json", site.document.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a misspelt dry run would be a real one");
     assert_eq!(site.writes(), 0);
+    let (status, problem) = post(&url, "application/json", " ".repeat(MOST_BACKUP_BYTES + 1)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    let hint = problem["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("kubectl videofactory restore"),
+        "of all namespaces there is no smaller one: {hint}"
+    );
     // Larger than what other routes take.
     let spaces = " ".repeat(4 * 1024 * 1024);
     let (status, answer) =

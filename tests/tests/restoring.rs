@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videofactory_crds::requests::RESTORING;
+use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_pipeline::clock;
 use videofactory_tests::api_server::ApiServer;
 use videofactory_tests::many_jobs::{
@@ -45,6 +45,10 @@ async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() 
     bare["metadata"]["labels"] = json!({"velero.io/restore-name": "r"});
     bare["metadata"]["creationTimestamp"] = json!(now);
     server.put("videojobs", bare);
+    let mut stripped = job("stripped", &json!({}), &json!({"observedGeneration": -1}));
+    stripped["metadata"]["annotations"] = json!({RESTORED_FROM: "3f9c"});
+    server.put("videojobs", stripped);
+    let untouched = object(server, "videojobs", "stripped");
     server.put("videojobs", job("free", &json!({}), &begun()));
     let restoring = |object: &mut Value| object["metadata"]["annotations"] = json!({RESTORING: now});
     server.change("provideraccounts", NAMESPACE, ACCOUNT, restoring);
@@ -62,6 +66,8 @@ async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() 
         let acts = |server: &ApiServer| HELD.iter().all(|(of, name)| is_current(&object(server, of, name)));
         server.until(acts).await;
         server.until(|server| !ready(server, "free").contains("being restored")).await;
+        world.until_quiet().await;
+        assert_eq!(object(server, "videojobs", "stripped"), untouched, "it would begin as a new one");
     };
     let ended = tokio::time::timeout(PATIENCE, steps).await;
     ended.unwrap_or_else(|_| panic!("{:#?} {:#?}", server.all("videojobs"), server.all("provideraccounts")));

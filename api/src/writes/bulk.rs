@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::job_action::STOPPED_ALL;
 use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
@@ -26,7 +25,8 @@ pub struct ActionsBody {
     action: Option<JobAction>,
     /// The jobs. Without any filter the request is refused, because all jobs of a cluster are seldom meant.
     filter: FilterBody,
-    /// Reason of a suspension.
+    /// Reason of a suspension. Of a resume: only jobs that are held for this reason; left out: those that
+    /// `/jobs/force-stop-all` holds. What is held or suspended otherwise is refused: resume it by itself.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
@@ -46,7 +46,7 @@ pub struct FilterBody {
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     channel: Option<String>,
     /// Label selector, as Kubernetes writes it.
-    #[schema(max_length = 1024, example = "team=films,!draft")]
+    #[schema(min_length = 1, max_length = 1024, example = "team=films,!draft")]
     label: Option<String>,
 }
 
@@ -133,8 +133,11 @@ pub async fn act(
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
-    let request =
-        Request { action, at: clock::now(), reason: hold_reason(body.reason), output: None, of_many: true };
+    let reason = match action {
+        JobAction::Resume => body.reason.unwrap_or_default(),
+        _ => hold_reason(body.reason),
+    };
+    let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
     check(&filter)?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
@@ -145,6 +148,10 @@ pub async fn act(
 fn check(filter: &JobFilter) -> Result<(), Problem> {
     check_name("filter.namespace", filter.namespace.as_deref())?;
     check_name("filter.channel", filter.channel.as_deref())?;
+    if filter.label.as_ref().is_some_and(|label| label.trim().is_empty()) {
+        let detail = "filter.label is empty, which would mean all jobs: name labels, or leave it out";
+        return Err(Problem::bad_request(detail));
+    }
     check_length("filter.label", filter.label.as_deref(), LONGEST_SELECTOR)
 }
 
@@ -174,15 +181,28 @@ pub async fn stop_all(
     author: Author,
     Parameters(query): Parameters<StopAllQuery>,
 ) -> Result<Json<BulkAnswer>, Problem> {
-    let request = Request {
-        action: JobAction::Suspend,
-        at: clock::now(),
-        reason: STOPPED_ALL.to_owned(),
-        output: None,
-        of_many: true,
-    };
+    let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
     let jobs = bulk::unfinished(&author.0, query.namespace).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(query.dry_run, items)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_would_take_all_is_refused() {
+        let filter = |label: Option<&str>| JobFilter {
+            namespace: Some("films".to_owned()),
+            label: label.map(str::to_owned),
+            ..JobFilter::default()
+        };
+        for nothing in ["", " "] {
+            let refused = check(&filter(Some(nothing))).unwrap_err();
+            assert!(refused.detail.contains("filter.label is empty"), "{}", refused.detail);
+        }
+        assert!(check(&filter(Some("team=films"))).is_ok() && check(&filter(None)).is_ok());
+    }
 }

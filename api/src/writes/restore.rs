@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::backup::{Backup, Kind};
-use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, restore};
+use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, RestoreError, restore};
 use videofactory_pipeline::clock;
 
 use super::{Author, Authors, MANAGER};
@@ -21,8 +21,11 @@ use crate::query::Parameters;
 use crate::reads::backup::{AT_WORK, BackupDocument, busy};
 use crate::schemas;
 
-/// Most bytes of a backup: some ten thousand jobs.
+/// Most bytes of a backup: some thousand jobs.
 pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
+/// What takes any backup.
+const NO_BOUND: &str =
+    "kubectl videofactory restore -f FILE takes a backup of any size, and with -n one namespace of it";
 
 /// What the route needs.
 #[derive(Clone)]
@@ -142,12 +145,24 @@ async fn answer(
         .map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
 }
 
+impl From<RestoreError> for Problem {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Call(error) => error.into(),
+            RestoreError::Forbidden { ref hint, .. } => {
+                Self::new(StatusCode::FORBIDDEN, error.to_string()).hint(hint)
+            }
+            RestoreError::OtherBackup { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+        }
+    }
+}
+
 async fn read(request: Request) -> Result<String, Problem> {
     use axum::extract::FromRequest;
     let bytes = Bytes::from_request(request, &()).await.map_err(|error| {
         let detail =
             format!("the backup has more than {MOST_BACKUP_BYTES} bytes, or ended before it was complete");
-        Problem::new(error.status(), detail).hint("restore namespace by namespace")
+        Problem::new(error.status(), detail).hint(NO_BOUND)
     })?;
     String::from_utf8(bytes.into())
         .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use videofactory_client::backup::Backup;
-use videofactory_client::restore::{Answer, Files, Options, Outcome, restore};
+use videofactory_client::backup::{Backup, ReadBackupError};
+use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, restore};
 
 use crate::cluster::MANAGER;
 use crate::context::Context;
@@ -18,7 +18,8 @@ use crate::operator::{NoOperator, Operator, OperatorFiles};
 /// Make again what stands in a backup
 ///
 /// Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status. Nothing acts upon them before all are
-/// there; what is done is not done again, paid for or published. What exists already stays as it is.
+/// there; what is done is not done again, paid for or published. What exists already stays as it is. All that the backup
+/// holds is restored, whatever the context's namespace is; with -n what is of that one alone.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -39,8 +40,11 @@ pub struct RestoreArgs {
 /// Restores.
 pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error> {
     let text = read(&args.file, context)?;
-    let backup =
-        Backup::read(&text).map_err(|error| Error::new(error.to_string()).hint("nothing was changed"))?;
+    let refused = |error: ReadBackupError| Error::new(error.to_string()).hint("nothing was changed");
+    let mut backup = Backup::read(&text).map_err(refused)?;
+    if context.cluster.is_namespace_named {
+        backup.retain(&context.cluster.namespace).map_err(refused)?;
+    }
     let options = Options {
         dry_run: args.dry_run,
         partial: args.partial,
@@ -52,6 +56,16 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
     context.data(&lines(&answer))?;
     context.tell(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
+}
+
+impl From<RestoreError> for Error {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Call(error) => error.into(),
+            RestoreError::Forbidden { ref hint, .. } => Self::new(error.to_string()).hint(hint),
+            RestoreError::OtherBackup { .. } => Self::new(error.to_string()),
+        }
+    }
 }
 
 /// The way to the buckets: the operator's, where there is one. A restore may come before it.
@@ -98,10 +112,38 @@ fn summary(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use videofactory_client::backup::Kind;
+    use serde_json::json;
+    use videofactory_client::backup::{Document, Kind};
     use videofactory_client::restore::ItemAnswer;
 
     use super::*;
+    use crate::testing::{Fake, list_of, path, run};
+
+    #[tokio::test]
+    async fn a_namespace_that_is_named_is_restored_alone() {
+        let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), None);
+        for namespace in ["films", "shows"] {
+            let channel = json!({"metadata": {"name": "sea", "namespace": namespace}, "spec": {}});
+            document.add(Kind::Channel, serde_json::from_value(channel).unwrap());
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), document.end().text).unwrap();
+        let channels = |namespace: &str| path(namespace, "channels", "");
+        let lists = |namespace: &str| format!("GET {}", channels(namespace));
+        let asks = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let fake = Fake::default()
+            .on(&lists("films"), list_of(&[]))
+            .on(&lists("shows"), list_of(&[]))
+            .on(asks, json!({"spec": {}, "status": {"allowed": true}}));
+        let line = |flags: &str| format!("restore -f {} --dry-run {flags}", file.path().display());
+        let all = run(&fake, &line(""), None).await;
+        assert_eq!(all.out, "Channel films/sea would be restored\nChannel shows/sea would be restored\n");
+        let one = run(&fake, &line("-n shows"), None).await;
+        assert_eq!(one.out, "Channel shows/sea would be restored\n");
+        let none = run(&fake, &line("-n demo"), None).await;
+        assert_eq!((none.exit, none.out.as_str()), (Exit::Failed, ""));
+        assert!(none.err.contains("it has objects of films, shows"), "{}", none.err);
+    }
 
     #[test]
     fn each_object_has_a_line_and_the_sum_is_told_apart() {

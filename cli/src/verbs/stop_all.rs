@@ -1,8 +1,7 @@
 //! `stop-all`: a hold on every film that has not ended.
 
 use clap::Args;
-use videofactory_client::job_action::STOPPED_ALL;
-use videofactory_client::{JobAction, Request, bulk};
+use videofactory_client::{Request, bulk};
 
 use super::act::{self, Manner};
 use crate::args::Scope;
@@ -21,8 +20,8 @@ pub struct StopAllArgs {
     #[command(flatten)]
     scope: Scope,
     /// Why, for whoever looks at the films
-    #[arg(long, default_value = STOPPED_ALL)]
-    reason: String,
+    #[arg(long)]
+    reason: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
@@ -30,13 +29,8 @@ pub struct StopAllArgs {
 /// Stops all films.
 pub async fn run(args: StopAllArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
-    let jobs = bulk::unfinished(&client, context.scope(args.scope.all_namespaces)).await?;
-    let request = Request {
-        action: JobAction::Suspend,
-        at: context.now(),
-        reason: args.reason,
-        output: None,
-        of_many: true,
-    };
-    act::many(&client, jobs, &request, args.manner, context).await
+    let namespace = context.scope(args.scope.all_namespaces);
+    let list = async || bulk::unfinished(&client, namespace.clone()).await.map_err(Error::from);
+    let request = Request::stop_all(context.now(), args.reason.as_deref());
+    act::many(&client, list, &request, args.manner, context).await
 }

@@ -1,6 +1,6 @@
 //! Reading a backup: all of it, or a sentence that says why not. Pure.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use kube::ResourceExt;
@@ -8,6 +8,7 @@ use kube::api::DynamicObject;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use videofactory_pipeline::Digest;
 
 use super::seal::Seal;
 use super::{API_VERSION, KIND, Kind};
@@ -74,6 +75,14 @@ pub enum ReadBackupError {
         /// The backup's.
         namespace: String,
     },
+    /// Nothing in it is of the namespace that is wanted.
+    #[error("nothing in this backup is of namespace {wanted}; it has objects of {}", .there.join(", "))]
+    NothingOf {
+        /// The one that is wanted.
+        wanted: String,
+        /// Those that are there.
+        there: Vec<String>,
+    },
     /// Two objects of one kind and name.
     #[error("{0} stands in the backup twice; use the backup as it was written")]
     Twice(String),
@@ -88,6 +97,8 @@ pub struct Backup<'a> {
     pub items: Vec<Item<'a>>,
     /// Whether a digest vouches for it; earlier versions wrote none.
     pub is_sealed: bool,
+    /// The digest of all that it says, whether or not it vouches for itself: by it a restore is known.
+    pub digest: Digest,
 }
 
 /// An object in a backup.
@@ -183,10 +194,24 @@ impl<'a> Backup<'a> {
             }
             items.push(item);
         }
-        if wire.digest.as_ref().is_some_and(|digest| *digest != seal.end().to_string()) {
+        let digest = seal.end();
+        if wire.digest.as_ref().is_some_and(|said| *said != digest.to_string()) {
             return Err(ReadBackupError::Altered);
         }
-        Ok(Self { namespace: wire.namespace, items, is_sealed: wire.digest.is_some() })
+        Ok(Self { namespace: wire.namespace, items, is_sealed: wire.digest.is_some(), digest })
+    }
+}
+
+impl Backup<'_> {
+    /// Leaves what is of one namespace, if there is anything.
+    pub fn retain(&mut self, namespace: &str) -> Result<(), ReadBackupError> {
+        let there: BTreeSet<String> = self.items.iter().map(|item| item.namespace.clone()).collect();
+        if !there.contains(namespace) {
+            let wanted = namespace.to_owned();
+            return Err(ReadBackupError::NothingOf { wanted, there: there.into_iter().collect() });
+        }
+        self.items.retain(|item| item.namespace == namespace);
+        Ok(())
     }
 }
 
@@ -253,6 +278,22 @@ mod tests {
             fields.remove("digest");
             change(value);
         })
+    }
+
+    #[test]
+    fn one_namespace_of_all_can_be_taken_and_one_that_is_not_there_is_told() {
+        let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), None);
+        document.add(Kind::VideoJob, object("ocean", "films"));
+        document.add(Kind::VideoJob, object("ocean", "shows"));
+        let text = String::from_utf8(document.end().text).unwrap();
+        let mut backup = Backup::read(&text).unwrap();
+        backup.retain("films").unwrap();
+        assert_eq!(
+            backup.items.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["VideoJob films/ocean"]
+        );
+        let none = Backup::read(&text).unwrap().retain("demo").unwrap_err();
+        assert!(none.to_string().ends_with("of namespace demo; it has objects of films, shows"), "{none}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why an object could not be restored, for whoever restores.
 
+use crate::access::RequireError;
 use crate::call::CallError;
 
 /// An object that could not be restored.
@@ -17,6 +18,48 @@ pub enum RestoreItemError {
         /// Path of the field, from the object's root.
         field: String,
     },
+    /// It is not what this restore has planned any more.
+    #[error(
+        "somebody else has let it go or made it anew since this restore began, so it was not touched: restore again, which \
+         looks anew"
+    )]
+    NotHeld,
+}
+
+/// Why a restore did not begin: nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The API server could not be asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Whoever restores may not do all of it.
+    #[error("{refusal}, which this restore does: nothing was changed")]
+    Forbidden {
+        /// What is not allowed.
+        refusal: String,
+        /// What to ask for.
+        hint: String,
+    },
+    /// The restore of another backup has not ended.
+    #[error(
+        "{item} is held for the restore of another backup, which has not ended: nothing was changed. Restore that backup \
+         again, which goes on; or delete what it holds first"
+    )]
+    OtherBackup {
+        /// An object that is so.
+        item: String,
+    },
+}
+
+impl From<RequireError> for RestoreError {
+    fn from(error: RequireError) -> Self {
+        match error {
+            RequireError::Call(error) => error.into(),
+            RequireError::Forbidden { refusal, hint } => {
+                Self::Forbidden { refusal, hint: format!("{hint}, such as videofactory-restore") }
+            }
+        }
+    }
 }
 
 /// Whoever restores is a person who lacks a binding; the operator's own role is not concerned.

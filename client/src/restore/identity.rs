@@ -10,6 +10,7 @@ use kube::api::{DynamicObject, ObjectMeta};
 use serde_json::{Value, json};
 use videofactory_crds::restoring::LABELS_OF_OTHERS;
 use videofactory_crds::{condition, requests};
+use videofactory_pipeline::Digest;
 
 use crate::backup::Kind;
 
@@ -20,16 +21,24 @@ const EARLIER: i64 = 0;
 pub type Uids = BTreeMap<String, String>;
 
 /// An object of a backup as it is made: held, and without what the API server or others give to it. A finalizer goes too:
-/// who wants one puts it on again, and one that is held can be deleted.
+/// who wants one puts it on again, and one that is held can be deleted. `from`: the backup's digest.
 #[must_use]
-pub fn to_make(kind: Kind, object: &DynamicObject, namespace: &str, now: Timestamp) -> DynamicObject {
+pub fn to_make(
+    kind: Kind,
+    object: &DynamicObject,
+    namespace: &str,
+    from: &Digest,
+    now: Timestamp,
+) -> DynamicObject {
     let of = &object.metadata;
     let mut labels = of.labels.clone().unwrap_or_default();
     labels.retain(|name, _| !LABELS_OF_OTHERS.contains(&name.as_str()));
     let mut annotations = of.annotations.clone().unwrap_or_default();
-    annotations.remove(requests::RESTORING);
+    for name in [requests::RESTORING, requests::RESTORED_FROM] {
+        annotations.remove(name);
+    }
     if kind.has_status() {
-        annotations.insert(requests::RESTORING.to_owned(), whole_seconds(now));
+        annotations.extend(hold(from, now));
     }
     let mut data = object.data.clone();
     if let Some(fields) = data.as_object_mut() {
@@ -48,9 +57,15 @@ pub fn to_make(kind: Kind, object: &DynamicObject, namespace: &str, now: Timesta
     }
 }
 
-/// A time as the annotation has it.
+/// The annotations by which an object is held that is restored from a backup with this digest.
 #[must_use]
-pub fn whole_seconds(now: Timestamp) -> String {
+pub fn hold(from: &Digest, now: Timestamp) -> BTreeMap<String, String> {
+    let hold = [(requests::RESTORING, whole_seconds(now)), (requests::RESTORED_FROM, from.to_string())];
+    hold.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// A time as the annotation has it.
+fn whole_seconds(now: Timestamp) -> String {
     condition::whole_seconds(now).0.to_string()
 }
 
@@ -147,7 +162,10 @@ mod tests {
                 "finalizers": ["videofactory.dev/artifacts"],
                 "ownerReferences": [{"apiVersion": "v1", "kind": "Set", "name": "s", "uid": "x"}],
                 "labels": {"keep": "true", "velero.io/restore-name": "r", "velero.io/backup-name": "b"},
-                "annotations": {"videofactory.dev/hold": "", "videofactory.dev/restoring": "2020-01-01T00:00:00Z"},
+                "annotations": {
+                    "videofactory.dev/hold": "", "videofactory.dev/restoring": "2020-01-01T00:00:00Z",
+                    "videofactory.dev/restored-from": "another",
+                },
             },
             "spec": {"topic": "the sea", "unheardOf": 1}, "status": status,
         }))
@@ -157,7 +175,8 @@ mod tests {
     #[test]
     fn what_is_made_is_held_and_has_nothing_of_what_the_api_server_gives() {
         let now = "2026-11-29T08:00:00.5Z".parse().unwrap();
-        let made = to_make(Kind::VideoJob, &object(5, json!({"id": "3f9c2a1e"})), "films", now);
+        let from = Digest::of(&"the backup");
+        let made = to_make(Kind::VideoJob, &object(5, json!({"id": "3f9c2a1e"})), "films", &from, now);
         assert_eq!(
             serde_json::to_value(made).unwrap(),
             json!({
@@ -166,12 +185,13 @@ mod tests {
                     "name": "ocean", "namespace": "films", "labels": {"keep": "true"},
                     "annotations": {
                         "videofactory.dev/hold": "", "videofactory.dev/restoring": "2026-11-29T08:00:00Z",
+                        "videofactory.dev/restored-from": from.to_string(),
                     },
                 },
                 "spec": {"topic": "the sea", "unheardOf": 1},
             })
         );
-        let channel = to_make(Kind::Channel, &object(5, json!(null)), "films", now);
+        let channel = to_make(Kind::Channel, &object(5, json!(null)), "films", &from, now);
         assert_eq!(channel.metadata.annotations.unwrap().len(), 1, "nothing acts upon a Channel");
     }
 

@@ -10,10 +10,12 @@ mod files;
 pub mod identity;
 mod notes;
 mod plan;
+mod rights;
 mod run;
 mod verify;
 mod work;
 
 pub use answer::{Answer, ItemAnswer, Outcome};
+pub use error::RestoreError;
 pub use files::{Files, Wanted};
 pub use run::{Options, restore};

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+use super::plan::Plan;
+use super::work::Work;
 use crate::backup::{Backup, Item, Kind};
 
 /// What the notes are made from, gathered object by object.
@@ -59,6 +61,31 @@ impl Gathered {
         notes.extend(self.places.iter().filter_map(|place| ownership(place, cluster)));
         notes
     }
+}
+
+/// What is to be known of accounts that are there already while a job is made that had something under way there: its grants
+/// name the job that is gone. `works`: before anything is made.
+#[must_use]
+pub(super) fn left_grants(works: &[Work<'_>]) -> Vec<String> {
+    let made = works.iter().filter(|work| work.item.kind == Kind::VideoJob && work.plan == Plan::Create);
+    let made: BTreeMap<&str, &str> =
+        made.map(|work| (work.wanted.uid.as_str(), work.item.name.as_str())).collect();
+    let there = works.iter().filter(|work| work.item.kind == Kind::ProviderAccount && !work.is_ours());
+    there.filter_map(|work| note_of_grants(work.item, &made)).collect()
+}
+
+fn note_of_grants(account: &Item<'_>, made: &BTreeMap<&str, &str>) -> Option<String> {
+    let object = account.object();
+    let grants = object.data["status"]["grants"].as_array().into_iter().flatten();
+    let holders: BTreeSet<&str> =
+        grants.filter_map(|grant| made.get(grant["holder"]["uid"].as_str()?).copied()).collect();
+    (!holders.is_empty()).then(|| {
+        let jobs = holders.into_iter().collect::<Vec<_>>().join(", ");
+        format!(
+            "{account} is there already, and does not know the VideoJobs that are made now: what {jobs} had under way counts \
+             as spent there"
+        )
+    })
 }
 
 /// What the mark in a bucket means for a policy that comes to another cluster.

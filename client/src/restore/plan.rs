@@ -22,6 +22,8 @@ pub struct Facts {
     pub is_held: bool,
     /// It is being deleted.
     pub is_leaving: bool,
+    /// Digest of the backup of which a restore has made it that has not ended.
+    from: Option<String>,
     /// It has a status of its own; without one nothing has come of it yet.
     has_begun: bool,
     /// Of a `VideoJob`, its `status.id`.
@@ -40,11 +42,26 @@ impl Facts {
             version: object.resource_version().unwrap_or_default(),
             generation: object.metadata.generation,
             is_held: object.annotations().contains_key(requests::RESTORING),
+            from: object.annotations().get(requests::RESTORED_FROM).cloned(),
             is_leaving: object.metadata.deletion_timestamp.is_some(),
             has_begun: has_begun(kind, status),
             id,
             spec: Digest::of(&object.data["spec"]),
         }
+    }
+
+    /// Whether the restore of another backup has made it, and has not ended. `from`: the digest of this one.
+    #[must_use]
+    pub fn is_of_another(&self, from: &Digest) -> bool {
+        let is_unfinished = self.is_held || !self.has_begun;
+        is_unfinished && self.from.as_ref().is_some_and(|other| *other != from.to_string())
+    }
+
+    /// Whether this is still the object that the restore of a backup with this digest holds. Once it is let go, things
+    /// happen to it that a status of the backup knows nothing of.
+    #[must_use]
+    pub fn is_still_held(&self, before: &Self, from: &Digest) -> bool {
+        self.is_held && self.uid == before.uid && !self.is_of_another(from)
     }
 
     /// Whether both are one object, or one was restored from the other. An account and a policy are known by their name.
@@ -100,7 +117,8 @@ pub fn plan(kind: Kind, wanted: &Facts, present: Option<&Facts>) -> Plan {
         return Plan::GoOn;
     }
     let same_spec = present.spec == wanted.spec;
-    if !present.has_begun && wanted.has_begun {
+    // Somebody may have taken the annotation away that held it.
+    if !present.has_begun && (wanted.has_begun || present.from.is_some()) {
         if same_spec {
             return Plan::Complete;
         }
@@ -196,6 +214,48 @@ mod tests {
                 });
                 assert_eq!(left, Plan::GoOn, "{kind}");
             }
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_let_go_or_made_anew_or_held_for_another_backup_is_not_this_restores_any_more() {
+        let from = Digest::of(&"this backup");
+        let held = |by: &str| {
+            facts(Kind::VideoJob, |object| {
+                object["metadata"]["annotations"] = json!({
+                    "videofactory.dev/restoring": "2026-01-01T00:00:00Z", "videofactory.dev/restored-from": by,
+                });
+            })
+        };
+        let ours = held(&from.to_string());
+        assert!(ours.is_still_held(&ours, &from) && !ours.is_of_another(&from));
+        let by_hand = Facts { from: None, ..ours.clone() };
+        assert!(
+            by_hand.is_still_held(&ours, &from) && !by_hand.is_of_another(&from),
+            "made with kubectl alone"
+        );
+        assert!(!Facts { is_held: false, ..ours.clone() }.is_still_held(&ours, &from));
+        assert!(!Facts { uid: "new".to_owned(), ..ours.clone() }.is_still_held(&ours, &from));
+        let theirs = held("3f9c");
+        assert!(!theirs.is_still_held(&ours, &from) && theirs.is_of_another(&from));
+        assert!(!Facts { is_held: false, ..theirs }.is_of_another(&from), "it has its status, and is let go");
+    }
+
+    #[test]
+    fn what_lost_its_annotation_before_it_had_its_status_gets_it() {
+        for kind in [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob] {
+            let bare = |object: &mut Value| {
+                other(object);
+                object["metadata"]["annotations"] = json!({"videofactory.dev/restored-from": "3f9c"});
+                object["status"] = json!({"observedGeneration": -1});
+            };
+            assert_eq!(planned(kind, bare), Plan::Complete, "{kind}");
+            let new = facts(kind, |object| object["status"] = json!({"observedGeneration": -1}));
+            assert_eq!(
+                plan(kind, &new, Some(&facts(kind, bare))),
+                Plan::Complete,
+                "{kind}: there is none to get"
+            );
         }
     }
 

@@ -9,13 +9,15 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use videofactory_crds::requests;
+use videofactory_pipeline::Digest;
 
 use super::answer::Answer;
-use super::error::RestoreItemError;
+use super::error::{RestoreError, RestoreItemError};
 use super::files::{Files, Looked, by_policy, look_for, words};
-use super::identity::{Renewed, Uids, status, to_make, whole_seconds};
-use super::notes::Gathered;
+use super::identity::{Renewed, Uids, hold, status, to_make};
+use super::notes::{Gathered, left_grants};
 use super::plan::{Facts, Plan, plan};
+use super::rights;
 use super::verify::lost;
 use super::work::{Stage, Work};
 use crate::backup::{Backup, Item, Kind};
@@ -50,16 +52,23 @@ pub async fn restore(
     backup: &Backup<'_>,
     options: &Options,
     files: Option<&dyn Files>,
-) -> Result<Answer, CallError> {
+) -> Result<Answer, RestoreError> {
     let mut works = look(client, backup).await?;
+    let is_of_another =
+        |work: &&Work<'_>| work.live.as_ref().is_some_and(|live| live.is_of_another(&backup.digest));
+    if let Some(work) = works.iter().find(is_of_another) {
+        return Err(RestoreError::OtherBackup { item: work.item.to_string() });
+    }
+    rights::check(client, &works).await?;
     let mut notes = Gathered::default();
     for item in &backup.items {
         notes.add(item, &item.object());
     }
     let cluster = cluster_uid(client).await;
     let mut notes = notes.notes(backup, cluster.as_deref());
+    notes.extend(left_grants(&works));
     if !options.dry_run {
-        let restore = Restore { client, options, files };
+        let restore = Restore { client, from: &backup.digest, options, files };
         notes.extend(restore.all(&mut works).await);
     }
     let items = works.into_iter().map(|work| work.told(options.dry_run)).collect();
@@ -105,6 +114,8 @@ fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
 
 struct Restore<'a> {
     client: &'a Client,
+    /// Digest of the backup.
+    from: &'a Digest,
     options: &'a Options,
     files: Option<&'a dyn Files>,
 }
@@ -191,7 +202,7 @@ impl Restore<'_> {
         let object = match work.plan {
             Plan::Create => {
                 let original = work.item.object();
-                let wanted = to_make(*kind, &original, namespace, self.options.now);
+                let wanted = to_make(*kind, &original, namespace, self.from, self.options.now);
                 let params = PostParams { field_manager: Some(self.options.manager.clone()), dry_run: false };
                 within(format!("create {}", work.item), api.create(&params, &wanted)).await?
             }
@@ -199,7 +210,7 @@ impl Restore<'_> {
                 let version = work.live.as_ref().map(|live| live.version.clone());
                 let held = json!({"metadata": {
                     "resourceVersion": version,
-                    "annotations": {requests::RESTORING: whole_seconds(self.options.now)},
+                    "annotations": hold(self.from, self.options.now),
                 }});
                 self.patch(&api, work.item, held).await?
             }
@@ -214,12 +225,17 @@ impl Restore<'_> {
         Ok((Stage::Released, live))
     }
 
-    /// Writes an object's status, and compares what the API server has kept of it.
+    /// Writes an object's status, and compares what the API server has kept of it. Another restore of the same backup may
+    /// have let the object go meanwhile; the version that was read here is the one that is replaced.
     async fn give_status(&self, work: &Work<'_>, uids: &Uids) -> Done {
         let Item { kind, namespace, name, .. } = work.item;
         let original = work.item.object();
         let api = api(self.client, *kind, namespace);
         let mut live = within(format!("get {}", work.item), api.get(name)).await?;
+        let found = Facts::of(*kind, &live);
+        if !work.live.as_ref().is_some_and(|before| found.is_still_held(before, self.from)) {
+            return Err(RestoreItemError::NotHeld);
+        }
         kept("spec", &original.data["spec"], &live.data["spec"])?;
         let renewed = Renewed { generation: live.metadata.generation, uids, now: self.options.now };
         let Some(wanted) = status(*kind, &original, renewed) else {
@@ -235,7 +251,10 @@ impl Restore<'_> {
 
     async fn release(&self, work: &Work<'_>) -> Done {
         let Item { kind, namespace, .. } = work.item;
-        let free = json!({"metadata": {"annotations": {requests::RESTORING: Value::Null}}});
+        let annotations = json!({requests::RESTORING: null, requests::RESTORED_FROM: null});
+        // Another object of its name is refused, by its UID.
+        let uid = work.live.as_ref().map(|live| live.uid.clone());
+        let free = json!({"metadata": {"uid": uid, "annotations": annotations}});
         let api = api(self.client, *kind, namespace);
         self.patch(&api, work.item, free).await?;
         Ok((Stage::Released, None))

@@ -1,9 +1,11 @@
 //! `VideoJob`: one video, from topic to publication.
 
+mod handled;
 mod spec;
 mod status;
 mod step;
 
+pub use handled::{has_ended, is_handled, is_up_to_date, recorded};
 pub use spec::{
     Artifacts, Compute, OnDelete, Retry, Scene, SceneAssets, SceneOverride, StepCompute, StepsCompute,
     VideoJob, VideoJobSpec, VideoMode,

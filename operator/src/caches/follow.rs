@@ -201,7 +201,7 @@ fn said_to_jobs(object: &Guarded<StoragePolicy>) -> Said {
     let status = policy.status.as_ref();
     let ready = status.and_then(|status| condition::get(&status.conditions, ConditionType::Ready));
     let level = status.and_then(|status| status.level);
-    Some((policy.metadata.generation, level, ready.cloned(), is_restoring(&policy.metadata)))
+    Some((policy.metadata.generation, level, ready.cloned(), is_restoring(policy)))
 }
 
 /// Whether its spec was not looked at yet.

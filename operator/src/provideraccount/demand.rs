@@ -232,7 +232,7 @@ fn state(job: &VideoJob, step: &StepStatus, asked: &Asked) -> ClaimState {
 fn may_begin(job: &VideoJob) -> bool {
     let ended = job.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_terminal);
     let held = job.spec.suspend || job.annotations().contains_key(requests::HOLD);
-    let held = held || is_restoring(&job.metadata);
+    let held = held || is_restoring(job);
     !(ended || held || job.metadata.deletion_timestamp.is_some())
 }
 

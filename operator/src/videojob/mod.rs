@@ -10,7 +10,6 @@ pub mod controller;
 pub mod decide;
 pub mod deletion;
 pub mod facts;
-pub mod handled;
 pub mod labels;
 pub mod measured;
 pub mod model;

@@ -92,9 +92,11 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
 
         lab.faults(Vec::new()).await?;
         grok.faults(&[]).await?;
+        let aside = lab.order(Order::of(1).with(json!({"suspend": true})).named("aside")).await?;
+        aside.phase(Phase::Suspended).await?;
         let wish = json!({"action": "resume", "filter": {"namespace": lab.namespace, "phase": "Suspended"}});
         let resumed = editor.call(Method::POST, "/jobs/actions", Some(wish)).await?;
-        ensure!(resumed.body["counts"] == json!({"requested": 2}), "{resumed:?}");
+        ensure!(resumed.body["counts"] == json!({"requested": 2, "refused": 1}), "{resumed:?}");
         for (film, before, step) in
             [(&bought, &pictures, StepName::AnimateScenes), (&drawn, &drawings, StepName::GenerateImages)]
         {
@@ -103,6 +105,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             ensure!(attempts(&status, step) > 1, "{step} was not stopped");
             ensure!(status.step(step).and_then(|step| step.failures).is_none(), "{status:?}");
         }
+        aside.phase(Phase::Suspended).await?;
         let paid = grok.paid(Operation::Video).await?;
         ensure!(paid.len() == CLIPS && paid.values().all(|times| *times == 1), "paid: {paid:?}");
         grok.books_agree("generations", Operation::Video).await

@@ -67,6 +67,16 @@ pub struct SuspendArgs {
     reason: String,
 }
 
+/// `resume`.
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    act: ActArgs,
+    /// Of many films: those that are held for this reason, instead of those that stop-all holds
+    #[arg(long, conflicts_with = "names")]
+    reason: Option<String>,
+}
+
 /// What is decided of: `approve` and `reject`.
 #[derive(Args, Debug)]
 pub struct DecideArgs {
@@ -89,6 +99,13 @@ pub async fn run(action: JobAction, args: ActArgs, context: &mut Context) -> Res
 /// `suspend`.
 pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, Error> {
     let request = Request { reason: args.reason, ..request(JobAction::Suspend, context) };
+    act(request, args.act.films, args.act.manner, context).await
+}
+
+/// `resume`.
+pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
+    let reason = args.reason.unwrap_or_default();
+    let request = Request { reason, ..request(JobAction::Resume, context) };
     act(request, args.act.films, args.act.manner, context).await
 }
 
@@ -137,8 +154,8 @@ async fn act(
         return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
     }
     let filter = films.filter.within(context, films.scope);
-    let jobs = bulk::list(&client, &filter).await?;
-    many(&client, jobs, &Request { of_many: true, ..request }, manner, context).await
+    let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
+    many(&client, list, &Request { of_many: true, ..request }, manner, context).await
 }
 
 /// Asks films that were named, one after the other.
@@ -175,14 +192,15 @@ async fn one(
     Ok(bulk::ask(client, &found, request, MANAGER).await?)
 }
 
-/// Asks many films, after a list of them and a yes.
+/// Asks many films, after a list of them and a yes. `list`: those that are meant.
 pub async fn many(
     client: &Client,
-    mut jobs: Vec<VideoJob>,
+    list: impl AsyncFn() -> Result<Vec<VideoJob>, Error>,
     request: &Request,
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
+    let mut jobs = list().await?;
     jobs.sort_by_key(JobRef::of);
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
@@ -198,6 +216,11 @@ pub async fn many(
         if !context.agrees(&question, false)? {
             context.tell("Nothing was changed.")?;
             return Ok(Exit::Declined);
+        }
+        if request.action == JobAction::Suspend {
+            // What has begun while the question stood is to stop, too.
+            jobs = list().await?;
+            jobs.sort_by_key(JobRef::of);
         }
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;

@@ -66,6 +66,54 @@ async fn many_films_are_listed_and_asked_about_first() {
     assert_eq!((ended.exit, patched(&fake).len()), (Exit::NotAll, 2));
 }
 
+fn versions(fake: &Fake) -> Vec<Value> {
+    patched(fake).into_iter().map(|(_, patch)| patch["metadata"]["resourceVersion"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_has_changed_since_it_was_listed_is_looked_at_again() {
+    let list = |job: &Value| {
+        Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&[job.clone()]))
+    };
+    let one = path("films", "videojobs", "ocean");
+    let (get, patch) = (format!("GET {one}"), format!("PATCH {one}"));
+    let failed = job("ocean", json!({"phase": "Failed"}));
+    let now = |status: Value| {
+        let mut job = job("ocean", status);
+        job["metadata"]["resourceVersion"] = json!("8");
+        job
+    };
+    let conflict = |fake: Fake| fake.refuses(&patch, 409, "Conflict", "it has been modified");
+
+    let moved_on = conflict(list(&failed)).on(&get, now(json!({"phase": "Running"})));
+    for verb in ["retry", "restart"] {
+        let ended = run(&moved_on, &format!("{verb} --all --yes"), None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""), "{verb}: {}", ended.err);
+    }
+    assert_eq!(versions(&moved_on), ["7", "7"]);
+
+    let step = json!({"name": "animate-scenes", "state": "Waiting", "reason": "OutcomeUnknown"});
+    let asks = now(json!({"phase": "Failed", "steps": [step]}));
+    let ended = run(&conflict(list(&failed)).on(&get, asks), "retry --all --yes", None).await;
+    assert!(ended.err.contains("asks whether to pay again"), "{}", ended.err);
+
+    let again = conflict(list(&failed)).on(&patch, failed.clone()).on(&get, now(json!({"phase": "Failed"})));
+    let ended = run(&again, "retry --all --yes", None).await;
+    assert_eq!(ended.out, "films/ocean: retry requested\n");
+    assert_eq!(versions(&again), ["7", "8"]);
+}
+
+#[tokio::test]
+async fn what_has_begun_while_the_question_stood_is_stopped_too() {
+    let list = format!("GET {}", path("", "videojobs", ""));
+    let film = |name: &str| job(name, json!({"phase": "Running"}));
+    let fake = Fake::default()
+        .on(&list, list_of(&[film("ocean")]))
+        .on(&list, list_of(&[film("ocean"), film("sea")]));
+    let ended = run(&fake, "stop-all -A", Some("y\n")).await;
+    assert_eq!(ended.out, "films/ocean: suspend requested\nfilms/sea: suspend requested\n");
+}
+
 #[tokio::test]
 async fn anything_but_a_yes_changes_nothing() {
     for answer in ["", "n\n", "maybe\n", "yep\n"] {
@@ -110,6 +158,11 @@ async fn nobody_is_meant_without_a_name_or_a_filter() {
     assert_eq!(ended.exit, Exit::Usage);
     assert!(ended.err.contains("say which films to restart"), "{}", ended.err);
     assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
+    for unset in ["-l=", "--selector=", "--channel="] {
+        let ended = run(&films(), &format!("restart --yes {unset}"), None).await;
+        assert_eq!(ended.exit, Exit::Usage, "{unset}");
+        assert!(ended.err.contains("which would mean all films"), "{}", ended.err);
+    }
     assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
 }
 
@@ -141,11 +194,40 @@ async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
 }
 
 #[tokio::test]
+async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
+    let held = |name: &str, why: &str| {
+        let mut film = job(name, json!({"phase": "Suspended"}));
+        film["metadata"]["annotations"] = json!({"videofactory.dev/hold": why});
+        film
+    };
+    let jobs = [held("ocean", "stop-all: fire"), held("sea", "rights")];
+    let fake = || Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&jobs));
+    let ended = run(&fake(), "resume --all --yes", None).await;
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "films/ocean: resume requested\n"));
+    assert!(
+        ended.err.starts_with("error: films/sea is held for another reason (\"rights\")"),
+        "{}",
+        ended.err
+    );
+    let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
+    assert_eq!(ended.out, "films/sea: resume requested\n");
+    assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
 async fn all_that_has_not_ended_is_stopped() {
-    let jobs = [job("ocean", json!({"phase": "Running"})), job("sea", json!({"phase": "Succeeded"}))];
+    let mut again = job("lake", json!({"phase": "Failed", "observedGeneration": 1}));
+    again["metadata"]["annotations"] = json!({"videofactory.dev/retry-requested-at": "2026-12-24T17:59:59Z"});
+    let ended = job("sea", json!({"phase": "Succeeded", "observedGeneration": 1}));
+    let jobs = [job("ocean", json!({"phase": "Running"})), ended, again];
     let list = format!("GET {}", path("", "videojobs", ""));
     let fake = Fake::default().on(&list, list_of(&jobs));
     let ended = run(&fake, "stop-all -A --yes --reason fire", None).await;
-    assert_eq!(parts(&ended), (Exit::Done, "films/ocean: suspend requested\n", ""));
-    assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "fire");
+    let both = "films/lake: suspend requested\nfilms/ocean: suspend requested\n";
+    assert_eq!(
+        parts(&ended),
+        (Exit::Done, both, ""),
+        "the operator has not seen yet that lake is to be retried"
+    );
+    assert_eq!(patched(&fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"], "stop-all: fire");
 }

@@ -7,12 +7,11 @@ use kube::ResourceExt;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::requests::ON_JOBS;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::videojob::{OnDelete, PublicationState};
+use videofactory_crds::videojob::{OnDelete, PublicationState, is_up_to_date};
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
 
 use crate::restoring::is_restoring;
-use crate::videojob::handled::has_new_request;
 
 /// How a job stands, as far as pruning is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ impl JobReference {
                 uid: job.uid().unwrap_or_default(),
                 generation: job.metadata.generation.unwrap_or_default(),
                 // What a restore has not ended with may still be changed: any file of its name may be its own.
-                id: status.id.clone().filter(|id| !id.is_empty() && !is_restoring(&job.metadata)),
+                id: status.id.clone().filter(|id| !id.is_empty() && !is_restoring(job)),
                 run: status.run.unwrap_or(1),
                 standing: standing(job, &status),
                 labels: job.labels().clone(),
@@ -122,11 +121,11 @@ fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {
             OnDelete::Retain => Standing::Live,
         };
     }
-    if is_restoring(&job.metadata) {
+    if is_restoring(job) {
         return Standing::Live;
     }
     // A controller that has not seen the last edit or request may begin anew at any moment.
-    if status.observed_generation != job.metadata.generation || has_new_request(job, status) {
+    if !is_up_to_date(job, status) {
         return Standing::Live;
     }
     match status.phase {

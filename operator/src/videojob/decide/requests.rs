@@ -4,10 +4,11 @@
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested, ScenePart};
 use videofactory_crds::units::Money;
-use videofactory_crds::videojob::{CostStatus, HandledRequests, SceneTakes, StepStatus, VideoJobStatus};
+use videofactory_crds::videojob::{
+    CostStatus, HandledRequests, SceneTakes, StepStatus, VideoJobStatus, is_handled, recorded,
+};
 
 use super::super::attempts::{Attempt, is_open, stand};
-use super::super::handled::{is_handled, recorded};
 use super::super::model::Found;
 use super::{Draft, begin, lost, permits, returns};
 

@@ -2,22 +2,25 @@
 //!
 //! What people ask (retry, hold, approve, prune now) is an annotation that the controllers read. This crate makes the
 //! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it. Backups are
-//! written and read here, and restored.
+//! written and read here, and restored. What films would cost is told here, too.
 
 pub mod access;
 pub mod backup;
 pub mod bulk;
 pub mod call;
+pub mod estimate;
 pub mod filter;
 pub mod job_action;
 pub mod job_ref;
 pub mod new_job;
+pub mod price;
 pub mod restore;
 pub mod storage_action;
 
 pub use access::{Right, may};
 pub use bulk::{ItemResult, Outcome};
 pub use call::{CallError, connect, list_all, within};
+pub use estimate::Estimate;
 pub use filter::JobFilter;
 pub use job_action::{JobAction, Request};
 pub use job_ref::JobRef;

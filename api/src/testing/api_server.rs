@@ -1,5 +1,6 @@
 //! An API server that knows two people, what they may, and a few pods and events.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State as Shared};
@@ -21,6 +22,8 @@ pub struct Cluster {
     pub events: Arc<Mutex<Vec<Value>>>,
     /// Verb and resource that the owner of `films` may not, even there.
     pub forbidden: Arc<Mutex<Vec<(String, String)>>>,
+    /// Objects of ours, by path.
+    pub objects: Arc<Mutex<HashMap<String, Value>>>,
 }
 
 impl Cluster {
@@ -33,7 +36,8 @@ impl Cluster {
             .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
             .route("/api/v1/namespaces/{namespace}/events", get(events))
             .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
-            .fallback(async |uri: Uri| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))
+            .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs", post(create))
+            .fallback(object)
             .with_state(self.clone())
     }
 
@@ -71,7 +75,27 @@ async fn review_own_access(
     Json(review)
 }
 
-/// Of our own kinds it has no object.
+/// Takes what is tried; nothing is made.
+async fn create(
+    Path(namespace): Path<String>,
+    Shared(cluster): Shared<Cluster>,
+    headers: HeaderMap,
+    Query(query): Parameters,
+    Json(job): Json<Value>,
+) -> Result<Json<Value>, Response> {
+    check(&cluster, &headers, "create", "videojobs", &namespace)?;
+    match query.get("dryRun") {
+        Some(_) => Ok(Json(job)),
+        None => Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing")),
+    }
+}
+
+async fn object(Shared(cluster): Shared<Cluster>, uri: Uri) -> Result<Json<Value>, Response> {
+    let known = cluster.objects.lock().get(uri.path()).cloned();
+    known.map(Json).ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))
+}
+
+/// Lists of our own kinds are empty.
 async fn nothing() -> Json<Value> {
     Json(json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "List", "metadata": {}, "items": []}))
 }
@@ -93,7 +117,7 @@ fn check(
     Err(status(StatusCode::FORBIDDEN, &format!("User {user:?} cannot {verb} resource {resource:?}")))
 }
 
-type Parameters = Query<std::collections::HashMap<String, String>>;
+type Parameters = Query<HashMap<String, String>>;
 
 async fn pods(
     Shared(cluster): Shared<Cluster>,

@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod conforms;
+mod create;
 mod document;
 mod files;
 mod jobs;

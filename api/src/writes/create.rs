@@ -1,4 +1,4 @@
-//! POST `/jobs`: one job, or one for each of many topics, all or none of them.
+//! POST `/jobs`: one job, or one for each of many topics, all or none of them; or what they would cost.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use videofactory_client::job_ref::is_label;
 use videofactory_client::new_job::{self, name_of};
-use videofactory_client::{CallError, JobRef, within};
-use videofactory_crds::{GROUP, VERSION, VideoJob};
+use videofactory_client::{CallError, Estimate, JobRef, estimate, within};
+use videofactory_crds::{GROUP, Money, VERSION, VideoJob};
 use videofactory_pipeline::Digest;
 
 use super::{Author, DryRun, MANAGER, Parameters};
@@ -55,6 +55,36 @@ pub struct CreateAnswer {
     /// Each job, as `<namespace>/<name>`.
     #[schema(value_type = Vec<crate::schemas::JobId>)]
     jobs: Vec<JobRef>,
+    /// Of a dry run: what they would cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate: Option<CreateEstimate>,
+}
+
+/// What jobs would cost that are made from nothing.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateEstimate {
+    /// What is known of all together, in US dollars.
+    #[schema(value_type = crate::schemas::Usd)]
+    cost: Money,
+    /// What is not in it, because nobody knows what it costs: why, and what to do. Empty: all is in it.
+    unknown: Vec<String>,
+    /// Each job.
+    jobs: Vec<JobEstimate>,
+}
+
+/// What a job would cost.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobEstimate {
+    /// The job.
+    #[schema(value_type = crate::schemas::JobId)]
+    job: JobRef,
+    /// What is known of it, in US dollars.
+    #[schema(value_type = crate::schemas::Usd)]
+    cost: Money,
+    /// What is not in it.
+    unknown: Vec<String>,
 }
 
 /// Makes jobs: one, or one for each of several topics, all or none of them.
@@ -73,7 +103,7 @@ pub struct CreateAnswer {
     ),
     request_body = CreateBody,
     responses(
-        (status = 200, description = "With dry_run: the cluster would take these", body = CreateAnswer),
+        (status = 200, description = "With dry_run: the cluster would take these, at this price", body = CreateAnswer),
         (status = 201, description = "The jobs were made", body = CreateAnswer),
         (status = 404, description = "There is no such namespace"),
         (status = 409, description = "A job of this name is there already; nothing was made"),
@@ -95,10 +125,10 @@ pub async fn create(
             other => drop(other?),
         }
     }
-    let jobs = manifests.iter().map(|manifest| reference(&body.namespace, manifest)).collect();
-    let answer = Json(CreateAnswer { dry_run, jobs });
+    let jobs: Vec<JobRef> = manifests.iter().map(|manifest| reference(&body.namespace, manifest)).collect();
     if dry_run {
-        return Ok((StatusCode::OK, answer));
+        let estimate = Some(estimate(client, &body.namespace, &jobs, manifests).await?);
+        return Ok((StatusCode::OK, Json(CreateAnswer { dry_run, jobs, estimate })));
     }
     let mut made = Vec::new();
     for manifest in &manifests {
@@ -113,7 +143,27 @@ pub async fn create(
             }
         }
     }
-    Ok((StatusCode::CREATED, answer))
+    Ok((StatusCode::CREATED, Json(CreateAnswer { dry_run, jobs, estimate: None })))
+}
+
+/// What the jobs would cost. Channel and accounts are read as whoever asks, so that it works in a proxy, too, which has no
+/// stores.
+async fn estimate(
+    client: &Client,
+    namespace: &str,
+    names: &[JobRef],
+    manifests: Vec<Value>,
+) -> Result<CreateEstimate, Problem> {
+    let jobs: Vec<VideoJob> = manifests
+        .into_iter()
+        .map(serde_json::from_value)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+    let each = estimate::of_jobs(client, namespace, &jobs).await?;
+    let Estimate { cost, unknown } = Estimate::sum(&each);
+    let jobs = names.iter().cloned().zip(each);
+    let jobs = jobs.map(|(job, Estimate { cost, unknown })| JobEstimate { job, cost, unknown }).collect();
+    Ok(CreateEstimate { cost, unknown, jobs })
 }
 
 /// The manifests of the jobs. Pure but for names without a key, which are made by chance.

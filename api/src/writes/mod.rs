@@ -21,7 +21,7 @@ use videofactory_client::Right;
 use videofactory_crds::GROUP;
 
 pub use bulk::{ActionsBody, BulkAnswer};
-pub use create::{CreateAnswer, CreateBody};
+pub use create::{CreateAnswer, CreateBody, CreateEstimate, JobEstimate};
 pub use job::{ActionAnswer, ActionBody};
 pub use storage::CleanupAnswer;
 

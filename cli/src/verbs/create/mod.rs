@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_client::job_action::phase;
-use videofactory_client::{JobRef, new_job};
+use videofactory_client::{Estimate, JobRef, estimate, new_job};
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
@@ -86,7 +86,7 @@ pub struct CreateArgs {
     /// With --wait: longest time to wait; 0: for ever
     #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "0")]
     pub timeout: Duration,
-    /// Only print what would be made: client does not ask the API server, server lets it check
+    /// Only print what would be made: client does not ask the API server, server lets it check, and says what it would cost
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "client", conflicts_with_all = ["wait", "download"])]
     pub dry_run: Option<DryRun>,
     /// How to print what was made
@@ -99,7 +99,7 @@ pub struct CreateArgs {
 pub enum DryRun {
     /// Nothing is asked
     Client,
-    /// The API server checks it, and keeps nothing
+    /// The API server checks it, and keeps nothing; what it would cost is told
     Server,
 }
 
@@ -122,9 +122,12 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
             let client = context.cluster.client()?;
             let mut checked = Vec::new();
             for (job, manifest) in &jobs {
-                checked.push(output::object(&new_job::create(&client, job, manifest, true, MANAGER).await?)?);
+                checked.push(new_job::create(&client, job, manifest, true, MANAGER).await?);
             }
-            print(&checked, args.output, " created (server dry run)\n", context)?;
+            let objects = checked.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
+            print(&objects, args.output, " created (server dry run)\n", context)?;
+            let estimates = estimate::of_jobs(&client, &namespace, &checked).await?;
+            context.tell(cost(&estimates))?;
             return Ok(Exit::Done);
         }
         None => {}
@@ -142,6 +145,17 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// What films would cost, in a line, and a line for each thing that is not in it.
+fn cost(estimates: &[Estimate]) -> String {
+    let Estimate { cost, unknown } = Estimate::sum(estimates);
+    let films = match estimates.len() {
+        1 => "film".to_owned(),
+        several => format!("{several} films"),
+    };
+    let first = format!("Expected cost of the {films}: ${cost}");
+    unknown.iter().fold(first, |text, why| text + "\n  not in it: " + why)
 }
 
 fn read(path: &Path, context: &mut Context) -> Result<String, Error> {
@@ -247,6 +261,28 @@ spec:
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].query, "fieldManager=kubectl-videofactory&fieldValidation=Strict");
         assert_eq!(sent[0].body["spec"], json!({"topic": "Rivers"}));
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_on_the_server_tells_what_films_would_cost() {
+        let spec = json!({
+            "topic": "Rivers", "sceneCount": 3, "length": {"target": "15s"},
+            "providers": {"animation": {"accountRef": {"name": "grok"}}, "images": {"accountRef": {"name": "gone"}}},
+        });
+        let mut rivers = job("rivers", json!({}));
+        rivers["spec"] = spec;
+        let account = json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "grok"},
+            "spec": {"provider": "XAI", "prices": {"videoSecond": "0.10"}},
+        });
+        let fake = Fake::default()
+            .on(&creates(), rivers)
+            .on(&format!("GET {}", path("films", "provideraccounts", "grok")), account);
+        let ended = run(&fake, "create Rivers --name rivers --dry-run=server -o name", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "videojob.videofactory.dev/rivers\n"));
+        let expected = "Expected cost of the film: $1.80\n  not in it: generate-images: ProviderAccount \"gone\" does not exist";
+        assert!(ended.err.starts_with(expected), "{}", ended.err);
+        assert!(fake.writes().iter().all(|seen| seen.query.ends_with("&dryRun=All")), "{:?}", fake.writes());
     }
 
     #[tokio::test]

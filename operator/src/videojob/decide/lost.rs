@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use videofactory_client::price::Price;
 use videofactory_crds::condition::{Reason, StepState, whole_seconds};
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{ScenesStatus, StepStatus};
@@ -13,7 +14,7 @@ use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 use videofactory_pipeline::keys::{kind_of, pruned_kinds};
 use videofactory_pipeline::{Settings, graph};
 
-use super::needs::{Price, price_of_all};
+use super::needs::price_of_all;
 use super::settle::by_scene;
 use super::tell::annotate_command;
 use super::{Draft, Verdict, returns};

@@ -2,23 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use videofactory_client::price::{
+    self, Price, given_scenes, price_each, provider_of, seconds_each, sold, speaks_all_at_once,
+};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState};
-use videofactory_crds::settings::{Grouping, PublishTarget};
+use videofactory_crds::settings::PublishTarget;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{Demand, PublicationState};
 use videofactory_pipeline::Settings;
-use videofactory_pipeline::settings::Provider;
-use videofactory_providers::{Model, Sold, sold_seconds, usual_price};
 
 use super::super::model::HiredAccount;
 use super::hire::hired_accounts;
 use super::returns::{is_of_earlier_run, paid};
 use super::settle::completed;
 use super::{Draft, Verdict};
-
-/// Seconds of a provider's time that one picture takes, as long as nothing better is known.
-const SECONDS_A_PICTURE: i64 = 15;
 
 /// The accounts that a step spends from.
 pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
@@ -56,69 +54,26 @@ pub(super) fn needs(
         .filter_map(|(account, hired)| {
             let submissions = submissions(draft, settings, name, account);
             let provider = provider_of(settings, name);
-            let seconds = seconds_each(draft, settings, name);
+            let seconds = seconds_each(settings, name, scenes(draft, settings));
             (submissions > 0).then(|| Demand {
                 account: account.clone(),
                 model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
                 submissions: Some(submissions),
                 seconds_each: Some(seconds),
-                price_each: price_each(settings, name, hired, seconds),
+                price_each: price_each(settings, name, &hired.spec, seconds),
                 ..Demand::default()
             })
         })
         .collect()
 }
 
-/// What something is expected to cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Price {
-    /// Nothing, but time.
-    Nothing,
-    /// About so much.
-    About(Money),
-    /// Something, and nobody knows how much.
-    Unknown,
-}
-
-impl Price {
-    /// Both together.
-    pub(super) fn plus(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::Nothing, price) | (price, Self::Nothing) => price,
-            (Self::About(one), Self::About(other)) => Self::About(one.plus(other)),
-        }
-    }
-}
-
 /// What all of a step would cost, made from nothing.
 pub(super) fn price_of_all(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Price {
-    let given = draft.observed.job.spec.scenes.as_ref().is_some_and(|scenes| !scenes.is_empty());
-    let submissions = match name {
-        StepName::WriteScript if given => return Price::Nothing,
-        StepName::WriteScript => 1,
-        StepName::NarrateScenes if speaks_all_at_once(settings) => 1,
-        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
-            scenes(draft, settings)
-        }
-        StepName::AssembleVideo | StepName::PublishVideo => return Price::Nothing,
-    };
-    let Some(account) = hired_accounts(draft, settings, name).into_values().next() else {
-        return Price::Nothing;
-    };
-    let each = price_each(settings, name, &account, seconds_each(draft, settings, name));
-    each.map_or(Price::Unknown, |each| Price::About(each.times(submissions)))
-}
-
-fn provider_of(settings: &Settings, name: StepName) -> Option<&Provider> {
-    let providers = &settings.providers;
-    match name {
-        StepName::WriteScript => providers.script.as_ref(),
-        StepName::GenerateImages => providers.images.as_ref(),
-        StepName::NarrateScenes => providers.narration.as_ref(),
-        StepName::AnimateScenes => providers.animation.as_ref(),
-        StepName::AssembleVideo | StepName::PublishVideo => None,
-    }
+    let spec = &draft.observed.job.spec;
+    let account = hired_accounts(draft, settings, name).into_values().next();
+    account.map_or(Price::Nothing, |account| {
+        price::of_all(spec, settings, name, &account.spec, scenes(draft, settings))
+    })
 }
 
 /// How many submissions are still to be made to an account: as the last attempt counted them, or else as many as there
@@ -141,7 +96,7 @@ fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: 
             i64::try_from(targets.count()).unwrap_or(i64::MAX)
         }
         StepName::WriteScript => {
-            let given = draft.observed.job.spec.scenes.as_ref().is_some_and(|scenes| !scenes.is_empty());
+            let given = given_scenes(&draft.observed.job.spec).is_some();
             if given { 0 } else { left.unwrap_or(1).min(1) }
         }
         StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
@@ -155,63 +110,13 @@ fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: 
     }
 }
 
-fn speaks_all_at_once(settings: &Settings) -> bool {
-    settings.providers.narration.as_ref().is_some_and(|provider| provider.grouping == Grouping::Film)
-}
-
 /// Scenes of the film; as long as there is no script, as many as it is to have.
 fn scenes(draft: &Draft<'_>, settings: &Settings) -> i64 {
     let written = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref()?.total);
-    let given = draft.observed.job.spec.scenes.as_ref().map(Vec::len).filter(|given| *given > 0);
-    let given = given.and_then(|given| i64::try_from(given).ok());
-    written.map(i64::from).or(given).unwrap_or(i64::from(settings.scene_count))
-}
-
-/// Seconds of what is bought: of a clip or of speech; of computing, for a picture.
-fn seconds_each(draft: &Draft<'_>, settings: &Settings, name: StepName) -> i64 {
-    let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
-    let scenes = scenes(draft, settings).max(1);
-    match name {
-        StepName::GenerateImages => SECONDS_A_PICTURE,
-        StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
-        // One request speaks the film, or each scene has its own.
-        StepName::NarrateScenes if speaks_all_at_once(settings) => target,
-        StepName::NarrateScenes => (target / scenes + 1).min(target),
-        StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
-    }
-}
-
-/// What a step is sold; nothing where nobody asks for money.
-const fn sold(name: StepName) -> Option<Sold> {
-    match name {
-        StepName::WriteScript => Some(Sold::Script),
-        StepName::GenerateImages => Some(Sold::Image),
-        StepName::NarrateScenes => Some(Sold::NarrationSecond),
-        StepName::AnimateScenes => Some(Sold::VideoSecond),
-        StepName::AssembleVideo | StepName::PublishVideo => None,
-    }
-}
-
-/// What one submission is expected to cost: by the account's own prices, or else by the usual ones; nothing where nobody
-/// knows.
-fn price_each(settings: &Settings, name: StepName, account: &HiredAccount, seconds: i64) -> Option<Money> {
-    let sold = sold(name)?;
-    let model = provider_of(settings, name)
-        .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() })
-        .unwrap_or_default();
-    let provider = account.spec.provider.as_str();
-    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-    let units = match sold {
-        Sold::VideoSecond => sold_seconds(provider, &model, seconds),
-        Sold::NarrationSecond => seconds,
-        Sold::Script | Sold::Image => 1,
-    };
-    if let Some(own) = account.spec.prices.as_ref().and_then(|prices| prices.get(sold.as_str())) {
-        return Some(own.times(i64::from(units)));
-    }
-    let (width, height) = settings.frame();
-    let usual = usual_price(provider, &model, sold, width, height)?;
-    Some(Money::from_micros(usual.of_request(units)))
+    written
+        .map(i64::from)
+        .or(given_scenes(&draft.observed.job.spec))
+        .unwrap_or(i64::from(settings.scene_count))
 }
 
 /// What the whole run is expected to cost: what was paid, and what the steps that are not done will ask for, each at the
@@ -282,14 +187,9 @@ pub(super) fn over_budget(
 fn without_price(name: StepName, demands: &[Demand], limit: Money) -> Option<String> {
     let sold = sold(name)?;
     let demand = demands.iter().find(|demand| demand.price_each.is_none())?;
-    let model = demand
-        .model
-        .as_ref()
-        .map_or_else(|| "the usual model".to_owned(), |model| format!("model {model:?}"));
     Some(format!(
-        "{name}: nobody knows what {model} of account {} costs, so that budget.limit (${limit}) cannot be kept; name it as \
-         {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing), choose another model, or remove \
-         budget.limit",
-        demand.account
+        "{}, so that budget.limit (${limit}) cannot be kept; name it as {sold} in the prices of that ProviderAccount \
+         (\"0\" if it costs nothing), choose another model, or remove budget.limit",
+        price::nobody_knows(name, demand.model.as_deref(), &demand.account)
     ))
 }

@@ -1,11 +1,13 @@
 //! What a film costs, and will cost, is told; what would cost too much is not asked for.
 
 use serde_json::json;
+use videofactory_client::estimate;
 use videofactory_crds::condition::{ConditionType, Phase};
-use videofactory_crds::{StepName, requests};
+use videofactory_crds::{ProviderAccount, StepName, requests};
+use videofactory_pipeline::Settings;
 use videofactory_pipeline::contract::ExitCode;
 
-use super::super::model::Action;
+use super::super::model::{Account, Action};
 use super::hire_tests::{account, at_work, book, film, grant, grok, partly, spends, until_animation};
 use super::world::World;
 
@@ -44,6 +46,19 @@ fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
     world.settle();
     // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
     assert_eq!(estimated(&world).as_deref(), Some("1.62081"));
+    assert_eq!(tried(&world), "1.62081", "whoever only tries it is told the same");
+}
+
+/// What is told of the job before there is one.
+fn tried(world: &World) -> String {
+    let job = &world.observed.job;
+    let settings = Settings::resolve(&job.spec.settings, None, false).unwrap();
+    let known = |(name, account): (&String, &Account)| match account {
+        Account::Hired(hired) => Some((name.clone(), Ok(ProviderAccount::new(name, hired.spec.clone())))),
+        _ => None,
+    };
+    let accounts = world.observed.accounts.iter().filter_map(known).collect();
+    estimate::of_job(job, &settings, &accounts).cost.to_string()
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! What films would cost that are made from nothing, by the prices of the accounts that they name.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::VideoMode;
+use videofactory_crds::{Channel, ProviderAccount, StepName, VideoJob};
+use videofactory_pipeline::Settings;
+use videofactory_providers::Sold;
+
+use crate::call::{CallError, within};
+use crate::price::{self, Price};
+
+/// What a film, or several, would cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Estimate {
+    /// What is known of it, in US dollars.
+    pub cost: Money,
+    /// What is not in it, because nobody knows what it costs: why, and what to do.
+    pub unknown: Vec<String>,
+}
+
+impl Estimate {
+    /// Nothing is known; why.
+    fn unknown(why: String) -> Self {
+        Self { cost: Money::ZERO, unknown: vec![why] }
+    }
+
+    /// All of them together; what is unknown of several is said once.
+    #[must_use]
+    pub fn sum(all: &[Self]) -> Self {
+        let mut unknown: Vec<String> = Vec::new();
+        for why in all.iter().flat_map(|one| &one.unknown) {
+            if !unknown.contains(why) {
+                unknown.push(why.clone());
+            }
+        }
+        Self { cost: all.iter().map(|one| one.cost).sum(), unknown }
+    }
+}
+
+/// An object, or why it is not known.
+type Known<K> = Result<K, String>;
+
+/// What each of these jobs of one namespace would cost, as far as whoever the client is may read the objects that it names.
+pub async fn of_jobs(
+    client: &Client,
+    namespace: &str,
+    jobs: &[VideoJob],
+) -> Result<Vec<Estimate>, CallError> {
+    let mut channels = BTreeMap::<String, Known<Channel>>::new();
+    let mut accounts = BTreeMap::<String, Known<ProviderAccount>>::new();
+    let mut estimates = Vec::new();
+    for job in jobs {
+        let named = job.spec.channel_ref.as_ref().map(|channel| channel.name.as_str());
+        if let Some(name) = named {
+            look_up(client, namespace, name, &mut channels).await?;
+        }
+        let settings = match settings(job, named.and_then(|name| channels.get(name))) {
+            Ok(settings) => settings,
+            Err(why) => {
+                estimates.push(Estimate::unknown(why));
+                continue;
+            }
+        };
+        for (_, name) in hired(&settings) {
+            look_up(client, namespace, name, &mut accounts).await?;
+        }
+        estimates.push(of_job(job, &settings, &accounts));
+    }
+    Ok(estimates)
+}
+
+/// Reads an object of the namespace that was not read yet.
+async fn look_up<K>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    known: &mut BTreeMap<String, Known<K>>,
+) -> Result<(), CallError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    if known.contains_key(name) {
+        return Ok(());
+    }
+    let kind = K::kind(&());
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let found = match within(format!("get {kind} {namespace}/{name}"), api.get_opt(name)).await {
+        Ok(found) => found.ok_or_else(|| format!("{kind} {name:?} does not exist in this namespace")),
+        // Whoever may create a job need not be one who may read these.
+        Err(error) if error.is_rejected() => Err(error.for_people()),
+        Err(error) => return Err(error),
+    };
+    known.insert(name.to_owned(), found);
+    Ok(())
+}
+
+/// The settings that the job would begin with.
+fn settings(job: &VideoJob, channel: Option<&Known<Channel>>) -> Result<Settings, String> {
+    let channel = channel.map(Result::as_ref).transpose().map_err(Clone::clone)?;
+    let defaults = channel.and_then(|channel| channel.spec.defaults.as_ref());
+    let draft = job.spec.mode == VideoMode::Draft;
+    Settings::resolve(&job.spec.settings, defaults, draft).map_err(|error| error.to_string())
+}
+
+/// The steps that an account is named for, with its name.
+fn hired(settings: &Settings) -> impl Iterator<Item = (StepName, &str)> {
+    StepName::ALL.into_iter().filter_map(|name| {
+        let account = price::provider_of(settings, name)?.account_ref.as_ref()?;
+        Some((name, account.name.as_str()))
+    })
+}
+
+/// What the job would cost with these accounts. Pure.
+#[must_use]
+pub fn of_job(
+    job: &VideoJob,
+    settings: &Settings,
+    accounts: &BTreeMap<String, Known<ProviderAccount>>,
+) -> Estimate {
+    let scenes = price::given_scenes(&job.spec).unwrap_or(i64::from(settings.scene_count));
+    let mut estimate = Estimate::default();
+    for (name, account) in hired(settings) {
+        let spec = match accounts.get(account) {
+            Some(Ok(known)) => &known.spec,
+            Some(Err(why)) => {
+                estimate.unknown.push(format!("{name}: {why}"));
+                continue;
+            }
+            None => continue,
+        };
+        match price::of_all(&job.spec, settings, name, spec, scenes) {
+            Price::Nothing => {}
+            Price::About(cost) => estimate.cost = estimate.cost.plus(cost),
+            Price::Unknown => {
+                let model = price::provider_of(settings, name).map(|provider| provider.model.as_str());
+                let sold = price::sold(name).map(Sold::as_str).unwrap_or_default();
+                estimate.unknown.push(format!(
+                    "{}; name it as {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing)",
+                    price::nobody_knows(name, model, account)
+                ));
+            }
+        }
+    }
+    estimate
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn job(spec: &Value) -> VideoJob {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob", "metadata": {"name": "film"}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    fn account(spec: &Value) -> Known<ProviderAccount> {
+        let object = json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "a"}, "spec": spec,
+        });
+        Ok(serde_json::from_value(object).unwrap())
+    }
+
+    fn estimate(spec: &Value, accounts: &[(&str, Known<ProviderAccount>)]) -> Estimate {
+        let job = job(spec);
+        let settings = settings(&job, None).unwrap();
+        let accounts = accounts.iter().map(|(name, account)| ((*name).to_owned(), account.clone()));
+        of_job(&job, &settings, &accounts.collect())
+    }
+
+    fn hires(step: &str, more: &Value) -> Value {
+        let mut provider = json!({"accountRef": {"name": "grok"}});
+        provider.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"topic": "Rivers", "sceneCount": 3, "length": {"target": "15s"}, "providers": {step: provider}})
+    }
+
+    #[test]
+    fn a_film_without_accounts_costs_nothing() {
+        assert_eq!(estimate(&json!({"topic": "Rivers"}), &[]), Estimate::default());
+        let embedded = account(&json!({"provider": "Embedded"}));
+        assert_eq!(estimate(&hires("animation", &json!({})), &[("grok", embedded)]), Estimate::default());
+    }
+
+    #[test]
+    fn clips_cost_what_their_account_says_or_else_the_usual_price() {
+        let own = account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
+        assert_eq!(
+            estimate(&hires("animation", &json!({})), &[("grok", own)]).cost.to_string(),
+            "1.80",
+            "three of six seconds"
+        );
+        let usual = account(&json!({"provider": "XAI"}));
+        let told = estimate(&hires("animation", &json!({})), &[("grok", usual)]);
+        assert!(told.cost > Money::ZERO && told.unknown.is_empty(), "{told:?}");
+    }
+
+    #[test]
+    fn a_draft_buys_no_clips() {
+        let own = account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
+        let mut spec = hires("animation", &json!({}));
+        spec["mode"] = json!("Draft");
+        assert_eq!(estimate(&spec, &[("grok", own)]), Estimate::default());
+    }
+
+    #[test]
+    fn what_nobody_knows_is_said_with_what_to_do() {
+        let grok = account(&json!({"provider": "XAI"}));
+        let told = estimate(&hires("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
+        let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs; name it as \
+                        videoSecond in the prices of that ProviderAccount (\"0\" if it costs nothing)";
+        assert_eq!((told.cost, told.unknown), (Money::ZERO, vec![expected.to_owned()]));
+        let missing = Err("ProviderAccount \"grok\" does not exist in this namespace".to_owned());
+        let told = estimate(&hires("images", &json!({})), &[("grok", missing)]);
+        let expected = "generate-images: ProviderAccount \"grok\" does not exist in this namespace";
+        assert_eq!(told.unknown, [expected]);
+    }
+
+    #[test]
+    fn of_several_films_costs_are_added_and_what_is_unknown_is_said_once() {
+        let one = Estimate { cost: "0.50".parse().unwrap(), unknown: vec!["why".to_owned()] };
+        let sum = Estimate::sum(&[one.clone(), one]);
+        assert_eq!((sum.cost.to_string().as_str(), sum.unknown.len()), ("1.00", 1));
+    }
+}

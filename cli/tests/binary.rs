@@ -129,7 +129,7 @@ fn the_krew_manifest_is_filled_in_with_the_archives_checksums() {
     };
     let missing = render("v1.2.3");
     assert!(!missing.status.success() && err(&missing).contains("is not there"), "{}", err(&missing));
-    for platform in ["linux-amd64", "linux-arm64", "darwin-arm64"] {
+    for platform in ["linux-amd64", "linux-arm64", "darwin-arm64", "darwin-amd64"] {
         for file in ["kubectl-videofactory", "LICENSE"] {
             std::fs::write(folder.path().join(file), platform).unwrap();
         }
@@ -150,11 +150,40 @@ fn the_krew_manifest_is_filled_in_with_the_archives_checksums() {
     let manifest: serde_json::Value = serde_yaml_ng::from_str(&out(&filled)).unwrap();
     assert_eq!(manifest["spec"]["version"], "v1.2.3");
     let platforms = manifest["spec"]["platforms"].as_array().unwrap();
-    assert_eq!(platforms.len(), 3);
+    assert_eq!(platforms.len(), 4);
     for platform in platforms {
         let uri = platform["uri"].as_str().unwrap();
         let archive = uri.strip_prefix("https://example.org/factory/releases/download/v1.2.3/").unwrap();
         let sum = Command::new("sha256sum").arg(folder.path().join(archive)).output().unwrap();
         assert!(out(&sum).starts_with(platform["sha256"].as_str().unwrap()), "{platform}");
     }
+}
+
+#[test]
+fn the_plugin_is_installed_from_its_archive_as_krew_does_it_and_not_from_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |script: &str, words: &[&str]| {
+        let mut command = Command::new(repository().join(script));
+        command.args(words).env("PLUGIN", env!("CARGO_BIN_EXE_kubectl-videofactory"));
+        command.env_remove("VIDEOFACTORY_REGISTRY").output().unwrap()
+    };
+    let directory = folder.path().to_str().unwrap();
+    let packed = run("scripts/krew", &["archive", directory]);
+    assert!(packed.status.success(), "{}", err(&packed));
+    let version = concat!("v", env!("CARGO_PKG_VERSION"));
+    assert_eq!(out(&run("scripts/krew", &["version"])).trim(), version);
+    let filled = run("cli/krew/render", &["--present", version, "https://example.org/factory", directory]);
+    assert!(filled.status.success(), "{}", err(&filled));
+    let manifest: serde_json::Value = serde_yaml_ng::from_str(&out(&filled)).unwrap();
+    assert_eq!(manifest["spec"]["platforms"].as_array().unwrap().len(), 1, "{manifest}");
+    let path = folder.path().join("videofactory.yaml");
+    std::fs::write(&path, out(&filled)).unwrap();
+    let install = || run("scripts/krew", &["try", path.to_str().unwrap(), directory]);
+    let installed = install();
+    assert!(installed.status.success(), "{}", err(&installed));
+    assert!(out(&installed).contains(&format!("{version} is installed from")), "{}", out(&installed));
+    let mut archive = std::fs::OpenOptions::new().append(true).open(out(&packed).trim()).unwrap();
+    std::io::Write::write_all(&mut archive, b"more").unwrap();
+    let refused = install();
+    assert!(!refused.status.success() && err(&refused).contains("another checksum"), "{}", err(&refused));
 }

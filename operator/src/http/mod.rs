@@ -2,6 +2,7 @@
 
 mod process;
 mod progress;
+mod recent;
 
 use std::sync::Arc;
 

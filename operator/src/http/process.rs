@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kube::ResourceExt;
 use videofactory_api::state::{MetricsFormat, Process};
 use videofactory_crds::{StepName, StoragePolicy};
 use videofactory_pipeline::contract::Progress;
-use videofactory_storage::Bucket;
+use videofactory_storage::{Addressing, Bucket};
 
+use super::recent::Recent;
 use crate::bucket;
 use crate::context::Context;
 use crate::metrics::Census;
@@ -16,13 +18,23 @@ use crate::metrics::Census;
 /// The operator, as the API sees it.
 pub struct Operator {
     context: Context,
+    buckets: Recent<BucketVersion, Bucket>,
+}
+
+/// What a bucket is opened with.
+#[derive(PartialEq)]
+struct BucketVersion {
+    generation: Option<i64>,
+    addressing: Addressing,
+    /// Version of the Secret: a new one counts as soon as the watch has told of it.
+    secret: Option<String>,
 }
 
 impl Operator {
     /// This operator.
     #[must_use]
     pub fn new(context: Context) -> Self {
-        Self { context }
+        Self { context, buckets: Recent::default() }
     }
 }
 
@@ -49,7 +61,15 @@ impl Process for Operator {
     }
 
     async fn bucket(&self, policy: &StoragePolicy) -> Result<Bucket, String> {
-        let opened = bucket::open(&self.context.client, &self.context.network, policy).await;
+        let Context { caches, client, network, .. } = &self.context;
+        let namespace = policy.namespace().unwrap_or_default();
+        let version = BucketVersion {
+            generation: policy.metadata.generation,
+            addressing: bucket::addressing(policy),
+            secret: caches.secret_version(&namespace, &policy.spec.bucket.secret_ref.name),
+        };
+        let opens = bucket::open(client, network, policy);
+        let opened = self.buckets.get(&policy.uid().unwrap_or_default(), version, opens).await;
         opened.map_err(|error| error.to_string())
     }
 }

@@ -281,7 +281,10 @@ impl Account {
         use ProviderError as E;
         let Sent { number, outlook, turn, entry, slow_downs } = sent;
         let books = &self.desk.terms.books;
-        let wait = watch::momentary(&error).filter(|_| *slow_downs < MOST_SLOW_DOWNS);
+        let wait = match &error {
+            E::Unavailable { .. } => watch::back_soon(self.probe.away()),
+            error => watch::momentary(error).filter(|_| *slow_downs < MOST_SLOW_DOWNS),
+        };
         // Before anything is written: meanwhile the next would be submitted.
         match wait {
             Some(wait) => self.pace.slow_down(wait),
@@ -313,7 +316,7 @@ impl Account {
             self.end(order, number, ending, &error.to_string(), 0, cost).await;
         }
         if wait.is_some() {
-            *slow_downs += 1;
+            *slow_downs += u32::from(matches!(error, E::RateLimited { .. }));
             tracing::info!(account = self.name, "{error}");
             return Ok(Submitted::Again);
         }

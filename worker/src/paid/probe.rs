@@ -1,9 +1,12 @@
 //! After a submission that brought nothing, one goes ahead and the others wait for what comes of it: a service that is
-//! broken, or a download that is blocked, costs one submission and not one for each scene.
+//! broken, or a download that is blocked, costs one submission and not one for each scene; a service that is away is
+//! asked by one whether it is back.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::Instant;
 
 use super::slots::Fruitless;
 
@@ -18,13 +21,14 @@ pub(super) enum Good {
 
 /// One goes ahead.
 pub(super) struct Probe {
-    awaited: Mutex<Option<Good>>,
+    awaited: watch::Sender<Option<Good>>,
     one: Semaphore,
+    away_since: Mutex<Option<Instant>>,
 }
 
 impl Probe {
     pub fn new() -> Self {
-        Self { awaited: Mutex::default(), one: Semaphore::new(1) }
+        Self { awaited: watch::Sender::default(), one: Semaphore::new(1), away_since: Mutex::default() }
     }
 
     /// Tells what has become of earlier submissions.
@@ -34,27 +38,69 @@ impl Probe {
             Fruitless { failed: 0, .. } => Some(Good::Answered),
             _ => Some(Good::Delivered),
         };
-        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
-        *awaited = needed.max(*awaited);
+        self.needs(needed);
+    }
+
+    /// The service is away, and nothing was submitted; for how long it has been away by now.
+    pub fn away(&self) -> Duration {
+        self.needs(Some(Good::Answered));
+        let mut since = self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    fn needs(&self, needed: Option<Good>) {
+        self.awaited.send_modify(|awaited| *awaited = needed.max(*awaited));
     }
 
     /// Something good has come.
     pub fn came(&self, good: Good) {
-        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
-        *awaited = awaited.filter(|needed| *needed > good);
+        *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.awaited.send_modify(|awaited| *awaited = awaited.filter(|needed| *needed > good));
     }
 
-    /// Waits until this one may go ahead; it is the only one for as long as it holds what is returned.
+    /// Waits until this one may go ahead, alone for as long as it holds what is returned, or all may.
     pub async fn pass(&self) -> Option<SemaphorePermit<'_>> {
-        if !self.is_narrow() {
-            return None;
+        let mut awaited = self.awaited.subscribe();
+        tokio::select! {
+            biased;
+            // Never closed, neither of them.
+            _ = awaited.wait_for(Option::is_none) => None,
+            alone = self.one.acquire() => alone.ok(),
         }
-        // Never closed.
-        let alone = self.one.acquire().await.ok()?;
-        self.is_narrow().then_some(alone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_asks_whether_a_service_is_back_and_all_go_on_once_it_has_answered() {
+        let probe = Probe::new();
+        assert!(probe.pass().await.is_none(), "nothing went wrong");
+        assert_eq!(probe.away(), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(probe.away(), Duration::from_secs(3));
+        let first = probe.pass().await;
+        assert!(first.is_some());
+        assert!(timeout(Duration::from_secs(1), probe.pass()).await.is_err(), "one goes ahead");
+        let (second, third, ()) =
+            tokio::join!(probe.pass(), probe.pass(), async { probe.came(Good::Answered) });
+        assert!(second.is_none() && third.is_none(), "what the first has submitted need not have come");
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(probe.away(), Duration::ZERO, "it was back");
     }
 
-    fn is_narrow(&self) -> bool {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_not_enough_where_what_was_taken_came_to_nothing() {
+        let probe = Probe::new();
+        probe.heed(&Fruitless { failed: 1, ..Fruitless::default() });
+        probe.away();
+        probe.came(Good::Answered);
+        assert!(probe.pass().await.is_some());
+        probe.came(Good::Delivered);
+        assert!(probe.pass().await.is_none());
     }
 }

@@ -21,6 +21,10 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 const AWAY_FOR: Duration = Duration::from_mins(5);
 /// A limit that is over so soon is waited out on the spot.
 const MOMENT: Duration = Duration::from_secs(3);
+/// How long a service is waited for on the spot that is away when something is to be submitted.
+const BACK_WITHIN: Duration = Duration::from_secs(15);
+/// The shortest and the longest pause then.
+const AWAY_PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 /// The patience with one request.
 pub(super) struct Patience {
@@ -100,6 +104,13 @@ pub(super) fn momentary(error: &ProviderError) -> Option<Duration> {
     }
 }
 
+/// How long to wait until a service is asked again that has been away for so long; `None` once it is left to the next
+/// attempt, which begins only when all that this one has submitted has come: that may take long.
+pub(super) fn back_soon(away: Duration) -> Option<Duration> {
+    let (shortest, longest) = AWAY_PAUSES;
+    (away < BACK_WITHIN).then(|| (away / 2).clamp(shortest, longest))
+}
+
 /// Rounded up.
 pub(super) fn whole_seconds(time: Duration) -> u32 {
     u32::try_from(time.as_secs() + u64::from(time.subsec_nanos() > 0)).unwrap_or(u32::MAX)
@@ -125,6 +136,15 @@ mod tests {
         ] {
             assert_eq!(momentary(&limited(message, resume)).map(|wait| wait.as_secs()), waits, "{message}");
         }
+    }
+
+    #[test]
+    fn a_service_that_is_away_is_asked_again_a_few_times_on_the_spot() {
+        let (mut away, mut asked) = (Duration::ZERO, 0);
+        while let Some(pause) = back_soon(away) {
+            (away, asked) = (away + pause, asked + 1);
+        }
+        assert_eq!((away.as_secs_f64(), asked), (18.5, 6));
     }
 
     #[tokio::test(start_paused = true)]

@@ -119,14 +119,43 @@ async fn a_service_that_is_away_takes_nothing_and_costs_nothing() {
     let (world, orders) = (World::new(Kind::Later), digests(4));
     let mut attempt = Attempt::new(1, &orders);
     attempt.allowance.requests_per_second = Some(1.0);
-    world.service().faults.push_back(Fault::Away);
+    world.service().faults.extend([Fault::Away; 50]);
     let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
     let exits: Vec<i32> =
         ended.results.iter().filter_map(|result| Some(result.as_ref().err()?.exit().code())).collect();
     assert!(exits.contains(&69), "{exits:?}");
-    assert_eq!((ended.submissions(), ended.report.left, world.service().turned_away), (0, Some(4), 1));
+    assert_eq!((ended.submissions(), ended.report.left), (0, Some(4)));
+    let asked = world.service().turned_away;
+    assert!((2..=12).contains(&asked), "it was asked {asked} times");
+    assert!(world.began.elapsed() < Duration::from_secs(30), "it was waited for on the spot");
+    world.service().faults.clear();
     assert!(world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap().is_done());
     assert_eq!(world.service().taken.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_away_for_a_moment_is_waited_for_although_a_clip_is_under_way() {
+    for kind in [Kind::AtOnce, Kind::Later] {
+        let (world, orders) = (World::new(kind), digests(20));
+        // What is under way keeps the attempt for longer than anybody wants to wait.
+        world.service().takes_for = Duration::from_hours(1);
+        let mut attempt = Attempt::new(1, &orders);
+        attempt.allowance.requests_per_second = Some(1.0);
+        let first = world.clone();
+        let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
+        while world.service().taken.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        world.service().faults.extend([Fault::Away; 3]);
+        while world.service().taken.len() < 20 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let took = world.began.elapsed();
+        assert!(took < Duration::from_mins(1), "{kind:?}: {} s", took.as_secs());
+        let ended = running.await.unwrap();
+        assert!(ended.is_done(), "{kind:?}: {:?}", ended.results);
+        assert_eq!((world.service().turned_away, ended.submissions()), (3, 20), "{kind:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::VideoMode;
 use videofactory_crds::{Channel, ProviderAccount, StepName, VideoJob};
 use videofactory_pipeline::Settings;
+use videofactory_providers::Sold;
 
 use crate::call::{CallError, within};
 use crate::price::{self, Price};
@@ -139,7 +140,7 @@ pub fn of_job(
             Price::About(cost) => estimate.cost = estimate.cost.plus(cost),
             Price::Unknown => {
                 let model = price::provider_of(settings, name).map(|provider| provider.model.as_str());
-                let sold = price::sold(name).map(|sold| sold.as_str()).unwrap_or_default();
+                let sold = price::sold(name).map(Sold::as_str).unwrap_or_default();
                 estimate.unknown.push(format!(
                     "{}; name it as {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing)",
                     price::nobody_knows(name, model, account)
@@ -156,21 +157,21 @@ mod tests {
 
     use super::*;
 
-    fn job(spec: Value) -> VideoJob {
+    fn job(spec: &Value) -> VideoJob {
         serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob", "metadata": {"name": "film"}, "spec": spec,
         }))
         .unwrap()
     }
 
-    fn account(spec: Value) -> Known<ProviderAccount> {
+    fn account(spec: &Value) -> Known<ProviderAccount> {
         let object = json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "a"}, "spec": spec,
         });
         Ok(serde_json::from_value(object).unwrap())
     }
 
-    fn estimate(spec: Value, accounts: &[(&str, Known<ProviderAccount>)]) -> Estimate {
+    fn estimate(spec: &Value, accounts: &[(&str, Known<ProviderAccount>)]) -> Estimate {
         let job = job(spec);
         let settings = settings(&job, None).unwrap();
         let accounts = accounts.iter().map(|(name, account)| ((*name).to_owned(), account.clone()));
@@ -185,41 +186,41 @@ mod tests {
 
     #[test]
     fn a_film_without_accounts_costs_nothing() {
-        assert_eq!(estimate(json!({"topic": "Rivers"}), &[]), Estimate::default());
-        let embedded = account(json!({"provider": "Embedded"}));
-        assert_eq!(estimate(hires("animation", &json!({})), &[("grok", embedded)]), Estimate::default());
+        assert_eq!(estimate(&json!({"topic": "Rivers"}), &[]), Estimate::default());
+        let embedded = account(&json!({"provider": "Embedded"}));
+        assert_eq!(estimate(&hires("animation", &json!({})), &[("grok", embedded)]), Estimate::default());
     }
 
     #[test]
     fn clips_cost_what_their_account_says_or_else_the_usual_price() {
-        let own = account(json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
+        let own = account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
         assert_eq!(
-            estimate(hires("animation", &json!({})), &[("grok", own)]).cost.to_string(),
+            estimate(&hires("animation", &json!({})), &[("grok", own)]).cost.to_string(),
             "1.80",
             "three of six seconds"
         );
-        let usual = account(json!({"provider": "XAI"}));
-        let told = estimate(hires("animation", &json!({})), &[("grok", usual)]);
+        let usual = account(&json!({"provider": "XAI"}));
+        let told = estimate(&hires("animation", &json!({})), &[("grok", usual)]);
         assert!(told.cost > Money::ZERO && told.unknown.is_empty(), "{told:?}");
     }
 
     #[test]
     fn a_draft_buys_no_clips() {
-        let own = account(json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
+        let own = account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
         let mut spec = hires("animation", &json!({}));
         spec["mode"] = json!("Draft");
-        assert_eq!(estimate(spec, &[("grok", own)]), Estimate::default());
+        assert_eq!(estimate(&spec, &[("grok", own)]), Estimate::default());
     }
 
     #[test]
     fn what_nobody_knows_is_said_with_what_to_do() {
-        let grok = account(json!({"provider": "XAI"}));
-        let told = estimate(hires("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
+        let grok = account(&json!({"provider": "XAI"}));
+        let told = estimate(&hires("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
         let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs; name it as \
                         videoSecond in the prices of that ProviderAccount (\"0\" if it costs nothing)";
         assert_eq!((told.cost, told.unknown), (Money::ZERO, vec![expected.to_owned()]));
         let missing = Err("ProviderAccount \"grok\" does not exist in this namespace".to_owned());
-        let told = estimate(hires("images", &json!({})), &[("grok", missing)]);
+        let told = estimate(&hires("images", &json!({})), &[("grok", missing)]);
         let expected = "generate-images: ProviderAccount \"grok\" does not exist in this namespace";
         assert_eq!(told.unknown, [expected]);
     }

@@ -167,7 +167,6 @@ impl Request {
             Phase::Pending | Phase::Running if self.of_many => {
                 Plan::Unchanged("it has not stopped, and a retry of many leaves it alone".to_owned())
             }
-            }
             _ if self.of_many && asks_whether_to_pay(job) => Plan::Refused(format!(
                 "{name} asks whether to pay again; read its message, and retry it by itself if you agree"
             )),

@@ -52,6 +52,7 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
         "GET /storage/stats",
         "POST /storage/cleanup",
         "GET /accounts",
+        "GET /stream",
         "GET /openapi.json",
         "GET /docs",
         "GET /backup",

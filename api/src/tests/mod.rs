@@ -7,3 +7,4 @@ mod document;
 mod files;
 mod jobs;
 mod stats;
+mod stream;

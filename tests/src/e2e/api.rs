@@ -8,6 +8,7 @@ use kube::api::PostParams;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::events::Events;
 use super::lab::Lab;
 use super::site;
 
@@ -15,6 +16,8 @@ use super::site;
 #[derive(Clone, Debug)]
 pub struct Caller {
     token: Option<String>,
+    /// The URL of one replica; none: whichever answers.
+    replica: Option<String>,
 }
 
 /// What was answered.
@@ -30,7 +33,7 @@ impl Caller {
     /// Nobody.
     #[must_use]
     pub fn stranger() -> Self {
-        Self { token: None }
+        Self { token: None, replica: None }
     }
 
     /// A new `ServiceAccount` of the test's namespace, with this `ClusterRole` there and nowhere else.
@@ -42,18 +45,33 @@ impl Caller {
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": lab.namespace}],
         }))
         .await?;
-        Ok(Self { token: Some(token(&lab.api(), name).await?) })
+        Ok(Self { token: Some(token(&lab.api(), name).await?), replica: None })
     }
 
     /// Whoever may read all.
     pub async fn viewer() -> anyhow::Result<Self> {
         let accounts = Api::namespaced(site::client().await?, site::SYSTEM);
-        Ok(Self { token: Some(token(&accounts, "videofactory-viewer").await?) })
+        Ok(Self { token: Some(token(&accounts, "videofactory-viewer").await?), replica: None })
+    }
+
+    /// The same, who calls the replica at this URL.
+    #[must_use]
+    pub fn at(&self, replica: String) -> Self {
+        Self { token: self.token.clone(), replica: Some(replica) }
+    }
+
+    /// The URL of a path.
+    fn url(&self, path: &str) -> anyhow::Result<String> {
+        let base = match &self.replica {
+            Some(replica) => replica.clone(),
+            None => site::operator_url()?,
+        };
+        Ok(format!("{base}{path}"))
     }
 
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
-        let mut request = crate::http::client().request(method, format!("{}{path}", site::operator_url()?));
+        let mut request = crate::http::client().request(method, self.url(path)?);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -73,11 +91,21 @@ impl Caller {
 
     /// GETs plain text.
     pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        Ok(self.open(path).await?.text().await?)
+    }
+
+    /// GETs something that has no end.
+    pub async fn follow(&self, path: &str) -> anyhow::Result<Events> {
+        Ok(Events::of(self.open(path).await?))
+    }
+
+    /// GETs text, of which nothing has been read yet.
+    pub async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
         let request = crate::http::client()
-            .get(format!("{}{path}", site::operator_url()?))
+            .get(self.url(path)?)
             .bearer_auth(self.token.as_deref().unwrap_or_default())
             .header("accept", "text/plain");
-        Ok(request.send().await?.error_for_status()?.text().await?)
+        Ok(request.send().await?.error_for_status()?)
     }
 
     /// POSTs without a body.

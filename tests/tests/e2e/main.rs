@@ -24,6 +24,7 @@ mod requests;
 mod restore;
 mod settled;
 mod storage;
+mod stream;
 mod traces;
 mod ttl;
 mod waits;

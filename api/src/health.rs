@@ -102,12 +102,15 @@ pub async fn alive() -> Json<Alive> {
     Json(Alive { healthy: true })
 }
 
-/// Every cache is complete: this replica can act, or stand by.
+/// Every cache is complete and the process goes on: this replica can act, or stand by.
 #[utoipa::path(get, path = "/ready", operation_id = "is_ready", tag = "health", security(()), responses(
-    (status = 200, description = "It can act, or stand by", body = Ready), (status = 503, description = "The first lists are not complete yet")
+    (status = 200, description = "It can act, or stand by", body = Ready),
+    (status = 503, description = "The first lists are not complete yet, or the process is about to end")
 ))]
 pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
-    if state.process.is_ready() {
+    if state.stop.is_cancelled() {
+        Err(Problem::later("this replica is about to end", 1))
+    } else if state.process.is_ready() {
         Ok(Json(Ready { ready: true, leader: state.process.leads() }))
     } else {
         Err(Problem::later("the first lists are not complete yet", 1))

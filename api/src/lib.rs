@@ -10,6 +10,7 @@
 
 pub mod access;
 mod body;
+pub mod changes;
 mod docs;
 pub mod health;
 pub mod limits;

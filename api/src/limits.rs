@@ -21,6 +21,8 @@ const MOST_REMEMBERED: usize = 4096;
 const AT_ONCE: usize = 256;
 /// Films and logs that are streamed at once: each holds a connection to the bucket or the API server.
 const STREAMS: usize = 64;
+/// Readers who follow the jobs at once. They stay for long, and must not take the places of films.
+const FOLLOWERS: usize = 64;
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
@@ -37,6 +39,7 @@ pub struct Limits<C: Clock = MonotonicClock> {
     clock: C,
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl<C: Clock + Clone> Limits<C> {
             clock,
             requests: Arc::new(Semaphore::new(AT_ONCE)),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
         }
     }
 
@@ -79,6 +83,11 @@ impl<C: Clock + Clone> Limits<C> {
     /// A place among the long answers.
     pub fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
         take(&self.streams, "too many films and logs are being streamed")
+    }
+
+    /// A place among those who follow the jobs.
+    pub fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        take(&self.followers, "too many readers follow the jobs")
     }
 }
 

@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use serde_with_macros::skip_serializing_none;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use crate::problem::MEDIA_TYPE;
+use crate::problem::{self, MEDIA_TYPE};
 use crate::{OPEN, schemas};
 
-// It stands for `problem::Problem` in the document, and is never made.
-/// A request that was not served: RFC 9457.
-#[derive(Serialize, ToSchema)]
+// `problem::Problem` as it is written.
+/// A request that was not served, or a stream that ends: RFC 9457.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Problem {
+pub struct Problem {
     /// The status in words.
     title: String,
     /// The HTTP status.
@@ -25,6 +27,17 @@ struct Problem {
     /// What to do.
     #[schema(nullable = false)]
     hint: Option<String>,
+}
+
+impl From<&problem::Problem> for Problem {
+    fn from(problem: &problem::Problem) -> Self {
+        Self {
+            title: problem.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: problem.status.as_u16(),
+            detail: problem.detail.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
 }
 
 /// What does not come from routes.

@@ -3,8 +3,9 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 use videofactory_client::CallError;
+
+use crate::openapi;
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -89,12 +90,8 @@ impl From<CallError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let mut body = json!({ "title": title, "status": self.status.as_u16(), "detail": self.detail });
-        if let Some(hint) = self.hint {
-            body["hint"] = json!(hint);
-        }
-        let mut response = (self.status, body.to_string()).into_response();
+        let body = serde_json::to_string(&openapi::Problem::from(&self)).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.status == StatusCode::UNAUTHORIZED {

@@ -8,11 +8,13 @@ use async_trait::async_trait;
 use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
+use tokio_util::sync::CancellationToken;
 use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::Bucket;
 
 use crate::access::{Authorizer, Clients, TokenReviewer};
+use crate::changes::Changes;
 use crate::health::Checks;
 use crate::limits::Limits;
 
@@ -24,6 +26,8 @@ pub type Guarded<K> = DeserializeGuard<K>;
 pub struct Stores {
     /// `VideoJob`s.
     pub videojobs: Store<Guarded<VideoJob>>,
+    /// Which of them change, or what workers say of them.
+    pub changes: Changes,
     /// Channels.
     pub channels: Store<Guarded<Channel>>,
     /// `ProviderAccount`s.
@@ -56,8 +60,9 @@ pub trait Process: Send + Sync + 'static {
     /// Measures an answer. `route`: the pattern of its path.
     fn answered(&self, route: &str, method: &str, status: u16, took: Duration);
 
-    /// What workers said last of the steps at work for the `VideoJob` with this UID. Only the leader knows.
-    fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress>;
+    /// What workers said last of the steps at work for this `VideoJob`. Only the leader knows, and is asked by the others;
+    /// nothing while it is away.
+    async fn progress(&self, job: &VideoJob) -> BTreeMap<StepName, Progress>;
 
     /// The bucket of a policy, opened with its credentials; or why not, in a sentence.
     async fn bucket(&self, policy: &StoragePolicy) -> Result<Bucket, String>;
@@ -82,12 +87,21 @@ pub struct State {
     pub checks: Arc<Checks>,
     /// How much callers may ask for.
     pub limits: Arc<Limits>,
+    /// Cancelled when the process is about to end.
+    pub stop: CancellationToken,
 }
 
 impl State {
     /// What is needed to serve. `config`: the way to the API server; callers' requests go it with their own tokens.
+    /// `stop`: cancelled when the process is about to end.
     #[must_use]
-    pub fn new(client: Client, config: kube::Config, stores: Stores, process: Arc<dyn Process>) -> Self {
+    pub fn new(
+        client: Client,
+        config: kube::Config,
+        stores: Stores,
+        process: Arc<dyn Process>,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             tokens: Arc::new(TokenReviewer::of_api_server(client.clone())),
             authorizer: Arc::new(Authorizer::new(client.clone())),
@@ -97,6 +111,7 @@ impl State {
             client,
             stores,
             process,
+            stop,
         }
     }
 }

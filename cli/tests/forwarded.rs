@@ -59,6 +59,10 @@ async fn the_proxy_reads_at_the_operator_and_writes_at_the_api_server() {
     assert_eq!(world.api.asked("PATCH", "/videojobs/ocean").len(), 1);
     let stop = proxy.ask("POST", "/jobs/force-stop-all", &[("Origin", "https://evil.example")]).await;
     assert_eq!(stop.status, 403);
+    for (name, value) in [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")] {
+        let followed = proxy.ask("GET", "/stream", &[(name, value)]).await;
+        assert_eq!(followed.status, 403, "{name}");
+    }
     let rebound = proxy.ask("GET", "/health", &[("Host", "evil.example")]).await;
     assert_eq!(rebound.status, 421);
     assert_eq!(world.api.asked("PATCH", "").len(), 1, "nothing else was changed");

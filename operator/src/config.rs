@@ -1,7 +1,8 @@
 //! What the operator is told by flags and environment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use k8s_openapi::api::core::v1::Toleration;
@@ -24,6 +25,15 @@ pub struct Config {
     /// The operator's own name, unique among its replicas: its pod's name
     #[arg(long, env = "POD_NAME", default_value = labels::OPERATOR_NAME)]
     pub name: String,
+
+    /// Address of the operator's pod, where the other replicas ask the one that leads
+    #[arg(long, env = "POD_IP")]
+    pub pod_ip: Option<IpAddr>,
+
+    /// File with a token of the operator's own ServiceAccount for the audience videofactory.dev/progress, by which its
+    /// replicas know each other
+    #[arg(long, env = "VIDEOFACTORY_TOKEN_FILE", default_value = "/var/run/secrets/videofactory/token")]
+    pub token_file: PathBuf,
 
     /// Whether to act only while holding the Lease
     #[arg(long, env = "VIDEOFACTORY_LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set)]
@@ -49,6 +59,14 @@ pub struct Config {
     /// How the steps' pods are made
     #[command(flatten)]
     pub worker: WorkerConfig,
+}
+
+impl Config {
+    /// Where other replicas reach the HTTP server, if this is known.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.pod_ip.map(|ip| SocketAddr::new(ip, self.listen.port()))
+    }
 }
 
 /// Whether to do what has effects outside the cluster.

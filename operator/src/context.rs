@@ -1,6 +1,7 @@
 //! What the controllers and the HTTP side share.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -62,20 +63,38 @@ impl Cluster {
     }
 }
 
-/// Whether this replica leads.
+/// Whether this replica leads, and where another one answers that does.
 #[derive(Clone, Debug, Default)]
-pub struct Leads(Arc<AtomicBool>);
+pub struct Leads(Arc<Leading>);
+
+#[derive(Debug, Default)]
+struct Leading {
+    now: AtomicBool,
+    other: Mutex<Option<SocketAddr>>,
+}
 
 impl Leads {
     /// From now on it does.
     pub fn begin(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.now.store(true, Ordering::Release);
+        self.see(None);
     }
 
     /// Whether it does.
     #[must_use]
     pub fn now(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.now.load(Ordering::Acquire)
+    }
+
+    /// Another one does, and answers there; or nobody knows where.
+    pub fn see(&self, other: Option<SocketAddr>) {
+        *self.0.other.lock() = other;
+    }
+
+    /// Where another one answers that leads.
+    #[must_use]
+    pub fn other(&self) -> Option<SocketAddr> {
+        *self.0.other.lock()
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Every write carries the resourceVersion that was read, so that of two candidates one gets a conflict. Whether
 //! a holder is alive is judged by how long its Lease was seen unchanged here, never by comparing clocks. A Lease
-//! does not fence: what the operator writes is safe by its own preconditions.
+//! does not fence: what the operator writes is safe by its own preconditions. An annotation of the Lease says where its
+//! holder answers HTTP, for what only the leader knows.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -14,7 +16,11 @@ use tokio::time::{Instant, sleep};
 use videofactory_pipeline::clock;
 
 use crate::config::Config;
+use crate::context::Leads;
 use videofactory_client::call::{CallError, within};
+
+/// Annotation of the Lease: address and port of the holder's HTTP server.
+pub const ADDRESS: &str = "videofactory.dev/holder-address";
 
 /// How the Lease is kept.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +77,10 @@ pub struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
+    /// Where this replica answers HTTP, if it knows.
+    address: Option<SocketAddr>,
     timing: Timing,
+    leads: Leads,
 }
 
 /// The Lease while it is held.
@@ -83,11 +92,12 @@ pub struct Leadership {
 
 impl Candidate {
     /// A candidate as the configuration says. Its identity is the pod's name: a container started again in the
-    /// same pod takes the Lease up again without waiting.
+    /// same pod takes the Lease up again without waiting. While it waits, `leads` is told where the holder answers.
     #[must_use]
-    pub fn new(client: Client, config: &Config, timing: Timing) -> Self {
+    pub fn new(client: Client, config: &Config, timing: Timing, leads: Leads) -> Self {
         let api = Api::namespaced(client, &config.namespace);
-        Self { api, name: config.lease.clone(), identity: config.name.clone(), timing }
+        let (name, identity, address) = (config.lease.clone(), config.name.clone(), config.address());
+        Self { api, name, identity, address, timing, leads }
     }
 
     /// Waits until the Lease is ours.
@@ -128,6 +138,7 @@ impl Candidate {
             .map_or(self.timing.duration, Duration::from_secs);
         let free = holder.is_empty() || holder == self.identity || since.elapsed() > holds_for;
         if !free {
+            self.leads.see(address_of(&present).filter(|address| Some(*address) != self.address));
             return Ok(None);
         }
         self.replace(&self.claimed(present)).await.map(Some)
@@ -139,8 +150,18 @@ impl Candidate {
         let ours = before.holder_identity.as_deref() == Some(&self.identity);
         let now = MicroTime(clock::now());
         let transitions = before.lease_transitions.unwrap_or_default() + i32::from(!ours);
+        let mut annotations = lease.metadata.annotations.unwrap_or_default();
+        match self.address {
+            Some(address) => drop(annotations.insert(ADDRESS.to_owned(), address.to_string())),
+            None => drop(annotations.remove(ADDRESS)),
+        }
         Lease {
-            metadata: ObjectMeta { name: Some(self.name.clone()), managed_fields: None, ..lease.metadata },
+            metadata: ObjectMeta {
+                name: Some(self.name.clone()),
+                annotations: Some(annotations),
+                managed_fields: None,
+                ..lease.metadata
+            },
             spec: Some(LeaseSpec {
                 holder_identity: Some(self.identity.clone()),
                 acquire_time: if ours { before.acquire_time } else { Some(now.clone()) },
@@ -218,10 +239,68 @@ impl Leadership {
             spec.holder_identity = None;
             spec.renew_time = Some(MicroTime(clock::now()));
         }
+        lease.annotations_mut().remove(ADDRESS);
         candidate.replace(&lease).await.map(drop)
     }
 }
 
 fn holder(lease: &Lease) -> &str {
     lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default()
+}
+
+/// Where the holder of a Lease answers HTTP, if it says so.
+fn address_of(lease: &Lease) -> Option<SocketAddr> {
+    lease.annotations().get(ADDRESS)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use videofactory_client::call::connect;
+    use videofactory_tests::api_server::ApiServer;
+
+    use super::*;
+
+    /// A candidate of this name, with a pod's address, and where it sees the leader.
+    fn candidate(server: &ApiServer, name: &str, ip: &str) -> (Candidate, Leads) {
+        let told = ["operator", "--worker-image", "worker:1", "--name", name, "--pod-ip", ip];
+        let config = Config::try_parse_from(told).unwrap();
+        let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
+        let timing = Timing { retry: Duration::from_millis(10), ..Timing::default() };
+        let leads = Leads::default();
+        (Candidate::new(client, &config, timing, leads.clone()), leads)
+    }
+
+    #[tokio::test]
+    async fn who_waits_knows_where_the_holder_answers_and_takes_over_once_it_has_given_up() {
+        let server = ApiServer::start().await.unwrap();
+        let (first, _) = candidate(&server, "first", "10.0.0.5");
+        let (second, seen) = candidate(&server, "second", "fd00::6");
+        let held = first.acquire().await;
+        let mut version = None;
+        assert!(second.try_acquire(&mut version).await.unwrap().is_none());
+        assert_eq!(seen.other(), Some("10.0.0.5:8000".parse().unwrap()));
+        held.release().await.unwrap();
+        let given_up = server.get("leases", "videofactory-system", "videofactory-operator").unwrap();
+        assert_eq!(given_up["metadata"]["annotations"].get(ADDRESS), None, "{given_up}");
+        let held = second.acquire().await;
+        assert_eq!(address_of(&held.lease), Some("[fd00::6]:8000".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_holder_that_does_not_say_where_it_answers_is_not_asked() {
+        let server = ApiServer::start().await.unwrap();
+        let (first, _) = candidate(&server, "first", "10.0.0.5");
+        let (second, seen) = candidate(&server, "second", "10.0.0.6");
+        let held = first.acquire().await;
+        for address in ["", "nowhere", "10.0.0.6:8000"] {
+            server.change("leases", "videofactory-system", "videofactory-operator", |lease| {
+                lease["metadata"]["annotations"][ADDRESS] = address.into();
+            });
+            seen.see(Some("10.0.0.5:8000".parse().unwrap()));
+            assert!(second.try_acquire(&mut None).await.unwrap().is_none());
+            assert_eq!(seen.other(), None, "{address:?}: its own is none of another");
+        }
+        drop(held);
+    }
 }

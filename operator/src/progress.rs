@@ -17,11 +17,25 @@ pub const EVERY: Duration = Duration::from_secs(30);
 /// A step that said nothing for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
-/// The last words of each step at work.
+/// The last words of each step at work. An owner is a `VideoJob`, by [`owner_key`](crate::caches::owner_key).
 #[derive(Debug, Default)]
 pub struct Board {
-    posts: Mutex<HashMap<(String, StepName), Post>>,
+    posts: Mutex<HashMap<String, BTreeMap<StepName, Post>>>,
 }
+
+/// What is new in what a worker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// It is to be shown.
+    Shown,
+    /// It is to be shown, and due to enter the status.
+    Due,
+}
+
+/// What was said last of each step at work, by owner.
+pub type Said = BTreeMap<String, BTreeMap<StepName, Progress>>;
 
 #[derive(Debug)]
 struct Post {
@@ -36,31 +50,47 @@ struct Post {
 }
 
 impl Board {
-    /// Takes what the worker in this pod says; whether that is due to enter the status of `owner`, a `VideoJob`'s UID.
-    pub fn post(&self, owner: &str, pod: &PodFacts, progress: Progress) -> bool {
+    /// Takes what the worker in this pod says.
+    pub fn post(&self, owner: &str, pod: &PodFacts, progress: Progress) -> News {
         let now = Instant::now();
         let mut posts = self.posts.lock();
-        posts.retain(|_, post| post.at.elapsed() < FORGOTTEN_AFTER);
-        let post = posts.entry((owner.to_owned(), pod.step)).or_insert_with(|| Post::new(pod, now));
+        posts.retain(|_, steps| {
+            steps.retain(|_, post| post.at.elapsed() < FORGOTTEN_AFTER);
+            !steps.is_empty()
+        });
+        let steps = posts.entry(owner.to_owned()).or_default();
+        let post = steps.entry(pod.step).or_insert_with(|| Post::new(pod, now));
         if (post.run, post.attempt) < (pod.run, pod.attempt) {
             *post = Post::new(pod, now);
         }
-        if (post.run, post.attempt) != (pod.run, pod.attempt) || post.progress == progress {
-            return false;
+        if (post.run, post.attempt) != (pod.run, pod.attempt) {
+            return News::None;
+        }
+        post.at = now;
+        if post.progress == progress {
+            return News::None;
         }
         post.progress = progress;
-        post.at = now;
         post.fresh = true;
-        post.is_due()
+        if post.is_due() { News::Due } else { News::Shown }
     }
 
     /// What was said last of each step at work for this owner.
     #[must_use]
     pub fn of(&self, owner: &str) -> BTreeMap<StepName, Progress> {
-        let posts = self.posts.lock();
-        let of_owner =
-            posts.iter().filter(|((uid, _), post)| uid == owner && post.at.elapsed() < FORGOTTEN_AFTER);
-        of_owner.map(|((_, step), post)| (*step, post.progress.clone())).collect()
+        self.posts.lock().get(owner).map(last_words).unwrap_or_default()
+    }
+
+    /// What was said last of each step for which `is_at_work`, for all owners.
+    #[must_use]
+    pub fn all(&self, is_at_work: impl Fn(&str, StepName) -> bool) -> Said {
+        let mut all: Said =
+            self.posts.lock().iter().map(|(owner, steps)| (owner.clone(), last_words(steps))).collect();
+        all.retain(|owner, steps| {
+            steps.retain(|step, _| is_at_work(owner, *step));
+            !steps.is_empty()
+        });
+        all
     }
 
     /// What is due to enter the status of this owner, of steps whose pods are at work.
@@ -70,7 +100,7 @@ impl Board {
         let running = pods.iter().filter(|pod| pod.state == PodState::Running);
         running
             .filter_map(|pod| {
-                let post = posts.get(&(owner.to_owned(), pod.step))?;
+                let post = posts.get(owner)?.get(&pod.step)?;
                 let mine = (post.run, post.attempt) == (pod.run, pod.attempt);
                 let live = LiveProgress { attempt: post.attempt, progress: post.progress.clone() };
                 (mine && post.is_due()).then_some((pod.step, live))
@@ -82,12 +112,17 @@ impl Board {
     pub fn entered(&self, owner: &str, steps: impl IntoIterator<Item = StepName>) {
         let mut posts = self.posts.lock();
         for step in steps {
-            if let Some(post) = posts.get_mut(&(owner.to_owned(), step)) {
+            if let Some(post) = posts.get_mut(owner).and_then(|steps| steps.get_mut(&step)) {
                 post.entered = Instant::now();
                 post.fresh = false;
             }
         }
     }
+}
+
+fn last_words(steps: &BTreeMap<StepName, Post>) -> BTreeMap<StepName, Progress> {
+    let fresh = steps.iter().filter(|(_, post)| post.at.elapsed() < FORGOTTEN_AFTER);
+    fresh.map(|(step, post)| (*step, post.progress.clone())).collect()
 }
 
 impl Post {
@@ -125,13 +160,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn progress_enters_the_status_at_most_every_thirty_seconds() {
         let board = Board::default();
-        assert!(!board.post("vj", &pod(1), said("first")), "the start of the step was a write already");
+        let first = board.post("vj", &pod(1), said("first"));
+        assert_eq!(first, News::Shown, "the start of the step was a write already");
         tokio::time::advance(EVERY).await;
-        assert!(board.post("vj", &pod(1), said("second")));
+        assert_eq!(board.post("vj", &pod(1), said("second")), News::Due);
         assert_eq!(board.due("vj", &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
         board.entered("vj", [StepName::AssembleVideo]);
         assert!(board.due("vj", &[pod(1)]).is_empty());
-        assert!(!board.post("vj", &pod(1), said("third")));
+        assert_eq!(board.post("vj", &pod(1), said("third")), News::Shown);
         tokio::time::advance(EVERY).await;
         assert_eq!(board.due("vj", &[pod(1)]).len(), 1);
     }
@@ -143,8 +179,29 @@ mod tests {
         tokio::time::advance(EVERY).await;
         board.entered("vj", [StepName::AssembleVideo]);
         tokio::time::advance(EVERY).await;
-        assert!(!board.post("vj", &pod(1), said("same")));
+        assert_eq!(board.post("vj", &pod(1), said("same")), News::None);
         assert!(board.due("vj", &[pod(1)]).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_again_and_again_is_not_forgotten() {
+        let board = Board::default();
+        for _ in 0..3 {
+            board.post("vj", &pod(1), said("same"));
+            tokio::time::advance(FORGOTTEN_AFTER - EVERY).await;
+            assert_eq!(board.of("vj")[&StepName::AssembleVideo], said("same"));
+        }
+        tokio::time::advance(FORGOTTEN_AFTER).await;
+        assert!(board.of("vj").is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_are_told_of_steps_at_work_alone() {
+        let board = Board::default();
+        board.post("films/a", &pod(1), said("at work"));
+        board.post("films/b", &pod(1), said("ended"));
+        let all = board.all(|owner, step| owner == "films/a" && step == StepName::AssembleVideo);
+        assert_eq!(all, [("films/a".to_owned(), [(StepName::AssembleVideo, said("at work"))].into())].into());
     }
 
     #[tokio::test(start_paused = true)]

@@ -69,16 +69,39 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
             Ok(())
         });
     }
-    parts.spawn("the HTTP server", http::serve(context.clone(), kube_config));
+    let served = CancellationToken::new();
+    parts.spawn("the HTTP server", serve(context.clone(), kube_config, stop.clone(), served.clone()));
     let ended = tokio::select! {
         error = parts.first_to_end() => Err(error),
         ended = lead(context, stop) => ended,
     };
+    // The last answers end beside the controllers: who leads next waits for none of them.
+    if ended.is_ok() {
+        tokio::select! {
+            () = served.cancelled() => {}
+            error = parts.first_to_end() => tracing::warn!("the last answers may be broken off: {error:#}"),
+        }
+    }
     // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
     drop(parts);
     let _ =
         tokio::join!(tokio::time::timeout(LAST_EVENTS, telling), tokio::time::timeout(LAST_SPANS, sending));
     ended
+}
+
+/// Serves HTTP until asked to stop, and says then that the last answer has ended: that is not the end of a part.
+async fn serve(
+    context: Context,
+    cluster: kube::Config,
+    stop: CancellationToken,
+    served: CancellationToken,
+) -> anyhow::Result<()> {
+    http::serve(context, cluster, stop.clone()).await?;
+    if stop.is_cancelled() {
+        served.cancel();
+        pending::<()>().await;
+    }
+    Ok(())
 }
 
 /// Waits for the Lease, then runs the controllers until asked to stop.
@@ -126,7 +149,9 @@ async fn begin(context: &Context) -> Option<Leadership> {
     if !context.config.leader_election {
         return None;
     }
-    Some(Candidate::new(context.client.clone(), &context.config, Timing::default()).acquire().await)
+    let candidate =
+        Candidate::new(context.client.clone(), &context.config, Timing::default(), context.leads.clone());
+    Some(candidate.acquire().await)
 }
 
 /// Keeps the Lease, if there is one; ends only when it is lost.

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use videofactory_pipeline::contract::{self, SceneReport};
 use videofactory_storage::StorageError;
 
+/// How often what was posted is posted again: a replica of the operator that begins to lead knows nothing yet.
+const POST_AGAIN: Duration = Duration::from_secs(10);
 /// Least time between two posts.
 const POST_EVERY: Duration = Duration::from_secs(1);
 /// Longest time that one post may take.
@@ -101,21 +103,25 @@ impl Progress {
         });
     }
 
-    /// Posts every change to `url` until dropped; an empty one posts nothing. The token is read anew
-    /// each time: Kubernetes renews it.
+    /// Posts every change to `url` until dropped, and the last one again and again; an empty one posts nothing. The token
+    /// is read anew each time: Kubernetes renews it.
     pub async fn post(self, url: String, token_file: PathBuf) {
         let mut changes = self.latest.subscribe();
         let client = match reqwest::Client::builder().timeout(POST_TAKES).no_proxy().build() {
             Ok(client) if !url.is_empty() => client,
             _ => return,
         };
-        while changes.changed().await.is_ok() {
+        // Nothing is worth a post before something was said.
+        let mut has_changed = changes.changed().await.is_ok();
+        while has_changed {
             let latest = changes.borrow_and_update().clone();
             let began = Instant::now();
             if let Err(error) = post_once(&client, &url, &token_file, &latest).await {
                 tracing::debug!("failed to post progress to {url}: {error}");
             }
             tokio::time::sleep(POST_EVERY.saturating_sub(began.elapsed())).await;
+            let changed = tokio::time::timeout(POST_AGAIN, changes.changed()).await;
+            has_changed = changed.is_err() || matches!(changed, Ok(Ok(())));
         }
     }
 }

@@ -214,6 +214,9 @@ fn curl(method: &str, path: &str, operation: &Value, schemas: &Value) -> String 
     }
     let how = match method {
         "get" if operation["responses"]["206"].is_object() => "curl -OJ".to_owned(),
+        "get" if operation["responses"]["200"]["content"]["text/event-stream"].is_object() => {
+            "curl -N".to_owned()
+        }
         "get" => "curl".to_owned(),
         "head" => "curl -I".to_owned(),
         other => format!("curl -X {}", other.to_uppercase()),

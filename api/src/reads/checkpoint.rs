@@ -49,7 +49,7 @@ pub struct StepCheckpoint {
     pub failures: Option<i32>,
     /// Its scenes, if it works scene by scene.
     pub scenes: Option<SceneCount>,
-    /// What its worker said last, while it works. The replica that leads knows it, others do not.
+    /// What its worker said last, while it works. Absent while no replica of the operator leads.
     pub live: Option<LiveProgress>,
     /// The model in use.
     pub model: Option<String>,

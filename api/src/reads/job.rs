@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde_json::Value;
 use serde_with_macros::skip_serializing_none;
@@ -56,7 +56,7 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let found = readable(&state, &caller, &params.job()?).await?;
     let job = found.get()?;
-    let live = state.process.progress(job.meta().uid.as_deref().unwrap_or_default());
+    let live = state.process.progress(job).await;
     let unwritable = |error| Problem::internal("the job cannot be written as JSON", &error);
     let detail = JobDetail {
         summary: JobSummary::of(job),

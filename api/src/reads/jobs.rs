@@ -6,23 +6,22 @@ use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::Timestamp;
-use kube::core::{Selector, SelectorExt};
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use videofactory_client::JobRef;
-use videofactory_client::job_action::phase;
 use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::Digest;
 
+use super::etag;
+use super::filter::Filter;
 use super::page::{self, LONGEST_TOKEN, Page, Place};
 use super::scope::{self, Scope};
-use super::summary::{JobSummary, ended_at};
-use super::{etag, selector};
+use super::summary::JobSummary;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{LONGEST_SELECTOR, Parameters, check_length, check_name};
+use crate::query::{Parameters, check_length};
 use crate::schemas;
 use crate::state::{Guarded, State};
 
@@ -89,52 +88,43 @@ pub async fn list(
     let jobs = state.stores.videojobs.state();
     let there = jobs.iter().filter_map(|job| job.meta().namespace.clone()).collect();
     let scope = scope::of(&state, &caller, "videojobs", query.namespace.as_deref(), there).await?;
-    let list = page_of(&jobs, &query, &asked, &scope)?;
+    let list = page_of(&jobs, &asked, &scope)?;
     etag::json(&headers, &list)
 }
 
 /// What a query asks for, read.
 struct Asked {
-    labels: Selector,
+    filter: Filter,
     limit: usize,
-    filter: Digest,
+    /// What a token must have been made for.
+    digest: Digest,
     after: Option<JobRef>,
 }
 
 impl Asked {
     fn read(query: &JobsQuery) -> Result<Self, Problem> {
-        check_name("namespace", query.namespace.as_deref())?;
-        check_name("channel", query.channel.as_deref())?;
-        check_length("label", query.label.as_deref(), LONGEST_SELECTOR)?;
+        let JobsQuery { phase, channel, namespace, label, ended_after, .. } = query;
+        let filter = Filter::read(namespace.as_deref(), *phase, channel.as_deref(), label.as_deref())?;
+        let filter = Filter { ended_after: *ended_after, ..filter };
         check_length("continue", query.token.as_deref(), LONGEST_TOKEN)?;
         let limit = query.limit.unwrap_or(USUAL_LIMIT);
         if !(1..=MOST_ITEMS).contains(&limit) {
             return Err(Problem::bad_request(format!("limit is 1 to {MOST_ITEMS}")));
         }
-        let labels = selector::read(query.label.as_deref().unwrap_or_default())
-            .map_err(|error| Problem::bad_request(error.to_string()))?;
-        let filter = Digest::of_bytes(
-            json!([query.phase, query.channel, query.namespace, query.label, query.ended_after])
-                .to_string()
-                .as_bytes(),
-        );
-        let after = query.token.as_deref().map(|token| page::read(token, &filter)).transpose()?;
-        Ok(Self { labels, limit, filter, after })
+        let digest = json!([phase, channel, namespace, label, ended_after]).to_string();
+        let digest = Digest::of_bytes(digest.as_bytes());
+        let after = query.token.as_deref().map(|token| page::read(token, &digest)).transpose()?;
+        Ok(Self { filter, limit, digest, after })
     }
 }
 
-fn page_of(
-    jobs: &[Arc<Guarded<VideoJob>>],
-    query: &JobsQuery,
-    asked: &Asked,
-    scope: &Scope,
-) -> Result<JobList, Problem> {
+fn page_of(jobs: &[Arc<Guarded<VideoJob>>], asked: &Asked, scope: &Scope) -> Result<JobList, Problem> {
     let shown = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| scope.holds(place(job).0));
-    let matching = shown.filter(|job| takes(query, asked, job));
+    let matching = shown.filter(|job| asked.filter.takes(job));
     let after = asked.after.as_ref().map(|after| (after.namespace.as_str(), after.name.as_str()));
     let Page { items, remaining } = page::take(matching, |job| place(job), after, asked.limit);
     let token = match items.last() {
-        Some(last) if remaining > 0 => Some(page::token(JobRef::of(last), &asked.filter)?),
+        Some(last) if remaining > 0 => Some(page::token(JobRef::of(last), &asked.digest)?),
         _ => None,
     };
     Ok(JobList { items: items.into_iter().map(JobSummary::of).collect(), token, remaining })
@@ -143,13 +133,4 @@ fn page_of(
 fn place(job: &VideoJob) -> Place<'_> {
     let metadata = job.meta();
     (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
-}
-
-fn takes(query: &JobsQuery, asked: &Asked, job: &VideoJob) -> bool {
-    let channel = || job.spec.channel_ref.as_ref().map(|channel| channel.name.as_str());
-    query.namespace.as_deref().is_none_or(|wanted| place(job).0 == wanted)
-        && query.phase.is_none_or(|wanted| phase(job) == wanted)
-        && query.channel.as_deref().is_none_or(|wanted| channel() == Some(wanted))
-        && query.ended_after.is_none_or(|after| ended_at(job).is_some_and(|at| at > after))
-        && (asked.labels.selects_all() || asked.labels.matches(job.labels()))
 }

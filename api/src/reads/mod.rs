@@ -9,6 +9,7 @@ pub mod backup;
 mod checkpoint;
 mod etag;
 mod events;
+mod filter;
 mod job;
 mod jobs;
 mod logs;
@@ -18,6 +19,7 @@ mod page;
 mod scope;
 mod selector;
 mod storage;
+mod stream;
 mod summary;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +32,7 @@ pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(metrics::metrics))
         .routes(routes!(jobs::list))
+        .routes(routes!(stream::follow))
         .routes(routes!(job::get))
         .routes(routes!(events::list))
         .routes(routes!(logs::read))

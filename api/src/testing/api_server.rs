@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -24,6 +25,10 @@ pub struct Cluster {
     pub forbidden: Arc<Mutex<Vec<(String, String)>>>,
     /// Objects of ours, by path.
     pub objects: Arc<Mutex<HashMap<String, Value>>>,
+    /// Tokens that it does not know any more.
+    pub expired: Arc<Mutex<Vec<String>>>,
+    /// Whether it answers nothing about tokens.
+    pub is_away: Arc<AtomicBool>,
 }
 
 impl Cluster {
@@ -52,12 +57,18 @@ impl Cluster {
     }
 }
 
-async fn review_token(Json(mut review): Json<Value>) -> Json<Value> {
+async fn review_token(
+    Shared(cluster): Shared<Cluster>,
+    Json(mut review): Json<Value>,
+) -> Result<Json<Value>, Response> {
+    if cluster.is_away.load(Ordering::Relaxed) {
+        return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "it is away"));
+    }
     let token = review["spec"]["token"].as_str().unwrap_or_default().to_owned();
-    let known = [ROOT, FILMS].contains(&token.as_str());
+    let known = [ROOT, FILMS].contains(&token.as_str()) && !cluster.expired.lock().contains(&token);
     review["status"] =
         json!({"authenticated": known, "user": {"username": token, "groups": ["system:authenticated"]}});
-    Json(review)
+    Ok(Json(review))
 }
 
 async fn review_access(Shared(cluster): Shared<Cluster>, Json(mut review): Json<Value>) -> Json<Value> {

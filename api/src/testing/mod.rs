@@ -2,6 +2,7 @@
 
 mod api_server;
 mod bucket;
+mod events;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +21,18 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use videofactory_client::connect;
+use videofactory_client::{JobRef, connect};
 use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::{Bucket, BucketConfig};
 
 pub use api_server::Cluster;
 pub use bucket::Files;
+pub use events::Events;
 
+use crate::changes::{Change, Changes};
 use crate::state::{Guarded, MetricsFormat, Process, State, Stores};
 
 /// A token whose owner may all.
@@ -89,8 +93,14 @@ impl World {
         let (channels, _) = store::<Guarded<Channel>>();
         let (account_store, accounts) = store();
         let (policy_store, policies) = store();
-        let stores = Stores { videojobs, channels, accounts: account_store, policies: policy_store };
-        let state = State::new(client, config, stores, process.clone());
+        let stores = Stores {
+            videojobs,
+            changes: Changes::default(),
+            channels,
+            accounts: account_store,
+            policies: policy_store,
+        };
+        let state = State::new(client, config, stores, process.clone(), CancellationToken::new());
         let router = crate::router(state.clone());
         let mut world = Self { state, cluster, files, router, process, jobs, policies, accounts };
         world.put_policy(policy("films", &json!({})));
@@ -98,11 +108,15 @@ impl World {
     }
 
     pub fn put(&mut self, job: Value) {
+        let changed = named(&job);
         self.jobs.apply_watcher_event(&Event::Apply(read(job)));
+        self.state.stores.changes.tell(|| changed);
     }
 
     pub fn remove(&mut self, job: Value) {
+        let changed = named(&job);
         self.jobs.apply_watcher_event(&Event::Delete(read(job)));
+        self.state.stores.changes.tell(|| changed);
     }
 
     pub fn put_policy(&mut self, policy: Value) {
@@ -113,9 +127,10 @@ impl World {
         self.accounts.apply_watcher_event(&Event::Apply(read(account)));
     }
 
-    /// What the worker of a step says.
+    /// What the worker of a step of the job `films/ocean` says.
     pub fn say(&self, step: StepName, progress: Progress) {
         self.process.progress.lock().insert(step, progress);
+        self.state.stores.changes.tell(|| named(&made()));
     }
 
     /// The routes that were measured, with their status.
@@ -150,11 +165,21 @@ impl World {
         let request = request.body(Body::from(body.to_owned())).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        let body = if events::are_in(&parts.headers) {
+            // They have no end of their own.
+            Events::new(body).until_synced().await
+        } else {
+            body.collect().await.unwrap().to_bytes()
+        };
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Follows the jobs, with a token.
+    pub async fn follow(&self, path: &str, token: &str) -> Events {
+        let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {token}"));
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        Events::new(response.into_body())
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -186,8 +211,9 @@ impl Process for TestProcess {
         self.answered.lock().push((route.to_owned(), status));
     }
 
-    fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress> {
-        if uid == UID { self.progress.lock().clone() } else { BTreeMap::new() }
+    async fn progress(&self, job: &VideoJob) -> BTreeMap<StepName, Progress> {
+        let is_ocean = job.metadata.uid.as_deref() == Some(UID);
+        if is_ocean { self.progress.lock().clone() } else { BTreeMap::new() }
     }
 
     async fn bucket(&self, _policy: &StoragePolicy) -> Result<Bucket, String> {
@@ -210,6 +236,12 @@ async fn serve(router: Router) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
+}
+
+fn named(job: &Value) -> Change {
+    let [namespace, name] =
+        ["namespace", "name"].map(|field| job["metadata"][field].as_str().unwrap().to_owned());
+    Change::Job(JobRef { namespace, name })
 }
 
 fn read<K: DeserializeOwned + kube::Resource>(object: Value) -> Guarded<K> {

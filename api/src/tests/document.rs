@@ -53,6 +53,7 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
         "POST /storage/cleanup",
         "POST /storage/check",
         "GET /accounts",
+        "GET /stream",
         "GET /openapi.json",
         "GET /docs",
         "GET /backup",

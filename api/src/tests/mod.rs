@@ -8,3 +8,4 @@ mod document;
 mod files;
 mod jobs;
 mod stats;
+mod stream;

@@ -19,6 +19,8 @@ use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use videofactory_api::changes::{Change, Changes};
+use videofactory_client::JobRef;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, StoragePolicy, VideoJob};
@@ -42,6 +44,7 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
     let (secrets, secret_writer) = store();
     let caches = Arc::new(Caches {
         videojobs,
+        changes: Changes::default(),
         channels,
         policies,
         accounts,
@@ -115,16 +118,19 @@ where
 fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     move |event| match event {
         Event::Apply(object) => {
+            tell_change(&caches, &object);
             caches.note_end(&object);
             caches.videojob_queue.push(ObjectRef::from_obj(&object));
             wake_accounts_of(&caches, &object, &caches.claims.shown(&object));
         }
         Event::Delete(object) => {
+            tell_change(&caches, &object);
             caches.written_jobs.forget(&object.uid().unwrap_or_default());
             caches.unended.lock().remove(&ObjectRef::from_obj(&object));
             wake_accounts_of(&caches, &object, &caches.claims.gone(&object));
         }
         Event::InitDone => {
+            caches.changes.tell(|| Change::All);
             caches.written_jobs.keep_only(&uids(&caches.videojobs));
             caches.claims.keep_only(&caches.videojobs.state());
             caches.unended.lock().clear();
@@ -134,6 +140,12 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
         }
         Event::Init | Event::InitApply(_) => {}
     }
+}
+
+/// Tells those who follow the jobs that this one changed.
+fn tell_change(caches: &Caches, job: &Guarded<VideoJob>) {
+    let named = || JobRef { namespace: job.namespace().unwrap_or_default(), name: job.name_any() };
+    caches.changes.tell(|| Change::Job(named()));
 }
 
 /// Those accounts of which a job says something else than before.

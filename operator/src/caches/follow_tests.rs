@@ -20,6 +20,7 @@ fn with_jobs() -> (Arc<Caches>, Writer<Guarded<VideoJob>>) {
     let (videojobs, writer) = store();
     let caches = Caches {
         videojobs,
+        changes: Changes::default(),
         channels: store().0,
         policies: store().0,
         accounts: store().0,
@@ -185,4 +186,29 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
     show(Event::InitDone);
     assert_eq!(queued(&mut queue).len(), 3, "what happened meanwhile is not known");
     expect(&mut queue, &["ended", "new"]);
+}
+
+#[test]
+fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
+    let caches = caches();
+    let mut follow = on_videojob(Arc::clone(&caches));
+    let mut changes = caches.changes.follow();
+    let ocean = Change::Job(JobRef { namespace: "films".to_owned(), name: "ocean".to_owned() });
+    let film = || -> Guarded<VideoJob> {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+            "metadata": {"name": "ocean", "namespace": "films", "uid": "vj"}, "spec": {"topic": "the ocean"},
+        }))
+        .unwrap()
+    };
+    for (event, told) in [
+        (Event::Apply(film()), Some(&ocean)),
+        (Event::Delete(film()), Some(&ocean)),
+        (Event::Init, None),
+        (Event::InitApply(film()), None),
+        (Event::InitDone, Some(&Change::All)),
+    ] {
+        follow(event);
+        assert_eq!(changes.told().as_ref(), told);
+    }
 }

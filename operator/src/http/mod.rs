@@ -3,48 +3,84 @@
 mod process;
 mod progress;
 mod recent;
+mod relay;
+#[cfg(test)]
+mod tests;
 
+use std::future::IntoFuture;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::post;
+use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use videofactory_api::access::TokenReviewer;
 use videofactory_api::state::{State, Stores};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
 use self::process::Operator;
+use self::relay::Relay;
 use crate::context::Context;
 use crate::videojob::build::PROGRESS_PATH;
 
 /// Most bytes of what a worker reports.
 const MOST_REPORT_BYTES: usize = 16 * 1024;
 
-/// Serves for ever. `cluster`: the way to the API server, on which callers write with their own tokens.
-pub async fn serve(context: Context, cluster: kube::Config) -> anyhow::Result<()> {
+/// How long answers under way may take to end when the process is asked to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Serves until it is asked to stop; then takes no more connections, and ends with the last answer, or after
+/// [`LAST_ANSWERS`]. `cluster`: the way to the API server, on which callers write with their own tokens.
+pub async fn serve(context: Context, cluster: kube::Config, stop: CancellationToken) -> anyhow::Result<()> {
     let address = context.config.listen;
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
     tracing::info!(%address, "listening");
-    axum::serve(listener, router(context, cluster)).await.context("failed to serve HTTP")
+    serve_on(listener, context, cluster, stop).await
 }
 
-fn router(context: Context, cluster: kube::Config) -> Router {
+async fn serve_on(
+    listener: TcpListener,
+    context: Context,
+    cluster: kube::Config,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let relay = Arc::new(Relay::new(context.leads.clone(), context.config.token_file.clone()));
+    let caches = Arc::clone(&context.caches);
+    let routes = router(context, cluster, Arc::clone(&relay), stop.clone());
+    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let too_late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = server.into_future() => served.context("failed to serve HTTP"),
+        () = relay.watch(&caches) => Ok(()),
+        () = too_late => {
+            tracing::info!("answers are broken off that were not complete after {} s", LAST_ANSWERS.as_secs());
+            Ok(())
+        }
+    }
+}
+
+fn router(context: Context, cluster: kube::Config, relay: Arc<Relay>, stop: CancellationToken) -> Router {
     let caches = &context.caches;
     let stores = Stores {
         videojobs: caches.videojobs.clone(),
+        changes: caches.changes.clone(),
         channels: caches.channels.clone(),
         accounts: caches.accounts.clone(),
         policies: caches.policies.clone(),
     };
     let tokens = Arc::new(TokenReviewer::of_audience(context.client.clone(), TOKEN_AUDIENCE));
-    let reports = progress::Reports { context: context.clone(), tokens };
-    let process = Arc::new(Operator::new(context.clone()));
-    let state = State::new(context.client, cluster, stores, process);
+    let process = Arc::new(Operator::new(context.clone(), Arc::clone(&relay)));
+    let reports = progress::Reports { context: context.clone(), tokens, relay };
+    let state = State::new(context.client, cluster, stores, process, stop);
     Router::new()
-        .route(PROGRESS_PATH, post(progress::report))
+        .route(PROGRESS_PATH, get(progress::tell).post(progress::report))
         .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
         .with_state(reports)
         .fallback_service(videofactory_api::router(state))

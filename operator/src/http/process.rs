@@ -1,17 +1,20 @@
 //! What the API is told by the operator.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kube::ResourceExt;
 use videofactory_api::state::{MetricsFormat, Process};
-use videofactory_crds::{StepName, StoragePolicy};
+use videofactory_crds::{StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::{Addressing, Bucket};
 
 use super::recent::Recent;
+use super::relay::Relay;
 use crate::bucket;
+use crate::caches::owner_key;
 use crate::context::Context;
 use crate::metrics::Census;
 
@@ -19,6 +22,7 @@ use crate::metrics::Census;
 pub struct Operator {
     context: Context,
     buckets: Recent<BucketVersion, Bucket>,
+    relay: Arc<Relay>,
 }
 
 /// What a bucket is opened with.
@@ -31,10 +35,10 @@ struct BucketVersion {
 }
 
 impl Operator {
-    /// This operator.
+    /// This operator. `relay`: its way to the replica that leads.
     #[must_use]
-    pub fn new(context: Context) -> Self {
-        Self { context, buckets: Recent::default() }
+    pub fn new(context: Context, relay: Arc<Relay>) -> Self {
+        Self { context, buckets: Recent::default(), relay }
     }
 }
 
@@ -56,8 +60,12 @@ impl Process for Operator {
         self.context.metrics.served(route, method, status, took);
     }
 
-    fn progress(&self, uid: &str) -> BTreeMap<StepName, Progress> {
-        self.context.progress.of(uid)
+    async fn progress(&self, job: &VideoJob) -> BTreeMap<StepName, Progress> {
+        let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
+        if self.context.leads.now() {
+            return self.context.progress.of(&owner);
+        }
+        self.relay.said().await.get(&owner).cloned().unwrap_or_default()
     }
 
     async fn bucket(&self, policy: &StoragePolicy) -> Result<Bucket, String> {

@@ -1,7 +1,8 @@
-//! POST `/internal/progress`: what a worker says of its step, with its pod's own token.
+//! `/internal/progress`. POST: what a worker says of its step, with its pod's own token. GET: all that workers said last,
+//! for the replicas that do not lead, and for nobody else.
 //!
 //! Which step that is, the pod's labels say; the body is a [`Progress`] and names nothing. Kept in memory by the
-//! leader; losing it changes nothing but the display.
+//! leader, to whom the others pass it on; losing it changes nothing but the display.
 
 use std::sync::Arc;
 
@@ -12,10 +13,15 @@ use axum::http::{HeaderMap, StatusCode};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::runtime::reflector::ObjectRef;
 use videofactory_api::access::{TokenReviewer, bearer};
+use videofactory_api::changes::Change;
 use videofactory_api::problem::Problem;
+use videofactory_client::JobRef;
+use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Progress, TOKEN_AUDIENCE};
 
+use super::relay::{RELAYED, Relay};
 use crate::context::Context;
+use crate::progress::{News, Said};
 use crate::videojob::model::PodState;
 
 /// Most characters of a worker's words.
@@ -29,8 +35,10 @@ const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 pub struct Reports {
     /// What the controllers share.
     pub context: Context,
-    /// Whose token a worker shows.
+    /// Whose token a worker or a replica shows.
     pub tokens: Arc<TokenReviewer>,
+    /// The way to the replica that leads.
+    pub relay: Arc<Relay>,
 }
 
 /// Takes a report.
@@ -40,17 +48,19 @@ pub async fn report(
     body: Result<Json<Progress>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let context = &reports.context;
-    if !context.leads.now() {
-        // Not a redirect: clients drop the token when they follow one to another host.
-        return Err(Problem::later("this replica does not lead; try again, on a new connection", 1));
-    }
-    let token =
-        bearer(&headers).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "send a bearer token"))?;
+    let token = token_in(&headers)?;
     // A remembered token is worth no more than its pod, which is looked up each time.
     let pod_uid = pod_of(reports.tokens.review(token).await?)?;
     let Json(mut progress) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
     progress.message = progress.message.chars().take(MOST_MESSAGE_CHARACTERS).collect();
     progress.fraction = if progress.fraction.is_finite() { progress.fraction.clamp(0.0, 1.0) } else { 0.0 };
+    if !context.leads.now() {
+        if headers.contains_key(RELAYED) {
+            return Err(does_not_lead());
+        }
+        // Not a redirect: clients drop the token when they follow one to another host.
+        return reports.relay.pass_on(token, &progress).await;
+    }
     let pod = context.caches.pods.get(&pod_uid).ok_or_else(|| Problem {
         retry_after: Some(1),
         ..Problem::new(StatusCode::NOT_FOUND, "this pod is not known as a step's")
@@ -59,10 +69,52 @@ pub async fn report(
     if matches!(record.facts.state, PodState::Ended(_)) {
         return Err(Problem::new(StatusCode::GONE, "this pod has ended"));
     }
-    if context.progress.post(&pod.owner, &record.facts, progress) {
+    let news = context.progress.post(&pod.owner, &record.facts, progress);
+    if news != News::None {
+        context
+            .caches
+            .changes
+            .tell(|| Change::Job(JobRef { namespace: record.namespace.clone(), name: record.job.clone() }));
+    }
+    if news == News::Due {
         context.caches.videojob_queue.push(ObjectRef::new(&record.job).within(&record.namespace));
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tells another replica what workers of steps at work said last.
+pub async fn tell(State(reports): State<Reports>, headers: HeaderMap) -> Result<Json<Said>, Problem> {
+    let context = &reports.context;
+    let caller = reports.tokens.review(token_in(&headers)?).await?;
+    let own = reports.relay.token().await.map_err(|error| {
+        tracing::warn!("other replicas are not known, and see no live progress: {error:#}");
+        Problem::later("this replica has no token of its own, and knows no other one", 5)
+    })?;
+    let own = reports.tokens.review(&own).await?;
+    if caller.username.is_none() || caller.username != own.username {
+        let detail = "this is for replicas of the operator alone";
+        return Err(
+            Problem::new(StatusCode::FORBIDDEN, detail).hint("GET /jobs and GET /stream are for others")
+        );
+    }
+    if !context.leads.now() {
+        return Err(does_not_lead());
+    }
+    let is_at_work = |owner: &str, step: StepName| {
+        let pods = context.caches.pods.of(owner);
+        pods.iter()
+            .map(|pod| &pod.object.facts.facts)
+            .any(|pod| pod.step == step && pod.state == PodState::Running)
+    };
+    Ok(Json(context.progress.all(is_at_work)))
+}
+
+fn does_not_lead() -> Problem {
+    Problem::later("this replica does not lead; try again, on a new connection", 1)
+}
+
+fn token_in(headers: &HeaderMap) -> Result<&str, Problem> {
+    bearer(headers).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "send a bearer token"))
 }
 
 /// UID of the pod that a token was given to.

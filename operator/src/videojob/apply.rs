@@ -13,6 +13,7 @@ use super::deletion;
 use super::model::{Action, Decision, Observed};
 use super::start::start_step;
 use super::{tombstones, trace};
+use crate::caches::owner_key;
 use crate::context::Context;
 use crate::events::Event;
 use crate::meter::Changes;
@@ -79,8 +80,8 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     let trace = context.traces.is_open().then(|| trace::id_of_run(&job)).flatten().map(|id| id.to_string());
     decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace.as_deref()));
     context.traces.put(ended);
-    let uid = job.uid().unwrap_or_default();
-    context.progress.entered(&uid, observed.live.keys().copied());
+    let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
+    context.progress.entered(&owner, observed.live.keys().copied());
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());
     let (mut finalizer, mut retirement) = (None, None);
     for action in decision.actions {

@@ -53,7 +53,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         side_effects: context.config.side_effects,
         storage,
         accounts,
-        live: context.progress.due(&uid, &pods),
+        live: context.progress.due(&owner, &pods),
         refused: context.refusals.of(&uid),
         podless: podless::look_up(context, &namespace, &jobs, &pods).await,
         job,

@@ -8,6 +8,7 @@ use kube::api::PostParams;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::events::Events;
 use super::lab::Lab;
 use super::site;
 
@@ -17,6 +18,8 @@ pub struct Caller {
     token: Option<String>,
     // One for all calls: to make one takes longer than many an answer.
     http: reqwest::Client,
+    /// The URL of one replica; none: whichever answers.
+    replica: Option<String>,
 }
 
 /// What was answered.
@@ -36,7 +39,7 @@ impl Caller {
     }
 
     fn showing(token: Option<String>) -> Self {
-        Self { token, http: crate::http::client() }
+        Self { token, http: crate::http::client(), replica: None }
     }
 
     /// A new `ServiceAccount` of the test's namespace, with this `ClusterRole` there and nowhere else.
@@ -63,9 +66,24 @@ impl Caller {
         self.token.as_deref()
     }
 
+    /// The same, who calls the replica at this URL.
+    #[must_use]
+    pub fn at(&self, replica: String) -> Self {
+        Self { replica: Some(replica), ..self.clone() }
+    }
+
+    /// The URL of a path.
+    fn url(&self, path: &str) -> anyhow::Result<String> {
+        let base = match &self.replica {
+            Some(replica) => replica.clone(),
+            None => site::operator_url()?,
+        };
+        Ok(format!("{base}{path}"))
+    }
+
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", site::operator_url()?));
+        let mut request = self.http.request(method, self.url(path)?);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -85,12 +103,22 @@ impl Caller {
 
     /// GETs plain text.
     pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        Ok(self.open(path).await?.text().await?)
+    }
+
+    /// GETs something that has no end.
+    pub async fn follow(&self, path: &str) -> anyhow::Result<Events> {
+        Ok(Events::of(self.open(path).await?))
+    }
+
+    /// GETs text, of which nothing has been read yet.
+    pub async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
         let request = self
             .http
-            .get(format!("{}{path}", site::operator_url()?))
+            .get(self.url(path)?)
             .bearer_auth(self.token.as_deref().unwrap_or_default())
             .header("accept", "text/plain");
-        Ok(request.send().await?.error_for_status()?.text().await?)
+        Ok(request.send().await?.error_for_status()?)
     }
 
     /// POSTs without a body.

@@ -29,6 +29,56 @@ pub async fn lease_transitions(client: &Client) -> anyhow::Result<i32> {
     Ok(spec.lease_transitions.unwrap_or_default())
 }
 
+/// The name of the replica that leads.
+pub async fn leader(client: &Client) -> anyhow::Result<String> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), site::SYSTEM);
+    wait::until(&leases, wait::named(LEASE), "a replica to lead", |all| {
+        all.values().next()?.spec.as_ref()?.holder_identity.clone().filter(|holder| !holder.is_empty())
+    })
+    .await
+}
+
+/// Runs something beside so many replicas, and goes back to one, whatever came of it.
+pub async fn beside_replicas<T>(
+    client: &Client,
+    replicas: usize,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    scale(client, replicas).await?;
+    let done = work.await;
+    scale(client, 1).await?;
+    done
+}
+
+async fn scale(client: &Client, replicas: usize) -> anyhow::Result<()> {
+    kubectl::ask(&["-n", site::SYSTEM, "scale", "deployment", PROGRAM, &format!("--replicas={replicas}")])
+        .await?;
+    self::replicas(client, replicas).await.map(drop)
+}
+
+/// The pods of all replicas, once there are so many and no more, and all are ready.
+pub async fn replicas(client: &Client, many: usize) -> anyhow::Result<Vec<Pod>> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), site::SYSTEM);
+    let which = watcher::Config::default().labels(SELECTOR);
+    wait::until(&pods, which, &format!("{many} replicas of the operator"), |all| {
+        (all.len() == many && all.values().all(is_ready)).then(|| all.values().cloned().collect())
+    })
+    .await
+}
+
+/// The URL of a replica's own HTTP server.
+pub fn url_of(replica: &Pod) -> anyhow::Result<String> {
+    let ip = replica.status.as_ref().and_then(|status| status.pod_ip.clone());
+    Ok(format!("http://{}:8000", ip.context("the pod has no address")?))
+}
+
+/// Deletes a replica, as a node does that is drained; returns when its process has ended and its pod is gone.
+pub async fn stop(client: &Client, replica: &str) -> anyhow::Result<()> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), site::SYSTEM);
+    pods.delete(replica, &DeleteParams::default()).await?;
+    wait::until(&pods, wait::named(replica), "a replica to be gone", |all| all.is_empty().then_some(())).await
+}
+
 /// Kills it likewise, but the dead one's Lease stays, as after a crash: the new one does nothing before it has run out.
 pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
     let victim = Victim::find(client).await?;
@@ -103,6 +153,12 @@ pub async fn panics() -> anyhow::Result<Vec<String>> {
     let log =
         kubectl::ask(&["-n", site::SYSTEM, "logs", "deployment/videofactory-operator", "--tail=-1"]).await?;
     Ok(log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect())
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let says = |kind: &str| conditions.clone().any(|one| one.type_ == kind && one.status == "True");
+    pod.metadata.deletion_timestamp.is_none() && says("Ready")
 }
 
 fn is_running(pod: &Pod) -> bool {

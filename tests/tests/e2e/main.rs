@@ -27,6 +27,7 @@ mod restore;
 mod settled;
 mod stop_all;
 mod storage;
+mod stream;
 mod traces;
 mod ttl;
 mod waits;

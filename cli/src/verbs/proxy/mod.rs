@@ -300,6 +300,13 @@ mod tests {
             cookie,
         ];
         assert_eq!(ask(&fake(), "GET", "/docs", &link).await.0, StatusCode::OK);
+        assert_eq!(
+            ask(&fake(), "GET", "/stream", &link).await.0,
+            StatusCode::FORBIDDEN,
+            "a stream is no page"
+        );
+        let own = [("sec-fetch-site", "same-origin"), ("accept", "text/event-stream"), cookie];
+        assert_eq!(ask(&fake(), "GET", "/stream?namespace=films", &own).await.0, StatusCode::OK);
     }
 
     #[tokio::test]

@@ -1,0 +1,153 @@
+//! GET `/stream`: the jobs that a filter takes as they are and as they change, as server-sent events.
+//!
+//! A stream begins with all jobs and has no memory of earlier ones: events have no id, and who comes again is told all
+//! again. Nothing is kept for a reader but what they were told, so that one who is slow or gone costs no more than that.
+
+mod event;
+mod follower;
+mod guard;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::response::sse::{KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
+use videofactory_client::JobRef;
+use videofactory_crds::{Phase, VideoJob};
+
+use self::event::{FollowedJob, StreamEvent, at_work};
+use self::follower::{Follower, Next, look_up};
+use self::guard::Guard;
+use super::filter::Filter;
+use crate::access::Caller;
+use crate::changes::Follow;
+use crate::problem::Problem;
+use crate::query::Parameters;
+use crate::schemas;
+use crate::state::State;
+
+/// How long nothing is said before a comment shows that the connection is alive: shorter than proxies wait.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Has the reverse proxies that know it pass events on as they come.
+const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
+
+/// Which jobs; what is left out means all.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StreamQuery {
+    /// In this phase.
+    #[param(inline, value_type = Option<schemas::Phase>)]
+    phase: Option<Phase>,
+    /// Of the Channel with this name.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
+    channel: Option<String>,
+    /// In this namespace. Left out: in all, which takes the permission to list and watch them.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    namespace: Option<String>,
+    /// With these labels, as a selector of Kubernetes.
+    #[param(max_length = 1024, example = "team=films,!draft")]
+    label: Option<String>,
+}
+
+/// The jobs that a filter takes, and their changes, as server-sent events.
+///
+/// First comes an event `job` for each job, then `synced`, then a `job` for each change, and `deleted` for a job that is
+/// gone or that the filter takes no more. Of a reader who is slow, several changes of a job become one. Events have no id:
+/// a new connection is told everything again, and what it does not tell before `synced` is gone. Every minute the caller's
+/// token and permission are asked about again; an event `problem` says why a stream ends.
+#[utoipa::path(get, path = "/stream", operation_id = "follow_jobs", tag = "jobs", params(StreamQuery), responses(
+    (status = 200, description = "The events, each with its name and its data as JSON", content((StreamEvent = "text/event-stream"))),
+))]
+pub async fn follow(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    Parameters(query): Parameters<StreamQuery>,
+) -> Result<Response, Problem> {
+    let StreamQuery { phase, channel, namespace, label } = query;
+    let filter = Filter::read(namespace.as_deref(), phase, channel.as_deref(), label.as_deref())?;
+    let guard = Guard::admit(state.clone(), caller, namespace).await?;
+    if !state.process.is_ready() {
+        return Err(Problem::later("the first lists are not complete yet", 1));
+    }
+    let place = state.limits.follower()?;
+    // Before the jobs are looked at: what changes from now on is heard of.
+    let changes = state.stores.changes.follow();
+    let follower = Follower::new(filter, &state.stores.videojobs);
+    let reader = Reader { state, guard, changes, follower, _place: place };
+    let events = stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
+        let event = reader.next().await;
+        let is_last = matches!(event, StreamEvent::Problem(_));
+        Some((Ok::<_, Infallible>(event.sent()), (!is_last).then_some(reader)))
+    });
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(([UNBUFFERED], events).into_response())
+}
+
+/// Somebody who follows. Asked for the next event only when there is room for it on their connection.
+struct Reader {
+    state: State,
+    guard: Guard,
+    changes: Follow,
+    follower: Follower,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    async fn next(&mut self) -> StreamEvent {
+        loop {
+            if self.state.stop.is_cancelled() {
+                return StreamEvent::end(&ending());
+            }
+            if let Err(problem) = self.guard.check().await {
+                return StreamEvent::end(&problem);
+            }
+            let jobs = &self.state.stores.videojobs;
+            while let Some(change) = self.changes.told() {
+                self.follower.note(change, jobs);
+            }
+            match self.follower.next() {
+                Next::Synced => return self.follower.synced(),
+                Next::Look(job) => {
+                    if let Some(event) = self.look(job).await {
+                        return event;
+                    }
+                }
+                Next::Wait => tokio::select! {
+                    () = self.state.stop.cancelled() => {}
+                    () = self.guard.due() => {}
+                    change = self.changes.next() => self.follower.note(change, jobs),
+                },
+            }
+        }
+    }
+
+    /// What is to be told of a job.
+    async fn look(&mut self, job: JobRef) -> Option<StreamEvent> {
+        let found = look_up(&self.state.stores.videojobs, &job);
+        let found = found.as_deref().and_then(|found| self.follower.take(found));
+        let found = match found {
+            Some(found) => Some(self.with_progress(found).await),
+            None => None,
+        };
+        self.follower.tell(job, found)
+    }
+
+    async fn with_progress(&self, job: &VideoJob) -> FollowedJob {
+        let is_at_work = at_work(job).next().is_some();
+        let said = if is_at_work { self.state.process.progress(job).await } else { BTreeMap::new() };
+        FollowedJob::of(job, said)
+    }
+}
+
+/// What is said when the process is about to end.
+fn ending() -> Problem {
+    Problem::later("this replica of the operator is about to end", 1).hint("connect again")
+}

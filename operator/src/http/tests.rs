@@ -1,0 +1,323 @@
+//! Replicas beside each other: what one of them knows, and how they end.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Request, StatusCode};
+use clap::Parser;
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use videofactory_api::access::bearer;
+use videofactory_api::changes::Change;
+use videofactory_client::{JobRef, connect};
+use videofactory_crds::StepName;
+use videofactory_net::{Destinations, Network, Proxies};
+use videofactory_pipeline::contract::Progress;
+use videofactory_tests::api_server::ApiServer;
+use videofactory_traces::Outbox;
+
+use super::*;
+use crate::caches::{Caches, Owned, PodRecord};
+use crate::config::Config;
+use crate::context::{Cluster, Leads};
+use crate::events::Publisher;
+use crate::progress::Said;
+use crate::videojob::model::{PodFacts, PodState};
+
+/// Tokens, which stand for their owners.
+const OPERATOR: &str = "operator";
+const WORKER: &str = "worker";
+const STRANGER: &str = "stranger";
+/// UID of the worker's pod.
+const POD: &str = "pod-1";
+
+/// Reviews tokens as an API server does.
+async fn review(Json(mut review): Json<Value>) -> Json<Value> {
+    let token = review["spec"]["token"].as_str().unwrap_or_default().to_owned();
+    let known = [OPERATOR, WORKER, STRANGER].contains(&token.as_str());
+    let user = json!({"username": format!("system:serviceaccount:any:{token}"),
+                      "extra": {"authentication.kubernetes.io/pod-uid": [POD]}});
+    review["status"] = json!({"authenticated": known, "audiences": [TOKEN_AUDIENCE], "user": user});
+    Json(review)
+}
+
+/// Serves routes on this machine until the runtime ends.
+async fn served(routes: Router) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    address
+}
+
+/// A file with the operator's token.
+fn token_file() -> PathBuf {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("videofactory-token-{}-{number}", std::process::id()));
+    std::fs::write(&file, OPERATOR).unwrap();
+    file
+}
+
+struct Replica {
+    context: Context,
+    address: std::net::SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.context.config.token_file);
+    }
+}
+
+impl Replica {
+    async fn start() -> Self {
+        let reviews = "/apis/authentication.k8s.io/v1/tokenreviews";
+        let api_server = served(Router::new().route(reviews, axum::routing::post(review))).await;
+        let cluster = kube::Config::new(format!("http://{api_server}").parse().unwrap());
+        let client = connect(cluster.clone(), "test").unwrap();
+        let mut config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
+        config.token_file = token_file();
+        let metrics = Arc::default();
+        let (events, _) = Publisher::start(client.clone(), "test", Arc::clone(&metrics));
+        let destinations = Destinations::parse("", "cluster.local", false).unwrap();
+        let context = Context {
+            caches: Caches::start(&client, "").0,
+            client,
+            config: Arc::new(config),
+            metrics,
+            events,
+            progress: Arc::default(),
+            refusals: Arc::default(),
+            meter: Arc::default(),
+            network: Network::new(
+                destinations,
+                Proxies::read(|_| None, "cluster.local").unwrap(),
+                Vec::new(),
+            ),
+            cluster: Cluster::default(),
+            traces: Outbox::default(),
+            leads: Leads::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let serving = tokio::spawn(serve_on(listener, context.clone(), cluster, stop.clone()));
+        Self { context, address, stop, serving }
+    }
+
+    /// One that leads, and knows the worker's pod.
+    async fn leading() -> Self {
+        let replica = Self::start().await;
+        replica.context.leads.begin();
+        let facts = PodFacts {
+            name: "p".into(),
+            uid: POD.into(),
+            run: 1,
+            step: StepName::AssembleVideo,
+            attempt: 1,
+            gone_by: None,
+            outlived: false,
+            state: PodState::Running,
+        };
+        let record = PodRecord { facts, namespace: "films".into(), job: "ocean".into(), ended_seen: None };
+        let pod = Owned { owner: "films/vj".into(), uid: POD.into(), version: 1, facts: record };
+        replica.context.caches.pods.shown(pod);
+        replica
+    }
+
+    /// One that waits for another's Lease.
+    async fn standing_by(leader: &Self) -> Self {
+        let replica = Self::start().await;
+        replica.context.leads.see(Some(leader.address));
+        replica
+    }
+
+    fn relay(&self) -> Relay {
+        Relay::new(self.context.leads.clone(), self.context.config.token_file.clone())
+    }
+
+    async fn ask(&self, method: &str, token: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{PROGRESS_PATH}", self.address))
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+}
+
+fn said(message: &str) -> Said {
+    let progress = Progress { message: message.to_owned(), fraction: 0.5, ..Progress::default() };
+    [("films/vj".to_owned(), [(StepName::AssembleVideo, progress)].into())].into()
+}
+
+#[tokio::test]
+async fn what_a_worker_says_to_any_replica_every_replica_shows() {
+    let leader = Replica::leading().await;
+    let other = Replica::standing_by(&leader).await;
+    let mut changes = leader.context.caches.changes.follow();
+    let body = json!({"completed": "", "fraction": 0.5, "message": "frame 7"});
+    let (status, answer) = other.ask("POST", WORKER, &body).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
+    assert_eq!(leader.context.progress.of("films/vj")[&StepName::AssembleVideo].message, "frame 7");
+    let ocean = JobRef { namespace: "films".into(), name: "ocean".into() };
+    assert_eq!(changes.told(), Some(Change::Job(ocean)));
+    assert_eq!(*other.relay().said().await, said("frame 7"));
+    // Of a step that has ended there is no progress.
+    leader.context.caches.pods.gone(POD);
+    assert_eq!(*other.relay().said().await, Said::new());
+}
+
+#[tokio::test]
+async fn only_replicas_of_the_operator_are_told_what_workers_say() {
+    let leader = Replica::leading().await;
+    for (token, status) in [
+        (OPERATOR, StatusCode::OK),
+        (WORKER, StatusCode::FORBIDDEN),
+        (STRANGER, StatusCode::FORBIDDEN),
+        ("unknown", StatusCode::UNAUTHORIZED),
+        ("", StatusCode::UNAUTHORIZED),
+    ] {
+        let (answered, body) = leader.ask("GET", token, &Value::Null).await;
+        assert_eq!(answered, status, "{token}: {body}");
+    }
+    std::fs::remove_file(&leader.context.config.token_file).unwrap();
+    let (answered, _) = leader.ask("GET", OPERATOR, &Value::Null).await;
+    assert_eq!(answered, StatusCode::SERVICE_UNAVAILABLE, "who has no token knows nobody by it");
+}
+
+#[tokio::test]
+async fn nothing_is_passed_on_twice_and_nothing_to_nobody() {
+    let one = Replica::start().await;
+    let other = Replica::standing_by(&one).await;
+    one.context.leads.see(Some(other.address));
+    let (status, _) = one.ask("POST", WORKER, &json!({})).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "each takes the other for the leader");
+    let (status, _) = one.ask("GET", OPERATOR, &Value::Null).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    one.context.leads.see(None);
+    let (status, _) = one.ask("POST", WORKER, &json!({})).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, _) = one.ask("POST", "unknown", &json!({})).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "a stranger's words are not passed on");
+}
+
+/// A leader that says this, and counts how often it is asked.
+async fn leader_saying(message: &'static str, asked: Arc<AtomicUsize>) -> std::net::SocketAddr {
+    let tell = async move |headers: HeaderMap| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(bearer(&headers), Some(OPERATOR));
+        Json(said(message))
+    };
+    served(Router::new().route(PROGRESS_PATH, get(tell))).await
+}
+
+#[tokio::test]
+async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let leads = Leads::default();
+    let file = token_file();
+    let relay = Relay::new(leads.clone(), file.clone());
+    assert_eq!(*relay.said().await, Said::new(), "nobody leads");
+    // It takes connections, and answers nobody.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    leads.see(Some(silent.local_addr().unwrap()));
+    let begun = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(*relay.said().await, Said::new());
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "it is not waited for each time: {:?}",
+        begun.elapsed()
+    );
+    leads.see(Some(leader_saying("here", Arc::clone(&asked)).await));
+    for _ in 0..3 {
+        assert_eq!(*relay.said().await, said("here"));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "an answer is good for a second");
+    leads.see(Some(leader_saying("there", Arc::clone(&asked)).await));
+    assert_eq!(*relay.said().await, said("there"));
+    std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_else_costs_a_call() {
+    let server = ApiServer::start().await.unwrap();
+    let film = json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+        "metadata": {"name": "ocean", "namespace": "films", "uid": "vj"}, "spec": {"topic": "the ocean"},
+    });
+    server.put("videojobs", film);
+    let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
+    let (caches, works) = Caches::start(&client, "");
+    works.into_iter().for_each(|work| drop(tokio::spawn(work)));
+    caches.videojobs.wait_until_ready().await.unwrap();
+    let leads = Leads::default();
+    let file = token_file();
+    let relay = Relay::new(leads.clone(), file.clone());
+    // Whoever connects to it is seen, though it answers nobody.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    leads.see(Some(silent.local_addr().unwrap()));
+    tokio::time::pause();
+    tokio::time::timeout(Duration::from_secs(10), relay.watch(&caches)).await.unwrap_err();
+    tokio::time::resume();
+    assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody follows");
+    let words = Arc::new(Mutex::new(said("one")));
+    let told = Arc::clone(&words);
+    let tell = async move || Json(told.lock().clone());
+    leads.see(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
+    let watching = Arc::clone(&caches);
+    tokio::spawn(async move { relay.watch(&watching).await });
+    let mut changes = caches.changes.follow();
+    let ocean = Change::Job(JobRef { namespace: "films".into(), name: "ocean".into() });
+    assert_eq!(changes.next().await, ocean);
+    *words.lock() = said("two");
+    assert_eq!(changes.next().await, ocean);
+    leads.begin();
+    assert_eq!(changes.next().await, ocean, "what the former leader knew is not known any more");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_takes_too_long() {
+    let mut idle = Replica::start().await;
+    let _kept = TcpStream::connect(idle.address).await.unwrap();
+    idle.stop.cancel();
+    let begun = Instant::now();
+    (&mut idle.serving).await.unwrap().unwrap();
+    assert!(begun.elapsed() < LAST_ANSWERS, "{:?}", begun.elapsed());
+    assert!(TcpStream::connect(idle.address).await.is_err(), "it takes no more connections");
+    let mut busy = Replica::start().await;
+    let mut request = TcpStream::connect(busy.address).await.unwrap();
+    // Its body never comes.
+    let head = format!(
+        "POST {PROGRESS_PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
+         expect: 100-continue\r\n\r\n"
+    );
+    request.write_all(head.as_bytes()).await.unwrap();
+    // That it waits for the body shows that the request is under way.
+    request.readable().await.unwrap();
+    let begun = Instant::now();
+    busy.stop.cancel();
+    (&mut busy.serving).await.unwrap().unwrap();
+    assert!((LAST_ANSWERS..LAST_ANSWERS * 3).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,141 @@
+//! Jobs as they are followed over HTTP, from any replica of the operator, and how it ends when a replica does.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use videofactory_crds::VideoJob;
+use videofactory_tests::e2e::api::Caller;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::{operator, site, wait};
+
+use crate::faults::half_drawn;
+
+/// Longest that what has been said at once may take to arrive, on a machine that others use too.
+const AT_ONCE: Duration = Duration::from_secs(10);
+/// Less than the grace period, after which a process is killed.
+const IN_TIME: Duration = Duration::from_secs(25);
+
+/// What the worker that draws pictures says, in an event of a stream.
+fn drawing(event: &str, data: &Value) -> Option<String> {
+    let live = data["live"].as_array().filter(|_| event == "job")?;
+    let said = live.iter().find(|live| live["step"] == "generate-images")?;
+    said["message"].as_str().filter(|message| message.contains("scenes")).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_stream_tells_of_a_job_from_when_it_is_made_until_it_is_gone() {
+    in_lab("a_stream_tells", async |lab: Lab| {
+        let viewer = Caller::with_role(&lab, "viewer", "view").await?;
+        for path in ["/stream".to_owned(), format!("/stream?namespace={}", site::SYSTEM)] {
+            let refused = viewer.get(&path).await?;
+            ensure!(refused.status == StatusCode::FORBIDDEN, "{path}: {refused:?}");
+        }
+        let mut events = viewer.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
+        let first = events.next().await?;
+        ensure!(first == Some(("synced".to_owned(), json!({"jobs": 0}))), "{first:?}");
+        let (film, _) = half_drawn(&lab).await?;
+        let made = events.next().await?.context("the stream ended")?;
+        ensure!(made.0 == "job" && made.1["uid"] == film.uid.as_str(), "{made:?}");
+        events.until("what the worker says", drawing).await?;
+        lab.faults(Vec::new()).await?;
+        events
+            .until("the end of the film", |event, data| {
+                (event == "job" && data["phase"] == "Succeeded" && data["video"].is_object()).then_some(())
+            })
+            .await?;
+        lab.api::<VideoJob>().delete(&film.name, &DeleteParams::default()).await?;
+        let gone =
+            events.until("the deletion", |event, data| (event == "deleted").then(|| data.clone())).await?;
+        ensure!(gone["uid"] == film.uid.as_str() && gone["name"] == film.name.as_str(), "{gone}");
+        Ok(())
+    })
+    .await;
+}
+
+/// The replica that leads, and the URL of the one that does not.
+async fn leader_and_other(lab: &Lab) -> anyhow::Result<(String, String)> {
+    let replicas = operator::replicas(&lab.client, 2).await?;
+    let leader = operator::leader(&lab.client).await?;
+    let other = replicas.iter().find(|pod| pod.name_any() != leader).context("all replicas lead")?;
+    Ok((leader, operator::url_of(other)?))
+}
+
+/// Waits until this replica shows what the worker says that draws pictures; and that it does not lead.
+async fn shows_progress(replica: &Caller, path: &str) -> anyhow::Result<()> {
+    wait::asked("live progress on a replica that does not lead", async || {
+        let answer = replica.get(path).await?;
+        let steps = answer.body["checkpoint"]["steps"].as_array().cloned().unwrap_or_default();
+        let drawn = steps.iter().find(|step| step["step"] == "generate-images");
+        Ok(drawn.filter(|step| step["live"]["message"].is_string()).map(|_| ()))
+    })
+    .await?;
+    let role = replica.get("/ready").await?;
+    ensure!(role.body["leader"] == false, "it leads itself: {role:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn alone_local_a_replica_that_does_not_lead_shows_live_progress_whoever_leads() {
+    in_lab("shows_live_progress", async |lab: Lab| {
+        let work = async {
+            let viewer = Caller::with_role(&lab, "viewer", "view").await?;
+            let (leader, url) = leader_and_other(&lab).await?;
+            let other = viewer.at(url);
+            let mut events = other.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
+            let (film, _) = half_drawn(&lab).await?;
+            events.until("what the worker says, by the other replica", drawing).await?;
+            let path = format!("/jobs/{}/{}", lab.namespace, film.name);
+            shows_progress(&other, &path).await?;
+            operator::stop(&lab.client, &leader).await?;
+            let (next, url) = leader_and_other(&lab).await?;
+            ensure!(next != leader, "{leader} is gone and leads");
+            shows_progress(&viewer.at(url), &path).await?;
+            lab.faults(Vec::new()).await?;
+            film.succeeded().await?;
+            anyhow::Ok(())
+        };
+        operator::beside_replicas(&lab.client, 2, work).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alone_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time() {
+    in_lab("ends_its_streams", async |lab: Lab| {
+        let editor = Caller::with_role(&lab, "editor", "edit").await?;
+        let (film, _) = half_drawn(&lab).await?;
+        let pod = operator::replicas(&lab.client, 1).await?.remove(0);
+        let replica = editor.at(operator::url_of(&pod)?);
+        let mut events = replica.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
+        events.until("the first state", |event, _| (event == "synced").then_some(())).await?;
+        let mut log =
+            replica.open(&format!("/jobs/{}/{}/logs?follow=true", lab.namespace, film.name)).await?;
+        let begun = Instant::now();
+        let told = async {
+            let problem =
+                events.until("why it ends", |event, data| (event == "problem").then(|| data.clone())).await?;
+            ensure!(problem["status"] == 503, "{problem}");
+            ensure!(begun.elapsed() < AT_ONCE, "it was told after {:?}", begun.elapsed());
+            ensure!(events.next().await?.is_none(), "the stream goes on");
+            // A log that is followed has no end of its own: it is broken off.
+            while let Ok(Some(_)) = log.chunk().await {}
+            ensure!(begun.elapsed() < IN_TIME, "the log ended after {:?}", begun.elapsed());
+            anyhow::Ok(())
+        };
+        let (told, gone) = tokio::join!(told, operator::stop(&lab.client, &pod.name_any()));
+        told?;
+        gone?;
+        ensure!(begun.elapsed() < IN_TIME, "the process was killed: it took {:?}", begun.elapsed());
+        let next = operator::leader(&lab.client).await?;
+        ensure!(next != pod.name_any(), "the Lease was not given up");
+        lab.faults(Vec::new()).await?;
+        film.succeeded().await?;
+        Ok(())
+    })
+    .await;
+}

@@ -1,12 +1,24 @@
 //! Bodies of requests.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::problem::Problem;
+
+/// Longest time in which a body must have come: who is slow must not keep others out.
+pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// What is said to somebody whose body has not come in this time.
+pub(crate) fn too_slow(within: Duration) -> Problem {
+    let detail = format!("the body was not complete within {} s", within.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+}
 
 /// A JSON body; an empty one is the default. What cannot be read is refused with a sentence.
 pub struct Body<T>(pub T);
@@ -26,7 +38,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|error| {
+        let reading = timeout(LONGEST, Bytes::from_request(request, state));
+        let bytes = reading.await.map_err(|_| too_slow(LONGEST))?.map_err(|error| {
             Problem::new(error.status(), "the body is too large, or ended before it was complete")
         })?;
         if bytes.is_empty() {

@@ -20,6 +20,7 @@ pub mod problem;
 mod query;
 mod reads;
 mod request_id;
+mod room;
 mod schemas;
 pub mod state;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as Shared};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{
     Next, from_fn, from_fn_with_state, map_request, map_request_with_state, map_response,
 };
@@ -107,19 +108,24 @@ fn documented(state: &State) -> (Router, Value) {
     (routes.merge(docs.with_state(docs::Pages::new(&document))), document)
 }
 
-/// The UID by which a request named its job.
+/// The UID by which a request names its job, or the namespace that looks like one.
 #[derive(Clone)]
-struct ByUid(String);
+struct ByUid {
+    uid: String,
+    /// Namespace of the job with this UID, if there is one.
+    namespace: Option<String>,
+}
 
 /// Leads a path with a UID to the job that has it.
 async fn resolve_uid(Shared(state): Shared<State>, mut request: Request) -> Request {
     let Some(uid) = uid::of_path(request.uri().path()).map(str::to_owned) else { return request };
     let found = state.stores.videojobs.find(|job| job.meta().uid.as_deref() == Some(uid.as_str()));
+    let namespace = found.as_ref().and_then(|job| job.namespace());
     if let Some(found) = found {
         let job = JobRef { namespace: found.namespace().unwrap_or_default(), name: found.name_any() };
         request = uid::rewrite(request, &uid, &job);
     }
-    request.extensions_mut().insert(ByUid(uid));
+    request.extensions_mut().insert(ByUid { uid, namespace });
     request
 }
 
@@ -134,27 +140,40 @@ async fn authenticate(
     }
     let (mut parts, body) = request.into_parts();
     let caller = Caller::of(&parts.headers, &state).await?;
-    state.limits.count(caller.user.username.as_deref().unwrap_or_default())?;
-    if let Some(ByUid(uid)) = parts.extensions.get() {
-        may_learn(&state, &caller, parts.uri.path(), uid).await?;
+    state.limits.count(caller.name())?;
+    let _share = state.limits.request_of(caller.name())?;
+    if let Some(named) = parts.extensions.get() {
+        may_learn(&state, &caller, named).await?;
     }
     parts.extensions.insert(caller);
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-/// Whether somebody may learn which job has a UID: whoever may get it. To all others it is as if there were none.
-async fn may_learn(state: &State, caller: &Caller, path: &str, uid: &str) -> Result<(), Problem> {
-    // A path that was led to its job names the namespace.
-    let namespace = path.strip_prefix("/jobs/").and_then(|rest| rest.split('/').next());
-    if let Some(namespace) = namespace.filter(|namespace| *namespace != uid) {
-        let may_get = Permission::to("get", "videojobs", Some(namespace));
-        match state.authorizer.check(&caller.user, may_get).await {
-            Err(refusal) if refusal.status == StatusCode::FORBIDDEN => {}
-            other => return other,
-        }
+/// Whether somebody may learn which job has a UID: whoever may get it. To all others it is as if there were none, and they
+/// wait as long for it: the same is asked of the API server, whatever there is, and nothing that is remembered.
+async fn may_learn(state: &State, caller: &Caller, ByUid { uid, namespace }: &ByUid) -> Result<(), Problem> {
+    let in_all = refusal(state, caller, Permission::to("list", "videojobs", None)).await?;
+    let place = namespace.as_deref().unwrap_or(uid);
+    let there = refusal(state, caller, Permission::to("get", "videojobs", Some(place))).await?;
+    if there.is_none() && (namespace.is_some() || is_namespace(state, uid)) {
+        return Ok(());
     }
-    state.authorizer.check(&caller.user, Permission::to("list", "videojobs", None)).await?;
-    Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no VideoJob with the UID {uid}")))
+    let nothing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no VideoJob with the UID {uid}"));
+    Err(in_all.unwrap_or_else(nothing))
+}
+
+/// Why somebody may not, if they may not.
+async fn refusal(state: &State, caller: &Caller, to: Permission) -> Result<Option<Problem>, Problem> {
+    match state.authorizer.check_anew(&caller.user, to).await {
+        Ok(()) => Ok(None),
+        Err(refusal) if refusal.status == StatusCode::FORBIDDEN => Ok(Some(refusal)),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Whether jobs are in a namespace with this name.
+fn is_namespace(state: &State, name: &str) -> bool {
+    state.stores.videojobs.find(|job| job.meta().namespace.as_deref() == Some(name)).is_some()
 }
 
 /// Answers no more requests at once than there is room for; the node's probes always.
@@ -174,12 +193,18 @@ async fn harden(mut response: Response) -> Response {
     response
 }
 
+/// A method as metrics have it: any word is one, and each would be a series of its own.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
 /// Measures every answer, by the pattern of its path.
 async fn measure(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let (method, begun) = (request.method().clone(), Instant::now());
+    let (method, begun) = (known(request.method()), Instant::now());
     let response = next.run(request).await.into_response();
     let route = route.as_deref().unwrap_or("unmatched");
-    state.process.answered(route, method.as_str(), response.status().as_u16(), begun.elapsed());
+    state.process.answered(route, method, response.status().as_u16(), begun.elapsed());
     response
 }

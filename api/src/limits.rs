@@ -1,5 +1,7 @@
 //! How much callers may ask for: how often each of them, how many at once all together, and how many long answers.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
@@ -17,12 +20,15 @@ const PER_SECOND: NonZeroU32 = at_least_one(50);
 const BURST: NonZeroU32 = at_least_one(100);
 /// Callers that are remembered before those are forgotten who have not come for a while.
 const MOST_REMEMBERED: usize = 4096;
-/// Requests that are answered at once.
+/// Requests that are answered at once, and those of one caller.
 const AT_ONCE: usize = 256;
-/// Films and logs that are streamed at once: each holds a connection to the bucket or the API server.
+const AT_ONCE_EACH: usize = 64;
+/// Films and logs that are streamed at once, and those of one caller: each holds a connection to the bucket or the API
+/// server.
 const STREAMS: usize = 64;
 /// Readers who follow the jobs at once. They stay for long, and must not take the places of films.
 const FOLLOWERS: usize = 64;
+const STREAMS_EACH: usize = 16;
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
@@ -38,8 +44,10 @@ pub struct Limits<C: Clock = MonotonicClock> {
     callers: PerCaller<C>,
     clock: C,
     requests: Arc<Semaphore>,
+    requests_each: Shares<String>,
     streams: Arc<Semaphore>,
     followers: Arc<Semaphore>,
+    streams_each: Shares<String>,
 }
 
 impl Default for Limits {
@@ -56,8 +64,10 @@ impl<C: Clock + Clone> Limits<C> {
             callers: RateLimiter::hashmap_with_clock(quota, clock.clone()),
             clock,
             requests: Arc::new(Semaphore::new(AT_ONCE)),
+            requests_each: Shares::new(AT_ONCE_EACH),
             streams: Arc::new(Semaphore::new(STREAMS)),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            streams_each: Shares::new(STREAMS_EACH),
         }
     }
 
@@ -80,15 +90,84 @@ impl<C: Clock + Clone> Limits<C> {
         take(&self.requests, "too many requests are being answered")
     }
 
-    /// A place among the long answers.
-    pub fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        take(&self.streams, "too many films and logs are being streamed")
+    /// A place among the requests of this caller that are answered at once.
+    pub fn request_of(&self, caller: &str) -> Result<Share<String>, Problem> {
+        share_of(caller, &self.requests_each, "too many of your requests are being answered")
     }
 
     /// A place among those who follow the jobs.
     pub fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
         take(&self.followers, "too many readers follow the jobs")
     }
+
+    /// A place among the long answers, for this caller.
+    pub fn stream(&self, caller: &str) -> Result<Stream, Problem> {
+        let share =
+            share_of(caller, &self.streams_each, "too many films and logs are being streamed to you")?;
+        let place = take(&self.streams, "too many films and logs are being streamed")?;
+        Ok(Stream { _share: share, _place: place })
+    }
+}
+
+/// A place among the long answers, until this is dropped.
+#[derive(Debug)]
+pub struct Stream {
+    _share: Share<String>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// How many places each of those has who share some.
+#[derive(Debug)]
+pub struct Shares<K: Eq + Hash> {
+    most: usize,
+    taken: Arc<Mutex<HashMap<K, usize>>>,
+}
+
+impl<K: Eq + Hash + Clone> Shares<K> {
+    /// So many for each.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { most, taken: Arc::default() }
+    }
+
+    /// A place for this one, if they have any left.
+    #[must_use]
+    pub fn take(&self, whose: &K) -> Option<Share<K>> {
+        let mut all = self.taken.lock();
+        let taken = all.entry(whose.clone()).or_default();
+        if *taken >= self.most {
+            return None;
+        }
+        *taken += 1;
+        Some(Share { whose: whose.clone(), taken: Arc::clone(&self.taken) })
+    }
+}
+
+/// A place of somebody's share, until this is dropped.
+#[derive(Debug)]
+pub struct Share<K: Eq + Hash> {
+    whose: K,
+    taken: Arc<Mutex<HashMap<K, usize>>>,
+}
+
+impl<K: Eq + Hash> Drop for Share<K> {
+    fn drop(&mut self) {
+        let mut all = self.taken.lock();
+        if let Some(taken) = all.get_mut(&self.whose) {
+            *taken -= 1;
+            if *taken == 0 {
+                all.remove(&self.whose);
+            }
+        }
+    }
+}
+
+/// A place of a caller's share.
+fn share_of(caller: &str, shares: &Shares<String>, full: &str) -> Result<Share<String>, Problem> {
+    shares.take(&caller.to_owned()).ok_or_else(|| {
+        let detail = format!("{full}: {} at once", shares.most);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).after(1)
+    })
 }
 
 fn take(places: &Arc<Semaphore>, full: &str) -> Result<OwnedSemaphorePermit, Problem> {
@@ -123,10 +202,26 @@ mod tests {
     #[test]
     fn a_place_is_free_again_when_an_answer_has_ended() {
         let limits = Limits::default();
-        let held: Vec<_> = (0..STREAMS).map(|_| limits.stream().unwrap()).collect();
-        let refused = limits.stream().unwrap_err();
+        let caller = |number: usize| format!("caller {}", number % STREAMS.div_ceil(STREAMS_EACH));
+        let held: Vec<_> = (0..STREAMS).map(|number| limits.stream(&caller(number)).unwrap()).collect();
+        let refused = limits.stream("another").unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(1)));
         drop(held);
-        assert!(limits.stream().is_ok());
+        assert!(limits.stream("another").is_ok());
+    }
+
+    #[test]
+    fn no_caller_takes_all_places() {
+        let limits = Limits::default();
+        let held: Vec<_> = (0..STREAMS_EACH).map(|_| limits.stream("ada").unwrap()).collect();
+        let refused = limits.stream("ada").unwrap_err();
+        assert_eq!((refused.status, refused.retry_after), (StatusCode::TOO_MANY_REQUESTS, Some(1)));
+        assert!(limits.stream("bob").is_ok());
+        drop(held);
+        assert!(limits.stream("ada").is_ok());
+        let held: Vec<_> = (0..AT_ONCE_EACH).map(|_| limits.request_of("ada").unwrap()).collect();
+        assert!(limits.request_of("ada").is_err() && limits.request_of("bob").is_ok());
+        drop(held);
+        assert!(limits.requests_each.taken.lock().is_empty(), "nobody is remembered for nothing");
     }
 }

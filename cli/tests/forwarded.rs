@@ -49,6 +49,13 @@ async fn a_kubeconfig_without_a_token_gets_one_for_readers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_nought_is_none() {
+    let world = World::begin("{token: abc}").await;
+    let ended = world.run(&["list", "--request-timeout=0"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_proxy_reads_at_the_operator_and_writes_at_the_api_server() {
     let world = World::begin("{token: abc}").await;
     let proxy = world.proxy().await;

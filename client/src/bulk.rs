@@ -14,6 +14,7 @@ use crate::call::{self, CallError, within};
 use crate::filter::JobFilter;
 use crate::job_action::{Plan, Request, phase};
 use crate::job_ref::JobRef;
+use crate::lean::lean;
 
 /// Jobs that are written to at once: a hundred take a second or two, and the API server has time for others.
 const AT_ONCE: usize = 16;
@@ -54,10 +55,45 @@ impl ItemResult {
     }
 }
 
-/// The jobs that a filter takes, as the API server has them for whoever the client is.
+/// The jobs that a filter takes, as the API server has them for whoever the client is, to ask something of them: each is
+/// without what no request looks at.
 pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, CallError> {
-    let mut jobs: Vec<VideoJob> = call::list(client, filter.namespace.as_deref(), &filter.params()).await?;
-    jobs.retain(|job| filter.takes(phase(job)));
+    list_as(client, filter, lean).await
+}
+
+/// The same, all of each.
+pub async fn list_whole(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, CallError> {
+    list_as(client, filter, |job| job).await
+}
+
+async fn list_as(
+    client: &Client,
+    filter: &JobFilter,
+    keep: impl Fn(VideoJob) -> VideoJob,
+) -> Result<Vec<VideoJob>, CallError> {
+    let (what, api): (String, Api<VideoJob>) = match &filter.namespace {
+        Some(namespace) => {
+            (format!("list the VideoJobs of {namespace}"), Api::namespaced(client.clone(), namespace))
+        }
+        None => ("list the VideoJobs of all namespaces".to_owned(), Api::all(client.clone())),
+    };
+    let mut jobs = Vec::new();
+    let params = filter.params();
+    let ask = |page: ListParams| {
+        let page = ListParams {
+            label_selector: params.label_selector.clone(),
+            field_selector: params.field_selector.clone(),
+            ..page
+        };
+        let api = api.clone();
+        async move { api.list(&page).await }
+    };
+    let take = |job: VideoJob| {
+        if filter.takes(phase(&job)) {
+            jobs.push(keep(job));
+        }
+    };
+    list_all(&what, ask, take).await?;
     Ok(jobs)
 }
 

@@ -135,13 +135,20 @@ pub fn connect(mut config: Config, agent: &'static str) -> Result<Client, kube::
     config.connect_timeout = Some(Duration::from_secs(5));
     // Longer than a watch, which may be silent for its whole time.
     let longest_watch = Duration::from_secs(u64::from(WATCH_SECONDS) + 30);
-    config.read_timeout = Some(longest_watch.max(call_timeout()));
+    config.read_timeout = timer(longest_watch.max(call_timeout()));
     config.reset_reader_on_write = true;
-    config.write_timeout = Some(call_timeout());
+    config.write_timeout = timer(call_timeout());
     config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
     // Every caller has its own back-off; a hidden one would hold slots and honour any Retry-After.
     config.default_retry = false;
     Ok(ClientBuilder::try_from(config)?.build())
+}
+
+/// A time-out of the connection; none for a time that is meant as for ever, since it is added to the present time there,
+/// which has an end.
+fn timer(limit: Duration) -> Option<Duration> {
+    const FOR_EVER: Duration = Duration::from_hours(30 * 24);
+    (limit < FOR_EVER).then_some(limit)
 }
 
 /// Makes a call, within the time that one may take. `what` reads like `create Job films/ocean-write-script-1`.

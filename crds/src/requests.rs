@@ -91,12 +91,18 @@ pub struct Requested {
     pub text: String,
 }
 
+/// Whether a time is so far ahead that nobody can have asked at it: clocks differ by less.
+#[must_use]
+pub fn is_early(at: Timestamp, now: Timestamp) -> bool {
+    at.duration_since(now) > SignedDuration::from_mins(5)
+}
+
 impl Requested {
     /// Whether its time has not come, by more than clocks differ: then it is not acted upon, and not remembered either,
     /// because every request that is made now would be older.
     #[must_use]
     pub fn is_early(&self, now: Timestamp) -> bool {
-        self.at.duration_since(now) > SignedDuration::from_mins(5)
+        is_early(self.at, now)
     }
 }
 

@@ -29,6 +29,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// What they are called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.user.username.as_deref().unwrap_or_default()
+    }
+
     /// Their token, to ask the API server with.
     #[must_use]
     pub fn token(&self) -> &str {

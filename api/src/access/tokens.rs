@@ -1,14 +1,16 @@
 //! Whose token somebody shows: asked of the API server by `TokenReview`, and remembered for a while.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use videofactory_client::within;
 use videofactory_pipeline::Digest;
 
@@ -16,10 +18,17 @@ use crate::problem::Problem;
 
 /// How long a review is good for: so long a token that was revoked still counts.
 const GOOD_FOR: Duration = Duration::from_mins(1);
-/// Most tokens that are remembered.
+/// How long a refusal is: whoever repeats it costs the API server nothing.
+const REFUSED_FOR: Duration = Duration::from_secs(10);
+/// How long it is remembered that a token was good: whoever comes again by then does not stand in line with strangers.
+const KNOWN_FOR: Duration = Duration::from_mins(10);
+/// Most tokens that are remembered, and most refusals.
 const MOST_REMEMBERED: usize = 4096;
-/// Reviews at once: strangers must not keep the API server busy through us.
+/// Reviews at once, of strangers' tokens and of known ones: strangers must not keep the API server busy through us.
 const AT_ONCE: usize = 4;
+/// Most strangers who wait for a review, and how long: requests that are answered at once are few, too.
+const MOST_WAITING: usize = 64;
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Reviews tokens that were made for one audience.
 pub struct TokenReviewer {
@@ -27,7 +36,31 @@ pub struct TokenReviewer {
     /// `None`: the API server's own.
     audience: Option<&'static str>,
     known: Mutex<HashMap<Digest, (UserInfo, Instant)>>,
-    slots: Semaphore,
+    refused: Mutex<HashMap<Digest, (Problem, Instant)>>,
+    renewals: Line,
+    strangers: Line,
+}
+
+/// Those whose tokens are reviewed, and those who wait for it.
+struct Line {
+    reviews: Semaphore,
+    places: Semaphore,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { reviews: Semaphore::new(AT_ONCE), places: Semaphore::new(AT_ONCE + MOST_WAITING) }
+    }
+}
+
+impl Line {
+    async fn stand<T>(&self, review: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        let busy = || Problem::later("too many tokens are to be checked at once; try again", 1);
+        let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let turn = timeout(LONGEST_WAIT, self.reviews.acquire()).await.map_err(|_| busy())?;
+        let _turn = turn.map_err(|_| busy())?;
+        review.await
+    }
 }
 
 impl TokenReviewer {
@@ -44,27 +77,37 @@ impl TokenReviewer {
     }
 
     fn new(client: Client, audience: Option<&'static str>) -> Self {
-        Self { client, audience, known: Mutex::new(HashMap::new()), slots: Semaphore::new(AT_ONCE) }
+        Self {
+            client,
+            audience,
+            known: Mutex::default(),
+            refused: Mutex::default(),
+            renewals: Line::default(),
+            strangers: Line::default(),
+        }
     }
 
     /// Whose token this is.
     pub async fn review(&self, token: &str) -> Result<UserInfo, Problem> {
         let digest = Digest::of_bytes(token.as_bytes());
-        let known = self.known.lock().get(&digest).filter(|(_, at)| at.elapsed() < GOOD_FOR).cloned();
-        if let Some((user, _)) = known {
+        if let Some(refusal) = recall(&self.refused, &digest, REFUSED_FOR) {
+            return Err(refusal);
+        }
+        if let Some(user) = recall(&self.known, &digest, GOOD_FOR) {
             return Ok(user);
         }
-        let _slot = self
-            .slots
-            .try_acquire()
-            .map_err(|_| Problem::later("too many unknown tokens at once; try again", 1))?;
-        let user = self.ask(token).await?;
-        let mut known = self.known.lock();
-        known.retain(|_, (_, at)| at.elapsed() < GOOD_FOR);
-        if known.len() < MOST_REMEMBERED {
-            known.insert(digest, (user.clone(), Instant::now()));
+        let was_known = recall(&self.known, &digest, KNOWN_FOR).is_some();
+        let line = if was_known { &self.renewals } else { &self.strangers };
+        let answer = line.stand(self.ask(token)).await;
+        match &answer {
+            Ok(user) => remember(&self.known, digest, user.clone(), KNOWN_FOR),
+            Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
+                self.known.lock().remove(&digest);
+                remember(&self.refused, digest, refusal.clone(), REFUSED_FOR);
+            }
+            Err(_) => {}
         }
-        Ok(user)
+        answer
     }
 
     async fn ask(&self, token: &str) -> Result<UserInfo, Problem> {
@@ -93,5 +136,102 @@ impl TokenReviewer {
             return Err(refused());
         }
         status.user.ok_or_else(refused)
+    }
+}
+
+type Memory<T> = Mutex<HashMap<Digest, (T, Instant)>>;
+
+fn recall<T: Clone>(memory: &Memory<T>, digest: &Digest, good_for: Duration) -> Option<T> {
+    memory.lock().get(digest).filter(|(_, at)| at.elapsed() < good_for).map(|(what, _)| what.clone())
+}
+
+fn remember<T>(memory: &Memory<T>, digest: Digest, what: T, good_for: Duration) {
+    let mut memory = memory.lock();
+    if memory.len() >= MOST_REMEMBERED {
+        memory.retain(|_, (_, at)| at.elapsed() < good_for);
+    }
+    if memory.len() < MOST_REMEMBERED || memory.contains_key(&digest) {
+        memory.insert(digest, (what, Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::routing::post;
+    use axum::{Json, Router};
+    use serde_json::{Value, json};
+    use videofactory_client::connect;
+
+    use super::*;
+    use crate::testing::serve;
+
+    /// An API server that knows the token `good`, and has reviewed so many. It lets strangers wait.
+    #[derive(Clone)]
+    struct Server {
+        asked: Arc<Mutex<Vec<String>>>,
+        gate: Arc<Semaphore>,
+    }
+
+    impl Server {
+        async fn review(self, Json(mut review): Json<Value>) -> Json<Value> {
+            let token = review["spec"]["token"].as_str().unwrap().to_owned();
+            self.asked.lock().push(token.clone());
+            if token.starts_with("stranger") {
+                drop(self.gate.acquire().await.unwrap());
+            }
+            review["status"] = json!({"authenticated": token == "good", "user": {"username": token}});
+            Json(review)
+        }
+
+        fn asked(&self, token: &str) -> usize {
+            self.asked.lock().iter().filter(|asked| *asked == token).count()
+        }
+    }
+
+    async fn world() -> (Server, Arc<TokenReviewer>) {
+        let server = Server { asked: Arc::default(), gate: Arc::new(Semaphore::new(0)) };
+        let reviews = server.clone();
+        let path = "/apis/authentication.k8s.io/v1/tokenreviews";
+        let router = Router::new().route(path, post(|review| reviews.clone().review(review)));
+        let config = kube::Config::new(serve(router).await.parse().unwrap());
+        (server, Arc::new(TokenReviewer::of_api_server(connect(config, "test").unwrap())))
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_remembered_too() {
+        let (server, reviewer) = world().await;
+        for _ in 0..3 {
+            assert_eq!(reviewer.review("bad").await.unwrap_err().status, StatusCode::UNAUTHORIZED);
+            assert!(reviewer.review("good").await.is_ok());
+        }
+        assert_eq!((server.asked("bad"), server.asked("good")), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn strangers_keep_nobody_out_whose_token_was_good() {
+        let (server, reviewer) = world().await;
+        reviewer.review("good").await.unwrap();
+        let digest = Digest::of_bytes(b"good");
+        let old = Instant::now().checked_sub(GOOD_FOR).unwrap();
+        reviewer.known.lock().get_mut(&digest).unwrap().1 = old;
+        let strangers: Vec<_> = (0..AT_ONCE + MOST_WAITING)
+            .map(|number| {
+                let reviewer = reviewer.clone();
+                tokio::spawn(async move { reviewer.review(&format!("stranger {number}")).await })
+            })
+            .collect();
+        while reviewer.strangers.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let one_more = reviewer.review("one more").await.unwrap_err();
+        assert_eq!(one_more.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(reviewer.review("good").await.is_ok(), "it is reviewed anew beside them");
+        assert_eq!(server.asked("good"), 2);
+        server.gate.add_permits(1_000);
+        for stranger in strangers {
+            assert!(stranger.await.unwrap().is_err());
+        }
     }
 }

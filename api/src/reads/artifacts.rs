@@ -147,7 +147,7 @@ pub async fn bytes(
         content_type: artifact.content_type,
         name: file_name(&path.0.name, &artifact.name),
     };
-    let answered = media::answer(&state.limits, file, &method, &headers).await?;
+    let answered = media::answer(&state.limits, caller.name(), file, &method, &headers).await?;
     answered.ok_or_else(|| gone(&path, &params.artifact))
 }
 

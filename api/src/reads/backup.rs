@@ -1,7 +1,8 @@
 //! GET `/backup`: everything of a namespace, or of the cluster, in one document. It is read as whoever asks for it, and
 //! depends on none of the operator's stores, so that a proxy on somebody's machine can serve it, too.
 
-use axum::body::Body;
+use std::time::Duration;
+
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -16,12 +17,16 @@ use videofactory_pipeline::clock;
 
 use crate::problem::Problem;
 use crate::query::Parameters;
+use crate::room;
 use crate::writes::{Author, Authors};
 
-/// Backups and restores at a time: each holds a whole document in memory.
+/// Backups and restores that are worked on at a time: each reads objects by the hundred.
 pub(crate) static AT_WORK: Semaphore = Semaphore::const_new(1);
 /// Seconds after which to try again while another one is at work.
 pub(crate) const TRY_AGAIN: u32 = 10;
+
+/// Longest time in which a backup must have been read: so long it is in memory.
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// The route.
 pub fn routes(authors: Authors) -> OpenApiRouter {
@@ -68,16 +73,20 @@ async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> R
     if query.namespace.as_ref().is_some_and(|namespace| !is_label(namespace)) {
         return Err(Problem::bad_request("namespace is the name of a namespace"));
     }
-    let _slot = AT_WORK.try_acquire().map_err(|_| busy())?;
     let now = clock::now();
     let namespace = query.namespace.as_deref();
-    let written = gather(&author.0, namespace, now).await?;
+    let (text, room) = {
+        let _slot = AT_WORK.try_acquire().map_err(|_| busy())?;
+        let text = gather(&author.0, namespace, now).await?.text;
+        let room = room::BACKUPS.take(text.len())?;
+        (text, room)
+    };
     let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));
     Response::builder()
         .header(CONTENT_TYPE, "application/json")
         .header(CONTENT_DISPOSITION, disposition)
         .header(CACHE_CONTROL, "no-store")
-        .body(Body::from(written.text))
+        .body(room::body(text, room, LONGEST))
         .map_err(|error| Problem::internal("the backup cannot be sent", &error))
 }
 

@@ -1,5 +1,6 @@
 //! GET `/jobs/{namespace}/{name}/logs`: what a step's worker logs, from its pod, or from the bucket once the pod is gone.
-//! The pod is asked with the caller's own token; for the bucket, whether the caller may read logs of pods there.
+//! The pod is asked with the caller's own token; for the bucket, whether the caller may read logs of pods there, or the
+//! kept logs of jobs alone.
 
 use axum::body::Body;
 use axum::extract::State as Shared;
@@ -13,18 +14,17 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use videofactory_client::{CallError, Right, within};
 use videofactory_crds::labels::{ATTEMPT, RUN, STEP, UID, WORKER};
-use videofactory_crds::{StepName, StepStatus, VideoJob};
+use videofactory_crds::{GROUP, StepName, StepStatus, VideoJob};
 use videofactory_pipeline::Keys;
-use videofactory_storage::{Bucket, ObjectInfo, StorageError};
 
 use super::artifacts;
 use super::job::readable;
-use super::media::of_bucket;
+use super::kept_logs::{self, Start};
 use crate::access::{Caller, may};
+use crate::limits::Stream;
 use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -35,8 +35,6 @@ use crate::state::State;
 const MOST_LINES: u32 = 10_000;
 /// Bytes that are read from a pod's log at once.
 const PIECE: usize = 16 * 1024;
-/// Most bytes of one chunk in the bucket: a worker writes it when a quarter of a MiB waits, 4 MiB at the most.
-const MOST_CHUNK_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Query parameters of GET `/jobs/{namespace}/{name}/logs`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -74,22 +72,34 @@ pub async fn read(
     let job = found.get()?;
     let step = step_of(job, query.step).ok_or_else(|| nothing(&path, query.step))?;
     let client = state.clients.of_token(caller.token())?;
-    let permit = state.limits.stream()?;
-    let pieces = if let Some(pod) = latest_pod(&client, job, &path, step.name).await? {
-        of_pod(&client, &path, &pod, &query).await?
-    } else {
-        let namespace = Some(path.0.namespace.as_str());
-        may(&client, Right { verb: "get", group: "", resource: "pods/log", namespace }).await?;
-        let bucket = artifacts::bucket(&state, job, &path).await?;
-        of_chunks(bucket, job, &path, step, query.tail).await?
+    let permit = state.limits.stream(caller.name())?;
+    let pieces = match latest_pod(&client, job, &path, step.name).await {
+        Ok(Some(pod)) => of_pod(&client, &path, &pod, &query).await?,
+        Ok(None) => {
+            let namespace = Some(path.0.namespace.as_str());
+            may(&client, Right { verb: "get", group: "", resource: "pods/log", namespace }).await?;
+            kept(&state, job, &path, step, query.tail).await?
+        }
+        Err(error) if error.lacks_permission() && may_read_kept(&client, &path).await? => {
+            kept(&state, job, &path, step, query.tail).await?
+        }
+        Err(error) => return Err(error.into()),
     };
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], held(pieces, permit)).into_response())
+}
+
+/// Whether somebody without a right to pods may read what the bucket has kept of them: a right of our own, since that to
+/// pods is one to all pods of a namespace.
+async fn may_read_kept(client: &Client, path: &JobPath) -> Result<bool, CallError> {
+    let namespace = Some(path.0.namespace.as_str());
+    let right = Right { verb: "get", group: GROUP, resource: "videojobs/log", namespace };
+    videofactory_client::may(client, right).await
 }
 
 type Pieces = BoxStream<'static, Result<Bytes, std::io::Error>>;
 
 /// A body that holds a permit until its end, or until the caller hangs up.
-fn held(pieces: Pieces, permit: OwnedSemaphorePermit) -> Body {
+fn held(pieces: Pieces, permit: Stream) -> Body {
     Body::from_stream(pieces.inspect_ok(move |_| {
         let _held = &permit;
     }))
@@ -176,66 +186,35 @@ fn until_it_breaks(log: Pieces) -> Pieces {
     log.take_while(|piece| std::future::ready(piece.is_ok())).boxed()
 }
 
-/// The log that the step's last attempt left in the bucket.
-async fn of_chunks(
-    bucket: Bucket,
+/// The log of the step's last attempt, as far as the bucket has it.
+async fn kept(
+    state: &State,
     job: &VideoJob,
     path: &JobPath,
     step: &StepStatus,
     tail: Option<u32>,
 ) -> Result<Pieces, Problem> {
+    let bucket = artifacts::bucket(state, job, path).await?;
     let status = job.status.as_ref();
     let (id, run) = status.map_or((None, None), |status| (status.id.as_deref(), status.run));
     let (Some(id), Some(run), Some(attempt)) = (id, run, step.attempt) else {
         return Err(nothing(path, Some(step.name)));
     };
     let keys = Keys::new(&path.0.namespace, &path.0.name, id, run);
-    let listed: Result<Vec<ObjectInfo>, StorageError> =
-        bucket.list(&keys.logs(step.name, attempt)).try_collect().await;
-    let chunks: Vec<String> =
-        listed.map_err(|error| of_bucket(&error))?.into_iter().map(|chunk| chunk.key).collect();
+    let chunks = kept_logs::chunks(&bucket, &keys.logs(step.name, attempt)).await?;
     if chunks.is_empty() {
         let detail = format!(
-            "the pod of attempt {attempt} of {} is gone, and so is its log in the bucket, or there was none",
+            "the bucket has no log of attempt {attempt} of {}: nothing was written yet, or it was pruned",
             step.name
         );
         let hint = format!("the step's message in GET /jobs/{} says how it ended", path.0);
         return Err(Problem::new(StatusCode::NOT_FOUND, detail).hint(hint));
     }
-    match tail {
-        Some(lines) => {
-            let last =
-                last_lines(&bucket, &chunks, lines as usize).await.map_err(|error| of_bucket(&error))?;
-            Ok(stream::iter([Ok(Bytes::from(last))]).boxed())
-        }
-        None => Ok(stream::iter(chunks)
-            .then(move |key| {
-                let bucket = bucket.clone();
-                async move { bucket.get(&key, MOST_CHUNK_BYTES).await.map_err(std::io::Error::other) }
-            })
-            .boxed()),
-    }
-}
-
-/// The last lines of all chunks together; no more chunks are read than hold them.
-async fn last_lines(bucket: &Bucket, chunks: &[String], lines: usize) -> Result<Vec<u8>, StorageError> {
-    let mut text: Vec<u8> = Vec::new();
-    for key in chunks.iter().rev() {
-        let mut chunk = bucket.get(key, MOST_CHUNK_BYTES).await?.to_vec();
-        chunk.append(&mut text);
-        text = chunk;
-        if let Some(start) = start_of_last(&text, lines) {
-            return Ok(text.split_off(start));
-        }
-    }
-    Ok(text)
-}
-
-/// Where the last so many lines of a text begin, if it has more.
-fn start_of_last(text: &[u8], lines: usize) -> Option<usize> {
-    let body = text.strip_suffix(b"\n").unwrap_or(text);
-    let mut ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-    ends.nth(lines - 1).map(|(at, _)| at + 1)
+    let start = match tail {
+        Some(lines) => kept_logs::start_of_last(&bucket, &chunks, lines as usize).await?,
+        None => Start::default(),
+    };
+    Ok(kept_logs::read(bucket, chunks, start))
 }
 
 #[cfg(test)]
@@ -266,16 +245,6 @@ mod tests {
         assert_eq!(of(None, Some(StepName::WriteScript)), Some(StepName::WriteScript));
         assert_eq!(of(None, Some(StepName::AssembleVideo)), None);
         assert_eq!(of(None, Some(StepName::PublishVideo)), None);
-    }
-
-    #[test]
-    fn the_last_lines_are_whole_lines() {
-        let last = |text: &'static [u8], lines| start_of_last(text, lines).map(|start| &text[start..]);
-        assert_eq!(last(b"a\nb\nc\n", 2), Some(&b"b\nc\n"[..]));
-        assert_eq!(last(b"a\nb\nc", 1), Some(&b"c"[..]));
-        assert_eq!(last(b"a\nb\n", 2), None);
-        assert_eq!(last(b"", 1), None);
-        assert_eq!(last(b"\n\n", 1), Some(&b"\n"[..]));
     }
 
     #[test]

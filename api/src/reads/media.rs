@@ -41,6 +41,7 @@ enum Wanted {
 /// The file, as the request wants it; `None` if it is not there.
 pub async fn answer(
     limits: &Limits,
+    caller: &str,
     file: File,
     method: &Method,
     request: &HeaderMap,
@@ -67,7 +68,7 @@ pub async fn answer(
     if method == Method::HEAD {
         return Ok(Some((status, headers).into_response()));
     }
-    let permit = limits.stream()?;
+    let permit = limits.stream(caller)?;
     let download = match file.bucket.open(&file.key, range).await {
         Ok(download) => download,
         Err(error) if error.is_missing() => return Ok(None),

@@ -12,6 +12,7 @@ mod events;
 mod filter;
 mod job;
 mod jobs;
+mod kept_logs;
 mod logs;
 mod media;
 mod metrics;

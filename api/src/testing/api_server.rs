@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -29,6 +29,10 @@ pub struct Cluster {
     pub expired: Arc<Mutex<Vec<String>>>,
     /// Whether it answers nothing about tokens.
     pub is_away: Arc<AtomicBool>,
+    /// How often it was asked what somebody may.
+    pub reviews: Arc<AtomicUsize>,
+    /// `StoragePolicy`s, in its list.
+    pub policies: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Cluster {
@@ -41,7 +45,11 @@ impl Cluster {
             .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
             .route("/api/v1/namespaces/{namespace}/events", get(events))
             .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
-            .route("/apis/videofactory.dev/v1alpha1/namespaces/films/storagepolicies/default", get(policy))
+            .route("/apis/videofactory.dev/v1alpha1/storagepolicies", get(policies))
+            .route(
+                "/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default",
+                get(policy).patch(patch_policy),
+            )
             .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs", post(create))
             .fallback(object)
             .with_state(self.clone())
@@ -72,6 +80,7 @@ async fn review_token(
 }
 
 async fn review_access(Shared(cluster): Shared<Cluster>, Json(mut review): Json<Value>) -> Json<Value> {
+    cluster.reviews.fetch_add(1, Ordering::Relaxed);
     let user = review["spec"]["user"].as_str().unwrap_or_default().to_owned();
     review["status"] = json!({"allowed": cluster.may(&user, &review["spec"])});
     Json(review)
@@ -110,6 +119,26 @@ async fn object(Shared(cluster): Shared<Cluster>, uri: Uri) -> Result<Json<Value
 /// Lists of our own kinds are empty.
 async fn nothing() -> Json<Value> {
     Json(json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "List", "metadata": {}, "items": []}))
+}
+
+async fn policies(Shared(cluster): Shared<Cluster>) -> Json<Value> {
+    let items = cluster.policies.lock().clone();
+    Json(
+        json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicyList", "metadata": {}, "items": items}),
+    )
+}
+
+/// Takes it from whoever may.
+async fn patch_policy(
+    Shared(cluster): Shared<Cluster>,
+    Path(namespace): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Response> {
+    check(&cluster, &headers, "patch", "storagepolicies", &namespace)?;
+    let mut policy = super::policy(&namespace, &json!({}));
+    policy["apiVersion"] = json!("meta.k8s.io/v1");
+    policy["kind"] = json!("PartialObjectMetadata");
+    Ok(Json(policy))
 }
 
 async fn policy() -> Json<Value> {

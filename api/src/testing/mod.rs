@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::watcher::Event;
@@ -182,6 +183,16 @@ impl World {
         Events::new(response.into_body())
     }
 
+    /// Sends the beginning of a JSON body, and never its end.
+    pub async fn send_slowly(&self, method: &str, path: &str, token: &str) -> StatusCode {
+        let beginning = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::pending());
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from_stream(beginning)).unwrap();
+        self.router.clone().oneshot(request).await.unwrap().status()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, ROOT, &[]).await
     }
@@ -231,7 +242,7 @@ impl Process for TestProcess {
 }
 
 /// Serves on this machine until the runtime ends; the URL.
-async fn serve(router: Router) -> String {
+pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -1,12 +1,14 @@
 //! Who is let in, who is told what, and how often.
 
-use axum::http::StatusCode;
+use std::sync::atomic::Ordering;
+
 use axum::http::header::HeaderName;
+use axum::http::{Method, StatusCode};
 use serde_json::json;
 
 use super::document::{filled, operations};
 use crate::testing::{Answer, FILMS, ROOT, UID, World, job, made};
-use crate::{OPEN, documented};
+use crate::{OPEN, documented, known};
 
 #[tokio::test]
 async fn without_a_token_nothing_is_answered_but_the_probes() {
@@ -71,8 +73,13 @@ async fn without_a_namespace_callers_see_the_jobs_of_those_that_are_theirs() {
     let own = world.ask("GET", "/jobs", FILMS, &[]).await.json();
     let ids: Vec<_> = own["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
     assert_eq!((ids, &own["remaining"]), (vec![json!("films/ocean")], &json!(0)));
-    for number in 0..50 {
-        world.put(job(&format!("other-{number}"), "a", &json!({})));
+    for number in 0..100 {
+        world.put(job(&format!("a-{number:03}"), "a", &json!({})));
+    }
+    let own = world.ask("GET", "/jobs", FILMS, &[]).await.json();
+    assert_eq!(own["items"].as_array().unwrap().len(), 1, "however many come before it by name");
+    for number in 100..500 {
+        world.put(job(&format!("a-{number:03}"), "a", &json!({})));
     }
     let many = world.ask("GET", "/jobs", FILMS, &[]).await;
     assert_eq!(many.status, StatusCode::FORBIDDEN, "a part of them would look like all");
@@ -90,6 +97,56 @@ async fn a_uid_leads_to_the_job_for_who_may_see_it() {
     let none = world.get("/jobs/ffffffff-24c3-4a11-9d59-7c1f8b2d6e00").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert_eq!(world.answered()[0].0, "/jobs/{namespace}/{name}");
+}
+
+#[tokio::test]
+async fn how_long_it_takes_does_not_tell_whether_a_uid_is_somebodys() {
+    let mut world = World::new().await;
+    let secret_uid = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
+    let mut secret = job("news", "secret", &json!({}));
+    secret["metadata"]["uid"] = json!(secret_uid);
+    world.put(secret);
+    let reviews = async |path: &str| {
+        let before = world.cluster.reviews.load(Ordering::Relaxed);
+        let answer = world.ask("GET", path, FILMS, &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        world.cluster.reviews.load(Ordering::Relaxed) - before
+    };
+    // From here on it is remembered that they may not.
+    reviews("/jobs/news/secret").await;
+    for _ in 0..2 {
+        let there = reviews(&format!("/jobs/{secret_uid}")).await;
+        let none = reviews("/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00").await;
+        assert_eq!((there, none), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_may_be_named_as_uids_are() {
+    let mut world = World::new().await;
+    let namespace = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
+    world.put(job(namespace, "ocean", &json!({})));
+    let found = world.get(&format!("/jobs/{namespace}/ocean")).await;
+    assert_eq!((found.status, &found.json()["id"]), (StatusCode::OK, &json!(format!("{namespace}/ocean"))));
+    assert_eq!(world.get(&format!("/jobs/{namespace}/lake")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.get("/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/logs").await.status,
+        StatusCode::NOT_FOUND
+    );
+    let there = world.ask("GET", &format!("/jobs/{namespace}/ocean"), FILMS, &[]).await;
+    let none = world.ask("GET", "/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/ocean", FILMS, &[]).await;
+    assert_eq!(there.status, StatusCode::FORBIDDEN);
+    assert_eq!(told(&there, "-"), told(&none, "-"));
+}
+
+#[test]
+fn words_that_are_no_methods_are_one_to_whoever_counts() {
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        assert_eq!(known(&Method::from_bytes(method.as_bytes()).unwrap()), method);
+    }
+    for method in ["X1", "get", "TRACE"] {
+        assert_eq!(known(&Method::from_bytes(method.as_bytes()).unwrap()), "other");
+    }
 }
 
 #[tokio::test]

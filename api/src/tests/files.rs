@@ -163,6 +163,23 @@ async fn the_log_of_a_pod_that_is_gone_comes_from_the_bucket() {
 }
 
 #[tokio::test]
+async fn a_log_in_the_bucket_that_no_worker_has_written_is_refused() {
+    let world = world().await;
+    let chunk = "work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl";
+    world.files.put(chunk, vec![b'x'; 8 * 1024 * 1024 + 1]);
+    for query in ["", "?tail=1"] {
+        let refused = world.get(&format!("/jobs/films/ocean/logs{query}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{query}");
+    }
+    world.files.put(chunk, "a line\n");
+    for number in 1..=10_000 {
+        world.files.put(&chunk.replace("00000", &format!("{number:05}")), "");
+    }
+    let refused = world.get("/jobs/films/ocean/logs?tail=1").await;
+    assert_eq!(refused.status, StatusCode::BAD_GATEWAY);
+}
+
+#[tokio::test]
 async fn who_may_not_read_pods_logs_gets_none_from_the_bucket_either() {
     let world = world().await;
     world.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "secret\n");
@@ -174,6 +191,21 @@ async fn who_may_not_read_pods_logs_gets_none_from_the_bucket_either() {
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     world.cluster.forbidden.lock().push(("list".to_owned(), "events".to_owned()));
     let refused = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn who_may_read_kept_logs_alone_sees_no_pods() {
+    let world = world().await;
+    world.cluster.pods.lock().push(pod("p-2", "2"));
+    world.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "kept\n");
+    let forbid =
+        |verb: &str, what: &str| world.cluster.forbidden.lock().push((verb.to_owned(), what.to_owned()));
+    forbid("list", "pods");
+    let kept = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    assert_eq!((kept.status, &kept.body[..]), (StatusCode::OK, &b"kept\n"[..]));
+    forbid("get", "videojobs/log");
+    let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 

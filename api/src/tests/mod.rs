@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod backups;
 mod conforms;
 mod create;
 mod document;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
 use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
 use videofactory_crds::Phase;
@@ -101,6 +102,13 @@ impl BulkAnswer {
     }
 }
 
+/// Requests to many jobs at a time: each holds a list of them.
+static AT_WORK: Semaphore = Semaphore::const_new(2);
+
+fn slot() -> Result<SemaphorePermit<'static>, Problem> {
+    AT_WORK.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
+}
+
 /// Asks something of every job that a filter takes; each answers for itself.
 #[utoipa::path(
     post,
@@ -139,6 +147,7 @@ pub async fn act(
     };
     let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
     check(&filter)?;
+    let _slot = slot()?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(dry_run, items)))
@@ -183,6 +192,7 @@ pub async fn stop_all(
 ) -> Result<Json<BulkAnswer>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
+    let _slot = slot()?;
     let jobs = bulk::unfinished(&author.0, query.namespace).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(query.dry_run, items)))

@@ -230,8 +230,13 @@ async fn is_there(client: &Client, namespace: &str, manifest: &Value) -> Result<
     let job = reference(namespace, manifest);
     let api: Api<VideoJob> = Api::namespaced(client.clone(), namespace);
     let found = within(format!("get VideoJob {job}"), api.get_opt(&job.name)).await?;
-    let by = found.as_ref().and_then(|found| found.annotations().get(REQUEST));
-    Ok(wanted.is_string() && by.is_some_and(|by| *wanted == json!(by)))
+    Ok(found.is_some_and(|found| is_of(&found, wanted)))
+}
+
+/// Whether a job was made by this request, and stays: one that is being deleted will not make the film.
+fn is_of(job: &VideoJob, request: &Value) -> bool {
+    let by = job.annotations().get(REQUEST);
+    job.metadata.deletion_timestamp.is_none() && by.is_some_and(|by| *request == json!(by))
 }
 
 #[cfg(test)]
@@ -263,6 +268,20 @@ mod tests {
         assert_ne!(of(&one, b"k")["metadata"]["name"], of(&one, b"l")["metadata"]["name"]);
         let request = |manifest: &Value| manifest["metadata"]["annotations"][REQUEST].clone();
         assert_ne!(request(&of(&one, b"k")), request(&of(&other, b"k")));
+    }
+
+    #[test]
+    fn a_job_that_is_being_deleted_is_none_of_the_request() {
+        let found = |metadata: Value| -> VideoJob {
+            serde_json::from_value(json!({"metadata": metadata, "spec": {"topic": "rivers"}})).unwrap()
+        };
+        let stays = json!({"name": "a", "annotations": {REQUEST: "abc"}});
+        let mut leaves = stays.clone();
+        leaves["deletionTimestamp"] = json!("2026-12-24T18:00:00Z");
+        assert!(is_of(&found(stays.clone()), &json!("abc")));
+        assert!(!is_of(&found(leaves), &json!("abc")));
+        assert!(!is_of(&found(stays), &json!("other")));
+        assert!(!is_of(&found(json!({"name": "a"})), &Value::Null));
     }
 
     #[test]

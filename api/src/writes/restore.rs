@@ -1,28 +1,35 @@
 //! POST `/restore`: what stands in a backup is made again, and each object answers for itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request, State as Shared};
+use axum::body::Body;
+use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use videofactory_client::backup::{Backup, Kind};
+use videofactory_client::Right;
+use videofactory_client::backup::{Backup, Kind, ReadBackupError};
 use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, RestoreError, restore};
+use videofactory_crds::GROUP;
 use videofactory_pipeline::clock;
 
 use super::{Author, Authors, MANAGER};
+use crate::access::may;
 use crate::body::is_json;
 use crate::problem::Problem;
-use crate::query::Parameters;
+use crate::query::{Parameters, check_name};
 use crate::reads::backup::{AT_WORK, BackupDocument, busy};
+use crate::room::{self, Room};
 use crate::schemas;
 
 /// Most bytes of a backup: some thousand jobs.
 pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
+/// Longest time in which a backup must have come.
+const LONGEST: Duration = Duration::from_mins(5);
 /// What takes any backup.
 const NO_BOUND: &str =
     "kubectl videofactory restore -f FILE takes a backup of any size, and with -n one namespace of it";
@@ -37,17 +44,17 @@ struct Desk {
 
 /// The route. `files`: the way to the buckets, where there is one.
 pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>) -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(answer))
-        .layer(DefaultBodyLimit::max(MOST_BACKUP_BYTES))
-        .with_state(Desk { authors, files })
+    OpenApiRouter::new().routes(routes!(answer)).with_state(Desk { authors, files })
 }
 
 /// How to restore.
-#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RestoreQuery {
+    /// What is of this namespace alone. Left out: all, which takes the permission to list jobs in all of them.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    namespace: Option<String>,
     /// Change nothing, and say what would be done.
     dry_run: bool,
     /// Let go on what was restored although something failed.
@@ -123,8 +130,19 @@ async fn answer(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be a backup, in JSON")
             .hint("send the header Content-Type: application/json"));
     }
+    check_name("namespace", query.namespace.as_deref())?;
+    // Asked first: a stranger's backup must not take room from others'.
+    let namespace = query.namespace.as_deref();
+    may(&author.0, Right { verb: "list", group: GROUP, resource: "videojobs", namespace }).await.map_err(
+        |problem| match namespace {
+            None if problem.status == StatusCode::FORBIDDEN => {
+                problem.hint("name the namespace of the backup: POST /restore?namespace=<namespace>")
+            }
+            _ => problem,
+        },
+    )?;
+    let (text, room) = read(body).await?;
     let slot = AT_WORK.try_acquire().map_err(|_| busy())?;
-    let text = read(Request::from_parts(parts, body)).await?;
     let options = Options {
         dry_run: query.dry_run,
         partial: query.partial,
@@ -133,10 +151,14 @@ async fn answer(
     };
     let files = desk.files;
     let restoring = tokio::spawn(async move {
-        let _slot = slot;
-        let backup = Backup::read(&text).map_err(|error| {
+        let _held = (slot, room);
+        let refused = |error: &ReadBackupError| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
-        })?;
+        };
+        let mut backup = Backup::read(&text).map_err(|error| refused(&error))?;
+        if let Some(namespace) = &query.namespace {
+            backup.retain(namespace).map_err(|error| refused(&error))?;
+        }
         let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
         Ok::<_, Problem>(Json(answer.into()))
     });
@@ -157,13 +179,14 @@ impl From<RestoreError> for Problem {
     }
 }
 
-async fn read(request: Request) -> Result<String, Problem> {
-    use axum::extract::FromRequest;
-    let bytes = Bytes::from_request(request, &()).await.map_err(|error| {
-        let detail =
-            format!("the backup has more than {MOST_BACKUP_BYTES} bytes, or ended before it was complete");
-        Problem::new(error.status(), detail).hint(NO_BOUND)
+async fn read(body: Body) -> Result<(String, Room), Problem> {
+    let (bytes, room) = room::BACKUPS.read(body, MOST_BACKUP_BYTES, LONGEST).await.map_err(|problem| {
+        if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
+            return problem.hint(NO_BOUND);
+        }
+        problem
     })?;
-    String::from_utf8(bytes.into())
-        .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))?;
+    Ok((text, room))
 }

@@ -1,12 +1,15 @@
 //! POST `/storage/cleanup`: prune now.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::http::StatusCode;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::{list, storage_action, within};
+use videofactory_client::storage_action::{self, Asked, Cleanup};
+use videofactory_client::{Outcome, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
 
@@ -35,16 +38,15 @@ pub struct CleanupQuery {
     dry_run: bool,
 }
 
-/// The policies that were asked to prune.
+/// The result of a cleanup request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CleanupAnswer {
-    /// The policies that were asked, as `<namespace>/<name>`. Each run's outcome is in `status.runs` of its policy, and
-    /// in GET `/storage/stats`.
-    requested: Vec<String>,
-    /// When: the slot of the runs.
-    #[schema(value_type = String, format = DateTime)]
-    at: jiff::Timestamp,
+    /// How many policies, by outcome.
+    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
+    counts: BTreeMap<Outcome, usize>,
+    /// Each policy.
+    items: Vec<CleanupItem>,
     /// Age from which finished jobs' files may go, in days; absent: as the rules say.
     #[serde(skip_serializing_if = "Option::is_none")]
     days: Option<u32>,
@@ -52,11 +54,40 @@ pub struct CleanupAnswer {
     dry_run: bool,
 }
 
+/// What was asked of a policy.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CleanupItem {
+    /// The policy, as `<namespace>/<name>`.
+    policy: String,
+    /// Requested, or failed.
+    #[schema(value_type = crate::schemas::RequestOutcome)]
+    outcome: Outcome,
+    /// When it was asked: the slot of the run, whose outcome is in `status.runs` of the policy, and in GET
+    /// `/storage/stats`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<jiff::Timestamp>,
+    /// Why, where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<Asked> for CleanupItem {
+    fn from(Asked { policy, at }: Asked) -> Self {
+        match at {
+            Ok(at) => Self { policy, outcome: Outcome::Requested, at: Some(at), detail: None },
+            Err(error) => {
+                Self { policy, outcome: Outcome::Failed, at: None, detail: Some(error.for_people()) }
+            }
+        }
+    }
+}
+
 /// Asks every policy of a namespace, or of the cluster, to prune now.
 #[utoipa::path(post, path = "/storage/cleanup", operation_id = "clean_up_storage", tag = "storage", params(CleanupQuery), responses(
-    (status = 202, description = "The policies were asked; GET /storage/stats tells how the runs end", body = CleanupAnswer),
+    (status = 202, description = "What became of it, policy by policy; GET /storage/stats tells how the runs end", body = CleanupAnswer),
     (status = 404, description = "There is no such policy"),
-    (status = 409, description = "Somebody else changed the policy meanwhile"),
 ))]
 pub async fn clean_up(
     author: Author,
@@ -74,19 +105,19 @@ pub async fn clean_up(
             Problem::new(StatusCode::NOT_FOUND, detail).hint("GET /storage/stats lists those that there are")
         );
     }
-    let at = storage_action::cleanup_time(&policies, clock::now());
-    let age = query.days.map(|days| Duration::from_days(u64::from(days)));
-    let patch = storage_action::cleanup(at, age, query.dry_run);
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let mut requested = Vec::new();
-    for policy in policies {
-        let (namespace, name) = (policy.namespace().unwrap_or_default(), policy.name_any());
-        let api: Api<StoragePolicy> = Api::namespaced(author.0.clone(), &namespace);
-        let what = format!("patch StoragePolicy {namespace}/{name}");
-        within(what, api.patch(&name, &params, &Patch::Merge(&patch))).await?;
-        requested.push(format!("{namespace}/{name}"));
+    let older_than = query.days.map(|days| Duration::from_days(u64::from(days)));
+    let wish = Cleanup { now: clock::now(), older_than, dry_run: query.dry_run };
+    let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
+    // Where nothing was asked of anybody, the answer is why.
+    if asked.iter().all(|asked| asked.at.is_err()) {
+        asked.swap_remove(0).at?;
     }
-    let answer = CleanupAnswer { requested, at, days: query.days, dry_run: query.dry_run };
+    let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
+    let mut counts = BTreeMap::new();
+    for item in &items {
+        *counts.entry(item.outcome).or_default() += 1;
+    }
+    let answer = CleanupAnswer { counts, items, days: query.days, dry_run: query.dry_run };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
-use videofactory_client::storage_action;
+use videofactory_client::storage_action::{self, Cleanup};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::time_of;
@@ -14,6 +14,7 @@ use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 
 use super::{policies, storage};
 use crate::args::{Scope, read_timeout};
+use crate::cluster::MANAGER;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
@@ -71,37 +72,50 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
             return Ok(Exit::Declined);
         }
     }
-    let at = storage_action::cleanup_time(&policies, context.now());
-    let patch = storage_action::cleanup(at, args.older_than, args.dry_run);
-    for policy in &policies {
-        policies::ask(policy, &patch, context).await?;
-        if !args.wait {
-            let planned = if args.dry_run { " (dry run)" } else { "" };
-            context.data(&format!("{}: cleanup requested{planned}\n", policies::name(policy)))?;
+    let wish = Cleanup { now: context.now(), older_than: args.older_than, dry_run: args.dry_run };
+    let client = context.cluster.client()?;
+    let (mut requested, mut all) = (Vec::new(), true);
+    for (policy, asked) in
+        policies.iter().zip(storage_action::clean_up(&client, &policies, wish, MANAGER).await)
+    {
+        match asked.at {
+            Ok(at) => requested.push((policy, at)),
+            // One that refuses may be the only one that there is.
+            Err(error) if policies.len() == 1 => return Err(error.into()),
+            Err(error) => {
+                all = false;
+                context.tell(format!("error: {}: {}", asked.policy, error.for_people()))?;
+            }
         }
     }
     if !args.wait {
-        return Ok(Exit::Done);
+        let planned = if args.dry_run { " (dry run)" } else { "" };
+        for (policy, _) in requested {
+            context.data(&format!("{}: cleanup requested{planned}\n", policies::name(policy)))?;
+        }
+        return Ok(Exit::of_all(all));
     }
-    let (runs, failed) = wait(&policies, at, args.timeout, context).await;
+    let (runs, failed) = wait(&requested, args.timeout, context).await;
     if !runs.is_empty() {
         context.data(&report(&runs))?;
     }
     match failed {
         Some(error) => Err(error),
-        None => Ok(Exit::of_all(runs.iter().all(|(_, run)| run.outcome == Some(PruneOutcome::Completed)))),
+        None => {
+            let is_whole = |(_, run): &(String, PruneRun)| run.outcome == Some(PruneOutcome::Completed);
+            Ok(Exit::of_all(all && runs.iter().all(is_whole)))
+        }
     }
 }
 
 /// The runs of all policies, each with its policy's name, and what went wrong first. They are waited for together: the
 /// time that was given is over for all of them at once.
 async fn wait(
-    policies: &[StoragePolicy],
-    at: Timestamp,
+    requested: &[(&StoragePolicy, Timestamp)],
     timeout: Duration,
     context: &Context,
 ) -> (Vec<(String, PruneRun)>, Option<Error>) {
-    let waits = policies.iter().map(|policy| run_of(policy, at, timeout, context));
+    let waits = requested.iter().map(|(policy, at)| run_of(policy, *at, timeout, context));
     let (mut runs, mut failed) = (Vec::new(), None);
     for ended in join_all(waits).await {
         match ended {
@@ -283,6 +297,19 @@ films/r2   3      5.0 kB   younger than its rule says
         let ended = run(&fake, "cleanup --wait", None).await;
         assert_eq!(ended.exit, Exit::Failed, "{}", ended.err);
         assert!(ended.err.contains("you cannot watch storagepolicies"), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn one_policy_that_refuses_keeps_none_from_being_asked() {
+        let all = ["a", "b", "c"].map(|namespace| of(namespace, json!({})));
+        let refusal = format!("PATCH {}", path("b", "storagepolicies", "r2"));
+        let fake = Fake::default()
+            .on(&format!("GET {}", path("", "storagepolicies", "")), list_of(&all))
+            .refuses(&refusal, 403, "Forbidden", "you cannot patch storagepolicies");
+        let ended = run(&fake, "cleanup -A --yes", None).await;
+        assert_eq!(ended.out, "a/r2: cleanup requested\nc/r2: cleanup requested\n");
+        assert!(ended.err.contains("b/r2") && ended.err.contains("cannot patch"), "{}", ended.err);
+        assert_eq!(ended.exit, Exit::NotAll);
     }
 
     #[tokio::test]

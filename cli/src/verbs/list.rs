@@ -40,7 +40,7 @@ pub struct ListArgs {
 /// Lists films.
 pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
     let mut jobs = if args.names.is_empty() {
-        bulk::list(&context.cluster.client()?, &args.filter.within(context, args.scope)).await?
+        bulk::list_whole(&context.cluster.client()?, &args.filter.within(context, args.scope)).await?
     } else {
         get(context, &args.names).await?
     };

@@ -5,6 +5,7 @@
 //! (manifests), and at its end `itemCount` and `digest`, by which one that was cut or changed is told from a whole one.
 //! Earlier versions wrote neither of the two; their backups are read all the same.
 
+mod bounds;
 mod gather;
 mod kind;
 mod read;

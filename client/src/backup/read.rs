@@ -6,10 +6,12 @@ use std::fmt;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use videofactory_pipeline::Digest;
 
+use super::bounds::{self, MOST_HEAD_BYTES, MOST_ITEM_BYTES, MOST_ITEMS, MOST_VALUES, RawItems};
 use super::seal::Seal;
 use super::{API_VERSION, KIND, Kind};
 use crate::job_ref::is_label;
@@ -41,6 +43,15 @@ pub enum ReadBackupError {
         /// In truth.
         found: usize,
     },
+    /// There are more items than any cluster of ours has.
+    #[error("the backup has {0} items, and at most {MOST_ITEMS} are taken; restore namespace by namespace")]
+    TooMany(usize),
+    /// An item is larger than the API server takes an object.
+    #[error(
+        "item {0} of the backup has more than {MOST_ITEM_BYTES} bytes or {MOST_VALUES} values, which no object of Video \
+         Factory has; use the backup as it was written"
+    )]
+    TooLarge(usize),
     /// Its digest is another one.
     #[error(
         "the backup was changed since it was written: its digest does not fit what it holds; use it as it was written"
@@ -138,25 +149,19 @@ impl fmt::Display for Item<'_> {
     }
 }
 
-/// What says what the rest is.
+/// The fields as they stand there: each is read once its length is known.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct Head {
-    api_version: String,
-    kind: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Wire<'a> {
-    #[serde(default)]
-    created_at: String,
-    namespace: Option<String>,
     #[serde(borrow)]
-    items: Vec<&'a RawValue>,
-    item_count: Option<u64>,
-    digest: Option<String>,
+    api_version: Option<&'a RawValue>,
+    kind: Option<&'a RawValue>,
+    created_at: Option<&'a RawValue>,
+    namespace: Option<&'a RawValue>,
+    items: Option<&'a RawValue>,
+    item_count: Option<&'a RawValue>,
+    digest: Option<&'a RawValue>,
 }
 
 impl<'a> Backup<'a> {
@@ -169,23 +174,34 @@ impl<'a> Backup<'a> {
             }
             why => ReadBackupError::NotJson(why),
         };
-        let head: Head = serde_json::from_str(text).map_err(unreadable)?;
-        if head.kind != KIND {
-            return Err(ReadBackupError::OtherKind(head.kind));
-        }
-        if head.api_version != API_VERSION {
-            return Err(ReadBackupError::OtherVersion(head.api_version));
+        // Errors of other types than an object's would repeat the whole text.
+        if !text.trim_start().starts_with('{') && !text.trim_start().is_empty() {
+            return Err(ReadBackupError::NotJson("it does not begin with a brace".to_owned()));
         }
         let wire: Wire<'a> = serde_json::from_str(text).map_err(unreadable)?;
-        if let Some(said) = wire.item_count.filter(|said| u64::try_from(wire.items.len()) != Ok(*said)) {
-            return Err(ReadBackupError::Miscounted { said, found: wire.items.len() });
+        let kind: String = head(wire.kind)?.unwrap_or_default();
+        if kind != KIND {
+            return Err(ReadBackupError::OtherKind(kind));
         }
-        let mut seal = Seal::new(&wire.created_at, wire.namespace.as_deref());
-        let mut items = Vec::with_capacity(wire.items.len());
+        let version: String = head(wire.api_version)?.unwrap_or_default();
+        if version != API_VERSION {
+            return Err(ReadBackupError::OtherVersion(version));
+        }
+        let created_at: String = head(wire.created_at)?.unwrap_or_default();
+        let namespace: Option<String> = head(wire.namespace)?;
+        let digest: Option<String> = head(wire.digest)?;
+        let raw = RawItems::of(wire.items)?;
+        if let Some(said) =
+            head::<u64>(wire.item_count)?.filter(|said| u64::try_from(raw.0.len()) != Ok(*said))
+        {
+            return Err(ReadBackupError::Miscounted { said, found: raw.0.len() });
+        }
+        let mut seal = Seal::new(&created_at, namespace.as_deref());
+        let mut items = Vec::with_capacity(raw.0.len());
         let mut names = HashSet::new();
-        for (place, raw) in wire.items.iter().enumerate() {
-            let item = read_item(place + 1, raw, wire.namespace.as_deref(), &mut seal)?;
-            if let Some(own) = wire.namespace.as_ref().filter(|own| **own != item.namespace) {
+        for (place, raw) in raw.0.iter().enumerate() {
+            let item = read_item(place + 1, raw, namespace.as_deref(), &mut seal)?;
+            if let Some(own) = namespace.as_ref().filter(|own| **own != item.namespace) {
                 let namespace = own.clone();
                 return Err(ReadBackupError::OtherNamespace { item: item.to_string(), namespace });
             }
@@ -194,11 +210,11 @@ impl<'a> Backup<'a> {
             }
             items.push(item);
         }
-        let digest = seal.end();
-        if wire.digest.as_ref().is_some_and(|said| *said != digest.to_string()) {
+        let (said, digest) = (digest, seal.end());
+        if said.as_ref().is_some_and(|said| *said != digest.to_string()) {
             return Err(ReadBackupError::Altered);
         }
-        Ok(Self { namespace: wire.namespace, items, is_sealed: wire.digest.is_some(), digest })
+        Ok(Self { namespace, items, is_sealed: said.is_some(), digest })
     }
 }
 
@@ -215,13 +231,26 @@ impl Backup<'_> {
     }
 }
 
+/// A field that says what the rest is.
+fn head<T: DeserializeOwned>(field: Option<&RawValue>) -> Result<Option<T>, ReadBackupError> {
+    let Some(raw) = field else { return Ok(None) };
+    if raw.get().len() > MOST_HEAD_BYTES {
+        let why = format!("one of its own fields has more than {MOST_HEAD_BYTES} bytes");
+        return Err(ReadBackupError::NotJson(why));
+    }
+    serde_json::from_str(raw.get()).map(Some).map_err(|error| ReadBackupError::NotJson(error.to_string()))
+}
+
 fn read_item<'a>(
     number: usize,
     raw: &'a RawValue,
     own: Option<&str>,
     seal: &mut Seal,
 ) -> Result<Item<'a>, ReadBackupError> {
-    let unreadable = |problem: String| ReadBackupError::Unreadable { number, problem };
+    let unreadable = |problem: String| ReadBackupError::Unreadable { number, problem: bounds::cut(&problem) };
+    if !bounds::is_an_objects(raw.get()) {
+        return Err(ReadBackupError::TooLarge(number));
+    }
     let value = parse(raw.get()).map_err(|error| unreadable(error.to_string()))?;
     seal.add(&value);
     let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
@@ -229,7 +258,7 @@ fn read_item<'a>(
     let Some(kind) = Kind::named(&kind).filter(|_| version == API_VERSION) else {
         let what =
             if kind.is_empty() { "no manifest".to_owned() } else { format!("{kind:?} of {version:?}") };
-        return Err(ReadBackupError::Alien { number, what });
+        return Err(ReadBackupError::Alien { number, what: bounds::cut(&what) });
     };
     let object: DynamicObject =
         serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
@@ -333,6 +362,34 @@ mod tests {
         let text = value.to_string();
         let backup = Backup::read(&text).unwrap();
         assert_eq!((backup.items.len(), backup.is_sealed), (2, false));
+    }
+
+    #[test]
+    fn what_was_made_to_fill_the_memory_is_refused_with_few_words() {
+        use ReadBackupError as E;
+        let numbers = |count: usize| format!("[{}0]", "0,".repeat(count));
+        let with =
+            |item: &str| format!(r#"{{"apiVersion":"{API_VERSION}","kind":"Backup","items":[{item}]}}"#);
+        let refused = |text: &str| Backup::read(text).unwrap_err();
+        assert_eq!(refused(&with(&format!(r#"{{"x":{}}}"#, numbers(MOST_VALUES)))), E::TooLarge(1));
+        assert_eq!(refused(&with(&format!("\"{}\"", "x".repeat(MOST_ITEM_BYTES)))), E::TooLarge(1));
+        assert_eq!(refused(&with(&format!("{}{{}}", "{},".repeat(MOST_ITEMS)))), E::TooMany(MOST_ITEMS + 1));
+        let long = "\u{7f}".repeat(1_000_000);
+        for text in [
+            format!("\"{long}\""),
+            format!("[\"{long}\"]"),
+            format!(r#"{{"kind":"{long}"}}"#),
+            format!(r#"{{"kind":"Backup","apiVersion":"{long}"}}"#),
+            format!(r#"{{"kind":"Backup","apiVersion":"{API_VERSION}","items":"{long}"}}"#),
+            format!(r#"{{"kind":"Backup","apiVersion":"{API_VERSION}","items":[],"itemCount":"{long}"}}"#),
+            format!(r#"{{"kind":"Backup","apiVersion":"{API_VERSION}","items":[],"createdAt":"{long}"}}"#),
+            with(&format!("\"{long}\"")),
+            with(&format!(r#"{{"kind":"{long}"}}"#)),
+            with(&format!(r#"{{"apiVersion":"{API_VERSION}","kind":"VideoJob","metadata":"{long}"}}"#)),
+        ] {
+            let told = refused(&text).to_string();
+            assert!(told.len() < 3_000, "{} bytes for {}", told.len(), &text[..60]);
+        }
     }
 
     #[test]

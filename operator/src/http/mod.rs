@@ -1,5 +1,6 @@
 //! The HTTP side, on every replica: the API, and what workers report.
 
+mod listen;
 mod process;
 mod progress;
 mod recent;
@@ -7,7 +8,6 @@ mod relay;
 #[cfg(test)]
 mod tests;
 
-use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use videofactory_api::access::TokenReviewer;
 use videofactory_api::state::{State, Stores};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
+use self::listen::Bounds;
 use self::process::Operator;
 use self::relay::Relay;
 use crate::context::Context;
@@ -51,13 +52,13 @@ async fn serve_on(
     let relay = Arc::new(Relay::new(context.leads.clone(), context.config.token_file.clone()));
     let caches = Arc::clone(&context.caches);
     let routes = router(context, cluster, Arc::clone(&relay), stop.clone());
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server = listen::serve(listener, routes, Bounds::default(), stop.clone());
     let too_late = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_ANSWERS).await;
     };
     tokio::select! {
-        served = server.into_future() => served.context("failed to serve HTTP"),
+        () = server => Ok(()),
         () = relay.watch(&caches) => Ok(()),
         () = too_late => {
             tracing::info!("answers are broken off that were not complete after {} s", LAST_ANSWERS.as_secs());

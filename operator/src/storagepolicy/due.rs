@@ -15,7 +15,8 @@ pub fn next_prune(policy: &StoragePolicy) -> Option<Timestamp> {
     let status = policy.status.as_ref()?;
     // Suspended, or kept from pruning by what a condition says.
     status.next_run_at.as_ref()?;
-    match status.runs.first() {
+    // A run that only plans makes no room.
+    match status.runs.iter().find(|run| run.dry_run != Some(true)) {
         Some(run) => match run.outcome {
             Some(PruneOutcome::Completed | PruneOutcome::Cancelled) => {
                 slot_after(policy, &policy.spec.schedule, run.slot.0)
@@ -94,6 +95,22 @@ mod tests {
             assert_eq!(run(slot, json!(outcome)), Some(at(slot)), "{outcome}");
         }
         assert_eq!(run(slot, Value::Null), Some(at(slot)), "it is under way");
+    }
+
+    #[test]
+    fn a_dry_run_pays_no_debt() {
+        let owed = |before: &Value| {
+            let dry = json!({"slot": "2026-01-05T18:00:00Z", "dryRun": true, "outcome": "Completed"});
+            next_prune(&policy(&json!({"runs": [dry, before]})))
+        };
+        let failed = json!({"slot": "2026-01-03T03:00:00Z", "outcome": "Failed"});
+        assert_eq!(owed(&failed), Some(at("2026-01-03T03:00:00Z")));
+        let good = json!({"slot": "2026-01-03T03:00:00Z", "outcome": "Completed"});
+        assert_eq!(owed(&good), Some(at("2026-01-04T03:00:00Z")));
+        assert_eq!(
+            owed(&json!({"slot": "2026-01-04T18:00:00Z", "dryRun": true})),
+            Some(at("2026-01-02T03:00:00Z"))
+        );
     }
 
     #[test]

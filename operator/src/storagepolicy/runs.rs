@@ -69,7 +69,21 @@ pub fn freed(run: &PruneRun) -> bool {
     run.dry_run != Some(true) && run.deleted_objects.is_some_and(|deleted| deleted > 0)
 }
 
+/// Forgets the oldest runs. The last that was meant stays: since when a run is owed is told by it, however often somebody
+/// has only planned since.
 fn keep(status: &mut StoragePolicyStatus, history: i32) {
+    let is_meant = |run: &&PruneRun| run.dry_run != Some(true);
+    let meant = status.runs.iter().find(is_meant).cloned();
+    forget(status, history);
+    if let Some(meant) = meant.filter(|_| !status.runs.iter().any(|run| is_meant(&run))) {
+        if status.runs.len() > 1 {
+            status.runs.pop();
+        }
+        status.runs.push(meant);
+    }
+}
+
+fn forget(status: &mut StoragePolicyStatus, history: i32) {
     status.runs.truncate(usize::try_from(history).unwrap_or(1).max(1));
     let mut used = 0;
     let fits = status.runs.iter().take_while(|run| {
@@ -256,6 +270,25 @@ mod tests {
         let bytes = serde_json::to_string(&status.runs).unwrap().len();
         assert!((MOST_HISTORY_BYTES / 2..=MOST_HISTORY_BYTES + 200).contains(&bytes), "{bytes}");
         assert_eq!(status.runs[0].slot.0, at("2026-01-01T01:39:00Z"), "the newest is kept");
+    }
+
+    #[test]
+    fn however_often_it_is_planned_the_last_run_that_was_meant_stays_known() {
+        let mut status = StoragePolicyStatus::default();
+        begin(&mut status, &Order { dry_run: false, ..order(PruneCause::Schedule) }, 3);
+        for minute in 1..5 {
+            let slot = at(&format!("2026-01-01T11:0{minute}:00Z"));
+            begin(&mut status, &Order { slot, dry_run: true, ..order(PruneCause::Request) }, 3);
+        }
+        let kept: Vec<_> = status.runs.iter().map(|run| (run.slot.0, run.dry_run)).collect();
+        assert_eq!(
+            kept,
+            [
+                (at("2026-01-01T11:04:00Z"), Some(true)),
+                (at("2026-01-01T11:03:00Z"), Some(true)),
+                (order(PruneCause::Schedule).slot, None),
+            ]
+        );
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) 
 /// The films that do not go on by themselves.
 pub async fn films(client: &Client, namespace: Option<&str>) -> Vec<Check> {
     let filter = JobFilter { namespace: namespace.map(str::to_owned), ..JobFilter::default() };
-    match bulk::list(client, &filter).await {
+    match bulk::list_whole(client, &filter).await {
         Ok(jobs) => checks::films(&jobs),
         Err(error) => vec![checks::cannot_look("films", error)],
     }

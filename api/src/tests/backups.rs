@@ -1,0 +1,69 @@
+//! Backups and restores, and what they take of the process.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::reads::backup::AT_WORK;
+use crate::testing::{FILMS, ROOT, World, policy};
+
+#[tokio::test]
+async fn who_restores_names_the_namespace_or_may_list_jobs_in_all() {
+    let world = World::new().await;
+    let ask = async |path: &str, token: &str, body: &str| world.send("POST", path, token, &[], body).await;
+    let refused = ask("/restore", FILMS, "{}").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.json()["hint"].as_str().unwrap().contains("?namespace="), "{refused:?}");
+    assert_eq!(ask("/restore?namespace=news", FILMS, "{}").await.status, StatusCode::FORBIDDEN);
+    for (path, token) in [("/restore?namespace=films", FILMS), ("/restore", ROOT)] {
+        let read = ask(path, token, "{}").await;
+        assert_eq!(read.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {read:?}");
+    }
+    let foreign = json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "Backup", "items": [{
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
+        "metadata": {"name": "secret", "namespace": "news"}, "spec": {"topic": "a"},
+    }]});
+    let refused = ask("/restore?namespace=films", FILMS, &foreign.to_string()).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.json()["detail"].as_str().unwrap().contains("news"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_backup_that_comes_slowly_keeps_nobody_from_theirs() {
+    let world = World::new().await;
+    let slow = world.send_slowly("POST", "/restore", ROOT);
+    let other = async {
+        // Others in this process may be at work; they end.
+        drop(tokio::time::timeout(Duration::from_secs(60), AT_WORK.acquire()).await.unwrap().unwrap());
+    };
+    tokio::select! {
+        biased;
+        answer = slow => panic!("it is not complete: {answer:?}"),
+        () = other => {}
+    }
+}
+
+#[tokio::test]
+async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
+    let world = World::new().await;
+    let put = |namespaces: &[&str]| {
+        *world.cluster.policies.lock() =
+            namespaces.iter().map(|namespace| policy(namespace, &json!({}))).collect();
+    };
+    put(&["arts", "films", "news"]);
+    let asked = world.ask("POST", "/storage/cleanup?days=7", FILMS, &[]).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
+    let answer = asked.json();
+    assert_eq!((&answer["counts"], &answer["days"]), (&json!({"requested": 1, "failed": 2}), &json!(7)));
+    let items: Vec<_> = answer["items"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        items.iter().map(|item| &item["outcome"]).collect::<Vec<_>>(),
+        ["failed", "requested", "failed"]
+    );
+    assert!(items[1]["at"].is_string() && items[1]["policy"] == "films/default", "{answer}");
+    assert!(items[2]["detail"].as_str().unwrap().contains("cannot patch"), "{answer}");
+    put(&["arts", "news"]);
+    let none = world.ask("POST", "/storage/cleanup", FILMS, &[]).await;
+    assert_eq!(none.status, StatusCode::FORBIDDEN, "nothing was done");
+}

@@ -1,0 +1,169 @@
+//! Connections: who is slow, or opens many, must not keep others out. The node's probes come in by the same door.
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use videofactory_api::limits::Shares;
+
+/// How much callers may take before it is known who they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Longest time in which a request's head must have come, and that a connection may stay without one.
+    pub head_time: Duration,
+    /// Most bytes of it.
+    pub head_bytes: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Those of one address.
+    pub connections_each: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            head_time: Duration::from_secs(10),
+            head_bytes: 64 * 1024,
+            connections: 1024,
+            connections_each: 256,
+        }
+    }
+}
+
+/// Serves until it is asked to stop; then takes no more connections, and ends with the last answer.
+pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let addresses = Shares::<IpAddr>::new(bounds.connections_each);
+    let mut connections = JoinSet::new();
+    loop {
+        let next = async {
+            // Those who come beyond this wait in the kernel's queue.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (Listener::accept(&mut listener).await, place)
+        };
+        let ((stream, address), place) = tokio::select! {
+            accepted = next => accepted,
+            () = stop.cancelled() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        let Some(share) = addresses.take(&address.ip()) else { continue };
+        let connection = connection(stream, routes.clone(), bounds, stop.clone());
+        connections.spawn(async move {
+            let _held = (place, share);
+            connection.await;
+        });
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Answers on one connection until the caller has no more requests, or there shall be no more.
+async fn connection(stream: TcpStream, routes: Router, bounds: Bounds, stop: CancellationToken) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(bounds.head_time).max_buf_size(bounds.head_bytes);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection has broken off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::task::JoinHandle;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+    async fn served(routes: Router, bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        (address, stop.clone(), tokio::spawn(serve(listener, routes, bounds, stop)))
+    }
+
+    fn hello() -> Router {
+        Router::new().route("/", get(async || "hello"))
+    }
+
+    /// What comes until the connection is closed.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut text = Vec::new();
+        // A connection that is closed before all was read of it is reset.
+        let _ = timeout(LONG, stream.read_to_end(&mut text)).await.expect("it is closed");
+        String::from_utf8(text).unwrap()
+    }
+
+    async fn ask(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(REQUEST).await.unwrap();
+        rest(&mut stream).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_end_a_head_or_sends_too_much_of_it_is_cut_off() {
+        let (address, ..) = served(hello(), Bounds::default()).await;
+        for beginning in ["", "GET / HTTP/1.1\r\nhost:"] {
+            let mut slow = TcpStream::connect(address).await.unwrap();
+            slow.write_all(beginning.as_bytes()).await.unwrap();
+            assert!(!rest(&mut slow).await.contains("hello"), "{beginning}");
+        }
+        let mut large = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(Bounds::default().head_bytes));
+        let _ = large.write_all(head.as_bytes()).await;
+        assert!(!rest(&mut large).await.contains("hello"));
+    }
+
+    #[tokio::test]
+    async fn no_address_takes_all_connections() {
+        let (address, ..) = served(hello(), Bounds { connections_each: 2, ..Bounds::default() }).await;
+        let idle = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        assert_eq!(ask(address).await, "", "it has two already");
+        drop(idle);
+        // They are free again once the server has seen that they are closed.
+        while !ask(address).await.contains("hello") {}
+    }
+
+    #[tokio::test]
+    async fn an_answer_under_way_is_given_before_the_end() {
+        let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (beginning, going_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        let slow = get(async move || {
+            beginning.add_permits(1);
+            drop(going_on.acquire().await.unwrap());
+            "hello"
+        });
+        let (address, stop, serving) = served(Router::new().route("/", slow), Bounds::default()).await;
+        let idle = TcpStream::connect(address).await.unwrap();
+        let asking = tokio::spawn(ask(address));
+        drop(begun.acquire().await.unwrap());
+        stop.cancel();
+        go_on.add_permits(1);
+        assert!(asking.await.unwrap().ends_with("hello"));
+        timeout(LONG, serving).await.expect("who asks nothing is not waited for").unwrap();
+        drop(idle);
+    }
+}

@@ -15,7 +15,8 @@ use crate::problem::Problem;
 pub const LONGEST: Duration = Duration::from_secs(30);
 
 /// What is said to somebody whose body has not come in this time.
-pub(crate) fn too_slow(within: Duration) -> Problem {
+#[must_use]
+pub fn too_slow(within: Duration) -> Problem {
     let detail = format!("the body was not complete within {} s", within.as_secs());
     Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
 }

@@ -9,7 +9,7 @@
 )]
 
 pub mod access;
-mod body;
+pub mod body;
 pub mod changes;
 mod docs;
 pub mod health;

@@ -26,9 +26,9 @@ const AT_ONCE_EACH: usize = 64;
 /// Films and logs that are streamed at once, and those of one caller: each holds a connection to the bucket or the API
 /// server.
 const STREAMS: usize = 64;
+const STREAMS_EACH: usize = 16;
 /// Readers who follow the jobs at once. They stay for long, and must not take the places of films.
 const FOLLOWERS: usize = 64;
-const STREAMS_EACH: usize = 16;
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {

@@ -65,6 +65,8 @@ fn of_step(step: StepStatus) -> StepStatus {
 mod tests {
     use serde_json::{Value, json};
 
+    use videofactory_crds::videojob::has_ended;
+
     use super::*;
     use crate::job_action::{JobAction, Request};
 
@@ -96,6 +98,7 @@ mod tests {
                 for (suspend, hold) in [(false, false), (true, false), (false, true)] {
                     let whole = job(phase, reason, suspend, hold);
                     let small = lean(whole.clone());
+                    assert_eq!(has_ended(&small), has_ended(&whole));
                     for (action, of_many) in
                         JobAction::ALL.into_iter().flat_map(|of| [(of, false), (of, true)])
                     {

@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::json;
 
 use super::document::{filled, operations};
+use crate::body::LONGEST;
 use crate::testing::{Answer, FILMS, ROOT, UID, World, job, made};
 use crate::{OPEN, documented, known};
 
@@ -208,6 +209,17 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
     assert_eq!(refused.header("retry-after"), "1");
     // Others have nothing to do with it.
     assert_eq!(world.get("/openapi.json").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let world = World::new().await;
+    // Who calls is known from here on: the clock must not run on while the API server is asked.
+    assert_eq!(world.get("/jobs").await.status, StatusCode::OK);
+    tokio::time::pause();
+    let before = tokio::time::Instant::now();
+    let status = world.send_slowly("POST", "/jobs/actions", ROOT).await;
+    assert_eq!((status, before.elapsed() >= LONGEST), (StatusCode::REQUEST_TIMEOUT, true));
 }
 
 #[tokio::test]

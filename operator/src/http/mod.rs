@@ -13,11 +13,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use videofactory_api::access::TokenReviewer;
+use videofactory_api::body;
+use videofactory_api::problem::Problem;
 use videofactory_api::state::{State, Stores};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
@@ -83,6 +87,13 @@ fn router(context: Context, cluster: kube::Config, relay: Arc<Relay>, stop: Canc
     Router::new()
         .route(PROGRESS_PATH, get(progress::tell).post(progress::report))
         .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
+        .layer(from_fn(in_time))
         .with_state(reports)
         .fallback_service(videofactory_api::router(state))
+}
+
+/// Waits no longer for a report than for any other body: whose it is, is not known before it is read.
+async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
+    let longest = body::LONGEST;
+    tokio::time::timeout(longest, next.run(request)).await.map_err(|_| body::too_slow(longest))
 }

@@ -19,6 +19,7 @@ pub static BACKUPS: Rooms = Rooms::new(160);
 const PIECE: usize = 64 * 1024;
 
 /// Room that is shared.
+#[derive(Debug)]
 pub struct Rooms {
     /// MiB in all.
     mib: u32,
@@ -26,6 +27,7 @@ pub struct Rooms {
 }
 
 /// Room that is taken until this is dropped.
+#[derive(Debug)]
 pub struct Room {
     of: &'static Rooms,
     taken: SemaphorePermit<'static>,

@@ -194,7 +194,7 @@ mod tests {
         let server = Server { asked: Arc::default(), gate: Arc::new(Semaphore::new(0)) };
         let reviews = server.clone();
         let path = "/apis/authentication.k8s.io/v1/tokenreviews";
-        let router = Router::new().route(path, post(|review| reviews.clone().review(review)));
+        let router = Router::new().route(path, post(move |review| reviews.clone().review(review)));
         let config = kube::Config::new(serve(router).await.parse().unwrap());
         (server, Arc::new(TokenReviewer::of_api_server(connect(config, "test").unwrap())))
     }

@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod backups;
+mod cleanup;
 mod conforms;
 mod create;
 mod document;

@@ -10,7 +10,7 @@ use serde_json::json;
 use videofactory_crds::VideoJob;
 use videofactory_crds::videojob::has_ended;
 
-use crate::call::{self, CallError, within};
+use crate::call::{CallError, list_each, within};
 use crate::filter::JobFilter;
 use crate::job_action::{Plan, Request, phase};
 use crate::job_ref::JobRef;
@@ -71,29 +71,13 @@ async fn list_as(
     filter: &JobFilter,
     keep: impl Fn(VideoJob) -> VideoJob,
 ) -> Result<Vec<VideoJob>, CallError> {
-    let (what, api): (String, Api<VideoJob>) = match &filter.namespace {
-        Some(namespace) => {
-            (format!("list the VideoJobs of {namespace}"), Api::namespaced(client.clone(), namespace))
-        }
-        None => ("list the VideoJobs of all namespaces".to_owned(), Api::all(client.clone())),
-    };
     let mut jobs = Vec::new();
-    let params = filter.params();
-    let ask = |page: ListParams| {
-        let page = ListParams {
-            label_selector: params.label_selector.clone(),
-            field_selector: params.field_selector.clone(),
-            ..page
-        };
-        let api = api.clone();
-        async move { api.list(&page).await }
-    };
     let take = |job: VideoJob| {
         if filter.takes(phase(&job)) {
             jobs.push(keep(job));
         }
     };
-    list_all(&what, ask, take).await?;
+    list_each(client, filter.namespace.as_deref(), &filter.params(), take).await?;
     Ok(jobs)
 }
 

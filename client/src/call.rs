@@ -171,6 +171,21 @@ pub async fn list<K>(
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
+    let mut objects = Vec::new();
+    list_each(client, namespace, which, |object| objects.push(object)).await?;
+    Ok(objects)
+}
+
+/// The same one by one, for whoever need not keep all of each.
+pub async fn list_each<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    which: &ListParams,
+    take: impl FnMut(K),
+) -> Result<(), CallError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
     let api: Api<K> = match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
@@ -185,9 +200,7 @@ where
         async move { api.list(&page).await }
     };
     let what = format!("list the {} of {}", K::plural(&()), namespace.unwrap_or("all namespaces"));
-    let mut objects = Vec::new();
-    list_all(&what, ask, |object| objects.push(object)).await?;
-    Ok(objects)
+    list_all(&what, ask, take).await
 }
 
 /// Gives `take` all objects of a list, which is asked for page by page, each within [`CALL_TIMEOUT`].

@@ -112,8 +112,8 @@ impl Progress {
             _ => return,
         };
         // Nothing is worth a post before something was said.
-        let mut has_changed = changes.changed().await.is_ok();
-        while has_changed {
+        let mut is_due = changes.changed().await.is_ok();
+        while is_due {
             let latest = changes.borrow_and_update().clone();
             let began = Instant::now();
             if let Err(error) = post_once(&client, &url, &token_file, &latest).await {
@@ -121,7 +121,7 @@ impl Progress {
             }
             tokio::time::sleep(POST_EVERY.saturating_sub(began.elapsed())).await;
             let changed = tokio::time::timeout(POST_AGAIN, changes.changed()).await;
-            has_changed = changed.is_err() || matches!(changed, Ok(Ok(())));
+            is_due = changed.is_err() || matches!(changed, Ok(Ok(())));
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct ActionsBody {
 }
 
 /// A filter of jobs. A field that is left out matches all jobs.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobFilter)]
 #[serde(deny_unknown_fields, default)]
 pub struct FilterBody {

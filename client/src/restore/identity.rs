@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_made_is_held_and_has_nothing_of_what_the_api_server_gives() {
         let now = "2026-11-29T08:00:00.5Z".parse().unwrap();
-        let from = Digest::of(&"the backup");
+        let from = Digest::of_bytes(b"the backup");
         let made = to_make(Kind::VideoJob, &object(5, json!({"id": "3f9c2a1e"})), "films", &from, now);
         assert_eq!(
             serde_json::to_value(made).unwrap(),

@@ -175,6 +175,28 @@ impl Plugin {
         }
     }
 
+    /// Runs it, and looks for these parts in what it says; a stream of which none is named is empty.
+    pub async fn shows(&self, line: &str, code: i32, out: &[&str], err: &[&str]) -> anyhow::Result<()> {
+        let ran = self.run(line).await?;
+        self.look_for(line, &ran, code, out, err);
+        Ok(())
+    }
+
+    /// Looks for parts in what a command has said; a stream of which none is named is empty.
+    pub fn look_for(&self, line: &str, ran: &Ran, code: i32, out: &[&str], err: &[&str]) {
+        let said = [self.masked(&ran.text()), self.masked(&ran.err)];
+        let has = |text: &str, parts: &[&str]| {
+            parts.iter().all(|part| text.contains(part)) && parts.is_empty() == text.is_empty()
+        };
+        if ran.code != code || !has(&said[0], out) || !has(&said[1], err) {
+            self.differs(format!(
+                "$ kubectl videofactory {line}\n--- expected, {code}: {out:?} and {err:?}; said, {}:\n{}",
+                ran.code,
+                said.join("--- and on standard error:\n")
+            ));
+        }
+    }
+
     /// Tells something that is not as it should be.
     pub fn differs(&self, what: String) {
         self.differences.lock().push(what);

@@ -215,7 +215,12 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
 
 /// What needs a person who has read why may be asked to go on.
 async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("status waits", 0, "", "").await?;
+    let waits = [
+        "Phase:   Waiting (ConfigurationInvalid)\n",
+        "ProviderAccount \"none\" does not exist in this namespace; create it, or correct providers\n",
+        "Next: do what the message says; if it does not go on then: `kubectl videofactory retry waits -n NS`\n",
+    ];
+    plugin.shows("status waits", 0, &waits, &[]).await?;
     plugin.says("retry waits", 0, "NS/waits: retry requested\n", "").await?;
     plugin
         .says(
@@ -228,18 +233,19 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
         .await
 }
 
-const UNFINISHED: &str = "\
-FILM   PHASE   PROGRESS
-NS/lakes-HEX   Suspended
-NS/rivers-HEX   Suspended
-NS/waits   Waiting   0/6
-";
+/// What is listed before all of it is stopped.
+const UNFINISHED: [&str; 4] = [
+    "FILM   PHASE   PROGRESS\n",
+    "NS/lakes-HEX   Suspended",
+    "NS/rivers-HEX   Suspended",
+    "NS/waits   Waiting",
+];
 
 /// All at once, after a list of them and a yes. What is held already is left as it is.
 async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
-    let refused = "error: nobody is there to agree: standard input is no terminal\n\
+    let refused = "\nerror: nobody is there to agree: standard input is no terminal\n\
                    say --yes, or look at what would be done by --dry-run\n";
-    plugin.says("stop-all", 2, "", &format!("{UNFINISHED}{refused}")).await?;
+    plugin.shows("stop-all", 2, &[], &[UNFINISHED.as_slice(), &[refused]].concat()).await?;
     plugin
         .says(
             "stop-all --dry-run",
@@ -253,32 +259,26 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .await?;
     let line = "stop-all --reason 'the bill'";
     let declined = plugin.at_terminal(line, "n\n").await?;
-    let question = format!("{UNFINISHED}Suspend 3 films? [y/N] ");
-    plugin.compare(line, &declined, 5, "", &format!("{question}Nothing was changed.\n"));
+    let question = [UNFINISHED.as_slice(), &["\nSuspend 3 films? [y/N] "]].concat();
+    plugin.look_for(line, &declined, 5, &[], &[question.as_slice(), &["Nothing was changed.\n"]].concat());
     let agreed = plugin.at_terminal(line, "y\n").await?;
-    plugin.compare(
-        line,
-        &agreed,
-        0,
-        "NS/gate: unchanged, it is held already\n\
-         NS/lakes-HEX: suspend requested\n\
-         NS/rivers-HEX: suspend requested\n\
-         NS/waits: suspend requested\n",
-        &question,
-    );
+    let held = [
+        "NS/gate: unchanged, it is held already\n",
+        "NS/lakes-HEX: suspend requested\n",
+        "NS/rivers-HEX: suspend requested\n",
+        "NS/waits: suspend requested\n",
+    ];
+    plugin.look_for(line, &agreed, 0, &held, &question);
     let resumed = "NS/lakes-HEX: resume would be requested (dry run)\n\
                    NS/rivers-HEX: resume would be requested (dry run)\n";
     plugin.says("resume -l team=films --dry-run", 0, resumed, "").await?;
     plugin.says("resume gate", 0, "NS/gate: resume requested\n", "").await?;
     gate.until("the film to go on", |status| status.phase != Some(Phase::Suspended)).await?;
     plugin.says("resume gate", 0, "NS/gate: unchanged, it is not suspended\n", "").await?;
-    plugin
-        .says(
-            "stop-all --yes --reason 'the bill' -o name",
-            2,
-            "",
-            "error: invalid value 'name' for '--output <OUTPUT>'\n  [possible values: json, yaml]\n\n\
-             For more information, try '--help'.\n",
-        )
-        .await
+    let words = [
+        "error: invalid value 'name' for '--output <OUTPUT>'\n",
+        "[possible values: json, yaml]",
+        "try '--help'",
+    ];
+    plugin.shows("stop-all --yes -o name", 2, &[], &words).await
 }

@@ -47,8 +47,10 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
         .await?;
     plugin.says("artifacts film", 0, "", "NS/film has no finished files yet.\n").await?;
     plugin.says("logs film", 0, "", "NS/film has no log yet: no step has been begun.\n").await?;
-    plugin.says("list --unknown", 2, "", "").await?;
-    plugin.says("lst", 2, "", "").await?;
+    plugin
+        .shows("list --unknown", 2, &[], &["error: unexpected argument '--unknown' found\n", "try '--help'"])
+        .await?;
+    plugin.shows("lst", 2, &[], &["error: unrecognized subcommand 'lst'\n", "try '--help'"]).await?;
     plugin
         .says(
             "status Moon",
@@ -58,11 +60,30 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
              a name has lower-case letters, digits and dashes; `kubectl videofactory list` shows them\n",
         )
         .await?;
-    plugin.says("list --context moon", 1, "", "").await?;
+    plugin
+        .shows(
+            "list --context moon",
+            1,
+            &[],
+            &["error: the kubeconfig cannot be used: ", "kubectl config get-contexts"],
+        )
+        .await?;
     plugin.says("list -n moon", 0, "", "There are no films in namespace moon.\n").await?;
     plugin.write("nobody.json", &unreachable())?;
-    plugin.says("list --kubeconfig nobody.json", 1, "", "").await?;
-    plugin.says("doctor --kubeconfig nobody.json", 3, "", "").await
+    plugin
+        .shows(
+            "list --kubeconfig nobody.json",
+            1,
+            &[],
+            &[
+                "error: failed to list the VideoJobs of default: ",
+                "can it be reached? --context chooses another one\n",
+            ],
+        )
+        .await?;
+    plugin
+        .shows("doctor --kubeconfig nobody.json", 3, &["ERROR   Kubernetes   "], &["1 error, 0 warnings.\n"])
+        .await
 }
 
 /// A cluster that is not there.
@@ -77,7 +98,7 @@ fn unreachable() -> String {
 }
 
 async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("list", 0, "", "").await?;
+    plugin.shows("list --no-headers", 0, &["film   Suspended   "], &[]).await?;
     let may_not = |verb: &str, resource: &str, group: &str, place: &str| {
         format!(
             "forbidden: User \"system:serviceaccount:NS:viewer\" cannot {verb} resource \"{resource}\" in API group \
@@ -159,7 +180,17 @@ async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
             ),
         )
         .await?;
-    plugin.says("doctor", 0, "", "").await
+    plugin
+        .shows(
+            "doctor",
+            0,
+            &[
+                "you may not, in namespace NS: create videojobs.videofactory.dev (for create)",
+                "ask for the Role videofactory-port-forward",
+            ],
+            &["0 errors, "],
+        )
+        .await
 }
 
 /// The local API, and what it was told where it listens.

@@ -183,7 +183,11 @@ captions.vtt   SIZE   -   captions/NS/film-HEX/r1/HEX.vtt
 }
 
 async fn logs(plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("logs film --step write-script", 0, "TIME INFO write-script-1 write-script begins attempt=1 input=HEX namespace=NS run=1 video=film\n", "").await?;
+    let script = [
+        "TIME INFO write-script-1 write-script begins attempt=1 input=HEX namespace=NS run=1 video=film\n",
+        "TIME INFO write-script-1 write-script is done: the storyboard has 1 scenes",
+    ];
+    plugin.shows("logs film --step write-script", 0, &script, &[]).await?;
     let whole = plugin.run("logs film").await?;
     ensure!((whole.code, whole.err.as_str()) == (0, ""), "{whole:?}");
     names_each_step(plugin, "logs film", &whole.text());

@@ -41,28 +41,55 @@ async fn operated(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
 }
 
 async fn accounts(plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("accounts", 0, "", "").await?;
-    plugin.says("accounts grok -o wide", 0, "", "").await?;
+    let head = "NAME   PROVIDER   READY   QUOTA   USED   LIMIT   NEXT   WAITING   SPENT   EXPIRES";
+    let row = "grok   XAI   True   generations   0   50   -   0   -   -";
+    plugin.says("accounts", 0, &format!("{head}\n{row}\n"), "").await?;
+    let wide = format!("{head}   HEALTHY   MESSAGE\n{row}   True (LATENCY)   ");
+    plugin.shows("accounts grok -o wide", 0, &[&wide], &[]).await?;
     plugin.says("accounts -o name", 0, "provideraccount.videofactory.dev/grok\n", "").await?;
-    plugin.says("accounts moon", 1, "", "").await
+    let missing = "error: failed to get ProviderAccount NS/moon: provideraccounts.videofactory.dev \"moon\" not found\n";
+    plugin.shows("accounts moon", 1, &[], &[missing]).await
 }
 
 async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("cleanup --dry-run --wait", 0, "", "").await?;
-    plugin.says("storage", 0, "", "").await?;
-    plugin.says("storage default -o wide", 0, "", "").await?;
-    plugin.says("cleanup --older-than 7d", 2, "", "").await?;
-    plugin.says("cleanup --older-than 7d --yes --wait", 0, "", "").await?;
+    let head = "POLICY   OUTCOME   DELETED   SIZE   LEFT   MESSAGE\n";
+    let planned = "NS/default   Completed (dry run)   0   SIZE   ";
+    plugin.shows("cleanup --dry-run --wait", 0, &[head, planned], &[]).await?;
+    let head = "NAME   BUCKET   LEVEL   USED   LIMIT   FULL   FILES   LAST RUN   NEXT   READY";
+    let row = "default   videos   Normal   SIZE   SIZE   0%   ";
+    let plain = format!("{head}\n{row}");
+    plugin.shows("storage", 0, &[&plain, "   Completed AGE ago   ", "   True\n"], &[]).await?;
+    let wide = format!("{head}   MESSAGE\n{row}");
+    let runs = "\nRUN   CAUSE   OUTCOME   DELETED   SIZE   MESSAGE\n\
+                AGE ago   Request   Completed (dry run)   0   SIZE   ";
+    plugin.shows("storage default -o wide", 0, &[&wide, runs], &[]).await?;
+    plugin
+        .says(
+            "cleanup --older-than 2h",
+            2,
+            "",
+            "NS/default\nerror: nobody is there to agree: standard input is no terminal\n\
+             say --yes, or look at what would be done by --dry-run\n",
+        )
+        .await?;
+    let completed = "NS/default   Completed   0   SIZE   ";
+    plugin.shows("cleanup --older-than 2h --yes --wait", 0, &[completed], &[]).await?;
     plugin.says("cleanup", 0, "NS/default: cleanup requested\n", "").await?;
-    plugin.says("storage default", 0, "", "").await?;
-    plugin.says("cleanup --policy moon", 1, "", "").await
+    let missing =
+        "error: failed to get StoragePolicy NS/moon: storagepolicies.videofactory.dev \"moon\" not found\n";
+    plugin.shows("cleanup --policy moon", 1, &[], &[missing]).await
 }
 
 async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("backup", 0, "backups/NS/default/TIME.json\n", "").await?;
+    plugin.says("backup", 0, "backups/NS/default/TIME.json\n", "3 objects in bucket \"videos\"\n").await?;
     plugin.says("backup --no-wait", 0, "NS/default: backup requested\n", "").await?;
-    plugin.says("backup -o films.json", 0, "films.json\n", "").await?;
-    plugin.says("restore -f films.json", 0, "", "").await?;
+    plugin.says("backup -o films.json", 0, "films.json\n", "3 objects of NS, 1 of them films\n").await?;
+    let unchanged = [
+        "ProviderAccount NS/grok unchanged",
+        "StoragePolicy NS/default unchanged",
+        "VideoJob NS/film unchanged",
+    ];
+    plugin.shows("restore -f films.json", 0, &unchanged, &["3 unchanged\n"]).await?;
     let piped = plugin.run("backup -o -").await?;
     let whole: Value = serde_json::from_slice(&piped.out).with_context(|| format!("{piped:?}"))?;
     ensure!(whole["kind"] == "Backup" && piped.err.is_empty(), "{piped:?}");
@@ -71,28 +98,41 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
         all.is_empty().then_some(())
     })
     .await?;
-    plugin.says("restore -f films.json --dry-run", 0, "", "").await?;
-    plugin.says("restore -f - <films.json", 0, "", "").await?;
-    plugin.says("list", 0, "", "").await?;
-    plugin.write("cut.json", &piped.text()[..200])?;
-    plugin.says("restore -f cut.json", 1, "", "").await?;
-    plugin.says("restore -f moon.json", 1, "", "").await
+    let foreseen = "VideoJob NS/film would be restored";
+    plugin.shows("restore -f films.json --dry-run", 0, &[foreseen], &["1 would be restored"]).await?;
+    plugin.shows("restore -f - <films.json", 0, &["VideoJob NS/film restored"], &["1 restored"]).await?;
+    plugin.shows("list film --no-headers", 0, &["film   Suspended   "], &[]).await?;
+    let beginning: String = piped.text().chars().take(200).collect();
+    plugin.write("cut.json", &beginning)?;
+    plugin.shows("restore -f cut.json", 1, &[], &["use the whole file\n", "nothing was changed\n"]).await?;
+    plugin.shows("restore -f moon.json", 1, &[], &["error: cannot read moon.json: "]).await
 }
 
+/// What is well in any case.
+const WELL: [&str; 7] = [
+    "STATE   CHECK   FOUND\n",
+    "ok   definitions   4 kinds, as this plugin knows them\n",
+    "ok   operator pods   1 of 1 ready in videofactory-system",
+    "ok   way to the operator   you may forward a port in namespace videofactory-system\n",
+    "ok   operator routes   they answer\n",
+    "ok   your rights   all that the plugin needs, in namespace NS\n",
+    "ok   StoragePolicy NS/default   0% full\n",
+];
+
 async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.says("doctor", 0, "", "").await?;
+    plugin.shows("doctor", 0, &WELL, &["All is well.\n"]).await?;
     let mut other = lab.policy("other");
     other["spec"]["bucket"]["secretRef"]["name"] = json!("lost");
     other["spec"]["bucket"]["prefix"] = json!(format!("{}-other/", lab.namespace));
     lab.put(other).await?;
     lab.policy_says("other", "False", "ConfigurationInvalid").await?;
-    plugin.says("doctor", 3, "", "").await?;
+    let ill =
+        ["ERROR   StoragePolicy NS/other   Secret \"lost\" does not exist", "-> do what the message says"];
+    plugin.shows("doctor", 3, &[WELL.as_slice(), &ill].concat(), &["1 error, 0 warnings.\n"]).await?;
     let read = plugin.run("doctor -o json").await?;
     let checks: Value = serde_json::from_slice(&read.out).with_context(|| format!("{read:?}"))?;
-    ensure!(
-        checks["checks"].as_array().is_some_and(|checks| checks.iter().any(|one| one["state"] == "error")),
-        "{checks}"
-    );
+    let mut checks = checks["checks"].as_array().into_iter().flatten();
+    ensure!(checks.any(|one| one["state"] == "error" && one["mend"].is_string()), "{read:?}");
     Ok(())
 }
 
@@ -115,7 +155,7 @@ async fn manifests(plugin: &Plugin) -> anyhow::Result<()> {
             "{shell}: {script:?}"
         );
     }
-    plugin.says("completion moon", 2, "", "").await?;
+    plugin.shows("completion moon", 2, &[], &["error: invalid value 'moon' for '<SHELL>'\n"]).await?;
     plugin.says("__complete accounts g", 0, "grok\n:4\n", "").await?;
     plugin.says("__complete storage ''", 0, "default\nother\n:4\n", "").await?;
     plugin.says("__complete status ''", 0, "film\n:4\n", "").await

@@ -1,7 +1,7 @@
 //! What only the leader knows, on the replicas that do not lead: they ask it for what workers say, and pass on to it what
 //! workers say to them.
 //!
-//! Replicas know each other by a token of their own ServiceAccount, which is good for nothing else. Where the leader
+//! Replicas know each other by a token of their own `ServiceAccount`, which is good for nothing else. Where the leader
 //! answers, its Lease says. Losing any of this changes nothing but the display.
 
 use std::collections::BTreeSet;

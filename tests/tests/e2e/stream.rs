@@ -113,8 +113,9 @@ async fn alone_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
         let replica = editor.at(operator::url_of(&pod)?);
         let mut events = replica.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
         events.until("the first state", |event, _| (event == "synced").then_some(())).await?;
-        let mut log =
-            replica.open(&format!("/jobs/{}/{}/logs?follow=true", lab.namespace, film.name)).await?;
+        let mut log = replica
+            .open(&format!("/jobs/{}/{}/logs?step=generate-images&follow=true", lab.namespace, film.name))
+            .await?;
         let begun = Instant::now();
         let told = async {
             let problem =

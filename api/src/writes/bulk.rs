@@ -12,7 +12,7 @@ use videofactory_pipeline::clock;
 use super::{Author, DryRun, MANAGER, Parameters};
 use crate::body::Body;
 use crate::problem::Problem;
-use crate::query::{LONGEST_SELECTOR, check_length, check_name};
+use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, check_length, check_name};
 use crate::schemas;
 
 /// What is asked of whom.
@@ -120,6 +120,7 @@ pub async fn act(
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
+    check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
     let request = Request {
         action,
         at: clock::now(),

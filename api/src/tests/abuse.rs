@@ -38,50 +38,74 @@ fn header() -> impl Strategy<Value = (HeaderName, String)> {
 
 #[test]
 fn no_request_breaks_the_server() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for _ in 0..4 {
-        let world = runtime.block_on(async {
-            let mut world = World::new().await;
-            world.put(made());
-            world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
-            world
-        });
-        let (_, document) = documented(&world.state);
-        let known = operations(&document).into_iter().map(|(method, path, _)| (method, filled(&path)));
         // That something is not healthy, it says by 503.
-        let known: Vec<(String, String)> = known.filter(|(_, path)| path != "/health/full").collect();
-        let path = proptest::collection::vec(piece(), 0..5).prop_map(|parts| format!("/{}", parts.join("/")));
-        let target = prop_oneof![
-            3 => proptest::sample::select(known),
-            1 => ("(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)", path),
-            1 => ("(GET|POST)", path_under_jobs()),
-        ];
-        let query = proptest::collection::vec((parameter(), piece()), 0..3);
-        let headers = proptest::collection::vec(header(), 0..3);
-        let mut runner =
-            TestRunner::new(Config { cases: OF_ONE_WORLD, failure_persistence: None, ..Config::default() });
-        let outcome =
-            runner.run(&(target, query, headers, body()), |((method, path), query, headers, body)| {
-                let query: Vec<String> =
-                    query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
-                let headers: Vec<(HeaderName, &str)> =
-                    headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
-                let answer = runtime.block_on(world.send(&method, &uri, ROOT, &headers, &body));
-                prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
-                if answer.status.is_client_error() {
-                    prop_assert_eq!(
-                        answer.header("content-type"),
-                        "application/problem+json",
-                        "{} {}",
-                        method,
-                        uri
-                    );
-                }
-                Ok(())
-            });
-        outcome.unwrap();
+        abuse(async || world().await, |_, path| path != "/health/full");
     }
+}
+
+#[test]
+fn no_request_breaks_a_proxy_that_serves_the_same_routes() {
+    let its_own = |method: &str, path: &str| matches!(method, "POST" | "DELETE") || path == "/backup";
+    for _ in 0..2 {
+        abuse(async || world().await.through_a_proxy(), its_own);
+    }
+}
+
+async fn world() -> World {
+    let mut world = World::new().await;
+    world.put(made());
+    world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
+    world
+}
+
+/// Sends whatever may be sent: to these operations, and to paths that are none. Nothing may break, and what the document
+/// says of an operation holds.
+fn abuse(world: impl AsyncFnOnce() -> World, is_meant: impl Fn(&str, &str) -> bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(world());
+    let (_, document) = documented(&world.state);
+    let known = operations(&document).into_iter().filter(|(method, path, _)| is_meant(method, path));
+    let known: Vec<(String, String, Value)> = known
+        .map(|(method, path, operation)| (method, filled(&path), operation["responses"].clone()))
+        .collect();
+    let path = proptest::collection::vec(piece(), 0..5).prop_map(|parts| format!("/{}", parts.join("/")));
+    let target = prop_oneof![
+        3 => proptest::sample::select(known),
+        1 => ("(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)", path).prop_map(undocumented),
+        1 => ("(GET|POST)", path_under_jobs()).prop_map(undocumented),
+    ];
+    let query = proptest::collection::vec((parameter(), piece()), 0..3);
+    let headers = proptest::collection::vec(header(), 0..3);
+    let mut runner =
+        TestRunner::new(Config { cases: OF_ONE_WORLD, failure_persistence: None, ..Config::default() });
+    let outcome =
+        runner.run(&(target, query, headers, body()), |((method, path, responses), query, headers, body)| {
+            let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+            let headers: Vec<(HeaderName, &str)> =
+                headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
+            let answer = runtime.block_on(world.send(&method, &uri, ROOT, &headers, &body));
+            prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
+            let is_told = responses.is_null() || responses[answer.status.as_str()].is_object();
+            prop_assert!(is_told, "{} {} {}: {:?} is not in the document", method, uri, body, answer);
+            if answer.status.is_client_error() {
+                prop_assert_eq!(
+                    answer.header("content-type"),
+                    "application/problem+json",
+                    "{} {}",
+                    method,
+                    uri
+                );
+            }
+            Ok(())
+        });
+    outcome.unwrap();
+}
+
+/// What the document does not know.
+fn undocumented((method, path): (String, String)) -> (String, String, Value) {
+    (method, path, Value::Null)
 }
 
 /// A body: none, something that is no JSON, or an object of fields of ours with values of any kind.

@@ -51,6 +51,12 @@ impl Caller {
         Ok(Self { token: Some(token(&accounts, "videofactory-viewer").await?) })
     }
 
+    /// What they show.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
         let mut request = crate::http::client().request(method, format!("{}{path}", site::operator_url()?));
@@ -75,7 +81,7 @@ impl Caller {
     pub async fn text(&self, path: &str) -> anyhow::Result<String> {
         let request = crate::http::client()
             .get(format!("{}{path}", site::operator_url()?))
-            .bearer_auth(self.token.as_deref().unwrap_or_default())
+            .bearer_auth(self.token())
             .header("accept", "text/plain");
         Ok(request.send().await?.error_for_status()?.text().await?)
     }

@@ -165,14 +165,20 @@ impl Drop for Shell {
 
 /// kubectl, as it is given by `KUBECTL` or found.
 fn kubectl() -> anyhow::Result<PathBuf> {
-    let named = env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
+    program(&env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned()))
+}
+
+/// A program of this name, or at this path.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut candidates = env::split_paths(&path).map(|folder| folder.join(&named));
-    candidates.find(|file| file.is_file()).with_context(|| format!("there is no program {named}"))
+    let mut candidates = env::split_paths(&path).map(|folder| folder.join(name));
+    candidates
+        .find(|file| file.is_file())
+        .with_context(|| format!("there is no program {name}; see scripts/setup"))
 }
 
 /// The plugin, which is built beside the tests.
-fn plugin() -> anyhow::Result<PathBuf> {
+pub fn plugin() -> anyhow::Result<PathBuf> {
     let this = env::current_exe()?;
     let folder = this.ancestors().nth(2).context("the tests are not where cargo puts them")?;
     let plugin = folder.join("kubectl-videofactory");

@@ -65,6 +65,16 @@ pub fn logs() -> anyhow::Result<PathBuf> {
     Ok(required("E2E_LOGS")?.into())
 }
 
+/// The Python that has the clients of `tests/http`: `E2E_PYTHON_CLIENTS`.
+pub fn python_clients() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_PYTHON_CLIENTS")?.into())
+}
+
+/// The packages of Node.js of `tests/http`: `E2E_NODE_CLIENTS`. None where Node.js is too old for them.
+pub fn node_clients() -> anyhow::Result<Option<PathBuf>> {
+    Ok(Some(required("E2E_NODE_CLIENTS")?).filter(|folder| !folder.is_empty()).map(PathBuf::from))
+}
+
 /// A client of the cluster that `KUBECONFIG` names.
 pub async fn client() -> anyhow::Result<Client> {
     static PROVIDER: Once = Once::new();

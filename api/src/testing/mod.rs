@@ -102,10 +102,9 @@ impl World {
     /// The same, as a proxy on the machine of [`ROOT`]'s owner serves it, without what it asks of the operator.
     pub fn through_a_proxy(self) -> Self {
         let root = self.state.clients.of_token(ROOT).unwrap();
-        let routes = writes::router(Authors::One(root));
-        let router = routes
-            .fallback(async || path::unknown_route())
-            .method_not_allowed_fallback(async || path::unknown_route());
+        let nowhere = async || path::unknown_route();
+        let router =
+            writes::router(Authors::One(root)).fallback(nowhere).method_not_allowed_fallback(nowhere);
         Self { router, ..self }
     }
 

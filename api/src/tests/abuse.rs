@@ -1,10 +1,10 @@
 //! Whatever is asked, nothing breaks: what cannot be served is the caller's fault, and told as such.
 
-use axum::http::HeaderName;
 use axum::http::header::{ACCEPT, IF_NONE_MATCH, IF_RANGE, RANGE};
+use axum::http::{HeaderName, StatusCode};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::{filled, operations};
 use crate::documented;
@@ -57,6 +57,30 @@ async fn world() -> World {
     world.put(made());
     world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
     world
+}
+
+#[tokio::test]
+async fn what_is_longer_than_the_document_says_is_refused() {
+    let world = world().await;
+    let suspend = "/jobs/films/ocean/suspend";
+    let of_all =
+        |reason: String| json!({"action": "suspend", "filter": {"namespace": "films"}, "reason": reason});
+    for (path, body) in [
+        (suspend, json!({"reason": "é".repeat(1025)})),
+        ("/jobs/films/ocean/approve", json!({"output": "é".repeat(129)})),
+        ("/jobs/actions", of_all("é".repeat(1025))),
+    ] {
+        let answer = world.send("POST", path, ROOT, &[], &body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {answer:?}");
+    }
+    let fits = json!({"reason": "é".repeat(1024)}).to_string();
+    assert_ne!(world.send("POST", suspend, ROOT, &[], &fits).await.status, StatusCode::BAD_REQUEST);
+    let film = json!({"namespace": "films", "topic": "rivers"}).to_string();
+    for key in ["", &"k".repeat(129)] {
+        let header = (HeaderName::from_static("idempotency-key"), key);
+        let answer = world.send("POST", "/jobs", ROOT, &[header], &film).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{key:?}: {answer:?}");
+    }
 }
 
 /// Sends whatever may be sent: to these operations, and to paths that are none. Nothing may break, and what the document

@@ -83,6 +83,21 @@ async fn what_is_longer_than_the_document_says_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn an_array_is_no_object() {
+    let world = world().await;
+    let bulk = json!({"action": "retry", "filter": ["films", "Failed", null, null]}).to_string();
+    for (path, body) in [
+        ("/jobs/films/ocean/retry", "[null, null]"),
+        ("/jobs/actions", bulk.as_str()),
+        ("/jobs", r#" ["films", null, "rivers", [], {}, {}]"#),
+        ("/restore", "[]"),
+    ] {
+        let answer = world.send("POST", path, ROOT, &[], body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {answer:?}");
+    }
+}
+
 /// Sends whatever may be sent: to these operations, and to paths that are none. Nothing may break, and what the document
 /// says of an operation holds.
 fn abuse(world: impl AsyncFnOnce() -> World, is_meant: impl Fn(&str, &str) -> bool) {

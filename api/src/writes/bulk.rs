@@ -10,7 +10,7 @@ use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
 use super::{Author, DryRun, MANAGER, Parameters};
-use crate::body::Body;
+use crate::body::{Body, object};
 use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, check_length, check_name};
 use crate::schemas;
@@ -24,6 +24,7 @@ pub struct ActionsBody {
     #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
     /// Of which jobs. Without any filter the request is refused: all of a cluster are meant seldom.
+    #[serde(deserialize_with = "object")]
     #[schema(value_type = FilterSchema)]
     filter: JobFilter,
     /// Of a suspension: why.

@@ -220,7 +220,7 @@ fn arrives(lab: &Lab, film: &Film, careless: &Value) -> anyhow::Result<()> {
         "GET /docs".to_owned(),
         "GET /stream".to_owned(),
     ] {
-        ensure!(asked.contains(request.as_str()), "{request} is not among {asked:?}");
+        ensure!(asked.contains(request.as_str()), "{request} does not arrive: {careless}");
     }
     for what in ["get", "stream", "post-form"] {
         ensure!(careless["read"][what].is_string(), "{what} is not read: {careless}");

@@ -6,7 +6,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::problem::Problem;
@@ -50,8 +52,17 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON")
                 .hint("send the header Content-Type: application/json"));
         }
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+        let unreadable = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why);
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            // What serde derives takes an array of the fields' values for an object.
+            return Err(unreadable("the body must be a JSON object".to_owned()));
+        }
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| unreadable(error.to_string()))
     }
+}
+
+/// Reads an object within a body, for `deserialize_with`. What serde derives takes an array of the fields' values as well.
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<T, D::Error> {
+    let fields = Map::<String, Value>::deserialize(from)?;
+    serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
 }

@@ -9,6 +9,8 @@ use crate::problem::Problem;
 
 /// Longest label selector.
 pub const LONGEST_SELECTOR: usize = 1024;
+/// Longest reason of a suspension.
+pub const LONGEST_REASON: usize = 1024;
 
 /// A query, or what is wrong with it.
 pub struct Parameters<T>(pub T);
@@ -32,9 +34,9 @@ pub fn check_name(what: &str, name: Option<&str>) -> Result<(), Problem> {
     Err(Problem::bad_request(detail))
 }
 
-/// Fails unless a text that was given has at most so many bytes. `what`: the parameter.
+/// Fails unless a text that was given has at most so many characters. `what`: the parameter.
 pub fn check_length(what: &str, text: Option<&str>, most: usize) -> Result<(), Problem> {
-    if text.is_none_or(|text| text.len() <= most) {
+    if text.is_none_or(|text| text.chars().count() <= most) {
         return Ok(());
     }
     Err(Problem::bad_request(format!("{what} is at most {most} characters long")))

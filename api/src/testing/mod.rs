@@ -34,7 +34,9 @@ pub use bucket::Files;
 pub use events::Events;
 
 use crate::changes::{Change, Changes};
+use crate::path;
 use crate::state::{Guarded, MetricsFormat, Process, State, Stores};
+use crate::writes::{self, Authors};
 
 /// A token whose owner may all.
 pub const ROOT: &str = "root";
@@ -106,6 +108,15 @@ impl World {
         let mut world = Self { state, cluster, files, router, process, jobs, policies, accounts };
         world.put_policy(policy("films", &json!({})));
         world
+    }
+
+    /// The same, as a proxy on the machine of [`ROOT`]'s owner serves it, without what it asks of the operator.
+    pub fn through_a_proxy(self) -> Self {
+        let root = self.state.clients.of_token(ROOT).unwrap();
+        let nowhere = async || path::unknown_route();
+        let router =
+            writes::router(Authors::One(root), None).fallback(nowhere).method_not_allowed_fallback(nowhere);
+        Self { router, ..self }
     }
 
     pub fn put(&mut self, job: Value) {

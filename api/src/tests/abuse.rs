@@ -1,10 +1,10 @@
 //! Whatever is asked, nothing breaks: what cannot be served is the caller's fault, and told as such.
 
-use axum::http::HeaderName;
 use axum::http::header::{ACCEPT, IF_NONE_MATCH, IF_RANGE, RANGE};
+use axum::http::{HeaderName, StatusCode};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::{filled, operations};
 use crate::documented;
@@ -38,50 +38,113 @@ fn header() -> impl Strategy<Value = (HeaderName, String)> {
 
 #[test]
 fn no_request_breaks_the_server() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for _ in 0..4 {
-        let world = runtime.block_on(async {
-            let mut world = World::new().await;
-            world.put(made());
-            world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
-            world
-        });
-        let (_, document) = documented(&world.state);
-        let known = operations(&document).into_iter().map(|(method, path, _)| (method, filled(&path)));
         // That something is not healthy, it says by 503.
-        let known: Vec<(String, String)> = known.filter(|(_, path)| path != "/health/full").collect();
-        let path = proptest::collection::vec(piece(), 0..5).prop_map(|parts| format!("/{}", parts.join("/")));
-        let target = prop_oneof![
-            3 => proptest::sample::select(known),
-            1 => ("(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)", path),
-            1 => ("(GET|POST)", path_under_jobs()),
-        ];
-        let query = proptest::collection::vec((parameter(), piece()), 0..3);
-        let headers = proptest::collection::vec(header(), 0..3);
-        let mut runner =
-            TestRunner::new(Config { cases: OF_ONE_WORLD, failure_persistence: None, ..Config::default() });
-        let outcome =
-            runner.run(&(target, query, headers, body()), |((method, path), query, headers, body)| {
-                let query: Vec<String> =
-                    query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
-                let headers: Vec<(HeaderName, &str)> =
-                    headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
-                let answer = runtime.block_on(world.send(&method, &uri, ROOT, &headers, &body));
-                prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
-                if answer.status.is_client_error() {
-                    prop_assert_eq!(
-                        answer.header("content-type"),
-                        "application/problem+json",
-                        "{} {}",
-                        method,
-                        uri
-                    );
-                }
-                Ok(())
-            });
-        outcome.unwrap();
+        abuse(async || world().await, |_, path| path != "/health/full");
     }
+}
+
+#[test]
+fn no_request_breaks_a_proxy_that_serves_the_same_routes() {
+    let its_own = |method: &str, path: &str| matches!(method, "POST" | "DELETE") || path == "/backup";
+    for _ in 0..2 {
+        abuse(async || world().await.through_a_proxy(), its_own);
+    }
+}
+
+async fn world() -> World {
+    let mut world = World::new().await;
+    world.put(made());
+    world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
+    world
+}
+
+#[tokio::test]
+async fn what_is_longer_than_the_document_says_is_refused() {
+    let world = world().await;
+    let suspend = "/jobs/films/ocean/suspend";
+    let of_all =
+        |reason: String| json!({"action": "suspend", "filter": {"namespace": "films"}, "reason": reason});
+    for (path, body) in [
+        (suspend, json!({"reason": "é".repeat(1025)})),
+        ("/jobs/films/ocean/approve", json!({"output": "é".repeat(129)})),
+        ("/jobs/actions", of_all("é".repeat(1025))),
+    ] {
+        let answer = world.send("POST", path, ROOT, &[], &body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {answer:?}");
+    }
+    let fits = json!({"reason": "é".repeat(1024)}).to_string();
+    assert_ne!(world.send("POST", suspend, ROOT, &[], &fits).await.status, StatusCode::BAD_REQUEST);
+    let film = json!({"namespace": "films", "topic": "rivers"}).to_string();
+    for key in ["", &"k".repeat(129)] {
+        let header = (HeaderName::from_static("idempotency-key"), key);
+        let answer = world.send("POST", "/jobs", ROOT, &[header], &film).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{key:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_array_is_no_object() {
+    let world = world().await;
+    let bulk = json!({"action": "retry", "filter": ["films", "Failed", null, null]}).to_string();
+    for (path, body) in [
+        ("/jobs/films/ocean/retry", "[null, null]"),
+        ("/jobs/actions", bulk.as_str()),
+        ("/jobs", r#" ["films", null, "rivers", [], {}, {}]"#),
+        ("/restore", "[]"),
+    ] {
+        let answer = world.send("POST", path, ROOT, &[], body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {answer:?}");
+    }
+}
+
+/// Sends whatever may be sent: to these operations, and to paths that are none. Nothing may break, and what the document
+/// says of an operation holds.
+fn abuse(world: impl AsyncFnOnce() -> World, is_meant: impl Fn(&str, &str) -> bool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(world());
+    let (_, document) = documented(&world.state);
+    let known = operations(&document).into_iter().filter(|(method, path, _)| is_meant(method, path));
+    let known: Vec<(String, String, Value)> = known
+        .map(|(method, path, operation)| (method, filled(&path), operation["responses"].clone()))
+        .collect();
+    let path = proptest::collection::vec(piece(), 0..5).prop_map(|parts| format!("/{}", parts.join("/")));
+    let target = prop_oneof![
+        3 => proptest::sample::select(known),
+        1 => ("(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)", path).prop_map(undocumented),
+        1 => ("(GET|POST)", path_under_jobs()).prop_map(undocumented),
+    ];
+    let query = proptest::collection::vec((parameter(), piece()), 0..3);
+    let headers = proptest::collection::vec(header(), 0..3);
+    let mut runner =
+        TestRunner::new(Config { cases: OF_ONE_WORLD, failure_persistence: None, ..Config::default() });
+    let outcome =
+        runner.run(&(target, query, headers, body()), |((method, path, responses), query, headers, body)| {
+            let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+            let headers: Vec<(HeaderName, &str)> =
+                headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
+            let answer = runtime.block_on(world.send(&method, &uri, ROOT, &headers, &body));
+            prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
+            let is_told = responses.is_null() || responses[answer.status.as_str()].is_object();
+            prop_assert!(is_told, "{} {} {}: {:?} is not in the document", method, uri, body, answer);
+            if answer.status.is_client_error() {
+                prop_assert_eq!(
+                    answer.header("content-type"),
+                    "application/problem+json",
+                    "{} {}",
+                    method,
+                    uri
+                );
+            }
+            Ok(())
+        });
+    outcome.unwrap();
+}
+
+/// What the document does not know.
+fn undocumented((method, path): (String, String)) -> (String, String, Value) {
+    (method, path, Value::Null)
 }
 
 /// A body: none, something that is no JSON, or an object of fields of ours with values of any kind.

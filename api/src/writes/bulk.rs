@@ -11,9 +11,9 @@ use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
 use super::{Author, DryRun, MANAGER, Parameters, hold_reason};
-use crate::body::Body;
+use crate::body::{Body, object};
 use crate::problem::Problem;
-use crate::query::{LONGEST_SELECTOR, check_length, check_name};
+use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, check_length, check_name};
 use crate::schemas;
 
 /// An action, and the jobs that it is for.
@@ -25,6 +25,7 @@ pub struct ActionsBody {
     #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
     /// The jobs. Without any filter the request is refused, because all jobs of a cluster are seldom meant.
+    #[serde(deserialize_with = "object")]
     filter: FilterBody,
     /// Reason of a suspension. Of a resume: only jobs that are held for this reason; left out: those that
     /// `/jobs/force-stop-all` holds. What is held or suspended otherwise is refused: resume it by itself.
@@ -141,6 +142,7 @@ pub async fn act(
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
+    check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
     let reason = match action {
         JobAction::Resume => body.reason.unwrap_or_default(),
         _ => hold_reason(body.reason),

@@ -20,6 +20,8 @@ use crate::problem::Problem;
 
 /// Most jobs of one request.
 const MOST_TOPICS: usize = 100;
+/// Longest `Idempotency-Key`.
+const LONGEST_KEY: usize = 128;
 /// Annotation of a job that was made by a request with an `Idempotency-Key`: digest of the key and of what was asked.
 const REQUEST: &str = "videofactory.dev/created-by-request";
 
@@ -116,6 +118,9 @@ pub async fn create(
     Body(body): Body<CreateBody>,
 ) -> Result<(StatusCode, Json<CreateAnswer>), Problem> {
     let key = headers.get("idempotency-key").map(|key| key.as_bytes().to_vec());
+    if key.as_ref().is_some_and(|key| !(1..=LONGEST_KEY).contains(&key.len())) {
+        return Err(Problem::bad_request(format!("Idempotency-Key is 1 to {LONGEST_KEY} characters long")));
+    }
     let manifests = manifests(&body, key.as_deref())?;
     let client = &author.0;
     // The API server says what is wrong with any of them before the first is made.

@@ -15,7 +15,11 @@ use super::{Author, MANAGER, hold_reason};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
+use crate::query::{LONGEST_REASON, check_length};
 use crate::schemas;
+
+/// Longest output that a review can name.
+const LONGEST_OUTPUT: usize = 128;
 
 /// Beside an action; all of it may be absent.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -91,6 +95,8 @@ pub async fn act(
     let path = JobPath::read(&namespace, &name)?;
     let action: JobAction = action.parse().map_err(|_| path::unknown_route())?;
     let Body(body) = body;
+    check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
+    check_length("output", body.output.as_deref(), LONGEST_OUTPUT)?;
     let request = request(action, body, clock::now());
     if matches!(action, JobAction::Approve | JobAction::Reject) {
         author.may("approve", "videojobs", &namespace).await?;
@@ -118,7 +124,7 @@ async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
     found.ok_or_else(|| path.not_found())
 }
 
-/// Deletes a job. What becomes of its files, its `spec.artifacts.onDelete` says.
+/// Deletes a job. What becomes of its files, its spec.artifacts.onDelete says.
 #[utoipa::path(delete, path = "/jobs/{namespace}/{name}", operation_id = "delete_job", tag = "jobs", params(JobParams), responses(
     (status = 202, description = "It is being deleted"),
     (status = 404, description = "There is no such job"),

@@ -60,12 +60,6 @@ impl Caller {
         Ok(Self::showing(Some(token(&accounts, "videofactory-viewer").await?)))
     }
 
-    /// What is shown.
-    #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
-    }
-
     /// The same, who calls the replica at this URL.
     #[must_use]
     pub fn at(&self, replica: String) -> Self {
@@ -79,6 +73,12 @@ impl Caller {
             None => site::operator_url()?,
         };
         Ok(format!("{base}{path}"))
+    }
+
+    /// What they show.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
     }
 
     /// Calls.
@@ -113,11 +113,7 @@ impl Caller {
 
     /// GETs text, of which nothing has been read yet.
     pub async fn open(&self, path: &str) -> anyhow::Result<reqwest::Response> {
-        let request = self
-            .http
-            .get(self.url(path)?)
-            .bearer_auth(self.token.as_deref().unwrap_or_default())
-            .header("accept", "text/plain");
+        let request = self.http.get(self.url(path)?).bearer_auth(self.token()).header("accept", "text/plain");
         Ok(request.send().await?.error_for_status()?)
     }
 

@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use super::site;
+
 /// What kubectl said.
 #[derive(Clone, Debug)]
 pub struct Said {
@@ -21,10 +23,7 @@ pub struct Said {
 
 /// kubectl, as it is given by `KUBECTL` or found.
 pub fn program() -> anyhow::Result<PathBuf> {
-    let named = env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut candidates = env::split_paths(&path).map(|folder| folder.join(&named));
-    candidates.find(|file| file.is_file()).with_context(|| format!("there is no program {named}"))
+    site::program(&env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned()))
 }
 
 /// Runs kubectl with these arguments and this standard input; a refusal is an answer, not an error.

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod audit;
 pub mod bucket;
+pub mod clients;
 pub mod events;
 pub mod faults;
 pub mod film;

@@ -18,6 +18,15 @@ pub const BUCKET: &str = "videos";
 /// The Secret that opens it.
 pub const SECRET: &str = "s3-credentials";
 
+/// A program of this name, or at this path.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut candidates = env::split_paths(&path).map(|folder| folder.join(name));
+    candidates
+        .find(|file| file.is_file())
+        .with_context(|| format!("there is no program {name}; see scripts/setup"))
+}
+
 /// URL of the proxy as the tests reach it: `E2E_S3_URL`.
 pub fn s3_url() -> anyhow::Result<String> {
     required("E2E_S3_URL")
@@ -63,6 +72,16 @@ pub fn cluster_name() -> anyhow::Result<String> {
 /// Folder for what is known of failed tests: `E2E_LOGS`.
 pub fn logs() -> anyhow::Result<PathBuf> {
     Ok(required("E2E_LOGS")?.into())
+}
+
+/// The Python that has the clients of `tests/http`: `E2E_PYTHON_CLIENTS`.
+pub fn python_clients() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_PYTHON_CLIENTS")?.into())
+}
+
+/// The packages of Node.js of `tests/http`: `E2E_NODE_CLIENTS`. None where Node.js is too old for them.
+pub fn node_clients() -> anyhow::Result<Option<PathBuf>> {
+    Ok(Some(required("E2E_NODE_CLIENTS")?).filter(|folder| !folder.is_empty()).map(PathBuf::from))
 }
 
 /// A client of the cluster that `KUBECONFIG` names.

@@ -6,6 +6,7 @@
 mod accounts;
 mod api;
 mod backoff;
+mod clients;
 mod docs;
 mod edits;
 mod embedded_storage;

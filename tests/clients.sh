@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Programs of others that ask ours, as lists in the repository pin them: installed once, in the user's cache.
+
+CLIENTS_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/videofactory
+
+# install_once NAME COMMAND FILE…: a folder in the cache, named by the files' content, which COMMAND FOLDER has filled.
+# Prints the folder.
+install_once() {
+  local name=$1 command=$2 folder
+  shift 2
+  folder=$CLIENTS_CACHE/$name-$(cat "$@" | sha256sum | cut -c1-12)
+  if [[ ! -e $folder/complete ]]; then
+    mkdir -p "$CLIENTS_CACHE"
+    (
+      # Two runs at once must not fill it both.
+      flock 8
+      [[ ! -e $folder/complete ]] || exit 0
+      echo "installing $name, once" >&2
+      rm -rf "$folder"
+      "$command" "$folder" "$@" >&2 && touch "$folder/complete"
+    ) 8>"$folder.lock" || return
+  fi
+  echo "$folder"
+}
+
+# python_clients NAME REQUIREMENTS: prints the folder of a Python that has them.
+python_clients() { install_once "$1" make_venv "$2"; }
+
+make_venv() {
+  python3 -m venv "$1" || {
+    echo "there is no Python with its module venv; on Debian: apt-get install python3-venv" >&2
+    return 1
+  }
+  "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
+}
+
+# node_clients NAME FOLDER WHAT: prints the folder of the packages that FOLDER's package-lock.json pins; nothing, and says
+# that WHAT is left out, without Node.js 20.
+node_clients() {
+  if ! command -v npm >/dev/null || (($(node --print 'process.versions.node.split(".")[0]') < 20)); then
+    echo "without Node.js 20, $3 left out" >&2
+    return 0
+  fi
+  install_once "$1" make_node "$2/package.json" "$2/package-lock.json"
+}
+
+make_node() {
+  mkdir -p "$1"
+  cp "$2" "$3" "$1"
+  npm ci --prefix "$1" --silent --no-audit --no-fund --ignore-scripts
+}

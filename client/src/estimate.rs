@@ -164,11 +164,11 @@ mod tests {
         .unwrap()
     }
 
-    fn account(spec: &Value) -> Known<ProviderAccount> {
-        let object = json!({
+    fn account(spec: &Value) -> ProviderAccount {
+        serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "a"}, "spec": spec,
-        });
-        Ok(serde_json::from_value(object).unwrap())
+        }))
+        .unwrap()
     }
 
     fn estimate(spec: &Value, accounts: &[(&str, Known<ProviderAccount>)]) -> Estimate {
@@ -187,26 +187,26 @@ mod tests {
     #[test]
     fn a_film_without_accounts_costs_nothing() {
         assert_eq!(estimate(&json!({"topic": "Rivers"}), &[]), Estimate::default());
-        let embedded = account(&json!({"provider": "Embedded"}));
+        let embedded = Ok(account(&json!({"provider": "Embedded"})));
         assert_eq!(estimate(&hires("animation", &json!({})), &[("grok", embedded)]), Estimate::default());
     }
 
     #[test]
     fn clips_cost_what_their_account_says_or_else_the_usual_price() {
-        let own = account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
+        let own = Ok(account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}})));
         assert_eq!(
             estimate(&hires("animation", &json!({})), &[("grok", own)]).cost.to_string(),
             "1.80",
             "three of six seconds"
         );
-        let usual = account(&json!({"provider": "XAI"}));
+        let usual = Ok(account(&json!({"provider": "XAI"})));
         let told = estimate(&hires("animation", &json!({})), &[("grok", usual)]);
         assert!(told.cost > Money::ZERO && told.unknown.is_empty(), "{told:?}");
     }
 
     #[test]
     fn a_draft_buys_no_clips() {
-        let own = account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}}));
+        let own = Ok(account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}})));
         let mut spec = hires("animation", &json!({}));
         spec["mode"] = json!("Draft");
         assert_eq!(estimate(&spec, &[("grok", own)]), Estimate::default());
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_said_with_what_to_do() {
-        let grok = account(&json!({"provider": "XAI"}));
+        let grok = Ok(account(&json!({"provider": "XAI"})));
         let told = estimate(&hires("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
         let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs; name it as \
                         videoSecond in the prices of that ProviderAccount (\"0\" if it costs nothing)";

@@ -188,7 +188,7 @@ mod tests {
         let board = Board::default();
         for _ in 0..3 {
             board.post("vj", &pod(1), said("same"));
-            tokio::time::advance(FORGOTTEN_AFTER - EVERY).await;
+            tokio::time::advance(FORGOTTEN_AFTER / 2).await;
             assert_eq!(board.of("vj")[&StepName::AssembleVideo], said("same"));
         }
         tokio::time::advance(FORGOTTEN_AFTER).await;

@@ -120,8 +120,8 @@ impl Progress {
                 tracing::debug!("failed to post progress to {url}: {error}");
             }
             tokio::time::sleep(POST_EVERY.saturating_sub(began.elapsed())).await;
-            let changed = tokio::time::timeout(POST_AGAIN, changes.changed()).await;
-            is_due = changed.is_err() || matches!(changed, Ok(Ok(())));
+            let next = tokio::time::timeout(POST_AGAIN, changes.changed()).await;
+            is_due = next.is_err() || matches!(next, Ok(Ok(())));
         }
     }
 }

@@ -117,13 +117,11 @@ impl Wanted {
         let at_the_end = self.is_last && last.back() == Some(bytes);
         self.is_last &= *bytes == 0;
         let ends = last.len() - usize::from(at_the_end);
-        match ends.checked_sub(self.lines) {
-            Some(place) => last.get(place).copied(),
-            None => {
-                self.lines -= ends;
-                None
-            }
-        }
+        let Some(place) = ends.checked_sub(self.lines) else {
+            self.lines -= ends;
+            return None;
+        };
+        last.get(place).copied()
     }
 }
 

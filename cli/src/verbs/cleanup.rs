@@ -99,13 +99,11 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     if !runs.is_empty() {
         context.data(&report(&runs))?;
     }
-    match failed {
-        Some(error) => Err(error),
-        None => {
-            let is_whole = |(_, run): &(String, PruneRun)| run.outcome == Some(PruneOutcome::Completed);
-            Ok(Exit::of_all(all && runs.iter().all(is_whole)))
-        }
+    if let Some(error) = failed {
+        return Err(error);
     }
+    let is_whole = |(_, run): &(String, PruneRun)| run.outcome == Some(PruneOutcome::Completed);
+    Ok(Exit::of_all(all && runs.iter().all(is_whole)))
 }
 
 /// The runs of all policies, each with its policy's name, and what went wrong first. They are waited for together: the

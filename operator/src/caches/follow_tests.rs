@@ -201,7 +201,7 @@ fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
         }))
         .unwrap()
     };
-    for (event, told) in [
+    for (event, told) in vec![
         (Event::Apply(film()), Some(&ocean)),
         (Event::Delete(film()), Some(&ocean)),
         (Event::Init, None),

@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
     async fn served(routes: Router, bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>) {

@@ -268,11 +268,13 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     server.put("videojobs", film);
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
     let (caches, works) = Caches::start(&client, "");
-    works.into_iter().for_each(|work| drop(tokio::spawn(work)));
+    for work in works {
+        tokio::spawn(work);
+    }
     caches.videojobs.wait_until_ready().await.unwrap();
     let leads = Leads::default();
-    let file = token_file();
-    let relay = Relay::new(leads.clone(), file.clone());
+    let token = token_file();
+    let relay = Relay::new(leads.clone(), token.clone());
     // Whoever connects to it is seen, though it answers nobody.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     silent.set_nonblocking(true).unwrap();
@@ -281,8 +283,8 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     tokio::time::timeout(Duration::from_secs(10), relay.watch(&caches)).await.unwrap_err();
     tokio::time::resume();
     assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody follows");
-    let words = Arc::new(Mutex::new(said("one")));
-    let told = Arc::clone(&words);
+    let latest = Arc::new(Mutex::new(said("one")));
+    let told = Arc::clone(&latest);
     let tell = async move || Json(told.lock().clone());
     leads.see(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
     let watching = Arc::clone(&caches);
@@ -290,11 +292,11 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     let mut changes = caches.changes.follow();
     let ocean = Change::Job(JobRef { namespace: "films".into(), name: "ocean".into() });
     assert_eq!(changes.next().await, ocean);
-    *words.lock() = said("two");
+    *latest.lock() = said("two");
     assert_eq!(changes.next().await, ocean);
     leads.begin();
     assert_eq!(changes.next().await, ocean, "what the former leader knew is not known any more");
-    std::fs::remove_file(file).unwrap();
+    std::fs::remove_file(token).unwrap();
 }
 
 #[tokio::test]

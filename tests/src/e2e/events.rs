@@ -24,7 +24,7 @@ impl Events {
         loop {
             while let Some((piece, rest)) = self.text.split_once("\n\n") {
                 let event = read(piece)?;
-                self.text = rest.to_owned();
+                self.text = rest.into();
                 if event.is_some() {
                     return Ok(event);
                 }

@@ -222,7 +222,9 @@ mod tests {
         let mut seen = Seen::default();
         seen.note(&pod("a", "Succeeded"));
         let (end, is_to_end) = mpsc::channel::<()>();
-        let thread = thread::spawn(move || drop(is_to_end.recv()));
+        let thread = thread::spawn(move || {
+            let _ = is_to_end.recv();
+        });
         let witness = Witness { seen: Arc::new(Mutex::new(seen)), thread: Arc::new(thread) };
         assert_eq!(witness.unseen(&[pod("a", "Succeeded"), pod("b", "Running")]), ["b"]);
         witness.ensure_alive().unwrap();

@@ -108,7 +108,6 @@ impl StreamEvent {
     }
 
     /// The event as it is sent.
-    #[must_use]
     pub fn sent(&self) -> Event {
         let said = serde_json::to_value(self).unwrap_or_default();
         let event = Event::default().event(said["event"].as_str().unwrap_or_default());

@@ -160,7 +160,9 @@ mod tests {
         fn of(jobs: &[Value]) -> Self {
             let (reader, writer) = store();
             let mut cluster = Self(reader, writer);
-            jobs.iter().for_each(|job| cluster.put(job));
+            for job in jobs {
+                cluster.put(job);
+            }
             cluster
         }
 

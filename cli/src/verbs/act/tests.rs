@@ -73,7 +73,8 @@ fn versions(fake: &Fake) -> Vec<Value> {
 #[tokio::test]
 async fn what_has_changed_since_it_was_listed_is_looked_at_again() {
     let list = |job: &Value| {
-        Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&[job.clone()]))
+        Fake::default()
+            .on(&format!("GET {}", path("films", "videojobs", "")), list_of(std::slice::from_ref(job)))
     };
     let one = path("films", "videojobs", "ocean");
     let (get, patch) = (format!("GET {one}"), format!("PATCH {one}"));

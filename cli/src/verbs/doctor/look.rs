@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, Client};
-use videofactory_client::{JobFilter, Right, bulk, list, may, within};
+use videofactory_client::{CallError, JobFilter, Right, bulk, list, may, within};
 use videofactory_crds::labels::OPERATOR_NAME as LEASE;
 use videofactory_crds::{GROUP, ProviderAccount, VERSION, generate};
 

@@ -195,8 +195,12 @@ impl World {
         self.observed.refused.clear();
         let backed_up: DynamicObject =
             serde_json::from_value(serde_json::to_value(&self.observed.job).unwrap()).unwrap();
-        let mut made = to_make(Kind::VideoJob, &backed_up, "films", self.now);
-        assert!(made.metadata.annotations.get_or_insert_default().remove(requests::RESTORING).is_some());
+        let mut made =
+            to_make(Kind::VideoJob, &backed_up, "films", &Digest::of_bytes(b"the backup"), self.now);
+        let annotations = made.metadata.annotations.get_or_insert_default();
+        for hold in [requests::RESTORING, requests::RESTORED_FROM] {
+            assert!(annotations.remove(hold).is_some(), "{hold}");
+        }
         made.metadata.uid = Some(uid.to_owned());
         made.metadata.generation = Some(1);
         made.metadata.creation_timestamp = Some(whole_seconds(self.now));

@@ -20,7 +20,7 @@ def before_call(context, case, kwargs):
     lead(case.query)
     if is_name(path.get("name")):
         jobs = JOBS[-1:] if case.method == "DELETE" else JOBS[:-1]
-        # By the name that was drawn, so that the same seed asks the same.
+        # By the name that was drawn, so that every run asks the same.
         path["name"] = jobs[sum(path["name"].encode()) % len(jobs)]
     # A token that continues a list cannot be drawn: with one, the list itself would hardly ever be asked for.
     if isinstance(case.query, dict) and len(str(case.query.get("continue"))) % 2:

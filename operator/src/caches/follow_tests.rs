@@ -189,6 +189,7 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
 }
 
 #[test]
+#[expect(clippy::large_stack_arrays, reason = "objects of a test, seen once")]
 fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
     let caches = caches();
     let mut follow = on_videojob(Arc::clone(&caches));
@@ -201,7 +202,7 @@ fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
         }))
         .unwrap()
     };
-    for (event, told) in vec![
+    for (event, told) in [
         (Event::Apply(film()), Some(&ocean)),
         (Event::Delete(film()), Some(&ocean)),
         (Event::Init, None),

@@ -120,7 +120,7 @@ Examples:
 Examples:
   kubectl videofactory resume ocean-facts
   kubectl videofactory resume --all
-  kubectl videofactory resume --channel deep-sea --reason \"another text is coming\"")]
+  kubectl videofactory resume --channel deep-sea --reason \"another text\"")]
     Resume(verbs::act::ResumeArgs),
     /// Let the result go on that is under review
     ///

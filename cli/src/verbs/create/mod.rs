@@ -301,7 +301,10 @@ spec:
 
     #[tokio::test]
     async fn a_film_that_fails_ends_the_wait_with_what_to_do() {
-        let failed = job("rivers", json!({"observedGeneration": 1, "phase": "Failed"}));
+        let ready = json!({"type": "Ready", "status": "False", "reason": "RetriesExhausted", "message": "",
+                           "lastTransitionTime": "2026-12-24T18:00:00Z"});
+        let failed =
+            job("rivers", json!({"observedGeneration": 1, "phase": "Failed", "conditions": [ready]}));
         let list = format!("GET {}", path("films", "videojobs", ""));
         let fake = Fake::default().on(&creates(), job("rivers", json!({}))).on(&list, list_of(&[failed]));
         let ended = run(&fake, "create Rivers --name rivers --wait", None).await;

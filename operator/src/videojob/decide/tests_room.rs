@@ -45,7 +45,7 @@ fn at_stop_a_new_video_waits_and_begins_by_itself_when_there_is_room() {
         assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
         assert!(world.has(ConditionType::Reconciling) && !world.has(ConditionType::StorageAvailable));
         assert_eq!((world.begun.len(), world.step(SCRIPT).state), (0, Some(StepState::Pending)));
-        for part in ["97 % of its limit", "describe storagepolicy default", "by itself"] {
+        for part in ["97 % of its limit", "describe storagepolicy default", "automatically"] {
             assert!(world.message().contains(part), "{}", world.message());
         }
         let emptier = if level == StorageLevel::Full { StorageLevel::Normal } else { StorageLevel::Warning };

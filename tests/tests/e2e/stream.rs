@@ -128,7 +128,8 @@ async fn alone_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
             ensure!(begun.elapsed() < IN_TIME, "the log ended after {:?}", begun.elapsed());
             anyhow::Ok(())
         };
-        let (told, gone) = tokio::join!(told, operator::stop(&lab.client, &pod.name_any()));
+        let name = pod.name_any();
+        let (told, gone) = tokio::join!(told, operator::stop(&lab.client, &name));
         told?;
         gone?;
         ensure!(begun.elapsed() < IN_TIME, "the process was killed: it took {:?}", begun.elapsed());

@@ -92,8 +92,13 @@ pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
         );
     let current = std::env::current_dir().ok();
     let candidates = complete(&mut args::command(), words, last, current.as_deref())?;
+    // As kubectl does: flags are offered to whoever begins one.
+    let wants_flags = words[last].to_string_lossy().starts_with('-');
     for candidate in candidates.iter().filter(|candidate| !candidate.is_hide_set()) {
         let value = candidate.get_value().to_string_lossy();
+        if value.starts_with('-') && !wants_flags {
+            continue;
+        }
         match candidate.get_help() {
             Some(help) => {
                 let help = help.to_string();

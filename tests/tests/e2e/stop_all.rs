@@ -86,7 +86,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             let priority = film.now().await?.spec.priority;
             ensure!(priority == 5, "what was applied has not come: {priority}");
             let status = film.phase(Phase::Suspended).await?;
-            ensure!(film.says(Reason::Held).await?.contains("force-stop-all"));
+            ensure!(film.says(Reason::Held).await?.contains("held: stop-all"));
             ensure!(attempts(&status, step) == 1, "{step} goes on although it is held");
         }
 

@@ -57,12 +57,12 @@ async fn created(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
 apiVersion: videofactory.dev/v1alpha1
 kind: VideoJob
 metadata:
-   name: tides
-   namespace: NS
+  name: tides
+  namespace: NS
 spec:
-   mode: Draft
-   sceneCount: 2
-   topic: Why tides
+  mode: Draft
+  sceneCount: 2
+  topic: Why tides
 ",
             "",
         )
@@ -72,7 +72,7 @@ spec:
             "create 'Why tides' --name tides --dry-run=server -o name",
             0,
             "videojob.videofactory.dev/tides\n",
-            "",
+            "Expected cost of the film: $0.00\n",
         )
         .await?;
     let listed = plugin.run("list -o name").await?;
@@ -132,7 +132,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     gate.phase(Phase::Failed).await?;
     let failed = "write-script was rejected; edit the job, take the annotation videofactory.dev/rejected off to decide \
                   again, or request a restart";
-    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all anew: `kubectl videofactory restart \
+    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all again: `kubectl videofactory restart \
                 gate -n NS`";
     let rejected = status("Failed (Rejected)", failed, "Rejected", anew);
     plugin.says("status gate", 0, &rejected, "").await?;
@@ -183,7 +183,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     let status = plugin.masked(&plugin.run("status gate").await?.text());
     for part in [
         "Phase:   Suspended (Held)\n",
-        "Message:   held: lunch; remove the annotation to go on\n",
+        "Message:   held: lunch; remove the annotation to continue\n",
         "Next: let it go on: `kubectl videofactory resume gate -n NS`",
     ] {
         if !status.contains(part) {
@@ -194,13 +194,13 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .says("retry gate", 3, "", "error: NS/gate is suspended; to let it go on, ask for a resume\n")
         .await?;
     plugin
-        .says(
+        .shows(
             "status gate --watch --timeout 1s",
             4,
-            "",
-            "NS/gate: Suspended: held: lunch; remove the annotation to go on\n\
-             error: the time is over and not all have ended: NS/gate\n\
-             it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n",
+            &[],
+            &["NS/gate: Suspended: held: lunch; remove the annotation to continue\n\
+                 error: the time is over and not all have ended: NS/gate\n\
+                 it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
         )
         .await?;
     plugin
@@ -217,8 +217,8 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
 async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",
-        "ProviderAccount \"none\" does not exist in this namespace; create it, or correct providers\n",
-        "Next: do what the message says; if it does not go on then: `kubectl videofactory retry waits -n NS`\n",
+        "ProviderAccount \"none\" does not exist in this namespace: create it\n",
+        "Next: do what the message says; if it does not continue then: `kubectl videofactory retry waits -n NS`\n",
     ];
     plugin.shows("status waits", 0, &waits, &[]).await?;
     plugin.says("retry waits", 0, "NS/waits: retry requested\n", "").await?;

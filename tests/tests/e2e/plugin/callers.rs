@@ -76,7 +76,7 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
             1,
             &[],
             &[
-                "error: failed to list the VideoJobs of default: ",
+                "error: failed to list the videojobs of default: ",
                 "can it be reached? --context chooses another one\n",
             ],
         )
@@ -130,7 +130,7 @@ async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
             1,
             "",
             "error: you may not approve videojobs in namespace NS\n\
-             ask for a role with the verb approve on videojobs.videofactory.dev, such as videofactory-edit\n",
+             ask for a role with the verb approve on videojobs.videofactory.dev in that namespace, such as videofactory-edit\n",
         )
         .await?;
     let create = ours("create", "videojobs");
@@ -151,7 +151,7 @@ async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
             1,
             "",
             &format!(
-                "error: failed to list the VideoJobs of all namespaces: videojobs.videofactory.dev is {list}\n{ask}\n"
+                "error: failed to list the videojobs of all namespaces: videojobs.videofactory.dev is {list}\n{ask}\n"
             ),
         )
         .await?;

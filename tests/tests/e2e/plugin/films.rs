@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use videofactory_crds::StepName;
 use videofactory_tests::e2e::film::{Film, Order};
@@ -47,7 +48,14 @@ async fn made(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
         let job =
             wait::until(&api, wait::named("film"), "the film to be made", |all| all.get("film").cloned())
                 .await?;
-        Film::new(lab.clone(), &job).running_pod(StepName::GenerateImages).await?;
+        // A pod of a small film is seen to run seldom: it has ended by then.
+        let has_begun = |pod: &Pod| {
+            pod.status
+                .as_ref()
+                .and_then(|status| status.phase.as_deref())
+                .is_some_and(|phase| phase != "Pending")
+        };
+        Film::new(lab.clone(), &job).pod(StepName::GenerateImages, "have begun", has_begun).await?;
         plugin.run("logs film --follow").await
     };
     let (made, followed) = tokio::try_join!(making, following)?;

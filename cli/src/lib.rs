@@ -14,6 +14,7 @@ mod cluster;
 mod completion;
 mod context;
 mod exit;
+mod file;
 mod follow;
 mod operator;
 mod output;

@@ -8,6 +8,7 @@ use videofactory_client::{JobRef, within};
 use videofactory_crds::VideoJob;
 
 use crate::cluster::Cluster;
+use crate::commands::Commands;
 use crate::exit::Error;
 
 /// Where text comes from and goes to.
@@ -28,6 +29,8 @@ pub struct Streams {
 pub struct Context {
     /// The cluster, as the flags name it.
     pub cluster: Cluster,
+    /// The same flags for the commands that are shown.
+    pub commands: Commands,
     /// The time.
     pub clock: Box<dyn Fn() -> Timestamp>,
     /// Where text comes from and goes to.
@@ -50,7 +53,7 @@ impl Context {
 
     /// Tells something, as a line.
     pub fn tell(&mut self, line: impl AsRef<str>) -> Result<(), Error> {
-        writeln!(self.streams.err, "{}", line.as_ref())?;
+        writeln!(self.streams.err, "{}", self.commands.complete(line.as_ref()))?;
         self.streams.err.flush()?;
         Ok(())
     }

@@ -120,7 +120,7 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
 fn fail(error: &Error, commands: &Commands) -> ExitCode {
     if !error.is_closed_pipe() {
         // Where nobody reads what is wrong, the exit code still says that something is.
-        let _ = writeln!(stderr(), "{}", commands.complete(&error.to_string()));
+        let _ = writeln!(stderr(), "{}", commands.complete(&text::printable(&error.to_string())));
     }
     ExitCode::from(error.exit.code())
 }

@@ -142,10 +142,14 @@ mod tests {
     use crate::testing::{Fake, NOW, job, list_of, path, policy, run};
 
     fn fake(outcome: &str) -> Fake {
+        fake_with(outcome, "the bucket is full")
+    }
+
+    fn fake_with(outcome: &str, message: &str) -> Fake {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
         let run = json!({
             "slot": "2026-12-24T18:00:01Z", "outcome": outcome, "key": "backups/films/r2/20261224T180001Z.json",
-            "items": 9, "message": "the bucket is full",
+            "items": 9, "message": message,
         });
         let after = policy(json!({"handled": {"backup": NOW}, "backup": run}));
         Fake::default().on(&list, list_of(&[policy(json!({}))])).on(&list, list_of(&[after])).hangs(&list)
@@ -164,6 +168,12 @@ mod tests {
         let failed = run(&super::tests::fake("Failed"), "backup", None).await;
         assert_eq!(failed.exit, Exit::Failed);
         assert!(failed.err.contains("the bucket is full"), "{}", failed.err);
+    }
+
+    #[tokio::test]
+    async fn words_of_a_buckets_server_do_not_reach_the_terminal_as_orders() {
+        let ended = run(&fake_with("Failed", "no\u{1b}]0;room\u{7}"), "backup", None).await;
+        assert!(ended.err.contains("no ]0;room") && !ended.err.contains('\u{1b}'), "{:?}", ended.err);
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error>
         }
         None => {
             let view = render::render(&job, context.now());
-            context.data(&context.commands.complete(&view))?;
+            context.data(&context.told(&view))?;
         }
     }
     Ok(Exit::of_all(!args.watch || phase(&job) != Phase::Failed))

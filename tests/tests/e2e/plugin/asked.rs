@@ -68,11 +68,11 @@ spec:
         )
         .await?;
     plugin
-        .says(
+        .shows(
             "create 'Why tides' --name tides --dry-run=server -o name",
             0,
-            "videojob.videofactory.dev/tides\n",
-            "",
+            &["videojob.videofactory.dev/tides\n"],
+            &["Expected cost of the film: $"],
         )
         .await?;
     let listed = plugin.run("list -o name").await?;
@@ -132,7 +132,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     gate.phase(Phase::Failed).await?;
     let failed = "write-script was rejected; edit the job, take the annotation videofactory.dev/rejected off to decide \
                   again, or request a restart";
-    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all anew: `kubectl videofactory restart \
+    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all again: `kubectl videofactory restart \
                 gate -n NS`";
     let rejected = status("Failed (Rejected)", failed, "Rejected", anew);
     plugin.says("status gate", 0, &rejected, "").await?;
@@ -183,7 +183,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     let status = plugin.masked(&plugin.run("status gate").await?.text());
     for part in [
         "Phase:   Suspended (Held)\n",
-        "Message:   held: lunch; remove the annotation to go on\n",
+        "Message:   held: lunch; remove the annotation to continue\n",
         "Next: let it go on: `kubectl videofactory resume gate -n NS`",
     ] {
         if !status.contains(part) {
@@ -198,7 +198,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             "status gate --watch --timeout 1s",
             4,
             "",
-            "NS/gate: Suspended: held: lunch; remove the annotation to go on\n\
+            "NS/gate: Suspended: held: lunch; remove the annotation to continue\n\
              error: the time is over and not all have ended: NS/gate\n\
              it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n",
         )
@@ -218,7 +218,7 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",
         "ProviderAccount \"none\" does not exist in this namespace; create it, or correct providers\n",
-        "Next: do what the message says; if it does not go on then: `kubectl videofactory retry waits -n NS`\n",
+        "Next: do what the message says; if it does not continue then: `kubectl videofactory retry waits -n NS`\n",
     ];
     plugin.shows("status waits", 0, &waits, &[]).await?;
     plugin.says("retry waits", 0, "NS/waits: retry requested\n", "").await?;

@@ -76,7 +76,7 @@ pub struct ClusterFlags {
     /// Longest time for one answer of the API server, such as 30s; 0: no limit. Default: 10s
     #[arg(long, global = true, value_name = "DURATION", value_parser = read_timeout)]
     pub request_timeout: Option<Duration>,
-    /// The operator's namespace. Default: videofactory-system, or where it is found
+    /// The operator's namespace. Default: videofactory-system
     #[arg(long, global = true, value_name = "NAMESPACE")]
     pub operator_namespace: Option<String>,
 }

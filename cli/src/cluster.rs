@@ -1,5 +1,7 @@
 //! The way to the cluster that the kubeconfig and the flags name.
 
+use std::ffi::OsStr;
+use std::io;
 use std::sync::OnceLock;
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -139,7 +141,10 @@ async fn read(flags: &ClusterFlags) -> Result<Config, Error> {
     };
     let kubeconfig = match read {
         Ok(kubeconfig) => kubeconfig,
-        Err(error) => return in_cluster(flags, &error),
+        Err(error) if is_absent(flags, std::env::var_os("KUBECONFIG").as_deref(), &error) => {
+            return Config::incluster().map_err(|_| cannot_read(&error));
+        }
+        Err(error) => return Err(cannot_read(&error)),
     };
     let own = own_proxy(&kubeconfig, &options);
     let loaded = Config::from_custom_kubeconfig(kubeconfig, &options).await;
@@ -151,13 +156,21 @@ async fn read(flags: &ClusterFlags) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// A pod has no kubeconfig, and its ServiceAccount's token.
-fn in_cluster(flags: &ClusterFlags, error: &KubeconfigError) -> Result<Config, Error> {
-    let named = flags.kubeconfig.is_some() || flags.context.is_some() || flags.cluster.is_some();
-    if named {
-        return Err(cannot_read(error));
-    }
-    Config::incluster().map_err(|_| cannot_read(error))
+/// Whether there is no kubeconfig at all, as in a pod, whose own ServiceAccount is then meant. One that is named and missing,
+/// or that cannot be used, is an error: else the command would act on another cluster. `variable`: what $KUBECONFIG says.
+fn is_absent(flags: &ClusterFlags, variable: Option<&OsStr>, error: &KubeconfigError) -> bool {
+    let by_flag = flags.kubeconfig.is_some()
+        || flags.context.is_some()
+        || flags.cluster.is_some()
+        || flags.user.is_some();
+    let by_variable =
+        variable.is_some_and(|paths| std::env::split_paths(paths).any(|path| !path.as_os_str().is_empty()));
+    let is_missing = match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(error, _) => error.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    };
+    !by_flag && !by_variable && is_missing
 }
 
 fn cannot_read(error: &KubeconfigError) -> Error {
@@ -232,6 +245,24 @@ users:
         assert!(open(other).await.unwrap().impersonates);
         let group = ClusterFlags { impersonate_groups: vec!["films".to_owned()], ..ClusterFlags::default() };
         assert!(open(group).await.err().unwrap().message.contains("--as-group needs --as"));
+    }
+
+    #[test]
+    fn a_pods_own_cluster_is_meant_only_where_there_is_no_kubeconfig() {
+        let missing = |kind: io::ErrorKind| KubeconfigError::ReadConfig(kind.into(), "config".into());
+        let not_found = missing(io::ErrorKind::NotFound);
+        let plain = ClusterFlags::default();
+        assert!(is_absent(&plain, None, &not_found));
+        assert!(is_absent(&plain, Some(OsStr::new("")), &not_found));
+        assert!(is_absent(&plain, None, &KubeconfigError::FindPath));
+        assert!(
+            !is_absent(&plain, Some(OsStr::new("/moved/config")), &not_found),
+            "it is named, and missing"
+        );
+        assert!(!is_absent(&plain, None, &missing(io::ErrorKind::PermissionDenied)));
+        assert!(!is_absent(&plain, None, &KubeconfigError::KindMismatch), "it is there, and is none");
+        let named = ClusterFlags { context: Some("work".to_owned()), ..ClusterFlags::default() };
+        assert!(!is_absent(&named, None, &not_found));
     }
 
     #[tokio::test]

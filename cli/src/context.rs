@@ -8,7 +8,9 @@ use videofactory_client::{JobRef, within};
 use videofactory_crds::VideoJob;
 
 use crate::cluster::Cluster;
+use crate::commands::Commands;
 use crate::exit::Error;
+use crate::text::printable;
 
 /// Where text comes from and goes to.
 pub struct Streams {
@@ -28,6 +30,8 @@ pub struct Streams {
 pub struct Context {
     /// The cluster, as the flags name it.
     pub cluster: Cluster,
+    /// The same flags for the commands that are shown.
+    pub commands: Commands,
     /// The time.
     pub clock: Box<dyn Fn() -> Timestamp>,
     /// Where text comes from and goes to.
@@ -48,9 +52,16 @@ impl Context {
         Ok(())
     }
 
+    /// A text as people are told it.
+    #[must_use]
+    pub fn told(&self, text: &str) -> String {
+        self.commands.complete(&printable(text))
+    }
+
     /// Tells something, as a line.
     pub fn tell(&mut self, line: impl AsRef<str>) -> Result<(), Error> {
-        writeln!(self.streams.err, "{}", line.as_ref())?;
+        let line = self.told(line.as_ref());
+        writeln!(self.streams.err, "{line}")?;
         self.streams.err.flush()?;
         Ok(())
     }

@@ -14,7 +14,8 @@ Exit codes:
   3    not all is well: a job failed, needs a person or was refused, or doctor found an error
   4    the time that --timeout gave is over
   5    the question was not answered with yes: nothing was changed
-  130  interrupted by Ctrl-C";
+  130  interrupted by Ctrl-C
+  141  nobody reads the output any more, as with | head";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Exit {
     TimedOut = 4,
     /// A person did not agree.
     Declined = 5,
+    /// Nobody reads the output any more. It is the code of a program that SIGPIPE ends.
+    ClosedPipe = 141,
 }
 
 impl Exit {
@@ -87,7 +90,7 @@ impl Error {
     /// Whether it is only that nobody reads the output any more, as with `| head`.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
-        self.exit == Exit::Done
+        self.exit == Exit::ClosedPipe
     }
 }
 
@@ -115,7 +118,7 @@ impl From<CallError> for Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self { exit: Exit::Done, ..Self::new("the output is closed") };
+            return Self { exit: Exit::ClosedPipe, ..Self::new("the output is closed") };
         }
         Self::new(error.to_string())
     }
@@ -186,9 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_no_failure() {
+    fn a_closed_pipe_is_neither_a_failure_to_speak_of_nor_a_success() {
         let error = Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(error.is_closed_pipe());
+        assert_eq!(error.exit.code(), 141);
         assert!(!Error::from(io::Error::other("no")).is_closed_pipe());
     }
 }

@@ -216,7 +216,7 @@ impl Screen {
 
     fn line(&self, line: &str, context: &mut Context) -> Result<(), Error> {
         match &self.all {
-            Some(all) => Ok(all.println(line)?),
+            Some(all) => Ok(all.println(context.told(line))?),
             None => context.tell(line),
         }
     }

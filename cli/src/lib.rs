@@ -11,9 +11,11 @@
 
 mod args;
 mod cluster;
+mod commands;
 mod completion;
 mod context;
 mod exit;
+mod file;
 mod follow;
 mod operator;
 mod output;
@@ -33,6 +35,7 @@ use videofactory_pipeline::clock;
 
 use crate::args::{Cli, Verb};
 use crate::cluster::Cluster;
+use crate::commands::Commands;
 use crate::context::{Context, Streams};
 use crate::exit::{Error, Exit};
 
@@ -51,13 +54,14 @@ pub fn main() -> ExitCode {
         let _ = verbs::completion::answer(args, &mut stdout());
         return ExitCode::SUCCESS;
     }
+    let commands = Commands::of(&cli.cluster);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&Error::new(format!("no runtime: {error}"))),
+        Err(error) => return fail(&Error::new(format!("no runtime: {error}")), &commands),
     };
     match runtime.block_on(start(cli)) {
         Ok(exit) => ExitCode::from(exit.code()),
-        Err(error) => fail(&error),
+        Err(error) => fail(&error, &commands),
     }
 }
 
@@ -75,7 +79,8 @@ async fn start(cli: Cli) -> Result<Exit, Error> {
         _ => Some(Cluster::open(&cli.cluster).await?),
     };
     let cluster = cluster.unwrap_or_else(|| Cluster::none(&cli.cluster));
-    let mut context = Context { cluster, clock: Box::new(clock::now), streams };
+    let commands = Commands::of(&cli.cluster);
+    let mut context = Context { cluster, commands, clock: Box::new(clock::now), streams };
     run(cli.verb, &mut context).await
 }
 
@@ -112,10 +117,10 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
     }
 }
 
-fn fail(error: &Error) -> ExitCode {
+fn fail(error: &Error, commands: &Commands) -> ExitCode {
     if !error.is_closed_pipe() {
         // Where nobody reads what is wrong, the exit code still says that something is.
-        let _ = writeln!(stderr(), "{error}");
+        let _ = writeln!(stderr(), "{}", commands.complete(&text::printable(&error.to_string())));
     }
     ExitCode::from(error.exit.code())
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args::Cli;
 use crate::cluster::Cluster;
+use crate::commands::Commands;
 use crate::context::{Context, Streams};
 use crate::exit::Exit;
 
@@ -196,6 +197,7 @@ pub async fn run(fake: &Fake, line: &str, answers: Option<&str>) -> Ended {
     };
     let (out, err) = (Sink::default(), Sink::default());
     let mut context = context(fake, answers, &out, &err);
+    context.commands = Commands::of(&cli.cluster);
     if let Some(namespace) = &cli.cluster.namespace {
         context.cluster.namespace.clone_from(namespace);
         context.cluster.is_namespace_named = true;
@@ -214,6 +216,7 @@ fn context(fake: &Fake, answers: Option<&str>, out: &Sink, err: &Sink) -> Contex
     let now: Timestamp = NOW.parse().unwrap();
     Context {
         cluster: Cluster::of_client(fake.client(), "films"),
+        commands: Commands::default(),
         clock: Box::new(move || now),
         streams: Streams {
             out: Box::new(out.clone()),

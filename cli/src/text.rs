@@ -70,6 +70,14 @@ pub fn plain(text: &str) -> String {
     spaced.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A text that may hold some from elsewhere, with its lines as they are, and without what would move the cursor or colour
+/// the terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let kept = |letter: char| if letter.is_control() && letter != '\n' { ' ' } else { letter };
+    text.chars().map(kept).collect()
+}
+
 /// The text, or a dash.
 #[must_use]
 pub fn or_none(text: Option<String>) -> String {
@@ -140,6 +148,11 @@ mod tests {
         ];
         let expected = "NAME    PHASE     NOTE\nocean   Running\nsea     Waiting   x [31m y\n";
         assert_eq!(table(&["NAME", "PHASE", "NOTE"], &rows), expected);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_left_out_and_lines_stay() {
+        assert_eq!(printable("error: a\u{1b}]0;b\u{7}\r\u{9b}2J\n`next`"), "error: a ]0;b   2J\n`next`");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const VERBS: [&str; 23] = [
     "create",
@@ -58,7 +58,7 @@ fn help_names_every_verb_and_exit_code() {
     for verb in VERBS {
         assert!(text.contains(&format!("  {verb}")), "{verb} is missing: {text}");
     }
-    for code in ["0    done", "3    not all is well", "130  interrupted"] {
+    for code in ["0    done", "3    not all is well", "130  interrupted", "141  nobody reads"] {
         assert!(text.contains(code), "{code} is missing: {text}");
     }
     assert!(!text.contains("__complete"), "what is hidden is not shown");
@@ -94,6 +94,17 @@ fn a_line_that_cannot_be_understood_ends_with_2() {
         let ended = plugin(words);
         assert_eq!((ended.status.code(), out(&ended).as_str()), (Some(2), ""), "{words:?}");
     }
+}
+
+#[test]
+fn a_program_whose_output_nobody_reads_does_not_end_well() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-videofactory"));
+    // More than a pipe holds, so that it cannot have ended before this end is closed.
+    command.args(["install", "generate"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), err(&ended).as_str()), (Some(141), ""));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Which pods are the operator's.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
@@ -17,7 +19,8 @@ const PORT: &str = "http";
 /// The port, where the pod names none.
 const DEFAULT_PORT: u16 = 8000;
 
-/// The operator's namespace: as it is named, as it is usual, or where its pods are.
+/// The operator's namespace: as it is named, or as it is usual. It is never taken from a search: whoever may create pods
+/// anywhere may label them as the operator's, and would be shown the person's token.
 pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     if let Some(namespace) = &cluster.operator_namespace {
         return Ok(namespace.clone());
@@ -31,13 +34,24 @@ pub async fn namespace_of(cluster: &Cluster) -> Result<String, Error> {
     let Ok(everywhere) = list(&Api::all(client)).await else {
         return usual.map(|_| DEFAULT_NAMESPACE.to_owned()).map_err(|error| hidden(error, DEFAULT_NAMESPACE));
     };
-    let namespace = everywhere.first().and_then(ResourceExt::namespace);
-    namespace.ok_or_else(|| {
-        Error::new("there is no operator in this cluster").hint(
+    Err(absent(&everywhere))
+}
+
+/// That there is no operator where it should be, and where pods say that they are it.
+fn absent(elsewhere: &[Pod]) -> Error {
+    let namespaces: BTreeSet<String> = elsewhere.iter().filter_map(ResourceExt::namespace).collect();
+    if namespaces.is_empty() {
+        return Error::new("there is no operator in this cluster").hint(
             "`kubectl videofactory install generate | kubectl apply --server-side -f -` installs it; \
              --operator-namespace names its namespace where you may not look into all of them",
-        )
-    })
+        );
+    }
+    let names: Vec<String> = namespaces.into_iter().collect();
+    Error::new(format!("there is no pod of the operator in namespace {DEFAULT_NAMESPACE}")).hint(format!(
+        "pods with its labels are in: {}; if it was installed there, name the namespace by --operator-namespace (anybody \
+         who may create pods can label them so, and the operator is shown your token)",
+        names.join(", ")
+    ))
 }
 
 /// Why the operator's pods cannot be seen, and what to ask for.
@@ -88,6 +102,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::operator::Operator;
     use crate::testing::{Fake, list_of};
 
     fn pod(name: &str, ready: &str) -> Value {
@@ -101,17 +116,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_ready_pod_is_found_wherever_it_is() {
+    async fn a_ready_pod_is_found_in_the_namespace_that_is_named() {
         let fake = Fake::default()
-            .on("GET /api/v1/namespaces/videofactory-system/pods", list_of(&[]))
-            .on("GET /api/v1/pods", list_of(&[pod("b", "True")]))
             .on("GET /api/v1/namespaces/factory/pods", list_of(&[pod("a", "False"), pod("b", "True")]));
-        let cluster = Cluster::of_client(fake.client(), "films");
+        let mut cluster = Cluster::of_client(fake.client(), "films");
+        cluster.operator_namespace = Some("factory".to_owned());
         let namespace = namespace_of(&cluster).await.unwrap();
         assert_eq!(namespace, "factory");
         let found = ready(&fake.client(), &namespace).await.unwrap();
         assert_eq!(found, ("b".to_owned(), 8080));
         assert!(fake.seen()[0].query.contains("component%3Doperator"), "{:?}", fake.seen());
+    }
+
+    #[tokio::test]
+    async fn pods_of_another_namespace_are_not_taken_for_the_operator_unless_it_is_named() {
+        let fake = Fake::default()
+            .on("GET /api/v1/namespaces/videofactory-system/pods", list_of(&[]))
+            .on("GET /api/v1/pods", list_of(&[pod("b", "True")]))
+            .on("GET /api/v1/namespaces/factory/pods", list_of(&[pod("b", "True")]));
+        let cluster = Cluster::of_client(fake.client(), "films");
+        let error = namespace_of(&cluster).await.unwrap_err();
+        assert!(error.message.contains("no pod of the operator in namespace videofactory-system"), "{error}");
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("in: factory;") && hint.contains("--operator-namespace"), "{hint}");
+        assert!(Operator::find(&cluster).await.is_err(), "no port is forwarded, and no token is shown");
+        let asked = fake.seen();
+        assert!(asked.iter().all(|seen| !seen.what.contains("/namespaces/factory/")), "{asked:?}");
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ use crate::args::read_timeout;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::file;
 use crate::text::count;
 
 /// Back up all objects of a namespace, to its bucket or to a file
@@ -58,10 +59,7 @@ async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
         return Ok(Exit::Done);
     }
     // Whole or not at all: a backup that is cut short is none.
-    let part = path.with_extension("part");
-    let failed = |error: std::io::Error| Error::new(format!("cannot write {}: {error}", path.display()));
-    std::fs::write(&part, &written.text).map_err(failed)?;
-    std::fs::rename(&part, path).map_err(failed)?;
+    file::write(path, &written.text)?;
     context.data(&format!("{}\n", path.display()))?;
     context.tell(format!("{} of {namespace}, {} of them films", objects(written.items), written.jobs))?;
     Ok(Exit::Done)
@@ -142,10 +140,14 @@ mod tests {
     use crate::testing::{Fake, NOW, job, list_of, path, policy, run};
 
     fn fake(outcome: &str) -> Fake {
+        fake_with(outcome, "the bucket is full")
+    }
+
+    fn fake_with(outcome: &str, message: &str) -> Fake {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
         let run = json!({
             "slot": "2026-12-24T18:00:01Z", "outcome": outcome, "key": "backups/films/r2/20261224T180001Z.json",
-            "items": 9, "message": "the bucket is full",
+            "items": 9, "message": message,
         });
         let after = policy(json!({"handled": {"backup": NOW}, "backup": run}));
         Fake::default().on(&list, list_of(&[policy(json!({}))])).on(&list, list_of(&[after])).hangs(&list)
@@ -167,6 +169,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn words_of_a_buckets_server_do_not_reach_the_terminal_as_orders() {
+        let ended = run(&fake_with("Failed", "no\u{1b}]0;room\u{7}"), "backup", None).await;
+        assert!(ended.err.contains("no ]0;room") && !ended.err.contains('\u{1b}'), "{:?}", ended.err);
+    }
+
+    #[tokio::test]
     async fn a_file_here_has_the_format_of_the_bucket() {
         let mut fake = Fake::default();
         for plural in ["channels", "provideraccounts", "storagepolicies"] {
@@ -180,8 +188,11 @@ mod tests {
         assert_eq!(read["createdAt"], NOW);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("films.json");
+        let other = folder.path().join("films.part");
+        std::fs::write(&other, "somebody's").unwrap();
         let ended = run(&fake, &format!("backup -o {}", file.display()), None).await;
         assert_eq!(ended.err, "1 object of films, 1 of them films\n");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "somebody's", "no other file is touched");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
     }
 }

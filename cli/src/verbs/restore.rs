@@ -14,6 +14,7 @@ use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::operator::{NoOperator, Operator, OperatorFiles};
+use crate::text::plain;
 
 /// Make again what stands in a backup
 ///
@@ -92,8 +93,10 @@ fn lines(answer: &Answer) -> String {
     let mut text = String::new();
     for item in &answer.items {
         let detail = item.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {}/{} {}{detail}", item.kind, item.namespace, item.name, item.outcome);
+        let line = format!("{} {}/{} {}{detail}", item.kind, item.namespace, item.name, item.outcome);
+        // Details hold words of the file and of servers.
+        text += &plain(&line);
+        text.push('\n');
     }
     text
 }
@@ -105,7 +108,8 @@ fn summary(answer: &Answer) -> String {
     let mut text = if counts.is_empty() { "the backup is empty".to_owned() } else { counts.join(", ") };
     text.push('\n');
     for note in &answer.notes {
-        let _ = writeln!(text, "note: {note}");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "note: {}", plain(note));
     }
     text
 }
@@ -158,17 +162,17 @@ mod tests {
             dry_run: false,
             items: vec![
                 item("ocean", Outcome::Restored, None),
-                item("river", Outcome::Failed, Some("failed to create it: no")),
+                item("river", Outcome::Failed, Some("failed to create it:\u{1b}[2J\nno")),
                 item("lake", Outcome::Restored, None),
             ],
-            notes: vec!["no Secret is in a backup".to_owned()],
+            notes: vec!["no Secret\u{1b}]0; is in a backup".to_owned()],
         };
         assert_eq!(
             lines(&answer),
-            "VideoJob films/ocean restored\nVideoJob films/river failed: failed to create it: no\nVideoJob films/lake \
+            "VideoJob films/ocean restored\nVideoJob films/river failed: failed to create it: [2J no\nVideoJob films/lake \
              restored\n"
         );
-        assert_eq!(summary(&answer), "2 restored, 1 failed\nnote: no Secret is in a backup\n");
+        assert_eq!(summary(&answer), "2 restored, 1 failed\nnote: no Secret ]0; is in a backup\n");
         assert!(!answer.is_whole());
     }
 }

@@ -77,7 +77,8 @@ pub struct CreateArgs {
     /// A label of the VideoJob; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub labels: Vec<String>,
-    /// Wait for the film, say what happens, download it and print its path; ends with 3 if it fails or needs a person
+    /// Wait for the film, say what happens, download it and print its path; ends with 3 if it fails or needs a person. Of
+    /// many, each is waited for
     #[arg(long)]
     pub wait: bool,
     /// The folder that the film is downloaded to, with --wait, which it implies. Default: the current one
@@ -201,17 +202,26 @@ async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Re
     }
     let ended = follow::follow(&names, Until::Stopped, args.timeout, context).await?;
     let folder = args.download.clone().unwrap_or_else(|| PathBuf::from("."));
-    let mut all = true;
+    let (mut all, mut fetched) = (true, true);
     for job in &ended {
-        if phase(job) == Phase::Succeeded {
-            let path = download::fetch(job, What::Video, &folder, context).await?;
-            context.data(&format!("{}\n", path.display()))?;
-        } else {
+        let name = JobRef::of(job);
+        if phase(job) != Phase::Succeeded {
             all = false;
-            context.tell(format!("{}: next: {}", JobRef::of(job), next::step(job, context.now())))?;
+            context.tell(format!("{name}: next: {}", next::step(job, context.now())))?;
+            continue;
+        }
+        match download::fetch(job, What::Video, &folder, context).await {
+            Ok(path) => context.data(&format!("{}\n", path.display()))?,
+            Err(error) if error.is_closed_pipe() => return Err(error),
+            // The others have been made, and paid for, all the same.
+            Err(error) => {
+                fetched = false;
+                context.tell(format!("{name}: {error}"))?;
+                context.tell(format!("{name}: next: {}", next::step(job, context.now())))?;
+            }
         }
     }
-    Ok(Exit::of_all(all))
+    Ok(if fetched { Exit::of_all(all) } else { Exit::Failed })
 }
 
 #[cfg(test)]
@@ -315,6 +325,27 @@ spec:
             "{}",
             ended.err
         );
+    }
+
+    #[tokio::test]
+    async fn a_download_that_fails_keeps_no_other_from_being_tried() {
+        let made = json!({
+            "observedGeneration": 1, "phase": "Succeeded", "artifacts": {"video": {"key": "videos/a.mp4"}},
+        });
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let (rivers, seas) = (job("rivers", json!({})), job("seas", json!({})));
+        // Both are tried before one is made.
+        let fake = [&rivers, &seas, &rivers, &seas]
+            .into_iter()
+            .fold(Fake::default(), |fake, film| fake.on(&creates(), film.clone()))
+            .on(&list, list_of(&[job("rivers", made)]));
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("create -f - --wait --download {}", folder.path().display());
+        let ended = run(&fake, &line, Some("Rivers\nSeas\n")).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""), "there is no operator");
+        assert_eq!(ended.err.matches("films/rivers: error: ").count(), 2, "{}", ended.err);
+        let next = "next: watch it: `kubectl videofactory download rivers -n films`";
+        assert_eq!(ended.err.matches(next).count(), 2, "{}", ended.err);
     }
 
     #[tokio::test]

@@ -242,11 +242,8 @@ pub fn policies(policies: &[StoragePolicy], namespace: Option<&str>) -> Vec<Chec
 
 fn of_policy(object: &StoragePolicy) -> Check {
     let name = format!("StoragePolicy {}", policy::name(object));
-    let look = format!(
-        "kubectl videofactory storage {} -n {}",
-        object.name_any(),
-        object.namespace().unwrap_or_default()
-    );
+    let namespace = object.namespace().unwrap_or_default();
+    let look = format!("kubectl videofactory storage {} -n {namespace}", object.name_any());
     let Some(status) = &object.status else {
         return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
     };
@@ -256,7 +253,8 @@ fn of_policy(object: &StoragePolicy) -> Check {
     let percent = status.usage.as_ref().and_then(|usage| usage.percent).unwrap_or(0);
     match status.level.unwrap_or_default() {
         StorageLevel::Stopped | StorageLevel::Full => {
-            let mend = format!("make room: kubectl videofactory cleanup --older-than 7d; {look}");
+            let mend =
+                format!("make room: kubectl videofactory cleanup -n {namespace} --older-than 7d; {look}");
             Check::error(name, format!("{percent}% full: films that have not begun wait"), mend)
         }
         level => match ill(&status.conditions, ConditionType::WithinLimit) {
@@ -307,8 +305,9 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
     }
 }
 
-/// The films that do not go on by themselves.
-pub fn films(jobs: &[VideoJob]) -> Vec<Check> {
+/// The films that do not go on by themselves. `namespace`: where they were looked for; none: in all.
+pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
+    let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
     let of = |takes: fn(&VideoJob) -> bool| {
         jobs.iter().filter(|job| takes(job)).map(JobRef::of).collect::<Vec<_>>()
     };
@@ -319,12 +318,12 @@ pub fn films(jobs: &[VideoJob]) -> Vec<Check> {
         (
             "films that failed",
             failed,
-            "kubectl videofactory retry --phase Failed -A; status of each says why",
+            format!("kubectl videofactory retry --phase Failed {place}; status of each says why"),
         ),
         (
             "films that need a person",
             stalled,
-            "kubectl videofactory status <name> -n <namespace> says what to do",
+            "kubectl videofactory status <name> -n <namespace> says what to do".to_owned(),
         ),
     ] {
         if !names.is_empty() {
@@ -389,6 +388,20 @@ mod tests {
 
     fn lease_state(of: Option<&Lease>) -> State {
         lease(of, now(), "videofactory-system").state
+    }
+
+    #[test]
+    fn what_mends_acts_where_it_was_looked_and_nowhere_else() {
+        let failed = crate::testing::job("ocean", json!({"phase": "Failed"}));
+        let failed = [serde_json::from_value(failed).unwrap()];
+        for (namespace, place) in [(Some("films"), "--phase Failed -n films;"), (None, "--phase Failed -A;")]
+        {
+            let mend = films(&failed, namespace)[0].mend.clone().unwrap();
+            assert!(mend.contains(place), "{mend}");
+        }
+        let full = crate::testing::policy(json!({"level": "Full", "usage": {"percent": 97}}));
+        let mend = of_policy(&serde_json::from_value(full).unwrap()).mend.unwrap();
+        assert!(mend.contains("cleanup -n films --older-than 7d"), "{mend}");
     }
 
     #[test]

@@ -160,7 +160,7 @@ pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) 
 pub async fn films(client: &Client, namespace: Option<&str>) -> Vec<Check> {
     let filter = JobFilter { namespace: namespace.map(str::to_owned), ..JobFilter::default() };
     match bulk::list_whole(client, &filter).await {
-        Ok(jobs) => checks::films(&jobs),
+        Ok(jobs) => checks::films(&jobs, namespace),
         Err(error) => vec![checks::cannot_look("films", error)],
     }
 }

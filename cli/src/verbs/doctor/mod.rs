@@ -77,7 +77,10 @@ impl Check {
 
 /// Checks all, and says what was found.
 pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error> {
-    let checks = all(args.scope, context).await?;
+    let mut checks = all(args.scope, context).await?;
+    for check in &mut checks {
+        check.mend = check.mend.take().map(|mend| context.commands.complete(&mend));
+    }
     let errors = checks.iter().filter(|check| check.state == State::Error).count();
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
     match args.output {

@@ -73,15 +73,27 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     Ok(Exit::Done)
 }
 
-/// Both loopback addresses, as far as the machine has them: programs take `localhost` for either.
+/// Both loopback addresses, as far as the machine has them: programs take `localhost` for either. Where another program has
+/// one of them, browsers would show it the token.
 async fn listen(port: u16) -> Result<(TcpListener, Option<TcpListener>, u16), Error> {
-    let first = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(|error| {
-        Error::new(format!("cannot listen on localhost:{port}: {error}"))
-            .hint("choose another port by --port")
-    })?;
+    let cannot = |address: SocketAddr, error: std::io::Error| {
+        Error::new(format!("cannot listen on {address}: {error}")).hint("choose another port by --port")
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let first = TcpListener::bind(address).await.map_err(|error| cannot(address, error))?;
     let port = first.local_addr()?.port();
-    let second = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await.ok();
+    let address = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let second = match TcpListener::bind(address).await {
+        Ok(listener) => Some(listener),
+        Err(_) if !has_ipv6().await => None,
+        Err(error) => return Err(cannot(address, error)),
+    };
     Ok((first, second, port))
+}
+
+/// Whether the machine has the loopback address of IPv6: then it has some port that is free.
+async fn has_ipv6() -> bool {
+    TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).await.is_ok()
 }
 
 /// All routes: what changes objects is done here, and the rest is asked of the operator.
@@ -174,6 +186,19 @@ mod tests {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_loopback_address_that_another_program_has_is_not_passed_over() {
+        let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let ipv6 = has_ipv6().await.then(|| SocketAddr::from((Ipv6Addr::LOCALHOST, 0)));
+        for address in [Some(ipv4), ipv6].into_iter().flatten() {
+            let other = TcpListener::bind(address).await.unwrap();
+            let taken = other.local_addr().unwrap();
+            let error = listen(taken.port()).await.unwrap_err();
+            assert!(error.message.starts_with(&format!("cannot listen on {taken}: ")), "{error}");
+            assert!(error.hint.unwrap().contains("--port"));
+        }
     }
 
     #[tokio::test]

@@ -10,8 +10,8 @@ use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use videofactory_client::{list_all, within};
-use videofactory_crds::labels::{OPERATOR_CONTAINER, STEPS, WORKER};
-use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
+use videofactory_crds::labels::{OPERATOR_CONTAINER, OPERATOR_NAME, STEPS, WORKER};
+use videofactory_crds::{Channel, GROUP, ProviderAccount, StepName, StoragePolicy, VideoJob};
 
 use super::{File, redact};
 use crate::args::Scope;
@@ -74,13 +74,13 @@ pub async fn all(collected: &mut Collected, scope: Scope, tail: i64, context: &C
     logs(collected, &client, namespace.as_deref(), STEPS, tail).await;
     let operator = namespace_of(&context.cluster).await.unwrap_or_else(|_| DEFAULT_NAMESPACE.to_owned());
     if namespace.as_deref() != Some(&operator) {
-        for kind in [
-            ApiResource::erase::<Deployment>(&()),
-            ApiResource::erase::<Pod>(&()),
-            ApiResource::erase::<Lease>(&()),
-            ApiResource::erase::<Event>(&()),
+        for (kind, selector) in [
+            (ApiResource::erase::<Deployment>(&()), None),
+            (ApiResource::erase::<Pod>(&()), Some(LABELS)),
+            (ApiResource::erase::<Lease>(&()), None),
+            (ApiResource::erase::<Event>(&()), None),
         ] {
-            objects(collected, &client, Some(&operator), &kind, None).await;
+            objects(collected, &client, Some(&operator), &kind, selector).await;
         }
     }
     logs(collected, &client, Some(&operator), LABELS, tail).await;
@@ -97,7 +97,7 @@ async fn versions(collected: &mut Collected, client: &Client) {
     collected.add("versions.txt", format!("kubectl-videofactory {plugin}\nKubernetes {cluster}\n"));
 }
 
-/// The objects of a kind, in a file for each namespace.
+/// The objects of a kind that are ours, in a file for each namespace.
 async fn objects(
     collected: &mut Collected,
     client: &Client,
@@ -118,7 +118,12 @@ async fn objects(
         let api = api.clone();
         async move { api.list(&params).await }
     };
-    let listed = list_all(&format!("list the {}", kind.plural), ask, |object| found.push(object)).await;
+    let take = |object: DynamicObject| {
+        if is_ours(&object, kind) {
+            found.push(object);
+        }
+    };
+    let listed = list_all(&format!("list the {}", kind.plural), ask, take).await;
     if let Err(error) = listed {
         collected.miss(
             &format!("objects/{}/{}.yaml", namespace.unwrap_or("all"), kind.plural),
@@ -134,6 +139,29 @@ async fn objects(
         let text = serde_yaml_ng::to_string(&list).unwrap_or_default();
         collected.add(format!("objects/{place}/{}.yaml", kind.plural), text);
     }
+}
+
+/// Whether an object is of the operator, of a step or of our kinds, where others live in the same namespace.
+fn is_ours(object: &DynamicObject, kind: &ApiResource) -> bool {
+    match kind.kind.as_str() {
+        "Event" => is_about_ours(&object.data["involvedObject"]),
+        "Deployment" => {
+            let labels = &object.data["spec"]["template"]["metadata"]["labels"];
+            let has = |label: &str| label.split_once('=').is_some_and(|(name, value)| labels[name] == value);
+            LABELS.split(',').all(has)
+        }
+        // These are listed by our labels, or are no one else's.
+        _ => true,
+    }
+}
+
+/// Whether what an Event speaks of is ours. Jobs and pods may be gone, so it is told by the names that they are given.
+fn is_about_ours(object: &Value) -> bool {
+    let word = |field: &str| object[field].as_str().unwrap_or_default();
+    let name = word("name");
+    word("apiVersion").starts_with(GROUP)
+        || name.starts_with(OPERATOR_NAME)
+        || StepName::ALL.iter().any(|step| name.contains(&format!("-{step}-")))
 }
 
 fn written(object: &DynamicObject, kind: &ApiResource) -> Value {

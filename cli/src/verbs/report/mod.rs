@@ -13,14 +13,15 @@ use jiff::Timestamp;
 use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::file;
 use crate::text::{bytes, count};
 use crate::verbs::doctor;
 
 /// Write all that helps to find a fault into an archive, without secrets
 ///
-/// Objects with their status, events, logs of the operator and of steps, and what doctor finds; no Secrets and no
-/// ConfigMaps, and what looks like a secret is left out of the rest. Look through it before you give it away: topics and
-/// texts of films are in it.
+/// Objects with their status, their events, logs of the operator and of steps, and what doctor finds; no Secrets, no
+/// ConfigMaps and no values of environments, and what looks like a secret is left out of the rest. Look through it before
+/// you give it away: topics and texts of films are in it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -56,8 +57,7 @@ pub async fn run(args: ReportArgs, context: &mut Context) -> Result<Exit, Error>
     let (files, missing) = collected.end();
     let archive = pack(&name, &files, now)?;
     let path = args.output.unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
-    std::fs::write(&path, &archive)
-        .map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))?;
+    file::write(&path, &archive)?;
     context.data(&format!("{}\n", path.display()))?;
     let size = bytes(i64::try_from(archive.len()).unwrap_or(i64::MAX));
     context
@@ -73,7 +73,7 @@ fn pack(folder: &str, files: &[File], now: Timestamp) -> Result<Vec<u8>, Error> 
     for file in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(u64::try_from(file.text.len()).unwrap_or(0));
-        header.set_mode(0o644);
+        header.set_mode(0o600);
         header.set_mtime(u64::try_from(now.as_second()).unwrap_or(0));
         archive.append_data(&mut header, format!("{folder}/{}", file.path), file.text.as_bytes())?;
     }
@@ -110,8 +110,19 @@ mod tests {
     fn pod(name: &str, namespace: &str) -> Value {
         json!({
             "metadata": {"name": name, "namespace": namespace},
-            "spec": {"containers": [{"name": "main", "env": [{"name": "HTTPS_PROXY", "value": "http://user:pa55@proxy:1"}]}]},
+            "spec": {"containers": [{"name": "main", "env": [
+                {"name": "HTTPS_PROXY", "value": "http://user:pa55@proxy:1"},
+                {"name": "OTEL_EXPORTER_OTLP_HEADERS", "value": "x-honeycomb-team=hcaik01"},
+                {"name": "RUST_LOG", "value": "debug"},
+            ]}]},
             "status": {"phase": "Failed"},
+        })
+    }
+
+    fn event(kind: &str, name: &str) -> Value {
+        json!({
+            "metadata": {"name": format!("{name}.1"), "namespace": "films"}, "reason": "Seen",
+            "involvedObject": {"kind": kind, "name": name},
         })
     }
 
@@ -129,6 +140,10 @@ mod tests {
             )
             .on(&format!("GET {}", path("films", "provideraccounts", "")), list_of(&[account]))
             .on("GET /api/v1/namespaces/films/pods", list_of(&[pod("step", "films")]))
+            .on(
+                "GET /api/v1/namespaces/films/events",
+                list_of(&[event("Pod", "ocean-write-script-1-3f9c2a-x7k2p"), event("Pod", "payroll-0")]),
+            )
             .on(
                 "GET /api/v1/namespaces/videofactory-system/pods",
                 list_of(&[pod("operator-1", "videofactory-system")]),
@@ -148,10 +163,15 @@ mod tests {
         assert!(named("objects/films/videojobs.yaml").contains("Facts about the ocean"));
         assert!(named("objects/films/provideraccounts.yaml").contains("key <redacted> is refused"));
         assert_eq!(named("logs/films/step.log"), "made\n");
+        assert!(named("objects/films/pods.yaml").contains("debug"), "{}", named("objects/films/pods.yaml"));
+        assert!(named("objects/films/events.yaml").contains("ocean-write-script-1"));
+        assert!(!named("objects/films/events.yaml").contains("payroll"), "it is none of ours");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(named("logs/videofactory-system/operator-1.log"), "Bearer <redacted>\n");
         assert!(named("missing.txt").contains("channels"), "{}", named("missing.txt"));
         let all: String = files.values().cloned().collect();
-        for secret in ["pa55", "AbCdEfGh", "abcdefgh12345678"] {
+        for secret in ["pa55", "hcaik01", "AbCdEfGh", "abcdefgh12345678"] {
             assert!(!all.contains(secret), "{secret}");
         }
         let asked = fake.seen();

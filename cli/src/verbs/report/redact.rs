@@ -11,6 +11,10 @@ use serde_json::Value;
 
 /// What stands in the place of a secret.
 const GONE: &str = "<redacted>";
+/// Variables of the environment that hold no secret: settings of ours, and these.
+const OUR_VARIABLES: &str = "VIDEOFACTORY_";
+const PLAIN_VARIABLES: [&str; 5] =
+    ["RUST_LOG", "NO_PROXY", "no_proxy", "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME"];
 /// A whole manifest as it was applied, with whatever was in it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -29,15 +33,20 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b1//[A-Za-z0-9_-]{20,}", GONE),
         (r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", GONE),
         (r"\bgh[pousr]_[A-Za-z0-9]{20,}", GONE),
-        // Users and passwords in addresses, and what makes a link good for anybody.
-        (r#"://[^/\s:@"']+:[^/\s@"']+@"#, "://<redacted>@"),
+        // Users, passwords and keys in addresses, whatever letters they have, and what makes a link good for anybody.
+        (r#"://(?:[^/\s:@"']+:[^\s"']+|[^/\s"']+)@"#, "://<redacted>@"),
         (
-            r#"(?i)([?&](?:x-amz-(?:signature|credential|security-token)|signature|sig|token|key|access_token))=[^&\s"']+"#,
+            r#"(?i)([?&](?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|token|key|access_token))=[^&\s"']+"#,
             "$1=<redacted>",
+        ),
+        // Headers: a scheme and blanks may come before the key.
+        (
+            r#"(?i)\b(authorization|otel_exporter_otlp_(?:[a-z]+_)?headers)(\\?["']?[ \t]*[:=][ \t]*)(\\?["'])?[^\r\n"'\\]+"#,
+            "$1$2$3<redacted>",
         ),
         // A field that is named as a secret.
         (
-            r#"(?i)\b(authorization|x-api-key|api[-_]?key|secret[-_]?access[-_]?key|access[-_]?key[-_]?id|client[-_]?secret|refresh[-_]?token|access[-_]?token|id[-_]?token|signing[-_]?key|password|passwd)(\\?["']?\s*[:=]\s*)(\\?["'])?[^\s"',}\\]+"#,
+            r#"(?i)\b(x-[a-z0-9-]*(?:auth|key|secret|team|token)[a-z0-9-]*|api[-_]?key|secret[-_]?access[-_]?key|access[-_]?key[-_]?id|client[-_]?secret|refresh[-_]?token|access[-_]?token|id[-_]?token|signing[-_]?key|password|passwd)(\\?["']?\s*[:=]\s*)(\\?["'])?[^\s"',}\\]+"#,
             "$1$2$3<redacted>",
         ),
     ];
@@ -47,7 +56,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 
 /// How many there are.
 #[cfg(test)]
-const PATTERN_COUNT: usize = 14;
+const PATTERN_COUNT: usize = 15;
 
 /// The text without what looks like a secret.
 #[must_use]
@@ -61,6 +70,28 @@ pub fn text(text: &str) -> String {
     text.into_owned()
 }
 
+/// Leaves out the values of all variables of the environment, but for those that hold no secret.
+fn environment(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::Array(variables)) = fields.get_mut("env") {
+                variables.iter_mut().for_each(variable);
+            }
+            fields.values_mut().for_each(environment);
+        }
+        Value::Array(items) => items.iter_mut().for_each(environment),
+        _ => {}
+    }
+}
+
+fn variable(variable: &mut Value) {
+    let name = variable["name"].as_str().unwrap_or_default();
+    let is_plain = name.starts_with(OUR_VARIABLES) || PLAIN_VARIABLES.contains(&name);
+    if !is_plain && let Some(value) = variable.get_mut("value") {
+        *value = Value::from(GONE);
+    }
+}
+
 /// An object without what could hold a secret.
 pub fn object(object: &mut Value) {
     if let Some(metadata) = object["metadata"].as_object_mut() {
@@ -69,6 +100,7 @@ pub fn object(object: &mut Value) {
             annotations.remove(LAST_APPLIED);
         }
     }
+    environment(object);
     // The URL of a Webhook account is a secret.
     if object["kind"] == "ProviderAccount"
         && object["spec"]["provider"] == "Webhook"
@@ -93,7 +125,21 @@ mod tests {
     fn what_looks_like_a_secret_is_gone_and_the_rest_stays() {
         let jwt = "eyJhbGciOiJSUzI1NiIs.eyJpc3MiOiJrdWJlcm5ldGVz.c2lnbmF0dXJl";
         for (before, after) in [
-            ("Authorization: Bearer abcdefgh12345678", "Authorization: <redacted> <redacted>"),
+            ("Authorization: Bearer abcdefgh12345678", "Authorization: <redacted>"),
+            ("Authorization: Token abc\nAccept: */*", "Authorization: <redacted>\nAccept: */*"),
+            ("headers authorization=Api-Token dt0c01.ABC", "headers authorization=<redacted>"),
+            (
+                r#"{"authorization":"Token abc","region":"eu"}"#,
+                r#"{"authorization":"<redacted>","region":"eu"}"#,
+            ),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=b c", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=<redacted>"),
+            (
+                "x-honeycomb-team=abc,x-honeycomb-dataset=films",
+                "x-honeycomb-team=<redacted>,x-honeycomb-dataset=films",
+            ),
+            ("sent to https://abc123@o1.sentry.example/7", "sent to https://<redacted>@o1.sentry.example/7"),
+            ("http://user:p@s/s@proxy:3128", "http://<redacted>@proxy:3128"),
+            ("https://b/x?X-Goog-Signature=abc&a=1", "https://b/x?X-Goog-Signature=<redacted>&a=1"),
             ("got bearer abcdefgh12345678", "got bearer <redacted>"),
             (jwt, "<redacted>"),
             ("key xai-AbCdEfGh0123456789 is refused", "key <redacted> is refused"),
@@ -132,6 +178,22 @@ mod tests {
         ] {
             assert_eq!(text(plain), plain);
         }
+    }
+
+    #[test]
+    fn an_environment_keeps_its_names_and_loses_its_values() {
+        let of = |value: Value| {
+            json!({"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": {"spec": {
+                "initContainers": [{"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}],
+                "containers": [{"name": "operator", "env": [
+                    {"name": "OTEL_EXPORTER_OTLP_HEADERS", "value": value},
+                    {"name": "RUST_LOG", "value": "info"}, {"name": "VIDEOFACTORY_CONCURRENCY", "value": "8"},
+                ]}],
+            }}}})
+        };
+        let mut deployment = of(json!("x-honeycomb-team=abc"));
+        object(&mut deployment);
+        assert_eq!(deployment, of(json!(GONE)));
     }
 
     #[test]

@@ -50,7 +50,10 @@ pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error>
             let status = value.get_mut("status").map(Value::take).unwrap_or_default();
             context.data(&output::write(format, &status)?)?;
         }
-        None => context.data(&render::render(&job, context.now()))?,
+        None => {
+            let view = render::render(&job, context.now());
+            context.data(&context.told(&view))?;
+        }
     }
     Ok(Exit::of_all(!args.watch || phase(&job) != Phase::Failed))
 }

@@ -68,11 +68,11 @@ spec:
         )
         .await?;
     plugin
-        .says(
+        .shows(
             "create 'Why tides' --name tides --dry-run=server -o name",
             0,
-            "videojob.videofactory.dev/tides\n",
-            "Expected cost of the film: $0.00\n",
+            &["videojob.videofactory.dev/tides\n"],
+            &["Expected cost of the film: $0.00\n"],
         )
         .await?;
     let listed = plugin.run("list -o name").await?;

@@ -90,10 +90,10 @@ pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
             words[last - 1].to_str(),
             Some("-f" | "--filename" | "--storyboard" | "--kubeconfig" | "--download")
         );
-    let current = std::env::current_dir().ok();
-    let candidates = complete(&mut args::command(), words, last, current.as_deref())?;
     // As kubectl does: flags are offered to whoever begins one.
     let wants_flags = words[last].to_string_lossy().starts_with('-');
+    let current = std::env::current_dir().ok();
+    let candidates = complete(&mut args::command(), words, last, current.as_deref())?;
     for candidate in candidates.iter().filter(|candidate| !candidate.is_hide_set()) {
         let value = candidate.get_value().to_string_lossy();
         if value.starts_with('-') && !wants_flags {

@@ -44,16 +44,13 @@ pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error>
         let ended = follow::follow(&[name], Until::Ended, args.timeout, context).await?;
         job = ended.into_iter().next().unwrap_or(job);
     }
-    match args.output {
-        Some(format) => {
-            let mut value = output::object(&job)?;
-            let status = value.get_mut("status").map(Value::take).unwrap_or_default();
-            context.data(&output::write(format, &status)?)?;
-        }
-        None => {
-            let view = render::render(&job, context.now());
-            context.data(&context.told(&view))?;
-        }
+    if let Some(format) = args.output {
+        let mut value = output::object(&job)?;
+        let status = value.get_mut("status").map(Value::take).unwrap_or_default();
+        context.data(&output::write(format, &status)?)?;
+    } else {
+        let view = render::render(&job, context.now());
+        context.data(&context.told(&view))?;
     }
     Ok(Exit::of_all(!args.watch || phase(&job) != Phase::Failed))
 }

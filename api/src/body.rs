@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
+use videofactory_client::json::{MOST_VALUES, values};
 
 use crate::problem::Problem;
 
@@ -56,6 +57,9 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             // What serde derives takes an array of the fields' values for an object.
             return Err(unreadable("the body must be a JSON object".to_owned()));
+        }
+        if values(&bytes) > MOST_VALUES {
+            return Err(unreadable(format!("the body has more than {MOST_VALUES} values")));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| unreadable(error.to_string()))
     }

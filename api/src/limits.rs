@@ -27,8 +27,9 @@ const AT_ONCE_EACH: usize = 64;
 /// server.
 const STREAMS: usize = 64;
 const STREAMS_EACH: usize = 16;
-/// Readers who follow the jobs at once. They stay for long, and must not take the places of films.
+/// Readers who follow the jobs at once, and those of one caller. They stay for long, and must not take the places of films.
 const FOLLOWERS: usize = 64;
+const FOLLOWERS_EACH: usize = 16;
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
@@ -46,8 +47,9 @@ pub struct Limits<C: Clock = MonotonicClock> {
     requests: Arc<Semaphore>,
     requests_each: Shares<String>,
     streams: Arc<Semaphore>,
-    followers: Arc<Semaphore>,
     streams_each: Shares<String>,
+    followers: Arc<Semaphore>,
+    followers_each: Shares<String>,
 }
 
 impl Default for Limits {
@@ -66,8 +68,9 @@ impl<C: Clock + Clone> Limits<C> {
             requests: Arc::new(Semaphore::new(AT_ONCE)),
             requests_each: Shares::new(AT_ONCE_EACH),
             streams: Arc::new(Semaphore::new(STREAMS)),
-            followers: Arc::new(Semaphore::new(FOLLOWERS)),
             streams_each: Shares::new(STREAMS_EACH),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            followers_each: Shares::new(FOLLOWERS_EACH),
         }
     }
 
@@ -95,12 +98,14 @@ impl<C: Clock + Clone> Limits<C> {
         share_of(caller, &self.requests_each, "too many of your requests are being answered")
     }
 
-    /// A place among those who follow the jobs.
-    pub fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        take(&self.followers, "too many readers follow the jobs")
+    /// A place among those who follow the jobs, for this caller.
+    pub fn follower(&self, caller: &str) -> Result<Stream, Problem> {
+        let share = share_of(caller, &self.followers_each, "too many of your readers follow the jobs")?;
+        let place = take(&self.followers, "too many readers follow the jobs")?;
+        Ok(Stream { _share: share, _place: place })
     }
 
-    /// A place among the long answers, for this caller.
+    /// A place among the films and logs that are streamed, for this caller.
     pub fn stream(&self, caller: &str) -> Result<Stream, Problem> {
         let share =
             share_of(caller, &self.streams_each, "too many films and logs are being streamed to you")?;
@@ -109,7 +114,7 @@ impl<C: Clock + Clone> Limits<C> {
     }
 }
 
-/// A place among the long answers, until this is dropped.
+/// A place among the long answers, films and logs or changes of jobs, until this is dropped.
 #[derive(Debug)]
 pub struct Stream {
     _share: Share<String>,
@@ -208,6 +213,12 @@ mod tests {
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(1)));
         drop(held);
         assert!(limits.stream("another").is_ok());
+        let caller = |number: usize| format!("caller {}", number / FOLLOWERS_EACH);
+        let held: Vec<_> = (0..FOLLOWERS).map(|number| limits.follower(&caller(number)).unwrap()).collect();
+        let refused = limits.follower("another").unwrap_err();
+        assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(1)));
+        drop(held);
+        assert!(limits.follower("another").is_ok());
     }
 
     #[test]
@@ -219,6 +230,12 @@ mod tests {
         assert!(limits.stream("bob").is_ok());
         drop(held);
         assert!(limits.stream("ada").is_ok());
+        let held: Vec<_> = (0..FOLLOWERS_EACH).map(|_| limits.follower("ada").unwrap()).collect();
+        let refused = limits.follower("ada").unwrap_err();
+        assert_eq!((refused.status, refused.retry_after), (StatusCode::TOO_MANY_REQUESTS, Some(1)));
+        assert!(limits.follower("bob").is_ok() && limits.stream("ada").is_ok());
+        drop(held);
+        assert!(limits.follower("ada").is_ok());
         let held: Vec<_> = (0..AT_ONCE_EACH).map(|_| limits.request_of("ada").unwrap()).collect();
         assert!(limits.request_of("ada").is_err() && limits.request_of("bob").is_ok());
         drop(held);

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 
-use videofactory_client::CallError;
+use videofactory_client::new_job::CreateError;
+use videofactory_client::{CallError, JobRef};
 
 /// The exit codes, as `--help` tells them.
 pub const HELP: &str = "\
@@ -112,6 +113,19 @@ impl From<CallError> for Error {
             CallError::Refused { .. } | CallError::TimedOut { .. } => error.for_people(),
         };
         Self { hint, ..Self::new(message) }
+    }
+}
+
+impl From<CreateError> for Error {
+    fn from(CreateError { source, left }: CreateError) -> Self {
+        let error = Self::from(source);
+        if left.is_empty() {
+            return error;
+        }
+        let names: Vec<String> = left.iter().map(JobRef::to_string).collect();
+        let look = format!("look whether these films are there before you try again: {}", names.join(", "));
+        let hint = error.hint.iter().chain([&look]).map(String::as_str).collect::<Vec<_>>().join("\n");
+        error.hint(hint)
     }
 }
 

@@ -92,6 +92,15 @@ impl CallError {
         matches!(self, Self::Refused { status, .. } if status.is_conflict() && !status.is_already_exists())
     }
 
+    /// It may have been done all the same: no answer came, or one of a server that has not come to its end.
+    #[must_use]
+    pub fn is_inconclusive(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => status.code >= 500,
+            Self::Failed { .. } | Self::TimedOut { .. } => true,
+        }
+    }
+
     /// Whoever asked has no role that allows it. Other refusals with this code are those of quotas and policies.
     #[must_use]
     pub fn lacks_permission(&self) -> bool {
@@ -237,6 +246,16 @@ mod tests {
         assert!(!refused(409, "AlreadyExists").is_conflict());
         assert!(refused(409, "Conflict").is_conflict());
         assert!(!refused(409, "Conflict").is_already_exists());
+    }
+
+    #[test]
+    fn what_a_server_broke_off_may_have_been_done() {
+        assert!(refused(504, "Timeout").is_inconclusive() && refused(500, "InternalError").is_inconclusive());
+        assert!(
+            !refused(403, "Forbidden").is_inconclusive()
+                && !refused(429, "TooManyRequests").is_inconclusive()
+        );
+        assert!(CallError::TimedOut { what: "create Job a/b".to_owned() }.is_inconclusive());
     }
 
     #[test]

@@ -47,33 +47,37 @@ impl Estimate {
 /// An object, or why it is not known.
 type Known<K> = Result<K, String>;
 
-/// What each of these jobs of one namespace would cost, as far as whoever the client is may read the objects that it names.
-pub async fn of_jobs(
-    client: &Client,
-    namespace: &str,
-    jobs: &[VideoJob],
-) -> Result<Vec<Estimate>, CallError> {
-    let mut channels = BTreeMap::<String, Known<Channel>>::new();
-    let mut accounts = BTreeMap::<String, Known<ProviderAccount>>::new();
-    let mut estimates = Vec::new();
-    for job in jobs {
+/// Tells what jobs of one namespace would cost, as far as whoever the client is may read the objects that they name. Each
+/// of these is read once.
+pub struct Estimator<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    channels: BTreeMap<String, Known<Channel>>,
+    accounts: BTreeMap<String, Known<ProviderAccount>>,
+}
+
+impl<'a> Estimator<'a> {
+    /// With nothing read yet.
+    #[must_use]
+    pub fn new(client: &'a Client, namespace: &'a str) -> Self {
+        Self { client, namespace, channels: BTreeMap::new(), accounts: BTreeMap::new() }
+    }
+
+    /// What this job would cost.
+    pub async fn of(&mut self, job: &VideoJob) -> Result<Estimate, CallError> {
         let named = job.spec.channel_ref.as_ref().map(|channel| channel.name.as_str());
         if let Some(name) = named {
-            look_up(client, namespace, name, &mut channels).await?;
+            look_up(self.client, self.namespace, name, &mut self.channels).await?;
         }
-        let settings = match settings(job, named.and_then(|name| channels.get(name))) {
+        let settings = match settings(job, named.and_then(|name| self.channels.get(name))) {
             Ok(settings) => settings,
-            Err(why) => {
-                estimates.push(Estimate::unknown(why));
-                continue;
-            }
+            Err(why) => return Ok(Estimate::unknown(why)),
         };
         for (_, name) in hired(&settings) {
-            look_up(client, namespace, name, &mut accounts).await?;
+            look_up(self.client, self.namespace, name, &mut self.accounts).await?;
         }
-        estimates.push(of_job(job, &settings, &accounts));
+        Ok(of_job(job, &settings, &self.accounts))
     }
-    Ok(estimates)
 }
 
 /// Reads an object of the namespace that was not read yet.

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod job_action;
 pub mod job_advice;
 pub mod job_ref;
+pub mod json;
 mod lean;
 pub mod new_job;
 pub mod price;

@@ -1,9 +1,11 @@
-//! A `VideoJob` that is to be made: its name, and how it is sent.
+//! `VideoJob`s that are to be made: their names and manifests, and how they are sent, all or none of them.
+
+use std::collections::BTreeMap;
 
 use http::Request;
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use videofactory_crds::{GROUP, VERSION, VideoJob};
 
 use crate::call::{CallError, within};
@@ -11,6 +13,78 @@ use crate::job_ref::JobRef;
 
 /// Longest name of a `VideoJob`.
 pub const LONGEST_NAME: usize = 52;
+/// Annotation of a job: which request made it.
+const REQUEST: &str = "videofactory.dev/created-by-request";
+
+/// Jobs that are to be made together. What they share stands here once, and a manifest is made when it is sent: all of them
+/// at a time may be a hundred times as large.
+#[derive(Clone, Debug, Default)]
+pub struct NewJobs {
+    /// Where.
+    pub namespace: String,
+    /// Labels of each.
+    pub labels: BTreeMap<String, String>,
+    /// The spec of each, but for its topic.
+    pub spec: Map<String, Value>,
+    /// Each job.
+    pub jobs: Vec<NewJob>,
+    /// Tells the jobs of this request from all others: an annotation of each. Empty: they have none.
+    pub request: String,
+    /// Whether the same request may come again: what it has made is not made twice then.
+    pub is_repeatable: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its name.
+    pub name: String,
+    /// Its topic, where that is not the one of the spec.
+    pub topic: Option<String>,
+}
+
+impl NewJobs {
+    /// Adds a job. Without a `name` one is made of the topic and the `suffix`.
+    pub fn add(&mut self, name: Option<String>, topic: Option<String>, suffix: &str) {
+        let name = name.unwrap_or_else(|| {
+            let of_spec = self.spec.get("topic").and_then(Value::as_str);
+            name_of(topic.as_deref().or(of_spec).unwrap_or("film"), suffix)
+        });
+        self.jobs.push(NewJob { name, topic });
+    }
+
+    /// The reference of one of them.
+    #[must_use]
+    pub fn reference(&self, job: &NewJob) -> JobRef {
+        JobRef { namespace: self.namespace.clone(), name: job.name.clone() }
+    }
+
+    /// The references of all.
+    #[must_use]
+    pub fn references(&self) -> Vec<JobRef> {
+        self.jobs.iter().map(|job| self.reference(job)).collect()
+    }
+
+    /// The whole object of one of them.
+    #[must_use]
+    pub fn manifest(&self, job: &NewJob) -> Value {
+        let mut metadata = json!({"name": job.name, "namespace": self.namespace});
+        if !self.labels.is_empty() {
+            metadata["labels"] = json!(self.labels);
+        }
+        if !self.request.is_empty() {
+            metadata["annotations"] = json!({REQUEST: self.request});
+        }
+        let mut spec = self.spec.clone();
+        if let Some(topic) = &job.topic {
+            spec.insert("topic".to_owned(), json!(topic));
+        }
+        let mut manifest = json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "VideoJob"});
+        manifest["metadata"] = metadata;
+        manifest["spec"] = Value::Object(spec);
+        manifest
+    }
+}
 
 /// A name that tells the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
 #[must_use]
@@ -49,41 +123,133 @@ pub async fn create(
     within(format!("create VideoJob {job}"), async { client.request(request?).await }).await
 }
 
-/// Creates all of them or none. Each is only tried first, so that the API server says what is wrong with any of them before
-/// one is made; if one is refused all the same, those that were made are deleted again.
-pub async fn create_all(
+/// Only tries all of them: the API server says what is wrong with any. `take`: gets each as it would be made.
+pub async fn try_all(
     client: &Client,
-    jobs: &[(JobRef, Value)],
+    new: &NewJobs,
     manager: &str,
-) -> Result<Vec<VideoJob>, CallError> {
-    if jobs.len() > 1 {
-        for (job, manifest) in jobs {
-            create(client, job, manifest, true, manager).await?;
+    mut take: impl FnMut(VideoJob),
+) -> Result<(), CallError> {
+    for job in &new.jobs {
+        match create(client, &new.reference(job), &new.manifest(job), true, manager).await {
+            Ok(tried) => take(tried),
+            Err(error) if new.is_repeatable && error.is_already_exists() => {}
+            Err(error) => return Err(error),
         }
     }
-    let mut made = Vec::new();
-    for (job, manifest) in jobs {
-        match create(client, job, manifest, false, manager).await {
-            Ok(created) => made.push(created),
-            Err(error) => {
-                take_back(client, made).await;
-                return Err(error);
-            }
-        }
-    }
-    Ok(made)
+    Ok(())
 }
 
-/// Deletes these very objects, which have begun nothing that costs.
-pub async fn take_back(client: &Client, made: Vec<VideoJob>) {
-    for job in made {
-        let name = JobRef::of(&job);
-        let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
-        let preconditions = Preconditions { uid: job.uid(), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        // The first refusal is what is told; one that cannot be deleted either is seen in the list.
-        let _ = within(format!("delete VideoJob {name}"), api.delete(&name.name, &params)).await;
+/// Why jobs were not made.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct CreateError {
+    /// What went wrong.
+    pub source: CallError,
+    /// Those that are there all the same, or may be.
+    pub left: Vec<JobRef>,
+}
+
+impl From<CallError> for CreateError {
+    fn from(source: CallError) -> Self {
+        Self { source, left: Vec::new() }
     }
+}
+
+/// Creates all of them or none. Several are only tried first, so that the API server says what is wrong with any of them
+/// before one is made; if one is refused all the same, those that were made are deleted again. `take`: gets each.
+pub async fn create_all(
+    client: &Client,
+    new: &NewJobs,
+    manager: &str,
+    mut take: impl FnMut(VideoJob),
+) -> Result<(), CreateError> {
+    if new.jobs.len() > 1 {
+        try_all(client, new, manager, drop).await?;
+    }
+    let mut made = Vec::new();
+    for job in &new.jobs {
+        let name = new.reference(job);
+        let error = match create(client, &name, &new.manifest(job), false, manager).await {
+            Ok(created) => {
+                made.push(Made { uid: created.uid(), name });
+                take(created);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let looks = new.is_repeatable || error.is_inconclusive();
+        let found = if looks { find(client, new, &name).await } else { Ok(None) };
+        match found {
+            Ok(Some(found)) => {
+                // What the same request has made before, or makes beside this one, is not this one's to delete.
+                if error.is_inconclusive() {
+                    made.push(Made { uid: found.uid(), name });
+                }
+                take(found);
+            }
+            Err(unknown) if error.is_already_exists() => {
+                return Err(give_up(client, new, made, name, unknown).await);
+            }
+            Ok(None) | Err(_) => return Err(give_up(client, new, made, name, error).await),
+        }
+    }
+    Ok(())
+}
+
+/// A job that was made, and no other of its name.
+struct Made {
+    name: JobRef,
+    uid: Option<String>,
+}
+
+/// The job, where it is there although it could not be created: the answer was lost, or the same request came before.
+async fn find(client: &Client, new: &NewJobs, job: &JobRef) -> Result<Option<VideoJob>, CallError> {
+    let api: Api<VideoJob> = Api::namespaced(client.clone(), &job.namespace);
+    let found = within(format!("get VideoJob {job}"), api.get_opt(&job.name)).await?;
+    Ok(found.filter(|found| is_of(found, &new.request)))
+}
+
+/// Whether a job was made by this request, and stays: one that is being deleted will not make the film.
+fn is_of(job: &VideoJob, request: &str) -> bool {
+    let by = job.annotations().get(REQUEST);
+    job.metadata.deletion_timestamp.is_none() && by.is_some_and(|by| by == request && !by.is_empty())
+}
+
+/// Undoes what was made before this job failed.
+async fn give_up(
+    client: &Client,
+    new: &NewJobs,
+    made: Vec<Made>,
+    failed: JobRef,
+    error: CallError,
+) -> CreateError {
+    let inconclusive = error.is_inconclusive();
+    // Sent again, the same request makes what is missing; it may be under way already.
+    let mut left: Vec<JobRef> = if new.is_repeatable && inconclusive {
+        made.into_iter().map(|made| made.name).collect()
+    } else {
+        take_back(client, made).await
+    };
+    if inconclusive {
+        left.push(failed);
+    }
+    CreateError { source: error, left }
+}
+
+/// Deletes these very objects, which have begun nothing that costs. Those that could not be deleted.
+async fn take_back(client: &Client, made: Vec<Made>) -> Vec<JobRef> {
+    let mut left = Vec::new();
+    for Made { name, uid } in made {
+        let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
+        let preconditions = Preconditions { uid, resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let deleted = within(format!("delete VideoJob {name}"), api.delete(&name.name, &params)).await;
+        if deleted.is_err_and(|error| !error.is_not_found() && !error.is_conflict()) {
+            left.push(name);
+        }
+    }
+    left
 }
 
 #[cfg(test)]
@@ -97,5 +263,32 @@ mod tests {
             let name = name_of(topic, "0123456789");
             assert!(is_label(&name) && name.len() <= LONGEST_NAME, "{topic:?}: {name}");
         }
+    }
+
+    #[test]
+    fn each_job_has_what_is_shared_and_its_own_topic() {
+        let spec = json!({"topic": "all", "sceneCount": 4}).as_object().cloned().unwrap();
+        let mut new = NewJobs { namespace: "films".to_owned(), spec, ..NewJobs::default() };
+        new.add(None, Some("Was ist Zeit?".to_owned()), "0123456");
+        new.add(Some("ocean".to_owned()), None, "0123456");
+        let [first, second] = [0, 1].map(|place| new.manifest(&new.jobs[place]));
+        assert_eq!(first["metadata"], json!({"name": "was-ist-zeit-012345", "namespace": "films"}));
+        assert_eq!(first["spec"], json!({"topic": "Was ist Zeit?", "sceneCount": 4}));
+        assert_eq!(second["metadata"]["name"], "ocean");
+        assert_eq!(second["spec"], json!({"topic": "all", "sceneCount": 4}));
+    }
+
+    #[test]
+    fn a_job_that_is_being_deleted_is_none_of_the_request() {
+        let found = |metadata: Value| -> VideoJob {
+            serde_json::from_value(json!({"metadata": metadata, "spec": {"topic": "rivers"}})).unwrap()
+        };
+        let stays = json!({"name": "a", "annotations": {REQUEST: "abc"}});
+        let mut leaves = stays.clone();
+        leaves["deletionTimestamp"] = json!("2026-12-24T18:00:00Z");
+        assert!(is_of(&found(stays.clone()), "abc"));
+        assert!(!is_of(&found(leaves), "abc"));
+        assert!(!is_of(&found(stays), "other"));
+        assert!(!is_of(&found(json!({"name": "a"})), ""));
     }
 }

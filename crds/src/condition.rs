@@ -32,7 +32,8 @@ pub enum ConditionType {
     Reconciling,
     /// Nothing goes on until a person or another object changes something.
     Stalled,
-    /// Of a `VideoJob`: it waits for a provider's quota or after its refusal.
+    /// Of a `VideoJob`: it waits because a provider refused for now. While it waits for the account's quota, `Ready` alone
+    /// says so, with the reason `AwaitingQuota`.
     RateLimited,
     /// Of a `VideoJob`: the bucket can be reached and has room.
     StorageAvailable,

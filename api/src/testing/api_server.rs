@@ -1,16 +1,18 @@
 //! An API server that knows two people, what they may, and a few pods and events.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 
 use super::{FILMS, ROOT};
 use crate::access::bearer;
@@ -33,6 +35,23 @@ pub struct Cluster {
     pub reviews: Arc<AtomicUsize>,
     /// `StoragePolicy`s, in its list.
     pub policies: Arc<Mutex<Vec<Value>>>,
+    /// What becomes of jobs that are to be made, one after the other; of those beyond, [`Creation::Fails`].
+    pub creations: Arc<Mutex<VecDeque<Creation>>>,
+}
+
+/// What becomes of a job that is to be made.
+#[derive(Clone)]
+pub enum Creation {
+    /// It is made.
+    Works,
+    /// It is made when the test has met it here twice.
+    Waits(Arc<Barrier>),
+    /// It is made, and whoever asked does not hear of it.
+    IsNotTold,
+    /// There is no room for it.
+    Refused,
+    /// The server breaks off.
+    Fails,
 }
 
 impl Cluster {
@@ -96,24 +115,61 @@ async fn review_own_access(
     Json(review)
 }
 
-/// Takes what is tried; nothing is made.
+/// Takes what is tried, and makes what the test says.
 async fn create(
     Path(namespace): Path<String>,
     Shared(cluster): Shared<Cluster>,
     headers: HeaderMap,
+    uri: Uri,
     Query(query): Parameters,
-    Json(job): Json<Value>,
+    Json(mut job): Json<Value>,
 ) -> Result<Json<Value>, Response> {
     check(&cluster, &headers, "create", "videojobs", &namespace)?;
-    match query.get("dryRun") {
-        Some(_) => Ok(Json(job)),
-        None => Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing")),
+    let path = format!("{}/{}", uri.path(), job["metadata"]["name"].as_str().unwrap_or_default());
+    if cluster.objects.lock().contains_key(&path) {
+        return Err(refusal(StatusCode::CONFLICT, "AlreadyExists", "it already exists"));
+    }
+    if query.contains_key("dryRun") {
+        return Ok(Json(job));
+    }
+    let creation = cluster.creations.lock().pop_front();
+    match &creation {
+        Some(Creation::Waits(barrier)) => {
+            barrier.wait().await;
+            barrier.wait().await;
+        }
+        Some(Creation::Works | Creation::IsNotTold) => {}
+        Some(Creation::Refused) => return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few")),
+        Some(Creation::Fails) | None => {
+            return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing"));
+        }
+    }
+    job["metadata"]["uid"] = json!(uuid::Uuid::new_v4().to_string());
+    cluster.objects.lock().insert(path, job.clone());
+    match creation {
+        Some(Creation::IsNotTold) => Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long")),
+        _ => Ok(Json(job)),
     }
 }
 
-async fn object(Shared(cluster): Shared<Cluster>, uri: Uri) -> Result<Json<Value>, Response> {
-    let known = cluster.objects.lock().get(uri.path()).cloned();
-    known.map(Json).ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))
+/// An object of ours; whoever deletes it must mean this very one.
+async fn object(
+    Shared(cluster): Shared<Cluster>,
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Json<Value>, Response> {
+    let mut objects = cluster.objects.lock();
+    let known = objects.get(uri.path()).cloned();
+    let known = known.ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))?;
+    if method == Method::DELETE {
+        let meant: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if meant["preconditions"]["uid"] != known["metadata"]["uid"] {
+            return Err(status(StatusCode::CONFLICT, "it is another one"));
+        }
+        objects.remove(uri.path());
+    }
+    Ok(Json(known))
 }
 
 /// Lists of our own kinds are empty.
@@ -214,6 +270,10 @@ async fn events(
 
 fn status(code: StatusCode, message: &str) -> Response {
     let reason = code.canonical_reason().unwrap_or_default().replace(' ', "");
+    refusal(code, &reason, message)
+}
+
+fn refusal(code: StatusCode, reason: &str, message: &str) -> Response {
     let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "message": message,
                         "reason": reason, "code": code.as_u16()});
     (code, Json(status)).into_response()

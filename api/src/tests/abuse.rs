@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::document::{filled, operations};
 use crate::documented;
-use crate::testing::{DIGEST, ROOT, World, made};
+use crate::testing::{Answer, DIGEST, ROOT, World, made};
 
 /// Requests to one world: fewer than a caller may make at once.
 const OF_ONE_WORLD: u32 = 90;
@@ -81,6 +81,22 @@ async fn what_is_longer_than_the_document_says_is_refused() {
         let answer = world.send("POST", "/jobs", ROOT, &[header], &film).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{key:?}: {answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_was_made_to_fill_the_memory_is_not_read() {
+    let world = world().await;
+    let film = |values: usize| {
+        json!({"namespace": "films", "topics": ["rivers"], "spec": {"scenes": vec![0; values]}}).to_string()
+    };
+    let told = |answer: Answer| answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    for path in ["/jobs", "/jobs?dry_run=true"] {
+        let answer = world.send("POST", path, ROOT, &[], &film(20_000)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert_eq!(told(answer), "the body has more than 20000 values");
+    }
+    let fits = world.send("POST", "/jobs?dry_run=true", ROOT, &[], &film(19_000)).await;
+    assert_ne!(told(fits), "the body has more than 20000 values");
 }
 
 #[tokio::test]

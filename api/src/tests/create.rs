@@ -1,11 +1,20 @@
-//! Jobs that are only tried: what they would cost is told.
+//! Jobs that are made, all or none, or only tried.
 
-use axum::http::StatusCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::time::timeout;
 
 use super::conforms::faults;
 use crate::documented;
-use crate::testing::{Answer, FILMS, World};
+use crate::testing::{Answer, Creation, FILMS, World};
+
+fn key() -> (HeaderName, &'static str) {
+    (HeaderName::from_static("idempotency-key"), "june")
+}
 
 /// Tries two films of three clips each, of which an account is asked for pictures and clips.
 async fn tried(world: &World) -> Answer {
@@ -49,4 +58,99 @@ async fn a_dry_run_tells_what_each_job_and_all_would_cost_and_what_nobody_knows(
     let (_, document) = documented(&world.state);
     let schema = document.pointer("/paths/~1jobs/post/responses/200/content/application~1json/schema");
     assert_eq!(faults(&document, schema.unwrap(), &told), [""; 0]);
+}
+
+/// Asks for two films, of which this becomes.
+async fn made(world: &World, creations: &[Creation], headers: &[(HeaderName, &str)]) -> Answer {
+    world.cluster.creations.lock().extend(creations.iter().cloned());
+    let wish = json!({"namespace": "films", "topics": ["rivers", "lakes"]});
+    world.send("POST", "/jobs", FILMS, headers, &wish.to_string()).await
+}
+
+/// The jobs that the cluster has, as the API names them, in order.
+fn there(world: &World) -> Vec<String> {
+    let objects = world.cluster.objects.lock();
+    let mut names: Vec<String> =
+        objects.values().map(|job| format!("films/{}", job["metadata"]["name"].as_str().unwrap())).collect();
+    names.sort();
+    names
+}
+
+/// The jobs that an answer names, in order.
+fn named(answer: &Answer) -> Vec<String> {
+    let mut names: Vec<String> = serde_json::from_value(answer.json()["jobs"].clone()).unwrap();
+    names.sort();
+    names
+}
+
+fn hint(answer: &Answer) -> String {
+    answer.json()["hint"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn who_may_not_make_jobs_is_told_before_one_is_tried() {
+    let world = World::new().await;
+    world.cluster.forbidden.lock().push(("create".to_owned(), "videojobs".to_owned()));
+    for answer in [made(&world, &[], &[]).await, tried(&world).await] {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
+        assert_eq!(answer.json()["detail"], "you may not create videojobs in namespace films");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs() {
+    let world = World::new().await;
+    let (first, second) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let creations = [Creation::Waits(first.clone()), Creation::Waits(second.clone())];
+    tokio::select! {
+        answer = made(&world, &creations, &[]) => panic!("{answer:?}"),
+        _ = first.wait() => {}
+    }
+    first.wait().await;
+    timeout(Duration::from_secs(10), second.wait()).await.expect("the second job is made, too");
+    second.wait().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_answer_is_lost_counts_as_made() {
+    let world = World::new().await;
+    let answer = made(&world, &[Creation::Works, Creation::IsNotTold], &[]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(named(&answer), there(&world));
+    assert_eq!(there(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn where_one_job_is_refused_none_stays_also_none_whose_answer_was_lost() {
+    for first in [Creation::Works, Creation::IsNotTold] {
+        for headers in [vec![], vec![key()]] {
+            let world = World::new().await;
+            let answer = made(&world, &[first.clone(), Creation::Refused], &headers).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
+            assert!(answer.json()["detail"].as_str().unwrap().contains("exceeded quota"), "{answer:?}");
+            assert_eq!(there(&world), [""; 0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_knows_of_a_job_the_others_are_taken_back_and_it_is_named() {
+    let world = World::new().await;
+    let answer = made(&world, &[Creation::Works, Creation::Fails], &[]).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{answer:?}");
+    assert!(hint(&answer).contains("look whether they are there") && hint(&answer).contains("films/lakes-"));
+    assert_eq!(there(&world), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_same_request_sent_again_makes_what_is_missing() {
+    let world = World::new().await;
+    let broken = made(&world, &[Creation::Works, Creation::Fails], &[key()]).await;
+    assert!(broken.status.is_server_error() && hint(&broken).contains("Idempotency-Key"), "{broken:?}");
+    let before = there(&world);
+    assert_eq!(before.len(), 1, "it may be what the same request counts on");
+    let answer = made(&world, &[Creation::Works], &[key()]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(named(&answer), there(&world));
+    assert!(there(&world).len() == 2 && there(&world).contains(&before[0]));
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
-use kube::{Api, Client, ResourceExt};
+use kube::Client;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
+use videofactory_client::estimate::Estimator;
 use videofactory_client::job_ref::is_label;
-use videofactory_client::new_job::{self, name_of};
-use videofactory_client::{CallError, Estimate, JobRef, estimate, within};
-use videofactory_crds::{GROUP, Money, VERSION, VideoJob};
+use videofactory_client::new_job::{self, CreateError, NewJobs};
+use videofactory_client::{Estimate, JobRef};
+use videofactory_crds::{Money, VideoJob};
 use videofactory_pipeline::Digest;
 
 use super::{Author, DryRun, MANAGER, Parameters};
@@ -22,8 +24,8 @@ use crate::problem::Problem;
 const MOST_TOPICS: usize = 100;
 /// Longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 128;
-/// Annotation of a job that was made by a request with an `Idempotency-Key`: digest of the key and of what was asked.
-const REQUEST: &str = "videofactory.dev/created-by-request";
+/// Requests that are at work at a time: each goes on without its caller, and has a manifest in memory.
+static AT_WORK: Semaphore = Semaphore::const_new(32);
 
 /// A job to make, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -89,7 +91,8 @@ pub struct JobEstimate {
     unknown: Vec<String>,
 }
 
-/// Makes jobs: one, or one for each of several topics, all or none of them.
+/// Makes jobs: one, or one for each of several topics, all or none of them. It goes on to its end, also if nobody waits for
+/// the answer.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -121,64 +124,70 @@ pub async fn create(
     if key.as_ref().is_some_and(|key| !(1..=LONGEST_KEY).contains(&key.len())) {
         return Err(Problem::bad_request(format!("Idempotency-Key is 1 to {LONGEST_KEY} characters long")));
     }
-    let manifests = manifests(&body, key.as_deref())?;
-    let client = &author.0;
-    // The API server says what is wrong with any of them before the first is made.
-    for manifest in &manifests {
-        match send(client, &body.namespace, manifest, true).await {
-            Err(error) if key.is_some() && error.is_already_exists() => {}
-            other => drop(other?),
-        }
-    }
-    let jobs: Vec<JobRef> = manifests.iter().map(|manifest| reference(&body.namespace, manifest)).collect();
+    let new = new_jobs(body, key.as_deref())?;
+    // Asked first: who may not make them is not to have a hundred calls made.
+    author.may("create", "videojobs", &new.namespace).await?;
+    let slot = AT_WORK
+        .try_acquire()
+        .map_err(|_| Problem::later("other requests to make jobs are at work; try again", 1))?;
+    let (client, jobs) = (author.0, new.references());
     if dry_run {
-        let estimate = Some(estimate(client, &body.namespace, &jobs, manifests).await?);
+        new_job::try_all(&client, &new, MANAGER, drop).await?;
+        let estimate = Some(estimate(&client, &new).await?);
         return Ok((StatusCode::OK, Json(CreateAnswer { dry_run, jobs, estimate })));
     }
-    let mut made = Vec::new();
-    for manifest in &manifests {
-        match send(client, &body.namespace, manifest, false).await {
-            Ok(job) => made.push(job),
-            // The same request was sent before, and this job is of it.
-            Err(error)
-                if error.is_already_exists() && is_there(client, &body.namespace, manifest).await? => {}
-            Err(error) => {
-                new_job::take_back(client, made).await;
-                return Err(error.into());
-            }
-        }
-    }
+    // Goes on to its end, also if nobody waits for the answer: all are made, or none.
+    let making = tokio::spawn(async move {
+        let _slot = slot;
+        let made = new_job::create_all(&client, &new, MANAGER, drop).await;
+        made.map_err(|error| problem(error, new.is_repeatable))
+    });
+    making.await.map_err(|error| Problem::internal("making the jobs was broken off", &error))??;
     Ok((StatusCode::CREATED, Json(CreateAnswer { dry_run, jobs, estimate: None })))
+}
+
+/// Why jobs were not made, and what to do about those that are there all the same.
+fn problem(CreateError { source, left }: CreateError, is_repeatable: bool) -> Problem {
+    let is_inconclusive = source.is_inconclusive();
+    let problem = Problem::from(source);
+    if left.is_empty() {
+        return problem;
+    }
+    if is_repeatable && is_inconclusive {
+        return problem
+            .hint("send the same request with the same Idempotency-Key again: nothing is made twice");
+    }
+    let names: Vec<String> = left.iter().map(JobRef::to_string).collect();
+    // Whoever sends it again may pay twice.
+    Problem { retry_after: None, ..problem }
+        .hint(format!("look whether they are there before you ask again: {}", names.join(", ")))
 }
 
 /// What the jobs would cost. Channel and accounts are read as whoever asks, so that it works in a proxy, too, which has no
 /// stores.
-async fn estimate(
-    client: &Client,
-    namespace: &str,
-    names: &[JobRef],
-    manifests: Vec<Value>,
-) -> Result<CreateEstimate, Problem> {
-    let jobs: Vec<VideoJob> = manifests
-        .into_iter()
-        .map(serde_json::from_value)
-        .collect::<Result<_, _>>()
-        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
-    let each = estimate::of_jobs(client, namespace, &jobs).await?;
+async fn estimate(client: &Client, new: &NewJobs) -> Result<CreateEstimate, Problem> {
+    let mut estimator = Estimator::new(client, &new.namespace);
+    let mut each = Vec::new();
+    for job in &new.jobs {
+        let job: VideoJob = serde_json::from_value(new.manifest(job))
+            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+        each.push(estimator.of(&job).await?);
+    }
     let Estimate { cost, unknown } = Estimate::sum(&each);
-    let jobs = names.iter().cloned().zip(each);
+    let jobs = new.references().into_iter().zip(each);
     let jobs = jobs.map(|(job, Estimate { cost, unknown })| JobEstimate { job, cost, unknown }).collect();
     Ok(CreateEstimate { cost, unknown, jobs })
 }
 
-/// The manifests of the jobs. Pure but for names without a key, which are made by chance.
-fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Problem> {
+/// The jobs that are meant. Pure but for names without a key, which are made by chance.
+fn new_jobs(body: CreateBody, key: Option<&[u8]>) -> Result<NewJobs, Problem> {
     let bad = |detail: &str| Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     if !is_label(&body.namespace) {
         return bad("namespace: name the namespace in which the job is to be");
     }
-    let batch = !body.topics.is_empty();
-    if batch && (body.topic.is_some() || body.name.is_some() || body.spec.contains_key("topic")) {
+    if !body.topics.is_empty()
+        && (body.topic.is_some() || body.name.is_some() || body.spec.contains_key("topic"))
+    {
         return bad("topics stands alone: leave out topic, name and spec.topic");
     }
     if body.topics.len() > MOST_TOPICS {
@@ -187,65 +196,34 @@ fn manifests(body: &CreateBody, key: Option<&[u8]>) -> Result<Vec<Value>, Proble
     if body.topic.is_some() && body.spec.contains_key("topic") {
         return bad("topic stands twice: leave out topic or spec.topic");
     }
-    let topics: Vec<Option<&str>> = if batch {
-        body.topics.iter().map(|topic| Some(topic.as_str())).collect()
-    } else {
-        vec![body.topic.as_deref()]
-    };
+    let by_chance = || uuid::Uuid::new_v4().simple().to_string();
     // The digest is of all that is asked, so that one key with two wishes is seen.
-    let request = key
-        .map(|key| Digest::of_bytes(&[key, b"\0", &serde_json::to_vec(body).unwrap_or_default()].concat()));
-    let manifest = |(index, topic): (usize, Option<&str>)| {
-        let mut spec = body.spec.clone();
-        if let Some(topic) = topic {
-            spec.insert("topic".to_owned(), json!(topic));
+    let request = match key {
+        Some(key) => {
+            let wish = serde_json::to_vec(&body).unwrap_or_default();
+            Digest::of_bytes(&[key, b"\0", &wish].concat()).to_string()
         }
-        let told = spec.get("topic").and_then(Value::as_str).unwrap_or("film");
+        None => by_chance(),
+    };
+    let CreateBody { namespace, name, topic, topics, spec, labels } = body;
+    let mut new =
+        NewJobs { namespace, labels, spec, request, is_repeatable: key.is_some(), ..NewJobs::default() };
+    let topics = if topics.is_empty() { vec![topic] } else { topics.into_iter().map(Some).collect() };
+    for (index, topic) in topics.into_iter().enumerate() {
         let suffix = match key {
             Some(key) => Digest::of_bytes(&[key, index.to_string().as_bytes()].concat()).to_string(),
-            None => uuid::Uuid::new_v4().simple().to_string(),
+            None => by_chance(),
         };
-        let name = body.name.clone().unwrap_or_else(|| name_of(told, &suffix));
-        let mut metadata = json!({"name": name, "namespace": body.namespace, "labels": body.labels});
-        if let Some(request) = &request {
-            metadata["annotations"][REQUEST] = json!(request.to_string());
-        }
-        json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "VideoJob", "metadata": metadata, "spec": spec})
-    };
-    Ok(topics.into_iter().enumerate().map(manifest).collect())
-}
-
-fn reference(namespace: &str, manifest: &Value) -> JobRef {
-    let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
-    JobRef { namespace: namespace.to_owned(), name: name.to_owned() }
-}
-
-async fn send(
-    client: &Client,
-    namespace: &str,
-    manifest: &Value,
-    dry_run: bool,
-) -> Result<VideoJob, CallError> {
-    new_job::create(client, &reference(namespace, manifest), manifest, dry_run, MANAGER).await
-}
-
-/// Whether the job is there, by the same request.
-async fn is_there(client: &Client, namespace: &str, manifest: &Value) -> Result<bool, Problem> {
-    let wanted = &manifest["metadata"]["annotations"][REQUEST];
-    let job = reference(namespace, manifest);
-    let api: Api<VideoJob> = Api::namespaced(client.clone(), namespace);
-    let found = within(format!("get VideoJob {job}"), api.get_opt(&job.name)).await?;
-    Ok(found.is_some_and(|found| is_of(&found, wanted)))
-}
-
-/// Whether a job was made by this request, and stays: one that is being deleted will not make the film.
-fn is_of(job: &VideoJob, request: &Value) -> bool {
-    let by = job.annotations().get(REQUEST);
-    job.metadata.deletion_timestamp.is_none() && by.is_some_and(|by| *request == json!(by))
+        new.add(name.clone(), topic, &suffix);
+    }
+    Ok(new)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use videofactory_client::CallError;
+
     use super::*;
 
     fn body(fields: Value) -> CreateBody {
@@ -257,36 +235,41 @@ mod tests {
         let body = body(json!({
             "namespace": "films", "topics": ["Why mountains grow", "Was ist Zeit?"], "spec": {"sceneCount": 4},
         }));
-        let made = manifests(&body, None).unwrap();
-        assert_eq!(made.len(), 2);
-        assert_eq!(made[1]["spec"], json!({"sceneCount": 4, "topic": "Was ist Zeit?"}));
-        assert!(made[0]["metadata"]["name"].as_str().unwrap().starts_with("why-mountains-grow-"));
-        assert!(made[1]["metadata"]["name"].as_str().unwrap().starts_with("was-ist-zeit-"));
+        let new = new_jobs(body, None).unwrap();
+        let names: Vec<&str> = new.jobs.iter().map(|job| job.name.as_str()).collect();
+        assert_eq!(names.len(), 2);
+        assert!(names[0].starts_with("why-mountains-grow-") && names[1].starts_with("was-ist-zeit-"));
+        assert_eq!(new.manifest(&new.jobs[1])["spec"], json!({"sceneCount": 4, "topic": "Was ist Zeit?"}));
+        assert!(!new.is_repeatable && !new.request.is_empty());
     }
 
     #[test]
     fn a_key_gives_the_same_names_again_and_tells_another_wish() {
-        let one = body(json!({"namespace": "films", "topic": "rivers"}));
+        let one = || body(json!({"namespace": "films", "topic": "rivers"}));
         let other = body(json!({"namespace": "films", "topic": "rivers", "spec": {"sceneCount": 2}}));
-        let of = |body: &CreateBody, key: &[u8]| manifests(body, Some(key)).unwrap().remove(0);
-        assert_eq!(of(&one, b"k"), of(&one, b"k"));
-        assert_ne!(of(&one, b"k")["metadata"]["name"], of(&one, b"l")["metadata"]["name"]);
-        let request = |manifest: &Value| manifest["metadata"]["annotations"][REQUEST].clone();
-        assert_ne!(request(&of(&one, b"k")), request(&of(&other, b"k")));
+        let of = |body: CreateBody, key: &[u8]| new_jobs(body, Some(key)).unwrap();
+        let first = of(one(), b"k");
+        let again = of(one(), b"k");
+        assert!(first.is_repeatable);
+        assert_eq!((&first.jobs, &first.request), (&again.jobs, &again.request));
+        assert_ne!(first.jobs, of(one(), b"l").jobs);
+        assert_ne!(first.request, of(other, b"k").request);
     }
 
     #[test]
-    fn a_job_that_is_being_deleted_is_none_of_the_request() {
-        let found = |metadata: Value| -> VideoJob {
-            serde_json::from_value(json!({"metadata": metadata, "spec": {"topic": "rivers"}})).unwrap()
+    fn where_jobs_may_be_there_all_the_same_it_says_what_to_do() {
+        let left = vec![JobRef { namespace: "films".to_owned(), name: "ocean".to_owned() }];
+        let told = |left: Vec<JobRef>, is_repeatable: bool| {
+            let source = CallError::TimedOut { what: "create VideoJob films/ocean".to_owned() };
+            let told = problem(CreateError { source, left }, is_repeatable);
+            assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
+            (told.hint.unwrap_or_default(), told.retry_after)
         };
-        let stays = json!({"name": "a", "annotations": {REQUEST: "abc"}});
-        let mut leaves = stays.clone();
-        leaves["deletionTimestamp"] = json!("2026-12-24T18:00:00Z");
-        assert!(is_of(&found(stays.clone()), &json!("abc")));
-        assert!(!is_of(&found(leaves), &json!("abc")));
-        assert!(!is_of(&found(stays), &json!("other")));
-        assert!(!is_of(&found(json!({"name": "a"})), &Value::Null));
+        let (hint, after) = told(left.clone(), true);
+        assert!(hint.contains("Idempotency-Key") && after.is_some(), "{hint}");
+        let (hint, after) = told(left, false);
+        assert!(hint.contains("films/ocean") && after.is_none(), "{hint}");
+        assert_eq!(told(Vec::new(), false).0, "");
     }
 
     #[test]
@@ -299,7 +282,7 @@ mod tests {
             json!({"namespace": "films", "topic": "a", "spec": {"topic": "b"}}),
             json!({"namespace": "films", "topics": vec!["a"; 101]}),
         ] {
-            let refused = manifests(&body(fields.clone()), None).unwrap_err();
+            let refused = new_jobs(body(fields.clone()), None).unwrap_err();
             assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields}");
         }
     }

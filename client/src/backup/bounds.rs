@@ -6,13 +6,12 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::ReadBackupError;
+use crate::json::{MOST_VALUES, values};
 
 /// Most items: ten times the jobs that one cluster has.
 pub(super) const MOST_ITEMS: usize = 100_000;
 /// Most bytes of an item: the API server keeps no object of more.
 pub(super) const MOST_ITEM_BYTES: usize = 2 * 1024 * 1024;
-/// Most values of an item, of which each takes a hundred bytes in memory: four times those of the longest film.
-pub(super) const MOST_VALUES: usize = 20_000;
 /// Most bytes of a field that says what the rest is.
 pub(super) const MOST_HEAD_BYTES: usize = 1024;
 /// Most characters of somebody else's words in an error.
@@ -73,43 +72,10 @@ impl<'de> Visitor<'de> for Counter {
 
 /// Whether an item is no larger than an object can be, as text and in memory.
 pub(super) fn is_an_objects(text: &str) -> bool {
-    text.len() <= MOST_ITEM_BYTES && values(text) <= MOST_VALUES
-}
-
-/// About how many values stand in a text of JSON: what separates them is counted.
-fn values(text: &str) -> usize {
-    let (mut count, mut in_string, mut escaped) = (1, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_string,
-            b'"' => in_string = !in_string,
-            b',' | b'[' | b'{' if !in_string => count += 1,
-            _ => {}
-        }
-    }
-    count
+    text.len() <= MOST_ITEM_BYTES && values(text.as_bytes()) <= MOST_VALUES
 }
 
 /// The beginning of somebody else's words.
 pub(super) fn cut(words: &str) -> String {
     words.chars().take(MOST_TOLD).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_counted_and_what_stands_in_texts_is_not() {
-        for (text, count) in [
-            ("0", 1),
-            ("[0,0]", 3),
-            (r#"{"a":1,"b":{"c":2}}"#, 4),
-            (r#"["a,[{\",",1]"#, 3),
-            (r#"["\\",1,2]"#, 4),
-        ] {
-            assert_eq!(values(text), count, "{text}");
-        }
-    }
 }

@@ -11,10 +11,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use videofactory_pipeline::Digest;
 
-use super::bounds::{self, MOST_HEAD_BYTES, MOST_ITEM_BYTES, MOST_ITEMS, MOST_VALUES, RawItems};
+use super::bounds::{self, MOST_HEAD_BYTES, MOST_ITEM_BYTES, MOST_ITEMS, RawItems};
 use super::seal::Seal;
 use super::{API_VERSION, KIND, Kind};
 use crate::job_ref::is_label;
+use crate::json::MOST_VALUES;
 
 /// A text that is no backup, or not a whole one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

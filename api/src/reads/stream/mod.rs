@@ -16,7 +16,6 @@ use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use videofactory_client::JobRef;
 use videofactory_crds::{Phase, VideoJob};
@@ -27,6 +26,7 @@ use self::guard::Guard;
 use super::filter::Filter;
 use crate::access::Caller;
 use crate::changes::Follow;
+use crate::limits::Stream;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::schemas;
@@ -72,11 +72,12 @@ pub async fn follow(
 ) -> Result<Response, Problem> {
     let StreamQuery { phase, channel, namespace, label } = query;
     let filter = Filter::read(namespace.as_deref(), phase, channel.as_deref(), label.as_deref())?;
+    let name = caller.name().to_owned();
     let guard = Guard::admit(state.clone(), caller, namespace).await?;
     if !state.process.is_ready() {
         return Err(Problem::later("the first lists are not complete yet", 1));
     }
-    let place = state.limits.follower()?;
+    let place = state.limits.follower(&name)?;
     // Before the jobs are looked at: what changes from now on is heard of.
     let changes = state.stores.changes.follow();
     let follower = Follower::new(filter, &state.stores.videojobs);
@@ -97,7 +98,7 @@ struct Reader {
     guard: Guard,
     changes: Follow,
     follower: Follower,
-    _place: OwnedSemaphorePermit,
+    _place: Stream,
 }
 
 impl Reader {

@@ -1,12 +1,10 @@
-//! The manifests of films that are to be made. Pure, but for what names end with.
+//! The films that are to be made, of flags and files. Pure, but for what names end with.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use videofactory_client::JobRef;
 use videofactory_client::job_ref::is_label;
-use videofactory_client::new_job::{LONGEST_NAME, name_of};
-use videofactory_crds::{GROUP, VERSION};
+use videofactory_client::new_job::{LONGEST_NAME, NewJobs};
 
 use super::CreateArgs;
 use super::setting;
@@ -22,49 +20,38 @@ pub struct Files {
 }
 
 /// The films that are meant. `suffix`: what makes a name the only one.
-pub fn manifests(
+pub fn new_jobs(
     args: &CreateArgs,
     files: &Files,
     namespace: &str,
     suffix: impl Fn() -> String,
-) -> Result<Vec<(JobRef, Value)>, Error> {
+) -> Result<NewJobs, Error> {
     let board = files.storyboard.as_deref().map(read_storyboard).transpose()?.unwrap_or_default();
-    let shared = spec(args, board.spec)?;
     let topics = match &files.topics {
         Some(text) => read_topics(text)?.into_iter().map(Some).collect(),
         None => vec![args.topic.clone()],
     };
-    let labels = labels(&args.labels)?;
-    topics
-        .into_iter()
-        .map(|topic| {
-            let mut spec = shared.clone();
-            if let Some(topic) = topic {
-                spec.insert("topic".to_owned(), json!(topic));
-            }
-            if !spec.contains_key("topic") && !spec.contains_key("scenes") {
-                return Err(Error::usage("say what the film is about")
-                    .hint("as in: kubectl videofactory create \"Why mountains grow\" --scenes 4"));
-            }
-            let told = spec.get("topic").and_then(Value::as_str).unwrap_or("film");
-            let name = args.name.clone().or_else(|| board.name.clone());
-            let name = name.unwrap_or_else(|| name_of(told, &suffix()));
-            let job = job_ref(namespace, name)?;
-            let mut metadata = json!({"name": job.name, "namespace": job.namespace});
-            if !labels.is_empty() {
-                metadata["labels"] = json!(labels);
-            }
-            let manifest = json!({
-                "apiVersion": format!("{GROUP}/{VERSION}"), "kind": "VideoJob", "metadata": metadata, "spec": spec,
-            });
-            Ok((job, manifest))
-        })
-        .collect()
+    let name = args.name.clone().or(board.name).map(checked).transpose()?;
+    let mut new = NewJobs {
+        namespace: namespace.to_owned(),
+        labels: labels(&args.labels)?,
+        spec: spec(args, board.spec)?,
+        ..NewJobs::default()
+    };
+    for topic in topics {
+        if topic.is_none() && !new.spec.contains_key("topic") && !new.spec.contains_key("scenes") {
+            return Err(Error::usage("say what the film is about")
+                .hint("as in: kubectl videofactory create \"Why mountains grow\" --scenes 4"));
+        }
+        new.add(name.clone(), topic, &suffix());
+    }
+    Ok(new)
 }
 
-fn job_ref(namespace: &str, name: String) -> Result<JobRef, Error> {
+/// A name that was given.
+fn checked(name: String) -> Result<String, Error> {
     if is_label(&name) && name.len() <= LONGEST_NAME {
-        return Ok(JobRef { namespace: namespace.to_owned(), name });
+        return Ok(name);
     }
     Err(Error::usage(format!(
         "{name:?} is no name of a film: it has at most {LONGEST_NAME} lower-case letters, digits and dashes"
@@ -152,6 +139,7 @@ fn read_storyboard(text: &str) -> Result<Storyboard, Error> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use videofactory_client::JobRef;
 
     use super::*;
 
@@ -163,7 +151,8 @@ mod tests {
 
     fn made(line: &[&str], files: &Files) -> Result<Vec<(JobRef, Value)>, Error> {
         let line = Line::try_parse_from(std::iter::once("create").chain(line.iter().copied())).unwrap();
-        manifests(&line.args, files, "films", || "0123456".to_owned())
+        let new = new_jobs(&line.args, files, "films", || "0123456".to_owned())?;
+        Ok(new.jobs.iter().map(|job| (new.reference(job), new.manifest(job))).collect())
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use kube::ResourceExt;
 use serde_json::Value;
+use videofactory_client::estimate::Estimator;
 use videofactory_client::job_action::phase;
-use videofactory_client::{Estimate, JobRef, estimate, new_job};
+use videofactory_client::{Estimate, JobRef, new_job};
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
@@ -112,28 +113,32 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     };
     let namespace = context.cluster.namespace.clone();
     let suffix = || uuid::Uuid::new_v4().simple().to_string();
-    let jobs = manifest::manifests(&args, &files, &namespace, suffix)?;
+    let mut new = manifest::new_jobs(&args, &files, &namespace, suffix)?;
     match args.dry_run {
         Some(DryRun::Client) => {
-            let manifests: Vec<Value> = jobs.into_iter().map(|(_, manifest)| manifest).collect();
+            let manifests: Vec<Value> = new.jobs.iter().map(|job| new.manifest(job)).collect();
             print(&manifests, args.output, " created (dry run)\n", context)?;
             return Ok(Exit::Done);
         }
         Some(DryRun::Server) => {
             let client = context.cluster.client()?;
             let mut checked = Vec::new();
-            for (job, manifest) in &jobs {
-                checked.push(new_job::create(&client, job, manifest, true, MANAGER).await?);
-            }
+            new_job::try_all(&client, &new, MANAGER, |job| checked.push(job)).await?;
             let objects = checked.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
             print(&objects, args.output, " created (server dry run)\n", context)?;
-            let estimates = estimate::of_jobs(&client, &namespace, &checked).await?;
+            let mut estimator = Estimator::new(&client, &namespace);
+            let mut estimates = Vec::new();
+            for job in &checked {
+                estimates.push(estimator.of(job).await?);
+            }
             context.tell(cost(&estimates))?;
             return Ok(Exit::Done);
         }
         None => {}
     }
-    let made = new_job::create_all(&context.cluster.client()?, &jobs, MANAGER).await?;
+    new.request = suffix();
+    let mut made = Vec::new();
+    new_job::create_all(&context.cluster.client()?, &new, MANAGER, |job| made.push(job)).await?;
     if args.wait || args.download.is_some() {
         return wait(&args, &made, context).await;
     }
@@ -307,6 +312,15 @@ spec:
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
         assert!(ended.err.contains("Too long"), "{}", ended.err);
         assert!(fake.writes().iter().all(|seen| seen.query.ends_with("&dryRun=All")), "{:?}", fake.writes());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_film_that_may_have_been_made_is_named() {
+        let fake = Fake::default().hangs(&creates());
+        let ended = run(&fake, "create Rivers --name rivers", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
+        let told = "look whether these films are there before you try again: films/rivers";
+        assert!(ended.err.contains(told), "{}", ended.err);
     }
 
     #[tokio::test]

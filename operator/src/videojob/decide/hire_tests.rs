@@ -121,6 +121,7 @@ fn nothing_begins_before_its_account_has_answered() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "AwaitingQuota"));
+    assert!(!world.has(ConditionType::RateLimited), "the service refuses nothing");
     assert_eq!((demand(&world).attempt, demand(&world).submissions), (Some(1), Some(3)));
     assert!(!at_work(&world));
     grant(&mut world, 3);
@@ -287,6 +288,7 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
     stand_in_front(&mut world);
     world.settle();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "RateLimited"));
+    assert!(world.has(ConditionType::RateLimited));
     assert!(world.message().contains("grok refuses for a while; 3 submissions left"), "{}", world.message());
     assert_eq!(world.last.as_ref().unwrap().wake_at, Some(until));
 }

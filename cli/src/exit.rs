@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use videofactory_client::new_job::CreateError;
+use videofactory_client::storage_action::AskError;
 use videofactory_client::{CallError, JobRef};
 
 /// The exit codes, as `--help` tells them.
@@ -126,6 +127,16 @@ impl From<CreateError> for Error {
         let look = format!("look whether these films are there before you try again: {}", names.join(", "));
         let hint = error.hint.iter().chain([&look]).map(String::as_str).collect::<Vec<_>>().join("\n");
         error.hint(hint)
+    }
+}
+
+impl From<AskError> for Error {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Call(error) => error.into(),
+            AskError::Busy(_) => Self::new(error.to_string())
+                .hint("`kubectl videofactory storage -o wide` shows the runs, and how they ended"),
+        }
     }
 }
 

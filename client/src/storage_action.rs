@@ -1,12 +1,21 @@
 //! What people ask of a `StoragePolicy`.
 
+use std::time::Duration as StdDuration;
+
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use videofactory_crds::standing::waiting_cleanup;
 use videofactory_crds::{Duration, StoragePolicy, requests};
 
 use crate::call::{CallError, within};
+
+/// How long a request waits for an earlier one, which it would replace, to begin.
+const PATIENCE: StdDuration = StdDuration::from_secs(10);
+/// How soon the policy is looked at again.
+const AGAIN: StdDuration = StdDuration::from_secs(1);
 
 /// Prune now. `older_than`: age from which finished jobs' files may go, instead of the rules' own.
 #[must_use]
@@ -29,7 +38,7 @@ pub fn cleanup_time(policy: &StoragePolicy, now: Timestamp) -> Timestamp {
     let next = |at: Timestamp| at.checked_add(SignedDuration::from_secs(1)).unwrap_or(at);
     let runs = policy.status.iter().flat_map(|status| &status.runs).map(|run| run.slot.0);
     let asked = requests::policy_requests(policy.annotations()).0.cleanup;
-    let asked = asked.map(|asked| asked.requested.at).filter(|at| *at <= now);
+    let asked = asked.map(|asked| asked.requested.at);
     let after = runs.chain(asked).map(next).filter(|at| !requests::is_early(*at, now)).max();
     after.map_or(now, |earliest| earliest.max(now))
 }
@@ -45,34 +54,128 @@ pub struct Cleanup {
     pub dry_run: bool,
 }
 
+/// A wish that a policy has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The time of the request, by which its run is known.
+    pub at: Timestamp,
+    /// The slot of the run that is under way, which this one follows.
+    pub follows: Option<Timestamp>,
+}
+
+/// Why a policy was not asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The API server did not take it.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// It would replace another request, of which nobody would hear any more.
+    #[error("another clean-up, asked for at {0:.0}, waits to begin; ask again when it has begun")]
+    Busy(Timestamp),
+}
+
+impl AskError {
+    /// The text for somebody who asked in their own name.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Call(error) => error.for_people(),
+            Self::Busy(_) => self.to_string(),
+        }
+    }
+}
+
 /// What became of a wish to one policy.
 #[derive(Debug)]
 pub struct Asked {
     /// The policy, as `<namespace>/<name>`.
     pub policy: String,
-    /// The time of the request, by which its run is known; or why there is none.
-    pub at: Result<Timestamp, CallError>,
+    /// What it was asked, or why it was not.
+    pub answer: Result<Accepted, AskError>,
 }
 
-/// Asks each of these policies; in their order. That one refuses keeps none from being asked.
+/// Asks each of these policies; in their order. That one refuses keeps none from being asked. A policy has room for one
+/// request: another that has not begun is waited for, and then it is not asked.
 pub async fn clean_up(
     client: &Client,
     policies: &[StoragePolicy],
     wish: Cleanup,
     manager: &str,
 ) -> Vec<Asked> {
-    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let begun = Instant::now();
     let mut asked = Vec::with_capacity(policies.len());
     for policy in policies {
-        let (namespace, name) = (policy.namespace().unwrap_or_default(), policy.name_any());
-        let at = cleanup_time(policy, wish.now);
-        let patch = Patch::Merge(cleanup(at, wish.older_than, wish.dry_run));
-        let api: Api<StoragePolicy> = Api::namespaced(client.clone(), &namespace);
-        let what = format!("patch StoragePolicy {namespace}/{name}");
-        let answer = within(what, api.patch_metadata(&name, &params, &patch)).await;
-        asked.push(Asked { policy: format!("{namespace}/{name}"), at: answer.map(|_| at) });
+        let name = format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any());
+        let answer = ask(client, policy, wish, begun, manager).await;
+        asked.push(Asked { policy: name, answer });
     }
     asked
+}
+
+/// Asks one policy. `begun`: when all of them began to be asked, at the time of the wish.
+async fn ask(
+    client: &Client,
+    policy: &StoragePolicy,
+    wish: Cleanup,
+    begun: Instant,
+    manager: &str,
+) -> Result<Accepted, AskError> {
+    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let (namespace, name) = (policy.namespace().unwrap_or_default(), policy.name_any());
+    let api: Api<StoragePolicy> = Api::namespaced(client.clone(), &namespace);
+    let mut latest: Option<StoragePolicy> = None;
+    loop {
+        let waited = StdDuration::from_secs(begun.elapsed().as_secs());
+        let wish = Cleanup { now: wish.now.checked_add(waited).unwrap_or(wish.now), ..wish };
+        let known = latest.as_ref().unwrap_or(policy);
+        let why = match plan(known, wish) {
+            Ok(at) => {
+                let patch = Patch::Merge(guarded(known, cleanup(at, wish.older_than, wish.dry_run)));
+                let what = format!("patch StoragePolicy {namespace}/{name}");
+                match within(what, api.patch_metadata(&name, &params, &patch)).await {
+                    Ok(_) => return Ok(Accepted { at, follows: under_way(known) }),
+                    Err(error) if error.is_conflict() => AskError::from(error),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(busy) => {
+                // What was listed may have begun long since.
+                if latest.is_some() {
+                    sleep(AGAIN).await;
+                }
+                busy
+            }
+        };
+        if begun.elapsed() >= PATIENCE && latest.is_some() {
+            return Err(why);
+        }
+        latest = Some(within(format!("get StoragePolicy {namespace}/{name}"), api.get(&name)).await?);
+    }
+}
+
+/// The time of the request that this wish becomes. That of an earlier one that has not begun, where it wants the same:
+/// its run is for both.
+fn plan(policy: &StoragePolicy, wish: Cleanup) -> Result<Timestamp, AskError> {
+    match waiting_cleanup(policy, wish.now) {
+        None => Ok(cleanup_time(policy, wish.now)),
+        Some(other) if (other.older_than, other.dry_run) == (wish.older_than, wish.dry_run) => {
+            Ok(other.requested.at)
+        }
+        Some(other) => Err(AskError::Busy(other.requested.at)),
+    }
+}
+
+/// The patch for the policy as it is known: if it has changed since, somebody else may have asked.
+fn guarded(policy: &StoragePolicy, mut patch: Value) -> Value {
+    if let Some(version) = policy.resource_version() {
+        patch["metadata"]["resourceVersion"] = json!(version);
+    }
+    patch
+}
+
+fn under_way(policy: &StoragePolicy) -> Option<Timestamp> {
+    let run = policy.status.as_ref()?.runs.first()?;
+    run.outcome.is_none().then_some(run.slot.0)
 }
 
 /// Back up now.
@@ -93,18 +196,59 @@ mod tests {
         serde_json::from_value(patch["metadata"]["annotations"].clone()).unwrap()
     }
 
+    fn policy_with(metadata: Value, status: Value) -> StoragePolicy {
+        let mut policy = json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "spec": {
+                "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                "capacity": {"limit": "10G"},
+            },
+        });
+        policy["metadata"] = metadata;
+        policy["status"] = status;
+        serde_json::from_value(policy).unwrap()
+    }
+
+    #[test]
+    fn a_request_that_has_not_begun_is_shared_or_stands_in_the_way() {
+        let text = r#"{"at":"2026-12-24T18:00:30Z","olderThan":"7d"}"#;
+        let waits = |handled: &str| {
+            let annotations = json!({"videofactory.dev/cleanup-requested": text});
+            let metadata = json!({"name": "default", "annotations": annotations});
+            policy_with(metadata, json!({"handled": {"cleanup": handled}}))
+        };
+        let wish = |days: u64, dry_run: bool| Cleanup {
+            now: "2026-12-24T18:00:00Z".parse().unwrap(),
+            older_than: Some(Duration::from_days(days)),
+            dry_run,
+        };
+        let asked: Timestamp = "2026-12-24T18:00:30Z".parse().unwrap();
+        let waiting = waits("2026-12-24T17:00:00Z");
+        assert_eq!(plan(&waiting, wish(7, false)).unwrap(), asked, "one run is for both");
+        for other in [wish(7, true), wish(8, false)] {
+            assert!(matches!(plan(&waiting, other), Err(AskError::Busy(at)) if at == asked));
+        }
+        let begun = plan(&waits(text), wish(8, false)).unwrap();
+        assert_eq!(
+            begun,
+            "2026-12-24T18:00:31Z".parse().unwrap(),
+            "later than the one of a clock that is ahead"
+        );
+    }
+
+    #[test]
+    fn a_patch_holds_for_the_policy_as_it_was_read() {
+        let policy = policy_with(json!({"name": "default", "resourceVersion": "7"}), json!({}));
+        let patch = guarded(&policy, backup("2026-12-24T18:00:00Z".parse().unwrap()));
+        assert_eq!(patch["metadata"]["resourceVersion"], "7");
+        assert!(patch["metadata"]["annotations"].is_object());
+    }
+
     #[test]
     fn a_request_has_a_second_of_its_own() {
-        let policy = |slot: &str| -> StoragePolicy {
-            serde_json::from_value(json!({
-                "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy", "metadata": {"name": "default"},
-                "spec": {
-                    "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
-                    "capacity": {"limit": "10G"},
-                },
-                "status": {"runs": [{"slot": slot}, {"slot": "2026-12-24T17:00:00Z"}]},
-            }))
-            .unwrap()
+        let policy = |slot: &str| {
+            let runs = json!({"runs": [{"slot": slot}, {"slot": "2026-12-24T17:00:00Z"}]});
+            policy_with(json!({"name": "default"}), runs)
         };
         let now = "2026-12-24T18:00:00.25Z".parse().unwrap();
         for (slot, at) in [

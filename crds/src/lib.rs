@@ -20,6 +20,7 @@ pub mod restoring;
 pub mod schedule;
 mod schema;
 pub mod settings;
+pub mod standing;
 pub mod step;
 pub mod storagepolicy;
 pub mod units;

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::storage_action::{self, Asked, Cleanup};
+use videofactory_client::storage_action::{self, Accepted, AskError, Asked, Cleanup};
 use videofactory_client::{Outcome, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
@@ -60,26 +60,41 @@ pub struct CleanupAnswer {
 pub struct CleanupItem {
     /// The policy, as `<namespace>/<name>`.
     policy: String,
-    /// Requested, or failed.
+    /// Requested, refused because another request waits to begin, or failed.
     #[schema(value_type = crate::schemas::RequestOutcome)]
     outcome: Outcome,
-    /// When it was asked: the slot of the run, whose outcome is in `status.runs` of the policy, and in GET
-    /// `/storage/stats`.
+    /// When it was asked, or when the same was asked before and has not begun: the slot of the run, whose outcome is in
+    /// `status.runs` of the policy, and in GET `/storage/stats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<jiff::Timestamp>,
-    /// Why, where it was not asked.
+    /// Why, where it was not asked; or which run it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
 impl From<Asked> for CleanupItem {
-    fn from(Asked { policy, at }: Asked) -> Self {
-        match at {
-            Ok(at) => Self { policy, outcome: Outcome::Requested, at: Some(at), detail: None },
-            Err(error) => {
-                Self { policy, outcome: Outcome::Failed, at: None, detail: Some(error.for_people()) }
+    fn from(Asked { policy, answer }: Asked) -> Self {
+        let not = |outcome, error: &AskError| (outcome, None, Some(error.for_people()));
+        let (outcome, at, detail) = match &answer {
+            Ok(Accepted { at, follows }) => {
+                let detail =
+                    follows.map(|slot| format!("it follows the run of {slot:.0}, which is under way"));
+                (Outcome::Requested, Some(*at), detail)
             }
+            Err(error @ AskError::Busy(_)) => not(Outcome::Refused, error),
+            Err(error @ AskError::Call(_)) => not(Outcome::Failed, error),
+        };
+        Self { policy, outcome, at, detail }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Call(error) => error.into(),
+            AskError::Busy(_) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .hint("GET /storage/stats tells of the runs"),
         }
     }
 }
@@ -88,6 +103,7 @@ impl From<Asked> for CleanupItem {
 #[utoipa::path(post, path = "/storage/cleanup", operation_id = "clean_up_storage", tag = "storage", params(CleanupQuery), responses(
     (status = 202, description = "What became of it, policy by policy; GET /storage/stats tells how the runs end", body = CleanupAnswer),
     (status = 404, description = "There is no such policy"),
+    (status = 409, description = "An earlier request waits to begin, and wants something else; nothing was asked"),
 ))]
 pub async fn clean_up(
     author: Author,
@@ -109,8 +125,8 @@ pub async fn clean_up(
     let wish = Cleanup { now: clock::now(), older_than, dry_run: query.dry_run };
     let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
     // Where nothing was asked of anybody, the answer is why.
-    if asked.iter().all(|asked| asked.at.is_err()) {
-        asked.swap_remove(0).at?;
+    if asked.iter().all(|asked| asked.answer.is_err()) {
+        asked.swap_remove(0).answer?;
     }
     let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
     let mut counts = BTreeMap::new();
@@ -126,4 +142,22 @@ async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePo
         list(&author.0, query.namespace.as_deref(), &ListParams::default()).await?;
     policies.retain(|policy| query.policy.as_ref().is_none_or(|name| *name == policy.name_any()));
     Ok(policies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {
+        let at = "2026-12-24T18:00:00Z".parse().unwrap();
+        let item = |answer| CleanupItem::from(Asked { policy: "films/default".to_owned(), answer });
+        let refused = item(Err(AskError::Busy(at)));
+        assert_eq!((refused.outcome, refused.at), (Outcome::Refused, None));
+        assert!(refused.detail.unwrap().contains("waits to begin"));
+        let waits = item(Ok(Accepted { at, follows: Some(at) }));
+        assert_eq!((waits.outcome, waits.at), (Outcome::Requested, Some(at)));
+        assert!(waits.detail.unwrap().contains("follows the run of 2026-12-24T18:00:00Z"));
+        assert_eq!(Problem::from(AskError::Busy(at)).status, StatusCode::CONFLICT);
+    }
 }

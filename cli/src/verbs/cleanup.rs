@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
-use videofactory_client::storage_action::{self, Cleanup};
+use videofactory_client::storage_action::{self, Accepted, Cleanup};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::time_of;
@@ -78,8 +78,16 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     for (policy, asked) in
         policies.iter().zip(storage_action::clean_up(&client, &policies, wish, MANAGER).await)
     {
-        match asked.at {
-            Ok(at) => requested.push((policy, at)),
+        match asked.answer {
+            Ok(Accepted { at, follows }) => {
+                if let Some(slot) = follows {
+                    context.tell(format!(
+                        "{}: follows the run of {slot:.0}, which is under way",
+                        asked.policy
+                    ))?;
+                }
+                requested.push((policy, at));
+            }
             // One that refuses may be the only one that there is.
             Err(error) if policies.len() == 1 => return Err(error.into()),
             Err(error) => {
@@ -308,6 +316,75 @@ films/r2   3      5.0 kB   younger than its rule says
         assert_eq!(ended.out, "a/r2: cleanup requested\nc/r2: cleanup requested\n");
         assert!(ended.err.contains("b/r2") && ended.err.contains("cannot patch"), "{}", ended.err);
         assert_eq!(ended.exit, Exit::NotAll);
+    }
+
+    /// A policy of which a clean-up is asked that has not begun, while another run is under way.
+    fn waiting(status: impl Into<Value>) -> Value {
+        let mut policy = policy(status);
+        let asked = r#"{"at":"2026-12-24T17:59:50Z","olderThan":"7d"}"#;
+        policy["metadata"]["annotations"] = json!({"videofactory.dev/cleanup-requested": asked});
+        policy
+    }
+
+    fn under_way() -> Value {
+        json!({"runs": [{"slot": "2026-12-24T17:59:40Z", "cause": "Schedule"}]})
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_waits_to_begin_is_not_replaced_by_another() {
+        let fake = Fake::default()
+            .on(&format!("GET {}", path("films", "storagepolicies", "")), list_of(&[waiting(under_way())]))
+            .on(&format!("GET {}", path("films", "storagepolicies", "r2")), waiting(under_way()));
+        let begun = tokio::time::Instant::now();
+        let ended = run(&fake, "cleanup", None).await;
+        assert_eq!((ended.exit, fake.writes()), (Exit::Failed, vec![]), "{}", ended.err);
+        let told = "another clean-up, asked for at 2026-12-24T17:59:50Z, waits to begin";
+        assert!(ended.err.contains(told), "{}", ended.err);
+        assert!(begun.elapsed().as_secs() <= 11, "it waits for a short while alone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_made_when_the_earlier_one_has_begun_and_says_what_it_follows() {
+        let begun = json!({
+            "handled": {"cleanup": r#"{"at":"2026-12-24T17:59:50Z","olderThan":"7d"}"#},
+            "runs": [{"slot": "2026-12-24T17:59:50Z", "cause": "Request"}],
+        });
+        let one = format!("GET {}", path("films", "storagepolicies", "r2"));
+        let fake = Fake::default()
+            .on(&format!("GET {}", path("films", "storagepolicies", "")), list_of(&[waiting(under_way())]))
+            .on(&one, waiting(under_way()))
+            .on(&one, waiting(begun));
+        let ended = run(&fake, "cleanup", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "films/r2: cleanup requested\n"));
+        let follows = "films/r2: follows the run of 2026-12-24T17:59:50Z, which is under way\n";
+        assert!(ended.err.contains(follows), "{}", ended.err);
+        assert_eq!(fake.writes().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_run_is_for_all_who_want_the_same() {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let fake = Fake::default().on(&list, list_of(&[waiting(under_way())]));
+        let ended = run(&fake, "cleanup --older-than 7d --yes", None).await;
+        assert_eq!(ended.exit, Exit::Done, "{}", ended.err);
+        assert_eq!(annotation(&fake), json!({"at": "2026-12-24T17:59:50Z", "olderThan": "7d"}));
+    }
+
+    #[tokio::test]
+    async fn who_asks_at_the_same_moment_as_another_looks_again() {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let one = path("films", "storagepolicies", "r2");
+        let fake = Fake::default()
+            .on(&list, list_of(&[policy(json!({}))]))
+            .refuses(&format!("PATCH {one}"), 409, "Conflict", "the object has been modified")
+            .on(&format!("PATCH {one}"), json!({"metadata": {"name": "r2"}}))
+            .on(&format!("GET {one}"), waiting(json!({})));
+        let ended = run(&fake, "cleanup --older-than 7d --yes", None).await;
+        assert_eq!(ended.exit, Exit::Done, "{}", ended.err);
+        let writes = fake.writes();
+        assert_eq!(writes[0].body["metadata"]["resourceVersion"], "7");
+        let second = &writes[1].body["metadata"]["annotations"]["videofactory.dev/cleanup-requested"];
+        assert!(second.as_str().unwrap().contains("17:59:50Z"), "{second}");
     }
 
     #[tokio::test]

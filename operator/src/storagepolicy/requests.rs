@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use serde::Serialize;
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::requests::{Cleanup, Requested, policy_requests, time_of};
+use videofactory_crds::requests::{Cleanup, Requested, policy_requests};
+use videofactory_crds::standing::{Standing, record, standing};
 use videofactory_crds::storagepolicy::PolicyHandled;
-use videofactory_crds::units::Duration;
 
 use crate::events::Event;
 
@@ -17,27 +16,6 @@ pub struct Pending {
     pub cleanup: Option<Cleanup>,
     /// To back up now.
     pub backup: Option<Requested>,
-}
-
-/// A clean-up as the status records it: all that was asked, because the same time with another wish is another request.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    older_than: Option<Duration>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    dry_run: bool,
-}
-
-/// What is to become of a request.
-enum Standing {
-    New,
-    /// It is the last one that was handled.
-    Handled,
-    /// Whoever put it there did not ask now: a manifest was put back, or the policy made again from one; why and what to
-    /// do.
-    Outdated(String),
 }
 
 /// The requests on a policy that its status does not record as handled, and Events about those that are not followed.
@@ -71,38 +49,6 @@ pub fn pending(policy: &StoragePolicy, now: Timestamp) -> (Pending, Vec<Event>) 
         note: error.to_string(),
     });
     (pending, events.chain(ignored).collect())
-}
-
-/// How a request stands to the last one that was handled, and to the policy, which was made then.
-fn standing(
-    asked: &Requested,
-    wish: &str,
-    handled: Option<&str>,
-    made: Option<Timestamp>,
-    now: Timestamp,
-) -> Standing {
-    // A record may be of the time alone.
-    if handled.is_some_and(|last| last == wish || last == asked.text) {
-        return Standing::Handled;
-    }
-    if asked.is_early(now) {
-        return Standing::Outdated("it lies in the future; ask with the present time".to_owned());
-    }
-    if let Some(last) = handled.and_then(time_of).filter(|last| asked.at < *last) {
-        return Standing::Outdated(format!("one of {last} was handled already; ask again with a later time"));
-    }
-    if made.is_some_and(|made| asked.at < made) {
-        return Standing::Outdated(
-            "it is older than this StoragePolicy; ask again with a new time".to_owned(),
-        );
-    }
-    Standing::New
-}
-
-fn record(request: &Cleanup) -> String {
-    let at = request.requested.text.clone();
-    let record = Record { at, older_than: request.older_than, dry_run: request.dry_run };
-    serde_json::to_string(&record).unwrap_or(record.at)
 }
 
 fn ignored(action: &str, asked: &Requested, why: &str) -> Event {

@@ -1,0 +1,78 @@
+//! How what people ask of a `StoragePolicy` stands to what its status says was handled. Pure.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde::Serialize;
+
+use crate::StoragePolicy;
+use crate::requests::{Cleanup, Requested, policy_requests, time_of};
+use crate::units::Duration;
+
+/// What is to become of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is to be acted upon.
+    New,
+    /// It is the last one that was handled.
+    Handled,
+    /// Whoever put it there did not ask now: a manifest was put back, or the policy made again from one; why and what to
+    /// do.
+    Outdated(String),
+}
+
+/// A clean-up as the status records it: all that was asked, because the same time with another wish is another request.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    older_than: Option<Duration>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+/// How a request stands to the last one that was handled, and to the policy, which was made then.
+#[must_use]
+pub fn standing(
+    asked: &Requested,
+    wish: &str,
+    handled: Option<&str>,
+    made: Option<Timestamp>,
+    now: Timestamp,
+) -> Standing {
+    // A record may be of the time alone.
+    if handled.is_some_and(|last| last == wish || last == asked.text) {
+        return Standing::Handled;
+    }
+    if asked.is_early(now) {
+        return Standing::Outdated("it lies in the future; ask with the present time".to_owned());
+    }
+    if let Some(last) = handled.and_then(time_of).filter(|last| asked.at < *last) {
+        return Standing::Outdated(format!("one of {last} was handled already; ask again with a later time"));
+    }
+    if made.is_some_and(|made| asked.at < made) {
+        return Standing::Outdated(
+            "it is older than this StoragePolicy; ask again with a new time".to_owned(),
+        );
+    }
+    Standing::New
+}
+
+/// A clean-up as the status records that it was handled.
+#[must_use]
+pub fn record(request: &Cleanup) -> String {
+    let at = request.requested.text.clone();
+    let record = Record { at, older_than: request.older_than, dry_run: request.dry_run };
+    serde_json::to_string(&record).unwrap_or(record.at)
+}
+
+/// The clean-up that was asked for and has not begun: another would replace it, since there is room for one.
+#[must_use]
+pub fn waiting_cleanup(policy: &StoragePolicy, now: Timestamp) -> Option<Cleanup> {
+    let asked = policy_requests(policy.annotations()).0.cleanup?;
+    let handled = policy.status.as_ref().and_then(|status| status.handled.as_ref());
+    let handled = handled.and_then(|handled| handled.cleanup.as_deref());
+    let made = policy.creation_timestamp().map(|made| made.0);
+    let stands = standing(&asked.requested, &record(&asked), handled, made, now);
+    (stands == Standing::New).then_some(asked)
+}

@@ -17,7 +17,8 @@ use kube::ResourceExt;
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use videofactory_client::JobRef;
-use videofactory_crds::VideoJob;
+use videofactory_client::job_action::phase;
+use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::Digest;
 
 use super::artifacts::{self, Artifact};
@@ -113,6 +114,10 @@ fn chosen<'a>(job: &'a VideoJob, what: What, context: &Context) -> Result<Vec<Ar
     files.retain(|file| file.kind == what.kind());
     if files.is_empty() {
         let name = JobRef::of(job);
+        if what == What::Captions && phase(job) == Phase::Succeeded {
+            return Err(Error::new(format!("{name} has no files of captions"))
+                .hint("they are part of the picture; spec.captions.mode Sidecar or Both writes files, too"));
+        }
         return Err(Error::new(format!("{name} has no {} yet", what.kind()))
             .hint(format!("next: {}", next::step(job, context.now()))));
     }
@@ -330,5 +335,16 @@ mod tests {
         let ended = run(&Fake::default().on(&what, job("ocean", status)), "download ocean", None).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
         assert!(ended.err.starts_with("error: films/ocean has no video yet\nnext: nothing"), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn captions_that_are_in_the_picture_alone_are_told_to_be_there() {
+        let what = format!("GET {}", path("films", "videojobs", "ocean"));
+        let status = json!({"observedGeneration": 1, "phase": "Succeeded"});
+        let fake = Fake::default().on(&what, job("ocean", status));
+        let ended = run(&fake, "download ocean --what captions", None).await;
+        let told =
+            "error: films/ocean has no files of captions\nthey are part of the picture; spec.captions.mode";
+        assert!(ended.exit == Exit::Failed && ended.err.starts_with(told), "{}", ended.err);
     }
 }

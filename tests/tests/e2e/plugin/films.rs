@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
-use serde_json::Value;
+use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
@@ -40,7 +40,10 @@ async fn read(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
 
 /// From a storyboard to the path of a film, while somebody follows what its steps write.
 async fn made(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
-    plugin.write("board.json", &Order::of(1).manifest().to_string())?;
+    plugin.write(
+        "board.json",
+        &Order::of(1).with(json!({"captions": {"mode": "Both"}})).manifest().to_string(),
+    )?;
     let line = "create --storyboard board.json --wait --download films --timeout 4m";
     let making = async { plugin.run(line).await };
     let following = async {
@@ -168,7 +171,7 @@ assemble-video   Succeeded   -   1   AGE   -   -
 publish-video   Succeeded   -   1   AGE   -   -
 
 TARGET   STATE   AT   WHERE
-main   Published   TIME   published/NS/film.mp4
+main   Published   TIME   published/NS/film-HEX/r1/main/film.mp4
 
 Next: watch it: `kubectl videofactory download film -n NS`
 ";

@@ -139,10 +139,15 @@ impl Request {
     #[must_use]
     pub fn is_outdated(&self, before: &VideoJob, now: &VideoJob) -> Option<String> {
         let (was, is) = (phase(before), phase(now));
+        let name = JobRef::of(now);
+        if before.metadata.uid != now.metadata.uid {
+            return Some(format!(
+                "{name} was deleted and made again since it was listed: look at it, and ask again"
+            ));
+        }
         // To let go what is held is meant in any phase.
         let outdated = was != is && self.action != JobAction::Resume;
         outdated.then(|| {
-            let name = JobRef::of(now);
             format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
         })
     }
@@ -214,7 +219,8 @@ impl Request {
 
     fn lets_go(&self, hold: &str) -> bool {
         if !self.reason.trim().is_empty() {
-            return hold == self.reason;
+            let by_stop_all = hold.strip_prefix(STOP_ALL).and_then(|rest| rest.strip_prefix(": "));
+            return hold == self.reason || by_stop_all == Some(self.reason.as_str());
         }
         let rest = hold.strip_prefix(STOP_ALL);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))

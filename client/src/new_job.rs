@@ -134,7 +134,13 @@ pub async fn try_all(
         match create(client, &new.reference(job), &new.manifest(job), true, manager).await {
             Ok(tried) => take(tried),
             Err(error) if new.is_repeatable && error.is_already_exists() => {}
-            Err(error) => return Err(error),
+            // A quota that the first request has filled is told before that the job is there.
+            Err(error) => {
+                let is_there = new.is_repeatable && find(client, new, &new.reference(job)).await?.is_some();
+                if !is_there {
+                    return Err(error);
+                }
+            }
         }
     }
     Ok(())
@@ -183,7 +189,8 @@ pub async fn create_all(
         match found {
             Ok(Some(found)) => {
                 // What the same request has made before, or makes beside this one, is not this one's to delete.
-                if error.is_inconclusive() {
+                let has_begun = found.status.as_ref().is_some_and(|status| status.id.is_some());
+                if error.is_inconclusive() && !has_begun {
                     made.push(Made { uid: found.uid(), name });
                 }
                 take(found);

@@ -57,7 +57,7 @@ pub struct Cleanup {
 /// A wish that a policy has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The time of the request, by which its run is known.
+    /// The time of the request. The slot of its run is this time or later.
     pub at: Timestamp,
     /// The slot of the run that is under way, which this one follows.
     pub follows: Option<Timestamp>,

@@ -67,12 +67,17 @@ impl Board {
             return News::None;
         }
         post.at = now;
-        if post.progress == progress {
-            return News::None;
+        let is_new = post.progress != progress;
+        if is_new {
+            post.progress = progress;
+            post.fresh = true;
         }
-        post.progress = progress;
-        post.fresh = true;
-        if post.is_due() { News::Due } else { News::Shown }
+        // What is said again may have been too early for the status when it was new.
+        match (post.is_due(), is_new) {
+            (true, _) => News::Due,
+            (false, true) => News::Shown,
+            (false, false) => News::None,
+        }
     }
 
     /// What was said last of each step at work for this owner.
@@ -108,13 +113,14 @@ impl Board {
             .collect()
     }
 
-    /// What was due has entered the status.
-    pub fn entered(&self, owner: &str, steps: impl IntoIterator<Item = StepName>) {
+    /// What was due has entered the status. What came since then is still to enter it.
+    pub fn entered(&self, owner: &str, due: &BTreeMap<StepName, LiveProgress>) {
         let mut posts = self.posts.lock();
-        for step in steps {
-            if let Some(post) = posts.get_mut(owner).and_then(|steps| steps.get_mut(&step)) {
+        for (step, live) in due {
+            let post = posts.get_mut(owner).and_then(|steps| steps.get_mut(step));
+            if let Some(post) = post.filter(|post| post.attempt == live.attempt) {
                 post.entered = Instant::now();
-                post.fresh = false;
+                post.fresh = post.progress != live.progress;
             }
         }
     }
@@ -165,7 +171,7 @@ mod tests {
         tokio::time::advance(EVERY).await;
         assert_eq!(board.post("vj", &pod(1), said("second")), News::Due);
         assert_eq!(board.due("vj", &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
-        board.entered("vj", [StepName::AssembleVideo]);
+        board.entered("vj", &board.due("vj", &[pod(1)]));
         assert!(board.due("vj", &[pod(1)]).is_empty());
         assert_eq!(board.post("vj", &pod(1), said("third")), News::Shown);
         tokio::time::advance(EVERY).await;
@@ -177,7 +183,7 @@ mod tests {
         let board = Board::default();
         board.post("vj", &pod(1), said("same"));
         tokio::time::advance(EVERY).await;
-        board.entered("vj", [StepName::AssembleVideo]);
+        board.entered("vj", &board.due("vj", &[pod(1)]));
         tokio::time::advance(EVERY).await;
         assert_eq!(board.post("vj", &pod(1), said("same")), News::None);
         assert!(board.due("vj", &[pod(1)]).is_empty());
@@ -202,6 +208,22 @@ mod tests {
         board.post("films/b", &pod(1), said("ended"));
         let all = board.all(|owner, step| owner == "films/a" && step == StepName::AssembleVideo);
         assert_eq!(all, [("films/a".to_owned(), [(StepName::AssembleVideo, said("at work"))].into())].into());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_too_early_or_came_in_between_enters_the_status_later() {
+        let board = Board::default();
+        board.post("vj", &pod(1), said("early"));
+        tokio::time::advance(EVERY).await;
+        assert_eq!(board.post("vj", &pod(1), said("early")), News::Due, "it is said again");
+        let due = board.due("vj", &[pod(1)]);
+        board.post("vj", &pod(1), said("between"));
+        board.entered("vj", &due);
+        tokio::time::advance(EVERY).await;
+        assert_eq!(board.post("vj", &pod(1), said("between")), News::Due);
+        board.entered("vj", &board.due("vj", &[pod(1)]));
+        tokio::time::advance(EVERY).await;
+        assert_eq!(board.post("vj", &pod(1), said("between")), News::None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::PostParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use videofactory_client::within;
 use videofactory_crds::GROUP;
@@ -21,6 +22,8 @@ use crate::problem::Problem;
 const GOOD_FOR: Duration = Duration::from_secs(10);
 /// Most answers that are remembered.
 const MOST_REMEMBERED: usize = 8192;
+/// Questions that the API server is asked at once.
+const AT_ONCE: usize = 32;
 
 /// Something that a person may or may not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +97,7 @@ impl Permission {
 /// Asks what somebody may.
 pub struct Authorizer {
     client: Client,
+    asking: Semaphore,
     known: Mutex<HashMap<(String, Permission), (bool, Instant)>>,
 }
 
@@ -101,7 +105,7 @@ impl Authorizer {
     /// One that asks through this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, known: Mutex::new(HashMap::new()) }
+        Self { client, asking: Semaphore::new(AT_ONCE), known: Mutex::new(HashMap::new()) }
     }
 
     /// Fails with what to ask for, unless the user may.
@@ -109,20 +113,33 @@ impl Authorizer {
         // Groups and extra belong to whom it is: a token of fewer rights must not gain by another of the same name.
         let who = serde_json::to_string(user).unwrap_or_default();
         let key = (who, permission);
-        let known = self.known.lock().get(&key).filter(|(_, at)| at.elapsed() < GOOD_FOR).copied();
-        let allowed = match known {
-            Some((allowed, _)) => allowed,
-            None => self.ask(user, &key.1).await?,
+        let allowed = match self.remembered(&key) {
+            Some(allowed) => allowed,
+            None => self.learn(user, key.clone()).await?,
         };
-        let refusal = (!allowed).then(|| key.1.refusal());
-        if known.is_none() {
-            let mut known = self.known.lock();
-            known.retain(|_, (_, at)| at.elapsed() < GOOD_FOR);
-            if known.len() < MOST_REMEMBERED {
-                known.insert(key, (allowed, Instant::now()));
-            }
+        if allowed { Ok(()) } else { Err(key.1.refusal()) }
+    }
+
+    fn remembered(&self, key: &(String, Permission)) -> Option<bool> {
+        let known = self.known.lock();
+        known.get(key).filter(|(_, at)| at.elapsed() < GOOD_FOR).map(|(allowed, _)| *allowed)
+    }
+
+    async fn learn(&self, user: &UserInfo, key: (String, Permission)) -> Result<bool, Problem> {
+        let _turn = self.asking.acquire().await.map_err(|error| Problem::internal("nobody asks", &error))?;
+        // Somebody may have asked the same while this one waited.
+        if let Some(allowed) = self.remembered(&key) {
+            return Ok(allowed);
         }
-        refusal.map_or(Ok(()), Err)
+        let allowed = self.ask(user, &key.1).await?;
+        let mut known = self.known.lock();
+        if known.len() >= MOST_REMEMBERED {
+            known.retain(|_, (_, at)| at.elapsed() < GOOD_FOR);
+        }
+        if known.len() < MOST_REMEMBERED {
+            known.insert(key, (allowed, Instant::now()));
+        }
+        Ok(allowed)
     }
 
     /// The same, whatever is remembered: how long it takes tells nothing.

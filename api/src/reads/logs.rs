@@ -76,8 +76,10 @@ pub async fn read(
     let pieces = match latest_pod(&client, job, &path, step.name).await {
         Ok(Some(pod)) => of_pod(&client, &path, &pod, &query).await?,
         Ok(None) => {
-            let namespace = Some(path.0.namespace.as_str());
-            may(&client, Right { verb: "get", group: "", resource: "pods/log", namespace }).await?;
+            if !may_read_kept(&client, &path).await? {
+                let namespace = Some(path.0.namespace.as_str());
+                may(&client, Right { verb: "get", group: "", resource: "pods/log", namespace }).await?;
+            }
             kept(&state, job, &path, step, query.tail).await?
         }
         Err(error) if error.lacks_permission() && may_read_kept(&client, &path).await? => {

@@ -63,8 +63,8 @@ pub struct CleanupItem {
     /// Requested, refused because another request waits to begin, or failed.
     #[schema(value_type = crate::schemas::RequestOutcome)]
     outcome: Outcome,
-    /// When it was asked, or when the same was asked before and has not begun: the slot of the run, whose outcome is in
-    /// `status.runs` of the policy, and in GET `/storage/stats`.
+    /// When it was asked, or when the same was asked before and has not begun. The run's slot is this time or later; its
+    /// outcome is in `status.runs` of the policy, and in GET `/storage/stats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<jiff::Timestamp>,

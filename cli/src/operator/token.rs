@@ -20,8 +20,8 @@ use crate::exit::Error;
 
 /// Whose token is shown where the kubeconfig has none. It may read, and change nothing.
 const VIEWER: &str = "videofactory-viewer";
-/// How long such a token is good for: the shortest time that the API server gives.
-const GOOD_FOR: Duration = Duration::from_mins(10);
+/// How long such a token is good for. A stream that is followed through the proxy ends with it.
+const GOOD_FOR: Duration = Duration::from_hours(1);
 /// How long before its end it is renewed.
 const RENEWED_BEFORE: Duration = Duration::from_mins(2);
 

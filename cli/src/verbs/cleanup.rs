@@ -157,7 +157,8 @@ fn ended(
 ) -> Option<Result<PruneRun, Error>> {
     let status = policy.status.as_ref()?;
     let handled = status.handled.as_ref()?.cleanup.as_deref()?;
-    if time_of(handled) != Some(at) {
+    // A later request may be handled by the same write that tells how this one's run ended.
+    if time_of(handled).is_none_or(|handled| handled < at) {
         return None;
     }
     let new = |run: &&PruneRun| {

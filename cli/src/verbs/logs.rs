@@ -62,10 +62,7 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
         return follow(&name, &selector, &args, context).await;
     }
     let pods: Api<Pod> = Api::namespaced(context.cluster.client()?, &name.namespace);
-    let params = ListParams::default().labels(&selector);
-    let mut found = within(format!("list the pods of {name}"), pods.list(&params)).await?.items;
-    found.retain(has_begun);
-    found.sort_by_key(|pod| (pod.creation_timestamp(), pod.name_any()));
+    let found = begun(&pods, &selector, &name).await?;
     if found.is_empty() {
         return kept(&job, &args, context).await;
     }
@@ -77,6 +74,15 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The pods that have something to read, in the order in which they began.
+async fn begun(pods: &Api<Pod>, selector: &str, name: &JobRef) -> Result<Vec<Pod>, Error> {
+    let params = ListParams::default().labels(selector);
+    let mut found = within(format!("list the pods of {name}"), pods.list(&params)).await?.items;
+    found.retain(has_begun);
+    found.sort_by_key(|pod| (pod.creation_timestamp(), pod.name_any()));
+    Ok(found)
 }
 
 fn has_ended(job: &VideoJob) -> bool {
@@ -176,7 +182,15 @@ async fn follow(
             else => break,
         }
         if ended && lines.is_empty() {
-            break;
+            // The end of the film may be told before its last pod.
+            for pod in begun(&api, selector, name).await? {
+                if seen.insert(pod.name_any()) {
+                    lines.push(open(api.clone(), &pod, args, true).await?);
+                }
+            }
+            if lines.is_empty() {
+                break;
+            }
         }
     }
     Ok(Exit::Done)

@@ -81,7 +81,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace.as_deref()));
     context.traces.put(ended);
     let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
-    context.progress.entered(&owner, observed.live.keys().copied());
+    context.progress.entered(&owner, &observed.live);
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());
     let (mut finalizer, mut retirement) = (None, None);
     for action in decision.actions {

@@ -8,6 +8,7 @@ use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::wait;
 
 use crate::faults::half_drawn;
 
@@ -100,8 +101,13 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
         lab.faults(Vec::new()).await?;
         ensure!(editor.post(&format!("{path}/resume")).await?.status == StatusCode::ACCEPTED);
         film.succeeded().await?;
-        let seen = viewer.get(&path).await?;
-        ensure!(seen.status == StatusCode::OK && seen.body["phase"] == "Succeeded", "{seen:?}");
+        // The operator's own watch may be behind the test's.
+        let seen = wait::asked("the API to show the film's end", async || {
+            let seen = viewer.get(&path).await?;
+            ensure!(seen.status == StatusCode::OK, "{seen:?}");
+            Ok((seen.body["phase"] == "Succeeded").then_some(seen))
+        })
+        .await?;
         ensure!(seen.body["checkpoint"]["steps"].is_array(), "{seen:?}");
         Ok(())
     })

@@ -117,6 +117,8 @@ impl Reader {
             match self.follower.next() {
                 Next::Synced => return self.follower.synced(),
                 Next::Look(job) => {
+                    // Where nothing is to be told of thousands of jobs, others have their turn in between.
+                    tokio::task::consume_budget().await;
                     if let Some(event) = self.look(job).await {
                         return event;
                     }

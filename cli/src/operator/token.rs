@@ -177,7 +177,7 @@ mod tests {
         }
         let asked = fake.writes();
         assert_eq!(asked.len(), 1);
-        assert_eq!(asked[0].body["spec"]["expirationSeconds"], 600);
+        assert_eq!(asked[0].body["spec"]["expirationSeconds"], 3600);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use serde_json::Value;
 use videofactory_client::job_action::phase;
 use videofactory_client::{CallError, JobRef, within};
 use videofactory_crds::labels::{ATTEMPT, STEP, UID, WORKER};
-use videofactory_crds::{StepName, VideoJob};
+use videofactory_crds::{Phase, StepName, VideoJob};
 
 use crate::args::JobName;
 use crate::context::Context;
@@ -62,7 +62,8 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
         return follow(&name, &selector, &args, context).await;
     }
     let pods: Api<Pod> = Api::namespaced(context.cluster.client()?, &name.namespace);
-    let found = begun(&pods, &selector, &name).await?;
+    let mut found = list(&pods, &selector, &name).await?;
+    found.retain(has_begun);
     if found.is_empty() {
         return kept(&job, &args, context).await;
     }
@@ -76,11 +77,10 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// The pods that have something to read, in the order in which they began.
-async fn begun(pods: &Api<Pod>, selector: &str, name: &JobRef) -> Result<Vec<Pod>, Error> {
+/// The pods that are there, in the order in which they began.
+async fn list(pods: &Api<Pod>, selector: &str, name: &JobRef) -> Result<Vec<Pod>, Error> {
     let params = ListParams::default().labels(selector);
     let mut found = within(format!("list the pods of {name}"), pods.list(&params)).await?.items;
-    found.retain(has_begun);
     found.sort_by_key(|pod| (pod.creation_timestamp(), pod.name_any()));
     Ok(found)
 }
@@ -160,7 +160,8 @@ async fn follow(
     let mut news = news(name, selector, context)?;
     let api: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
     let mut lines: SelectAll<Lines> = SelectAll::new();
-    let (mut seen, mut ended, mut trouble) = (BTreeSet::new(), false, None);
+    let (mut seen, mut trouble) = (BTreeSet::new(), None);
+    let (mut ended, mut has_succeeded) = (false, false);
     loop {
         tokio::select! {
             Some(line) = lines.next(), if !lines.is_empty() => show(&line?, args.raw, context)?,
@@ -169,7 +170,10 @@ async fn follow(
                     lines.push(open(api.clone(), &pod, args, true).await?);
                 }
                 News::Pod(_) => {}
-                News::Job(job) => ended = has_ended(&job),
+                News::Job(job) => {
+                    ended = has_ended(&job);
+                    has_succeeded = phase(&job) == Phase::Succeeded;
+                }
                 News::Gone => return Err(Error::new(format!("VideoJob {name} was deleted"))),
                 News::Trouble(error) => {
                     let words = causes(&error);
@@ -182,13 +186,15 @@ async fn follow(
             else => break,
         }
         if ended && lines.is_empty() {
-            // The end of the film may be told before its last pod.
-            for pod in begun(&api, selector, name).await? {
+            // The end of the film may be told before its last pod, and before that pod is said to have begun.
+            let pods = list(&api, selector, name).await?;
+            let is_late = has_succeeded && pods.iter().any(|pod| !has_begun(pod));
+            for pod in pods.iter().filter(|pod| has_begun(pod)) {
                 if seen.insert(pod.name_any()) {
-                    lines.push(open(api.clone(), &pod, args, true).await?);
+                    lines.push(open(api.clone(), pod, args, true).await?);
                 }
             }
-            if lines.is_empty() {
+            if lines.is_empty() && !is_late {
                 break;
             }
         }

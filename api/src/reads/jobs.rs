@@ -41,7 +41,7 @@ pub struct JobsQuery {
     /// Name of the jobs' Channel.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
     channel: Option<String>,
-    /// In this namespace. Left out: in all in which the caller may list them.
+    /// The namespace of the jobs. Left out: all namespaces in which the caller may list jobs.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.

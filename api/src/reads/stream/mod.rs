@@ -42,16 +42,16 @@ const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
-    /// In this phase.
+    /// The phase of the jobs.
     #[param(inline, value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
-    /// Of the Channel with this name.
+    /// Name of the jobs' Channel.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
     channel: Option<String>,
-    /// In this namespace. Left out: in all, which takes the permission to list and watch them.
+    /// The namespace of the jobs. Left out: all namespaces, which needs the permission to list and watch jobs there.
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
-    /// With these labels, as a selector of Kubernetes.
+    /// Label selector, as Kubernetes writes it.
     #[param(max_length = 1024, example = "team=films,!draft")]
     label: Option<String>,
 }

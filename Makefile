@@ -25,9 +25,10 @@ demo: ## A whole video from nothing: cluster, operator, bucket, film (CLUSTER=cu
 demo-down: ## Remove all that the demo made, but for the film
 	scripts/demo down
 
-generate: ## Write manifests/crds anew from the types
+generate: ## Write manifests/crds anew from the types, and what the charts have of manifests/
 	cargo build --locked --quiet --workspace --bins --test e2e
 	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
+	scripts/charts generate
 
 bench: ## Speed and memory as ratios against peers and bounds
 	scripts/bench

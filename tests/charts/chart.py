@@ -43,13 +43,30 @@ def by_name(documents, namespace=NAMESPACE):
 
 @functools.cache
 def _template(values, namespace, apis, chart):
+    command = ["template", "videofactory", chart, "--namespace", namespace]
+    for api in apis:
+        command += ["--api-versions", api]
+    return _helm(command, values)
+
+
+def notes(values=None, *, namespace=NAMESPACE):
+    """What is told after an installation."""
+    command = ["install", "videofactory", str(CHART), "--namespace", namespace, "--dry-run=client"]
+    return _helm(command, json.dumps(values or {})).split("\nNOTES:\n")[1]
+
+
+def _helm(command, values):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(values)
         file.flush()
-        command = [os.environ["HELM"], "template", "videofactory", chart, "--namespace", namespace, "--values", file.name]
-        for api in apis:
-            command += ["--api-versions", api]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        # Nothing is asked of a cluster.
+        ended = subprocess.run(
+            [os.environ["HELM"], *command, "--values", file.name],
+            env=os.environ | {"KUBECONFIG": os.devnull},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if ended.returncode != 0:
         raise Refused(ended.stderr)
     return ended.stdout

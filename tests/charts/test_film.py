@@ -1,5 +1,6 @@
 """`helm test`: what it makes, and how the end of the film is followed."""
 
+import contextlib
 import os
 import socketserver
 import subprocess
@@ -58,6 +59,12 @@ def event(phase, name="film", message="all is well"):
     return f"event: job\ndata: {data}\n\n"
 
 
+def follow(port, token):
+    """How following the film ends: its exit code and what it says."""
+    place = {"HOST": "127.0.0.1", "PORT": str(port), "NAMESPACE": "demo", "FILM": "film", "TOKEN_FILE": str(token)}
+    return subprocess.Popen([FOLLOW], env=os.environ | place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 OK = "HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 
 
@@ -75,22 +82,45 @@ OK = "HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 def test_the_film_is_followed_to_its_end(answers, status, said, tmp_path):
     token = tmp_path / "token"
     token.write_text("secret-token")
+    with stream(answers) as (server, requests):
+        following = follow(server.server_address[1], token)
+        output, errors = following.communicate(timeout=60)
+    assert following.returncode == status, errors
+    assert said in output
+    assert len(requests) == len(answers)
+    assert requests[0][0] == "GET /stream?namespace=demo HTTP/1.0"
+    assert "Authorization: Bearer secret-token" in requests[0]
+
+
+def test_an_operator_that_is_not_there_yet_is_waited_for(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("secret-token")
+    with stream([]) as (server, _):
+        port = server.server_address[1]
+    following = follow(port, token)
+    assert "refused" in following.stderr.readline()
+    with stream([OK + event("Succeeded")], port):
+        output, errors = following.communicate(timeout=60)
+    assert following.returncode == 0, errors
+    assert "Succeeded" in output
+
+
+@contextlib.contextmanager
+def stream(answers, port=0):
+    """An operator that answers one connection after the other, and what it was asked."""
     requests = []
 
     class Stream(socketserver.StreamRequestHandler):
         def handle(self):
-            lines = iter(lambda: self.rfile.readline().decode().strip(), "")
-            requests.append(list(lines))
+            requests.append(list(iter(lambda: self.rfile.readline().decode().strip(), "")))
             self.wfile.write(answers[len(requests) - 1].encode())
 
-    with socketserver.TCPServer(("127.0.0.1", 0), Stream) as server:
+    class Server(socketserver.TCPServer):
+        allow_reuse_address = True
+
+    with Server(("127.0.0.1", port), Stream) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        place = {"HOST": "127.0.0.1", "PORT": str(server.server_address[1]), "NAMESPACE": "demo", "FILM": "film"}
-        settings = os.environ | place | {"TOKEN_FILE": str(token)}
-        ended = subprocess.run([FOLLOW], env=settings, capture_output=True, text=True, timeout=60, check=False)
-        server.shutdown()
-    assert ended.returncode == status, ended.stderr
-    assert said in ended.stdout
-    assert len(requests) == len(answers)
-    assert requests[0][0] == "GET /stream?namespace=demo HTTP/1.0"
-    assert "Authorization: Bearer secret-token" in requests[0]
+        try:
+            yield server, requests
+        finally:
+            server.shutdown()

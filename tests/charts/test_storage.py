@@ -25,6 +25,11 @@ def test_its_account_has_keys_of_its_own_which_namespaces_are_given():
     assert users == {"accessAccounts": {access: {"access": access, "secret": secret, "role": "user"}}}
 
 
+def test_the_releases_own_namespace_needs_no_copy():
+    objects = render({"s3": ON | {"credentialsIn": ["videofactory-system"]}})
+    assert [key for key in objects if key[-1] == "s3-credentials"] == [("Secret", "s3-credentials")]
+
+
 def test_files_and_keys_stay_when_it_is_uninstalled():
     objects = render({"s3": ON})
     for key in (("PersistentVolumeClaim", "s3-data"), ("Secret", "s3-root"), ("Secret", "s3-credentials")):

@@ -1,4 +1,5 @@
-{{/* What makes an object a part of `helm test`, in the order of these numbers; it is gone after a test that went well. */}}
+{{/* What makes an object a part of `helm test`, in the order of these numbers. Helm deletes it after the test, the last
+first where all went well: the film needs its policy for the deletion of its files. */}}
 {{- define "videofactory.testHook" -}}
 helm.sh/hook: test
 helm.sh/hook-weight: {{ . | quote }}

@@ -23,6 +23,7 @@ mod request_id;
 mod room;
 mod schemas;
 pub mod state;
+pub mod tasks;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -98,10 +99,10 @@ fn documented(state: &State) -> (Router, Value) {
         .routes(routes!(health::full))
         .merge(reads::routes())
         .with_state(state.clone())
-        .merge(writes::routes(authors.clone()))
+        .merge(writes::routes(authors.clone(), state.tasks.clone()))
         .merge(reads::backup::routes(authors.clone()))
         .merge(writes::check::routes(authors.clone(), files.clone()))
-        .merge(writes::restore::routes(authors, Some(files)))
+        .merge(writes::restore::routes(authors, Some(files), state.tasks.clone()))
         .split_for_parts();
     let (docs, of_docs) = docs::routes().split_for_parts();
     let document = openapi::complete(&of_routes.merge_from(of_docs));

@@ -17,6 +17,7 @@ use crate::access::{Authorizer, Clients, TokenReviewer};
 use crate::changes::Changes;
 use crate::health::Checks;
 use crate::limits::Limits;
+use crate::tasks::Tasks;
 
 /// An object of ours, readable or not.
 pub type Guarded<K> = DeserializeGuard<K>;
@@ -87,6 +88,8 @@ pub struct State {
     pub checks: Arc<Checks>,
     /// How much callers may ask for.
     pub limits: Arc<Limits>,
+    /// What goes on to its end once it has begun.
+    pub tasks: Tasks,
     /// Cancelled when the process is about to end.
     pub stop: CancellationToken,
 }
@@ -108,6 +111,7 @@ impl State {
             clients: Arc::new(Clients::new(config, crate::AGENT)),
             checks: Arc::default(),
             limits: Arc::default(),
+            tasks: Tasks::default(),
             client,
             stores,
             process,

@@ -73,10 +73,11 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     parts.spawn("the HTTP server", serve(context.clone(), kube_config, stop.clone(), served.clone()));
     let ended = tokio::select! {
         error = parts.first_to_end() => Err(error),
-        ended = lead(context, stop) => ended,
+        ended = lead(context, stop.clone()) => ended,
     };
-    // The last answers end beside the controllers: who leads next waits for none of them.
-    if ended.is_ok() {
+    // The last answers and writes of callers end beside the controllers: who leads next waits for none of them. They do
+    // not depend on the Lease, and so end also where that was lost, or controllers took too long.
+    if stop.is_cancelled() {
         tokio::select! {
             () = served.cancelled() => {}
             error = parts.first_to_end() => tracing::warn!("the last answers may be broken off: {error:#}"),

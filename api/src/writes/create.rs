@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use kube::Client;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use videofactory_pipeline::Digest;
 use super::{Author, DryRun, MANAGER, Parameters};
 use crate::body::Body;
 use crate::problem::Problem;
+use crate::tasks::Tasks;
 
 /// Most jobs of one request.
 const MOST_TOPICS: usize = 100;
@@ -116,6 +118,7 @@ pub struct JobEstimate {
 )]
 pub async fn create(
     author: Author,
+    Shared(tasks): Shared<Tasks>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     headers: HeaderMap,
     Body(body): Body<CreateBody>,
@@ -136,13 +139,12 @@ pub async fn create(
         let estimate = Some(estimate(&client, &new).await?);
         return Ok((StatusCode::OK, Json(CreateAnswer { dry_run, jobs, estimate })));
     }
-    // Goes on to its end, also if nobody waits for the answer: all are made, or none.
-    let making = tokio::spawn(async move {
+    let making = async move {
         let _slot = slot;
         let made = new_job::create_all(&client, &new, MANAGER, drop).await;
         made.map_err(|error| problem(error, new.is_repeatable))
-    });
-    making.await.map_err(|error| Problem::internal("making the jobs was broken off", &error))??;
+    };
+    tasks.run("making the jobs", making).await?;
     Ok((StatusCode::CREATED, Json(CreateAnswer { dry_run, jobs, estimate: None })))
 }
 

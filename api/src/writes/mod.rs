@@ -30,6 +30,7 @@ pub use storage::CleanupAnswer;
 use crate::access::{self, Clients, TokenReviewer, bearer};
 use crate::problem::Problem;
 use crate::query::Parameters;
+use crate::tasks::Tasks;
 
 /// As whom changes are made: the first manager of the fields that they set.
 pub const MANAGER: &str = "videofactory-api";
@@ -80,15 +81,36 @@ impl Author {
     }
 }
 
+/// What the routes need.
+#[derive(Clone)]
+struct WriteState {
+    authors: Authors,
+    tasks: Tasks,
+}
+
+impl FromRef<WriteState> for Authors {
+    fn from_ref(state: &WriteState) -> Self {
+        state.authors.clone()
+    }
+}
+
+impl FromRef<WriteState> for Tasks {
+    fn from_ref(state: &WriteState) -> Self {
+        state.tasks.clone()
+    }
+}
+
 /// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included. `files`: its
 /// way to the buckets.
 pub fn router(authors: Authors, files: Option<Arc<dyn Files>>) -> Router {
     let backups = crate::reads::backup::routes(authors.clone());
-    routes(authors.clone()).merge(backups).merge(restore::routes(authors, files)).into()
+    let tasks = Tasks::default();
+    let restore = restore::routes(authors.clone(), files, tasks.clone());
+    routes(authors, tasks).merge(backups).merge(restore).into()
 }
 
-/// The routes with their documentation.
-pub fn routes(authors: Authors) -> OpenApiRouter {
+/// The routes with their documentation. `tasks`: where batches go on to their end.
+pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create::create))
         .routes(routes!(bulk::act))
@@ -96,7 +118,7 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
         .routes(routes!(job::delete))
         .routes(routes!(job::act))
         .routes(routes!(storage::clean_up))
-        .with_state(authors)
+        .with_state(WriteState { authors, tasks })
 }
 
 /// Why a job is held, for whoever looks at it: what the caller says, if that says anything.

@@ -25,6 +25,7 @@ use crate::query::{Parameters, check_name};
 use crate::reads::backup::{AT_WORK, BackupDocument, busy};
 use crate::room::{self, Room};
 use crate::schemas;
+use crate::tasks::Tasks;
 
 /// Most bytes of a backup: some thousand jobs.
 pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
@@ -40,11 +41,12 @@ struct Desk {
     authors: Authors,
     /// The way to the buckets, where there is one.
     files: Option<Arc<dyn Files>>,
+    tasks: Tasks,
 }
 
-/// The route. `files`: the way to the buckets, where there is one.
-pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(answer)).with_state(Desk { authors, files })
+/// The route. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
+pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(answer)).with_state(Desk { authors, files, tasks })
 }
 
 /// How to restore.
@@ -150,7 +152,7 @@ async fn answer(
         now: clock::now(),
     };
     let files = desk.files;
-    let restoring = tokio::spawn(async move {
+    let restoring = async move {
         let _held = (slot, room);
         let refused = |error: &ReadBackupError| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
@@ -160,11 +162,9 @@ async fn answer(
             backup.retain(namespace).map_err(|error| refused(&error))?;
         }
         let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
-        Ok::<_, Problem>(Json(answer.into()))
-    });
-    restoring
-        .await
-        .map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
+        Ok(Json(answer.into()))
+    };
+    desk.tasks.run("the restore", restoring).await
 }
 
 impl From<RestoreError> for Problem {

@@ -35,11 +35,11 @@ use crate::videojob::build::PROGRESS_PATH;
 pub const RELAYED: HeaderName = HeaderName::from_static("videofactory-relayed");
 
 /// How long an answer is good for: whoever asks more often is told the same.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+pub(super) const GOOD_FOR: Duration = Duration::from_secs(1);
 /// How long a leader that gave no answer is not asked again, so that nobody waits for it each time.
 const SPARED_FOR: Duration = Duration::from_secs(5);
 /// Longest that the leader may take.
-const TAKES: Duration = Duration::from_secs(1);
+pub(super) const TAKES: Duration = Duration::from_secs(1);
 /// Most bytes of its answer: a few hundred for each step at work.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::extract::FromRef;
 use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
@@ -15,7 +16,6 @@ use videofactory_storage::Bucket;
 
 use crate::access::{Authorizer, Clients, TokenReviewer};
 use crate::changes::Changes;
-use crate::health::Checks;
 use crate::limits::Limits;
 use crate::tasks::Tasks;
 
@@ -84,8 +84,6 @@ pub struct State {
     pub authorizer: Arc<Authorizer>,
     /// Their own ways to the API server.
     pub clients: Arc<Clients>,
-    /// The last health checks.
-    pub checks: Arc<Checks>,
     /// How much callers may ask for.
     pub limits: Arc<Limits>,
     /// What goes on to its end once it has begun.
@@ -109,7 +107,6 @@ impl State {
             tokens: Arc::new(TokenReviewer::of_api_server(client.clone())),
             authorizer: Arc::new(Authorizer::new(client.clone())),
             clients: Arc::new(Clients::new(config, crate::AGENT)),
-            checks: Arc::default(),
             limits: Arc::default(),
             tasks: Tasks::default(),
             client,
@@ -117,5 +114,11 @@ impl State {
             process,
             stop,
         }
+    }
+}
+
+impl FromRef<State> for Arc<TokenReviewer> {
+    fn from_ref(state: &State) -> Self {
+        Self::clone(&state.tokens)
     }
 }

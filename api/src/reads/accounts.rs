@@ -14,10 +14,10 @@ use videofactory_crds::provideraccount::{Provider, QuotaStatus, QuotaUnit, Waite
 use videofactory_crds::{Money, ProviderAccount, ProviderAccountStatus, StepName};
 
 use super::scope;
-use super::storage::{NamespaceQuery, at};
+use super::storage::at;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{Parameters, check_name};
+use crate::query::{NamespaceQuery, Parameters, check_name};
 use crate::schemas;
 use crate::state::State;
 

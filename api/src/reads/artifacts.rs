@@ -20,13 +20,11 @@ use videofactory_storage::Bucket;
 use super::job::readable;
 use super::media::{self, File};
 use crate::access::Caller;
-use crate::path::{JobParams, JobPath, Segments};
+use crate::path::{JobParams, JobPath, Segments, VIDEO, of_artifact};
 use crate::problem::Problem;
 use crate::schemas;
 use crate::state::{Guarded, State};
 
-/// Name of the film among a job's artifacts.
-pub const VIDEO: &str = "video";
 /// Name of the still image that stands for it.
 const THUMBNAIL: &str = "thumbnail";
 /// How long a link to the bucket is good for.
@@ -175,7 +173,7 @@ fn artifact(
     let parts = KeyParts::of(&file.key)?;
     let is_own = parts.namespace == job.namespace && parts.name == job.name;
     (is_own && !pruned.contains(&parts.kind)).then(|| Artifact {
-        url: format!("/jobs/{job}/artifacts/{name}"),
+        url: of_artifact(job, &name),
         name,
         key: file.key.clone(),
         content_type: content_type(&file.key),

@@ -7,9 +7,9 @@ use axum::extract::State as Shared;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{
@@ -19,19 +19,9 @@ use videofactory_crds::storagepolicy::{
 use super::scope;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{Parameters, check_name};
+use crate::query::{NamespaceQuery, Parameters, check_name};
 use crate::schemas;
 use crate::state::State;
-
-/// Query parameter of GET `/storage/stats` and GET `/accounts`.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct NamespaceQuery {
-    /// The namespace to look at. Left out: all namespaces in which you may list these objects.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
-    pub namespace: Option<String>,
-}
 
 /// How full the buckets are.
 #[skip_serializing_none]

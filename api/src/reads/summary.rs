@@ -10,7 +10,7 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Money, Phase, StepName, VideoJob, VideoJobStatus};
 
-use super::artifacts::VIDEO;
+use crate::path::{VIDEO, of_artifact};
 use crate::schemas;
 
 /// A job in a few fields.
@@ -111,11 +111,7 @@ impl JobSummary {
 
 fn video(job: &JobRef, status: &VideoJobStatus) -> Option<VideoSummary> {
     let film = status.artifacts.as_ref()?.video.as_ref()?;
-    Some(VideoSummary {
-        url: format!("/jobs/{job}/artifacts/{VIDEO}"),
-        size: film.size,
-        duration: film.duration,
-    })
+    Some(VideoSummary { url: of_artifact(job, VIDEO), size: film.size, duration: film.duration })
 }
 
 /// When a job ended, if it has.

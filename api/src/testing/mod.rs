@@ -33,10 +33,11 @@ pub use api_server::{Cluster, Creation};
 pub use bucket::Files;
 pub use events::Events;
 
+use crate::access::Authors;
 use crate::changes::{Change, Changes};
 use crate::path;
 use crate::state::{Guarded, MetricsFormat, Process, State, Stores};
-use crate::writes::{self, Authors};
+use crate::writes;
 
 /// A token whose owner may all.
 pub const ROOT: &str = "root";

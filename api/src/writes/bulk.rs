@@ -11,10 +11,11 @@ use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Req
 use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::clock;
 
-use super::{Author, DryRun, MANAGER, Parameters, hold_reason};
+use super::{DryRun, hold_reason};
+use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
 use crate::problem::Problem;
-use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, check_length, check_name};
+use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, Parameters, check_length, check_name};
 use crate::schemas;
 use crate::tasks::Tasks;
 

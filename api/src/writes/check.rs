@@ -21,7 +21,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, StorageError};
 
-use super::{Author, Authors};
+use crate::access::{Author, Authors};
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::query::check_name;

@@ -17,9 +17,11 @@ use videofactory_client::{Estimate, JobRef};
 use videofactory_crds::{Money, VideoJob};
 use videofactory_pipeline::Digest;
 
-use super::{Author, DryRun, MANAGER, Parameters};
+use super::DryRun;
+use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::problem::Problem;
+use crate::query::Parameters;
 use crate::tasks::Tasks;
 
 /// Most jobs of one request.

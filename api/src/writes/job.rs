@@ -11,7 +11,8 @@ use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::{Author, MANAGER, hold_reason};
+use super::hold_reason;
+use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;

@@ -13,9 +13,9 @@ use videofactory_client::{Outcome, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
 
-use super::{Author, MANAGER, Parameters};
+use crate::access::{Author, MANAGER};
 use crate::problem::Problem;
-use crate::query::check_name;
+use crate::query::{Parameters, check_name};
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;

@@ -9,8 +9,7 @@ use videofactory_client::JobRef;
 use videofactory_crds::{StepName, StepState, VideoJob};
 use videofactory_pipeline::contract::Progress;
 
-use crate::openapi;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDetails};
 use crate::reads::summary::JobSummary;
 use crate::schemas;
 
@@ -25,7 +24,7 @@ pub enum StreamEvent {
     /// A job is gone, or the filter does not take it any more.
     Deleted(DeletedJob),
     /// The stream ends here, and why: 401 and 403 say that the caller may not follow any longer, 503 to ask again.
-    Problem(openapi::Problem),
+    Problem(ProblemDetails),
 }
 
 /// A job in a few fields, with what its workers said last.

@@ -17,18 +17,17 @@ use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, 
 use videofactory_crds::GROUP;
 use videofactory_pipeline::clock;
 
-use super::{Author, Authors, MANAGER};
-use crate::access::may;
+use super::memory::{BACKUPS, Room};
+use super::{BackupDocument, slot};
+use crate::access::{Author, Authors, MANAGER, may};
 use crate::body::is_json;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
-use crate::reads::backup::{AT_WORK, BackupDocument, busy};
-use crate::room::{self, Room};
 use crate::schemas;
 use crate::tasks::Tasks;
 
 /// Most bytes of a backup: some thousand jobs.
-pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
+pub const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Longest time in which a backup must have come.
 const LONGEST: Duration = Duration::from_mins(5);
 /// What takes any backup.
@@ -144,7 +143,7 @@ async fn answer(
         },
     )?;
     let (text, room) = read(body).await?;
-    let slot = AT_WORK.try_acquire().map_err(|_| busy())?;
+    let slot = slot()?;
     let options = Options {
         dry_run: query.dry_run,
         partial: query.partial,
@@ -180,7 +179,7 @@ impl From<RestoreError> for Problem {
 }
 
 async fn read(body: Body) -> Result<(String, Room), Problem> {
-    let (bytes, room) = room::BACKUPS.read(body, MOST_BACKUP_BYTES, LONGEST).await.map_err(|problem| {
+    let (bytes, room) = BACKUPS.read(body, MOST_BYTES, LONGEST).await.map_err(|problem| {
         if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
             return problem.hint(NO_BOUND);
         }

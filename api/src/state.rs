@@ -15,7 +15,7 @@ use videofactory_pipeline::contract::Progress;
 use videofactory_storage::Bucket;
 
 use crate::access::{Authorizer, Clients, TokenReviewer};
-use crate::changes::Changes;
+use crate::changes::ChangeFeed;
 use crate::limits::Limits;
 use crate::tasks::Tasks;
 
@@ -28,7 +28,7 @@ pub struct Stores {
     /// `VideoJob`s.
     pub videojobs: Store<Guarded<VideoJob>>,
     /// Which of them change, or what workers say of them.
-    pub changes: Changes,
+    pub changes: ChangeFeed,
     /// Channels.
     pub channels: Store<Guarded<Channel>>,
     /// `ProviderAccount`s.

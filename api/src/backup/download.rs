@@ -13,7 +13,7 @@ use videofactory_client::backup::gather;
 use videofactory_client::job_ref::is_label;
 use videofactory_pipeline::clock;
 
-use super::memory::{self, BACKUPS};
+use super::memory::{self, BACKUP_MEMORY};
 use super::{BackupDocument, slot};
 use crate::access::{Author, Authors};
 use crate::problem::Problem;
@@ -47,18 +47,18 @@ async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> R
     }
     let now = clock::now();
     let namespace = query.namespace.as_deref();
-    let (text, room) = {
+    let (text, permit) = {
         let _slot = slot()?;
         let text = gather(&author.0, namespace, now).await?.text;
-        let room = BACKUPS.take(text.len())?;
-        (text, room)
+        let permit = BACKUP_MEMORY.try_acquire(text.len())?;
+        (text, permit)
     };
     let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));
     Response::builder()
         .header(CONTENT_TYPE, "application/json")
         .header(CONTENT_DISPOSITION, disposition)
         .header(CACHE_CONTROL, "no-store")
-        .body(memory::body(text, room, LONGEST))
+        .body(memory::body(text, permit, LONGEST))
         .map_err(|error| Problem::internal("the backup cannot be sent", &error))
 }
 

@@ -17,7 +17,7 @@ use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, 
 use videofactory_crds::GROUP;
 use videofactory_pipeline::clock;
 
-use super::memory::{BACKUPS, Room};
+use super::memory::{BACKUP_MEMORY, MemoryPermit};
 use super::{BackupDocument, slot};
 use crate::access::{Author, Authors, MANAGER, may};
 use crate::body::is_json;
@@ -36,7 +36,7 @@ const NO_BOUND: &str =
 
 /// What the route needs.
 #[derive(Clone)]
-struct Desk {
+struct RestoreState {
     authors: Authors,
     /// The way to the buckets, where there is one.
     files: Option<Arc<dyn Files>>,
@@ -45,7 +45,7 @@ struct Desk {
 
 /// The route. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
 pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(answer)).with_state(Desk { authors, files, tasks })
+    OpenApiRouter::new().routes(routes!(answer)).with_state(RestoreState { authors, files, tasks })
 }
 
 /// How to restore.
@@ -121,18 +121,18 @@ impl From<ItemAnswer> for RestoredItem {
     responses((status = 200, description = "What became of it, object by object", body = RestoreAnswer)),
 )]
 async fn answer(
-    Shared(desk): Shared<Desk>,
+    Shared(state): Shared<RestoreState>,
     Parameters(query): Parameters<RestoreQuery>,
     request: Request,
 ) -> Result<Json<RestoreAnswer>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let author = Author::of(&mut parts, &desk.authors).await?;
+    let author = Author::of(&mut parts, &state.authors).await?;
     if !is_json(&parts.headers) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be a backup, in JSON")
             .hint("send the header Content-Type: application/json"));
     }
     check_name("namespace", query.namespace.as_deref())?;
-    // Asked first: a stranger's backup must not take room from others'.
+    // Asked first: a stranger's backup must not take memory from others'.
     let namespace = query.namespace.as_deref();
     may(&author.0, Right { verb: "list", group: GROUP, resource: "videojobs", namespace }).await.map_err(
         |problem| match namespace {
@@ -142,7 +142,7 @@ async fn answer(
             _ => problem,
         },
     )?;
-    let (text, room) = read(body).await?;
+    let (text, permit) = read(body).await?;
     let slot = slot()?;
     let options = Options {
         dry_run: query.dry_run,
@@ -150,9 +150,9 @@ async fn answer(
         manager: MANAGER.to_owned(),
         now: clock::now(),
     };
-    let files = desk.files;
+    let files = state.files;
     let restoring = async move {
-        let _held = (slot, room);
+        let _held = (slot, permit);
         let refused = |error: &ReadBackupError| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
         };
@@ -163,7 +163,7 @@ async fn answer(
         let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
         Ok(Json(answer.into()))
     };
-    desk.tasks.run("the restore", restoring).await
+    state.tasks.run("the restore", restoring).await
 }
 
 impl From<RestoreError> for Problem {
@@ -178,8 +178,8 @@ impl From<RestoreError> for Problem {
     }
 }
 
-async fn read(body: Body) -> Result<(String, Room), Problem> {
-    let (bytes, room) = BACKUPS.read(body, MOST_BYTES, LONGEST).await.map_err(|problem| {
+async fn read(body: Body) -> Result<(String, MemoryPermit), Problem> {
+    let (bytes, permit) = BACKUP_MEMORY.read(body, MOST_BYTES, LONGEST).await.map_err(|problem| {
         if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
             return problem.hint(NO_BOUND);
         }
@@ -187,5 +187,5 @@ async fn read(body: Body) -> Result<(String, Room), Problem> {
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))?;
-    Ok((text, room))
+    Ok((text, permit))
 }

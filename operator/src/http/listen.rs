@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use videofactory_api::limits::Shares;
+use videofactory_api::limits::KeyedSemaphore;
 
 /// How much callers may take before it is known who they are.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ impl Default for Bounds {
 /// is over. After that nobody asks for anything any more.
 pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let addresses = Shares::<IpAddr>::new(bounds.connections_each);
+    let addresses = KeyedSemaphore::<IpAddr>::new(bounds.connections_each);
     let mut connections = JoinSet::new();
     loop {
         let next = async {

@@ -3,10 +3,10 @@
 mod listen;
 mod process;
 mod progress;
-mod recent;
 mod relay;
 #[cfg(test)]
 mod tests;
+mod versioned_cache;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -187,13 +187,13 @@ async fn what_a_worker_says_to_any_replica_every_replica_shows() {
     let _still = still();
     let leader = Replica::leading().await;
     let other = Replica::standing_by(&leader).await;
-    let mut changes = leader.context.caches.changes.follow();
+    let mut changes = leader.context.caches.changes.subscribe();
     let body = json!({"completed": "", "fraction": 0.5, "message": "frame 7"});
     let (status, answer) = other.ask("POST", WORKER, &body).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
     assert_eq!(leader.context.progress.of("films/vj")[&StepName::AssembleVideo].message, "frame 7");
     let ocean = JobRef { namespace: "films".into(), name: "ocean".into() };
-    assert_eq!(changes.told(), Some(Change::Job(ocean)));
+    assert_eq!(changes.try_next(), Some(Change::Job(ocean)));
     assert_eq!(*other.relay().said().await, said("frame 7"));
     // Of a step that has ended there is no progress.
     leader.context.caches.pods.gone(POD);
@@ -310,7 +310,7 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     leads.see(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
     let watching = Arc::clone(&caches);
     tokio::spawn(async move { relay.watch(&watching).await });
-    let mut changes = caches.changes.follow();
+    let mut changes = caches.changes.subscribe();
     let ocean = Change::Job(JobRef { namespace: "films".into(), name: "ocean".into() });
     assert_eq!(changes.next().await, ocean);
     *latest.lock() = said("two");

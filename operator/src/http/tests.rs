@@ -33,8 +33,7 @@ use super::relay::{GOOD_FOR, TAKES};
 use super::*;
 use crate::caches::{Caches, Owned, PodRecord};
 use crate::config::Config;
-use crate::context::{Cluster, Leads};
-use crate::events::Publisher;
+use crate::context::Leads;
 use crate::progress::Said;
 use crate::videojob::model::{PodFacts, PodState};
 
@@ -102,27 +101,12 @@ impl Replica {
         let client = connect(cluster.clone(), "test").unwrap();
         let mut config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
         config.token_file = token_file();
-        let metrics = Arc::default();
-        let (events, _) = Publisher::start(client.clone(), "test", Arc::clone(&metrics));
-        let destinations = Destinations::parse("", "cluster.local", false).unwrap();
-        let context = Context {
-            caches: Caches::start(&client, "").0,
-            client,
-            config: Arc::new(config),
-            metrics,
-            events,
-            progress: Arc::default(),
-            refusals: Arc::default(),
-            meter: Arc::default(),
-            network: Network::new(
-                destinations,
-                Proxies::read(|_| None, "cluster.local").unwrap(),
-                Vec::new(),
-            ),
-            cluster: Cluster::default(),
-            traces: Outbox::default(),
-            leads: Leads::default(),
-        };
+        let network = Network::new(
+            Destinations::parse("", "cluster.local", false).unwrap(),
+            Proxies::read(|_| None, "cluster.local").unwrap(),
+            Vec::new(),
+        );
+        let (context, _) = Context::start(client, config, network, Outbox::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let tasks = Tasks::default();

@@ -28,6 +28,7 @@ use crate::state::State;
 /// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
+// Scripts read its fields by the names that the system before this one gave them, so they are in snake case.
 /// One check.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,7 +48,7 @@ pub struct Check {
 
 /// All checks.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Health {
     /// Whether every check is healthy.
     healthy: bool,
@@ -59,7 +60,7 @@ pub struct Health {
 
 /// Whether the process answers.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Alive {
     /// Always true.
     healthy: bool,
@@ -67,7 +68,7 @@ pub struct Alive {
 
 /// Whether the process can act or stand by.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ready {
     /// Always true; where it is not, the answer is 503.
     ready: bool,

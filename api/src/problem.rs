@@ -29,7 +29,7 @@ pub struct Problem {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProblemDetails {
     /// The status in words.
     title: String,

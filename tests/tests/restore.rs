@@ -415,7 +415,7 @@ async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
     assert_eq!((status, &answer["counts"]), (StatusCode::OK, &json!({"would_restore": 5})));
     assert_eq!(site.writes(), 0);
     let (status, answer) = post(&format!("{url}/restore"), "application/json", site.document.clone()).await;
-    assert_eq!((status, &answer["dry_run"]), (StatusCode::OK, &json!(false)));
+    assert_eq!((status, &answer["dryRun"]), (StatusCode::OK, &json!(false)));
     let item = json!({"kind": "VideoJob", "namespace": "films", "name": "done", "outcome": "restored"});
     assert!(answer["items"].as_array().unwrap().contains(&item), "{answer}");
     let again = http::client().get(format!("{url}/backup?namespace=films")).send().await.unwrap();

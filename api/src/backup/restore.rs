@@ -64,7 +64,7 @@ struct RestoreQuery {
 
 /// What became of a backup.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreAnswer {
     /// Whether nothing was changed, because the request said so.
     dry_run: bool,
@@ -87,7 +87,7 @@ impl From<Answer> for RestoreAnswer {
 
 /// What became of one object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoredItem {
     /// Its kind.
     #[schema(value_type = schemas::BackupKind)]

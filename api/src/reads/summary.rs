@@ -16,7 +16,7 @@ use crate::schemas;
 /// A job in a few fields.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobSummary {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
@@ -57,7 +57,7 @@ pub struct JobSummary {
 /// The cost of a job.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CostSummary {
     /// The whole run, as far as is known.
     #[schema(value_type = Option<schemas::Usd>)]
@@ -70,7 +70,7 @@ pub struct CostSummary {
 /// A film.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VideoSummary {
     /// Path of this API that gives its bytes.
     pub url: String,

@@ -21,7 +21,7 @@ use crate::tasks::Tasks;
 
 /// An action, and the jobs that it is for.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schema(example = json!({"action": "retry", "filter": {"phase": "Failed", "namespace": "demo"}}))]
 pub struct ActionsBody {
     /// The action: `retry`, `restart`, `suspend` or `resume`.
@@ -39,7 +39,7 @@ pub struct ActionsBody {
 /// A filter of jobs. A field that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobFilter)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct FilterBody {
     /// The namespace of the jobs.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -64,7 +64,7 @@ impl From<FilterBody> for JobFilter {
 /// The result of an action on one job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ItemResult)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BulkItem {
     /// The job.
     #[schema(value_type = schemas::JobId)]
@@ -85,7 +85,7 @@ impl From<ItemResult> for BulkItem {
 
 /// The results of an action on several jobs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BulkAnswer {
     /// Whether nothing was changed, because the request said so.
     dry_run: bool,

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use videofactory_client::restore::Files;
 
 pub use bulk::{ActionsBody, BulkAnswer};
-pub use create::{CreateAnswer, CreateBody, CreateEstimate, JobEstimate};
+pub use create::{CreateAnswer, CreateBody, CreateEstimate, CreatedItem};
 pub use job::{ActionAnswer, ActionBody};
 pub use storage::CleanupAnswer;
 

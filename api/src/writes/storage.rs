@@ -40,7 +40,7 @@ pub struct CleanupQuery {
 
 /// The result of a cleanup request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupAnswer {
     /// How many policies, by outcome.
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
@@ -56,7 +56,7 @@ pub struct CleanupAnswer {
 
 /// What was asked of a policy.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupItem {
     /// The policy, as `<namespace>/<name>`.
     policy: String,

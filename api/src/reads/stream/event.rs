@@ -39,7 +39,7 @@ pub struct FollowedJob {
 
 /// What the worker of a step said last.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepProgress {
     /// The step.
     #[schema(value_type = schemas::StepName)]
@@ -53,7 +53,7 @@ pub struct StepProgress {
 
 /// All that was there at first has been told.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Synced {
     /// How many jobs the filter takes.
     pub jobs: usize,
@@ -61,7 +61,7 @@ pub struct Synced {
 
 /// A job that is gone.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeletedJob {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]

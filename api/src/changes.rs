@@ -1,4 +1,4 @@
-//! Which jobs change, told to whoever follows them; while nobody does, telling costs nothing.
+//! Which jobs change, published to whoever follows them; while nobody does, that costs nothing.
 
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use videofactory_client::JobRef;
@@ -15,20 +15,20 @@ pub enum Change {
     All,
 }
 
-/// Where changes are told. Cheap to clone.
+/// Where changes are published. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Changes(Sender<Change>);
+pub struct ChangeFeed(Sender<Change>);
 
-impl Default for Changes {
+impl Default for ChangeFeed {
     fn default() -> Self {
         Self(broadcast::channel(MOST_BEHIND).0)
     }
 }
 
-impl Changes {
-    /// Tells those who follow, if there are any. To be called once the store shows the change.
-    pub fn tell(&self, change: impl FnOnce() -> Change) {
-        if self.are_followed() {
+impl ChangeFeed {
+    /// Publishes to those who follow, if there are any. To be called once the store shows the change.
+    pub fn publish(&self, change: impl FnOnce() -> Change) {
+        if self.has_subscribers() {
             // The last follower may have gone just now.
             let _ = self.0.send(change());
         }
@@ -36,24 +36,24 @@ impl Changes {
 
     /// Whether anybody follows.
     #[must_use]
-    pub fn are_followed(&self) -> bool {
+    pub fn has_subscribers(&self) -> bool {
         self.0.receiver_count() > 0
     }
 
     /// Every change from now on.
     #[must_use]
-    pub fn follow(&self) -> Follow {
-        Follow(self.0.subscribe())
+    pub fn subscribe(&self) -> Subscription {
+        Subscription(self.0.subscribe())
     }
 }
 
 /// Changes as one follower hears of them.
 #[derive(Debug)]
-pub struct Follow(Receiver<Change>);
+pub struct Subscription(Receiver<Change>);
 
-impl Follow {
+impl Subscription {
     /// The next change; [`Change::All`] to somebody who was too far behind to hear of each. Never, once nobody is left who
-    /// could tell of any.
+    /// could publish any.
     pub async fn next(&mut self) -> Change {
         match self.0.recv().await {
             Ok(change) => change,
@@ -62,8 +62,8 @@ impl Follow {
         }
     }
 
-    /// The next change that was told already.
-    pub fn told(&mut self) -> Option<Change> {
+    /// The next change that was published already.
+    pub fn try_next(&mut self) -> Option<Change> {
         match self.0.try_recv() {
             Ok(change) => Some(change),
             Err(broadcast::error::TryRecvError::Lagged(_)) => Some(Change::All),
@@ -82,23 +82,23 @@ mod tests {
 
     #[test]
     fn what_nobody_follows_is_not_even_made() {
-        let changes = Changes::default();
-        changes.tell(|| panic!("nobody listens"));
-        drop(changes.follow());
-        changes.tell(|| panic!("nobody listens any more"));
+        let changes = ChangeFeed::default();
+        changes.publish(|| panic!("nobody listens"));
+        drop(changes.subscribe());
+        changes.publish(|| panic!("nobody listens any more"));
     }
 
     #[tokio::test]
     async fn who_is_too_far_behind_hears_that_all_may_have_changed() {
-        let changes = Changes::default();
-        let (mut quick, mut slow) = (changes.follow(), changes.follow());
+        let changes = ChangeFeed::default();
+        let (mut quick, mut slow) = (changes.subscribe(), changes.subscribe());
         for number in 0..=MOST_BEHIND {
-            changes.tell(|| job(number));
+            changes.publish(|| job(number));
             assert_eq!(quick.next().await, job(number));
         }
         assert_eq!(slow.next().await, Change::All);
-        // What came since the oldest change that is kept is still told one by one.
-        assert_eq!(slow.told(), Some(job(1)));
-        assert_eq!(quick.told(), None);
+        // What came since the oldest change that is kept still comes one by one.
+        assert_eq!(slow.try_next(), Some(job(1)));
+        assert_eq!(quick.try_next(), None);
     }
 }

@@ -1,9 +1,10 @@
 //! GET `/health`, `/health/full` and `/ready`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State as Shared;
+use axum::extract::{FromRef, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -13,18 +14,21 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use videofactory_client::within;
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_pipeline::clock;
 
-use crate::access::{Caller, Permission};
+use crate::access::{Caller, Permission, TokenReviewer};
 use crate::problem::Problem;
 use crate::state::State;
 
 /// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
+// Scripts read its fields by the names that the system before this one gave them, so they are in snake case.
 /// One check.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +48,7 @@ pub struct Check {
 
 /// All checks.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Health {
     /// Whether every check is healthy.
     healthy: bool,
@@ -56,7 +60,7 @@ pub struct Health {
 
 /// Whether the process answers.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Alive {
     /// Always true.
     healthy: bool,
@@ -64,7 +68,7 @@ pub struct Alive {
 
 /// Whether the process can act or stand by.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Ready {
     /// Always true; where it is not, the answer is 503.
     ready: bool,
@@ -72,9 +76,43 @@ pub struct Ready {
     leader: bool,
 }
 
+/// What the routes need.
+#[derive(Clone)]
+struct HealthState {
+    all: State,
+    checks: Arc<Checks>,
+}
+
+impl FromRef<HealthState> for State {
+    fn from_ref(state: &HealthState) -> Self {
+        state.all.clone()
+    }
+}
+
+impl FromRef<HealthState> for Arc<TokenReviewer> {
+    fn from_ref(state: &HealthState) -> Self {
+        Self::clone(&state.all.tokens)
+    }
+}
+
+impl FromRef<HealthState> for Arc<Checks> {
+    fn from_ref(state: &HealthState) -> Self {
+        Self::clone(&state.checks)
+    }
+}
+
+/// The routes with their documentation.
+pub fn routes(state: State) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+        .routes(routes!(full))
+        .with_state(HealthState { all: state, checks: Arc::default() })
+}
+
 /// Remembers the last checks.
 #[derive(Debug, Default)]
-pub struct Checks {
+struct Checks {
     last: Mutex<Option<(Instant, Vec<Check>)>>,
 }
 
@@ -98,7 +136,7 @@ impl Checks {
 #[utoipa::path(get, path = "/health", operation_id = "is_alive", tag = "health", security(()), responses(
     (status = 200, description = "The process answers", body = Alive),
 ))]
-pub async fn alive() -> Json<Alive> {
+async fn alive() -> Json<Alive> {
     Json(Alive { healthy: true })
 }
 
@@ -107,7 +145,7 @@ pub async fn alive() -> Json<Alive> {
     (status = 200, description = "It can act, or stand by", body = Ready),
     (status = 503, description = "The first lists are not complete yet, or the process is about to end")
 ))]
-pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
+async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     if state.stop.is_cancelled() {
         Err(Problem::later("this replica is about to end", 1))
     } else if state.process.is_ready() {
@@ -122,9 +160,13 @@ pub async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem>
     (status = 200, description = "All is healthy", body = Health),
     (status = 503, description = "Something is not", body = Health),
 ))]
-pub async fn full(Shared(state): Shared<State>, caller: Caller) -> Result<Response, Problem> {
+async fn full(
+    Shared(state): Shared<State>,
+    Shared(last): Shared<Arc<Checks>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
     state.authorizer.check(&caller.user, Permission::Path("/health/full")).await?;
-    let checks = state.checks.get(&state).await;
+    let checks = last.get(&state).await;
     let healthy = checks.iter().all(|check| check.healthy);
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((status, Json(Health { healthy, checks, timestamp: clock::now() })).into_response())

@@ -9,6 +9,7 @@
 )]
 
 pub mod access;
+pub mod backup;
 pub mod body;
 pub mod changes;
 mod docs;
@@ -20,9 +21,9 @@ pub mod problem;
 mod query;
 mod reads;
 mod request_id;
-mod room;
 mod schemas;
 pub mod state;
+pub mod tasks;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -46,14 +47,12 @@ use serde_json::Value;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use videofactory_client::JobRef;
 use videofactory_client::restore::Files;
 
-use crate::access::{Caller, Permission};
+use crate::access::{Authors, Caller, Permission};
 use crate::problem::Problem;
 use crate::state::State;
-use crate::writes::Authors;
 
 /// How the API introduces itself to the API server when it writes for others.
 pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERSION"));
@@ -93,15 +92,12 @@ fn documented(state: &State) -> (Router, Value) {
     let authors = Authors::Tokens(state.tokens.clone(), state.clients.clone());
     let files: Arc<dyn Files> = Arc::new(writes::check::Buckets(state.process.clone()));
     let (routes, of_routes) = OpenApiRouter::with_openapi(openapi::Frame::openapi())
-        .routes(routes!(health::alive))
-        .routes(routes!(health::ready))
-        .routes(routes!(health::full))
         .merge(reads::routes())
         .with_state(state.clone())
-        .merge(writes::routes(authors.clone()))
-        .merge(reads::backup::routes(authors.clone()))
+        .merge(health::routes(state.clone()))
+        .merge(writes::routes(authors.clone(), state.tasks.clone()))
         .merge(writes::check::routes(authors.clone(), files.clone()))
-        .merge(writes::restore::routes(authors, Some(files)))
+        .merge(backup::routes(authors, Some(files), state.tasks.clone()))
         .split_for_parts();
     let (docs, of_docs) = docs::routes().split_for_parts();
     let document = openapi::complete(&of_routes.merge_from(of_docs));
@@ -139,7 +135,7 @@ async fn authenticate(
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    let caller = Caller::of(&parts.headers, &state).await?;
+    let caller = Caller::of(&parts.headers, &state.tokens).await?;
     state.limits.count(caller.name())?;
     let _share = state.limits.request_of(caller.name())?;
     if let Some(named) = parts.extensions.get() {

@@ -45,11 +45,11 @@ pub struct Limits<C: Clock = MonotonicClock> {
     callers: PerCaller<C>,
     clock: C,
     requests: Arc<Semaphore>,
-    requests_each: Shares<String>,
+    requests_each: KeyedSemaphore<String>,
     streams: Arc<Semaphore>,
-    streams_each: Shares<String>,
+    streams_each: KeyedSemaphore<String>,
     followers: Arc<Semaphore>,
-    followers_each: Shares<String>,
+    followers_each: KeyedSemaphore<String>,
 }
 
 impl Default for Limits {
@@ -66,11 +66,11 @@ impl<C: Clock + Clone> Limits<C> {
             callers: RateLimiter::hashmap_with_clock(quota, clock.clone()),
             clock,
             requests: Arc::new(Semaphore::new(AT_ONCE)),
-            requests_each: Shares::new(AT_ONCE_EACH),
+            requests_each: KeyedSemaphore::new(AT_ONCE_EACH),
             streams: Arc::new(Semaphore::new(STREAMS)),
-            streams_each: Shares::new(STREAMS_EACH),
+            streams_each: KeyedSemaphore::new(STREAMS_EACH),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
-            followers_each: Shares::new(FOLLOWERS_EACH),
+            followers_each: KeyedSemaphore::new(FOLLOWERS_EACH),
         }
     }
 
@@ -94,41 +94,41 @@ impl<C: Clock + Clone> Limits<C> {
     }
 
     /// A place among the requests of this caller that are answered at once.
-    pub fn request_of(&self, caller: &str) -> Result<Share<String>, Problem> {
+    pub fn request_of(&self, caller: &str) -> Result<KeyedPermit<String>, Problem> {
         share_of(caller, &self.requests_each, "too many of your requests are being answered")
     }
 
     /// A place among those who follow the jobs, for this caller.
-    pub fn follower(&self, caller: &str) -> Result<Stream, Problem> {
+    pub fn follower(&self, caller: &str) -> Result<StreamPermit, Problem> {
         let share = share_of(caller, &self.followers_each, "too many of your readers follow the jobs")?;
         let place = take(&self.followers, "too many readers follow the jobs")?;
-        Ok(Stream { _share: share, _place: place })
+        Ok(StreamPermit { _share: share, _place: place })
     }
 
     /// A place among the films and logs that are streamed, for this caller.
-    pub fn stream(&self, caller: &str) -> Result<Stream, Problem> {
+    pub fn stream(&self, caller: &str) -> Result<StreamPermit, Problem> {
         let share =
             share_of(caller, &self.streams_each, "too many films and logs are being streamed to you")?;
         let place = take(&self.streams, "too many films and logs are being streamed")?;
-        Ok(Stream { _share: share, _place: place })
+        Ok(StreamPermit { _share: share, _place: place })
     }
 }
 
 /// A place among the long answers, films and logs or changes of jobs, until this is dropped.
 #[derive(Debug)]
-pub struct Stream {
-    _share: Share<String>,
+pub struct StreamPermit {
+    _share: KeyedPermit<String>,
     _place: OwnedSemaphorePermit,
 }
 
-/// How many places each of those has who share some.
+/// A semaphore for each key: so many places for each of those who share some.
 #[derive(Debug)]
-pub struct Shares<K: Eq + Hash> {
+pub struct KeyedSemaphore<K: Eq + Hash> {
     most: usize,
     taken: Arc<Mutex<HashMap<K, usize>>>,
 }
 
-impl<K: Eq + Hash + Clone> Shares<K> {
+impl<K: Eq + Hash + Clone> KeyedSemaphore<K> {
     /// So many for each.
     #[must_use]
     pub fn new(most: usize) -> Self {
@@ -137,25 +137,25 @@ impl<K: Eq + Hash + Clone> Shares<K> {
 
     /// A place for this one, if they have any left.
     #[must_use]
-    pub fn take(&self, whose: &K) -> Option<Share<K>> {
+    pub fn take(&self, whose: &K) -> Option<KeyedPermit<K>> {
         let mut all = self.taken.lock();
         let taken = all.entry(whose.clone()).or_default();
         if *taken >= self.most {
             return None;
         }
         *taken += 1;
-        Some(Share { whose: whose.clone(), taken: Arc::clone(&self.taken) })
+        Some(KeyedPermit { whose: whose.clone(), taken: Arc::clone(&self.taken) })
     }
 }
 
-/// A place of somebody's share, until this is dropped.
+/// A place of one key, until this is dropped.
 #[derive(Debug)]
-pub struct Share<K: Eq + Hash> {
+pub struct KeyedPermit<K: Eq + Hash> {
     whose: K,
     taken: Arc<Mutex<HashMap<K, usize>>>,
 }
 
-impl<K: Eq + Hash> Drop for Share<K> {
+impl<K: Eq + Hash> Drop for KeyedPermit<K> {
     fn drop(&mut self) {
         let mut all = self.taken.lock();
         if let Some(taken) = all.get_mut(&self.whose) {
@@ -168,7 +168,11 @@ impl<K: Eq + Hash> Drop for Share<K> {
 }
 
 /// A place of a caller's share.
-fn share_of(caller: &str, shares: &Shares<String>, full: &str) -> Result<Share<String>, Problem> {
+fn share_of(
+    caller: &str,
+    shares: &KeyedSemaphore<String>,
+    full: &str,
+) -> Result<KeyedPermit<String>, Problem> {
     shares.take(&caller.to_owned()).ok_or_else(|| {
         let detail = format!("{full}: {} at once", shares.most);
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).after(1)

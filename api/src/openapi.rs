@@ -2,43 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
-use serde_with_macros::skip_serializing_none;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 
-use crate::problem::{self, MEDIA_TYPE};
+use crate::problem::{MEDIA_TYPE, ProblemDetails};
 use crate::{OPEN, schemas};
-
-// `problem::Problem` as it is written.
-/// A request that was not served, or a stream that ends: RFC 9457.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Problem {
-    /// The status in words.
-    title: String,
-    /// The HTTP status.
-    #[schema(minimum = 400, maximum = 599)]
-    status: u16,
-    /// What is wrong.
-    detail: String,
-    /// What to do.
-    #[schema(nullable = false)]
-    hint: Option<String>,
-}
-
-impl From<&problem::Problem> for Problem {
-    fn from(problem: &problem::Problem) -> Self {
-        Self {
-            title: problem.status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: problem.status.as_u16(),
-            detail: problem.detail.clone(),
-            hint: problem.hint.clone(),
-        }
-    }
-}
 
 /// What does not come from routes.
 #[derive(OpenApi)]
@@ -52,7 +21,7 @@ impl From<&problem::Problem> for Problem {
     servers((url = "/")),
     security(("bearer" = [])),
     modifiers(&Bearer),
-    components(schemas(Problem)),
+    components(schemas(ProblemDetails)),
     tags(
         (name = "jobs", description = "Videos: made, followed, stopped, tried again"),
         (name = "storage", description = "Buckets: how full they are, and what is deleted"),

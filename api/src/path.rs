@@ -70,6 +70,15 @@ impl JobPath {
     }
 }
 
+/// Name of the film among a job's files.
+pub const VIDEO: &str = "video";
+
+/// The path that gives the bytes of a job's file.
+#[must_use]
+pub fn of_artifact(job: &JobRef, name: &str) -> String {
+    format!("/jobs/{job}/artifacts/{name}")
+}
+
 /// What is said to a path that leads nowhere.
 #[must_use]
 pub fn unknown_route() -> Problem {

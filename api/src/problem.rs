@@ -3,9 +3,10 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_with_macros::skip_serializing_none;
+use utoipa::ToSchema;
 use videofactory_client::CallError;
-
-use crate::openapi;
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -21,6 +22,36 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Seconds after which to try again, if that may help.
     pub retry_after: Option<u32>,
+}
+
+// A `Problem` as it is written.
+/// A request that was not served, or a stream that ends: RFC 9457.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProblemDetails {
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong.
+    detail: String,
+    /// What to do.
+    #[schema(nullable = false)]
+    hint: Option<String>,
+}
+
+impl From<&Problem> for ProblemDetails {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            title: problem.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: problem.status.as_u16(),
+            detail: problem.detail.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
 }
 
 impl Problem {
@@ -90,7 +121,7 @@ impl From<CallError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_string(&openapi::Problem::from(&self)).unwrap_or_default();
+        let body = serde_json::to_string(&ProblemDetails::from(&self)).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

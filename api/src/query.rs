@@ -2,7 +2,9 @@
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 use videofactory_client::job_ref::is_label;
 
 use crate::problem::Problem;
@@ -23,6 +25,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
             .map(|Query(query)| Self(query))
             .map_err(|error| Problem::bad_request(error.body_text()))
     }
+}
+
+/// Query parameter of GET `/storage/stats` and GET `/accounts`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct NamespaceQuery {
+    /// The namespace to look at. Left out: all namespaces in which you may list these objects.
+    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    pub namespace: Option<String>,
 }
 
 /// Fails unless a name that was given can be one. `what`: the parameter.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::extract::FromRef;
 use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
@@ -14,9 +15,9 @@ use videofactory_pipeline::contract::Progress;
 use videofactory_storage::Bucket;
 
 use crate::access::{Authorizer, Clients, TokenReviewer};
-use crate::changes::Changes;
-use crate::health::Checks;
+use crate::changes::ChangeFeed;
 use crate::limits::Limits;
+use crate::tasks::Tasks;
 
 /// An object of ours, readable or not.
 pub type Guarded<K> = DeserializeGuard<K>;
@@ -27,7 +28,7 @@ pub struct Stores {
     /// `VideoJob`s.
     pub videojobs: Store<Guarded<VideoJob>>,
     /// Which of them change, or what workers say of them.
-    pub changes: Changes,
+    pub changes: ChangeFeed,
     /// Channels.
     pub channels: Store<Guarded<Channel>>,
     /// `ProviderAccount`s.
@@ -83,10 +84,10 @@ pub struct State {
     pub authorizer: Arc<Authorizer>,
     /// Their own ways to the API server.
     pub clients: Arc<Clients>,
-    /// The last health checks.
-    pub checks: Arc<Checks>,
     /// How much callers may ask for.
     pub limits: Arc<Limits>,
+    /// What goes on to its end once it has begun.
+    pub tasks: Tasks,
     /// Cancelled when the process is about to end.
     pub stop: CancellationToken,
 }
@@ -106,12 +107,18 @@ impl State {
             tokens: Arc::new(TokenReviewer::of_api_server(client.clone())),
             authorizer: Arc::new(Authorizer::new(client.clone())),
             clients: Arc::new(Clients::new(config, crate::AGENT)),
-            checks: Arc::default(),
             limits: Arc::default(),
+            tasks: Tasks::default(),
             client,
             stores,
             process,
             stop,
         }
+    }
+}
+
+impl FromRef<State> for Arc<TokenReviewer> {
+    fn from_ref(state: &State) -> Self {
+        Self::clone(&state.tokens)
     }
 }

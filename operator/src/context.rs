@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -50,6 +52,39 @@ pub struct Context {
     pub traces: Outbox,
     /// Whether this replica leads.
     pub leads: Leads,
+}
+
+/// The work without which a context knows nothing and tells nobody. None of it ends while the context is there.
+pub struct Work {
+    /// What keeps the caches.
+    pub watches: Vec<BoxFuture<'static, ()>>,
+    /// What writes Events.
+    pub events: BoxFuture<'static, ()>,
+}
+
+impl Context {
+    /// A context that knows nothing yet, and its work.
+    #[must_use]
+    pub fn start(client: Client, config: Config, network: Network, traces: Outbox) -> (Self, Work) {
+        let metrics = Arc::default();
+        let (caches, watches) = Caches::start(&client, &config.watch_namespace);
+        let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
+        let context = Self {
+            client,
+            caches,
+            config: Arc::new(config),
+            metrics,
+            events,
+            progress: Arc::default(),
+            refusals: Arc::default(),
+            meter: Arc::default(),
+            cluster: Cluster::default(),
+            network,
+            traces,
+            leads: Leads::default(),
+        };
+        (context, Work { watches, events: telling.boxed() })
+    }
 }
 
 /// What this cluster is known by: read once.

@@ -25,13 +25,13 @@ pub struct Board {
 
 /// What is new in what a worker says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum ProgressChange {
     /// Nothing.
     None,
-    /// It is to be shown.
-    Shown,
-    /// It is to be shown, and due to enter the status.
-    Due,
+    /// It is to be displayed.
+    Displayed,
+    /// It is to be displayed, and due to enter the status.
+    StatusDue,
 }
 
 /// What was said last of each step at work, by owner.
@@ -51,7 +51,7 @@ struct Post {
 
 impl Board {
     /// Takes what the worker in this pod says.
-    pub fn post(&self, owner: &str, pod: &PodFacts, progress: Progress) -> News {
+    pub fn post(&self, owner: &str, pod: &PodFacts, progress: Progress) -> ProgressChange {
         let now = Instant::now();
         let mut posts = self.posts.lock();
         posts.retain(|_, steps| {
@@ -64,7 +64,7 @@ impl Board {
             *post = Post::new(pod, now);
         }
         if (post.run, post.attempt) != (pod.run, pod.attempt) {
-            return News::None;
+            return ProgressChange::None;
         }
         post.at = now;
         let is_new = post.progress != progress;
@@ -74,9 +74,9 @@ impl Board {
         }
         // What is said again may have been too early for the status when it was new.
         match (post.is_due(), is_new) {
-            (true, _) => News::Due,
-            (false, true) => News::Shown,
-            (false, false) => News::None,
+            (true, _) => ProgressChange::StatusDue,
+            (false, true) => ProgressChange::Displayed,
+            (false, false) => ProgressChange::None,
         }
     }
 
@@ -167,13 +167,13 @@ mod tests {
     async fn progress_enters_the_status_at_most_every_thirty_seconds() {
         let board = Board::default();
         let first = board.post("vj", &pod(1), said("first"));
-        assert_eq!(first, News::Shown, "the start of the step was a write already");
+        assert_eq!(first, ProgressChange::Displayed, "the start of the step was a write already");
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("second")), News::Due);
+        assert_eq!(board.post("vj", &pod(1), said("second")), ProgressChange::StatusDue);
         assert_eq!(board.due("vj", &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
         board.entered("vj", &board.due("vj", &[pod(1)]));
         assert!(board.due("vj", &[pod(1)]).is_empty());
-        assert_eq!(board.post("vj", &pod(1), said("third")), News::Shown);
+        assert_eq!(board.post("vj", &pod(1), said("third")), ProgressChange::Displayed);
         tokio::time::advance(EVERY).await;
         assert_eq!(board.due("vj", &[pod(1)]).len(), 1);
     }
@@ -185,7 +185,7 @@ mod tests {
         tokio::time::advance(EVERY).await;
         board.entered("vj", &board.due("vj", &[pod(1)]));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("same")), News::None);
+        assert_eq!(board.post("vj", &pod(1), said("same")), ProgressChange::None);
         assert!(board.due("vj", &[pod(1)]).is_empty());
     }
 
@@ -215,15 +215,15 @@ mod tests {
         let board = Board::default();
         board.post("vj", &pod(1), said("early"));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("early")), News::Due, "it is said again");
+        assert_eq!(board.post("vj", &pod(1), said("early")), ProgressChange::StatusDue, "it is said again");
         let due = board.due("vj", &[pod(1)]);
         board.post("vj", &pod(1), said("between"));
         board.entered("vj", &due);
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("between")), News::Due);
+        assert_eq!(board.post("vj", &pod(1), said("between")), ProgressChange::StatusDue);
         board.entered("vj", &board.due("vj", &[pod(1)]));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("between")), News::None);
+        assert_eq!(board.post("vj", &pod(1), said("between")), ProgressChange::None);
     }
 
     #[tokio::test(start_paused = true)]

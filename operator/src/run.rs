@@ -4,7 +4,6 @@
 //! process: Kubernetes starts it anew.
 
 use std::future::{Future, pending};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -12,15 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::caches::Caches;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
-use crate::context::{Cluster, Context, Leads};
-use crate::events::Publisher;
+use crate::context::Context;
 use crate::leader::{Candidate, Leadership, Timing};
-use crate::meter::Meter;
-use crate::metrics::Metrics;
-use crate::progress::Board;
-use crate::refusals::Refusals;
 use crate::{http, provideraccount, storagepolicy, traces, videojob};
 use videofactory_client::call::connect;
 
@@ -43,27 +36,11 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         tracing::warn!("{SUSPENDED_SIDE_EFFECTS}");
     }
     let client = connect(kube_config.clone(), AGENT).context("failed to make a client of the API server")?;
-    let metrics = Arc::new(Metrics::default());
-    let (caches, watches) = Caches::start(&client, &config.watch_namespace);
-    let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
-    let telling = tokio::spawn(telling);
     let (traces, sending) = traces::begin(&mut config, &network, |name| std::env::var(name).ok());
-    let context = Context {
-        client,
-        caches,
-        config: Arc::new(config),
-        metrics,
-        events,
-        progress: Arc::new(Board::default()),
-        refusals: Arc::new(Refusals::default()),
-        meter: Arc::new(Meter::default()),
-        network,
-        cluster: Cluster::default(),
-        traces,
-        leads: Leads::default(),
-    };
+    let (context, work) = Context::start(client, config, network, traces);
+    let telling = tokio::spawn(work.events);
     let mut parts = Parts::default();
-    for watch in watches {
+    for watch in work.watches {
         parts.spawn("a watch", async {
             watch.await;
             Ok(())
@@ -73,10 +50,11 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     parts.spawn("the HTTP server", serve(context.clone(), kube_config, stop.clone(), served.clone()));
     let ended = tokio::select! {
         error = parts.first_to_end() => Err(error),
-        ended = lead(context, stop) => ended,
+        ended = lead(context, stop.clone()) => ended,
     };
-    // The last answers end beside the controllers: who leads next waits for none of them.
-    if ended.is_ok() {
+    // The last answers and writes of callers end beside the controllers: who leads next waits for none of them. They do
+    // not depend on the Lease, and so end also where that was lost, or controllers took too long.
+    if stop.is_cancelled() {
         tokio::select! {
             () = served.cancelled() => {}
             error = parts.first_to_end() => tracing::warn!("the last answers may be broken off: {error:#}"),

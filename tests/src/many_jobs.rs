@@ -1,18 +1,14 @@
 //! The real controllers over many `VideoJob`s: on an API server in memory, because no test's cluster has room for them.
 //! What is counted are the calls that the operator makes; what is left out are the API server's own admission and storage.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use clap::Parser;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use videofactory_client::call::connect;
-use videofactory_operator::caches::Caches;
 use videofactory_operator::config::Config;
-use videofactory_operator::context::{Cluster, Context, Leads};
-use videofactory_operator::events::Publisher;
+use videofactory_operator::context::Context;
 use videofactory_operator::{provideraccount, videojob};
 use videofactory_traces::Outbox;
 
@@ -78,30 +74,14 @@ impl ManyJobs {
         let mut config =
             Config::try_parse_from(config.into_iter().chain(["--allow-local-endpoints", "true"]))?;
         let network = config.worker.network(|_| None).map_err(anyhow::Error::msg)?;
-        let metrics = Arc::default();
-        let (caches, watches) = Caches::start(&client, "");
-        let (events, telling) = Publisher::start(client.clone(), "test", Arc::clone(&metrics));
-        let context = Context {
-            client,
-            caches: Arc::clone(&caches),
-            config: Arc::new(config),
-            metrics,
-            events,
-            progress: Arc::default(),
-            refusals: Arc::default(),
-            meter: Arc::default(),
-            network,
-            cluster: Cluster::default(),
-            traces: Outbox::default(),
-            leads: Leads::default(),
-        };
+        let (context, work) = Context::start(client, config, network, Outbox::default());
         let spawn = |work: futures::future::BoxFuture<'static, ()>| {
             let stop = self.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(work).await });
         };
-        watches.into_iter().for_each(spawn);
-        spawn(Box::pin(telling));
-        while !caches.are_ready() {
+        work.watches.into_iter().for_each(spawn);
+        spawn(work.events);
+        while !context.caches.are_ready() {
             tokio::task::yield_now().await;
         }
         spawn(Box::pin(provideraccount::run(context.clone(), self.stop.clone())));

@@ -11,8 +11,8 @@ use kube::{Api, Client};
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use videofactory_api::writes::restore::MOST_BACKUP_BYTES;
-use videofactory_api::writes::{self, Authors};
+use videofactory_api::access::Authors;
+use videofactory_api::{backup, writes};
 use videofactory_client::backup::{Backup, Kind, gather};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, Wanted, restore};
@@ -415,7 +415,7 @@ async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
     assert_eq!((status, &answer["counts"]), (StatusCode::OK, &json!({"would_restore": 5})));
     assert_eq!(site.writes(), 0);
     let (status, answer) = post(&format!("{url}/restore"), "application/json", site.document.clone()).await;
-    assert_eq!((status, &answer["dry_run"]), (StatusCode::OK, &json!(false)));
+    assert_eq!((status, &answer["dryRun"]), (StatusCode::OK, &json!(false)));
     let item = json!({"kind": "VideoJob", "namespace": "films", "name": "done", "outcome": "restored"});
     assert!(answer["items"].as_array().unwrap().contains(&item), "{answer}");
     let again = http::client().get(format!("{url}/backup?namespace=films")).send().await.unwrap();
@@ -439,7 +439,7 @@ async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
     let (status, _) = post(&format!("{url}?dryrun=true"), "application/json", site.document.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a misspelt dry run would be a real one");
     assert_eq!(site.writes(), 0);
-    let (status, problem) = post(&url, "application/json", " ".repeat(MOST_BACKUP_BYTES + 1)).await;
+    let (status, problem) = post(&url, "application/json", " ".repeat(backup::MOST_BYTES + 1)).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     let hint = problem["hint"].as_str().unwrap();
     assert!(

@@ -1,23 +1,26 @@
 //! Who calls, and what they may: the cluster's own tokens and rules.
 
+mod author;
 mod clients;
 mod own;
 mod permissions;
 mod tokens;
 
-use axum::extract::FromRequestParts;
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use k8s_openapi::api::authentication::v1::UserInfo;
 
+pub use author::{Author, Authors, MANAGER};
 pub use clients::Clients;
 pub use own::may;
 pub use permissions::{Authorizer, Permission};
 pub use tokens::TokenReviewer;
 
 use crate::problem::Problem;
-use crate::state::State;
 
 /// Who calls.
 #[derive(Clone)]
@@ -44,19 +47,22 @@ impl Caller {
 
 impl Caller {
     /// Whoever shows a token in these headers.
-    pub async fn of(headers: &HeaderMap, state: &State) -> Result<Self, Problem> {
+    pub async fn of(headers: &HeaderMap, tokens: &TokenReviewer) -> Result<Self, Problem> {
         let token = bearer(headers).ok_or_else(|| Problem::unauthorized("there is no bearer token"))?;
-        Ok(Self { user: state.tokens.review(token).await?, token: token.to_owned() })
+        Ok(Self { user: tokens.review(token).await?, token: token.to_owned() })
     }
 }
 
-impl FromRequestParts<State> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for Caller
+where
+    Arc<TokenReviewer>: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match parts.extensions.get::<Self>() {
             Some(caller) => Ok(caller.clone()),
-            None => Self::of(&parts.headers, state).await,
+            None => Self::of(&parts.headers, &Arc::<TokenReviewer>::from_ref(state)).await,
         }
     }
 }

@@ -14,25 +14,25 @@ use videofactory_crds::provideraccount::{Provider, QuotaStatus, QuotaUnit, Waite
 use videofactory_crds::{Money, ProviderAccount, ProviderAccountStatus, StepName};
 
 use super::scope;
-use super::storage::{NamespaceQuery, at};
+use super::storage::at;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{Parameters, check_name};
+use crate::query::{NamespaceQuery, Parameters, check_name};
 use crate::schemas;
 use crate::state::State;
 
 /// The accounts that a caller may see.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountList {
     /// The accounts, ordered by namespace and name.
-    pub accounts: Vec<AccountStats>,
+    pub items: Vec<AccountStats>,
 }
 
 /// Usage of an account, and the steps that wait for it.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountStats {
     /// Namespace of the account.
     pub namespace: String,
@@ -62,7 +62,7 @@ pub struct AccountStats {
 /// Whether a service answers.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HealthStats {
     /// Whether the last check succeeded.
     pub healthy: bool,
@@ -77,7 +77,7 @@ pub struct HealthStats {
 /// A quota's current window.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QuotaStats {
     /// Its name.
     pub name: String,
@@ -107,7 +107,7 @@ pub struct QuotaStats {
 /// A step that waits.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WaiterStats {
     /// Its job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
@@ -124,7 +124,7 @@ pub struct WaiterStats {
 /// Money spent in the current period.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SpendStats {
     /// Most that may be spent in a period. Absent: no limit.
     #[schema(value_type = Option<schemas::Usd>)]
@@ -157,9 +157,9 @@ pub async fn list(
     let readable = accounts.iter().filter_map(|account| account.0.as_ref().ok());
     let seen =
         readable.filter(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
-    let mut accounts: Vec<AccountStats> = seen.map(AccountStats::of).collect();
-    accounts.sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-    Ok(Json(AccountList { accounts }))
+    let mut items: Vec<AccountStats> = seen.map(AccountStats::of).collect();
+    items.sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+    Ok(Json(AccountList { items }))
 }
 
 impl AccountStats {
@@ -261,7 +261,7 @@ mod tests {
             told["quotas"][0],
             json!({
                 "name": "generations", "unit": "Requests", "window": "Rolling", "period": "2h", "limit": 25, "used": 20,
-                "reserved": 7, "remaining": 0, "next_unit_at": "2026-12-24T18:00:00Z",
+                "reserved": 7, "remaining": 0, "nextUnitAt": "2026-12-24T18:00:00Z",
             })
         );
         assert_eq!(told["waiters"][0]["job"], "films/ocean");
@@ -269,6 +269,6 @@ mod tests {
             told["spend"],
             json!({"limit": "100.00", "period": "30d", "used": "0.00", "reserved": "0.00"})
         );
-        assert_eq!((&told["health"]["latency_ms"], &told["ready"]), (&json!(12), &json!(false)));
+        assert_eq!((&told["health"]["latencyMs"], &told["ready"]), (&json!(12), &json!(false)));
     }
 }

@@ -11,7 +11,7 @@ use crate::schemas;
 
 /// Why a job failed or waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobError {
     /// A stable word, as in the object's conditions.
     #[schema(value_type = schemas::Reason)]

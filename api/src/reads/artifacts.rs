@@ -20,13 +20,11 @@ use videofactory_storage::Bucket;
 use super::job::readable;
 use super::media::{self, File};
 use crate::access::Caller;
-use crate::path::{JobParams, JobPath, Segments};
+use crate::path::{JobParams, JobPath, Segments, VIDEO, of_artifact};
 use crate::problem::Problem;
 use crate::schemas;
 use crate::state::{Guarded, State};
 
-/// Name of the film among a job's artifacts.
-pub const VIDEO: &str = "video";
 /// Name of the still image that stands for it.
 const THUMBNAIL: &str = "thumbnail";
 /// How long a link to the bucket is good for.
@@ -34,10 +32,10 @@ const LINK_LASTS: Duration = Duration::from_mins(5);
 
 /// The finished files of a job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArtifactList {
     /// The files.
-    artifacts: Vec<Artifact>,
+    items: Vec<Artifact>,
     /// Kinds of files that were pruned.
     pruned: Vec<String>,
 }
@@ -45,7 +43,7 @@ pub struct ArtifactList {
 /// A finished file.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Artifact {
     /// Its name here: `video`, `thumbnail`, `captions.srt` or `captions.vtt`.
     pub name: String,
@@ -97,12 +95,12 @@ pub async fn list(
     let path = params.job()?;
     let found = readable(&state, &caller, &path).await?;
     let job = found.get()?;
-    let mut artifacts = of_job(&path.0, job);
-    if !artifacts.is_empty() {
-        link(&state, job, &path, &mut artifacts).await;
+    let mut items = of_job(&path.0, job);
+    if !items.is_empty() {
+        link(&state, job, &path, &mut items).await;
     }
     let pruned = job.status.as_ref().map(pruned).unwrap_or_default();
-    Ok(Json(ArtifactList { artifacts, pruned }))
+    Ok(Json(ArtifactList { items, pruned }))
 }
 
 /// The bytes of a file, or a range of them.
@@ -175,7 +173,7 @@ fn artifact(
     let parts = KeyParts::of(&file.key)?;
     let is_own = parts.namespace == job.namespace && parts.name == job.name;
     (is_own && !pruned.contains(&parts.kind)).then(|| Artifact {
-        url: format!("/jobs/{job}/artifacts/{name}"),
+        url: of_artifact(job, &name),
         name,
         key: file.key.clone(),
         content_type: content_type(&file.key),

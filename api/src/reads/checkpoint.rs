@@ -16,7 +16,7 @@ use crate::schemas;
 /// How far a job is.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Checkpoint {
     /// Number of the run; a restart begins the next one.
     pub run: Option<i64>,
@@ -30,7 +30,7 @@ pub struct Checkpoint {
 /// How far a step is.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepCheckpoint {
     /// The step.
     #[schema(value_type = schemas::StepName)]
@@ -66,7 +66,7 @@ pub struct StepCheckpoint {
 
 /// How many scenes of a step are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SceneCount {
     /// Done.
     pub completed: u32,
@@ -80,7 +80,7 @@ pub struct SceneCount {
 
 /// The last report of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LiveProgress {
     /// Of the whole step, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]

@@ -25,16 +25,16 @@ const MOST_EVENTS: usize = 500;
 
 /// The events of a job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventList {
     /// The events, the newest last; at most 500. Most clusters keep events for one hour.
-    events: Vec<JobEvent>,
+    items: Vec<JobEvent>,
 }
 
 /// An event of a job, of one of its Jobs or pods.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobEvent {
     /// Time of the last occurrence.
     at: Option<Timestamp>,
@@ -81,8 +81,8 @@ pub async fn list(
         .map(JobEvent::of)
         .collect();
     events.sort_by_key(|event| event.at);
-    let events = events.split_off(events.len().saturating_sub(MOST_EVENTS));
-    Ok(Json(EventList { events }))
+    let items = events.split_off(events.len().saturating_sub(MOST_EVENTS));
+    Ok(Json(EventList { items }))
 }
 
 async fn ask(client: &Client, namespace: &str, selector: &str) -> Result<Vec<Event>, CallError> {

@@ -61,7 +61,7 @@ pub struct JobsQuery {
 
 /// A page of jobs, ordered by namespace and name.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobList {
     /// The jobs.
     items: Vec<JobSummary>,

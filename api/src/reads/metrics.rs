@@ -1,4 +1,5 @@
-//! GET `/metrics`: as JSON for people and scripts, and as text for Prometheus.
+//! GET `/metrics`: as JSON for people and scripts, and as text for Prometheus. Scripts read its fields by the names that the
+//! system before this one gave them, so they are in snake case.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -256,7 +257,7 @@ fn waits_since(job: &VideoJob) -> Option<Timestamp> {
 }
 
 fn storage<'a>(policies: impl Iterator<Item = &'a StoragePolicy>) -> StorageTotals {
-    let StorageStats { bytes, limit_bytes, percent, policies } = StorageStats::of(policies);
+    let StorageStats { bytes, limit_bytes, percent, items } = StorageStats::of(policies);
     let totals = |of: PolicyStats| PolicyTotals {
         namespace: of.namespace,
         name: of.name,
@@ -265,7 +266,7 @@ fn storage<'a>(policies: impl Iterator<Item = &'a StoragePolicy>) -> StorageTota
         percent: of.percent,
         level: of.level,
     };
-    StorageTotals { bytes, limit_bytes, percent, policies: policies.into_iter().map(totals).collect() }
+    StorageTotals { bytes, limit_bytes, percent, policies: items.into_iter().map(totals).collect() }
 }
 
 fn quota_metrics(account: &ProviderAccount) -> Vec<QuotaMetrics> {

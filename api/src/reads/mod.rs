@@ -5,7 +5,6 @@ mod accept;
 mod accounts;
 mod advice;
 mod artifacts;
-pub mod backup;
 mod checkpoint;
 mod etag;
 mod events;

@@ -7,9 +7,9 @@ use axum::extract::State as Shared;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{
@@ -19,24 +19,14 @@ use videofactory_crds::storagepolicy::{
 use super::scope;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{Parameters, check_name};
+use crate::query::{NamespaceQuery, Parameters, check_name};
 use crate::schemas;
 use crate::state::State;
-
-/// Query parameter of GET `/storage/stats` and GET `/accounts`.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct NamespaceQuery {
-    /// The namespace to look at. Left out: all namespaces in which you may list these objects.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
-    pub namespace: Option<String>,
-}
 
 /// How full the buckets are.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StorageStats {
     /// Bytes in all of them.
     pub bytes: i64,
@@ -45,13 +35,13 @@ pub struct StorageStats {
     /// Bytes in per cent of the limits together.
     pub percent: Option<i64>,
     /// Each policy's bucket.
-    pub policies: Vec<PolicyStats>,
+    pub items: Vec<PolicyStats>,
 }
 
 /// How full a policy's bucket is.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyStats {
     /// Namespace of the policy.
     pub namespace: String,
@@ -98,7 +88,7 @@ pub struct PolicyStats {
 
 /// Files of one kind.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KindStats {
     /// The kind.
     #[schema(value_type = schemas::ObjectKind)]
@@ -112,7 +102,7 @@ pub struct KindStats {
 /// A prune run.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunStats {
     /// When it was due, or asked for.
     pub at: Timestamp,
@@ -143,7 +133,7 @@ pub struct RunStats {
 
 /// Files that were kept for one reason.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeptStats {
     /// The reason.
     pub reason: String,
@@ -156,7 +146,7 @@ pub struct KeptStats {
 /// Operations a month, estimated.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OperationStats {
     /// Writes and listings; R2 gives 1 million free.
     pub class_a_per_month: Option<i64>,
@@ -167,7 +157,7 @@ pub struct OperationStats {
 /// A backup.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackupStats {
     /// When it was due, or asked for.
     pub at: Timestamp,
@@ -206,12 +196,12 @@ pub async fn stats(
 impl StorageStats {
     /// Of these policies, in the order of their names.
     pub fn of<'a>(policies: impl IntoIterator<Item = &'a StoragePolicy>) -> Self {
-        let mut policies: Vec<PolicyStats> = policies.into_iter().map(PolicyStats::of).collect();
-        policies
+        let mut items: Vec<PolicyStats> = policies.into_iter().map(PolicyStats::of).collect();
+        items
             .sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-        let bytes = sum(policies.iter().map(|policy| policy.bytes.unwrap_or_default()));
-        let limit_bytes = sum(policies.iter().map(|policy| policy.limit_bytes));
-        Self { bytes, limit_bytes, percent: percent(bytes, limit_bytes), policies }
+        let bytes = sum(items.iter().map(|policy| policy.bytes.unwrap_or_default()));
+        let limit_bytes = sum(items.iter().map(|policy| policy.limit_bytes));
+        Self { bytes, limit_bytes, percent: percent(bytes, limit_bytes), items }
     }
 }
 
@@ -331,20 +321,20 @@ mod tests {
         );
         let stats = StorageStats::of([&full, &policy("a", &json!({"usage": {"bytes": 500_000_000}}))]);
         assert_eq!((stats.bytes, stats.percent), (10_000_000_000, Some(50)));
-        let names: Vec<&str> = stats.policies.iter().map(|policy| policy.name.as_str()).collect();
+        let names: Vec<&str> = stats.items.iter().map(|policy| policy.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        let told = serde_json::to_value(&stats.policies[1]).unwrap();
+        let told = serde_json::to_value(&stats.items[1]).unwrap();
         assert_eq!((&told["percent"], &told["level"]), (&json!(95), &json!("Stopped")));
-        assert_eq!(told["warn_bytes"], 9_000_000_000_i64);
-        assert_eq!(told["last_run"]["kept_because"][0]["reason"], "younger than 7d");
-        assert_eq!(told["by_kind"][0]["kind"], "videos");
+        assert_eq!(told["warnBytes"], 9_000_000_000_i64);
+        assert_eq!(told["lastRun"]["keptBecause"][0]["reason"], "younger than 7d");
+        assert_eq!(told["byKind"][0]["kind"], "videos");
         assert_eq!(told["ready"], false);
     }
 
     #[test]
     fn a_policy_that_was_never_measured_has_no_numbers() {
         let stats = StorageStats::of([&policy("a", &Value::Null)]);
-        assert_eq!((stats.bytes, stats.percent, stats.policies[0].bytes), (0, Some(0), None));
+        assert_eq!((stats.bytes, stats.percent, stats.items[0].bytes), (0, Some(0), None));
         assert_eq!(StorageStats::of([]).percent, None);
     }
 }

@@ -10,13 +10,13 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Money, Phase, StepName, VideoJob, VideoJobStatus};
 
-use super::artifacts::VIDEO;
+use crate::path::{VIDEO, of_artifact};
 use crate::schemas;
 
 /// A job in a few fields.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobSummary {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
@@ -57,7 +57,7 @@ pub struct JobSummary {
 /// The cost of a job.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CostSummary {
     /// The whole run, as far as is known.
     #[schema(value_type = Option<schemas::Usd>)]
@@ -70,7 +70,7 @@ pub struct CostSummary {
 /// A film.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VideoSummary {
     /// Path of this API that gives its bytes.
     pub url: String,
@@ -111,11 +111,7 @@ impl JobSummary {
 
 fn video(job: &JobRef, status: &VideoJobStatus) -> Option<VideoSummary> {
     let film = status.artifacts.as_ref()?.video.as_ref()?;
-    Some(VideoSummary {
-        url: format!("/jobs/{job}/artifacts/{VIDEO}"),
-        size: film.size,
-        duration: film.duration,
-    })
+    Some(VideoSummary { url: of_artifact(job, VIDEO), size: film.size, duration: film.duration })
 }
 
 /// When a job ended, if it has.

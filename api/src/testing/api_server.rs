@@ -37,6 +37,10 @@ pub struct Cluster {
     pub policies: Arc<Mutex<Vec<Value>>>,
     /// What becomes of jobs that are to be made, one after the other; of those beyond, [`Creation::Fails`].
     pub creations: Arc<Mutex<VecDeque<Creation>>>,
+    /// Changes of objects of ours wait, one each, until the test has met them here twice.
+    pub gates: Arc<Mutex<VecDeque<Arc<Barrier>>>>,
+    /// Paths of the objects that were changed.
+    pub changed: Arc<Mutex<Vec<String>>>,
 }
 
 /// What becomes of a job that is to be made.
@@ -69,7 +73,7 @@ impl Cluster {
                 "/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default",
                 get(policy).patch(patch_policy),
             )
-            .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs", post(create))
+            .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs", get(jobs).post(create))
             .fallback(object)
             .with_state(self.clone())
     }
@@ -159,6 +163,14 @@ async fn object(
     uri: Uri,
     body: Bytes,
 ) -> Result<Json<Value>, Response> {
+    if method == Method::PATCH {
+        let gate = cluster.gates.lock().pop_front();
+        if let Some(gate) = gate {
+            gate.wait().await;
+            gate.wait().await;
+        }
+        cluster.changed.lock().push(uri.path().to_owned());
+    }
     let mut objects = cluster.objects.lock();
     let known = objects.get(uri.path()).cloned();
     let known = known.ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))?;
@@ -172,7 +184,19 @@ async fn object(
     Ok(Json(known))
 }
 
-/// Lists of our own kinds are empty.
+/// The jobs among the objects.
+async fn jobs(Shared(cluster): Shared<Cluster>, uri: Uri) -> Json<Value> {
+    let objects = cluster.objects.lock();
+    let under = |path: &str| path.strip_prefix(uri.path()).is_some_and(|rest| rest.starts_with('/'));
+    let mut items: Vec<_> = objects.iter().filter(|(path, _)| under(path)).collect();
+    items.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let items: Vec<&Value> = items.into_iter().map(|(_, job)| job).collect();
+    Json(
+        json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJobList", "metadata": {}, "items": items}),
+    )
+}
+
+/// Lists of our own kinds in all namespaces are empty.
 async fn nothing() -> Json<Value> {
     Json(json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "List", "metadata": {}, "items": []}))
 }

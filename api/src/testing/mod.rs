@@ -33,10 +33,11 @@ pub use api_server::{Cluster, Creation};
 pub use bucket::Files;
 pub use events::Events;
 
-use crate::changes::{Change, Changes};
+use crate::access::Authors;
+use crate::changes::{Change, ChangeFeed};
 use crate::path;
 use crate::state::{Guarded, MetricsFormat, Process, State, Stores};
-use crate::writes::{self, Authors};
+use crate::writes;
 
 /// A token whose owner may all.
 pub const ROOT: &str = "root";
@@ -98,7 +99,7 @@ impl World {
         let (policy_store, policies) = store();
         let stores = Stores {
             videojobs,
-            changes: Changes::default(),
+            changes: ChangeFeed::default(),
             channels,
             accounts: account_store,
             policies: policy_store,
@@ -122,13 +123,13 @@ impl World {
     pub fn put(&mut self, job: Value) {
         let changed = named(&job);
         self.jobs.apply_watcher_event(&Event::Apply(read(job)));
-        self.state.stores.changes.tell(|| changed);
+        self.state.stores.changes.publish(|| changed);
     }
 
     pub fn remove(&mut self, job: Value) {
         let changed = named(&job);
         self.jobs.apply_watcher_event(&Event::Delete(read(job)));
-        self.state.stores.changes.tell(|| changed);
+        self.state.stores.changes.publish(|| changed);
     }
 
     pub fn put_policy(&mut self, policy: Value) {
@@ -142,7 +143,7 @@ impl World {
     /// What the worker of a step of the job `films/ocean` says.
     pub fn say(&self, step: StepName, progress: Progress) {
         self.process.progress.lock().insert(step, progress);
-        self.state.stores.changes.tell(|| named(&made()));
+        self.state.stores.changes.publish(|| named(&made()));
     }
 
     /// The routes that were measured, with their status.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::reads::backup::AT_WORK;
+use crate::backup::AT_WORK;
 use crate::testing::{FILMS, ROOT, World};
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::conforms::faults;
 use crate::testing::{ROOT, World, account, made};
@@ -121,6 +121,47 @@ async fn the_document_fits_together() {
         let is_ours = !name.starts_with("VideoJob");
         if is_ours && schema["type"] == "object" {
             assert_eq!(schema["additionalProperties"], false, "{name} is open");
+        }
+    }
+}
+
+/// What scripts of the system before this one read, by its names: the parts of `/health/full` and `/metrics`.
+const OLDER: [&str; 5] = ["Check", "JobMetrics", "StorageTotals", "PolicyTotals", "QuotaMetrics"];
+
+#[tokio::test]
+async fn fields_are_in_camel_case_and_lists_are_items_of_an_object() {
+    let world = World::new().await;
+    let (_, document) = documented(&world.state);
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas.iter().filter(|(name, _)| !OLDER.contains(&name.as_str())) {
+        for field in schema["properties"].as_object().into_iter().flat_map(Map::keys) {
+            assert!(!field.contains('_'), "{name}.{field}");
+        }
+    }
+    let fields = |name: &str| schemas[name]["properties"].as_object().unwrap();
+    for list in [
+        "JobList",
+        "AccountList",
+        "EventList",
+        "ArtifactList",
+        "StorageStats",
+        "CreateAnswer",
+        "BulkAnswer",
+        "CleanupAnswer",
+        "CheckAnswer",
+        "Backup",
+        "RestoreAnswer",
+    ] {
+        let arrays = fields(list).iter().filter(|(_, field)| field["items"].is_object());
+        let names: Vec<&String> = arrays.map(|(name, _)| name).collect();
+        assert!(names.iter().any(|name| *name == "items"), "{list}: {names:?}");
+    }
+    for (method, path, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let bodies = response["content"].as_object().into_iter().flat_map(Map::values);
+            for body in bodies {
+                assert_ne!(body["schema"]["type"], "array", "{method} {path} {status}");
+            }
         }
     }
 }

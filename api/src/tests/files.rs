@@ -25,11 +25,11 @@ const FILM: &str = "/jobs/films/ocean/artifacts/video";
 async fn artifacts_are_listed_with_where_to_get_them() {
     let world = world().await;
     let told = world.get("/jobs/films/ocean/artifacts").await.json();
-    let first = &told["artifacts"][0];
+    let first = &told["items"][0];
     assert_eq!((&first["name"], &first["url"]), (&json!("video"), &json!(FILM)));
-    assert_eq!((&first["content_type"], &first["size"]), (&json!("video/mp4"), &json!(200)));
+    assert_eq!((&first["contentType"], &first["size"]), (&json!("video/mp4"), &json!(200)));
     let names: Vec<&str> =
-        told["artifacts"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+        told["items"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["video", "thumbnail", "captions.srt", "captions.vtt"]);
 }
 
@@ -230,7 +230,7 @@ async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
     ]);
     let told = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
     let messages: Vec<&str> =
-        told["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
+        told["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert_eq!(messages, ["01", "02", "03"]);
-    assert_eq!(told["events"][0]["object"], "VideoJob/ocean");
+    assert_eq!(told["items"][0]["object"], "VideoJob/ocean");
 }

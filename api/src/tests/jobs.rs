@@ -107,7 +107,7 @@ async fn a_job_tells_what_it_made_and_what_it_cost() {
         json!({"url": "/jobs/films/ocean/artifacts/video", "size": 200, "duration": 12.5})
     );
     assert_eq!(told["cost"], json!({"estimated": "1.90", "actual": "0.56"}));
-    assert_eq!(told["ended_at"], "2026-12-24T19:00:00Z");
+    assert_eq!(told["endedAt"], "2026-12-24T19:00:00Z");
     assert_eq!((&told["spec"]["topic"], &told["status"]["id"]), (&json!("the ocean"), &json!("3f9c2a1e")));
     assert_eq!(told.get("error"), None);
     let in_list = page(&world, "").await["items"][0].clone();
@@ -153,7 +153,7 @@ async fn a_job_that_waits_for_a_person_says_what_to_do() {
     world.put(job("films", "ocean", &json!({"phase": "Waiting", "conditions": conditions})));
     let error = world.get("/jobs/films/ocean").await.json()["error"].clone();
     assert_eq!((&error["reason"], &error["message"]), (&json!("OutcomeUnknown"), &json!("was it paid?")));
-    assert!(error["what_to_do"].as_str().unwrap().contains("/jobs/films/ocean/retry"), "{error}");
+    assert!(error["whatToDo"].as_str().unwrap().contains("/jobs/films/ocean/retry"), "{error}");
     let none = world.get("/jobs/films/none").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert!(none.json()["hint"].as_str().unwrap().contains("namespace=films"));

@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod backups;
+mod bulk;
 mod cleanup;
 mod conforms;
 mod create;

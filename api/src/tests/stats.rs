@@ -41,7 +41,7 @@ async fn metrics_are_json_for_curl_and_text_for_prometheus() {
 }
 
 fn namespaces(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|item| item["namespace"].as_str().unwrap()).collect()
+    list["items"].as_array().unwrap().iter().map(|item| item["namespace"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -50,13 +50,13 @@ async fn buckets_and_accounts_are_shown_to_who_may_see_them() {
     world.put_policy(policy("news", &json!({})));
     world.put_account(account("films"));
     world.put_account(account("news"));
-    for (path, list) in [("/storage/stats", "policies"), ("/accounts", "accounts")] {
+    for path in ["/storage/stats", "/accounts"] {
         let all = world.get(path).await.json();
-        assert_eq!(namespaces(&all[list]), ["films", "news"], "{path}");
+        assert_eq!(namespaces(&all), ["films", "news"], "{path}");
         let own = world.ask("GET", path, FILMS, &[]).await.json();
-        assert_eq!(namespaces(&own[list]), ["films"], "{path}");
+        assert_eq!(namespaces(&own), ["films"], "{path}");
         let named = world.get(&format!("{path}?namespace=news")).await.json();
-        assert_eq!(namespaces(&named[list]), ["news"], "{path}");
+        assert_eq!(namespaces(&named), ["news"], "{path}");
         let others = world.ask("GET", &format!("{path}?namespace=news"), FILMS, &[]).await;
         let none = world.ask("GET", &format!("{path}?namespace=void"), FILMS, &[]).await;
         assert_eq!((others.status, none.status), (StatusCode::FORBIDDEN, StatusCode::FORBIDDEN), "{path}");

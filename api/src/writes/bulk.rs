@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State as Shared;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
 use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
-use videofactory_crds::Phase;
+use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::clock;
 
-use super::{Author, DryRun, MANAGER, Parameters, hold_reason};
+use super::{DryRun, hold_reason};
+use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
 use crate::problem::Problem;
-use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, check_length, check_name};
+use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, Parameters, check_length, check_name};
 use crate::schemas;
+use crate::tasks::Tasks;
 
 /// An action, and the jobs that it is for.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schema(example = json!({"action": "retry", "filter": {"phase": "Failed", "namespace": "demo"}}))]
 pub struct ActionsBody {
     /// The action: `retry`, `restart`, `suspend` or `resume`.
@@ -36,7 +39,7 @@ pub struct ActionsBody {
 /// A filter of jobs. A field that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = JobFilter)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct FilterBody {
     /// The namespace of the jobs.
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -61,7 +64,7 @@ impl From<FilterBody> for JobFilter {
 /// The result of an action on one job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ItemResult)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BulkItem {
     /// The job.
     #[schema(value_type = schemas::JobId)]
@@ -82,7 +85,7 @@ impl From<ItemResult> for BulkItem {
 
 /// The results of an action on several jobs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BulkAnswer {
     /// Whether nothing was changed, because the request said so.
     dry_run: bool,
@@ -110,7 +113,8 @@ fn slot() -> Result<SemaphorePermit<'static>, Problem> {
     AT_WORK.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
 }
 
-/// Asks something of every job that a filter takes; each answers for itself.
+/// Asks something of every job that a filter takes; each answers for itself. It goes on to its end, also if nobody waits for
+/// the answer.
 #[utoipa::path(
     post,
     path = "/jobs/actions",
@@ -122,6 +126,7 @@ fn slot() -> Result<SemaphorePermit<'static>, Problem> {
 )]
 pub async fn act(
     author: Author,
+    Shared(tasks): Shared<Tasks>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     Body(body): Body<ActionsBody>,
 ) -> Result<Json<BulkAnswer>, Problem> {
@@ -149,10 +154,26 @@ pub async fn act(
     };
     let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
     check(&filter)?;
-    let _slot = slot()?;
+    let slot = slot()?;
     let jobs = bulk::list(&author.0, &filter).await?;
-    let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
-    Ok(Json(BulkAnswer::new(dry_run, items)))
+    Ok(Json(ask_all(&tasks, author, jobs, request, dry_run, slot).await?))
+}
+
+/// Asks all of these jobs, also if nobody waits for the answer. The slot is taken for as long.
+async fn ask_all(
+    tasks: &Tasks,
+    author: Author,
+    jobs: Vec<VideoJob>,
+    request: Request,
+    dry_run: bool,
+    slot: SemaphorePermit<'static>,
+) -> Result<BulkAnswer, Problem> {
+    let asking = async move {
+        let _slot = slot;
+        let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
+        Ok(BulkAnswer::new(dry_run, items))
+    };
+    tasks.run("asking the jobs", asking).await
 }
 
 /// Fails unless names are names: they become part of a path and of selectors.
@@ -179,7 +200,7 @@ pub struct StopAllQuery {
 }
 
 /// Holds every job that has not ended: of a namespace, or of the cluster. A held job goes on from its checkpoint when it
-/// is resumed.
+/// is resumed. It goes on to its end, also if nobody waits for the answer.
 #[utoipa::path(
     post,
     path = "/jobs/force-stop-all",
@@ -190,14 +211,14 @@ pub struct StopAllQuery {
 )]
 pub async fn stop_all(
     author: Author,
+    Shared(tasks): Shared<Tasks>,
     Parameters(query): Parameters<StopAllQuery>,
 ) -> Result<Json<BulkAnswer>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
-    let _slot = slot()?;
+    let slot = slot()?;
     let jobs = bulk::unfinished(&author.0, query.namespace).await?;
-    let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
-    Ok(Json(BulkAnswer::new(query.dry_run, items)))
+    Ok(Json(ask_all(&tasks, author, jobs, request, query.dry_run, slot).await?))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, StorageError};
 
-use super::{Author, Authors};
+use crate::access::{Author, Authors};
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::query::check_name;
@@ -38,7 +38,7 @@ const TRY_AGAIN: u32 = 10;
 
 /// Which files to look for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CheckBody {
     /// Namespace of the policy, and of the jobs.
     #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
@@ -53,7 +53,7 @@ pub struct CheckBody {
 
 /// A file in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckedFile {
     /// Its key.
     #[schema(max_length = 1024)]
@@ -78,9 +78,10 @@ impl From<CheckedFile> for Wanted {
 
 /// What was found.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckAnswer {
     /// The files that are not there, or have another content.
+    #[serde(rename = "items")]
     pub missing: Vec<CheckedFile>,
 }
 

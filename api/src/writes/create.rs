@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use kube::Client;
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,12 @@ use videofactory_client::{Estimate, JobRef};
 use videofactory_crds::{Money, VideoJob};
 use videofactory_pipeline::Digest;
 
-use super::{Author, DryRun, MANAGER, Parameters};
+use super::DryRun;
+use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::problem::Problem;
+use crate::query::Parameters;
+use crate::tasks::Tasks;
 
 /// Most jobs of one request.
 const MOST_TOPICS: usize = 100;
@@ -29,7 +33,7 @@ static AT_WORK: Semaphore = Semaphore::const_new(32);
 
 /// A job to make, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[schema(example = json!({"namespace": "demo", "topic": "Why the sea is salty"}))]
 pub struct CreateBody {
     /// Where.
@@ -52,43 +56,60 @@ pub struct CreateBody {
 
 /// The jobs that were made.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateAnswer {
     /// Whether nothing was made, because the request said so: the cluster would take these.
     dry_run: bool,
-    /// Each job, as `<namespace>/<name>`.
-    #[schema(value_type = Vec<crate::schemas::JobId>)]
-    jobs: Vec<JobRef>,
-    /// Of a dry run: what they would cost.
+    /// Each job.
+    items: Vec<CreatedItem>,
+    /// Of a dry run: what all would cost together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate: Option<CreateEstimate>,
+}
+
+/// A job that was made, or would be.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreatedItem {
+    /// The job.
+    #[schema(value_type = crate::schemas::JobId)]
+    job: JobRef,
+    /// Of a dry run: what it would cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimate: Option<CreateEstimate>,
 }
 
 /// What jobs would cost that are made from nothing.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateEstimate {
-    /// What is known of all together, in US dollars.
+    /// What is known of it, in US dollars.
     #[schema(value_type = crate::schemas::Usd)]
     cost: Money,
     /// What is not in it, because nobody knows what it costs: why, and what to do. Empty: all is in it.
     unknown: Vec<String>,
-    /// Each job.
-    jobs: Vec<JobEstimate>,
 }
 
-/// What a job would cost.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct JobEstimate {
-    /// The job.
-    #[schema(value_type = crate::schemas::JobId)]
-    job: JobRef,
-    /// What is known of it, in US dollars.
-    #[schema(value_type = crate::schemas::Usd)]
-    cost: Money,
-    /// What is not in it.
-    unknown: Vec<String>,
+impl From<Estimate> for CreateEstimate {
+    fn from(Estimate { cost, unknown }: Estimate) -> Self {
+        Self { cost, unknown }
+    }
+}
+
+impl CreateAnswer {
+    /// These jobs were made.
+    fn made(jobs: Vec<JobRef>) -> Self {
+        let items = jobs.into_iter().map(|job| CreatedItem { job, estimate: None });
+        Self { dry_run: false, items: items.collect(), estimate: None }
+    }
+
+    /// These jobs would be made, each at its price.
+    fn tried(jobs: Vec<JobRef>, each: Vec<Estimate>) -> Self {
+        let estimate = Some(Estimate::sum(&each).into());
+        let items = jobs.into_iter().zip(each);
+        let items = items.map(|(job, estimate)| CreatedItem { job, estimate: Some(estimate.into()) });
+        Self { dry_run: true, items: items.collect(), estimate }
+    }
 }
 
 /// Makes jobs: one, or one for each of several topics, all or none of them. It goes on to its end, also if nobody waits for
@@ -116,6 +137,7 @@ pub struct JobEstimate {
 )]
 pub async fn create(
     author: Author,
+    Shared(tasks): Shared<Tasks>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     headers: HeaderMap,
     Body(body): Body<CreateBody>,
@@ -133,17 +155,16 @@ pub async fn create(
     let (client, jobs) = (author.0, new.references());
     if dry_run {
         new_job::try_all(&client, &new, MANAGER, drop).await?;
-        let estimate = Some(estimate(&client, &new).await?);
-        return Ok((StatusCode::OK, Json(CreateAnswer { dry_run, jobs, estimate })));
+        let each = estimates(&client, &new).await?;
+        return Ok((StatusCode::OK, Json(CreateAnswer::tried(jobs, each))));
     }
-    // Goes on to its end, also if nobody waits for the answer: all are made, or none.
-    let making = tokio::spawn(async move {
+    let making = async move {
         let _slot = slot;
         let made = new_job::create_all(&client, &new, MANAGER, drop).await;
         made.map_err(|error| problem(error, new.is_repeatable))
-    });
-    making.await.map_err(|error| Problem::internal("making the jobs was broken off", &error))??;
-    Ok((StatusCode::CREATED, Json(CreateAnswer { dry_run, jobs, estimate: None })))
+    };
+    tasks.run("making the jobs", making).await?;
+    Ok((StatusCode::CREATED, Json(CreateAnswer::made(jobs))))
 }
 
 /// Why jobs were not made, and what to do about those that are there all the same.
@@ -163,9 +184,9 @@ fn problem(CreateError { source, left }: CreateError, is_repeatable: bool) -> Pr
         .hint(format!("look whether they are there before you ask again: {}", names.join(", ")))
 }
 
-/// What the jobs would cost. Channel and accounts are read as whoever asks, so that it works in a proxy, too, which has no
+/// What each job would cost. Channel and accounts are read as whoever asks, so that it works in a proxy, too, which has no
 /// stores.
-async fn estimate(client: &Client, new: &NewJobs) -> Result<CreateEstimate, Problem> {
+async fn estimates(client: &Client, new: &NewJobs) -> Result<Vec<Estimate>, Problem> {
     let mut estimator = Estimator::new(client, &new.namespace);
     let mut each = Vec::new();
     for job in &new.jobs {
@@ -173,10 +194,7 @@ async fn estimate(client: &Client, new: &NewJobs) -> Result<CreateEstimate, Prob
             .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
         each.push(estimator.of(&job).await?);
     }
-    let Estimate { cost, unknown } = Estimate::sum(&each);
-    let jobs = new.references().into_iter().zip(each);
-    let jobs = jobs.map(|(job, Estimate { cost, unknown })| JobEstimate { job, cost, unknown }).collect();
-    Ok(CreateEstimate { cost, unknown, jobs })
+    Ok(each)
 }
 
 /// The jobs that are meant. Pure but for names without a key, which are made by chance.

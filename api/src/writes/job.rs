@@ -11,7 +11,8 @@ use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::{Author, MANAGER, hold_reason};
+use super::hold_reason;
+use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
@@ -23,7 +24,7 @@ const LONGEST_OUTPUT: usize = 128;
 
 /// Beside an action; all of it may be absent.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ActionBody {
     /// Of a suspension: why, for whoever looks at the job.
     #[schema(max_length = 1024)]
@@ -36,7 +37,7 @@ pub struct ActionBody {
 
 /// The result of an action.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActionAnswer {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]

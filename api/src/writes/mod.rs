@@ -5,90 +5,55 @@ mod bulk;
 pub mod check;
 mod create;
 mod job;
-pub mod restore;
 mod storage;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
-use kube::Client;
+use axum::extract::FromRef;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use videofactory_client::Right;
 use videofactory_client::restore::Files;
-use videofactory_crds::GROUP;
 
 pub use bulk::{ActionsBody, BulkAnswer};
-pub use create::{CreateAnswer, CreateBody, CreateEstimate, JobEstimate};
+pub use create::{CreateAnswer, CreateBody, CreateEstimate, CreatedItem};
 pub use job::{ActionAnswer, ActionBody};
 pub use storage::CleanupAnswer;
 
-use crate::access::{self, Clients, TokenReviewer, bearer};
-use crate::problem::Problem;
-use crate::query::Parameters;
+pub use crate::access::Authors;
+use crate::backup;
+use crate::tasks::Tasks;
 
-/// As whom changes are made: the first manager of the fields that they set.
-pub const MANAGER: &str = "videofactory-api";
-
-/// Who writes.
+/// What the routes need.
 #[derive(Clone)]
-pub enum Authors {
-    /// Whoever shows a token, with it.
-    Tokens(Arc<TokenReviewer>, Arc<Clients>),
-    /// Always the same person: the one on whose machine this runs.
-    One(Client),
+struct WriteState {
+    authors: Authors,
+    tasks: Tasks,
 }
 
-/// A way to the API server in the name of whoever asks.
-pub struct Author(pub Client);
-
-impl<S: Send + Sync> FromRequestParts<S> for Author
-where
-    Authors: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Self::of(parts, &Authors::from_ref(state)).await
+impl FromRef<WriteState> for Authors {
+    fn from_ref(state: &WriteState) -> Self {
+        state.authors.clone()
     }
 }
 
-impl Author {
-    /// Whoever asks.
-    pub(crate) async fn of(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
-        match authors {
-            Authors::One(client) => Ok(Self(client.clone())),
-            Authors::Tokens(tokens, clients) => {
-                let token = bearer(&parts.headers)
-                    .ok_or_else(|| Problem::unauthorized("there is no bearer token"))?;
-                // Asked first: a stranger's word must not cost connections to the API server.
-                tokens.review(token).await?;
-                Ok(Self(clients.of_token(token)?))
-            }
-        }
-    }
-}
-
-impl Author {
-    /// Fails unless the author may do this with objects of ours.
-    async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
-        access::may(&self.0, Right { verb, group: GROUP, resource, namespace: Some(namespace) }).await
+impl FromRef<WriteState> for Tasks {
+    fn from_ref(state: &WriteState) -> Self {
+        state.tasks.clone()
     }
 }
 
 /// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included. `files`: its
 /// way to the buckets.
 pub fn router(authors: Authors, files: Option<Arc<dyn Files>>) -> Router {
-    let backups = crate::reads::backup::routes(authors.clone());
-    routes(authors.clone()).merge(backups).merge(restore::routes(authors, files)).into()
+    let tasks = Tasks::default();
+    routes(authors.clone(), tasks.clone()).merge(backup::routes(authors, files, tasks)).into()
 }
 
-/// The routes with their documentation.
-pub fn routes(authors: Authors) -> OpenApiRouter {
+/// The routes with their documentation. `tasks`: where batches go on to their end.
+pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create::create))
         .routes(routes!(bulk::act))
@@ -96,7 +61,7 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
         .routes(routes!(job::delete))
         .routes(routes!(job::act))
         .routes(routes!(storage::clean_up))
-        .with_state(authors)
+        .with_state(WriteState { authors, tasks })
 }
 
 /// Why a job is held, for whoever looks at it: what the caller says, if that says anything.

@@ -13,9 +13,9 @@ use videofactory_client::{Outcome, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
 
-use super::{Author, MANAGER, Parameters};
+use crate::access::{Author, MANAGER};
 use crate::problem::Problem;
-use crate::query::check_name;
+use crate::query::{Parameters, check_name};
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
@@ -40,7 +40,7 @@ pub struct CleanupQuery {
 
 /// The result of a cleanup request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupAnswer {
     /// How many policies, by outcome.
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
@@ -56,7 +56,7 @@ pub struct CleanupAnswer {
 
 /// What was asked of a policy.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupItem {
     /// The policy, as `<namespace>/<name>`.
     policy: String,

@@ -19,7 +19,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use videofactory_api::changes::{Change, Changes};
+use videofactory_api::changes::{Change, ChangeFeed};
 use videofactory_client::JobRef;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::StorageLevel;
@@ -44,7 +44,7 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
     let (secrets, secret_writer) = store();
     let caches = Arc::new(Caches {
         videojobs,
-        changes: Changes::default(),
+        changes: ChangeFeed::default(),
         channels,
         policies,
         accounts,
@@ -130,7 +130,7 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
             wake_accounts_of(&caches, &object, &caches.claims.gone(&object));
         }
         Event::InitDone => {
-            caches.changes.tell(|| Change::All);
+            caches.changes.publish(|| Change::All);
             caches.written_jobs.keep_only(&uids(&caches.videojobs));
             caches.claims.keep_only(&caches.videojobs.state());
             caches.unended.lock().clear();
@@ -145,7 +145,7 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
 /// Tells those who follow the jobs that this one changed.
 fn tell_change(caches: &Caches, job: &Guarded<VideoJob>) {
     let named = || JobRef { namespace: job.namespace().unwrap_or_default(), name: job.name_any() };
-    caches.changes.tell(|| Change::Job(named()));
+    caches.changes.publish(|| Change::Job(named()));
 }
 
 /// Those accounts of which a job says something else than before.

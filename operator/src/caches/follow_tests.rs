@@ -20,7 +20,7 @@ fn with_jobs() -> (Arc<Caches>, Writer<Guarded<VideoJob>>) {
     let (videojobs, writer) = store();
     let caches = Caches {
         videojobs,
-        changes: Changes::default(),
+        changes: ChangeFeed::default(),
         channels: store().0,
         policies: store().0,
         accounts: store().0,
@@ -193,7 +193,7 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
 fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
     let caches = caches();
     let mut follow = on_videojob(Arc::clone(&caches));
-    let mut changes = caches.changes.follow();
+    let mut changes = caches.changes.subscribe();
     let ocean = Change::Job(JobRef { namespace: "films".to_owned(), name: "ocean".to_owned() });
     let film = || -> Guarded<VideoJob> {
         serde_json::from_value(json!({
@@ -202,7 +202,7 @@ fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
         }))
         .unwrap()
     };
-    for (event, told) in [
+    for (event, published) in [
         (Event::Apply(film()), Some(&ocean)),
         (Event::Delete(film()), Some(&ocean)),
         (Event::Init, None),
@@ -210,6 +210,6 @@ fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
         (Event::InitDone, Some(&Change::All)),
     ] {
         follow(event);
-        assert_eq!(changes.told().as_ref(), told);
+        assert_eq!(changes.try_next().as_ref(), published);
     }
 }

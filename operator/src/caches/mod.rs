@@ -21,7 +21,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use videofactory_api::changes::Changes;
+use videofactory_api::changes::ChangeFeed;
 use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
 use videofactory_net::AllowedHosts;
 
@@ -54,7 +54,7 @@ pub struct Caches {
     /// `VideoJob`s.
     pub videojobs: Store<Guarded<VideoJob>>,
     /// Which of them change, for those who follow them from outside.
-    pub changes: Changes,
+    pub changes: ChangeFeed,
     /// Channels.
     pub channels: Store<Guarded<Channel>>,
     /// `StoragePolicy`s.

@@ -13,8 +13,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use videofactory_api::limits::Shares;
+use videofactory_api::limits::KeyedSemaphore;
 
 /// How much callers may take before it is known who they are.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,8 @@ pub struct Bounds {
     pub connections: usize,
     /// Those of one address.
     pub connections_each: usize,
+    /// How long answers under way may take to end when the process is asked to stop.
+    pub last_answers: Duration,
 }
 
 impl Default for Bounds {
@@ -36,14 +39,16 @@ impl Default for Bounds {
             head_bytes: 64 * 1024,
             connections: 1024,
             connections_each: 256,
+            last_answers: Duration::from_secs(5),
         }
     }
 }
 
-/// Serves until it is asked to stop; then takes no more connections, and ends with the last answer.
+/// Serves until it is asked to stop; then takes no more connections, and ends with the last answer, or when the time for it
+/// is over. After that nobody asks for anything any more.
 pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let addresses = Shares::<IpAddr>::new(bounds.connections_each);
+    let addresses = KeyedSemaphore::<IpAddr>::new(bounds.connections_each);
     let mut connections = JoinSet::new();
     loop {
         let next = async {
@@ -64,7 +69,12 @@ pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, st
         });
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    let all_to_end = async { while connections.join_next().await.is_some() {} };
+    if timeout(bounds.last_answers, all_to_end).await.is_err() {
+        let seconds = bounds.last_answers.as_secs();
+        tracing::info!("answers are broken off that were not complete after {seconds} s");
+        connections.shutdown().await;
+    }
 }
 
 /// Answers on one connection until the caller has no more requests, or there shall be no more.
@@ -92,7 +102,6 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::task::JoinHandle;
-    use tokio::time::timeout;
 
     use super::*;
 

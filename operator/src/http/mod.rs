@@ -3,10 +3,10 @@
 mod listen;
 mod process;
 mod progress;
-mod recent;
 mod relay;
 #[cfg(test)]
 mod tests;
+mod versioned_cache;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +18,13 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use videofactory_api::access::TokenReviewer;
 use videofactory_api::body;
 use videofactory_api::problem::Problem;
 use videofactory_api::state::{State, Stores};
+use videofactory_api::tasks::Tasks;
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
 use self::listen::Bounds;
@@ -34,44 +36,58 @@ use crate::videojob::build::PROGRESS_PATH;
 /// Most bytes of what a worker reports.
 const MOST_REPORT_BYTES: usize = 16 * 1024;
 
-/// How long answers under way may take to end when the process is asked to stop.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// How long after it was asked to stop the process waits for writes under way. The pod is given 30 s
+/// (`terminationGracePeriodSeconds`), of which the last Events and spans take some after this.
+const LAST_WRITES: Duration = Duration::from_secs(25);
 
-/// Serves until it is asked to stop; then takes no more connections, and ends with the last answer, or after
-/// [`LAST_ANSWERS`]. `cluster`: the way to the API server, on which callers write with their own tokens.
+/// Serves until it is asked to stop; then takes no more connections, and ends with the last answer and the last batch of
+/// writes that has begun, or after [`LAST_WRITES`]. `cluster`: the way to the API server, on which callers write with their
+/// own tokens.
 pub async fn serve(context: Context, cluster: kube::Config, stop: CancellationToken) -> anyhow::Result<()> {
     let address = context.config.listen;
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
     tracing::info!(%address, "listening");
-    serve_on(listener, context, cluster, stop).await
+    serve_on(listener, context, cluster, Tasks::default(), stop).await
 }
 
 async fn serve_on(
     listener: TcpListener,
     context: Context,
     cluster: kube::Config,
+    tasks: Tasks,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let relay = Arc::new(Relay::new(context.leads.clone(), context.config.token_file.clone()));
     let caches = Arc::clone(&context.caches);
-    let routes = router(context, cluster, Arc::clone(&relay), stop.clone());
-    let server = listen::serve(listener, routes, Bounds::default(), stop.clone());
+    let routes = router(context, cluster, Arc::clone(&relay), tasks.clone(), stop.clone());
+    let serving = async {
+        listen::serve(listener, routes, Bounds::default(), stop.clone()).await;
+        // Whoever could begin a write is gone.
+        tasks.ended().await;
+    };
     let too_late = async {
         stop.cancelled().await;
-        tokio::time::sleep(LAST_ANSWERS).await;
+        sleep(LAST_WRITES).await;
     };
     tokio::select! {
-        () = server => Ok(()),
-        () = relay.watch(&caches) => Ok(()),
+        () = serving => {}
+        () = relay.watch(&caches) => {}
         () = too_late => {
-            tracing::info!("answers are broken off that were not complete after {} s", LAST_ANSWERS.as_secs());
-            Ok(())
+            let (left, seconds) = (tasks.under_way(), LAST_WRITES.as_secs());
+            tracing::warn!("{left} batches of writes are broken off that did not end within {seconds} s");
         }
     }
+    Ok(())
 }
 
-fn router(context: Context, cluster: kube::Config, relay: Arc<Relay>, stop: CancellationToken) -> Router {
+fn router(
+    context: Context,
+    cluster: kube::Config,
+    relay: Arc<Relay>,
+    tasks: Tasks,
+    stop: CancellationToken,
+) -> Router {
     let caches = &context.caches;
     let stores = Stores {
         videojobs: caches.videojobs.clone(),
@@ -83,7 +99,7 @@ fn router(context: Context, cluster: kube::Config, relay: Arc<Relay>, stop: Canc
     let tokens = Arc::new(TokenReviewer::of_audience(context.client.clone(), TOKEN_AUDIENCE));
     let process = Arc::new(Operator::new(context.clone(), Arc::clone(&relay)));
     let reports = progress::Reports { context: context.clone(), tokens, relay };
-    let state = State::new(context.client, cluster, stores, process, stop);
+    let state = State { tasks, ..State::new(context.client, cluster, stores, process, stop) };
     Router::new()
         .route(PROGRESS_PATH, get(progress::tell).post(progress::report))
         .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))

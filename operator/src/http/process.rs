@@ -11,8 +11,8 @@ use videofactory_crds::{StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::{Addressing, Bucket};
 
-use super::recent::Recent;
 use super::relay::Relay;
+use super::versioned_cache::VersionedCache;
 use crate::bucket;
 use crate::caches::owner_key;
 use crate::context::Context;
@@ -21,7 +21,7 @@ use crate::metrics::Census;
 /// The operator, as the API sees it.
 pub struct Operator {
     context: Context,
-    buckets: Recent<BucketVersion, Bucket>,
+    buckets: VersionedCache<BucketVersion, Bucket>,
     relay: Arc<Relay>,
 }
 
@@ -38,7 +38,7 @@ impl Operator {
     /// This operator. `relay`: its way to the replica that leads.
     #[must_use]
     pub fn new(context: Context, relay: Arc<Relay>) -> Self {
-        Self { context, buckets: Recent::default(), relay }
+        Self { context, buckets: VersionedCache::default(), relay }
     }
 }
 

@@ -21,7 +21,7 @@ use videofactory_pipeline::contract::{Progress, TOKEN_AUDIENCE};
 
 use super::relay::{RELAYED, Relay};
 use crate::context::Context;
-use crate::progress::{News, Said};
+use crate::progress::{ProgressChange, Said};
 use crate::videojob::model::PodState;
 
 /// Most characters of a worker's words.
@@ -69,14 +69,13 @@ pub async fn report(
     if matches!(record.facts.state, PodState::Ended(_)) {
         return Err(Problem::new(StatusCode::GONE, "this pod has ended"));
     }
-    let news = context.progress.post(&pod.owner, &record.facts, progress);
-    if news != News::None {
-        context
-            .caches
-            .changes
-            .tell(|| Change::Job(JobRef { namespace: record.namespace.clone(), name: record.job.clone() }));
+    let change = context.progress.post(&pod.owner, &record.facts, progress);
+    if change != ProgressChange::None {
+        context.caches.changes.publish(|| {
+            Change::Job(JobRef { namespace: record.namespace.clone(), name: record.job.clone() })
+        });
     }
-    if news == News::Due {
+    if change == ProgressChange::StatusDue {
         context.caches.videojob_queue.push(ObjectRef::new(&record.job).within(&record.namespace));
     }
     Ok(StatusCode::NO_CONTENT)

@@ -35,11 +35,11 @@ use crate::videojob::build::PROGRESS_PATH;
 pub const RELAYED: HeaderName = HeaderName::from_static("videofactory-relayed");
 
 /// How long an answer is good for: whoever asks more often is told the same.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+pub(super) const GOOD_FOR: Duration = Duration::from_secs(1);
 /// How long a leader that gave no answer is not asked again, so that nobody waits for it each time.
 const SPARED_FOR: Duration = Duration::from_secs(5);
 /// Longest that the leader may take.
-const TAKES: Duration = Duration::from_secs(1);
+pub(super) const TAKES: Duration = Duration::from_secs(1);
 /// Most bytes of its answer: a few hundred for each step at work.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
@@ -152,13 +152,13 @@ impl Relay {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
-            if !caches.changes.are_followed() {
+            if !caches.changes.has_subscribers() {
                 before = Arc::default();
                 continue;
             }
             // Of what it hears itself, the leader tells at once.
             let said = if self.leads.now() { Arc::default() } else { self.said().await };
-            tell(caches, &differing(&before, &said));
+            publish(caches, &differing(&before, &said));
             before = said;
         }
     }
@@ -170,14 +170,14 @@ fn differing<'a>(before: &'a Said, now: &'a Said) -> BTreeSet<&'a str> {
     owners.filter(|owner| before.get(*owner) != now.get(*owner)).map(String::as_str).collect()
 }
 
-fn tell(caches: &Caches, owners: &BTreeSet<&str>) {
+fn publish(caches: &Caches, owners: &BTreeSet<&str>) {
     if owners.is_empty() {
         return;
     }
     for job in caches.videojobs.state() {
         let namespace = job.namespace().unwrap_or_default();
         if owners.contains(owner_key(&namespace, &job.uid().unwrap_or_default()).as_str()) {
-            caches.changes.tell(|| Change::Job(JobRef { namespace, name: job.name_any() }));
+            caches.changes.publish(|| Change::Job(JobRef { namespace, name: job.name_any() }));
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, StatusCode};
 use clap::Parser;
+use futures::FutureExt;
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -15,8 +17,9 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use videofactory_api::access::bearer;
 use videofactory_api::changes::Change;
 use videofactory_client::{JobRef, connect};
@@ -26,11 +29,11 @@ use videofactory_pipeline::contract::Progress;
 use videofactory_tests::api_server::ApiServer;
 use videofactory_traces::Outbox;
 
+use super::relay::{GOOD_FOR, TAKES};
 use super::*;
 use crate::caches::{Caches, Owned, PodRecord};
 use crate::config::Config;
-use crate::context::{Cluster, Leads};
-use crate::events::Publisher;
+use crate::context::Leads;
 use crate::progress::Said;
 use crate::videojob::model::{PodFacts, PodState};
 
@@ -68,9 +71,18 @@ fn token_file() -> PathBuf {
     file
 }
 
+/// Keeps a paused clock where it is until this is dropped, but for what the test advances it: tokio moves it on by itself
+/// whenever all wait, also for a socket, and not while a blocking task runs. So no time-out can win over an answer.
+fn still() -> mpsc::Sender<()> {
+    let (held, dropped) = mpsc::channel();
+    tokio::task::spawn_blocking(move || dropped.recv());
+    held
+}
+
 struct Replica {
     context: Context,
     address: std::net::SocketAddr,
+    tasks: Tasks,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
 }
@@ -89,31 +101,17 @@ impl Replica {
         let client = connect(cluster.clone(), "test").unwrap();
         let mut config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
         config.token_file = token_file();
-        let metrics = Arc::default();
-        let (events, _) = Publisher::start(client.clone(), "test", Arc::clone(&metrics));
-        let destinations = Destinations::parse("", "cluster.local", false).unwrap();
-        let context = Context {
-            caches: Caches::start(&client, "").0,
-            client,
-            config: Arc::new(config),
-            metrics,
-            events,
-            progress: Arc::default(),
-            refusals: Arc::default(),
-            meter: Arc::default(),
-            network: Network::new(
-                destinations,
-                Proxies::read(|_| None, "cluster.local").unwrap(),
-                Vec::new(),
-            ),
-            cluster: Cluster::default(),
-            traces: Outbox::default(),
-            leads: Leads::default(),
-        };
+        let network = Network::new(
+            Destinations::parse("", "cluster.local", false).unwrap(),
+            Proxies::read(|_| None, "cluster.local").unwrap(),
+            Vec::new(),
+        );
+        let (context, _) = Context::start(client, config, network, Outbox::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let serving = tokio::spawn(serve_on(listener, context.clone(), cluster, stop.clone()));
-        Self { context, address, stop, serving }
+        let tasks = Tasks::default();
+        let serving = tokio::spawn(serve_on(listener, context.clone(), cluster, tasks.clone(), stop.clone()));
+        Self { context, address, tasks, stop, serving }
     }
 
     /// One that leads, and knows the worker's pod.
@@ -168,17 +166,18 @@ fn said(message: &str) -> Said {
     [("films/vj".to_owned(), [(StepName::AssembleVideo, progress)].into())].into()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_worker_says_to_any_replica_every_replica_shows() {
+    let _still = still();
     let leader = Replica::leading().await;
     let other = Replica::standing_by(&leader).await;
-    let mut changes = leader.context.caches.changes.follow();
+    let mut changes = leader.context.caches.changes.subscribe();
     let body = json!({"completed": "", "fraction": 0.5, "message": "frame 7"});
     let (status, answer) = other.ask("POST", WORKER, &body).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
     assert_eq!(leader.context.progress.of("films/vj")[&StepName::AssembleVideo].message, "frame 7");
     let ocean = JobRef { namespace: "films".into(), name: "ocean".into() };
-    assert_eq!(changes.told(), Some(Change::Job(ocean)));
+    assert_eq!(changes.try_next(), Some(Change::Job(ocean)));
     assert_eq!(*other.relay().said().await, said("frame 7"));
     // Of a step that has ended there is no progress.
     leader.context.caches.pods.gone(POD);
@@ -203,8 +202,9 @@ async fn only_replicas_of_the_operator_are_told_what_workers_say() {
     assert_eq!(answered, StatusCode::SERVICE_UNAVAILABLE, "who has no token knows nobody by it");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_is_passed_on_twice_and_nothing_to_nobody() {
+    let _still = still();
     let one = Replica::start().await;
     let other = Replica::standing_by(&one).await;
     one.context.leads.see(Some(other.address));
@@ -229,8 +229,9 @@ async fn leader_saying(message: &'static str, asked: Arc<AtomicUsize>) -> std::n
     served(Router::new().route(PROGRESS_PATH, get(tell))).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once() {
+    let _still = still();
     let asked = Arc::new(AtomicUsize::new(0));
     let leads = Leads::default();
     let file = token_file();
@@ -239,21 +240,24 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
     // It takes connections, and answers nobody.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     leads.see(Some(silent.local_addr().unwrap()));
-    let begun = Instant::now();
-    for _ in 0..3 {
-        assert_eq!(*relay.said().await, Said::new());
-    }
-    assert!(
-        begun.elapsed() < Duration::from_secs(3),
-        "it is not waited for each time: {:?}",
-        begun.elapsed()
-    );
+    let give_up = async {
+        // Whoever connects has begun to wait.
+        let connection = silent.accept().await.unwrap();
+        tokio::time::advance(TAKES).await;
+        connection
+    };
+    let (said_by_nobody, _connection) = tokio::join!(relay.said(), give_up);
+    assert_eq!(*said_by_nobody, Said::new());
+    let again = relay.said().now_or_never().expect("it is not waited for each time");
+    assert_eq!(*again, Said::new());
     leads.see(Some(leader_saying("here", Arc::clone(&asked)).await));
     for _ in 0..3 {
         assert_eq!(*relay.said().await, said("here"));
     }
-    // Twice where this thread did not get its turn for a second.
-    assert!(asked.load(Ordering::Relaxed) < 3, "an answer is good for a second");
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "an answer is good for a while");
+    tokio::time::advance(GOOD_FOR).await;
+    assert_eq!(*relay.said().await, said("here"));
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
     leads.see(Some(leader_saying("there", Arc::clone(&asked)).await));
     assert_eq!(*relay.said().await, said("there"));
     std::fs::remove_file(file).unwrap();
@@ -281,8 +285,8 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     silent.set_nonblocking(true).unwrap();
     leads.see(Some(silent.local_addr().unwrap()));
     tokio::time::pause();
-    tokio::time::timeout(Duration::from_secs(10), relay.watch(&caches)).await.unwrap_err();
-    tokio::time::resume();
+    timeout(GOOD_FOR * 10, relay.watch(&caches)).await.unwrap_err();
+    let _still = still();
     assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody follows");
     let latest = Arc::new(Mutex::new(said("one")));
     let told = Arc::clone(&latest);
@@ -290,12 +294,14 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     leads.see(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
     let watching = Arc::clone(&caches);
     tokio::spawn(async move { relay.watch(&watching).await });
-    let mut changes = caches.changes.follow();
+    let mut changes = caches.changes.subscribe();
     let ocean = Change::Job(JobRef { namespace: "films".into(), name: "ocean".into() });
     assert_eq!(changes.next().await, ocean);
     *latest.lock() = said("two");
+    tokio::time::advance(GOOD_FOR).await;
     assert_eq!(changes.next().await, ocean);
     leads.begin();
+    tokio::time::advance(GOOD_FOR).await;
     assert_eq!(changes.next().await, ocean, "what the former leader knew is not known any more");
     std::fs::remove_file(token).unwrap();
 }
@@ -307,7 +313,8 @@ async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_tak
     idle.stop.cancel();
     let begun = Instant::now();
     (&mut idle.serving).await.unwrap().unwrap();
-    assert!(begun.elapsed() < LAST_ANSWERS, "{:?}", begun.elapsed());
+    let last_answers = Bounds::default().last_answers;
+    assert!(begun.elapsed() < last_answers, "{:?}", begun.elapsed());
     assert!(TcpStream::connect(idle.address).await.is_err(), "it takes no more connections");
     let mut busy = Replica::start().await;
     let mut request = TcpStream::connect(busy.address).await.unwrap();
@@ -319,8 +326,42 @@ async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_tak
     request.write_all(head.as_bytes()).await.unwrap();
     // That it waits for the body shows that the request is under way.
     request.readable().await.unwrap();
+    tokio::time::pause();
     let begun = Instant::now();
     busy.stop.cancel();
     (&mut busy.serving).await.unwrap().unwrap();
-    assert!((LAST_ANSWERS..LAST_ANSWERS * 3).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!((last_answers..last_answers * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+/// A replica with a batch of writes under way, which ends when the test says so. Its caller has hung up.
+async fn writing() -> (Replica, oneshot::Sender<()>) {
+    let replica = Replica::start().await;
+    let ((begin, begun), (end, ending)) = (oneshot::channel(), oneshot::channel());
+    let batch = async move {
+        begin.send(()).unwrap();
+        let _ = ending.await;
+        Ok(())
+    };
+    tokio::select! {
+        answer = replica.tasks.run("the batch", batch) => panic!("{answer:?}"),
+        _ = begun => {}
+    }
+    (replica, end)
+}
+
+#[tokio::test]
+async fn a_batch_of_writes_that_has_begun_is_waited_for_and_not_for_ever() {
+    let ((mut ends, end), (mut endless, _never)) = (writing().await, writing().await);
+    tokio::time::pause();
+    let begun = Instant::now();
+    ends.stop.cancel();
+    timeout(LAST_WRITES / 2, &mut ends.serving).await.unwrap_err();
+    end.send(()).unwrap();
+    (&mut ends.serving).await.unwrap().unwrap();
+    assert_eq!(ends.tasks.under_way(), 0);
+    assert!(begun.elapsed() < LAST_WRITES, "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    endless.stop.cancel();
+    (&mut endless.serving).await.unwrap().unwrap();
+    assert!((LAST_WRITES..LAST_WRITES * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }

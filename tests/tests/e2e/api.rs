@@ -130,7 +130,7 @@ async fn jobs_of_a_batch_are_made_all_or_none_and_once_for_each_key() {
         );
         let made = editor.call(Method::POST, "/jobs", wish(&spec)).await?;
         ensure!(made.status == StatusCode::CREATED, "{made:?}");
-        ensure!(made.body["jobs"].as_array().is_some_and(|jobs| jobs.len() == 2), "{made:?}");
+        ensure!(made.body["items"].as_array().is_some_and(|jobs| jobs.len() == 2), "{made:?}");
         let listed = editor.get(&format!("/jobs?namespace={}", lab.namespace)).await?;
         ensure!(listed.body["items"].as_array().is_some_and(|jobs| jobs.len() == 2), "{listed:?}");
         Ok(())

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::task::JoinHandle;
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Allowance, Opening};
 use videofactory_worker::outcome::StepError;
 
 use super::service::{Fault, Kind};
-use super::world::{Attempt, Fate, World, digests, start};
+use super::world::{Attempt, Ended, Fate, World, digests, start};
 
-fn waits(ended: &super::world::Ended) -> usize {
+fn waits(ended: &Ended) -> usize {
     ended.results.iter().filter(|result| matches!(result, Err(StepError::AwaitQuota))).count()
 }
 
@@ -72,16 +74,27 @@ async fn spending_is_booked_at_the_time_of_the_answer_and_a_second() {
     assert!((7..=11).contains(&spent.seconds), "{}", spent.seconds);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_limit_halts_what_is_not_submitted_and_what_was_is_fetched() {
-    let (world, orders) = (World::new(Kind::Later), digests(6));
-    let mut attempt = Attempt::new(1, &orders);
+/// Waits until the service has taken so many orders.
+async fn until_taken(world: &World, orders: usize) {
+    while world.service().taken.len() < orders {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// An attempt at these orders, one a second, of which the service has taken two.
+async fn begun(world: &World, orders: &[Digest]) -> JoinHandle<Ended> {
+    let mut attempt = Attempt::new(1, orders);
     attempt.allowance.requests_per_second = Some(1.0);
     let first = world.clone();
     let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
-    while world.service().taken.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until_taken(world, 2).await;
+    running
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_halts_what_is_not_submitted_and_what_was_is_fetched() {
+    let (world, orders) = (World::new(Kind::Later), digests(6));
+    let running = begun(&world, &orders).await;
     world.service().faults.push_back(Fault::Limited);
     let ended = running.await.unwrap();
     assert_eq!(world.service().taken.len(), 2);
@@ -139,17 +152,9 @@ async fn a_service_that_is_away_for_a_moment_is_waited_for_although_a_clip_is_un
         let (world, orders) = (World::new(kind), digests(20));
         // What is under way keeps the attempt for longer than anybody wants to wait.
         world.service().takes_for = Duration::from_hours(1);
-        let mut attempt = Attempt::new(1, &orders);
-        attempt.allowance.requests_per_second = Some(1.0);
-        let first = world.clone();
-        let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
-        while world.service().taken.len() < 2 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let running = begun(&world, &orders).await;
         world.service().faults.extend([Fault::Away; 3]);
-        while world.service().taken.len() < 20 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until_taken(&world, 20).await;
         let took = world.began.elapsed();
         assert!(took < Duration::from_mins(1), "{kind:?}: {} s", took.as_secs());
         let ended = running.await.unwrap();

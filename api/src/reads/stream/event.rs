@@ -9,8 +9,7 @@ use videofactory_client::JobRef;
 use videofactory_crds::{StepName, StepState, VideoJob};
 use videofactory_pipeline::contract::Progress;
 
-use crate::openapi;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDetails};
 use crate::reads::summary::JobSummary;
 use crate::schemas;
 
@@ -25,7 +24,7 @@ pub enum StreamEvent {
     /// A job is gone, or the filter does not take it any more.
     Deleted(DeletedJob),
     /// The stream ends here, and why: 401 and 403 say that the caller may not follow any longer, 503 to ask again.
-    Problem(openapi::Problem),
+    Problem(ProblemDetails),
 }
 
 /// A job in a few fields, with what its workers said last.
@@ -40,7 +39,7 @@ pub struct FollowedJob {
 
 /// What the worker of a step said last.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepProgress {
     /// The step.
     #[schema(value_type = schemas::StepName)]
@@ -54,7 +53,7 @@ pub struct StepProgress {
 
 /// All that was there at first has been told.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Synced {
     /// How many jobs the filter takes.
     pub jobs: usize,
@@ -62,7 +61,7 @@ pub struct Synced {
 
 /// A job that is gone.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeletedJob {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]

@@ -25,15 +25,15 @@ pub struct Follower {
     /// To be looked at now. Jobs that change meanwhile have their turn in the next round, so that none waits for ever.
     round: VecDeque<JobRef>,
     next_round: BTreeSet<JobRef>,
-    told: HashMap<JobRef, Told>,
+    sent: HashMap<JobRef, Sent>,
     is_synced: bool,
 }
 
-/// How a job was told last.
+/// How a job was sent last.
 #[derive(Debug)]
-struct Told {
+struct Sent {
     uid: String,
-    /// Of all that was said.
+    /// Of all that was sent.
     hash: u64,
 }
 
@@ -56,7 +56,7 @@ impl Follower {
             filter,
             round: VecDeque::new(),
             next_round: BTreeSet::new(),
-            told: HashMap::new(),
+            sent: HashMap::new(),
             is_synced: false,
         };
         follower.note(Change::All, jobs);
@@ -76,7 +76,7 @@ impl Follower {
                     name: job.name_any(),
                 });
                 self.next_round.extend(present.filter(|job| self.filter.holds(&job.namespace)));
-                self.next_round.extend(self.told.keys().cloned());
+                self.next_round.extend(self.sent.keys().cloned());
             }
         }
     }
@@ -100,7 +100,7 @@ impl Follower {
     /// That all which was there at first has been told.
     #[must_use]
     pub fn synced(&self) -> StreamEvent {
-        StreamEvent::Synced(Synced { jobs: self.told.len() })
+        StreamEvent::Synced(Synced { jobs: self.sent.len() })
     }
 
     /// The job, if this reader is to be told of it; one that this version of the operator cannot read is as if there were
@@ -112,21 +112,21 @@ impl Follower {
 
     /// What is to be told of a job that is now so; nothing, if the reader knows it. `found`: `None` if there is no such
     /// job, or the filter does not take it.
-    pub fn tell(&mut self, job: JobRef, found: Option<FollowedJob>) -> Option<StreamEvent> {
+    pub fn update(&mut self, job: JobRef, found: Option<FollowedJob>) -> Option<StreamEvent> {
         let Some(found) = found else { return self.forget(job) };
-        if self.told.get(&job).is_some_and(|told| told.uid != found.uid()) {
+        if self.sent.get(&job).is_some_and(|sent| sent.uid != found.uid()) {
             // Another one of the same name: it comes right after the end of the first.
             self.round.push_front(job.clone());
             return self.forget(job);
         }
         let hash = hash(&found);
-        let before = self.told.insert(job, Told { uid: found.uid().to_owned(), hash });
+        let before = self.sent.insert(job, Sent { uid: found.uid().to_owned(), hash });
         let is_new = before.is_none_or(|before| before.hash != hash);
         is_new.then(|| StreamEvent::Job(Box::new(found)))
     }
 
     fn forget(&mut self, job: JobRef) -> Option<StreamEvent> {
-        let Told { uid, .. } = self.told.remove(&job)?;
+        let Sent { uid, .. } = self.sent.remove(&job)?;
         let (namespace, name) = (job.namespace.clone(), job.name.clone());
         Some(StreamEvent::Deleted(DeletedJob { id: job, uid, namespace, name }))
     }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     /// All that is told until something changes, in short.
-    fn told(follower: &mut Follower, jobs: &Jobs) -> Vec<String> {
+    fn events(follower: &mut Follower, jobs: &Jobs) -> Vec<String> {
         let mut all = Vec::new();
         loop {
             let event = match follower.next() {
@@ -186,7 +186,7 @@ mod tests {
                     let found = look_up(jobs, &job);
                     let found = found.as_deref().and_then(|found| follower.take(found));
                     let found = found.map(|job| FollowedJob::of(job, BTreeMap::new()));
-                    follower.tell(job, found)
+                    follower.update(job, found)
                 }
             };
             all.extend(event.map(|event| {
@@ -211,18 +211,18 @@ mod tests {
         let mut cluster = Cluster::of(&[film("b", "Running"), film("a", "Failed")]);
         let mut follower = Follower::new(Filter::default(), &cluster.0);
         assert_eq!(
-            told(&mut follower, &cluster.0),
+            events(&mut follower, &cluster.0),
             ["job films/a Failed", "job films/b Running", "synced {\"jobs\":2} "]
         );
         follower.note(changed("a"), &cluster.0);
-        assert_eq!(told(&mut follower, &cluster.0), [""; 0], "a change that shows nowhere is none");
+        assert_eq!(events(&mut follower, &cluster.0), [""; 0], "a change that shows nowhere is none");
         cluster.put(&film("a", "Running"));
         cluster.remove(&film("b", "Running"));
         follower.note(changed("a"), &cluster.0);
         follower.note(changed("b"), &cluster.0);
-        assert_eq!(told(&mut follower, &cluster.0), ["job films/a Running", "deleted films/b "]);
+        assert_eq!(events(&mut follower, &cluster.0), ["job films/a Running", "deleted films/b "]);
         follower.note(changed("b"), &cluster.0);
-        assert_eq!(told(&mut follower, &cluster.0), [""; 0], "it is gone once");
+        assert_eq!(events(&mut follower, &cluster.0), [""; 0], "it is gone once");
     }
 
     #[test]
@@ -230,11 +230,11 @@ mod tests {
         let mut cluster = Cluster::of(&[film("a", "Running"), film("b", "Failed")]);
         let filter = Filter { phase: Some(videofactory_crds::Phase::Running), ..Filter::default() };
         let mut follower = Follower::new(filter, &cluster.0);
-        assert_eq!(told(&mut follower, &cluster.0), ["job films/a Running", "synced {\"jobs\":1} "]);
+        assert_eq!(events(&mut follower, &cluster.0), ["job films/a Running", "synced {\"jobs\":1} "]);
         for (phase, expected) in [("Succeeded", "deleted films/a "), ("Running", "job films/a Running")] {
             cluster.put(&film("a", phase));
             follower.note(changed("a"), &cluster.0);
-            assert_eq!(told(&mut follower, &cluster.0), [expected]);
+            assert_eq!(events(&mut follower, &cluster.0), [expected]);
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
     fn of_a_reader_who_is_behind_each_job_is_kept_once() {
         let mut cluster = Cluster::of(&[film("a", "Pending"), film("b", "Pending")]);
         let mut follower = Follower::new(Filter::default(), &cluster.0);
-        told(&mut follower, &cluster.0);
+        events(&mut follower, &cluster.0);
         for phase in ["Running", "Waiting", "Running", "Failed"] {
             for name in ["b", "a"] {
                 cluster.put(&film(name, phase));
@@ -260,29 +260,29 @@ mod tests {
         }
         follower.note(Change::All, &cluster.0);
         assert_eq!(follower.next_round.len(), 2);
-        assert_eq!(told(&mut follower, &cluster.0), ["job films/a Failed", "job films/b Failed"]);
+        assert_eq!(events(&mut follower, &cluster.0), ["job films/a Failed", "job films/b Failed"]);
     }
 
     #[test]
     fn what_was_missed_is_found_when_all_may_have_changed() {
         let mut cluster = Cluster::of(&[film("a", "Pending"), film("b", "Pending")]);
         let mut follower = Follower::new(Filter::default(), &cluster.0);
-        told(&mut follower, &cluster.0);
+        events(&mut follower, &cluster.0);
         cluster.remove(&film("a", "Pending"));
         cluster.put(&film("c", "Pending"));
         follower.note(Change::All, &cluster.0);
-        assert_eq!(told(&mut follower, &cluster.0), ["deleted films/a ", "job films/c Pending"]);
+        assert_eq!(events(&mut follower, &cluster.0), ["deleted films/a ", "job films/c Pending"]);
     }
 
     #[test]
     fn another_job_of_the_same_name_is_another_one() {
         let mut cluster = Cluster::of(&[film("a", "Failed")]);
         let mut follower = Follower::new(Filter::default(), &cluster.0);
-        told(&mut follower, &cluster.0);
+        events(&mut follower, &cluster.0);
         let mut again = film("a", "Failed");
         again["metadata"]["uid"] = json!("another");
         cluster.put(&again);
         follower.note(changed("a"), &cluster.0);
-        assert_eq!(told(&mut follower, &cluster.0), ["deleted films/a ", "job films/a Failed"]);
+        assert_eq!(events(&mut follower, &cluster.0), ["deleted films/a ", "job films/a Failed"]);
     }
 }

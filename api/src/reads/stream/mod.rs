@@ -25,8 +25,8 @@ use self::follower::{Follower, Next, look_up};
 use self::guard::Guard;
 use super::filter::Filter;
 use crate::access::Caller;
-use crate::changes::Follow;
-use crate::limits::Stream;
+use crate::changes::Subscription;
+use crate::limits::StreamPermit;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::schemas;
@@ -79,7 +79,7 @@ pub async fn follow(
     }
     let place = state.limits.follower(&name)?;
     // Before the jobs are looked at: what changes from now on is heard of.
-    let changes = state.stores.changes.follow();
+    let changes = state.stores.changes.subscribe();
     let follower = Follower::new(filter, &state.stores.videojobs);
     let reader = Reader { state, guard, changes, follower, _place: place };
     let events = stream::unfold(Some(reader), |reader| async move {
@@ -96,9 +96,9 @@ pub async fn follow(
 struct Reader {
     state: State,
     guard: Guard,
-    changes: Follow,
+    changes: Subscription,
     follower: Follower,
-    _place: Stream,
+    _place: StreamPermit,
 }
 
 impl Reader {
@@ -111,7 +111,7 @@ impl Reader {
                 return StreamEvent::end(&problem);
             }
             let jobs = &self.state.stores.videojobs;
-            while let Some(change) = self.changes.told() {
+            while let Some(change) = self.changes.try_next() {
                 self.follower.note(change, jobs);
             }
             match self.follower.next() {
@@ -140,7 +140,7 @@ impl Reader {
             Some(found) => Some(self.with_progress(found).await),
             None => None,
         };
-        self.follower.tell(job, found)
+        self.follower.update(job, found)
     }
 
     async fn with_progress(&self, job: &VideoJob) -> FollowedJob {

@@ -17,17 +17,17 @@ use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, 
 use videofactory_crds::GROUP;
 use videofactory_pipeline::clock;
 
-use super::{Author, Authors, MANAGER};
-use crate::access::may;
+use super::memory::{BACKUP_MEMORY, MemoryPermit};
+use super::{BackupDocument, slot};
+use crate::access::{Author, Authors, MANAGER, may};
 use crate::body::is_json;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
-use crate::reads::backup::{AT_WORK, BackupDocument, busy};
-use crate::room::{self, Room};
 use crate::schemas;
+use crate::tasks::Tasks;
 
 /// Most bytes of a backup: some thousand jobs.
-pub const MOST_BACKUP_BYTES: usize = 64 * 1024 * 1024;
+pub const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Longest time in which a backup must have come.
 const LONGEST: Duration = Duration::from_mins(5);
 /// What takes any backup.
@@ -36,15 +36,16 @@ const NO_BOUND: &str =
 
 /// What the route needs.
 #[derive(Clone)]
-struct Desk {
+struct RestoreState {
     authors: Authors,
     /// The way to the buckets, where there is one.
     files: Option<Arc<dyn Files>>,
+    tasks: Tasks,
 }
 
-/// The route. `files`: the way to the buckets, where there is one.
-pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(answer)).with_state(Desk { authors, files })
+/// The route. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
+pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(answer)).with_state(RestoreState { authors, files, tasks })
 }
 
 /// How to restore.
@@ -63,7 +64,7 @@ struct RestoreQuery {
 
 /// What became of a backup.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreAnswer {
     /// Whether nothing was changed, because the request said so.
     dry_run: bool,
@@ -86,7 +87,7 @@ impl From<Answer> for RestoreAnswer {
 
 /// What became of one object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoredItem {
     /// Its kind.
     #[schema(value_type = schemas::BackupKind)]
@@ -120,18 +121,18 @@ impl From<ItemAnswer> for RestoredItem {
     responses((status = 200, description = "What became of it, object by object", body = RestoreAnswer)),
 )]
 async fn answer(
-    Shared(desk): Shared<Desk>,
+    Shared(state): Shared<RestoreState>,
     Parameters(query): Parameters<RestoreQuery>,
     request: Request,
 ) -> Result<Json<RestoreAnswer>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let author = Author::of(&mut parts, &desk.authors).await?;
+    let author = Author::of(&mut parts, &state.authors).await?;
     if !is_json(&parts.headers) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be a backup, in JSON")
             .hint("send the header Content-Type: application/json"));
     }
     check_name("namespace", query.namespace.as_deref())?;
-    // Asked first: a stranger's backup must not take room from others'.
+    // Asked first: a stranger's backup must not take memory from others'.
     let namespace = query.namespace.as_deref();
     may(&author.0, Right { verb: "list", group: GROUP, resource: "videojobs", namespace }).await.map_err(
         |problem| match namespace {
@@ -141,17 +142,17 @@ async fn answer(
             _ => problem,
         },
     )?;
-    let (text, room) = read(body).await?;
-    let slot = AT_WORK.try_acquire().map_err(|_| busy())?;
+    let (text, permit) = read(body).await?;
+    let slot = slot()?;
     let options = Options {
         dry_run: query.dry_run,
         partial: query.partial,
         manager: MANAGER.to_owned(),
         now: clock::now(),
     };
-    let files = desk.files;
-    let restoring = tokio::spawn(async move {
-        let _held = (slot, room);
+    let files = state.files;
+    let restoring = async move {
+        let _held = (slot, permit);
         let refused = |error: &ReadBackupError| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
         };
@@ -160,11 +161,9 @@ async fn answer(
             backup.retain(namespace).map_err(|error| refused(&error))?;
         }
         let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
-        Ok::<_, Problem>(Json(answer.into()))
-    });
-    restoring
-        .await
-        .map_err(|error| Problem::internal("the restore was broken off; ask for it again", &error))?
+        Ok(Json(answer.into()))
+    };
+    state.tasks.run("the restore", restoring).await
 }
 
 impl From<RestoreError> for Problem {
@@ -179,8 +178,8 @@ impl From<RestoreError> for Problem {
     }
 }
 
-async fn read(body: Body) -> Result<(String, Room), Problem> {
-    let (bytes, room) = room::BACKUPS.read(body, MOST_BACKUP_BYTES, LONGEST).await.map_err(|problem| {
+async fn read(body: Body) -> Result<(String, MemoryPermit), Problem> {
+    let (bytes, permit) = BACKUP_MEMORY.read(body, MOST_BYTES, LONGEST).await.map_err(|problem| {
         if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
             return problem.hint(NO_BOUND);
         }
@@ -188,5 +187,5 @@ async fn read(body: Body) -> Result<(String, Room), Problem> {
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))?;
-    Ok((text, room))
+    Ok((text, permit))
 }

@@ -1,4 +1,4 @@
-//! Room in memory for what must be there as a whole: backups, on their way in and out. All else is streamed, or small.
+//! A budget of memory for what must be there as a whole: backups, on their way in and out. All else is streamed, or small.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,61 +13,62 @@ use tokio::time::timeout;
 use crate::body::too_slow;
 use crate::problem::Problem;
 
-/// Room for backups: a third of what the operator's Deployment may take.
-pub static BACKUPS: Rooms = Rooms::new(160);
+/// For backups: a third of what the operator's Deployment may take.
+pub static BACKUP_MEMORY: MemoryBudget = MemoryBudget::new(160);
 /// Bytes that are sent at once.
 const PIECE: usize = 64 * 1024;
 
-/// Room that is shared.
+/// Memory that is shared.
 #[derive(Debug)]
-pub struct Rooms {
+pub struct MemoryBudget {
     /// MiB in all.
     mib: u32,
-    left: Semaphore,
+    /// A permit is a MiB.
+    semaphore: Semaphore,
 }
 
-/// Room that is taken until this is dropped.
+/// A part of the budget, until this is dropped.
 #[derive(Debug)]
-pub struct Room {
-    of: &'static Rooms,
-    taken: SemaphorePermit<'static>,
+pub struct MemoryPermit {
+    budget: &'static MemoryBudget,
+    permits: SemaphorePermit<'static>,
 }
 
-impl Rooms {
+impl MemoryBudget {
     /// With so many MiB.
     pub const fn new(mib: u32) -> Self {
-        Self { mib, left: Semaphore::const_new(mib as usize) }
+        Self { mib, semaphore: Semaphore::const_new(mib as usize) }
     }
 
-    /// Room for so many bytes.
-    pub fn take(&'static self, bytes: usize) -> Result<Room, Problem> {
-        Ok(Room { of: self, taken: self.permits(self.mib_of(bytes))? })
+    /// A part for so many bytes, if so much is left.
+    pub fn try_acquire(&'static self, bytes: usize) -> Result<MemoryPermit, Problem> {
+        Ok(MemoryPermit { budget: self, permits: self.try_acquire_mib(self.mib_of(bytes))? })
     }
 
-    /// What is larger than all the room there is takes all of it, and is alone.
+    /// What is larger than the whole budget takes all of it, and is alone.
     fn mib_of(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(1024 * 1024)).unwrap_or(self.mib).min(self.mib)
     }
 
-    fn permits(&'static self, mib: u32) -> Result<SemaphorePermit<'static>, Problem> {
+    fn try_acquire_mib(&'static self, mib: u32) -> Result<SemaphorePermit<'static>, Problem> {
         let full = |_| Problem::later("other backups fill the memory; try again", 10);
-        self.left.try_acquire_many(mib).map_err(full)
+        self.semaphore.try_acquire_many(mib).map_err(full)
     }
 
-    /// A body, read whole within this time. Its room grows with what has come of it: who is slow takes no more than they
-    /// have sent.
+    /// A body, read whole within this time. Its part of the budget grows with what has come of it: who is slow takes no
+    /// more than they have sent.
     pub async fn read(
         &'static self,
         body: Body,
         most: usize,
         within: Duration,
-    ) -> Result<(Vec<u8>, Room), Problem> {
+    ) -> Result<(Vec<u8>, MemoryPermit), Problem> {
         let too_large =
             || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {most} bytes"));
         if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
             return Err(too_large());
         }
-        let mut room = self.take(1)?;
+        let mut permit = self.try_acquire(1)?;
         let mut pieces = body.into_data_stream();
         let mut content = Vec::new();
         let reading = async {
@@ -77,30 +78,30 @@ impl Rooms {
                 if content.len() + piece.len() > most {
                     return Err(too_large());
                 }
-                room.grow_to(content.len() + piece.len())?;
+                permit.grow_to(content.len() + piece.len())?;
                 content.extend_from_slice(&piece);
             }
             Ok(())
         };
         timeout(within, reading).await.map_err(|_| too_slow(within))??;
-        Ok((content, room))
+        Ok((content, permit))
     }
 }
 
-impl Room {
-    /// More of it, so that so many bytes have room.
+impl MemoryPermit {
+    /// A larger part, for so many bytes.
     fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        let taken = u32::try_from(self.taken.num_permits()).unwrap_or(self.of.mib);
-        if let Some(more) = self.of.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0) {
-            self.taken.merge(self.of.permits(more)?);
+        let taken = u32::try_from(self.permits.num_permits()).unwrap_or(self.budget.mib);
+        if let Some(more) = self.budget.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0) {
+            self.permits.merge(self.budget.try_acquire_mib(more)?);
         }
         Ok(())
     }
 }
 
 /// A body with this content, which is there for so long: who has not read it by then gets no more of it.
-pub fn body(content: Vec<u8>, room: Room, within: Duration) -> Body {
-    let kept = Arc::new(Mutex::new(Some((Bytes::from(content), room))));
+pub fn body(content: Vec<u8>, permit: MemoryPermit, within: Duration) -> Body {
+    let kept = Arc::new(Mutex::new(Some((Bytes::from(content), permit))));
     let (read, ended) = oneshot::channel::<()>();
     let lent = Arc::clone(&kept);
     tokio::spawn(async move {
@@ -125,11 +126,11 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_mins(1);
-    /// All of the room of these tests.
+    /// The whole budget of these tests.
     const ALL: usize = 4 * 1024 * 1024;
 
-    fn rooms() -> &'static Rooms {
-        Box::leak(Box::new(Rooms::new(4)))
+    fn budget() -> &'static MemoryBudget {
+        Box::leak(Box::new(MemoryBudget::new(4)))
     }
 
     fn content() -> Vec<u8> {
@@ -137,47 +138,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_read_takes_room_until_it_is_dropped() {
-        let rooms = rooms();
-        let (read, room) = rooms.read(Body::from(vec![7; ALL / 2 + 1]), ALL, MINUTE).await.unwrap();
-        assert_eq!((read.len(), rooms.left.available_permits()), (ALL / 2 + 1, 1));
-        let refused = rooms.read(Body::from(vec![7; ALL / 2]), ALL, MINUTE).await.unwrap_err();
+    async fn what_is_read_takes_memory_until_it_is_dropped() {
+        let budget = budget();
+        let (read, permit) = budget.read(Body::from(vec![7; ALL / 2 + 1]), ALL, MINUTE).await.unwrap();
+        assert_eq!((read.len(), budget.semaphore.available_permits()), (ALL / 2 + 1, 1));
+        let refused = budget.read(Body::from(vec![7; ALL / 2]), ALL, MINUTE).await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(10)));
-        drop(room);
-        assert_eq!(rooms.left.available_permits(), 4);
-        let large = rooms.read(Body::from(content()), content().len() - 1, MINUTE).await.unwrap_err();
+        drop(permit);
+        assert_eq!(budget.semaphore.available_permits(), 4);
+        let large = budget.read(Body::from(content()), content().len() - 1, MINUTE).await.unwrap_err();
         assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_too_slowly_is_given_up_and_takes_no_more_room_than_has_come() {
-        let rooms = rooms();
+    async fn what_comes_too_slowly_is_given_up_and_takes_no_more_memory_than_has_come() {
+        let budget = budget();
         let trickle = stream::repeat(()).then(|()| async {
             tokio::time::sleep(MINUTE / 4).await;
             Ok::<_, std::io::Error>(Bytes::from_static(b"{"))
         });
-        let reading = rooms.read(Body::from_stream(trickle), ALL, MINUTE);
+        let reading = budget.read(Body::from_stream(trickle), ALL, MINUTE);
         let look = async {
             tokio::time::sleep(MINUTE / 2).await;
-            rooms.left.available_permits()
+            budget.semaphore.available_permits()
         };
         let (read, left) = tokio::join!(reading, look);
         assert_eq!((read.err().unwrap().status, left), (StatusCode::REQUEST_TIMEOUT, 3));
-        assert_eq!(rooms.left.available_permits(), 4);
+        assert_eq!(budget.semaphore.available_permits(), 4);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_sent_takes_room_until_its_last_byte_or_its_time() {
-        let rooms = rooms();
-        let sent = body(content(), rooms.take(2 * ALL).unwrap(), MINUTE);
-        assert!(rooms.take(1).is_err(), "what is larger than the room is alone");
+    async fn what_is_sent_takes_memory_until_its_last_byte_or_its_time() {
+        let budget = budget();
+        let sent = body(content(), budget.try_acquire(2 * ALL).unwrap(), MINUTE);
+        assert!(budget.try_acquire(1).is_err(), "what is larger than the budget is alone");
         assert_eq!(sent.collect().await.unwrap().to_bytes(), content());
-        drop(rooms.left.acquire_many(4).await.unwrap());
+        drop(budget.semaphore.acquire_many(4).await.unwrap());
 
-        let mut slow = body(content(), rooms.take(ALL).unwrap(), MINUTE);
+        let mut slow = body(content(), budget.try_acquire(ALL).unwrap(), MINUTE);
         assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), PIECE);
         let before = tokio::time::Instant::now();
-        drop(rooms.left.acquire_many(4).await.unwrap());
+        drop(budget.semaphore.acquire_many(4).await.unwrap());
         assert!(before.elapsed() >= MINUTE);
         assert!(slow.collect().await.is_err(), "what is cut short is no whole backup");
     }

@@ -1,29 +1,23 @@
-//! GET `/backup`: everything of a namespace, or of the cluster, in one document. It is read as whoever asks for it, and
-//! depends on none of the operator's stores, so that a proxy on somebody's machine can serve it, too.
+//! GET `/backup`.
 
 use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::backup::gather;
 use videofactory_client::job_ref::is_label;
 use videofactory_pipeline::clock;
 
+use super::memory::{self, BACKUP_MEMORY};
+use super::{BackupDocument, slot};
+use crate::access::{Author, Authors};
 use crate::problem::Problem;
 use crate::query::Parameters;
-use crate::room;
-use crate::writes::{Author, Authors};
-
-/// Backups and restores that are worked on at a time: each reads objects by the hundred.
-pub(crate) static AT_WORK: Semaphore = Semaphore::const_new(1);
-/// Seconds after which to try again while another one is at work.
-pub(crate) const TRY_AGAIN: u32 = 10;
 
 /// Longest time in which a backup must have been read: so long it is in memory.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -31,28 +25,6 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// The route.
 pub fn routes(authors: Authors) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(backup)).with_state(authors)
-}
-
-// It stands for the backup in the document, and is never made.
-/// A backup: a list of manifests in one object.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Backup)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct BackupDocument {
-    api_version: String,
-    kind: String,
-    /// When it was made.
-    #[schema(format = DateTime)]
-    created_at: String,
-    /// The namespace that it is of. Left out: all namespaces.
-    namespace: Option<String>,
-    /// The objects.
-    #[schema(value_type = Vec<Object>)]
-    items: Vec<String>,
-    /// How many objects it holds. Backups of the first version have no count and no digest.
-    item_count: Option<i64>,
-    /// Digest of its content.
-    digest: Option<String>,
 }
 
 /// Query parameters of GET `/backup`.
@@ -75,23 +47,19 @@ async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> R
     }
     let now = clock::now();
     let namespace = query.namespace.as_deref();
-    let (text, room) = {
-        let _slot = AT_WORK.try_acquire().map_err(|_| busy())?;
+    let (text, permit) = {
+        let _slot = slot()?;
         let text = gather(&author.0, namespace, now).await?.text;
-        let room = room::BACKUPS.take(text.len())?;
-        (text, room)
+        let permit = BACKUP_MEMORY.try_acquire(text.len())?;
+        (text, permit)
     };
     let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));
     Response::builder()
         .header(CONTENT_TYPE, "application/json")
         .header(CONTENT_DISPOSITION, disposition)
         .header(CACHE_CONTROL, "no-store")
-        .body(room::body(text, room, LONGEST))
+        .body(memory::body(text, permit, LONGEST))
         .map_err(|error| Problem::internal("the backup cannot be sent", &error))
-}
-
-pub(crate) fn busy() -> Problem {
-    Problem::later("another backup or restore is at work; try again", TRY_AGAIN)
 }
 
 fn file_name(namespace: Option<&str>, now: Timestamp) -> String {

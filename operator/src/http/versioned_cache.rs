@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const GOOD_FOR: Duration = Duration::from_mins(1);
 
 /// Things by the UID of the object that they belong to, each good as long as the object is of one version.
-pub struct Recent<V, T> {
+pub struct VersionedCache<V, T> {
     kept: Mutex<HashMap<String, Kept<V, T>>>,
 }
 
@@ -20,13 +20,13 @@ struct Kept<V, T> {
     thing: T,
 }
 
-impl<V, T> Default for Recent<V, T> {
+impl<V, T> Default for VersionedCache<V, T> {
     fn default() -> Self {
         Self { kept: Mutex::default() }
     }
 }
 
-impl<V: PartialEq, T: Clone> Recent<V, T> {
+impl<V: PartialEq, T: Clone> VersionedCache<V, T> {
     /// What was opened lately of this version, or else what opens now; a failure is not kept.
     pub async fn get<E>(
         &self,
@@ -68,14 +68,14 @@ mod tests {
     /// What counts how often it is opened.
     #[derive(Default)]
     struct Counted {
-        recent: Recent<u32, usize>,
+        cache: VersionedCache<u32, usize>,
         opened: AtomicUsize,
     }
 
     impl Counted {
         async fn get(&self, uid: &str, version: u32) -> usize {
             let open = async { Ok::<_, ()>(self.opened.fetch_add(1, Ordering::Relaxed)) };
-            self.recent.get(uid, version, open).await.unwrap()
+            self.cache.get(uid, version, open).await.unwrap()
         }
     }
 
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(counted.get("b", 1).await, 1, "each object has its own");
         tokio::time::advance(GOOD_FOR).await;
         assert_eq!(counted.get("a", 1).await, 2);
-        assert_eq!(counted.recent.kept.lock().len(), 1, "what is not good any more is forgotten");
+        assert_eq!(counted.cache.kept.lock().len(), 1, "what is not good any more is forgotten");
     }
 
     #[tokio::test(start_paused = true)]
@@ -98,8 +98,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_is_not_kept() {
-        let recent = Recent::<u32, u32>::default();
-        assert_eq!(recent.get("a", 1, async { Err("no Secret") }).await, Err("no Secret"));
-        assert_eq!(recent.get("a", 1, async { Ok::<_, &str>(7) }).await, Ok(7));
+        let cache = VersionedCache::<u32, u32>::default();
+        assert_eq!(cache.get("a", 1, async { Err("no Secret") }).await, Err("no Secret"));
+        assert_eq!(cache.get("a", 1, async { Ok::<_, &str>(7) }).await, Ok(7));
     }
 }

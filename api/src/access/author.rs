@@ -1,0 +1,59 @@
+//! Who writes: in whose name the API server is asked to change something.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use kube::Client;
+use videofactory_client::Right;
+use videofactory_crds::GROUP;
+
+use super::{Clients, TokenReviewer, bearer, may};
+use crate::problem::Problem;
+
+/// As whom changes are made: the first manager of the fields that they set.
+pub const MANAGER: &str = "videofactory-api";
+
+/// Who writes.
+#[derive(Clone)]
+pub enum Authors {
+    /// Whoever shows a token, with it.
+    Tokens(Arc<TokenReviewer>, Arc<Clients>),
+    /// Always the same person: the one on whose machine this runs.
+    One(Client),
+}
+
+/// A way to the API server in the name of whoever asks.
+pub struct Author(pub Client);
+
+impl<S: Send + Sync> FromRequestParts<S> for Author
+where
+    Authors: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Self::of(parts, &Authors::from_ref(state)).await
+    }
+}
+
+impl Author {
+    /// Whoever asks.
+    pub async fn of(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
+        match authors {
+            Authors::One(client) => Ok(Self(client.clone())),
+            Authors::Tokens(tokens, clients) => {
+                let token = bearer(&parts.headers)
+                    .ok_or_else(|| Problem::unauthorized("there is no bearer token"))?;
+                // Asked first: a stranger's word must not cost connections to the API server.
+                tokens.review(token).await?;
+                Ok(Self(clients.of_token(token)?))
+            }
+        }
+    }
+
+    /// Fails unless the author may do this with objects of ours.
+    pub async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
+        may(&self.0, Right { verb, group: GROUP, resource, namespace: Some(namespace) }).await
+    }
+}

@@ -1,0 +1,60 @@
+//! GET `/backup` and POST `/restore`: everything of a namespace, or of the cluster, in one document, and made again of it.
+//! Both go to the API server as whoever asks and depend on none of the operator's stores, so that a proxy on somebody's
+//! machine can serve them, too.
+
+mod download;
+mod memory;
+mod restore;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use videofactory_client::restore::Files;
+
+use crate::access::Authors;
+use crate::problem::Problem;
+use crate::tasks::Tasks;
+
+pub use restore::MOST_BYTES;
+
+/// Backups and restores that are worked on at a time: each reads objects by the hundred.
+pub(crate) static AT_WORK: Semaphore = Semaphore::const_new(1);
+/// Seconds after which to try again while another one is at work.
+const TRY_AGAIN: u32 = 10;
+
+/// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
+pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
+    download::routes(authors.clone()).merge(restore::routes(authors, files, tasks))
+}
+
+/// The only place for work on a backup.
+fn slot() -> Result<SemaphorePermit<'static>, Problem> {
+    AT_WORK
+        .try_acquire()
+        .map_err(|_| Problem::later("another backup or restore is at work; try again", TRY_AGAIN))
+}
+
+// It stands for the backup in the document, and is never made.
+/// A backup: a list of manifests in one object.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Backup)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BackupDocument {
+    api_version: String,
+    kind: String,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// The namespace that it is of. Left out: all namespaces.
+    namespace: Option<String>,
+    /// The objects.
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<String>,
+    /// How many objects it holds. Backups of the first version have no count and no digest.
+    item_count: Option<i64>,
+    /// Digest of its content.
+    digest: Option<String>,
+}

@@ -1,0 +1,38 @@
+//! Many jobs at once.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+
+use crate::testing::{FILMS, World, job};
+
+/// More jobs than are asked at a time.
+const JOBS: usize = 20;
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs_asked() {
+    let everything = json!({"action": "suspend", "filter": {"namespace": "films"}}).to_string();
+    for (path, body) in
+        [("/jobs/actions", everything.as_str()), ("/jobs/force-stop-all?namespace=films", "{}")]
+    {
+        let world = World::new().await;
+        let names: Vec<String> = (0..JOBS).map(|number| format!("film-{number:02}")).collect();
+        let path_of =
+            |name: &String| format!("/apis/videofactory.dev/v1alpha1/namespaces/films/videojobs/{name}");
+        let objects = names.iter().map(|name| (path_of(name), job("films", name, &Value::Null)));
+        world.cluster.objects.lock().extend(objects);
+        let gate = Arc::new(Barrier::new(2));
+        world.cluster.gates.lock().push_back(gate.clone());
+        tokio::select! {
+            answer = world.send("POST", path, FILMS, &[], body) => panic!("{answer:?}"),
+            _ = gate.wait() => {}
+        }
+        assert_eq!(world.state.tasks.under_way(), 1);
+        gate.wait().await;
+        world.state.tasks.ended().await;
+        let mut changed = world.cluster.changed.lock().clone();
+        changed.sort_unstable();
+        assert_eq!(changed, names.iter().map(path_of).collect::<Vec<_>>(), "{path}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The commands that people are shown: pasted, they act on the cluster that this one was told, and as the same person. Pure.
 
-use crate::args::ClusterFlags;
+use crate::cluster::ClusterFlags;
 
 const KUBECTL: &str = "kubectl ";
 const PLUGIN: &str = "videofactory ";

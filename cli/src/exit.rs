@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use kube::runtime::watcher;
 use videofactory_client::new_job::CreateError;
 use videofactory_client::storage_action::AskError;
 use videofactory_client::{CallError, JobRef};
@@ -146,6 +147,21 @@ impl From<io::Error> for Error {
             return Self { exit: Exit::ClosedPipe, ..Self::new("the output is closed") };
         }
         Self::new(error.to_string())
+    }
+}
+
+/// A failure of a watch that trying again does not mend. `what`: what was tried.
+pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
+    let source = match error {
+        watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,
+        watcher::Error::WatchError(status) => kube::Error::Api(status),
+        watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion => return None,
+    };
+    match &source {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404) => {
+            Some(CallError::of(what, source).into())
+        }
+        _ => None,
     }
 }
 

@@ -16,9 +16,12 @@ mod completion;
 mod context;
 mod exit;
 mod file;
-mod follow;
+mod film;
+mod flags;
+mod health;
 mod operator;
 mod output;
+mod policies;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -49,9 +52,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    if let Verb::Complete(args) = cli.verb {
+    if let Verb::Complete(words) = cli.verb {
         // Whatever goes wrong, nothing is offered.
-        let _ = verbs::completion::answer(args, &mut stdout());
+        let _ = verbs::completion::answer(words, &mut args::command(), &mut stdout());
         return ExitCode::SUCCESS;
     }
     let commands = Commands::of(&cli.cluster);
@@ -99,7 +102,7 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
         Verb::Approve(args) => verbs::act::decide(JobAction::Approve, args, context).boxed_local(),
         Verb::Reject(args) => verbs::act::decide(JobAction::Reject, args, context).boxed_local(),
-        Verb::StopAll(args) => verbs::stop_all::run(args, context).boxed_local(),
+        Verb::StopAll(args) => verbs::act::stop_all(args, context).boxed_local(),
         Verb::Accounts(args) => verbs::accounts::run(args, context).boxed_local(),
         Verb::Storage(args) => verbs::storage::run(args, context).boxed_local(),
         Verb::Cleanup(args) => verbs::cleanup::run(args, context).boxed_local(),
@@ -110,8 +113,8 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Report(args) => verbs::report::run(args, context).boxed_local(),
         Verb::Install(args) => ready(verbs::install::run(&args, context)).boxed_local(),
         Verb::Completion(args) => ready(verbs::completion::run(&args, context)).boxed_local(),
-        Verb::Complete(args) => {
-            let answered = verbs::completion::answer(args, &mut context.streams.out);
+        Verb::Complete(words) => {
+            let answered = verbs::completion::answer(words, &mut args::command(), &mut context.streams.out);
             ready(answered.map(|()| Exit::Done).map_err(Error::from)).boxed_local()
         }
     }

@@ -9,10 +9,10 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::provideraccount::{ProviderAccountStatus, QuotaStatus};
 
-use crate::args::Scope;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::flags::Scope;
 use crate::output::{self, Format};
 use crate::text::{NONE, or_none, span, table, until};
 

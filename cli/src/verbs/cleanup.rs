@@ -12,13 +12,13 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::time_of;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 
-use super::{policies, storage};
-use crate::args::{Scope, read_timeout};
 use crate::cluster::MANAGER;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::text::{bytes, count, or_none, table};
+use crate::flags::Scope;
+use crate::policies;
+use crate::text::{bytes, count, or_none, read_timeout, table};
 
 /// Prune buckets now, by their rules
 ///
@@ -55,7 +55,7 @@ pub struct CleanupArgs {
 pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error> {
     let namespace = context.scope(args.scope.all_namespaces);
     let client = context.cluster.client()?;
-    let policies = storage::find(client, namespace.as_deref(), args.policy.as_deref()).await?;
+    let policies = policies::find(client, namespace.as_deref(), args.policy.as_deref()).await?;
     if policies.is_empty() {
         return Err(Error::new("there is no StoragePolicy to be pruned")
             .hint("`kubectl videofactory storage -A` shows those that there are"));

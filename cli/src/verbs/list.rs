@@ -8,10 +8,10 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{VideoJob, VideoJobStatus};
 
-use crate::args::{Filter, Scope};
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::flags::{Filter, Scope};
 use crate::output::{self, Format};
 use crate::text::{NONE, age, or_none, table, until};
 

@@ -14,14 +14,14 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
 use videofactory_client::job_action::phase;
-use videofactory_client::{CallError, JobRef, within};
+use videofactory_client::{JobRef, within};
 use videofactory_crds::labels::{ATTEMPT, STEP, UID, WORKER};
 use videofactory_crds::{Phase, StepName, VideoJob};
 
-use crate::args::JobName;
 use crate::context::Context;
-use crate::exit::{Error, Exit, causes};
-use crate::follow::needs_a_person;
+use crate::exit::{Error, Exit, causes, lasting};
+use crate::film::state::needs_a_person;
+use crate::flags::JobName;
 use crate::operator::Operator;
 use crate::text::plain;
 
@@ -177,7 +177,9 @@ async fn follow(
                 News::Gone => return Err(Error::new(format!("VideoJob {name} was deleted"))),
                 News::Trouble(error) => {
                     let words = causes(&error);
-                    refused(name, error)?;
+                    if let Some(error) = lasting(&format!("watch {name} and its pods"), error) {
+                        return Err(error);
+                    }
                     if trouble.replace(words.clone()).as_ref() != Some(&words) {
                         context.tell(format!("{name}: {words}; trying again"))?;
                     }
@@ -200,19 +202,6 @@ async fn follow(
         }
     }
     Ok(Exit::Done)
-}
-
-/// Fails where trying again does not help.
-fn refused(name: &JobRef, error: watcher::Error) -> Result<(), Error> {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if matches!(status.code, 401 | 403) =>
-        {
-            Err(CallError::of(format!("watch the pods of {name}"), kube::Error::Api(status)).into())
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The lines that were kept in the bucket, where the pods are gone.

@@ -2,19 +2,18 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
-use videofactory_client::{list, within};
+use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{PruneRun, StoragePolicyStatus};
 use videofactory_pipeline::keys::folder;
 
-use crate::args::Scope;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::flags::Scope;
 use crate::output::{self, Format};
+use crate::policies;
 use crate::text::{NONE, bytes, or_none, span, table, until};
 
 /// Show buckets: usage, level, last and next run
@@ -38,7 +37,7 @@ pub struct StorageArgs {
 pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);
-    let policies = find(client, namespace.as_deref(), args.name.as_deref()).await?;
+    let policies = policies::find(client, namespace.as_deref(), args.name.as_deref()).await?;
     if let Some(document) = args.output.document() {
         let value = match (policies.as_slice(), &args.name) {
             ([policy], Some(_)) => output::object(policy)?,
@@ -77,22 +76,6 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     }
     context.data(&text)?;
     Ok(Exit::Done)
-}
-
-/// The policies of a namespace or of the cluster, or the one of this name.
-pub async fn find(
-    client: Client,
-    namespace: Option<&str>,
-    name: Option<&str>,
-) -> Result<Vec<StoragePolicy>, Error> {
-    if let (Some(name), Some(namespace)) = (name, namespace) {
-        let api: Api<StoragePolicy> = Api::namespaced(client, namespace);
-        return Ok(vec![within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await?]);
-    }
-    let mut policies: Vec<StoragePolicy> = list(&client, namespace, &ListParams::default()).await?;
-    policies.retain(|policy| name.is_none_or(|name| policy.name_any() == name));
-    policies.sort_by_key(|policy| (policy.namespace(), policy.name_any()));
-    Ok(policies)
 }
 
 fn row(policy: &StoragePolicy, namespaces: bool, wide: bool, now: Timestamp) -> Vec<String> {

@@ -16,15 +16,15 @@ use videofactory_client::{Estimate, JobRef, new_job};
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
-use super::download::{self, What};
-use super::status::next;
-use crate::args::read_timeout;
 use crate::cluster::MANAGER;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::follow::{self, Until};
+use crate::film::fetch::{self, What};
+use crate::film::follow::{self, Until};
+use crate::film::next;
 use crate::output::{self, Document, Format};
+use crate::text::read_timeout;
 
 /// Make a film from a topic, many from a file of topics, or one from a storyboard
 #[derive(Args, Debug)]
@@ -215,7 +215,7 @@ async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Re
             context.tell(format!("{name}: next: {}", next::step(job, context.now())))?;
             continue;
         }
-        match download::fetch(job, What::Video, &folder, context).await {
+        match fetch::fetch(job, What::Video, &folder, context).await {
             Ok(path) => context.data(&format!("{}\n", path.display()))?,
             Err(error) if error.is_closed_pipe() => return Err(error),
             // The others have been made, and paid for, all the same.

@@ -14,9 +14,9 @@ use videofactory_crds::labels::{OPERATOR_CONTAINER, OPERATOR_NAME, STEPS, WORKER
 use videofactory_crds::{Channel, GROUP, ProviderAccount, StepName, StoragePolicy, VideoJob};
 
 use super::{File, redact};
-use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::Error;
+use crate::flags::Scope;
 use crate::operator::{DEFAULT_NAMESPACE, LABELS, namespace_of};
 
 /// Logs that are read at once.

@@ -10,12 +10,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
-use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
+use crate::flags::Scope;
+use crate::health;
 use crate::text::{bytes, count};
-use crate::verbs::doctor;
 
 /// Write all that helps to find a fault into an archive, without secrets
 ///
@@ -49,8 +49,8 @@ pub async fn run(args: ReportArgs, context: &mut Context) -> Result<Exit, Error>
     let now = context.now();
     let name = format!("videofactory-report-{}", now.strftime("%Y%m%dT%H%M%SZ"));
     let mut collected = collect::Collected::default();
-    match doctor::all(args.scope, context).await {
-        Ok(checks) => collected.add("doctor.txt", doctor::render(&checks)),
+    match health::all(args.scope, context).await {
+        Ok(checks) => collected.add("doctor.txt", health::render(&checks)),
         Err(error) => collected.miss("doctor.txt", &error.message),
     }
     collect::all(&mut collected, args.scope, args.tail, context).await?;

@@ -1,7 +1,6 @@
 //! `status`: where a film stands, what it waits for, and what to do.
 
-pub mod next;
-pub mod render;
+mod render;
 
 use std::time::Duration;
 
@@ -10,11 +9,12 @@ use serde_json::Value;
 use videofactory_client::job_action::phase;
 use videofactory_crds::Phase;
 
-use crate::args::{JobName, read_timeout};
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::follow::{self, Until};
+use crate::film::follow::{self, Until};
+use crate::flags::JobName;
 use crate::output::{self, Document};
+use crate::text::read_timeout;
 
 /// Show where a film stands, what it waits for, and what to do
 #[derive(Args, Debug)]

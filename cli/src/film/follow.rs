@@ -9,16 +9,15 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kube::Api;
 use kube::runtime::{WatchStreamExt, watcher};
 use tokio::time::Instant;
+use videofactory_client::JobRef;
 use videofactory_client::job_action::phase;
-use videofactory_client::job_advice::is_stalled;
-use videofactory_client::{CallError, JobRef};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 
 use crate::context::Context;
-use crate::exit::{Error, causes};
+use crate::exit::{Error, causes, lasting};
+use crate::film::state::{count_scenes, is_stale, needs_a_person};
 use crate::text::plain;
-use crate::verbs::status::render::{count_scenes, is_stale};
 
 /// How long films are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,21 +114,6 @@ impl Follower {
     }
 }
 
-/// A failure of a watch that trying again does not mend. `what`: what was tried.
-pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
-    let source = match error {
-        watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,
-        watcher::Error::WatchError(status) => kube::Error::Api(status),
-        watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion => return None,
-    };
-    match &source {
-        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404) => {
-            Some(CallError::of(what, source).into())
-        }
-        _ => None,
-    }
-}
-
 fn is_over(job: &VideoJob, until: Until) -> bool {
     let stale = job.status.as_ref().is_none_or(|status| is_stale(job, status));
     let at = phase(job);
@@ -137,12 +121,6 @@ fn is_over(job: &VideoJob, until: Until) -> bool {
         return false;
     }
     at.is_terminal() || until == Until::Stopped && needs_a_person(job)
-}
-
-/// Whether nothing goes on before a person does something.
-#[must_use]
-pub fn needs_a_person(job: &VideoJob) -> bool {
-    matches!(phase(job), Phase::Review | Phase::Suspended) || is_stalled(job)
 }
 
 /// What is new, in the order in which the film is made.

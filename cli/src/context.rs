@@ -3,13 +3,15 @@
 use std::io::{BufRead, Write};
 
 use jiff::Timestamp;
-use kube::Api;
+use kube::{Api, Resource};
+use serde::Serialize;
 use videofactory_client::{JobRef, within};
 use videofactory_crds::VideoJob;
 
 use crate::cluster::Cluster;
 use crate::commands::Commands;
 use crate::exit::Error;
+use crate::output::{self, Format};
 use crate::text::printable;
 
 /// Where text comes from and goes to.
@@ -50,6 +52,24 @@ impl Context {
         self.streams.out.write_all(text.as_bytes())?;
         self.streams.out.flush()?;
         Ok(())
+    }
+
+    /// Writes objects as they are wanted, but for columns; whether they were. `is_one`: one was asked for by its name.
+    pub fn print<K>(&mut self, objects: &[K], is_one: bool, format: Option<Format>) -> Result<bool, Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+    {
+        let Some(format) = format else { return Ok(false) };
+        let values = objects.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
+        let Some(text) = output::objects(&values, is_one, format)? else { return Ok(false) };
+        self.data(&text)?;
+        Ok(true)
+    }
+
+    /// What became of an object, in kubectl's form. `name`: such as `videojob.videofactory.dev/ocean`.
+    #[must_use]
+    pub fn sentence(&self, name: &str, became: &str, namespace: &str) -> String {
+        output::sentence(name, became, namespace, &self.cluster.namespace)
     }
 
     /// A text as people are told it.

@@ -84,6 +84,13 @@ impl Error {
         Self { exit: Exit::TimedOut, ..Self::new(message) }
     }
 
+    /// Somebody has deleted an object that was waited for.
+    #[must_use]
+    pub fn deleted(kind: &str, name: impl fmt::Display) -> Self {
+        Self { exit: Exit::NotAll, ..Self::new(format!("{kind} {name} was deleted")) }
+            .hint("somebody has removed it; what there is: `kubectl videofactory list -A`, `kubectl videofactory storage -A`")
+    }
+
     /// The same with what to do.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {

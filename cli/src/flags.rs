@@ -1,7 +1,7 @@
 //! Flags that several verbs have.
 
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use videofactory_client::JobFilter;
 use videofactory_crds::Phase;
 
@@ -70,4 +70,36 @@ fn phases() -> impl TypedValueParser<Value = Phase> {
         let named = Phase::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(&text));
         named.ok_or_else(|| format!("{text} is no phase"))
     })
+}
+
+/// Whether anything is changed: the values of kubectl.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// It is done
+    #[default]
+    None,
+    /// Nothing is written: it is only said what would be
+    Client,
+    /// The API server checks what would be written, and keeps nothing
+    Server,
+}
+
+impl DryRun {
+    /// What stands behind a sentence that says what became of an object.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Client => " (dry run)",
+            Self::Server => " (server dry run)",
+        }
+    }
+}
+
+/// Whether anything is changed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Trial {
+    /// Change nothing: client says what would be done, server lets the API server check it, too
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "client")]
+    pub dry_run: DryRun,
 }

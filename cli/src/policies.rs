@@ -13,11 +13,19 @@ use videofactory_crds::StoragePolicy;
 use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, lasting};
+use crate::output;
 
 /// `films/r2`.
 #[must_use]
 pub fn name(policy: &StoragePolicy) -> String {
     format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
+}
+
+/// What became of a policy, in kubectl's form.
+#[must_use]
+pub fn sentence(policy: &StoragePolicy, became: &str, context: &Context) -> String {
+    let name = output::name::<StoragePolicy>(&policy.name_any());
+    context.sentence(&name, became, &policy.namespace().unwrap_or_default())
 }
 
 /// The policies of a namespace or of the cluster, or the one of this name.
@@ -64,7 +72,7 @@ pub async fn until<T>(
                         return found;
                     }
                 }
-                Ok(None) => return Err(Error::new(format!("StoragePolicy {} was deleted", name(policy)))),
+                Ok(None) => return Err(Error::deleted("StoragePolicy", name(policy))),
                 Err(error) => {
                     if let Some(error) = lasting(&format!("watch StoragePolicy {}", name(policy)), error) {
                         return Err(error);
@@ -73,7 +81,8 @@ pub async fn until<T>(
                 }
             }
         }
-        Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy))))
+        Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy)))
+            .hint("it goes on all the same: `kubectl videofactory storage -A` shows how"))
     };
     match tokio::time::timeout(timeout, look).await {
         Ok(found) => found,

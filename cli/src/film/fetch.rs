@@ -29,6 +29,8 @@ use crate::operator::Operator;
 
 /// How often a download that breaks off is gone on with by itself.
 const TRIES: u32 = 5;
+/// What to do where the operator's answer is not whole.
+const AGAIN: &str = "try again; if it stays so, `kubectl videofactory doctor` looks at the operator";
 
 /// Which of a film's files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -143,11 +145,13 @@ async fn look(operator: &Operator, url: &str) -> Result<Content, Error> {
     if !response.status().is_success() {
         // A HEAD has no words: the GET says what is wrong.
         operator.get(url, HeaderMap::new()).await?;
-        return Err(Error::new(format!("HEAD {url} was answered with {}", response.status())));
+        let answer = format!("HEAD {url} was answered with {}", response.status());
+        return Err(Error::new(answer).hint(AGAIN));
     }
     let headers = response.headers();
     let size = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let size = size.ok_or_else(|| Error::new(format!("{url}: the operator does not say how large it is")))?;
+    let size = size
+        .ok_or_else(|| Error::new(format!("{url}: the operator does not say how large it is")).hint(AGAIN))?;
     // A weak tag does not promise the same bytes.
     let tag = headers.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/")).cloned();
     Ok(Content { size, tag })
@@ -246,11 +250,12 @@ fn bar(whole: &Content, path: &Path, context: &Context) -> ProgressBar {
 }
 
 fn broken(url: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::new(format!("{url} broke off: {error}"))
+    Error::new(format!("{url} broke off: {error}")).hint(AGAIN)
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::new(format!("cannot {what} {}: {error}", path.display()))
+        .hint("name a place that you can write to, by -o or --download")
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl Follower {
                     self.trouble = None;
                     self.seen.insert(name, job);
                 }
-                Ok(None) => return Err(Error::new(format!("VideoJob {name} was deleted, or is not there"))),
+                Ok(None) => return Err(Error::deleted("VideoJob", &name)),
                 Err(error) => self.trouble(&name, error, context)?,
             }
             let is_over = |job: &JobRef| self.seen.get(job).is_some_and(|job| is_over(job, until));

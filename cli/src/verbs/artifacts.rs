@@ -39,7 +39,7 @@ pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Err
                 json!({"name": one.name(), "key": key, "size": size, "durationSeconds": duration})
             })
             .collect();
-        context.data(&output::write(format, &json!({ "artifacts": files }))?)?;
+        context.data(&output::items(&files, format)?)?;
         return Ok(Exit::Done);
     }
     let status = job.status.as_ref().and_then(|status| status.artifacts.as_ref());
@@ -98,7 +98,7 @@ captions.vtt   -         -        captions/films/ocean-1/r1/a.vtt
     async fn a_document_has_plain_numbers() {
         let ended = run(&fake(), "artifacts ocean -o json", None).await;
         let read: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-        assert_eq!(read["artifacts"][0]["size"], 12_449_999);
-        assert_eq!(read["artifacts"][3]["name"], "captions.vtt");
+        assert_eq!(read["items"][0]["size"], 12_449_999);
+        assert_eq!(read["items"][3]["name"], "captions.vtt");
     }
 }

@@ -69,7 +69,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
     let at = context.now();
     policies::ask(&policy, &storage_action::backup(at), context).await?;
     if args.no_wait {
-        context.data(&format!("{}: backup requested\n", policies::name(&policy)))?;
+        context.data(&(policies::sentence(&policy, "backup requested", context) + "\n"))?;
         return Ok(Exit::Done);
     }
     let known = slot(&policy);

@@ -16,7 +16,7 @@ use crate::text::count;
 #[command(after_help = "\
 Examples:
   kubectl videofactory doctor -A
-  kubectl videofactory doctor -o json | jq '.checks[] | select(.state != \"ok\")'")]
+  kubectl videofactory doctor -o json | jq '.items[] | select(.state != \"ok\")'")]
 pub struct DoctorArgs {
     #[command(flatten)]
     scope: Scope,
@@ -34,7 +34,7 @@ pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error>
     let errors = checks.iter().filter(|check| check.state == State::Error).count();
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
     match args.output {
-        Some(format) => context.data(&output::write(format, &serde_json::json!({ "checks": checks }))?)?,
+        Some(format) => context.data(&output::items(&checks, format)?)?,
         None => context.data(&health::render(&checks))?,
     }
     if errors + warnings == 0 {
@@ -153,7 +153,7 @@ mod tests {
         });
         let ended = run(&Fake::default().on("GET /version", version), "doctor -o json", None).await;
         let read: Value = serde_json::from_str(&ended.out).unwrap();
-        let checks = read["checks"].as_array().unwrap();
+        let checks = read["items"].as_array().unwrap();
         assert_eq!((&checks[0]["state"], checks.len()), (&json!("error"), 1), "{checks:?}");
         assert!(checks[0]["mend"].as_str().unwrap().contains("1.31"));
     }

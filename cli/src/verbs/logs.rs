@@ -50,6 +50,9 @@ pub struct LogsArgs {
     raw: bool,
 }
 
+/// What to do where a log breaks off.
+const AGAIN: &str = "say the same again: the log begins anew";
+
 /// Shows logs.
 pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
@@ -112,7 +115,7 @@ async fn open(api: Api<Pod>, pod: &Pod, args: &LogsArgs, follow: bool) -> Result
     let step = format!("{}-{}", label(pod, STEP), label(pod, ATTEMPT));
     let lines = opened.lines().map(move |line| match line {
         Ok(text) => Ok(Line { step: step.clone(), text }),
-        Err(error) => Err(Error::new(format!("failed to {what}: {error}"))),
+        Err(error) => Err(Error::new(format!("failed to {what}: {error}")).hint(AGAIN)),
     });
     Ok(lines.boxed())
 }
@@ -174,7 +177,7 @@ async fn follow(
                     ended = has_ended(&job);
                     has_succeeded = phase(&job) == Phase::Succeeded;
                 }
-                News::Gone => return Err(Error::new(format!("VideoJob {name} was deleted"))),
+                News::Gone => return Err(Error::deleted("VideoJob", name)),
                 News::Trouble(error) => {
                     let words = causes(&error);
                     if let Some(error) = lasting(&format!("watch {name} and its pods"), error) {
@@ -239,7 +242,8 @@ async fn copy(mut body: Incoming, step: &str, raw: bool, context: &mut Context) 
     };
     let mut rest = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Error::new(format!("the log of {step} broke off: {error}")))?;
+        let broke_off = |error: hyper::Error| Error::new(format!("the log of {step} broke off: {error}")).hint(AGAIN);
+        let frame = frame.map_err(broke_off)?;
         rest.extend_from_slice(&frame.into_data().unwrap_or_default());
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let whole: Vec<u8> = rest.drain(..=end).collect();

@@ -12,7 +12,7 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::flags::Scope;
-use crate::output::{self, Format};
+use crate::output::Format;
 use crate::policies;
 use crate::text::{NONE, bytes, or_none, span, table, until};
 
@@ -29,8 +29,8 @@ pub struct StorageArgs {
     #[command(flatten)]
     scope: Scope,
     /// How to print them
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
 }
 
 /// Shows buckets.
@@ -38,17 +38,7 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);
     let policies = policies::find(client, namespace.as_deref(), args.name.as_deref()).await?;
-    if let Some(document) = args.output.document() {
-        let value = match (policies.as_slice(), &args.name) {
-            ([policy], Some(_)) => output::object(policy)?,
-            _ => output::list(&policies)?,
-        };
-        context.data(&output::write(document, &value)?)?;
-        return Ok(Exit::Done);
-    }
-    if args.output == Format::Name {
-        let names: String = policies.iter().map(|policy| output::name(policy) + "\n").collect();
-        context.data(&names)?;
+    if context.print(&policies, args.name.is_some(), args.output)? {
         return Ok(Exit::Done);
     }
     if policies.is_empty() {
@@ -63,12 +53,12 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     if args.scope.all_namespaces {
         header.insert(0, "NAMESPACE");
     }
-    if args.output == Format::Wide {
+    if args.output == Some(Format::Wide) {
         header.push("MESSAGE");
     }
     let rows: Vec<Vec<String>> = policies
         .iter()
-        .map(|policy| row(policy, args.scope.all_namespaces, args.output == Format::Wide, now))
+        .map(|policy| row(policy, args.scope.all_namespaces, args.output == Some(Format::Wide), now))
         .collect();
     let mut text = table(&header, &rows);
     if args.name.is_some() {

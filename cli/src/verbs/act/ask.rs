@@ -10,7 +10,8 @@ use super::{Manner, Selection};
 use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::output::{self, Document};
+use crate::flags::DryRun;
+use crate::output::{self, Document, Written};
 use crate::text::{count, plain, table};
 
 /// Asks the films that are meant.
@@ -23,7 +24,7 @@ pub async fn act(
     let client = context.cluster.client()?;
     if !films.names.is_empty() {
         let results = each(&client, &films.names, &request, manner, context).await?;
-        return tell(&results, request.action, manner.output, context);
+        return tell(&results, request.action, manner, context);
     }
     if !films.all && !films.filter.says_something() {
         let message = format!("say which films to {}", request.action);
@@ -62,10 +63,11 @@ async fn one(
     context: &Context,
 ) -> Result<ItemResult, Error> {
     let found = context.get(job).await?;
-    if manner.dry_run {
-        return Ok(bulk::foresee(&found, request));
-    }
-    Ok(bulk::ask(client, &found, request, MANAGER).await?)
+    Ok(match manner.trial.dry_run {
+        DryRun::None => bulk::ask(client, &found, request, MANAGER).await?,
+        DryRun::Client => bulk::foresee(&found, request),
+        DryRun::Server => bulk::check(client, &found, request, MANAGER).await?,
+    })
 }
 
 /// Asks many films, after a list of them and a yes. `list`: those that are meant.
@@ -80,11 +82,15 @@ pub async fn many(
     jobs.sort_by_key(JobRef::of);
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
-    if meant == 0 || manner.dry_run {
-        if meant == 0 {
-            context.tell(format!("There is no film to {}.", request.action))?;
-        }
-        return tell(&foreseen, request.action, manner.output, context);
+    if meant == 0 {
+        context.tell(format!("There is no film to {}.", request.action))?;
+    }
+    if meant == 0 || manner.trial.dry_run == DryRun::Client {
+        return tell(&foreseen, request.action, manner, context);
+    }
+    if manner.trial.dry_run == DryRun::Server {
+        let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
+        return tell(&checked, request.action, manner, context);
     }
     if !manner.yes {
         context.tell(preview(&jobs, &foreseen).trim_end())?;
@@ -100,7 +106,7 @@ pub async fn many(
         }
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
-    let exit = tell(&results, request.action, manner.output, context)?;
+    let exit = tell(&results, request.action, manner, context)?;
     if results.iter().any(|item| item.outcome == Outcome::Failed) {
         context.tell(
             "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
@@ -124,34 +130,53 @@ fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
 fn tell(
     results: &[ItemResult],
     action: JobAction,
-    format: Option<Document>,
+    manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
-    let is_fine = |item: &ItemResult| !matches!(item.outcome, Outcome::Refused | Outcome::Failed);
     let exit = Exit::of_all(results.iter().all(is_fine));
-    if let Some(format) = format {
+    let document = match manner.output {
+        Some(Written::Json) => Some(Document::Json),
+        Some(Written::Yaml) => Some(Document::Yaml),
+        Some(Written::Name) | None => None,
+    };
+    if let Some(format) = document {
         context.data(&output::write(format, &json!({ "action": action, "items": results }))?)?;
         return Ok(exit);
     }
     for item in results {
-        let line = line(item, action);
-        if is_fine(item) {
-            context.data(&(line + "\n"))?;
-        } else {
-            context.tell(format!("error: {line}"))?;
+        let detail = item.detail.as_deref().map(plain).unwrap_or_default();
+        if !is_fine(item) {
+            context.tell(format!("error: {detail}"))?;
+            continue;
         }
+        let name = output::name::<VideoJob>(&item.job.name);
+        let line = match (manner.output, item.outcome) {
+            (Some(_), _) => name,
+            (None, Outcome::Unchanged) => {
+                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.job.namespace))
+            }
+            (None, _) => {
+                context.sentence(&name, done(action), &item.job.namespace) + manner.trial.dry_run.suffix()
+            }
+        };
+        context.data(&(line + "\n"))?;
     }
     Ok(exit)
 }
 
-fn line(item: &ItemResult, action: JobAction) -> String {
-    let detail = item.detail.as_deref().map(plain).unwrap_or_default();
-    let name = &item.job;
-    match item.outcome {
-        Outcome::Requested => format!("{name}: {action} requested"),
-        Outcome::WouldRequest => format!("{name}: {action} would be requested (dry run)"),
-        Outcome::Unchanged => format!("{name}: unchanged, {detail}"),
-        Outcome::Refused | Outcome::Failed => detail,
+fn is_fine(item: &ItemResult) -> bool {
+    !matches!(item.outcome, Outcome::Refused | Outcome::Failed)
+}
+
+/// What was done to a film, for a sentence.
+const fn done(action: JobAction) -> &'static str {
+    match action {
+        JobAction::Retry => "retried",
+        JobAction::Restart => "restarted",
+        JobAction::Suspend => "suspended",
+        JobAction::Resume => "resumed",
+        JobAction::Approve => "approved",
+        JobAction::Reject => "rejected",
     }
 }
 

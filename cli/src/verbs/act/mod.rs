@@ -12,8 +12,8 @@ use videofactory_crds::GROUP;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::flags::{Filter, Scope};
-use crate::output::Document;
+use crate::flags::{Filter, Scope, Trial};
+use crate::output::Written;
 
 /// Of which films.
 #[derive(Args, Clone, Debug, Default)]
@@ -33,15 +33,14 @@ pub struct Selection {
 /// How to ask.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Manner {
-    /// Only say what would be asked
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    trial: Trial,
     /// Do not ask back where many films are meant
     #[arg(short, long)]
     yes: bool,
-    /// Print the answers as a document
+    /// How to print what became of each
     #[arg(short, long, value_enum)]
-    output: Option<Document>,
+    output: Option<Written>,
 }
 
 /// Films, and how to ask something of them: `retry`, `restart` and `resume`.

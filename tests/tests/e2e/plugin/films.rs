@@ -91,7 +91,7 @@ fn tells_how_it_comes_about(plugin: &Plugin, told: &str) {
             && !line.contains(": Waiting: StoragePolicy ")
     });
     if done != all.iter().map(String::as_str).collect()
-        || lines != ["NS/film: created", "NS/film: Succeeded: published"]
+        || lines != ["videojob.videofactory.dev/film created", "NS/film: Succeeded: published"]
     {
         plugin.differs(format!("create --wait tells on standard error:\n{told}"));
     }
@@ -135,7 +135,7 @@ async fn documents(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     ensure!(read("list -o json").await?["items"][0] == theirs);
     ensure!(read("status vj/film -o json").await? == theirs["status"]);
     let artifacts = read("artifacts film -o json").await?;
-    ensure!(artifacts["artifacts"][0]["key"] == theirs["status"]["artifacts"]["video"]["key"], "{artifacts}");
+    ensure!(artifacts["items"][0]["key"] == theirs["status"]["artifacts"]["video"]["key"], "{artifacts}");
     Ok(())
 }
 

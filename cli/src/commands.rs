@@ -7,7 +7,7 @@ const PLUGIN: &str = "videofactory ";
 /// Verbs of the plugin that ask no cluster.
 const WITHOUT_CLUSTER: [&str; 2] = ["install", "completion"];
 /// How commands of kubectl begin that are shown. What else follows the word is prose.
-const OF_KUBECTL: [&str; 6] = ["-n ", "annotate ", "apply ", "edit ", "explain ", "version"];
+const OF_KUBECTL: [&str; 7] = ["-n ", "annotate ", "apply ", "delete ", "edit ", "explain ", "version"];
 
 /// The flags that commands are shown with.
 #[derive(Clone, Debug, Default)]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Write};
 
+use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub struct Context {
     pub commands: Commands,
     /// The time.
     pub clock: Box<dyn Fn() -> Timestamp>,
+    /// Waits until a person presses Ctrl-C. Once it was waited for, nothing else ends the program then.
+    pub interrupted: Box<dyn Fn() -> LocalBoxFuture<'static, ()>>,
     /// Where text comes from and goes to.
     pub streams: Streams,
 }

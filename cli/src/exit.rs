@@ -14,7 +14,7 @@ Exit codes:
   0    done
   1    failed; the message says why and what to do
   2    the command line cannot be understood
-  3    not all is well: a job failed, needs a person or was refused, or doctor found an error
+  3    not all is well: a job failed, needs a person, was refused or deleted, or doctor found an error
   4    the time that --timeout gave is over
   5    the question was not answered with yes: nothing was changed
   130  interrupted by Ctrl-C
@@ -36,6 +36,8 @@ pub enum Exit {
     TimedOut = 4,
     /// A person did not agree.
     Declined = 5,
+    /// A person pressed Ctrl-C.
+    Interrupted = 130,
     /// Nobody reads the output any more. It is the code of a program that SIGPIPE ends.
     ClosedPipe = 141,
 }
@@ -82,6 +84,12 @@ impl Error {
     #[must_use]
     pub fn timed_out(message: impl Into<String>) -> Self {
         Self { exit: Exit::TimedOut, ..Self::new(message) }
+    }
+
+    /// A person pressed Ctrl-C.
+    #[must_use]
+    pub fn interrupted(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Interrupted, ..Self::new(format!("interrupted: {message}")) }
     }
 
     /// Somebody has deleted an object that was waited for.

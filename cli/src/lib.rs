@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use futures::FutureExt;
-use futures::future::{LocalBoxFuture, ready};
+use futures::future::{LocalBoxFuture, pending, ready};
 use videofactory_client::JobAction;
 use videofactory_pipeline::clock;
 
@@ -83,8 +83,16 @@ async fn start(cli: Cli) -> Result<Exit, Error> {
     };
     let cluster = cluster.unwrap_or_else(|| Cluster::none(&cli.cluster));
     let commands = Commands::of(&cli.cluster);
-    let mut context = Context { cluster, commands, clock: Box::new(clock::now), streams };
+    let interrupted = Box::new(|| interrupted().boxed_local());
+    let mut context = Context { cluster, commands, clock: Box::new(clock::now), interrupted, streams };
     run(cli.verb, &mut context).await
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // It cannot be listened for, so that it ends the program as it ends any.
+        pending().await
+    }
 }
 
 /// Does what the command line says. Each verb has its own place in memory: together they would be large.

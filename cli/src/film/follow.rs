@@ -1,6 +1,6 @@
 //! Films that are followed until they end: what changes is told as it comes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::stream::select_all;
@@ -28,7 +28,8 @@ pub enum Until {
     Stopped,
 }
 
-/// Follows films, and tells what changes; gives each as it was last seen, in their order.
+/// Follows films, and tells what changes; gives each as it was last seen, in their order, but for those that somebody has
+/// deleted.
 pub async fn follow(
     jobs: &[JobRef],
     until: Until,
@@ -42,7 +43,12 @@ pub async fn follow(
         watcher::watch_object(api, &job.name).default_backoff().map(move |seen| (job.clone(), seen)).boxed()
     });
     let deadline = Instant::now().checked_add(timeout);
-    let mut follower = Follower { seen: HashMap::new(), screen: Screen::of(jobs, context), trouble: None };
+    let mut follower = Follower {
+        seen: HashMap::new(),
+        gone: HashSet::new(),
+        screen: Screen::of(jobs, context),
+        trouble: None,
+    };
     let watching = follower.until(select_all(watches), jobs, until, context);
     let ended = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, watching).await.ok(),
@@ -60,6 +66,8 @@ pub async fn follow(
 
 struct Follower {
     seen: HashMap<JobRef, VideoJob>,
+    /// Those that were deleted: another one of the same name is not waited for.
+    gone: HashSet<JobRef>,
     screen: Screen,
     /// What was said last of a watch that broke off.
     trouble: Option<String>,
@@ -75,6 +83,7 @@ impl Follower {
     ) -> Result<(), Error> {
         while let Some((name, seen)) = watches.next().await {
             match seen {
+                _ if self.gone.contains(&name) => {}
                 Ok(Some(job)) => {
                     for line in changes(self.seen.get(&name), &job) {
                         self.screen.line(&format!("{name}: {line}"), context)?;
@@ -83,11 +92,14 @@ impl Follower {
                     self.trouble = None;
                     self.seen.insert(name, job);
                 }
-                Ok(None) => return Err(Error::deleted("VideoJob", &name)),
+                Ok(None) => {
+                    self.screen.line(&format!("{name}: was deleted"), context)?;
+                    self.seen.remove(&name);
+                    self.gone.insert(name);
+                }
                 Err(error) => self.trouble(&name, error, context)?,
             }
-            let is_over = |job: &JobRef| self.seen.get(job).is_some_and(|job| is_over(job, until));
-            if jobs.iter().all(is_over) {
+            if jobs.iter().all(|job| self.is_over(job, until)) {
                 break;
             }
         }
@@ -107,8 +119,12 @@ impl Follower {
         Ok(())
     }
 
+    fn is_over(&self, job: &JobRef, until: Until) -> bool {
+        self.gone.contains(job) || self.seen.get(job).is_some_and(|job| is_over(job, until))
+    }
+
     fn late(&self, jobs: &[JobRef], until: Until) -> String {
-        let waits = |job: &&JobRef| !self.seen.get(*job).is_some_and(|job| is_over(job, until));
+        let waits = |job: &&JobRef| !self.is_over(job, until);
         let names: Vec<String> = jobs.iter().filter(waits).map(ToString::to_string).collect();
         format!("the time is over and not all have ended: {}", names.join(", "))
     }

@@ -242,7 +242,8 @@ async fn copy(mut body: Incoming, step: &str, raw: bool, context: &mut Context) 
     };
     let mut rest = Vec::new();
     while let Some(frame) = body.frame().await {
-        let broke_off = |error: hyper::Error| Error::new(format!("the log of {step} broke off: {error}")).hint(AGAIN);
+        let broke_off =
+            |error: hyper::Error| Error::new(format!("the log of {step} broke off: {error}")).hint(AGAIN);
         let frame = frame.map_err(broke_off)?;
         rest.extend_from_slice(&frame.into_data().unwrap_or_default());
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {

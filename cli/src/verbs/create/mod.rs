@@ -26,7 +26,7 @@ use crate::film::follow::{self, Until};
 use crate::film::next;
 use crate::flags::{DryRun, Trial};
 use crate::output::{self, Written};
-use crate::text::read_timeout;
+use crate::text::{count, read_timeout};
 
 /// Make a film from a topic, many from a file of topics, or one from a storyboard
 #[derive(Args, Debug)]
@@ -122,10 +122,22 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
         DryRun::Server => return estimate(&new, &args, context).await,
     }
     new.request = suffix();
+    let client = context.cluster.client()?;
+    if new.jobs.len() > 1 {
+        new_job::try_all(&client, &new, MANAGER, drop).await?;
+    }
+    let mut interrupted = (context.interrupted)();
     let mut made = Vec::new();
-    new_job::create_all(&context.cluster.client()?, &new, MANAGER, |job| made.push(job)).await?;
+    let making = new_job::make_all(&client, &new, MANAGER, |job| made.push(job));
+    tokio::select! {
+        ended = making => ended?,
+        () = &mut interrupted => return Err(half_made(&new, &made)),
+    }
     if args.wait || args.download.is_some() {
-        return wait(&args, &made, context).await;
+        return tokio::select! {
+            ended = wait(&args, &made, context) => ended,
+            () = &mut interrupted => Err(goes_on(&new)),
+        };
     }
     let objects = made.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
     print(&objects, &args, context)?;
@@ -136,6 +148,33 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// What Ctrl-C leaves: the films that were made, and the one whose answer had not come.
+fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
+    let mut names: Vec<String> = made.iter().map(ResourceExt::name_any).collect();
+    let known = format!("created {} of {}", names.len(), count(new.jobs.len(), "film"));
+    let mut said = [&[known], names.as_slice()].concat().join(" ");
+    if let Some(under_way) = new.jobs.get(made.len()) {
+        said += &format!("; {} may be there, too", under_way.name);
+        names.push(under_way.name.clone());
+    }
+    Error::interrupted(said)
+        .hint(format!("{}; what stays is made, and paid for", removal(&new.namespace, &names)))
+}
+
+/// What a Ctrl-C means to films that are waited for: nothing.
+fn goes_on(new: &NewJobs) -> Error {
+    let names: Vec<String> = new.jobs.iter().map(|job| job.name.clone()).collect();
+    let namespace = &new.namespace;
+    Error::interrupted(format!("created, and made all the same: {}", names.join(" "))).hint(format!(
+        "`kubectl videofactory status <name> -n {namespace} --watch` follows one; {}",
+        removal(namespace, &names)
+    ))
+}
+
+fn removal(namespace: &str, names: &[String]) -> String {
+    format!("remove them by `kubectl delete vj -n {namespace} --ignore-not-found {}`", names.join(" "))
 }
 
 /// Lets the API server check the films, and says what they would cost.
@@ -189,7 +228,8 @@ async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Re
     }
     let ended = follow::follow(&names, Until::Stopped, args.timeout, context).await?;
     let folder = args.download.clone().unwrap_or_else(|| PathBuf::from("."));
-    let (mut all, mut fetched) = (true, true);
+    // Whoever was deleted is not among them.
+    let (mut all, mut fetched) = (ended.len() == names.len(), true);
     for job in &ended {
         let name = JobRef::of(job);
         if phase(job) != Phase::Succeeded {
@@ -216,7 +256,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{Fake, job, list_of, path, run};
+    use crate::testing::{Fake, job, list_of, path, run, run_until};
 
     fn creates() -> String {
         format!("POST {}", path("films", "videojobs", ""))
@@ -330,6 +370,51 @@ spec:
             "{}",
             ended.err
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ctrl_c_between_two_films_ends_with_what_is_there_and_how_to_remove_it() {
+        let (rivers, seas) = (job("rivers", json!({})), job("seas", json!({})));
+        // Both are tried before one is made; the answer of the last one does not come.
+        let fake = [&rivers, &seas, &rivers]
+            .into_iter()
+            .fold(Fake::default(), |fake, film| fake.on(&creates(), film.clone()))
+            .hangs(&creates());
+        let after = Some(Duration::from_secs(1));
+        let ended = run_until(&fake, "create -f -", Some("Rivers\nSeas\n"), after).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Interrupted, ""));
+        let told = "error: interrupted: created 1 of 2 films rivers; seas-";
+        assert!(ended.err.starts_with(told), "{}", ended.err);
+        let remove = "\nremove them by `kubectl delete vj -n films --ignore-not-found rivers seas-";
+        assert!(ended.err.contains(remove), "{}", ended.err);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ctrl_c_while_films_are_waited_for_says_that_they_go_on() {
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let fake = Fake::default().on(&creates(), job("rivers", json!({}))).hangs(&list);
+        let after = Some(Duration::from_secs(1));
+        let ended = run_until(&fake, "create Rivers --name rivers --wait", None, after).await;
+        assert_eq!(ended.exit, Exit::Interrupted);
+        let told = "error: interrupted: created, and made all the same: rivers\n`kubectl videofactory status";
+        assert!(ended.err.contains(told), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn a_film_that_somebody_deletes_keeps_none_of_the_others_from_being_waited_for() {
+        let failed = job("seas", json!({"observedGeneration": 1, "phase": "Failed"}));
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let (rivers, seas) = (job("rivers", json!({})), job("seas", json!({})));
+        let fake = [&rivers, &seas, &rivers, &seas]
+            .into_iter()
+            .fold(Fake::default(), |fake, film| fake.on(&creates(), film.clone()))
+            .on(&list, list_of(&[]))
+            .on(&list, list_of(&[failed]))
+            .hangs(&list);
+        let ended = run(&fake, "create -f - --wait", Some("Rivers\nSeas\n")).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""), "{}", ended.err);
+        assert_eq!(ended.err.matches(": was deleted\n").count(), 1, "{}", ended.err);
+        assert_eq!(ended.err.matches("films/seas: next: ").count(), 1, "{}", ended.err);
     }
 
     #[tokio::test]

@@ -41,8 +41,9 @@ pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error>
     let name = context.job(&args.job.name)?;
     let mut job = context.get(&name).await?;
     if args.watch && !phase(&job).is_terminal() {
-        let ended = follow::follow(&[name], Until::Ended, args.timeout, context).await?;
-        job = ended.into_iter().next().unwrap_or(job);
+        let named = std::slice::from_ref(&name);
+        let ended = follow::follow(named, Until::Ended, args.timeout, context).await?;
+        job = ended.into_iter().next().ok_or_else(|| Error::deleted("VideoJob", &name))?;
     }
     if let Some(format) = args.output {
         let mut value = output::object(&job)?;

@@ -154,7 +154,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
 fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
     let mut names: Vec<String> = made.iter().map(ResourceExt::name_any).collect();
     let known = format!("created {} of {}", names.len(), count(new.jobs.len(), "film"));
-    let mut said = [&[known], names.as_slice()].concat().join(" ");
+    let mut said = if names.is_empty() { known } else { format!("{known}: {}", names.join(" ")) };
     if let Some(under_way) = new.jobs.get(made.len()) {
         said += &format!("; {} may be there, too", under_way.name);
         names.push(under_way.name.clone());
@@ -383,7 +383,7 @@ spec:
         let after = Some(Duration::from_secs(1));
         let ended = run_until(&fake, "create -f -", Some("Rivers\nSeas\n"), after).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Interrupted, ""));
-        let told = "error: interrupted: created 1 of 2 films rivers; seas-";
+        let told = "error: interrupted: created 1 of 2 films: rivers; seas-";
         assert!(ended.err.starts_with(told), "{}", ended.err);
         let remove = "\nremove them by `kubectl delete vj -n films --ignore-not-found rivers seas-";
         assert!(ended.err.contains(remove), "{}", ended.err);

@@ -8,6 +8,8 @@ use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::plugin::Plugin;
 
+use super::NOBODY_AGREES;
+
 async fn film(lab: &Lab, name: &str) -> anyhow::Result<Film> {
     Ok(Film::new(lab.clone(), &lab.api::<VideoJob>().get(name).await?))
 }
@@ -204,14 +206,6 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
                  error: the time is over and not all have ended: NS/gate\n\
                  it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
         )
-        .await?;
-    plugin
-        .says(
-            "suspend",
-            2,
-            "",
-            "error: say which films to suspend\nname them, filter by --phase, --channel or -l, or say --all\n",
-        )
         .await
 }
 
@@ -245,9 +239,7 @@ const UNFINISHED: [&str; 4] = [
 
 /// All at once, after a list of them and a yes. What is held already is left as it is.
 async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
-    let refused = "\nerror: nobody is there to agree: standard input is no terminal\n\
-                   say --yes, or look at what would be done by --dry-run\n";
-    plugin.shows("stop-all", 2, &[], &[UNFINISHED.as_slice(), &[refused]].concat()).await?;
+    plugin.shows("stop-all", 2, &[], &[UNFINISHED.as_slice(), &[NOBODY_AGREES]].concat()).await?;
     plugin
         .says(
             "stop-all --dry-run",

@@ -10,6 +10,7 @@ use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::plugin::Plugin;
 use videofactory_tests::e2e::{site, wait};
 
+use super::NOBODY_AGREES;
 use crate::paid::roomy;
 
 #[tokio::test]
@@ -26,7 +27,7 @@ async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line
             })
             .await?;
         lab.policy_says("default", "True", "Available").await?;
-        lab.order(Order::of(1).with(json!({"suspend": true}))).await?.phase(Phase::Suspended).await?;
+        lab.order(Order::of(1).suspended()).await?.phase(Phase::Suspended).await?;
         plugin.as_expected(operated(&lab, &plugin).await)
     })
     .await;
@@ -63,15 +64,7 @@ async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
     let runs = "\nRUN   CAUSE   OUTCOME   DELETED   SIZE   MESSAGE\n\
                 AGE ago   Request   Completed (dry run)   0   SIZE   ";
     plugin.shows("storage default -o wide", 0, &[&wide, runs], &[]).await?;
-    plugin
-        .says(
-            "cleanup --older-than 2h",
-            2,
-            "",
-            "NS/default\nerror: nobody is there to agree: standard input is no terminal\n\
-             say --yes, or look at what would be done by --dry-run\n",
-        )
-        .await?;
+    plugin.says("cleanup --older-than 2h", 2, "", &format!("NS/default\n{NOBODY_AGREES}")).await?;
     let completed = "NS/default   Completed   0   SIZE   ";
     plugin.shows("cleanup --older-than 2h --yes --wait", 0, &[completed], &[]).await?;
     plugin.says("cleanup", 0, "storagepolicy.videofactory.dev/default cleanup requested\n", "").await?;

@@ -1,14 +1,9 @@
 //! The command line.
 
-use std::time::Duration;
+use clap::{Command, CommandFactory, Parser, Subcommand};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
-use videofactory_client::JobFilter;
-use videofactory_crds::Phase;
-
+use crate::cluster::ClusterFlags;
 use crate::completion::names;
-use crate::context::Context;
 use crate::exit;
 use crate::verbs;
 
@@ -25,7 +20,10 @@ pub fn command() -> Command {
     fn in_form(command: Command) -> Command {
         command.help_template(HELP_OF_A_VERB).mut_subcommands(in_form)
     }
-    in_form(Cli::command()).help_template(HELP)
+    in_form(Cli::command())
+        .help_template(HELP)
+        .mut_arg("context", |flag| flag.add(names::contexts()))
+        .mut_arg("namespace", |flag| flag.add(names::namespaces()))
 }
 
 /// Videos from the command line: make them, see what they wait for, retry, stop and download them.
@@ -46,39 +44,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
-}
-
-/// Which cluster, as whom: the flags of kubectl.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Cluster")]
-pub struct ClusterFlags {
-    /// Path of the kubeconfig. Default: $KUBECONFIG, or ~/.kube/config
-    #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
-    pub kubeconfig: Option<std::path::PathBuf>,
-    /// The kubeconfig's context to use
-    #[arg(long, global = true, add = names::contexts())]
-    pub context: Option<String>,
-    /// The kubeconfig's cluster to use
-    #[arg(long, global = true)]
-    pub cluster: Option<String>,
-    /// The kubeconfig's user to use
-    #[arg(long, global = true)]
-    pub user: Option<String>,
-    /// The namespace. Default: the context's
-    #[arg(short, long, global = true, add = names::namespaces())]
-    pub namespace: Option<String>,
-    /// Act as this user
-    #[arg(long = "as", global = true, value_name = "USER")]
-    pub impersonate: Option<String>,
-    /// Act as a member of this group, too; may be repeated
-    #[arg(long = "as-group", global = true, value_name = "GROUP")]
-    pub impersonate_groups: Vec<String>,
-    /// Longest time for one answer of the API server, such as 30s; 0: no limit. Default: 10s
-    #[arg(long, global = true, value_name = "DURATION", value_parser = read_timeout)]
-    pub request_timeout: Option<Duration>,
-    /// The operator's namespace. Default: videofactory-system
-    #[arg(long, global = true, value_name = "NAMESPACE")]
-    pub operator_namespace: Option<String>,
 }
 
 /// What to do.
@@ -137,7 +102,7 @@ Examples:
 Examples:
   kubectl videofactory reject ocean-facts")]
     Reject(verbs::act::DecideArgs),
-    StopAll(verbs::stop_all::StopAllArgs),
+    StopAll(verbs::act::StopAllArgs),
     Accounts(verbs::accounts::AccountsArgs),
     Storage(verbs::storage::StorageArgs),
     Cleanup(verbs::cleanup::CleanupArgs),
@@ -153,100 +118,15 @@ Examples:
     Complete(verbs::completion::CompleteArgs),
 }
 
-/// In which namespaces.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Scope {
-    /// In all namespaces
-    #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
-}
-
-/// Which films of those.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Filter {
-    /// Only films in this phase
-    #[arg(long, value_parser = phases(), ignore_case = true)]
-    pub phase: Option<Phase>,
-    /// Only films of this Channel
-    #[arg(long, value_parser = not_blank)]
-    pub channel: Option<String>,
-    /// Only films with these labels, such as team=films,!draft
-    #[arg(short = 'l', long, value_name = "LABELS", value_parser = not_blank)]
-    pub selector: Option<String>,
-}
-
-impl Filter {
-    /// The filter in a namespace, or in all.
-    #[must_use]
-    pub fn within(&self, context: &Context, scope: Scope) -> JobFilter {
-        JobFilter {
-            namespace: context.scope(scope.all_namespaces),
-            phase: self.phase,
-            channel: self.channel.clone(),
-            label: self.selector.clone(),
-        }
-    }
-
-    /// Whether it says anything.
-    #[must_use]
-    pub const fn says_something(&self) -> bool {
-        self.phase.is_some() || self.channel.is_some() || self.selector.is_some()
-    }
-}
-
-/// The name of one film.
-#[derive(Args, Clone, Debug)]
-pub struct JobName {
-    /// Name of the VideoJob
-    #[arg(value_name = "NAME", add = names::jobs())]
-    pub name: String,
-}
-
-/// A time to wait, such as `90s` or `2h`; `0` is for ever.
-pub fn read_timeout(text: &str) -> Result<Duration, String> {
-    if matches!(text, "0" | "0s") {
-        return Ok(Duration::MAX);
-    }
-    let plain: Option<u64> = text.parse().ok();
-    match plain {
-        // Without a unit kubectl takes seconds.
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-        None => {
-            text.parse::<videofactory_crds::Duration>().map(Duration::from).map_err(|error| error.to_string())
-        }
-    }
-}
-
-/// A value that names something: an empty one, such as of a variable that is not set, would mean all films.
-fn not_blank(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn phases() -> impl TypedValueParser<Value = Phase> {
-    PossibleValuesParser::new(Phase::ALL.map(Phase::as_str)).try_map(|text| {
-        let named = Phase::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(&text));
-        named.ok_or_else(|| format!("{text} is no phase"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use videofactory_crds::Phase;
+
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn a_time_may_be_plain_seconds_and_nought_is_for_ever() {
-        assert_eq!(read_timeout("30"), Ok(Duration::from_secs(30)));
-        assert_eq!(read_timeout("2h"), Ok(Duration::from_hours(2)));
-        assert_eq!(read_timeout("0"), Ok(Duration::MAX));
-        assert!(read_timeout("soon").unwrap_err().contains("90s"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The commands that people are shown: pasted, they act on the cluster that this one was told, and as the same person. Pure.
 
-use crate::args::ClusterFlags;
+use crate::cluster::ClusterFlags;
 
 const KUBECTL: &str = "kubectl ";
 const PLUGIN: &str = "videofactory ";
 /// Verbs of the plugin that ask no cluster.
 const WITHOUT_CLUSTER: [&str; 2] = ["install", "completion"];
 /// How commands of kubectl begin that are shown. What else follows the word is prose.
-const OF_KUBECTL: [&str; 6] = ["-n ", "annotate ", "apply ", "edit ", "explain ", "version"];
+const OF_KUBECTL: [&str; 7] = ["-n ", "annotate ", "apply ", "delete ", "edit ", "explain ", "version"];
 
 /// The flags that commands are shown with.
 #[derive(Clone, Debug, Default)]

@@ -2,14 +2,17 @@
 
 use std::io::{BufRead, Write};
 
+use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
-use kube::Api;
+use kube::{Api, Resource};
+use serde::Serialize;
 use videofactory_client::{JobRef, within};
 use videofactory_crds::VideoJob;
 
 use crate::cluster::Cluster;
 use crate::commands::Commands;
 use crate::exit::Error;
+use crate::output::{self, Format};
 use crate::text::printable;
 
 /// Where text comes from and goes to.
@@ -34,6 +37,8 @@ pub struct Context {
     pub commands: Commands,
     /// The time.
     pub clock: Box<dyn Fn() -> Timestamp>,
+    /// Waits until a person presses Ctrl-C. Once it was waited for, nothing else ends the program then.
+    pub interrupted: Box<dyn Fn() -> LocalBoxFuture<'static, ()>>,
     /// Where text comes from and goes to.
     pub streams: Streams,
 }
@@ -50,6 +55,24 @@ impl Context {
         self.streams.out.write_all(text.as_bytes())?;
         self.streams.out.flush()?;
         Ok(())
+    }
+
+    /// Writes objects as they are wanted, but for columns; whether they were. `is_one`: one was asked for by its name.
+    pub fn print<K>(&mut self, objects: &[K], is_one: bool, format: Option<Format>) -> Result<bool, Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+    {
+        let Some(format) = format else { return Ok(false) };
+        let values = objects.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
+        let Some(text) = output::objects(&values, is_one, format)? else { return Ok(false) };
+        self.data(&text)?;
+        Ok(true)
+    }
+
+    /// What became of an object, in kubectl's form. `name`: such as `videojob.videofactory.dev/ocean`.
+    #[must_use]
+    pub fn sentence(&self, name: &str, became: &str, namespace: &str) -> String {
+        output::sentence(name, became, namespace, &self.cluster.namespace)
     }
 
     /// A text as people are told it.

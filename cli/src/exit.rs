@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use kube::runtime::watcher;
 use videofactory_client::new_job::CreateError;
 use videofactory_client::storage_action::AskError;
 use videofactory_client::{CallError, JobRef};
@@ -13,7 +14,7 @@ Exit codes:
   0    done
   1    failed; the message says why and what to do
   2    the command line cannot be understood
-  3    not all is well: a job failed, needs a person or was refused, or doctor found an error
+  3    not all is well: a job failed, needs a person, was refused or deleted, or doctor found an error
   4    the time that --timeout gave is over
   5    the question was not answered with yes: nothing was changed
   130  interrupted by Ctrl-C
@@ -35,6 +36,8 @@ pub enum Exit {
     TimedOut = 4,
     /// A person did not agree.
     Declined = 5,
+    /// A person pressed Ctrl-C.
+    Interrupted = 130,
     /// Nobody reads the output any more. It is the code of a program that SIGPIPE ends.
     ClosedPipe = 141,
 }
@@ -81,6 +84,19 @@ impl Error {
     #[must_use]
     pub fn timed_out(message: impl Into<String>) -> Self {
         Self { exit: Exit::TimedOut, ..Self::new(message) }
+    }
+
+    /// A person pressed Ctrl-C.
+    #[must_use]
+    pub fn interrupted(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Interrupted, ..Self::new(format!("interrupted: {message}")) }
+    }
+
+    /// Somebody has deleted an object that was waited for.
+    #[must_use]
+    pub fn deleted(kind: &str, name: impl fmt::Display) -> Self {
+        Self { exit: Exit::NotAll, ..Self::new(format!("{kind} {name} was deleted")) }
+            .hint("somebody has removed it; what there is: `kubectl videofactory list -A`, `kubectl videofactory storage -A`")
     }
 
     /// The same with what to do.
@@ -146,6 +162,21 @@ impl From<io::Error> for Error {
             return Self { exit: Exit::ClosedPipe, ..Self::new("the output is closed") };
         }
         Self::new(error.to_string())
+    }
+}
+
+/// A failure of a watch that trying again does not mend. `what`: what was tried.
+pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
+    let source = match error {
+        watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,
+        watcher::Error::WatchError(status) => kube::Error::Api(status),
+        watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion => return None,
+    };
+    match &source {
+        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404) => {
+            Some(CallError::of(what, source).into())
+        }
+        _ => None,
     }
 }
 

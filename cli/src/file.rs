@@ -1,15 +1,33 @@
-//! Files that are written whole or not at all, for whoever writes them alone.
+//! Files that are read whole, and such that are written whole or not at all, for whoever writes them alone.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufRead, Write as _};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
 
 use crate::exit::Error;
 
+/// The text of a file; of `input`, where `-` names it.
+pub fn read(path: &Path, input: &mut dyn BufRead) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        input.read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|whole| text = whole)
+    };
+    let cannot = |error: io::Error| {
+        Error::new(format!("cannot read {}: {error}", path.display()))
+            .hint("name a file of text that you can read; - is standard input")
+    };
+    read.map(|()| text).map_err(cannot)
+}
+
 /// Writes a file that only its owner can read. What was there stays until all of it is written.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    replace(path, content).map_err(|error| Error::new(format!("cannot write {}: {error}", path.display())))
+    replace(path, content).map_err(|error| {
+        Error::new(format!("cannot write {}: {error}", path.display()))
+            .hint("name a file in a folder that you can write to, by -o")
+    })
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {

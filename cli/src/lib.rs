@@ -16,9 +16,12 @@ mod completion;
 mod context;
 mod exit;
 mod file;
-mod follow;
+mod film;
+mod flags;
+mod health;
 mod operator;
 mod output;
+mod policies;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -29,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use futures::FutureExt;
-use futures::future::{LocalBoxFuture, ready};
+use futures::future::{LocalBoxFuture, pending, ready};
 use videofactory_client::JobAction;
 use videofactory_pipeline::clock;
 
@@ -49,9 +52,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    if let Verb::Complete(args) = cli.verb {
+    if let Verb::Complete(words) = cli.verb {
         // Whatever goes wrong, nothing is offered.
-        let _ = verbs::completion::answer(args, &mut stdout());
+        let _ = verbs::completion::answer(words, &mut args::command(), &mut stdout());
         return ExitCode::SUCCESS;
     }
     let commands = Commands::of(&cli.cluster);
@@ -80,8 +83,16 @@ async fn start(cli: Cli) -> Result<Exit, Error> {
     };
     let cluster = cluster.unwrap_or_else(|| Cluster::none(&cli.cluster));
     let commands = Commands::of(&cli.cluster);
-    let mut context = Context { cluster, commands, clock: Box::new(clock::now), streams };
+    let interrupted = Box::new(|| interrupted().boxed_local());
+    let mut context = Context { cluster, commands, clock: Box::new(clock::now), interrupted, streams };
     run(cli.verb, &mut context).await
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // It cannot be listened for, so that it ends the program as it ends any.
+        pending().await
+    }
 }
 
 /// Does what the command line says. Each verb has its own place in memory: together they would be large.
@@ -99,7 +110,7 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
         Verb::Approve(args) => verbs::act::decide(JobAction::Approve, args, context).boxed_local(),
         Verb::Reject(args) => verbs::act::decide(JobAction::Reject, args, context).boxed_local(),
-        Verb::StopAll(args) => verbs::stop_all::run(args, context).boxed_local(),
+        Verb::StopAll(args) => verbs::act::stop_all(args, context).boxed_local(),
         Verb::Accounts(args) => verbs::accounts::run(args, context).boxed_local(),
         Verb::Storage(args) => verbs::storage::run(args, context).boxed_local(),
         Verb::Cleanup(args) => verbs::cleanup::run(args, context).boxed_local(),
@@ -110,8 +121,8 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Report(args) => verbs::report::run(args, context).boxed_local(),
         Verb::Install(args) => ready(verbs::install::run(&args, context)).boxed_local(),
         Verb::Completion(args) => ready(verbs::completion::run(&args, context)).boxed_local(),
-        Verb::Complete(args) => {
-            let answered = verbs::completion::answer(args, &mut context.streams.out);
+        Verb::Complete(words) => {
+            let answered = verbs::completion::answer(words, &mut args::command(), &mut context.streams.out);
             ready(answered.map(|()| Exit::Done).map_err(Error::from)).boxed_local()
         }
     }

@@ -1,21 +1,30 @@
-//! Objects as they are printed.
+//! Objects, and what became of them, as they are printed.
 
 use clap::ValueEnum;
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use serde::Serialize;
 use serde_json::{Value, json};
+use videofactory_crds::GROUP;
 use videofactory_crds::yaml::quote_for_old_readers;
 
 use crate::exit::Error;
 
-/// How objects are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+/// How a verb prints that shows objects as columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// As columns
-    #[default]
-    Table,
+    /// As JSON
+    Json,
+    /// As YAML
+    Yaml,
+    /// By their names alone
+    Name,
     /// As columns, with more of them
     Wide,
+}
+
+/// How a verb prints that makes or changes objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Written {
     /// As JSON
     Json,
     /// As YAML
@@ -24,7 +33,7 @@ pub enum Format {
     Name,
 }
 
-/// How a view of one thing is printed.
+/// How a verb prints what is no object of Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Document {
     /// As JSON
@@ -33,22 +42,37 @@ pub enum Document {
     Yaml,
 }
 
-impl Format {
-    /// Whether it is a document of whole objects, and which.
-    #[must_use]
-    pub const fn document(self) -> Option<Document> {
-        match self {
-            Self::Json => Some(Document::Json),
-            Self::Yaml => Some(Document::Yaml),
-            Self::Table | Self::Wide | Self::Name => None,
+impl From<Written> for Format {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Json => Self::Json,
+            Written::Yaml => Self::Yaml,
+            Written::Name => Self::Name,
         }
     }
 }
 
 /// `videojob.videofactory.dev/ocean`, as kubectl takes it.
 #[must_use]
-pub fn name<K: Resource<DynamicType = ()>>(object: &K) -> String {
-    format!("{}.{}/{}", K::kind(&()).to_lowercase(), K::group(&()), object.name_any())
+pub fn name<K: Resource<DynamicType = ()>>(name: &str) -> String {
+    name_of(&K::kind(&()), name)
+}
+
+/// The same, of one of our kinds by its name.
+#[must_use]
+pub fn name_of(kind: &str, name: &str) -> String {
+    format!("{}.{GROUP}/{name}", kind.to_lowercase())
+}
+
+/// What became of an object, in kubectl's form: `videojob.videofactory.dev/ocean approved`. `home`: the namespace that is
+/// meant anyhow, which is not named.
+#[must_use]
+pub fn sentence(name: &str, became: &str, namespace: &str, home: &str) -> String {
+    if namespace == home {
+        format!("{name} {became}")
+    } else {
+        format!("{name} {became} in namespace {namespace}")
+    }
 }
 
 /// An object as kubectl prints it: without what only the API server has a use for.
@@ -65,13 +89,33 @@ where
     Ok(value)
 }
 
-/// Objects as kubectl prints them: a list.
-pub fn list<K>(objects: &[K]) -> Result<Value, Error>
-where
-    K: Resource<DynamicType = ()> + Serialize,
-{
-    let items = objects.iter().map(object).collect::<Result<Vec<_>, _>>()?;
-    Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items}))
+/// Objects as kubectl prints them; none where they are wanted as columns. `is_one`: it is one, which is no list.
+pub fn objects(objects: &[Value], is_one: bool, format: Format) -> Result<Option<String>, Error> {
+    let document = match format {
+        Format::Json => Document::Json,
+        Format::Yaml => Document::Yaml,
+        Format::Name => {
+            let word = |word: &Value| word.as_str().unwrap_or_default().to_owned();
+            let line =
+                |object: &Value| name_of(&word(&object["kind"]), &word(&object["metadata"]["name"])) + "\n";
+            return Ok(Some(objects.iter().map(line).collect()));
+        }
+        Format::Wide => return Ok(None),
+    };
+    match (objects, is_one) {
+        ([one], true) => write(document, one).map(Some),
+        _ => {
+            let list = json!({
+                "apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": objects,
+            });
+            write(document, &list).map(Some)
+        }
+    }
+}
+
+/// What is no object of Kubernetes, as a list of the same shape.
+pub fn items(items: &impl Serialize, format: Document) -> Result<String, Error> {
+    write(format, &json!({ "items": items }))
 }
 
 /// The text of a document, ending with a newline.
@@ -114,8 +158,26 @@ mod tests {
             (&json!("VideoJob"), &json!("videofactory.dev/v1alpha1"))
         );
         assert!(value["metadata"].get("managedFields").is_none());
-        assert_eq!(name(&job()), "videojob.videofactory.dev/ocean");
-        assert_eq!(list(&[job()]).unwrap()["items"][0]["kind"], "VideoJob");
+    }
+
+    #[test]
+    fn one_object_is_itself_and_several_are_a_list() {
+        let one = [object(&job()).unwrap()];
+        let json = |is_one| objects(&one, is_one, Format::Json).unwrap().unwrap();
+        let read = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+        assert_eq!(read(json(true)), one[0]);
+        let list = read(json(false));
+        assert_eq!((&list["kind"], &list["items"][0]), (&json!("List"), &one[0]));
+        let names = objects(&one, true, Format::Name).unwrap();
+        assert_eq!(names.as_deref(), Some("videojob.videofactory.dev/ocean\n"));
+        assert_eq!(objects(&one, true, Format::Wide).unwrap(), None);
+    }
+
+    #[test]
+    fn a_namespace_that_is_not_meant_anyhow_is_named() {
+        let said = |namespace: &str| sentence(&name::<VideoJob>("ocean"), "retried", namespace, "films");
+        assert_eq!(said("films"), "videojob.videofactory.dev/ocean retried");
+        assert_eq!(said("demo"), "videojob.videofactory.dev/ocean retried in namespace demo");
     }
 
     #[test]

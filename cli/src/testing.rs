@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use clap::Parser;
+use futures::FutureExt;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::Client;
@@ -190,6 +192,11 @@ pub struct Ended {
 /// Runs a command line, such as `retry ocean`, at [`NOW`] in the namespace films, with these answers of a person; none:
 /// nobody is there.
 pub async fn run(fake: &Fake, line: &str, answers: Option<&str>) -> Ended {
+    run_until(fake, line, answers, None).await
+}
+
+/// The same, with a Ctrl-C after this time.
+pub async fn run_until(fake: &Fake, line: &str, answers: Option<&str>, interrupt: Option<Duration>) -> Ended {
     let words = line.split_whitespace();
     let cli = match Cli::try_parse_from(std::iter::once("kubectl-videofactory").chain(words)) {
         Ok(cli) => cli,
@@ -197,6 +204,9 @@ pub async fn run(fake: &Fake, line: &str, answers: Option<&str>) -> Ended {
     };
     let (out, err) = (Sink::default(), Sink::default());
     let mut context = context(fake, answers, &out, &err);
+    if let Some(time) = interrupt {
+        context.interrupted = Box::new(move || tokio::time::sleep(time).boxed_local());
+    }
     context.commands = Commands::of(&cli.cluster);
     if let Some(namespace) = &cli.cluster.namespace {
         context.cluster.namespace.clone_from(namespace);
@@ -218,6 +228,7 @@ fn context(fake: &Fake, answers: Option<&str>, out: &Sink, err: &Sink) -> Contex
         cluster: Cluster::of_client(fake.client(), "films"),
         commands: Commands::default(),
         clock: Box::new(move || now),
+        interrupted: Box::new(|| futures::future::pending().boxed_local()),
         streams: Streams {
             out: Box::new(out.clone()),
             err: Box::new(err.clone()),

@@ -1,6 +1,7 @@
-//! Times, sizes and tables as kubectl writes them. Pure.
+//! Times, sizes and tables as kubectl reads and writes them. Pure.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tabwriter::TabWriter;
@@ -40,6 +41,21 @@ pub fn age(at: Option<Timestamp>, now: Timestamp) -> String {
 pub fn until(at: Timestamp, now: Timestamp) -> String {
     let left = at.as_second() - now.as_second();
     if left <= 0 { "now".to_owned() } else { format!("in {}", span(left)) }
+}
+
+/// A time to wait, such as `90s` or `2h`; `0` is for ever.
+pub fn read_timeout(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") {
+        return Ok(Duration::MAX);
+    }
+    let plain: Option<u64> = text.parse().ok();
+    match plain {
+        // Without a unit kubectl takes seconds.
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => {
+            text.parse::<videofactory_crds::Duration>().map(Duration::from).map_err(|error| error.to_string())
+        }
+    }
 }
 
 /// A number of bytes with a decimal suffix, as buckets are billed.
@@ -122,6 +138,14 @@ mod tests {
         ] {
             assert_eq!(span(seconds), text, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_time_may_be_plain_seconds_and_nought_is_for_ever() {
+        assert_eq!(read_timeout("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(read_timeout("2h"), Ok(Duration::from_hours(2)));
+        assert_eq!(read_timeout("0"), Ok(Duration::MAX));
+        assert!(read_timeout("soon").unwrap_err().contains("90s"));
     }
 
     #[test]

@@ -83,7 +83,7 @@ async fn from_an_idea_to_the_path_of_a_film_is_one_command() {
     let world = World::begin("{token: abc}").await;
     let ended = world.run(&["create", "the ocean", "--name", "ocean", "--download", "films"]).await;
     assert_eq!((ended.code, ended.out.as_str()), (0, "films/ocean.mp4\n"), "{}", ended.err);
-    assert!(ended.err.starts_with("films/ocean: created\n"), "{}", ended.err);
+    assert!(ended.err.starts_with("videojob.videofactory.dev/ocean created\n"), "{}", ended.err);
     assert!(std::fs::read(world.folder.path().join("films/ocean.mp4")).unwrap() == FILM);
 }
 

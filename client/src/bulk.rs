@@ -96,9 +96,30 @@ pub async fn ask(
     request: &Request,
     manager: &str,
 ) -> Result<ItemResult, CallError> {
+    send(client, job, request, manager, false).await
+}
+
+/// Lets the API server check what would be asked of one job: it keeps nothing of it.
+pub async fn check(
+    client: &Client,
+    job: &VideoJob,
+    request: &Request,
+    manager: &str,
+) -> Result<ItemResult, CallError> {
+    send(client, job, request, manager, true).await
+}
+
+async fn send(
+    client: &Client,
+    job: &VideoJob,
+    request: &Request,
+    manager: &str,
+    dry_run: bool,
+) -> Result<ItemResult, CallError> {
     let name = JobRef::of(job);
     let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
-    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let params = PatchParams { dry_run, field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let taken = if dry_run { Outcome::WouldRequest } else { Outcome::Requested };
     let mut seen = Cow::Borrowed(job);
     let mut attempts = 1;
     loop {
@@ -113,7 +134,7 @@ pub async fn ask(
         let what = format!("patch VideoJob {name}");
         match within(what, api.patch(&name.name, &params, &Patch::Merge(&patch))).await {
             Err(error) if error.is_conflict() && attempts < ATTEMPTS => attempts += 1,
-            answer => return answer.map(|_| ItemResult::new(name, Outcome::Requested, None)),
+            answer => return answer.map(|_| ItemResult::new(name, taken, None)),
         }
         seen = Cow::Owned(within(format!("get VideoJob {name}"), api.get(&name.name)).await?);
         if let Some(why) = request.is_outdated(job, &seen) {
@@ -133,15 +154,41 @@ pub async fn ask_all(
     if dry_run {
         return jobs.iter().map(|job| foresee(job, request)).collect();
     }
-    // Collected first: a stream that maps references is good for one lifetime only, and a handler needs any.
-    let asked: Vec<_> = jobs.iter().map(|job| ask_or_tell(client, job, request, manager)).collect();
-    stream::iter(asked).buffered(AT_ONCE).collect().await
+    send_all(client, jobs, request, manager, false).await
 }
 
-async fn ask_or_tell(client: &Client, job: &VideoJob, request: &Request, manager: &str) -> ItemResult {
+/// Lets the API server check what would be asked of each of these jobs; in their order.
+pub async fn check_all(
+    client: &Client,
+    jobs: &[VideoJob],
+    request: &Request,
+    manager: &str,
+) -> Vec<ItemResult> {
+    send_all(client, jobs, request, manager, true).await
+}
+
+async fn send_all(
+    client: &Client,
+    jobs: &[VideoJob],
+    request: &Request,
+    manager: &str,
+    dry_run: bool,
+) -> Vec<ItemResult> {
+    // Collected first: a stream that maps references is good for one lifetime only, and a handler needs any.
+    let sent: Vec<_> = jobs.iter().map(|job| send_or_tell(client, job, request, manager, dry_run)).collect();
+    stream::iter(sent).buffered(AT_ONCE).collect().await
+}
+
+async fn send_or_tell(
+    client: &Client,
+    job: &VideoJob,
+    request: &Request,
+    manager: &str,
+    dry_run: bool,
+) -> ItemResult {
     let failed =
         |error: CallError| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.for_people()));
-    ask(client, job, request, manager).await.unwrap_or_else(failed)
+    send(client, job, request, manager, dry_run).await.unwrap_or_else(failed)
 }
 
 /// What would become of a request.

@@ -168,11 +168,21 @@ pub async fn create_all(
     client: &Client,
     new: &NewJobs,
     manager: &str,
-    mut take: impl FnMut(VideoJob),
+    take: impl FnMut(VideoJob),
 ) -> Result<(), CreateError> {
     if new.jobs.len() > 1 {
         try_all(client, new, manager, drop).await?;
     }
+    make_all(client, new, manager, take).await
+}
+
+/// The same without trying first. They are made in their order: whoever breaks it off knows which may be there.
+pub async fn make_all(
+    client: &Client,
+    new: &NewJobs,
+    manager: &str,
+    mut take: impl FnMut(VideoJob),
+) -> Result<(), CreateError> {
     let mut made = Vec::new();
     for job in &new.jobs {
         let name = new.reference(job);

@@ -14,8 +14,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
-use crate::args::ClusterFlags;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterFlags};
 
 /// Longest time that a person waits for a list after the tab key.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -9,11 +9,11 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::provideraccount::{ProviderAccountStatus, QuotaStatus};
 
-use crate::args::Scope;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::output::{self, Format};
+use crate::flags::Scope;
+use crate::output::Format;
 use crate::text::{NONE, or_none, span, table, until};
 
 /// Show accounts: quotas, who waits, health, expiry
@@ -29,24 +29,14 @@ pub struct AccountsArgs {
     #[command(flatten)]
     scope: Scope,
     /// How to print them
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
 }
 
 /// Shows accounts.
 pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Error> {
     let accounts = find(&args, context).await?;
-    if let Some(document) = args.output.document() {
-        let value = match (accounts.as_slice(), &args.name) {
-            ([account], Some(_)) => output::object(account)?,
-            _ => output::list(&accounts)?,
-        };
-        context.data(&output::write(document, &value)?)?;
-        return Ok(Exit::Done);
-    }
-    if args.output == Format::Name {
-        let names: String = accounts.iter().map(|account| output::name(account) + "\n").collect();
-        context.data(&names)?;
+    if context.print(&accounts, args.name.is_some(), args.output)? {
         return Ok(Exit::Done);
     }
     if accounts.is_empty() {
@@ -54,7 +44,7 @@ pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Erro
         return Ok(Exit::Done);
     }
     let now = context.now();
-    let wide = args.output == Format::Wide;
+    let wide = args.output == Some(Format::Wide);
     let mut header =
         vec!["NAME", "PROVIDER", "READY", "QUOTA", "USED", "LIMIT", "NEXT", "WAITING", "SPENT", "EXPIRES"];
     if args.scope.all_namespaces {

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use serde_json::json;
-use videofactory_crds::VideoJob;
 use videofactory_crds::videojob::ArtifactStatus;
 
-use crate::args::JobName;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::film::artifacts::{self, Artifact};
+use crate::flags::JobName;
 use crate::output::{self, Document};
 use crate::text::{bytes, or_none, table};
 
@@ -26,54 +26,11 @@ pub struct ArtifactsArgs {
     output: Option<Document>,
 }
 
-/// A finished file.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Artifact<'a> {
-    /// The first word of its name.
-    pub kind: &'static str,
-    /// The file.
-    pub file: &'a ArtifactStatus,
-}
-
-impl Artifact<'_> {
-    /// Its name at the operator's routes: `video`, `thumbnail`, `captions.srt`, `captions.vtt`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        if self.kind == CAPTIONS { format!("{CAPTIONS}.{}", self.extension()) } else { self.kind.to_owned() }
-    }
-
-    /// What a file of it ends with.
-    #[must_use]
-    pub fn extension(&self) -> &str {
-        let last = self.file.key.rsplit('/').next().unwrap_or_default();
-        last.rsplit_once('.').map_or("bin", |(_, extension)| extension)
-    }
-}
-
-/// The film.
-pub const VIDEO: &str = "video";
-/// The still image that stands for it.
-pub const THUMBNAIL: &str = "thumbnail";
-/// A file of captions.
-pub const CAPTIONS: &str = "captions";
-
-/// The finished files of a film.
-#[must_use]
-pub fn of(job: &VideoJob) -> Vec<Artifact<'_>> {
-    let Some(all) = job.status.as_ref().and_then(|status| status.artifacts.as_ref()) else {
-        return Vec::new();
-    };
-    let video = all.video.iter().map(|file| Artifact { kind: VIDEO, file });
-    let thumbnail = all.thumbnail.iter().map(|file| Artifact { kind: THUMBNAIL, file });
-    let captions = all.captions.iter().map(|file| Artifact { kind: CAPTIONS, file });
-    video.chain(thumbnail).chain(captions).collect()
-}
-
 /// Lists them.
 pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
     let job = context.get(&name).await?;
-    let artifacts = of(&job);
+    let artifacts = artifacts::of(&job);
     if let Some(format) = args.output {
         let files: Vec<_> = artifacts
             .iter()
@@ -82,7 +39,7 @@ pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Err
                 json!({"name": one.name(), "key": key, "size": size, "durationSeconds": duration})
             })
             .collect();
-        context.data(&output::write(format, &json!({ "artifacts": files }))?)?;
+        context.data(&output::items(&files, format)?)?;
         return Ok(Exit::Done);
     }
     let status = job.status.as_ref().and_then(|status| status.artifacts.as_ref());
@@ -141,7 +98,7 @@ captions.vtt   -         -        captions/films/ocean-1/r1/a.vtt
     async fn a_document_has_plain_numbers() {
         let ended = run(&fake(), "artifacts ocean -o json", None).await;
         let read: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-        assert_eq!(read["artifacts"][0]["size"], 12_449_999);
-        assert_eq!(read["artifacts"][3]["name"], "captions.vtt");
+        assert_eq!(read["items"][0]["size"], 12_449_999);
+        assert_eq!(read["items"][3]["name"], "captions.vtt");
     }
 }

@@ -11,13 +11,12 @@ use videofactory_crds::StoragePolicy;
 use videofactory_crds::reference::DEFAULT_STORAGE;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 
-use super::{policies, storage};
-use crate::args::read_timeout;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
-use crate::text::count;
+use crate::policies;
+use crate::text::{count, read_timeout};
 
 /// Back up all objects of a namespace, to its bucket or to a file
 ///
@@ -70,7 +69,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
     let at = context.now();
     policies::ask(&policy, &storage_action::backup(at), context).await?;
     if args.no_wait {
-        context.data(&format!("{}: backup requested\n", policies::name(&policy)))?;
+        context.data(&(policies::sentence(&policy, "backup requested", context) + "\n"))?;
         return Ok(Exit::Done);
     }
     let known = slot(&policy);
@@ -93,7 +92,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
 
 async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, Error> {
     let namespace = context.cluster.namespace.clone();
-    let mut policies = storage::find(context.cluster.client()?, Some(&namespace), name).await?;
+    let mut policies = policies::find(context.cluster.client()?, Some(&namespace), name).await?;
     let usual = policies.iter().position(|policy| policy.name_any() == DEFAULT_STORAGE);
     match (usual, policies.len()) {
         (Some(index), _) => Ok(policies.remove(index)),

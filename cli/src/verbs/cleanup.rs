@@ -12,13 +12,13 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::time_of;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 
-use super::{policies, storage};
-use crate::args::{Scope, read_timeout};
 use crate::cluster::MANAGER;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::text::{bytes, count, or_none, table};
+use crate::flags::Scope;
+use crate::policies;
+use crate::text::{bytes, count, or_none, read_timeout, table};
 
 /// Prune buckets now, by their rules
 ///
@@ -55,7 +55,7 @@ pub struct CleanupArgs {
 pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error> {
     let namespace = context.scope(args.scope.all_namespaces);
     let client = context.cluster.client()?;
-    let policies = storage::find(client, namespace.as_deref(), args.policy.as_deref()).await?;
+    let policies = policies::find(client, namespace.as_deref(), args.policy.as_deref()).await?;
     if policies.is_empty() {
         return Err(Error::new("there is no StoragePolicy to be pruned")
             .hint("`kubectl videofactory storage -A` shows those that there are"));
@@ -99,7 +99,8 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     if !args.wait {
         let planned = if args.dry_run { " (dry run)" } else { "" };
         for (policy, _) in requested {
-            context.data(&format!("{}: cleanup requested{planned}\n", policies::name(policy)))?;
+            let said = policies::sentence(policy, "cleanup requested", context);
+            context.data(&format!("{said}{planned}\n"))?;
         }
         return Ok(Exit::of_all(all));
     }
@@ -226,7 +227,10 @@ mod tests {
     async fn what_is_asked_is_said() {
         let fake = fake(json!({}));
         let ended = run(&fake, "cleanup --dry-run --older-than 7d", None).await;
-        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "films/r2: cleanup requested (dry run)\n"));
+        assert_eq!(
+            (ended.exit, ended.out.as_str()),
+            (Exit::Done, "storagepolicy.videofactory.dev/r2 cleanup requested (dry run)\n")
+        );
         assert_eq!(annotation(&fake), json!({"at": NOW, "olderThan": "7d", "dryRun": true}));
     }
 
@@ -314,7 +318,11 @@ films/r2   3      5.0 kB   younger than its rule says
             .on(&format!("GET {}", path("", "storagepolicies", "")), list_of(&all))
             .refuses(&refusal, 403, "Forbidden", "you cannot patch storagepolicies");
         let ended = run(&fake, "cleanup -A --yes", None).await;
-        assert_eq!(ended.out, "a/r2: cleanup requested\nc/r2: cleanup requested\n");
+        assert_eq!(
+            ended.out,
+            "storagepolicy.videofactory.dev/r2 cleanup requested in namespace a\n\
+             storagepolicy.videofactory.dev/r2 cleanup requested in namespace c\n"
+        );
         assert!(ended.err.contains("b/r2") && ended.err.contains("cannot patch"), "{}", ended.err);
         assert_eq!(ended.exit, Exit::NotAll);
     }
@@ -356,7 +364,10 @@ films/r2   3      5.0 kB   younger than its rule says
             .on(&one, waiting(under_way()))
             .on(&one, waiting(begun));
         let ended = run(&fake, "cleanup", None).await;
-        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "films/r2: cleanup requested\n"));
+        assert_eq!(
+            (ended.exit, ended.out.as_str()),
+            (Exit::Done, "storagepolicy.videofactory.dev/r2 cleanup requested\n")
+        );
         let follows = "films/r2: follows the run of 2026-12-24T17:59:50Z, which is under way\n";
         assert!(ended.err.contains(follows), "{}", ended.err);
         assert_eq!(fake.writes().len(), 1);

@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::engine::complete;
 use clap_complete::env::Shells;
 
-use crate::args;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
@@ -76,8 +75,9 @@ pub fn run(args: &CompletionArgs, context: &mut Context) -> Result<Exit, Error> 
     Ok(Exit::Done)
 }
 
-/// Says how a line may go on, as kubectl reads it. Not within a runtime: names are asked for in one of their own.
-pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
+/// Says how a line of this program may go on, as kubectl reads it. Not within a runtime: names are asked for in one of
+/// their own.
+pub fn answer(args: CompleteArgs, program: &mut Command, out: &mut dyn Write) -> std::io::Result<()> {
     let mut words = vec![OsString::from(PROGRAM)];
     words.extend(args.words);
     if words.len() == 1 {
@@ -93,7 +93,7 @@ pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
     // As kubectl does: flags are offered to whoever begins one.
     let wants_flags = words[last].to_string_lossy().starts_with('-');
     let current = std::env::current_dir().ok();
-    let candidates = complete(&mut args::command(), words, last, current.as_deref())?;
+    let candidates = complete(program, words, last, current.as_deref())?;
     for candidate in candidates.iter().filter(|candidate| !candidate.is_hide_set()) {
         let value = candidate.get_value().to_string_lossy();
         if value.starts_with('-') && !wants_flags {
@@ -113,12 +113,13 @@ pub fn answer(args: CompleteArgs, out: &mut dyn Write) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::command;
     use crate::testing::{Fake, run};
 
     fn completed(line: &[&str]) -> Vec<String> {
         let mut out = Vec::new();
         let words = line.iter().map(OsString::from).collect();
-        answer(CompleteArgs { words }, &mut out).unwrap();
+        answer(CompleteArgs { words }, &mut command(), &mut out).unwrap();
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
     }
 

@@ -8,11 +8,11 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{VideoJob, VideoJobStatus};
 
-use crate::args::{Filter, Scope};
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::output::{self, Format};
+use crate::flags::{Filter, Scope};
+use crate::output::Format;
 use crate::text::{NONE, age, or_none, table, until};
 
 /// List films
@@ -30,8 +30,8 @@ pub struct ListArgs {
     #[command(flatten)]
     filter: Filter,
     /// How to print them
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
     /// Leave the headers out
     #[arg(long)]
     no_headers: bool,
@@ -45,18 +45,8 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
         get(context, &args.names).await?
     };
     jobs.sort_by_key(|job| (job.namespace(), job.name_any()));
-    if let Some(document) = args.output.document() {
-        // One that was named is printed by itself, as kubectl does.
-        let value = match (jobs.as_slice(), args.names.len()) {
-            ([job], 1) => output::object(job)?,
-            _ => output::list(&jobs)?,
-        };
-        context.data(&output::write(document, &value)?)?;
-        return Ok(Exit::Done);
-    }
-    if args.output == Format::Name {
-        let names: String = jobs.iter().map(|job| output::name(job) + "\n").collect();
-        context.data(&names)?;
+    // One that was named is printed by itself, as kubectl does.
+    if context.print(&jobs, args.names.len() == 1, args.output)? {
         return Ok(Exit::Done);
     }
     if jobs.is_empty() {
@@ -68,7 +58,7 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
         context.tell(format!("There are no {which} {place}."))?;
         return Ok(Exit::Done);
     }
-    let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.output == Format::Wide };
+    let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.output == Some(Format::Wide) };
     let (header, rows) = columns(&jobs, shape, context.now());
     context.data(&table(if args.no_headers { &[] } else { &header }, &rows))?;
     Ok(Exit::Done)

@@ -14,14 +14,14 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
 use videofactory_client::job_action::phase;
-use videofactory_client::{CallError, JobRef, within};
+use videofactory_client::{JobRef, within};
 use videofactory_crds::labels::{ATTEMPT, STEP, UID, WORKER};
 use videofactory_crds::{Phase, StepName, VideoJob};
 
-use crate::args::JobName;
 use crate::context::Context;
-use crate::exit::{Error, Exit, causes};
-use crate::follow::needs_a_person;
+use crate::exit::{Error, Exit, causes, lasting};
+use crate::film::state::needs_a_person;
+use crate::flags::JobName;
 use crate::operator::Operator;
 use crate::text::plain;
 
@@ -49,6 +49,9 @@ pub struct LogsArgs {
     #[arg(long)]
     raw: bool,
 }
+
+/// What to do where a log breaks off.
+const AGAIN: &str = "say the same again: the log begins anew";
 
 /// Shows logs.
 pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
@@ -112,7 +115,7 @@ async fn open(api: Api<Pod>, pod: &Pod, args: &LogsArgs, follow: bool) -> Result
     let step = format!("{}-{}", label(pod, STEP), label(pod, ATTEMPT));
     let lines = opened.lines().map(move |line| match line {
         Ok(text) => Ok(Line { step: step.clone(), text }),
-        Err(error) => Err(Error::new(format!("failed to {what}: {error}"))),
+        Err(error) => Err(Error::new(format!("failed to {what}: {error}")).hint(AGAIN)),
     });
     Ok(lines.boxed())
 }
@@ -174,10 +177,12 @@ async fn follow(
                     ended = has_ended(&job);
                     has_succeeded = phase(&job) == Phase::Succeeded;
                 }
-                News::Gone => return Err(Error::new(format!("VideoJob {name} was deleted"))),
+                News::Gone => return Err(Error::deleted("VideoJob", name)),
                 News::Trouble(error) => {
                     let words = causes(&error);
-                    refused(name, error)?;
+                    if let Some(error) = lasting(&format!("watch {name} and its pods"), error) {
+                        return Err(error);
+                    }
                     if trouble.replace(words.clone()).as_ref() != Some(&words) {
                         context.tell(format!("{name}: {words}; trying again"))?;
                     }
@@ -200,19 +205,6 @@ async fn follow(
         }
     }
     Ok(Exit::Done)
-}
-
-/// Fails where trying again does not help.
-fn refused(name: &JobRef, error: watcher::Error) -> Result<(), Error> {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-            if matches!(status.code, 401 | 403) =>
-        {
-            Err(CallError::of(format!("watch the pods of {name}"), kube::Error::Api(status)).into())
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The lines that were kept in the bucket, where the pods are gone.
@@ -250,7 +242,9 @@ async fn copy(mut body: Incoming, step: &str, raw: bool, context: &mut Context) 
     };
     let mut rest = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Error::new(format!("the log of {step} broke off: {error}")))?;
+        let broke_off =
+            |error: hyper::Error| Error::new(format!("the log of {step} broke off: {error}")).hint(AGAIN);
+        let frame = frame.map_err(broke_off)?;
         rest.extend_from_slice(&frame.into_data().unwrap_or_default());
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let whole: Vec<u8> = rest.drain(..=end).collect();

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -13,7 +12,10 @@ use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError
 use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::file;
+use crate::flags::DryRun;
 use crate::operator::{NoOperator, Operator, OperatorFiles};
+use crate::output;
 use crate::text::plain;
 
 /// Make again what stands in a backup
@@ -40,7 +42,7 @@ pub struct RestoreArgs {
 
 /// Restores.
 pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error> {
-    let text = read(&args.file, context)?;
+    let text = file::read(&args.file, &mut *context.streams.input)?;
     let refused = |error: ReadBackupError| Error::new(error.to_string()).hint("nothing was changed");
     let mut backup = Backup::read(&text).map_err(refused)?;
     if context.cluster.is_namespace_named {
@@ -54,7 +56,7 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
     };
     let files = if args.dry_run { None } else { Some(files(context).await) };
     let answer = restore(&context.cluster.client()?, &backup, &options, files.as_deref()).await?;
-    context.data(&lines(&answer))?;
+    context.data(&lines(&answer, &context.cluster.namespace))?;
     context.tell(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
 }
@@ -77,23 +79,19 @@ async fn files(context: &Context) -> Box<dyn Files> {
     }
 }
 
-fn read(file: &Path, context: &mut Context) -> Result<String, Error> {
+/// What became of each object, one a line, for standard output. `home`: the namespace that is meant anyhow.
+fn lines(answer: &Answer, home: &str) -> String {
     let mut text = String::new();
-    let read = if file == Path::new("-") {
-        context.streams.input.read_to_string(&mut text).map(drop)
-    } else {
-        std::fs::read_to_string(file).map(|whole| text = whole)
-    };
-    read.map_err(|error| Error::new(format!("cannot read {}: {error}", file.display())))?;
-    Ok(text)
-}
-
-/// What became of each object, one a line, for standard output.
-fn lines(answer: &Answer) -> String {
-    let mut text = String::new();
+    let suffix = if answer.dry_run { DryRun::Client.suffix() } else { "" };
     for item in &answer.items {
+        let became = match item.outcome {
+            Outcome::WouldRestore => Outcome::Restored.to_string(),
+            other => other.to_string(),
+        };
+        let name = output::name_of(item.kind.as_str(), &item.name);
+        let said = output::sentence(&name, &became, &item.namespace, home);
         let detail = item.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-        let line = format!("{} {}/{} {}{detail}", item.kind, item.namespace, item.name, item.outcome);
+        let line = format!("{said}{suffix}{detail}");
         // Details hold words of the file and of servers.
         text += &plain(&line);
         text.push('\n');
@@ -141,9 +139,13 @@ mod tests {
             .on(asks, json!({"spec": {}, "status": {"allowed": true}}));
         let line = |flags: &str| format!("restore -f {} --dry-run {flags}", file.path().display());
         let all = run(&fake, &line(""), None).await;
-        assert_eq!(all.out, "Channel films/sea would be restored\nChannel shows/sea would be restored\n");
+        assert_eq!(
+            all.out,
+            "channel.videofactory.dev/sea restored (dry run)\n\
+             channel.videofactory.dev/sea restored in namespace shows (dry run)\n"
+        );
         let one = run(&fake, &line("-n shows"), None).await;
-        assert_eq!(one.out, "Channel shows/sea would be restored\n");
+        assert_eq!(one.out, "channel.videofactory.dev/sea restored (dry run)\n");
         let none = run(&fake, &line("-n demo"), None).await;
         assert_eq!((none.exit, none.out.as_str()), (Exit::Failed, ""));
         assert!(none.err.contains("it has objects of films, shows"), "{}", none.err);
@@ -168,9 +170,10 @@ mod tests {
             notes: vec!["no Secret\u{1b}]0; is in a backup".to_owned()],
         };
         assert_eq!(
-            lines(&answer),
-            "VideoJob films/ocean restored\nVideoJob films/river failed: failed to create it: [2J no\nVideoJob films/lake \
-             restored\n"
+            lines(&answer, "films"),
+            "videojob.videofactory.dev/ocean restored\n\
+             videojob.videofactory.dev/river failed: failed to create it: [2J no\n\
+             videojob.videofactory.dev/lake restored\n"
         );
         assert_eq!(summary(&answer), "2 restored, 1 failed\nnote: no Secret ]0; is in a backup\n");
         assert!(!answer.is_whole());

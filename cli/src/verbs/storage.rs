@@ -2,19 +2,18 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
-use videofactory_client::{list, within};
+use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{PruneRun, StoragePolicyStatus};
 use videofactory_pipeline::keys::folder;
 
-use crate::args::Scope;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::output::{self, Format};
+use crate::flags::Scope;
+use crate::output::Format;
+use crate::policies;
 use crate::text::{NONE, bytes, or_none, span, table, until};
 
 /// Show buckets: usage, level, last and next run
@@ -30,26 +29,16 @@ pub struct StorageArgs {
     #[command(flatten)]
     scope: Scope,
     /// How to print them
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[arg(short, long, value_enum)]
+    output: Option<Format>,
 }
 
 /// Shows buckets.
 pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);
-    let policies = find(client, namespace.as_deref(), args.name.as_deref()).await?;
-    if let Some(document) = args.output.document() {
-        let value = match (policies.as_slice(), &args.name) {
-            ([policy], Some(_)) => output::object(policy)?,
-            _ => output::list(&policies)?,
-        };
-        context.data(&output::write(document, &value)?)?;
-        return Ok(Exit::Done);
-    }
-    if args.output == Format::Name {
-        let names: String = policies.iter().map(|policy| output::name(policy) + "\n").collect();
-        context.data(&names)?;
+    let policies = policies::find(client, namespace.as_deref(), args.name.as_deref()).await?;
+    if context.print(&policies, args.name.is_some(), args.output)? {
         return Ok(Exit::Done);
     }
     if policies.is_empty() {
@@ -64,12 +53,12 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     if args.scope.all_namespaces {
         header.insert(0, "NAMESPACE");
     }
-    if args.output == Format::Wide {
+    if args.output == Some(Format::Wide) {
         header.push("MESSAGE");
     }
     let rows: Vec<Vec<String>> = policies
         .iter()
-        .map(|policy| row(policy, args.scope.all_namespaces, args.output == Format::Wide, now))
+        .map(|policy| row(policy, args.scope.all_namespaces, args.output == Some(Format::Wide), now))
         .collect();
     let mut text = table(&header, &rows);
     if args.name.is_some() {
@@ -77,22 +66,6 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     }
     context.data(&text)?;
     Ok(Exit::Done)
-}
-
-/// The policies of a namespace or of the cluster, or the one of this name.
-pub async fn find(
-    client: Client,
-    namespace: Option<&str>,
-    name: Option<&str>,
-) -> Result<Vec<StoragePolicy>, Error> {
-    if let (Some(name), Some(namespace)) = (name, namespace) {
-        let api: Api<StoragePolicy> = Api::namespaced(client, namespace);
-        return Ok(vec![within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await?]);
-    }
-    let mut policies: Vec<StoragePolicy> = list(&client, namespace, &ListParams::default()).await?;
-    policies.retain(|policy| name.is_none_or(|name| policy.name_any() == name));
-    policies.sort_by_key(|policy| (policy.namespace(), policy.name_any()));
-    Ok(policies)
 }
 
 fn row(policy: &StoragePolicy, namespaces: bool, wide: bool, now: Timestamp) -> Vec<String> {

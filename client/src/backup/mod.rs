@@ -6,15 +6,19 @@
 //! Earlier versions wrote neither of the two; their backups are read all the same.
 
 mod bounds;
+mod error;
 mod gather;
+mod item;
 mod kind;
 mod read;
 mod seal;
 mod write;
 
+pub use error::ReadBackupError;
 pub use gather::gather;
+pub use item::Item;
 pub use kind::Kind;
-pub use read::{Backup, Item, ReadBackupError};
+pub use read::Backup;
 pub use write::{Document, Written};
 
 /// The version of the format.

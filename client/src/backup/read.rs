@@ -1,104 +1,16 @@
 //! Reading a backup: all of it, or a sentence that says why not. Pure.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
 
-use kube::ResourceExt;
-use kube::api::DynamicObject;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use videofactory_pipeline::Digest;
 
-use super::bounds::{self, MOST_HEAD_BYTES, MOST_ITEM_BYTES, MOST_ITEMS, RawItems};
+use super::bounds::{MOST_HEAD_BYTES, RawItems};
+use super::item::{Item, read_item};
 use super::seal::Seal;
-use super::{API_VERSION, KIND, Kind};
-use crate::job_ref::is_label;
-use crate::json::MOST_VALUES;
-
-/// A text that is no backup, or not a whole one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadBackupError {
-    /// It ends before it is complete.
-    #[error("the backup ends in the middle, after {0} bytes: it was cut short; use the whole file")]
-    CutShort(usize),
-    /// It is not JSON.
-    #[error("the backup cannot be read ({0}): it is one object of JSON, as it was written")]
-    NotJson(String),
-    /// It is of another kind.
-    #[error("this is no backup of Video Factory: its kind is {0:?}, and a backup's is \"Backup\"")]
-    OtherKind(String),
-    /// It was written by another version.
-    #[error(
-        "this backup is of version {0:?}, and this program reads {API_VERSION:?}: restore it with the release that wrote it"
-    )]
-    OtherVersion(String),
-    /// There are more items or fewer than it says.
-    #[error(
-        "the backup says that it has {said} items, and has {found}: it was cut or changed; use it as it was written"
-    )]
-    Miscounted {
-        /// By its own word.
-        said: u64,
-        /// In truth.
-        found: usize,
-    },
-    /// There are more items than any cluster of ours has.
-    #[error("the backup has {0} items, and at most {MOST_ITEMS} are taken; restore namespace by namespace")]
-    TooMany(usize),
-    /// An item is larger than the API server takes an object.
-    #[error(
-        "item {0} of the backup has more than {MOST_ITEM_BYTES} bytes or {MOST_VALUES} values, which no object of Video \
-         Factory has; use the backup as it was written"
-    )]
-    TooLarge(usize),
-    /// Its digest is another one.
-    #[error(
-        "the backup was changed since it was written: its digest does not fit what it holds; use it as it was written"
-    )]
-    Altered,
-    /// Something in it is no object of ours.
-    #[error(
-        "item {number} of the backup is {what}, which is no object of Video Factory; use the backup as it was written"
-    )]
-    Alien {
-        /// Counted from 1.
-        number: usize,
-        /// What it is.
-        what: String,
-    },
-    /// An object in it cannot be read.
-    #[error("item {number} of the backup cannot be read: {problem}")]
-    Unreadable {
-        /// Counted from 1.
-        number: usize,
-        /// What is wrong.
-        problem: String,
-    },
-    /// An object of another namespace than that of the backup.
-    #[error(
-        "{item} is not of {namespace}, the backup's namespace: nothing is restored into another one; use the backup as it \
-         was written"
-    )]
-    OtherNamespace {
-        /// The object.
-        item: String,
-        /// The backup's.
-        namespace: String,
-    },
-    /// Nothing in it is of the namespace that is wanted.
-    #[error("nothing in this backup is of namespace {wanted}; it has objects of {}", .there.join(", "))]
-    NothingOf {
-        /// The one that is wanted.
-        wanted: String,
-        /// Those that are there.
-        there: Vec<String>,
-    },
-    /// Two objects of one kind and name.
-    #[error("{0} stands in the backup twice; use the backup as it was written")]
-    Twice(String),
-}
+use super::{API_VERSION, KIND, ReadBackupError};
 
 /// A backup that was read and is whole.
 #[derive(Clone, Debug)]
@@ -111,43 +23,6 @@ pub struct Backup<'a> {
     pub is_sealed: bool,
     /// The digest of all that it says, whether or not it vouches for itself: by it a restore is known.
     pub digest: Digest,
-}
-
-/// An object in a backup.
-#[derive(Clone, Debug)]
-pub struct Item<'a> {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// As it stands there: a tenth of what the object takes in memory.
-    text: &'a str,
-}
-
-impl Item<'_> {
-    /// The object.
-    ///
-    /// # Panics
-    /// Never: the text was parsed when the backup was read.
-    #[must_use]
-    pub fn object(&self) -> DynamicObject {
-        parse(self.text)
-            .and_then(serde_json::from_value)
-            .expect("it was parsed in the same way when it was read")
-    }
-}
-
-/// By way of a value, as the digest is taken: of a field that stands twice, both see the last one.
-fn parse(text: &str) -> Result<Value, serde_json::Error> {
-    serde_json::from_str(text)
-}
-
-impl fmt::Display for Item<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
-    }
 }
 
 /// The fields as they stand there: each is read once its length is known.
@@ -242,41 +117,16 @@ fn head<T: DeserializeOwned>(field: Option<&RawValue>) -> Result<Option<T>, Read
     serde_json::from_str(raw.get()).map(Some).map_err(|error| ReadBackupError::NotJson(error.to_string()))
 }
 
-fn read_item<'a>(
-    number: usize,
-    raw: &'a RawValue,
-    own: Option<&str>,
-    seal: &mut Seal,
-) -> Result<Item<'a>, ReadBackupError> {
-    let unreadable = |problem: String| ReadBackupError::Unreadable { number, problem: bounds::cut(&problem) };
-    if !bounds::is_an_objects(raw.get()) {
-        return Err(ReadBackupError::TooLarge(number));
-    }
-    let value = parse(raw.get()).map_err(|error| unreadable(error.to_string()))?;
-    seal.add(&value);
-    let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-    let (version, kind) = (word("apiVersion"), word("kind"));
-    let Some(kind) = Kind::named(&kind).filter(|_| version == API_VERSION) else {
-        let what =
-            if kind.is_empty() { "no manifest".to_owned() } else { format!("{kind:?} of {version:?}") };
-        return Err(ReadBackupError::Alien { number, what: bounds::cut(&what) });
-    };
-    let object: DynamicObject =
-        serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
-    let name = object.name_any();
-    let namespace = object.namespace().or_else(|| own.map(str::to_owned)).unwrap_or_default();
-    if !is_label(&name) || !is_label(&namespace) {
-        return Err(unreadable(format!("a {kind} has no name and namespace as Kubernetes has them")));
-    }
-    Ok(Item { kind, namespace, name, text: raw.get() })
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use kube::ResourceExt;
+    use kube::api::DynamicObject;
+    use serde_json::{Value, json};
 
-    use super::super::Document;
+    use super::super::bounds::{MOST_ITEM_BYTES, MOST_ITEMS};
+    use super::super::{Document, Kind};
     use super::*;
+    use crate::json::MOST_VALUES;
 
     fn object(name: &str, namespace: &str) -> DynamicObject {
         let metadata = json!({"name": name, "namespace": namespace, "uid": format!("uid-{name}")});

@@ -68,6 +68,12 @@ impl Order {
         self
     }
 
+    /// Suspended from the start, so that nothing is made of it.
+    #[must_use]
+    pub fn suspended(self) -> Self {
+        self.with(json!({"suspend": true}))
+    }
+
     /// With these fields laid over the spec; null takes one out.
     #[must_use]
     pub fn with(mut self, fields: Value) -> Self {

@@ -71,6 +71,13 @@ impl Plugin {
         Self::new(lab, &kubeconfig)
     }
 
+    /// Both kinds of people: the administrator, and an editor of the test's namespace who may reach the operator.
+    pub async fn of_both_kinds(lab: &Lab) -> anyhow::Result<[Self; 2]> {
+        let editor = Self::with_token(lab, "editor", "edit").await?;
+        Self::may_reach_the_operator(lab, "editor").await?;
+        Ok([Self::with_certificate(lab).await?, editor])
+    }
+
     /// Lets the `ServiceAccount` of this name reach the operator, for as long as the test's namespace is there.
     pub async fn may_reach_the_operator(lab: &Lab, name: &str) -> anyhow::Result<()> {
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(lab.client.clone());

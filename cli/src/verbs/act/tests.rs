@@ -33,7 +33,7 @@ fn parts(ended: &Ended) -> (Exit, &str, &str) {
 async fn a_film_that_is_named_is_asked_at_once() {
     let fake = films();
     let ended = run(&fake, "retry ocean", None).await;
-    assert_eq!(parts(&ended), (Exit::Done, "films/ocean: retry requested\n", ""));
+    assert_eq!(parts(&ended), (Exit::Done, "videojob.videofactory.dev/ocean retried\n", ""));
     let annotations = json!({"videofactory.dev/retry-requested-at": "2026-12-24T18:00:00Z"});
     let what = format!("PATCH {}", path("films", "videojobs", "ocean"));
     assert_eq!(patched(&fake), [(what, json!({"metadata": {"annotations": annotations}}))]);
@@ -43,7 +43,7 @@ async fn a_film_that_is_named_is_asked_at_once() {
 async fn what_cannot_be_asked_is_said_beside_what_can() {
     let fake = films();
     let ended = run(&fake, "retry ocean sea moon", None).await;
-    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "films/ocean: retry requested\n"));
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "videojob.videofactory.dev/ocean retried\n"));
     let lines: Vec<&str> = ended.err.lines().collect();
     assert!(lines[0].starts_with("error: films/sea has succeeded"), "{lines:?}");
     assert!(lines[1].starts_with("error: failed to get VideoJob films/moon"), "{lines:?}");
@@ -62,7 +62,10 @@ async fn many_films_are_listed_and_asked_about_first() {
          Retry 2 films? [y/N] error: films/sea has succeeded, so nothing is to be tried again; to make the \
          film anew, ask for a restart\n"
     );
-    assert_eq!(ended.out, "films/lake: retry requested\nfilms/ocean: retry requested\n");
+    assert_eq!(
+        ended.out,
+        "videojob.videofactory.dev/lake retried\nvideojob.videofactory.dev/ocean retried\n"
+    );
     assert_eq!((ended.exit, patched(&fake).len()), (Exit::NotAll, 2));
 }
 
@@ -100,7 +103,7 @@ async fn what_has_changed_since_it_was_listed_is_looked_at_again() {
 
     let again = conflict(list(&failed)).on(&patch, failed.clone()).on(&get, now(json!({"phase": "Failed"})));
     let ended = run(&again, "retry --all --yes", None).await;
-    assert_eq!(ended.out, "films/ocean: retry requested\n");
+    assert_eq!(ended.out, "videojob.videofactory.dev/ocean retried\n");
     assert_eq!(versions(&again), ["7", "8"]);
 }
 
@@ -112,7 +115,10 @@ async fn what_has_begun_while_the_question_stood_is_stopped_too() {
         .on(&list, list_of(&[film("ocean")]))
         .on(&list, list_of(&[film("ocean"), film("sea")]));
     let ended = run(&fake, "stop-all -A", Some("y\n")).await;
-    assert_eq!(ended.out, "films/ocean: suspend requested\nfilms/sea: suspend requested\n");
+    assert_eq!(
+        ended.out,
+        "videojob.videofactory.dev/ocean suspended\nvideojob.videofactory.dev/sea suspended\n"
+    );
 }
 
 #[tokio::test]
@@ -139,11 +145,19 @@ async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
         parts(&dry),
         (
             Exit::Done,
-            "films/lake: restart would be requested (dry run)\nfilms/ocean: restart would be requested (dry run)\n",
+            "videojob.videofactory.dev/lake restarted (dry run)\nvideojob.videofactory.dev/ocean restarted (dry run)\n",
             ""
         )
     );
     assert_eq!(patched(&fake), []);
+    let checked = run(&fake, "restart ocean --dry-run=server", None).await;
+    let said = "videojob.videofactory.dev/ocean restarted (server dry run)\n";
+    assert_eq!(parts(&checked), (Exit::Done, said, ""));
+    let writes = fake.writes();
+    assert!(writes.len() == 1 && writes[0].query.contains("dryRun=All"), "{writes:?}");
+    let fake = films();
+    let names = run(&fake, "restart --phase failed --dry-run=client -o name", None).await;
+    assert_eq!(names.out, "videojob.videofactory.dev/lake\nvideojob.videofactory.dev/ocean\n");
     let yes = run(&fake, "restart --phase failed --yes -o json", None).await;
     let printed: Value = serde_json::from_str(&yes.out).unwrap();
     assert_eq!(
@@ -157,7 +171,9 @@ async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
 async fn nobody_is_meant_without_a_name_or_a_filter() {
     let ended = run(&films(), "restart", None).await;
     assert_eq!(ended.exit, Exit::Usage);
-    assert!(ended.err.contains("say which films to restart"), "{}", ended.err);
+    let told =
+        "error: say which films to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
+    assert_eq!(ended.err, told);
     assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
     for unset in ["-l=", "--selector=", "--channel="] {
         let ended = run(&films(), &format!("restart --yes {unset}"), None).await;
@@ -181,7 +197,7 @@ fn review(allowed: bool) -> Fake {
 async fn an_approval_needs_its_verb_and_is_of_what_is_under_review() {
     let fake = review(true);
     let ended = run(&fake, "approve ocean", None).await;
-    assert_eq!(parts(&ended), (Exit::Done, "films/ocean: approve requested\n", ""));
+    assert_eq!(parts(&ended), (Exit::Done, "videojob.videofactory.dev/ocean approved\n", ""));
     let patch = &patched(&fake)[1].1;
     assert_eq!(patch["metadata"]["annotations"]["videofactory.dev/approved"], "assemble-video@3f9c");
     let other = run(&review(true), "reject ocean --result assemble-video@aaaa", None).await;
@@ -204,14 +220,14 @@ async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
     let jobs = [held("ocean", "stop-all: fire"), held("sea", "rights")];
     let fake = || Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&jobs));
     let ended = run(&fake(), "resume --all --yes", None).await;
-    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "films/ocean: resume requested\n"));
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "videojob.videofactory.dev/ocean resumed\n"));
     assert!(
         ended.err.starts_with("error: films/sea is held for another reason (\"rights\")"),
         "{}",
         ended.err
     );
     let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
-    assert_eq!(ended.out, "films/sea: resume requested\n");
+    assert_eq!(ended.out, "videojob.videofactory.dev/sea resumed\n");
     assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
 }
 
@@ -224,7 +240,7 @@ async fn all_that_has_not_ended_is_stopped() {
     let list = format!("GET {}", path("", "videojobs", ""));
     let fake = Fake::default().on(&list, list_of(&jobs));
     let ended = run(&fake, "stop-all -A --yes --reason fire", None).await;
-    let both = "films/lake: suspend requested\nfilms/ocean: suspend requested\n";
+    let both = "videojob.videofactory.dev/lake suspended\nvideojob.videofactory.dev/ocean suspended\n";
     assert_eq!(
         parts(&ended),
         (Exit::Done, both, ""),

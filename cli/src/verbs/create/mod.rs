@@ -3,28 +3,30 @@
 mod manifest;
 mod setting;
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_client::estimate::Estimator;
 use videofactory_client::job_action::phase;
-use videofactory_client::{Estimate, JobRef, new_job};
+use videofactory_client::new_job::{self, NewJobs};
+use videofactory_client::{Estimate, JobRef};
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
-use super::download::{self, What};
-use super::status::next;
-use crate::args::read_timeout;
 use crate::cluster::MANAGER;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::follow::{self, Until};
-use crate::output::{self, Document, Format};
+use crate::file;
+use crate::film::fetch::{self, What};
+use crate::film::follow::{self, Until};
+use crate::film::next;
+use crate::flags::{DryRun, Trial};
+use crate::output::{self, Written};
+use crate::text::{count, read_timeout};
 
 /// Make a film from a topic, many from a file of topics, or one from a storyboard
 #[derive(Args, Debug)]
@@ -36,8 +38,9 @@ Examples:
   # A film of each line, all or none of them
   kubectl videofactory create -f topics.txt --channel deep-sea
 
-  # Any setting, by its path in the spec
-  kubectl videofactory create Tides --set captions.mode=Sidecar --dry-run=client")]
+  # Any setting, by its path in the spec: the manifest, or what it would cost
+  kubectl videofactory create Tides --set captions.mode=None --dry-run -o yaml
+  kubectl videofactory create Tides --draft --dry-run=server")]
 pub struct CreateArgs {
     /// What the film is about, in a sentence
     #[arg(conflicts_with = "file")]
@@ -88,68 +91,105 @@ pub struct CreateArgs {
     /// With --wait: longest time to wait; 0: for ever
     #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "0")]
     pub timeout: Duration,
-    /// Only print what would be made: client does not ask the API server, server lets it check, and says what it would cost
-    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "client", conflicts_with_all = ["wait", "download"])]
-    pub dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub trial: Trial,
     /// How to print what was made
     #[arg(short, long, value_enum, conflicts_with_all = ["wait", "download"])]
-    pub output: Option<Format>,
-}
-
-/// What is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Nothing is asked
-    Client,
-    /// The API server checks it, and keeps nothing; what it would cost is told
-    Server,
+    pub output: Option<Written>,
 }
 
 /// Makes films.
 pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error> {
+    let mut read = |path: &PathBuf| file::read(path, &mut *context.streams.input);
     let files = Files {
-        topics: args.file.as_deref().map(|path| read(path, context)).transpose()?,
-        storyboard: args.storyboard.as_deref().map(|path| read(path, context)).transpose()?,
+        topics: args.file.as_ref().map(&mut read).transpose()?,
+        storyboard: args.storyboard.as_ref().map(&mut read).transpose()?,
     };
     let namespace = context.cluster.namespace.clone();
     let suffix = || uuid::Uuid::new_v4().simple().to_string();
     let mut new = manifest::new_jobs(&args, &files, &namespace, suffix)?;
-    match args.dry_run {
-        Some(DryRun::Client) => {
+    match args.trial.dry_run {
+        DryRun::None => {}
+        _ if args.wait || args.download.is_some() => {
+            return Err(Error::usage("with --dry-run there is no film to wait for")
+                .hint("leave --wait and --download out, or --dry-run"));
+        }
+        DryRun::Client => {
             let manifests: Vec<Value> = new.jobs.iter().map(|job| new.manifest(job)).collect();
-            print(&manifests, args.output, " created (dry run)\n", context)?;
+            print(&manifests, &args, context)?;
             return Ok(Exit::Done);
         }
-        Some(DryRun::Server) => {
-            let client = context.cluster.client()?;
-            let mut checked = Vec::new();
-            new_job::try_all(&client, &new, MANAGER, |job| checked.push(job)).await?;
-            let objects = checked.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
-            print(&objects, args.output, " created (server dry run)\n", context)?;
-            let mut estimator = Estimator::new(&client, &namespace);
-            let mut estimates = Vec::new();
-            for job in &checked {
-                estimates.push(estimator.of(job).await?);
-            }
-            context.tell(cost(&estimates))?;
-            return Ok(Exit::Done);
-        }
-        None => {}
+        DryRun::Server => return estimate(&new, &args, context).await,
     }
     new.request = suffix();
+    let client = context.cluster.client()?;
+    if new.jobs.len() > 1 {
+        new_job::try_all(&client, &new, MANAGER, drop).await?;
+    }
+    let mut interrupted = (context.interrupted)();
     let mut made = Vec::new();
-    new_job::create_all(&context.cluster.client()?, &new, MANAGER, |job| made.push(job)).await?;
+    let making = new_job::make_all(&client, &new, MANAGER, |job| made.push(job));
+    tokio::select! {
+        ended = making => ended?,
+        () = &mut interrupted => return Err(half_made(&new, &made)),
+    }
     if args.wait || args.download.is_some() {
-        return wait(&args, &made, context).await;
+        return tokio::select! {
+            ended = wait(&args, &made, context) => ended,
+            () = &mut interrupted => Err(goes_on(&new)),
+        };
     }
     let objects = made.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
-    print(&objects, Some(args.output.unwrap_or(Format::Table)), " created\n", context)?;
+    print(&objects, &args, context)?;
     if let (None, [job]) = (args.output, made.as_slice()) {
         let (name, namespace) = (job.name_any(), &namespace);
         context.tell(format!(
             "`kubectl videofactory status {name} -n {namespace} --watch` shows how it comes about"
         ))?;
     }
+    Ok(Exit::Done)
+}
+
+/// What Ctrl-C leaves: the films that were made, and the one whose answer had not come.
+fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
+    let mut names: Vec<String> = made.iter().map(ResourceExt::name_any).collect();
+    let known = format!("created {} of {}", names.len(), count(new.jobs.len(), "film"));
+    let mut said = if names.is_empty() { known } else { format!("{known}: {}", names.join(" ")) };
+    if let Some(under_way) = new.jobs.get(made.len()) {
+        said += &format!("; {} may be there, too", under_way.name);
+        names.push(under_way.name.clone());
+    }
+    Error::interrupted(said)
+        .hint(format!("{}; what stays is made, and paid for", removal(&new.namespace, &names)))
+}
+
+/// What a Ctrl-C means to films that are waited for: nothing.
+fn goes_on(new: &NewJobs) -> Error {
+    let names: Vec<String> = new.jobs.iter().map(|job| job.name.clone()).collect();
+    let namespace = &new.namespace;
+    Error::interrupted(format!("created, and made all the same: {}", names.join(" "))).hint(format!(
+        "`kubectl videofactory status <name> -n {namespace} --watch` follows one; {}",
+        removal(namespace, &names)
+    ))
+}
+
+fn removal(namespace: &str, names: &[String]) -> String {
+    format!("remove them by `kubectl delete vj -n {namespace} --ignore-not-found {}`", names.join(" "))
+}
+
+/// Lets the API server check the films, and says what they would cost.
+async fn estimate(new: &NewJobs, args: &CreateArgs, context: &mut Context) -> Result<Exit, Error> {
+    let client = context.cluster.client()?;
+    let mut checked = Vec::new();
+    new_job::try_all(&client, new, MANAGER, |job| checked.push(job)).await?;
+    let objects = checked.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
+    print(&objects, args, context)?;
+    let mut estimator = Estimator::new(&client, &new.namespace);
+    let mut estimates = Vec::new();
+    for job in &checked {
+        estimates.push(estimator.of(job).await?);
+    }
+    context.tell(cost(&estimates))?;
     Ok(Exit::Done)
 }
 
@@ -164,50 +204,32 @@ fn cost(estimates: &[Estimate]) -> String {
     unknown.iter().fold(first, |text, why| text + "\n  not in it: " + why)
 }
 
-fn read(path: &Path, context: &mut Context) -> Result<String, Error> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        context.streams.input.read_to_string(&mut text)?;
-        return Ok(text);
+/// Prints what was made, or would be.
+fn print(objects: &[Value], args: &CreateArgs, context: &mut Context) -> Result<(), Error> {
+    let wanted = args.output.map(|written| output::objects(objects, objects.len() == 1, written.into()));
+    if let Some(text) = wanted.transpose()?.flatten() {
+        return context.data(&text);
     }
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::new(format!("{} cannot be read: {error}", path.display())))
+    for object in objects {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        context.data(&format!("{}{}\n", created(name), args.trial.dry_run.suffix()))?;
+    }
+    Ok(())
 }
 
-/// Prints objects. `word`: what is said of each where names alone are printed.
-fn print(objects: &[Value], format: Option<Format>, word: &str, context: &mut Context) -> Result<(), Error> {
-    let lines = |word: &str| -> String {
-        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let lines = objects.iter().map(|object| ["videojob.videofactory.dev/", &name(object), word].concat());
-        lines.collect()
-    };
-    let text = match format.map(|format| (format, format.document())) {
-        Some((Format::Name, _)) => lines("\n"),
-        Some((_, None)) => lines(word),
-        Some((_, Some(Document::Json))) => match objects {
-            [one] => output::write(Document::Json, one)?,
-            many => output::write(
-                Document::Json,
-                &serde_json::json!({"apiVersion": "v1", "kind": "List", "items": many}),
-            )?,
-        },
-        // A stream of manifests, which can be applied.
-        Some((_, Some(Document::Yaml))) | None => {
-            let texts = objects.iter().map(|object| output::write(Document::Yaml, object));
-            texts.collect::<Result<Vec<_>, _>>()?.join("---\n")
-        }
-    };
-    context.data(&text)
+fn created(name: &str) -> String {
+    output::name::<VideoJob>(name) + " created"
 }
 
 async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Result<Exit, Error> {
     let names: Vec<JobRef> = made.iter().map(JobRef::of).collect();
     for name in &names {
-        context.tell(format!("{name}: created"))?;
+        context.tell(created(&name.name))?;
     }
     let ended = follow::follow(&names, Until::Stopped, args.timeout, context).await?;
     let folder = args.download.clone().unwrap_or_else(|| PathBuf::from("."));
-    let (mut all, mut fetched) = (true, true);
+    // Whoever was deleted is not among them.
+    let (mut all, mut fetched) = (ended.len() == names.len(), true);
     for job in &ended {
         let name = JobRef::of(job);
         if phase(job) != Phase::Succeeded {
@@ -215,7 +237,7 @@ async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Re
             context.tell(format!("{name}: next: {}", next::step(job, context.now())))?;
             continue;
         }
-        match download::fetch(job, What::Video, &folder, context).await {
+        match fetch::fetch(job, What::Video, &folder, context).await {
             Ok(path) => context.data(&format!("{}\n", path.display()))?,
             Err(error) if error.is_closed_pipe() => return Err(error),
             // The others have been made, and paid for, all the same.
@@ -234,7 +256,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{Fake, job, list_of, path, run};
+    use crate::testing::{Fake, job, list_of, path, run, run_until};
 
     fn creates() -> String {
         format!("POST {}", path("films", "videojobs", ""))
@@ -244,7 +266,7 @@ mod tests {
     async fn a_dry_run_prints_what_can_be_applied() {
         let fake = Fake::default();
         let ended =
-            run(&fake, "create Rivers --name rivers --scenes 2 --aspect-ratio 9:16 --dry-run=client", None)
+            run(&fake, "create Rivers --name rivers --scenes 2 --aspect-ratio 9:16 --dry-run -o yaml", None)
                 .await;
         assert_eq!(
             ended.out,
@@ -264,6 +286,11 @@ spec:
         assert_eq!((fake.seen(), ended.exit), (vec![], Exit::Done));
         let named = run(&fake, "create Rivers --name rivers --dry-run -o name", None).await;
         assert_eq!(named.out, "videojob.videofactory.dev/rivers\n");
+        let said = run(&fake, "create Rivers --name rivers --dry-run=client", None).await;
+        assert_eq!(said.out, "videojob.videofactory.dev/rivers created (dry run)\n");
+        let many = run(&fake, "create -f - --dry-run -o json", Some("Rivers\nSeas\n")).await;
+        let list: Value = serde_json::from_str(&many.out).unwrap();
+        assert_eq!((&list["kind"], list["items"].as_array().map(Vec::len)), (&json!("List"), Some(2)));
     }
 
     #[tokio::test]
@@ -333,12 +360,61 @@ spec:
         let fake = Fake::default().on(&creates(), job("rivers", json!({}))).on(&list, list_of(&[failed]));
         let ended = run(&fake, "create Rivers --name rivers --wait", None).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""));
-        assert!(ended.err.starts_with("films/rivers: created\nfilms/rivers: Failed\n"), "{}", ended.err);
+        assert!(
+            ended.err.starts_with("videojob.videofactory.dev/rivers created\nfilms/rivers: Failed\n"),
+            "{}",
+            ended.err
+        );
         assert!(
             ended.err.contains("next: look at `kubectl videofactory logs rivers -n films`"),
             "{}",
             ended.err
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ctrl_c_between_two_films_ends_with_what_is_there_and_how_to_remove_it() {
+        let (rivers, seas) = (job("rivers", json!({})), job("seas", json!({})));
+        // Both are tried before one is made; the answer of the last one does not come.
+        let fake = [&rivers, &seas, &rivers]
+            .into_iter()
+            .fold(Fake::default(), |fake, film| fake.on(&creates(), film.clone()))
+            .hangs(&creates());
+        let after = Some(Duration::from_secs(1));
+        let ended = run_until(&fake, "create -f -", Some("Rivers\nSeas\n"), after).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Interrupted, ""));
+        let told = "error: interrupted: created 1 of 2 films: rivers; seas-";
+        assert!(ended.err.starts_with(told), "{}", ended.err);
+        let remove = "\nremove them by `kubectl delete vj -n films --ignore-not-found rivers seas-";
+        assert!(ended.err.contains(remove), "{}", ended.err);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ctrl_c_while_films_are_waited_for_says_that_they_go_on() {
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let fake = Fake::default().on(&creates(), job("rivers", json!({}))).hangs(&list);
+        let after = Some(Duration::from_secs(1));
+        let ended = run_until(&fake, "create Rivers --name rivers --wait", None, after).await;
+        assert_eq!(ended.exit, Exit::Interrupted);
+        let told = "error: interrupted: created, and made all the same: rivers\n`kubectl videofactory status";
+        assert!(ended.err.contains(told), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn a_film_that_somebody_deletes_keeps_none_of_the_others_from_being_waited_for() {
+        let failed = job("seas", json!({"observedGeneration": 1, "phase": "Failed"}));
+        let list = format!("GET {}", path("films", "videojobs", ""));
+        let (rivers, seas) = (job("rivers", json!({})), job("seas", json!({})));
+        let fake = [&rivers, &seas, &rivers, &seas]
+            .into_iter()
+            .fold(Fake::default(), |fake, film| fake.on(&creates(), film.clone()))
+            .on(&list, list_of(&[]))
+            .on(&list, list_of(&[failed]))
+            .hangs(&list);
+        let ended = run(&fake, "create -f - --wait", Some("Rivers\nSeas\n")).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""), "{}", ended.err);
+        assert_eq!(ended.err.matches(": was deleted\n").count(), 1, "{}", ended.err);
+        assert_eq!(ended.err.matches("films/seas: next: ").count(), 1, "{}", ended.err);
     }
 
     #[tokio::test]

@@ -14,9 +14,9 @@ use videofactory_crds::labels::{OPERATOR_CONTAINER, OPERATOR_NAME, STEPS, WORKER
 use videofactory_crds::{Channel, GROUP, ProviderAccount, StepName, StoragePolicy, VideoJob};
 
 use super::{File, redact};
-use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::Error;
+use crate::flags::Scope;
 use crate::operator::{DEFAULT_NAMESPACE, LABELS, namespace_of};
 
 /// Logs that are read at once.
@@ -58,32 +58,34 @@ pub async fn all(collected: &mut Collected, scope: Scope, tail: i64, context: &C
     let client = context.cluster.client()?;
     let namespace = context.scope(scope.all_namespaces);
     versions(collected, &client).await;
+    let here = namespace.as_deref();
     for kind in [
         ApiResource::erase::<Channel>(&()),
         ApiResource::erase::<ProviderAccount>(&()),
         ApiResource::erase::<StoragePolicy>(&()),
         ApiResource::erase::<VideoJob>(&()),
+        ApiResource::erase::<Event>(&()),
     ] {
-        objects(collected, &client, namespace.as_deref(), &kind, None).await;
+        objects(collected, &client, here, &kind, None).await;
     }
-    let of_steps = [ApiResource::erase::<Job>(&()), ApiResource::erase::<Pod>(&())];
-    for kind in &of_steps {
-        objects(collected, &client, namespace.as_deref(), kind, Some(STEPS)).await;
+    for kind in [ApiResource::erase::<Job>(&()), ApiResource::erase::<Pod>(&())] {
+        objects(collected, &client, here, &kind, Some(STEPS)).await;
     }
-    objects(collected, &client, namespace.as_deref(), &ApiResource::erase::<Event>(&()), None).await;
-    logs(collected, &client, namespace.as_deref(), STEPS, tail).await;
+    logs(collected, &client, here, STEPS, tail).await;
     let operator = namespace_of(&context.cluster).await.unwrap_or_else(|_| DEFAULT_NAMESPACE.to_owned());
-    if namespace.as_deref() != Some(&operator) {
-        for (kind, selector) in [
-            (ApiResource::erase::<Deployment>(&()), None),
-            (ApiResource::erase::<Pod>(&()), Some(LABELS)),
-            (ApiResource::erase::<Lease>(&()), None),
-            (ApiResource::erase::<Event>(&()), None),
-        ] {
-            objects(collected, &client, Some(&operator), &kind, selector).await;
-        }
+    let there = Some(operator.as_str());
+    for (kind, selector) in [
+        (ApiResource::erase::<Deployment>(&()), None),
+        (ApiResource::erase::<Pod>(&()), Some(LABELS)),
+        (ApiResource::erase::<Lease>(&()), None),
+    ] {
+        objects(collected, &client, there, &kind, selector).await;
     }
-    logs(collected, &client, Some(&operator), LABELS, tail).await;
+    // Those of all namespaces, or of this one, are there already.
+    if here.is_some_and(|here| here != operator) {
+        objects(collected, &client, there, &ApiResource::erase::<Event>(&()), None).await;
+    }
+    logs(collected, &client, there, LABELS, tail).await;
     Ok(())
 }
 
@@ -97,7 +99,8 @@ async fn versions(collected: &mut Collected, client: &Client) {
     collected.add("versions.txt", format!("kubectl-videofactory {plugin}\nKubernetes {cluster}\n"));
 }
 
-/// The objects of a kind that are ours, in a file for each namespace.
+/// The objects of a kind that are ours, in a file for each namespace. What is chosen by the operator's labels has one of its
+/// own: steps may run in its namespace.
 async fn objects(
     collected: &mut Collected,
     client: &Client,
@@ -105,6 +108,8 @@ async fn objects(
     kind: &ApiResource,
     selector: Option<&str>,
 ) {
+    let whose = if selector == Some(LABELS) { "operator-" } else { "" };
+    let file = |place: &str| format!("objects/{place}/{whose}{}.yaml", kind.plural);
     let api: Api<DynamicObject> = match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
         None => Api::all_with(client.clone(), kind),
@@ -125,10 +130,7 @@ async fn objects(
     };
     let listed = list_all(&format!("list the {}", kind.plural), ask, take).await;
     if let Err(error) = listed {
-        collected.miss(
-            &format!("objects/{}/{}.yaml", namespace.unwrap_or("all"), kind.plural),
-            &error.for_people(),
-        );
+        collected.miss(&file(namespace.unwrap_or("all")), &error.for_people());
         return;
     }
     found.sort_by_key(|object| (object.namespace(), object.name_any()));
@@ -137,7 +139,7 @@ async fn objects(
         let items: Vec<Value> = same.iter().map(|object| written(object, kind)).collect();
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
         let text = serde_yaml_ng::to_string(&list).unwrap_or_default();
-        collected.add(format!("objects/{place}/{}.yaml", kind.plural), text);
+        collected.add(file(&place), text);
     }
 }
 

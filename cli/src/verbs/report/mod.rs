@@ -10,12 +10,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 
-use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
+use crate::flags::Scope;
+use crate::health;
 use crate::text::{bytes, count};
-use crate::verbs::doctor;
 
 /// Write all that helps to find a fault into an archive, without secrets
 ///
@@ -49,8 +49,8 @@ pub async fn run(args: ReportArgs, context: &mut Context) -> Result<Exit, Error>
     let now = context.now();
     let name = format!("videofactory-report-{}", now.strftime("%Y%m%dT%H%M%SZ"));
     let mut collected = collect::Collected::default();
-    match doctor::all(args.scope, context).await {
-        Ok(checks) => collected.add("doctor.txt", doctor::render(&checks)),
+    match health::all(args.scope, context).await {
+        Ok(checks) => collected.add("doctor.txt", health::render(&checks)),
         Err(error) => collected.miss("doctor.txt", &error.message),
     }
     collect::all(&mut collected, args.scope, args.tail, context).await?;
@@ -124,6 +124,43 @@ mod tests {
             "metadata": {"name": format!("{name}.1"), "namespace": "films"}, "reason": "Seen",
             "involvedObject": {"kind": kind, "name": name},
         })
+    }
+
+    /// The paths of the files of a report that is written by this line.
+    async fn paths(fake: &Fake, line: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.tar.gz");
+        assert_eq!(run(fake, &format!("{line} -o {}", file.display()), None).await.exit, Exit::Done);
+        let packed = std::fs::read(&file).unwrap();
+        let mut archive = tar::Archive::new(GzDecoder::new(packed.as_slice()));
+        let paths =
+            archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+        paths.map(|path| path.split_once('/').unwrap().1.to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn each_object_is_there_once_wherever_it_was_looked_for() {
+        let system = "videofactory-system";
+        let mut of_operator = event("Pod", "videofactory-operator-1");
+        of_operator["metadata"]["namespace"] = json!(system);
+        let mut step = pod("step", system);
+        step["metadata"]["labels"] = json!({"videofactory.dev/step": "write-script"});
+        let events = list_of(&[event("Pod", "ocean-write-script-1-3f9c2a-x7k2p"), of_operator.clone()]);
+        let fake = Fake::default()
+            .on("GET /api/v1/events", events)
+            .on("GET /api/v1/pods", list_of(std::slice::from_ref(&step)))
+            .on(&format!("GET /api/v1/namespaces/{system}/events"), list_of(&[of_operator]))
+            .on(
+                &format!("GET /api/v1/namespaces/{system}/pods"),
+                list_of(&[step, pod("operator-1", system)]),
+            );
+        for line in ["report -A".to_owned(), format!("report -n {system}"), "report".to_owned()] {
+            let paths = paths(&fake, &line).await;
+            let times = |end: &str| paths.iter().filter(|path| path.ends_with(end)).count();
+            assert_eq!(times(&format!("{system}/events.yaml")), 1, "{line}: {paths:?}");
+            assert_eq!(times(&format!("{system}/operator-pods.yaml")), 1, "{line}: {paths:?}");
+            assert!(times(&format!("{system}/pods.yaml")) <= 1, "{line}: {paths:?}");
+        }
     }
 
     #[tokio::test]

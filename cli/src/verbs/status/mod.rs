@@ -1,7 +1,6 @@
 //! `status`: where a film stands, what it waits for, and what to do.
 
-pub mod next;
-pub mod render;
+mod render;
 
 use std::time::Duration;
 
@@ -10,11 +9,12 @@ use serde_json::Value;
 use videofactory_client::job_action::phase;
 use videofactory_crds::Phase;
 
-use crate::args::{JobName, read_timeout};
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::follow::{self, Until};
+use crate::film::follow::{self, Until};
+use crate::flags::JobName;
 use crate::output::{self, Document};
+use crate::text::read_timeout;
 
 /// Show where a film stands, what it waits for, and what to do
 #[derive(Args, Debug)]
@@ -41,8 +41,9 @@ pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error>
     let name = context.job(&args.job.name)?;
     let mut job = context.get(&name).await?;
     if args.watch && !phase(&job).is_terminal() {
-        let ended = follow::follow(&[name], Until::Ended, args.timeout, context).await?;
-        job = ended.into_iter().next().unwrap_or(job);
+        let named = std::slice::from_ref(&name);
+        let ended = follow::follow(named, Until::Ended, args.timeout, context).await?;
+        job = ended.into_iter().next().ok_or_else(|| Error::deleted("VideoJob", &name))?;
     }
     if let Some(format) = args.output {
         let mut value = output::object(&job)?;

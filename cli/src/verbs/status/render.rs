@@ -8,9 +8,9 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::videojob::{ArtifactStatus, Publication};
 use videofactory_crds::{StepStatus, VideoJob, VideoJobStatus};
-use videofactory_pipeline::SceneSet;
 
-use super::next;
+use crate::film::next;
+use crate::film::state::{count_scenes, is_stale};
 use crate::text::{NONE, age, bytes, or_none, plain, span, table, until};
 
 /// The whole view, ending with a newline.
@@ -66,13 +66,6 @@ fn head(job: &VideoJob, status: &VideoJobStatus, now: Timestamp) -> Vec<Vec<Stri
 fn trouble(status: &VideoJobStatus, kind: ConditionType) -> Option<String> {
     let condition = condition::get(&status.conditions, kind)?;
     (condition.status == "False").then(|| condition.message.clone())
-}
-
-/// Whether the status speaks of an older spec.
-#[must_use]
-pub fn is_stale(job: &VideoJob, status: &VideoJobStatus) -> bool {
-    let observed = status.observed_generation.unwrap_or(-1);
-    observed >= 0 && job.metadata.generation.is_some_and(|generation| generation > observed)
 }
 
 fn cost(job: &VideoJob, status: &VideoJobStatus) -> Option<String> {
@@ -134,12 +127,6 @@ fn scenes(step: &StepStatus) -> Option<String> {
         }
     }
     Some(text)
-}
-
-/// How many scenes a set such as `0-4,7` has.
-#[must_use]
-pub fn count_scenes(set: &str) -> u32 {
-    set.parse::<SceneSet>().map_or(0, |set| set.len())
 }
 
 fn publication_row(publication: &Publication) -> Vec<String> {
@@ -238,13 +225,6 @@ main     Published   2026-12-24T17:50:00Z   https://youtu.be/abc
 Next: watch it: `kubectl videofactory download ocean -n films`
 "
         );
-    }
-
-    #[test]
-    fn scenes_of_a_set_are_counted() {
-        for (set, count) in [("", 0), ("0", 1), ("0-4", 5), ("0-4,7,9-10", 8)] {
-            assert_eq!(count_scenes(set), count, "{set}");
-        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::plugin::Plugin;
 
+use super::NOBODY_AGREES;
+
 async fn film(lab: &Lab, name: &str) -> anyhow::Result<Film> {
     Ok(Film::new(lab.clone(), &lab.api::<VideoJob>().get(name).await?))
 }
@@ -51,7 +53,7 @@ async fn created(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     ensure!(refused.err.contains("fps"), "{refused:?}");
     plugin
         .says(
-            "create 'Why tides' --name tides --scenes 2 --draft --dry-run=client",
+            "create 'Why tides' --name tides --scenes 2 --draft --dry-run=client -o yaml",
             0,
             "\
 apiVersion: videofactory.dev/v1alpha1
@@ -128,7 +130,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
              at it first\n",
         )
         .await?;
-    plugin.says("reject gate", 0, "NS/gate: reject requested\n", "").await?;
+    plugin.says("reject gate", 0, "videojob.videofactory.dev/gate rejected\n", "").await?;
     gate.phase(Phase::Failed).await?;
     let failed = "write-script was rejected; edit the job, take the annotation videofactory.dev/rejected off to decide \
                   again, or request a restart";
@@ -146,9 +148,9 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             "error: NS/gate was rejected, which no retry undoes; change it, or ask for a restart to make it anew\n",
         )
         .await?;
-    plugin.says("restart gate", 0, "NS/gate: restart requested\n", "").await?;
+    plugin.says("restart gate", 0, "videojob.videofactory.dev/gate restarted\n", "").await?;
     gate.phase(Phase::Review).await?;
-    plugin.says("approve gate", 0, "NS/gate: approve requested\n", "").await?;
+    plugin.says("approve gate", 0, "videojob.videofactory.dev/gate approved\n", "").await?;
     gate.until("the film to go on", |status| status.phase == Some(Phase::Running)).await.map(drop)
 }
 
@@ -177,9 +179,11 @@ Next: {next}
 
 /// What is held does nothing until it is let go.
 async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
-    plugin.says("suspend gate --reason lunch", 0, "NS/gate: suspend requested\n", "").await?;
+    plugin.says("suspend gate --reason lunch", 0, "videojob.videofactory.dev/gate suspended\n", "").await?;
     gate.phase(Phase::Suspended).await?;
-    plugin.says("suspend gate", 0, "NS/gate: unchanged, it is held already\n", "").await?;
+    plugin
+        .says("suspend gate", 0, "videojob.videofactory.dev/gate unchanged: it is held already\n", "")
+        .await?;
     let status = plugin.masked(&plugin.run("status gate").await?.text());
     for part in [
         "Phase:   Suspended (Held)\n",
@@ -202,14 +206,6 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
                  error: the time is over and not all have ended: NS/gate\n\
                  it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
         )
-        .await?;
-    plugin
-        .says(
-            "suspend",
-            2,
-            "",
-            "error: say which films to suspend\nname them, filter by --phase, --channel or -l, or say --all\n",
-        )
         .await
 }
 
@@ -221,12 +217,12 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
         "Next: do what the message says; if it does not continue then: `kubectl videofactory retry waits -n NS`\n",
     ];
     plugin.shows("status waits", 0, &waits, &[]).await?;
-    plugin.says("retry waits", 0, "NS/waits: retry requested\n", "").await?;
+    plugin.says("retry waits", 0, "videojob.videofactory.dev/waits retried\n", "").await?;
     plugin
         .says(
             "retry waits moon",
             3,
-            "NS/waits: retry requested\n",
+            "videojob.videofactory.dev/waits retried\n",
             "error: failed to get VideoJob NS/moon: videojobs.videofactory.dev \"moon\" not found; `kubectl \
              videofactory list -A` shows what there is\n",
         )
@@ -243,17 +239,15 @@ const UNFINISHED: [&str; 4] = [
 
 /// All at once, after a list of them and a yes. What is held already is left as it is.
 async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
-    let refused = "\nerror: nobody is there to agree: standard input is no terminal\n\
-                   say --yes, or look at what would be done by --dry-run\n";
-    plugin.shows("stop-all", 2, &[], &[UNFINISHED.as_slice(), &[refused]].concat()).await?;
+    plugin.shows("stop-all", 2, &[], &[UNFINISHED.as_slice(), &[NOBODY_AGREES]].concat()).await?;
     plugin
         .says(
             "stop-all --dry-run",
             0,
-            "NS/gate: unchanged, it is held already\n\
-             NS/lakes-HEX: suspend would be requested (dry run)\n\
-             NS/rivers-HEX: suspend would be requested (dry run)\n\
-             NS/waits: suspend would be requested (dry run)\n",
+            "videojob.videofactory.dev/gate unchanged: it is held already\n\
+             videojob.videofactory.dev/lakes-HEX suspended (dry run)\n\
+             videojob.videofactory.dev/rivers-HEX suspended (dry run)\n\
+             videojob.videofactory.dev/waits suspended (dry run)\n",
             "",
         )
         .await?;
@@ -263,22 +257,16 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     plugin.look_for(line, &declined, 5, &[], &[question.as_slice(), &["Nothing was changed.\n"]].concat());
     let agreed = plugin.at_terminal(line, "y\n").await?;
     let held = [
-        "NS/gate: unchanged, it is held already\n",
-        "NS/lakes-HEX: suspend requested\n",
-        "NS/rivers-HEX: suspend requested\n",
-        "NS/waits: suspend requested\n",
+        "videojob.videofactory.dev/gate unchanged: it is held already\n",
+        "videojob.videofactory.dev/lakes-HEX suspended\n",
+        "videojob.videofactory.dev/rivers-HEX suspended\n",
+        "videojob.videofactory.dev/waits suspended\n",
     ];
     plugin.look_for(line, &agreed, 0, &held, &question);
-    let resumed = "NS/lakes-HEX: resume would be requested (dry run)\n\
-                   NS/rivers-HEX: resume would be requested (dry run)\n";
+    let resumed = "videojob.videofactory.dev/lakes-HEX resumed (dry run)\n\
+                   videojob.videofactory.dev/rivers-HEX resumed (dry run)\n";
     plugin.says("resume -l team=films --dry-run", 0, resumed, "").await?;
-    plugin.says("resume gate", 0, "NS/gate: resume requested\n", "").await?;
+    plugin.says("resume gate", 0, "videojob.videofactory.dev/gate resumed\n", "").await?;
     gate.until("the film to go on", |status| status.phase != Some(Phase::Suspended)).await?;
-    plugin.says("resume gate", 0, "NS/gate: unchanged, it is not suspended\n", "").await?;
-    let words = [
-        "error: invalid value 'name' for '--output <OUTPUT>'\n",
-        "[possible values: json, yaml]",
-        "try '--help'",
-    ];
-    plugin.shows("stop-all --yes -o name", 2, &[], &words).await
+    plugin.says("resume gate", 0, "videojob.videofactory.dev/gate unchanged: it is not suspended\n", "").await
 }

@@ -18,7 +18,7 @@ async fn what_cannot_be_done_is_told_with_the_next_step() {
     in_lab("plugin_refused", async |lab: Lab| {
         let admin = Plugin::with_certificate(&lab).await?;
         let viewer = Plugin::with_token(&lab, "viewer", "view").await?;
-        lab.order(Order::of(1).with(json!({"suspend": true}))).await?;
+        lab.order(Order::of(1).suspended()).await?;
         let (missing, forbidden) = (missing(&admin).await, forbidden(&viewer).await);
         viewer.as_expected(admin.as_expected(missing).and(forbidden))
     })
@@ -240,12 +240,10 @@ impl Proxy {
 #[tokio::test]
 async fn the_local_api_takes_curl_and_refuses_pages_of_other_sites() {
     in_lab("plugin_proxy", async |lab: Lab| {
-        let admin = Plugin::with_certificate(&lab).await?;
-        let editor = Plugin::with_token(&lab, "editor", "edit").await?;
-        Plugin::may_reach_the_operator(&lab, "editor").await?;
-        lab.order(Order::of(1).with(json!({"suspend": true}))).await?;
+        let people = Plugin::of_both_kinds(&lab).await?;
+        lab.order(Order::of(1).suspended()).await?;
         let film = format!("/jobs/{}/film", lab.namespace);
-        for plugin in [&admin, &editor] {
+        for plugin in &people {
             let proxy = Proxy::of(plugin).await?;
             let (status, body) = proxy.ask(Method::GET, &film, &[]).await?;
             ensure!(status == StatusCode::OK && body.contains("\"checkpoint\""), "{status}: {body}");

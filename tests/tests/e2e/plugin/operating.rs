@@ -10,6 +10,7 @@ use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::plugin::Plugin;
 use videofactory_tests::e2e::{site, wait};
 
+use super::NOBODY_AGREES;
 use crate::paid::roomy;
 
 #[tokio::test]
@@ -26,7 +27,7 @@ async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line
             })
             .await?;
         lab.policy_says("default", "True", "Available").await?;
-        lab.order(Order::of(1).with(json!({"suspend": true}))).await?.phase(Phase::Suspended).await?;
+        lab.order(Order::of(1).suspended()).await?.phase(Phase::Suspended).await?;
         plugin.as_expected(operated(&lab, &plugin).await)
     })
     .await;
@@ -63,18 +64,10 @@ async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
     let runs = "\nRUN   CAUSE   OUTCOME   DELETED   SIZE   MESSAGE\n\
                 AGE ago   Request   Completed (dry run)   0   SIZE   ";
     plugin.shows("storage default -o wide", 0, &[&wide, runs], &[]).await?;
-    plugin
-        .says(
-            "cleanup --older-than 2h",
-            2,
-            "",
-            "NS/default\nerror: nobody is there to agree: standard input is no terminal\n\
-             say --yes, or look at what would be done by --dry-run\n",
-        )
-        .await?;
+    plugin.says("cleanup --older-than 2h", 2, "", &format!("NS/default\n{NOBODY_AGREES}")).await?;
     let completed = "NS/default   Completed   0   SIZE   ";
     plugin.shows("cleanup --older-than 2h --yes --wait", 0, &[completed], &[]).await?;
-    plugin.says("cleanup", 0, "NS/default: cleanup requested\n", "").await?;
+    plugin.says("cleanup", 0, "storagepolicy.videofactory.dev/default cleanup requested\n", "").await?;
     let missing =
         "error: failed to get StoragePolicy NS/moon: storagepolicies.videofactory.dev \"moon\" not found\n";
     plugin.shows("cleanup --policy moon", 1, &[], &[missing]).await
@@ -82,12 +75,14 @@ async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
 
 async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     plugin.says("backup", 0, "backups/NS/default/TIME.json\n", "3 objects in bucket \"videos\"\n").await?;
-    plugin.says("backup --no-wait", 0, "NS/default: backup requested\n", "").await?;
+    plugin
+        .says("backup --no-wait", 0, "storagepolicy.videofactory.dev/default backup requested\n", "")
+        .await?;
     plugin.says("backup -o films.json", 0, "films.json\n", "3 objects of NS, 1 of them films\n").await?;
     let unchanged = [
-        "ProviderAccount NS/grok unchanged",
-        "StoragePolicy NS/default unchanged",
-        "VideoJob NS/film unchanged",
+        "provideraccount.videofactory.dev/grok unchanged\n",
+        "storagepolicy.videofactory.dev/default unchanged\n",
+        "videojob.videofactory.dev/film unchanged\n",
     ];
     plugin.shows("restore -f films.json", 0, &unchanged, &["3 unchanged\n"]).await?;
     let piped = plugin.run("backup -o -").await?;
@@ -98,9 +93,11 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
         all.is_empty().then_some(())
     })
     .await?;
-    let foreseen = "VideoJob NS/film would be restored";
+    let foreseen = "videojob.videofactory.dev/film restored (dry run)\n";
     plugin.shows("restore -f films.json --dry-run", 0, &[foreseen], &["1 would be restored"]).await?;
-    plugin.shows("restore -f - <films.json", 0, &["VideoJob NS/film restored"], &["1 restored"]).await?;
+    plugin
+        .shows("restore -f - <films.json", 0, &["videojob.videofactory.dev/film restored\n"], &["1 restored"])
+        .await?;
     plugin.shows("list film --no-headers", 0, &["film   Suspended   "], &[]).await?;
     let beginning: String = piped.text().chars().take(200).collect();
     plugin.write("cut.json", &beginning)?;
@@ -131,7 +128,7 @@ async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     plugin.shows("doctor", 3, &[WELL.as_slice(), &ill].concat(), &["1 error, 0 warnings.\n"]).await?;
     let read = plugin.run("doctor -o json").await?;
     let checks: Value = serde_json::from_slice(&read.out).with_context(|| format!("{read:?}"))?;
-    let mut checks = checks["checks"].as_array().into_iter().flatten();
+    let mut checks = checks["items"].as_array().into_iter().flatten();
     ensure!(checks.any(|one| one["state"] == "error" && one["mend"].is_string()), "{read:?}");
     Ok(())
 }

@@ -11,10 +11,11 @@ use videofactory_client::{CallError, JobFilter, Right, bulk, list, may, within};
 use videofactory_crds::labels::OPERATOR_NAME as LEASE;
 use videofactory_crds::{GROUP, ProviderAccount, VERSION, generate};
 
-use super::{Check, checks};
+use super::rights::Missing;
+use super::{Check, installation, objects};
 use crate::cluster::Cluster;
 use crate::operator::{LABELS, Operator, namespace_of};
-use crate::verbs::storage;
+use crate::policies as policy;
 
 /// What a person needs for what. The first can be done without by nobody.
 const RIGHTS: [Need; 7] = [
@@ -39,8 +40,8 @@ type Need = (&'static str, &'static str, &'static str, &'static str);
 pub async fn cluster(client: &Client) -> Vec<Check> {
     let asked = within("get the API server's version", client.apiserver_version()).await;
     vec![match asked {
-        Ok(version) => checks::version(&version.major, &version.minor, &version.git_version),
-        Err(error) => checks::unreachable(error),
+        Ok(version) => installation::version(&version.major, &version.minor, &version.git_version),
+        Err(error) => installation::unreachable(error),
     }]
 }
 
@@ -55,10 +56,10 @@ pub async fn definitions(client: &Client) -> Vec<Check> {
             Ok(there) => found.push(there),
             // Whoever may not read them may ask which kinds are served.
             Err(error) if error.is_rejected() => return served(client, &ours).await,
-            Err(error) => return vec![checks::cannot_look("definitions", error)],
+            Err(error) => return vec![Check::unseen("definitions", error)],
         }
     }
-    vec![checks::definitions(&ours, &found)]
+    vec![installation::definitions(&ours, &found)]
 }
 
 async fn served(client: &Client, ours: &[CustomResourceDefinition]) -> Vec<Check> {
@@ -67,10 +68,10 @@ async fn served(client: &Client, ours: &[CustomResourceDefinition]) -> Vec<Check
     match within(format!("ask which kinds {version} has"), asked).await {
         Ok(list) => {
             let names: Vec<String> = list.resources.into_iter().map(|kind| kind.name).collect();
-            vec![checks::served(ours, &names)]
+            vec![installation::served(ours, &names)]
         }
-        Err(error) if error.is_not_found() => vec![checks::served(ours, &[])],
-        Err(error) => vec![checks::cannot_look("definitions", error)],
+        Err(error) if error.is_not_found() => vec![installation::served(ours, &[])],
+        Err(error) => vec![Check::unseen("definitions", error)],
     }
 }
 
@@ -78,11 +79,11 @@ async fn served(client: &Client, ours: &[CustomResourceDefinition]) -> Vec<Check
 pub async fn operator(cluster: &Cluster, client: &Client, now: Timestamp) -> Vec<Check> {
     let namespace = match namespace_of(cluster).await {
         Ok(namespace) => namespace,
-        Err(error) => return vec![checks::told("operator pods", &error)],
+        Err(error) => return vec![Check::unseen("operator pods", error)],
     };
     let way = match missing(client, &WAY, Some(&namespace)).await {
-        Ok(missing) => checks::way(&missing, &namespace),
-        Err(error) => checks::cannot_look("way to the operator", error),
+        Ok(missing) => super::rights::way(&missing, &namespace),
+        Err(error) => Check::unseen("way to the operator", error),
     };
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
     let params = ListParams::default().labels(LABELS);
@@ -91,12 +92,12 @@ pub async fn operator(cluster: &Cluster, client: &Client, now: Timestamp) -> Vec
     let lease = within(format!("get Lease {namespace}/{LEASE}"), leases.get_opt(LEASE)).await;
     let mut found = vec![
         match pods {
-            Ok(pods) => checks::pods(&pods.items, &namespace),
-            Err(error) => checks::cannot_look("operator pods", error),
+            Ok(pods) => installation::pods(&pods.items, &namespace),
+            Err(error) => Check::unseen("operator pods", error),
         },
         match lease {
-            Ok(lease) => checks::lease(lease.as_ref(), now, &namespace),
-            Err(error) => checks::cannot_look("operator lead", error),
+            Ok(lease) => installation::lease(lease.as_ref(), now, &namespace),
+            Err(error) => Check::unseen("operator lead", error),
         },
         way,
     ];
@@ -108,19 +109,19 @@ async fn routes(cluster: &Cluster) -> Vec<Check> {
     let name = "operator routes";
     let operator = match Operator::find(cluster).await {
         Ok(operator) => operator,
-        Err(error) => return vec![checks::told(name, &error)],
+        Err(error) => return vec![Check::unseen(name, error)],
     };
     match operator.look("/health/full").await {
-        Ok((status, body)) => checks::health(status, &body),
-        Err(error) => vec![checks::told(name, &error)],
+        Ok((status, body)) => installation::health(status, &body),
+        Err(error) => vec![Check::unseen(name, error)],
     }
 }
 
 /// What the person may do.
 pub async fn rights(client: &Client, namespace: Option<&str>) -> Vec<Check> {
     vec![match missing(client, &RIGHTS, namespace).await {
-        Ok(missing) => checks::rights(&missing, namespace, RIGHTS[0].2),
-        Err(error) => checks::cannot_look("your rights", error),
+        Ok(missing) => super::rights::rights(&missing, namespace, RIGHTS[0].2),
+        Err(error) => Check::unseen("your rights", error),
     }]
 }
 
@@ -129,12 +130,12 @@ async fn missing(
     client: &Client,
     needs: &'static [Need],
     namespace: Option<&str>,
-) -> Result<Vec<checks::Missing<'static>>, CallError> {
+) -> Result<Vec<Missing<'static>>, CallError> {
     let ask = |need: &'static Need| {
         let (verb, group, resource, what) = *need;
         async move {
             let may = may(client, Right { verb, group, resource, namespace }).await?;
-            Ok::<_, CallError>((!may).then_some(checks::Missing { verb, group, resource, what }))
+            Ok::<_, CallError>((!may).then_some(Missing { verb, group, resource, what }))
         }
     };
     Ok(try_join_all(needs.iter().map(ask)).await?.into_iter().flatten().collect())
@@ -142,17 +143,17 @@ async fn missing(
 
 /// The buckets.
 pub async fn policies(client: &Client, namespace: Option<&str>) -> Vec<Check> {
-    match storage::find(client.clone(), namespace, None).await {
-        Ok(policies) => checks::policies(&policies, namespace),
-        Err(error) => vec![checks::told("buckets", &error)],
+    match policy::find(client.clone(), namespace, None).await {
+        Ok(policies) => objects::policies(&policies, namespace),
+        Err(error) => vec![Check::unseen("buckets", error)],
     }
 }
 
 /// The accounts.
 pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) -> Vec<Check> {
     match list::<ProviderAccount>(client, namespace, &ListParams::default()).await {
-        Ok(accounts) => accounts.iter().map(|account| checks::account(account, now)).collect(),
-        Err(error) => vec![checks::cannot_look("accounts", error)],
+        Ok(accounts) => accounts.iter().map(|account| objects::account(account, now)).collect(),
+        Err(error) => vec![Check::unseen("accounts", error)],
     }
 }
 
@@ -160,7 +161,7 @@ pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) 
 pub async fn films(client: &Client, namespace: Option<&str>) -> Vec<Check> {
     let filter = JobFilter { namespace: namespace.map(str::to_owned), ..JobFilter::default() };
     match bulk::list_whole(client, &filter).await {
-        Ok(jobs) => checks::films(&jobs, namespace),
-        Err(error) => vec![checks::cannot_look("films", error)],
+        Ok(jobs) => objects::films(&jobs, namespace),
+        Err(error) => vec![Check::unseen("films", error)],
     }
 }

@@ -1,16 +1,13 @@
-//! `doctor`: whether the installation, the person's rights, buckets and accounts are well, and how to mend what is not.
-
-mod checks;
-mod look;
+//! `doctor`: what is well, and how to mend what is not.
 
 use clap::Args;
-use serde::Serialize;
 
-use crate::args::Scope;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
+use crate::flags::Scope;
+use crate::health::{self, State};
 use crate::output::{self, Document};
-use crate::text::{count, table};
+use crate::text::count;
 
 /// Check the installation, and say how to mend what is wrong
 ///
@@ -19,7 +16,7 @@ use crate::text::{count, table};
 #[command(after_help = "\
 Examples:
   kubectl videofactory doctor -A
-  kubectl videofactory doctor -o json | jq '.checks[] | select(.state != \"ok\")'")]
+  kubectl videofactory doctor -o json | jq '.items[] | select(.state != \"ok\")'")]
 pub struct DoctorArgs {
     #[command(flatten)]
     scope: Scope,
@@ -28,64 +25,17 @@ pub struct DoctorArgs {
     output: Option<Document>,
 }
 
-/// How well something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// As it should be.
-    Ok,
-    /// It works, and somebody should look at it.
-    Warning,
-    /// Something does not work.
-    Error,
-}
-
-/// What was found at one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// How well it is.
-    pub state: State,
-    /// What was looked at.
-    #[serde(rename = "check")]
-    pub what: String,
-    /// What was found.
-    pub found: String,
-    /// How to mend it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
-}
-
-impl Check {
-    /// Something that is as it should be.
-    #[must_use]
-    pub fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { state: State::Ok, what: check.into(), found: found.into(), mend: None }
-    }
-
-    /// Something that somebody should look at.
-    #[must_use]
-    pub fn warning(check: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state: State::Warning, mend: Some(mend.into()), ..Self::ok(check, found) }
-    }
-
-    /// Something that does not work.
-    #[must_use]
-    pub fn error(check: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state: State::Error, mend: Some(mend.into()), ..Self::ok(check, found) }
-    }
-}
-
 /// Checks all, and says what was found.
 pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error> {
-    let mut checks = all(args.scope, context).await?;
+    let mut checks = health::all(args.scope, context).await?;
     for check in &mut checks {
         check.mend = check.mend.take().map(|mend| context.commands.complete(&mend));
     }
     let errors = checks.iter().filter(|check| check.state == State::Error).count();
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
     match args.output {
-        Some(format) => context.data(&output::write(format, &serde_json::json!({ "checks": checks }))?)?,
-        None => context.data(&render(&checks))?,
+        Some(format) => context.data(&output::items(&checks, format)?)?,
+        None => context.data(&health::render(&checks))?,
     }
     if errors + warnings == 0 {
         context.tell("All is well.")?;
@@ -93,42 +43,6 @@ pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error>
         context.tell(format!("{}, {}.", count(errors, "error"), count(warnings, "warning")))?;
     }
     Ok(Exit::of_all(errors == 0))
-}
-
-/// All checks, in an order in which the cause of others comes first.
-pub async fn all(scope: Scope, context: &Context) -> Result<Vec<Check>, Error> {
-    let client = context.cluster.client()?;
-    let (namespace, now) = (context.scope(scope.all_namespaces), context.now());
-    let mut checks = look::cluster(&client).await;
-    if checks.iter().any(|check| check.state == State::Error) {
-        // Without the API server all others would say the same.
-        return Ok(checks);
-    }
-    checks.extend(look::definitions(&client).await);
-    checks.extend(look::operator(&context.cluster, &client, now).await);
-    checks.extend(look::rights(&client, namespace.as_deref()).await);
-    checks.extend(look::policies(&client, namespace.as_deref()).await);
-    checks.extend(look::accounts(&client, namespace.as_deref(), now).await);
-    checks.extend(look::films(&client, namespace.as_deref()).await);
-    Ok(checks)
-}
-
-/// The checks as a table, with how to mend each below it.
-#[must_use]
-pub fn render(checks: &[Check]) -> String {
-    let mut rows = Vec::new();
-    for check in checks {
-        let state = match check.state {
-            State::Ok => "ok",
-            State::Warning => "warning",
-            State::Error => "ERROR",
-        };
-        rows.push(vec![state.to_owned(), check.what.clone(), check.found.clone()]);
-        if let Some(mend) = &check.mend {
-            rows.push(vec![String::new(), String::new(), format!("-> {mend}")]);
-        }
-    }
-    table(&["STATE", "CHECK", "FOUND"], &rows)
 }
 
 #[cfg(test)]
@@ -239,7 +153,7 @@ mod tests {
         });
         let ended = run(&Fake::default().on("GET /version", version), "doctor -o json", None).await;
         let read: Value = serde_json::from_str(&ended.out).unwrap();
-        let checks = read["checks"].as_array().unwrap();
+        let checks = read["items"].as_array().unwrap();
         assert_eq!((&checks[0]["state"], checks.len()), (&json!("error"), 1), "{checks:?}");
         assert!(checks[0]["mend"].as_str().unwrap().contains("1.31"));
     }

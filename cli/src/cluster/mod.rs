@@ -1,5 +1,7 @@
 //! The way to the cluster that the kubeconfig and the flags name.
 
+mod flags;
+
 use std::ffi::OsStr;
 use std::io;
 use std::sync::OnceLock;
@@ -10,7 +12,7 @@ use url::Url;
 use videofactory_client::call;
 use videofactory_net::Proxies;
 
-use crate::args::ClusterFlags;
+pub use self::flags::ClusterFlags;
 use crate::exit::Error;
 
 /// How the plugin introduces itself.

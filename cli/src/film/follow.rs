@@ -1,6 +1,6 @@
 //! Films that are followed until they end: what changes is told as it comes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::stream::select_all;
@@ -9,16 +9,15 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kube::Api;
 use kube::runtime::{WatchStreamExt, watcher};
 use tokio::time::Instant;
+use videofactory_client::JobRef;
 use videofactory_client::job_action::phase;
-use videofactory_client::job_advice::is_stalled;
-use videofactory_client::{CallError, JobRef};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 
 use crate::context::Context;
-use crate::exit::{Error, causes};
+use crate::exit::{Error, causes, lasting};
+use crate::film::state::{count_scenes, is_stale, needs_a_person};
 use crate::text::plain;
-use crate::verbs::status::render::{count_scenes, is_stale};
 
 /// How long films are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,8 @@ pub enum Until {
     Stopped,
 }
 
-/// Follows films, and tells what changes; gives each as it was last seen, in their order.
+/// Follows films, and tells what changes; gives each as it was last seen, in their order, but for those that somebody has
+/// deleted.
 pub async fn follow(
     jobs: &[JobRef],
     until: Until,
@@ -43,7 +43,12 @@ pub async fn follow(
         watcher::watch_object(api, &job.name).default_backoff().map(move |seen| (job.clone(), seen)).boxed()
     });
     let deadline = Instant::now().checked_add(timeout);
-    let mut follower = Follower { seen: HashMap::new(), screen: Screen::of(jobs, context), trouble: None };
+    let mut follower = Follower {
+        seen: HashMap::new(),
+        gone: HashSet::new(),
+        screen: Screen::of(jobs, context),
+        trouble: None,
+    };
     let watching = follower.until(select_all(watches), jobs, until, context);
     let ended = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, watching).await.ok(),
@@ -61,6 +66,8 @@ pub async fn follow(
 
 struct Follower {
     seen: HashMap<JobRef, VideoJob>,
+    /// Those that were deleted: another one of the same name is not waited for.
+    gone: HashSet<JobRef>,
     screen: Screen,
     /// What was said last of a watch that broke off.
     trouble: Option<String>,
@@ -76,6 +83,7 @@ impl Follower {
     ) -> Result<(), Error> {
         while let Some((name, seen)) = watches.next().await {
             match seen {
+                _ if self.gone.contains(&name) => {}
                 Ok(Some(job)) => {
                     for line in changes(self.seen.get(&name), &job) {
                         self.screen.line(&format!("{name}: {line}"), context)?;
@@ -84,11 +92,14 @@ impl Follower {
                     self.trouble = None;
                     self.seen.insert(name, job);
                 }
-                Ok(None) => return Err(Error::new(format!("VideoJob {name} was deleted, or is not there"))),
+                Ok(None) => {
+                    self.screen.line(&format!("{name}: was deleted"), context)?;
+                    self.seen.remove(&name);
+                    self.gone.insert(name);
+                }
                 Err(error) => self.trouble(&name, error, context)?,
             }
-            let is_over = |job: &JobRef| self.seen.get(job).is_some_and(|job| is_over(job, until));
-            if jobs.iter().all(is_over) {
+            if jobs.iter().all(|job| self.is_over(job, until)) {
                 break;
             }
         }
@@ -108,25 +119,14 @@ impl Follower {
         Ok(())
     }
 
+    fn is_over(&self, job: &JobRef, until: Until) -> bool {
+        self.gone.contains(job) || self.seen.get(job).is_some_and(|job| is_over(job, until))
+    }
+
     fn late(&self, jobs: &[JobRef], until: Until) -> String {
-        let waits = |job: &&JobRef| !self.seen.get(*job).is_some_and(|job| is_over(job, until));
+        let waits = |job: &&JobRef| !self.is_over(job, until);
         let names: Vec<String> = jobs.iter().filter(waits).map(ToString::to_string).collect();
         format!("the time is over and not all have ended: {}", names.join(", "))
-    }
-}
-
-/// A failure of a watch that trying again does not mend. `what`: what was tried.
-pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
-    let source = match error {
-        watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,
-        watcher::Error::WatchError(status) => kube::Error::Api(status),
-        watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion => return None,
-    };
-    match &source {
-        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404) => {
-            Some(CallError::of(what, source).into())
-        }
-        _ => None,
     }
 }
 
@@ -137,12 +137,6 @@ fn is_over(job: &VideoJob, until: Until) -> bool {
         return false;
     }
     at.is_terminal() || until == Until::Stopped && needs_a_person(job)
-}
-
-/// Whether nothing goes on before a person does something.
-#[must_use]
-pub fn needs_a_person(job: &VideoJob) -> bool {
-    matches!(phase(job), Phase::Review | Phase::Suspended) || is_stalled(job)
 }
 
 /// What is new, in the order in which the film is made.

@@ -1,24 +1,47 @@
-//! What is asked of a `StoragePolicy`, and how it ends.
+//! `StoragePolicy`s: found, asked something, and looked at until that has ended.
 
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use videofactory_client::within;
+use videofactory_client::{list, within};
 use videofactory_crds::StoragePolicy;
 
 use crate::cluster::MANAGER;
 use crate::context::Context;
-use crate::exit::Error;
-use crate::follow::lasting;
+use crate::exit::{Error, lasting};
+use crate::output;
 
 /// `films/r2`.
 #[must_use]
 pub fn name(policy: &StoragePolicy) -> String {
     format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
+}
+
+/// What became of a policy, in kubectl's form.
+#[must_use]
+pub fn sentence(policy: &StoragePolicy, became: &str, context: &Context) -> String {
+    let name = output::name::<StoragePolicy>(&policy.name_any());
+    context.sentence(&name, became, &policy.namespace().unwrap_or_default())
+}
+
+/// The policies of a namespace or of the cluster, or the one of this name.
+pub async fn find(
+    client: Client,
+    namespace: Option<&str>,
+    name: Option<&str>,
+) -> Result<Vec<StoragePolicy>, Error> {
+    if let (Some(name), Some(namespace)) = (name, namespace) {
+        let api: Api<StoragePolicy> = Api::namespaced(client, namespace);
+        return Ok(vec![within(format!("get StoragePolicy {namespace}/{name}"), api.get(name)).await?]);
+    }
+    let mut policies: Vec<StoragePolicy> = list(&client, namespace, &ListParams::default()).await?;
+    policies.retain(|policy| name.is_none_or(|name| policy.name_any() == name));
+    policies.sort_by_key(|policy| (policy.namespace(), policy.name_any()));
+    Ok(policies)
 }
 
 /// Asks something of a policy.
@@ -49,7 +72,7 @@ pub async fn until<T>(
                         return found;
                     }
                 }
-                Ok(None) => return Err(Error::new(format!("StoragePolicy {} was deleted", name(policy)))),
+                Ok(None) => return Err(Error::deleted("StoragePolicy", name(policy))),
                 Err(error) => {
                     if let Some(error) = lasting(&format!("watch StoragePolicy {}", name(policy)), error) {
                         return Err(error);
@@ -58,7 +81,8 @@ pub async fn until<T>(
                 }
             }
         }
-        Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy))))
+        Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy)))
+            .hint("it goes on all the same: `kubectl videofactory storage -A` shows how"))
     };
     match tokio::time::timeout(timeout, look).await {
         Ok(found) => found,

@@ -1,0 +1,105 @@
+//! Flags that several verbs have.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use videofactory_client::JobFilter;
+use videofactory_crds::Phase;
+
+use crate::completion::names;
+use crate::context::Context;
+
+/// In which namespaces.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Scope {
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+}
+
+/// Which films of those.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Filter {
+    /// Only films in this phase
+    #[arg(long, value_parser = phases(), ignore_case = true)]
+    pub phase: Option<Phase>,
+    /// Only films of this Channel
+    #[arg(long, value_parser = not_blank)]
+    pub channel: Option<String>,
+    /// Only films with these labels, such as team=films,!draft
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = not_blank)]
+    pub selector: Option<String>,
+}
+
+impl Filter {
+    /// The filter in a namespace, or in all.
+    #[must_use]
+    pub fn within(&self, context: &Context, scope: Scope) -> JobFilter {
+        JobFilter {
+            namespace: context.scope(scope.all_namespaces),
+            phase: self.phase,
+            channel: self.channel.clone(),
+            label: self.selector.clone(),
+        }
+    }
+
+    /// Whether it says anything.
+    #[must_use]
+    pub const fn says_something(&self) -> bool {
+        self.phase.is_some() || self.channel.is_some() || self.selector.is_some()
+    }
+}
+
+/// The name of one film.
+#[derive(Args, Clone, Debug)]
+pub struct JobName {
+    /// Name of the VideoJob
+    #[arg(value_name = "NAME", add = names::jobs())]
+    pub name: String,
+}
+
+/// A value that names something: an empty one, such as of a variable that is not set, would mean all films.
+fn not_blank(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn phases() -> impl TypedValueParser<Value = Phase> {
+    PossibleValuesParser::new(Phase::ALL.map(Phase::as_str)).try_map(|text| {
+        let named = Phase::ALL.into_iter().find(|phase| phase.as_str().eq_ignore_ascii_case(&text));
+        named.ok_or_else(|| format!("{text} is no phase"))
+    })
+}
+
+/// Whether anything is changed: the values of kubectl.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// It is done
+    #[default]
+    None,
+    /// Nothing is written: it is only said what would be
+    Client,
+    /// The API server checks what would be written, and keeps nothing
+    Server,
+}
+
+impl DryRun {
+    /// What stands behind a sentence that says what became of an object.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Client => " (dry run)",
+            Self::Server => " (server dry run)",
+        }
+    }
+}
+
+/// Whether anything is changed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Trial {
+    /// Change nothing: client says what would be done, server lets the API server check it, too
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "client")]
+    pub dry_run: DryRun,
+}

@@ -1,0 +1,176 @@
+//! What to make of buckets, accounts and films. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+use videofactory_client::JobRef;
+use videofactory_client::job_action::phase;
+use videofactory_client::job_advice::is_stalled;
+use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::storagepolicy::StorageLevel;
+use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
+
+use super::Check;
+use crate::policies as policy;
+use crate::text::{count, plain, span};
+
+/// How long before its end a key is warned of.
+const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Films that are named.
+const MOST_NAMED: usize = 5;
+
+fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
+    let condition = condition::get(conditions, kind)?;
+    (condition.status != "True").then(|| plain(&condition.message))
+}
+
+/// The buckets.
+pub fn policies(policies: &[StoragePolicy], namespace: Option<&str>) -> Vec<Check> {
+    if policies.is_empty() {
+        let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
+        let mend = "apply one: manifests/samples/storage has one for several kinds of buckets";
+        return vec![Check::warning(
+            "buckets",
+            format!("there is no StoragePolicy in {place}, so films wait"),
+            mend,
+        )];
+    }
+    policies.iter().map(of_policy).collect()
+}
+
+fn of_policy(object: &StoragePolicy) -> Check {
+    let name = format!("StoragePolicy {}", policy::name(object));
+    let namespace = object.namespace().unwrap_or_default();
+    let look = format!("kubectl videofactory storage {} -n {namespace}", object.name_any());
+    let Some(status) = &object.status else {
+        return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
+    };
+    if let Some(message) = ill(&status.conditions, ConditionType::Ready) {
+        return Check::error(name, message, "do what the message says; it is then found by itself");
+    }
+    let percent = status.usage.as_ref().and_then(|usage| usage.percent).unwrap_or(0);
+    match status.level.unwrap_or_default() {
+        StorageLevel::Stopped | StorageLevel::Full => {
+            let mend =
+                format!("make room: kubectl videofactory cleanup -n {namespace} --older-than 7d; {look}");
+            Check::error(name, format!("{percent}% full: films that have not begun wait"), mend)
+        }
+        level => match ill(&status.conditions, ConditionType::WithinLimit) {
+            Some(message) => Check::warning(name, message, look),
+            None if level == StorageLevel::Warning => Check::warning(name, format!("{percent}% full"), look),
+            None => Check::ok(name, format!("{percent}% full")),
+        },
+    }
+}
+
+/// One account.
+pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
+    let namespace = account.namespace().unwrap_or_default();
+    let name = format!("ProviderAccount {namespace}/{}", account.name_any());
+    let renew = "put a new key into its Secret, and its end into spec.credentialsExpireAt";
+    if let Some(end) = &account.spec.credentials_expire_at {
+        let left = end.0.duration_since(now);
+        if left <= SignedDuration::ZERO {
+            return Check::error(name, format!("its key ended {} ago", span(-left.as_secs())), renew);
+        }
+        if left <= WARNED_BEFORE {
+            return Check::warning(name, format!("its key ends in {}", span(left.as_secs())), renew);
+        }
+    }
+    let Some(status) = &account.status else {
+        return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
+    };
+    if let Some(message) = ill(&status.conditions, ConditionType::Ready) {
+        return Check::error(name, message, "do what the message says; it is then found by itself");
+    }
+    let used_up = status.quotas.iter().find(|quota| {
+        quota.limit.is_some_and(|limit| quota.used.unwrap_or(0) + quota.reserved.unwrap_or(0) >= limit)
+    });
+    match (used_up, status.waiting.unwrap_or(0)) {
+        (Some(quota), waiting @ 1..) => Check::warning(
+            name,
+            format!(
+                "quota {} is used up, and {} for it",
+                quota.name,
+                count(usize::try_from(waiting).unwrap_or(0), "step") + " wait"
+            ),
+            format!(
+                "nothing, they go on by themselves; kubectl videofactory accounts {} -n {namespace}",
+                account.name_any()
+            ),
+        ),
+        _ => Check::ok(name, format!("{} answers and takes the key", account.spec.provider.as_str())),
+    }
+}
+
+/// The films that do not go on by themselves. `namespace`: where they were looked for; none: in all.
+pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
+    let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
+    let of = |takes: fn(&VideoJob) -> bool| {
+        jobs.iter().filter(|job| takes(job)).map(JobRef::of).collect::<Vec<_>>()
+    };
+    let failed = of(|job| phase(job) == Phase::Failed);
+    let stalled = of(|job| is_stalled(job) && phase(job) != Phase::Failed || phase(job) == Phase::Review);
+    let mut checks = Vec::new();
+    for (check, names, mend) in [
+        (
+            "films that failed",
+            failed,
+            format!("kubectl videofactory retry --phase Failed {place}; status of each says why"),
+        ),
+        (
+            "films that need a person",
+            stalled,
+            "kubectl videofactory status <name> -n <namespace> says what to do".to_owned(),
+        ),
+    ] {
+        if !names.is_empty() {
+            let shown: Vec<String> = names.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+            let more = if names.len() > MOST_NAMED { ", …" } else { "" };
+            let found = format!("{}: {}{more}", names.len(), shown.join(", "));
+            checks.push(Check::warning(check, found, mend));
+        }
+    }
+    if checks.is_empty() {
+        checks.push(Check::ok("films", format!("{}, and none needs a person", count(jobs.len(), "film"))));
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::health::State;
+    use crate::testing::NOW;
+
+    #[test]
+    fn what_mends_acts_where_it_was_looked_and_nowhere_else() {
+        let failed = crate::testing::job("ocean", json!({"phase": "Failed"}));
+        let failed = [serde_json::from_value(failed).unwrap()];
+        for (namespace, place) in [(Some("films"), "--phase Failed -n films;"), (None, "--phase Failed -A;")]
+        {
+            let mend = films(&failed, namespace)[0].mend.clone().unwrap();
+            assert!(mend.contains(place), "{mend}");
+        }
+        let full = crate::testing::policy(json!({"level": "Full", "usage": {"percent": 97}}));
+        let mend = of_policy(&serde_json::from_value(full).unwrap()).mend.unwrap();
+        assert!(mend.contains("cleanup -n films --older-than 7d"), "{mend}");
+    }
+
+    #[test]
+    fn keys_are_warned_of_before_they_end() {
+        let state = |end: &str| {
+            let object = json!({
+                "metadata": {"name": "grok", "namespace": "films"},
+                "spec": {"provider": "XAI", "secretRef": {"name": "grok"}, "credentialsExpireAt": end},
+                "status": {"conditions": []},
+            });
+            account(&serde_json::from_value(object).unwrap(), NOW.parse().unwrap()).state
+        };
+        assert_eq!(state("2026-12-24T17:00:00Z"), State::Error);
+        assert_eq!(state("2027-01-07T17:00:00Z"), State::Warning);
+        assert_eq!(state("2027-01-08T18:00:00Z"), State::Ok);
+    }
+}

@@ -1,0 +1,186 @@
+//! Asks films that were named, or many after a list of them and a yes, and says what became of each.
+
+use kube::Client;
+use serde_json::json;
+use videofactory_client::job_action::phase;
+use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, bulk};
+use videofactory_crds::VideoJob;
+
+use super::{Manner, Selection};
+use crate::cluster::MANAGER;
+use crate::context::Context;
+use crate::exit::{Error, Exit};
+use crate::flags::DryRun;
+use crate::output::{self, Document, Written};
+use crate::text::{count, plain, table};
+
+/// Asks the films that are meant.
+pub async fn act(
+    request: Request,
+    films: Selection,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let client = context.cluster.client()?;
+    if !films.names.is_empty() {
+        let results = each(&client, &films.names, &request, manner, context).await?;
+        return tell(&results, request.action, manner, context);
+    }
+    if !films.all && !films.filter.says_something() {
+        let message = format!("say which films to {}", request.action);
+        return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
+    }
+    let filter = films.filter.within(context, films.scope);
+    let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
+    many(&client, list, &Request { of_many: true, ..request }, manner, context).await
+}
+
+/// Asks films that were named, one after the other.
+async fn each(
+    client: &Client,
+    names: &[String],
+    request: &Request,
+    manner: Manner,
+    context: &Context,
+) -> Result<Vec<ItemResult>, Error> {
+    let jobs = names.iter().map(|name| context.job(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut results = Vec::new();
+    for job in jobs {
+        let asked = one(client, &job, request, manner, context).await;
+        results.push(asked.unwrap_or_else(|error| {
+            let words: Vec<String> = [Some(error.message), error.hint].into_iter().flatten().collect();
+            ItemResult { job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
+        }));
+    }
+    Ok(results)
+}
+
+async fn one(
+    client: &Client,
+    job: &JobRef,
+    request: &Request,
+    manner: Manner,
+    context: &Context,
+) -> Result<ItemResult, Error> {
+    let found = context.get(job).await?;
+    Ok(match manner.trial.dry_run {
+        DryRun::None => bulk::ask(client, &found, request, MANAGER).await?,
+        DryRun::Client => bulk::foresee(&found, request),
+        DryRun::Server => bulk::check(client, &found, request, MANAGER).await?,
+    })
+}
+
+/// Asks many films, after a list of them and a yes. `list`: those that are meant.
+pub async fn many(
+    client: &Client,
+    list: impl AsyncFn() -> Result<Vec<VideoJob>, Error>,
+    request: &Request,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let mut jobs = list().await?;
+    jobs.sort_by_key(JobRef::of);
+    let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
+    let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
+    if meant == 0 {
+        context.tell(format!("There is no film to {}.", request.action))?;
+    }
+    if meant == 0 || manner.trial.dry_run == DryRun::Client {
+        return tell(&foreseen, request.action, manner, context);
+    }
+    if manner.trial.dry_run == DryRun::Server {
+        let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
+        return tell(&checked, request.action, manner, context);
+    }
+    if !manner.yes {
+        context.tell(preview(&jobs, &foreseen).trim_end())?;
+        let question = format!("{} {}?", capital(request.action.as_str()), count(meant, "film"));
+        if !context.agrees(&question, false)? {
+            context.tell("Nothing was changed.")?;
+            return Ok(Exit::Declined);
+        }
+        if request.action == JobAction::Suspend {
+            // What has begun while the question stood is to stop, too.
+            jobs = list().await?;
+            jobs.sort_by_key(JobRef::of);
+        }
+    }
+    let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
+    let exit = tell(&results, request.action, manner, context)?;
+    if results.iter().any(|item| item.outcome == Outcome::Failed) {
+        context.tell(
+            "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
+        )?;
+    }
+    Ok(exit)
+}
+
+fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
+    let meant = jobs.iter().zip(foreseen).filter(|(_, item)| item.outcome == Outcome::WouldRequest);
+    let rows: Vec<Vec<String>> = meant
+        .map(|(job, item)| {
+            let progress = job.status.as_ref().and_then(|status| status.progress.clone());
+            vec![item.job.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
+        })
+        .collect();
+    table(&["FILM", "PHASE", "PROGRESS"], &rows)
+}
+
+/// Says what became of each: what was asked as data, what was not as messages.
+fn tell(
+    results: &[ItemResult],
+    action: JobAction,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let exit = Exit::of_all(results.iter().all(is_fine));
+    let document = match manner.output {
+        Some(Written::Json) => Some(Document::Json),
+        Some(Written::Yaml) => Some(Document::Yaml),
+        Some(Written::Name) | None => None,
+    };
+    if let Some(format) = document {
+        context.data(&output::write(format, &json!({ "action": action, "items": results }))?)?;
+        return Ok(exit);
+    }
+    for item in results {
+        let detail = item.detail.as_deref().map(plain).unwrap_or_default();
+        if !is_fine(item) {
+            context.tell(format!("error: {detail}"))?;
+            continue;
+        }
+        let name = output::name::<VideoJob>(&item.job.name);
+        let line = match (manner.output, item.outcome) {
+            (Some(_), _) => name,
+            (None, Outcome::Unchanged) => {
+                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.job.namespace))
+            }
+            (None, _) => {
+                context.sentence(&name, done(action), &item.job.namespace) + manner.trial.dry_run.suffix()
+            }
+        };
+        context.data(&(line + "\n"))?;
+    }
+    Ok(exit)
+}
+
+fn is_fine(item: &ItemResult) -> bool {
+    !matches!(item.outcome, Outcome::Refused | Outcome::Failed)
+}
+
+/// What was done to a film, for a sentence.
+const fn done(action: JobAction) -> &'static str {
+    match action {
+        JobAction::Retry => "retried",
+        JobAction::Restart => "restarted",
+        JobAction::Suspend => "suspended",
+        JobAction::Resume => "resumed",
+        JobAction::Approve => "approved",
+        JobAction::Reject => "rejected",
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}

@@ -116,9 +116,10 @@ impl Point {
 }
 
 /// The kill comes as soon as a watch shows the point: a few milliseconds later than the operator's own watch, which may
-/// have begun with what follows. Over several runs it falls on either side of it.
+/// have begun with what follows; later if another test's kill comes first. Over several runs it falls on either side of
+/// the point.
 #[tokio::test]
-async fn alone_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
+async fn struck_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
     in_lab("operator_at_every_point", async |lab: Lab| {
         let grok = roomy(&lab).await?;
         let film = lab.order(clips_alone(3)).await?;

@@ -239,6 +239,7 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
     // It takes connections, and answers nobody.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     leads.see(Some(silent.local_addr().unwrap()));
+    tokio::time::pause();
     let begun = Instant::now();
     for _ in 0..3 {
         assert_eq!(*relay.said().await, Said::new());
@@ -248,6 +249,7 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
         "it is not waited for each time: {:?}",
         begun.elapsed()
     );
+    tokio::time::resume();
     leads.see(Some(leader_saying("here", Arc::clone(&asked)).await));
     for _ in 0..3 {
         assert_eq!(*relay.said().await, said("here"));
@@ -304,10 +306,12 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
 async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_takes_too_long() {
     let mut idle = Replica::start().await;
     let _kept = TcpStream::connect(idle.address).await.unwrap();
+    tokio::time::pause();
     idle.stop.cancel();
     let begun = Instant::now();
     (&mut idle.serving).await.unwrap().unwrap();
     assert!(begun.elapsed() < LAST_ANSWERS, "{:?}", begun.elapsed());
+    tokio::time::resume();
     assert!(TcpStream::connect(idle.address).await.is_err(), "it takes no more connections");
     let mut busy = Replica::start().await;
     let mut request = TcpStream::connect(busy.address).await.unwrap();
@@ -319,6 +323,7 @@ async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_tak
     request.write_all(head.as_bytes()).await.unwrap();
     // That it waits for the body shows that the request is under way.
     request.readable().await.unwrap();
+    tokio::time::pause();
     let begun = Instant::now();
     busy.stop.cancel();
     (&mut busy.serving).await.unwrap().unwrap();

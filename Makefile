@@ -8,7 +8,7 @@ help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Compile the worker, the operator and what tests them
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --bins --test e2e
 
 lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint

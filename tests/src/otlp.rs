@@ -52,7 +52,7 @@ pub struct Received {
 /// Most spans that are kept; older ones are forgotten.
 const MOST_SPANS: usize = 20_000;
 /// Longest time that may pass until what a test awaits has come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The spans that have come, in their order.
 #[derive(Debug, Default)]

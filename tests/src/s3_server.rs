@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use videofactory_storage::BucketConfig;
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 const PORT: u16 = 9000;
 
 /// A running versitygw.

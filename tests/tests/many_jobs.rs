@@ -213,5 +213,5 @@ async fn an_account_that_is_made_again_reads_those_who_have_spent_something_seve
         assert_eq!(times(&calls, "get", "videojobs"), u64::from(SPENT), "{calls:?}");
         assert_eq!(world.status("provideraccounts", ACCOUNT)["quotas"][0]["used"], json!(SPENT));
     };
-    tokio::time::timeout(Duration::from_mins(1), test).await.expect("they are read one after the other");
+    tokio::time::timeout(PATIENCE, test).await.expect("they are read one after the other");
 }

@@ -310,11 +310,13 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
 async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_takes_too_long() {
     let mut idle = Replica::start().await;
     let _kept = TcpStream::connect(idle.address).await.unwrap();
+    tokio::time::pause();
     idle.stop.cancel();
     let begun = Instant::now();
     (&mut idle.serving).await.unwrap().unwrap();
     let last_answers = Bounds::default().last_answers;
     assert!(begun.elapsed() < last_answers, "{:?}", begun.elapsed());
+    tokio::time::resume();
     assert!(TcpStream::connect(idle.address).await.is_err(), "it takes no more connections");
     let mut busy = Replica::start().await;
     let mut request = TcpStream::connect(busy.address).await.unwrap();

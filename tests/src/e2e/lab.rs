@@ -322,7 +322,11 @@ impl Lab {
             .delete(&self.namespace, &DeleteParams::background())
             .await
             .context("failed to delete the namespace")?;
-        Ok(())
+        // Pods that still run would be given a minute, and Kubernetes looks again only after half of it: tests that wait
+        // until all others are gone would wait for that.
+        let at_once = DeleteParams::default().grace_period(0);
+        let pods = self.api::<Pod>().delete_collection(&at_once, &ListParams::default()).await;
+        pods.map(drop).context("failed to delete the namespace's pods")
     }
 }
 

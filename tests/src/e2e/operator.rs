@@ -1,6 +1,7 @@
 //! The operator under test: killed as a crash would, and asked what it has done and said.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -8,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
+use tokio::sync::Mutex;
 
 use super::{kubectl, site, wait};
 
@@ -86,6 +88,10 @@ pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
     victim.replace().await
 }
 
+/// Blows fall one after the other: tests that run beside each other strike the same operator, and while one dies and its
+/// successor starts, there is none that could be found.
+static BLOWS: Mutex<()> = Mutex::const_new(());
+
 /// An operator that is to die at a moment that does not wait: its processes are known beforehand.
 pub struct Victim {
     client: Client,
@@ -97,6 +103,11 @@ pub struct Victim {
 impl Victim {
     /// The one that runs.
     pub async fn find(client: &Client) -> anyhow::Result<Self> {
+        let _no_blow = BLOWS.lock().await;
+        Self::running(client).await
+    }
+
+    async fn running(client: &Client) -> anyhow::Result<Self> {
         let pods: Api<Pod> = Api::namespaced(client.clone(), site::SYSTEM);
         let which = watcher::Config::default().labels(SELECTOR);
         let found = wait::until(&pods, which, "a running operator", |all| {
@@ -108,12 +119,19 @@ impl Victim {
         Ok(Self { client: client.clone(), name: found.name_any(), uid, processes })
     }
 
-    /// Kills it at once and puts another in its place, which need not wait for the dead one's Lease.
+    /// Kills it at once and puts another in its place, which need not wait for the dead one's Lease. Where another test
+    /// has killed it meanwhile, its successor dies.
     pub async fn strike(self) -> anyhow::Result<()> {
-        sigkill(&self.processes)?;
-        let leases: Api<Lease> = Api::namespaced(self.client.clone(), site::SYSTEM);
+        let _blow = BLOWS.lock().await;
+        let victim = if self.lives() { self } else { Self::running(&self.client).await? };
+        sigkill(&victim.processes)?;
+        let leases: Api<Lease> = Api::namespaced(victim.client.clone(), site::SYSTEM);
         absent_is_fine(leases.delete(LEASE, &DeleteParams::default()).await.map(drop))?;
-        self.replace().await
+        victim.replace().await
+    }
+
+    fn lives(&self) -> bool {
+        self.processes.iter().any(|process| is_in(&Path::new("/proc").join(process), &self.uid))
     }
 
     async fn replace(self) -> anyhow::Result<()> {
@@ -179,17 +197,21 @@ fn processes_of(pod_uid: &str, program: &str) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for process in fs::read_dir("/proc")?.flatten() {
         let name = process.file_name().to_string_lossy().into_owned();
-        let read = |file: &str| fs::read_to_string(process.path().join(file)).unwrap_or_default();
-        if name.parse::<u32>().is_err()
-            || !read("cgroup").contains(pod_uid)
-            || !read("cmdline").contains(program)
+        let runs = |command: String| command.contains(program);
+        if name.parse::<u32>().is_ok()
+            && is_in(&process.path(), pod_uid)
+            && fs::read_to_string(process.path().join("cmdline")).is_ok_and(runs)
         {
-            continue;
+            found.push(name);
         }
-        found.push(name);
     }
     ensure!(!found.is_empty(), "no {program} of pod {pod_uid} is on this machine");
     Ok(found)
+}
+
+/// Whether a process, by its folder in /proc, is in the pod's control group.
+fn is_in(process: &Path, pod_uid: &str) -> bool {
+    fs::read_to_string(process.join("cgroup")).is_ok_and(|groups| groups.contains(pod_uid))
 }
 
 fn sigkill(processes: &[String]) -> anyhow::Result<()> {

@@ -272,7 +272,7 @@ pub fn program() -> anyhow::Result<PathBuf> {
     let this = env::current_exe()?;
     let folder = this.ancestors().nth(2).context("the tests are not where cargo puts them")?;
     let plugin = folder.join("kubectl-videofactory");
-    ensure!(plugin.is_file(), "{} is not built: cargo build --workspace --bins", plugin.display());
+    ensure!(plugin.is_file(), "{} is not built: make build", plugin.display());
     Ok(plugin)
 }
 

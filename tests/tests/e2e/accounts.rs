@@ -13,8 +13,7 @@ use videofactory_tests::e2e::paid::Account;
 use videofactory_tests::e2e::{operator, site};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
-use crate::killed::clips_alone;
-use crate::quota::quota;
+use crate::quota::{clips_alone, quota};
 
 const STEP: StepName = StepName::AnimateScenes;
 

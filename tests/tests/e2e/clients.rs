@@ -19,7 +19,7 @@ use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::{site, wait};
 
 /// Longest time of a program that does not fuzz for long.
-const SOON: Duration = Duration::from_mins(4);
+const SOON: Duration = Duration::from_mins(10);
 /// Longest time of one that does.
 const LATE: Duration = Duration::from_mins(20);
 

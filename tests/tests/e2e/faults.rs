@@ -14,7 +14,10 @@ use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
-/// How many of a film's twelve pictures reach the bucket before the others are held.
+/// Scenes of a film that is struck while its pictures are drawn. On two processors some are made then, two are being
+/// made, and some are not begun; more would only take longer.
+pub const SCENES: usize = 6;
+/// How many of their pictures reach the bucket before the others are held.
 const DRAWN: usize = 2;
 
 /// The first pictures reach the bucket, and no others before faults are taken back: a blow that falls then, falls in the
@@ -26,7 +29,7 @@ pub fn few_pictures() -> Fault {
 /// A film that is held when its first pictures are made: what it has by then.
 pub async fn half_drawn(lab: &Lab) -> anyhow::Result<(Film, Artifacts)> {
     lab.faults(vec![few_pictures()]).await?;
-    let film = lab.order(Order::of(12)).await?;
+    let film = lab.order(Order::of(SCENES)).await?;
     let before = until_half_drawn(&film).await?;
     Ok((film, before))
 }
@@ -144,7 +147,7 @@ async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
 }
 
 #[tokio::test]
-async fn alone_a_drained_pod_costs_no_finished_scene() {
+async fn struck_a_drained_pod_costs_no_finished_scene() {
     in_lab("a_drained_pod", async |lab: Lab| {
         let (film, before) = half_drawn(&lab).await?;
         let pod = film.running_pod(StepName::GenerateImages).await?;
@@ -161,7 +164,7 @@ async fn alone_a_drained_pod_costs_no_finished_scene() {
 }
 
 #[tokio::test]
-async fn alone_local_an_operator_killed_at_each_step_loses_nothing() {
+async fn struck_local_an_operator_killed_at_each_step_loses_nothing() {
     in_lab("an_operator_killed", async |lab: Lab| {
         let film = lab.order(Order::of(3)).await?;
         let mut before = Artifacts::new();

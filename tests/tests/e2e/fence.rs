@@ -11,8 +11,8 @@ use videofactory_tests::e2e::{faults, wait};
 use videofactory_tests::fakes::Operation;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
-use crate::killed::clips_alone;
 use crate::paid::roomy;
+use crate::quota::clips_alone;
 
 const STEP: StepName = StepName::AnimateScenes;
 const REVENANT: &str = "revenant";

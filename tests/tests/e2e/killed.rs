@@ -5,11 +5,10 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher;
-use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::videojob::ScenesStatus;
-use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::film::{Film, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator::Victim;
 use videofactory_tests::e2e::paid::Account;
@@ -18,14 +17,9 @@ use videofactory_tests::fakes::{Effect as Trouble, Fault as Mischief, Operation,
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use crate::paid::roomy;
-use crate::quota::{animated, quota};
+use crate::quota::{clips_alone, quota};
 
 const STEP: StepName = StepName::AnimateScenes;
-
-/// A film that is not assembled: what happens after its clips is no matter here.
-pub fn clips_alone(scenes: usize) -> Order {
-    animated(scenes).with(json!({"review": {"after": ["animate-scenes"]}}))
-}
 
 /// Holds the first scene that comes there at each of these points, so that each has another: after its slot is written
 /// and before it is submitted, before its id, its clip and its end are written; and these attempts before their outcome.
@@ -122,9 +116,10 @@ impl Point {
 }
 
 /// The kill comes as soon as a watch shows the point: a few milliseconds later than the operator's own watch, which may
-/// have begun with what follows. Over several runs it falls on either side of it.
+/// have begun with what follows; later if another test's kill comes first. Over several runs it falls on either side of
+/// the point.
 #[tokio::test]
-async fn alone_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
+async fn struck_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
     in_lab("operator_at_every_point", async |lab: Lab| {
         let grok = roomy(&lab).await?;
         let film = lab.order(clips_alone(3)).await?;

@@ -1,7 +1,14 @@
 //! Whole films on a whole cluster, and everything that may go wrong on the way.
 //!
-//! Tests whose names begin with `alone_` disturb the operator, the node or what is measured, and run by themselves,
-//! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
+//! The beginning of a test's name says beside which others `tests/run` runs it:
+//!
+//! | Beginning | The test |
+//! |---|---|
+//! | any other | disturbs nobody; these run first, several at once |
+//! | `struck_` | strikes the operator or the node, and accepts that others do the same; these run next, several at once |
+//! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run last, one by one |
+//!
+//! A test that also needs the instance of `cluster/` is called `struck_local_` or `alone_local_`.
 
 mod accounts;
 mod api;

@@ -9,7 +9,7 @@ use videofactory_tests::e2e::film::{Order, attempts, fed};
 use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 
-use crate::faults::{few_pictures, half_drawn, until_half_drawn, untouched};
+use crate::faults::{SCENES, few_pictures, half_drawn, until_half_drawn, untouched};
 
 #[tokio::test]
 async fn a_retry_goes_on_at_the_step_that_failed() {
@@ -58,7 +58,7 @@ async fn a_restart_begins_the_next_run_and_leaves_the_last_ones_files() {
 #[tokio::test]
 async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
     in_lab("a_held_job", async |lab: Lab| {
-        let manifest = Order::of(12).manifest().to_string();
+        let manifest = Order::of(SCENES).manifest().to_string();
         lab.faults(vec![few_pictures()]).await?;
         apply(&lab, &manifest).await?;
         let job = lab.api::<videofactory_crds::VideoJob>().get("film").await?;

@@ -25,7 +25,7 @@ use videofactory_tests::e2e::paid::Account;
 use videofactory_tests::e2e::wait;
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
-use crate::faults::{few_pictures, until_half_drawn, untouched};
+use crate::faults::{SCENES, few_pictures, until_half_drawn, untouched};
 use crate::paid::roomy;
 use crate::quota::animated;
 
@@ -60,7 +60,7 @@ impl Studio {
         done.succeeded().await?;
         grok.books_agree("generations", Operation::Video).await?;
         lab.faults(vec![few_pictures()]).await?;
-        let half = lab.order(Order::of(12).named("half")).await?;
+        let half = lab.order(Order::of(SCENES).named("half")).await?;
         let drawn = until_half_drawn(&half).await?;
         half.step(StepName::NarrateScenes, StepState::Succeeded).await?;
         let scripts = attempts(&half.status().await?, StepName::WriteScript);

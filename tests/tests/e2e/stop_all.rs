@@ -11,7 +11,7 @@ use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
-use crate::faults::{few_pictures, until_half_drawn, untouched};
+use crate::faults::{SCENES, few_pictures, until_half_drawn, untouched};
 use crate::paid::roomy;
 use crate::quota::animated;
 use crate::requests::no_live_pods;
@@ -63,7 +63,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
         grok.has_accepted(Operation::Video, CLIPS).await?;
         let pictures = bought.artifacts().await?;
         lab.faults(vec![few_pictures()]).await?;
-        let drawing = Order::of(12).named("drawn");
+        let drawing = Order::of(SCENES).named("drawn");
         let drawn = order(&lab, &drawing.manifest(), ON_THE_SERVER).await?;
         let drawings = until_half_drawn(&drawn).await?;
 

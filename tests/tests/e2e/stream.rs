@@ -16,7 +16,7 @@ use videofactory_tests::e2e::{operator, site, wait};
 use crate::faults::half_drawn;
 
 /// Longest that what has been said at once may take to arrive, on a machine that others use too.
-const AT_ONCE: Duration = Duration::from_secs(10);
+const AT_ONCE: Duration = Duration::from_secs(20);
 /// Less than the grace period, after which a process is killed.
 const IN_TIME: Duration = Duration::from_secs(25);
 

@@ -46,7 +46,7 @@ async fn an_answer_that_takes_too_long_is_given_up() {
     let begun = std::time::Instant::now();
     let error = site.bucket().check().await.unwrap_err();
     assert_eq!(error.reason(), "Unreachable", "{error}");
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 60, "the answer was waited for: {:?}", begun.elapsed());
 }
 
 #[tokio::test]

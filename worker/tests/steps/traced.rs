@@ -59,7 +59,7 @@ async fn a_collector_that_never_answers_costs_no_step_more_than_a_moment() {
     let (_asked, _) = silent.accept().await.unwrap();
     let asked = Instant::now();
     let ended = step.wait().await;
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_mins(1), "{:?}", asked.elapsed());
     assert_eq!(ended.code, 0, "{}", ended.outcome.message);
     assert!(ended.log.contains("the collector gave no answer in time"), "{}", ended.log);
 }

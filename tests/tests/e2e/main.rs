@@ -1,7 +1,8 @@
 //! Whole films on a whole cluster, and everything that may go wrong on the way.
 //!
 //! Tests whose names begin with `alone_` disturb the operator, the node or what is measured, and run by themselves,
-//! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
+//! after the others; those that also need the instance of `cluster/` are called `alone_local_`. Those that need Node.js
+//! are called `nodejs_`. `tests/run` says which of them it leaves out.
 
 mod accounts;
 mod api;

@@ -11,10 +11,9 @@ use videofactory_crds::VideoJob;
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::api::{Answer, Caller};
 use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::half_drawn::half_drawn;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::wait;
-
-use crate::faults::half_drawn;
 
 #[tokio::test]
 async fn a_stranger_sees_nothing_but_that_the_process_is_alive() {

@@ -9,23 +9,16 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::videojob::ScenesStatus;
-use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::clips::clips_alone;
+use videofactory_tests::e2e::film::{Film, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator::Victim;
-use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::paid::{Account, quota, roomy};
 use videofactory_tests::e2e::{pods, wait};
 use videofactory_tests::fakes::{Effect as Trouble, Fault as Mischief, Operation, Service};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
-use crate::paid::roomy;
-use crate::quota::{animated, quota};
-
 const STEP: StepName = StepName::AnimateScenes;
-
-/// A film that is not assembled: what happens after its clips is no matter here.
-pub fn clips_alone(scenes: usize) -> Order {
-    animated(scenes).with(json!({"review": {"after": ["animate-scenes"]}}))
-}
 
 /// Holds the first scene that comes there at each of these points, so that each has another: after its slot is written
 /// and before it is submitted, before its id, its clip and its end are written; and these attempts before their outcome.

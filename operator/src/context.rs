@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use videofactory_client::CallError;
 use videofactory_net::Network;
-use videofactory_traces::Outbox;
+use videofactory_traces::SpanQueue;
 
 use crate::caches::Caches;
 use crate::config::Config;
@@ -47,7 +47,7 @@ pub struct Context {
     /// What this cluster is known by.
     pub cluster: Cluster,
     /// What has ended, on its way to those who look at traces.
-    pub traces: Outbox,
+    pub traces: SpanQueue,
     /// Whether this replica leads.
     pub leads: Leads,
 }

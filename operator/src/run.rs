@@ -47,7 +47,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let (caches, watches) = Caches::start(&client, &config.watch_namespace);
     let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
     let telling = tokio::spawn(telling);
-    let (traces, sending) = traces::begin(&mut config, &network, |name| std::env::var(name).ok());
+    let (traces, sending) = traces::start(&mut config, &network, |name| std::env::var(name).ok());
     let context = Context {
         client,
         caches,

@@ -14,7 +14,7 @@ use videofactory_operator::config::Config;
 use videofactory_operator::context::{Cluster, Context, Leads};
 use videofactory_operator::events::Publisher;
 use videofactory_operator::{provideraccount, videojob};
-use videofactory_traces::Outbox;
+use videofactory_traces::SpanQueue;
 
 use crate::api_server::{ApiServer, Calls};
 
@@ -92,7 +92,7 @@ impl ManyJobs {
             meter: Arc::default(),
             network,
             cluster: Cluster::default(),
-            traces: Outbox::default(),
+            traces: SpanQueue::default(),
             leads: Leads::default(),
         };
         let spawn = |work: futures::future::BoxFuture<'static, ()>| {

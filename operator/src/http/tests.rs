@@ -24,7 +24,7 @@ use videofactory_crds::StepName;
 use videofactory_net::{Destinations, Network, Proxies};
 use videofactory_pipeline::contract::Progress;
 use videofactory_tests::api_server::ApiServer;
-use videofactory_traces::Outbox;
+use videofactory_traces::SpanQueue;
 
 use super::*;
 use crate::caches::{Caches, Owned, PodRecord};
@@ -107,7 +107,7 @@ impl Replica {
                 Vec::new(),
             ),
             cluster: Cluster::default(),
-            traces: Outbox::default(),
+            traces: SpanQueue::default(),
             leads: Leads::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -12,6 +12,8 @@ pub mod access;
 pub mod body;
 pub mod changes;
 mod docs;
+#[cfg(test)]
+mod documented;
 pub mod health;
 pub mod limits;
 mod openapi;

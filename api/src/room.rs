@@ -123,6 +123,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::documented;
 
     const MINUTE: Duration = Duration::from_mins(1);
     /// All of the room of these tests.
@@ -180,5 +181,11 @@ mod tests {
         drop(rooms.left.acquire_many(4).await.unwrap());
         assert!(before.elapsed() >= MINUTE);
         assert!(slow.collect().await.is_err(), "what is cut short is no whole backup");
+    }
+
+    #[test]
+    fn the_room_for_backups_is_documented() {
+        let row = format!("Backups in memory, in requests and answers | {} MiB together;", BACKUPS.mib);
+        documented::limit(&row);
     }
 }

@@ -34,15 +34,19 @@ make_venv() {
   "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
 }
 
-# node_clients NAME FOLDER WHAT: prints the folder of the packages that FOLDER's package-lock.json pins; nothing, and says
-# that WHAT is left out, without Node.js 20.
-node_clients() {
-  if ! command -v npm >/dev/null || (($(node --print 'process.versions.node.split(".")[0]') < 20)); then
-    echo "without Node.js 20, $3 left out" >&2
-    return 0
+# check_node: fails without Node.js 20, unless WITHOUT_NODE leaves out what needs it.
+check_node() {
+  [[ -z ${WITHOUT_NODE:-} ]] || return 0
+  local version
+  version=$(node --print 'process.versions.node.split(".")[0]' 2>/dev/null) || version=0
+  if ! command -v npm >/dev/null || ((version < 20)); then
+    echo "some tests need Node.js 20 or newer, with npm: install it, or leave them out with WITHOUT_NODE=1" >&2
+    return 1
   fi
-  install_once "$1" make_node "$2/package.json" "$2/package-lock.json"
 }
+
+# node_clients NAME FOLDER: prints the folder of the packages that FOLDER's package-lock.json pins.
+node_clients() { install_once "$1" make_node "$2/package.json" "$2/package-lock.json"; }
 
 make_node() {
   mkdir -p "$1"

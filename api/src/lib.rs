@@ -13,6 +13,8 @@ pub mod backup;
 pub mod body;
 pub mod changes;
 mod docs;
+#[cfg(test)]
+mod documented;
 pub mod health;
 pub mod limits;
 mod openapi;

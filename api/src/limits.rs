@@ -190,6 +190,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
+    use crate::documented;
 
     #[test]
     fn each_caller_has_a_rate_of_their_own() {
@@ -244,5 +245,18 @@ mod tests {
         assert!(limits.request_of("ada").is_err() && limits.request_of("bob").is_ok());
         drop(held);
         assert!(limits.requests_each.taken.lock().is_empty(), "nobody is remembered for nothing");
+    }
+
+    #[test]
+    fn the_limits_of_requests_are_documented() {
+        let rate = format!("{PER_SECOND} per second, {BURST} at once after a pause");
+        documented::limit(&format!("Requests of one caller | {rate}; {AT_ONCE_EACH} being answered |"));
+        documented::limit(&format!("Requests being answered, of all callers | {AT_ONCE} |"));
+        documented::limit(&format!(
+            "Downloads of videos and logs: of one caller, of all | {STREAMS_EACH}, {STREAMS} |"
+        ));
+        documented::limit(&format!(
+            "Readers of `GET /stream`: of one caller, of all | {FOLLOWERS_EACH}, {FOLLOWERS} |"
+        ));
     }
 }

@@ -1,4 +1,5 @@
-//! The labels and names by which the operator and its steps' Jobs and pods are found. They are a stable interface.
+//! The labels and names by which the operator and its steps' Jobs and pods are found, which are a stable interface; and
+//! kubectl's annotation that repeats an object.
 
 /// UID of the `VideoJob`, on Jobs and pods of its steps.
 pub const UID: &str = "videofactory.dev/uid";
@@ -23,6 +24,10 @@ pub const OPERATOR_CONTAINER: &str = "operator";
 pub const OPERATOR_NAME: &str = "videofactory-operator";
 /// The operator's namespace, unless it is installed elsewhere.
 pub const OPERATOR_NAMESPACE: &str = "videofactory-system";
+
+/// Annotation in which `kubectl apply` without `--server-side` keeps a copy of the object: whatever is removed from an
+/// object must be removed from here, too.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use videofactory_client::CallError;
 use videofactory_net::Network;
-use videofactory_traces::Outbox;
+use videofactory_traces::SpanQueue;
 
 use crate::caches::Caches;
 use crate::config::Config;
@@ -49,7 +49,7 @@ pub struct Context {
     /// What this cluster is known by.
     pub cluster: Cluster,
     /// What has ended, on its way to those who look at traces.
-    pub traces: Outbox,
+    pub traces: SpanQueue,
     /// Whether this replica leads.
     pub leads: Leads,
 }
@@ -65,7 +65,7 @@ pub struct Work {
 impl Context {
     /// A context that knows nothing yet, and its work.
     #[must_use]
-    pub fn start(client: Client, config: Config, network: Network, traces: Outbox) -> (Self, Work) {
+    pub fn start(client: Client, config: Config, network: Network, traces: SpanQueue) -> (Self, Work) {
         let metrics = Arc::default();
         let (caches, watches) = Caches::start(&client, &config.watch_namespace);
         let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));

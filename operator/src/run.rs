@@ -36,7 +36,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         tracing::warn!("{SUSPENDED_SIDE_EFFECTS}");
     }
     let client = connect(kube_config.clone(), AGENT).context("failed to make a client of the API server")?;
-    let (traces, sending) = traces::begin(&mut config, &network, |name| std::env::var(name).ok());
+    let (traces, sending) = traces::start(&mut config, &network, |name| std::env::var(name).ok());
     let (context, work) = Context::start(client, config, network, traces);
     let telling = tokio::spawn(work.events);
     let mut parts = Parts::default();

@@ -1,55 +1,55 @@
-//! Whether runs are traced, and the way that their spans go. What is wrong with that is told, and films are made all the
-//! same.
+//! Whether runs are traced, and the queue of their spans. If something is wrong with that, the log says so, and videos are
+//! made without traces.
 
 use tokio::task::JoinHandle;
 use videofactory_net::Network;
-use videofactory_traces::{Exporter, Origin, Outbox, Settings};
+use videofactory_traces::{Exporter, ServiceResource, Settings, SpanQueue};
 
 use crate::config::Config;
 
-/// The operator, in traces.
+/// `service.name` of the operator.
 const SERVICE: &str = "videofactory-operator";
 
-/// Opens the way for spans if the environment names one, and has steps told of it. The work behind it ends when all clones
-/// of the outbox are gone.
-pub fn begin(
+/// Starts the export of spans if the environment names an endpoint, and passes that on to steps. The work ends when all
+/// clones of the queue are gone.
+pub fn start(
     config: &mut Config,
     network: &Network,
     variable: impl Fn(&str) -> Option<String>,
-) -> (Outbox, JoinHandle<()>) {
-    let opened = open(config, network, variable).unwrap_or_else(|why| {
-        tracing::warn!("{why}; films are made without being traced");
+) -> (SpanQueue, JoinHandle<()>) {
+    let exporter = exporter(config, network, variable).unwrap_or_else(|why| {
+        tracing::warn!("{why}; videos are made without traces");
         None
     });
-    match opened {
+    match exporter {
         Some(exporter) => {
-            let (outbox, work) = Outbox::start(exporter);
-            (outbox, tokio::spawn(work))
+            let (queue, work) = SpanQueue::start(exporter);
+            (queue, tokio::spawn(work))
         }
-        None => (Outbox::default(), tokio::spawn(std::future::ready(()))),
+        None => (SpanQueue::default(), tokio::spawn(std::future::ready(()))),
     }
 }
 
-fn open(
+fn exporter(
     config: &mut Config,
     network: &Network,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Exporter>, String> {
     let Some(settings) = Settings::read(variable)? else { return Ok(None) };
-    let origin = Origin {
-        service: SERVICE,
+    let service = ServiceResource {
+        name: SERVICE,
         namespace: Some(config.namespace.clone()),
         pod: Some(config.name.clone()),
         pod_uid: None,
     };
-    let exporter = Exporter::new(&settings, network, &origin)?;
+    let exporter = Exporter::new(&settings, network, &service)?;
     tracing::info!(endpoint = %settings.endpoint(), "runs are traced");
     if let Some(variables) = settings.for_steps() {
         config.worker.traces = variables;
     } else {
         tracing::warn!(
-            "steps send no spans, because the collector wants headers, which people of their namespaces would see: send to \
-             a collector of the cluster that adds them, and traces have what steps do too"
+            "steps export no spans, because people of their namespaces could read the collector's headers: to trace steps \
+             too, let a collector in the cluster add the headers"
         );
     }
     Ok(Some(exporter))
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn steps_send_spans_where_the_operator_does_unless_that_takes_a_key() {
+    async fn steps_export_spans_where_the_operator_does_unless_that_takes_a_key() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://tempo.svc:4318");
         let key = ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer hunter2");
         let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
@@ -77,11 +77,11 @@ mod tests {
                 let found = variables.iter().find(|(held, _)| *held == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            let (outbox, work) = begin(&mut config, &Network::default(), variable);
-            assert_eq!(outbox.is_open(), sends, "{variables:?}");
+            let (queue, work) = start(&mut config, &Network::default(), variable);
+            assert_eq!(queue.is_enabled(), sends, "{variables:?}");
             assert_eq!(!config.worker.traces.is_empty(), steps_send, "{variables:?}");
             assert!(!format!("{:?}", config.worker.traces).contains("hunter2"));
-            drop(outbox);
+            drop(queue);
             work.await.unwrap();
         }
     }

@@ -10,7 +10,7 @@ use videofactory_client::call::connect;
 use videofactory_operator::config::Config;
 use videofactory_operator::context::Context;
 use videofactory_operator::{provideraccount, videojob};
-use videofactory_traces::Outbox;
+use videofactory_traces::SpanQueue;
 
 use crate::api_server::{ApiServer, Calls};
 
@@ -74,7 +74,7 @@ impl ManyJobs {
         let mut config =
             Config::try_parse_from(config.into_iter().chain(["--allow-local-endpoints", "true"]))?;
         let network = config.worker.network(|_| None).map_err(anyhow::Error::msg)?;
-        let (context, work) = Context::start(client, config, network, Outbox::default());
+        let (context, work) = Context::start(client, config, network, SpanQueue::default());
         let spawn = |work: futures::future::BoxFuture<'static, ()>| {
             let stop = self.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(work).await });

@@ -1,5 +1,5 @@
-//! The way to the collector: with the operator's proxies and authorities. Its address is the administrator's, so that it
-//! needs no leave.
+//! The HTTP client for the collector, with the operator's proxies and certificate authorities. The administrator sets the
+//! collector's address, so it is not checked against the destinations that are allowed to accounts and buckets.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +9,14 @@ use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use videofactory_net::{Network, variables};
 
-/// How long a connection may take to be made.
-const CONNECT_TAKES: Duration = Duration::from_secs(5);
-/// How long a request may take in all.
-const CALL_TAKES: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time of a request, with its connection.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the last request was not answered. OpenTelemetry's exporter keeps it to itself.
+/// Why the last request failed without an answer. OpenTelemetry's exporter does not report that.
 pub(crate) type Cause = Arc<Mutex<Option<String>>>;
 
-/// A client that remembers why a request was not answered.
+/// A client that records why a request failed without an answer.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -25,14 +24,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Makes it; fails with a part of a sentence.
+    /// Fails with a part of a sentence.
     pub fn new(network: &Network, cause: Cause) -> Result<Self, String> {
         let tls = network.tls().map_err(|error| error.to_string())?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TAKES)
-            .timeout(CALL_TAKES)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .no_proxy();
         if network.proxies().are_set() {
             let proxies = Arc::clone(network.proxies());

@@ -1,4 +1,4 @@
-//! Sends spans, and says in a sentence why it could not.
+//! Exports spans, and says in a sentence why it could not.
 
 use std::sync::PoisonError;
 
@@ -13,12 +13,12 @@ use crate::client::{Cause, Client};
 use crate::settings::Settings;
 use crate::span::Span;
 
-/// Whose spans they are.
+/// The resource that exports spans: a program, and its pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The program, as `service.name` has it.
-    pub service: &'static str,
-    /// Namespace of its pod, if it is known; as those below.
+pub struct ServiceResource {
+    /// `service.name`.
+    pub name: &'static str,
+    /// Namespace of its pod; this and the following are absent if they are not known.
     pub namespace: Option<String>,
     /// Name of its pod.
     pub pod: Option<String>,
@@ -26,7 +26,7 @@ pub struct Origin {
     pub pod_uid: Option<String>,
 }
 
-impl Origin {
+impl ServiceResource {
     fn resource(&self) -> Resource {
         let of_pod = [
             ("k8s.namespace.name", &self.namespace),
@@ -36,11 +36,11 @@ impl Origin {
         ];
         let of_pod = of_pod.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
         let always = [
-            ("service.name", self.service.to_owned()),
+            ("service.name", self.name.to_owned()),
             ("service.namespace", "videofactory".to_owned()),
             ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
-        // What is known of the program itself goes before what the environment says of all.
+        // Attributes of the program itself win over those of the environment.
         Resource::builder_empty()
             .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())])
             .with_attributes(always.into_iter().chain(of_pod).map(|(key, value)| KeyValue::new(key, value)))
@@ -48,40 +48,40 @@ impl Origin {
     }
 }
 
-/// The way to the collector. Headers and compression are read from OpenTelemetry's own variables.
+/// Exports to one collector. Headers and compression are read from OpenTelemetry's own variables.
 #[derive(Debug)]
 pub struct Exporter {
-    way: SpanExporter,
+    otlp: SpanExporter,
     endpoint: String,
     cause: Cause,
 }
 
 impl Exporter {
-    /// Opens the way; nothing is sent yet. Fails with a sentence.
-    pub fn new(settings: &Settings, network: &Network, origin: &Origin) -> Result<Self, String> {
+    /// Connects to nothing yet. Fails with a sentence.
+    pub fn new(settings: &Settings, network: &Network, service: &ServiceResource) -> Result<Self, String> {
         let endpoint = settings.endpoint().to_string();
-        let fails = |why: String| format!("failed to prepare for sending spans to {endpoint}: {why}");
+        let fails = |why: String| format!("failed to prepare the export of spans to {endpoint}: {why}");
         let cause = Cause::default();
-        let mut way = SpanExporter::builder()
+        let mut otlp = SpanExporter::builder()
             .with_http()
             .with_http_client(Client::new(network, cause.clone()).map_err(fails)?)
             .with_endpoint(&endpoint)
             .with_protocol(Protocol::HttpBinary)
-            // Whoever sends decides whether it is worth another try.
+            // The caller decides whether to retry.
             .with_retry_policy(RetryPolicy::disabled())
             .build()
             .map_err(|error| fails(error.to_string()))?;
-        way.set_resource(&origin.resource());
-        Ok(Self { way, endpoint, cause })
+        otlp.set_resource(&service.resource());
+        Ok(Self { otlp, endpoint, cause })
     }
 
-    /// Sends spans, all or none of them; fails with a sentence.
-    pub async fn send(&self, spans: Vec<Span>) -> Result<(), String> {
-        let sent = self.way.export(spans.into_iter().map(Into::into).collect()).await;
-        sent.map_err(|error| {
+    /// Exports spans, all or none of them; fails with a sentence.
+    pub async fn export(&self, spans: Vec<Span>) -> Result<(), String> {
+        let exported = self.otlp.export(spans.into_iter().map(Into::into).collect()).await;
+        exported.map_err(|error| {
             let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).take();
             let why = cause.unwrap_or_else(|| error.to_string());
-            format!("failed to send spans to {}: {why}", self.endpoint)
+            format!("failed to export spans to {}: {why}", self.endpoint)
         })
     }
 }

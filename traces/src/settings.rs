@@ -1,29 +1,29 @@
-//! Whether spans are sent, and where to: by OpenTelemetry's own variables. Without an endpoint nothing is.
+//! Whether and where spans are exported, by OpenTelemetry's own variables. Without an endpoint they are not.
 
 use url::Url;
 
-/// Where spans go to, as the whole URL.
+/// The whole URL for spans.
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-/// Where all goes to, as the beginning of a URL.
+/// The beginning of the URL for all signals.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// What follows it for spans.
+/// The rest of that URL for spans.
 const TRACES_PATH: &str = "v1/traces";
-/// What the process runs in, as `key=value,key=value`.
+/// Attributes of the resource, as `key=value,key=value`.
 const RESOURCE_ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
-/// The one protocol that is spoken.
+/// The only protocol that is supported.
 const PROTOCOL: &str = "http/protobuf";
 
-/// Where spans are sent to.
+/// Where spans are exported to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     endpoint: Url,
-    /// There are headers, which hold keys as a rule.
+    /// There are headers, which usually contain keys.
     has_headers: bool,
     attributes: Option<String>,
 }
 
 impl Settings {
-    /// Reads the variables; `None` if no span is to be sent. Fails with a sentence.
+    /// Reads the variables; `None` if no span is to be exported. Fails with a sentence.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
         let value =
             |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -42,8 +42,8 @@ impl Settings {
         let protocol = either("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
         if let Some((name, protocol)) = protocol.filter(|(_, protocol)| protocol != PROTOCOL) {
             return Err(format!(
-                "{name} asks for {protocol:?}, and only {PROTOCOL} is spoken: name the collector's port for HTTP, 4318 as a \
-                 rule, and {PROTOCOL}"
+                "{name} asks for {protocol:?}, and only {PROTOCOL} is supported: use {PROTOCOL}, with the collector's port \
+                 for HTTP, usually 4318"
             ));
         }
         let headers = either("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS");
@@ -54,7 +54,7 @@ impl Settings {
         }))
     }
 
-    /// Spans go to this URL, whatever the variables say.
+    /// Exports to this URL, whatever the variables say.
     #[must_use]
     pub const fn at(endpoint: Url) -> Self {
         Self { endpoint, has_headers: false, attributes: None }
@@ -66,8 +66,8 @@ impl Settings {
         &self.endpoint
     }
 
-    /// What the pod of a step is told, so that its worker sends spans too: anybody in its namespace may read it. `None`
-    /// where the collector wants headers: those hold keys.
+    /// The variables of a step's pod with which its worker exports spans too. Anybody in its namespace may read them, so
+    /// `None` if there are headers: these usually contain keys.
     #[must_use]
     pub fn for_steps(&self) -> Option<Vec<(&'static str, String)>> {
         let endpoint = (TRACES_ENDPOINT, self.endpoint.to_string());
@@ -85,14 +85,14 @@ fn endpoint(name: &str, text: &str) -> Result<Url, String> {
     let url = Url::parse(&whole)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        // It is not repeated: it may hold a password.
+        // The message does not repeat it: it may contain a password.
         .ok_or_else(|| {
-            format!("{name} is no web address: write one such as http://collector.observability.svc:4318")
+            format!("{name} is not a web address: write one such as http://collector.observability.svc:4318")
         })?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
         return Err(format!(
-            "{name} holds a user, a password or parameters, which steps' pods would show: name the address alone, and put \
-             keys into OTEL_EXPORTER_OTLP_HEADERS"
+            "{name} contains a user, a password or parameters, which would be visible in steps' pods: write only the address, \
+             and put keys into OTEL_EXPORTER_OTLP_HEADERS"
         ));
     }
     Ok(url)
@@ -145,7 +145,7 @@ mod tests {
     fn what_cannot_be_followed_is_told_with_what_to_do() {
         for (variables, told) in [
             (&[(ENDPOINT, "tempo:4317")][..], "write one such as http://"),
-            (&[ON, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "only http/protobuf is spoken"),
+            (&[ON, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "only http/protobuf is supported"),
             (
                 &[(TRACES_ENDPOINT, "https://me:hunter2@otel.example.com/v1/traces")],
                 "OTEL_EXPORTER_OTLP_HEADERS",

@@ -4,7 +4,7 @@
 use videofactory_net::Network;
 use videofactory_pipeline::contract::{SpanId, TraceId};
 use videofactory_tests::otlp::Receiver;
-use videofactory_traces::{Exporter, Kind, Origin, Outbox, Settings, Span};
+use videofactory_traces::{Exporter, Kind, ServiceResource, Settings, Span, SpanQueue};
 
 fn settings(endpoint: &str) -> Settings {
     let read = Settings::read(|name| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| endpoint.to_owned()));
@@ -12,13 +12,13 @@ fn settings(endpoint: &str) -> Settings {
 }
 
 fn exporter(endpoint: &str) -> Exporter {
-    let origin = Origin {
-        service: "videofactory-operator",
+    let service = ServiceResource {
+        name: "videofactory-operator",
         namespace: Some("films".to_owned()),
         pod: Some("operator-1".to_owned()),
         pod_uid: None,
     };
-    Exporter::new(&settings(endpoint), &Network::default(), &origin).unwrap()
+    Exporter::new(&settings(endpoint), &Network::default(), &service).unwrap()
 }
 
 fn span(number: u8) -> Span {
@@ -39,7 +39,7 @@ fn span(number: u8) -> Span {
 #[tokio::test]
 async fn a_span_arrives_as_it_was() {
     let receiver = Receiver::start().await.unwrap();
-    exporter(receiver.url()).send(vec![span(2)]).await.unwrap();
+    exporter(receiver.url()).export(vec![span(2)]).await.unwrap();
     let came = receiver.spans().remove(0);
     let at = |text: &str| u64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap();
     assert_eq!(came.trace, "01".repeat(16));
@@ -63,10 +63,10 @@ async fn a_span_arrives_as_it_was() {
 async fn what_stands_in_the_way_is_told_with_the_address() {
     let receiver = Receiver::start().await.unwrap();
     receiver.answer(401);
-    let refused = exporter(receiver.url()).send(vec![span(1)]).await.unwrap_err();
+    let refused = exporter(receiver.url()).export(vec![span(1)]).await.unwrap_err();
     assert!(refused.contains("/v1/traces: ") && refused.contains("401"), "{refused}");
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = exporter(&format!("http://{nobody}")).send(vec![span(1)]).await.unwrap_err();
+    let away = exporter(&format!("http://{nobody}")).export(vec![span(1)]).await.unwrap_err();
     assert!(away.to_lowercase().contains("connection refused"), "{away}");
 }
 
@@ -74,41 +74,41 @@ async fn what_stands_in_the_way_is_told_with_the_address() {
 async fn a_collector_that_comes_back_gets_what_has_waited() {
     let receiver = Receiver::start().await.unwrap();
     receiver.answer(503);
-    let (outbox, work) = Outbox::start(exporter(receiver.url()));
+    let (queue, work) = SpanQueue::start(exporter(receiver.url()));
     let work = tokio::spawn(work);
-    outbox.put(vec![span(1)]);
+    queue.send(vec![span(1)]);
     receiver.until_refused().await.unwrap();
-    outbox.put(vec![span(2), span(3)]);
+    queue.send(vec![span(2), span(3)]);
     receiver.answer(200);
     let spans = receiver.until_spans(3).await.unwrap();
     let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(names, ["span 1", "span 2", "span 3"]);
-    drop(outbox);
+    drop(queue);
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn what_was_handed_over_is_sent_before_the_work_ends() {
+async fn what_is_in_the_queue_is_exported_before_the_work_ends() {
     let receiver = Receiver::start().await.unwrap();
-    let (outbox, work) = Outbox::start(exporter(receiver.url()));
+    let (queue, work) = SpanQueue::start(exporter(receiver.url()));
     for number in 1..=100 {
-        outbox.put(vec![span(number)]);
+        queue.send(vec![span(number)]);
     }
-    drop(outbox);
+    drop(queue);
     work.await;
     assert_eq!(receiver.spans().len(), 100);
 }
 
 #[tokio::test]
 async fn nobody_waits_for_a_collector() {
-    let outbox = Outbox::default();
-    assert!(!outbox.is_open());
-    outbox.put(vec![span(1)]);
+    let queue = SpanQueue::default();
+    assert!(!queue.is_enabled());
+    queue.send(vec![span(1)]);
     let receiver = Receiver::start().await.unwrap();
-    // Nobody does the work: all that can wait waits, and the rest is left out.
-    let (outbox, _work) = Outbox::start(exporter(receiver.url()));
-    assert!(outbox.is_open());
+    // Nobody does the work: the queue fills, and the rest is dropped.
+    let (queue, _work) = SpanQueue::start(exporter(receiver.url()));
+    assert!(queue.is_enabled());
     for _ in 0..10_000 {
-        outbox.put(vec![span(1)]);
+        queue.send(vec![span(1)]);
     }
 }

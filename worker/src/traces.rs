@@ -11,13 +11,13 @@ use videofactory_net::Network;
 use videofactory_pipeline::contract::{TRACEPARENT_VARIABLE, Traceparent};
 use videofactory_pipeline::{StepInput, clock};
 use videofactory_providers::ProviderError;
-use videofactory_traces::{Exporter, Kind, Origin, Settings, Span, Value};
+use videofactory_traces::{Exporter, Kind, ServiceResource, Settings, Span, Value};
 
-/// The worker, in traces.
+/// `service.name` of the worker.
 const SERVICE: &str = "videofactory-worker";
-/// Most spans of an attempt; later ones are left out, and counted.
-const MOST_SPANS: usize = 2_000;
-/// How long sending them may take.
+/// Most spans of an attempt; later ones are dropped, and counted.
+const MAX_SPANS: usize = 2_000;
+/// Longest time of their export.
 pub const SENDING_TAKES: Duration = Duration::from_secs(2);
 
 /// The spans of one attempt. Clones share them; the default one keeps none.
@@ -26,7 +26,7 @@ pub struct Traces(Option<Arc<Shared>>);
 
 struct Shared {
     settings: Settings,
-    origin: Origin,
+    service: ServiceResource,
     /// The attempt's execution, which the operator tells of.
     within: Traceparent,
     /// What every span says.
@@ -55,8 +55,8 @@ impl Traces {
             None
         });
         let Some(settings) = settings.filter(|_| within.sampled) else { return Self::default() };
-        let origin = Origin {
-            service: SERVICE,
+        let service = ServiceResource {
+            name: SERVICE,
             namespace: Some(input.job.namespace.clone()),
             pod: variable("POD_NAME"),
             pod_uid: Some(pod_uid.to_owned()).filter(|uid| !uid.is_empty()),
@@ -68,7 +68,7 @@ impl Traces {
         let providers =
             input.hired.iter().map(|(account, hired)| (account.clone(), hired.provider)).collect();
         let noted = Mutex::default();
-        Self(Some(Arc::new(Shared { settings, origin, within, about, providers, noted })))
+        Self(Some(Arc::new(Shared { settings, service, within, about, providers, noted })))
     }
 
     /// Something of our own begins now.
@@ -100,25 +100,25 @@ impl Traces {
         }
     }
 
-    /// Sends what was noted, within [`SENDING_TAKES`].
+    /// Exports what was noted, within [`SENDING_TAKES`].
     pub async fn send(self, network: Network) {
         let Some(shared) = self.0 else { return };
         let Noted { spans, count } = std::mem::take(&mut *lock(&shared));
         if spans.is_empty() {
             return;
         }
-        let left_out = count - spans.len();
-        let sent = async {
-            let exporter = Exporter::new(&shared.settings, &network, &shared.origin)?;
-            exporter.send(spans).await
+        let dropped = count - spans.len();
+        let exported = async {
+            let exporter = Exporter::new(&shared.settings, &network, &shared.service)?;
+            exporter.export(spans).await
         };
-        match timeout(SENDING_TAKES, sent).await {
-            Ok(Ok(())) if left_out > 0 => {
-                tracing::warn!("{left_out} spans are left out: there were too many");
+        match timeout(SENDING_TAKES, exported).await {
+            Ok(Ok(())) if dropped > 0 => {
+                tracing::warn!("{dropped} spans were dropped: there were too many");
             }
             Ok(Ok(())) => {}
-            Ok(Err(why)) => tracing::warn!("{why}; they are left out"),
-            Err(_) => tracing::warn!("spans are left out: the collector gave no answer in time"),
+            Ok(Err(why)) => tracing::warn!("{why}; they are dropped"),
+            Err(_) => tracing::warn!("spans are dropped: the collector did not answer in time"),
         }
     }
 
@@ -139,10 +139,10 @@ impl Traces {
         let Some(shared) = &self.0 else { return };
         let mut noted = lock(shared);
         noted.count += 1;
-        if noted.spans.len() == MOST_SPANS {
+        if noted.spans.len() == MAX_SPANS {
             return;
         }
-        let pod = shared.origin.pod_uid.as_deref().unwrap_or_default();
+        let pod = shared.service.pod_uid.as_deref().unwrap_or_default();
         let id = shared.within.parent.child(&[pod, &noted.count.to_string()]);
         noted.spans.push(Span {
             trace: shared.within.trace,

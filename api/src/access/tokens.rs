@@ -165,6 +165,7 @@ mod tests {
     use videofactory_client::connect;
 
     use super::*;
+    use crate::documented;
     use crate::testing::serve;
 
     /// An API server that knows the token `good`, and has reviewed so many. It lets strangers wait.
@@ -233,5 +234,15 @@ mod tests {
         for stranger in strangers {
             assert!(stranger.await.unwrap().is_err());
         }
+    }
+
+    #[test]
+    fn the_limit_of_new_tokens_is_documented() {
+        let (tokens, wait) = (AT_ONCE + MOST_WAITING, LONGEST_WAIT.as_secs());
+        let known = format!("503; tokens that were valid in the last {} minutes", KNOWN_FOR.as_secs() / 60);
+        documented::limit(&format!(
+            "Tokens that are new to the operator and being checked, or waiting for the check | {tokens}, for at most \
+             {wait} s | {known}"
+        ));
     }
 }

@@ -70,11 +70,18 @@ fn file_name(namespace: Option<&str>, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documented;
 
     #[test]
     fn a_file_is_named_by_what_it_holds_and_when() {
         let now = "2026-11-29T08:00:00.5Z".parse().unwrap();
         assert_eq!(file_name(Some("films"), now), "videofactory-backup-films-20261129T080000Z.json");
         assert_eq!(file_name(None, now), "videofactory-backup-20261129T080000Z.json");
+    }
+
+    #[test]
+    fn the_time_to_read_a_backup_is_documented() {
+        let minutes = LONGEST.as_secs() / 60;
+        documented::limit(&format!("Time to read the answer of `GET /backup` | {minutes} minutes |"));
     }
 }

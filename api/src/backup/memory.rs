@@ -124,6 +124,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::documented;
 
     const MINUTE: Duration = Duration::from_mins(1);
     /// The whole budget of these tests.
@@ -181,5 +182,11 @@ mod tests {
         drop(budget.semaphore.acquire_many(4).await.unwrap());
         assert!(before.elapsed() >= MINUTE);
         assert!(slow.collect().await.is_err(), "what is cut short is no whole backup");
+    }
+
+    #[test]
+    fn the_memory_for_backups_is_documented() {
+        let row = format!("Backups in memory, in requests and answers | {} MiB together;", BACKUP_MEMORY.mib);
+        documented::limit(&row);
     }
 }

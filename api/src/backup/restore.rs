@@ -189,3 +189,15 @@ async fn read(body: Body) -> Result<(String, MemoryPermit), Problem> {
         .map_err(|_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the backup is no text in UTF-8"))?;
     Ok((text, permit))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented;
+
+    #[test]
+    fn the_limits_of_a_backup_are_documented() {
+        let (size, minutes) = (documented::mib(MOST_BYTES), LONGEST.as_secs() / 60);
+        documented::limit(&format!("Body of `POST /restore` | {size}, {minutes} minutes |"));
+    }
+}

@@ -128,6 +128,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documented;
 
     /// What the last lines of chunks are, each chunk read byte by byte.
     fn last(chunks: &[&str], lines: usize) -> String {
@@ -168,5 +169,12 @@ mod tests {
         let mut ends = Ends::default();
         ends.take(&[b'\n'; 10_000], 3);
         assert_eq!((ends.bytes, ends.last.len()), (10_000, 4));
+    }
+
+    #[test]
+    fn the_limits_of_a_log_are_documented() {
+        let chunks = documented::thousands(MOST_CHUNKS);
+        let size = documented::mib(usize::try_from(MOST_CHUNK_BYTES).unwrap());
+        documented::limit(&format!("A step's log in the bucket | {chunks} files of {size} |"));
     }
 }

@@ -106,8 +106,9 @@ impl BulkAnswer {
     }
 }
 
-/// Requests to many jobs at a time: each holds a list of them.
-static AT_WORK: Semaphore = Semaphore::const_new(2);
+/// Requests to many jobs that are at work at a time: each holds a list of them.
+const MOST_AT_WORK: usize = 2;
+static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 
 fn slot() -> Result<SemaphorePermit<'static>, Problem> {
     AT_WORK.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
@@ -224,6 +225,7 @@ pub async fn stop_all(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documented;
 
     #[test]
     fn a_filter_that_would_take_all_is_refused() {
@@ -237,5 +239,11 @@ mod tests {
             assert!(refused.detail.contains("filter.label is empty"), "{}", refused.detail);
         }
         assert!(check(&filter(Some("team=films"))).is_ok() && check(&filter(None)).is_ok());
+    }
+
+    #[test]
+    fn the_number_of_requests_at_work_is_documented() {
+        let paths = "(`/jobs/actions`, `/jobs/force-stop-all`)";
+        documented::limit(&format!("Requests to many jobs {paths} | {MOST_AT_WORK} at a time |"));
     }
 }

@@ -29,7 +29,8 @@ const MOST_TOPICS: usize = 100;
 /// Longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 128;
 /// Requests that are at work at a time: each goes on without its caller, and has a manifest in memory.
-static AT_WORK: Semaphore = Semaphore::const_new(32);
+const MOST_AT_WORK: usize = 32;
+static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 
 /// A job to make, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -243,6 +244,7 @@ mod tests {
     use videofactory_client::CallError;
 
     use super::*;
+    use crate::documented;
 
     fn body(fields: Value) -> CreateBody {
         serde_json::from_value(fields).unwrap()
@@ -303,5 +305,10 @@ mod tests {
             let refused = new_jobs(body(fields.clone()), None).unwrap_err();
             assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields}");
         }
+    }
+
+    #[test]
+    fn the_number_of_requests_at_work_is_documented() {
+        documented::limit(&format!("Requests that make jobs (`POST /jobs`) | {MOST_AT_WORK} at a time |"));
     }
 }

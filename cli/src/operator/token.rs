@@ -180,6 +180,13 @@ mod tests {
         assert_eq!(asked[0].body["spec"]["expirationSeconds"], 3600);
     }
 
+    #[test]
+    fn the_documentation_says_how_long_it_is_valid() {
+        let page = include_str!("../../../docs/plugin.md");
+        let valid = format!("valid for {} hour.", GOOD_FOR.as_secs() / 3600);
+        assert!(GOOD_FOR.as_secs().is_multiple_of(3600) && page.contains(&valid), "not {valid:?}");
+    }
+
     #[tokio::test]
     async fn who_may_not_make_one_is_told_what_to_ask_for() {
         let what = "POST /api/v1/namespaces/factory/serviceaccounts/videofactory-viewer/token";

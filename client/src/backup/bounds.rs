@@ -79,3 +79,16 @@ pub(super) fn is_an_objects(text: &str) -> bool {
 pub(super) fn cut(words: &str) -> String {
     words.chars().take(MOST_TOLD).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_documented() {
+        let page = include_str!("../../../docs/operating.md");
+        let values = format!("{} MiB and {},000 values", MOST_ITEM_BYTES >> 20, MOST_VALUES / 1000);
+        let row = format!("| One item of a backup; all items | {values}; {},000 |", MOST_ITEMS / 1000);
+        assert!(page.contains(&row), "docs/operating.md has no row {row}");
+    }
+}

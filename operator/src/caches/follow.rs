@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use videofactory_api::changes::{Change, ChangeFeed};
 use videofactory_client::JobRef;
 use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::labels::LAST_APPLIED;
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, StoragePolicy, VideoJob};
 
@@ -107,7 +108,7 @@ where
     let keep = move |event: Event<K>| {
         let event = event.modify(|object| {
             object.meta_mut().managed_fields = None;
-            object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+            object.annotations_mut().remove(LAST_APPLIED);
         });
         writer.apply_watcher_event(&event);
         on_event(event);

@@ -176,4 +176,17 @@ mod tests {
         timeout(LONG, serving).await.expect("who asks nothing is not waited for").unwrap();
         drop(idle);
     }
+
+    #[test]
+    fn the_bounds_are_documented() {
+        let page = include_str!("../../../docs/operating.md");
+        let Bounds { head_time, head_bytes, connections, connections_each } = Bounds::default();
+        let (kib, seconds) = (head_bytes >> 10, head_time.as_secs());
+        for row in [
+            format!("| Connections: of one address, of all | {connections_each}, {connections} |"),
+            format!("| Headers of a request | {kib} KiB, {seconds} s |"),
+        ] {
+            assert!(page.contains(&row), "docs/operating.md has no row {row}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ use videofactory_crds::StepName;
 use videofactory_net::{Destinations, Network, Proxies};
 use videofactory_pipeline::contract::Progress;
 use videofactory_tests::api_server::ApiServer;
-use videofactory_traces::Outbox;
+use videofactory_traces::SpanQueue;
 
 use super::relay::{GOOD_FOR, TAKES};
 use super::*;
@@ -106,7 +106,7 @@ impl Replica {
             Proxies::read(|_| None, "cluster.local").unwrap(),
             Vec::new(),
         );
-        let (context, _) = Context::start(client, config, network, Outbox::default());
+        let (context, _) = Context::start(client, config, network, SpanQueue::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let tasks = Tasks::default();

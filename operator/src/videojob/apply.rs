@@ -70,16 +70,17 @@ impl ApplyError {
 /// Does what was decided.
 pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -> Result<(), ApplyError> {
     let unchanged = observed.job.status.as_ref() == Some(&decision.status);
-    let ended = if context.traces.is_open() {
+    let ended = if context.traces.is_enabled() {
         trace::spans_of(observed, &decision.status, clock::now())
     } else {
         Vec::new()
     };
     let mut job = write_status(context, &observed.job, decision.status).await?;
     // Exemplars name traces that are somewhere.
-    let trace = context.traces.is_open().then(|| trace::id_of_run(&job)).flatten().map(|id| id.to_string());
+    let trace =
+        context.traces.is_enabled().then(|| trace::id_of_run(&job)).flatten().map(|id| id.to_string());
     decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace.as_deref()));
-    context.traces.put(ended);
+    context.traces.send(ended);
     let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
     context.progress.entered(&owner, &observed.live);
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());

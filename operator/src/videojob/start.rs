@@ -42,7 +42,7 @@ pub(super) async fn start_step(
             Event { warning: true, reason: "ComputeIgnored".to_owned(), action: "Start".to_owned(), note };
         context.events.tell(owner.object_ref(&()), event);
     }
-    if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_open()) {
+    if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_enabled()) {
         context.events.tell(owner.object_ref(&()), event);
     }
     let doubt = context.refusals.asked(&input.job.uid, input.step, input.attempt);

@@ -83,6 +83,21 @@ impl Caller {
 
     /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+        self.send(path, self.request(method, path, body)?).await
+    }
+
+    /// POSTs with an `Idempotency-Key`.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Answer> {
+        let request = self.request(Method::POST, path, Some(body))?;
+        self.send(path, request.header("idempotency-key", key)).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<reqwest::RequestBuilder> {
         let mut request = self.http.request(method, self.url(path)?);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -90,6 +105,10 @@ impl Caller {
         if let Some(body) = body {
             request = request.json(&body);
         }
+        Ok(request)
+    }
+
+    async fn send(&self, path: &str, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
         let answer = request.send().await.with_context(|| format!("failed to call {path}"))?;
         let status = answer.status();
         let body = serde_json::from_slice(&answer.bytes().await?).unwrap_or(Value::Null);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use futures::TryStreamExt;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request, StatusCode};
@@ -80,6 +80,18 @@ pub async fn ask_for(method: Method, bucket: &str, keys: &Keys) -> anyhow::Resul
 #[must_use]
 pub fn written(before: &Artifacts, after: &Artifacts) -> Vec<String> {
     after.iter().filter(|(key, tag)| before.get(*key) != Some(tag)).map(|(key, _)| key.clone()).collect()
+}
+
+/// Whatever was there before is there still, as it was.
+pub fn untouched(before: &Artifacts, after: &Artifacts) -> anyhow::Result<()> {
+    for (key, tag) in before {
+        ensure!(
+            after.get(key) == Some(tag),
+            "{key} was made again: {tag} before, {:?} after",
+            after.get(key)
+        );
+    }
+    Ok(())
 }
 
 /// The keys of one sort, such as `/images/`.

@@ -114,6 +114,12 @@ pub fn fed() -> Value {
     json!({"compute": {"steps": {"generate-images": {"resources": {"limits": null}}}}})
 }
 
+/// A film that nothing is published of, so that it can be edited when it is done.
+#[must_use]
+pub fn unpublished(name: &str) -> Order {
+    Order::of(2).named(name).with(json!({"publish": null}))
+}
+
 /// A `VideoJob` at work.
 #[derive(Clone)]
 pub struct Film {
@@ -160,6 +166,14 @@ impl Film {
     /// Waits until it has succeeded.
     pub async fn succeeded(&self) -> anyhow::Result<VideoJobStatus> {
         self.phase(Phase::Succeeded).await
+    }
+
+    /// Waits until it is deleted.
+    pub async fn gone(&self) -> anyhow::Result<()> {
+        wait::until(&self.lab.api::<VideoJob>(), wait::named(&self.name), "the job to be gone", |all| {
+            all.is_empty().then_some(())
+        })
+        .await
     }
 
     /// Waits for a phase.

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -163,7 +164,7 @@ impl Lab {
 
     /// Waits until nothing is left of other tests: what is counted from now on is this one's.
     pub async fn alone(&self) -> anyhow::Result<()> {
-        let which = kube::runtime::watcher::Config::default().labels(TEST);
+        let which = watcher::Config::default().labels(TEST);
         wait::until(&Api::<Namespace>::all(self.client.clone()), which, "other tests to be gone", |all| {
             all.keys().all(|name| *name == self.namespace).then_some(())
         })
@@ -254,6 +255,18 @@ impl Lab {
             let conditions = &all.values().next()?.status.as_ref()?.conditions;
             let found = condition::get(conditions, ConditionType::Ready)?;
             (found.status == ready && found.reason == reason).then_some(())
+        })
+        .await
+    }
+
+    /// Waits until no pod of the namespace is alive.
+    pub async fn no_live_pods(&self) -> anyhow::Result<()> {
+        wait::until(&self.api::<Pod>(), watcher::Config::default(), "all pods to end", |all| {
+            let ended = |pod: &Pod| {
+                let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+                matches!(phase, Some("Succeeded" | "Failed"))
+            };
+            all.values().all(ended).then_some(())
         })
         .await
     }

@@ -195,6 +195,19 @@ impl Account {
     }
 }
 
+/// A quota of so many clips in a period, as a field of an account.
+#[must_use]
+pub fn quota(limit: i64, period: &str) -> Value {
+    json!({"quotas": [{"name": "generations", "limit": limit, "period": period, "operations": ["animate"]}]})
+}
+
+/// An account with room for everything, in a window longer than any test.
+pub async fn roomy(lab: &Lab) -> anyhow::Result<Account> {
+    let grok = Account::new(lab, "grok", Service::Xai).await?;
+    grok.open(quota(50, "2h")).await?;
+    Ok(grok)
+}
+
 /// How late each submission was after the one whose place it took had left a window of so many units.
 #[must_use]
 pub fn lags(times: &[Timestamp], limit: usize, window: jiff::SignedDuration) -> Vec<f64> {

@@ -79,9 +79,9 @@ pub fn python_clients() -> anyhow::Result<PathBuf> {
     Ok(required("E2E_PYTHON_CLIENTS")?.into())
 }
 
-/// The packages of Node.js of `tests/http`: `E2E_NODE_CLIENTS`. None where Node.js is too old for them.
-pub fn node_clients() -> anyhow::Result<Option<PathBuf>> {
-    Ok(Some(required("E2E_NODE_CLIENTS")?).filter(|folder| !folder.is_empty()).map(PathBuf::from))
+/// The packages of Node.js of `tests/http`: `E2E_NODE_CLIENTS`.
+pub fn node_clients() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_NODE_CLIENTS")?.into())
 }
 
 /// A client of the cluster that `KUBECONFIG` names.

@@ -7,13 +7,12 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
+use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::paid::{Account, quota};
 use videofactory_tests::e2e::{operator, site};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
-
-use crate::quota::{clips_alone, quota};
 
 const STEP: StepName = StepName::AnimateScenes;
 

@@ -1,16 +1,19 @@
 //! What the HTTP API answers to whom, and that what is asked there happens.
 
+use std::collections::BTreeSet;
+
 use anyhow::ensure;
 use kube::ResourceExt;
+use kube::runtime::watcher;
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
+use videofactory_crds::VideoJob;
 use videofactory_crds::condition::{Phase, Reason};
-use videofactory_tests::e2e::api::Caller;
+use videofactory_tests::e2e::api::{Answer, Caller};
 use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::half_drawn::half_drawn;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::wait;
-
-use crate::faults::half_drawn;
 
 #[tokio::test]
 async fn a_stranger_sees_nothing_but_that_the_process_is_alive() {
@@ -114,26 +117,74 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
     .await;
 }
 
+/// A request for two suspended jobs.
+fn batch(lab: &Lab) -> Value {
+    let spec = json!({"suspend": true, "sceneCount": 2});
+    json!({"namespace": lab.namespace, "topics": ["rivers", "lakes"], "spec": spec})
+}
+
+/// Waits until the namespace has these jobs and no others.
+async fn has_only(lab: &Lab, jobs: &[&str]) -> anyhow::Result<()> {
+    let expected: BTreeSet<&str> = jobs.iter().copied().collect();
+    wait::until(&lab.api::<VideoJob>(), watcher::Config::default(), &format!("only {jobs:?}"), |all| {
+        let found: BTreeSet<&str> = all.keys().map(String::as_str).collect();
+        (found == expected).then_some(())
+    })
+    .await
+}
+
+/// The names of the jobs that an answer lists, each as `<namespace>/<name>`.
+fn names(answer: &Answer) -> Vec<&str> {
+    let jobs = answer.body["items"].as_array().into_iter().flatten();
+    jobs.filter_map(|job| Some(job["job"].as_str()?.split_once('/')?.1)).collect()
+}
+
 #[tokio::test]
-async fn jobs_of_a_batch_are_made_all_or_none_and_once_for_each_key() {
-    in_lab("a_batch", async |lab: Lab| {
+async fn a_batch_of_which_one_job_cannot_be_made_leaves_none() {
+    in_lab("a_batch_or_none", async |lab: Lab| {
         let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let spec = json!({"suspend": true, "sceneCount": 2});
-        let wish = |spec: &serde_json::Value| {
-            Some(json!({"namespace": lab.namespace, "topics": ["rivers", "lakes"], "spec": spec}))
-        };
-        let misspelt = editor.call(Method::POST, "/jobs", wish(&json!({"sceneCout": 2}))).await?;
-        ensure!(misspelt.status.is_client_error(), "{misspelt:?}");
+        let mut misspelt = batch(&lab);
+        misspelt["spec"] = json!({"sceneCout": 2});
+        let refused = editor.call(Method::POST, "/jobs", Some(misspelt)).await?;
+        ensure!(refused.status.is_client_error(), "{refused:?}");
         ensure!(
-            misspelt.body["detail"].as_str().is_some_and(|text| text.contains("sceneCout")),
-            "{misspelt:?}"
+            refused.body["detail"].as_str().is_some_and(|text| text.contains("sceneCout")),
+            "{refused:?}"
         );
-        let made = editor.call(Method::POST, "/jobs", wish(&spec)).await?;
-        ensure!(made.status == StatusCode::CREATED, "{made:?}");
-        ensure!(made.body["items"].as_array().is_some_and(|jobs| jobs.len() == 2), "{made:?}");
-        let listed = editor.get(&format!("/jobs?namespace={}", lab.namespace)).await?;
-        ensure!(listed.body["items"].as_array().is_some_and(|jobs| jobs.len() == 2), "{listed:?}");
-        Ok(())
+
+        // The key decides the names, and a dry run tells them. The last one is taken, so that the first is made before
+        // it turns out that both cannot be.
+        let planned = editor.post_with_key("/jobs?dry_run=true", "key", batch(&lab)).await?;
+        ensure!(planned.status == StatusCode::OK && names(&planned).len() == 2, "{planned:?}");
+        let taken = names(&planned)[1];
+        lab.order(Order::of(1).named(taken).suspended()).await?;
+        let refused = editor.post_with_key("/jobs", "key", batch(&lab)).await?;
+        ensure!(refused.status == StatusCode::CONFLICT, "{refused:?}");
+        has_only(&lab, &[taken]).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_batch_that_is_sent_twice_with_one_key_is_made_once() {
+    in_lab("a_batch_once", async |lab: Lab| {
+        let editor = Caller::with_role(&lab, "editor", "edit").await?;
+        let made = editor.post_with_key("/jobs", "key", batch(&lab)).await?;
+        ensure!(made.status == StatusCode::CREATED && names(&made).len() == 2, "{made:?}");
+        let again = editor.post_with_key("/jobs", "key", batch(&lab)).await?;
+        ensure!(again.status == StatusCode::CREATED && again.body == made.body, "{made:?}, then {again:?}");
+        has_only(&lab, &names(&made)).await?;
+
+        let mut other = batch(&lab);
+        other["spec"]["sceneCount"] = json!(3);
+        let refused = editor.post_with_key("/jobs", "key", other).await?;
+        ensure!(refused.status == StatusCode::CONFLICT, "the key of another request: {refused:?}");
+
+        let without_key = editor.call(Method::POST, "/jobs", Some(batch(&lab))).await?;
+        ensure!(without_key.status == StatusCode::CREATED, "{without_key:?}");
+        let both = [names(&made), names(&without_key)].concat();
+        ensure!(both.len() == 4, "{both:?}");
+        has_only(&lab, &both).await
     })
     .await;
 }

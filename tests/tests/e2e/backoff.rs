@@ -5,12 +5,11 @@ use anyhow::ensure;
 use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
+use videofactory_tests::e2e::bucket::untouched;
 use videofactory_tests::e2e::film::{Order, attempts};
 use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::r2_proxy::{Effect, Fault};
-
-use crate::faults::untouched;
 
 #[tokio::test]
 async fn a_bucket_out_of_reach_is_waited_for_and_nothing_is_lost() {

@@ -5,11 +5,9 @@ use serde_json::json;
 use videofactory_crds::condition::Phase;
 use videofactory_crds::videojob::VideoJobStatus;
 use videofactory_crds::{StepName, requests};
-use videofactory_tests::e2e::bucket::{Artifacts, only, written};
+use videofactory_tests::e2e::bucket::{Artifacts, only, untouched, written};
 use videofactory_tests::e2e::film::{Film, Order, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-
-use crate::faults::untouched;
 
 /// What was made, by sort.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,13 +6,12 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, PostParams};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
+use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::paid::roomy;
 use videofactory_tests::e2e::{faults, wait};
 use videofactory_tests::fakes::Operation;
 use videofactory_tests::r2_proxy::{Effect, Fault};
-
-use crate::paid::roomy;
-use crate::quota::clips_alone;
 
 const STEP: StepName = StepName::AnimateScenes;
 const REVENANT: &str = "revenant";

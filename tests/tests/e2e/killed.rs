@@ -8,16 +8,14 @@ use kube::runtime::watcher;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_crds::videojob::ScenesStatus;
+use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::film::{Film, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator::Victim;
-use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::paid::{Account, quota, roomy};
 use videofactory_tests::e2e::{pods, wait};
 use videofactory_tests::fakes::{Effect as Trouble, Fault as Mischief, Operation, Service};
 use videofactory_tests::r2_proxy::{Effect, Fault};
-
-use crate::paid::roomy;
-use crate::quota::{clips_alone, quota};
 
 const STEP: StepName = StepName::AnimateScenes;
 

@@ -8,7 +8,8 @@
 //! | `struck_` | strikes the operator or the node, and accepts that others do the same; these run next, several at once |
 //! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run last, one by one |
 //!
-//! A test that also needs the instance of `cluster/` is called `struck_local_` or `alone_local_`.
+//! A test that also needs the instance of `cluster/` is called `struck_local_` or `alone_local_`, and one that disturbs
+//! nobody and needs Node.js `nodejs_`. `tests/run` says which of them it leaves out.
 
 mod accounts;
 mod api;

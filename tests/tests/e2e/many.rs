@@ -13,7 +13,8 @@ use tokio::time::{Instant, interval};
 use videofactory_crds::condition::Phase;
 use videofactory_crds::{GROUP, StepName, VERSION, VideoJob};
 use videofactory_tests::e2e::api::Caller;
-use videofactory_tests::e2e::bucket::Artifacts;
+use videofactory_tests::e2e::bucket::{Artifacts, untouched};
+use videofactory_tests::e2e::clips::{CLIPS, gulls, gulls_rest};
 use videofactory_tests::e2e::film::{Order, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::metrics::Metrics;
@@ -21,10 +22,6 @@ use videofactory_tests::e2e::paid::Account;
 use videofactory_tests::e2e::{operator, wait};
 use videofactory_tests::fakes::{Operation, Service};
 use videofactory_tests::percentile;
-
-use crate::faults::untouched;
-use crate::requests::no_live_pods;
-use crate::stop_all::{CLIPS, gulls, gulls_rest};
 
 const JOBS: usize = 10_000;
 /// Requests of one measurement, at [`RATE`] a second.
@@ -123,7 +120,7 @@ async fn bench_stop_all_of_a_hundred() {
         println!("force-stop-all of {FILMS} jobs: {took:.1} s (at most {MOST_SECONDS})");
         ensure!(took <= MOST_SECONDS, "they took {took:.1} s");
 
-        no_live_pods(&lab).await?;
+        lab.no_live_pods().await?;
         // As a commit comes from git; the operator has looked at it when its generation is told.
         let committed: Vec<_> =
             (0..FILMS).map(|number| filming(number).with(json!({"priority": 5})).manifest()).collect();

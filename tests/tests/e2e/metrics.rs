@@ -6,10 +6,9 @@ use anyhow::{Context as _, ensure};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use videofactory_tests::e2e::api::Caller;
+use videofactory_tests::e2e::clips::animated;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-
-use crate::paid::roomy;
-use crate::quota::animated;
+use videofactory_tests::e2e::paid::roomy;
 
 /// Series that are there once a film was bought, and were not asked for by anybody.
 const OF_A_FILM: [&str; 5] = [

@@ -1,10 +1,9 @@
 //! The node goes down with everything on it.
 
 use anyhow::ensure;
+use videofactory_tests::e2e::half_drawn::{finishes_unharmed, half_drawn};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::site;
-
-use crate::faults::{finishes_unharmed, half_drawn};
 
 #[tokio::test]
 async fn alone_local_a_rebooted_node_costs_no_finished_scene() {

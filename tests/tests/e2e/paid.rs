@@ -7,23 +7,12 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason};
+use videofactory_tests::e2e::clips::animated;
 use videofactory_tests::e2e::film::{Film, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator;
-use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::paid::{Account, roomy};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
-
-use crate::quota::animated;
-
-/// An account with room for everything, in a window longer than any test.
-pub async fn roomy(lab: &Lab) -> anyhow::Result<Account> {
-    let grok = Account::new(lab, "grok", Service::Xai).await?;
-    grok.open(
-        json!({"quotas": [{"name": "generations", "limit": 50, "period": "2h", "operations": ["animate"]}]}),
-    )
-    .await?;
-    Ok(grok)
-}
 
 /// Kills the worker of a step's pod with SIGKILL.
 async fn kill_worker(film: &Film, step: StepName) -> anyhow::Result<()> {

@@ -14,13 +14,12 @@ use videofactory_crds::{StoragePolicy, StoragePolicyStatus};
 use videofactory_operator::storagepolicy::claim::{MARK, Mark};
 use videofactory_pipeline::clock;
 use videofactory_storage::PutOptions;
-use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::film::{Order, unpublished};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::operator::Victim;
-use videofactory_tests::e2e::wait;
+use videofactory_tests::e2e::policy::{cleaned, edit, keys};
+use videofactory_tests::e2e::{policy, wait};
 use videofactory_tests::r2_proxy::{Effect, Fault};
-
-use crate::storage::{cleaned, edit, keys, policy, unpublished};
 
 /// Clips go at once, and nothing holds them.
 fn clips_go() -> Value {
@@ -88,7 +87,7 @@ async fn alone_local_a_run_that_dies_with_its_operator_is_finished_by_the_next()
             |status: &StoragePolicyStatus| status.runs.first().is_some_and(|run| run.outcome.is_some());
         let resumed =
             |status: &StoragePolicyStatus| ended(status) && status.runs[0].cause == Some(PruneCause::Resumed);
-        let status = policy(&lab, "the run to be finished", resumed).await?;
+        let status = policy::until(&lab, "the run to be finished", resumed).await?;
         let [second, first] = status.runs.as_slice() else { anyhow::bail!("{:?}", status.runs) };
         ensure!(
             (second.outcome, second.slot.0) == (Some(PruneOutcome::Completed), first.slot.0),
@@ -121,7 +120,8 @@ async fn a_job_that_is_edited_while_a_run_is_about_to_delete_its_files_keeps_the
         film.edit(json!({"captions": {"mode": "None"}})).await?;
         lab.faults(Vec::new()).await?;
         let ended = |run: &PruneRun| run.outcome.is_some();
-        let status = policy(&lab, "the run to end", |status| status.runs.first().is_some_and(ended)).await?;
+        let status =
+            policy::until(&lab, "the run to end", |status| status.runs.first().is_some_and(ended)).await?;
         let run = &status.runs[0];
         ensure!(run.deleted_objects == Some(0), "{run:?}");
         let reasons: BTreeSet<&str> = run.kept_because.iter().map(|kept| kept.reason.as_str()).collect();
@@ -235,7 +235,8 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
         // With the right ones the request, which has waited, is followed; and all three are still there.
         edit(&lab, json!({"bucket": {"secretRef": {"name": videofactory_tests::e2e::site::SECRET}}})).await?;
         let three = |run: &PruneRun| run.deleted_objects == Some(3);
-        policy(&lab, "the run that was asked for", |status| status.runs.first().is_some_and(three)).await?;
+        policy::until(&lab, "the run that was asked for", |status| status.runs.first().is_some_and(three))
+            .await?;
         Ok(())
     })
     .await;
@@ -255,7 +256,8 @@ async fn a_server_that_has_no_room_fills_the_level_and_files_are_deleted_for_it(
         edit(&lab, clips_go()).await?;
         let three = |run: &PruneRun| run.deleted_objects == Some(3);
         let status =
-            policy(&lab, "a run for its sake", |status| status.runs.first().is_some_and(three)).await?;
+            policy::until(&lab, "a run for its sake", |status| status.runs.first().is_some_and(three))
+                .await?;
         ensure!(status.runs[0].cause == Some(PruneCause::WarnCrossed), "{:?}", status.runs);
         film.succeeded().await.map(drop)
     })

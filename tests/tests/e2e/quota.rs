@@ -6,9 +6,10 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason, StepState};
 use videofactory_pipeline::SceneSet;
+use videofactory_tests::e2e::clips::{animated, clips_alone};
 use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::paid::{Account, lags};
+use videofactory_tests::e2e::paid::{Account, lags, quota};
 use videofactory_tests::fakes::{Kind, Limit, Operation, Service, Stranger};
 
 /// A limit of the service's on clips.
@@ -22,22 +23,6 @@ fn clips(limit: usize, seconds: f64) -> Limit {
         window_seconds: seconds,
         retry_after: true,
     }
-}
-
-/// The same, as an account's quota.
-pub fn quota(limit: i64, period: &str) -> serde_json::Value {
-    json!({"quotas": [{"name": "generations", "limit": limit, "period": period, "operations": ["animate"]}]})
-}
-
-/// A film that the account `grok` animates, and nobody publishes.
-pub fn animated(scenes: usize) -> Order {
-    Order::of(scenes)
-        .with(json!({"providers": {"animation": {"accountRef": {"name": "grok"}}}, "publish": null}))
-}
-
-/// The same, and not assembled either: what happens after its clips does not matter.
-pub fn clips_alone(scenes: usize) -> Order {
-    animated(scenes).with(json!({"review": {"after": ["animate-scenes"]}}))
 }
 
 /// Films that have all but their clips; their account does not exist yet, so that they all ask at once when it does.

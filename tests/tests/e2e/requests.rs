@@ -4,12 +4,11 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_crds::{StepName, requests};
-use videofactory_tests::e2e::bucket::only;
+use videofactory_tests::e2e::bucket::{only, untouched};
 use videofactory_tests::e2e::film::{Order, attempts, fed};
+use videofactory_tests::e2e::half_drawn::{SCENES, few_pictures, half_drawn, until_half_drawn};
 use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-
-use crate::faults::{SCENES, few_pictures, half_drawn, until_half_drawn, untouched};
 
 #[tokio::test]
 async fn a_retry_goes_on_at_the_step_that_failed() {
@@ -69,7 +68,7 @@ async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
         let message = film.says(Reason::Held).await?;
         ensure!(message.contains("the voice is too quick"), "{message}");
         // Pictures are held until then, so that the pod cannot end well by itself.
-        no_live_pods(&lab).await?;
+        lab.no_live_pods().await?;
         lab.faults(Vec::new()).await?;
         let before = film.artifacts().await?;
         apply(&lab, &manifest).await?;
@@ -91,7 +90,7 @@ async fn a_suspended_job_goes_on_from_its_checkpoint() {
         film.edit(json!({"suspend": true})).await?;
         film.phase(Phase::Suspended).await?;
         film.says(Reason::Suspended).await?;
-        no_live_pods(&lab).await?;
+        lab.no_live_pods().await?;
         lab.faults(Vec::new()).await?;
         film.edit(json!({"suspend": false})).await?;
         let status = film.succeeded().await?;
@@ -106,18 +105,4 @@ async fn apply(lab: &Lab, manifest: &str) -> anyhow::Result<()> {
     let said = kubectl(&["-n", &lab.namespace, "apply", "-f", "-"], manifest).await?;
     ensure!(said.well, "{}", said.err);
     Ok(())
-}
-
-/// Waits until no pod of the namespace is alive.
-pub async fn no_live_pods(lab: &Lab) -> anyhow::Result<()> {
-    use videofactory_tests::e2e::wait;
-    let api: kube::Api<k8s_openapi::api::core::v1::Pod> = lab.api();
-    wait::until(&api, kube::runtime::watcher::Config::default(), "all pods to end", |all| {
-        let ended = |pod: &k8s_openapi::api::core::v1::Pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-            matches!(phase, Some("Succeeded" | "Failed"))
-        };
-        all.values().all(ended).then_some(())
-    })
-    .await
 }

@@ -17,17 +17,15 @@ use videofactory_client::restore::{Answer, Options, Outcome, restore};
 use videofactory_crds::condition::{Phase, StepState};
 use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::clock;
-use videofactory_tests::e2e::bucket::Artifacts;
+use videofactory_tests::e2e::bucket::{Artifacts, untouched};
+use videofactory_tests::e2e::clips::animated;
 use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::half_drawn::{SCENES, few_pictures, until_half_drawn};
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, MANAGER, in_lab};
-use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::paid::{Account, roomy};
 use videofactory_tests::e2e::wait;
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
-
-use crate::faults::{SCENES, few_pictures, until_half_drawn, untouched};
-use crate::paid::roomy;
-use crate::quota::animated;
 
 /// A namespace with a film that is paid for, finished and published, and one of which the first pictures are drawn.
 struct Studio {

@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::api::Caller;
+use videofactory_tests::e2e::bucket::untouched;
+use videofactory_tests::e2e::clips::{CLIPS, gulls, gulls_rest};
 use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::half_drawn::{SCENES, few_pictures, until_half_drawn};
 use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
-
-use crate::faults::{SCENES, few_pictures, until_half_drawn, untouched};
-use crate::paid::roomy;
-use crate::quota::animated;
-use crate::requests::no_live_pods;
+use videofactory_tests::e2e::paid::roomy;
+use videofactory_tests::fakes::Operation;
 
 /// As Flux and Argo CD apply on the server.
 const ON_THE_SERVER: &[&str] = &["--server-side", "--force-conflicts", "--field-manager=gitops"];
@@ -34,20 +33,6 @@ async fn order(lab: &Lab, manifest: &Value, how: &[&str]) -> anyhow::Result<Film
     apply(lab, manifest, how).await?;
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
     Ok(Film::new(lab.clone(), &lab.api().get(name).await?))
-}
-
-/// Clips of [`gulls`].
-pub const CLIPS: usize = 3;
-
-/// A film of clips, of which the first comes at once and the others when the fault of [`gulls_rest`] is taken back.
-pub fn gulls() -> Order {
-    let scene = |id: &str, motion: &str| json!({"id": id, "narration": "The sea.", "imagePrompt": format!("{id} by the sea"), "motionPrompt": motion});
-    let scenes = json!([scene("s1", "slow waves"), scene("s2", "a gull flies"), scene("s3", "a gull dives")]);
-    animated(CLIPS).named("animated").with(json!({"scenes": scenes}))
-}
-
-pub fn gulls_rest() -> Fault {
-    Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll).saying("gull")
 }
 
 #[tokio::test]
@@ -76,7 +61,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             film.phase(Phase::Suspended).await?;
         }
         // What is held back is held until then, so that no pod can end well by itself.
-        no_live_pods(&lab).await?;
+        lab.no_live_pods().await?;
         // The same once more, and then a commit: the operator has to have looked at it, by its generation.
         for more in [json!({}), json!({"priority": 5})] {
             apply(&lab, &gulls().with(more.clone()).manifest(), ON_THE_CLIENT).await?;

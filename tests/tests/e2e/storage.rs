@@ -7,64 +7,14 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use videofactory_crds::condition::{Phase, Reason};
-use videofactory_crds::requests::{BACKUP, CLEANUP, RETRY};
-use videofactory_crds::storagepolicy::{BackupOutcome, PruneCause, PruneOutcome, PruneRun, StorageLevel};
+use videofactory_crds::requests::{BACKUP, RETRY};
+use videofactory_crds::storagepolicy::{BackupOutcome, PruneOutcome, StorageLevel};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus, VideoJob};
 use videofactory_pipeline::clock;
-use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::film::{Order, unpublished};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::wait;
-
-/// A film that nothing is published of, so that it can be edited when it is done.
-pub(crate) fn unpublished(name: &str) -> Order {
-    Order::of(2).named(name).with(json!({"publish": null}))
-}
-
-pub(crate) async fn policy(
-    lab: &Lab,
-    what: &str,
-    mut so: impl FnMut(&StoragePolicyStatus) -> bool,
-) -> anyhow::Result<StoragePolicyStatus> {
-    wait::until(&lab.api::<StoragePolicy>(), wait::named("default"), what, |all| {
-        let status = all.values().next()?.status.clone()?;
-        so(&status).then_some(status)
-    })
-    .await
-}
-
-pub(crate) async fn annotate(lab: &Lab, name: &str, value: String) -> anyhow::Result<()> {
-    let patch = json!({"metadata": {"annotations": {name: value}}});
-    lab.patch::<StoragePolicy>("default", &patch).await.map(drop)
-}
-
-pub(crate) async fn edit(lab: &Lab, spec: Value) -> anyhow::Result<()> {
-    lab.patch::<StoragePolicy>("default", &json!({"spec": spec})).await.map(drop)
-}
-
-/// Asks for a prune run, and waits for its end.
-pub(crate) async fn cleaned(lab: &Lab, dry_run: bool) -> anyhow::Result<PruneRun> {
-    let before = lab.api::<StoragePolicy>().get("default").await?.status.unwrap_or_default().runs;
-    let at = clock::now().to_string();
-    annotate(lab, CLEANUP, json!({"at": at, "dryRun": dry_run}).to_string()).await?;
-    let ours = |run: &&PruneRun| {
-        run.cause == Some(PruneCause::Request)
-            && run.dry_run.unwrap_or_default() == dry_run
-            && run.outcome.is_some()
-            && before.iter().all(|old| old.slot != run.slot)
-    };
-    let mut found = None;
-    policy(lab, "a run to have ended", |status| {
-        found = status.runs.iter().find(ours).cloned();
-        found.is_some()
-    })
-    .await?;
-    found.context("no run")
-}
-
-pub(crate) async fn keys(lab: &Lab) -> anyhow::Result<BTreeSet<String>> {
-    let all = lab.shelf.list("").await?;
-    Ok(all.into_keys().filter(|key| !key.starts_with("plans/") && !key.contains("/logs/")).collect())
-}
+use videofactory_tests::e2e::policy::{cleaned, edit, keys};
+use videofactory_tests::e2e::{policy, wait};
 
 #[tokio::test]
 async fn a_run_deletes_what_was_foretold_and_what_it_deleted_is_not_made_again_without_asking() {
@@ -117,11 +67,11 @@ async fn a_backup_holds_what_the_namespace_has_but_no_secret() {
         let film = lab.order(Order::of(1).with(json!({"suspend": true}))).await?;
         film.says(Reason::Suspended).await?;
         lab.policy_says("default", "True", "Available").await?;
-        annotate(&lab, BACKUP, clock::now().to_string()).await?;
+        policy::annotate(&lab, BACKUP, clock::now().to_string()).await?;
         let done = |status: &StoragePolicyStatus| {
             status.backup.as_ref().is_some_and(|backup| backup.outcome == Some(BackupOutcome::Completed))
         };
-        let status = policy(&lab, "a backup", done).await?;
+        let status = policy::until(&lab, "a backup", done).await?;
         let key = status.backup.and_then(|backup| backup.key).context("no key")?;
         let bytes = lab.shelf.bucket().get(&key, 1 << 20).await?;
         let backup: Value = serde_json::from_slice(&bytes)?;
@@ -143,14 +93,6 @@ async fn a_backup_holds_what_the_namespace_has_but_no_secret() {
     .await;
 }
 
-/// Waits until the object is gone.
-pub(crate) async fn gone(lab: &Lab, film: &Film) -> anyhow::Result<()> {
-    wait::until(&lab.api::<VideoJob>(), wait::named(&film.name), "the job to be gone", |all| {
-        all.is_empty().then_some(())
-    })
-    .await
-}
-
 #[tokio::test]
 async fn the_files_of_a_deleted_job_go_first_where_it_says_so_and_nobody_elses() {
     in_lab("files_of_a_deleted_job", async |lab: Lab| {
@@ -161,7 +103,7 @@ async fn the_files_of_a_deleted_job_go_first_where_it_says_so_and_nobody_elses()
         other.succeeded().await?;
         let jobs: Api<VideoJob> = lab.api();
         jobs.delete("film", &DeleteParams::default()).await?;
-        gone(&lab, &film).await?;
+        film.gone().await?;
         let left = lab.shelf.list("").await?;
         let of = |part: &str| left.keys().filter(|key| key.contains(part)).count();
         // One name is the beginning of the other.
@@ -176,7 +118,7 @@ async fn the_files_of_a_deleted_job_go_first_where_it_says_so_and_nobody_elses()
         })
         .await?;
         jobs.delete("stray", &DeleteParams::default()).await?;
-        gone(&lab, &stray).await
+        stray.gone().await
     })
     .await;
 }
@@ -187,7 +129,7 @@ async fn new_jobs_wait_while_the_bucket_is_full_and_go_on_by_themselves() {
         let film = lab.order(Order::of(1)).await?;
         film.succeeded().await?;
         edit(&lab, json!({"capacity": {"limit": "1k"}})).await?;
-        policy(&lab, "a full bucket", |status| status.level == Some(StorageLevel::Full)).await?;
+        policy::until(&lab, "a full bucket", |status| status.level == Some(StorageLevel::Full)).await?;
         let waiting = lab.order(Order::of(1).named("waiting")).await?;
         let message = waiting.says(Reason::StorageFull).await?;
         ensure!(waiting.jobs().await? == 0, "something was begun: {message}");

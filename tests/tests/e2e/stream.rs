@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use videofactory_crds::VideoJob;
 use videofactory_tests::e2e::api::Caller;
+use videofactory_tests::e2e::half_drawn::half_drawn;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::{operator, site, wait};
-
-use crate::faults::half_drawn;
 
 /// Longest that what has been said at once may take to arrive, on a machine that others use too.
 const AT_ONCE: Duration = Duration::from_secs(20);

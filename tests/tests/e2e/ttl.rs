@@ -11,11 +11,9 @@ use videofactory_operator::storagepolicy::claim::MARK;
 use videofactory_pipeline::keys::TOMBSTONES;
 use videofactory_storage::PutOptions;
 use videofactory_tests::e2e::bucket::written;
-use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::film::{Film, Order, unpublished};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::wait;
-
-use crate::storage::{gone, unpublished};
 
 /// What git holds.
 fn manifest() -> Order {
@@ -41,7 +39,7 @@ async fn already_made(film: &Film) -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_job_that_is_applied_again_after_its_time_to_live_is_made_and_published_once() {
     in_lab("applied_again", async |lab: Lab| {
-        gone(&lab, &lab.order(manifest()).await?).await?;
+        lab.order(manifest()).await?.gone().await?;
         ensure!(tombstones(&lab).await? == 1, "no tombstone");
         let before = lab.shelf.list("").await?;
         ensure!(before.keys().any(|key| key.starts_with("published/")), "it was not published");
@@ -49,13 +47,13 @@ async fn a_job_that_is_applied_again_after_its_time_to_live_is_made_and_publishe
         already_made(&again).await?;
         // Deleted by a person, and applied again: no tombstone more, and none less.
         lab.api::<VideoJob>().delete(&again.name, &DeleteParams::default()).await?;
-        gone(&lab, &again).await?;
+        again.gone().await?;
         let again = lab.order(manifest()).await?;
         already_made(&again).await?;
         let after = lab.shelf.list("").await?;
         ensure!(written(&before, &after).is_empty(), "made again: {:?}", written(&before, &after));
         again.edit(json!({"sceneOverrides": [{"id": "s1", "narration": "Another word."}]})).await?;
-        gone(&lab, &again).await?;
+        again.gone().await?;
         ensure!(tombstones(&lab).await? == 2, "the changed film left no tombstone");
         let after = written(&before, &lab.shelf.list("").await?);
         ensure!(after.iter().any(|key| key.starts_with("published/")), "the changed film: {after:?}");
@@ -79,7 +77,7 @@ async fn a_job_deletes_no_file_in_a_place_that_is_another_clusters() {
         event(&lab, &film, "TombstoneNotWritten").await?;
         lab.api::<VideoJob>().delete(&film.name, &DeleteParams::default()).await?;
         event(&lab, &film, "FilesKept").await?;
-        gone(&lab, &film).await?;
+        film.gone().await?;
         ensure!(film.artifacts().await? == before, "another cluster's files were touched");
         ensure!(tombstones(&lab).await? == 0, "a tombstone was left in another's place");
         Ok(())

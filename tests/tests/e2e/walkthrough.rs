@@ -1,12 +1,10 @@
 //! From `kubectl apply` to a film that plays.
 
-use std::path::Path;
-
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
 use videofactory_tests::e2e::bucket::only;
+use videofactory_tests::e2e::ffprobe::check_film;
 use videofactory_tests::e2e::film::{Order, attempts};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
@@ -37,35 +35,6 @@ async fn a_job_becomes_a_film() {
         check_film(&path, video.duration.unwrap_or_default()).await
     })
     .await;
-}
-
-/// ffprobe finds a film of the size that was ordered, with a picture and a sound.
-pub(crate) async fn check_film(path: &Path, seconds: f64) -> anyhow::Result<()> {
-    let output = tokio::process::Command::new("ffprobe")
-        .args(["-v", "error", "-of", "json", "-show_entries"])
-        .arg("stream=codec_name,width,height,avg_frame_rate:format=duration")
-        .arg(path)
-        .output()
-        .await?;
-    ensure!(output.status.success(), "ffprobe: {}", String::from_utf8_lossy(&output.stderr));
-    let probed: Value = serde_json::from_slice(&output.stdout)?;
-    let stream = |codec: &str| {
-        let streams = probed["streams"].as_array().into_iter().flatten();
-        streams
-            .clone()
-            .find(|stream| stream["codec_name"] == codec)
-            .with_context(|| format!("no {codec} in {probed}"))
-    };
-    let picture = stream("h264")?;
-    ensure!((&picture["width"], &picture["height"]) == (&640.into(), &360.into()), "{picture}");
-    ensure!(picture["avg_frame_rate"] == "24/1", "{picture}");
-    stream("aac")?;
-    let duration: f64 = probed["format"]["duration"].as_str().unwrap_or_default().parse()?;
-    ensure!(
-        seconds > 2.0 && (duration - seconds).abs() < 0.1,
-        "it lasts {duration} s, the status says {seconds}"
-    );
-    Ok(())
 }
 
 #[tokio::test]

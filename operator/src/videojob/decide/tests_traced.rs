@@ -10,7 +10,7 @@ use videofactory_crds::{StepName, requests};
 use videofactory_net::Network;
 use videofactory_pipeline::contract::{ExitCode, Part, RunTrace, SpanId};
 use videofactory_tests::otlp::Receiver;
-use videofactory_traces::{Exporter, Origin, Settings, Span, Value};
+use videofactory_traces::{Exporter, ServiceResource, Settings, Span, Value};
 
 use super::super::model::PodState;
 use super::super::trace::{complaint, spans_of};
@@ -402,10 +402,10 @@ async fn a_film_of_six_steps_is_one_complete_trace_at_a_collector() {
     let receiver = Receiver::start().await.unwrap();
     let endpoint = (receiver.url().to_owned(), "OTEL_EXPORTER_OTLP_ENDPOINT");
     let settings = Settings::read(|name| (name == endpoint.1).then(|| endpoint.0.clone())).unwrap().unwrap();
-    let origin = Origin { service: "videofactory-operator", ..Origin::default() };
-    let exporter = Exporter::new(&settings, &Network::default(), &origin).unwrap();
+    let service = ServiceResource { name: "videofactory-operator", ..ServiceResource::default() };
+    let exporter = Exporter::new(&settings, &Network::default(), &service).unwrap();
     let (world, _) = whole_film();
-    exporter.send(world.traced.clone()).await.unwrap();
+    exporter.export(world.traced.clone()).await.unwrap();
 
     let spans = receiver.spans();
     let traces: BTreeSet<&str> = spans.iter().map(|span| span.trace.as_str()).collect();

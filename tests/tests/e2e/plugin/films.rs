@@ -6,13 +6,12 @@ use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
+use videofactory_tests::e2e::ffprobe::check_film;
 use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::plugin::{Plugin, Ran};
 use videofactory_tests::e2e::wait;
-
-use crate::walkthrough::check_film;
 
 const STEPS: [StepName; 6] = StepName::ALL;
 

@@ -7,11 +7,11 @@ use videofactory_crds::condition::Phase;
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::paid::roomy;
 use videofactory_tests::e2e::plugin::Plugin;
 use videofactory_tests::e2e::{site, wait};
 
 use super::NOBODY_AGREES;
-use crate::paid::roomy;
 
 #[tokio::test]
 async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line() {

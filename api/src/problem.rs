@@ -3,7 +3,7 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use videofactory_client::CallError;
+use videofactory_client::{CallError, RequestError};
 
 use crate::openapi;
 
@@ -84,6 +84,18 @@ impl From<CallError> for Problem {
                 Self::new(code, detail)
             }
             CallError::Failed { .. } | CallError::TimedOut { .. } => Self::later(detail, 5),
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Call(error) => error.into(),
+            // Nobody is to ask again before they have looked: no Retry-After.
+            RequestError::Unknown { source, look } => {
+                Self { retry_after: None, ..Self::from(source) }.hint(look)
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use videofactory_client::new_job::CreateError;
 use videofactory_client::storage_action::AskError;
-use videofactory_client::{CallError, JobRef};
+use videofactory_client::{CallError, JobRef, RequestError};
 
 /// The exit codes, as `--help` tells them.
 pub const HELP: &str = "\
@@ -127,6 +127,16 @@ impl From<CreateError> for Error {
         let look = format!("look whether these films are there before you try again: {}", names.join(", "));
         let hint = error.hint.iter().chain([&look]).map(String::as_str).collect::<Vec<_>>().join("\n");
         error.hint(hint)
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Call(error) => error.into(),
+            // Not to try again, as after other calls that were not answered.
+            RequestError::Unknown { source, look } => Self { hint: Some(look), ..source.into() },
+        }
     }
 }
 

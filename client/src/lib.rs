@@ -21,7 +21,7 @@ pub mod restore;
 pub mod storage_action;
 
 pub use access::{Right, may};
-pub use bulk::{ItemResult, Outcome};
+pub use bulk::{ItemResult, Outcome, RequestError};
 pub use call::{CallError, connect, list, list_all, within};
 pub use estimate::Estimate;
 pub use filter::JobFilter;

@@ -1,6 +1,6 @@
 //! An API server that knows two people, what they may, and a few pods and events.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -37,6 +37,19 @@ pub struct Cluster {
     pub policies: Arc<Mutex<Vec<Value>>>,
     /// What becomes of jobs that are to be made, one after the other; of those beyond, [`Creation::Fails`].
     pub creations: Arc<Mutex<VecDeque<Creation>>>,
+    /// What becomes of patches of our objects, one after the other; those beyond work.
+    pub patches: Arc<Mutex<VecDeque<Patching>>>,
+}
+
+/// What becomes of a patch.
+#[derive(Clone)]
+pub enum Patching {
+    /// It is made.
+    Works,
+    /// It is made, and whoever asked does not hear of it.
+    IsNotTold,
+    /// The server breaks off.
+    Fails,
 }
 
 /// What becomes of a job that is to be made.
@@ -64,12 +77,13 @@ impl Cluster {
             .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
             .route("/api/v1/namespaces/{namespace}/events", get(events))
             .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
+            .route("/apis/videofactory.dev/v1alpha1/videojobs", get(jobs))
             .route("/apis/videofactory.dev/v1alpha1/storagepolicies", get(policies))
             .route(
                 "/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default",
                 get(policy).patch(patch_policy),
             )
-            .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs", post(create))
+            .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs", get(jobs).post(create))
             .fallback(object)
             .with_state(self.clone())
     }
@@ -144,7 +158,9 @@ async fn create(
             return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing"));
         }
     }
-    job["metadata"]["uid"] = json!(uuid::Uuid::new_v4().to_string());
+    for made in ["uid", "resourceVersion"] {
+        job["metadata"][made] = json!(uuid::Uuid::new_v4().to_string());
+    }
     cluster.objects.lock().insert(path, job.clone());
     match creation {
         Some(Creation::IsNotTold) => Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long")),
@@ -152,7 +168,7 @@ async fn create(
     }
 }
 
-/// An object of ours; whoever deletes it must mean this very one.
+/// An object of ours; whoever deletes or changes it must mean this very one, and this version if they name one.
 async fn object(
     Shared(cluster): Shared<Cluster>,
     method: Method,
@@ -162,14 +178,65 @@ async fn object(
     let mut objects = cluster.objects.lock();
     let known = objects.get(uri.path()).cloned();
     let known = known.ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))?;
+    let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let is_this = |version: &Value| version.is_null() || *version == known["metadata"]["resourceVersion"];
+    let changed = || status(StatusCode::CONFLICT, "it is another one");
     if method == Method::DELETE {
-        let meant: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if meant["preconditions"]["uid"] != known["metadata"]["uid"] {
-            return Err(status(StatusCode::CONFLICT, "it is another one"));
+        let meant = &sent["preconditions"];
+        if meant["uid"] != known["metadata"]["uid"] || !is_this(&meant["resourceVersion"]) {
+            return Err(changed());
         }
         objects.remove(uri.path());
     }
+    if method == Method::PATCH {
+        let patching = cluster.patches.lock().pop_front().unwrap_or(Patching::Works);
+        if matches!(patching, Patching::Fails) {
+            return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server changes nothing"));
+        }
+        if !is_this(&sent["metadata"]["resourceVersion"]) {
+            return Err(changed());
+        }
+        let patched = objects.entry(uri.path().to_owned()).or_default();
+        merge(patched, &sent);
+        patched["metadata"]["resourceVersion"] = json!(uuid::Uuid::new_v4().to_string());
+        if matches!(patching, Patching::IsNotTold) {
+            return Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long"));
+        }
+        return Ok(Json(patched.clone()));
+    }
     Ok(Json(known))
+}
+
+/// As RFC 7396 says.
+fn merge(target: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().unwrap().remove(name);
+        } else {
+            merge(&mut target[name.as_str()], value);
+        }
+    }
+}
+
+/// The jobs of a namespace, or of all, by their names.
+async fn jobs(Shared(cluster): Shared<Cluster>, uri: Uri) -> Json<Value> {
+    let objects = cluster.objects.lock();
+    let is_there = |path: &str| match uri.path().split_once("/namespaces/") {
+        Some(_) => path.starts_with(&format!("{}/", uri.path())),
+        None => path.contains("/videojobs/"),
+    };
+    let items: BTreeMap<&String, &Value> = objects.iter().filter(|(path, _)| is_there(path)).collect();
+    let items: Vec<&Value> = items.into_values().collect();
+    Json(
+        json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJobList", "metadata": {}, "items": items}),
+    )
 }
 
 /// Lists of our own kinds are empty.

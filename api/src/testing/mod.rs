@@ -29,7 +29,7 @@ use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, Video
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::{Bucket, BucketConfig};
 
-pub use api_server::{Cluster, Creation};
+pub use api_server::{Cluster, Creation, Patching};
 pub use bucket::Files;
 pub use events::Events;
 
@@ -202,6 +202,19 @@ impl World {
         let request = request.header(CONTENT_TYPE, "application/json");
         let request = request.body(Body::from_stream(beginning)).unwrap();
         self.router.clone().oneshot(request).await.unwrap().status()
+    }
+
+    /// Puts a job where the API server has it.
+    pub fn know(&self, job: Value) {
+        let [namespace, name] = ["namespace", "name"].map(|field| job["metadata"][field].as_str().unwrap());
+        let path = format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs/{name}");
+        self.cluster.objects.lock().insert(path, job);
+    }
+
+    /// A job as the API server has it.
+    pub fn known(&self, namespace: &str, name: &str) -> Value {
+        let path = format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs/{name}");
+        self.cluster.objects.lock()[&path].clone()
     }
 
     pub async fn get(&self, path: &str) -> Answer {

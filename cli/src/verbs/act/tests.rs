@@ -50,6 +50,27 @@ async fn what_cannot_be_asked_is_said_beside_what_can() {
     assert_eq!(patched(&fake).len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restart_without_an_answer_is_looked_for_and_is_not_to_be_tried_again() {
+    let patch = format!("PATCH {}", path("films", "videojobs", "sea"));
+    let ended = run(&films().hangs(&patch), "restart sea", None).await;
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""));
+    assert!(
+        ended.err.contains("look whether run 1 of films/sea has begun before you ask again"),
+        "{}",
+        ended.err
+    );
+    assert!(!ended.err.contains("try again"), "{}", ended.err);
+
+    let get = format!("GET {}", path("films", "videojobs", "sea"));
+    let mut asked = job("sea", json!({"phase": "Succeeded"}));
+    let before = asked.clone();
+    asked["metadata"]["annotations"] = json!({"videofactory.dev/restart-requested-at": crate::testing::NOW});
+    let fake = Fake::default().on(&get, before).on(&get, asked).hangs(&patch);
+    let ended = run(&fake, "restart sea", None).await;
+    assert_eq!(parts(&ended), (Exit::Done, "films/sea: restart requested\n", ""));
+}
+
 #[tokio::test]
 async fn many_films_are_listed_and_asked_about_first() {
     let fake = films();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use videofactory_client::new_job::CreateError;
+use videofactory_client::batch::CreateError;
 use videofactory_client::storage_action::AskError;
 use videofactory_client::{CallError, JobRef, RequestError};
 
@@ -118,10 +118,17 @@ impl From<CallError> for Error {
 }
 
 impl From<CreateError> for Error {
-    fn from(CreateError { source, left }: CreateError) -> Self {
+    fn from(CreateError { source, left, is_made }: CreateError) -> Self {
         let error = Self::from(source);
-        if left.is_empty() {
-            return error;
+        let Some(first) = left.first() else { return error };
+        let namespace = first.namespace.clone();
+        if is_made {
+            let names: Vec<&str> = left.iter().map(|job| job.name.as_str()).collect();
+            return error.hint(format!(
+                "all films were created, and these are still held: `kubectl videofactory resume {} -n {namespace}` lets them \
+                 begin",
+                names.join(" ")
+            ));
         }
         let names: Vec<String> = left.iter().map(JobRef::to_string).collect();
         let look = format!("look whether these films are there before you try again: {}", names.join(", "));

@@ -6,14 +6,14 @@ use std::time::Duration;
 use futures::stream::select_all;
 use futures::{Stream, StreamExt};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use kube::Api;
 use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 use videofactory_client::job_action::phase;
 use videofactory_client::job_advice::is_stalled;
 use videofactory_client::{CallError, JobRef};
 use videofactory_crds::condition::{self, ConditionType};
-use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
+use videofactory_crds::{Phase, StepState, StepStatus, VideoJob, requests};
 
 use crate::context::Context;
 use crate::exit::{Error, causes};
@@ -142,7 +142,16 @@ fn is_over(job: &VideoJob, until: Until) -> bool {
 /// Whether nothing goes on before a person does something.
 #[must_use]
 pub fn needs_a_person(job: &VideoJob) -> bool {
-    matches!(phase(job), Phase::Review | Phase::Suspended) || is_stalled(job)
+    match phase(job) {
+        Phase::Review => true,
+        Phase::Suspended => is_held(job),
+        _ => is_stalled(job),
+    }
+}
+
+/// Whether it is kept from working. Of one that was let go the status says so later.
+fn is_held(job: &VideoJob) -> bool {
+    job.spec.suspend || job.annotations().contains_key(requests::HOLD)
 }
 
 /// What is new, in the order in which the film is made.
@@ -155,7 +164,7 @@ fn changes(before: Option<&VideoJob>, job: &VideoJob) -> Vec<String> {
         .collect();
     let told = |job: &VideoJob| (phase(job), message(job));
     let (at, message) = told(job);
-    let quiet = matches!(at, Phase::Pending | Phase::Running);
+    let quiet = matches!(at, Phase::Pending | Phase::Running) || at == Phase::Suspended && !is_held(job);
     if !quiet && before.map(told).as_ref() != Some(&(at, message.clone())) {
         lines.push(if message.is_empty() { at.to_string() } else { format!("{at}: {message}") });
     }
@@ -293,6 +302,15 @@ mod tests {
         assert!(!is_over(&waits, Until::Stopped) && is_over(&film(at("Waiting", "True")), Until::Stopped));
         assert!(!is_over(&film(at("Review", "False")), Until::Ended));
         assert!(is_over(&film(at("Failed", "True")), Until::Ended));
+    }
+
+    #[test]
+    fn a_film_that_was_let_go_needs_nobody_although_its_status_does_not_say_so_yet() {
+        let mut film = film(json!({"observedGeneration": 1, "phase": "Suspended"}));
+        assert!(!is_over(&film, Until::Stopped) && changes(None, &film).is_empty());
+        film.annotations_mut().insert(requests::HOLD.to_owned(), "lunch".to_owned());
+        assert!(is_over(&film, Until::Stopped));
+        assert_eq!(changes(None, &film), ["Suspended"]);
     }
 
     #[tokio::test]

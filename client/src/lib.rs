@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod backup;
+pub mod batch;
 pub mod bulk;
 pub mod call;
 pub mod estimate;

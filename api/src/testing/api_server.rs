@@ -48,6 +48,8 @@ pub enum Patching {
     Works,
     /// It is made, and whoever asked does not hear of it.
     IsNotTold,
+    /// Nobody may.
+    Refused,
     /// The server breaks off.
     Fails,
 }
@@ -63,6 +65,8 @@ pub enum Creation {
     IsNotTold,
     /// There is no room for it.
     Refused,
+    /// There is none when the test has met it here twice.
+    RefusedLater(Arc<Barrier>),
     /// The server breaks off.
     Fails,
 }
@@ -153,6 +157,11 @@ async fn create(
             barrier.wait().await;
         }
         Some(Creation::Works | Creation::IsNotTold) => {}
+        Some(Creation::RefusedLater(barrier)) => {
+            barrier.wait().await;
+            barrier.wait().await;
+            return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few"));
+        }
         Some(Creation::Refused) => return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few")),
         Some(Creation::Fails) | None => {
             return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing"));
@@ -190,8 +199,12 @@ async fn object(
     }
     if method == Method::PATCH {
         let patching = cluster.patches.lock().pop_front().unwrap_or(Patching::Works);
-        if matches!(patching, Patching::Fails) {
-            return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server changes nothing"));
+        match patching {
+            Patching::Fails => {
+                return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server changes nothing"));
+            }
+            Patching::Refused => return Err(status(StatusCode::FORBIDDEN, "nobody may")),
+            Patching::Works | Patching::IsNotTold => {}
         }
         if !is_this(&sent["metadata"]["resourceVersion"]) {
             return Err(changed());

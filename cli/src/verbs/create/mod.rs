@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_client::estimate::Estimator;
 use videofactory_client::job_action::phase;
-use videofactory_client::{Estimate, JobRef, new_job};
+use videofactory_client::{Estimate, JobRef, batch, new_job};
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
@@ -138,7 +138,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     }
     new.request = suffix();
     let mut made = Vec::new();
-    new_job::create_all(&context.cluster.client()?, &new, MANAGER, |job| made.push(job)).await?;
+    batch::create_all(&context.cluster.client()?, &new, MANAGER, |job| made.push(job)).await?;
     if args.wait || args.download.is_some() {
         return wait(&args, &made, context).await;
     }
@@ -234,7 +234,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{Fake, job, list_of, path, run};
+    use crate::testing::{Fake, Seen, job, list_of, path, run};
 
     fn creates() -> String {
         format!("POST {}", path("films", "videojobs", ""))
@@ -312,6 +312,28 @@ spec:
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
         assert!(ended.err.contains("Too long"), "{}", ended.err);
         assert!(fake.writes().iter().all(|seen| seen.query.ends_with("&dryRun=All")), "{:?}", fake.writes());
+    }
+
+    #[tokio::test]
+    async fn of_many_each_is_held_until_all_are_there_and_then_let_go() {
+        let hold = |seen: &Seen| seen.body["metadata"]["annotations"].get("videofactory.dev/hold").cloned();
+        let fake = Fake::default();
+        let ended = run(&fake, "create -f - -o json", Some("Rivers\nSeas\n")).await;
+        assert_eq!(ended.exit, Exit::Done, "{}", ended.err);
+        assert!(!ended.out.contains("videofactory.dev/hold"), "{}", ended.out);
+        let made: Vec<Seen> =
+            fake.writes().into_iter().filter(|seen| !seen.query.contains("dryRun")).collect();
+        let [first, second, let_go @ ..] = made.as_slice() else { panic!("{made:?}") };
+        for film in [first, second] {
+            let why = hold(film).unwrap_or_default();
+            assert!(why.as_str().is_some_and(|why| why.starts_with("created together")), "{film:?}");
+        }
+        let let_go: Vec<_> =
+            let_go.iter().map(|seen| (seen.what.starts_with("PATCH "), hold(seen))).collect();
+        assert_eq!(let_go, [(true, Some(Value::Null)), (true, Some(Value::Null))]);
+        let alone = Fake::default();
+        run(&alone, "create Rivers --name rivers", None).await;
+        assert_eq!(alone.writes().iter().map(hold).collect::<Vec<_>>(), [None]);
     }
 
     #[tokio::test(start_paused = true)]

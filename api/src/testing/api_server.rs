@@ -23,6 +23,8 @@ pub struct Cluster {
     /// Each with a container that has logged `lines of <name>`.
     pub pods: Arc<Mutex<Vec<Value>>>,
     pub events: Arc<Mutex<Vec<Value>>>,
+    /// Most events that it gave at once.
+    pub longest_page: Arc<AtomicUsize>,
     /// Verb and resource that the owner of `films` may not, even there.
     pub forbidden: Arc<Mutex<Vec<(String, String)>>>,
     /// Objects of ours, by path.
@@ -344,8 +346,14 @@ async fn events(
         let (field, value) = wanted.strip_prefix("involvedObject.").unwrap().split_once('=').unwrap();
         event["involvedObject"][field] == value
     };
-    let events: Vec<Value> = cluster.events.lock().iter().filter(is_wanted).cloned().collect();
-    Ok(Json(json!({"apiVersion": "v1", "kind": "EventList", "metadata": {}, "items": events})))
+    let number = |name: &str| query.get(name).and_then(|number| number.parse::<usize>().ok());
+    let (from, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(usize::MAX));
+    let events = cluster.events.lock();
+    let mut events = events.iter().filter(is_wanted).skip(from);
+    let page: Vec<Value> = events.by_ref().take(limit).cloned().collect();
+    let rest = if events.next().is_some() { (from + page.len()).to_string() } else { String::new() };
+    cluster.longest_page.fetch_max(page.len(), Ordering::Relaxed);
+    Ok(Json(json!({"apiVersion": "v1", "kind": "EventList", "metadata": {"continue": rest}, "items": page})))
 }
 
 fn status(code: StatusCode, message: &str) -> Response {

@@ -186,6 +186,13 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// Asks with a token, and reads nothing but the answer's status yet.
+    pub async fn unread(&self, path: &str, token: &str) -> (StatusCode, Body) {
+        let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {token}"));
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        (response.status(), response.into_body())
+    }
+
     /// Follows the jobs, with a token.
     pub async fn follow(&self, path: &str, token: &str) -> Events {
         let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {token}"));

@@ -7,8 +7,8 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use videofactory_crds::VideoJob;
 use videofactory_crds::videojob::has_ended;
+use videofactory_crds::{StepState, VideoJob};
 
 use crate::call::{CallError, list_each, within};
 use crate::filter::JobFilter;
@@ -108,11 +108,17 @@ async fn list_as(
     Ok(jobs)
 }
 
-/// The jobs of a namespace, or of all, that have not ended.
+/// The jobs of a namespace, or of all, that have not ended: those first that are at work, because they pay meanwhile.
 pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, CallError> {
     let mut jobs = list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
     jobs.retain(|job| !has_ended(job));
+    jobs.sort_by_key(|job| !is_at_work(job));
     Ok(jobs)
+}
+
+fn is_at_work(job: &VideoJob) -> bool {
+    let mut steps = job.status.iter().flat_map(|status| &status.steps);
+    steps.any(|step| step.state == Some(StepState::Running))
 }
 
 /// Asks one job; fails if the API server does not take it. What depends on how the job stands is asked of the very version

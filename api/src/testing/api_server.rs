@@ -48,6 +48,8 @@ pub struct Cluster {
 pub enum Patching {
     /// It is made.
     Works,
+    /// It is made when the test has met it here twice.
+    Waits(Arc<Barrier>),
     /// It is made, and whoever asked does not hear of it.
     IsNotTold,
     /// Nobody may.
@@ -186,6 +188,14 @@ async fn object(
     uri: Uri,
     body: Bytes,
 ) -> Result<Json<Value>, Response> {
+    let patching = match method {
+        Method::PATCH => cluster.patches.lock().pop_front().unwrap_or(Patching::Works),
+        _ => Patching::Works,
+    };
+    if let Patching::Waits(barrier) = &patching {
+        barrier.wait().await;
+        barrier.wait().await;
+    }
     let mut objects = cluster.objects.lock();
     let known = objects.get(uri.path()).cloned();
     let known = known.ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))?;
@@ -200,13 +210,12 @@ async fn object(
         objects.remove(uri.path());
     }
     if method == Method::PATCH {
-        let patching = cluster.patches.lock().pop_front().unwrap_or(Patching::Works);
         match patching {
             Patching::Fails => {
                 return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server changes nothing"));
             }
             Patching::Refused => return Err(status(StatusCode::FORBIDDEN, "nobody may")),
-            Patching::Works | Patching::IsNotTold => {}
+            Patching::Works | Patching::Waits(_) | Patching::IsNotTold => {}
         }
         if !is_this(&sent["metadata"]["resourceVersion"]) {
             return Err(changed());

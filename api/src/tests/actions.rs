@@ -1,10 +1,16 @@
 //! What is asked of jobs, one and many, and answers that are lost on the way.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::time::timeout;
 
-use crate::testing::{Answer, FILMS, Patching, World, job};
+use crate::testing::{Answer, FILMS, Patching, ROOT, World, job};
 
+const HOLD: &str = "videofactory.dev/hold";
 const RESTART: &str = "videofactory.dev/restart-requested-at";
 
 /// With a job at the API server, in its second run.
@@ -60,4 +66,45 @@ async fn of_many_each_restart_that_may_have_been_made_says_where_to_look() {
         let detail = item["detail"].as_str().unwrap_or_default();
         assert_eq!(detail.contains("run 3 of films/ocean"), outcome == "failed", "{detail}");
     }
+}
+
+/// With jobs that wait, and one at work whose name is the last.
+async fn many() -> World {
+    let world = World::new().await;
+    for number in 0..40 {
+        world.know(job("films", &format!("film-{number:02}"), &json!({"phase": "Pending"})));
+    }
+    let step = json!({"name": "animate-scenes", "state": "Running"});
+    world.know(job("films", "zebra", &json!({"phase": "Running", "steps": [step]})));
+    world
+}
+
+fn held(world: &World, name: &str) -> Value {
+    world.known("films", name)["metadata"]["annotations"][HOLD].clone()
+}
+
+#[tokio::test]
+async fn a_stop_of_all_begins_with_what_is_at_work_and_does_not_end_with_its_caller() {
+    let world = many().await;
+    let patched = Arc::new(Barrier::new(2));
+    world.cluster.patches.lock().extend([Patching::Works, Patching::Waits(patched.clone())]);
+    tokio::select! {
+        answer = world.ask("POST", "/jobs/force-stop-all?namespace=films", FILMS, &[]) => panic!("{answer:?}"),
+        _ = patched.wait() => {}
+    }
+    patched.wait().await;
+    let all_are_held = async {
+        while (0..40).any(|number| held(&world, &format!("film-{number:02}")).is_null()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), all_are_held).await.expect("it goes on without its caller");
+    assert_eq!(held(&world, "zebra"), "stop-all");
+
+    let world = many().await;
+    let answer = world.ask("POST", "/jobs/force-stop-all", ROOT, &[]).await;
+    assert_eq!(
+        (&answer.json()["items"][0]["job"], &answer.json()["counts"]["requested"]),
+        (&json!("films/zebra"), &json!(41))
+    );
 }

@@ -105,9 +105,11 @@ impl BulkAnswer {
 
 /// Requests to many jobs at a time: each holds a list of them.
 static AT_WORK: Semaphore = Semaphore::const_new(2);
+/// Stops of all at a time, which no other request keeps waiting.
+static STOPS: Semaphore = Semaphore::const_new(4);
 
-fn slot() -> Result<SemaphorePermit<'static>, Problem> {
-    AT_WORK.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
+fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
+    of.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
 }
 
 /// Asks something of every job that a filter takes; each answers for itself.
@@ -149,7 +151,7 @@ pub async fn act(
     };
     let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
     check(&filter)?;
-    let _slot = slot()?;
+    let _slot = slot(&AT_WORK)?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
     Ok(Json(BulkAnswer::new(dry_run, items)))
@@ -178,8 +180,8 @@ pub struct StopAllQuery {
     dry_run: bool,
 }
 
-/// Holds every job that has not ended: of a namespace, or of the cluster. A held job goes on from its checkpoint when it
-/// is resumed.
+/// Holds every job that has not ended: of a namespace, or of the cluster, those first that are at work. It goes on to its
+/// end, also if nobody waits for the answer. A held job goes on from its checkpoint when it is resumed.
 #[utoipa::path(
     post,
     path = "/jobs/force-stop-all",
@@ -194,10 +196,16 @@ pub async fn stop_all(
 ) -> Result<Json<BulkAnswer>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
-    let _slot = slot()?;
-    let jobs = bulk::unfinished(&author.0, query.namespace).await?;
-    let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
-    Ok(Json(BulkAnswer::new(query.dry_run, items)))
+    let slot = slot(&STOPS)?;
+    // Goes on to its end, also if nobody waits for the answer: half a stop is none.
+    let stopping = tokio::spawn(async move {
+        let _slot = slot;
+        let jobs = bulk::unfinished(&author.0, query.namespace).await?;
+        let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
+        Ok::<_, Problem>(BulkAnswer::new(query.dry_run, items))
+    });
+    let stopped = stopping.await.map_err(|error| Problem::internal("the stop was broken off", &error))?;
+    stopped.map(Json)
 }
 
 #[cfg(test)]

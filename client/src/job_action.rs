@@ -135,7 +135,8 @@ impl Request {
     /// Whether the answer depends on how the job stands, so that it must not be given to one that stands otherwise by now.
     #[must_use]
     pub fn needs_fresh_state(&self) -> bool {
-        self.of_many && matches!(self.action, JobAction::Retry | JobAction::Restart | JobAction::Resume)
+        let depends = [JobAction::Retry, JobAction::Restart, JobAction::Suspend, JobAction::Resume];
+        self.of_many && depends.contains(&self.action)
     }
 
     /// Why a job that was listed as `before` is not asked: it has moved on, and whoever asks has not seen that.
@@ -148,8 +149,8 @@ impl Request {
                 "{name} was deleted and made again since it was listed: look at it, and ask again"
             ));
         }
-        // To let go what is held is meant in any phase.
-        let outdated = was != is && self.action != JobAction::Resume;
+        // To hold a job, or to let go what is held, is meant in any phase.
+        let outdated = was != is && !matches!(self.action, JobAction::Suspend | JobAction::Resume);
         outdated.then(|| {
             format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
         })

@@ -232,7 +232,7 @@ async fn object(
 }
 
 /// As RFC 7396 says.
-fn merge(target: &mut Value, patch: &Value) {
+pub fn merge(target: &mut Value, patch: &Value) {
     let Some(fields) = patch.as_object() else {
         *target = patch.clone();
         return;

@@ -29,7 +29,7 @@ use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, Video
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::{Bucket, BucketConfig};
 
-pub use api_server::{Cluster, Creation, Patching};
+pub use api_server::{Cluster, Creation, Patching, merge};
 pub use bucket::Files;
 pub use events::Events;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::time::timeout;
 
-use crate::testing::{Answer, FILMS, Patching, ROOT, World, job};
+use crate::testing::{Answer, FILMS, Patching, ROOT, World, job, merge};
 
 const HOLD: &str = "videofactory.dev/hold";
 const RESTART: &str = "videofactory.dev/restart-requested-at";
@@ -107,4 +107,28 @@ async fn a_stop_of_all_begins_with_what_is_at_work_and_does_not_end_with_its_cal
         (&answer.json()["items"][0]["job"], &answer.json()["counts"]["requested"]),
         (&json!("films/zebra"), &json!(41))
     );
+}
+
+#[tokio::test]
+async fn a_stop_of_all_leaves_the_reason_of_a_hold_that_came_meanwhile_and_stops_what_has_begun_meanwhile() {
+    for (meanwhile, outcome, reason) in [
+        (json!({"metadata": {"annotations": {HOLD: "wrong script"}}}), "unchanged", "wrong script"),
+        (json!({"status": {"phase": "Review"}}), "requested", "stop-all"),
+    ] {
+        let world = world().await;
+        let met = Arc::new(Barrier::new(2));
+        world.cluster.patches.lock().push_back(Patching::Waits(met.clone()));
+        let other = async {
+            met.wait().await;
+            let mut ocean = world.known("films", "ocean");
+            merge(&mut ocean, &meanwhile);
+            ocean["metadata"]["resourceVersion"] = json!("8");
+            world.know(ocean);
+            met.wait().await;
+        };
+        let stop = world.ask("POST", "/jobs/force-stop-all?namespace=films", FILMS, &[]);
+        let (answer, ()) = tokio::join!(stop, other);
+        assert_eq!(answer.json()["items"][0]["outcome"], outcome, "{answer:?}");
+        assert_eq!(annotation(&world, HOLD), reason);
+    }
 }

@@ -116,7 +116,9 @@ pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Ve
     Ok(jobs)
 }
 
-fn is_at_work(job: &VideoJob) -> bool {
+/// Whether a pod works for it, as far as its status knows.
+#[must_use]
+pub fn is_at_work(job: &VideoJob) -> bool {
     let mut steps = job.status.iter().flat_map(|status| &status.steps);
     steps.any(|step| step.state == Some(StepState::Running))
 }

@@ -237,6 +237,18 @@ async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
 }
 
 #[tokio::test]
+async fn what_is_at_work_is_stopped_first() {
+    let step = json!({"name": "animate-scenes", "state": "Running"});
+    let jobs =
+        [job("lake", json!({"phase": "Pending"})), job("sea", json!({"phase": "Running", "steps": [step]}))];
+    let fake = Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&jobs));
+    let ended = run(&fake, "stop-all --yes", None).await;
+    assert_eq!(ended.out, "films/sea: suspend requested\nfilms/lake: suspend requested\n");
+    let names: Vec<String> = patched(&fake).into_iter().map(|(what, _)| what).collect();
+    assert!(names[0].ends_with("/sea"), "{names:?}");
+}
+
+#[tokio::test]
 async fn all_that_has_not_ended_is_stopped() {
     let mut again = job("lake", json!({"phase": "Failed", "observedGeneration": 1}));
     again["metadata"]["annotations"] = json!({"videofactory.dev/retry-requested-at": "2026-12-24T17:59:59Z"});

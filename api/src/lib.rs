@@ -56,6 +56,8 @@ use crate::problem::Problem;
 use crate::state::State;
 use crate::writes::Authors;
 
+pub use crate::reads::backup::gather_in_turn;
+
 /// How the API introduces itself to the API server when it writes for others.
 pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERSION"));
 

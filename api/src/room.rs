@@ -30,7 +30,7 @@ pub struct Rooms {
 #[derive(Debug)]
 pub struct Room {
     of: &'static Rooms,
-    taken: SemaphorePermit<'static>,
+    taken: Vec<SemaphorePermit<'static>>,
 }
 
 impl Rooms {
@@ -41,7 +41,14 @@ impl Rooms {
 
     /// Room for so many bytes.
     pub fn take(&'static self, bytes: usize) -> Result<Room, Problem> {
-        Ok(Room { of: self, taken: self.permits(self.mib_of(bytes))? })
+        let mut room = self.nothing();
+        room.grow_to(bytes)?;
+        Ok(room)
+    }
+
+    /// Room for nothing yet.
+    pub const fn nothing(&'static self) -> Room {
+        Room { of: self, taken: Vec::new() }
     }
 
     /// What is larger than all the room there is takes all of it, and is alone.
@@ -89,12 +96,31 @@ impl Rooms {
 
 impl Room {
     /// More of it, so that so many bytes have room.
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        let taken = u32::try_from(self.taken.num_permits()).unwrap_or(self.of.mib);
-        if let Some(more) = self.of.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0) {
-            self.taken.merge(self.of.permits(more)?);
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        if let Some(more) = self.missing(bytes) {
+            self.taken.push(self.of.permits(more)?);
         }
         Ok(())
+    }
+
+    /// The same, once there is as much: for who can wait.
+    pub async fn grow_in_time_to(&mut self, bytes: usize) {
+        if let Some(more) = self.missing(bytes)
+            && let Ok(more) = self.of.left.acquire_many(more).await
+        {
+            self.taken.push(more);
+        }
+    }
+
+    /// Whether so many bytes can have room at all.
+    pub fn may_hold(&self, bytes: usize) -> bool {
+        bytes.div_ceil(1024 * 1024) <= self.of.mib as usize
+    }
+
+    fn missing(&self, bytes: usize) -> Option<u32> {
+        let taken: usize = self.taken.iter().map(SemaphorePermit::num_permits).sum();
+        let taken = u32::try_from(taken).unwrap_or(self.of.mib);
+        self.of.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0)
     }
 }
 

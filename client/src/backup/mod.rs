@@ -12,7 +12,7 @@ mod read;
 mod seal;
 mod write;
 
-pub use gather::gather;
+pub use gather::{Budget, gather, gather_in};
 pub use kind::Kind;
 pub use read::{Backup, Item, ReadBackupError};
 pub use write::{Document, Written};

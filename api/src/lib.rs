@@ -16,6 +16,7 @@ mod docs;
 #[cfg(test)]
 mod documented;
 pub mod health;
+mod held;
 pub mod limits;
 mod openapi;
 mod path;
@@ -64,6 +65,12 @@ const MOST_BODY_BYTES: usize = 1024 * 1024;
 
 /// What anybody may see: the node's probes have no token.
 const OPEN: [&str; 2] = ["/health", "/ready"];
+
+/// Whether anybody may ask for this path, at any time.
+#[must_use]
+pub fn is_open(path: &str) -> bool {
+    OPEN.contains(&path)
+}
 
 /// All routes.
 pub fn router(state: State) -> Router {
@@ -133,18 +140,18 @@ async fn authenticate(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if OPEN.contains(&request.uri().path()) {
+    if is_open(request.uri().path()) {
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
     let caller = Caller::of(&parts.headers, &state.tokens).await?;
     state.limits.count(caller.name())?;
-    let _share = state.limits.request_of(caller.name())?;
+    let share = state.limits.request_of(caller.name())?;
     if let Some(named) = parts.extensions.get() {
         may_learn(&state, &caller, named).await?;
     }
     parts.extensions.insert(caller);
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    Ok(held::until_read(next.run(Request::from_parts(parts, body)).await, share))
 }
 
 /// Whether somebody may learn which job has a UID: whoever may get it. To all others it is as if there were none, and they
@@ -174,13 +181,13 @@ fn is_namespace(state: &State, name: &str) -> bool {
     state.stores.videojobs.find(|job| job.meta().namespace.as_deref() == Some(name)).is_some()
 }
 
-/// Answers no more requests at once than there is room for; the node's probes always.
+/// Answers no more requests at once than there is room for; the node's probes always. One counts until it is read.
 async fn admit(Shared(state): Shared<State>, request: Request, next: Next) -> Result<Response, Problem> {
-    if OPEN.contains(&request.uri().path()) {
+    if is_open(request.uri().path()) {
         return Ok(next.run(request).await);
     }
-    let _place = state.limits.request()?;
-    Ok(next.run(request).await)
+    let place = state.limits.request()?;
+    Ok(held::until_read(next.run(request).await, place))
 }
 
 /// What holds for every answer that does not say otherwise: it is the caller's alone, and is what it says it is.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use governor::clock::{Clock, MonotonicClock};
@@ -12,6 +13,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::problem::Problem;
 
@@ -30,6 +32,10 @@ const STREAMS_EACH: usize = 16;
 /// Readers who follow the jobs at once, and those of one caller. They stay for long, and must not take the places of films.
 const FOLLOWERS: usize = 64;
 const FOLLOWERS_EACH: usize = 16;
+
+/// Requests at once that have the API server list what may be much of a namespace; those beyond wait for so long.
+const LISTINGS: usize = 4;
+const LISTING_WAIT: Duration = Duration::from_secs(10);
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
@@ -50,6 +56,7 @@ pub struct Limits<C: Clock = MonotonicClock> {
     streams_each: KeyedSemaphore<String>,
     followers: Arc<Semaphore>,
     followers_each: KeyedSemaphore<String>,
+    listings: Arc<Semaphore>,
 }
 
 impl Default for Limits {
@@ -71,6 +78,7 @@ impl<C: Clock + Clone> Limits<C> {
             streams_each: KeyedSemaphore::new(STREAMS_EACH),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             followers_each: KeyedSemaphore::new(FOLLOWERS_EACH),
+            listings: Arc::new(Semaphore::new(LISTINGS)),
         }
     }
 
@@ -96,6 +104,13 @@ impl<C: Clock + Clone> Limits<C> {
     /// A place among the requests of this caller that are answered at once.
     pub fn request_of(&self, caller: &str) -> Result<KeyedPermit<String>, Problem> {
         share_of(caller, &self.requests_each, "too many of your requests are being answered")
+    }
+
+    /// A place among the requests for which the API server lists much, once there is one.
+    pub async fn listing(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let waiting = timeout(LISTING_WAIT, Arc::clone(&self.listings).acquire_owned());
+        let full = || Problem::later("too many requests list what is in a namespace; try again", 5);
+        waiting.await.ok().and_then(Result::ok).ok_or_else(full)
     }
 
     /// A place among those who follow the jobs, for this caller.
@@ -185,8 +200,6 @@ fn take(places: &Arc<Semaphore>, full: &str) -> Result<OwnedSemaphorePermit, Pro
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use governor::clock::FakeRelativeClock;
 
     use super::*;
@@ -226,6 +239,19 @@ mod tests {
         assert!(limits.follower("another").is_ok());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn few_list_at_once_and_others_wait_their_turn_and_not_for_ever() {
+        let limits = Limits::default();
+        let mut held = Vec::new();
+        for _ in 0..LISTINGS {
+            held.push(limits.listing().await.unwrap());
+        }
+        let refused = limits.listing().await.unwrap_err();
+        assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
+        let (next, ()) = tokio::join!(limits.listing(), async { drop(held.pop()) });
+        assert!(next.is_ok());
+    }
+
     #[test]
     fn no_caller_takes_all_places() {
         let limits = Limits::default();
@@ -251,12 +277,17 @@ mod tests {
     fn the_limits_of_requests_are_documented() {
         let rate = format!("{PER_SECOND} per second, {BURST} at once after a pause");
         documented::limit(&format!("Requests of one caller | {rate}; {AT_ONCE_EACH} being answered |"));
-        documented::limit(&format!("Requests being answered, of all callers | {AT_ONCE} |"));
+        let until_read = "a request counts until its answer is read";
+        documented::limit(&format!("Requests being answered, of all callers; {until_read} | {AT_ONCE} |"));
         documented::limit(&format!(
             "Downloads of videos and logs: of one caller, of all | {STREAMS_EACH}, {STREAMS} |"
         ));
         documented::limit(&format!(
             "Readers of `GET /stream`: of one caller, of all | {FOLLOWERS_EACH}, {FOLLOWERS} |"
+        ));
+        let wait = LISTING_WAIT.as_secs();
+        documented::limit(&format!(
+            "Requests for the events of a job | {LISTINGS} at a time; others wait for up to {wait} s |"
         ));
     }
 }

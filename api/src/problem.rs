@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
-use videofactory_client::CallError;
+use videofactory_client::{CallError, RequestError};
 
 /// Media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -115,6 +115,18 @@ impl From<CallError> for Problem {
                 Self::new(code, detail)
             }
             CallError::Failed { .. } | CallError::TimedOut { .. } => Self::later(detail, 5),
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Call(error) => error.into(),
+            // Nobody is to ask again before they have looked: no Retry-After.
+            RequestError::Unknown { source, look } => {
+                Self { retry_after: None, ..Self::from(source) }.hint(look)
+            }
         }
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 
 use kube::runtime::watcher;
-use videofactory_client::new_job::CreateError;
+use videofactory_client::batch::CreateError;
 use videofactory_client::storage_action::AskError;
-use videofactory_client::{CallError, JobRef};
+use videofactory_client::{CallError, JobRef, RequestError};
 
 /// The exit codes, as `--help` tells them.
 pub const HELP: &str = "\
@@ -134,15 +134,32 @@ impl From<CallError> for Error {
 }
 
 impl From<CreateError> for Error {
-    fn from(CreateError { source, left }: CreateError) -> Self {
+    fn from(CreateError { source, left, is_made }: CreateError) -> Self {
         let error = Self::from(source);
-        if left.is_empty() {
-            return error;
+        let Some(first) = left.first() else { return error };
+        let namespace = first.namespace.clone();
+        if is_made {
+            let names: Vec<&str> = left.iter().map(|job| job.name.as_str()).collect();
+            return error.hint(format!(
+                "all films were created, and these are still held: `kubectl videofactory resume {} -n {namespace}` lets them \
+                 begin",
+                names.join(" ")
+            ));
         }
         let names: Vec<String> = left.iter().map(JobRef::to_string).collect();
         let look = format!("look whether these films are there before you try again: {}", names.join(", "));
         let hint = error.hint.iter().chain([&look]).map(String::as_str).collect::<Vec<_>>().join("\n");
         error.hint(hint)
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Call(error) => error.into(),
+            // Not to try again, as after other calls that were not answered.
+            RequestError::Unknown { source, look } => Self { hint: Some(look), ..source.into() },
+        }
     }
 }
 

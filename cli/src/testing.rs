@@ -38,6 +38,8 @@ pub struct Seen {
 #[derive(Default)]
 struct Book {
     answers: HashMap<String, Vec<(StatusCode, String)>>,
+    /// What was made, by the call that reads it.
+    made: HashMap<String, Value>,
     seen: Vec<Seen>,
 }
 
@@ -102,11 +104,15 @@ impl Fake {
         let bytes = body.collect_bytes().await.unwrap();
         let what = format!("{} {}", parts.method, parts.uri.path());
         let mut book = self.0.lock().unwrap();
-        book.seen.push(Seen {
-            what: what.clone(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        });
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if let (&Method::POST, Some(name), false) =
+            (&parts.method, body["metadata"]["name"].as_str(), query.contains("dryRun"))
+        {
+            book.made.insert(format!("GET {}/{name}", parts.uri.path()), body.clone());
+        }
+        book.seen.push(Seen { what: what.clone(), query, body });
+        let made = book.made.get(&what).map(Value::to_string);
         let (code, text) = match book.answers.get_mut(&what) {
             Some(answers) if answers.len() > 1 => answers.remove(0),
             Some(answers) => answers[0].clone(),
@@ -118,6 +124,7 @@ impl Fake {
             None if parts.method == Method::POST => {
                 (StatusCode::OK, String::from_utf8(bytes.to_vec()).unwrap())
             }
+            None if made.is_some() => (StatusCode::OK, made.unwrap_or_default()),
             None => (StatusCode::NOT_FOUND, status(404, "NotFound", &format!("{what} not found"))),
         };
         let body = if text == HANGS {

@@ -6,13 +6,13 @@ use futures::{StreamExt, stream};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use videofactory_crds::VideoJob;
+use serde_json::{Value, json};
 use videofactory_crds::videojob::has_ended;
+use videofactory_crds::{StepState, VideoJob};
 
 use crate::call::{CallError, list_each, within};
 use crate::filter::JobFilter;
-use crate::job_action::{Plan, Request, phase};
+use crate::job_action::{JobAction, Plan, Request, phase};
 use crate::job_ref::JobRef;
 use crate::lean::lean;
 
@@ -55,6 +55,33 @@ impl ItemResult {
     }
 }
 
+/// Why a job was not asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The call failed; to ask again does no harm.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// It may have been asked all the same, and whoever asks again may pay again.
+    #[error("{source}; {look}")]
+    Unknown {
+        /// The call whose answer is missing.
+        source: CallError,
+        /// What to look at first.
+        look: String,
+    },
+}
+
+impl RequestError {
+    /// The text for somebody who asked in their own name.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Call(error) => error.for_people(),
+            Self::Unknown { source, look } => format!("{}; {look}", source.for_people()),
+        }
+    }
+}
+
 /// The jobs that a filter takes, as the API server has them for whoever the client is, to ask something of them: each is
 /// without what no request looks at.
 pub async fn list(client: &Client, filter: &JobFilter) -> Result<Vec<VideoJob>, CallError> {
@@ -81,21 +108,30 @@ async fn list_as(
     Ok(jobs)
 }
 
-/// The jobs of a namespace, or of all, that have not ended.
+/// The jobs of a namespace, or of all, that have not ended: those first that are at work, because they pay meanwhile.
 pub async fn unfinished(client: &Client, namespace: Option<String>) -> Result<Vec<VideoJob>, CallError> {
     let mut jobs = list(client, &JobFilter { namespace, ..JobFilter::default() }).await?;
     jobs.retain(|job| !has_ended(job));
+    jobs.sort_by_key(|job| !is_at_work(job));
     Ok(jobs)
 }
 
+/// Whether a pod works for it, as far as its status knows.
+#[must_use]
+pub fn is_at_work(job: &VideoJob) -> bool {
+    let mut steps = job.status.iter().flat_map(|status| &status.steps);
+    steps.any(|step| step.state == Some(StepState::Running))
+}
+
 /// Asks one job; fails if the API server does not take it. What depends on how the job stands is asked of the very version
-/// that was looked at; if there is a later one, that is looked at first.
+/// that was looked at; if there is a later one, that is looked at first. Where the answer is lost the job says whether it
+/// was asked.
 pub async fn ask(
     client: &Client,
     job: &VideoJob,
     request: &Request,
     manager: &str,
-) -> Result<ItemResult, CallError> {
+) -> Result<ItemResult, RequestError> {
     send(client, job, request, manager, false).await
 }
 
@@ -105,7 +141,7 @@ pub async fn check(
     job: &VideoJob,
     request: &Request,
     manager: &str,
-) -> Result<ItemResult, CallError> {
+) -> Result<ItemResult, RequestError> {
     send(client, job, request, manager, true).await
 }
 
@@ -115,7 +151,7 @@ async fn send(
     request: &Request,
     manager: &str,
     dry_run: bool,
-) -> Result<ItemResult, CallError> {
+) -> Result<ItemResult, RequestError> {
     let name = JobRef::of(job);
     let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
     let params = PatchParams { dry_run, field_manager: Some(manager.to_owned()), ..PatchParams::default() };
@@ -133,14 +169,54 @@ async fn send(
         }
         let what = format!("patch VideoJob {name}");
         match within(what, api.patch(&name.name, &params, &Patch::Merge(&patch))).await {
+            Ok(_) => return Ok(ItemResult::new(name, taken, None)),
             Err(error) if error.is_conflict() && attempts < ATTEMPTS => attempts += 1,
-            answer => return answer.map(|_| ItemResult::new(name, taken, None)),
+            // Of a dry run nothing is kept, whatever became of its answer.
+            Err(error) if error.is_inconclusive() && !dry_run => {
+                let found = within(format!("get VideoJob {name}"), api.get(&name.name)).await;
+                let is_asked = found.is_ok_and(|now| now.uid() == seen.uid() && is_applied(&patch, &now));
+                return if is_asked {
+                    Ok(ItemResult::new(name, taken, None))
+                } else {
+                    Err(unheard(request, &seen, error))
+                };
+            }
+            Err(error) => return Err(error.into()),
         }
         seen = Cow::Owned(within(format!("get VideoJob {name}"), api.get(&name.name)).await?);
         if let Some(why) = request.is_outdated(job, &seen) {
             return Ok(ItemResult::new(name, Outcome::Refused, Some(why)));
         }
     }
+}
+
+/// Whether a job is as a patch of annotations and of its suspension wants it.
+fn is_applied(patch: &Value, job: &VideoJob) -> bool {
+    let mut annotations = patch["metadata"]["annotations"].as_object().into_iter().flatten();
+    let suspend = patch["spec"]["suspend"].as_bool().unwrap_or(job.spec.suspend);
+    annotations.all(|(name, value)| job.annotations().get(name).map(String::as_str) == value.as_str())
+        && suspend == job.spec.suspend
+}
+
+/// What it means that a request was not answered: each one for a new run, or to go on, is one more for the operator, which
+/// cannot know that the same was meant.
+fn unheard(request: &Request, job: &VideoJob, source: CallError) -> RequestError {
+    let name = JobRef::of(job);
+    let run = job.status.as_ref().and_then(|status| status.run).unwrap_or(0) + 1;
+    let look = match request.action {
+        JobAction::Restart => format!(
+            "it may have been asked all the same: look whether run {run} of {name} has begun before you ask again, or all \
+             may be made and paid for twice"
+        ),
+        JobAction::Retry => format!(
+            "it may have been asked all the same: look at {name} before you ask again, because each retry may be the leave \
+             to pay again"
+        ),
+        JobAction::Suspend | JobAction::Resume | JobAction::Approve | JobAction::Reject => {
+            return RequestError::Call(source);
+        }
+    };
+    RequestError::Unknown { source, look }
 }
 
 /// Asks each of these jobs, or says what would be asked; in their order.
@@ -187,7 +263,7 @@ async fn send_or_tell(
     dry_run: bool,
 ) -> ItemResult {
     let failed =
-        |error: CallError| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.for_people()));
+        |error: RequestError| ItemResult::new(JobRef::of(job), Outcome::Failed, Some(error.for_people()));
     send(client, job, request, manager, dry_run).await.unwrap_or_else(failed)
 }
 

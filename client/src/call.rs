@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::api::ListParams;
 use kube::client::ClientBuilder;
 use kube::core::{ObjectList, Status};
@@ -221,14 +222,24 @@ pub async fn list_all<K: Clone, F>(
 where
     F: Future<Output = Result<ObjectList<K>, kube::Error>>,
 {
-    let first = ListParams::default().limit(PAGE);
-    let mut params = first.clone();
-    loop {
+    let mut next = Some(first_page());
+    while let Some(params) = next {
         let page = within(what, ask(params)).await?;
+        next = page_after(&page.metadata);
         page.items.into_iter().for_each(&mut take);
-        let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else { return Ok(()) };
-        params = first.clone().continue_token(&token);
     }
+    Ok(())
+}
+
+/// What to ask for to get the first page of a list.
+pub(crate) fn first_page() -> ListParams {
+    ListParams::default().limit(PAGE)
+}
+
+/// What to ask for to get the page after this one, if there is one.
+pub(crate) fn page_after(page: &ListMeta) -> Option<ListParams> {
+    let token = page.continue_.as_ref().filter(|token| !token.is_empty())?;
+    Some(first_page().continue_token(token))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod backup;
+pub mod batch;
 pub mod bulk;
 pub mod call;
 pub mod estimate;
@@ -21,7 +22,7 @@ pub mod restore;
 pub mod storage_action;
 
 pub use access::{Right, may};
-pub use bulk::{ItemResult, Outcome};
+pub use bulk::{ItemResult, Outcome, RequestError};
 pub use call::{CallError, connect, list, list_all, within};
 pub use estimate::Estimate;
 pub use filter::JobFilter;

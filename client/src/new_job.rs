@@ -1,9 +1,8 @@
-//! `VideoJob`s that are to be made: their names and manifests, and how they are sent, all or none of them.
+//! `VideoJob`s that are to be made: their names and manifests, and how one is sent or only tried.
 
 use std::collections::BTreeMap;
 
 use http::Request;
-use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 use videofactory_crds::{GROUP, VERSION, VideoJob};
@@ -28,7 +27,7 @@ pub struct NewJobs {
     pub spec: Map<String, Value>,
     /// Each job.
     pub jobs: Vec<NewJob>,
-    /// Tells the jobs of this request from all others: an annotation of each. Empty: they have none.
+    /// Tells the jobs of this request from all others: an annotation of each. Empty: they have none, and are only tried.
     pub request: String,
     /// Whether the same request may come again: what it has made is not made twice then.
     pub is_repeatable: bool,
@@ -146,82 +145,12 @@ pub async fn try_all(
     Ok(())
 }
 
-/// Why jobs were not made.
-#[derive(Debug, thiserror::Error)]
-#[error("{source}")]
-pub struct CreateError {
-    /// What went wrong.
-    pub source: CallError,
-    /// Those that are there all the same, or may be.
-    pub left: Vec<JobRef>,
-}
-
-impl From<CallError> for CreateError {
-    fn from(source: CallError) -> Self {
-        Self { source, left: Vec::new() }
-    }
-}
-
-/// Creates all of them or none. Several are only tried first, so that the API server says what is wrong with any of them
-/// before one is made; if one is refused all the same, those that were made are deleted again. `take`: gets each.
-pub async fn create_all(
+/// The job, where it is there and of this request.
+pub(crate) async fn find(
     client: &Client,
     new: &NewJobs,
-    manager: &str,
-    take: impl FnMut(VideoJob),
-) -> Result<(), CreateError> {
-    if new.jobs.len() > 1 {
-        try_all(client, new, manager, drop).await?;
-    }
-    make_all(client, new, manager, take).await
-}
-
-/// The same without trying first. They are made in their order: whoever breaks it off knows which may be there.
-pub async fn make_all(
-    client: &Client,
-    new: &NewJobs,
-    manager: &str,
-    mut take: impl FnMut(VideoJob),
-) -> Result<(), CreateError> {
-    let mut made = Vec::new();
-    for job in &new.jobs {
-        let name = new.reference(job);
-        let error = match create(client, &name, &new.manifest(job), false, manager).await {
-            Ok(created) => {
-                made.push(Made { uid: created.uid(), name });
-                take(created);
-                continue;
-            }
-            Err(error) => error,
-        };
-        let looks = new.is_repeatable || error.is_inconclusive();
-        let found = if looks { find(client, new, &name).await } else { Ok(None) };
-        match found {
-            Ok(Some(found)) => {
-                // What the same request has made before, or makes beside this one, is not this one's to delete.
-                let has_begun = found.status.as_ref().is_some_and(|status| status.id.is_some());
-                if error.is_inconclusive() && !has_begun {
-                    made.push(Made { uid: found.uid(), name });
-                }
-                take(found);
-            }
-            Err(unknown) if error.is_already_exists() => {
-                return Err(give_up(client, new, made, name, unknown).await);
-            }
-            Ok(None) | Err(_) => return Err(give_up(client, new, made, name, error).await),
-        }
-    }
-    Ok(())
-}
-
-/// A job that was made, and no other of its name.
-struct Made {
-    name: JobRef,
-    uid: Option<String>,
-}
-
-/// The job, where it is there although it could not be created: the answer was lost, or the same request came before.
-async fn find(client: &Client, new: &NewJobs, job: &JobRef) -> Result<Option<VideoJob>, CallError> {
+    job: &JobRef,
+) -> Result<Option<VideoJob>, CallError> {
     let api: Api<VideoJob> = Api::namespaced(client.clone(), &job.namespace);
     let found = within(format!("get VideoJob {job}"), api.get_opt(&job.name)).await?;
     Ok(found.filter(|found| is_of(found, &new.request)))
@@ -231,42 +160,6 @@ async fn find(client: &Client, new: &NewJobs, job: &JobRef) -> Result<Option<Vid
 fn is_of(job: &VideoJob, request: &str) -> bool {
     let by = job.annotations().get(REQUEST);
     job.metadata.deletion_timestamp.is_none() && by.is_some_and(|by| by == request && !by.is_empty())
-}
-
-/// Undoes what was made before this job failed.
-async fn give_up(
-    client: &Client,
-    new: &NewJobs,
-    made: Vec<Made>,
-    failed: JobRef,
-    error: CallError,
-) -> CreateError {
-    let inconclusive = error.is_inconclusive();
-    // Sent again, the same request makes what is missing; it may be under way already.
-    let mut left: Vec<JobRef> = if new.is_repeatable && inconclusive {
-        made.into_iter().map(|made| made.name).collect()
-    } else {
-        take_back(client, made).await
-    };
-    if inconclusive {
-        left.push(failed);
-    }
-    CreateError { source: error, left }
-}
-
-/// Deletes these very objects, which have begun nothing that costs. Those that could not be deleted.
-async fn take_back(client: &Client, made: Vec<Made>) -> Vec<JobRef> {
-    let mut left = Vec::new();
-    for Made { name, uid } in made {
-        let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
-        let preconditions = Preconditions { uid, resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        let deleted = within(format!("delete VideoJob {name}"), api.delete(&name.name, &params)).await;
-        if deleted.is_err_and(|error| !error.is_not_found() && !error.is_conflict()) {
-            left.push(name);
-        }
-    }
-    left
 }
 
 #[cfg(test)]

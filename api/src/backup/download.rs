@@ -9,12 +9,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use videofactory_client::backup::gather;
 use videofactory_client::job_ref::is_label;
 use videofactory_pipeline::clock;
 
-use super::memory::{self, BACKUP_MEMORY};
-use super::{BackupDocument, slot};
+use super::gather::gather_at_once;
+use super::{BackupDocument, memory, slot};
 use crate::access::{Author, Authors};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -49,9 +48,8 @@ async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> R
     let namespace = query.namespace.as_deref();
     let (text, permit) = {
         let _slot = slot()?;
-        let text = gather(&author.0, namespace, now).await?.text;
-        let permit = BACKUP_MEMORY.try_acquire(text.len())?;
-        (text, permit)
+        let (written, permit) = gather_at_once(&author.0, namespace, now).await?;
+        (written.text, permit)
     };
     let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));
     Response::builder()

@@ -31,7 +31,7 @@ pub struct MemoryBudget {
 #[derive(Debug)]
 pub struct MemoryPermit {
     budget: &'static MemoryBudget,
-    permits: SemaphorePermit<'static>,
+    permits: Vec<SemaphorePermit<'static>>,
 }
 
 impl MemoryBudget {
@@ -42,7 +42,14 @@ impl MemoryBudget {
 
     /// A part for so many bytes, if so much is left.
     pub fn try_acquire(&'static self, bytes: usize) -> Result<MemoryPermit, Problem> {
-        Ok(MemoryPermit { budget: self, permits: self.try_acquire_mib(self.mib_of(bytes))? })
+        let mut permit = self.nothing();
+        permit.try_grow_to(bytes)?;
+        Ok(permit)
+    }
+
+    /// A part for nothing yet.
+    pub const fn nothing(&'static self) -> MemoryPermit {
+        MemoryPermit { budget: self, permits: Vec::new() }
     }
 
     /// What is larger than the whole budget takes all of it, and is alone.
@@ -78,7 +85,7 @@ impl MemoryBudget {
                 if content.len() + piece.len() > most {
                     return Err(too_large());
                 }
-                permit.grow_to(content.len() + piece.len())?;
+                permit.try_grow_to(content.len() + piece.len())?;
                 content.extend_from_slice(&piece);
             }
             Ok(())
@@ -89,13 +96,32 @@ impl MemoryBudget {
 }
 
 impl MemoryPermit {
-    /// A larger part, for so many bytes.
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
-        let taken = u32::try_from(self.permits.num_permits()).unwrap_or(self.budget.mib);
-        if let Some(more) = self.budget.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0) {
-            self.permits.merge(self.budget.try_acquire_mib(more)?);
+    /// A larger part, for so many bytes, if so much is left.
+    pub fn try_grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        if let Some(more) = self.missing(bytes) {
+            self.permits.push(self.budget.try_acquire_mib(more)?);
         }
         Ok(())
+    }
+
+    /// The same, once so much is left: for who can wait.
+    pub async fn grow_to(&mut self, bytes: usize) {
+        if let Some(more) = self.missing(bytes)
+            && let Ok(more) = self.budget.semaphore.acquire_many(more).await
+        {
+            self.permits.push(more);
+        }
+    }
+
+    /// Whether the whole budget is enough for so many bytes.
+    pub fn may_hold(&self, bytes: usize) -> bool {
+        bytes.div_ceil(1024 * 1024) <= self.budget.mib as usize
+    }
+
+    fn missing(&self, bytes: usize) -> Option<u32> {
+        let taken: usize = self.permits.iter().map(SemaphorePermit::num_permits).sum();
+        let taken = u32::try_from(taken).unwrap_or(self.budget.mib);
+        self.budget.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0)
     }
 }
 
@@ -186,7 +212,10 @@ mod tests {
 
     #[test]
     fn the_memory_for_backups_is_documented() {
-        let row = format!("Backups in memory, in requests and answers | {} MiB together;", BACKUP_MEMORY.mib);
+        let row = format!(
+            "Backups in memory, in requests and answers, and scheduled ones | {} MiB together;",
+            BACKUP_MEMORY.mib
+        );
         documented::limit(&row);
     }
 }

@@ -3,6 +3,7 @@
 //! machine can serve them, too.
 
 mod download;
+mod gather;
 mod memory;
 mod restore;
 
@@ -18,6 +19,7 @@ use crate::access::Authors;
 use crate::problem::Problem;
 use crate::tasks::Tasks;
 
+pub use gather::gather_in_turn;
 pub use restore::MOST_BYTES;
 
 /// Backups and restores that are worked on at a time: each reads objects by the hundred.

@@ -3,15 +3,14 @@
 
 use axum::Json;
 use axum::extract::State as Shared;
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
+use kube::Resource;
 use kube::api::ListParams;
-use kube::{Client, Resource};
 use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
-use videofactory_client::call::{self, CallError};
+use videofactory_client::call;
 use videofactory_crds::VideoJob;
 
 use super::job::readable;
@@ -65,28 +64,52 @@ pub async fn list(
     let job = found.get()?;
     let client = state.clients.of_token(caller.token())?;
     let uid = job.meta().uid.clone().unwrap_or_default();
+    let attempts = Attempts::of(job);
+    let is_its_own = |event: &Event| {
+        let about = &event.involved_object;
+        about.uid.as_ref() == Some(&uid) || attempts.hold(about.name.as_deref().unwrap_or_default())
+    };
     let selectors = [
         format!("involvedObject.uid={uid}"),
         "involvedObject.kind=Job".to_owned(),
         "involvedObject.kind=Pod".to_owned(),
     ];
-    let asked = selectors.iter().map(|selector| ask(&client, &params.namespace, selector));
-    let found = try_join_all(asked).await?.into_iter().flatten();
-    let attempts = Attempts::of(job);
-    let mut events: Vec<JobEvent> = found
-        .filter(|event| {
-            let about = &event.involved_object;
-            about.uid.as_ref() == Some(&uid) || attempts.hold(about.name.as_deref().unwrap_or_default())
-        })
-        .map(JobEvent::of)
-        .collect();
-    events.sort_by_key(|event| event.at);
-    let items = events.split_off(events.len().saturating_sub(MOST_EVENTS));
-    Ok(Json(EventList { items }))
+    let mut newest = Newest::default();
+    let _place = state.limits.listing().await?;
+    // One after the other: a page of one is in memory at a time.
+    for selector in selectors {
+        let which = ListParams::default().fields(&selector);
+        let take = |event: Event| {
+            if is_its_own(&event) {
+                newest.add(JobEvent::of(event));
+            }
+        };
+        call::list_each(&client, Some(&params.namespace), &which, take).await?;
+    }
+    Ok(Json(EventList { items: newest.sorted() }))
 }
 
-async fn ask(client: &Client, namespace: &str, selector: &str) -> Result<Vec<Event>, CallError> {
-    call::list(client, Some(namespace), &ListParams::default().fields(selector)).await
+/// The newest events of those that come, in any order. It holds twice as many at most.
+#[derive(Default)]
+struct Newest(Vec<JobEvent>);
+
+impl Newest {
+    fn add(&mut self, event: JobEvent) {
+        self.0.push(event);
+        if self.0.len() >= 2 * MOST_EVENTS {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.0.sort_by_key(|event| event.at);
+        self.0.drain(..self.0.len().saturating_sub(MOST_EVENTS));
+    }
+
+    fn sorted(mut self) -> Vec<JobEvent> {
+        self.cut();
+        self.0
+    }
 }
 
 /// The names of the Jobs of all attempts of each step in this run, and so of their pods.
@@ -165,6 +188,25 @@ mod tests {
         ] {
             assert!(!attempts.hold(name), "{name}");
         }
+    }
+
+    #[test]
+    fn the_newest_stay_in_whatever_order_they_come_and_few_others_are_held_with_them() {
+        let event = |minute: i64| JobEvent {
+            at: Some(Timestamp::from_second(60 * minute).unwrap()),
+            kind: "Normal".to_owned(),
+            reason: String::new(),
+            message: String::new(),
+            object: String::new(),
+            count: 1,
+        };
+        let mut newest = Newest::default();
+        // 7,919 is prime: each minute comes once.
+        for number in 0..10_000 {
+            newest.add(event(number * 7_919 % 10_000));
+            assert!(newest.0.len() < 2 * MOST_EVENTS);
+        }
+        assert_eq!(newest.sorted(), (9_500..10_000).map(event).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An API server that knows two people, what they may, and a few pods and events.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -23,6 +23,8 @@ pub struct Cluster {
     /// Each with a container that has logged `lines of <name>`.
     pub pods: Arc<Mutex<Vec<Value>>>,
     pub events: Arc<Mutex<Vec<Value>>>,
+    /// Most events that it gave at once.
+    pub longest_page: Arc<AtomicUsize>,
     /// Verb and resource that the owner of `films` may not, even there.
     pub forbidden: Arc<Mutex<Vec<(String, String)>>>,
     /// Objects of ours, by path.
@@ -37,10 +39,25 @@ pub struct Cluster {
     pub policies: Arc<Mutex<Vec<Value>>>,
     /// What becomes of jobs that are to be made, one after the other; of those beyond, [`Creation::Fails`].
     pub creations: Arc<Mutex<VecDeque<Creation>>>,
-    /// Changes of objects of ours wait, one each, until the test has met them here twice.
-    pub gates: Arc<Mutex<VecDeque<Arc<Barrier>>>>,
+    /// What becomes of patches of our objects, one after the other; those beyond work.
+    pub patches: Arc<Mutex<VecDeque<Patching>>>,
     /// Paths of the objects that were changed.
     pub changed: Arc<Mutex<Vec<String>>>,
+}
+
+/// What becomes of a patch.
+#[derive(Clone)]
+pub enum Patching {
+    /// It is made.
+    Works,
+    /// It is made when the test has met it here twice.
+    Waits(Arc<Barrier>),
+    /// It is made, and whoever asked does not hear of it.
+    IsNotTold,
+    /// Nobody may.
+    Refused,
+    /// The server breaks off.
+    Fails,
 }
 
 /// What becomes of a job that is to be made.
@@ -54,6 +71,8 @@ pub enum Creation {
     IsNotTold,
     /// There is no room for it.
     Refused,
+    /// There is none when the test has met it here twice.
+    RefusedLater(Arc<Barrier>),
     /// The server breaks off.
     Fails,
 }
@@ -68,6 +87,7 @@ impl Cluster {
             .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
             .route("/api/v1/namespaces/{namespace}/events", get(events))
             .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
+            .route("/apis/videofactory.dev/v1alpha1/videojobs", get(jobs))
             .route("/apis/videofactory.dev/v1alpha1/storagepolicies", get(policies))
             .route(
                 "/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default",
@@ -143,12 +163,19 @@ async fn create(
             barrier.wait().await;
         }
         Some(Creation::Works | Creation::IsNotTold) => {}
+        Some(Creation::RefusedLater(barrier)) => {
+            barrier.wait().await;
+            barrier.wait().await;
+            return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few"));
+        }
         Some(Creation::Refused) => return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few")),
         Some(Creation::Fails) | None => {
             return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing"));
         }
     }
-    job["metadata"]["uid"] = json!(uuid::Uuid::new_v4().to_string());
+    for made in ["uid", "resourceVersion"] {
+        job["metadata"][made] = json!(uuid::Uuid::new_v4().to_string());
+    }
     cluster.objects.lock().insert(path, job.clone());
     match creation {
         Some(Creation::IsNotTold) => Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long")),
@@ -156,47 +183,90 @@ async fn create(
     }
 }
 
-/// An object of ours; whoever deletes it must mean this very one.
+/// An object of ours; whoever deletes or changes it must mean this very one, and this version if they name one.
 async fn object(
     Shared(cluster): Shared<Cluster>,
     method: Method,
     uri: Uri,
     body: Bytes,
 ) -> Result<Json<Value>, Response> {
-    if method == Method::PATCH {
-        let gate = cluster.gates.lock().pop_front();
-        if let Some(gate) = gate {
-            gate.wait().await;
-            gate.wait().await;
-        }
-        cluster.changed.lock().push(uri.path().to_owned());
+    let patching = match method {
+        Method::PATCH => cluster.patches.lock().pop_front().unwrap_or(Patching::Works),
+        _ => Patching::Works,
+    };
+    if let Patching::Waits(barrier) = &patching {
+        barrier.wait().await;
+        barrier.wait().await;
     }
     let mut objects = cluster.objects.lock();
     let known = objects.get(uri.path()).cloned();
     let known = known.ok_or_else(|| status(StatusCode::NOT_FOUND, &format!("{uri} is not found")))?;
+    let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let is_this = |version: &Value| version.is_null() || *version == known["metadata"]["resourceVersion"];
+    let changed = || status(StatusCode::CONFLICT, "it is another one");
     if method == Method::DELETE {
-        let meant: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if meant["preconditions"]["uid"] != known["metadata"]["uid"] {
-            return Err(status(StatusCode::CONFLICT, "it is another one"));
+        let meant = &sent["preconditions"];
+        if meant["uid"] != known["metadata"]["uid"] || !is_this(&meant["resourceVersion"]) {
+            return Err(changed());
         }
         objects.remove(uri.path());
+    }
+    if method == Method::PATCH {
+        match patching {
+            Patching::Fails => {
+                return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server changes nothing"));
+            }
+            Patching::Refused => return Err(status(StatusCode::FORBIDDEN, "nobody may")),
+            Patching::Works | Patching::Waits(_) | Patching::IsNotTold => {}
+        }
+        if !is_this(&sent["metadata"]["resourceVersion"]) {
+            return Err(changed());
+        }
+        let patched = objects.entry(uri.path().to_owned()).or_default();
+        merge(patched, &sent);
+        patched["metadata"]["resourceVersion"] = json!(uuid::Uuid::new_v4().to_string());
+        cluster.changed.lock().push(uri.path().to_owned());
+        if matches!(patching, Patching::IsNotTold) {
+            return Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long"));
+        }
+        return Ok(Json(patched.clone()));
     }
     Ok(Json(known))
 }
 
-/// The jobs among the objects.
+/// As RFC 7396 says.
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().unwrap().remove(name);
+        } else {
+            merge(&mut target[name.as_str()], value);
+        }
+    }
+}
+
+/// The jobs of a namespace, or of all, by their names.
 async fn jobs(Shared(cluster): Shared<Cluster>, uri: Uri) -> Json<Value> {
     let objects = cluster.objects.lock();
-    let under = |path: &str| path.strip_prefix(uri.path()).is_some_and(|rest| rest.starts_with('/'));
-    let mut items: Vec<_> = objects.iter().filter(|(path, _)| under(path)).collect();
-    items.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    let items: Vec<&Value> = items.into_iter().map(|(_, job)| job).collect();
+    let is_there = |path: &str| match uri.path().split_once("/namespaces/") {
+        Some(_) => path.starts_with(&format!("{}/", uri.path())),
+        None => path.contains("/videojobs/"),
+    };
+    let items: BTreeMap<&String, &Value> = objects.iter().filter(|(path, _)| is_there(path)).collect();
+    let items: Vec<&Value> = items.into_values().collect();
     Json(
         json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJobList", "metadata": {}, "items": items}),
     )
 }
 
-/// Lists of our own kinds in all namespaces are empty.
+/// Lists of our own kinds are empty.
 async fn nothing() -> Json<Value> {
     Json(json!({"apiVersion": "videofactory.dev/v1alpha1", "kind": "List", "metadata": {}, "items": []}))
 }
@@ -288,8 +358,14 @@ async fn events(
         let (field, value) = wanted.strip_prefix("involvedObject.").unwrap().split_once('=').unwrap();
         event["involvedObject"][field] == value
     };
-    let events: Vec<Value> = cluster.events.lock().iter().filter(is_wanted).cloned().collect();
-    Ok(Json(json!({"apiVersion": "v1", "kind": "EventList", "metadata": {}, "items": events})))
+    let number = |name: &str| query.get(name).and_then(|number| number.parse::<usize>().ok());
+    let (from, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(usize::MAX));
+    let events = cluster.events.lock();
+    let mut events = events.iter().filter(is_wanted).skip(from);
+    let page: Vec<Value> = events.by_ref().take(limit).cloned().collect();
+    let rest = if events.next().is_some() { (from + page.len()).to_string() } else { String::new() };
+    cluster.longest_page.fetch_max(page.len(), Ordering::Relaxed);
+    Ok(Json(json!({"apiVersion": "v1", "kind": "EventList", "metadata": {"continue": rest}, "items": page})))
 }
 
 fn status(code: StatusCode, message: &str) -> Response {

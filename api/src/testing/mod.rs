@@ -29,7 +29,7 @@ use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, Video
 use videofactory_pipeline::contract::Progress;
 use videofactory_storage::{Bucket, BucketConfig};
 
-pub use api_server::{Cluster, Creation};
+pub use api_server::{Cluster, Creation, Patching, merge};
 pub use bucket::Files;
 pub use events::Events;
 
@@ -187,6 +187,13 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// Asks with a token, and reads nothing but the answer's status yet.
+    pub async fn unread(&self, path: &str, token: &str) -> (StatusCode, Body) {
+        let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {token}"));
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        (response.status(), response.into_body())
+    }
+
     /// Follows the jobs, with a token.
     pub async fn follow(&self, path: &str, token: &str) -> Events {
         let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {token}"));
@@ -203,6 +210,19 @@ impl World {
         let request = request.header(CONTENT_TYPE, "application/json");
         let request = request.body(Body::from_stream(beginning)).unwrap();
         self.router.clone().oneshot(request).await.unwrap().status()
+    }
+
+    /// Puts a job where the API server has it.
+    pub fn know(&self, job: Value) {
+        let [namespace, name] = ["namespace", "name"].map(|field| job["metadata"][field].as_str().unwrap());
+        let path = format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs/{name}");
+        self.cluster.objects.lock().insert(path, job);
+    }
+
+    /// A job as the API server has it.
+    pub fn known(&self, namespace: &str, name: &str) -> Value {
+        let path = format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/videojobs/{name}");
+        self.cluster.objects.lock()[&path].clone()
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -100,6 +100,23 @@ async fn a_body_that_was_made_to_fill_the_memory_is_not_read() {
 }
 
 #[tokio::test]
+async fn answers_that_nobody_reads_count_as_under_way() {
+    let world = world().await;
+    let mut held = Vec::new();
+    let refused = loop {
+        let (status, body) = world.unread("/jobs", ROOT).await;
+        if status != StatusCode::OK {
+            break status;
+        }
+        held.push(body);
+        assert!(held.len() <= 64, "a caller has no more under way");
+    };
+    assert_eq!((refused, held.len()), (StatusCode::TOO_MANY_REQUESTS, 64));
+    drop(held);
+    assert_eq!(world.unread("/jobs", ROOT).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_array_is_no_object() {
     let world = world().await;
     let bulk = json!({"action": "retry", "filter": ["films", "Failed", null, null]}).to_string();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::testing::{FILMS, World, job};
+use crate::testing::{FILMS, Patching, World, job};
 
 /// More jobs than are asked at a time.
 const JOBS: usize = 20;
@@ -20,10 +20,9 @@ async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs_asked() {
         let names: Vec<String> = (0..JOBS).map(|number| format!("film-{number:02}")).collect();
         let path_of =
             |name: &String| format!("/apis/videofactory.dev/v1alpha1/namespaces/films/videojobs/{name}");
-        let objects = names.iter().map(|name| (path_of(name), job("films", name, &Value::Null)));
-        world.cluster.objects.lock().extend(objects);
+        names.iter().for_each(|name| world.know(job("films", name, &Value::Null)));
         let gate = Arc::new(Barrier::new(2));
-        world.cluster.gates.lock().push_back(gate.clone());
+        world.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
         tokio::select! {
             answer = world.send("POST", path, FILMS, &[], body) => panic!("{answer:?}"),
             _ = gate.wait() => {}

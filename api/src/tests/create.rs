@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
+use videofactory_crds::requests;
 
 use super::conforms::faults;
 use crate::documented;
-use crate::testing::{Answer, Creation, FILMS, World};
+use crate::testing::{Answer, Creation, FILMS, Patching, World};
 
 fn key() -> (HeaderName, &'static str) {
     (HeaderName::from_static("idempotency-key"), "june")
@@ -78,6 +79,13 @@ fn there(world: &World) -> Vec<String> {
     names
 }
 
+/// Why the job of a topic is held, if it is.
+fn hold(world: &World, topic: &str) -> Option<String> {
+    let objects = world.cluster.objects.lock();
+    let job = objects.values().find(|job| job["spec"]["topic"] == topic).unwrap();
+    job["metadata"]["annotations"][requests::HOLD].as_str().map(str::to_owned)
+}
+
 /// The jobs that an answer names, in order.
 fn named(answer: &Answer) -> Vec<String> {
     let answer = answer.json();
@@ -113,9 +121,11 @@ async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs() {
     assert_eq!(world.state.tasks.under_way(), 1);
     first.wait().await;
     second.wait().await;
+    assert!(hold(&world, "rivers").unwrap().starts_with("created together with another one"));
     second.wait().await;
     world.state.tasks.ended().await;
     assert_eq!(there(&world).len(), 2, "the second job is made, too");
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
 }
 
 #[tokio::test]
@@ -125,6 +135,97 @@ async fn a_job_whose_answer_is_lost_counts_as_made() {
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(named(&answer), there(&world));
     assert_eq!(there(&world).len(), 2);
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+#[tokio::test]
+async fn a_single_job_is_made_without_a_hold() {
+    let world = World::new().await;
+    let second = Arc::new(Barrier::new(2));
+    world.cluster.creations.lock().extend([Creation::Works, Creation::Waits(second)]);
+    world.cluster.patches.lock().push_back(Patching::Refused);
+    let wish = json!({"namespace": "films", "topic": "rivers"}).to_string();
+    let answer = world.send("POST", "/jobs", FILMS, &[], &wish).await;
+    assert_eq!((answer.status, hold(&world, "rivers")), (StatusCode::CREATED, None), "{answer:?}");
+    assert_eq!(world.cluster.patches.lock().len(), 1, "nothing is let go that was not held");
+}
+
+#[tokio::test]
+async fn what_somebody_holds_while_the_others_are_made_stays_held() {
+    let world = World::new().await;
+    let second = Arc::new(Barrier::new(2));
+    let stop = async {
+        second.wait().await;
+        for job in world.cluster.objects.lock().values_mut() {
+            job["metadata"]["annotations"][requests::HOLD] = json!("stop-all");
+            job["metadata"]["resourceVersion"] = json!("by another");
+        }
+        second.wait().await;
+    };
+    let creations = [Creation::Works, Creation::Waits(second.clone())];
+    let (answer, ()) = tokio::join!(made(&world, &creations, &[]), stop);
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes")), (Some("stop-all"), None));
+}
+
+#[tokio::test]
+async fn who_may_not_let_jobs_go_is_told_before_one_is_made_and_what_stays_held_is_named() {
+    let world = World::new().await;
+    world.cluster.forbidden.lock().push(("patch".to_owned(), "videojobs".to_owned()));
+    let refused = made(&world, &[], &[]).await;
+    assert_eq!((refused.status, there(&world)), (StatusCode::FORBIDDEN, Vec::new()), "{refused:?}");
+
+    let world = World::new().await;
+    world.cluster.patches.lock().extend([Patching::Works, Patching::Refused]);
+    let broken = made(&world, &[Creation::Works, Creation::Works], &[]).await;
+    assert!(broken.status.is_client_error(), "{broken:?}");
+    assert!(hint(&broken).contains("/resume") && hint(&broken).contains("films/lakes-"), "{broken:?}");
+    assert!(!hint(&broken).contains("films/rivers-"), "it has begun: {broken:?}");
+    assert_eq!(hold(&world, "rivers"), None);
+}
+
+#[tokio::test]
+async fn of_two_requests_that_are_the_same_neither_deletes_what_the_other_has_let_go() {
+    let world = World::new().await;
+    let refused = Arc::new(Barrier::new(2));
+    let keys = [key()];
+    let other = async {
+        refused.wait().await;
+        let answer = made(&world, &[Creation::Works], &keys).await;
+        refused.wait().await;
+        answer
+    };
+    let creations = [Creation::Works, Creation::RefusedLater(refused.clone())];
+    let (one, other) = tokio::join!(made(&world, &creations, &keys), other);
+    for answer in [one, other] {
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        assert_eq!((named(&answer), there(&world).len()), (there(&world), 2));
+    }
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+#[tokio::test]
+async fn what_one_request_has_taken_back_the_same_one_beside_it_does_not_count_as_made() {
+    let world = World::new().await;
+    let (refused, made_last) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let keys = [key()];
+    let first = async {
+        let answer = made(&world, &[Creation::Works, Creation::RefusedLater(refused.clone())], &keys).await;
+        made_last.wait().await;
+        answer
+    };
+    let second = async {
+        refused.wait().await;
+        made(&world, &[Creation::Waits(made_last.clone())], &keys).await
+    };
+    let meet = async {
+        made_last.wait().await;
+        refused.wait().await;
+    };
+    let (broken, other, ()) = tokio::join!(first, second, meet);
+    assert_eq!(broken.status, StatusCode::FORBIDDEN, "{broken:?}");
+    assert_eq!(other.status, StatusCode::CONFLICT, "{other:?}");
+    assert_eq!(there(&world), [""; 0]);
 }
 
 #[tokio::test]
@@ -156,8 +257,10 @@ async fn the_same_request_sent_again_makes_what_is_missing() {
     assert!(broken.status.is_server_error() && hint(&broken).contains("Idempotency-Key"), "{broken:?}");
     let before = there(&world);
     assert_eq!(before.len(), 1, "it may be what the same request counts on");
+    assert!(hold(&world, "rivers").is_some(), "it begins with the other one");
     let answer = made(&world, &[Creation::Works], &[key()]).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(named(&answer), there(&world));
     assert!(there(&world).len() == 2 && there(&world).contains(&before[0]));
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
 }

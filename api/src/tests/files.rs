@@ -1,5 +1,7 @@
 //! Films, logs and events.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::StatusCode;
 use axum::http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
 use serde_json::{Value, json};
@@ -210,6 +212,24 @@ async fn who_may_read_kept_logs_alone_sees_no_pods() {
     forbid("get", "videojobs/log");
     let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are_told() {
+    let world = world().await;
+    let event = |number: usize| {
+        let name = if number % 2 == 0 { "ocean-assemble-video-1-abc123-x" } else { "another" };
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("e{number}")},
+               "involvedObject": {"kind": "Pod", "name": name, "uid": "p"}, "message": number.to_string(),
+               "lastTimestamp": format!("2026-12-24T{:02}:{:02}:00Z", number / 60 % 24, number % 60)})
+    };
+    world.cluster.events.lock().extend((0..1_400).rev().map(event));
+    let told = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
+    let messages: Vec<&str> =
+        told["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
+    let expected: Vec<String> = (400..1_400).step_by(2).map(|number| number.to_string()).collect();
+    assert_eq!(messages, expected);
+    assert!(world.cluster.longest_page.load(Ordering::Relaxed) <= 500);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod actions;
 mod backups;
 mod bulk;
 mod cleanup;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
 use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
-use videofactory_crds::{Phase, VideoJob};
+use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
 use super::{DryRun, hold_reason};
@@ -109,9 +109,12 @@ impl BulkAnswer {
 /// Requests to many jobs that are at work at a time: each holds a list of them.
 const MOST_AT_WORK: usize = 2;
 static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
+/// Stops of all that are at work at a time, which no other request keeps waiting.
+const MOST_STOPS: usize = 4;
+static STOPS: Semaphore = Semaphore::const_new(MOST_STOPS);
 
-fn slot() -> Result<SemaphorePermit<'static>, Problem> {
-    AT_WORK.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
+fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
+    of.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
 }
 
 /// Asks something of every job that a filter takes; each answers for itself. It goes on to its end, also if nobody waits for
@@ -155,26 +158,14 @@ pub async fn act(
     };
     let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
     check(&filter)?;
-    let slot = slot()?;
+    let slot = slot(&AT_WORK)?;
     let jobs = bulk::list(&author.0, &filter).await?;
-    Ok(Json(ask_all(&tasks, author, jobs, request, dry_run, slot).await?))
-}
-
-/// Asks all of these jobs, also if nobody waits for the answer. The slot is taken for as long.
-async fn ask_all(
-    tasks: &Tasks,
-    author: Author,
-    jobs: Vec<VideoJob>,
-    request: Request,
-    dry_run: bool,
-    slot: SemaphorePermit<'static>,
-) -> Result<BulkAnswer, Problem> {
     let asking = async move {
         let _slot = slot;
         let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
         Ok(BulkAnswer::new(dry_run, items))
     };
-    tasks.run("asking the jobs", asking).await
+    tasks.run("asking the jobs", asking).await.map(Json)
 }
 
 /// Fails unless names are names: they become part of a path and of selectors.
@@ -200,8 +191,8 @@ pub struct StopAllQuery {
     dry_run: bool,
 }
 
-/// Holds every job that has not ended: of a namespace, or of the cluster. A held job goes on from its checkpoint when it
-/// is resumed. It goes on to its end, also if nobody waits for the answer.
+/// Holds every job that has not ended: of a namespace, or of the cluster, those first that are at work. It goes on to its
+/// end, also if nobody waits for the answer. A held job goes on from its checkpoint when it is resumed.
 #[utoipa::path(
     post,
     path = "/jobs/force-stop-all",
@@ -217,9 +208,15 @@ pub async fn stop_all(
 ) -> Result<Json<BulkAnswer>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
-    let slot = slot()?;
-    let jobs = bulk::unfinished(&author.0, query.namespace).await?;
-    Ok(Json(ask_all(&tasks, author, jobs, request, query.dry_run, slot).await?))
+    let slot = slot(&STOPS)?;
+    // Its list, too, is made without the caller: half a stop is none.
+    let stopping = async move {
+        let _slot = slot;
+        let jobs = bulk::unfinished(&author.0, query.namespace).await?;
+        let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
+        Ok(BulkAnswer::new(query.dry_run, items))
+    };
+    tasks.run("the stop", stopping).await.map(Json)
 }
 
 #[cfg(test)]
@@ -243,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_number_of_requests_at_work_is_documented() {
-        let paths = "(`/jobs/actions`, `/jobs/force-stop-all`)";
-        documented::limit(&format!("Requests to many jobs {paths} | {MOST_AT_WORK} at a time |"));
+        let (paths, stops) = ("`/jobs/actions`; `/jobs/force-stop-all`", format!("{MOST_STOPS} at a time"));
+        documented::limit(&format!("Requests to many jobs: {paths} | {MOST_AT_WORK} at a time; {stops} |"));
     }
 }

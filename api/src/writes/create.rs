@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
+use videofactory_client::batch::{self, CreateError};
 use videofactory_client::estimate::Estimator;
 use videofactory_client::job_ref::is_label;
-use videofactory_client::new_job::{self, CreateError, NewJobs};
+use videofactory_client::new_job::{self, NewJobs};
 use videofactory_client::{Estimate, JobRef};
 use videofactory_crds::{Money, VideoJob};
 use videofactory_pipeline::Digest;
@@ -114,7 +115,7 @@ impl CreateAnswer {
 }
 
 /// Makes jobs: one, or one for each of several topics, all or none of them. It goes on to its end, also if nobody waits for
-/// the answer.
+/// the answer. Several are held until all are there, for which the permissions to patch and to delete jobs are needed.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -150,6 +151,10 @@ pub async fn create(
     let new = new_jobs(body, key.as_deref())?;
     // Asked first: who may not make them is not to have a hundred calls made.
     author.may("create", "videojobs", &new.namespace).await?;
+    if new.jobs.len() > 1 {
+        // Each is held until all are there.
+        author.may("patch", "videojobs", &new.namespace).await?;
+    }
     let slot = AT_WORK
         .try_acquire()
         .map_err(|_| Problem::later("other requests to make jobs are at work; try again", 1))?;
@@ -161,15 +166,15 @@ pub async fn create(
     }
     let making = async move {
         let _slot = slot;
-        let made = new_job::create_all(&client, &new, MANAGER, drop).await;
+        let made = batch::create_all(&client, &new, MANAGER, drop).await;
         made.map_err(|error| problem(error, new.is_repeatable))
     };
     tasks.run("making the jobs", making).await?;
     Ok((StatusCode::CREATED, Json(CreateAnswer::made(jobs))))
 }
 
-/// Why jobs were not made, and what to do about those that are there all the same.
-fn problem(CreateError { source, left }: CreateError, is_repeatable: bool) -> Problem {
+/// Why jobs were not made or do not begin, and what to do about those that are there all the same.
+fn problem(CreateError { source, left, is_made }: CreateError, is_repeatable: bool) -> Problem {
     let is_inconclusive = source.is_inconclusive();
     let problem = Problem::from(source);
     if left.is_empty() {
@@ -179,10 +184,16 @@ fn problem(CreateError { source, left }: CreateError, is_repeatable: bool) -> Pr
         return problem
             .hint("send the same request with the same Idempotency-Key again: nothing is made twice");
     }
-    let names: Vec<String> = left.iter().map(JobRef::to_string).collect();
+    let names = left.iter().map(JobRef::to_string).collect::<Vec<_>>().join(", ");
+    let hint = if is_made {
+        format!(
+            "all were made, and POST /jobs/<namespace>/<name>/resume lets those begin that are still held: {names}"
+        )
+    } else {
+        format!("look whether they are there before you ask again: {names}")
+    };
     // Whoever sends it again may pay twice.
-    Problem { retry_after: None, ..problem }
-        .hint(format!("look whether they are there before you ask again: {}", names.join(", ")))
+    Problem { retry_after: None, ..problem }.hint(hint)
 }
 
 /// What each job would cost. Channel and accounts are read as whoever asks, so that it works in a proxy, too, which has no
@@ -281,7 +292,7 @@ mod tests {
         let left = vec![JobRef { namespace: "films".to_owned(), name: "ocean".to_owned() }];
         let told = |left: Vec<JobRef>, is_repeatable: bool| {
             let source = CallError::TimedOut { what: "create VideoJob films/ocean".to_owned() };
-            let told = problem(CreateError { source, left }, is_repeatable);
+            let told = problem(CreateError { source, left, is_made: false }, is_repeatable);
             assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
             (told.hint.unwrap_or_default(), told.retry_after)
         };

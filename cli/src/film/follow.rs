@@ -16,7 +16,7 @@ use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 
 use crate::context::Context;
 use crate::exit::{Error, causes, lasting};
-use crate::film::state::{count_scenes, is_stale, needs_a_person};
+use crate::film::state::{count_scenes, is_held, is_stale, needs_a_person};
 use crate::text::plain;
 
 /// How long films are followed.
@@ -149,7 +149,7 @@ fn changes(before: Option<&VideoJob>, job: &VideoJob) -> Vec<String> {
         .collect();
     let told = |job: &VideoJob| (phase(job), message(job));
     let (at, message) = told(job);
-    let quiet = matches!(at, Phase::Pending | Phase::Running);
+    let quiet = matches!(at, Phase::Pending | Phase::Running) || at == Phase::Suspended && !is_held(job);
     if !quiet && before.map(told).as_ref() != Some(&(at, message.clone())) {
         lines.push(if message.is_empty() { at.to_string() } else { format!("{at}: {message}") });
     }
@@ -241,7 +241,9 @@ fn units(progress: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
+    use kube::ResourceExt;
     use serde_json::{Value, json};
+    use videofactory_crds::requests;
 
     use super::*;
     use crate::exit::Exit;
@@ -287,6 +289,15 @@ mod tests {
         assert!(!is_over(&waits, Until::Stopped) && is_over(&film(at("Waiting", "True")), Until::Stopped));
         assert!(!is_over(&film(at("Review", "False")), Until::Ended));
         assert!(is_over(&film(at("Failed", "True")), Until::Ended));
+    }
+
+    #[test]
+    fn a_film_that_was_let_go_needs_nobody_although_its_status_does_not_say_so_yet() {
+        let mut film = film(json!({"observedGeneration": 1, "phase": "Suspended"}));
+        assert!(!is_over(&film, Until::Stopped) && changes(None, &film).is_empty());
+        film.annotations_mut().insert(requests::HOLD.to_owned(), "lunch".to_owned());
+        assert!(is_over(&film, Until::Stopped));
+        assert_eq!(changes(None, &film), ["Suspended"]);
     }
 
     #[tokio::test]

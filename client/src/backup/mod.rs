@@ -15,7 +15,7 @@ mod seal;
 mod write;
 
 pub use error::ReadBackupError;
-pub use gather::gather;
+pub use gather::{Budget, gather, gather_in};
 pub use item::Item;
 pub use kind::Kind;
 pub use read::Backup;

@@ -9,6 +9,9 @@ use videofactory_crds::requests;
 use super::seal::Seal;
 use super::{API_VERSION, KIND, Kind};
 
+/// Bytes by which the memory of a backup grows: to double it would take as much again for a while.
+const STEP: usize = 4 * 1024 * 1024;
+
 /// A backup that is being written: as text from the start, which takes a fraction of what objects take in memory.
 #[derive(Debug)]
 pub struct Document {
@@ -58,20 +61,31 @@ impl Document {
         object.types = Some(TypeMeta { api_version: resource.api_version, kind: resource.kind });
         // An object that came as JSON can be written as JSON.
         let Ok(json) = serde_json::to_value(&object) else { return };
-        if self.items > 0 {
-            self.text.push(b',');
-        }
-        self.text.extend_from_slice(json.to_string().as_bytes());
+        let comma = if self.items > 0 { "," } else { "" };
+        self.write(&format!("{comma}{json}"));
         self.seal.add(&json);
         self.items += 1;
         self.jobs += i64::from(kind == Kind::VideoJob);
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.text.capacity() - self.text.len() < text.len() {
+            self.text.reserve_exact(text.len().max(STEP));
+        }
+        self.text.extend_from_slice(text.as_bytes());
+    }
+
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.text.capacity()
     }
 
     /// The backup with all that was added.
     #[must_use]
     pub fn end(mut self) -> Written {
         let tail = format!("],\"itemCount\":{},\"digest\":\"{}\"}}\n", self.items, self.seal.end());
-        self.text.extend_from_slice(tail.as_bytes());
+        self.write(&tail);
         Written { text: self.text, items: self.items, jobs: self.jobs }
     }
 }

@@ -12,6 +12,9 @@ use crate::job_ref::JobRef;
 
 /// How the reason of a hold begins that stops all jobs: by it a resume of many knows what it may let go on.
 const STOP_ALL: &str = "stop-all";
+/// How the reason of a hold begins of a job that is made with others, until all are there. Whoever suspends it replaces
+/// this reason by their own, which stays when the others are let go.
+pub(crate) const TOGETHER: &str = "created together";
 /// Most bytes of somebody's reason in a message.
 const MOST_REASON_BYTES: usize = 200;
 
@@ -24,7 +27,8 @@ impl Request {
     }
 
     pub(super) fn suspend(&self, job: &VideoJob) -> Plan {
-        if is_held(job) {
+        let hold = job.annotations().get(requests::HOLD);
+        if hold.is_some_and(|hold| !hold.starts_with(TOGETHER)) {
             Plan::Unchanged("it is held already".to_owned())
         } else if has_ended(job) {
             Plan::Unchanged("it has ended already".to_owned())

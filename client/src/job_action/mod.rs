@@ -17,6 +17,7 @@ use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::{StepStatus, VideoJob, requests};
 
 pub use self::again::asks_whether_to_pay;
+pub(crate) use self::hold::TOGETHER;
 pub use self::review::under_review;
 use crate::job_ref::JobRef;
 
@@ -125,7 +126,8 @@ impl Request {
     /// Whether the answer depends on how the job stands, so that it must not be given to one that stands otherwise by now.
     #[must_use]
     pub fn needs_fresh_state(&self) -> bool {
-        self.of_many && matches!(self.action, JobAction::Retry | JobAction::Restart | JobAction::Resume)
+        let depends = [JobAction::Retry, JobAction::Restart, JobAction::Suspend, JobAction::Resume];
+        self.of_many && depends.contains(&self.action)
     }
 
     /// Why a job that was listed as `before` is not asked: it has moved on, and whoever asks has not seen that.
@@ -138,8 +140,8 @@ impl Request {
                 "{name} was deleted and made again since it was listed: look at it, and ask again"
             ));
         }
-        // To let go what is held is meant in any phase.
-        let outdated = was != is && self.action != JobAction::Resume;
+        // To hold a job, or to let go what is held, is meant in any phase.
+        let outdated = was != is && !matches!(self.action, JobAction::Suspend | JobAction::Resume);
         outdated.then(|| {
             format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
         })

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -101,7 +101,7 @@ fn router(
     let reports = progress::Reports { context: context.clone(), tokens, relay };
     let state = State { tasks, ..State::new(context.client, cluster, stores, process, stop) };
     Router::new()
-        .route(PROGRESS_PATH, get(progress::tell).post(progress::report))
+        .route(PROGRESS_PATH, any(progress::refuse).get(progress::tell).post(progress::report))
         .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
         .layer(from_fn(in_time))
         .with_state(reports)

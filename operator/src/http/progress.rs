@@ -81,6 +81,12 @@ pub async fn report(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Other methods: who is not known learns not even which there are.
+pub async fn refuse(State(reports): State<Reports>, headers: HeaderMap) -> Result<(), Problem> {
+    reports.tokens.review(token_in(&headers)?).await?;
+    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods"))
+}
+
 /// Tells another replica what workers of steps at work said last.
 pub async fn tell(State(reports): State<Reports>, headers: HeaderMap) -> Result<Json<Said>, Problem> {
     let context = &reports.context;

@@ -8,6 +8,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::routing::get;
 use clap::Parser;
 use futures::FutureExt;
 use http_body_util::BodyExt;
@@ -200,6 +201,22 @@ async fn only_replicas_of_the_operator_are_told_what_workers_say() {
     std::fs::remove_file(&leader.context.config.token_file).unwrap();
     let (answered, _) = leader.ask("GET", OPERATOR, &Value::Null).await;
     assert_eq!(answered, StatusCode::SERVICE_UNAVAILABLE, "who has no token knows nobody by it");
+}
+
+#[tokio::test]
+async fn a_method_that_there_is_not_is_told_to_nobody_who_is_not_known() {
+    let replica = Replica::start().await;
+    for (token, status) in [
+        ("", StatusCode::UNAUTHORIZED),
+        ("unknown", StatusCode::UNAUTHORIZED),
+        (WORKER, StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        for method in ["PUT", "DELETE", "PATCH"] {
+            let (answered, body) = replica.ask(method, token, &Value::Null).await;
+            assert_eq!(answered, status, "{method} {token}: {body}");
+            assert_eq!(body["status"], status.as_u16(), "{method} {token}: {body}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

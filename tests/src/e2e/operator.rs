@@ -150,10 +150,21 @@ impl Victim {
 
 /// Memory that the operator has in use, in MiB.
 pub async fn resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
+    mebibytes(client, "VmRSS:").await
+}
+
+/// The most that it has had in use since it was started.
+pub async fn most_resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
+    mebibytes(client, "VmHWM:").await
+}
+
+/// What the kernel says of the operator's process under this name.
+async fn mebibytes(client: &Client, name: &str) -> anyhow::Result<f64> {
     let victim = Victim::find(client).await?;
     let process = victim.processes.first().context("the operator has no process")?;
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.with_context(|| format!("it has no {name}"))?;
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kibibytes / 1024.0)
 }

@@ -78,8 +78,13 @@ pub async fn many(
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
+    // What is at work pays until it is stopped.
+    let order = |job: &VideoJob| {
+        let comes_later = request.action == JobAction::Suspend && !bulk::is_at_work(job);
+        (comes_later, JobRef::of(job))
+    };
     let mut jobs = list().await?;
-    jobs.sort_by_key(JobRef::of);
+    jobs.sort_by_key(order);
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
@@ -102,7 +107,7 @@ pub async fn many(
         if request.action == JobAction::Suspend {
             // What has begun while the question stood is to stop, too.
             jobs = list().await?;
-            jobs.sort_by_key(JobRef::of);
+            jobs.sort_by_key(order);
         }
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;

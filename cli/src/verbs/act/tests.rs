@@ -50,6 +50,27 @@ async fn what_cannot_be_asked_is_said_beside_what_can() {
     assert_eq!(patched(&fake).len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restart_without_an_answer_is_looked_for_and_is_not_to_be_tried_again() {
+    let patch = format!("PATCH {}", path("films", "videojobs", "sea"));
+    let ended = run(&films().hangs(&patch), "restart sea", None).await;
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""));
+    assert!(
+        ended.err.contains("look whether run 1 of films/sea has begun before you ask again"),
+        "{}",
+        ended.err
+    );
+    assert!(!ended.err.contains("try again"), "{}", ended.err);
+
+    let get = format!("GET {}", path("films", "videojobs", "sea"));
+    let mut asked = job("sea", json!({"phase": "Succeeded"}));
+    let before = asked.clone();
+    asked["metadata"]["annotations"] = json!({"videofactory.dev/restart-requested-at": crate::testing::NOW});
+    let fake = Fake::default().on(&get, before).on(&get, asked).hangs(&patch);
+    let ended = run(&fake, "restart sea", None).await;
+    assert_eq!(parts(&ended), (Exit::Done, "videojob.videofactory.dev/sea restarted\n", ""));
+}
+
 #[tokio::test]
 async fn many_films_are_listed_and_asked_about_first() {
     let fake = films();
@@ -229,6 +250,21 @@ async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
     let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
     assert_eq!(ended.out, "videojob.videofactory.dev/sea resumed\n");
     assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn what_is_at_work_is_stopped_first() {
+    let step = json!({"name": "animate-scenes", "state": "Running"});
+    let jobs =
+        [job("lake", json!({"phase": "Pending"})), job("sea", json!({"phase": "Running", "steps": [step]}))];
+    let fake = Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&jobs));
+    let ended = run(&fake, "stop-all --yes", None).await;
+    assert_eq!(
+        ended.out,
+        "videojob.videofactory.dev/sea suspended\nvideojob.videofactory.dev/lake suspended\n"
+    );
+    let names: Vec<String> = patched(&fake).into_iter().map(|(what, _)| what).collect();
+    assert!(names[0].ends_with("/sea"), "{names:?}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use videofactory_client::estimate::Estimator;
 use videofactory_client::job_action::phase;
 use videofactory_client::new_job::{self, NewJobs};
-use videofactory_client::{Estimate, JobRef};
+use videofactory_client::{Estimate, JobRef, batch};
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
@@ -128,7 +128,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     }
     let mut interrupted = (context.interrupted)();
     let mut made = Vec::new();
-    let making = new_job::make_all(&client, &new, MANAGER, |job| made.push(job));
+    let making = batch::make_all(&client, &new, MANAGER, |job| made.push(job));
     tokio::select! {
         ended = making => ended?,
         () = &mut interrupted => return Err(half_made(&new, &made)),
@@ -159,8 +159,15 @@ fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
         said += &format!("; {} may be there, too", under_way.name);
         names.push(under_way.name.clone());
     }
-    Error::interrupted(said)
-        .hint(format!("{}; what stays is made, and paid for", removal(&new.namespace, &names)))
+    // Several are let go when all are there.
+    let stays = if new.jobs.len() == 1 {
+        "what stays is made, and paid for".to_owned()
+    } else {
+        let resume = format!("`kubectl videofactory resume -n {} {}`", new.namespace, names.join(" "));
+        let held = format!("what stays is held, and is made, and paid for, when you let it go by {resume}");
+        if made.len() < new.jobs.len() { held } else { format!("{held}, or was let go already") }
+    };
+    Error::interrupted(said).hint(format!("{}; {stays}", removal(&new.namespace, &names)))
 }
 
 /// What a Ctrl-C means to films that are waited for: nothing.
@@ -256,7 +263,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{Fake, job, list_of, path, run, run_until};
+    use crate::testing::{Fake, Seen, job, list_of, path, run, run_until};
 
     fn creates() -> String {
         format!("POST {}", path("films", "videojobs", ""))
@@ -341,6 +348,28 @@ spec:
         assert!(fake.writes().iter().all(|seen| seen.query.ends_with("&dryRun=All")), "{:?}", fake.writes());
     }
 
+    #[tokio::test]
+    async fn of_many_each_is_held_until_all_are_there_and_then_let_go() {
+        let hold = |seen: &Seen| seen.body["metadata"]["annotations"].get("videofactory.dev/hold").cloned();
+        let fake = Fake::default();
+        let ended = run(&fake, "create -f - -o json", Some("Rivers\nSeas\n")).await;
+        assert_eq!(ended.exit, Exit::Done, "{}", ended.err);
+        assert!(!ended.out.contains("videofactory.dev/hold"), "{}", ended.out);
+        let made: Vec<Seen> =
+            fake.writes().into_iter().filter(|seen| !seen.query.contains("dryRun")).collect();
+        let [first, second, let_go @ ..] = made.as_slice() else { panic!("{made:?}") };
+        for film in [first, second] {
+            let why = hold(film).unwrap_or_default();
+            assert!(why.as_str().is_some_and(|why| why.starts_with("created together")), "{film:?}");
+        }
+        let let_go: Vec<_> =
+            let_go.iter().map(|seen| (seen.what.starts_with("PATCH "), hold(seen))).collect();
+        assert_eq!(let_go, [(true, Some(Value::Null)), (true, Some(Value::Null))]);
+        let alone = Fake::default();
+        run(&alone, "create Rivers --name rivers", None).await;
+        assert_eq!(alone.writes().iter().map(hold).collect::<Vec<_>>(), [None]);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_film_that_may_have_been_made_is_named() {
         let fake = Fake::default().hangs(&creates());
@@ -387,6 +416,9 @@ spec:
         assert!(ended.err.starts_with(told), "{}", ended.err);
         let remove = "\nremove them by `kubectl delete vj -n films --ignore-not-found rivers seas-";
         assert!(ended.err.contains(remove), "{}", ended.err);
+        let held = "; what stays is held, and is made, and paid for, when you let it go by `kubectl videofactory resume -n \
+                    films rivers seas-";
+        assert!(ended.err.contains(held), "{}", ended.err);
     }
 
     #[tokio::test(start_paused = true)]

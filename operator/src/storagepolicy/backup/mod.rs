@@ -5,8 +5,9 @@ mod names;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
+use videofactory_api::backup::gather_in_turn;
 use videofactory_client::CallError;
-use videofactory_client::backup::{Written, gather};
+use videofactory_client::backup::Written;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
@@ -65,7 +66,7 @@ async fn write(
     now: Timestamp,
 ) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
-    let Written { text, items, jobs } = gather(client, Some(&namespace), now).await?;
+    let (Written { text, items, jobs }, _memory) = gather_in_turn(client, &namespace, now).await?;
     let key = key(&namespace, &policy.name_any(), slot);
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());

@@ -153,3 +153,15 @@ fn given_to_the_writer(world: &mut World) -> GivenScenes {
     });
     orders.next().expect("the first step begins").given.expect("it is given scenes")
 }
+
+#[test]
+fn a_job_that_is_made_held_begins_nothing_before_it_is_let_go() {
+    let mut world = World::new(json!({"topic": "x"}));
+    world.annotate(requests::HOLD, "created together with 2 others");
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Suspended, "Held"));
+    assert!(world.begun.is_empty() && world.message().contains("created together with 2 others"));
+    world.strip(requests::HOLD);
+    world.settle();
+    assert_eq!(world.at_work(), [SCRIPT]);
+}

@@ -1,0 +1,134 @@
+//! Backups are gathered within the budget of memory, which they take as they grow: those of callers if there is enough at
+//! once, the operator's own when there is.
+
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use kube::Client;
+use videofactory_client::CallError;
+use videofactory_client::backup::{Budget, Written, gather_in};
+
+use super::AT_WORK;
+use super::memory::{BACKUP_MEMORY, MemoryPermit};
+use crate::problem::Problem;
+
+/// Memory that is there, or not.
+struct AtOnce(MemoryPermit);
+
+#[async_trait]
+impl Budget for AtOnce {
+    type Error = Problem;
+
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        if self.0.may_hold(bytes) {
+            return self.0.try_grow_to(bytes);
+        }
+        let detail = "the backup has more bytes than the operator's memory is meant for";
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).hint(
+            "back up namespace by namespace (?namespace=), or on your own machine: `kubectl videofactory backup -o FILE`",
+        ))
+    }
+}
+
+/// Memory that is waited for. What is larger than all of it is alone.
+struct InTime(MemoryPermit);
+
+#[async_trait]
+impl Budget for InTime {
+    type Error = CallError;
+
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), CallError> {
+        self.0.grow_to(bytes).await;
+        Ok(())
+    }
+}
+
+/// A backup for a caller, if there is memory for it. The memory is taken until the permit is dropped.
+pub async fn gather_at_once(
+    client: &Client,
+    namespace: Option<&str>,
+    now: Timestamp,
+) -> Result<(Written, MemoryPermit), Problem> {
+    let mut memory = AtOnce(BACKUP_MEMORY.nothing());
+    let written = gather_in(client, namespace, now, &mut memory).await?;
+    Ok((written, memory.0))
+}
+
+/// A backup for the operator itself, in the memory that those of callers have, and after the one that is being made. The
+/// memory is taken until the permit is dropped.
+pub async fn gather_in_turn(
+    client: &Client,
+    namespace: &str,
+    now: Timestamp,
+) -> Result<(Written, MemoryPermit), CallError> {
+    // It is never closed.
+    let _slot = AT_WORK.acquire().await.ok();
+    let mut memory = InTime(BACKUP_MEMORY.nothing());
+    let written = gather_in(client, Some(namespace), now, &mut memory).await?;
+    Ok((written, memory.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::backup::memory::MemoryBudget;
+    use crate::testing::{ROOT, World, job};
+
+    const MIB: usize = 1024 * 1024;
+
+    fn budget(mib: u32) -> &'static MemoryBudget {
+        Box::leak(Box::new(MemoryBudget::new(mib)))
+    }
+
+    /// With a backup of its jobs of some MiB, and a budget for it and for little beside it.
+    async fn world() -> (World, &'static MemoryBudget) {
+        let world = World::new().await;
+        for number in 0..5 {
+            let mut job = job("films", &format!("film-{number}"), &json!({}));
+            job["spec"]["topic"] = json!("x".repeat(MIB));
+            world.know(job);
+        }
+        (world, budget(12))
+    }
+
+    async fn gathered<B: Budget>(world: &World, memory: &mut B) -> Result<usize, B::Error> {
+        let client = world.state.clients.of_token(ROOT).unwrap();
+        let written = gather_in(&client, None, "2026-11-29T08:00:00Z".parse().unwrap(), memory).await?;
+        Ok(written.text.capacity())
+    }
+
+    #[tokio::test]
+    async fn a_backup_takes_its_memory_as_it_grows_and_is_given_up_where_there_is_none() {
+        let (world, shared) = world().await;
+        let mut memory = AtOnce(shared.nothing());
+        let bytes = gathered(&world, &mut memory).await.unwrap();
+        assert!(bytes > 5 * MIB);
+        assert!(shared.try_acquire(12 * MIB - bytes + MIB).is_err(), "what it takes is taken");
+        drop(shared.try_acquire(12 * MIB - bytes - MIB).unwrap());
+        // Another one beside it.
+        let refused = gathered(&world, &mut AtOnce(shared.nothing())).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.retry_after), (503, Some(10)));
+        drop(memory);
+        assert!(shared.try_acquire(12 * MIB).is_ok());
+        let refused = gathered(&world, &mut AtOnce(budget(2).nothing())).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.retry_after), (503, None), "no later time helps");
+    }
+
+    #[tokio::test]
+    async fn the_operators_own_backup_waits_for_memory() {
+        let (world, shared) = world().await;
+        let taken = shared.try_acquire(12 * MIB).unwrap();
+        let mut memory = InTime(shared.nothing());
+        let mut gathering = Box::pin(gathered(&world, &mut memory));
+        assert!(timeout(Duration::from_millis(300), &mut gathering).await.is_err());
+        drop(taken);
+        assert!(gathering.await.unwrap() > 5 * MIB);
+        drop(memory);
+        assert!(gathered(&world, &mut InTime(budget(2).nothing())).await.is_ok(), "it is alone");
+    }
+}

@@ -1,0 +1,88 @@
+//! Answers that keep their place until they are read: who asks for many and reads none of them takes only their share of the
+//! memory.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::Error;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
+
+/// Bytes that are given to the connection at once. What it has taken counts as read, and it takes no more before that is
+/// sent.
+const PIECE: usize = 64 * 1024;
+
+/// The same answer, which holds this place until its last byte is taken or nobody reads it any more.
+pub fn until_read<P: Send + Unpin + 'static>(response: Response, place: P) -> Response {
+    response.map(|body| Body::new(Held { body, rest: Bytes::new(), _place: place }))
+}
+
+struct Held<P> {
+    body: Body,
+    /// What the body has given, and the connection has not taken.
+    rest: Bytes,
+    _place: P,
+}
+
+impl<P: Unpin> HttpBody for Held<P> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.rest.is_empty() {
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                end => return Poll::Ready(end),
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let bytes = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(bytes)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (of_body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower() + rest);
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_holds_its_place_until_its_last_byte_is_taken() {
+        let (all, place) = (vec![7; 2 * PIECE + 1], Arc::new(()));
+        let mut body = until_read(Response::new(Body::from(all.clone())), Arc::clone(&place)).into_body();
+        let mut read = Vec::new();
+        while !body.is_end_stream() {
+            assert_eq!(body.size_hint().exact(), Some((all.len() - read.len()) as u64));
+            assert_eq!(Arc::strong_count(&place), 2);
+            let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(piece.len() <= PIECE);
+            read.extend_from_slice(&piece);
+        }
+        drop(body);
+        assert_eq!((read, Arc::strong_count(&place)), (all, 1));
+    }
+}

@@ -1,0 +1,314 @@
+//! `VideoJob`s that are made together, all or none of them: each is made held, so that nothing begins, and they are let go
+//! when all are there.
+//!
+//! The first job decides for all. It is let go before all others and deleted before all others, each time in the very
+//! version that was looked at: of two requests that are the same, one wins, and the other one follows it.
+
+use std::time::Duration;
+
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::Status;
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use videofactory_crds::{VideoJob, requests};
+
+use crate::call::{CallError, within};
+use crate::job_action::TOGETHER;
+use crate::job_ref::JobRef;
+use crate::new_job::{NewJob, NewJobs, create, find, try_all};
+
+/// How long is waited before a call is made again that was not answered, or met another version.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// As much of a request's word as tells it from others.
+const SHORT: usize = 8;
+
+/// Why jobs were not made, or do not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct CreateError {
+    /// What went wrong.
+    pub source: CallError,
+    /// Those that are there all the same, or may be.
+    pub left: Vec<JobRef>,
+    /// Whether all were made, and those that are left are still held.
+    pub is_made: bool,
+}
+
+impl CreateError {
+    fn not_made(source: CallError, left: Vec<JobRef>) -> Self {
+        Self { source, left, is_made: false }
+    }
+}
+
+impl From<CallError> for CreateError {
+    fn from(source: CallError) -> Self {
+        Self::not_made(source, Vec::new())
+    }
+}
+
+/// What becomes of a job that is held until all are there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is not held any more, or for another reason: it is there to stay.
+    LetGo,
+    /// It is not there.
+    Gone,
+}
+
+/// Creates all of them or none. Several are only tried first, so that the API server says what is wrong with any of them
+/// before one is made. If one is refused all the same, the others are deleted again, which have begun nothing. A single one
+/// is made without a hold. `take`: gets each, as it is when it begins.
+pub async fn create_all(
+    client: &Client,
+    new: &NewJobs,
+    manager: &str,
+    take: impl FnMut(VideoJob),
+) -> Result<(), CreateError> {
+    if new.jobs.len() > 1 {
+        try_all(client, new, manager, drop).await?;
+    }
+    make_all(client, new, manager, take).await
+}
+
+/// The same without trying first. They are made in their order, and let go in it when all are there: whoever breaks it off
+/// knows which may be there, and whether any may have begun.
+pub async fn make_all(
+    client: &Client,
+    new: &NewJobs,
+    manager: &str,
+    mut take: impl FnMut(VideoJob),
+) -> Result<(), CreateError> {
+    let hold = (new.jobs.len() > 1).then(|| hold(new));
+    for (place, job) in new.jobs.iter().enumerate() {
+        let mut manifest = new.manifest(job);
+        if let Some(hold) = &hold {
+            manifest["metadata"]["annotations"][requests::HOLD] = json!(hold);
+        }
+        match create_or_find(client, new, job, &manifest, manager).await {
+            Ok(mut made) => {
+                if made.annotations().get(requests::HOLD) == hold.as_ref() {
+                    made.annotations_mut().remove(requests::HOLD);
+                }
+                take(made);
+            }
+            Err(error) => return Err(give_up(client, new, place, error).await),
+        }
+    }
+    if hold.is_some() { let_all_go(client, new, manager).await } else { Ok(()) }
+}
+
+/// Why each of them is held until all are there, for whoever finds it so.
+fn hold(new: &NewJobs) -> String {
+    let request: String = new.request.chars().take(SHORT).collect();
+    let others = match new.jobs.len().saturating_sub(1) {
+        1 => "another one".to_owned(),
+        others => format!("{others} others"),
+    };
+    format!(
+        "{TOGETHER} with {others} (request {request}), and waits until all are there; if it stays so, the request was broken \
+         off: send it again with its Idempotency-Key, or resume or delete the job"
+    )
+}
+
+/// Creates one of them, or finds it: its answer was lost, or the same request came before.
+async fn create_or_find(
+    client: &Client,
+    new: &NewJobs,
+    job: &NewJob,
+    manifest: &Value,
+    manager: &str,
+) -> Result<VideoJob, CallError> {
+    let name = new.reference(job);
+    let error = match create(client, &name, manifest, false, manager).await {
+        Ok(created) => return Ok(created),
+        Err(error) => error,
+    };
+    if !new.is_repeatable && !error.is_inconclusive() {
+        return Err(error);
+    }
+    match find(client, new, &name).await {
+        Ok(Some(found)) => Ok(found),
+        // A job of this name is there, and nobody knows whose.
+        Err(unknown) if error.is_already_exists() => Err(unknown),
+        Ok(None) | Err(_) => Err(error),
+    }
+}
+
+/// Lets all of them begin.
+async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(), CreateError> {
+    let last = new.jobs.len() - 1;
+    let mut gone = None;
+    for (place, job) in new.jobs.iter().enumerate() {
+        let name = new.reference(job);
+        match settle(client, new, &name, Fate::LetGo, manager).await {
+            Ok(Fate::LetGo) => {}
+            Ok(Fate::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
+            Ok(Fate::Gone) => gone = gone.or(Some(name)),
+            Err(error) if place == 0 && !error.is_inconclusive() => {
+                return Err(give_up(client, new, last, error).await);
+            }
+            // The others would wait as long for the API server.
+            Err(source) => {
+                let left = new.references().split_off(place);
+                return Err(CreateError { source, left, is_made: true });
+            }
+        }
+    }
+    gone.map_or(Ok(()), |gone| {
+        let left = new.references().into_iter().filter(|name| *name != gone).collect();
+        Err(CreateError::not_made(deleted(&gone), left))
+    })
+}
+
+/// Somebody has deleted it while the others were made: another request that is the same and was refused a job, or a person.
+fn deleted(name: &JobRef) -> CallError {
+    let status = Status::failure("it was deleted while the others were made", "Conflict").with_code(409);
+    CallError::of(format!("create VideoJob {name}"), kube::Error::Api(Box::new(status)))
+}
+
+/// Undoes what was made. `last`: the place of the last job that was tried.
+async fn give_up(client: &Client, new: &NewJobs, last: usize, error: CallError) -> CreateError {
+    let is_inconclusive = error.is_inconclusive();
+    let names = new.references();
+    let mut left = match names.as_slice() {
+        [_] => Vec::new(),
+        // Sent again, the same request makes what is missing.
+        _ if new.is_repeatable && is_inconclusive => names[..last].to_vec(),
+        // The same request may have made more of them before.
+        _ if new.is_repeatable => take_back(client, new, &names).await,
+        _ => take_back(client, new, &names[..=last]).await,
+    };
+    if is_inconclusive && !left.contains(&names[last]) {
+        left.push(names[last].clone());
+    }
+    CreateError::not_made(error, left)
+}
+
+/// Deletes those that are still held for each other. Those that are there to stay, or may be.
+async fn take_back(client: &Client, new: &NewJobs, names: &[JobRef]) -> Vec<JobRef> {
+    let mut left = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        match settle(client, new, name, Fate::Gone, "").await {
+            Ok(Fate::Gone) => {}
+            // It decides for all: the same request, or a person, has let it go.
+            Ok(Fate::LetGo) | Err(_) if place == 0 => return names.to_vec(),
+            Ok(Fate::LetGo) | Err(_) => left.push(name.clone()),
+        }
+    }
+    left
+}
+
+/// Ends the hold of one of them, if it stands: lets the job go, or deletes it. What has become of it.
+async fn settle(
+    client: &Client,
+    new: &NewJobs,
+    name: &JobRef,
+    wanted: Fate,
+    manager: &str,
+) -> Result<Fate, CallError> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let error = match try_to_settle(client, new, name, wanted, manager).await {
+            Ok(fate) => return Ok(fate),
+            Err(error) => error,
+        };
+        // Looked at again, it says what has become of it.
+        let may_help = error.is_inconclusive() || error.is_conflict() || error.is_not_found();
+        match pauses.next() {
+            Some(pause) if may_help => tokio::time::sleep(pause).await,
+            _ => return Err(error),
+        }
+    }
+}
+
+async fn try_to_settle(
+    client: &Client,
+    new: &NewJobs,
+    name: &JobRef,
+    wanted: Fate,
+    manager: &str,
+) -> Result<Fate, CallError> {
+    let Some(job) = find(client, new, name).await? else { return Ok(Fate::Gone) };
+    if job.annotations().get(requests::HOLD) != Some(&hold(new)) {
+        return Ok(Fate::LetGo);
+    }
+    match wanted {
+        Fate::LetGo => let_go(client, &job, manager).await?,
+        Fate::Gone => delete(client, &job).await?,
+    }
+    Ok(wanted)
+}
+
+/// Takes the hold from this very version of a job.
+async fn let_go(client: &Client, job: &VideoJob, manager: &str) -> Result<(), CallError> {
+    let name = JobRef::of(job);
+    let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
+    let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let patch = json!({"metadata": {
+        "resourceVersion": job.resource_version(), "annotations": {requests::HOLD: null},
+    }});
+    let patch = Patch::Merge(&patch);
+    within(format!("patch VideoJob {name}"), api.patch(&name.name, &params, &patch)).await.map(drop)
+}
+
+/// Deletes this very version of a job.
+async fn delete(client: &Client, job: &VideoJob) -> Result<(), CallError> {
+    let name = JobRef::of(job);
+    let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
+    let preconditions = Preconditions { uid: job.uid(), resource_version: job.resource_version() };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    within(format!("delete VideoJob {name}"), api.delete(&name.name, &params)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job_action::{JobAction, Plan, Request};
+
+    fn two() -> NewJobs {
+        let mut new = NewJobs {
+            namespace: "films".to_owned(),
+            request: "3f9c2a1e5b7d".to_owned(),
+            ..NewJobs::default()
+        };
+        for name in ["rivers", "lakes"] {
+            new.add(Some(name.to_owned()), None, "");
+        }
+        new
+    }
+
+    fn held(hold: &str) -> VideoJob {
+        let metadata = json!({"name": "rivers", "namespace": "films", "annotations": {requests::HOLD: hold}});
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"topic": "rivers"}})).unwrap()
+    }
+
+    fn ask(action: JobAction, reason: &str, of_many: bool) -> Request {
+        let at = "2026-12-24T18:00:00Z".parse().unwrap();
+        Request { action, at, reason: reason.to_owned(), output: None, of_many }
+    }
+
+    #[test]
+    fn a_hold_says_of_whom_it_is_and_what_to_do_if_it_stays() {
+        let hold = hold(&two());
+        let told =
+            ["created together with another one (request 3f9c2a1e)", "Idempotency-Key", "resume or delete"];
+        assert!(told.iter().all(|told| hold.contains(told)), "{hold}");
+    }
+
+    #[test]
+    fn whoever_stops_such_a_job_means_it_and_no_resume_of_many_lets_it_go_unnamed() {
+        let (hold, job) = (hold(&two()), held(&hold(&two())));
+        for stop in
+            [ask(JobAction::Suspend, "the bill", false), Request::stop_all(jiff::Timestamp::UNIX_EPOCH, None)]
+        {
+            let Plan::Patch(patch) = stop.plan(&job) else { panic!("it goes on when all are there") };
+            assert_eq!(patch["metadata"]["annotations"][requests::HOLD], json!(stop.reason));
+        }
+        assert!(matches!(ask(JobAction::Resume, "", true).plan(&job), Plan::Refused(_)));
+        for resume in [ask(JobAction::Resume, "", false), ask(JobAction::Resume, &hold, true)] {
+            let Plan::Patch(patch) = resume.plan(&job) else { panic!("it can be let go") };
+            assert_eq!(patch["metadata"]["annotations"], json!({requests::HOLD: null}));
+        }
+    }
+}

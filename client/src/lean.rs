@@ -1,11 +1,9 @@
 //! A `VideoJob` without what no request looks at, which is nearly all of it: lists of thousands have room in memory. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use videofactory_crds::labels::LAST_APPLIED;
 use videofactory_crds::videojob::{VideoJobSpec, VideoJobStatus};
 use videofactory_crds::{StepStatus, VideoJob};
-
-/// Written by `kubectl apply`: the whole manifest once more.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The job with its names, versions and annotations, whether it is suspended, and how far it is.
 #[must_use]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::core::TypeMeta;
 use serde_json::json;
+use videofactory_crds::labels::LAST_APPLIED;
 use videofactory_crds::requests;
 
 use super::seal::Seal;
@@ -97,11 +98,7 @@ fn leave_secrets_out(kind: Kind, object: &mut DynamicObject) {
         if let Some(spec) = object.data["spec"].as_object_mut() {
             spec.remove("endpoint");
         }
-        object
-            .metadata
-            .annotations
-            .get_or_insert_default()
-            .remove("kubectl.kubernetes.io/last-applied-configuration");
+        object.metadata.annotations.get_or_insert_default().remove(LAST_APPLIED);
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
+use videofactory_crds::labels::LAST_APPLIED;
 
 /// What stands in the place of a secret.
 const GONE: &str = "<redacted>";
@@ -15,8 +16,6 @@ const GONE: &str = "<redacted>";
 const OUR_VARIABLES: &str = "VIDEOFACTORY_";
 const PLAIN_VARIABLES: [&str; 5] =
     ["RUST_LOG", "NO_PROXY", "no_proxy", "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME"];
-/// A whole manifest as it was applied, with whatever was in it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Patterns, and what a match becomes.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {

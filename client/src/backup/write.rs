@@ -84,10 +84,13 @@ impl Document {
 
     /// The backup with all that was added.
     #[must_use]
-    pub fn end(mut self) -> Written {
-        let tail = format!("],\"itemCount\":{},\"digest\":\"{}\"}}\n", self.items, self.seal.end());
-        self.write(&tail);
-        Written { text: self.text, items: self.items, jobs: self.jobs }
+    pub fn end(self) -> Written {
+        let Self { mut text, seal, items, jobs, .. } = self;
+        let tail = format!("],\"itemCount\":{items},\"digest\":\"{}\"}}\n", seal.end());
+        // It must not double what the text takes.
+        text.reserve_exact(tail.len());
+        text.extend_from_slice(tail.as_bytes());
+        Written { text, items, jobs }
     }
 }
 

@@ -106,11 +106,9 @@ impl Fake {
         let mut book = self.0.lock().unwrap();
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        if let (&Method::POST, Some(name), false) =
-            (&parts.method, body["metadata"]["name"].as_str(), query.contains("dryRun"))
-        {
-            book.made.insert(format!("GET {}/{name}", parts.uri.path()), body.clone());
-        }
+        let makes = parts.method == Method::POST && !query.contains("dryRun");
+        let made_at = body["metadata"]["name"].as_str().filter(|_| makes);
+        let made_at = made_at.map(|name| (format!("GET {}/{name}", parts.uri.path()), body.clone()));
         book.seen.push(Seen { what: what.clone(), query, body });
         let made = book.made.get(&what).map(Value::to_string);
         let (code, text) = match book.answers.get_mut(&what) {
@@ -127,6 +125,9 @@ impl Fake {
             None if made.is_some() => (StatusCode::OK, made.unwrap_or_default()),
             None => (StatusCode::NOT_FOUND, status(404, "NotFound", &format!("{what} not found"))),
         };
+        if code.is_success() && text != HANGS {
+            book.made.extend(made_at);
+        }
         let body = if text == HANGS {
             axum::body::Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>())
         } else {

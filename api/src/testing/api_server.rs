@@ -87,6 +87,7 @@ impl Cluster {
             .route("/api/v1/namespaces/{namespace}/pods/{pod}/log", get(log))
             .route("/api/v1/namespaces/{namespace}/events", get(events))
             .route("/apis/videofactory.dev/v1alpha1/{resource}", get(nothing))
+            .route("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/{resource}", get(nothing))
             .route("/apis/videofactory.dev/v1alpha1/videojobs", get(jobs))
             .route("/apis/videofactory.dev/v1alpha1/storagepolicies", get(policies))
             .route(

@@ -47,7 +47,7 @@ async fn a_restore_learns_which_files_are_in_the_bucket_as_they_were() {
         {"key": here}, {"key": gone}, {"key": document, "digest": DIGEST},
     ]});
     let answer = world.send("POST", "/storage/check", FILMS, &[], &body.to_string()).await;
-    let missing = json!({"missing": [{"key": gone}, {"key": document, "digest": DIGEST}]});
+    let missing = json!({"items": [{"key": gone}, {"key": document, "digest": DIGEST}]});
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, missing));
 }
 

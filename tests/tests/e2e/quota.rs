@@ -12,7 +12,7 @@ use videofactory_tests::e2e::paid::{Account, lags};
 use videofactory_tests::fakes::{Kind, Limit, Operation, Service, Stranger};
 
 /// A limit of the service's on clips.
-fn clips(limit: usize, seconds: f64) -> Limit {
+pub fn clips(limit: usize, seconds: f64) -> Limit {
     Limit {
         key: None,
         service: None,

@@ -63,7 +63,7 @@ fn standing(text: &str) -> anyhow::Result<Value> {
             .collect()
     };
     let mut conditions = entries("conditions", "type", &["status", "reason"]);
-    for changing in [ConditionType::StorageAvailable, ConditionType::WithinLimit] {
+    for changing in [ConditionType::Healthy, ConditionType::StorageAvailable, ConditionType::WithinLimit] {
         conditions.remove(&changing.to_string());
     }
     Ok(json!({
@@ -83,8 +83,10 @@ async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
         is_known(&lab, "VideoJob", "film", "running").await?;
         film.annotate(requests::HOLD, "the voice is too quick").await?;
         film.says(Reason::Held).await?;
-        crate::requests::no_live_pods(&lab).await?;
-        film.step(StepName::GenerateImages, StepState::Pending).await?;
+        film.until("nothing to be at work", |status| {
+            status.steps.iter().all(|step| step.state != Some(StepState::Running))
+        })
+        .await?;
         is_known(&lab, "VideoJob", "film", "held").await?;
         film.patch(json!({"metadata": {"annotations": {requests::HOLD: null}}, "spec": {"suspend": true}}))
             .await?;
@@ -173,7 +175,6 @@ async fn accounts_stand_as_gitops_knows_them() {
         is_known(&lab, "ProviderAccount", "grok", "ready").await?;
         grok.delete().await?;
         grok.faults(&[Fault::always(Effect::Status { code: 503 }).of(Service::Xai)]).await?;
-        grok.renew_key().await?;
         grok.open(quota(1, "2h")).await?;
         account_says(&lab, ConditionType::Healthy, "False").await?;
         is_known(&lab, "ProviderAccount", "grok", "provider-down").await?;

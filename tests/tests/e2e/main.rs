@@ -20,6 +20,7 @@ mod edits;
 mod embedded_storage;
 mod faults;
 mod fence;
+mod gitops;
 mod handover;
 mod killed;
 mod many;

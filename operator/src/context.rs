@@ -80,6 +80,11 @@ impl Leads {
         self.see(None);
     }
 
+    /// From now on it does no more, and is about to end.
+    pub fn end(&self) {
+        self.0.now.store(false, Ordering::Release);
+    }
+
     /// Whether it does.
     #[must_use]
     pub fn now(&self) -> bool {

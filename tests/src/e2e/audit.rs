@@ -1,5 +1,6 @@
 //! The API server's audit log: who wrote what and when, by the server's own word.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 
 use anyhow::Context as _;
@@ -13,6 +14,10 @@ use super::{site, wait};
 
 /// User of the operator's `ServiceAccount`.
 pub const OPERATOR: &str = "system:serviceaccount:videofactory-system:videofactory-operator";
+/// Where a `ServiceAccount`'s token names its pod.
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+/// Where the API server says what its authorizers decided.
+const DECISION: &str = "authorization.k8s.io/decision";
 /// What counts as a write.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
 
@@ -38,6 +43,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Deserialize)]
 struct User {
     username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,6 +67,12 @@ impl Entry {
     #[must_use]
     pub fn by_operator(&self) -> bool {
         self.user.username == OPERATOR
+    }
+
+    /// Name of the pod whose token was shown.
+    #[must_use]
+    pub fn pod(&self) -> Option<&str> {
+        self.user.extra.get(POD_NAME)?.first().map(String::as_str)
     }
 
     /// Whether it was to change something.

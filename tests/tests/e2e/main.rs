@@ -14,6 +14,7 @@ mod faults;
 mod fence;
 mod handover;
 mod killed;
+mod leading;
 mod many;
 mod metrics;
 mod node;

@@ -32,6 +32,8 @@ pub struct Entry {
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: ResponseStatus,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     /// The body, where the policy keeps it.
     #[serde(default)]
     pub request_object: Value,
@@ -50,6 +52,7 @@ struct User {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ObjectRef {
+    api_group: String,
     resource: String,
     subresource: String,
     namespace: String,
@@ -85,6 +88,18 @@ impl Entry {
     #[must_use]
     pub fn went_well(&self) -> bool {
         self.response_status.code < 300
+    }
+
+    /// Whether it was refused for want of a right.
+    #[must_use]
+    pub fn lacked_a_right(&self) -> bool {
+        self.annotations.get(DECISION).is_some_and(|decision| decision == "forbid")
+    }
+
+    /// What it takes to ask this: `verb group/resource`, as roles name them.
+    #[must_use]
+    pub fn right(&self) -> String {
+        format!("{} {}/{}", self.verb, self.object_ref.api_group, self.resource())
     }
 
     /// `videojobs/status`, `jobs`, …
@@ -131,15 +146,26 @@ pub async fn since(mark: Mark, client: &kube::Client) -> anyhow::Result<Vec<Entr
     .await
 }
 
+/// Looks at everything since the cluster was made, one by one: it is too much to keep.
+pub async fn each(client: &kube::Client, look: impl FnMut(Entry)) -> anyhow::Result<()> {
+    since(mark()?, client).await?;
+    read_each(Mark(0), look)
+}
+
 fn read(mark: Mark) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    read_each(mark, |entry| entries.push(entry))?;
+    Ok(entries)
+}
+
+fn read_each(mark: Mark, mut look: impl FnMut(Entry)) -> anyhow::Result<()> {
     let mut file = std::fs::File::open(site::audit_log()?)?;
     file.seek(SeekFrom::Start(mark.0))?;
-    let mut entries = Vec::new();
     for line in BufReader::new(file).lines() {
         // The last line may be half written.
         if let Ok(entry) = serde_json::from_str(&line?) {
-            entries.push(entry);
+            look(entry);
         }
     }
-    Ok(entries)
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! Whole films on a whole cluster, and everything that may go wrong on the way.
 //!
 //! Tests whose names begin with `alone_` disturb the operator, the node or what is measured, and run by themselves,
-//! after the others; those that also need the instance of `cluster/` are called `alone_local_`.
+//! after the others; those that also need the instance of `cluster/` are called `alone_local_`. What judges the whole run
+//! is called `last_local_`.
 
 mod accounts;
 mod api;
@@ -26,6 +27,7 @@ mod quota;
 mod refusals;
 mod requests;
 mod restore;
+mod rights;
 mod settled;
 mod stop_all;
 mod storage;

@@ -47,7 +47,7 @@ async fn at_next_review(film: &Film, last: &VideoJobStatus) -> anyhow::Result<(V
     Ok((status, film.artifacts().await?))
 }
 
-fn digest(status: &VideoJobStatus) -> String {
+pub fn digest(status: &VideoJobStatus) -> String {
     status.step(StepName::AssembleVideo).and_then(|step| step.output_digest.clone()).unwrap_or_default()
 }
 

@@ -5,6 +5,7 @@
 //! is called `last_local_`.
 
 mod accounts;
+mod admission;
 mod api;
 mod backoff;
 mod clients;

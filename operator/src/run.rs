@@ -45,13 +45,14 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     }
     let client = connect(kube_config.clone(), AGENT).context("failed to make a client of the API server")?;
     let metrics = Arc::new(Metrics::default());
-    let (caches, watches) = Caches::start(&client, &config.watch_namespace);
+    let (caches, watches) = Caches::start(&client, &config.watch_namespaces);
     let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
     let telling = tokio::spawn(telling);
     let (traces, sending) = traces::begin(&mut config, &network, |name| std::env::var(name).ok());
     let context = Context {
         client,
         caches,
+        cluster: Cluster::of(&config),
         config: Arc::new(config),
         metrics,
         events,
@@ -59,7 +60,6 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         refusals: Arc::new(Refusals::default()),
         meter: Arc::new(Meter::default()),
         network,
-        cluster: Cluster::default(),
         traces,
         leads: Leads::default(),
     };

@@ -1,6 +1,7 @@
 //! The real controllers over many `VideoJob`s: on an API server in memory, because no test's cluster has room for them.
 //! What is counted are the calls that the operator makes; what is left out are the API server's own admission and storage.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -79,7 +80,7 @@ impl ManyJobs {
             Config::try_parse_from(config.into_iter().chain(["--allow-local-endpoints", "true"]))?;
         let network = config.worker.network(|_| None).map_err(anyhow::Error::msg)?;
         let metrics = Arc::default();
-        let (caches, watches) = Caches::start(&client, "");
+        let (caches, watches) = Caches::start(&client, &BTreeSet::new());
         let (events, telling) = Publisher::start(client.clone(), "test", Arc::clone(&metrics));
         let context = Context {
             client,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -95,6 +96,24 @@ fn every_namespace_asks_for_restricted_pods() {
             let label = format!("pod-security.kubernetes.io/{mode}");
             assert_eq!(namespace["metadata"]["labels"][label], "restricted", "{namespace}");
         }
+    }
+}
+
+/// The rules of roles with this name and kind.
+fn rules(file: &str, kind: &str, name: &str) -> BTreeSet<String> {
+    let objects = objects(&manifests().join(file));
+    let is_meant = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
+    let role = objects.iter().find(is_meant).unwrap();
+    role["rules"].as_array().unwrap().iter().map(Value::to_string).collect()
+}
+
+#[test]
+fn the_roles_of_one_namespace_are_those_of_all() {
+    for name in ["videofactory-operator-read", "videofactory-operator"] {
+        let mut everywhere = rules("operator/rbac.yaml", "ClusterRole", name);
+        // Namespaces are in none; its own is read by a role of its own.
+        everywhere.retain(|rule| !rule.contains("\"kube-system\""));
+        assert_eq!(rules("namespaced/watched/rbac.yaml", "Role", name), everywhere, "{name}");
     }
 }
 

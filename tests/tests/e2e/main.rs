@@ -19,6 +19,7 @@ mod killed;
 mod leading;
 mod many;
 mod metrics;
+mod namespaced;
 mod network;
 mod node;
 mod outside;

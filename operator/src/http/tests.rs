@@ -1,5 +1,6 @@
 //! Replicas beside each other: what one of them knows, and how they end.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -289,7 +290,7 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     });
     server.put("videojobs", film);
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-    let (caches, works) = Caches::start(&client, "");
+    let (caches, works) = Caches::start(&client, &BTreeSet::new());
     for work in works {
         tokio::spawn(work);
     }

@@ -385,3 +385,16 @@ async fn a_batch_of_writes_that_has_begun_is_waited_for_and_not_for_ever() {
     (&mut endless.serving).await.unwrap().unwrap();
     assert!((LAST_WRITES..LAST_WRITES * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn the_pod_is_given_time_for_its_last_writes() {
+    let deployment = include_str!("../../../manifests/operator/deployment.yaml");
+    let seconds = |field: &str| -> u64 {
+        let (_, rest) = deployment.split_once(field).unwrap();
+        let digits = rest.chars().skip_while(|letter| !letter.is_ascii_digit());
+        digits.take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    let left = seconds("terminationGracePeriodSeconds:") - seconds("preStop:");
+    // The last Events and spans take two seconds more.
+    assert!(Duration::from_secs(left) > LAST_WRITES + Duration::from_secs(2), "{left} s");
+}

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build lint test test-gitops audit demo demo-down generate bench clean
+.PHONY: help build lint test test-gitops test-charts audit demo demo-down generate bench clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,11 +13,14 @@ build: ## Compile the worker, the operator and what tests them
 lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint
 
-test: ## Every test, unit to end-to-end, on a real cluster that is gone afterwards
+test: ## Every test but the two below, unit to end-to-end, on a real cluster that is gone afterwards
 	scripts/test
 
 test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code; no cluster is needed
 	tests/gitops/run
+
+test-charts: ## The Helm charts without a cluster, and what kube-score and checkov advise
+	tests/charts/run --advice
 
 audit: ## Vulnerabilities, licences and origins of what is linked (OFFLINE=1 without the first)
 	scripts/audit

@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build lint test audit demo demo-down generate bench clean
+.PHONY: help build lint test test-gitops test-charts audit demo demo-down generate bench clean
 
 help: ## What there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Compile the worker, the operator and what tests them
 	cargo build --locked --workspace --bins --test e2e
@@ -13,8 +13,14 @@ build: ## Compile the worker, the operator and what tests them
 lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint
 
-test: ## Every test, unit to end-to-end, on a real cluster that is gone afterwards
+test: ## Every test but the two below, unit to end-to-end, on a real cluster that is gone afterwards
 	scripts/test
+
+test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code; no cluster is needed
+	tests/gitops/run
+
+test-charts: ## The Helm charts without a cluster, and what kube-score and checkov advise
+	tests/charts/run --advice
 
 audit: ## Vulnerabilities, licences and origins of what is linked (OFFLINE=1 without the first)
 	scripts/audit
@@ -25,10 +31,11 @@ demo: ## A whole video from nothing: cluster, operator, bucket, film (CLUSTER=cu
 demo-down: ## Remove all that the demo made, but for the film
 	scripts/demo down
 
-generate: ## Write manifests/crds anew from the types, and what the charts have of manifests/
+generate: ## Write anew manifests/crds (from the types), the charts' copies, and Argo CD's ConfigMap (from its Lua)
 	cargo build --locked --quiet --workspace --bins --test e2e
 	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
 	scripts/charts generate
+	manifests/argocd/render
 
 bench: ## Speed and memory as ratios against peers and bounds
 	scripts/bench

@@ -67,6 +67,9 @@ pub trait Process: Send + Sync + 'static {
 
     /// The bucket of a policy, opened with its credentials; or why not, in a sentence.
     async fn bucket(&self, policy: &StoragePolicy) -> Result<Bucket, String>;
+
+    /// What the cluster is known by in the marks of buckets: a UID; none if that could not be read.
+    async fn cluster(&self) -> Option<String>;
 }
 
 /// What the routes share. Cheap to clone.

@@ -152,21 +152,64 @@ fn every_rule_has_a_manifest_that_it_refuses() {
 #[test]
 fn accepted_manifests_break_no_rule_and_survive_the_way_through_the_types() {
     let schemas = schemas();
-    for path in yaml_files("tests/refusals/base") {
-        let (_, object) = read(&path);
+    let mut objects = objects_below("tests/refusals/base");
+    objects.extend(objects_below("manifests/samples"));
+    assert!(objects.len() > 20, "only {} manifests were found", objects.len());
+    for (path, object) in objects {
         let kind = object["kind"].as_str().unwrap();
         let broken: Vec<String> = broken_rules(&schemas[kind], &object, None)
             .into_iter()
             .filter(|message| !message.contains(TIME_ZONE))
             .collect();
         assert!(broken.is_empty(), "{} breaks {broken:?}", path.display());
-
-        let object = stored(&schemas[kind], &object);
-        let back =
-            through_type(kind, object.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let lost = lost_fields(&object, &back, "");
-        assert!(lost.is_empty(), "{} loses {lost:?}", path.display());
+        survives(&path, kind, &stored(&schemas[kind], &object));
     }
+}
+
+#[test]
+fn what_tests_of_gitops_take_for_stored_objects_could_be_such() {
+    let schemas = schemas();
+    let objects = objects_below("manifests/argocd/resource_customizations");
+    assert!(objects.len() > 20, "only {} objects were found", objects.len());
+    for (path, object) in objects {
+        let kind = object["kind"].as_str().unwrap();
+        assert_eq!(stored(&schemas[kind], &object), object, "{} lacks defaults", path.display());
+        survives(&path, kind, &object);
+    }
+}
+
+#[test]
+fn the_full_sample_of_a_job_has_every_field() {
+    let (_, sample) = read(&repository("manifests/samples/jobs/full.yaml"));
+    let fields = &schemas()["VideoJob"]["properties"]["spec"]["properties"];
+    let missing: Vec<&String> =
+        fields.as_object().unwrap().keys().filter(|name| sample["spec"].get(name).is_none()).collect();
+    assert!(missing.is_empty(), "it lacks {missing:?}");
+}
+
+/// The objects of our kinds in the files below `folder`, each with its file.
+fn objects_below(folder: &str) -> Vec<(PathBuf, Value)> {
+    let mut files = Vec::new();
+    yaml_below(&repository(folder), &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let object = Value::deserialize(document).unwrap();
+            if object["apiVersion"] == "videofactory.dev/v1alpha1" {
+                found.push((file.clone(), object));
+            }
+        }
+    }
+    found
+}
+
+/// Its type keeps all of the object.
+fn survives(path: &Path, kind: &str, object: &Value) {
+    let back =
+        through_type(kind, object.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lost = lost_fields(object, &back, "");
+    assert!(lost.is_empty(), "{} loses {lost:?}", path.display());
 }
 
 fn through_type(kind: &str, object: Value) -> serde_json::Result<Value> {

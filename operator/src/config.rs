@@ -14,9 +14,10 @@ use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxi
 #[derive(Clone, Debug, Parser)]
 #[command(name = "videofactory-operator", version)]
 pub struct Config {
-    /// The one namespace to watch; empty = all
-    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACE", default_value = "")]
-    pub watch_namespace: String,
+    /// The namespaces to watch, with commas between; empty = all. With some alone, the operator needs permissions nowhere
+    /// else, and its own namespace stands for the cluster where it marks buckets
+    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACES", default_value = "", value_parser = parse_namespaces)]
+    pub watch_namespaces: Namespaces,
 
     /// The operator's own namespace, where its Lease is
     #[arg(long, env = "POD_NAMESPACE", default_value = labels::OPERATOR_NAMESPACE)]
@@ -228,6 +229,9 @@ pub type Labels = BTreeMap<String, String>;
 /// Keys of labels.
 pub type Keys = BTreeSet<String>;
 
+/// Names of namespaces.
+pub type Namespaces = BTreeSet<String>;
+
 /// Tolerations of Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tolerations(pub Vec<Toleration>);
@@ -245,6 +249,22 @@ impl JobTolerations {
         }
         self.0.contains(key)
     }
+}
+
+fn parse_namespaces(text: &str) -> Result<Namespaces, String> {
+    let is_name = |name: &str| {
+        let plain =
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        plain && name.len() <= 63 && !name.starts_with('-') && !name.ends_with('-')
+    };
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            is_name(name)
+                .then(|| name.to_owned())
+                .ok_or_else(|| format!("{name:?} is no namespace: write films,trailers"))
+        })
+        .collect()
 }
 
 fn parse_keys(text: &str) -> Result<Keys, String> {
@@ -349,6 +369,19 @@ mod tests {
             [("a".to_owned(), "b".to_owned()), ("c.d/e".to_owned(), String::new())]
         );
         assert!(parse_labels("a").unwrap_err().contains("write key=value"));
+    }
+
+    #[test]
+    fn namespaces_are_read_and_a_misspelt_one_does_not_mean_all() {
+        let read = |text: &str| {
+            Config::try_parse_from(["operator", "--worker-image", "worker:1", "--watch-namespaces", text])
+        };
+        assert!(read("").unwrap().watch_namespaces.is_empty());
+        let some = read("trailers, films,films").unwrap().watch_namespaces;
+        assert_eq!(some.into_iter().collect::<Vec<_>>(), ["films", "trailers"]);
+        for wrong in ["*", "Films", "films trailers", "films-"] {
+            assert!(read(wrong).unwrap_err().to_string().contains("is no namespace"), "{wrong}");
+        }
     }
 
     #[test]

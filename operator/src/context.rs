@@ -67,18 +67,18 @@ impl Context {
     #[must_use]
     pub fn start(client: Client, config: Config, network: Network, traces: SpanQueue) -> (Self, Work) {
         let metrics = Arc::default();
-        let (caches, watches) = Caches::start(&client, &config.watch_namespace);
+        let (caches, watches) = Caches::start(&client, &config.watch_namespaces);
         let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
         let context = Self {
             client,
             caches,
+            cluster: Cluster::of(&config),
             config: Arc::new(config),
             metrics,
             events,
             progress: Arc::default(),
             refusals: Arc::default(),
             meter: Arc::default(),
-            cluster: Cluster::default(),
             network,
             traces,
             leads: Leads::default(),
@@ -87,14 +87,34 @@ impl Context {
     }
 }
 
-/// What this cluster is known by: read once.
-#[derive(Clone, Debug, Default)]
-pub struct Cluster(Arc<OnceCell<String>>);
+/// What this cluster is known by: the UID of a namespace, read once.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    namespace: String,
+    uid: Arc<OnceCell<String>>,
+}
+
+impl Default for Cluster {
+    /// By the namespace that is in every cluster and lives as long.
+    fn default() -> Self {
+        Self { namespace: "kube-system".to_owned(), uid: Arc::default() }
+    }
+}
 
 impl Cluster {
+    /// As an operator with this configuration knows it. One that watches some namespaces alone sees the jobs of these alone:
+    /// to the buckets it is a cluster of its own, known by its own namespace, and keeps off those of another operator.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        if config.watch_namespaces.is_empty() {
+            return Self::default();
+        }
+        Self { namespace: config.namespace.clone(), uid: Arc::default() }
+    }
+
     /// The UID.
     pub async fn uid(&self, client: &Client) -> Result<&str, CallError> {
-        self.0.get_or_try_init(|| cluster_uid(client)).await.map(String::as_str)
+        self.uid.get_or_try_init(|| cluster_uid(client, &self.namespace)).await.map(String::as_str)
     }
 }
 
@@ -113,6 +133,11 @@ impl Leads {
     pub fn begin(&self) {
         self.0.now.store(true, Ordering::Release);
         self.see(None);
+    }
+
+    /// From now on it does no more, and is about to end.
+    pub fn end(&self) {
+        self.0.now.store(false, Ordering::Release);
     }
 
     /// Whether it does.
@@ -164,6 +189,11 @@ impl BackOff {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+    use serde_json::json;
+    use videofactory_client::call::connect;
+    use videofactory_tests::api_server::ApiServer;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -174,5 +204,19 @@ mod tests {
         assert_eq!(back_off.failed("b"), FIRST_WAIT, "another object waits for itself alone");
         back_off.succeeded("a");
         assert_eq!(back_off.failed("a"), FIRST_WAIT);
+    }
+
+    #[tokio::test]
+    async fn to_buckets_an_operator_of_some_namespaces_is_a_cluster_of_its_own() {
+        let server = ApiServer::start().await.unwrap();
+        for (name, uid) in [("kube-system", "whole"), ("videofactory-system", "own")] {
+            server.put("namespaces", json!({"metadata": {"name": name, "uid": uid}}));
+        }
+        let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
+        for (watched, uid) in [("", "whole"), ("films,trailers", "own")] {
+            let told = ["operator", "--worker-image", "worker:1", "--watch-namespaces", watched];
+            let cluster = Cluster::of(&Config::try_parse_from(told).unwrap());
+            assert_eq!(cluster.uid(&client).await.unwrap(), uid, "{watched:?}");
+        }
     }
 }

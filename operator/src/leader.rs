@@ -4,6 +4,10 @@
 //! a holder is alive is judged by how long its Lease was seen unchanged here, never by comparing clocks. A Lease
 //! does not fence: what the operator writes is safe by its own preconditions. An annotation of the Lease says where its
 //! holder answers HTTP, for what only the leader knows.
+//!
+//! How long nobody leads: after a crash `duration`, one look and two calls ([`AFTER_A_CRASH`]); after an orderly end, which
+//! empties the Lease, one look and two calls ([`AFTER_AN_END`], the last looks included). The others look by a GET instead
+//! of a watch: a watch that has silently broken off would hide exactly what it is for.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::clock;
 
 use crate::config::Config;
@@ -22,26 +27,31 @@ use videofactory_client::call::{CallError, within};
 /// Annotation of the Lease: address and port of the holder's HTTP server.
 pub const ADDRESS: &str = "videofactory.dev/holder-address";
 
+/// Longest time without a leader after a crash.
+pub const AFTER_A_CRASH: Duration = Duration::from_secs(15);
+/// Longest time without a leader after one was asked to stop.
+pub const AFTER_AN_END: Duration = Duration::from_secs(2);
+
 /// How the Lease is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// Seconds for which a Lease holds without being renewed.
+    /// For how long a Lease holds without being renewed; whole seconds.
     pub duration: Duration,
     /// How often the holder renews it.
     pub renew: Duration,
     /// How long the holder may fail to renew it before it stops; shorter than `duration`.
     pub deadline: Duration,
-    /// How often the others look at it, and the holder tries again after a failure.
+    /// How often the others look at it, and after how long the holder tries again after a failure.
     pub retry: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            duration: Duration::from_secs(15),
-            renew: Duration::from_secs(5),
-            deadline: Duration::from_secs(10),
-            retry: Duration::from_secs(1),
+            duration: Duration::from_secs(12),
+            renew: Duration::from_secs(4),
+            deadline: Duration::from_secs(8),
+            retry: Duration::from_millis(500),
         }
     }
 }
@@ -88,6 +98,39 @@ pub struct Candidate {
 pub struct Leadership {
     candidate: Candidate,
     lease: Lease,
+    /// When it was last renewed: the moment of the question, because the others may have seen it change since then.
+    renewed: Instant,
+}
+
+/// What a candidate has seen of the Lease.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The version last seen.
+    version: String,
+    /// Since when, and for how long it holds; none if it was never seen.
+    holds: Option<(Instant, Duration)>,
+}
+
+impl Seen {
+    /// Takes note of a version that holds for so long; whether it has run out.
+    fn has_run_out(&mut self, version: String, holds_for: Duration) -> bool {
+        match self.holds {
+            Some((since, _)) if self.version == version => {
+                self.holds = Some((since, holds_for));
+                since.elapsed() >= holds_for
+            }
+            _ => {
+                (self.version, self.holds) = (version, Some((Instant::now(), holds_for)));
+                false
+            }
+        }
+    }
+
+    /// How long until the next look: no longer than until what was seen runs out.
+    fn next_look(&self, retry: Duration) -> Duration {
+        let left = self.holds.map(|(since, holds_for)| holds_for.saturating_sub(since.elapsed()));
+        left.filter(|left| !left.is_zero()).map_or(retry, |left| left.min(retry))
+    }
 }
 
 impl Candidate {
@@ -100,14 +143,15 @@ impl Candidate {
         Self { api, name, identity, address, timing, leads }
     }
 
-    /// Waits until the Lease is ours.
-    pub async fn acquire(self) -> Leadership {
-        let mut seen: Option<(String, Instant)> = None;
-        loop {
+    /// Waits until the Lease is ours; none if asked to stop before. A try under way comes to its end, so that a Lease that
+    /// was got at the last moment can be given up.
+    pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
+        let mut seen = Seen::default();
+        while !stop.is_cancelled() {
             match self.try_acquire(&mut seen).await {
-                Ok(Some(lease)) => {
+                Ok(Some((lease, renewed))) => {
                     tracing::info!(lease = self.name, identity = self.identity, "leading");
-                    return Leadership { candidate: self, lease };
+                    return Some(Leadership { candidate: self, lease, renewed });
                 }
                 Ok(None) => {}
                 Err(error) if error.is_conflict() || error.is_already_exists() => {
@@ -115,33 +159,31 @@ impl Candidate {
                 }
                 Err(error) => tracing::warn!(%error, "cannot get the Lease yet"),
             }
-            sleep(self.timing.retry).await;
+            stop.run_until_cancelled(sleep(seen.next_look(self.timing.retry))).await;
         }
+        None
     }
 
-    /// One try. `seen` is the version last seen, and since when.
-    async fn try_acquire(&self, seen: &mut Option<(String, Instant)>) -> Result<Option<Lease>, CallError> {
+    /// One try: the Lease if it is ours now, and when that was asked for.
+    async fn try_acquire(&self, seen: &mut Seen) -> Result<Option<(Lease, Instant)>, CallError> {
         let Some(present) = within(self.what("get"), self.api.get_opt(&self.name)).await? else {
-            let lease = self.claimed(Lease::default());
+            let (lease, asked) = (self.claimed(Lease::default()), Instant::now());
             let params = PostParams::default();
-            return within(self.what("create"), self.api.create(&params, &lease)).await.map(Some);
-        };
-        let version = present.resource_version().unwrap_or_default();
-        let holder = holder(&present).to_owned();
-        let since = match seen {
-            Some((last, since)) if *last == version => *since,
-            _ => seen.insert((version, Instant::now())).1,
+            let made = within(self.what("create"), self.api.create(&params, &lease)).await?;
+            return Ok(Some((made, asked)));
         };
         let holds_for = present.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
         let holds_for = holds_for
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map_or(self.timing.duration, Duration::from_secs);
-        let free = holder.is_empty() || holder == self.identity || since.elapsed() > holds_for;
-        if !free {
+        let has_run_out = seen.has_run_out(present.resource_version().unwrap_or_default(), holds_for);
+        let holder = holder(&present);
+        if !has_run_out && !holder.is_empty() && holder != self.identity {
             self.leads.see(address_of(&present).filter(|address| Some(*address) != self.address));
             return Ok(None);
         }
-        self.replace(&self.claimed(present)).await.map(Some)
+        let asked = Instant::now();
+        Ok(Some((self.replace(&self.claimed(present)).await?, asked)))
     }
 
     /// The same Lease, held by us from now on. Its resourceVersion stays: it is the precondition.
@@ -183,18 +225,18 @@ impl Candidate {
 }
 
 impl Leadership {
-    /// Renews the Lease for as long as that succeeds; says why it is lost.
+    /// Renews the Lease for as long as that succeeds; says why it is lost. May be broken off and called again.
     pub async fn keep(&mut self) -> LostLease {
         let timing = self.candidate.timing;
-        let mut renewed = Instant::now();
-        let mut wait = timing.renew;
+        let mut wait = timing.renew.saturating_sub(self.renewed.elapsed());
         loop {
             sleep(wait).await;
-            let left = timing.deadline.saturating_sub(renewed.elapsed());
+            let asked = Instant::now();
+            let left = timing.deadline.saturating_sub(self.renewed.elapsed());
             let failure = match tokio::time::timeout(left, self.renew()).await {
                 Ok(Ok(None)) => {
-                    renewed = Instant::now();
-                    wait = timing.renew;
+                    self.renewed = asked;
+                    wait = timing.renew.saturating_sub(asked.elapsed());
                     continue;
                 }
                 Ok(Ok(Some(holder))) => {
@@ -204,11 +246,12 @@ impl Leadership {
                 Err(_) => "the API server gave no answer".to_owned(),
             };
             tracing::warn!(failure, "cannot renew the Lease");
-            if renewed.elapsed() >= timing.deadline {
+            let since = self.renewed.elapsed();
+            if since >= timing.deadline {
                 let lease = self.candidate.name.clone();
-                return LostLease::NotRenewed { lease, seconds: renewed.elapsed().as_secs(), last: failure };
+                return LostLease::NotRenewed { lease, seconds: since.as_secs(), last: failure };
             }
-            wait = timing.retry;
+            wait = timing.retry.min(timing.deadline.saturating_sub(since));
         }
     }
 
@@ -234,14 +277,29 @@ impl Leadership {
 
     /// Gives the Lease up, so that the next replica need not wait.
     pub async fn release(self) -> Result<(), CallError> {
-        let Self { candidate, mut lease } = self;
-        if let Some(spec) = lease.spec.as_mut() {
-            spec.holder_identity = None;
-            spec.renew_time = Some(MicroTime(clock::now()));
+        let Self { candidate, lease, .. } = self;
+        match candidate.replace(&given_up(lease)).await {
+            Err(error) if error.is_conflict() => {
+                // Somebody wrote it: most likely a renewal of ours that was broken off.
+                let present = within(candidate.what("get"), candidate.api.get(&candidate.name)).await?;
+                if holder(&present) != candidate.identity {
+                    return Ok(());
+                }
+                candidate.replace(&given_up(present)).await.map(drop)
+            }
+            done => done.map(drop),
         }
-        lease.annotations_mut().remove(ADDRESS);
-        candidate.replace(&lease).await.map(drop)
     }
+}
+
+/// The same Lease, held by nobody.
+fn given_up(mut lease: Lease) -> Lease {
+    if let Some(spec) = lease.spec.as_mut() {
+        spec.holder_identity = None;
+        spec.renew_time = Some(MicroTime(clock::now()));
+    }
+    lease.annotations_mut().remove(ADDRESS);
+    lease
 }
 
 fn holder(lease: &Lease) -> &str {
@@ -254,53 +312,5 @@ fn address_of(lease: &Lease) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-    use videofactory_client::call::connect;
-    use videofactory_tests::api_server::ApiServer;
-
-    use super::*;
-
-    /// A candidate of this name, with a pod's address, and where it sees the leader.
-    fn candidate(server: &ApiServer, name: &str, ip: &str) -> (Candidate, Leads) {
-        let told = ["operator", "--worker-image", "worker:1", "--name", name, "--pod-ip", ip];
-        let config = Config::try_parse_from(told).unwrap();
-        let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-        let timing = Timing { retry: Duration::from_millis(10), ..Timing::default() };
-        let leads = Leads::default();
-        (Candidate::new(client, &config, timing, leads.clone()), leads)
-    }
-
-    #[tokio::test]
-    async fn who_waits_knows_where_the_holder_answers_and_takes_over_once_it_has_given_up() {
-        let server = ApiServer::start().await.unwrap();
-        let (first, _) = candidate(&server, "first", "10.0.0.5");
-        let (second, seen) = candidate(&server, "second", "fd00::6");
-        let held = first.acquire().await;
-        let mut version = None;
-        assert!(second.try_acquire(&mut version).await.unwrap().is_none());
-        assert_eq!(seen.other(), Some("10.0.0.5:8000".parse().unwrap()));
-        held.release().await.unwrap();
-        let given_up = server.get("leases", "videofactory-system", "videofactory-operator").unwrap();
-        assert_eq!(given_up["metadata"]["annotations"].get(ADDRESS), None, "{given_up}");
-        let held = second.acquire().await;
-        assert_eq!(address_of(&held.lease), Some("[fd00::6]:8000".parse().unwrap()));
-    }
-
-    #[tokio::test]
-    async fn a_holder_that_does_not_say_where_it_answers_is_not_asked() {
-        let server = ApiServer::start().await.unwrap();
-        let (first, _) = candidate(&server, "first", "10.0.0.5");
-        let (second, seen) = candidate(&server, "second", "10.0.0.6");
-        let held = first.acquire().await;
-        for address in ["", "nowhere", "10.0.0.6:8000"] {
-            server.change("leases", "videofactory-system", "videofactory-operator", |lease| {
-                lease["metadata"]["annotations"][ADDRESS] = address.into();
-            });
-            seen.see(Some("10.0.0.5:8000".parse().unwrap()));
-            assert!(second.try_acquire(&mut None).await.unwrap().is_none());
-            assert_eq!(seen.other(), None, "{address:?}: its own is none of another");
-        }
-        drop(held);
-    }
-}
+#[path = "leader_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! change takes a waiting one's.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use kube::runtime::applier;
 use kube::runtime::controller::{Action as Requeue, Config, Error};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -137,7 +138,7 @@ impl<L> Shared<L> {
         F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
     {
         let started = Instant::now();
-        let looked = tokio::spawn((self.look)(Arc::clone(&object))).await;
+        let looked = apart((self.look)(Arc::clone(&object))).await;
         let (ended, result) = match looked.unwrap_or_else(|bug| Err(bug.into())) {
             Ok(next) => (Ended::Well, Ok(next)),
             Err(Missed::Race(wait)) => (Ended::Conflict, Ok(Requeue::requeue(wait))),
@@ -148,6 +149,19 @@ impl<L> Shared<L> {
         }
         self.metrics.reconciled(self.kind, ended, started.elapsed());
         result
+    }
+}
+
+/// Does work in a task of its own, so that a panic is an answer; the task ends when this is dropped.
+pub async fn apart<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, JoinError> {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match task.join_next().await {
+        Some(ended) => ended,
+        // Not reached: it holds a task.
+        None => pending().await,
     }
 }
 
@@ -238,5 +252,24 @@ mod tests {
         let waits: Vec<u128> = times.windows(2).map(|pair| (pair[1] - pair[0]) / 100).collect();
         assert_eq!(waits, [2, 2, 70], "{times:?}");
         assert!(metrics.contains("outcome=\"conflict\"} 2"), "{metrics}");
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_awaits_any_more_is_broken_off() {
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+        let begun = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&begun);
+        let mut work = Box::pin(apart(async move {
+            told.notify_one();
+            let _held = sender;
+            pending::<()>().await;
+        }));
+        tokio::select! {
+            _ = &mut work => unreachable!("it never ends"),
+            () = begun.notified() => {}
+        }
+        drop(work);
+        // What the task held goes with it.
+        assert!(receiver.await.is_err());
     }
 }

@@ -6,7 +6,7 @@
 use std::future::{Future, pending};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,8 +19,9 @@ use videofactory_client::call::connect;
 
 /// How the operator introduces itself: the audit log and managedFields know it by this name.
 const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
-/// How long looks under way may take to end when the process is asked to stop.
-const DRAIN: Duration = Duration::from_secs(15);
+/// How long looks under way may take to end when the process is asked to stop. Then they are broken off, as a crash would,
+/// and the next replica goes on from what is on record: films wait no longer for it.
+pub const DRAIN: Duration = Duration::from_secs(1);
 /// How long the last Events may take.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
 /// How long the last spans may take.
@@ -84,10 +85,27 @@ async fn serve(
 
 /// Waits for the Lease, then runs the controllers until asked to stop.
 async fn lead(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut leadership = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        leadership = begin(&context) => leadership,
-    };
+    let Some(mut leadership) = begin(&context, &stop).await else { return Ok(()) };
+    if !stop.is_cancelled() {
+        act(context.clone(), &mut leadership, stop).await?;
+        context.leads.end();
+        context.metrics.leads(false);
+    }
+    if let Leading::ByLease(leadership) = leadership {
+        leadership.release().await.context("the Lease was not given up and runs out by itself")?;
+    }
+    Ok(())
+}
+
+/// By what this replica leads.
+enum Leading {
+    ByLease(Box<Leadership>),
+    /// There is no other one.
+    Alone,
+}
+
+/// Runs the controllers until asked to stop; nothing of them is left then. Fails if the Lease is lost.
+async fn act(context: Context, leading: &mut Leading, stop: CancellationToken) -> anyhow::Result<()> {
     context.leads.begin();
     context.refusals.leads();
     context.metrics.leads(true);
@@ -101,42 +119,45 @@ async fn lead(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
     controllers.spawn("the controller of StoragePolicies", ending_well(of_policies));
     tokio::select! {
         biased;
-        lost = keep(leadership.as_mut()) => return Err(lost),
+        lost = keep(leading) => return Err(lost),
         () = stop.cancelled() => tracing::info!("asked to stop"),
         error = controllers.first_to_end() => return Err(error),
     }
     tokio::select! {
-        lost = keep(leadership.as_mut()) => return Err(lost),
+        lost = keep(leading) => return Err(lost),
         drained = tokio::time::timeout(DRAIN, controllers.all_to_end()) => {
             if drained.is_err() {
-                bail!("some looks did not end within {} s; the Lease runs out by itself", DRAIN.as_secs());
+                tracing::warn!("looks are broken off that did not end within {} s", DRAIN.as_secs());
             }
         }
     }
-    if let Some(leadership) = leadership {
-        leadership.release().await.context("the Lease was not given up and runs out by itself")?;
-    }
+    // Whoever leads next must be the only one.
+    controllers.tasks.shutdown().await;
     Ok(())
 }
 
-/// Waits for the caches and then, if there is to be one, for the Lease: once held, it must be renewed.
-async fn begin(context: &Context) -> Option<Leadership> {
-    while !context.caches.are_ready() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// Waits for the caches and then, if there is to be one, for the Lease: once held, it must be renewed. None if asked to
+/// stop before.
+async fn begin(context: &Context, stop: &CancellationToken) -> Option<Leading> {
+    let filled = async {
+        while !context.caches.are_ready() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    stop.run_until_cancelled(filled).await?;
     if !context.config.leader_election {
-        return None;
+        return Some(Leading::Alone);
     }
     let candidate =
         Candidate::new(context.client.clone(), &context.config, Timing::default(), context.leads.clone());
-    Some(candidate.acquire().await)
+    candidate.acquire(stop).await.map(Box::new).map(Leading::ByLease)
 }
 
 /// Keeps the Lease, if there is one; ends only when it is lost.
-async fn keep(leadership: Option<&mut Leadership>) -> anyhow::Error {
-    match leadership {
-        Some(leadership) => leadership.keep().await.into(),
-        None => pending().await,
+async fn keep(leading: &mut Leading) -> anyhow::Error {
+    match leading {
+        Leading::ByLease(leadership) => leadership.keep().await.into(),
+        Leading::Alone => pending().await,
     }
 }
 

@@ -7,14 +7,8 @@ from chart import NAMESPACE, PROMETHEUS_OPERATOR, documents, kustomized, render
 # What helm adds to each object.
 HELM_LABELS = ("app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart")
 
-DEPLOYMENT = "Deployment/videofactory-operator: spec"
 OPERATOR = {
     f"Namespace/{NAMESPACE}": "helm makes the namespace of a release by --create-namespace, and owns no namespace",
-    "PodDisruptionBudget/videofactory-operator": "kustomize has one replica, with which it would block drains",
-    f"{DEPLOYMENT}.replicas": "the chart's second replica takes over where a node fails",
-    f"{DEPLOYMENT}.strategy.type": "with a Lease two replicas may be beside each other during an update",
-    f"{DEPLOYMENT}.strategy.rollingUpdate": "the same",
-    f"{DEPLOYMENT}.template.spec.topologySpreadConstraints": "it spreads the two replicas",
 }
 S3 = {
     "Secret/s3-root": "manifests/s3/install makes it",
@@ -26,8 +20,10 @@ S3 = {
     "PersistentVolumeClaim/s3-data: metadata.labels.app.kubernetes.io/component": "the same",
 }
 MONITORING = {}
+ADMISSION = {}
 
 EMBEDDED_S3 = {"s3": {"enabled": True}}
+ADMISSION_POLICY = {"admissionPolicy": {"enabled": True}}
 ALL_MONITORING = {
     "monitoring": {part: {"enabled": True} for part in ("serviceMonitor", "rules", "dashboard")},
 }
@@ -39,6 +35,7 @@ ALL_MONITORING = {
         ("operator", {}, OPERATOR),
         ("s3", EMBEDDED_S3, S3),
         ("monitoring", ALL_MONITORING, MONITORING),
+        ("admission", ADMISSION_POLICY, ADMISSION),
     ],
 )
 def test_chart_and_kustomization_differ_only_as_meant(folder, values, meant):

@@ -43,7 +43,7 @@ def test_a_policy_that_is_named_is_taken():
 
 
 def test_the_film_is_made_where_the_operator_looks():
-    values = {"watchNamespace": "films", "s3": {"enabled": True, "credentialsIn": ["films"]}}
+    values = {"watchNamespaces": ["films", "trailers"], "s3": {"enabled": True, "credentialsIn": ["films"]}}
     assert {item["metadata"]["namespace"] for item in hooks(render(values))} == {"films"}
 
 

@@ -15,7 +15,7 @@ def commands(text):
     ("values", "second"),
     [
         ({}, "kubectl create namespace demo"),
-        ({"watchNamespace": "films"}, "kubectl -n films create secret generic bucket "),
+        ({"watchNamespaces": ["films", "trailers"]}, "kubectl -n films create secret generic bucket "),
         ({"s3": {"enabled": True}}, "helm test videofactory -n videofactory-system "),
         ({"test": {"namespace": "demo", "storagePolicy": "default"}}, "helm test videofactory -n videofactory-system "),
     ],
@@ -24,7 +24,7 @@ def test_the_next_three_things_to_do_are_told(values, second):
     wait, then, ask = commands(notes(values))
     assert wait[0].startswith("kubectl -n videofactory-system rollout status ")
     assert then[0].startswith(second)
-    assert ask == [f"kubectl videofactory doctor -n {values.get('watchNamespace', 'demo')}"]
+    assert ask == [f"kubectl videofactory doctor -n {values.get('watchNamespaces', ['demo'])[0]}"]
 
 
 def test_missing_definitions_are_told_of():

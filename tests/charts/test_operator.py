@@ -60,6 +60,7 @@ def test_settings_are_written_as_the_operator_reads_them():
     assert json.loads(given["VIDEOFACTORY_WORKER_TOLERATIONS"]) == [{"key": "video", "operator": "Exists"}]
     assert given["VIDEOFACTORY_ALLOWED_DESTINATIONS"] == "cluster-services,minio.lan,10.20.0.0/16"
     assert given["VIDEOFACTORY_CONCURRENCY"] == "8"
+    assert given["VIDEOFACTORY_WATCH_NAMESPACES"] == "films,trailers"
     assert given["VIDEOFACTORY_SIDE_EFFECTS"] == "Suspend"
     assert given["NO_PROXY"] == "minio.lan,.example.com"
     assert given["OTEL_RESOURCE_ATTRIBUTES"] == "k8s.cluster.name=north"
@@ -118,21 +119,36 @@ def test_more_objects_are_objects_or_templates():
 def test_one_replica_is_not_spread_and_not_kept_from_drains():
     one, two = render({"replicas": 1}), render({"replicas": 2})
     budget = ("PodDisruptionBudget", "videofactory-operator")
-    assert budget not in one
-    assert two[budget]["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    for objects in (one, two):
+        assert objects[budget]["spec"]["maxUnavailable"] == 1
+        assert objects[budget]["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
     assert budget not in render({"podDisruptionBudget": {"enabled": False}})
-    assert "topologySpreadConstraints" not in operator(one)[0]["spec"]
-    (spread,) = operator(two)[0]["spec"]["topologySpreadConstraints"]
+    assert not {"topologySpreadConstraints", "affinity"} & set(operator(one)[0]["spec"])
+    spread = operator(two)[0]["spec"]["topologySpreadConstraints"]
     labels = operator(two)[0]["metadata"]["labels"]
-    assert spread["labelSelector"]["matchLabels"].items() <= labels.items()
+    assert len(spread) == 2
+    for constraint in spread:
+        assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_a_network_policy_lets_in_who_is_named_and_out_where_something_is_named():
+def test_a_network_policy_lets_in_who_is_named_and_out_where_more_is_named():
     policy = ("NetworkPolicy", "videofactory-operator")
-    assert policy not in render()
-    plain = render({"networkPolicy": {"enabled": True}})[policy]["spec"]
-    assert plain["policyTypes"] == ["Ingress"] and "egress" not in plain
+    assert policy not in render({"networkPolicy": {"enabled": False}})
+    plain = render()[policy]["spec"]
+    assert plain["policyTypes"] == ["Ingress", "Egress"]
+    assert "from" not in plain["ingress"][0]
     named = render(ALL)[policy]["spec"]
-    assert named["policyTypes"] == ["Ingress", "Egress"]
     assert named["ingress"][0]["from"] == ALL["networkPolicy"]["from"]
-    assert named["egress"] == ALL["networkPolicy"]["egress"]
+    assert named["egress"] == plain["egress"] + ALL["networkPolicy"]["egress"]
+
+
+def test_the_embedded_server_calls_nobody_and_is_reached_by_who_is_named():
+    policy = render({"s3": {"enabled": True}, "networkPolicy": ALL["networkPolicy"]})["NetworkPolicy", "s3"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and "egress" not in policy
+    assert policy["ingress"][0]["from"] == ALL["networkPolicy"]["from"]
+
+
+def test_approvals_are_the_clusters_to_guard_if_that_is_asked_for():
+    guard = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    assert not guard & {key[0] for key in render()}
+    assert guard <= {key[0] for key in render(ALL)}

@@ -6,7 +6,8 @@ from chart import documents, render
 
 OPERATOR = "videofactory-operator"
 SHARED = {"videofactory-view", "videofactory-edit", "videofactory-restore", "videofactory-metrics-reader"}
-CLUSTER_WIDE = {"namespaces", "tokenreviews", "subjectaccessreviews"}
+# The ClusterRoles of the operator itself.
+OWN = (f"{OPERATOR}-read", OPERATOR, f"{OPERATOR}-callers")
 
 
 def rules(item):
@@ -23,40 +24,68 @@ def source(name):
     return found
 
 
-def test_an_operator_of_one_namespace_has_only_there_what_is_of_a_namespace():
-    objects = render({"watchNamespace": "films"})
-    for name in (OPERATOR, "videofactory-viewer"):
+def resources(rule):
+    return set(rule.get("resources", []))
+
+
+def bound(objects, key):
+    """Whether a role is given to the account, by a binding of the same name."""
+    kind, *where, name = key
+    binding = objects[(f"{kind}Binding", *where, name)]
+    account = OPERATOR if name.startswith(OPERATOR) else "videofactory-viewer"
+    return binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": account, "namespace": "videofactory-system"}
+    ] and binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+
+
+def test_an_operator_of_some_namespaces_has_only_there_what_is_of_a_namespace():
+    objects = render({"watchNamespaces": ["films", "trailers"]})
+    for name in (*OWN, "videofactory-viewer"):
         full = f"{name}-videofactory-system"
-        whole, inside = objects["ClusterRole", full], objects["Role", "films", full]
-        assert rules(whole) | rules(inside) == rules(source(name))
-        for rule in whole["rules"]:
-            assert "nonResourceURLs" in rule or set(rule["resources"]) <= CLUSTER_WIDE, rule
-        for rule in inside["rules"]:
-            assert "nonResourceURLs" not in rule and not set(rule["resources"]) & CLUSTER_WIDE, rule
-        account = [{"kind": "ServiceAccount", "name": name, "namespace": "videofactory-system"}]
-        for binding, kind in ((("ClusterRoleBinding", full), "ClusterRole"), (("RoleBinding", "films", full), "Role")):
-            assert objects[binding]["subjects"] == account
-            assert objects[binding]["roleRef"] == {
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": kind,
-                "name": full,
-            }
+        whole, inside = [], []
+        for rule in source(name)["rules"]:
+            in_the_cluster = "nonResourceURLs" in rule or resources(rule) & {"tokenreviews", "subjectaccessreviews"}
+            (whole if in_the_cluster else inside).append(rule)
+        inside = [rule for rule in inside if resources(rule) != {"namespaces"}]
+        keys = {("ClusterRole", full): whole, ("Role", "films", full): inside, ("Role", "trailers", full): inside}
+        for key, wanted in keys.items():
+            assert (key in objects) == bool(wanted), key
+            assert key not in objects or (rules(objects[key]) == rules({"rules": wanted}) and bound(objects, key))
+
+
+def test_an_operator_of_some_namespaces_needs_nothing_in_the_cluster_where_nobody_asks_who_calls():
+    values = {"watchNamespaces": ["films"], "roles": {"callers": False, "viewer": False, "create": False}}
+    assert not [key for key in render(values) if key[0].startswith("ClusterRole")]
+
+
+def test_an_operator_of_some_namespaces_is_known_by_its_own():
+    own = ("Role", f"{OPERATOR}-own-namespace")
+    objects = render({"watchNamespaces": ["films"]})
+    assert objects[own]["rules"] == [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}]
+    assert bound(objects, own)
+    assert own not in render()
 
 
 def test_an_operator_of_its_own_namespace_keeps_the_role_of_its_lease():
-    objects = render({"watchNamespace": "videofactory-system"})
+    objects = render({"watchNamespaces": ["videofactory-system"]})
     assert objects["Role", OPERATOR]["rules"][0]["resources"] == ["leases"]
     assert objects["Role", f"{OPERATOR}-videofactory-system"]["rules"][0]["apiGroups"] == ["videofactory.dev"]
 
 
-def test_two_operators_of_single_namespaces_share_no_object():
-    one = render({"watchNamespace": "films"}, namespace="one")
-    two = render({"watchNamespace": "ads", "roles": {"create": False}}, namespace="two")
+def test_two_operators_of_some_namespaces_share_no_object():
+    one = render({"watchNamespaces": ["films"]}, namespace="one")
+    two = render({"watchNamespaces": ["films", "ads"], "roles": {"create": False}}, namespace="two")
 
-    def in_the_cluster(objects):
-        return {key for key, item in objects.items() if "namespace" not in item["metadata"]}
+    def beyond_their_own(objects, own):
+        return {key for key, item in objects.items() if item["metadata"].get("namespace") != own}
 
-    assert in_the_cluster(one) and not in_the_cluster(one) & in_the_cluster(two)
+    assert beyond_their_own(one, "one") and not beyond_their_own(one, "one") & beyond_their_own(two, "two")
+
+
+def test_whoever_does_not_let_it_ask_who_calls_gives_it_no_right_to():
+    callers = ("ClusterRole", f"{OPERATOR}-callers")
+    assert callers in render()
+    assert callers not in render({"roles": {"callers": False}})
 
 
 def test_the_operators_own_right_is_to_its_lease():

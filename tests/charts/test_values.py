@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from chart import CHART, CRD_CHART, ROOT, Refused, render
+from chart import CHART, CRD_CHART, ROOT, Refused, documents, operator, render
 
 
 def schema(chart):
@@ -77,7 +77,9 @@ def test_an_unknown_key_of_the_definitions_is_refused():
         {"caBundle": {"pem": "no certificate"}},
         {"traces": {"endpoint": "tempo:4317"}},
         {"openshift": "yes"},
-        {"networkPolicy": {"from": []}},
+        {"watchNamespaces": "films"},
+        {"watchNamespaces": ["films,trailers"]},
+        {"networkPolicy": {"from": "everywhere"}},
         {"podDisruptionBudget": {"maxUnavailable": 0}},
         {"s3": {"storage": {"type": "hostPath"}}},
         {"s3": {"storage": {"size": "much"}}},
@@ -89,6 +91,13 @@ def test_an_unknown_key_of_the_definitions_is_refused():
 def test_a_value_of_a_wrong_form_is_refused(wrong):
     with pytest.raises(Refused, match="don't meet the specifications of the schema"):
         render(wrong)
+
+
+def test_the_release_of_flux_has_values_of_the_chart():
+    (release,) = [item for item in documents("manifests/flux/operator.yaml") if item["kind"] == "HelmRelease"]
+    chart, given = release["spec"]["chart"]["spec"]["chart"], release["spec"]["values"]
+    image = operator(render(given, chart=ROOT / chart))[1]["image"]
+    assert image == f"{given['image']['registry']}/videofactory-operator:{given['image']['tag']}"
 
 
 def test_the_free_tier_is_that_of_r2_and_of_a_consumers_grok():

@@ -239,6 +239,7 @@ fn target(path: &str) -> Option<Target> {
     };
     match rest {
         [resource] => Some(of("", resource, None, false)),
+        ["namespaces", name] => Some(of("", "namespaces", Some(name), false)),
         ["namespaces", namespace, resource] => Some(of(namespace, resource, None, false)),
         ["namespaces", namespace, resource, name] => Some(of(namespace, resource, Some(name), false)),
         ["namespaces", namespace, resource, name, "status"] => {

@@ -46,7 +46,6 @@ impl Site {
     async fn open() -> Self {
         let server = ApiServer::start().await.unwrap();
         let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-        server.put("namespaces", json!({"metadata": {"name": "kube-system", "uid": "this-cluster"}}));
         server.put("channels", object("Channel", "sea", &json!({"introKey": "assets/a.mp4"}), &Value::Null));
         let grant = json!({"id": "old-grok-7", "holder": {"uid": "old-half", "name": "half", "attempt": 2}});
         let ledger = json!({
@@ -142,7 +141,18 @@ async fn what_was_deleted_is_made_again_with_its_status_and_released() {
     assert_eq!(grok["status"]["grants"][0]["holder"]["uid"], half["metadata"]["uid"]);
     assert_eq!(policy["status"]["conditions"][0]["observedGeneration"], 0, "it is asked anew");
     let notes = answer.notes.join("\n");
-    assert!(notes.contains("grok-keys, s3 in films") && notes.contains("another-cluster"), "{notes}");
+    assert!(notes.contains("grok-keys, s3 in films"), "{notes}");
+}
+
+#[tokio::test]
+async fn a_place_of_another_cluster_is_told_of_by_what_this_one_is_known_by() {
+    let site = Site::open().await;
+    for (files, says) in
+        [(Some(&Empty as &dyn Files), "this cluster is another one"), (None, "could not be read")]
+    {
+        let notes = site.restore_with(true, false, files).await.notes.join("\n");
+        assert!(notes.contains("another-cluster") && notes.contains(says), "{notes}");
+    }
 }
 
 /// A bucket with nothing in it.
@@ -152,6 +162,10 @@ struct Empty;
 impl Files for Empty {
     async fn missing(&self, _: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
         Ok(wanted.to_vec())
+    }
+
+    async fn cluster(&self) -> Option<String> {
+        Some("this-cluster".to_owned())
     }
 }
 

@@ -271,6 +271,10 @@ impl Process for TestProcess {
         };
         Bucket::connect(&config).map_err(|error| error.to_string())
     }
+
+    async fn cluster(&self) -> Option<String> {
+        Some("this-cluster".to_owned())
+    }
 }
 
 /// Serves on this machine until the runtime ends; the URL.

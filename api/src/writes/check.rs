@@ -169,6 +169,10 @@ impl Files for Buckets {
         let files = wanted.iter().zip(there);
         Ok(files.filter(|(_, is_there)| !is_there).map(|(file, _)| file.clone()).collect())
     }
+
+    async fn cluster(&self) -> Option<String> {
+        self.0.cluster().await
+    }
 }
 
 /// Whether a file is there, with the content that is wanted.

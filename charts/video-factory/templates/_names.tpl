@@ -14,12 +14,12 @@ app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
 {{- end }}
 
-{{/* The name of what is one of its kind in the cluster: (list $ NAME). Operators of single namespaces have one each. */}}
+{{/* The name of what is one of its kind in the cluster: (list $ NAME). Operators of some namespaces have one each. */}}
 {{- define "videofactory.clusterName" -}}
 {{- $root := first . -}}
-{{ last . }}{{ if $root.Values.watchNamespace }}-{{ $root.Release.Namespace }}{{ end }}
+{{ last . }}{{ if $root.Values.watchNamespaces }}-{{ $root.Release.Namespace }}{{ end }}
 {{- end }}
 
 {{- define "videofactory.testNamespace" -}}
-{{ .Values.test.namespace | default .Values.watchNamespace | default .Release.Namespace }}
+{{ .Values.test.namespace | default (first .Values.watchNamespaces) | default .Release.Namespace }}
 {{- end }}

@@ -19,15 +19,29 @@ use crate::text::plain;
 const MOST_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Asks an operator.
-pub struct OperatorFiles<U>(pub Arc<U>);
+pub struct OperatorFiles<U> {
+    /// The way to it.
+    pub upstream: Arc<U>,
+    /// What its cluster is known by, if that could be told.
+    pub cluster: Option<String>,
+}
 
-/// There is no operator that could be asked, and why.
-pub struct NoOperator(pub String);
+/// No operator is asked.
+pub struct NoOperator {
+    /// Why not.
+    pub why: String,
+    /// What the cluster is known by, if that could be told.
+    pub cluster: Option<String>,
+}
 
 #[async_trait]
 impl Files for NoOperator {
     async fn missing(&self, _: &StoragePolicy, _: &[Wanted]) -> Result<Vec<Wanted>, String> {
-        Err(self.0.clone())
+        Err(self.why.clone())
+    }
+
+    async fn cluster(&self) -> Option<String> {
+        self.cluster.clone()
     }
 }
 
@@ -45,6 +59,10 @@ impl<U: Upstream> Files for OperatorFiles<U> {
         }
         Ok(missing)
     }
+
+    async fn cluster(&self) -> Option<String> {
+        self.cluster.clone()
+    }
 }
 
 impl<U: Upstream> OperatorFiles<U> {
@@ -52,7 +70,7 @@ impl<U: Upstream> OperatorFiles<U> {
         let text = serde_json::to_string(body).map_err(|error| error.to_string())?;
         let request = Request::post(PATH).header(CONTENT_TYPE, "application/json").body(Body::from(text));
         let request = request.map_err(|error| error.to_string())?;
-        let response = self.0.send(request).await.map_err(|problem| problem.detail)?;
+        let response = self.upstream.send(request).await.map_err(|problem| problem.detail)?;
         let status = response.status();
         let bytes = to_bytes(response.into_body(), MOST_ANSWER_BYTES).await;
         let bytes = bytes.map_err(|error| format!("the operator's answer broke off: {error}"))?;
@@ -105,7 +123,7 @@ mod tests {
         .unwrap();
         let wanted: Vec<Wanted> =
             (0..=MOST_FILES).map(|number| Wanted { key: number.to_string(), digest: None }).collect();
-        let files = OperatorFiles(Arc::new(Fake(serves)));
+        let files = OperatorFiles { upstream: Arc::new(Fake(serves)), cluster: None };
         let missing = files.missing(&policy, &wanted).await?;
         Ok(missing.into_iter().map(|file| file.key).collect())
     }

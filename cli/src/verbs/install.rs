@@ -11,12 +11,14 @@ use crate::operator::DEFAULT_NAMESPACE;
 
 /// The operator's manifests, in the order in which they are applied: those that manifests/operator/kustomization.yaml
 /// names.
-const OPERATOR: [(&str, &str); 5] = [
+const OPERATOR: [(&str, &str); 7] = [
     ("namespace.yaml", include_str!("../../../manifests/operator/namespace.yaml")),
     ("rbac.yaml", include_str!("../../../manifests/operator/rbac.yaml")),
     ("roles.yaml", include_str!("../../../manifests/operator/roles.yaml")),
     ("deployment.yaml", include_str!("../../../manifests/operator/deployment.yaml")),
+    ("poddisruptionbudget.yaml", include_str!("../../../manifests/operator/poddisruptionbudget.yaml")),
     ("service.yaml", include_str!("../../../manifests/operator/service.yaml")),
+    ("networkpolicy.yaml", include_str!("../../../manifests/operator/networkpolicy.yaml")),
 ];
 /// Labels that all of them get.
 const LABELS: [(&str, &str); 2] =

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
 use crate::flags::DryRun;
-use crate::operator::{NoOperator, Operator, OperatorFiles};
+use crate::operator::{NoOperator, Operator, OperatorFiles, known_as};
 use crate::output;
 use crate::text::plain;
 
@@ -54,8 +54,8 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
         manager: MANAGER.to_owned(),
         now: context.now(),
     };
-    let files = if args.dry_run { None } else { Some(files(context).await) };
-    let answer = restore(&context.cluster.client()?, &backup, &options, files.as_deref()).await?;
+    let files = files(context, args.dry_run).await;
+    let answer = restore(&context.cluster.client()?, &backup, &options, Some(files.as_ref())).await?;
     context.data(&lines(&answer, &context.cluster.namespace))?;
     context.tell(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
@@ -71,11 +71,15 @@ impl From<RestoreError> for Error {
     }
 }
 
-/// The way to the buckets: the operator's, where there is one. A restore may come before it.
-async fn files(context: &Context) -> Box<dyn Files> {
+/// The way to the buckets: the operator's, where there is one. A restore may come before it, and a dry run asks nobody.
+async fn files(context: &Context, dry_run: bool) -> Box<dyn Files> {
+    let cluster = known_as(&context.cluster).await;
+    if dry_run {
+        return Box::new(NoOperator { why: "a dry run asks nobody".to_owned(), cluster });
+    }
     match Operator::find(&context.cluster).await {
-        Ok(operator) => Box::new(OperatorFiles(Arc::new(operator))),
-        Err(error) => Box::new(NoOperator(error.message)),
+        Ok(operator) => Box::new(OperatorFiles { upstream: Arc::new(operator), cluster }),
+        Err(error) => Box::new(NoOperator { why: error.message, cluster }),
     }
 }
 

@@ -27,11 +27,15 @@ pub struct Wanted {
     pub digest: Option<Digest>,
 }
 
-/// A way to the bucket of a policy.
+/// A way to the buckets of a cluster's policies.
 #[async_trait]
 pub trait Files: Send + Sync {
     /// Those of these files that are not there, or have another content; or why nobody can tell.
     async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String>;
+
+    /// What the cluster is known by in the marks of buckets: the UID that its operator writes there. None: that cannot be
+    /// told.
+    async fn cluster(&self) -> Option<String>;
 }
 
 /// What a job with this status counts on: its film with all that belongs to it, and the result of each step that is done.

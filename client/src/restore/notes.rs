@@ -93,9 +93,9 @@ fn ownership((policy, place, before): &(String, String, String), cluster: Option
     let whose = match cluster {
         Some(now) if now == before => return None,
         Some(_) => "this cluster is another one".to_owned(),
-        None => {
-            "whether this is that cluster could not be read (get on the namespace kube-system)".to_owned()
-        }
+        None => "whether this is that cluster could not be read (get on the operator's Deployment, and on the namespace \
+                 kube-system or the operator's own)"
+            .to_owned(),
     };
     Some(format!(
         "the place of StoragePolicy {policy} ({place}) belonged to the cluster with the UID {before}, and {whose}. In any \

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -64,7 +63,10 @@ pub async fn restore(
     for item in &backup.items {
         notes.add(item, &item.object());
     }
-    let cluster = cluster_uid(client).await;
+    let cluster = match files {
+        Some(files) => files.cluster().await,
+        None => None,
+    };
     let mut notes = notes.notes(backup, cluster.as_deref());
     notes.extend(left_grants(&works));
     if !options.dry_run {
@@ -73,12 +75,6 @@ pub async fn restore(
     }
     let items = works.into_iter().map(|work| work.told(options.dry_run)).collect();
     Ok(Answer { dry_run: options.dry_run, items, notes })
-}
-
-/// What the cluster is known by; none if whoever restores may not read it.
-async fn cluster_uid(client: &Client) -> Option<String> {
-    let api: Api<Namespace> = Api::all(client.clone());
-    within("get Namespace kube-system", api.get("kube-system")).await.ok()?.uid()
 }
 
 /// What is to be done about each object, by what is there.

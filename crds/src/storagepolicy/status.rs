@@ -78,7 +78,8 @@ pub struct PolicyPlace {
     #[schemars(length(max = 200))]
     pub prefix: String,
 
-    /// UID of the namespace kube-system of the cluster whose place it is.
+    /// UID of the namespace kube-system of the cluster whose place it is, or of the operator's own namespace where it
+    /// watches some alone.
     #[schemars(length(max = 64))]
     pub cluster: String,
 

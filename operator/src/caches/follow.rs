@@ -1,10 +1,10 @@
 //! The watches behind the caches, and whom each change concerns.
 
-use std::collections::HashMap;
-use std::pin::pin;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
@@ -27,6 +27,7 @@ use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, StoragePolicy, VideoJob};
 
 use super::accounts::{on_account, wake_siblings};
+use super::merge::Merge;
 use super::{
     Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version,
 };
@@ -37,7 +38,7 @@ use crate::videojob::model::{JobFacts, PodState};
 use videofactory_client::call::WATCH_SECONDS;
 
 /// The caches and the work that keeps them.
-pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'static, ()>>) {
+pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Vec<BoxFuture<'static, ()>>) {
     let (videojobs, videojob_writer) = store();
     let (channels, channel_writer) = store();
     let (policies, policy_writer) = store();
@@ -62,22 +63,26 @@ pub fn start(client: &Client, namespace: &str) -> (Arc<Caches>, Vec<BoxFuture<'s
         account_queue: Queue::default(),
     });
     let works = vec![
-        keep(api(client, namespace), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
-        keep(api(client, namespace), channel_writer, on_channel(Arc::clone(&caches))).boxed(),
-        keep(api(client, namespace), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
-        keep(api(client, namespace), account_writer, on_account(Arc::clone(&caches))).boxed(),
-        keep(api(client, namespace), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
-        watch(api::<Job>(client, namespace), config().labels(STEPS), on_job(Arc::clone(&caches))).boxed(),
-        watch(api::<Pod>(client, namespace), config().labels(STEPS), on_pod(Arc::clone(&caches))).boxed(),
+        keep(apis(client, namespaces), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
+        keep(apis(client, namespaces), channel_writer, on_channel(Arc::clone(&caches))).boxed(),
+        keep(apis(client, namespaces), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
+        keep(apis(client, namespaces), account_writer, on_account(Arc::clone(&caches))).boxed(),
+        keep(apis(client, namespaces), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
+        watch(apis::<Job>(client, namespaces), config().labels(STEPS), on_job(Arc::clone(&caches))).boxed(),
+        watch(apis::<Pod>(client, namespaces), config().labels(STEPS), on_pod(Arc::clone(&caches))).boxed(),
     ];
     (caches, works)
 }
 
-fn api<K>(client: &Client, namespace: &str) -> Api<K>
+/// What is watched of a kind: one or more.
+fn apis<K>(client: &Client, namespaces: &BTreeSet<String>) -> Vec<Api<K>>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    if namespace.is_empty() { Api::all(client.clone()) } else { Api::namespaced(client.clone(), namespace) }
+    if namespaces.is_empty() {
+        return vec![Api::all(client.clone())];
+    }
+    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
 }
 
 fn config() -> Config {
@@ -85,14 +90,18 @@ fn config() -> Config {
 }
 
 /// Watches for ever.
-async fn watch<K>(api: Api<K>, config: Config, mut on_event: impl FnMut(Event<K>) + Send)
+async fn watch<K>(apis: Vec<Api<K>>, config: Config, mut on_event: impl FnMut(Event<K>) + Send)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    let mut events = pin!(watcher(api, config).default_backoff());
-    while let Some(event) = events.next().await {
+    let mut merge = Merge::of(apis.len());
+    let watches = apis.into_iter().enumerate().map(|(place, api)| {
+        watcher(api, config.clone()).default_backoff().map(move |event| (place, event)).boxed()
+    });
+    let mut events = select_all(watches);
+    while let Some((place, event)) = events.next().await {
         match event {
-            Ok(event) => on_event(event),
+            Ok(event) => merge.take(place, event).into_iter().for_each(&mut on_event),
             Err(error) => {
                 tracing::warn!(kind = %K::kind(&()), %error, "a watch broke off; it is taken up again");
             }
@@ -101,7 +110,7 @@ where
 }
 
 /// Watches for ever and keeps a store, without the fields that nobody reads.
-async fn keep<K>(api: Api<K>, mut writer: Writer<K>, mut on_event: impl FnMut(Event<K>) + Send)
+async fn keep<K>(apis: Vec<Api<K>>, mut writer: Writer<K>, mut on_event: impl FnMut(Event<K>) + Send)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
@@ -113,7 +122,7 @@ where
         writer.apply_watcher_event(&event);
         on_event(event);
     };
-    watch(api, config(), keep).await;
+    watch(apis, config(), keep).await;
 }
 
 fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {

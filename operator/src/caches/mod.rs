@@ -6,10 +6,11 @@
 mod accounts;
 mod claims;
 mod follow;
+mod merge;
 mod owned;
 mod written;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -86,10 +87,10 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// The caches of one namespace, or of all if it is empty, and the work that keeps them; none of it ever ends.
+    /// The caches of these namespaces, or of all if there is none, and the work that keeps them; none of it ever ends.
     #[must_use]
-    pub fn start(client: &Client, namespace: &str) -> (Arc<Self>, Vec<BoxFuture<'static, ()>>) {
-        follow::start(client, namespace)
+    pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Self>, Vec<BoxFuture<'static, ()>>) {
+        follow::start(client, namespaces)
     }
 
     /// Whether every first list is complete.

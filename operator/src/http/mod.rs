@@ -36,8 +36,8 @@ use crate::videojob::build::PROGRESS_PATH;
 /// Most bytes of what a worker reports.
 const MOST_REPORT_BYTES: usize = 16 * 1024;
 
-/// How long after it was asked to stop the process waits for writes under way. The pod is given 30 s
-/// (`terminationGracePeriodSeconds`), of which the last Events and spans take some after this.
+/// How long after it was asked to stop the process waits for writes under way. The pod is given 35 s
+/// (`terminationGracePeriodSeconds`): `preStop` takes some of them before this, the last Events and spans some after it.
 const LAST_WRITES: Duration = Duration::from_secs(25);
 
 /// Serves until it is asked to stop; then takes no more connections, and ends with the last answer and the last batch of

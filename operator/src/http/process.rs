@@ -80,4 +80,9 @@ impl Process for Operator {
         let opened = self.buckets.get(&policy.uid().unwrap_or_default(), version, opens).await;
         opened.map_err(|error| error.to_string())
     }
+
+    async fn cluster(&self) -> Option<String> {
+        let Context { cluster, client, .. } = &self.context;
+        cluster.uid(client).await.ok().map(str::to_owned)
+    }
 }

@@ -1,5 +1,6 @@
 //! Replicas beside each other: what one of them knows, and how they end.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -289,7 +290,7 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     });
     server.put("videojobs", film);
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-    let (caches, works) = Caches::start(&client, "");
+    let (caches, works) = Caches::start(&client, &BTreeSet::new());
     for work in works {
         tokio::spawn(work);
     }
@@ -383,4 +384,17 @@ async fn a_batch_of_writes_that_has_begun_is_waited_for_and_not_for_ever() {
     endless.stop.cancel();
     (&mut endless.serving).await.unwrap().unwrap();
     assert!((LAST_WRITES..LAST_WRITES * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_pod_is_given_time_for_its_last_writes() {
+    let deployment = include_str!("../../../manifests/operator/deployment.yaml");
+    let seconds = |field: &str| -> u64 {
+        let (_, rest) = deployment.split_once(field).unwrap();
+        let digits = rest.chars().skip_while(|letter| !letter.is_ascii_digit());
+        digits.take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    let left = seconds("terminationGracePeriodSeconds:") - seconds("preStop:");
+    // The last Events and spans take two seconds more.
+    assert!(Duration::from_secs(left) > LAST_WRITES + Duration::from_secs(2), "{left} s");
 }

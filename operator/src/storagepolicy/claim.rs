@@ -43,10 +43,10 @@ pub struct Claimed {
     pub mark: Option<String>,
 }
 
-/// What the cluster is known by: the UID of its namespace `kube-system`.
-pub async fn cluster_uid(client: &Client) -> Result<String, CallError> {
+/// What the cluster is known by: the UID of this namespace.
+pub async fn cluster_uid(client: &Client, namespace: &str) -> Result<String, CallError> {
     let api: Api<Namespace> = Api::all(client.clone());
-    let read = within("get Namespace kube-system".to_owned(), api.get("kube-system")).await?;
+    let read = within(format!("get Namespace {namespace}"), api.get(namespace)).await?;
     Ok(read.uid().unwrap_or_default())
 }
 

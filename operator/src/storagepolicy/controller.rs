@@ -30,7 +30,7 @@ use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
 use crate::meter::Heard;
-use crate::reconcile::{Looks, Missed, readable};
+use crate::reconcile::{Looks, Missed, apart, readable};
 use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
@@ -90,6 +90,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         started: clock::now(),
         stop: stop.clone(),
     });
+    let _under_way = UnderWay(Arc::clone(&controller.desk));
     let looker = Arc::clone(&controller);
     let looking = looks.run(
         move |object| look(object, Arc::clone(&looker)),
@@ -98,6 +99,15 @@ pub async fn run(context: Context, stop: CancellationToken) {
     );
     tokio::join!(looking, controller.follow_the_meter());
     Box::pin(controller.say_last_words()).await;
+}
+
+/// What goes on beside the looks: it ends with the controller, also if that is broken off.
+struct UnderWay(Arc<Desk>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.break_off();
+    }
 }
 
 async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
@@ -217,7 +227,7 @@ impl Controller {
             let look_at = queued(&policy);
             let begun = action.clone();
             let work = async move { tasks::act(&context, &room, &policy, begun, &stop).await };
-            let report = match tokio::spawn(work).await {
+            let report = match apart(work).await {
                 Ok(report) => report,
                 Err(bug) => {
                     tracing::error!(%bug, "what was under way for a StoragePolicy failed, which is a bug");

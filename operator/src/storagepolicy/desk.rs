@@ -320,6 +320,11 @@ impl Desk {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         while tasks.join_next().await.is_some() {}
     }
+
+    /// Breaks off all that is under way.
+    pub fn break_off(&self) {
+        self.tasks.lock().abort_all();
+    }
 }
 
 /// Whose listing went with its policy is listed for by nobody.

@@ -11,7 +11,7 @@ use videofactory_pipeline::clock;
 use videofactory_storage::Bucket;
 
 use super::backup;
-use super::claim::{Claim, cluster_uid, take};
+use super::claim::{Claim, take};
 use super::decide::{Action, Report};
 use super::neighbours::{covered_namespaces, heeded};
 use super::plan::Order;
@@ -58,8 +58,8 @@ async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, Strin
 /// Opens the bucket of a policy whose place is this cluster's at this moment.
 async fn open_own(context: &Context, policy: &StoragePolicy) -> Result<Bucket, String> {
     let bucket = open(context, policy).await?;
-    let cluster = cluster_uid(&context.client).await.map_err(|error| error.to_string())?;
-    match take(&bucket.impatient(), &cluster, policy).await {
+    let cluster = context.cluster.uid(&context.client).await.map_err(|error| error.to_string())?;
+    match take(&bucket.impatient(), cluster, policy).await {
         Ok(Claim::Ours(_)) => Ok(bucket),
         Ok(Claim::Others(why)) => Err(why),
         Err(error) => Err(error.to_string()),

@@ -75,7 +75,10 @@ pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> At
     }
     let authority =
         worker.authority.as_ref().map(|authority| config_map(owner, "ca", CA_FILE_NAME, authority.pem()));
-    let volumes = volumes(start, &documents, authority.as_ref());
+    let mut volumes = volumes(start, &documents, authority.as_ref());
+    if !worker.progress_url.is_empty() {
+        volumes.push(token());
+    }
     let placement = placement::of(owner, &labels(&start.input), worker);
     let annotations = Some(placement.annotations.clone()).filter(|annotations| !annotations.is_empty());
     let labels = placement.labels.clone();
@@ -255,12 +258,6 @@ fn volumes(
     documents: &[ConfigMap],
     authority: Option<&ConfigMap>,
 ) -> Vec<(Volume, VolumeMount)> {
-    let read_only = |name: &str, path: &str| VolumeMount {
-        name: name.to_owned(),
-        mount_path: path.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    };
     let named = |name: &str| Volume { name: name.to_owned(), ..Volume::default() };
     let mut volumes = vec![scratch("work", WORK_DIR, WORK_SIZE), scratch("tmp", "/tmp", TMP_SIZE)];
     let bucket = secret(&start.bucket_secret, &[ACCESS_KEY, SECRET_KEY]);
@@ -275,8 +272,6 @@ fn volumes(
         let mount = read_only(&volume, &format!("{ACCOUNT_SECRET_DIR}/{account}"));
         volumes.push((Volume { secret: Some(source), ..named(&volume) }, mount));
     }
-    let token = Volume { projected: Some(token()), ..named("token") };
-    volumes.push((token, read_only("token", directory(TOKEN_FILE))));
     if !documents.is_empty() {
         let source = |document: &ConfigMap| VolumeProjection {
             config_map: Some(ConfigMapProjection {
@@ -357,14 +352,25 @@ fn secret(name: &str, keys: &[&str]) -> SecretVolumeSource {
 }
 
 /// A token that is good for reporting progress and for nothing else.
-fn token() -> ProjectedVolumeSource {
+fn token() -> (Volume, VolumeMount) {
     let token = ServiceAccountTokenProjection {
         audience: Some(TOKEN_AUDIENCE.to_owned()),
         expiration_seconds: Some(TOKEN_SECONDS),
         path: file_name(TOKEN_FILE).to_owned(),
     };
     let source = VolumeProjection { service_account_token: Some(token), ..VolumeProjection::default() };
-    ProjectedVolumeSource { default_mode: Some(0o440), sources: Some(vec![source]) }
+    let projected = ProjectedVolumeSource { default_mode: Some(0o440), sources: Some(vec![source]) };
+    let volume = Volume { name: "token".to_owned(), projected: Some(projected), ..Volume::default() };
+    (volume, read_only("token", directory(TOKEN_FILE)))
+}
+
+fn read_only(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }
 }
 
 fn directory(path: &str) -> &str {

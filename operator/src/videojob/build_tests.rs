@@ -276,6 +276,11 @@ fn no_progress_is_reported_where_no_url_is_known() {
     let input = environment.iter().find(|variable| variable.name == INPUT_VARIABLE).unwrap();
     let input: StepInput = serde_json::from_str(input.value.as_ref().unwrap()).unwrap();
     assert_eq!(input.progress_url, "");
+    let tokens =
+        |built: &Attempt| pod_of(built).volumes.iter().flatten().any(|volume| volume.projected.is_some());
+    assert!(!tokens(&built), "a token that is good for nothing");
+    let telling = attempt(&owner(), &start(StepName::WriteScript), &self::worker());
+    assert!(tokens(&telling), "the same with a URL");
 }
 
 #[test]

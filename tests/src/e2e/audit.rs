@@ -1,5 +1,6 @@
 //! The API server's audit log: who wrote what and when, by the server's own word.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 
 use anyhow::Context as _;
@@ -13,6 +14,10 @@ use super::{site, wait};
 
 /// User of the operator's `ServiceAccount`.
 pub const OPERATOR: &str = "system:serviceaccount:videofactory-system:videofactory-operator";
+/// Where a `ServiceAccount`'s token names its pod.
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+/// Where the API server says what its authorizers decided.
+const DECISION: &str = "authorization.k8s.io/decision";
 /// What counts as a write.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
 
@@ -27,6 +32,8 @@ pub struct Entry {
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: ResponseStatus,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     /// The body, where the policy keeps it.
     #[serde(default)]
     pub request_object: Value,
@@ -38,11 +45,14 @@ pub struct Entry {
 #[derive(Clone, Debug, Deserialize)]
 struct User {
     username: String,
+    #[serde(default)]
+    extra: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ObjectRef {
+    api_group: String,
     resource: String,
     subresource: String,
     namespace: String,
@@ -62,6 +72,12 @@ impl Entry {
         self.user.username == OPERATOR
     }
 
+    /// Name of the pod whose token was shown.
+    #[must_use]
+    pub fn pod(&self) -> Option<&str> {
+        self.user.extra.get(POD_NAME)?.first().map(String::as_str)
+    }
+
     /// Whether it was to change something.
     #[must_use]
     pub fn is_write(&self) -> bool {
@@ -72,6 +88,18 @@ impl Entry {
     #[must_use]
     pub fn went_well(&self) -> bool {
         self.response_status.code < 300
+    }
+
+    /// Whether it was refused for want of a right.
+    #[must_use]
+    pub fn lacked_a_right(&self) -> bool {
+        self.annotations.get(DECISION).is_some_and(|decision| decision == "forbid")
+    }
+
+    /// What it takes to ask this: `verb group/resource`, as roles name them.
+    #[must_use]
+    pub fn right(&self) -> String {
+        format!("{} {}/{}", self.verb, self.object_ref.api_group, self.resource())
     }
 
     /// `videojobs/status`, `jobs`, …
@@ -118,15 +146,26 @@ pub async fn since(mark: Mark, client: &kube::Client) -> anyhow::Result<Vec<Entr
     .await
 }
 
+/// Looks at everything since the cluster was made, one by one: it is too much to keep.
+pub async fn each(client: &kube::Client, look: impl FnMut(Entry)) -> anyhow::Result<()> {
+    since(mark()?, client).await?;
+    read_each(Mark(0), look)
+}
+
 fn read(mark: Mark) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    read_each(mark, |entry| entries.push(entry))?;
+    Ok(entries)
+}
+
+fn read_each(mark: Mark, mut look: impl FnMut(Entry)) -> anyhow::Result<()> {
     let mut file = std::fs::File::open(site::audit_log()?)?;
     file.seek(SeekFrom::Start(mark.0))?;
-    let mut entries = Vec::new();
     for line in BufReader::new(file).lines() {
         // The last line may be half written.
         if let Ok(entry) = serde_json::from_str(&line?) {
-            entries.push(entry);
+            look(entry);
         }
     }
-    Ok(entries)
+    Ok(())
 }

@@ -301,6 +301,12 @@ pub fn attempts(status: &VideoJobStatus, step: StepName) -> i32 {
     status.step(step).and_then(|step| step.attempt).unwrap_or_default()
 }
 
+/// The digest of the whole film; empty if it is not made yet.
+#[must_use]
+pub fn digest(status: &VideoJobStatus) -> String {
+    status.step(StepName::AssembleVideo).and_then(|step| step.output_digest.clone()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,6 +81,23 @@ pub async fn stop(client: &Client, replica: &str) -> anyhow::Result<()> {
     wait::until(&pods, wait::named(replica), "a replica to be gone", |all| all.is_empty().then_some(())).await
 }
 
+/// Kills a replica's process with SIGKILL and takes its pod away, as when a node is lost: its Lease stays.
+pub async fn crash(client: &Client, replica: &str) -> anyhow::Result<()> {
+    let victim = Victim::named(client, replica).await?;
+    sigkill(&victim.processes)?;
+    victim.take_away().await
+}
+
+/// Waits until another replica leads than this one; its name.
+pub async fn leader_after(client: &Client, replica: &str) -> anyhow::Result<String> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), site::SYSTEM);
+    wait::until(&leases, wait::named(LEASE), "another replica to lead", |all| {
+        let holder = all.values().next()?.spec.as_ref()?.holder_identity.clone()?;
+        (!holder.is_empty() && holder != replica).then_some(holder)
+    })
+    .await
+}
+
 /// Kills it likewise, but the dead one's Lease stays, as after a crash: the new one does nothing before it has run out.
 pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
     let victim = Victim::find(client).await?;
@@ -108,8 +125,16 @@ impl Victim {
     }
 
     async fn running(client: &Client) -> anyhow::Result<Self> {
+        Self::among(client, watcher::Config::default().labels(SELECTOR)).await
+    }
+
+    /// The one of this name.
+    async fn named(client: &Client, name: &str) -> anyhow::Result<Self> {
+        Self::among(client, wait::named(name)).await
+    }
+
+    async fn among(client: &Client, which: watcher::Config) -> anyhow::Result<Self> {
         let pods: Api<Pod> = Api::namespaced(client.clone(), site::SYSTEM);
-        let which = watcher::Config::default().labels(SELECTOR);
         let found = wait::until(&pods, which, "a running operator", |all| {
             all.values().find(|pod| is_running(pod)).cloned()
         })
@@ -134,10 +159,16 @@ impl Victim {
         self.processes.iter().any(|process| is_in(&Path::new("/proc").join(process), &self.uid))
     }
 
-    async fn replace(self) -> anyhow::Result<()> {
+    /// Its pod goes without an end of its own.
+    async fn take_away(&self) -> anyhow::Result<()> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), site::SYSTEM);
         let now = DeleteParams::default().grace_period(0);
-        absent_is_fine(pods.delete(&self.name, &now).await.map(drop))?;
+        Ok(absent_is_fine(pods.delete(&self.name, &now).await.map(drop))?)
+    }
+
+    async fn replace(self) -> anyhow::Result<()> {
+        self.take_away().await?;
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), site::SYSTEM);
         let which = watcher::Config::default().labels(SELECTOR);
         wait::until(&pods, which, "a new operator", |all| {
             all.values()

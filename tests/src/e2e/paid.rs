@@ -11,7 +11,7 @@ use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
 
 use super::lab::Lab;
 use super::{site, wait};
-use crate::fakes::{FakesAdmin, Fault, Ledger, Limit, Operation, Service, Submission};
+use crate::fakes::{FakesAdmin, Fault, Kind, Ledger, Limit, Operation, Service, Submission};
 
 /// A key of the test's own, and the account that uses it.
 #[derive(Clone)]
@@ -199,6 +199,20 @@ impl Account {
 #[must_use]
 pub fn quota(limit: i64, period: &str) -> Value {
     json!({"quotas": [{"name": "generations", "limit": limit, "period": period, "operations": ["animate"]}]})
+}
+
+/// A limit of the service's on clips.
+#[must_use]
+pub fn clip_limit(limit: usize, seconds: f64) -> Limit {
+    Limit {
+        key: None,
+        service: None,
+        operation: Some(Operation::Video),
+        kind: Kind::Rolling,
+        limit,
+        window_seconds: seconds,
+        retry_after: true,
+    }
 }
 
 /// An account with room for everything, in a window longer than any test.

@@ -18,7 +18,8 @@ use super::site;
 
 /// Label with the `VideoJob`'s UID.
 pub const UID: &str = "videofactory.dev/uid";
-const STEP: &str = "videofactory.dev/step";
+/// Label with the step.
+pub const STEP: &str = "videofactory.dev/step";
 const ATTEMPT: &str = "videofactory.dev/attempt";
 
 /// What was seen of all pods.

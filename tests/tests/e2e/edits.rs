@@ -6,7 +6,7 @@ use videofactory_crds::condition::Phase;
 use videofactory_crds::videojob::VideoJobStatus;
 use videofactory_crds::{StepName, requests};
 use videofactory_tests::e2e::bucket::{Artifacts, only, untouched, written};
-use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::film::{Film, Order, attempts, digest};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 
 /// What was made, by sort.
@@ -43,10 +43,6 @@ async fn at_next_review(film: &Film, last: &VideoJobStatus) -> anyhow::Result<(V
         })
         .await?;
     Ok((status, film.artifacts().await?))
-}
-
-fn digest(status: &VideoJobStatus) -> String {
-    status.step(StepName::AssembleVideo).and_then(|step| step.output_digest.clone()).unwrap_or_default()
 }
 
 #[tokio::test]

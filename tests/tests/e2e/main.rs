@@ -6,12 +6,14 @@
 //! |---|---|
 //! | any other | disturbs nobody; these run first, several at once |
 //! | `struck_` | strikes the operator or the node, and accepts that others do the same; these run next, several at once |
-//! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run last, one by one |
+//! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run next, one by one |
+//! | `last_` | judges what all others have done; these run at the end |
 //!
-//! A test that also needs the instance of `cluster/` is called `struck_local_` or `alone_local_`, and one that disturbs
-//! nobody and needs Node.js `nodejs_`. `tests/run` says which of them it leaves out.
+//! A test that also needs the instance of `cluster/` is called `struck_local_`, `alone_local_` or `last_local_`, and one
+//! that disturbs nobody and needs Node.js `nodejs_`. `tests/run` says which of them it leaves out.
 
 mod accounts;
+mod admission;
 mod api;
 mod backoff;
 mod clients;
@@ -20,10 +22,14 @@ mod edits;
 mod embedded_storage;
 mod faults;
 mod fence;
+mod gitops;
 mod handover;
 mod killed;
+mod leading;
 mod many;
 mod metrics;
+mod namespaced;
+mod network;
 mod node;
 mod outside;
 mod paid;
@@ -33,6 +39,7 @@ mod quota;
 mod refusals;
 mod requests;
 mod restore;
+mod rights;
 mod settled;
 mod stop_all;
 mod storage;

@@ -9,21 +9,8 @@ use videofactory_pipeline::SceneSet;
 use videofactory_tests::e2e::clips::{animated, clips_alone};
 use videofactory_tests::e2e::film::{Film, Order};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::paid::{Account, lags, quota};
-use videofactory_tests::fakes::{Kind, Limit, Operation, Service, Stranger};
-
-/// A limit of the service's on clips.
-fn clips(limit: usize, seconds: f64) -> Limit {
-    Limit {
-        key: None,
-        service: None,
-        operation: Some(Operation::Video),
-        kind: Kind::Rolling,
-        limit,
-        window_seconds: seconds,
-        retry_after: true,
-    }
-}
+use videofactory_tests::e2e::paid::{Account, clip_limit, lags, quota};
+use videofactory_tests::fakes::{Operation, Service, Stranger};
 
 /// Films that have all but their clips; their account does not exist yet, so that they all ask at once when it does.
 async fn ready_for_clips(lab: &Lab, films: usize, order: &Order) -> anyhow::Result<Vec<Film>> {
@@ -45,7 +32,7 @@ async fn alone_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
     const WINDOW: SignedDuration = SignedDuration::from_secs(12);
     in_lab("six_jobs", async |lab: Lab| {
         let grok = Account::new(&lab, "grok", Service::Xai).await?;
-        grok.limits(&[clips(LIMIT, WINDOW.as_secs_f64())]).await?;
+        grok.limits(&[clip_limit(LIMIT, WINDOW.as_secs_f64())]).await?;
         let films = ready_for_clips(&lab, 6, &clips_alone(8)).await?;
         grok.open(quota(10, &format!("{}s", WINDOW.as_secs()))).await?;
         for film in &films {
@@ -123,7 +110,7 @@ async fn what_somebody_else_spends_is_waited_out_as_long_as_the_service_says() {
     in_lab("somebody_else", async |lab: Lab| {
         let grok = Account::new(&lab, "grok", Service::Xai).await?;
         // Long enough for a pod to start in it on a busy machine: later, nobody would be refused.
-        grok.limits(&[clips(4, 45.0)]).await?;
+        grok.limits(&[clip_limit(4, 45.0)]).await?;
         let films = ready_for_clips(&lab, 1, &animated(3)).await?;
         let key = grok.key.clone();
         grok.admin()
@@ -145,11 +132,11 @@ async fn what_somebody_else_spends_is_waited_out_as_long_as_the_service_says() {
 async fn limits_that_are_lowered_and_a_quota_of_one_hang_nothing() {
     in_lab("lowered_limits", async |lab: Lab| {
         let grok = Account::new(&lab, "grok", Service::Xai).await?;
-        grok.limits(&[clips(3, 8.0)]).await?;
+        grok.limits(&[clip_limit(3, 8.0)]).await?;
         grok.open(quota(3, "8s")).await?;
         let film = lab.order(animated(5)).await?;
         film.has_made("/clips/", 2).await?;
-        grok.limits(&[clips(1, 8.0)]).await?;
+        grok.limits(&[clip_limit(1, 8.0)]).await?;
         grok.open(quota(1, "8s")).await?;
         film.succeeded().await?;
         let ledger = grok.ledger().await?;

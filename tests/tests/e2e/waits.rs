@@ -6,7 +6,7 @@ use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::film::{Film, Order, ready};
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::site;
+use videofactory_tests::e2e::{operator, site};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 /// The job says that its configuration is wrong, names what is missing, and has started nothing.
@@ -161,15 +161,15 @@ async fn settings_too_large_for_a_pod_template_go_beside_it() {
 #[tokio::test]
 async fn alone_a_worker_image_that_cannot_be_pulled_is_told() {
     in_lab("image_cannot_be_pulled", async |lab: Lab| {
-        let operator = "deployment/videofactory-operator";
-        let image = ask(&["-n", site::SYSTEM, "set", "env", operator, "--list"]).await?;
+        let deployment = "deployment/videofactory-operator";
+        let image = ask(&["-n", site::SYSTEM, "set", "env", deployment, "--list"]).await?;
         let image = image
             .lines()
             .find_map(|line| line.strip_prefix("VIDEOFACTORY_WORKER_IMAGE="))
             .unwrap_or_default()
             .to_owned();
         ensure!(!image.is_empty(), "the operator has no VIDEOFACTORY_WORKER_IMAGE");
-        set_image(operator, "localhost/no-such-image:none").await?;
+        set_image(deployment, "localhost/no-such-image:none").await?;
         let told = async {
             let film = lab.order(Order::of(1)).await?;
             let message = film.says(Reason::ConfigurationInvalid).await?;
@@ -177,7 +177,7 @@ async fn alone_a_worker_image_that_cannot_be_pulled_is_told() {
             anyhow::Ok(film)
         }
         .await;
-        set_image(operator, &image).await?;
+        set_image(deployment, &image).await?;
         let film = told?;
         film.annotate(videofactory_crds::requests::RETRY, "2026-01-01T00:00:01Z").await?;
         film.succeeded().await.map(drop)
@@ -185,7 +185,10 @@ async fn alone_a_worker_image_that_cannot_be_pulled_is_told() {
     .await;
 }
 
-async fn set_image(operator: &str, image: &str) -> anyhow::Result<()> {
-    ask(&["-n", site::SYSTEM, "set", "env", operator, &format!("VIDEOFACTORY_WORKER_IMAGE={image}")]).await?;
-    ask(&["-n", site::SYSTEM, "rollout", "status", operator, "--timeout=120s"]).await.map(drop)
+async fn set_image(deployment: &str, image: &str) -> anyhow::Result<()> {
+    ask(&["-n", site::SYSTEM, "set", "env", deployment, &format!("VIDEOFACTORY_WORKER_IMAGE={image}")])
+        .await?;
+    ask(&["-n", site::SYSTEM, "rollout", "status", deployment, "--timeout=120s"]).await?;
+    // The one before may still lead while it ends.
+    operator::replicas(&site::client().await?, 1).await.map(drop)
 }

@@ -14,40 +14,49 @@
 {{- toYaml $object }}
 {{- end }}
 
-{{/* What a ClusterRole and its binding become where one namespace is watched: (list $ RULES NAME). What is of no namespace
-stays with a ClusterRole, everything else is a Role there. */}}
+{{/* What a ClusterRole and its binding become where some namespaces are watched: (list $ ROLE ACCOUNT). What belongs to
+the whole cluster stays with a ClusterRole, everything else is a Role in each of them. The namespace by whose UID the
+cluster is known is the operator's own then. */}}
 {{- define "videofactory.splitRole" -}}
 {{- $root := index . 0 }}
-{{- $name := index . 2 }}
+{{- $role := index . 1 }}
 {{- $whole := list }}
 {{- $inside := list }}
-{{- range index . 1 }}
-{{- $resources := .resources | default list }}
-{{- if or .nonResourceURLs (ne (len $resources) (len (without $resources "namespaces" "tokenreviews" "subjectaccessreviews"))) }}
+{{- range $role.rules }}
+{{- if or .nonResourceURLs (has "tokenreviews" .resources) (has "subjectaccessreviews" .resources) }}
 {{- $whole = append $whole . }}
-{{- else }}
+{{- else if not (has "namespaces" .resources) }}
 {{- $inside = append $inside . }}
 {{- end }}
 {{- end }}
+{{- $parts := list }}
+{{- if $whole }}
+{{- $parts = append $parts (dict "kind" "ClusterRole" "rules" $whole "where" dict) }}
+{{- end }}
+{{- range empty $inside | ternary list $root.Values.watchNamespaces }}
+{{- $parts = append $parts (dict "kind" "Role" "rules" $inside "where" (dict "namespace" .)) }}
+{{- end }}
+{{- $name := include "videofactory.clusterName" (list $root $role.metadata.name) }}
 {{- $labels := include "videofactory.labels" (list $root "operator") | fromYaml }}
-{{- $subjects := list (dict "kind" "ServiceAccount" "name" $name "namespace" $root.Release.Namespace) }}
-{{- $clusterName := include "videofactory.clusterName" (list $root $name) }}
-{{- $there := dict "name" $clusterName "namespace" $root.Values.watchNamespace "labels" $labels }}
-{{- $everywhere := dict "name" $clusterName "labels" $labels }}
-{{- range $part := list (list "ClusterRole" $whole $everywhere) (list "Role" $inside $there) }}
+{{- $account := index . 2 }}
+{{- range $parts }}
+{{- $metadata := merge (dict "name" $name "labels" $labels) .where }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
-kind: {{ index $part 0 }}
-metadata: {{- toYaml (index $part 2) | nindent 2 }}
-rules: {{- toYaml (index $part 1) | nindent 0 }}
+kind: {{ .kind }}
+metadata: {{- toYaml $metadata | nindent 2 }}
+rules: {{- toYaml .rules | nindent 0 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
-kind: {{ index $part 0 }}Binding
-metadata: {{- toYaml (index $part 2) | nindent 2 }}
+kind: {{ .kind }}Binding
+metadata: {{- toYaml $metadata | nindent 2 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
-  kind: {{ index $part 0 }}
-  name: {{ $clusterName }}
-subjects: {{- toYaml $subjects | nindent 0 }}
+  kind: {{ .kind }}
+  name: {{ $name }}
+subjects:
+- kind: ServiceAccount
+  name: {{ $account }}
+  namespace: {{ $root.Release.Namespace }}
 {{- end }}
 {{- end }}

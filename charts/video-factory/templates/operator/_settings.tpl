@@ -1,7 +1,7 @@
 {{/* The operator's settings, as docs/operating.md names them. What is empty is left to the operator's own defaults. */}}
 {{- define "videofactory.settings" -}}
 {{- $own := dict
-  "VIDEOFACTORY_WATCH_NAMESPACE" .Values.watchNamespace
+  "VIDEOFACTORY_WATCH_NAMESPACES" (join "," .Values.watchNamespaces)
   "VIDEOFACTORY_CONCURRENCY" (.Values.settings.concurrency | default "" | toString)
   "VIDEOFACTORY_SIDE_EFFECTS" (eq .Values.settings.sideEffects "Allow" | ternary "" .Values.settings.sideEffects)
   "VIDEOFACTORY_ALLOWED_DESTINATIONS" (join "," .Values.settings.allowedDestinations)

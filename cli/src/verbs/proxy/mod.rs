@@ -23,7 +23,7 @@ use self::guard::Guard;
 use self::jobs::Finder;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::operator::{Operator, OperatorFiles, Upstream};
+use crate::operator::{Operator, OperatorFiles, Upstream, known_as};
 
 /// Most bytes of a request's body that are read here; the operator has a bound of its own.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -54,7 +54,8 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     let session = uuid::Uuid::new_v4().simple().to_string();
     let finder = Finder::new(client.clone(), context.cluster.namespace.clone());
     let guard = Guard::new(port, session.clone());
-    let app = router(Authors::One(client), operator, finder, guard);
+    let files = OperatorFiles { upstream: operator, cluster: known_as(&context.cluster).await };
+    let app = router(Authors::One(client), files, finder, guard);
     context.tell(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
     context.tell(format!("For a browser: http://localhost:{port}/?token={session}"))?;
     let also = app.clone();
@@ -97,15 +98,15 @@ async fn has_ipv6() -> bool {
 }
 
 /// All routes: what changes objects is done here, and the rest is asked of the operator.
-fn router<U: Upstream>(authors: Authors, upstream: Arc<U>, finder: Finder, guard: Guard) -> Router {
+fn router<U: Upstream>(authors: Authors, files: OperatorFiles<U>, finder: Finder, guard: Guard) -> Router {
     let forward = |upstream: Arc<U>| {
         move |request: Request| {
             let upstream = upstream.clone();
             async move { forward::forward(&*upstream, request).await }
         }
     };
-    let files = Arc::new(OperatorFiles(upstream.clone()));
-    let routes = writes::router(authors, Some(files))
+    let upstream = Arc::clone(&files.upstream);
+    let routes = writes::router(authors, Some(Arc::new(files)))
         .fallback(forward(upstream.clone()))
         .method_not_allowed_fallback(forward(upstream))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
@@ -174,7 +175,8 @@ mod tests {
     ) -> (StatusCode, http::HeaderMap, Value) {
         let finder = Finder::new(fake.client(), "films".to_owned());
         let guard = Guard::new(8000, SESSION.to_owned());
-        let app = router(Authors::One(fake.client()), Arc::new(Echo), finder, guard);
+        let files = OperatorFiles { upstream: Arc::new(Echo), cluster: None };
+        let app = router(Authors::One(fake.client()), files, finder, guard);
         let mut request = Request::builder().method(method).uri(target);
         if !headers.iter().any(|(name, _)| *name == "host") {
             request = request.header(HOST, "localhost:8000");

@@ -1,0 +1,23 @@
+local os = require("os")
+local film = obj.metadata.namespace .. "/" .. obj.metadata.name
+local status = obj.status or {}
+local refusals = {
+  Succeeded = film .. " has succeeded, so nothing is to be tried again; to make the film anew, ask for a restart",
+  Suspended = film .. " is suspended; to let it go on, ask for a resume",
+  Review = film .. " waits for a review; approve or reject what it has made",
+}
+local refusal = refusals[status.phase]
+if status.phase == "Failed" then
+  for _, step in ipairs(status.steps or {}) do
+    if step.reason == "Rejected" then
+      refusal = film .. " was rejected, which no retry undoes; change it, or ask for a restart to make it anew"
+    end
+  end
+end
+if refusal ~= nil then
+  error(refusal, 0)
+end
+
+obj.metadata.annotations = obj.metadata.annotations or {}
+obj.metadata.annotations["videofactory.dev/retry-requested-at"] = os.date("!%Y-%m-%dT%XZ")
+return obj

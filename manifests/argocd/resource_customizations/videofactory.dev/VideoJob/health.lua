@@ -1,0 +1,24 @@
+-- The conditions alone decide; reasons and phases are for people.
+local health = {status = "Progressing", message = "the operator has not looked at it yet"}
+local status = obj.status
+if status == nil or status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then
+  return health
+end
+
+local is = {}
+for _, condition in ipairs(status.conditions) do
+  is[condition.type] = condition.status
+  if condition.type == "Ready" then
+    health.message = condition.message
+  end
+end
+
+if is.Stalled == "True" then
+  health.status = "Degraded"
+elseif is.Ready == "True" then
+  health.status = "Healthy"
+elseif is.Ready == "False" then
+  -- A person has stopped it, or is to look at what it has made.
+  health.status = "Suspended"
+end
+return health

@@ -1,0 +1,104 @@
+//! manifests/admission: who may write an approval, whatever tool they use.
+
+use anyhow::ensure;
+use serde_json::json;
+use videofactory_crds::VideoJobStatus;
+use videofactory_crds::condition::Phase;
+use videofactory_crds::requests::{APPROVED, REJECTED, RESTORING};
+use videofactory_tests::e2e::film::{Film, Order, digest};
+use videofactory_tests::e2e::kubectl::{Said, ask, kubectl};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::wait;
+
+/// What the policy says to whom it refuses.
+const REFUSAL: &str = "only who has the verb approve on videojobs";
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/admission");
+
+/// Somebody of this name, with these rights on videojobs in the test's namespace.
+async fn somebody(lab: &Lab, name: &str, verbs: &[&str]) -> anyhow::Result<()> {
+    let rules = json!([{"apiGroups": ["videofactory.dev"], "resources": ["videojobs"], "verbs": verbs}]);
+    let group = "rbac.authorization.k8s.io";
+    lab.put(json!({"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": {"name": name}, "rules": rules}))
+        .await?;
+    bound(lab, name, "Role", name).await
+}
+
+async fn bound(lab: &Lab, name: &str, kind: &str, role: &str) -> anyhow::Result<()> {
+    let group = "rbac.authorization.k8s.io";
+    lab.put(json!({
+        "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": kind, "name": role},
+        "subjects": [{"kind": "User", "apiGroup": group, "name": name}],
+    }))
+    .await
+}
+
+/// Annotates a film as somebody; nothing is changed if it is dry.
+async fn annotate(lab: &Lab, film: &Film, who: &str, annotation: &str, dry: bool) -> anyhow::Result<Said> {
+    let dry = if dry { "--dry-run=server" } else { "--dry-run=none" };
+    let annotate = ["annotate", "--overwrite", dry, "vj", &film.name, annotation];
+    kubectl(&[&["--as", who, "-n", &lab.namespace] as &[&str], &annotate].concat(), "").await
+}
+
+/// Creates a film as somebody who changes nothing by it.
+async fn create(lab: &Lab, who: &str, order: &Order) -> anyhow::Result<Said> {
+    let command = ["--as", who, "-n", &lab.namespace, "create", "--dry-run=server", "-f", "-"];
+    kubectl(&command, &order.manifest().to_string()).await
+}
+
+fn taken(said: &Said) -> anyhow::Result<()> {
+    ensure!(said.well, "it was refused: {}", said.err);
+    Ok(())
+}
+
+fn refused(said: &Said) -> anyhow::Result<()> {
+    ensure!(!said.well && said.err.contains(REFUSAL), "it was not refused for this: {said:?}");
+    Ok(())
+}
+
+/// What is written about the film that is to be seen.
+fn verdict(annotation: &str, status: &VideoJobStatus) -> String {
+    format!("{annotation}=assemble-video@{}", digest(status))
+}
+
+async fn approvals(lab: &Lab) -> anyhow::Result<()> {
+    let making = ["get", "list", "create", "patch", "update"];
+    somebody(lab, "maker", &making).await?;
+    somebody(lab, "approver", &["get", "patch", "approve"]).await?;
+    bound(lab, "restorer", "ClusterRole", "videofactory-restore").await?;
+    // Its files go with it: the operator has a finalizer to set and remove.
+    let film = lab.order(Order::of(1).reviewed().with(json!({"artifacts": {"onDelete": "Delete"}}))).await?;
+    let status = film.phase(Phase::Review).await?;
+    let (approval, rejection) = (verdict(APPROVED, &status), verdict(REJECTED, &status));
+    wait::asked("the policy to be known to the API server", async || {
+        Ok((!annotate(lab, &film, "maker", &approval, true).await?.well).then_some(()))
+    })
+    .await?;
+    for annotation in [&approval, &rejection] {
+        refused(&annotate(lab, &film, "maker", annotation, false).await?)?;
+    }
+    taken(&annotate(lab, &film, "maker", "example.com/seen=yes", false).await?)?;
+    taken(&annotate(lab, &film, "approver", &approval, false).await?)?;
+    film.succeeded().await?;
+    // An approval that stands is nobody's writing; another one is, and to take it away is not.
+    taken(&annotate(lab, &film, "maker", "example.com/seen=again", false).await?)?;
+    refused(&annotate(lab, &film, "maker", &format!("{APPROVED}=assemble-video@00000000"), false).await?)?;
+    taken(&annotate(lab, &film, "maker", &format!("{APPROVED}-"), true).await?)?;
+    let held = Order::of(1).named("restored").annotated(APPROVED, "assemble-video@00000000");
+    let held = held.annotated(RESTORING, "2026-01-01T00:00:00Z");
+    refused(&create(lab, "maker", &held).await?)?;
+    taken(&create(lab, "restorer", &held).await?)?;
+    taken(&create(lab, "maker", &Order::of(1).named("plain")).await?)?;
+    ask(&["-n", &lab.namespace, "delete", "vj", &film.name, "--timeout=120s"]).await.map(drop)
+}
+
+#[tokio::test]
+async fn alone_only_who_may_approve_writes_approvals() {
+    in_lab("who_may_approve", async |lab: Lab| {
+        ask(&["apply", "--server-side", "-k", MANIFEST]).await?;
+        let done = approvals(&lab).await;
+        ask(&["delete", "-k", MANIFEST]).await?;
+        done
+    })
+    .await;
+}

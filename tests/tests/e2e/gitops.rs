@@ -1,0 +1,304 @@
+//! What Argo CD, Flux and Helm see of objects: the states that `tests/gitops` judges are those of a cluster, and a sync of
+//! what is synced already changes nothing.
+//!
+//! `RENEW=1 tests/run gitops` writes the objects of `manifests/argocd` anew, as the cluster has them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use kube::Api;
+use kube::api::DeleteParams;
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
+use videofactory_crds::condition::{self, ConditionType, Phase, Reason, StepState};
+use videofactory_crds::{ProviderAccount, StepName, StoragePolicy, requests};
+use videofactory_tests::e2e::clips::animated;
+use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::half_drawn::{few_pictures, until_half_drawn};
+use videofactory_tests::e2e::kubectl::{ask, kubectl};
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::paid::{Account, clip_limit, quota};
+use videofactory_tests::e2e::{site, wait};
+use videofactory_tests::fakes::{Effect, Fault, Service};
+use videofactory_tests::r2_proxy;
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// Fails unless the object stands as the one of this name that is known of its kind; or writes that one anew.
+async fn is_known(lab: &Lab, kind: &str, name: &str, known: &str) -> anyhow::Result<()> {
+    let text = ask(&["-n", &lab.namespace, "get", kind, name, "-o", "yaml"]).await?;
+    let text = text.replace(&lab.namespace, "films");
+    let file =
+        format!("manifests/argocd/resource_customizations/videofactory.dev/{kind}/testdata/{known}.yaml");
+    let path = repository(&file);
+    if std::env::var_os("RENEW").is_some() {
+        return fs::write(&path, text).with_context(|| format!("failed to write {file}"));
+    }
+    let told = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
+    let (found, told) = (standing(&text)?, standing(&told)?);
+    ensure!(
+        found == told,
+        "{found} on the cluster, but {told} in {file}: RENEW=1 tests/run gitops writes it anew"
+    );
+    Ok(())
+}
+
+/// What others judge an object by, without what depends on when it was looked at.
+fn standing(text: &str) -> anyhow::Result<Value> {
+    let object: Value = serde_yaml_ng::from_str(text)?;
+    let status = &object["status"];
+    let entries = |list: &str, key: &str, what: &[&str]| -> Map<String, Value> {
+        let list = status[list].as_array().into_iter().flatten();
+        list.filter(|entry| what.iter().all(|field| !entry[field].is_null()))
+            .map(|entry| {
+                (
+                    entry[key].as_str().unwrap_or_default().to_owned(),
+                    what.iter().map(|field| &entry[field]).cloned().collect(),
+                )
+            })
+            .collect()
+    };
+    let mut conditions = entries("conditions", "type", &["status", "reason"]);
+    for changing in [ConditionType::Healthy, ConditionType::StorageAvailable, ConditionType::WithinLimit] {
+        conditions.remove(&changing.to_string());
+    }
+    Ok(json!({
+        "phase": status["phase"],
+        "observed": status["observedGeneration"] == object["metadata"]["generation"],
+        "conditions": conditions,
+        "reasons of steps": entries("steps", "name", &["reason"]),
+    }))
+}
+
+#[tokio::test]
+async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
+    in_lab("gitops_at_work", async |lab: Lab| {
+        lab.faults(vec![few_pictures()]).await?;
+        let film = lab.order(Order::of(12)).await?;
+        until_half_drawn(&film).await?;
+        is_known(&lab, "VideoJob", "film", "running").await?;
+        film.annotate(requests::HOLD, "the voice is too quick").await?;
+        film.says(Reason::Held).await?;
+        film.until("nothing to be at work", |status| {
+            status.steps.iter().all(|step| step.state != Some(StepState::Running))
+        })
+        .await?;
+        is_known(&lab, "VideoJob", "film", "held").await?;
+        film.patch(json!({"metadata": {"annotations": {requests::HOLD: null}}, "spec": {"suspend": true}}))
+            .await?;
+        film.says(Reason::Suspended).await?;
+        is_known(&lab, "VideoJob", "film", "suspended").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_that_is_done_stands_as_gitops_knows_it() {
+    in_lab("gitops_done", async |lab: Lab| {
+        lab.order(Order::of(1)).await?.succeeded().await?;
+        is_known(&lab, "VideoJob", "film", "done").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_that_is_reviewed_stands_as_gitops_knows_it() {
+    in_lab("gitops_reviewed", async |lab: Lab| {
+        let film = lab.order(Order::of(1).reviewed()).await?;
+        let status = film.phase(Phase::Review).await?;
+        is_known(&lab, "VideoJob", "film", "in-review").await?;
+        let step = status.step(StepName::AssembleVideo).context("no step")?;
+        let output = format!("{}@{}", step.name, step.output_digest.as_deref().unwrap_or_default());
+        film.annotate(requests::REJECTED, output).await?;
+        film.says(Reason::Rejected).await?;
+        is_known(&lab, "VideoJob", "film", "rejected").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_that_failed_stands_as_gitops_knows_it() {
+    in_lab("gitops_failed", async |lab: Lab| {
+        let film = lab.order(Order::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
+        film.says(Reason::RetriesExhausted).await?;
+        is_known(&lab, "VideoJob", "film", "failed").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_that_needs_a_person_stands_as_gitops_knows_it() {
+    in_lab("gitops_needs_a_person", async |lab: Lab| {
+        let film = lab.order(Order::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
+        film.says(Reason::ConfigurationInvalid).await?;
+        is_known(&lab, "VideoJob", "film", "configuration-invalid").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_that_waits_for_quota_stands_as_gitops_knows_it() {
+    in_lab("gitops_awaits_quota", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.open(quota(1, "2h")).await?;
+        let film = lab.order(animated(2)).await?;
+        film.until("a wait until a known time", |status| status.resume_at.is_some()).await?;
+        film.says(Reason::AwaitingQuota).await?;
+        is_known(&lab, "VideoJob", "film", "awaiting-quota").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_whose_service_refuses_stands_as_gitops_knows_it() {
+    in_lab("gitops_rate_limited", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.limits(&[clip_limit(1, 3600.0)]).await?;
+        grok.open(json!({})).await?;
+        let film = lab.order(animated(2)).await?;
+        film.says(Reason::RateLimited).await?;
+        is_known(&lab, "VideoJob", "film", "rate-limited").await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn accounts_stand_as_gitops_knows_them() {
+    in_lab("gitops_accounts", async |lab: Lab| {
+        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        grok.open(quota(1, "2h")).await?;
+        account_says(&lab, ConditionType::Healthy, "True").await?;
+        is_known(&lab, "ProviderAccount", "grok", "ready").await?;
+        grok.delete().await?;
+        grok.faults(&[Fault::always(Effect::Status { code: 503 }).of(Service::Xai)]).await?;
+        grok.open(quota(1, "2h")).await?;
+        account_says(&lab, ConditionType::Healthy, "False").await?;
+        is_known(&lab, "ProviderAccount", "grok", "provider-down").await?;
+        grok.delete().await?;
+        let secrets: Api<k8s_openapi::api::core::v1::Secret> = lab.api();
+        secrets.delete("grok-keys", &DeleteParams::default()).await?;
+        grok.open(quota(1, "2h")).await?;
+        account_says(&lab, ConditionType::Ready, "False").await?;
+        is_known(&lab, "ProviderAccount", "grok", "credentials-missing").await
+    })
+    .await;
+}
+
+/// Waits until the account says so.
+async fn account_says(lab: &Lab, kind: ConditionType, status: &str) -> anyhow::Result<()> {
+    let what = format!("the account's {kind} to be {status}");
+    wait::until(&lab.api::<ProviderAccount>(), wait::named("grok"), &what, |all| {
+        let conditions = &all.get("grok")?.status.as_ref()?.conditions;
+        (condition::get(conditions, kind)?.status == status).then_some(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn policies_stand_as_gitops_knows_them() {
+    in_lab("gitops_policies", async |lab: Lab| {
+        lab.policy_says("default", "True", "Available").await?;
+        is_known(&lab, "StoragePolicy", "default", "ready").await?;
+        for (name, effect, reason, known) in [
+            ("down", r2_proxy::Effect::Unavailable, "StorageUnavailable", "storage-unavailable"),
+            (
+                "careless",
+                r2_proxy::Effect::IgnorePreconditions,
+                "PreconditionsUnsupported",
+                "preconditions-unsupported",
+            ),
+        ] {
+            lab.faults(vec![r2_proxy::Fault::always(effect)]).await?;
+            lab.put(lab.policy(name)).await?;
+            lab.policy_says(name, "False", reason).await?;
+            is_known(&lab, "StoragePolicy", name, known).await?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Nothing of them has any effect: the namespace has no keys, so that every film waits for its bucket.
+#[tokio::test]
+async fn samples_that_are_applied_leave_no_difference() {
+    in_lab("samples_leave_no_difference", async |lab: Lab| {
+        lab.api::<StoragePolicy>().delete("default", &DeleteParams::default()).await?;
+        lab.api::<k8s_openapi::api::core::v1::Secret>()
+            .delete(site::SECRET, &DeleteParams::default())
+            .await?;
+        let mut applied = String::new();
+        for file in samples()? {
+            let text = fs::read_to_string(&file)?
+                .replace("namespace: demo", &format!("namespace: {}", lab.namespace));
+            apply(&text, "none").await.with_context(|| file.display().to_string())?;
+            applied.push_str(&text);
+            applied.push_str("---\n");
+        }
+        observed(&lab).await?;
+        let mut last = String::new();
+        let same = wait::asked("no difference after a sync", async || {
+            let said =
+                kubectl(&["diff", "--server-side", "--field-manager", "gitops", "-f", "-"], &applied).await?;
+            last = said.out + &said.err;
+            Ok(said.well.then_some(()))
+        })
+        .await;
+        same.with_context(|| last.clone())?;
+        for folder in ["", "jobs", "accounts", "storage"] {
+            let folder = repository("manifests/samples").join(folder);
+            let built = ask(&["kustomize", &folder.to_string_lossy()]).await?;
+            let built = built.replace("namespace: demo", &format!("namespace: {}", lab.namespace));
+            apply(&built, "server").await.with_context(|| folder.display().to_string())?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// The files of `manifests/samples` with objects in a namespace.
+fn samples() -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![repository("manifests/samples")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path)?;
+            let mut objects = serde_yaml_ng::Deserializer::from_str(&text).map(Value::deserialize);
+            if objects.any(|object| object.is_ok_and(|object| object["metadata"]["namespace"] == "demo")) {
+                found.push(path);
+            }
+        }
+    }
+    ensure!(found.len() > 10, "only {} samples were found", found.len());
+    found.sort();
+    Ok(found)
+}
+
+async fn apply(manifest: &str, dry_run: &str) -> anyhow::Result<()> {
+    let dry_run = format!("--dry-run={dry_run}");
+    let said =
+        kubectl(&["apply", "--server-side", "--field-manager", "gitops", &dry_run, "-f", "-"], manifest)
+            .await?;
+    ensure!(said.well, "it was refused: {}", said.err);
+    Ok(())
+}
+
+/// Waits until the operator has looked at all objects of the namespace.
+async fn observed(lab: &Lab) -> anyhow::Result<()> {
+    wait::asked("every object to be observed", async || {
+        let all = ask(&["-n", &lab.namespace, "get", "vj,sp,pa", "-o", "json"]).await?;
+        let all: Value = serde_json::from_str(&all)?;
+        let mut all = all["items"].as_array().into_iter().flatten();
+        let observed =
+            |object: &Value| object["status"]["observedGeneration"] == object["metadata"]["generation"];
+        Ok(all.all(observed).then_some(()))
+    })
+    .await
+}

@@ -1,0 +1,55 @@
+//! manifests/namespaced: an operator that watches one namespace and has no permission beyond it.
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::kubectl::ask;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::{operator, site};
+
+const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests");
+const DEPLOYMENT: &str = "deployment/videofactory-operator";
+/// What is bound in the whole cluster. The questions who calls stay: workers report with a token that only they answer.
+const BOUND: [&str; 2] = ["videofactory-operator-read", "videofactory-operator"];
+
+/// Lets the operator watch these namespaces alone, or all; returns when the one before is gone.
+async fn watch(lab: &Lab, namespaces: &str) -> anyhow::Result<()> {
+    let variable = format!("VIDEOFACTORY_WATCH_NAMESPACES={namespaces}");
+    ask(&["-n", site::SYSTEM, "set", "env", DEPLOYMENT, &variable]).await?;
+    ask(&["-n", site::SYSTEM, "rollout", "status", DEPLOYMENT, "--timeout=120s"]).await?;
+    operator::replicas(&lab.client, 1).await.map(drop)
+}
+
+/// A film, and an operator that has nothing to do with the rest of the cluster.
+async fn confined(lab: &Lab) -> anyhow::Result<()> {
+    watch(lab, &lab.namespace).await?;
+    for binding in BOUND {
+        ask(&["delete", "clusterrolebinding", binding]).await?;
+    }
+    // The place of the policy that the lab has made belongs to the operator of the whole cluster.
+    let mut own: Value = lab.policy("own");
+    own["spec"]["bucket"]["prefix"] = json!(format!("{}/own/", lab.namespace));
+    lab.put(own).await?;
+    lab.policy_says("default", "False", "ConfigurationInvalid").await?;
+    let order = Order::of(1).with(json!({"storageRef": {"name": "own"}}));
+    let film = lab.order(order).await?;
+    film.succeeded().await?;
+    let panics = operator::panics().await?;
+    ensure!(panics.is_empty(), "{panics:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn alone_an_operator_of_one_namespace_makes_films_without_cluster_wide_permissions() {
+    in_lab("one_namespace", async |lab: Lab| {
+        lab.policy_says("default", "True", "Available").await?;
+        let watched = format!("{MANIFESTS}/namespaced/watched");
+        ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", &watched]).await?;
+        ask(&["apply", "--server-side", "-f", &format!("{MANIFESTS}/namespaced/own-namespace.yaml")]).await?;
+        let done = confined(&lab).await;
+        ask(&["apply", "-f", &format!("{MANIFESTS}/operator/rbac.yaml")]).await?;
+        watch(&lab, "").await?;
+        done
+    })
+    .await;
+}

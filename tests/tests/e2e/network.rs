@@ -1,0 +1,57 @@
+//! manifests/network: films are made where the pods of steps may reach no more than it allows.
+//!
+//! The policies are followed on kind; the network of cluster/ heeds none.
+
+use anyhow::ensure;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::ListParams;
+use kube::core::{Selector, SelectorExt};
+use serde_json::json;
+use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::kubectl::ask;
+use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::{pods, site};
+
+const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/network");
+
+/// The rule beside it that lets steps reach the tests' bucket, as the documentation shows it.
+async fn allow_the_bucket(lab: &Lab) -> anyhow::Result<()> {
+    lab.put(json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "bucket"},
+        "spec": {
+            "podSelector": {"matchExpressions": [{"key": pods::STEP, "operator": "Exists"}]},
+            "policyTypes": ["Egress"],
+            "egress": [{
+                "ports": [{"port": 9000}],
+                "to": [{
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site::SYSTEM}},
+                    "podSelector": {"matchLabels": {"app.kubernetes.io/component": "r2"}},
+                }],
+            }],
+        },
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_film_is_made_under_the_steps_network_policy_which_selects_all_its_pods() {
+    in_lab("under_a_network_policy", async |lab: Lab| {
+        ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
+        allow_the_bucket(&lab).await?;
+        let film = lab.order(Order::of(1)).await?;
+        film.succeeded().await?;
+        let policy = lab.api::<NetworkPolicy>().get("videofactory-steps").await?;
+        let spec = policy.spec.unwrap_or_default();
+        ensure!(spec.ingress.is_none_or(|rules| rules.is_empty()), "something gets in");
+        let selector: Selector = spec.pod_selector.unwrap_or_default().try_into()?;
+        let steps = lab.api::<Pod>().list(&ListParams::default().labels(pods::UID)).await?.items;
+        ensure!(!steps.is_empty(), "no pod of the film is left");
+        for pod in steps {
+            let labels = pod.metadata.labels.clone().unwrap_or_default();
+            ensure!(selector.matches(&labels), "a step's pod is not selected: {labels:?}");
+        }
+        Ok(())
+    })
+    .await;
+}

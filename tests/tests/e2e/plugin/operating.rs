@@ -80,9 +80,9 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
         .await?;
     plugin.says("backup -o films.json", 0, "films.json\n", "3 objects of NS, 1 of them films\n").await?;
     let unchanged = [
-        "provideraccount.videofactory.dev/grok unchanged\n",
-        "storagepolicy.videofactory.dev/default unchanged\n",
-        "videojob.videofactory.dev/film unchanged\n",
+        "provideraccount.videofactory.dev/grok unchanged: it is still there\n",
+        "storagepolicy.videofactory.dev/default unchanged: it is still there\n",
+        "videojob.videofactory.dev/film unchanged: it is still there\n",
     ];
     plugin.shows("restore -f films.json", 0, &unchanged, &["3 unchanged\n"]).await?;
     let piped = plugin.run("backup -o -").await?;

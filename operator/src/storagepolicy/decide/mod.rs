@@ -194,7 +194,8 @@ impl<'a> Draft<'a> {
         let barrier = self.barrier(&schedules);
         let finding = &self.observed.finding;
         let [ready, healthy] = conditions::of_finding(&self.spec.bucket.name, finding, barrier.as_ref());
-        self.set(ready);
+        let generation = self.observed.policy.metadata.generation;
+        condition::set_ready(&mut self.status.conditions, ready, generation, self.now);
         self.set(healthy);
         let (pending, unreadable) = requests::pending(&self.observed.policy, self.now);
         self.events.extend(unreadable);
@@ -211,7 +212,6 @@ impl<'a> Draft<'a> {
         let limit = conditions::within_limit(self.spec, &self.status, barrier.as_ref(), self.now);
         self.set(limit);
         self.tell_level();
-        let generation = self.observed.policy.metadata.generation;
         let stops = barrier.is_some() || matches!(self.observed.finding, Finding::Others { .. });
         let cancel =
             matches!(self.observed.known.doing, Some(Doing::Pruning(of)) if of != generation || stops);

@@ -63,7 +63,7 @@ COPY --from=builder /out/videofactory-worker /usr/local/bin/
 FROM worker-tools AS worker-prebuilt
 COPY videofactory-worker /usr/local/bin/
 
-# The C library, certificates and time zones, and no program at all.
+# The C library, certificates and time zones, and no program at all. /usr/lib64 is there on amd64 alone.
 FROM ${BASE} AS libraries
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
@@ -75,7 +75,7 @@ RUN apt-get update \
     done \
     && for library in 'ld-linux-*.so.*' libc.so.6 libm.so.6 libgcc_s.so.1 libresolv.so.2 libdl.so.2 \
         libpthread.so.0 librt.so.1 libnss_dns.so.2 libnss_files.so.2; do \
-        find /usr/lib /usr/lib64 -name "$library" -exec cp --archive --parents {} $root/ \;; \
+        find /usr/lib* -name "$library" -exec cp --archive --parents {} $root/ \;; \
     done \
     && find $root/usr -type l -name '*.so*' -exec sh -c \
         'cp --parents "$(readlink -f "${1#/minimal}")" /minimal/' _ {} \; \

@@ -141,6 +141,14 @@ pub enum Reason {
 }
 display_wire_name!(Reason);
 
+impl Reason {
+    /// Whether what keeps a bucket or an account from use ends without a person: who waits for it has only to wait.
+    #[must_use]
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, Self::StorageFull | Self::StorageUnavailable | Self::ProviderUnavailable)
+    }
+}
+
 /// Where a `VideoJob` stands, in a word.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -289,6 +297,25 @@ pub fn set(
     }
 }
 
+/// Puts `Ready` of a `ProviderAccount` or `StoragePolicy` in place, and `Stalled` beside it: it is there, and True, where it
+/// takes a person to make the object ready.
+pub fn set_ready(
+    conditions: &mut Vec<Condition>,
+    ready: ConditionState,
+    observed_generation: Option<i64>,
+    now: Timestamp,
+) {
+    let needs_a_person = ready.status == ConditionStatus::False && !ready.reason.is_temporary();
+    let stalled =
+        ConditionState { kind: ConditionType::Stalled, status: ConditionStatus::True, ..ready.clone() };
+    set(conditions, ready, observed_generation, now);
+    if needs_a_person {
+        set(conditions, stalled, observed_generation, now);
+    } else {
+        remove(conditions, ConditionType::Stalled);
+    }
+}
+
 /// Takes the condition away; true if it was there.
 pub fn remove(conditions: &mut Vec<Condition>, kind: ConditionType) -> bool {
     let name = kind.to_string();
@@ -353,6 +380,32 @@ mod tests {
         assert!(!remove(&mut conditions, ConditionType::Ready));
         assert!(get(&conditions, ConditionType::Ready).is_none());
         assert!(get(&conditions, ConditionType::Stalled).is_some());
+    }
+
+    #[test]
+    fn stalled_is_beside_ready_while_it_takes_a_person_to_make_an_object_ready() {
+        use ConditionStatus::{False, True, Unknown};
+        let mut conditions = Vec::new();
+        for (status, reason, stalled) in [
+            (False, Reason::CredentialsInvalid, true),
+            (False, Reason::StorageUnavailable, false),
+            (False, Reason::DuplicateAccount, true),
+            (False, Reason::StorageFull, false),
+            (Unknown, Reason::CredentialsInvalid, false),
+            (False, Reason::ConfigurationInvalid, true),
+            (True, Reason::Available, false),
+        ] {
+            let state = ConditionState { reason, ..ready(status, "what to do") };
+            set_ready(&mut conditions, state, Some(2), at(1));
+            let told = |kind| {
+                let condition = get(&conditions, kind)?;
+                Some((condition.reason.clone(), condition.message.clone(), condition.observed_generation))
+            };
+            let wanted = Some((reason.to_string(), "what to do".to_owned(), Some(2)));
+            assert_eq!(told(ConditionType::Ready), wanted);
+            assert_eq!(told(ConditionType::Stalled), wanted.filter(|_| stalled));
+            assert_eq!(is_true(&conditions, ConditionType::Stalled), stalled, "{reason}");
+        }
     }
 
     #[test]

@@ -9,8 +9,6 @@ import (
 	"github.com/argoproj/argo-cd/v3/util/lua"
 	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"github.com/fluxcd/pkg/apis/kustomize"
-	"github.com/fluxcd/pkg/runtime/cel"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -57,47 +55,7 @@ func (a argo) judge(t *testing.T, object *unstructured.Unstructured) health.Heal
 // vm runs its actions.
 func (a argo) vm() lua.VM { return lua.VM{ResourceOverrides: a.overrides} }
 
-// flux is Flux with the expressions of manifests/flux; without one for a kind it asks kstatus.
-type flux map[string]*cel.StatusEvaluator
-
-func newFlux(t *testing.T) flux {
-	t.Helper()
-	expressions := flux{}
-	for _, object := range documents(t, filepath.Join(manifests, "flux", "films.yaml")) {
-		if object.GetKind() != "Kustomization" {
-			continue
-		}
-		var kustomization struct {
-			Spec struct {
-				HealthCheckExprs []kustomize.CustomHealthCheck `json:"healthCheckExprs"`
-			} `json:"spec"`
-		}
-		convert(t, object.Object, &kustomization)
-		for _, check := range kustomization.Spec.HealthCheckExprs {
-			evaluator, err := cel.NewStatusEvaluator(&check.HealthCheckExpressions)
-			if err != nil {
-				t.Fatal(err)
-			}
-			expressions[check.Kind] = evaluator
-		}
-	}
-	return expressions
-}
-
-func (f flux) judge(t *testing.T, object *unstructured.Unstructured) status.Status {
-	t.Helper()
-	evaluator := f[object.GetKind()]
-	if evaluator == nil {
-		return kstatus(t, object)
-	}
-	found, err := evaluator.Evaluate(t.Context(), object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found.Status
-}
-
-// kstatus is what Helm and Flux go by, where nobody tells them better.
+// kstatus is what Flux and Helm go by.
 func kstatus(t *testing.T, object *unstructured.Unstructured) status.Status {
 	t.Helper()
 	found, err := status.Compute(object)

@@ -1,5 +1,5 @@
 // How Argo CD, Flux and Helm judge our objects, by their own code: the health of every object in manifests/argocd, its
-// state to kstatus and to the expressions of manifests/flux, and what an action of Argo CD asks of it.
+// state to kstatus, and what an action of Argo CD asks of it.
 package gitops
 
 import (

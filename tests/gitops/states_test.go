@@ -1,7 +1,6 @@
 package gitops
 
 import (
-	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,24 +18,16 @@ type expected struct {
 	} `json:"tests"`
 }
 
-// toFlux says what Flux calls what Argo CD calls so. It has no word for what a person has stopped.
-var toFlux = map[health.HealthStatusCode]status.Status{
+// toKstatus says what Flux and Helm call what Argo CD calls so. They have no word for what a person has stopped.
+var toKstatus = map[health.HealthStatusCode]status.Status{
 	health.HealthStatusProgressing: status.InProgressStatus,
 	health.HealthStatusSuspended:   status.InProgressStatus,
 	health.HealthStatusDegraded:    status.FailedStatus,
 	health.HealthStatusHealthy:     status.CurrentStatus,
 }
 
-// toKstatus is the same for kstatus, which knows a failure by the condition Stalled alone: accounts and policies have none.
-func toKstatus(kind string, code health.HealthStatusCode) status.Status {
-	if code == health.HealthStatusDegraded && kind != "VideoJob" {
-		return status.InProgressStatus
-	}
-	return toFlux[code]
-}
-
 func TestAllJudgeEveryObjectAlike(t *testing.T) {
-	argo, flux := newArgo(t), newFlux(t)
+	argo := newArgo(t)
 	for _, kind := range kinds {
 		var expected expected
 		parse(t, filepath.Join(customizations, kind, "health_test.yaml"), &expected)
@@ -49,10 +40,7 @@ func TestAllJudgeEveryObjectAlike(t *testing.T) {
 				if found := argo.judge(t, object); found != test.HealthStatus {
 					t.Errorf("Argo CD: %+v, not %+v", found, test.HealthStatus)
 				}
-				if found, wanted := flux.judge(t, object), toFlux[test.HealthStatus.Status]; found != wanted {
-					t.Errorf("Flux: %s, not %s", found, wanted)
-				}
-				if found, wanted := kstatus(t, object), toKstatus(kind, test.HealthStatus.Status); found != wanted {
+				if found, wanted := kstatus(t, object), toKstatus[test.HealthStatus.Status]; found != wanted {
 					t.Errorf("kstatus: %s, not %s", found, wanted)
 				}
 			})
@@ -120,7 +108,7 @@ func conditions(t *testing.T, object *unstructured.Unstructured) row {
 
 // Whatever an object says of its last generation, an edit is not done yet.
 func TestWhatWasEditedIsInProgress(t *testing.T) {
-	argo, flux := newArgo(t), newFlux(t)
+	argo := newArgo(t)
 	for _, kind := range kinds {
 		if kind == "Channel" {
 			continue // Nothing is done for it.
@@ -129,9 +117,8 @@ func TestWhatWasEditedIsInProgress(t *testing.T) {
 			object := object(t, kind, name)
 			object.SetGeneration(object.GetGeneration() + 1)
 			found := argo.judge(t, object).Status
-			if found != health.HealthStatusProgressing || flux.judge(t, object) != status.InProgressStatus ||
-				kstatus(t, object) != status.InProgressStatus {
-				t.Errorf("%s/%s: %s, %s, %s", kind, name, found, flux.judge(t, object), kstatus(t, object))
+			if found != health.HealthStatusProgressing || kstatus(t, object) != status.InProgressStatus {
+				t.Errorf("%s/%s: %s, %s", kind, name, found, kstatus(t, object))
 			}
 		}
 	}
@@ -174,18 +161,6 @@ func TestTheSchemaKeepsNewObjectsFromLookingHealthy(t *testing.T) {
 func set(t *testing.T, object *unstructured.Unstructured, value any, fields ...string) {
 	t.Helper()
 	if err := unstructured.SetNestedField(object.Object, value, fields...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// convert reads plain data as a type.
-func convert(t *testing.T, from, into any) {
-	t.Helper()
-	text, err := json.Marshal(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
 		t.Fatal(err)
 	}
 }

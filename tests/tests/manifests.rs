@@ -109,11 +109,31 @@ fn rules(file: &str, kind: &str, name: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_roles_of_one_namespace_are_those_of_all() {
-    for name in ["videofactory-operator-read", "videofactory-operator"] {
-        let mut everywhere = rules("operator/rbac.yaml", "ClusterRole", name);
+    for (whole, one) in [
+        ("videofactory-operator-read", "videofactory-operator-read"),
+        ("videofactory-operator", "videofactory-operator-write"),
+    ] {
+        let mut everywhere = rules("operator/rbac.yaml", "ClusterRole", whole);
         // Namespaces are in none; its own is read by a role of its own.
         everywhere.retain(|rule| !rule.contains("\"kube-system\""));
-        assert_eq!(rules("namespaced/watched/rbac.yaml", "Role", name), everywhere, "{name}");
+        assert_eq!(rules("namespaced/watched/rbac.yaml", "Role", one), everywhere, "{one}");
+    }
+}
+
+#[test]
+fn an_operator_of_its_own_namespace_keeps_the_roles_that_it_has_there() {
+    let named = |file: &str| -> BTreeSet<String> {
+        let all = objects(&manifests().join(file));
+        let inside = all.iter().filter(|object| {
+            object["kind"].as_str().is_some_and(|kind| ["Role", "RoleBinding"].contains(&kind))
+        });
+        inside.map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect()
+    };
+    let watched = named("namespaced/watched/rbac.yaml");
+    assert_eq!(watched.len(), 4, "{watched:?}");
+    for file in ["operator/rbac.yaml", "namespaced/own-namespace.yaml"] {
+        let own = named(file);
+        assert!(!own.is_empty() && own.is_disjoint(&watched), "{file}: {own:?}");
     }
 }
 

@@ -62,7 +62,7 @@ pub struct ProviderAccountStatus {
     /// Whether the service answers.
     pub health: Option<AccountHealth>,
 
-    /// Ready, Healthy and CredentialsValid.
+    /// Ready, Stalled, Healthy and CredentialsValid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -55,7 +55,7 @@ pub struct StoragePolicyStatus {
     /// The last requests by annotation that were acted upon.
     pub handled: Option<PolicyHandled>,
 
-    /// Ready, Healthy and WithinLimit.
+    /// Ready, Stalled, Healthy and WithinLimit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

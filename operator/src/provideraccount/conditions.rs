@@ -1,4 +1,4 @@
-//! What an account says of itself: Ready, Healthy and `CredentialsValid`. Pure.
+//! What an account says of itself: Ready, Stalled, Healthy and `CredentialsValid`. Pure.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -32,7 +32,7 @@ pub enum Credentials {
 pub struct Found {
     /// Whether it may grant anything.
     pub may_grant: bool,
-    /// What its conditions are to say.
+    /// What its conditions are to say; `Stalled` follows from Ready.
     pub states: Vec<ConditionState>,
 }
 
@@ -156,7 +156,7 @@ fn here(observed: &Observed, now: Timestamp) -> ConditionState {
     }
 }
 
-/// Puts the conditions in place; Events for those that have come to say something else.
+/// Puts the conditions in place, `Stalled` with Ready; Events for those that have come to say something else.
 pub fn set(
     conditions: &mut Vec<Condition>,
     states: Vec<ConditionState>,
@@ -182,7 +182,12 @@ pub fn set(
                 note: state.message.clone(),
             });
         }
-        condition::set(conditions, state, account.metadata.generation, now);
+        let generation = account.metadata.generation;
+        if state.kind == ConditionType::Ready {
+            condition::set_ready(conditions, state, generation, now);
+        } else {
+            condition::set(conditions, state, generation, now);
+        }
     }
     events
 }

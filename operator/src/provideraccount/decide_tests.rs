@@ -48,6 +48,11 @@ fn says(decision: &Decision, kind: ConditionType) -> (String, String, String) {
     (condition.status.clone(), condition.reason.clone(), condition.message.clone())
 }
 
+/// Whether it says that it takes a person.
+fn is_stalled(decision: &Decision) -> bool {
+    condition::is_true(&decision.status.conditions, ConditionType::Stalled)
+}
+
 fn short(decision: &Decision) -> Vec<(String, String)> {
     let kinds = [ConditionType::Ready, ConditionType::Healthy, ConditionType::CredentialsValid];
     kinds.map(|kind| says(decision, kind)).into_iter().map(|(status, reason, _)| (status, reason)).collect()
@@ -155,11 +160,13 @@ fn without_a_secret_nothing_is_granted_and_the_condition_says_what_to_do() {
     let invalid = ("False", "CredentialsInvalid");
     assert_eq!(short(&decision), pairs([invalid, ("Unknown", "Progressing"), invalid]));
     assert_eq!(says(&decision, ConditionType::Ready).2, message);
+    assert_eq!(says(&decision, ConditionType::Stalled).2, message);
     let [event] = decision.events.as_slice() else { panic!("{:?}", decision.events) };
     assert!(event.warning && event.note == message);
     let there = Observed { credentials: Credentials::Here, ..written(&missing, &decision) };
     let there = Observed { health: Health::Changed, ..there };
-    assert_eq!(decide(&there, at(200)).status.grants.len(), 1);
+    let mended = decide(&there, at(200));
+    assert_eq!((mended.status.grants.len(), is_stalled(&mended)), (1, false));
 }
 
 #[test]
@@ -170,6 +177,7 @@ fn credentials_that_are_refused_are_named_and_forgiven_when_they_change() {
     let decision = decide(&refused, at(100));
     let invalid = ("False", "CredentialsInvalid");
     assert_eq!(short(&decision), pairs([invalid, ("True", "Available"), invalid]));
+    assert!(is_stalled(&decision));
     assert_eq!(decision.status.grants.len(), 1, "the attempt says in its job what is wrong");
     let restarted = Observed { health: Health::Unasked, ..written(&refused, &decision) };
     let again = decide(&restarted, at(150));
@@ -177,6 +185,7 @@ fn credentials_that_are_refused_are_named_and_forgiven_when_they_change() {
     let mended = Observed { health: Health::Changed, ..written(&refused, &decision) };
     let mended = decide(&mended, at(200));
     assert_eq!(short(&mended)[0], ("True".to_owned(), "Available".to_owned()));
+    assert!(!is_stalled(&mended));
     assert!(mended.events.iter().any(|event| !event.warning && event.action == "CredentialsValid"));
 }
 
@@ -189,7 +198,7 @@ fn a_service_that_is_down_is_named_and_holds_nobody_back() {
         short(&decision),
         pairs([("True", "Available"), ("False", "ProviderUnavailable"), ("True", "Available")])
     );
-    assert_eq!(decision.status.grants.len(), 1);
+    assert_eq!((decision.status.grants.len(), is_stalled(&decision)), (1, false));
     let health = decision.status.health.unwrap();
     assert_eq!((health.healthy, health.message.as_deref()), (Some(false), Some("no answer")));
 }
@@ -202,6 +211,7 @@ fn of_two_accounts_with_one_key_the_younger_grants_nothing_and_names_the_older()
     assert!(decision.status.grants.is_empty());
     let (status, reason, message) = says(&decision, ConditionType::Ready);
     assert_eq!((status.as_str(), reason.as_str()), ("False", "DuplicateAccount"));
+    assert!(is_stalled(&decision));
     assert!(message.contains("\"grok-old\" is older and has the same key"), "{message}");
     assert_eq!(decision.events.len(), 1);
     assert!(decide(&written(&twin, &decision), at(200)).events.is_empty(), "told once");

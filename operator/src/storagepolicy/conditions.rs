@@ -53,7 +53,7 @@ impl Barrier {
     }
 }
 
-/// Ready and Healthy: whether jobs can use the bucket, and whether its server answers.
+/// Ready (from which `Stalled` follows) and Healthy: whether jobs can use the bucket, and whether its server answers.
 #[must_use]
 pub fn of_finding(bucket: &str, finding: &Finding, barrier: Option<&Barrier>) -> [ConditionState; 2] {
     let (ready, healthy, reason, message) = match finding {

@@ -243,7 +243,7 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r" {3,}", "   "),
     ]
     .into_iter()
-    .filter_map(|(pattern, word)| Some((Regex::new(pattern).ok()?, word)))
+    .map(|(pattern, word)| (Regex::new(pattern).expect(pattern), word))
     .collect()
 });
 

@@ -3,8 +3,11 @@
 //! What is begun stands in the status first, so that whoever comes after a crash goes on with it. While something is
 //! under way nothing else begins.
 
+mod backup;
 mod level;
+mod measure;
 mod place;
+mod prune;
 
 #[cfg(test)]
 mod level_tests;
@@ -17,28 +20,20 @@ mod tests;
 #[cfg(test)]
 pub(super) mod world;
 
-use jiff::{SignedDuration, Timestamp};
-use videofactory_crds::condition::{self, whole_seconds};
-use videofactory_crds::storagepolicy::{
-    BackupOutcome, BackupRun, PruneCause, PruneRun, StorageUsage, WaterMarks,
-};
+use jiff::Timestamp;
+use videofactory_crds::condition;
+use videofactory_crds::storagepolicy::{BackupRun, PruneRun, StorageUsage, WaterMarks};
 use videofactory_crds::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
 
 use super::claim::Claimed;
 use super::conditions::{self, Barrier};
 use super::observe::{Finding, can_prune};
 use super::plan::Order;
-use super::requests::{self, Pending};
-use super::schedule::{Schedule, TOO_LATE};
-use super::{runs, usage};
+use super::schedule::Schedule;
+use super::{requests, runs};
 use crate::config::SideEffects;
 use crate::events::Event;
-use crate::meter::{self, Changes};
-
-/// Least time between two writes that only tell of a few files more; a new level is told at once.
-pub const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
-/// How long after its start an operator measures anew what its predecessor measured: what that one had counted is lost.
-const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
+use crate::meter::Changes;
 
 /// Everything that one decision may know.
 #[derive(Clone, Debug)]
@@ -194,7 +189,8 @@ impl<'a> Draft<'a> {
         let barrier = self.barrier(&schedules);
         let finding = &self.observed.finding;
         let [ready, healthy] = conditions::of_finding(&self.spec.bucket.name, finding, barrier.as_ref());
-        self.set(ready);
+        let generation = self.observed.policy.metadata.generation;
+        condition::set_ready(&mut self.status.conditions, ready, generation, self.now);
         self.set(healthy);
         let (pending, unreadable) = requests::pending(&self.observed.policy, self.now);
         self.events.extend(unreadable);
@@ -211,7 +207,6 @@ impl<'a> Draft<'a> {
         let limit = conditions::within_limit(self.spec, &self.status, barrier.as_ref(), self.now);
         self.set(limit);
         self.tell_level();
-        let generation = self.observed.policy.metadata.generation;
         let stops = barrier.is_some() || matches!(self.observed.finding, Finding::Others { .. });
         let cancel =
             matches!(self.observed.known.doing, Some(Doing::Pruning(of)) if of != generation || stops);
@@ -254,14 +249,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What the bucket holds by all that is known.
-    fn current_usage(&self) -> Option<StorageUsage> {
-        let known = self.status.usage.as_ref()?;
-        let mut usage = usage::with_changes(known, &self.observed.known.changes);
-        usage.percent = usage.bytes.map(|bytes| usage::percent(bytes, self.marks.limit));
-        Some(usage)
-    }
-
     fn schedules(&self) -> Result<Schedules, String> {
         let read = |fields| Schedule::read(fields, &self.spec.time_zone).map_err(|error| error.to_string());
         Ok(Schedules {
@@ -298,192 +285,6 @@ impl<'a> Draft<'a> {
             && !self.came
             && self.action.is_none()
             && can_prune(&self.observed.finding)
-    }
-
-    fn prune(
-        &mut self,
-        barrier: Option<&Barrier>,
-        schedule: Option<&Schedule>,
-        pending: &Pending,
-        current: Option<&StorageUsage>,
-    ) {
-        let (Some(schedule), None) = (schedule, barrier) else {
-            self.status.next_run_at = None;
-            self.events.extend(barrier.and_then(|_| runs::cancel(&mut self.status)));
-            if let (Some(request), Some(barrier)) = (&pending.cleanup, barrier) {
-                requests::handled_cleanup(&mut self.status.handled, request);
-                self.events.push(refused("Prune", &barrier.words()));
-            }
-            return;
-        };
-        let turn = schedule.look(self.before.next_run_at.as_ref().map(|next| next.0), self.now);
-        let due = turn.due.filter(|due| !self.is_slot_begun(*due));
-        let order = self.is_free().then(|| self.order(due, schedule, pending, current)).flatten();
-        // A slot that is due and cannot begin stays announced until it is too late for it.
-        let begins = order.as_ref().is_some_and(|order| order.cause == PruneCause::Schedule);
-        let waits = due.filter(|_| !begins);
-        if let Some(waits) = waits {
-            self.wakes.extend(waits.checked_add(TOO_LATE));
-        }
-        self.status.next_run_at = waits.or(turn.next).map(whole_seconds);
-        self.wakes.extend(turn.next);
-        if let Some(order) = order {
-            if order.cause == PruneCause::Request
-                && let Some(request) = &pending.cleanup
-            {
-                requests::handled_cleanup(&mut self.status.handled, request);
-            }
-            runs::begin(&mut self.status, &order, self.spec.history);
-            self.action = Some(Action::Prune(order));
-        }
-    }
-
-    fn is_slot_begun(&self, slot: Timestamp) -> bool {
-        let of_schedule =
-            |run: &&PruneRun| matches!(run.cause, None | Some(PruneCause::Schedule | PruneCause::Resumed));
-        self.before.runs.iter().filter(of_schedule).any(|run| run.slot.0 == slot)
-    }
-
-    /// A slot for a run that no schedule asks for: now, or right after the last one if that was in the same second, since
-    /// the slot is a run's name.
-    fn own_slot(&self) -> Timestamp {
-        let last = self.status.runs.iter().map(|run| run.slot.0).filter(|slot| *slot >= self.now).max();
-        last.map_or(self.now, |last| last.checked_add(SignedDuration::from_secs(1)).unwrap_or(self.now))
-    }
-
-    /// What to prune now: first what was broken off, then what a person asks for, then what is due, then what the level
-    /// asks for.
-    fn order(
-        &mut self,
-        due: Option<Timestamp>,
-        schedule: &Schedule,
-        pending: &Pending,
-        current: Option<&StorageUsage>,
-    ) -> Option<Order> {
-        let slot = self.own_slot();
-        let order = |slot, cause| Order { slot, cause, dry_run: false, older_than: None };
-        let mut order = if let Some(resumed) = runs::to_resume(&self.status, schedule, self.now) {
-            resumed
-        } else if let Some(request) = &pending.cleanup {
-            Order {
-                dry_run: request.dry_run,
-                older_than: request.older_than,
-                ..order(slot, PruneCause::Request)
-            }
-        } else if let Some(due) = due {
-            order(due, PruneCause::Schedule)
-        } else if self.level_asks(current) {
-            order(slot, PruneCause::WarnCrossed)
-        } else {
-            return None;
-        };
-        order.dry_run |= self.spec.dry_run;
-        Some(order)
-    }
-
-    fn back_up(&mut self, schedule: Option<&Schedule>, pending: &Pending) {
-        if let Some(barrier) = self.suspension() {
-            self.status.next_backup_at = None;
-            if let Some(request) = &pending.backup {
-                requests::handled_backup(&mut self.status.handled, request);
-                self.events.push(refused("BackUp", &barrier.words()));
-            }
-            return;
-        }
-        let announced = self.before.next_backup_at.as_ref().map(|next| next.0);
-        let turn = schedule.map(|schedule| schedule.look(announced, self.now));
-        let due = turn.and_then(|turn| turn.due);
-        let next = turn.and_then(|turn| turn.next);
-        let mut waits = due;
-        if let Some((slot, resumed)) = self.is_free().then(|| self.backup_slot(due, pending)).flatten() {
-            if !resumed && let Some(request) = &pending.backup {
-                requests::handled_backup(&mut self.status.handled, request);
-            }
-            waits = None;
-            self.status.backup =
-                Some(BackupRun { resumed: resumed.then_some(true), ..runs::backup_begun(slot) });
-            self.action = Some(Action::BackUp { slot });
-        }
-        if let Some(waits) = waits {
-            self.wakes.extend(waits.checked_add(TOO_LATE));
-        }
-        self.status.next_backup_at = waits.or(next).map(whole_seconds);
-        self.wakes.extend(next);
-    }
-
-    /// The slot to back up now, and whether it is one that was broken off: that is tried once more.
-    fn backup_slot(&mut self, due: Option<Timestamp>, pending: &Pending) -> Option<(Timestamp, bool)> {
-        if let Some(lost) = self.status.backup.as_mut().filter(|run| run.outcome.is_none()) {
-            // Of a policy that was restored: the backup may be the one that it comes from, and is not written over.
-            let made = self.observed.policy.metadata.creation_timestamp.as_ref();
-            let is_restored = made.is_some_and(|made| lost.slot.0 < made.0);
-            if lost.resumed != Some(true) && !is_restored {
-                return Some((lost.slot.0, true));
-            }
-            lost.outcome = Some(BackupOutcome::Interrupted);
-            let why = if is_restored {
-                "it was under way when this policy was backed up, which was restored since"
-            } else {
-                "the operator ended in the middle of it, twice"
-            };
-            lost.message = Some(why.to_owned());
-        }
-        if pending.backup.is_some() { Some((self.now, false)) } else { due.map(|due| (due, false)) }
-    }
-
-    fn measure(&mut self, current: Option<&StorageUsage>) {
-        let known = &self.observed.known;
-        if known.doing.is_some() || known.is_listed || self.action.is_some() {
-            return;
-        }
-        let due = match current {
-            _ if self.observed.known.other_bucket || self.observed.known.outdated => self.now,
-            Some(StorageUsage { measured_at: Some(at), objects, .. }) => {
-                let every = usage::interval(objects.unwrap_or_default());
-                let due = at.0.checked_add(every).unwrap_or(Timestamp::MAX);
-                let after_start = self.observed.started.checked_add(AFTER_START).unwrap_or(Timestamp::MAX);
-                if at.0 < self.observed.started { due.min(after_start) } else { due }
-            }
-            _ => self.now,
-        };
-        let due = due.max(self.observed.known.measure_from.unwrap_or(due));
-        if due > self.now {
-            self.wakes.push(due);
-        } else if self.may_measure() {
-            self.action = Some(Action::Measure);
-        }
-    }
-
-    /// Whether the bucket may be listed now: also in the look in which the policy has come to it.
-    fn may_measure(&self) -> bool {
-        !self.observed.stopping && can_prune(&self.observed.finding)
-    }
-
-    fn estimate(&mut self, prunes: Option<&Schedule>, backups: Option<&Schedule>) {
-        let objects = self.status.usage.as_ref().and_then(|usage| usage.objects).unwrap_or_default();
-        let prunes = prunes.filter(|_| self.status.next_run_at.is_some());
-        let backups = backups.filter(|_| self.status.next_backup_at.is_some());
-        let counter = usage::counted(self.status.operations.as_ref(), &Changes::new(), self.now);
-        self.status.operations = Some(usage::estimated(&counter, objects, prunes, backups, self.now));
-    }
-
-    /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
-    fn tell_usage(&mut self, current: Option<StorageUsage>) -> bool {
-        let Some(current) = current else { return false };
-        let nothing = meter::is_nothing(&self.observed.known.changes);
-        let due_at = self.observed.known.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
-        let due = due_at.is_none_or(|due| due <= self.now);
-        if !nothing && !due && self.status == self.before {
-            self.wakes.extend(due_at);
-            return false;
-        }
-        self.status.usage = Some(current);
-        if !nothing {
-            let counted =
-                usage::counted(self.status.operations.as_ref(), &self.observed.known.changes, self.now);
-            self.status.operations = Some(counted);
-        }
-        true
     }
 }
 

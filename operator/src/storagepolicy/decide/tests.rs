@@ -25,10 +25,12 @@ fn a_fit_bucket_is_ready_and_healthy() {
 
 #[test]
 fn an_unreachable_bucket_is_neither_and_a_server_that_answers_is_healthy() {
-    for (finding, ready, healthy) in [
-        (down(), "StorageUnavailable", "False"),
-        (unfit(Reason::PreconditionsUnsupported), "PreconditionsUnsupported", "True"),
-        (unfit(Reason::CredentialsInvalid), "CredentialsInvalid", "True"),
+    for (finding, ready, healthy, needs_a_person) in [
+        (down(), "StorageUnavailable", "False", false),
+        (unfit(Reason::StorageFull), "StorageFull", "True", false),
+        (unfit(Reason::PreconditionsUnsupported), "PreconditionsUnsupported", "True", true),
+        (unfit(Reason::CredentialsInvalid), "CredentialsInvalid", "True", true),
+        (Finding::Others { message: "whose is it?".into() }, "ConfigurationInvalid", "True", true),
     ] {
         let mut world = World::new(&json!({}));
         world.observed.finding = finding;
@@ -36,7 +38,11 @@ fn an_unreachable_bucket_is_neither_and_a_server_that_answers_is_healthy() {
         let (status, reason, _) = world.condition("Ready");
         assert_eq!((status.as_str(), reason.as_str()), ("False", ready));
         assert_eq!(world.condition("Healthy").0, healthy);
+        assert_eq!(world.is_stalled(), needs_a_person, "{reason}");
         assert_eq!(world.within_limit(), ("Unknown".into(), "Progressing".into()));
+        world.observed.finding = Finding::Fit;
+        world.look();
+        assert!(!world.is_stalled(), "{reason}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use videofactory_crds::condition::whole_seconds;
+use videofactory_crds::condition::{ConditionType, is_true, whole_seconds};
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
 use videofactory_crds::{Reason, StoragePolicy};
 
@@ -173,6 +173,12 @@ impl World {
         let status = self.observed.policy.status.as_ref().unwrap();
         let found = status.conditions.iter().find(|condition| condition.type_ == kind).unwrap();
         (found.status.clone(), found.reason.clone(), found.message.clone())
+    }
+
+    /// Whether it says that it takes a person.
+    pub fn is_stalled(&self) -> bool {
+        let status = self.observed.policy.status.as_ref().unwrap();
+        is_true(&status.conditions, ConditionType::Stalled)
     }
 
     pub fn within_limit(&self) -> (String, String) {

@@ -294,7 +294,7 @@ impl<'a> Draft<'a> {
 impl Verdict {
     /// The bucket cannot be used, for this reason.
     fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
-        if matches!(reason, Reason::StorageUnavailable | Reason::StorageFull) {
+        if reason.is_temporary() {
             Self::Waiting { reason, message, step, at: None }
         } else {
             Self::Stalled { reason, message, step }

@@ -1,5 +1,7 @@
 //! A cluster in miniature for tests: does what a decision orders, and lets pods end as a test says.
 
+mod pods;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,17 +13,14 @@ use videofactory_crds::condition::{ConditionType, Phase, get, whole_seconds};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, requests};
-use videofactory_pipeline::contract::{
-    Artifact, BucketRef, ExitCode, Publication, SceneReport, Spent, StepInput, StepOutcome,
-};
-use videofactory_pipeline::{Digest, SceneSet, Tombstone};
+use videofactory_pipeline::contract::{BucketRef, ExitCode, Spent, StepInput, StepOutcome};
+use videofactory_pipeline::{Digest, Tombstone};
 use videofactory_traces::Span;
 
 use super::super::deletion::FINALIZER;
 use super::super::measured::Measured;
 use super::super::model::{
-    Action, Decision, Found, JobEnd, JobFacts, Made, Namesake, Observed, PodEnd, PodFacts, PodState, Room,
-    Storage, outcomes_to_look_up,
+    Action, Decision, Found, Made, Namesake, Observed, Room, Storage, outcomes_to_look_up,
 };
 use super::super::tombstones::key_to_ask_for;
 use super::super::trace::spans_of;
@@ -229,164 +228,6 @@ impl World {
         }
     }
 
-    fn start(&mut self, input: &StepInput) {
-        let (step, attempt) = (input.step, input.attempt);
-        if self.observed.jobs.iter().any(|job| job.step == step && job.attempt == attempt && !job.deleting) {
-            return; // adopted
-        }
-        let others = self.alive(step);
-        assert_eq!(others, 0, "{step}: attempt {attempt} begins beside {others} live pods");
-        assert!(
-            !self.fences.contains(&(step, attempt)),
-            "{step}: attempt {attempt} begins under its own fence"
-        );
-        if !input.hired.is_empty() {
-            self.fences.insert((step, attempt));
-        }
-        self.inputs.insert((step, attempt), input.clone());
-        self.begun.push((step, attempt));
-        let name = super::super::names::job_name(&input.job, step, attempt);
-        self.observed.jobs.push(JobFacts {
-            name: name.clone(),
-            uid: format!("uid-of-{name}"),
-            run: input.job.run,
-            step,
-            attempt,
-            created: Some(self.now),
-            deleting: false,
-            ended: None,
-        });
-        self.observed.pods.push(PodFacts {
-            uid: format!("uid-of-pod-{name}-{}", self.observed.pods.len()),
-            name,
-            run: input.job.run,
-            step,
-            attempt,
-            gone_by: None,
-            outlived: false,
-            state: PodState::Running,
-        });
-    }
-
-    /// The pod gets SIGTERM, says that it was interrupted, and vanishes with its Job.
-    fn delete_job(&mut self, name: &str, uid: &str) {
-        let Some(job) = self.observed.jobs.iter().find(|job| job.name == name && job.uid == uid).cloned()
-        else {
-            return;
-        };
-        self.interrupt_pod(job.step);
-        self.observed.jobs.retain(|other| other.uid != uid);
-    }
-
-    /// The step's live pod is deleted: it tells the bucket and vanishes, and its Job fails.
-    pub fn interrupt_pod(&mut self, step: StepName) {
-        let Some(place) = self.place_of_live(step) else { return };
-        let pod = self.observed.pods.remove(place);
-        let input = &self.inputs[&(step, pod.attempt)];
-        let mut outcome = StepOutcome::new(input, ExitCode::TryLater, "stopped");
-        outcome.interrupted = true;
-        outcome.spent = self.spent.get(&(step, pod.attempt)).cloned().unwrap_or_default();
-        self.bucket.insert((step, pod.attempt), outcome);
-        self.end_job(step, pod.attempt, &JobEnd::Failed("BackoffLimitExceeded".to_owned()));
-    }
-
-    /// The step's live pod vanishes without a word (its node is gone, or it was force-deleted).
-    pub fn lose_pod(&mut self, step: StepName) {
-        let Some(place) = self.place_of_live(step) else { return };
-        let pod = self.observed.pods.remove(place);
-        self.end_job(step, pod.attempt, &JobEnd::Failed("BackoffLimitExceeded".to_owned()));
-    }
-
-    /// The step's live pod and its Job are gone, and nothing was said anywhere.
-    pub fn lose_without_a_trace(&mut self, step: StepName) {
-        let Some(place) = self.place_of_live(step) else { return };
-        let pod = self.observed.pods.remove(place);
-        self.observed.jobs.retain(|job| job.step != step || job.attempt != pod.attempt);
-    }
-
-    /// The step's live pod ends without an outcome.
-    pub fn end_silently(&mut self, step: StepName, exit_code: i32, out_of_memory: bool) {
-        let end = PodEnd {
-            exit_code: Some(exit_code),
-            out_of_memory,
-            reason: String::new(),
-            outcome: None,
-            started: Some(self.now),
-            at: Some(self.now),
-        };
-        self.end_with(step, end);
-    }
-
-    /// The step's live pod ends with this exit code, all its scenes done if it is 0, else the first.
-    pub fn end(&mut self, step: StepName, exit: ExitCode) {
-        self.end_told(step, exit, |_| {});
-    }
-
-    /// The same, with something more to tell.
-    pub fn end_told(&mut self, step: StepName, exit: ExitCode, tell: impl FnOnce(&mut StepOutcome)) {
-        let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
-        let attempt = self.observed.pods[place].attempt;
-        let mut outcome = outcome_of(&self.inputs[&(step, attempt)], exit);
-        let before = super::settle::completed(self.step(step));
-        if let Some(report) = outcome.scenes.as_mut().filter(|report| report.completed.len() < before.len()) {
-            report.completed = before;
-        }
-        tell(&mut outcome);
-        self.bucket.insert((step, attempt), outcome.clone());
-        let end = PodEnd {
-            exit_code: Some(exit.code()),
-            out_of_memory: false,
-            reason: String::new(),
-            outcome: Some(Box::new(outcome)),
-            started: Some(self.now),
-            at: Some(self.now),
-        };
-        self.end_with(step, end);
-    }
-
-    fn end_with(&mut self, step: StepName, end: PodEnd) {
-        let Some(place) = self.place_of_live(step) else { return };
-        let attempt = self.observed.pods[place].attempt;
-        let ended = if end.exit_code == Some(0) {
-            JobEnd::Complete
-        } else {
-            JobEnd::Failed("BackoffLimitExceeded".to_owned())
-        };
-        self.observed.pods[place].state = PodState::Ended(end);
-        self.end_job(step, attempt, &ended);
-    }
-
-    fn end_job(&mut self, step: StepName, attempt: i32, ended: &JobEnd) {
-        for job in &mut self.observed.jobs {
-            if job.step == step && job.attempt == attempt {
-                job.ended = Some(ended.clone());
-            }
-        }
-    }
-
-    /// Jobs and pods that have ended are swept away, as their time to live does.
-    pub fn sweep(&mut self) {
-        self.observed.jobs.retain(|job| job.ended.is_none());
-        self.observed.pods.retain(|pod| !matches!(pod.state, PodState::Ended(_)));
-    }
-
-    fn place_of_live(&self, step: StepName) -> Option<usize> {
-        self.observed.pods.iter().position(|pod| pod.step == step && !matches!(pod.state, PodState::Ended(_)))
-    }
-
-    pub fn alive(&self, step: StepName) -> usize {
-        self.observed
-            .pods
-            .iter()
-            .filter(|pod| pod.step == step && !matches!(pod.state, PodState::Ended(_)))
-            .count()
-    }
-
-    /// The steps that have a live pod.
-    pub fn at_work(&self) -> Vec<StepName> {
-        StepName::ALL.into_iter().filter(|step| self.alive(*step) > 0).collect()
-    }
-
     /// Lets every step succeed until nothing is at work.
     pub fn run_to_rest(&mut self) {
         self.settle();
@@ -485,36 +326,4 @@ pub fn storage_at(level: StorageLevel, percent: i32) -> Storage {
     let bucket = BucketRef { name: "videos".to_owned(), ..BucketRef::default() };
     let room = Room { level, percent: Some(percent) };
     Storage::Ready { bucket, secret: "s3".to_owned(), since: None, room }
-}
-
-/// What a worker with this input says when it ends so. The output follows from the input, as it does
-/// for real steps, but for the script: overrides change it.
-fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
-    let mut outcome = StepOutcome::new(input, exit, "as the test says");
-    let done = exit == ExitCode::Done;
-    if done || exit == ExitCode::QualityCheck {
-        outcome.output = Some(Digest::of_bytes(format!("output of {}", input.input).as_bytes()));
-    }
-    if input.step == StepName::WriteScript && done {
-        outcome.scenes = Some(SceneReport { total: SCENES, ..SceneReport::default() });
-    }
-    if super::settle::by_scene(input.step) {
-        let completed = if done { SceneSet::first(SCENES) } else { SceneSet::first(1) };
-        outcome.scenes = Some(SceneReport { total: SCENES, completed, ..SceneReport::default() });
-    }
-    if exit == ExitCode::MissingInput {
-        outcome.missing_from = Some(StepName::GenerateImages);
-    }
-    if input.step == StepName::AssembleVideo && done {
-        outcome.artifacts.video =
-            Some(Artifact { key: "videos/film.mp4".to_owned(), size: 1, seconds: 30.0 });
-    }
-    if input.step == StepName::PublishVideo && done {
-        outcome.publications = vec![Publication {
-            target: "main".to_owned(),
-            state: "Published".to_owned(),
-            ..Publication::default()
-        }];
-    }
-    outcome
 }

@@ -1,16 +1,14 @@
-//! `StoragePolicy`s: found, asked something, and looked at until that has ended.
+//! `StoragePolicy`s: found, and looked at until what they were asked has ended.
 
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use serde_json::Value;
 use videofactory_client::{list, within};
 use videofactory_crds::StoragePolicy;
 
-use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, lasting};
 use crate::output;
@@ -42,16 +40,6 @@ pub async fn find(
     policies.retain(|policy| name.is_none_or(|name| policy.name_any() == name));
     policies.sort_by_key(|policy| (policy.namespace(), policy.name_any()));
     Ok(policies)
-}
-
-/// Asks something of a policy.
-pub async fn ask(policy: &StoragePolicy, patch: &Value, context: &Context) -> Result<(), Error> {
-    let api: Api<StoragePolicy> =
-        Api::namespaced(context.cluster.client()?, &policy.namespace().unwrap_or_default());
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let what = format!("patch StoragePolicy {}", name(policy));
-    within(what, api.patch_metadata(&policy.name_any(), &params, &Patch::Merge(patch))).await?;
-    Ok(())
 }
 
 /// Looks at a policy until `found` finds what it looks for.

@@ -17,13 +17,13 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 use videofactory_client::job_action::phase;
+use videofactory_client::job_advice::attention;
 use videofactory_client::{CallError, JobRef, within};
 use videofactory_crds::labels::{ATTEMPT, STEP, UID, WORKER};
 use videofactory_crds::{Phase, StepName, VideoJob};
 
 use crate::context::Context;
 use crate::exit::{Error, Exit, causes, lasting};
-use crate::film::state::needs_a_person;
 use crate::flags::JobName;
 use crate::operator::Operator;
 use crate::text::plain;
@@ -98,7 +98,7 @@ async fn list(pods: &Api<Pod>, selector: &str, name: &JobRef) -> Result<Vec<Pod>
 }
 
 fn has_ended(job: &VideoJob) -> bool {
-    phase(job).is_terminal() || needs_a_person(job)
+    phase(job).is_terminal() || attention(job).is_some()
 }
 
 /// Whether there is anything to read.

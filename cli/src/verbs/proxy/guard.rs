@@ -78,7 +78,7 @@ impl Guard {
         let host = shown.to_ascii_lowercase();
         // A request may name its host in the target as well.
         let target = request.uri().authority().map(|target| target.as_str().to_ascii_lowercase());
-        let is_ours = NAMES.iter().any(|name| match host.strip_prefix(name) {
+        let is_ours = NAMES.iter().any(|name| match host.strip_prefix(*name) {
             // Of the usual port of http nobody tells the number.
             Some("") => self.port == USUAL_PORT,
             Some(rest) => rest == format!(":{}", self.port),

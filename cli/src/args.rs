@@ -113,9 +113,6 @@ Examples:
     Report(verbs::report::ReportArgs),
     Install(verbs::install::InstallArgs),
     Completion(verbs::completion::CompletionArgs),
-    /// What the shells ask.
-    #[command(name = "__complete", hide = true)]
-    Complete(verbs::completion::CompleteArgs),
 }
 
 #[cfg(test)]

@@ -106,11 +106,13 @@ impl Context {
         Ok(within(format!("get VideoJob {job}"), api.get(&job.name)).await?)
     }
 
-    /// Asks, and takes nothing but a yes for a yes. `yes`: it was given on the command line.
-    pub fn agrees(&mut self, question: &str, yes: bool) -> Result<bool, Error> {
+    /// Asks whether these objects, one a line, are to be changed; takes nothing but a yes for a yes, and says where nothing is
+    /// changed. `yes`: it was given on the command line.
+    pub fn confirms(&mut self, objects: &str, question: &str, yes: bool) -> Result<bool, Error> {
         if yes {
             return Ok(true);
         }
+        self.tell(objects.trim_end())?;
         if !self.streams.asks {
             return Err(Error::usage("nobody is there to agree: standard input is no terminal")
                 .hint("say --yes, or look at what would be done by --dry-run"));
@@ -119,7 +121,11 @@ impl Context {
         self.streams.err.flush()?;
         let mut answer = String::new();
         self.streams.input.read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        let agrees = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+        if !agrees {
+            self.tell("Nothing was changed.")?;
+        }
+        Ok(agrees)
     }
 }
 

@@ -14,7 +14,8 @@ Exit codes:
   0    done
   1    failed; the message says why and what to do
   2    the command line cannot be understood
-  3    not all is well: a job failed, needs a person, was refused or deleted, or doctor found an error
+  3    not all is well: a film failed, needs a person, was refused or deleted; something was not
+       pruned, not restored or has no log; or doctor found an error
   4    the time that --timeout gave is over
   5    the question was not answered with yes: nothing was changed
   130  interrupted by Ctrl-C
@@ -243,6 +244,41 @@ mod tests {
     use kube::core::Status;
 
     use super::*;
+
+    /// The codes and their meanings, as `--help` tells them.
+    fn told() -> Vec<(u8, String)> {
+        let mut told: Vec<(u8, String)> = Vec::new();
+        for line in HELP.lines().skip(1) {
+            let (first, rest) = line.trim().split_once(' ').unwrap();
+            if let Ok(code) = first.parse() {
+                told.push((code, rest.trim().to_owned()));
+            } else if let Some((_, meaning)) = told.last_mut() {
+                // The meaning goes on in the next line.
+                *meaning = format!("{meaning} {}", line.trim());
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn help_and_documentation_tell_of_each_code_and_say_the_same() {
+        let codes = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotAll,
+            Exit::TimedOut,
+            Exit::Declined,
+            Exit::Interrupted,
+            Exit::ClosedPipe,
+        ];
+        assert_eq!(told().iter().map(|(code, _)| *code).collect::<Vec<_>>(), codes.map(Exit::code));
+        let page = include_str!("../../docs/plugin.md").replace('`', "").replace("\\|", "|");
+        for (code, meaning) in told() {
+            let row = format!("| {code} | {meaning}");
+            assert!(page.lines().any(|line| line.starts_with(&row)), "{row}");
+        }
+    }
 
     #[test]
     fn an_error_ends_with_what_to_do() {

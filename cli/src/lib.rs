@@ -48,15 +48,15 @@ pub fn main() -> ExitCode {
     // Fails only where one was chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
     clap_complete::CompleteEnv::with_factory(args::command).complete();
+    if let Some(line) = verbs::completion::unfinished(std::env::args_os()) {
+        // Whatever goes wrong, nothing is offered.
+        let _ = verbs::completion::answer(line, &mut args::command(), &mut stdout());
+        return ExitCode::SUCCESS;
+    }
     let cli = match args::command().try_get_matches().and_then(|read| Cli::from_arg_matches(&read)) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    if let Verb::Complete(words) = cli.verb {
-        // Whatever goes wrong, nothing is offered.
-        let _ = verbs::completion::answer(words, &mut args::command(), &mut stdout());
-        return ExitCode::SUCCESS;
-    }
     let commands = Commands::of(&cli.cluster);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -121,10 +121,6 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Report(args) => verbs::report::run(args, context).boxed_local(),
         Verb::Install(args) => ready(verbs::install::run(&args, context)).boxed_local(),
         Verb::Completion(args) => ready(verbs::completion::run(&args, context)).boxed_local(),
-        Verb::Complete(words) => {
-            let answered = verbs::completion::answer(words, &mut args::command(), &mut context.streams.out);
-            ready(answered.map(|()| Exit::Done).map_err(Error::from)).boxed_local()
-        }
     }
 }
 

@@ -1,19 +1,19 @@
-//! `StoragePolicy`s: found, asked something, and looked at until that has ended.
+//! `StoragePolicy`s: found, and looked at until what they were asked has ended.
 
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use serde_json::Value;
 use videofactory_client::{list, within};
 use videofactory_crds::StoragePolicy;
+use videofactory_crds::condition::{self, ConditionType, Reason};
 
-use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, lasting};
 use crate::output;
+use crate::text::plain;
 
 /// `films/r2`.
 #[must_use]
@@ -42,16 +42,6 @@ pub async fn find(
     policies.retain(|policy| name.is_none_or(|name| policy.name_any() == name));
     policies.sort_by_key(|policy| (policy.namespace(), policy.name_any()));
     Ok(policies)
-}
-
-/// Asks something of a policy.
-pub async fn ask(policy: &StoragePolicy, patch: &Value, context: &Context) -> Result<(), Error> {
-    let api: Api<StoragePolicy> =
-        Api::namespaced(context.cluster.client()?, &policy.namespace().unwrap_or_default());
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let what = format!("patch StoragePolicy {}", name(policy));
-    within(what, api.patch_metadata(&policy.name_any(), &params, &Patch::Merge(patch))).await?;
-    Ok(())
 }
 
 /// Looks at a policy until `found` finds what it looks for.
@@ -86,19 +76,63 @@ pub async fn until<T>(
     };
     match tokio::time::timeout(timeout, look).await {
         Ok(found) => found,
-        Err(_) => Err(Error::timed_out(format!("the time is over, and {} is not ready yet", name(policy)))
-            .hint(
+        Err(_) => {
+            let message = format!("the time is over, and {} has not done what it was asked", name(policy));
+            Err(Error::timed_out(message).hint(
                 "it goes on all the same: `kubectl videofactory storage <policy>` shows it; is the operator \
-                   there? `kubectl videofactory doctor`",
-            )),
+                 there? `kubectl videofactory doctor`",
+            ))
+        }
     }
 }
 
-/// Why a policy did nothing of what it was asked.
+/// Why a policy did nothing of what it was asked, in the operator's words.
 #[must_use]
 pub fn refused(policy: &StoragePolicy, what: &str) -> Error {
-    let why = if policy.spec.suspend { "it is suspended" } else { "its bucket cannot be used now" };
-    let namespace = policy.namespace().unwrap_or_default();
-    Error::new(format!("{} was not {what}: {why}", name(policy)))
-        .hint(format!("`kubectl videofactory storage -o wide -n {namespace}` says more"))
+    let why = why(policy).map(|why| format!(": {why}")).unwrap_or_default();
+    let (namespace, object) = (policy.namespace().unwrap_or_default(), policy.name_any());
+    Error::new(format!("{} was not {what}{why}", name(policy))).hint(format!(
+        "`kubectl -n {namespace} describe storagepolicy {object}` shows the Event that says why"
+    ))
+}
+
+/// What keeps a policy from doing anything: its condition Ready says so, too, but for what is of pruning alone.
+fn why(policy: &StoragePolicy) -> Option<String> {
+    let conditions = &policy.status.as_ref()?.conditions;
+    let stops = [Reason::DuplicatePolicy, Reason::ConfigurationInvalid, Reason::TooManyFiles];
+    let limit = condition::get(conditions, ConditionType::WithinLimit);
+    let limit = limit.filter(|limit| stops.iter().any(|reason| limit.reason == reason.to_string()));
+    let told = limit.or_else(|| condition::get(conditions, ConditionType::Ready))?;
+    Some(plain(&told.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn why_nothing_was_done_is_what_the_operator_says() {
+        let told = |limit: &str| {
+            let condition = |kind: &str, reason: &str, message: &str| {
+                json!({"type": kind, "status": "True", "reason": reason, "message": message,
+                       "lastTransitionTime": "2026-12-24T17:30:00Z"})
+            };
+            let conditions = [
+                condition("Ready", "Available", "it answers; but side effects are suspended"),
+                condition("WithinLimit", limit, "it holds\n90 files, more than 80"),
+            ];
+            let policy = testing::policy(json!({"conditions": conditions}));
+            refused(&serde_json::from_value(policy).unwrap(), "pruned").message
+        };
+        assert_eq!(
+            told("StorageFull"),
+            "films/r2 was not pruned: it answers; but side effects are suspended"
+        );
+        assert_eq!(told("TooManyFiles"), "films/r2 was not pruned: it holds 90 files, more than 80");
+        let silent = serde_json::from_value(testing::policy(json!({}))).unwrap();
+        assert_eq!(refused(&silent, "backed up").message, "films/r2 was not backed up");
+    }
 }

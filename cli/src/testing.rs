@@ -49,7 +49,7 @@ pub struct Fake(Arc<Mutex<Book>>);
 
 impl Fake {
     /// Answers a call, such as `GET /apis/…`, with this object. Told several times, it says one after the other, and the
-    /// last one for ever.
+    /// last one for ever. A watch is asked for as `WATCH /apis/…`; where nothing is told of that, as the list.
     #[must_use]
     pub fn on(self, what: &str, answer: impl Into<Value>) -> Self {
         self.says(what, StatusCode::OK, answer.into().to_string())
@@ -109,7 +109,10 @@ impl Fake {
         let makes = parts.method == Method::POST && !query.contains("dryRun");
         let made_at = body["metadata"]["name"].as_str().filter(|_| makes);
         let made_at = made_at.map(|name| (format!("GET {}/{name}", parts.uri.path()), body.clone()));
+        let watch = format!("WATCH {}", parts.uri.path());
+        let is_watch = query.contains("watch=true") && book.answers.contains_key(&watch);
         book.seen.push(Seen { what: what.clone(), query, body });
+        let what = if is_watch { watch } else { what };
         let made = book.made.get(&what).map(Value::to_string);
         let (code, text) = match book.answers.get_mut(&what) {
             Some(answers) if answers.len() > 1 => answers.remove(0),

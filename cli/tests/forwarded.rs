@@ -100,6 +100,10 @@ async fn names_of_films_are_completed() {
     let world = World::begin("{token: abc}").await;
     let offered = world.run(&["__complete", "status", "o"]).await;
     assert_eq!((offered.code, offered.out.as_str(), offered.err.as_str()), (0, "ocean\n:4\n", ""));
+    let flag = world.run(&["__complete", "--", "-n", "films", "status", "o"]).await;
+    assert_eq!(flag.out, "ocean\n:4\n", "flags before the verb are no flags of the question");
+    let elsewhere = world.run(&["__complete", "--", "-n", "sea", "status", "o"]).await;
+    assert_eq!(elsewhere.out, ":4\n");
     let other = world.run(&["__complete", "retry", "-n", "films", "sea"]).await;
     assert_eq!(other.out, ":4\n");
 }

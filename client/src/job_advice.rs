@@ -1,9 +1,40 @@
 //! What a person can do for a job that has stopped. Pure; the HTTP API and the plugin each say it in their own commands.
 
-use videofactory_crds::VideoJob;
+use kube::ResourceExt;
 use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::{Phase, VideoJob, requests};
 
-use crate::job_action::{asks_whether_to_pay, ready};
+use crate::job_action::{asks_whether_to_pay, phase, ready};
+
+/// Why a job does not go on before a person does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attention {
+    /// It has failed.
+    Failed,
+    /// Something is to be changed or decided first; its message says what.
+    Stalled,
+    /// A result is to be approved or rejected.
+    Review,
+    /// Somebody holds it.
+    Held,
+}
+
+/// Why this job does not go on before a person does something; none: it goes on by itself, or is done.
+#[must_use]
+pub fn attention(job: &VideoJob) -> Option<Attention> {
+    match phase(job) {
+        Phase::Failed => Some(Attention::Failed),
+        Phase::Review => Some(Attention::Review),
+        Phase::Suspended if is_held(job) => Some(Attention::Held),
+        _ => is_stalled(job).then_some(Attention::Stalled),
+    }
+}
+
+/// Whether it is kept from working. Of one that was let go the status says so later.
+#[must_use]
+pub fn is_held(job: &VideoJob) -> bool {
+    job.spec.suspend || job.annotations().contains_key(requests::HOLD)
+}
 
 /// What a person can do for a job that has failed, or waits for somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,6 +173,32 @@ mod tests {
         assert_eq!(advice(&job("RetriesExhausted", "OutcomeUnknown")), Advice::PayAgain);
         assert_eq!(advice(&job("RetriesExhausted", "RetriesExhausted")), Advice::FixThenRetry);
         assert_eq!(advice(&job("BudgetExceeded", "OutcomeUnknown")), Advice::RaiseBudget);
+    }
+
+    #[test]
+    fn what_keeps_a_job_from_going_on_is_told_apart() {
+        let at = |phase: &str, stalled: &str, hold: Option<&str>| {
+            let mut job = job("Progressing", "Progressing");
+            let mut status = serde_json::to_value(job.status.take()).unwrap();
+            status["phase"] = json!(phase);
+            status["conditions"] = json!([{"type": "Stalled", "status": stalled, "reason": "Progressing", "message": "",
+                                           "lastTransitionTime": "2026-12-24T18:00:00Z"}]);
+            job.status = serde_json::from_value(status).unwrap();
+            let hold = hold.map(|why| (requests::HOLD.to_owned(), why.to_owned()));
+            job.annotations_mut().extend(hold);
+            attention(&job)
+        };
+        for (phase, stalled, hold, expected) in [
+            ("Failed", "True", None, Some(Attention::Failed)),
+            ("Waiting", "True", None, Some(Attention::Stalled)),
+            ("Waiting", "False", None, None),
+            ("Review", "False", None, Some(Attention::Review)),
+            ("Suspended", "False", Some("lunch"), Some(Attention::Held)),
+            ("Suspended", "False", None, None),
+            ("Succeeded", "False", Some("lunch"), None),
+        ] {
+            assert_eq!(at(phase, stalled, hold), expected, "{phase} {stalled} {hold:?}");
+        }
     }
 
     #[test]

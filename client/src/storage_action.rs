@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use videofactory_crds::standing::waiting_cleanup;
+use videofactory_crds::standing::{waiting_backup, waiting_cleanup};
 use videofactory_crds::{Duration, StoragePolicy, requests};
 
 use crate::call::{CallError, within};
@@ -35,12 +35,25 @@ pub fn cleanup(at: Timestamp, older_than: Option<Duration>, dry_run: bool) -> Va
 /// one from the future.
 #[must_use]
 pub fn cleanup_time(policy: &StoragePolicy, now: Timestamp) -> Timestamp {
-    let next = |at: Timestamp| at.checked_add(SignedDuration::from_secs(1)).unwrap_or(at);
     let runs = policy.status.iter().flat_map(|status| &status.runs).map(|run| run.slot.0);
     let asked = requests::policy_requests(policy.annotations()).0.cleanup;
-    let asked = asked.map(|asked| asked.requested.at);
-    let after = runs.chain(asked).map(next).filter(|at| !requests::is_early(*at, now)).max();
-    after.map_or(now, |earliest| earliest.max(now))
+    after(runs.chain(asked.map(|asked| asked.requested.at)), now)
+}
+
+/// The time for a request to back up: after the last one that was handled and its run, for the same reason.
+fn backup_time(policy: &StoragePolicy, now: Timestamp) -> Timestamp {
+    let status = policy.status.as_ref();
+    let run = status.and_then(|status| status.backup.as_ref()).map(|run| run.slot.0);
+    let handled = status.and_then(|status| status.handled.as_ref());
+    let handled = handled.and_then(|handled| handled.backup.as_deref()).and_then(requests::time_of);
+    after(run.into_iter().chain(handled), now)
+}
+
+/// The present time, or a second after the last of these times, if that is later.
+fn after(known: impl Iterator<Item = Timestamp>, now: Timestamp) -> Timestamp {
+    let next = |at: Timestamp| at.checked_add(SignedDuration::from_secs(1)).unwrap_or(at);
+    let earliest = known.map(next).filter(|at| !requests::is_early(*at, now)).max();
+    earliest.map_or(now, |earliest| earliest.max(now))
 }
 
 /// A wish to prune now.
@@ -106,34 +119,60 @@ pub async fn clean_up(
     let mut asked = Vec::with_capacity(policies.len());
     for policy in policies {
         let name = format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any());
-        let answer = ask(client, policy, wish, begun, manager).await;
+        let answer = ask(client, policy, begun, manager, |known, waited| {
+            let at = plan(known, Cleanup { now: later(wish.now, waited), ..wish })?;
+            let accepted = Accepted { at, follows: under_way(known) };
+            Ok((accepted, cleanup(at, wish.older_than, wish.dry_run)))
+        });
+        let answer = answer.await;
         asked.push(Asked { policy: name, answer });
     }
     asked
 }
 
-/// Asks one policy. `begun`: when all of them began to be asked, at the time of the wish.
-async fn ask(
+/// Asks a policy to back up; the time of the request. One that was asked for and has not begun is for both: it will hold
+/// what is there now.
+pub async fn back_up(
     client: &Client,
     policy: &StoragePolicy,
-    wish: Cleanup,
+    now: Timestamp,
+    manager: &str,
+) -> Result<Timestamp, AskError> {
+    let asked = ask(client, policy, Instant::now(), manager, |known, waited| {
+        let now = later(now, waited);
+        let waits = waiting_backup(known, now).map(|asked| asked.at);
+        let at = waits.unwrap_or_else(|| backup_time(known, now));
+        Ok((at, backup(at)))
+    });
+    asked.await
+}
+
+fn later(time: Timestamp, by: StdDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(time)
+}
+
+/// Asks one policy. `begun`: when all of them began to be asked. `plan`: the answer and the patch, for the policy as it is
+/// known and the whole seconds since then.
+async fn ask<T>(
+    client: &Client,
+    policy: &StoragePolicy,
     begun: Instant,
     manager: &str,
-) -> Result<Accepted, AskError> {
+    plan: impl Fn(&StoragePolicy, StdDuration) -> Result<(T, Value), AskError>,
+) -> Result<T, AskError> {
     let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
     let (namespace, name) = (policy.namespace().unwrap_or_default(), policy.name_any());
     let api: Api<StoragePolicy> = Api::namespaced(client.clone(), &namespace);
     let mut latest: Option<StoragePolicy> = None;
     loop {
         let waited = StdDuration::from_secs(begun.elapsed().as_secs());
-        let wish = Cleanup { now: wish.now.checked_add(waited).unwrap_or(wish.now), ..wish };
         let known = latest.as_ref().unwrap_or(policy);
-        let why = match plan(known, wish) {
-            Ok(at) => {
-                let patch = Patch::Merge(guarded(known, cleanup(at, wish.older_than, wish.dry_run)));
+        let why = match plan(known, waited) {
+            Ok((answer, patch)) => {
+                let patch = Patch::Merge(guarded(known, patch));
                 let what = format!("patch StoragePolicy {namespace}/{name}");
                 match within(what, api.patch_metadata(&name, &params, &patch)).await {
-                    Ok(_) => return Ok(Accepted { at, follows: under_way(known) }),
+                    Ok(_) => return Ok(answer),
                     Err(error) if error.is_conflict() => AskError::from(error),
                     Err(error) => return Err(error.into()),
                 }
@@ -179,8 +218,7 @@ fn under_way(policy: &StoragePolicy) -> Option<Timestamp> {
 }
 
 /// Back up now.
-#[must_use]
-pub fn backup(at: Timestamp) -> Value {
+fn backup(at: Timestamp) -> Value {
     json!({"metadata": {"annotations": {requests::BACKUP: at.to_string()}}})
 }
 
@@ -262,6 +300,17 @@ mod tests {
             assert_eq!(time, at.parse().unwrap(), "{slot}");
             assert!(!requests::is_early(time, now), "{slot}");
         }
+    }
+
+    #[test]
+    fn a_backup_is_asked_for_after_the_last_one_also_by_a_clock_that_is_behind() {
+        let status = json!({
+            "handled": {"backup": "2026-12-24T18:00:10.5Z"}, "backup": {"slot": "2026-12-24T18:00:11Z"},
+        });
+        let policy = policy_with(json!({"name": "default"}), status);
+        let time = |now: &str| backup_time(&policy, now.parse().unwrap()).to_string();
+        assert_eq!(time("2026-12-24T18:00:00Z"), "2026-12-24T18:00:12Z");
+        assert_eq!(time("2026-12-24T18:00:30Z"), "2026-12-24T18:00:30Z");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::StoragePolicy;
 use crate::requests::{Cleanup, Requested, policy_requests, time_of};
+use crate::storagepolicy::PolicyHandled;
 use crate::units::Duration;
 
 /// What is to become of a request.
@@ -70,9 +71,24 @@ pub fn record(request: &Cleanup) -> String {
 #[must_use]
 pub fn waiting_cleanup(policy: &StoragePolicy, now: Timestamp) -> Option<Cleanup> {
     let asked = policy_requests(policy.annotations()).0.cleanup?;
-    let handled = policy.status.as_ref().and_then(|status| status.handled.as_ref());
-    let handled = handled.and_then(|handled| handled.cleanup.as_deref());
-    let made = policy.creation_timestamp().map(|made| made.0);
-    let stands = standing(&asked.requested, &record(&asked), handled, made, now);
+    let handled = handled(policy).and_then(|handled| handled.cleanup.as_deref());
+    let stands = standing(&asked.requested, &record(&asked), handled, made(policy), now);
     (stands == Standing::New).then_some(asked)
+}
+
+/// The backup that was asked for and has not begun: another would replace it, too.
+#[must_use]
+pub fn waiting_backup(policy: &StoragePolicy, now: Timestamp) -> Option<Requested> {
+    let asked = policy_requests(policy.annotations()).0.backup?;
+    let handled = handled(policy).and_then(|handled| handled.backup.as_deref());
+    let stands = standing(&asked, &asked.text, handled, made(policy), now);
+    (stands == Standing::New).then_some(asked)
+}
+
+fn handled(policy: &StoragePolicy) -> Option<&PolicyHandled> {
+    policy.status.as_ref()?.handled.as_ref()
+}
+
+fn made(policy: &StoragePolicy) -> Option<Timestamp> {
+    policy.creation_timestamp().map(|made| made.0)
 }

@@ -390,6 +390,7 @@ async fn what_is_there_is_left_as_it_is() {
     let answer = site.restore(false, false).await;
     let told = outcomes(&answer);
     assert_eq!((told["half"], told["done"]), (Outcome::LeftAlone, Outcome::Restored));
+    assert!(!answer.is_whole() && answer.notes[0].contains("films/half. Those are made"), "{answer:?}");
     let all = site.all();
     assert_eq!((&all["half"]["status"], &all["half"]["metadata"]["uid"]), (&other, &json!("made-by-git")));
     assert_eq!(

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 use videofactory_client::JobRef;
-use videofactory_client::job_action::{phase, ready};
-use videofactory_client::job_advice::{Advice, advice, is_stalled};
-use videofactory_crds::{Phase, VideoJob};
+use videofactory_client::job_action::ready;
+use videofactory_client::job_advice::{Advice, Attention, advice, attention};
+use videofactory_crds::VideoJob;
 
 use crate::schemas;
 
@@ -25,7 +25,10 @@ pub struct JobError {
 /// Why a job has failed or waits for a person, if it does.
 #[must_use]
 pub fn of(job: &VideoJob) -> Option<JobError> {
-    let ready = ready(job).filter(|_| phase(job) == Phase::Failed || is_stalled(job))?;
+    if !matches!(attention(job), Some(Attention::Failed | Attention::Stalled)) {
+        return None;
+    }
+    let ready = ready(job)?;
     Some(JobError {
         reason: ready.reason.clone(),
         message: ready.message.clone(),

@@ -16,7 +16,7 @@ use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
 use videofactory_client::JobRef;
 use videofactory_client::job_action::phase;
-use videofactory_client::job_advice::is_stalled;
+use videofactory_client::job_advice::{Attention, attention};
 use videofactory_crds::provideraccount::QuotaUnit;
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
@@ -229,7 +229,7 @@ fn job_metrics(jobs: &[&VideoJob], unreadable: usize, now: Timestamp) -> JobMetr
         ended_recently += 1;
         succeeded += u32::from(phase(job) == Phase::Succeeded);
     }
-    let waiting = jobs.iter().filter(|job| phase(job) == Phase::Waiting && !is_stalled(job));
+    let waiting = jobs.iter().filter(|job| phase(job) == Phase::Waiting && attention(job).is_none());
     let oldest = waiting
         .filter_map(|job| Some((waits_since(job)?, JobRef::of(job))))
         .min()
@@ -239,7 +239,7 @@ fn job_metrics(jobs: &[&VideoJob], unreadable: usize, now: Timestamp) -> JobMetr
         success_rate: (ended_recently > 0).then(|| f64::from(succeeded) / f64::from(ended_recently)),
         ended_recently: ended_recently as usize,
         failed: by_phase.get(&Phase::Failed.to_string()).copied().unwrap_or_default(),
-        stalled: jobs.iter().filter(|job| phase(job) != Phase::Failed && is_stalled(job)).count(),
+        stalled: jobs.iter().filter(|job| attention(job) == Some(Attention::Stalled)).count(),
         oldest_waiting: oldest,
         by_phase,
         unreadable,

@@ -9,7 +9,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::config::Kubeconfig;
-use kube::core::NamespaceResourceScope;
+use kube::core::{NamespaceResourceScope, ObjectList};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
@@ -18,8 +18,10 @@ use crate::cluster::{Cluster, ClusterFlags};
 
 /// Longest time that a person waits for a list after the tab key.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Most names that are offered.
-const MOST: u32 = 500;
+/// Names of one page of a list.
+const PAGE: u32 = 500;
+/// As soon as so many are found, no more are looked for.
+const MANY: usize = 500;
 
 /// The words of the line that is being completed; absent: those of this process.
 static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
@@ -58,7 +60,9 @@ pub fn policies() -> ArgValueCompleter {
 #[must_use]
 pub fn namespaces() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        offer(current, async |cluster: Cluster| list::<Namespace>(Api::all(cluster.client().ok()?)).await)
+        offer(current, async |cluster: Cluster, begin: String| {
+            list::<Namespace>(Api::all(cluster.client().ok()?), &begin).await
+        })
     })
 }
 
@@ -70,7 +74,9 @@ pub fn contexts() -> ArgValueCompleter {
         let read = path.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
         let names =
             read.map(|kubeconfig| kubeconfig.contexts.into_iter().map(|context| context.name).collect());
-        beginning_with(current, names.unwrap_or_default())
+        let names: Vec<String> = names.unwrap_or_default();
+        let Some(begin) = current.to_str() else { return Vec::new() };
+        candidates(names.into_iter().filter(|name| name.starts_with(begin)))
     })
 }
 
@@ -83,33 +89,51 @@ fn find<K>(current: &OsStr) -> Vec<CompletionCandidate>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
-    offer(current, async |cluster: Cluster| {
-        list::<K>(Api::namespaced(cluster.client().ok()?, &cluster.namespace)).await
+    offer(current, async |cluster: Cluster, begin: String| {
+        list::<K>(Api::namespaced(cluster.client().ok()?, &cluster.namespace), &begin).await
     })
 }
 
 /// Names that begin like this. Whatever goes wrong, nothing is offered: a message would stand in the middle of the line.
-fn offer(current: &OsStr, ask: impl AsyncFnOnce(Cluster) -> Option<Vec<String>>) -> Vec<CompletionCandidate> {
+fn offer(
+    current: &OsStr,
+    ask: impl AsyncFnOnce(Cluster, String) -> Option<Vec<String>>,
+) -> Vec<CompletionCandidate> {
+    let Some(begin) = current.to_str() else { return Vec::new() };
     let flags = flags(&words());
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };
-    let asked = async { ask(Cluster::open(&flags).await.ok()?).await };
+    let asked = async { ask(Cluster::open(&flags).await.ok()?, begin.to_owned()).await };
     let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
-    beginning_with(current, names.ok().flatten().unwrap_or_default())
+    candidates(names.ok().flatten().unwrap_or_default())
 }
 
-fn beginning_with(current: &OsStr, names: Vec<String>) -> Vec<CompletionCandidate> {
-    let Some(current) = current.to_str() else { return Vec::new() };
-    names.into_iter().filter(|name| name.starts_with(current)).map(CompletionCandidate::new).collect()
+fn candidates(names: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
+    names.into_iter().map(CompletionCandidate::new).collect()
 }
 
-async fn list<K>(api: Api<K>) -> Option<Vec<String>>
+/// The names that begin like this. The API server lists in the order of names, so that it is looked no further than they go.
+async fn list<K>(api: Api<K>, begin: &str) -> Option<Vec<String>>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
-    let list = api.list_metadata(&ListParams::default().limit(MOST)).await.ok()?;
-    Some(list.items.iter().map(|object: &PartialObjectMeta<K>| object.name_any()).collect())
+    let mut names = Vec::new();
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page: ObjectList<PartialObjectMeta<K>> = api.list_metadata(&params).await.ok()?;
+        let is_past = page.items.last().is_some_and(|last| {
+            let last = last.name_any();
+            last.as_str() > begin && !last.starts_with(begin)
+        });
+        names.extend(page.items.iter().map(ResourceExt::name_any).filter(|name| name.starts_with(begin)));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) if !is_past && names.len() < MANY => {
+                params = ListParams::default().limit(PAGE).continue_token(&token);
+            }
+            _ => return Some(names),
+        }
+    }
 }
 
 /// The flags of an unfinished line that say which cluster is meant: leniently, because it may say nonsense.
@@ -140,7 +164,28 @@ fn flags(words: &[OsString]) -> ClusterFlags {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::testing::{Fake, job, list_of, path};
+
+    #[tokio::test]
+    async fn names_are_found_on_later_pages_and_looked_for_no_further_than_they_go() {
+        let what = format!("GET {}", path("films", "videojobs", ""));
+        let page = |names: [&str; 2]| -> Value {
+            let mut page = list_of(&names.map(|name| job(name, json!({}))));
+            page["metadata"]["continue"] = json!("more");
+            page
+        };
+        let fake = Fake::default()
+            .on(&what, page(["bay", "cave"]))
+            .on(&what, page(["cliff", "sea"]))
+            .on(&what, page(["seal", "tide"]));
+        let api: Api<VideoJob> = Api::namespaced(fake.client(), "films");
+        assert_eq!(list(api.clone(), "c").await.unwrap(), ["cave", "cliff"]);
+        assert_eq!(fake.seen().len(), 2);
+        assert_eq!(list(api, "sea").await.unwrap(), ["seal"]);
+    }
 
     #[test]
     fn flags_are_read_from_an_unfinished_line() {

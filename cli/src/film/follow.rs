@@ -11,12 +11,13 @@ use kube::runtime::{WatchStreamExt, watcher};
 use tokio::time::Instant;
 use videofactory_client::JobRef;
 use videofactory_client::job_action::phase;
+use videofactory_client::job_advice::{attention, is_held};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 
 use crate::context::Context;
 use crate::exit::{Error, causes, lasting};
-use crate::film::state::{count_scenes, is_held, is_stale, needs_a_person};
+use crate::film::state::{count_scenes, is_stale};
 use crate::text::plain;
 
 /// How long films are followed.
@@ -136,7 +137,7 @@ fn is_over(job: &VideoJob, until: Until) -> bool {
     if stale && !at.is_terminal() {
         return false;
     }
-    at.is_terminal() || until == Until::Stopped && needs_a_person(job)
+    at.is_terminal() || until == Until::Stopped && attention(job).is_some()
 }
 
 /// What is new, in the order in which the film is made.

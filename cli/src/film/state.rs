@@ -1,26 +1,7 @@
 //! What the status of a film says of it. Pure.
 
-use kube::ResourceExt;
-use videofactory_client::job_action::phase;
-use videofactory_client::job_advice::is_stalled;
-use videofactory_crds::{Phase, VideoJob, VideoJobStatus, requests};
+use videofactory_crds::{VideoJob, VideoJobStatus};
 use videofactory_pipeline::SceneSet;
-
-/// Whether nothing goes on before a person does something.
-#[must_use]
-pub fn needs_a_person(job: &VideoJob) -> bool {
-    match phase(job) {
-        Phase::Review => true,
-        Phase::Suspended => is_held(job),
-        _ => is_stalled(job),
-    }
-}
-
-/// Whether it is kept from working. Of one that was let go the status says so later.
-#[must_use]
-pub fn is_held(job: &VideoJob) -> bool {
-    job.spec.suspend || job.annotations().contains_key(requests::HOLD)
-}
 
 /// Whether the status speaks of an older spec.
 #[must_use]

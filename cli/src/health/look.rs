@@ -17,14 +17,25 @@ use crate::cluster::Cluster;
 use crate::operator::{LABELS, Operator, namespace_of};
 use crate::policies as policy;
 
-/// What a person needs for what. The first can be done without by nobody.
-const RIGHTS: [Need; 7] = [
-    ("list", GROUP, "videojobs", "list and status"),
+/// What a person needs for what, but for `report`, which leaves out what it may not read, and `restore`, which has a role
+/// of its own. The first can be done without by nobody.
+const RIGHTS: [Need; 17] = [
+    ("list", GROUP, "videojobs", "list, and retry to stop-all of many"),
+    ("get", GROUP, "videojobs", "all that names a film"),
+    ("watch", GROUP, "videojobs", "create --wait, status --watch and logs -f"),
     ("create", GROUP, "videojobs", "create"),
-    ("patch", GROUP, "videojobs", "retry, restart, suspend and resume"),
+    ("patch", GROUP, "videojobs", "retry, restart, suspend, resume, and create of many"),
+    ("delete", GROUP, "videojobs", "create of many, where one of them is refused"),
     ("approve", GROUP, "videojobs", "approve and reject"),
-    ("list", GROUP, "provideraccounts", "accounts"),
+    ("list", GROUP, "channels", "backup -o"),
+    ("list", GROUP, "provideraccounts", "accounts and backup -o"),
+    ("get", GROUP, "provideraccounts", "accounts of one name"),
+    ("list", GROUP, "storagepolicies", "storage, cleanup and backup"),
+    ("get", GROUP, "storagepolicies", "storage, cleanup and backup of one name"),
+    ("watch", GROUP, "storagepolicies", "backup and cleanup --wait"),
     ("patch", GROUP, "storagepolicies", "cleanup and backup"),
+    ("list", "", "pods", "logs"),
+    ("watch", "", "pods", "logs -f"),
     ("get", "", "pods/log", "logs"),
 ];
 /// What a person needs in the operator's namespace. A port is forwarded by GET, to which newer API servers add create.

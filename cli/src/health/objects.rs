@@ -4,11 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use videofactory_client::JobRef;
-use videofactory_client::job_action::phase;
-use videofactory_client::job_advice::is_stalled;
+use videofactory_client::job_advice::{Attention, attention};
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::StorageLevel;
-use videofactory_crds::{Phase, ProviderAccount, StoragePolicy, VideoJob};
+use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 
 use super::Check;
 use crate::policies as policy;
@@ -106,11 +105,13 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
 /// The films that do not go on by themselves. `namespace`: where they were looked for; none: in all.
 pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
     let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
-    let of = |takes: fn(&VideoJob) -> bool| {
-        jobs.iter().filter(|job| takes(job)).map(JobRef::of).collect::<Vec<_>>()
+    let of = |kinds: &[Attention]| {
+        let meant = |job: &&VideoJob| attention(job).is_some_and(|why| kinds.contains(&why));
+        jobs.iter().filter(meant).map(JobRef::of).collect::<Vec<_>>()
     };
-    let failed = of(|job| phase(job) == Phase::Failed);
-    let stalled = of(|job| is_stalled(job) && phase(job) != Phase::Failed || phase(job) == Phase::Review);
+    let failed = of(&[Attention::Failed]);
+    let stalled = of(&[Attention::Stalled, Attention::Review]);
+    let held = of(&[Attention::Held]);
     let mut checks = Vec::new();
     for (check, names, mend) in [
         (
@@ -125,16 +126,24 @@ pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
         ),
     ] {
         if !names.is_empty() {
-            let shown: Vec<String> = names.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-            let more = if names.len() > MOST_NAMED { ", …" } else { "" };
-            let found = format!("{}: {}{more}", names.len(), shown.join(", "));
-            checks.push(Check::warning(check, found, mend));
+            checks.push(Check::warning(check, named(&names), mend));
         }
     }
     if checks.is_empty() {
-        checks.push(Check::ok("films", format!("{}, and none needs a person", count(jobs.len(), "film"))));
+        let found = format!("{}; none failed, stopped or waits for a review", count(jobs.len(), "film"));
+        checks.push(Check::ok("films", found));
+    }
+    // That is what somebody wanted.
+    if !held.is_empty() {
+        checks.push(Check::ok("films that are held", named(&held)));
     }
     checks
+}
+
+fn named(jobs: &[JobRef]) -> String {
+    let shown: Vec<String> = jobs.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+    let more = if jobs.len() > MOST_NAMED { ", …" } else { "" };
+    format!("{}: {}{more}", jobs.len(), shown.join(", "))
 }
 
 #[cfg(test)]
@@ -157,6 +166,15 @@ mod tests {
         let full = crate::testing::policy(json!({"level": "Full", "usage": {"percent": 97}}));
         let mend = of_policy(&serde_json::from_value(full).unwrap()).mend.unwrap();
         assert!(mend.contains("cleanup -n films --older-than 7d"), "{mend}");
+    }
+
+    #[test]
+    fn films_that_somebody_holds_are_named_and_are_nothing_wrong() {
+        let mut film = crate::testing::job("ocean", json!({"phase": "Suspended"}));
+        film["spec"]["suspend"] = json!(true);
+        let checks = films(&[serde_json::from_value(film).unwrap()], Some("films"));
+        assert!(checks.iter().all(|check| check.state == State::Ok), "{checks:?}");
+        assert_eq!(checks[1].found, "1: films/ocean");
     }
 
     #[test]

@@ -20,10 +20,13 @@ pub struct Missing<'a> {
 pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>, first: &str) -> Check {
     let place = namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
     if missing.is_empty() {
-        return Check::ok("your rights", format!("all that the plugin needs, in {place}"));
+        return Check::ok(
+            "your rights",
+            format!("all that the verbs need, but for report and restore, in {place}"),
+        );
     }
     let found = may_not(missing, &place);
-    let mend = "ask for the ClusterRole videofactory-edit in that namespace, or edit, which contains it";
+    let mend = "ask for the ClusterRole edit in that namespace, or for view and videofactory-edit";
     if missing.iter().any(|one| one.resource == first && one.verb == "list") {
         Check::error("your rights", found, mend)
     } else {
@@ -62,7 +65,8 @@ mod tests {
         let list = rights(&[missing("list", "videojobs")], Some("films"), "videojobs");
         assert!(list.state == State::Error && list.found.contains("namespace films"), "{list:?}");
         assert_eq!(rights(&[missing("approve", "videojobs")], None, "videojobs").state, State::Warning);
-        assert_eq!(rights(&[], None, "videojobs").state, State::Ok);
+        let well = rights(&[], None, "videojobs");
+        assert!(well.state == State::Ok && well.found.contains("but for report and restore"), "{well:?}");
         let forward = Missing { verb: "get", group: "", resource: "pods/portforward", what: "download" };
         let way = way(&[forward], "videofactory-system");
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The files of restored jobs, looked for by the operator: it alone has a way to the buckets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
@@ -17,6 +18,9 @@ use crate::text::plain;
 
 /// Most bytes of an answer: it names no more files than the request.
 const MOST_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest time that one request may take: what is restored waits for it.
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Asks an operator.
 pub struct OperatorFiles<U> {
@@ -55,7 +59,9 @@ impl<U: Upstream> Files for OperatorFiles<U> {
                 policy: policy.name_any(),
                 files: files.iter().cloned().map(CheckedFile::from).collect(),
             };
-            missing.extend(self.ask(&body).await?.missing.into_iter().map(Wanted::from));
+            let asked = tokio::time::timeout(LONGEST, self.ask(&body)).await;
+            let answer = asked.map_err(|_| "the operator did not answer within a minute".to_owned())??;
+            missing.extend(answer.missing.into_iter().map(Wanted::from));
         }
         Ok(missing)
     }
@@ -93,6 +99,15 @@ mod tests {
 
     use super::*;
 
+    /// Never answers.
+    struct Silent;
+
+    impl Upstream for Silent {
+        async fn send(&self, _: Request<Body>) -> Result<Response, Problem> {
+            std::future::pending().await
+        }
+    }
+
     /// Misses the last file of each request; or serves nothing.
     struct Fake(bool);
 
@@ -114,7 +129,7 @@ mod tests {
         }
     }
 
-    async fn missing(serves: bool) -> Result<Vec<String>, String> {
+    async fn missing(upstream: impl Upstream) -> Result<Vec<String>, String> {
         let policy: StoragePolicy = serde_json::from_value(json!({
             "metadata": {"name": "default", "namespace": "films"},
             "spec": {"bucket": {"endpoint": "https://s3.example", "name": "videos", "secretRef": {"name": "s3"}},
@@ -123,7 +138,7 @@ mod tests {
         .unwrap();
         let wanted: Vec<Wanted> =
             (0..=MOST_FILES).map(|number| Wanted { key: number.to_string(), digest: None }).collect();
-        let files = OperatorFiles { upstream: Arc::new(Fake(serves)), cluster: None };
+        let files = OperatorFiles { upstream: Arc::new(upstream), cluster: None };
         let missing = files.missing(&policy, &wanted).await?;
         Ok(missing.into_iter().map(|file| file.key).collect())
     }
@@ -131,11 +146,16 @@ mod tests {
     #[tokio::test]
     async fn many_files_are_asked_for_in_several_requests() {
         let last = [MOST_FILES - 1, MOST_FILES].map(|number| number.to_string());
-        assert_eq!(missing(true).await.unwrap(), last);
+        assert_eq!(missing(Fake(true)).await.unwrap(), last);
     }
 
     #[tokio::test]
     async fn what_the_operator_says_instead_is_passed_on() {
-        assert_eq!(missing(false).await.unwrap_err(), "the bucket does not answer");
+        assert_eq!(missing(Fake(false)).await.unwrap_err(), "the bucket does not answer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operator_that_says_nothing_keeps_no_restore_waiting() {
+        assert_eq!(missing(Silent).await.unwrap_err(), "the operator did not answer within a minute");
     }
 }

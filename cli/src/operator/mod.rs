@@ -7,6 +7,9 @@ mod token;
 mod upstream;
 mod wire;
 
+use std::future::Future;
+use std::time::Duration;
+
 use axum::body::Body;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
@@ -26,6 +29,10 @@ pub use self::files::{NoOperator, OperatorFiles};
 pub use self::known_as::known_as;
 pub use self::pods::{DEFAULT_NAMESPACE, LABELS, PORT_FORWARD, is_ready, namespace_of};
 pub use self::upstream::Upstream;
+
+/// Longest time until an answer begins: a tunnel that is dead may say nothing for much longer. What comes after, such as a
+/// film, has all the time that it takes.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 /// Most bytes of a problem that are read.
 const MOST_PROBLEM_BYTES: usize = 64 * 1024;
@@ -64,8 +71,8 @@ impl Operator {
             .parse()
             .map_err(|error| Error::new(format!("{target:?} is no path: {error}")))?;
         *request.uri_mut() = uri;
-        self.http.request(request).await.map_err(|error| {
-            let why = self.connector.trouble().unwrap_or_else(|| causes(&error));
+        in_time(self.http.request(request)).await.map_err(|why| {
+            let why = self.connector.trouble().unwrap_or(why);
             Error::new(format!("the operator did not answer: {}", plain(&why)))
                 .hint("`kubectl videofactory doctor` looks at it")
         })
@@ -95,6 +102,14 @@ impl Operator {
     }
 }
 
+/// An answer, if it begins in time; else why not.
+async fn in_time<T>(answer: impl Future<Output = Result<T, legacy::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(LONGEST_SILENCE, answer).await {
+        Ok(answer) => answer.map_err(|error| causes(&error)),
+        Err(_) => Err(format!("nothing came within {} seconds", LONGEST_SILENCE.as_secs())),
+    }
+}
+
 /// A problem in the operator's own words.
 async fn problem(path: &str, response: Response<Incoming>) -> Error {
     let status = response.status();
@@ -110,5 +125,16 @@ async fn problem(path: &str, response: Response<Incoming>) -> Error {
             error.hint("log in to the cluster anew: the operator does not take the kubeconfig's token")
         }
         (None, _) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tunnel_that_says_nothing_is_not_waited_for_any_longer() {
+        let silence = std::future::pending::<Result<(), legacy::Error>>();
+        assert_eq!(in_time(silence).await, Err("nothing came within 60 seconds".to_owned()));
     }
 }

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
 use tokio::io::DuplexStream;
 use tower::Service;
-use videofactory_client::CallError;
+use videofactory_client::within;
 
 use super::pods;
 use crate::exit::Error;
@@ -52,11 +52,9 @@ impl Connector {
     async fn open(self) -> Result<Stream, Failed> {
         let (pod, port) = self.find().await.map_err(|error| Failed(error.message))?;
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let opened = api.portforward(&pod, &[port]).await;
-        let mut forwarder = opened.map_err(|error| {
-            let what = format!("forward a port to pod {}/{pod}", self.namespace);
-            Failed(CallError::of(what, error).for_people())
-        })?;
+        let what = format!("forward a port to pod {}/{pod}", self.namespace);
+        let opened = within(what, api.portforward(&pod, &[port])).await;
+        let mut forwarder = opened.map_err(|error| Failed(error.for_people()))?;
         let error = forwarder.take_error(port);
         tokio::spawn(async move {
             if let Some(error) = error

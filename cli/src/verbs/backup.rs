@@ -8,9 +8,12 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_client::{backup, storage_action};
 use videofactory_crds::StoragePolicy;
+use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::reference::DEFAULT_STORAGE;
+use videofactory_crds::requests::time_of;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 
+use crate::cluster::MANAGER;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
@@ -66,8 +69,8 @@ async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
 
 async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Error> {
     let policy = choose(args.policy.as_deref(), context).await?;
-    let at = context.now();
-    policies::ask(&policy, &storage_action::backup(at), context).await?;
+    let client = context.cluster.client()?;
+    let at = storage_action::back_up(&client, &policy, context.now(), MANAGER).await?;
     if args.no_wait {
         context.data(&(policies::sentence(&policy, "backup requested", context) + "\n"))?;
         return Ok(Exit::Done);
@@ -122,10 +125,13 @@ fn ended(
 ) -> Option<Result<BackupRun, Error>> {
     let status = policy.status.as_ref()?;
     let handled = status.handled.as_ref()?.backup.as_deref()?;
-    if handled.parse::<Timestamp>().ok() != Some(at) {
+    // A later request may be handled by the same write that tells of this one's run, or instead of it: its backup has all
+    // that was there when this one was asked for.
+    if time_of(handled).is_none_or(|handled| handled < at) {
         return None;
     }
-    match status.backup.as_ref().filter(|run| Some(run.slot.0) != known || run.slot.0 >= at) {
+    let is_new = |run: &&BackupRun| Some(run.slot.0) != known || run.slot.0 >= whole_seconds(at).0;
+    match status.backup.as_ref().filter(is_new) {
         Some(run) => run.outcome.map(|_| Ok(run.clone())),
         None => Some(Err(policies::refused(policy, "backed up"))),
     }
@@ -165,6 +171,41 @@ mod tests {
         let failed = run(&super::tests::fake("Failed"), "backup", None).await;
         assert_eq!(failed.exit, Exit::Failed);
         assert!(failed.err.contains("the bucket is full"), "{}", failed.err);
+    }
+
+    /// A policy that was asked for a backup at a quarter to six, by somebody else.
+    fn asked(status: Value) -> Value {
+        let mut policy = policy(status);
+        policy["metadata"]["annotations"] =
+            json!({"videofactory.dev/backup-requested-at": "2026-12-24T17:45:00Z"});
+        policy
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_to_begin_is_not_replaced_and_its_backup_is_for_both() {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let told = json!({"slot": "2026-12-24T18:00:01Z", "outcome": "Completed", "key": "a.json"});
+        let after = asked(json!({"handled": {"backup": "2026-12-24T17:45:00Z"}, "backup": told}));
+        let fake =
+            Fake::default().on(&list, list_of(&[asked(json!({}))])).on(&list, list_of(&[after])).hangs(&list);
+        let ended = run(&fake, "backup", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "a.json\n"), "{}", ended.err);
+        let written = &fake.writes()[0].body["metadata"];
+        assert_eq!(written["annotations"]["videofactory.dev/backup-requested-at"], "2026-12-24T17:45:00Z");
+        assert_eq!(written["resourceVersion"], "7", "another request that came meanwhile is not replaced");
+    }
+
+    #[tokio::test]
+    async fn a_backup_of_a_later_request_is_one_of_this_too() {
+        let list = format!("GET {}", path("films", "storagepolicies", ""));
+        let told = json!({"slot": "2026-12-24T18:00:05Z", "outcome": "Completed", "key": "b.json"});
+        let after = policy(json!({"handled": {"backup": "2026-12-24T18:00:04Z"}, "backup": told}));
+        let fake = Fake::default()
+            .on(&list, list_of(&[policy(json!({}))]))
+            .on(&list, list_of(&[after]))
+            .hangs(&list);
+        let ended = run(&fake, "backup", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "b.json\n"), "{}", ended.err);
     }
 
     #[tokio::test]

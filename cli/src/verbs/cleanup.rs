@@ -61,14 +61,11 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
             .hint("`kubectl videofactory storage -A` shows those that there are"));
     }
     // The rules prune every day; another age, or many buckets, is worth a look.
-    if !args.dry_run && (args.older_than.is_some() || policies.len() > 1) && !args.yes {
+    if !args.dry_run && (args.older_than.is_some() || policies.len() > 1) {
         let age = args.older_than.map(|age| format!(" of files from {age} on")).unwrap_or_default();
-        for policy in &policies {
-            context.tell(policies::name(policy))?;
-        }
         let question = format!("Prune {}{age}?", count(policies.len(), "bucket"));
-        if !context.agrees(&question, false)? {
-            context.tell("Nothing was changed.")?;
+        let names: Vec<String> = policies.iter().map(policies::name).collect();
+        if !context.confirms(&names.join("\n"), &question, args.yes)? {
             return Ok(Exit::Declined);
         }
     }

@@ -11,6 +11,8 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 
+/// The verb by which shells ask. It is none of the command line's: that would take flags of the unfinished line for its own.
+const ASKS: &str = "__complete";
 /// The program.
 const PROGRAM: &str = "kubectl-videofactory";
 /// kubectl runs a program of this name, `kubectl_complete-videofactory`, and reads names and a number of it.
@@ -49,13 +51,6 @@ enum Shell {
     Kubectl,
 }
 
-/// The words of an unfinished line, after `kubectl videofactory`; the last one is completed.
-#[derive(Args, Debug)]
-pub struct CompleteArgs {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
-}
-
 /// Prints the script.
 pub fn run(args: &CompletionArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = match args.shell {
@@ -75,11 +70,20 @@ pub fn run(args: &CompletionArgs, context: &mut Context) -> Result<Exit, Error> 
     Ok(Exit::Done)
 }
 
-/// Says how a line of this program may go on, as kubectl reads it. Not within a runtime: names are asked for in one of
-/// their own.
-pub fn answer(args: CompleteArgs, program: &mut Command, out: &mut dyn Write) -> std::io::Result<()> {
+/// The unfinished line that a command line asks about, after `kubectl videofactory`, if it asks.
+pub fn unfinished(command_line: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    let mut words = command_line.skip(1).peekable();
+    words.next_if(|verb| verb == ASKS)?;
+    // The script has it. Of one that an earlier version has written, the line follows at once.
+    words.next_if(|word| word == "--");
+    Some(words.collect())
+}
+
+/// Says how a line of this program may go on, as kubectl reads it; its last word is completed. Not within a runtime: names
+/// are asked for in one of their own.
+pub fn answer(line: Vec<OsString>, program: &mut Command, out: &mut dyn Write) -> std::io::Result<()> {
     let mut words = vec![OsString::from(PROGRAM)];
-    words.extend(args.words);
+    words.extend(line);
     if words.len() == 1 {
         words.push(OsString::new());
     }
@@ -119,7 +123,7 @@ mod tests {
     fn completed(line: &[&str]) -> Vec<String> {
         let mut out = Vec::new();
         let words = line.iter().map(OsString::from).collect();
-        answer(CompleteArgs { words }, &mut command(), &mut out).unwrap();
+        answer(words, &mut command(), &mut out).unwrap();
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
     }
 
@@ -133,6 +137,18 @@ mod tests {
         assert!(completed(&["list", "--phase", "Su"]).iter().any(|line| line.starts_with("Suspended")));
         assert!(completed(&[]).iter().all(|line| !line.starts_with("__")), "what is hidden is not offered");
         assert_eq!(completed(&["create", "-f", "to"]).last().unwrap(), ":0");
+    }
+
+    #[test]
+    fn flags_before_the_verb_are_of_the_unfinished_line() {
+        let asked = |line: &str| unfinished(line.split(' ').map(OsString::from));
+        let line = ["--context", "prod", "-n", "films", "status", ""].map(OsString::from).to_vec();
+        for begin in ["__complete", "__complete --"] {
+            let asked = asked(&format!("kubectl-videofactory {begin} --context prod -n films status "));
+            assert_eq!(asked.as_ref(), Some(&line), "{begin}");
+        }
+        assert_eq!(asked("kubectl-videofactory status __complete"), None);
+        assert!(FOR_KUBECTL.contains(&format!("{ASKS} -- \"$@\"")), "{FOR_KUBECTL}");
     }
 
     #[tokio::test]

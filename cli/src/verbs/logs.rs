@@ -1,8 +1,10 @@
 //! `logs`: what the pods of a film's steps write, or wrote.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::Args;
+use futures::future::pending;
 use futures::stream::{BoxStream, SelectAll};
 use futures::{AsyncBufReadExt, Stream, StreamExt};
 use http::HeaderMap;
@@ -13,14 +15,15 @@ use kube::api::{ListParams, LogParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
 use videofactory_client::job_action::phase;
-use videofactory_client::{JobRef, within};
+use videofactory_client::job_advice::attention;
+use videofactory_client::{CallError, JobRef, within};
 use videofactory_crds::labels::{ATTEMPT, STEP, UID, WORKER};
 use videofactory_crds::{Phase, StepName, VideoJob};
 
 use crate::context::Context;
 use crate::exit::{Error, Exit, causes, lasting};
-use crate::film::state::needs_a_person;
 use crate::flags::JobName;
 use crate::operator::Operator;
 use crate::text::plain;
@@ -50,6 +53,8 @@ pub struct LogsArgs {
     raw: bool,
 }
 
+/// How long a pod that has not begun is waited for once the film is done: it may be one that nothing came of.
+const LATE: Duration = Duration::from_secs(10);
 /// What to do where a log breaks off.
 const AGAIN: &str = "say the same again: the log begins anew";
 
@@ -71,13 +76,17 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
         return kept(&job, &args, context).await;
     }
     let patient: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
+    let mut all = true;
     for pod in &found {
-        let mut lines = open(patient.clone(), pod, &args, false).await?;
+        let Some(mut lines) = open(patient.clone(), pod, &args, false, context).await? else {
+            all = false;
+            continue;
+        };
         while let Some(line) = lines.next().await {
             show(&line?, args.raw, context)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::of_all(all))
 }
 
 /// The pods that are there, in the order in which they began.
@@ -89,13 +98,18 @@ async fn list(pods: &Api<Pod>, selector: &str, name: &JobRef) -> Result<Vec<Pod>
 }
 
 fn has_ended(job: &VideoJob) -> bool {
-    phase(job).is_terminal() || needs_a_person(job)
+    phase(job).is_terminal() || attention(job).is_some()
 }
 
 /// Whether there is anything to read.
 fn has_begun(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Running" | "Succeeded" | "Failed"))
+}
+
+/// Whether there may be something to read later.
+fn may_begin(pod: &Pod) -> bool {
+    !has_begun(pod) && pod.metadata.deletion_timestamp.is_none()
 }
 
 /// A line, and whose it is.
@@ -106,18 +120,37 @@ struct Line {
 
 type Lines = BoxStream<'static, Result<Line, Error>>;
 
-async fn open(api: Api<Pod>, pod: &Pod, args: &LogsArgs, follow: bool) -> Result<Lines, Error> {
+/// The log of a pod. Where it alone has none, that is told: the others may have what is looked for.
+async fn open(
+    api: Api<Pod>,
+    pod: &Pod,
+    args: &LogsArgs,
+    follow: bool,
+    context: &mut Context,
+) -> Result<Option<Lines>, Error> {
     let name = pod.name_any();
     let container = Some(WORKER.to_owned());
     let params = LogParams { follow, tail_lines: args.tail, container, ..LogParams::default() };
     let what = format!("read the log of pod {name}");
-    let opened = within(what.clone(), api.log_stream(&name, &params)).await?;
+    let opened = match within(what.clone(), api.log_stream(&name, &params)).await {
+        Ok(opened) => opened,
+        Err(error) if has_none(&error) => {
+            context.tell(error.for_people())?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let step = format!("{}-{}", label(pod, STEP), label(pod, ATTEMPT));
     let lines = opened.lines().map(move |line| match line {
         Ok(text) => Ok(Line { step: step.clone(), text }),
         Err(error) => Err(Error::new(format!("failed to {what}: {error}")).hint(AGAIN)),
     });
-    Ok(lines.boxed())
+    Ok(Some(lines.boxed()))
+}
+
+/// Whether the pod has no log: it ended before it had a container, or is gone.
+fn has_none(error: &CallError) -> bool {
+    matches!(error, CallError::Refused { status, .. } if matches!(status.code, 400 | 404))
 }
 
 fn label(pod: &Pod, name: &str) -> String {
@@ -132,6 +165,8 @@ fn show(line: &Line, raw: bool, context: &mut Context) -> Result<(), Error> {
 /// What happens while logs are followed.
 enum News {
     Pod(Box<Pod>),
+    /// There may be fewer pods than there were.
+    Fewer,
     Job(Box<VideoJob>),
     Gone,
     Trouble(watcher::Error),
@@ -141,17 +176,30 @@ fn news(name: &JobRef, selector: &str, context: &Context) -> Result<impl Stream<
     let client = context.cluster.patient_client()?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), &name.namespace);
     let jobs: Api<VideoJob> = Api::namespaced(client, &name.namespace);
-    let pods = watcher(pods, watcher::Config::default().labels(selector)).default_backoff();
-    let pods = pods.applied_objects().map(|pod| match pod {
-        Ok(pod) => News::Pod(Box::new(pod)),
-        Err(error) => News::Trouble(error),
-    });
+    let pods = watcher(pods, watcher::Config::default().labels(selector)).default_backoff().map(of_pods);
     let jobs = watcher::watch_object(jobs, &name.name).default_backoff().map(|job| match job {
         Ok(Some(job)) => News::Job(Box::new(job)),
         Ok(None) => News::Gone,
         Err(error) => News::Trouble(error),
     });
     Ok(futures::stream::select(pods.boxed(), jobs.boxed()))
+}
+
+fn of_pods(event: Result<watcher::Event<Pod>, watcher::Error>) -> News {
+    match event {
+        Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => News::Pod(Box::new(pod)),
+        // Of what was deleted while a watch was broken off, a new list says nothing.
+        Ok(watcher::Event::Delete(_) | watcher::Event::Init | watcher::Event::InitDone) => News::Fewer,
+        Err(error) => News::Trouble(error),
+    }
+}
+
+/// Ends at that time; without one never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
 }
 
 async fn follow(
@@ -163,16 +211,16 @@ async fn follow(
     let mut news = news(name, selector, context)?;
     let api: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
     let mut lines: SelectAll<Lines> = SelectAll::new();
-    let (mut seen, mut trouble) = (BTreeSet::new(), None);
-    let (mut ended, mut has_succeeded) = (false, false);
+    let (mut seen, mut all, mut trouble) = (BTreeSet::new(), true, None);
+    let (mut ended, mut has_succeeded, mut give_up) = (false, false, None);
     loop {
+        let mut pods = Vec::new();
         tokio::select! {
             Some(line) = lines.next(), if !lines.is_empty() => show(&line?, args.raw, context)?,
+            () = at(give_up), if give_up.is_some() && lines.is_empty() => break,
             Some(news) = news.next() => match news {
-                News::Pod(pod) if has_begun(&pod) && seen.insert(pod.name_any()) => {
-                    lines.push(open(api.clone(), &pod, args, true).await?);
-                }
-                News::Pod(_) => {}
+                News::Pod(pod) => pods.push(*pod),
+                News::Fewer => {}
                 News::Job(job) => {
                     ended = has_ended(&job);
                     has_succeeded = phase(&job) == Phase::Succeeded;
@@ -190,21 +238,27 @@ async fn follow(
             },
             else => break,
         }
-        if ended && lines.is_empty() {
+        let looks = ended && lines.is_empty();
+        if looks {
             // The end of the film may be told before its last pod, and before that pod is said to have begun.
-            let pods = list(&api, selector, name).await?;
-            let is_late = has_succeeded && pods.iter().any(|pod| !has_begun(pod));
-            for pod in pods.iter().filter(|pod| has_begun(pod)) {
-                if seen.insert(pod.name_any()) {
-                    lines.push(open(api.clone(), pod, args, true).await?);
+            pods = list(&api, selector, name).await?;
+        }
+        for pod in pods.iter().filter(|pod| has_begun(pod)) {
+            if seen.insert(pod.name_any()) {
+                match open(api.clone(), pod, args, true, context).await? {
+                    Some(more) => lines.push(more),
+                    None => all = false,
                 }
             }
-            if lines.is_empty() && !is_late {
+        }
+        if looks && lines.is_empty() {
+            if !has_succeeded || !pods.iter().any(may_begin) {
                 break;
             }
+            give_up = give_up.or_else(|| Instant::now().checked_add(LATE));
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::of_all(all))
 }
 
 /// The lines that were kept in the bucket, where the pods are gone.
@@ -307,6 +361,57 @@ mod tests {
             },
             "status": {"phase": "Succeeded"},
         })
+    }
+
+    #[tokio::test]
+    async fn a_pod_without_a_log_keeps_none_of_the_others_from_being_read() {
+        let mut refused = pod("a", "write-script", "2026-12-24T17:00:00Z");
+        refused["status"]["phase"] = json!("Failed");
+        let pods = [refused, pod("b", "write-script", "2026-12-24T17:10:00Z")];
+        let why = "container \"worker\" in pod \"a\" is waiting to start";
+        let fake = Fake::default()
+            .on(
+                &format!("GET {}", path("films", "videojobs", "ocean")),
+                job("ocean", json!({"phase": "Failed"})),
+            )
+            .on("GET /api/v1/namespaces/films/pods", list_of(&pods))
+            .refuses("GET /api/v1/namespaces/films/pods/a/log", 400, "BadRequest", why)
+            .says("GET /api/v1/namespaces/films/pods/b/log", StatusCode::OK, "made\n".to_owned());
+        let ended = run(&fake, "logs ocean", None).await;
+        assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "write-script-1 made\n"));
+        assert!(ended.err.contains("pod a: ") && ended.err.contains(why), "{}", ended.err);
+    }
+
+    /// A film that is done while its log is followed, and a pod of it that has not begun.
+    fn done_with(pod: &Value) -> Fake {
+        let (film, pods) = (path("films", "videojobs", "ocean"), "/api/v1/namespaces/films/pods");
+        let films = path("films", "videojobs", "");
+        Fake::default()
+            .on(&format!("GET {film}"), job("ocean", json!({"phase": "Running"})))
+            .on(&format!("GET {films}"), list_of(&[job("ocean", json!({"phase": "Succeeded"}))]))
+            .hangs(&format!("WATCH {films}"))
+            .on(&format!("GET {pods}"), list_of(std::slice::from_ref(pod)))
+            .hangs(&format!("WATCH {pods}"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_film_that_is_done_is_not_followed_for_a_pod_that_never_begins() {
+        let mut left = pod("a", "write-script", "2026-12-24T17:00:00Z");
+        left["status"]["phase"] = json!("Pending");
+        let begun = Instant::now();
+        let ended = run(&done_with(&left), "logs ocean -f", None).await;
+        assert_eq!((ended.exit, ended.err.as_str()), (Exit::Done, ""));
+        assert_eq!(begun.elapsed().as_secs(), LATE.as_secs());
+        left["metadata"]["deletionTimestamp"] = json!("2026-12-24T17:59:00Z");
+        let begun = Instant::now();
+        let ended = run(&done_with(&left), "logs ocean -f", None).await;
+        assert_eq!((ended.exit, begun.elapsed().as_secs()), (Exit::Done, 0), "{}", ended.err);
+    }
+
+    #[test]
+    fn a_pod_that_is_deleted_is_a_reason_to_look_again() {
+        let gone = serde_json::from_value(pod("a", "write-script", "2026-12-24T17:00:00Z")).unwrap();
+        assert!(matches!(of_pods(Ok(watcher::Event::Delete(gone))), News::Fewer));
     }
 
     #[tokio::test]

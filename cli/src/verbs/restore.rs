@@ -181,5 +181,14 @@ mod tests {
         );
         assert_eq!(summary(&answer), "2 restored, 1 failed\nnote: no Secret ]0; is in a backup\n");
         assert!(!answer.is_whole());
+        for (outcome, is_whole) in [
+            (Outcome::Unchanged, true),
+            (Outcome::Skipped, true),
+            (Outcome::LeftAlone, false),
+            (Outcome::Held, false),
+        ] {
+            let items = vec![item("ocean", outcome, None)];
+            assert_eq!(Answer { items, ..answer.clone() }.is_whole(), is_whole, "{outcome}");
+        }
     }
 }

@@ -98,9 +98,10 @@ impl Answer {
         counts
     }
 
-    /// Whether nothing failed and nothing is held.
+    /// Whether nothing failed, is held, or was left alone because another one is there.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.items.iter().any(|item| matches!(item.outcome, Outcome::Failed | Outcome::Held))
+        let lacks = |outcome| matches!(outcome, Outcome::Failed | Outcome::Held | Outcome::LeftAlone);
+        !self.items.iter().any(|item| lacks(item.outcome))
     }
 }

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+use super::answer::{ItemAnswer, Outcome};
 use super::plan::Plan;
 use super::work::Work;
 use crate::backup::{Backup, Item, Kind};
+
+/// Jobs that a note names.
+const MOST_NAMED: usize = 5;
 
 /// What the notes are made from, gathered object by object.
 #[derive(Debug, Default)]
@@ -88,6 +92,27 @@ fn note_of_grants(account: &Item<'_>, made: &BTreeMap<&str, &str>) -> Option<Str
     })
 }
 
+/// What to do about jobs that were left alone, because others of their names were there first: what applies manifests may
+/// have made them again.
+#[must_use]
+pub(super) fn left_alone(items: &[ItemAnswer]) -> Option<String> {
+    let is_left = |item: &&ItemAnswer| item.kind == Kind::VideoJob && item.outcome == Outcome::LeftAlone;
+    let left: Vec<String> =
+        items.iter().filter(is_left).map(|item| format!("{}/{}", item.namespace, item.name)).collect();
+    let named = left.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = match left.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!left.is_empty()).then(|| {
+        format!(
+            "not restored, because other VideoJobs of these names are there: {named}{more}. Those are made, and paid for, as \
+             new films: hold them first (suspend or stop-all). To have the backup's, delete them and restore the same \
+             backup again"
+        )
+    })
+}
+
 /// What the mark in a bucket means for a policy that comes to another cluster.
 fn ownership((policy, place, before): &(String, String, String), cluster: Option<&str>) -> Option<String> {
     let whose = match cluster {
@@ -131,6 +156,26 @@ mod tests {
         let mut gathered = Gathered::default();
         backup.items.iter().for_each(|item| gathered.add(item, &item.object()));
         gathered.notes(&backup, cluster)
+    }
+
+    #[test]
+    fn jobs_that_were_left_alone_are_to_be_held_before_they_are_paid_for() {
+        let item = |kind, outcome, name: String| ItemAnswer {
+            kind,
+            namespace: "films".to_owned(),
+            name,
+            outcome,
+            detail: None,
+        };
+        let mut items = vec![
+            item(Kind::Channel, Outcome::LeftAlone, "sea".to_owned()),
+            item(Kind::VideoJob, Outcome::Restored, "ocean".to_owned()),
+        ];
+        assert_eq!(left_alone(&items), None);
+        items.extend((0..7).map(|number| item(Kind::VideoJob, Outcome::LeftAlone, format!("f{number}"))));
+        let note = left_alone(&items).unwrap();
+        assert!(note.contains(": films/f0, films/f1, films/f2, films/f3, films/f4 and 2 more."), "{note}");
+        assert!(note.contains("stop-all") && note.contains("delete them and restore"), "{note}");
     }
 
     #[test]

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use videofactory_crds::requests;
 use videofactory_pipeline::Digest;
 
-use super::answer::Answer;
+use super::answer::{Answer, ItemAnswer};
 use super::error::{RestoreError, RestoreItemError};
 use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, hold, status, to_make};
-use super::notes::{Gathered, left_grants};
+use super::notes::{Gathered, left_alone, left_grants};
 use super::plan::{Facts, Plan, plan};
 use super::rights;
 use super::verify::lost;
@@ -73,7 +73,9 @@ pub async fn restore(
         let restore = Restore { client, from: &backup.digest, options, files };
         notes.extend(restore.all(&mut works).await);
     }
-    let items = works.into_iter().map(|work| work.told(options.dry_run)).collect();
+    let items: Vec<ItemAnswer> = works.into_iter().map(|work| work.told(options.dry_run)).collect();
+    // First, because it costs money until it is done.
+    let notes = left_alone(&items).into_iter().chain(notes).collect();
     Ok(Answer { dry_run: options.dry_run, items, notes })
 }
 

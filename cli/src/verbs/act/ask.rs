@@ -97,18 +97,14 @@ pub async fn many(
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
         return tell(&checked, request.action, manner, context);
     }
-    if !manner.yes {
-        context.tell(preview(&jobs, &foreseen).trim_end())?;
-        let question = format!("{} {}?", capital(request.action.as_str()), count(meant, "film"));
-        if !context.agrees(&question, false)? {
-            context.tell("Nothing was changed.")?;
-            return Ok(Exit::Declined);
-        }
-        if request.action == JobAction::Suspend {
-            // What has begun while the question stood is to stop, too.
-            jobs = list().await?;
-            jobs.sort_by_key(order);
-        }
+    let question = format!("{} {}?", capital(request.action.as_str()), count(meant, "film"));
+    if !context.confirms(&preview(&jobs, &foreseen), &question, manner.yes)? {
+        return Ok(Exit::Declined);
+    }
+    if !manner.yes && request.action == JobAction::Suspend {
+        // What has begun while the question stood is to stop, too.
+        jobs = list().await?;
+        jobs.sort_by_key(order);
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
     let exit = tell(&results, request.action, manner, context)?;

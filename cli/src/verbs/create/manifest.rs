@@ -98,10 +98,23 @@ fn read_topics(text: &str) -> Result<Vec<String>, Error> {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let topics: Vec<String> =
         lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect();
-    if topics.is_empty() {
-        return Err(Error::usage("the file names no topic: write one a line"));
+    match topics.first() {
+        None => Err(Error::usage("the file names no topic: write one a line")),
+        Some(first) if begins_manifest(first) => {
+            let message =
+                "the file is a manifest, and -f takes a file with a topic a line: each would be a film";
+            Err(Error::usage(message).hint(
+                "its scenes, spec or VideoJob make a film by `kubectl videofactory create --storyboard FILE`; \
+                 objects are made as they stand by `kubectl apply -f FILE`",
+            ))
+        }
+        Some(_) => Ok(topics),
     }
-    Ok(topics)
+}
+
+/// Whether a text that begins with this line is an object in YAML or JSON, as other commands take it by `-f`.
+fn begins_manifest(line: &str) -> bool {
+    ["apiVersion:", "kind:", "---", "{", "["].iter().any(|sign| line.starts_with(sign))
 }
 
 #[derive(Debug, Default)]
@@ -204,6 +217,27 @@ mod tests {
         );
         let empty = Files { topics: Some("# nothing\n".to_owned()), ..Files::default() };
         assert!(made(&["-f", "topics.txt"], &empty).unwrap_err().message.contains("names no topic"));
+    }
+
+    #[test]
+    fn no_film_is_made_of_a_line_of_a_manifest() {
+        for text in [
+            "# for June\napiVersion: videofactory.dev/v1alpha1\nkind: VideoJob\n",
+            "kind: VideoJob\n",
+            "---\nspec: {topic: the ocean}\n",
+            "{\n  \"kind\": \"VideoJob\"\n}",
+            "[{\"id\": \"s1\"}]",
+        ] {
+            let error =
+                made(&["-f", "job.yaml"], &Files { topics: Some(text.to_owned()), ..Files::default() });
+            let error = error.unwrap_err();
+            assert!(error.message.contains("is a manifest"), "{text}: {error}");
+            let hint = error.hint.unwrap();
+            assert!(hint.contains("--storyboard") && hint.contains("kubectl apply -f"), "{hint}");
+        }
+        let topics = Some("A kind: what is it?\n-- and dashes\n".to_owned());
+        let files = Files { topics, ..Files::default() };
+        assert_eq!(made(&["-f", "topics.txt"], &files).unwrap().len(), 2);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use videofactory_api::access::bearer;
 use videofactory_api::problem::Problem;
 
@@ -15,8 +15,14 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
+/// How the token stands in an address.
+const TOKEN: &str = "token=";
+
 /// Names of this machine that nobody else can make lead elsewhere.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// The port of an address that names none.
+const USUAL_PORT: u16 = 80;
 
 /// Decides which requests are taken.
 pub struct Guard {
@@ -72,7 +78,12 @@ impl Guard {
         let host = shown.to_ascii_lowercase();
         // A request may name its host in the target as well.
         let target = request.uri().authority().map(|target| target.as_str().to_ascii_lowercase());
-        let is_ours = NAMES.iter().any(|name| host == format!("{name}:{}", self.port));
+        let is_ours = NAMES.iter().any(|name| match host.strip_prefix(*name) {
+            // Of the usual port of http nobody tells the number.
+            Some("") => self.port == USUAL_PORT,
+            Some(rest) => rest == format!(":{}", self.port),
+            None => false,
+        });
         if is_ours && target.is_none_or(|target| target == host) {
             return Ok(host);
         }
@@ -107,7 +118,7 @@ impl Guard {
             HeaderValue::try_from(text)
                 .map_err(|error| Problem::internal("the answer has no headers", &error))
         };
-        headers.insert(LOCATION, value(request.uri().path())?);
+        headers.insert(LOCATION, value(&without_token(request.uri()))?);
         headers.insert(SET_COOKIE, value(&cookie)?);
         Ok(Admitted::Answer(response.into_response()))
     }
@@ -144,6 +155,13 @@ fn check_site(headers: &HeaderMap, host: &str, shows: bool) -> Result<(), Proble
 
 /// The token in an address.
 fn token_of(query: Option<&str>) -> Option<String> {
-    let mut pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(name, _)| *name == "token").map(|(_, token)| token.to_owned())
+    query?.split('&').find_map(|pair| pair.strip_prefix(TOKEN)).map(str::to_owned)
+}
+
+/// The address without it, with all else that was asked.
+fn without_token(address: &Uri) -> String {
+    let pairs = address.query().unwrap_or_default().split('&');
+    let others: Vec<&str> = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with(TOKEN)).collect();
+    let mark = if others.is_empty() { "" } else { "?" };
+    format!("{}{mark}{}", address.path(), others.join("&"))
 }

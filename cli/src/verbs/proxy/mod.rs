@@ -57,7 +57,7 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     let files = OperatorFiles { upstream: operator, cluster: known_as(&context.cluster).await };
     let app = router(Authors::One(client), files, finder, guard);
     context.tell(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
-    context.tell(format!("For a browser: http://localhost:{port}/?token={session}"))?;
+    context.tell(format!("For a browser: http://localhost:{port}{}", first_page(&session)))?;
     let also = app.clone();
     let second = async {
         match second {
@@ -72,6 +72,11 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     };
     served?;
     Ok(Exit::Done)
+}
+
+/// The page that a browser gets in by, with the token that it shows.
+fn first_page(session: &str) -> String {
+    format!("/docs?token={session}")
 }
 
 /// Both loopback addresses, as far as the machine has them: programs take `localhost` for either. Where another program has
@@ -173,8 +178,18 @@ mod tests {
         target: &str,
         headers: &[(&str, &str)],
     ) -> (StatusCode, http::HeaderMap, Value) {
+        at_port(8000, fake, method, target, headers).await
+    }
+
+    async fn at_port(
+        port: u16,
+        fake: &Fake,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> (StatusCode, http::HeaderMap, Value) {
         let finder = Finder::new(fake.client(), "films".to_owned());
-        let guard = Guard::new(8000, SESSION.to_owned());
+        let guard = Guard::new(port, SESSION.to_owned());
         let files = OperatorFiles { upstream: Arc::new(Echo), cluster: None };
         let app = router(Authors::One(fake.client()), files, finder, guard);
         let mut request = Request::builder().method(method).uri(target);
@@ -248,6 +263,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_the_usual_port_clients_do_not_tell_the_number() {
+        for (host, origin) in [("localhost", "http://localhost"), ("[::1]:80", "http://[::1]:80")] {
+            let headers = [("host", host), ("origin", origin), ("authorization", "Bearer s3ss10n")];
+            let (status, ..) = at_port(80, &fake(), "GET", "/health", &headers).await;
+            assert_eq!(status, StatusCode::OK, "{host}");
+        }
+        for host in ["localhost:8000", "evil.example", "localhost.evil.example", "localhost:"] {
+            let (status, ..) = at_port(80, &fake(), "GET", "/health", &[("host", host)]).await;
+            assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_page_of_another_site_changes_and_follows_nothing() {
         let fake = fake();
         for (method, target) in [
@@ -292,11 +320,14 @@ mod tests {
         let navigation =
             [("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
         assert_eq!(ask(&fake(), "GET", "/docs", &navigation).await.0, StatusCode::UNAUTHORIZED);
-        let (status, headers, _) = whole(&fake(), "GET", "/?token=s3ss10n", &navigation).await;
-        assert_eq!(
-            (status, &headers[LOCATION]),
-            (StatusCode::SEE_OTHER, &http::HeaderValue::from_static("/"))
-        );
+        for (asked, page) in [
+            (first_page(SESSION).as_str(), "/docs"),
+            ("/jobs?phase=Failed&token=s3ss10n&limit=5", "/jobs?phase=Failed&limit=5"),
+        ] {
+            let (status, headers, _) = whole(&fake(), "GET", asked, &navigation).await;
+            assert_eq!((status, headers[LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, page));
+        }
+        let (_, headers, _) = whole(&fake(), "GET", "/?token=s3ss10n", &navigation).await;
         let set = headers[SET_COOKIE].to_str().unwrap();
         assert_eq!(set, "videofactory-8000=s3ss10n; Path=/; HttpOnly; SameSite=Strict");
         let (status, _) = ask(&fake(), "GET", "/?token=wrong", &navigation).await;

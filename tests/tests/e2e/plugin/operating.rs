@@ -112,7 +112,7 @@ const WELL: [&str; 7] = [
     "ok   operator pods   1 of 1 ready in videofactory-system",
     "ok   way to the operator   you may forward a port in namespace videofactory-system\n",
     "ok   operator routes   they answer\n",
-    "ok   your rights   all that the plugin needs, in namespace NS\n",
+    "ok   your rights   all that the verbs need, but for report and restore, in namespace NS\n",
     "ok   StoragePolicy NS/default   0% full\n",
 ];
 

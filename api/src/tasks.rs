@@ -44,12 +44,12 @@ mod tests {
     #[tokio::test]
     async fn what_has_begun_ends_without_its_caller_and_is_waited_for() {
         let tasks = Tasks::default();
-        let ((begin, begun), (go_on, going_on), (end, ended)) =
+        let ((start, begun), (go_on, going_on), (finish, ended)) =
             (oneshot::channel(), oneshot::channel::<()>(), oneshot::channel());
         let work = async move {
-            begin.send(()).unwrap();
+            start.send(()).unwrap();
             going_on.await.unwrap();
-            end.send(()).unwrap();
+            finish.send(()).unwrap();
             Ok(())
         };
         tokio::select! {

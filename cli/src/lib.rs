@@ -91,7 +91,7 @@ async fn start(cli: Cli) -> Result<Exit, Error> {
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         // It cannot be listened for, so that it ends the program as it ends any.
-        pending().await
+        pending::<()>().await;
     }
 }
 

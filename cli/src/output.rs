@@ -102,15 +102,12 @@ pub fn objects(objects: &[Value], is_one: bool, format: Format) -> Result<Option
         }
         Format::Wide => return Ok(None),
     };
-    match (objects, is_one) {
-        ([one], true) => write(document, one).map(Some),
-        _ => {
-            let list = json!({
-                "apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": objects,
-            });
-            write(document, &list).map(Some)
-        }
+    if let ([one], true) = (objects, is_one) {
+        return write(document, one).map(Some);
     }
+    let list =
+        json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": objects});
+    write(document, &list).map(Some)
 }
 
 /// What is no object of Kubernetes, as a list of the same shape.

@@ -2,7 +2,7 @@
 # What the machine must have: Linux, root, Go and some Debian packages.
 
 readonly CLUSTER_PACKAGES=(
-  buildah busybox-static conntrack containerd containernetworking-plugins debian-archive-keyring
+  buildah busybox-static conntrack containerd containernetworking-plugins curl debian-archive-keyring
   iproute2 iptables jq kmod mmdebstrap nftables openssl procps runc util-linux
 )
 
@@ -49,7 +49,7 @@ require_packages() {
 # Without dpkg, the commands themselves are looked for.
 require_commands() {
   local command missing=()
-  for command in buildah busybox conntrack containerd ctr ip iptables jq mmdebstrap nft openssl runc; do
+  for command in buildah busybox conntrack containerd ctr curl ip iptables jq mmdebstrap nft openssl runc; do
     command -v "$command" >/dev/null || missing+=("$command")
   done
   [[ -x /usr/lib/cni/bridge ]] || missing+=("/usr/lib/cni/bridge (containernetworking-plugins)")

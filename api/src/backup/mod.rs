@@ -28,6 +28,7 @@ pub(crate) static AT_WORK: Semaphore = Semaphore::const_new(1);
 const TRY_AGAIN: u32 = 10;
 
 /// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
+#[must_use]
 pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
     download::routes(authors.clone()).merge(restore::routes(authors, files, tasks))
 }

@@ -20,7 +20,9 @@ async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs_asked() {
         let names: Vec<String> = (0..JOBS).map(|number| format!("film-{number:02}")).collect();
         let path_of =
             |name: &String| format!("/apis/videofactory.dev/v1alpha1/namespaces/films/videojobs/{name}");
-        names.iter().for_each(|name| world.know(job("films", name, &Value::Null)));
+        for name in &names {
+            world.know(job("films", name, &Value::Null));
+        }
         let gate = Arc::new(Barrier::new(2));
         world.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
         tokio::select! {

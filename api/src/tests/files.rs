@@ -218,7 +218,7 @@ async fn who_may_read_kept_logs_alone_sees_no_pods() {
 async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are_told() {
     let world = world().await;
     let event = |number: usize| {
-        let name = if number % 2 == 0 { "ocean-assemble-video-1-abc123-x" } else { "another" };
+        let name = if number.is_multiple_of(2) { "ocean-assemble-video-1-abc123-x" } else { "another" };
         json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("e{number}")},
                "involvedObject": {"kind": "Pod", "name": name, "uid": "p"}, "message": number.to_string(),
                "lastTimestamp": format!("2026-12-24T{:02}:{:02}:00Z", number / 60 % 24, number % 60)})

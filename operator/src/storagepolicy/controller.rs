@@ -227,7 +227,7 @@ impl Controller {
             let look_at = queued(&policy);
             let begun = action.clone();
             let work = async move { tasks::act(&context, &room, &policy, begun, &stop).await };
-            let report = match apart(work).await {
+            let report = match apart(Box::pin(work)).await {
                 Ok(report) => report,
                 Err(bug) => {
                     tracing::error!(%bug, "what was under way for a StoragePolicy failed, which is a bug");

@@ -156,7 +156,7 @@ fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
     let known = format!("created {} of {}", names.len(), count(new.jobs.len(), "film"));
     let mut said = if names.is_empty() { known } else { format!("{known}: {}", names.join(" ")) };
     if let Some(under_way) = new.jobs.get(made.len()) {
-        said += &format!("; {} may be there, too", under_way.name);
+        said = format!("{said}; {} may be there, too", under_way.name);
         names.push(under_way.name.clone());
     }
     // Several are let go when all are there.

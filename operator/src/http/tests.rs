@@ -356,9 +356,9 @@ async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_tak
 /// A replica with a batch of writes under way, which ends when the test says so. Its caller has hung up.
 async fn writing() -> (Replica, oneshot::Sender<()>) {
     let replica = Replica::start().await;
-    let ((begin, begun), (end, ending)) = (oneshot::channel(), oneshot::channel());
+    let ((start, begun), (end, ending)) = (oneshot::channel(), oneshot::channel());
     let batch = async move {
-        begin.send(()).unwrap();
+        start.send(()).unwrap();
         let _ = ending.await;
         Ok(())
     };

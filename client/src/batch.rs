@@ -4,22 +4,17 @@
 //! The first job decides for all. It is let go before all others and deleted before all others, each time in the very
 //! version that was looked at: of two requests that are the same, one wins, and the other one follows it.
 
-use std::time::Duration;
-
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use videofactory_crds::{VideoJob, requests};
 
-use crate::call::{CallError, within};
+use crate::call::{CallError, PAUSES, within};
 use crate::job_action::TOGETHER;
 use crate::job_ref::JobRef;
 use crate::new_job::{NewJob, NewJobs, create, find, try_all};
 
-/// How long is waited before a call is made again that was not answered, or met another version.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// As much of a request's word as tells it from others.
 const SHORT: usize = 8;
 
@@ -145,7 +140,7 @@ async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(),
             Ok(Fate::LetGo) => {}
             Ok(Fate::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
             Ok(Fate::Gone) => gone = gone.or(Some(name)),
-            Err(error) if place == 0 && !error.is_inconclusive() => {
+            Err(error) if place == 0 && !error.is_inconclusive() && !error.is_throttled() => {
                 return Err(give_up(client, new, last, error).await);
             }
             // The others would wait as long for the API server.
@@ -214,7 +209,8 @@ async fn settle(
             Err(error) => error,
         };
         // Looked at again, it says what has become of it.
-        let may_help = error.is_inconclusive() || error.is_conflict() || error.is_not_found();
+        let may_help =
+            error.is_inconclusive() || error.is_throttled() || error.is_conflict() || error.is_not_found();
         match pauses.next() {
             Some(pause) if may_help => tokio::time::sleep(pause).await,
             _ => return Err(error),

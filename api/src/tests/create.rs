@@ -136,6 +136,15 @@ async fn a_job_whose_answer_is_lost_counts_as_made() {
 }
 
 #[tokio::test]
+async fn a_busy_server_is_asked_again() {
+    let world = World::new().await;
+    world.cluster.patches.lock().extend([Patching::Works, Patching::IsThrottled]);
+    let answer = made(&world, &[Creation::Works, Creation::IsThrottled, Creation::Works], &[]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+#[tokio::test]
 async fn a_single_job_is_made_without_a_hold() {
     let world = World::new().await;
     let second = Arc::new(Barrier::new(2));

@@ -82,7 +82,7 @@ pub async fn make_all(
         }
         match create_or_find(client, new, job, &manifest, manager).await {
             Ok(mut made) => {
-                if made.annotations().get(requests::HOLD) == hold.as_ref() {
+                if made.annotations().get(requests::HOLD).is_some_and(|hold| hold.starts_with(TOGETHER)) {
                     made.annotations_mut().remove(requests::HOLD);
                 }
                 take(made);
@@ -226,7 +226,8 @@ async fn try_to_settle(
     manager: &str,
 ) -> Result<Fate, CallError> {
     let Some(job) = find(client, new, name).await? else { return Ok(Fate::Gone) };
-    if job.annotations().get(requests::HOLD) != Some(&hold(new)) {
+    // Another release may say the rest of it in other words; of which request it is, the job says elsewhere.
+    if !job.annotations().get(requests::HOLD).is_some_and(|hold| hold.starts_with(TOGETHER)) {
         return Ok(Fate::LetGo);
     }
     match wanted {

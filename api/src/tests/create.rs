@@ -156,22 +156,39 @@ async fn a_single_job_is_made_without_a_hold() {
     assert_eq!(world.cluster.patches.lock().len(), 1, "nothing is let go that was not held");
 }
 
-#[tokio::test]
-async fn what_somebody_holds_while_the_others_are_made_stays_held() {
-    let world = World::new().await;
+/// Asks for two films, of which the first is held for this reason by somebody else while the second is made.
+async fn held_meanwhile(world: &World, why: &str) -> Answer {
     let second = Arc::new(Barrier::new(2));
     let stop = async {
         second.wait().await;
         for job in world.cluster.objects.lock().values_mut() {
-            job["metadata"]["annotations"][requests::HOLD] = json!("stop-all");
+            job["metadata"]["annotations"][requests::HOLD] = json!(why);
             job["metadata"]["resourceVersion"] = json!("by another");
         }
         second.wait().await;
     };
     let creations = [Creation::Works, Creation::Waits(second.clone())];
-    let (answer, ()) = tokio::join!(made(&world, &creations, &[]), stop);
+    tokio::join!(made(world, &creations, &[]), stop).0
+}
+
+#[tokio::test]
+async fn what_somebody_holds_while_the_others_are_made_stays_held() {
+    let world = World::new().await;
+    let answer = held_meanwhile(&world, "rights").await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
-    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes")), (Some("stop-all"), None));
+    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes")), (Some("rights"), None));
+}
+
+#[tokio::test]
+async fn a_stop_of_all_jobs_while_some_are_made_holds_those_that_come_after_it_too() {
+    let world = World::new().await;
+    let why = "stop-all: the bill";
+    let answer = held_meanwhile(&world, why).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    let told = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(told.contains("all jobs were stopped meanwhile") && told.contains(why), "{told}");
+    assert!(hint(&answer).contains("/resume") && hint(&answer).contains("films/lakes-"), "{answer:?}");
+    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes").as_deref()), (Some(why), Some(why)));
 }
 
 #[tokio::test]

@@ -152,7 +152,12 @@ async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(),
     for (place, job) in new.jobs.iter().enumerate() {
         let name = new.reference(job);
         let wanted = stop.as_ref().map_or(Wanted::Release, |(_, why)| Wanted::Hold(why));
-        match settle(client, new, &name, wanted, manager).await {
+        let mut settled = settle(client, new, &name, wanted, manager).await;
+        let is_let_go_with_the_first = place > 0 && new.is_repeatable && stop.is_none();
+        if is_let_go_with_the_first && matches!(settled, Ok(Found::Gone)) {
+            settled = make_again(client, new, job, manager).await;
+        }
+        match settled {
             Ok(Found::Held(why)) if stop.is_none() && stops_all(&why) => stop = Some((place, why)),
             Ok(Found::Released | Found::Held(_)) => {}
             Ok(Found::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
@@ -175,6 +180,17 @@ async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(),
         let left = new.references().into_iter().filter(|name| *name != gone).collect();
         Err(CreateError::not_made(deleted(&gone), left))
     })
+}
+
+/// Makes one of them again that is gone although the first one was let go: another request that is the same was refused a
+/// job before, and is still deleting what it finds held. It deletes nothing that is not held, so this one is not.
+async fn make_again(client: &Client, new: &NewJobs, job: &NewJob, manager: &str) -> Result<Found, CallError> {
+    match create_or_find(client, new, job, &new.manifest(job), manager).await {
+        // One more request that is the same may have made it, held.
+        Ok(_) => settle(client, new, &new.reference(job), Wanted::Release, manager).await,
+        Err(error) if error.is_inconclusive() => Err(error),
+        Err(_) => Ok(Found::Gone),
+    }
 }
 
 /// Somebody has stopped all jobs while these were made.

@@ -227,6 +227,37 @@ async fn of_two_requests_that_are_the_same_neither_deletes_what_the_other_has_le
     assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
 }
 
+/// The second of two films is deleted when both are there and the first is about to be let go.
+async fn the_second_is_deleted(headers: &[(HeaderName, &str)]) -> (World, Answer) {
+    let world = World::new().await;
+    let first = Arc::new(Barrier::new(2));
+    world.cluster.patches.lock().push_back(Patching::Waits(first.clone()));
+    let delete = async {
+        first.wait().await;
+        world.cluster.objects.lock().retain(|_, job| job["spec"]["topic"] != "lakes");
+        first.wait().await;
+    };
+    let creations = [Creation::Works, Creation::Works, Creation::Works];
+    let (answer, ()) = tokio::join!(made(&world, &creations, headers), delete);
+    (world, answer)
+}
+
+#[tokio::test]
+async fn what_the_same_request_takes_back_after_the_first_is_let_go_is_made_again() {
+    let (world, answer) = the_second_is_deleted(&[key()]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!((named(&answer), there(&world).len()), (there(&world), 2));
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+#[tokio::test]
+async fn what_a_person_deletes_of_a_request_that_comes_but_once_stays_deleted() {
+    let (world, answer) = the_second_is_deleted(&[]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    assert!(hint(&answer).contains("films/rivers-"), "{answer:?}");
+    assert_eq!((there(&world).len(), hold(&world, "rivers")), (1, None));
+}
+
 #[tokio::test]
 async fn what_one_request_has_taken_back_the_same_one_beside_it_does_not_count_as_made() {
     let world = World::new().await;

@@ -145,6 +145,20 @@ async fn a_busy_server_is_asked_again() {
 }
 
 #[tokio::test]
+async fn two_films_of_a_request_whose_names_are_the_same_are_not_taken_for_one() {
+    let world = World::new().await;
+    let keys = [key()];
+    let first = made(&world, &[Creation::Works, Creation::Works], &keys).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+    // As if the name of the second one were that of the first.
+    for job in world.cluster.objects.lock().values_mut() {
+        job["spec"]["topic"] = json!("rivers");
+    }
+    let again = made(&world, &[], &keys).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
+}
+
+#[tokio::test]
 async fn a_single_job_is_made_without_a_hold() {
     let world = World::new().await;
     let second = Arc::new(Barrier::new(2));

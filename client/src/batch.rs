@@ -4,22 +4,18 @@
 //! The first job decides for all. It is let go before all others and deleted before all others, each time in the very
 //! version that was looked at: of two requests that are the same, one wins, and the other one follows it.
 
-use std::time::Duration;
-
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use videofactory_crds::bounds::cut;
 use videofactory_crds::{VideoJob, requests};
 
-use crate::call::{CallError, within};
-use crate::job_action::TOGETHER;
+use crate::call::{CallError, PAUSES, within};
+use crate::job_action::{MOST_REASON_BYTES, TOGETHER, stops_all};
 use crate::job_ref::JobRef;
 use crate::new_job::{NewJob, NewJobs, create, find, try_all};
 
-/// How long is waited before a call is made again that was not answered, or met another version.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// As much of a request's word as tells it from others.
 const SHORT: usize = 8;
 
@@ -47,11 +43,23 @@ impl From<CallError> for CreateError {
     }
 }
 
-/// What becomes of a job that is held until all are there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It is not held any more, or for another reason: it is there to stay.
-    LetGo,
+/// How a job's hold is to end that stands until all are there.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// The job begins.
+    Release,
+    /// It stays held, for this reason.
+    Hold(&'a str),
+    /// It is deleted.
+    Delete,
+}
+
+/// How a job was found, or left.
+enum Found {
+    /// It is not held: it is there to stay.
+    Released,
+    /// It is held for this reason, and not for the others: it is there to stay.
+    Held(String),
     /// It is not there.
     Gone,
 }
@@ -87,7 +95,7 @@ pub async fn make_all(
         }
         match create_or_find(client, new, job, &manifest, manager).await {
             Ok(mut made) => {
-                if made.annotations().get(requests::HOLD) == hold.as_ref() {
+                if made.annotations().get(requests::HOLD).is_some_and(|hold| hold.starts_with(TOGETHER)) {
                     made.annotations_mut().remove(requests::HOLD);
                 }
                 take(made);
@@ -128,24 +136,35 @@ async fn create_or_find(
         return Err(error);
     }
     match find(client, new, &name).await {
-        Ok(Some(found)) => Ok(found),
+        Ok(Some(found)) if manifest["spec"]["topic"].as_str() == found.spec.topic.as_deref() => Ok(found),
+        // Another one of the request whose name is the same by chance: this one is not made.
+        Ok(Some(_)) => Err(error),
         // A job of this name is there, and nobody knows whose.
         Err(unknown) if error.is_already_exists() => Err(unknown),
         Ok(None) | Err(_) => Err(error),
     }
 }
 
-/// Lets all of them begin.
+/// Lets all of them begin. Where a stop of all jobs has met one of them meanwhile, those that are left are held with it: they
+/// were not there yet when the others were stopped.
 async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(), CreateError> {
     let last = new.jobs.len() - 1;
     let mut gone = None;
+    let mut stop: Option<(usize, String)> = None;
     for (place, job) in new.jobs.iter().enumerate() {
         let name = new.reference(job);
-        match settle(client, new, &name, Fate::LetGo, manager).await {
-            Ok(Fate::LetGo) => {}
-            Ok(Fate::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
-            Ok(Fate::Gone) => gone = gone.or(Some(name)),
-            Err(error) if place == 0 && !error.is_inconclusive() => {
+        let wanted = stop.as_ref().map_or(Wanted::Release, |(_, why)| Wanted::Hold(why));
+        let mut settled = settle(client, new, &name, wanted, manager).await;
+        let is_let_go_with_the_first = place > 0 && new.is_repeatable && stop.is_none();
+        if is_let_go_with_the_first && matches!(settled, Ok(Found::Gone)) {
+            settled = make_again(client, new, job, manager).await;
+        }
+        match settled {
+            Ok(Found::Held(why)) if stop.is_none() && stops_all(&why) => stop = Some((place, why)),
+            Ok(Found::Released | Found::Held(_)) => {}
+            Ok(Found::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
+            Ok(Found::Gone) => gone = gone.or(Some(name)),
+            Err(error) if place == 0 && !error.is_inconclusive() && !error.is_throttled() => {
                 return Err(give_up(client, new, last, error).await);
             }
             // The others would wait as long for the API server.
@@ -155,10 +174,33 @@ async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(),
             }
         }
     }
+    if let Some((place, why)) = stop {
+        let source = stopped(&new.reference(&new.jobs[place]), &why);
+        return Err(CreateError { source, left: new.references().split_off(place), is_made: true });
+    }
     gone.map_or(Ok(()), |gone| {
         let left = new.references().into_iter().filter(|name| *name != gone).collect();
         Err(CreateError::not_made(deleted(&gone), left))
     })
+}
+
+/// Makes one of them again that is gone although the first one was let go: another request that is the same was refused a
+/// job before, and is still deleting what it finds held. It deletes nothing that is not held, so this one is not.
+async fn make_again(client: &Client, new: &NewJobs, job: &NewJob, manager: &str) -> Result<Found, CallError> {
+    match create_or_find(client, new, job, &new.manifest(job), manager).await {
+        // One more request that is the same may have made it, held.
+        Ok(_) => settle(client, new, &new.reference(job), Wanted::Release, manager).await,
+        Err(error) if error.is_inconclusive() => Err(error),
+        Err(_) => Ok(Found::Gone),
+    }
+}
+
+/// Somebody has stopped all jobs while these were made.
+fn stopped(name: &JobRef, why: &str) -> CallError {
+    let why = cut(why, MOST_REASON_BYTES);
+    let status =
+        Status::failure(&format!("all jobs were stopped meanwhile ({why})"), "Conflict").with_code(409);
+    CallError::of(format!("let VideoJob {name} begin"), kube::Error::Api(Box::new(status)))
 }
 
 /// Somebody has deleted it while the others were made: another request that is the same and was refused a job, or a person.
@@ -189,32 +231,33 @@ async fn give_up(client: &Client, new: &NewJobs, last: usize, error: CallError) 
 async fn take_back(client: &Client, new: &NewJobs, names: &[JobRef]) -> Vec<JobRef> {
     let mut left = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        match settle(client, new, name, Fate::Gone, "").await {
-            Ok(Fate::Gone) => {}
-            // It decides for all: the same request, or a person, has let it go.
-            Ok(Fate::LetGo) | Err(_) if place == 0 => return names.to_vec(),
-            Ok(Fate::LetGo) | Err(_) => left.push(name.clone()),
+        match settle(client, new, name, Wanted::Delete, "").await {
+            Ok(Found::Gone) => {}
+            // It decides for all: the same request, or a person, has let it go, or holds it.
+            Ok(Found::Released | Found::Held(_)) | Err(_) if place == 0 => return names.to_vec(),
+            Ok(Found::Released | Found::Held(_)) | Err(_) => left.push(name.clone()),
         }
     }
     left
 }
 
-/// Ends the hold of one of them, if it stands: lets the job go, or deletes it. What has become of it.
+/// Ends the hold of one of them, if it stands. What has become of the job.
 async fn settle(
     client: &Client,
     new: &NewJobs,
     name: &JobRef,
-    wanted: Fate,
+    wanted: Wanted<'_>,
     manager: &str,
-) -> Result<Fate, CallError> {
+) -> Result<Found, CallError> {
     let mut pauses = PAUSES.into_iter();
     loop {
         let error = match try_to_settle(client, new, name, wanted, manager).await {
-            Ok(fate) => return Ok(fate),
+            Ok(found) => return Ok(found),
             Err(error) => error,
         };
         // Looked at again, it says what has become of it.
-        let may_help = error.is_inconclusive() || error.is_conflict() || error.is_not_found();
+        let may_help =
+            error.is_inconclusive() || error.is_throttled() || error.is_conflict() || error.is_not_found();
         match pauses.next() {
             Some(pause) if may_help => tokio::time::sleep(pause).await,
             _ => return Err(error),
@@ -226,27 +269,37 @@ async fn try_to_settle(
     client: &Client,
     new: &NewJobs,
     name: &JobRef,
-    wanted: Fate,
+    wanted: Wanted<'_>,
     manager: &str,
-) -> Result<Fate, CallError> {
-    let Some(job) = find(client, new, name).await? else { return Ok(Fate::Gone) };
-    if job.annotations().get(requests::HOLD) != Some(&hold(new)) {
-        return Ok(Fate::LetGo);
+) -> Result<Found, CallError> {
+    let Some(job) = find(client, new, name).await? else { return Ok(Found::Gone) };
+    match job.annotations().get(requests::HOLD) {
+        None => return Ok(Found::Released),
+        // Another release may say the rest of it in other words; of which request it is, the job says elsewhere.
+        Some(hold) if hold.starts_with(TOGETHER) => {}
+        Some(other) => return Ok(Found::Held(other.clone())),
     }
     match wanted {
-        Fate::LetGo => let_go(client, &job, manager).await?,
-        Fate::Gone => delete(client, &job).await?,
+        Wanted::Release => replace_hold(client, &job, None, manager).await.map(|()| Found::Released),
+        Wanted::Hold(why) => {
+            replace_hold(client, &job, Some(why), manager).await.map(|()| Found::Held(why.to_owned()))
+        }
+        Wanted::Delete => delete(client, &job).await.map(|()| Found::Gone),
     }
-    Ok(wanted)
 }
 
-/// Takes the hold from this very version of a job.
-async fn let_go(client: &Client, job: &VideoJob, manager: &str) -> Result<(), CallError> {
+/// Replaces the hold of this very version of a job by one for another reason, or by none.
+async fn replace_hold(
+    client: &Client,
+    job: &VideoJob,
+    why: Option<&str>,
+    manager: &str,
+) -> Result<(), CallError> {
     let name = JobRef::of(job);
     let api: Api<VideoJob> = Api::namespaced(client.clone(), &name.namespace);
     let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
     let patch = json!({"metadata": {
-        "resourceVersion": job.resource_version(), "annotations": {requests::HOLD: null},
+        "resourceVersion": job.resource_version(), "annotations": {requests::HOLD: why},
     }});
     let patch = Patch::Merge(&patch);
     within(format!("patch VideoJob {name}"), api.patch(&name.name, &params, &patch)).await.map(drop)

@@ -26,6 +26,10 @@ const PAGE: u32 = 500;
 /// Seconds after which the API server ends a watch, which is then taken up where it ended.
 pub const WATCH_SECONDS: u32 = 60;
 
+/// How long is waited before a call is made again that met a busy server, another version, or no answer.
+pub(crate) const PAUSES: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
 /// A call to the API server that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -100,6 +104,12 @@ impl CallError {
             Self::Refused { status, .. } => status.code >= 500,
             Self::Failed { .. } | Self::TimedOut { .. } => true,
         }
+    }
+
+    /// The API server has too much to do, and has done nothing.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.code == 429)
     }
 
     /// Whoever asked has no role that allows it. Other refusals with this code are those of quotas and policies.
@@ -266,6 +276,7 @@ mod tests {
             !refused(403, "Forbidden").is_inconclusive()
                 && !refused(429, "TooManyRequests").is_inconclusive()
         );
+        assert!(refused(429, "TooManyRequests").is_throttled() && !refused(500, "").is_throttled());
         assert!(CallError::TimedOut { what: "create Job a/b".to_owned() }.is_inconclusive());
     }
 

@@ -7,7 +7,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 use videofactory_crds::{GROUP, VERSION, VideoJob};
 
-use crate::call::{CallError, within};
+use crate::call::{CallError, PAUSES, within};
 use crate::job_ref::JobRef;
 
 /// Longest name of a `VideoJob`.
@@ -102,8 +102,28 @@ pub fn name_of(topic: &str, suffix: &str) -> String {
     if name.is_empty() { format!("film-{suffix}") } else { format!("{name}-{suffix}") }
 }
 
-/// Creates it, refusing fields that there are not. `manifest`: the whole object.
+/// Creates it, refusing fields that there are not. A busy server is asked again, a few times. `manifest`: the whole object.
 pub async fn create(
+    client: &Client,
+    job: &JobRef,
+    manifest: &Value,
+    dry_run: bool,
+    manager: &str,
+) -> Result<VideoJob, CallError> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let error = match try_to_create(client, job, manifest, dry_run, manager).await {
+            Ok(created) => return Ok(created),
+            Err(error) => error,
+        };
+        match pauses.next() {
+            Some(pause) if error.is_throttled() => tokio::time::sleep(pause).await,
+            _ => return Err(error),
+        }
+    }
+}
+
+async fn try_to_create(
     client: &Client,
     job: &JobRef,
     manifest: &Value,

@@ -56,6 +56,8 @@ pub enum Patching {
     IsNotTold,
     /// Nobody may.
     Refused,
+    /// The server has too much to do.
+    IsThrottled,
     /// The server breaks off.
     Fails,
 }
@@ -73,6 +75,8 @@ pub enum Creation {
     Refused,
     /// There is none when the test has met it here twice.
     RefusedLater(Arc<Barrier>),
+    /// The server has too much to do.
+    IsThrottled,
     /// The server breaks off.
     Fails,
 }
@@ -170,6 +174,7 @@ async fn create(
             return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few"));
         }
         Some(Creation::Refused) => return Err(status(StatusCode::FORBIDDEN, "exceeded quota: few")),
+        Some(Creation::IsThrottled) => return Err(throttled()),
         Some(Creation::Fails) | None => {
             return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server makes nothing"));
         }
@@ -218,6 +223,7 @@ async fn object(
                 return Err(status(StatusCode::INTERNAL_SERVER_ERROR, "this server changes nothing"));
             }
             Patching::Refused => return Err(status(StatusCode::FORBIDDEN, "nobody may")),
+            Patching::IsThrottled => return Err(throttled()),
             Patching::Works | Patching::Waits(_) | Patching::IsNotTold => {}
         }
         if !is_this(&sent["metadata"]["resourceVersion"]) {
@@ -372,6 +378,12 @@ async fn events(
 fn status(code: StatusCode, message: &str) -> Response {
     let reason = code.canonical_reason().unwrap_or_default().replace(' ', "");
     refusal(code, &reason, message)
+}
+
+/// As a busy server says it: in plain text.
+fn throttled() -> Response {
+    let text = "Too many requests, please try again later.\n";
+    (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")], text).into_response()
 }
 
 fn refusal(code: StatusCode, reason: &str, message: &str) -> Response {

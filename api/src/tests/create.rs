@@ -136,6 +136,29 @@ async fn a_job_whose_answer_is_lost_counts_as_made() {
 }
 
 #[tokio::test]
+async fn a_busy_server_is_asked_again() {
+    let world = World::new().await;
+    world.cluster.patches.lock().extend([Patching::Works, Patching::IsThrottled]);
+    let answer = made(&world, &[Creation::Works, Creation::IsThrottled, Creation::Works], &[]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+#[tokio::test]
+async fn two_films_of_a_request_whose_names_are_the_same_are_not_taken_for_one() {
+    let world = World::new().await;
+    let keys = [key()];
+    let first = made(&world, &[Creation::Works, Creation::Works], &keys).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+    // As if the name of the second one were that of the first.
+    for job in world.cluster.objects.lock().values_mut() {
+        job["spec"]["topic"] = json!("rivers");
+    }
+    let again = made(&world, &[], &keys).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{again:?}");
+}
+
+#[tokio::test]
 async fn a_single_job_is_made_without_a_hold() {
     let world = World::new().await;
     let second = Arc::new(Barrier::new(2));
@@ -147,22 +170,39 @@ async fn a_single_job_is_made_without_a_hold() {
     assert_eq!(world.cluster.patches.lock().len(), 1, "nothing is let go that was not held");
 }
 
-#[tokio::test]
-async fn what_somebody_holds_while_the_others_are_made_stays_held() {
-    let world = World::new().await;
+/// Asks for two films, of which the first is held for this reason by somebody else while the second is made.
+async fn held_meanwhile(world: &World, why: &str) -> Answer {
     let second = Arc::new(Barrier::new(2));
     let stop = async {
         second.wait().await;
         for job in world.cluster.objects.lock().values_mut() {
-            job["metadata"]["annotations"][requests::HOLD] = json!("stop-all");
+            job["metadata"]["annotations"][requests::HOLD] = json!(why);
             job["metadata"]["resourceVersion"] = json!("by another");
         }
         second.wait().await;
     };
     let creations = [Creation::Works, Creation::Waits(second.clone())];
-    let (answer, ()) = tokio::join!(made(&world, &creations, &[]), stop);
+    tokio::join!(made(world, &creations, &[]), stop).0
+}
+
+#[tokio::test]
+async fn what_somebody_holds_while_the_others_are_made_stays_held() {
+    let world = World::new().await;
+    let answer = held_meanwhile(&world, "rights").await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
-    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes")), (Some("stop-all"), None));
+    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes")), (Some("rights"), None));
+}
+
+#[tokio::test]
+async fn a_stop_of_all_jobs_while_some_are_made_holds_those_that_come_after_it_too() {
+    let world = World::new().await;
+    let why = "stop-all: the bill";
+    let answer = held_meanwhile(&world, why).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    let told = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(told.contains("all jobs were stopped meanwhile") && told.contains(why), "{told}");
+    assert!(hint(&answer).contains("/resume") && hint(&answer).contains("films/lakes-"), "{answer:?}");
+    assert_eq!((hold(&world, "rivers").as_deref(), hold(&world, "lakes").as_deref()), (Some(why), Some(why)));
 }
 
 #[tokio::test]
@@ -199,6 +239,37 @@ async fn of_two_requests_that_are_the_same_neither_deletes_what_the_other_has_le
         assert_eq!((named(&answer), there(&world).len()), (there(&world), 2));
     }
     assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+/// The second of two films is deleted when both are there and the first is about to be let go.
+async fn the_second_is_deleted(headers: &[(HeaderName, &str)]) -> (World, Answer) {
+    let world = World::new().await;
+    let first = Arc::new(Barrier::new(2));
+    world.cluster.patches.lock().push_back(Patching::Waits(first.clone()));
+    let delete = async {
+        first.wait().await;
+        world.cluster.objects.lock().retain(|_, job| job["spec"]["topic"] != "lakes");
+        first.wait().await;
+    };
+    let creations = [Creation::Works, Creation::Works, Creation::Works];
+    let (answer, ()) = tokio::join!(made(&world, &creations, headers), delete);
+    (world, answer)
+}
+
+#[tokio::test]
+async fn what_the_same_request_takes_back_after_the_first_is_let_go_is_made_again() {
+    let (world, answer) = the_second_is_deleted(&[key()]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!((named(&answer), there(&world).len()), (there(&world), 2));
+    assert_eq!((hold(&world, "rivers"), hold(&world, "lakes")), (None, None));
+}
+
+#[tokio::test]
+async fn what_a_person_deletes_of_a_request_that_comes_but_once_stays_deleted() {
+    let (world, answer) = the_second_is_deleted(&[]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    assert!(hint(&answer).contains("films/rivers-"), "{answer:?}");
+    assert_eq!((there(&world).len(), hold(&world, "rivers")), (1, None));
 }
 
 #[tokio::test]
@@ -255,6 +326,10 @@ async fn the_same_request_sent_again_makes_what_is_missing() {
     let before = there(&world);
     assert_eq!(before.len(), 1, "it may be what the same request counts on");
     assert!(hold(&world, "rivers").is_some(), "it begins with the other one");
+    for job in world.cluster.objects.lock().values_mut() {
+        let of_another_release = "created together, as another release says it";
+        job["metadata"]["annotations"][requests::HOLD] = json!(of_another_release);
+    }
     let answer = made(&world, &[Creation::Works], &[key()]).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(named(&answer), there(&world));

@@ -134,7 +134,11 @@ impl CreateAnswer {
         (status = 200, description = "With dry_run: the cluster would take these, at this price", body = CreateAnswer),
         (status = 201, description = "The jobs were made", body = CreateAnswer),
         (status = 404, description = "There is no such namespace"),
-        (status = 409, description = "A job of this name is there already; nothing was made"),
+        (
+            status = 409,
+            description = "A job of this name is there already, and nothing was made; or all were made, and are held, because \
+                           somebody stopped all jobs meanwhile",
+        ),
     ),
 )]
 pub async fn create(

@@ -16,7 +16,13 @@ const STOP_ALL: &str = "stop-all";
 /// this reason by their own, which stays when the others are let go.
 pub(crate) const TOGETHER: &str = "created together";
 /// Most bytes of somebody's reason in a message.
-const MOST_REASON_BYTES: usize = 200;
+pub(crate) const MOST_REASON_BYTES: usize = 200;
+
+/// Whether this is the reason of a stop of all jobs.
+pub(crate) fn stops_all(hold: &str) -> bool {
+    let rest = hold.strip_prefix(STOP_ALL);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+}
 
 impl Request {
     /// To hold all jobs, until a resume of many. `why`: for whoever looks at them.
@@ -59,8 +65,7 @@ impl Request {
             let by_stop_all = hold.strip_prefix(STOP_ALL).and_then(|rest| rest.strip_prefix(": "));
             return hold == self.reason || by_stop_all == Some(self.reason.as_str());
         }
-        let rest = hold.strip_prefix(STOP_ALL);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+        stops_all(hold)
     }
 }
 
@@ -129,10 +134,12 @@ mod tests {
         };
         for why in [None, Some("the bill")] {
             let mut film = held(&Request::stop_all(many.at, why).reason);
+            assert!(stops_all(&film.annotations()[requests::HOLD]));
             film.spec.suspend = true;
             assert_eq!(patch(many.plan(&film)), json!({"metadata": {"annotations": {requests::HOLD: null}}}));
         }
         for hold in ["do not publish: rights", "stop-all-but-this", ""] {
+            assert!(!stops_all(hold), "{hold:?}");
             let why = refusal(many.plan(&held(hold)));
             assert!(why.contains(&format!("{hold:?}")) && why.contains("by itself"), "{why}");
         }

@@ -131,15 +131,24 @@ def test_one_replica_is_not_spread_and_not_kept_from_drains():
         assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
 
 
-def test_a_network_policy_lets_in_who_is_named_and_out_where_more_is_named():
-    policy = ("NetworkPolicy", "videofactory-operator")
-    assert policy not in render({"networkPolicy": {"enabled": False}})
-    plain = render()[policy]["spec"]
-    assert plain["policyTypes"] == ["Ingress", "Egress"]
-    assert "from" not in plain["ingress"][0]
-    named = render(ALL)[policy]["spec"]
-    assert named["ingress"][0]["from"] == ALL["networkPolicy"]["from"]
-    assert named["egress"] == plain["egress"] + ALL["networkPolicy"]["egress"]
+IN, OUT = ("NetworkPolicy", "videofactory-operator"), ("NetworkPolicy", "videofactory-operator-egress")
+
+
+def test_a_network_policy_lets_in_who_is_named():
+    assert IN not in render({"networkPolicy": {"enabled": False}})
+    assert "from" not in render()[IN]["spec"]["ingress"][0]
+    assert render(ALL)[IN]["spec"]["ingress"][0]["from"] == ALL["networkPolicy"]["from"]
+
+
+def test_what_the_operator_calls_is_limited_only_where_that_is_asked_for():
+    for objects in (render(), render({"networkPolicy": {"enabled": False, "egress": ALL["networkPolicy"]["egress"]}})):
+        policies = [item["spec"] for (kind, *_), item in objects.items() if kind == "NetworkPolicy"]
+        assert all(policy["policyTypes"] == ["Ingress"] for policy in policies), policies
+    objects = render(ALL)
+    assert objects[OUT]["spec"]["egress"] == ALL["networkPolicy"]["egress"]
+    assert objects[OUT]["spec"]["policyTypes"] == ["Egress"]
+    assert objects[OUT]["spec"]["podSelector"] == objects[IN]["spec"]["podSelector"]
+    assert operator(objects)[0]["metadata"]["labels"].items() >= objects[OUT]["spec"]["podSelector"]["matchLabels"].items()
 
 
 def test_the_embedded_server_calls_nobody_and_is_reached_by_who_is_named():

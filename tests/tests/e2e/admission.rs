@@ -1,7 +1,7 @@
-//! manifests/admission: who may write an approval, whatever tool they use.
+//! manifests/admission: who may write an approval or lead a film past its review, whatever tool they use.
 
 use anyhow::ensure;
-use serde_json::json;
+use serde_json::{Value, json};
 use videofactory_crds::VideoJobStatus;
 use videofactory_crds::condition::Phase;
 use videofactory_crds::requests::{APPROVED, REJECTED, RESTORING};
@@ -40,6 +40,13 @@ async fn annotate(lab: &Lab, film: &Film, who: &str, annotation: &str, dry: bool
     kubectl(&[&["--as", who, "-n", &lab.namespace] as &[&str], &annotate].concat(), "").await
 }
 
+/// Edits a film's spec by a merge patch as somebody who changes nothing by it.
+async fn edit(lab: &Lab, film: &Film, who: &str, spec: &Value) -> anyhow::Result<Said> {
+    let patch = json!({"spec": spec}).to_string();
+    let command = ["patch", "--type=merge", "--dry-run=server", "vj", &film.name, "-p", &patch];
+    kubectl(&[&["--as", who, "-n", &lab.namespace] as &[&str], &command].concat(), "").await
+}
+
 /// Creates a film as somebody who changes nothing by it.
 async fn create(lab: &Lab, who: &str, order: &Order) -> anyhow::Result<Said> {
     let command = ["--as", who, "-n", &lab.namespace, "create", "--dry-run=server", "-f", "-"];
@@ -61,6 +68,33 @@ fn verdict(annotation: &str, status: &VideoJobStatus) -> String {
     format!("{annotation}=assemble-video@{}", digest(status))
 }
 
+/// Who may take the review out of a job that stands in it, or publish more of one that asks for none.
+async fn reviews(lab: &Lab, reviewed: &Film) -> anyhow::Result<()> {
+    for without in [
+        json!({"review": {"after": []}}),
+        json!({"review": {"after": ["write-script"]}}),
+        json!({"review": null}),
+    ] {
+        refused(&edit(lab, reviewed, "maker", &without).await?)?;
+        taken(&edit(lab, reviewed, "approver", &without).await?)?;
+    }
+    let more = json!({"publish": {"targets": [{"name": "main", "type": "Bucket"}, {"name": "other", "type": "Bucket"}]}});
+    let more_reviews = json!({"review": {"after": ["write-script", "assemble-video"]}});
+    for allowed in [&more, &more_reviews, &json!({"channelRef": {"name": "any"}}), &json!({"suspend": true})]
+    {
+        taken(&edit(lab, reviewed, "maker", allowed).await?)?;
+    }
+    let unseen = lab.order(Order::of(1).named("unseen").suspended()).await?;
+    for guarded in [&more, &json!({"channelRef": {"name": "any"}})] {
+        refused(&edit(lab, &unseen, "maker", guarded).await?)?;
+        taken(&edit(lab, &unseen, "approver", guarded).await?)?;
+    }
+    for allowed in [&json!({"publish": {"targets": []}}), &more_reviews, &json!({"suspend": false})] {
+        taken(&edit(lab, &unseen, "maker", allowed).await?)?;
+    }
+    Ok(())
+}
+
 async fn approvals(lab: &Lab) -> anyhow::Result<()> {
     let making = ["get", "list", "create", "patch", "update"];
     somebody(lab, "maker", &making).await?;
@@ -77,6 +111,7 @@ async fn approvals(lab: &Lab) -> anyhow::Result<()> {
     for annotation in [&approval, &rejection] {
         refused(&annotate(lab, &film, "maker", annotation, false).await?)?;
     }
+    reviews(lab, &film).await?;
     taken(&annotate(lab, &film, "maker", "example.com/seen=yes", false).await?)?;
     taken(&annotate(lab, &film, "approver", &approval, false).await?)?;
     film.succeeded().await?;

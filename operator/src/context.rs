@@ -118,7 +118,11 @@ impl Cluster {
     }
 }
 
-/// Whether this replica leads, and where another one answers that does.
+/// After so long without an answer of the API server a replica that stands by is not ready: what it knows is old, and it may
+/// be the only one without a way there. One call that is lost takes less.
+const OUT_OF_TOUCH: Duration = Duration::from_secs(15);
+
+/// Whether this replica leads, where another one answers that does, and whether the API server answers who stands by.
 #[derive(Clone, Debug, Default)]
 pub struct Leads(Arc<Leading>);
 
@@ -126,6 +130,8 @@ pub struct Leads(Arc<Leading>);
 struct Leading {
     now: AtomicBool,
     other: Mutex<Option<SocketAddr>>,
+    /// When the API server was last heard by this replica as it stood by.
+    heard: Mutex<Option<Instant>>,
 }
 
 impl Leads {
@@ -144,6 +150,18 @@ impl Leads {
     #[must_use]
     pub fn now(&self) -> bool {
         self.0.now.load(Ordering::Acquire)
+    }
+
+    /// The API server has answered this replica, which stands by.
+    pub fn heard(&self) {
+        *self.0.heard.lock() = Some(Instant::now());
+    }
+
+    /// Whether the API server still answers this replica, as far as anybody asks: who leads without an answer ends.
+    #[must_use]
+    pub fn is_in_touch(&self) -> bool {
+        let heard = *self.0.heard.lock();
+        self.now() || heard.is_none_or(|at| at.elapsed() < OUT_OF_TOUCH)
     }
 
     /// Another one does, and answers there; or nobody knows where.
@@ -191,7 +209,7 @@ impl BackOff {
 mod tests {
     use clap::Parser;
     use serde_json::json;
-    use videofactory_client::call::connect;
+    use videofactory_client::call::{CALL_TIMEOUT, connect};
     use videofactory_tests::api_server::ApiServer;
 
     use super::*;
@@ -204,6 +222,22 @@ mod tests {
         assert_eq!(back_off.failed("b"), FIRST_WAIT, "another object waits for itself alone");
         back_off.succeeded("a");
         assert_eq!(back_off.failed("a"), FIRST_WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_by_is_out_of_touch_some_time_after_the_last_answer_and_who_leads_never_is() {
+        let leads = Leads::default();
+        assert!(leads.is_in_touch(), "nobody has asked yet");
+        leads.heard();
+        tokio::time::advance(CALL_TIMEOUT + Duration::from_secs(1)).await;
+        assert!(leads.is_in_touch(), "one call was lost");
+        tokio::time::advance(OUT_OF_TOUCH).await;
+        assert!(!leads.is_in_touch());
+        leads.heard();
+        assert!(leads.is_in_touch());
+        tokio::time::advance(OUT_OF_TOUCH).await;
+        leads.begin();
+        assert!(leads.is_in_touch());
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use videofactory_client::CallError;
 use videofactory_net::Network;
 use videofactory_traces::SpanQueue;
@@ -52,6 +53,8 @@ pub struct Context {
     pub traces: SpanQueue,
     /// Whether this replica leads.
     pub leads: Leads,
+    /// The tasks in which controllers work: who leads next begins when none of them is left.
+    pub under_way: TaskTracker,
 }
 
 /// The work without which a context knows nothing and tells nobody. None of it ends while the context is there.
@@ -82,6 +85,7 @@ impl Context {
             network,
             traces,
             leads: Leads::default(),
+            under_way: TaskTracker::new(),
         };
         (context, Work { watches, events: telling.boxed() })
     }

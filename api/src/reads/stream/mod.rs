@@ -26,7 +26,7 @@ use self::guard::Guard;
 use super::filter::Filter;
 use crate::access::Caller;
 use crate::changes::Subscription;
-use crate::limits::StreamPermit;
+use crate::limits::SharedPermit;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::schemas;
@@ -98,7 +98,7 @@ struct Reader {
     guard: Guard,
     changes: Subscription,
     follower: Follower,
-    _place: StreamPermit,
+    _place: SharedPermit,
 }
 
 impl Reader {

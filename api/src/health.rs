@@ -23,7 +23,7 @@ use videofactory_pipeline::clock;
 
 use crate::access::{Caller, Permission, TokenReviewer};
 use crate::problem::Problem;
-use crate::state::State;
+use crate::state::{NOT_READY, State};
 
 /// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
 const GOOD_FOR: Duration = Duration::from_secs(5);
@@ -140,10 +140,14 @@ async fn alive() -> Json<Alive> {
     Json(Alive { healthy: true })
 }
 
-/// Every cache is complete and the process goes on: this replica can act, or stand by.
+/// Every cache is complete and kept, and the process goes on: this replica can act, or stand by.
 #[utoipa::path(get, path = "/ready", operation_id = "is_ready", tag = "health", security(()), responses(
     (status = 200, description = "It can act, or stand by", body = Ready),
-    (status = 503, description = "The first lists are not complete yet, or the process is about to end")
+    (
+        status = 503,
+        description = "The first lists are not complete yet, the API server has not answered for some time, or the process is \
+                       about to end"
+    )
 ))]
 async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     if state.stop.is_cancelled() {
@@ -151,7 +155,7 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     } else if state.process.is_ready() {
         Ok(Json(Ready { ready: true, leader: state.process.leads() }))
     } else {
-        Err(Problem::later("the first lists are not complete yet", 1))
+        Err(Problem::later(NOT_READY, 1))
     }
 }
 
@@ -258,6 +262,6 @@ fn trouble(conditions: &[Condition]) -> Option<String> {
 fn controller(state: &State) -> Check {
     let ready = state.process.is_ready();
     let role = if state.process.leads() { "leading" } else { "standing by" };
-    let caches = if ready { "caches are complete" } else { "caches are being filled" };
+    let caches = if ready { "caches are complete" } else { NOT_READY };
     check("controller", ready, format!("{role}; {caches}"))
 }

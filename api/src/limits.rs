@@ -33,8 +33,10 @@ const STREAMS_EACH: usize = 16;
 const FOLLOWERS: usize = 64;
 const FOLLOWERS_EACH: usize = 16;
 
-/// Requests at once that have the API server list what may be much of a namespace; those beyond wait for so long.
+/// Requests at once that have the API server list what may be much of a namespace; those beyond wait for so long. One caller
+/// has so many in work and waiting.
 const LISTINGS: usize = 4;
+const LISTINGS_EACH: usize = 2;
 const LISTING_WAIT: Duration = Duration::from_secs(10);
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
@@ -57,6 +59,7 @@ pub struct Limits<C: Clock = MonotonicClock> {
     followers: Arc<Semaphore>,
     followers_each: KeyedSemaphore<String>,
     listings: Arc<Semaphore>,
+    listings_each: KeyedSemaphore<String>,
 }
 
 impl Default for Limits {
@@ -79,6 +82,7 @@ impl<C: Clock + Clone> Limits<C> {
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             followers_each: KeyedSemaphore::new(FOLLOWERS_EACH),
             listings: Arc::new(Semaphore::new(LISTINGS)),
+            listings_each: KeyedSemaphore::new(LISTINGS_EACH),
         }
     }
 
@@ -106,32 +110,35 @@ impl<C: Clock + Clone> Limits<C> {
         share_of(caller, &self.requests_each, "too many of your requests are being answered")
     }
 
-    /// A place among the requests for which the API server lists much, once there is one.
-    pub async fn listing(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    /// A place among the requests for which the API server lists much, once there is one, for this caller.
+    pub async fn listing(&self, caller: &str) -> Result<SharedPermit, Problem> {
+        let too_many = "too many of your requests list what is in a namespace";
+        let share = share_of(caller, &self.listings_each, too_many)?;
         let waiting = timeout(LISTING_WAIT, Arc::clone(&self.listings).acquire_owned());
         let full = || Problem::later("too many requests list what is in a namespace; try again", 5);
-        waiting.await.ok().and_then(Result::ok).ok_or_else(full)
+        let place = waiting.await.ok().and_then(Result::ok).ok_or_else(full)?;
+        Ok(SharedPermit { _share: share, _place: place })
     }
 
     /// A place among those who follow the jobs, for this caller.
-    pub fn follower(&self, caller: &str) -> Result<StreamPermit, Problem> {
+    pub fn follower(&self, caller: &str) -> Result<SharedPermit, Problem> {
         let share = share_of(caller, &self.followers_each, "too many of your readers follow the jobs")?;
         let place = take(&self.followers, "too many readers follow the jobs")?;
-        Ok(StreamPermit { _share: share, _place: place })
+        Ok(SharedPermit { _share: share, _place: place })
     }
 
     /// A place among the films and logs that are streamed, for this caller.
-    pub fn stream(&self, caller: &str) -> Result<StreamPermit, Problem> {
+    pub fn stream(&self, caller: &str) -> Result<SharedPermit, Problem> {
         let share =
             share_of(caller, &self.streams_each, "too many films and logs are being streamed to you")?;
         let place = take(&self.streams, "too many films and logs are being streamed")?;
-        Ok(StreamPermit { _share: share, _place: place })
+        Ok(SharedPermit { _share: share, _place: place })
     }
 }
 
-/// A place among the long answers, films and logs or changes of jobs, until this is dropped.
+/// A place of a caller's share and among those of all, until this is dropped.
 #[derive(Debug)]
-pub struct StreamPermit {
+pub struct SharedPermit {
     _share: KeyedPermit<String>,
     _place: OwnedSemaphorePermit,
 }
@@ -243,13 +250,15 @@ mod tests {
     async fn few_list_at_once_and_others_wait_their_turn_and_not_for_ever() {
         let limits = Limits::default();
         let mut held = Vec::new();
-        for _ in 0..LISTINGS {
-            held.push(limits.listing().await.unwrap());
+        for number in 0..LISTINGS {
+            held.push(limits.listing(&format!("caller {}", number / LISTINGS_EACH)).await.unwrap());
         }
-        let refused = limits.listing().await.unwrap_err();
+        let refused = limits.listing("another").await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
-        let (next, ()) = tokio::join!(limits.listing(), async { drop(held.pop()) });
+        let (next, ()) = tokio::join!(limits.listing("another"), async { drop(held.pop()) });
         assert!(next.is_ok());
+        let refused = limits.listing("caller 0").await.unwrap_err();
+        assert_eq!((refused.status, refused.retry_after), (StatusCode::TOO_MANY_REQUESTS, Some(1)));
     }
 
     #[test]
@@ -287,7 +296,8 @@ mod tests {
         ));
         let wait = LISTING_WAIT.as_secs();
         documented::limit(&format!(
-            "Requests for the events of a job | {LISTINGS} at a time; others wait for up to {wait} s |"
+            "Requests for the events of a job | {LISTINGS} at a time; others wait for up to {wait} s; {LISTINGS_EACH} of one \
+             caller |"
         ));
     }
 }

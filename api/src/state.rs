@@ -46,10 +46,14 @@ pub enum MetricsFormat {
     OpenMetrics,
 }
 
+/// What it means that a process is not ready that is not about to end.
+pub(crate) const NOT_READY: &str =
+    "the first lists are not complete yet, or the API server does not answer any more";
+
 /// What only the process that serves can say or do.
 #[async_trait]
 pub trait Process: Send + Sync + 'static {
-    /// Whether every first list is complete.
+    /// Whether every first list is complete, and the API server answers.
     fn is_ready(&self) -> bool;
 
     /// Whether this replica is the one that acts.

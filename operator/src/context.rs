@@ -12,6 +12,7 @@ use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use videofactory_client::CallError;
 use videofactory_net::Network;
 use videofactory_traces::SpanQueue;
@@ -52,6 +53,8 @@ pub struct Context {
     pub traces: SpanQueue,
     /// Whether this replica leads.
     pub leads: Leads,
+    /// The tasks in which controllers work: who leads next begins when none of them is left.
+    pub under_way: TaskTracker,
 }
 
 /// The work without which a context knows nothing and tells nobody. None of it ends while the context is there.
@@ -82,6 +85,7 @@ impl Context {
             network,
             traces,
             leads: Leads::default(),
+            under_way: TaskTracker::new(),
         };
         (context, Work { watches, events: telling.boxed() })
     }
@@ -118,7 +122,11 @@ impl Cluster {
     }
 }
 
-/// Whether this replica leads, and where another one answers that does.
+/// After so long without an answer of the API server a replica that stands by is not ready: what it knows is old, and it may
+/// be the only one without a way there. One call that is lost takes less.
+const OUT_OF_TOUCH: Duration = Duration::from_secs(15);
+
+/// Whether this replica leads, where another one answers that does, and whether the API server answers who stands by.
 #[derive(Clone, Debug, Default)]
 pub struct Leads(Arc<Leading>);
 
@@ -126,6 +134,8 @@ pub struct Leads(Arc<Leading>);
 struct Leading {
     now: AtomicBool,
     other: Mutex<Option<SocketAddr>>,
+    /// When the API server was last heard by this replica as it stood by.
+    heard: Mutex<Option<Instant>>,
 }
 
 impl Leads {
@@ -144,6 +154,18 @@ impl Leads {
     #[must_use]
     pub fn now(&self) -> bool {
         self.0.now.load(Ordering::Acquire)
+    }
+
+    /// The API server has answered this replica, which stands by.
+    pub fn heard(&self) {
+        *self.0.heard.lock() = Some(Instant::now());
+    }
+
+    /// Whether the API server still answers this replica, as far as anybody asks: who leads without an answer ends.
+    #[must_use]
+    pub fn is_in_touch(&self) -> bool {
+        let heard = *self.0.heard.lock();
+        self.now() || heard.is_none_or(|at| at.elapsed() < OUT_OF_TOUCH)
     }
 
     /// Another one does, and answers there; or nobody knows where.
@@ -191,7 +213,7 @@ impl BackOff {
 mod tests {
     use clap::Parser;
     use serde_json::json;
-    use videofactory_client::call::connect;
+    use videofactory_client::call::{CALL_TIMEOUT, connect};
     use videofactory_tests::api_server::ApiServer;
 
     use super::*;
@@ -204,6 +226,22 @@ mod tests {
         assert_eq!(back_off.failed("b"), FIRST_WAIT, "another object waits for itself alone");
         back_off.succeeded("a");
         assert_eq!(back_off.failed("a"), FIRST_WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_by_is_out_of_touch_some_time_after_the_last_answer_and_who_leads_never_is() {
+        let leads = Leads::default();
+        assert!(leads.is_in_touch(), "nobody has asked yet");
+        leads.heard();
+        tokio::time::advance(CALL_TIMEOUT + Duration::from_secs(1)).await;
+        assert!(leads.is_in_touch(), "one call was lost");
+        tokio::time::advance(OUT_OF_TOUCH).await;
+        assert!(!leads.is_in_touch());
+        leads.heard();
+        assert!(leads.is_in_touch());
+        tokio::time::advance(OUT_OF_TOUCH).await;
+        leads.begin();
+        assert!(leads.is_in_touch());
     }
 
     #[tokio::test]

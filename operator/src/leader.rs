@@ -135,7 +135,8 @@ impl Seen {
 
 impl Candidate {
     /// A candidate as the configuration says. Its identity is the pod's name: a container started again in the
-    /// same pod takes the Lease up again without waiting. While it waits, `leads` is told where the holder answers.
+    /// same pod takes the Lease up again without waiting. While it waits, `leads` is told where the holder answers, and
+    /// when the API server does.
     #[must_use]
     pub fn new(client: Client, config: &Config, timing: Timing, leads: Leads) -> Self {
         let api = Api::namespaced(client, &config.namespace);
@@ -147,8 +148,13 @@ impl Candidate {
     /// was got at the last moment can be given up.
     pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
         let mut seen = Seen::default();
+        self.leads.heard();
         while !stop.is_cancelled() {
-            match self.try_acquire(&mut seen).await {
+            let tried = self.try_acquire(&mut seen).await;
+            if !tried.as_ref().is_err_and(CallError::is_inconclusive) {
+                self.leads.heard();
+            }
+            match tried {
                 Ok(Some((lease, renewed))) => {
                     tracing::info!(lease = self.name, identity = self.identity, "leading");
                     return Some(Leadership { candidate: self, lease, renewed });

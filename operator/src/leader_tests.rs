@@ -71,6 +71,21 @@ async fn who_waits_knows_where_the_holder_answers_and_takes_over_once_it_has_giv
     assert_eq!(address_of(&held.lease), Some("[fd00::6]:8000".parse().unwrap()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_without_an_answer_for_long_is_out_of_touch() {
+    let config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
+    // Nobody listens there.
+    let client = connect(kube::Config::new("http://127.0.0.1:1".parse().unwrap()), "test").unwrap();
+    let leads = Leads::default();
+    let candidate = Candidate::new(client, &config, Timing::default(), leads.clone());
+    let stop = CancellationToken::new();
+    let mut acquiring = Box::pin(candidate.acquire(&stop));
+    assert!(timeout(Duration::from_secs(10), &mut acquiring).await.is_err());
+    assert!(leads.is_in_touch());
+    assert!(timeout(Duration::from_secs(10), &mut acquiring).await.is_err());
+    assert!(!leads.is_in_touch());
+}
+
 #[tokio::test]
 async fn a_holder_that_does_not_say_where_it_answers_is_not_asked() {
     let server = ApiServer::start().await.unwrap();

@@ -16,6 +16,7 @@ use kube::{Resource, ResourceExt};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::caches::Guarded;
 use crate::context::BackOff;
@@ -35,6 +36,8 @@ pub struct Looks<K: Resource<DynamicType = ()> + 'static> {
     pub queue: UnboundedReceiver<ObjectRef<Guarded<K>>>,
     /// Where looks are counted.
     pub metrics: Arc<Metrics>,
+    /// The tasks of looks, for who waits until none is left.
+    pub under_way: TaskTracker,
 }
 
 /// Why an object is looked at again although nothing has changed.
@@ -85,6 +88,7 @@ struct Shared<L> {
     look: L,
     back_off: BackOff,
     metrics: Arc<Metrics>,
+    under_way: TaskTracker,
 }
 
 impl<K> Looks<K>
@@ -99,7 +103,8 @@ where
         F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
     {
         let kind = self.kind;
-        let shared = Arc::new(Shared { kind, look, back_off: BackOff::default(), metrics: self.metrics });
+        let (metrics, under_way) = (self.metrics, self.under_way);
+        let shared = Arc::new(Shared { kind, look, back_off: BackOff::default(), metrics, under_way });
         let queue = self.queue.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
         // No debounce: what changed is acted upon at once.
         let config = Config::default().concurrency(self.concurrency);
@@ -138,7 +143,7 @@ impl<L> Shared<L> {
         F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
     {
         let started = Instant::now();
-        let looked = apart((self.look)(Arc::clone(&object))).await;
+        let looked = apart(&self.under_way, (self.look)(Arc::clone(&object))).await;
         let (ended, result) = match looked.unwrap_or_else(|bug| Err(bug.into())) {
             Ok(next) => (Ended::Well, Ok(next)),
             Err(Missed::Race(wait)) => (Ended::Conflict, Ok(Requeue::requeue(wait))),
@@ -152,12 +157,14 @@ impl<L> Shared<L> {
     }
 }
 
-/// Does work in a task of its own, so that a panic is an answer; the task ends when this is dropped.
+/// Does work in a task of its own, so that a panic is an answer; the task is told to end when this is dropped, and counts as
+/// `under_way` until it has ended.
 pub async fn apart<T: Send + 'static>(
+    under_way: &TaskTracker,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, JoinError> {
     let mut task = JoinSet::new();
-    task.spawn(work);
+    task.spawn(under_way.track_future(work));
     match task.join_next().await {
         Some(ended) => ended,
         // Not reached: it holds a task.
@@ -176,6 +183,7 @@ mod tests {
     use kube::runtime::watcher::Event;
     use parking_lot::Mutex;
     use serde_json::json;
+    use tokio::sync::oneshot::error::TryRecvError;
     use videofactory_crds::ProviderAccount;
 
     use super::*;
@@ -209,6 +217,7 @@ mod tests {
             store: writer.as_reader(),
             queue,
             metrics: Arc::clone(&metrics),
+            under_way: TaskTracker::new(),
         };
         let ends = Mutex::new(ends.into_iter());
         let (seen, stopper) = (Arc::clone(&times), stop.clone());
@@ -255,11 +264,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_nobody_awaits_any_more_is_broken_off() {
-        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    async fn work_that_nobody_awaits_any_more_is_broken_off_and_its_end_can_be_waited_for() {
+        let (sender, mut receiver) = tokio::sync::oneshot::channel::<()>();
         let begun = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&begun);
-        let mut work = Box::pin(apart(async move {
+        let under_way = TaskTracker::new();
+        let mut work = Box::pin(apart(&under_way, async move {
             told.notify_one();
             let _held = sender;
             pending::<()>().await;
@@ -269,7 +279,9 @@ mod tests {
             () = begun.notified() => {}
         }
         drop(work);
-        // What the task held goes with it.
-        assert!(receiver.await.is_err());
+        under_way.close();
+        under_way.wait().await;
+        // What the task held has gone with it.
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     }
 }

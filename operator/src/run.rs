@@ -131,8 +131,11 @@ async fn act(context: Context, leading: &mut Leading, stop: CancellationToken) -
             }
         }
     }
-    // Whoever leads next must be the only one.
+    // Whoever leads next must be the only one. To drop a controller tells its tasks to end, and one that runs does so a
+    // moment later.
     controllers.tasks.shutdown().await;
+    context.under_way.close();
+    context.under_way.wait().await;
     Ok(())
 }
 

@@ -147,8 +147,7 @@ async fn what_was_deleted_is_made_again_with_its_status_and_released() {
 #[tokio::test]
 async fn a_place_of_another_cluster_is_told_of_by_what_this_one_is_known_by() {
     let site = Site::open().await;
-    for (files, says) in
-        [(Some(&Empty as &dyn Files), "this cluster is another one"), (None, "could not be read")]
+    for (files, says) in [(Some(&Empty as &dyn Files), "this cluster is another one"), (None, "is not known")]
     {
         let notes = site.restore_with(true, false, files).await.notes.join("\n");
         assert!(notes.contains("another-cluster") && notes.contains(says), "{notes}");

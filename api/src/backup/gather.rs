@@ -9,7 +9,7 @@ use videofactory_client::CallError;
 use videofactory_client::backup::{Budget, Written, gather_in};
 
 use super::AT_WORK;
-use super::memory::{BACKUP_MEMORY, MemoryPermit};
+use super::memory::{BACKUP_MEMORY, MemoryBudget, MemoryPermit};
 use crate::problem::Problem;
 
 /// Memory that is there, or not.
@@ -30,16 +30,29 @@ impl Budget for AtOnce {
     }
 }
 
-/// Memory that is waited for. What is larger than all of it is alone.
-struct InTime(MemoryPermit);
+/// Memory that is there for the operator's own backup, or not yet. What is larger than all of it is alone.
+struct SoonOrLater(MemoryPermit);
+
+/// Why a backup of the operator's own was not written.
+enum GatherError {
+    /// So many bytes are not there yet.
+    NoMemory(usize),
+    /// The API server could not be asked.
+    Call(CallError),
+}
+
+impl From<CallError> for GatherError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
 
 #[async_trait]
-impl Budget for InTime {
-    type Error = CallError;
+impl Budget for SoonOrLater {
+    type Error = GatherError;
 
-    async fn grow_to(&mut self, bytes: usize) -> Result<(), CallError> {
-        self.0.grow_to(bytes).await;
-        Ok(())
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), GatherError> {
+        self.0.try_grow_to(bytes).map_err(|_| GatherError::NoMemory(bytes))
     }
 }
 
@@ -61,9 +74,36 @@ pub async fn gather_in_turn(
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), CallError> {
+    gather_later(&BACKUP_MEMORY, client, namespace, now).await
+}
+
+/// Where memory is missing, what was gathered is given up, and begun anew when there is as much: a restore is not to wait
+/// for who waits for memory.
+async fn gather_later(
+    budget: &'static MemoryBudget,
+    client: &Client,
+    namespace: &str,
+    now: Timestamp,
+) -> Result<(Written, MemoryPermit), CallError> {
+    let mut memory = budget.nothing();
+    loop {
+        match gather_now(memory, client, namespace, now).await {
+            Ok(gathered) => return Ok(gathered),
+            Err(GatherError::Call(error)) => return Err(error),
+            Err(GatherError::NoMemory(bytes)) => memory = budget.acquire(bytes).await,
+        }
+    }
+}
+
+async fn gather_now(
+    memory: MemoryPermit,
+    client: &Client,
+    namespace: &str,
+    now: Timestamp,
+) -> Result<(Written, MemoryPermit), GatherError> {
     // It is never closed.
     let _slot = AT_WORK.acquire().await.ok();
-    let mut memory = InTime(BACKUP_MEMORY.nothing());
+    let mut memory = SoonOrLater(memory);
     let written = gather_in(client, Some(namespace), now, &mut memory).await?;
     Ok((written, memory.0))
 }
@@ -76,7 +116,6 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::backup::memory::MemoryBudget;
     use crate::testing::{ROOT, World, job};
 
     const MIB: usize = 1024 * 1024;
@@ -96,9 +135,13 @@ mod tests {
         (world, budget(12))
     }
 
-    async fn gathered<B: Budget>(world: &World, memory: &mut B) -> Result<usize, B::Error> {
+    fn now() -> Timestamp {
+        "2026-11-29T08:00:00Z".parse().unwrap()
+    }
+
+    async fn gathered(world: &World, memory: &mut AtOnce) -> Result<usize, Problem> {
         let client = world.state.clients.of_token(ROOT).unwrap();
-        let written = gather_in(&client, None, "2026-11-29T08:00:00Z".parse().unwrap(), memory).await?;
+        let written = gather_in(&client, None, now(), memory).await?;
         Ok(written.text.capacity())
     }
 
@@ -120,15 +163,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_operators_own_backup_waits_for_memory() {
+    async fn the_operators_own_backup_waits_for_memory_and_nobody_waits_for_it_meanwhile() {
         let (world, shared) = world().await;
-        let taken = shared.try_acquire(12 * MIB).unwrap();
-        let mut memory = InTime(shared.nothing());
-        let mut gathering = Box::pin(gathered(&world, &mut memory));
+        let client = world.state.clients.of_token(ROOT).unwrap();
+        let taken = shared.try_acquire(11 * MIB).unwrap();
+        let mut gathering = Box::pin(gather_later(shared, &client, "films", now()));
         assert!(timeout(Duration::from_millis(300), &mut gathering).await.is_err());
+        tokio::select! {
+            _ = &mut gathering => panic!("there is no memory for it"),
+            slot = AT_WORK.acquire() => drop(slot.unwrap()),
+        }
+        drop(shared.try_acquire(MIB).unwrap());
         drop(taken);
-        assert!(gathering.await.unwrap() > 5 * MIB);
+        let (written, memory) = gathering.await.unwrap();
+        assert!(written.text.capacity() > 5 * MIB);
+        assert!(shared.try_acquire(12 * MIB).is_err(), "what it takes is taken");
         drop(memory);
-        assert!(gathered(&world, &mut InTime(budget(2).nothing())).await.is_ok(), "it is alone");
+        assert!(shared.try_acquire(12 * MIB).is_ok());
+        assert!(gather_later(budget(2), &client, "films", now()).await.is_ok(), "it is alone");
     }
 }

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use futures::{StreamExt, stream};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use crate::body::too_slow;
@@ -25,6 +25,8 @@ pub struct MemoryBudget {
     mib: u32,
     /// A permit is a MiB.
     semaphore: Semaphore,
+    /// Told when a part is given back.
+    freed: Notify,
 }
 
 /// A part of the budget, until this is dropped.
@@ -37,7 +39,7 @@ pub struct MemoryPermit {
 impl MemoryBudget {
     /// With so many MiB.
     pub const fn new(mib: u32) -> Self {
-        Self { mib, semaphore: Semaphore::const_new(mib as usize) }
+        Self { mib, semaphore: Semaphore::const_new(mib as usize), freed: Notify::const_new() }
     }
 
     /// A part for so many bytes, if so much is left.
@@ -45,6 +47,18 @@ impl MemoryBudget {
         let mut permit = self.nothing();
         permit.try_grow_to(bytes)?;
         Ok(permit)
+    }
+
+    /// The same once so much is left, for who can wait. It takes nothing meanwhile: whoever asks for less gets it before.
+    pub async fn acquire(&'static self, bytes: usize) -> MemoryPermit {
+        loop {
+            // Hears of what is freed from now on.
+            let freed = self.freed.notified();
+            if let Ok(permit) = self.try_acquire(bytes) {
+                return permit;
+            }
+            freed.await;
+        }
     }
 
     /// A part for nothing yet.
@@ -104,15 +118,6 @@ impl MemoryPermit {
         Ok(())
     }
 
-    /// The same, once so much is left: for who can wait.
-    pub async fn grow_to(&mut self, bytes: usize) {
-        if let Some(more) = self.missing(bytes)
-            && let Ok(more) = self.budget.semaphore.acquire_many(more).await
-        {
-            self.permits.push(more);
-        }
-    }
-
     /// Whether the whole budget is enough for so many bytes.
     pub fn may_hold(&self, bytes: usize) -> bool {
         bytes.div_ceil(1024 * 1024) <= self.budget.mib as usize
@@ -122,6 +127,15 @@ impl MemoryPermit {
         let taken: usize = self.permits.iter().map(SemaphorePermit::num_permits).sum();
         let taken = u32::try_from(taken).unwrap_or(self.budget.mib);
         self.budget.mib_of(bytes).checked_sub(taken).filter(|more| *more > 0)
+    }
+}
+
+impl Drop for MemoryPermit {
+    fn drop(&mut self) {
+        if !self.permits.is_empty() {
+            self.permits.clear();
+            self.budget.freed.notify_waiters();
+        }
     }
 }
 

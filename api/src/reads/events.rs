@@ -75,7 +75,7 @@ pub async fn list(
         "involvedObject.kind=Pod".to_owned(),
     ];
     let mut newest = Newest::default();
-    let _place = state.limits.listing().await?;
+    let _place = state.limits.listing(caller.name()).await?;
     // One after the other: a page of one is in memory at a time.
     for selector in selectors {
         let which = ListParams::default().fields(&selector);

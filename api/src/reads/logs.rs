@@ -24,7 +24,7 @@ use super::artifacts;
 use super::job::readable;
 use super::kept_logs::{self, Start};
 use crate::access::{Caller, may};
-use crate::limits::StreamPermit;
+use crate::limits::SharedPermit;
 use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -101,7 +101,7 @@ async fn may_read_kept(client: &Client, path: &JobPath) -> Result<bool, CallErro
 type Pieces = BoxStream<'static, Result<Bytes, std::io::Error>>;
 
 /// A body that holds a permit until its end, or until the caller hangs up.
-fn held(pieces: Pieces, permit: StreamPermit) -> Body {
+fn held(pieces: Pieces, permit: SharedPermit) -> Body {
     Body::from_stream(pieces.inspect_ok(move |_| {
         let _held = &permit;
     }))

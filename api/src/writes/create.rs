@@ -137,7 +137,7 @@ impl CreateAnswer {
         (
             status = 409,
             description = "A job of this name is there already, and nothing was made; or all were made, and are held, because \
-                           somebody stopped all jobs meanwhile",
+                           somebody stopped all jobs meanwhile"
         ),
     ),
 )]

@@ -26,26 +26,18 @@ const LONGEST: Duration = Duration::from_mins(1);
 pub struct OperatorFiles<U> {
     /// The way to it.
     pub upstream: Arc<U>,
-    /// What its cluster is known by, if that could be told.
-    pub cluster: Option<String>,
 }
 
 /// No operator is asked.
 pub struct NoOperator {
     /// Why not.
     pub why: String,
-    /// What the cluster is known by, if that could be told.
-    pub cluster: Option<String>,
 }
 
 #[async_trait]
 impl Files for NoOperator {
     async fn missing(&self, _: &StoragePolicy, _: &[Wanted]) -> Result<Vec<Wanted>, String> {
         Err(self.why.clone())
-    }
-
-    async fn cluster(&self) -> Option<String> {
-        self.cluster.clone()
     }
 }
 
@@ -64,10 +56,6 @@ impl<U: Upstream> Files for OperatorFiles<U> {
             missing.extend(answer.missing.into_iter().map(Wanted::from));
         }
         Ok(missing)
-    }
-
-    async fn cluster(&self) -> Option<String> {
-        self.cluster.clone()
     }
 }
 
@@ -138,7 +126,7 @@ mod tests {
         .unwrap();
         let wanted: Vec<Wanted> =
             (0..=MOST_FILES).map(|number| Wanted { key: number.to_string(), digest: None }).collect();
-        let files = OperatorFiles { upstream: Arc::new(upstream), cluster: None };
+        let files = OperatorFiles { upstream: Arc::new(upstream) };
         let missing = files.missing(&policy, &wanted).await?;
         Ok(missing.into_iter().map(|file| file.key).collect())
     }

@@ -1,7 +1,6 @@
 //! The way to the operator's own HTTP routes: a port that is forwarded to one of its pods, and a bearer token.
 
 mod files;
-mod known_as;
 mod pods;
 mod token;
 mod upstream;
@@ -26,7 +25,6 @@ use crate::exit::{Error, causes};
 use crate::text::plain;
 
 pub use self::files::{NoOperator, OperatorFiles};
-pub use self::known_as::known_as;
 pub use self::pods::{DEFAULT_NAMESPACE, LABELS, PORT_FORWARD, is_ready, namespace_of};
 pub use self::upstream::Upstream;
 

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
 use crate::flags::DryRun;
-use crate::operator::{NoOperator, Operator, OperatorFiles, known_as};
+use crate::operator::{NoOperator, Operator, OperatorFiles};
 use crate::output;
 use crate::text::plain;
 
@@ -73,13 +73,12 @@ impl From<RestoreError> for Error {
 
 /// The way to the buckets: the operator's, where there is one. A restore may come before it, and a dry run asks nobody.
 async fn files(context: &Context, dry_run: bool) -> Box<dyn Files> {
-    let cluster = known_as(&context.cluster).await;
     if dry_run {
-        return Box::new(NoOperator { why: "a dry run asks nobody".to_owned(), cluster });
+        return Box::new(NoOperator { why: "a dry run asks nobody".to_owned() });
     }
     match Operator::find(&context.cluster).await {
-        Ok(operator) => Box::new(OperatorFiles { upstream: Arc::new(operator), cluster }),
-        Err(error) => Box::new(NoOperator { why: error.message, cluster }),
+        Ok(operator) => Box::new(OperatorFiles { upstream: Arc::new(operator) }),
+        Err(error) => Box::new(NoOperator { why: error.message }),
     }
 }
 

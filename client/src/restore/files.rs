@@ -33,9 +33,11 @@ pub trait Files: Send + Sync {
     /// Those of these files that are not there, or have another content; or why nobody can tell.
     async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String>;
 
-    /// What the cluster is known by in the marks of buckets: the UID that its operator writes there. None: that cannot be
-    /// told.
-    async fn cluster(&self) -> Option<String>;
+    /// What the cluster is known by in the marks of buckets: the UID that its operator writes there. None: that is not known
+    /// here.
+    async fn cluster(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a job with this status counts on: its film with all that belongs to it, and the result of each step that is done.

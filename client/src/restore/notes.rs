@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
+use videofactory_crds::requests;
 
 use super::answer::{ItemAnswer, Outcome};
 use super::plan::Plan;
@@ -42,7 +44,7 @@ impl Gathered {
         }
     }
 
-    /// The notes. `cluster`: what this cluster is known by, if that could be read.
+    /// The notes. `cluster`: what this cluster is known by, if anything tells of it.
     #[must_use]
     pub fn notes(&self, backup: &Backup<'_>, cluster: Option<&str>) -> Vec<String> {
         let mut notes = Vec::new();
@@ -65,6 +67,23 @@ impl Gathered {
         notes.extend(self.places.iter().filter_map(|place| ownership(place, cluster)));
         notes
     }
+}
+
+/// What this cluster is known by, as an object tells that is there: the place of a policy that is Ready is this cluster's. What
+/// is restored and was not looked at since speaks of another time.
+#[must_use]
+pub(super) fn told_cluster(kind: Kind, live: &DynamicObject) -> Option<String> {
+    if kind != Kind::StoragePolicy || live.annotations().contains_key(requests::RESTORING) {
+        return None;
+    }
+    let status = &live.data["status"];
+    let is_ready = status["conditions"].as_array().into_iter().flatten().any(|condition| {
+        condition["type"] == "Ready"
+            && condition["status"] == "True"
+            && condition["observedGeneration"].as_i64() == live.metadata.generation
+    });
+    let cluster = status["place"]["cluster"].as_str().filter(|_| is_ready);
+    cluster.map(str::to_owned)
 }
 
 /// What is to be known of accounts that are there already while a job is made that had something under way there: its grants
@@ -117,10 +136,8 @@ pub(super) fn left_alone(items: &[ItemAnswer]) -> Option<String> {
 fn ownership((policy, place, before): &(String, String, String), cluster: Option<&str>) -> Option<String> {
     let whose = match cluster {
         Some(now) if now == before => return None,
-        Some(_) => "this cluster is another one".to_owned(),
-        None => "whether this is that cluster could not be read (get on the operator's Deployment, and on the namespace \
-                 kube-system or the operator's own)"
-            .to_owned(),
+        Some(_) => "this cluster is another one",
+        None => "whether this is that cluster is not known, as no StoragePolicy is Ready here",
     };
     Some(format!(
         "the place of StoragePolicy {policy} ({place}) belonged to the cluster with the UID {before}, and {whose}. In any \
@@ -179,11 +196,29 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_is_ready_tells_what_this_cluster_is_known_by() {
+        let told = |kind: Kind, seen: i64, ready: &str, annotations: &Value| {
+            let metadata =
+                json!({"name": "default", "namespace": "films", "generation": 3, "annotations": annotations});
+            let ready = json!({"type": "Ready", "status": ready, "observedGeneration": seen});
+            let status = json!({"conditions": [ready], "place": {"bucket": "videos", "cluster": "c1"}});
+            let live = json!({"metadata": metadata, "spec": {}, "status": status});
+            told_cluster(kind, &serde_json::from_value(live).unwrap())
+        };
+        let none = json!({});
+        assert_eq!(told(Kind::StoragePolicy, 3, "True", &none).as_deref(), Some("c1"));
+        assert_eq!(told(Kind::StoragePolicy, 0, "True", &none), None, "restored, and not looked at since");
+        assert_eq!(told(Kind::StoragePolicy, 3, "False", &none), None);
+        assert_eq!(told(Kind::StoragePolicy, 3, "True", &json!({requests::RESTORING: ""})), None);
+        assert_eq!(told(Kind::ProviderAccount, 3, "True", &none), None);
+    }
+
+    #[test]
     fn secrets_are_named_and_a_place_of_another_cluster_is_told_of() {
         let own = notes(Some("c1"));
         let [secrets] = own.as_slice() else { panic!("{own:?}") };
         assert!(secrets.contains("grok-keys, s3 in films"), "{secrets}");
-        for (cluster, says) in [(Some("c2"), "this cluster is another one"), (None, "could not be read")] {
+        for (cluster, says) in [(Some("c2"), "this cluster is another one"), (None, "is not known")] {
             let told = notes(cluster);
             let [_, place] = told.as_slice() else { panic!("{told:?}") };
             assert!(

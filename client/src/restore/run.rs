@@ -14,7 +14,7 @@ use super::answer::{Answer, ItemAnswer};
 use super::error::{RestoreError, RestoreItemError};
 use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, hold, status, to_make};
-use super::notes::{Gathered, left_alone, left_grants};
+use super::notes::{Gathered, left_alone, left_grants, told_cluster};
 use super::plan::{Facts, Plan, plan};
 use super::rights;
 use super::verify::lost;
@@ -52,7 +52,7 @@ pub async fn restore(
     options: &Options,
     files: Option<&dyn Files>,
 ) -> Result<Answer, RestoreError> {
-    let mut works = look(client, backup).await?;
+    let (mut works, told) = look(client, backup).await?;
     let is_of_another =
         |work: &&Work<'_>| work.live.as_ref().is_some_and(|live| live.is_of_another(&backup.digest));
     if let Some(work) = works.iter().find(is_of_another) {
@@ -67,7 +67,7 @@ pub async fn restore(
         Some(files) => files.cluster().await,
         None => None,
     };
-    let mut notes = notes.notes(backup, cluster.as_deref());
+    let mut notes = notes.notes(backup, cluster.or(told).as_deref());
     notes.extend(left_grants(&works));
     if !options.dry_run {
         let restore = Restore { client, from: &backup.digest, options, files };
@@ -79,17 +79,22 @@ pub async fn restore(
     Ok(Answer { dry_run: options.dry_run, items, notes })
 }
 
-/// What is to be done about each object, by what is there.
-async fn look<'b>(client: &Client, backup: &'b Backup<'b>) -> Result<Vec<Work<'b>>, CallError> {
+/// What is to be done about each object, by what is there, and what this cluster is known by, if that tells of it.
+async fn look<'b>(
+    client: &Client,
+    backup: &'b Backup<'b>,
+) -> Result<(Vec<Work<'b>>, Option<String>), CallError> {
     let places: BTreeSet<(Kind, &str)> =
         backup.items.iter().map(|item| (item.kind, item.namespace.as_str())).collect();
     let names: BTreeSet<(Kind, &str, &str)> =
         backup.items.iter().map(|item| (item.kind, item.namespace.as_str(), item.name.as_str())).collect();
     let mut present: BTreeMap<(Kind, String, String), Facts> = BTreeMap::new();
+    let mut cluster = None;
     for (kind, namespace) in places {
         let api = &api(client, kind, namespace);
         let ask = |params| async move { api.list(&params).await };
         let take = |object: DynamicObject| {
+            cluster = cluster.take().or_else(|| told_cluster(kind, &object));
             let name = object.name_any();
             if names.contains(&(kind, namespace, name.as_str())) {
                 present.insert((kind, namespace.to_owned(), name), Facts::of(kind, &object));
@@ -103,7 +108,7 @@ async fn look<'b>(client: &Client, backup: &'b Backup<'b>) -> Result<Vec<Work<'b
         let plan = plan(item.kind, &wanted, live.as_ref());
         Work { item, wanted, plan, live, stage: Stage::Planned, remark: None }
     };
-    Ok(backup.items.iter().map(work).collect())
+    Ok((backup.items.iter().map(work).collect(), cluster))
 }
 
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {

@@ -45,7 +45,7 @@ impl Operator {
 #[async_trait]
 impl Process for Operator {
     fn is_ready(&self) -> bool {
-        self.context.caches.are_ready()
+        self.context.caches.are_ready() && self.context.leads.is_in_touch()
     }
 
     fn leads(&self) -> bool {

@@ -53,6 +53,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         store: context.caches.accounts.clone(),
         queue: context.caches.account_queue.open(&context.caches.accounts),
         metrics: Arc::clone(&metrics),
+        under_way: context.under_way.clone(),
     };
     let controller = Arc::new(Controller { context, keyring: Keyring::default(), checks: Arc::default() });
     // What is gone took with it what was known of it; its open grants too: who holds one sees that on its own live look.

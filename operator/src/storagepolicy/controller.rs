@@ -81,6 +81,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         store: context.caches.policies.clone(),
         queue: context.caches.policy_queue.open(&context.caches.policies),
         metrics: Arc::clone(&context.metrics),
+        under_way: context.under_way.clone(),
     };
     let controller = Arc::new(Controller {
         context,
@@ -222,12 +223,12 @@ impl Controller {
         let uids: Vec<String> = sharing.iter().filter_map(kube::ResourceExt::uid).collect();
         self.desk.begin(uid, doing, stop.clone(), &uids);
         let (controller, uid) = (Arc::clone(self), uid.to_owned());
-        self.desk.spawn(async move {
+        self.desk.spawn(self.context.under_way.track_future(async move {
             let (context, room) = (controller.context.clone(), Arc::clone(&controller.room));
             let look_at = queued(&policy);
             let begun = action.clone();
             let work = async move { tasks::act(&context, &room, &policy, begun, &stop).await };
-            let report = match apart(Box::pin(work)).await {
+            let report = match apart(&controller.context.under_way, Box::pin(work)).await {
                 Ok(report) => report,
                 Err(bug) => {
                     tracing::error!(%bug, "what was under way for a StoragePolicy failed, which is a bug");
@@ -238,7 +239,7 @@ impl Controller {
             let others = sharing.iter().filter(|other| other.uid().is_some_and(|uid| told.contains(&uid)));
             others.for_each(|other| controller.context.caches.policy_queue.push(queued(other)));
             controller.context.caches.policy_queue.push(look_at);
-        });
+        }));
     }
 
     /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.

@@ -41,6 +41,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         store: context.caches.videojobs.clone(),
         queue: context.caches.videojob_queue.open(&context.caches.videojobs),
         metrics: Arc::clone(&context.metrics),
+        under_way: context.under_way.clone(),
     };
     looks.run(move |object| look(object, context.clone()), |_, _| (), stop).await;
 }

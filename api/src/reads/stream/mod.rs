@@ -26,11 +26,11 @@ use self::guard::Guard;
 use super::filter::Filter;
 use crate::access::Caller;
 use crate::changes::Subscription;
-use crate::limits::StreamPermit;
+use crate::limits::SharedPermit;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::schemas;
-use crate::state::State;
+use crate::state::{NOT_READY, State};
 
 /// How long nothing is said before a comment shows that the connection is alive: shorter than proxies wait.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -75,7 +75,7 @@ pub async fn follow(
     let name = caller.name().to_owned();
     let guard = Guard::admit(state.clone(), caller, namespace).await?;
     if !state.process.is_ready() {
-        return Err(Problem::later("the first lists are not complete yet", 1));
+        return Err(Problem::later(NOT_READY, 1));
     }
     let place = state.limits.follower(&name)?;
     // Before the jobs are looked at: what changes from now on is heard of.
@@ -98,7 +98,7 @@ struct Reader {
     guard: Guard,
     changes: Subscription,
     follower: Follower,
-    _place: StreamPermit,
+    _place: SharedPermit,
 }
 
 impl Reader {

@@ -23,7 +23,7 @@ use self::guard::Guard;
 use self::jobs::Finder;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::operator::{Operator, OperatorFiles, Upstream, known_as};
+use crate::operator::{Operator, OperatorFiles, Upstream};
 
 /// Most bytes of a request's body that are read here; the operator has a bound of its own.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -54,7 +54,7 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     let session = uuid::Uuid::new_v4().simple().to_string();
     let finder = Finder::new(client.clone(), context.cluster.namespace.clone());
     let guard = Guard::new(port, session.clone());
-    let files = OperatorFiles { upstream: operator, cluster: known_as(&context.cluster).await };
+    let files = OperatorFiles { upstream: operator };
     let app = router(Authors::One(client), files, finder, guard);
     context.tell(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
     context.tell(format!("For a browser: http://localhost:{port}{}", first_page(&session)))?;
@@ -190,7 +190,7 @@ mod tests {
     ) -> (StatusCode, http::HeaderMap, Value) {
         let finder = Finder::new(fake.client(), "films".to_owned());
         let guard = Guard::new(port, SESSION.to_owned());
-        let files = OperatorFiles { upstream: Arc::new(Echo), cluster: None };
+        let files = OperatorFiles { upstream: Arc::new(Echo) };
         let app = router(Authors::One(fake.client()), files, finder, guard);
         let mut request = Request::builder().method(method).uri(target);
         if !headers.iter().any(|(name, _)| *name == "host") {

@@ -68,7 +68,7 @@ func TestManifestsHaveTheFieldsOfTheirTypes(t *testing.T) {
 			}
 		}
 	}
-	if seen < 15 {
+	if seen < 16 {
 		t.Errorf("only %d objects were found", seen)
 	}
 }

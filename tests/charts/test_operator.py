@@ -73,6 +73,12 @@ def test_steps_reach_the_operator_in_the_releases_namespace():
     assert given["VIDEOFACTORY_PROGRESS_URL"] == "http://videofactory-operator.films.svc:8000"
 
 
+def test_nothing_is_reported_where_the_operator_may_not_ask_who_reports():
+    assert "VIDEOFACTORY_PROGRESS_URL" not in environment(render({"roles": {"callers": False}}))
+    asked = {"roles": {"callers": False}, "settings": {"progressUrl": "http://operator.example.com"}}
+    assert environment(render(asked))["VIDEOFACTORY_PROGRESS_URL"] == "http://operator.example.com"
+
+
 def test_the_pod_has_what_is_added_to_it():
     objects = render(ALL)
     pod, container = operator(objects)

@@ -3,12 +3,19 @@
 
 CLIENTS_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/videofactory
 
-# install_once NAME COMMAND FILE…: a folder in the cache, named by the files' content, which COMMAND FOLDER has filled.
-# Prints the folder.
+# install_once NAME COMMAND INTERPRETER FILE…: a folder in the cache, which COMMAND FOLDER FILE… has filled. It is named by
+# the files' content and by the version of the interpreter, whose next one looks for packages elsewhere. Prints the folder.
 install_once() {
-  local name=$1 command=$2 folder
-  shift 2
-  folder=$CLIENTS_CACHE/$name-$(cat "$@" | sha256sum | cut -c1-12)
+  local name=$1 command=$2 interpreter=$3 folder version
+  shift 3
+  version=$("$interpreter" --version) || {
+    echo "there is no $interpreter; $name needs it" >&2
+    return 1
+  }
+  folder=$CLIENTS_CACHE/$name-$({
+    echo "$version"
+    cat "$@"
+  } | sha256sum | cut -c1-12)
   if [[ ! -e $folder/complete ]]; then
     mkdir -p "$CLIENTS_CACHE"
     (
@@ -24,7 +31,7 @@ install_once() {
 }
 
 # python_clients NAME REQUIREMENTS: prints the folder of a Python that has them.
-python_clients() { install_once "$1" make_venv "$2"; }
+python_clients() { install_once "$1" make_venv python3 "$2"; }
 
 make_venv() {
   python3 -m venv "$1" || {
@@ -46,7 +53,7 @@ check_node() {
 }
 
 # node_clients NAME FOLDER: prints the folder of the packages that FOLDER's package-lock.json pins.
-node_clients() { install_once "$1" make_node "$2/package.json" "$2/package-lock.json"; }
+node_clients() { install_once "$1" make_node node "$2/package.json" "$2/package-lock.json"; }
 
 make_node() {
   mkdir -p "$1"

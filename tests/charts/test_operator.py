@@ -3,9 +3,10 @@
 import json
 import re
 
+import pytest
 import yaml
 
-from chart import ROOT, environment, operator, render
+from chart import CHART, ROOT, Refused, environment, operator, render
 
 ALL = yaml.safe_load((ROOT / "tests/charts/values/all-settings.yaml").read_text())
 
@@ -71,6 +72,23 @@ def test_settings_are_written_as_the_operator_reads_them():
 def test_steps_reach_the_operator_in_the_releases_namespace():
     given = environment(render(namespace="films"))
     assert given["VIDEOFACTORY_PROGRESS_URL"] == "http://videofactory-operator.films.svc:8000"
+
+
+@pytest.mark.parametrize("name", sorted(set(environment(render(ALL))) - {item["name"] for item in ALL["extraEnv"]}))
+def test_a_variable_that_a_value_sets_is_not_set_again(name):
+    with pytest.raises(Refused, match=f"extraEnv sets {name}, which [a-zA-Z0-9. ]+ sets already") as refused:
+        render(ALL | {"extraEnv": [{"name": name, "value": "x"}]})
+    value = re.search(r"which (\S+|the chart) sets already", str(refused.value)).group(1)
+    known = yaml.safe_load((CHART / "values.yaml").read_text())
+    for part in () if value == "the chart" else value.split("."):
+        assert part in known, value
+        known = known[part]
+
+
+def test_nothing_is_reported_where_the_operator_may_not_ask_who_reports():
+    assert "VIDEOFACTORY_PROGRESS_URL" not in environment(render({"roles": {"callers": False}}))
+    asked = {"roles": {"callers": False}, "settings": {"progressUrl": "http://operator.example.com"}}
+    assert environment(render(asked))["VIDEOFACTORY_PROGRESS_URL"] == "http://operator.example.com"
 
 
 def test_the_pod_has_what_is_added_to_it():

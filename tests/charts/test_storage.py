@@ -36,6 +36,11 @@ def test_files_and_keys_stay_when_it_is_uninstalled():
         assert objects[key]["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
+def test_a_namespace_has_the_keys_as_long_as_it_is_named():
+    objects = render({"s3": ON | {"credentialsIn": ["demo"]}, "test": {"namespace": "demo"}})
+    assert "annotations" not in objects["Secret", "demo", "s3-credentials"]["metadata"]
+
+
 def test_keys_that_are_there_are_not_made():
     assert not [key for key in render({"s3": ON | {"existingSecrets": True}}) if key[0] == "Secret"]
 

@@ -80,6 +80,9 @@ def test_an_unknown_key_of_the_definitions_is_refused():
         {"watchNamespaces": "films"},
         {"watchNamespaces": ["films,trailers"]},
         {"networkPolicy": {"from": "everywhere"}},
+        {"podLabels": {"app.kubernetes.io/name": "films"}},
+        {"podLabels": {"app.kubernetes.io/component": "films"}},
+        {"topologySpread": [{"topologyKey": "zone", "labelSelector": {}}]},
         {"podDisruptionBudget": {"maxUnavailable": 0}},
         {"s3": {"storage": {"type": "hostPath"}}},
         {"s3": {"storage": {"size": "much"}}},
@@ -93,11 +96,27 @@ def test_a_value_of_a_wrong_form_is_refused(wrong):
         render(wrong)
 
 
-def test_the_release_of_flux_has_values_of_the_chart():
-    (release,) = [item for item in documents("manifests/flux/operator.yaml") if item["kind"] == "HelmRelease"]
-    chart, given = release["spec"]["chart"]["spec"]["chart"], release["spec"]["values"]
-    image = operator(render(given, chart=ROOT / chart))[1]["image"]
-    assert image == f"{given['image']['registry']}/videofactory-operator:{given['image']['tag']}"
+def flux(name):
+    """The objects of a release of Flux, and the release."""
+    (release,) = [
+        item["spec"]
+        for item in documents("manifests/flux/operator.yaml")
+        if item["kind"] == "HelmRelease" and item["metadata"]["name"] == name
+    ]
+    return render(release["values"], chart=ROOT / release["chart"]["spec"]["chart"], crds=True), release
+
+
+def test_flux_installs_the_definitions_apart_and_takes_neither_back():
+    definitions, crds = flux("videofactory-crds")
+    objects, release = flux("videofactory")
+    assert {key[0] for key in definitions} == {"CustomResourceDefinition"}
+    assert all(item["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for item in definitions.values())
+    assert "CustomResourceDefinition" not in {key[0] for key in objects}
+    assert release["dependsOn"] == [{"name": "videofactory-crds"}]
+    for action in (crds["install"], crds["upgrade"], release["install"], release["upgrade"]):
+        assert action == {"strategy": {"name": "RetryOnFailure"}}
+    given = release["values"]["image"]
+    assert operator(objects)[1]["image"] == f"{given['registry']}/videofactory-operator:{given['tag']}"
 
 
 def test_the_free_tier_is_that_of_r2_and_of_a_consumers_grok():

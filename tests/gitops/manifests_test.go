@@ -9,12 +9,15 @@ import (
 	kustomize "github.com/fluxcd/kustomize-controller/api/v1"
 	source "github.com/fluxcd/source-controller/api/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 )
 
 // types are those of Argo CD's and Flux's objects.
 func types(apiVersion, kind string) any {
 	switch apiVersion + " " + kind {
+	case "argoproj.io/v1alpha1 AppProject":
+		return &v1alpha1.AppProject{}
 	case "argoproj.io/v1alpha1 Application":
 		return &v1alpha1.Application{}
 	case "argoproj.io/v1alpha1 ApplicationSet":
@@ -23,6 +26,8 @@ func types(apiVersion, kind string) any {
 		return &helm.HelmRelease{}
 	case "kustomize.toolkit.fluxcd.io/v1 Kustomization":
 		return &kustomize.Kustomization{}
+	case "rbac.authorization.k8s.io/v1 RoleBinding":
+		return &rbacv1.RoleBinding{}
 	case "source.toolkit.fluxcd.io/v1 GitRepository":
 		return &source.GitRepository{}
 	case "source.toolkit.fluxcd.io/v1 OCIRepository":
@@ -31,6 +36,8 @@ func types(apiVersion, kind string) any {
 		return &corev1.ConfigMap{}
 	case "v1 Namespace":
 		return &corev1.Namespace{}
+	case "v1 ServiceAccount":
+		return &corev1.ServiceAccount{}
 	}
 	return nil
 }
@@ -61,7 +68,7 @@ func TestManifestsHaveTheFieldsOfTheirTypes(t *testing.T) {
 			}
 		}
 	}
-	if seen < 9 {
+	if seen < 16 {
 		t.Errorf("only %d objects were found", seen)
 	}
 }

@@ -109,15 +109,44 @@ fn rules(file: &str, kind: &str, name: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_roles_of_one_namespace_are_those_of_all() {
-    for (whole, one) in [
-        ("videofactory-operator-read", "videofactory-operator-read"),
-        ("videofactory-operator", "videofactory-operator-write"),
+    for (file, whole, watched, one) in [
+        ("rbac", "videofactory-operator-read", "rbac", "videofactory-operator-read"),
+        ("rbac", "videofactory-operator", "rbac", "videofactory-operator-write"),
+        ("roles", "videofactory-viewer", "viewer", "videofactory-viewer"),
     ] {
-        let mut everywhere = rules("operator/rbac.yaml", "ClusterRole", whole);
-        // Namespaces are in none; its own is read by a role of its own.
-        everywhere.retain(|rule| !rule.contains("\"kube-system\""));
-        assert_eq!(rules("namespaced/watched/rbac.yaml", "Role", one), everywhere, "{one}");
+        let mut everywhere = rules(&format!("operator/{file}.yaml"), "ClusterRole", whole);
+        // Namespaces are in none, and paths of the operator neither; its own namespace is read by a role of its own.
+        everywhere.retain(|rule| !rule.contains("\"kube-system\"") && !rule.contains("nonResourceURLs"));
+        assert_eq!(rules(&format!("namespaced/watched/{watched}.yaml"), "Role", one), everywhere, "{one}");
     }
+}
+
+/// The kinds and names of objects.
+fn kinds_and_names(objects: impl IntoIterator<Item = Value>) -> BTreeSet<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    objects.into_iter().map(|object| (text(&object["kind"]), text(&object["metadata"]["name"]))).collect()
+}
+
+#[test]
+fn an_operator_of_some_namespaces_is_bound_to_nothing_in_the_whole_cluster() {
+    let folder = manifests().join("namespaced");
+    let kustomization = objects(&folder.join("kustomization.yaml")).remove(0);
+    let (mut applied, mut deleted) = (Vec::new(), Vec::new());
+    for resource in kustomization["resources"].as_array().unwrap() {
+        let path = folder.join(resource.as_str().unwrap());
+        let files = if path.is_dir() { files(&path) } else { vec![path] };
+        applied.extend(files.iter().flat_map(|file| objects(file)));
+    }
+    for patch in kustomization["patches"].as_array().unwrap() {
+        let patch: Value = serde_yaml_ng::from_str(patch["patch"].as_str().unwrap()).unwrap();
+        if patch["$patch"] == "delete" {
+            deleted.push(patch);
+        }
+    }
+    applied.retain(|object| object["kind"] == "ClusterRoleBinding");
+    let (bound, deleted) = (kinds_and_names(applied), kinds_and_names(deleted));
+    assert!(bound.len() >= 4, "{bound:?}");
+    assert!(bound.is_subset(&deleted), "{:?}", bound.difference(&deleted));
 }
 
 #[test]

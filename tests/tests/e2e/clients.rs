@@ -93,7 +93,7 @@ async fn nothing_more_runs(lab: &Lab) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn nodejs_a_client_that_is_generated_from_the_document_compiles_and_works() {
+async fn a_client_that_is_generated_from_the_document_compiles_and_works() {
     in_lab("generated_client", async |lab: Lab| {
         let packages = site::node_clients()?;
         let editor = Caller::with_role(&lab, "editor", "edit").await?;

@@ -9,8 +9,8 @@
 //! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run next, one by one |
 //! | `last_` | judges what all others have done; these run at the end |
 //!
-//! A test that also needs the instance of `cluster/` is called `struck_local_`, `alone_local_` or `last_local_`, and one
-//! that disturbs nobody and needs Node.js `nodejs_`. `tests/run` says which of them it leaves out.
+//! A test that also needs the instance of `cluster/` is called `struck_local_`, `alone_local_` or `last_local_`;
+//! `tests/run` says which of them it leaves out.
 
 mod accounts;
 mod admission;

@@ -40,6 +40,17 @@ pub async fn leader(client: &Client) -> anyhow::Result<String> {
     .await
 }
 
+/// Waits until whoever leads has renewed its Lease since now.
+pub async fn renewal(client: &Client) -> anyhow::Result<()> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), site::SYSTEM);
+    let renewed = |lease: &Lease| lease.spec.as_ref().and_then(|spec| spec.renew_time.clone());
+    let before = renewed(&leases.get(LEASE).await?);
+    wait::until(&leases, wait::named(LEASE), "a renewal of the Lease", |all| {
+        (renewed(all.values().next()?) != before).then_some(())
+    })
+    .await
+}
+
 /// Runs something beside so many replicas, and goes back to one, whatever came of it.
 pub async fn beside_replicas<T>(
     client: &Client,

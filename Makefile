@@ -16,8 +16,10 @@ lint: ## Format, clippy, shell scripts, generated files
 test: ## Every test but the two below, unit to end-to-end, on a real cluster that is gone afterwards
 	scripts/test
 
-test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code; no cluster is needed
+test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code, and Flux itself on a real cluster
+	scripts/setup
 	tests/gitops/run
+	tests/run flux
 
 test-charts: ## The Helm charts without a cluster, and what kube-score and checkov advise
 	tests/charts/run --advice

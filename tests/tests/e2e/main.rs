@@ -26,6 +26,7 @@ mod faults;
 mod fence;
 mod gitops;
 mod handover;
+mod isolation;
 mod killed;
 mod leading;
 mod many;

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build lint test test-gitops test-charts audit demo demo-down generate bench clean
+.PHONY: help build lint test test-gitops test-charts audit demo demo-down generate bench chaos clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ build: ## Compile the worker, the operator and what tests them
 lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint
 
-test: ## Every test but the two below, unit to end-to-end, on a real cluster that is gone afterwards
+test: ## Every test but test-gitops, test-charts and chaos, unit to end-to-end, on a real cluster that is gone afterwards
 	scripts/test
 
 test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code, and Flux itself on a real cluster
@@ -41,6 +41,9 @@ generate: ## Write anew manifests/crds (from the types), the charts' copies, and
 
 bench: ## Speed and memory as ratios against peers and bounds
 	scripts/bench
+
+chaos: ## Films while the leader is killed, stopped, cut off or wrong about the time (about 20 minutes, as root)
+	scripts/chaos
 
 clean: ## Remove what was compiled (the cache of Kubernetes in ~/.cache/videofactory stays)
 	cargo clean

@@ -20,6 +20,12 @@ DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local"
   [[ -s $PKI/service-accounts.key ]] || new_key service-accounts
 }
 
+# A second kubelet listens at the bridge's address.
+create_second_certificates() {
+  serving_certificate kubelet-second "$NAME-second" "IP:$BRIDGE_ADDRESS,DNS:$NAME-second"
+  client_certificate node-second "system:node:$NAME-second" system:nodes
+}
+
 create_authority() {
   [[ -s $PKI/ca.crt ]] && return
   new_key ca

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The instance's control groups: /$TAG in every hierarchy, holding the kubelet's pods and two
-# groups of daemons, "control-plane" and "node". Whatever runs in there belongs to the instance.
+# groups of daemons, "control-plane" and "node"; a second node has "node-second" and its pods' group
+# "second" there. Whatever runs in there belongs to the instance.
 
 cgroup_is_v2() { [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; }
 
@@ -17,22 +18,27 @@ cgroup_roots() {
 daemon_root() { if cgroup_is_v2; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/pids; fi; }
 
 create_cgroups() {
+  create_group "$TAG"
+  mkdir -p "$(daemon_root)/$TAG"/{control-plane,node}
+}
+
+# Makes the group $1 in every hierarchy, such that groups with limits can be made in it.
+create_group() {
   local root file
   if cgroup_is_v2; then
-    mkdir -p "/sys/fs/cgroup/$TAG"
-    enable_controllers /sys/fs/cgroup
-    enable_controllers "/sys/fs/cgroup/$TAG"
+    mkdir -p "/sys/fs/cgroup/$1"
+    enable_controllers "/sys/fs/cgroup/$(dirname "$1")"
+    enable_controllers "/sys/fs/cgroup/$1"
   else
     while read -r root; do
       [[ $(stat -fc %T "$root") == cgroupfs ]] || continue
-      mkdir -p "$root/$TAG"
+      mkdir -p "$root/$1"
     done < <(cgroup_roots)
     # A group of v1 takes no process before it is told its processors and memory.
     for file in cpuset.cpus cpuset.mems; do
-      cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$TAG/$file"
+      cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$1/$file"
     done
   fi
-  mkdir -p "$(daemon_root)/$TAG"/{control-plane,node}
 }
 
 # Passes every controller of the group $1 on to its children.

@@ -33,6 +33,13 @@ loaded_digest() { containerd_ctr images ls "name==$1" | awk 'NR == 2 { print $3 
 
 has_image() { [[ -n $(loaded_digest "$1") ]]; }
 
+# copy_images SOCKET: the images of the node whose containerd listens there, into the present one.
+copy_images() {
+  local images
+  mapfile -t images < <(ctr --address "$1" --namespace k8s.io images ls --quiet | grep '^localhost/')
+  ctr --address "$1" --namespace k8s.io images export - "${images[@]}" | containerd_ctr images import - >/dev/null
+}
+
 # load_image IMAGE: from buildah's store into the instance, unless it is there already.
 load_image() {
   local image=$1 id digest

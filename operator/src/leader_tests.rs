@@ -119,6 +119,28 @@ async fn a_crashed_holders_lease_is_taken_once_it_was_seen_unchanged_for_its_tim
 }
 
 #[tokio::test]
+async fn a_holder_whose_clock_is_a_minute_wrong_keeps_its_lease_no_longer_and_no_shorter() {
+    for wrong_by in [-60, 60] {
+        let server = ApiServer::start().await.unwrap();
+        let short = Timing {
+            duration: Duration::from_secs(1),
+            retry: Duration::from_millis(100),
+            ..Timing::default()
+        };
+        let (first, _) = candidate(&server, "first", "10.0.0.5", short);
+        let (second, _) = candidate(&server, "second", "10.0.0.6", short);
+        drop(acquired(first).await);
+        let told = clock::now() + jiff::SignedDuration::from_secs(wrong_by);
+        server.change(LEASE.0, LEASE.1, LEASE.2, |lease| {
+            lease["spec"]["renewTime"] = serde_json::to_value(MicroTime(told)).unwrap();
+        });
+        let begun = Instant::now();
+        timeout(Duration::from_secs(5), acquired(second)).await.unwrap();
+        assert!(begun.elapsed() >= short.duration, "taken after {:?}, {wrong_by} s wrong", begun.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn a_lease_is_given_up_even_if_a_renewal_was_broken_off_and_another_ones_is_left_alone() {
     let server = ApiServer::start().await.unwrap();
     let held = acquired(eager(&server, "first", "10.0.0.5").0).await;

@@ -42,6 +42,17 @@ impl Caller {
         Self { token, http: crate::http::client(), replica: None }
     }
 
+    /// Whoever has this token.
+    #[must_use]
+    pub fn with_token(token: String) -> Self {
+        Self::showing(Some(token))
+    }
+
+    /// A `ServiceAccount` of the test's namespace that is there, with the roles that it has.
+    pub async fn account(lab: &Lab, name: &str) -> anyhow::Result<Self> {
+        Ok(Self::with_token(token(&lab.api(), name).await?))
+    }
+
     /// A new `ServiceAccount` of the test's namespace, with this `ClusterRole` there and nowhere else.
     pub async fn with_role(lab: &Lab, name: &str, role: &str) -> anyhow::Result<Self> {
         lab.put(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})).await?;
@@ -51,13 +62,13 @@ impl Caller {
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": lab.namespace}],
         }))
         .await?;
-        Ok(Self::showing(Some(token(&lab.api(), name).await?)))
+        Self::account(lab, name).await
     }
 
     /// Whoever may read all.
     pub async fn viewer() -> anyhow::Result<Self> {
         let accounts = Api::namespaced(site::client().await?, site::SYSTEM);
-        Ok(Self::showing(Some(token(&accounts, "videofactory-viewer").await?)))
+        Ok(Self::with_token(token(&accounts, "videofactory-viewer").await?))
     }
 
     /// The same, who calls the replica at this URL.

@@ -90,6 +90,12 @@ impl Entry {
         self.response_status.code < 300
     }
 
+    /// Whether it was refused because its object was another than it took for granted: changed, there already, or gone.
+    #[must_use]
+    pub fn failed_by_precondition(&self) -> bool {
+        matches!(self.response_status.code, 404 | 409)
+    }
+
     /// Whether it was refused for want of a right.
     #[must_use]
     pub fn lacked_a_right(&self) -> bool {
@@ -121,6 +127,12 @@ impl Entry {
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.object_ref.namespace
+    }
+
+    /// Which object it is about: resource, namespace and name.
+    #[must_use]
+    pub fn object(&self) -> (&str, &str, &str) {
+        (&self.object_ref.resource, self.namespace(), self.name())
     }
 }
 

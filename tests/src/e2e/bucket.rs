@@ -10,7 +10,7 @@ use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, BucketConfig};
 
 use super::site;
-use crate::r2_proxy::{Keys, sign_anew};
+use crate::r2_proxy::{Counters, Keys, sign_anew};
 
 /// Keys with their entity tags. A key that is written again gets another tag only if its content differs, so the
 /// time of writing stands beside it.
@@ -74,6 +74,14 @@ pub async fn ask_for(method: Method, bucket: &str, keys: &Keys) -> anyhow::Resul
     let asked = crate::http::client().request(parts.method, url.to_string()).headers(parts.headers);
     let answer = asked.send().await.with_context(|| format!("failed to ask for bucket {bucket}"))?;
     Ok((answer.status(), answer.text().await?))
+}
+
+/// How often each key was written that begins so, by the proxy's count; keys begin with the bucket's prefix.
+pub async fn writes(begin: &str) -> anyhow::Result<BTreeMap<String, u64>> {
+    let answer = crate::http::client().get(format!("{}/counters", site::proxy_url()?)).send().await?;
+    let mut writes = answer.error_for_status()?.json::<Counters>().await?.writes;
+    writes.retain(|key, _| key.starts_with(begin));
+    Ok(writes)
 }
 
 /// What is in `after` that was not the same in `before`: made, or made again.

@@ -53,3 +53,9 @@ pub async fn ask(arguments: &[&str]) -> anyhow::Result<String> {
     }
     Ok(said.out)
 }
+
+/// Standard output of a bash script that is run in a pod, with these arguments, and must succeed.
+pub async fn bash_in(namespace: &str, pod: &str, script: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let command = ["-n", namespace, "exec", pod, "--", "bash", "-c", script, "bash"];
+    ask(&[&command as &[&str], arguments].concat()).await
+}

@@ -5,9 +5,12 @@
 
 pub mod api;
 pub mod audit;
+pub mod batch;
 pub mod bucket;
 pub mod clients;
 pub mod clips;
+pub mod clocks;
+pub mod cut;
 pub mod events;
 pub mod faults;
 pub mod ffprobe;
@@ -22,5 +25,6 @@ pub mod plugin;
 pub mod pods;
 pub mod policy;
 pub mod reader;
+pub mod reigns;
 pub mod site;
 pub mod wait;

@@ -1,21 +1,28 @@
-//! The operator under test: killed as a crash would, and asked what it has done and said.
+//! The operator under test: killed as a crash would, stopped, and asked what it has done and said.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Mutex;
+use videofactory_pipeline::clock;
 
 use super::{kubectl, site, wait};
 
 const SELECTOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
 const PROGRAM: &str = "videofactory-operator";
 const LEASE: &str = "videofactory-operator";
+/// How often somebody asks a replica while they are replaced.
+const BEAT: Duration = Duration::from_millis(50);
+/// Port of the Service by which pods reach the API server.
+const API_SERVER_PORT: u16 = 443;
 
 /// Kills the operator's process with SIGKILL, then puts a new pod in its place at once: Kubernetes would restart the
 /// container of the same pod, but later and later with each crash. The new one need not wait until the dead one's Lease has
@@ -49,6 +56,32 @@ pub async fn renewal(client: &Client) -> anyhow::Result<()> {
         (renewed(all.values().next()?) != before).then_some(())
     })
     .await
+}
+
+/// How many seconds the clock of whoever leads is ahead of this one, by its next renewal of the Lease.
+pub async fn leader_is_ahead(client: &Client) -> anyhow::Result<f64> {
+    renewal(client).await?;
+    let leases: Api<Lease> = Api::namespaced(client.clone(), site::SYSTEM);
+    let spec = leases.get(LEASE).await?.spec.unwrap_or_default();
+    let renewed = spec.renew_time.context("the Lease does not say when it was renewed")?.0;
+    Ok(renewed.duration_since(clock::now()).as_secs_f64())
+}
+
+/// Asks whichever replica there is, on a new connection each time, until there is no answer; why.
+pub async fn until_refused() -> anyhow::Error {
+    let ask = async || -> anyhow::Result<()> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let url = format!("{}/ready", site::operator_url()?);
+        client.get(url).send().await?.error_for_status()?;
+        Ok(())
+    };
+    let mut beat = tokio::time::interval(BEAT);
+    loop {
+        beat.tick().await;
+        if let Err(refused) = ask().await {
+            return refused;
+        }
+    }
 }
 
 /// Runs something beside so many replicas, and goes back to one, whatever came of it.
@@ -120,12 +153,27 @@ pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
 /// successor starts, there is none that could be found.
 static BLOWS: Mutex<()> = Mutex::const_new(());
 
-/// An operator that is to die at a moment that does not wait: its processes are known beforehand.
+/// An operator that is to be struck at a moment that does not wait: its processes are known beforehand.
 pub struct Victim {
     client: Client,
-    name: String,
+    /// Name of its pod.
+    pub name: String,
+    /// Address of its pod.
+    pub address: String,
     uid: String,
+    /// How often its container was started again.
+    restarts: i32,
     processes: Vec<String>,
+}
+
+/// A process that stands still, as on a machine that has no time for it; it goes on when this is dropped.
+pub struct Frozen(Vec<String>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // Whom the kubelet has killed meanwhile, nobody can wake.
+        let _ = signal("-CONT", &self.0);
+    }
 }
 
 impl Victim {
@@ -140,7 +188,7 @@ impl Victim {
     }
 
     /// The one of this name.
-    async fn named(client: &Client, name: &str) -> anyhow::Result<Self> {
+    pub async fn named(client: &Client, name: &str) -> anyhow::Result<Self> {
         Self::among(client, wait::named(name)).await
     }
 
@@ -152,7 +200,43 @@ impl Victim {
         .await?;
         let uid = found.uid().unwrap_or_default();
         let processes = processes_of(&uid, PROGRAM)?;
-        Ok(Self { client: client.clone(), name: found.name_any(), uid, processes })
+        let address = found.status.as_ref().and_then(|status| status.pod_ip.clone());
+        let address = address.context("the pod has no address")?;
+        let restarts = container_of(&found).map_or(0, |container| container.restart_count);
+        Ok(Self { client: client.clone(), name: found.name_any(), address, uid, restarts, processes })
+    }
+
+    /// Stops its process by SIGSTOP. What it has handed to the kernel is sent all the same.
+    pub fn freeze(&self) -> anyhow::Result<Frozen> {
+        signal("-STOP", &self.processes)?;
+        Ok(Frozen(self.processes.clone()))
+    }
+
+    /// Waits until its process has ended by itself, and its container runs again; when it had ended.
+    pub async fn restarted(&self) -> anyhow::Result<Timestamp> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), site::SYSTEM);
+        wait::until(&pods, wait::named(&self.name), &format!("{} to start again", self.name), |all| {
+            let container = container_of(all.get(&self.name)?)?;
+            let ended = container.last_state.as_ref()?.terminated.as_ref()?.finished_at.as_ref()?.0;
+            (container.restart_count > self.restarts).then_some(ended)
+        })
+        .await
+    }
+
+    /// Whether it has sent something to the API server that has not been received there yet.
+    pub fn is_unheard(&self) -> anyhow::Result<bool> {
+        let connections = fs::read_to_string(self.folder()?.join("net/tcp"))?;
+        Ok(holds_unreceived(&connections, API_SERVER_PORT))
+    }
+
+    /// A path of its container's file system, as this machine reaches it.
+    pub fn path(&self, path: &str) -> anyhow::Result<PathBuf> {
+        Ok(self.folder()?.join("root").join(path.trim_start_matches('/')))
+    }
+
+    /// Its process in /proc.
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        Ok(Path::new("/proc").join(self.processes.first().context("the operator has no process")?))
     }
 
     /// Kills it at once and puts another in its place, which need not wait for the dead one's Lease. Where another test
@@ -202,9 +286,7 @@ pub async fn most_resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
 
 /// What the kernel says of the operator's process under this name.
 async fn mebibytes(client: &Client, name: &str) -> anyhow::Result<f64> {
-    let victim = Victim::find(client).await?;
-    let process = victim.processes.first().context("the operator has no process")?;
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let status = fs::read_to_string(Victim::find(client).await?.folder()?.join("status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let line = line.with_context(|| format!("it has no {name}"))?;
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
@@ -224,6 +306,11 @@ pub async fn panics() -> anyhow::Result<Vec<String>> {
     let log =
         kubectl::ask(&["-n", site::SYSTEM, "logs", "deployment/videofactory-operator", "--tail=-1"]).await?;
     Ok(log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect())
+}
+
+/// What the kubelet says of the operator's container, once it does.
+fn container_of(pod: &Pod) -> Option<&ContainerStatus> {
+    pod.status.as_ref()?.container_statuses.as_ref()?.first()
 }
 
 fn is_ready(pod: &Pod) -> bool {
@@ -268,7 +355,46 @@ fn is_in(process: &Path, pod_uid: &str) -> bool {
 }
 
 fn sigkill(processes: &[String]) -> anyhow::Result<()> {
-    let status = std::process::Command::new("kill").arg("-KILL").args(processes).status();
-    ensure!(status.context("failed to run kill")?.success(), "{processes:?} could not be killed");
+    signal("-KILL", processes)
+}
+
+fn signal(signal: &str, processes: &[String]) -> anyhow::Result<()> {
+    let status = std::process::Command::new("kill").arg(signal).args(processes).status();
+    ensure!(status.context("failed to run kill")?.success(), "{processes:?} took no {signal}");
     Ok(())
+}
+
+/// Whether one of the connections to this port holds bytes that its other end has not received. `connections`: the
+/// kernel's table, as `/proc/net/tcp`.
+fn holds_unreceived(connections: &str, port: u16) -> bool {
+    const ESTABLISHED: &str = "01";
+    let port = format!(":{port:04X}");
+    connections.lines().skip(1).any(|line| {
+        let mut fields = line.split_whitespace().skip(2);
+        let (Some(remote), Some(state), Some(queues)) = (fields.next(), fields.next(), fields.next()) else {
+            return false;
+        };
+        let unsent = queues.split_once(':').map_or("", |(sent, _)| sent);
+        remote.ends_with(&port) && state == ESTABLISHED && unsent.bytes().any(|digit| digit != b'0')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
+   0: 090012C6:DDD4 010013C6:01BB 01 00000000:00000007 00:00000000 00000000     0
+   1: 090012C6:DDD5 020013C6:238C 01 00000003:00000000 01:0000003E 00000002     0
+   2: 090012C6:DDD6 010013C6:01BB 02 00000001:00000000 01:0000003E 00000002     0
+";
+
+    #[test]
+    fn what_is_sent_and_not_received_is_told_by_port() {
+        assert!(!holds_unreceived(TABLE, 443), "received, of another port, or not connected yet");
+        assert!(holds_unreceived(TABLE, 9100));
+        let one = TABLE.replace("01 00000000:00000007", "01 00000003:00000000");
+        assert!(holds_unreceived(&one, 443));
+        assert!(!holds_unreceived("", 443));
+    }
 }

@@ -9,13 +9,16 @@
 //! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run next, one by one |
 //! | `last_` | judges what all others have done; these run at the end |
 //!
-//! A test that also needs the instance of `cluster/` is called `struck_local_`, `alone_local_` or `last_local_`;
-//! `tests/run` says which of them it leaves out.
+//! A test that also needs the instance of `cluster/` is called `struck_local_`, `alone_local_` or `last_local_`; one that
+//! needs a network that follows policies, as kind's does, is called `policed_`. `tests/run` says which of them it
+//! leaves out. What it runs only when it is asked to begins with `bench_` (measurements, `MEASURE=1`) or `chaos_local_`
+//! (minutes of trouble, `CHAOS=1`), and runs one by one.
 
 mod accounts;
 mod admission;
 mod api;
 mod backoff;
+mod chaos;
 mod clients;
 mod docs;
 mod edits;
@@ -24,6 +27,7 @@ mod faults;
 mod fence;
 mod gitops;
 mod handover;
+mod isolation;
 mod killed;
 mod leading;
 mod many;

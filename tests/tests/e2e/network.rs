@@ -1,17 +1,21 @@
 //! manifests/network: films are made where the pods of steps may reach no more than it allows.
 //!
-//! The policies are followed on kind; the network of cluster/ heeds none.
+//! The policies are followed on kind; the network of cluster/ heeds none, so that what is out of reach is tested on kind
+//! alone.
 
 use anyhow::ensure;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt;
 use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use serde_json::json;
+use videofactory_crds::StepName;
 use videofactory_tests::e2e::film::Order;
-use videofactory_tests::e2e::kubectl::ask;
+use videofactory_tests::e2e::half_drawn::half_drawn;
+use videofactory_tests::e2e::kubectl::{ask, bash_in};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::{pods, site};
+use videofactory_tests::e2e::{pods, site, wait};
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/network");
 
@@ -32,6 +36,49 @@ async fn allow_the_bucket(lab: &Lab) -> anyhow::Result<()> {
         },
     }))
     .await
+}
+
+/// Whether a pod can connect to a host and port: `open` or `shut`.
+const KNOCK: &str = r#"
+if timeout 3 bash -c ': <>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>/dev/null; then echo open; else echo shut; fi
+"#;
+
+/// Waits until a pod finds a host and port like this.
+async fn finds(lab: &Lab, pod: &str, (host, port): (&str, &str), state: &str) -> anyhow::Result<()> {
+    wait::asked(&format!("{host}:{port} to be {state} to a step"), async || {
+        let found = bash_in(&lab.namespace, pod, KNOCK, &[host, port]).await?;
+        Ok((found.trim() == state).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn policed_a_steps_pod_reaches_what_its_policy_names_and_nothing_else() {
+    in_lab("reaches_what_is_named", async |lab: Lab| {
+        let (film, _) = half_drawn(&lab).await?;
+        let pod = film.running_pod(StepName::GenerateImages).await?.name_any();
+        let named =
+            [("videofactory-operator.videofactory-system.svc", "8000"), ("r2.videofactory-system", "9000")];
+        let others = [
+            ("kubernetes.default.svc", "443"),
+            ("fakes.videofactory-system.svc", "9100"),
+            ("r2.videofactory-system", "9001"),
+        ];
+        for place in named.into_iter().chain(others) {
+            finds(&lab, &pod, place, "open").await?;
+        }
+        ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
+        allow_the_bucket(&lab).await?;
+        for place in others {
+            finds(&lab, &pod, place, "shut").await?;
+        }
+        for place in named {
+            finds(&lab, &pod, place, "open").await?;
+        }
+        lab.faults(Vec::new()).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,0 +1,114 @@
+//! Ten films of clips that are paid for, which are at work together while something is struck, and the witnesses that
+//! nothing of them is made or paid for twice.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use kube::ResourceExt;
+use kube::api::ListParams;
+use kube::runtime::watcher;
+use serde_json::{Value, json};
+use videofactory_crds::condition::Phase;
+use videofactory_crds::{StepName, VideoJob};
+
+use super::bucket;
+use super::clips::animated;
+use super::film::{Film, Order};
+use super::lab::Lab;
+use super::paid::{Account, roomy};
+use super::wait;
+use crate::fakes::Operation;
+
+/// How many films there are in a batch.
+pub const FILMS: usize = 10;
+/// Of so many scenes each.
+const SCENES: usize = 3;
+
+/// The films that were ordered so far, and the account that all of them use.
+pub struct Batch {
+    lab: Lab,
+    grok: Account,
+    films: Vec<Film>,
+}
+
+impl Batch {
+    /// Without a film yet.
+    pub async fn begin(lab: &Lab) -> anyhow::Result<Self> {
+        lab.policy_says("default", "True", "Available").await?;
+        Ok(Self { lab: lab.clone(), grok: roomy(lab).await?, films: Vec::new() })
+    }
+
+    /// With all films.
+    pub async fn whole(lab: &Lab) -> anyhow::Result<Self> {
+        let mut batch = Self::begin(lab).await?;
+        while batch.films.len() < FILMS {
+            batch.order().await?;
+        }
+        Ok(batch)
+    }
+
+    /// One film more.
+    pub async fn order(&mut self) -> anyhow::Result<()> {
+        let film = self.lab.order(film(self.films.len() + 1)).await?;
+        self.films.push(film);
+        Ok(())
+    }
+
+    /// Waits until somebody has written one of the films since now. Fails where none is at work any more: what strikes
+    /// then strikes nothing.
+    pub async fn until_written(&self) -> anyhow::Result<()> {
+        let jobs = self.lab.api::<VideoJob>();
+        let done =
+            |job: &VideoJob| job.status.as_ref().and_then(|status| status.phase) == Some(Phase::Succeeded);
+        let at_work = !jobs.list(&ListParams::default()).await?.iter().all(done);
+        ensure!(at_work, "the batch has ended too early");
+        let mut before = None;
+        wait::until(&jobs, watcher::Config::default(), "another write of a film", |all| {
+            let versions: Vec<_> = all.values().map(ResourceExt::resource_version).collect();
+            let first = before.get_or_insert_with(|| versions.clone());
+            (*first != versions).then_some(())
+        })
+        .await
+    }
+
+    /// All films are finished, each scene was made once and each clip paid for once, and the account's books say the same.
+    pub async fn finishes_unharmed(&self) -> anyhow::Result<()> {
+        for film in &self.films {
+            let status = film.succeeded().await?;
+            for step in StepName::ALL {
+                let failures = status.step(step).and_then(|step| step.failures);
+                ensure!(failures.is_none(), "{step} of {} counts {failures:?} failures", film.name);
+            }
+        }
+        let scenes = SCENES * FILMS;
+        let paid = self.grok.paid(Operation::Video).await?;
+        ensure!(paid.len() == scenes && paid.values().all(|times| *times == 1), "paid: {paid:?}");
+        let made = bucket::writes(&format!("{}/clips/", self.lab.namespace)).await?;
+        let twice: BTreeMap<_, _> = made.iter().filter(|(_, times)| **times > 1).collect();
+        ensure!(twice.is_empty(), "made more than once: {twice:?}");
+        for part in ["/images/", "/r1/clips/"] {
+            let keys = made.keys().filter(|key| key.contains(part)).count();
+            ensure!(keys >= scenes, "{keys} keys with {part} were counted of {scenes} scenes");
+        }
+        self.grok.books_agree("generations", Operation::Video).await
+    }
+}
+
+/// A film of which no scene is like another film's, so that what is paid for twice would be seen.
+fn film(number: usize) -> Order {
+    let scene = |scene: usize| {
+        json!({
+            "id": format!("s{scene}"),
+            "narration": "The sea.",
+            "imagePrompt": format!("Wave {scene} of sea {number}"),
+            "motionPrompt": format!("Wave {scene} of sea {number} breaks"),
+        })
+    };
+    let scenes: Vec<Value> = (1..=SCENES).map(scene).collect();
+    // As small as the others', so that all of them find a place.
+    let small = json!({"resources": {"requests": {"cpu": "50m"}}});
+    animated(SCENES).named(&format!("film-{number}")).with(json!({
+        "scenes": scenes,
+        "compute": {"steps": {"write-script": small, "animate-scenes": small}},
+    }))
+}

@@ -1,9 +1,12 @@
 //! Requests to prune.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::json;
+use tokio::sync::Barrier;
 
-use crate::testing::{FILMS, World, policy};
+use crate::testing::{FILMS, Patching, ROOT, World, policy};
 
 #[tokio::test]
 async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
@@ -27,4 +30,25 @@ async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
     put(&["arts", "news"]);
     let none = world.ask("POST", "/storage/cleanup", FILMS, &[]).await;
     assert_eq!(none.status, StatusCode::FORBIDDEN, "nothing was done");
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_leaves_no_policy_unasked() {
+    let world = World::new().await;
+    let namespaces = ["arts", "films", "news"];
+    *world.cluster.policies.lock() =
+        namespaces.iter().map(|namespace| policy(namespace, &json!({}))).collect();
+    let gate = Arc::new(Barrier::new(2));
+    world.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
+    tokio::select! {
+        answer = world.ask("POST", "/storage/cleanup", ROOT, &[]) => panic!("{answer:?}"),
+        _ = gate.wait() => {}
+    }
+    assert_eq!(world.state.tasks.under_way(), 1);
+    gate.wait().await;
+    world.state.tasks.ended().await;
+    let path = |namespace: &str| {
+        format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default")
+    };
+    assert_eq!(*world.cluster.changed.lock(), namespaces.map(path));
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 use videofactory_client::storage_action::{self, Accepted, AskError, Asked, Cleanup};
 use videofactory_client::{Outcome, list};
@@ -16,9 +18,13 @@ use videofactory_pipeline::clock;
 use crate::access::{Author, MANAGER};
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
+use crate::tasks::Tasks;
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
+/// Requests that are at work at a time: each goes on without its caller, and may wait for runs to begin.
+const MOST_AT_WORK: usize = 4;
+static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 
 /// Query parameters of POST `/storage/cleanup`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -99,7 +105,8 @@ impl From<AskError> for Problem {
     }
 }
 
-/// Asks every policy of a namespace, or of the cluster, to prune now.
+/// Asks every policy of a namespace, or of the cluster, to prune now. All of them are asked, also if nobody waits for the
+/// answer.
 #[utoipa::path(post, path = "/storage/cleanup", operation_id = "clean_up_storage", tag = "storage", params(CleanupQuery), responses(
     (status = 202, description = "What became of it, policy by policy; GET /storage/stats tells how the runs end", body = CleanupAnswer),
     (status = 404, description = "There is no such policy"),
@@ -107,6 +114,7 @@ impl From<AskError> for Problem {
 ))]
 pub async fn clean_up(
     author: Author,
+    Shared(tasks): Shared<Tasks>,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<CleanupAnswer>), Problem> {
     check_name("namespace", query.namespace.as_deref())?;
@@ -123,18 +131,31 @@ pub async fn clean_up(
     }
     let older_than = query.days.map(|days| Duration::from_days(u64::from(days)));
     let wish = Cleanup { now: clock::now(), older_than, dry_run: query.dry_run };
-    let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
-    // Where nothing was asked of anybody, the answer is why.
-    if asked.iter().all(|asked| asked.answer.is_err()) {
-        asked.swap_remove(0).answer?;
-    }
-    let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
-    let mut counts = BTreeMap::new();
-    for item in &items {
-        *counts.entry(item.outcome).or_default() += 1;
-    }
-    let answer = CleanupAnswer { counts, items, days: query.days, dry_run: query.dry_run };
+    let slot = AT_WORK
+        .try_acquire()
+        .map_err(|_| Problem::later("other requests to prune are at work; try again", 5))?;
+    let asking = async move {
+        let _slot = slot;
+        let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
+        // Where nothing was asked of anybody, the answer is why.
+        if asked.iter().all(|asked| asked.answer.is_err()) {
+            asked.swap_remove(0).answer?;
+        }
+        Ok(CleanupAnswer::new(asked, &query))
+    };
+    let answer = tasks.run("asking the policies", asking).await?;
     Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+impl CleanupAnswer {
+    fn new(asked: Vec<Asked>, query: &CleanupQuery) -> Self {
+        let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
+        let mut counts = BTreeMap::new();
+        for item in &items {
+            *counts.entry(item.outcome).or_default() += 1;
+        }
+        Self { counts, items, days: query.days, dry_run: query.dry_run }
+    }
 }
 
 async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePolicy>, Problem> {
@@ -147,6 +168,14 @@ async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documented;
+
+    #[test]
+    fn the_number_of_requests_at_work_is_documented() {
+        documented::limit(&format!(
+            "Requests to prune (`POST /storage/cleanup`) | {MOST_AT_WORK} at a time |"
+        ));
+    }
 
     #[test]
     fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {

@@ -26,5 +26,5 @@ pub use bulk::{ItemResult, Outcome, RequestError};
 pub use call::{CallError, connect, list, list_all, within};
 pub use estimate::Estimate;
 pub use filter::JobFilter;
-pub use job_action::{JobAction, Request};
+pub use job_action::{JobAction, Request, Wish};
 pub use job_ref::JobRef;

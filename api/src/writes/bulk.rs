@@ -11,7 +11,7 @@ use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Req
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
-use super::{DryRun, hold_reason};
+use super::{DryRun, wish};
 use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
 use crate::problem::Problem;
@@ -30,8 +30,8 @@ pub struct ActionsBody {
     /// The jobs. Without any filter the request is refused, because all jobs of a cluster are seldom meant.
     #[serde(deserialize_with = "object")]
     filter: FilterBody,
-    /// Reason of a suspension. Of a resume: only jobs that are held for this reason; left out: those that
-    /// `/jobs/force-stop-all` holds. What is held or suspended otherwise is refused: resume it by itself.
+    /// With `suspend`: why. With `resume`: only jobs that are suspended for this reason are resumed; left out: those that
+    /// `/jobs/force-stop-all` has suspended. Others are refused: resume each by its name. Other actions take none.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
@@ -152,11 +152,7 @@ pub async fn act(
         return Err(Problem::bad_request(detail).hint(hint));
     }
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
-    let reason = match action {
-        JobAction::Resume => body.reason.unwrap_or_default(),
-        _ => hold_reason(body.reason),
-    };
-    let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
+    let request = Request::of_many(wish(action, body.reason, None)?, clock::now());
     check(&filter)?;
     let slot = slot(&AT_WORK)?;
     let jobs = bulk::list(&author.0, &filter).await?;

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::hold_reason;
+use super::wish;
 use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
@@ -19,20 +18,21 @@ use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, check_length};
 use crate::schemas;
 
-/// Longest output that a review can name.
-const LONGEST_OUTPUT: usize = 128;
+/// Longest result that a review can name.
+const LONGEST_RESULT: usize = 128;
 
 /// Beside an action; all of it may be absent.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ActionBody {
-    /// Of a suspension: why, for whoever looks at the job.
+    /// With `suspend`: why, for whoever looks at the job. With `resume`: the job is resumed only if it is suspended for
+    /// this reason. Other actions take none.
     #[schema(max_length = 1024)]
     pub reason: Option<String>,
-    /// Of an approval or a rejection: the output that was seen, `<step>@<output digest>`. Where another one is under
-    /// review meanwhile, nothing is decided.
+    /// With `approve` and `reject`: the result that you have seen, `<step>@<output digest>`. If another one is under review
+    /// by then, nothing is decided. Other actions take none.
     #[schema(max_length = 128)]
-    pub output: Option<String>,
+    pub result: Option<String>,
 }
 
 /// The result of an action.
@@ -85,7 +85,7 @@ pub struct ActionParams {
         (status = 200, description = "It is so already", body = ActionAnswer),
         (status = 202, description = "It was asked", body = ActionAnswer),
         (status = 404, description = "There is no such job"),
-        (status = 409, description = "It makes no sense as the job stands; nothing was asked"),
+        (status = 409, description = "The job's state does not allow it; nothing was changed"),
     ),
 )]
 pub async fn act(
@@ -97,8 +97,8 @@ pub async fn act(
     let action: JobAction = action.parse().map_err(|_| path::unknown_route())?;
     let Body(body) = body;
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
-    check_length("output", body.output.as_deref(), LONGEST_OUTPUT)?;
-    let request = request(action, body, clock::now());
+    check_length("result", body.result.as_deref(), LONGEST_RESULT)?;
+    let request = Request::of_named(wish(action, body.reason, body.result)?, clock::now());
     if matches!(action, JobAction::Approve | JobAction::Reject) {
         author.may("approve", "videojobs", &namespace).await?;
     }
@@ -113,10 +113,6 @@ pub async fn act(
     };
     let answer = ActionAnswer { job: result.job, action, outcome: result.outcome, detail: result.detail };
     Ok((status, Json(answer)))
-}
-
-fn request(action: JobAction, body: ActionBody, at: Timestamp) -> Request {
-    Request { action, at, reason: hold_reason(body.reason), output: body.output, of_many: false }
 }
 
 async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {

@@ -30,7 +30,7 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
         Phase::Review => review(job),
         // There is nothing to resume: it is the operator that holds it.
         Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => stopped(job),
-        Phase::Suspended => format!("let it go on: {}", verb("resume")),
+        Phase::Suspended => format!("resume it: {}", verb("resume")),
         Phase::Succeeded if has_film(job) => format!("watch it: {}", verb("download")),
         Phase::Succeeded => format!("make it anew: {}; it is paid for and published again", verb("restart")),
         Phase::Failed => stopped(job),

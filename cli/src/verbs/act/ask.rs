@@ -3,7 +3,7 @@
 use kube::Client;
 use serde_json::json;
 use videofactory_client::job_action::phase;
-use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, bulk};
+use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Wish, bulk};
 use videofactory_crds::VideoJob;
 
 use super::{Manner, Selection};
@@ -15,24 +15,20 @@ use crate::output::{self, Document, Written};
 use crate::text::{count, plain, table};
 
 /// Asks the films that are meant.
-pub async fn act(
-    request: Request,
-    films: Selection,
-    manner: Manner,
-    context: &mut Context,
-) -> Result<Exit, Error> {
+pub async fn act(wish: Wish, films: Selection, manner: Manner, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     if !films.names.is_empty() {
+        let request = Request::of_named(wish, context.now());
         let results = each(&client, &films.names, &request, manner, context).await?;
-        return tell(&results, request.action, manner, context);
+        return tell(&results, request.action(), manner, context);
     }
     if !films.all && !films.filter.says_something() {
-        let message = format!("say which films to {}", request.action);
+        let message = format!("say which films to {}", wish.action());
         return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
     }
     let filter = films.filter.within(context, films.scope);
     let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
-    many(&client, list, &Request { of_many: true, ..request }, manner, context).await
+    many(&client, list, &Request::of_many(wish, context.now()), manner, context).await
 }
 
 /// Asks films that were named, one after the other.
@@ -78,9 +74,10 @@ pub async fn many(
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
+    let action = request.action();
     // What is at work pays until it is stopped.
     let order = |job: &VideoJob| {
-        let comes_later = request.action == JobAction::Suspend && !bulk::is_at_work(job);
+        let comes_later = action == JobAction::Suspend && !bulk::is_at_work(job);
         (comes_later, JobRef::of(job))
     };
     let mut jobs = list().await?;
@@ -88,26 +85,26 @@ pub async fn many(
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
-        context.tell(format!("There is no film to {}.", request.action))?;
+        context.tell(format!("There is no film to {action}."))?;
     }
     if meant == 0 || manner.trial.dry_run == DryRun::Client {
-        return tell(&foreseen, request.action, manner, context);
+        return tell(&foreseen, action, manner, context);
     }
     if manner.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
-        return tell(&checked, request.action, manner, context);
+        return tell(&checked, action, manner, context);
     }
-    let question = format!("{} {}?", capital(request.action.as_str()), count(meant, "film"));
+    let question = format!("{} {}?", capital(action.as_str()), count(meant, "film"));
     if !context.confirms(&preview(&jobs, &foreseen), &question, manner.yes)? {
         return Ok(Exit::Declined);
     }
-    if !manner.yes && request.action == JobAction::Suspend {
+    if !manner.yes && action == JobAction::Suspend {
         // What has begun while the question stood is to stop, too.
         jobs = list().await?;
         jobs.sort_by_key(order);
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
-    let exit = tell(&results, request.action, manner, context)?;
+    let exit = tell(&results, action, manner, context)?;
     if results.iter().any(|item| item.outcome == Outcome::Failed) {
         context.tell(
             "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",

@@ -6,7 +6,7 @@ mod tests;
 
 use clap::Args;
 use videofactory_client::access::{RequireError, require};
-use videofactory_client::{JobAction, Request, Right, bulk};
+use videofactory_client::{Request, Right, Wish, bulk};
 use videofactory_crds::GROUP;
 
 use crate::completion::names;
@@ -14,6 +14,9 @@ use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::flags::{Filter, Scope, Trial};
 use crate::output::Written;
+
+/// Why a film is suspended, if nobody says it.
+const USUAL_REASON: &str = "suspended by kubectl videofactory";
 
 /// Of which films.
 #[derive(Args, Clone, Debug, Default)]
@@ -57,9 +60,9 @@ pub struct ActArgs {
 pub struct SuspendArgs {
     #[command(flatten)]
     act: ActArgs,
-    /// Why, for whoever looks at the film
-    #[arg(long, default_value = "suspended by kubectl videofactory")]
-    reason: String,
+    /// Why, for whoever looks at the film. Default: suspended by kubectl videofactory
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// `resume`.
@@ -67,7 +70,7 @@ pub struct SuspendArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     act: ActArgs,
-    /// Of many films: those that are held for this reason, instead of those that stop-all holds
+    /// Of many films: those that are suspended for this reason, instead of those that stop-all has suspended
     #[arg(long, conflicts_with = "names")]
     reason: Option<String>,
 }
@@ -103,29 +106,29 @@ pub struct StopAllArgs {
     manner: Manner,
 }
 
-/// `retry`, `restart`, `resume`.
-pub async fn run(action: JobAction, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = request(action, context);
-    ask::act(request, args.films, args.manner, context).await
+/// `retry`, `restart`.
+pub async fn run(wish: Wish, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
+    ask::act(wish, args.films, args.manner, context).await
 }
 
 /// `suspend`.
 pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = Request { reason: args.reason, ..request(JobAction::Suspend, context) };
-    ask::act(request, args.act.films, args.act.manner, context).await
+    run(Wish::suspend(args.reason, USUAL_REASON), args.act, context).await
 }
 
 /// `resume`.
 pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
-    let reason = args.reason.unwrap_or_default();
-    let request = Request { reason, ..request(JobAction::Resume, context) };
-    ask::act(request, args.act.films, args.act.manner, context).await
+    run(Wish::resume(args.reason), args.act, context).await
 }
 
-/// `approve`, `reject`.
-pub async fn decide(action: JobAction, args: DecideArgs, context: &mut Context) -> Result<Exit, Error> {
-    let DecideArgs { names, result: output, manner } = args;
-    if output.is_some() && names.len() > 1 {
+/// `approve`, `reject`: what `decision` makes of the result that was seen.
+pub async fn decide(
+    decision: impl FnOnce(Option<String>) -> Wish,
+    args: DecideArgs,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let DecideArgs { names, result, manner } = args;
+    if result.is_some() && names.len() > 1 {
         return Err(Error::usage("--result is of one film: name that one alone"));
     }
     let client = context.cluster.client()?;
@@ -143,8 +146,7 @@ pub async fn decide(action: JobAction, args: DecideArgs, context: &mut Context) 
             }
         })?;
     }
-    let request = Request { output, ..request(action, context) };
-    ask::act(request, Selection { names, ..Selection::default() }, manner, context).await
+    ask::act(decision(result), Selection { names, ..Selection::default() }, manner, context).await
 }
 
 /// Stops all films.
@@ -152,10 +154,6 @@ pub async fn stop_all(args: StopAllArgs, context: &mut Context) -> Result<Exit, 
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);
     let list = async || bulk::unfinished(&client, namespace.clone()).await.map_err(Error::from);
-    let request = Request::stop_all(context.now(), args.reason.as_deref());
+    let request = Request::stop_all(context.now(), args.reason);
     ask::many(&client, list, &request, args.manner, context).await
-}
-
-fn request(action: JobAction, context: &Context) -> Request {
-    Request { action, at: context.now(), reason: String::new(), output: None, of_many: false }
 }

@@ -80,8 +80,8 @@ async fn many_films_are_listed_and_asked_about_first() {
         "FILM          PHASE    PROGRESS\n\
          films/lake    Failed\n\
          films/ocean   Failed   3/9\n\
-         Retry 2 films? [y/N] error: films/sea has succeeded, so nothing is to be tried again; to make the \
-         film anew, ask for a restart\n"
+         Retry 2 films? [y/N] error: films/sea has succeeded, so there is nothing to retry; to make the film \
+         again, ask for a restart\n"
     );
     assert_eq!(
         ended.out,
@@ -243,13 +243,29 @@ async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
     let ended = run(&fake(), "resume --all --yes", None).await;
     assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "videojob.videofactory.dev/ocean resumed\n"));
     assert!(
-        ended.err.starts_with("error: films/sea is held for another reason (\"rights\")"),
+        ended.err.starts_with("error: films/sea is suspended for another reason (\"rights\")"),
         "{}",
         ended.err
     );
     let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
     assert_eq!(ended.out, "videojob.videofactory.dev/sea resumed\n");
     assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn a_blank_reason_is_none() {
+    let hold = |fake: &Fake| patched(fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"].clone();
+    for (line, reason) in [
+        ("suspend ocean --reason=", "suspended by kubectl videofactory"),
+        ("stop-all --yes --reason=", "stop-all"),
+    ] {
+        let running = job("ocean", json!({"phase": "Running"}));
+        let fake = Fake::default()
+            .on(&format!("GET {}", path("films", "videojobs", "")), list_of(std::slice::from_ref(&running)))
+            .on(&format!("GET {}", path("films", "videojobs", "ocean")), running);
+        assert_eq!(run(&fake, line, None).await.exit, Exit::Done, "{line}");
+        assert_eq!(hold(&fake), reason, "{line}");
+    }
 }
 
 #[tokio::test]

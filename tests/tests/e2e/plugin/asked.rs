@@ -145,7 +145,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             "retry gate",
             3,
             "",
-            "error: NS/gate was rejected, which no retry undoes; change it, or ask for a restart to make it anew\n",
+            "error: NS/gate was rejected, which no retry undoes; change it, or ask for a restart to make it again\n",
         )
         .await?;
     plugin.says("restart gate", 0, "videojob.videofactory.dev/gate restarted\n", "").await?;
@@ -182,20 +182,20 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     plugin.says("suspend gate --reason lunch", 0, "videojob.videofactory.dev/gate suspended\n", "").await?;
     gate.phase(Phase::Suspended).await?;
     plugin
-        .says("suspend gate", 0, "videojob.videofactory.dev/gate unchanged: it is held already\n", "")
+        .says("suspend gate", 0, "videojob.videofactory.dev/gate unchanged: it is suspended already\n", "")
         .await?;
     let status = plugin.masked(&plugin.run("status gate").await?.text());
     for part in [
         "Phase:   Suspended (Held)\n",
         "Message:   held: lunch; remove the annotation to continue\n",
-        "Next: let it go on: `kubectl videofactory resume gate -n NS`",
+        "Next: resume it: `kubectl videofactory resume gate -n NS`",
     ] {
         if !status.contains(part) {
             plugin.differs(format!("status gate has no {part}{status}"));
         }
     }
     plugin
-        .says("retry gate", 3, "", "error: NS/gate is suspended; to let it go on, ask for a resume\n")
+        .says("retry gate", 3, "", "error: NS/gate is suspended; to continue it, ask for a resume\n")
         .await?;
     plugin
         .shows(
@@ -244,7 +244,7 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .says(
             "stop-all --dry-run",
             0,
-            "videojob.videofactory.dev/gate unchanged: it is held already\n\
+            "videojob.videofactory.dev/gate unchanged: it is suspended already\n\
              videojob.videofactory.dev/lakes-HEX suspended (dry run)\n\
              videojob.videofactory.dev/rivers-HEX suspended (dry run)\n\
              videojob.videofactory.dev/waits suspended (dry run)\n",
@@ -257,7 +257,7 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     plugin.look_for(line, &declined, 5, &[], &[question.as_slice(), &["Nothing was changed.\n"]].concat());
     let agreed = plugin.at_terminal(line, "y\n").await?;
     let held = [
-        "videojob.videofactory.dev/gate unchanged: it is held already\n",
+        "videojob.videofactory.dev/gate unchanged: it is suspended already\n",
         "videojob.videofactory.dev/lakes-HEX suspended\n",
         "videojob.videofactory.dev/rivers-HEX suspended\n",
         "videojob.videofactory.dev/waits suspended\n",

@@ -42,7 +42,7 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
             "download film",
             1,
             "",
-            "error: NS/film has no video yet\nnext: let it go on: `kubectl videofactory resume film -n NS`\n",
+            "error: NS/film has no video yet\nnext: resume it: `kubectl videofactory resume film -n NS`\n",
         )
         .await?;
     plugin.says("artifacts film", 0, "", "NS/film has no finished files yet.\n").await?;

@@ -2,7 +2,8 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use videofactory_client::JobFilter;
+use kube::core::Selector;
+use videofactory_client::{JobFilter, selector};
 use videofactory_crds::Phase;
 
 use crate::completion::names;
@@ -23,11 +24,11 @@ pub struct Filter {
     #[arg(long, value_parser = phases(), ignore_case = true)]
     pub phase: Option<Phase>,
     /// Only films of this Channel
-    #[arg(long, value_parser = not_blank)]
+    #[arg(long, value_parser = not_blank, add = names::channels())]
     pub channel: Option<String>,
     /// Only films with these labels, such as team=films,!draft
-    #[arg(short = 'l', long, value_name = "LABELS", value_parser = not_blank)]
-    pub selector: Option<String>,
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = labels)]
+    pub selector: Option<Selector>,
 }
 
 impl Filter {
@@ -38,7 +39,7 @@ impl Filter {
             namespace: context.scope(scope.all_namespaces),
             phase: self.phase,
             channel: self.channel.clone(),
-            label: self.selector.clone(),
+            labels: self.selector.clone().unwrap_or_default(),
         }
     }
 
@@ -63,6 +64,10 @@ fn not_blank(text: &str) -> Result<String, String> {
         return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
     }
     Ok(text.to_owned())
+}
+
+fn labels(text: &str) -> Result<Selector, String> {
+    selector::read(&not_blank(text)?).map_err(|error| error.to_string())
 }
 
 fn phases() -> impl TypedValueParser<Value = Phase> {

@@ -12,7 +12,7 @@ use videofactory_crds::{StepState, VideoJob};
 
 use crate::call::{CallError, list_each, within};
 use crate::filter::JobFilter;
-use crate::job_action::{Plan, Request, Wish, phase};
+use crate::job_action::{Plan, Request, Wish};
 use crate::job_ref::JobRef;
 use crate::lean::lean;
 
@@ -100,7 +100,7 @@ async fn list_as(
 ) -> Result<Vec<VideoJob>, CallError> {
     let mut jobs = Vec::new();
     let take = |job: VideoJob| {
-        if filter.takes(phase(&job)) {
+        if filter.matches(&job) {
             jobs.push(keep(job));
         }
     };

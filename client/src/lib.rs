@@ -19,6 +19,7 @@ mod lean;
 pub mod new_job;
 pub mod price;
 pub mod restore;
+pub mod selector;
 pub mod storage_action;
 
 pub use access::{Right, may};

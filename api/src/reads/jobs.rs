@@ -21,7 +21,7 @@ use super::scope::{self, Scope};
 use super::summary::JobSummary;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{Parameters, check_length};
+use crate::query::{Parameters, check_length, job_filter};
 use crate::schemas;
 use crate::state::{Guarded, State};
 
@@ -45,8 +45,9 @@ pub struct JobsQuery {
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
+    #[serde(alias = "label")]
     #[param(max_length = 1024, example = "team=films,!draft")]
-    label: Option<String>,
+    label_selector: Option<String>,
     /// The time after which the jobs ended.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-12-24T18:00:00Z")]
     ended_after: Option<Timestamp>,
@@ -103,15 +104,15 @@ struct Asked {
 
 impl Asked {
     fn read(query: &JobsQuery) -> Result<Self, Problem> {
-        let JobsQuery { phase, channel, namespace, label, ended_after, .. } = query;
-        let filter = Filter::read(namespace.as_deref(), *phase, channel.as_deref(), label.as_deref())?;
-        let filter = Filter { ended_after: *ended_after, ..filter };
+        let JobsQuery { phase, channel, namespace, label_selector, ended_after, .. } = query;
+        let jobs = job_filter("", namespace.clone(), *phase, channel.clone(), label_selector.as_deref())?;
+        let filter = Filter { jobs, ended_after: *ended_after };
         check_length("continue", query.token.as_deref(), LONGEST_TOKEN)?;
         let limit = query.limit.unwrap_or(USUAL_LIMIT);
         if !(1..=MOST_ITEMS).contains(&limit) {
             return Err(Problem::bad_request(format!("limit is 1 to {MOST_ITEMS}")));
         }
-        let digest = json!([phase, channel, namespace, label, ended_after]).to_string();
+        let digest = json!([phase, channel, namespace, label_selector, ended_after]).to_string();
         let digest = Digest::of_bytes(digest.as_bytes());
         let after = query.token.as_deref().map(|token| page::read(token, &digest)).transpose()?;
         Ok(Self { filter, limit, digest, after })

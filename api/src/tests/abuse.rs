@@ -226,6 +226,7 @@ fn parameter() -> impl Strategy<Value = String> {
         "channel",
         "namespace",
         "label",
+        "label_selector",
         "ended_after",
         "limit",
         "continue",

@@ -15,7 +15,7 @@ use super::{DryRun, wish};
 use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
 use crate::problem::Problem;
-use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, Parameters, check_length, check_name};
+use crate::query::{LONGEST_REASON, Parameters, check_length, check_name, job_filter};
 use crate::schemas;
 use crate::tasks::Tasks;
 
@@ -51,13 +51,21 @@ pub struct FilterBody {
     #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     channel: Option<String>,
     /// Label selector, as Kubernetes writes it.
+    #[serde(alias = "label")]
     #[schema(min_length = 1, max_length = 1024, example = "team=films,!draft")]
-    label: Option<String>,
+    label_selector: Option<String>,
 }
 
-impl From<FilterBody> for JobFilter {
-    fn from(FilterBody { namespace, phase, channel, label }: FilterBody) -> Self {
-        Self { namespace, phase, channel, label }
+impl FilterBody {
+    /// The filter; fails with the field that makes no sense.
+    fn read(self) -> Result<JobFilter, Problem> {
+        let Self { namespace, phase, channel, label_selector } = self;
+        if label_selector.as_ref().is_some_and(|labels| labels.trim().is_empty()) {
+            let detail =
+                "filter.labelSelector is empty, which would mean all jobs: name labels, or leave it out";
+            return Err(Problem::bad_request(detail));
+        }
+        job_filter("filter.", namespace, phase, channel, label_selector.as_deref())
     }
 }
 
@@ -145,7 +153,7 @@ pub async fn act(
             return Err(Problem::bad_request(detail));
         }
     };
-    let filter = JobFilter::from(body.filter);
+    let filter = body.filter.read()?;
     if filter.is_broad() && filter.namespace.is_none() {
         let detail = "the filter is empty, which would mean every job of the cluster";
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
@@ -153,7 +161,6 @@ pub async fn act(
     }
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
     let request = Request::of_many(wish(action, body.reason, None)?, clock::now());
-    check(&filter)?;
     let slot = slot(&AT_WORK)?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let asking = async move {
@@ -162,17 +169,6 @@ pub async fn act(
         Ok(BulkAnswer::new(dry_run, items))
     };
     tasks.run("asking the jobs", asking).await.map(Json)
-}
-
-/// Fails unless names are names: they become part of a path and of selectors.
-fn check(filter: &JobFilter) -> Result<(), Problem> {
-    check_name("filter.namespace", filter.namespace.as_deref())?;
-    check_name("filter.channel", filter.channel.as_deref())?;
-    if filter.label.as_ref().is_some_and(|label| label.trim().is_empty()) {
-        let detail = "filter.label is empty, which would mean all jobs: name labels, or leave it out";
-        return Err(Problem::bad_request(detail));
-    }
-    check_length("filter.label", filter.label.as_deref(), LONGEST_SELECTOR)
 }
 
 /// Query parameters of POST `/jobs/force-stop-all`.
@@ -222,16 +218,15 @@ mod tests {
 
     #[test]
     fn a_filter_that_would_take_all_is_refused() {
-        let filter = |label: Option<&str>| JobFilter {
-            namespace: Some("films".to_owned()),
-            label: label.map(str::to_owned),
-            ..JobFilter::default()
+        let read = |labels: Option<&str>| {
+            let label_selector = labels.map(str::to_owned);
+            FilterBody { namespace: Some("films".to_owned()), label_selector, ..FilterBody::default() }.read()
         };
         for nothing in ["", " "] {
-            let refused = check(&filter(Some(nothing))).unwrap_err();
-            assert!(refused.detail.contains("filter.label is empty"), "{}", refused.detail);
+            let refused = read(Some(nothing)).unwrap_err();
+            assert!(refused.detail.contains("filter.labelSelector is empty"), "{}", refused.detail);
         }
-        assert!(check(&filter(Some("team=films"))).is_ok() && check(&filter(None)).is_ok());
+        assert!(read(Some("team=films")).is_ok() && read(None).is_ok() && read(Some("a b")).is_err());
     }
 
     #[test]

@@ -126,7 +126,7 @@ mod tests {
     use crate::testing::{Fake, job, list_of, path, run};
 
     fn films() -> Vec<Value> {
-        vec![
+        let mut films = vec![
             job(
                 "sea",
                 json!({
@@ -139,7 +139,10 @@ mod tests {
                 }),
             ),
             job("ocean", json!({"observedGeneration": -1})),
-        ]
+        ];
+        films[0]["metadata"]["labels"] = json!({"team": "films"});
+        films[0]["spec"]["channelRef"] = json!({"name": "deep-sea"});
+        films
     }
 
     fn fake() -> Fake {

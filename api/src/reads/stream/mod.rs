@@ -23,12 +23,11 @@ use videofactory_crds::{Phase, VideoJob};
 use self::event::{FollowedJob, StreamEvent, at_work};
 use self::follower::{Follower, Next, look_up};
 use self::guard::Guard;
-use super::filter::Filter;
 use crate::access::Caller;
 use crate::changes::Subscription;
 use crate::limits::SharedPermit;
 use crate::problem::Problem;
-use crate::query::Parameters;
+use crate::query::{Parameters, job_filter};
 use crate::schemas;
 use crate::state::{NOT_READY, State};
 
@@ -52,8 +51,9 @@ pub struct StreamQuery {
     #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
+    #[serde(alias = "label")]
     #[param(max_length = 1024, example = "team=films,!draft")]
-    label: Option<String>,
+    label_selector: Option<String>,
 }
 
 /// The jobs that a filter takes, and their changes, as server-sent events.
@@ -70,8 +70,8 @@ pub async fn follow(
     caller: Caller,
     Parameters(query): Parameters<StreamQuery>,
 ) -> Result<Response, Problem> {
-    let StreamQuery { phase, channel, namespace, label } = query;
-    let filter = Filter::read(namespace.as_deref(), phase, channel.as_deref(), label.as_deref())?;
+    let StreamQuery { phase, channel, namespace, label_selector } = query;
+    let filter = job_filter("", namespace.clone(), phase, channel, label_selector.as_deref())?;
     let name = caller.name().to_owned();
     let guard = Guard::admit(state.clone(), caller, namespace).await?;
     if !state.process.is_ready() {

@@ -41,7 +41,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemResult {
     /// The job.
-    pub job: JobRef,
+    pub id: JobRef,
     /// What became of it.
     pub outcome: Outcome,
     /// Why, where it was not asked.
@@ -50,8 +50,8 @@ pub struct ItemResult {
 }
 
 impl ItemResult {
-    fn new(job: JobRef, outcome: Outcome, detail: Option<String>) -> Self {
-        Self { job, outcome, detail }
+    fn new(id: JobRef, outcome: Outcome, detail: Option<String>) -> Self {
+        Self { id, outcome, detail }
     }
 }
 

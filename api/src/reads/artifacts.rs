@@ -51,10 +51,10 @@ pub struct Artifact {
     pub key: String,
     /// Media type.
     pub content_type: &'static str,
-    /// Its size in bytes.
-    pub size: Option<i64>,
-    /// How long it plays, in seconds.
-    pub duration: Option<f64>,
+    /// Its size.
+    pub size_bytes: Option<i64>,
+    /// How long it plays.
+    pub duration_seconds: Option<f64>,
     /// Path of this API that gives its bytes.
     pub url: String,
     /// Where the bucket has an endpoint for others (`publicEndpoint`): a link that gives the bytes to anybody for five
@@ -177,8 +177,8 @@ fn artifact(
         name,
         key: file.key.clone(),
         content_type: content_type(&file.key),
-        size: file.size,
-        duration: file.duration,
+        size_bytes: file.size,
+        duration_seconds: file.duration,
         link: None,
     })
 }

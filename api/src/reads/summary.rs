@@ -74,10 +74,10 @@ pub struct CostSummary {
 pub struct VideoSummary {
     /// Path of this API that gives its bytes.
     pub url: String,
-    /// Its size in bytes.
-    pub size: Option<i64>,
-    /// How long it plays, in seconds.
-    pub duration: Option<f64>,
+    /// Its size.
+    pub size_bytes: Option<i64>,
+    /// How long it plays.
+    pub duration_seconds: Option<f64>,
 }
 
 impl JobSummary {
@@ -111,7 +111,8 @@ impl JobSummary {
 
 fn video(job: &JobRef, status: &VideoJobStatus) -> Option<VideoSummary> {
     let film = status.artifacts.as_ref()?.video.as_ref()?;
-    Some(VideoSummary { url: of_artifact(job, VIDEO), size: film.size, duration: film.duration })
+    let url = of_artifact(job, VIDEO);
+    Some(VideoSummary { url, size_bytes: film.size, duration_seconds: film.duration })
 }
 
 /// When a job ended, if it has.

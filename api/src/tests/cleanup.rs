@@ -19,13 +19,16 @@ async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
     let asked = world.ask("POST", "/storage/cleanup?days=7", FILMS, &[]).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
     let answer = asked.json();
-    assert_eq!((&answer["counts"], &answer["days"]), (&json!({"requested": 1, "failed": 2}), &json!(7)));
+    assert_eq!(
+        (&answer["counts"], &answer["olderThan"]),
+        (&json!({"requested": 1, "failed": 2}), &json!("7d"))
+    );
     let items: Vec<_> = answer["items"].as_array().unwrap().iter().collect();
     assert_eq!(
         items.iter().map(|item| &item["outcome"]).collect::<Vec<_>>(),
         ["failed", "requested", "failed"]
     );
-    assert!(items[1]["at"].is_string() && items[1]["policy"] == "films/default", "{answer}");
+    assert!(items[1]["requestedAt"].is_string() && items[1]["id"] == "films/default", "{answer}");
     assert!(items[2]["detail"].as_str().unwrap().contains("cannot patch"), "{answer}");
     put(&["arts", "news"]);
     let none = world.ask("POST", "/storage/cleanup", FILMS, &[]).await;

@@ -104,7 +104,7 @@ async fn a_job_tells_what_it_made_and_what_it_cost() {
     assert_eq!((&told["id"], &told["uid"]), (&json!("films/ocean"), &json!(UID)));
     assert_eq!(
         told["video"],
-        json!({"url": "/jobs/films/ocean/artifacts/video", "size": 200, "duration": 12.5})
+        json!({"url": "/jobs/films/ocean/artifacts/video", "sizeBytes": 200, "durationSeconds": 12.5})
     );
     assert_eq!(told["cost"], json!({"estimated": "1.90", "actual": "0.56"}));
     assert_eq!(told["endedAt"], "2026-12-24T19:00:00Z");

@@ -76,7 +76,7 @@ impl FilterBody {
 pub struct BulkItem {
     /// The job.
     #[schema(value_type = schemas::JobId)]
-    job: JobRef,
+    id: JobRef,
     /// The result.
     #[schema(value_type = schemas::RequestOutcome)]
     outcome: Outcome,
@@ -86,8 +86,8 @@ pub struct BulkItem {
 }
 
 impl From<ItemResult> for BulkItem {
-    fn from(ItemResult { job, outcome, detail }: ItemResult) -> Self {
-        Self { job, outcome, detail }
+    fn from(ItemResult { id, outcome, detail }: ItemResult) -> Self {
+        Self { id, outcome, detail }
     }
 }
 

@@ -75,7 +75,7 @@ pub struct CreateAnswer {
 pub struct CreatedItem {
     /// The job.
     #[schema(value_type = crate::schemas::JobId)]
-    job: JobRef,
+    id: JobRef,
     /// Of a dry run: what it would cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimate: Option<CreateEstimate>,
@@ -101,7 +101,7 @@ impl From<Estimate> for CreateEstimate {
 impl CreateAnswer {
     /// These jobs were made.
     fn made(jobs: Vec<JobRef>) -> Self {
-        let items = jobs.into_iter().map(|job| CreatedItem { job, estimate: None });
+        let items = jobs.into_iter().map(|id| CreatedItem { id, estimate: None });
         Self { dry_run: false, items: items.collect(), estimate: None }
     }
 
@@ -109,7 +109,7 @@ impl CreateAnswer {
     fn tried(jobs: Vec<JobRef>, each: Vec<Estimate>) -> Self {
         let estimate = Some(Estimate::sum(&each).into());
         let items = jobs.into_iter().zip(each);
-        let items = items.map(|(job, estimate)| CreatedItem { job, estimate: Some(estimate.into()) });
+        let items = items.map(|(id, estimate)| CreatedItem { id, estimate: Some(estimate.into()) });
         Self { dry_run: true, items: items.collect(), estimate }
     }
 }

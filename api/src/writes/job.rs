@@ -41,7 +41,7 @@ pub struct ActionBody {
 pub struct ActionAnswer {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
-    pub job: JobRef,
+    pub id: JobRef,
     /// The action.
     #[schema(value_type = schemas::Action)]
     pub action: JobAction,
@@ -111,7 +111,7 @@ pub async fn act(
         }
         Outcome::Unchanged | Outcome::WouldRequest | Outcome::Failed => StatusCode::OK,
     };
-    let answer = ActionAnswer { job: result.job, action, outcome: result.outcome, detail: result.detail };
+    let answer = ActionAnswer { id: result.id, action, outcome: result.outcome, detail: result.detail };
     Ok((status, Json(answer)))
 }
 

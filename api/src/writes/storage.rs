@@ -53,9 +53,10 @@ pub struct CleanupAnswer {
     counts: BTreeMap<Outcome, usize>,
     /// Each policy.
     items: Vec<CleanupItem>,
-    /// Age from which finished jobs' files may go, in days; absent: as the rules say.
+    /// Age from which finished jobs' files may go; absent: as the rules say.
     #[serde(skip_serializing_if = "Option::is_none")]
-    days: Option<u32>,
+    #[schema(value_type = Option<String>, example = "7d")]
+    older_than: Option<Duration>,
     /// Whether the runs only plan.
     dry_run: bool,
 }
@@ -65,15 +66,15 @@ pub struct CleanupAnswer {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupItem {
     /// The policy, as `<namespace>/<name>`.
-    policy: String,
+    id: String,
     /// Requested, refused because another request waits to begin, or failed.
     #[schema(value_type = crate::schemas::RequestOutcome)]
     outcome: Outcome,
-    /// When it was asked, or when the same was asked before and has not begun. The run's slot is this time or later; its
+    /// When it was asked, or when the same was asked before and has not begun. The run is due at this time or later; its
     /// outcome is in `status.runs` of the policy, and in GET `/storage/stats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<jiff::Timestamp>,
+    requested_at: Option<jiff::Timestamp>,
     /// Why, where it was not asked; or which run it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -82,7 +83,7 @@ pub struct CleanupItem {
 impl From<Asked> for CleanupItem {
     fn from(Asked { policy, answer }: Asked) -> Self {
         let not = |outcome, error: &AskError| (outcome, None, Some(error.for_people()));
-        let (outcome, at, detail) = match &answer {
+        let (outcome, requested_at, detail) = match &answer {
             Ok(Accepted { at, follows }) => {
                 let detail =
                     follows.map(|slot| format!("it follows the run of {slot:.0}, which is under way"));
@@ -91,7 +92,7 @@ impl From<Asked> for CleanupItem {
             Err(error @ AskError::Busy(_)) => not(Outcome::Refused, error),
             Err(error @ AskError::Call(_)) => not(Outcome::Failed, error),
         };
-        Self { policy, outcome, at, detail }
+        Self { id: policy, outcome, requested_at, detail }
     }
 }
 
@@ -141,20 +142,20 @@ pub async fn clean_up(
         if asked.iter().all(|asked| asked.answer.is_err()) {
             asked.swap_remove(0).answer?;
         }
-        Ok(CleanupAnswer::new(asked, &query))
+        Ok(CleanupAnswer::new(asked, wish))
     };
     let answer = tasks.run("asking the policies", asking).await?;
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
 impl CleanupAnswer {
-    fn new(asked: Vec<Asked>, query: &CleanupQuery) -> Self {
+    fn new(asked: Vec<Asked>, wish: Cleanup) -> Self {
         let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
         let mut counts = BTreeMap::new();
         for item in &items {
             *counts.entry(item.outcome).or_default() += 1;
         }
-        Self { counts, items, days: query.days, dry_run: query.dry_run }
+        Self { counts, items, older_than: wish.older_than, dry_run: wish.dry_run }
     }
 }
 
@@ -182,10 +183,10 @@ mod tests {
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
         let item = |answer| CleanupItem::from(Asked { policy: "films/default".to_owned(), answer });
         let refused = item(Err(AskError::Busy(at)));
-        assert_eq!((refused.outcome, refused.at), (Outcome::Refused, None));
+        assert_eq!((refused.outcome, refused.requested_at), (Outcome::Refused, None));
         assert!(refused.detail.unwrap().contains("waits to begin"));
         let waits = item(Ok(Accepted { at, follows: Some(at) }));
-        assert_eq!((waits.outcome, waits.at), (Outcome::Requested, Some(at)));
+        assert_eq!((waits.outcome, waits.requested_at), (Outcome::Requested, Some(at)));
         assert!(waits.detail.unwrap().contains("follows the run of 2026-12-24T18:00:00Z"));
         assert_eq!(Problem::from(AskError::Busy(at)).status, StatusCode::CONFLICT);
     }

@@ -36,7 +36,7 @@ pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Err
             .iter()
             .map(|one| {
                 let ArtifactStatus { key, size, duration } = one.file;
-                json!({"name": one.name(), "key": key, "size": size, "durationSeconds": duration})
+                json!({"name": one.name(), "key": key, "sizeBytes": size, "durationSeconds": duration})
             })
             .collect();
         context.data(&output::items(&files, format)?)?;
@@ -98,7 +98,7 @@ captions.vtt   -         -        captions/films/ocean-1/r1/a.vtt
     async fn a_document_has_plain_numbers() {
         let ended = run(&fake(), "artifacts ocean -o json", None).await;
         let read: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-        assert_eq!(read["items"][0]["size"], 12_449_999);
+        assert_eq!(read["items"][0]["sizeBytes"], 12_449_999);
         assert_eq!(read["items"][3]["name"], "captions.vtt");
     }
 }

@@ -45,7 +45,7 @@ async fn each(
         let asked = one(client, &job, request, manner, context).await;
         results.push(asked.unwrap_or_else(|error| {
             let words: Vec<String> = [Some(error.message), error.hint].into_iter().flatten().collect();
-            ItemResult { job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
+            ItemResult { id: job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
         }));
     }
     Ok(results)
@@ -118,7 +118,7 @@ fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
     let rows: Vec<Vec<String>> = meant
         .map(|(job, item)| {
             let progress = job.status.as_ref().and_then(|status| status.progress.clone());
-            vec![item.job.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
+            vec![item.id.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
         })
         .collect();
     table(&["FILM", "PHASE", "PROGRESS"], &rows)
@@ -147,14 +147,14 @@ fn tell(
             context.tell(format!("error: {detail}"))?;
             continue;
         }
-        let name = output::name::<VideoJob>(&item.job.name);
+        let name = output::name::<VideoJob>(&item.id.name);
         let line = match (manner.output, item.outcome) {
             (Some(_), _) => name,
             (None, Outcome::Unchanged) => {
-                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.job.namespace))
+                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.id.namespace))
             }
             (None, _) => {
-                context.sentence(&name, done(action), &item.job.namespace) + manner.trial.dry_run.suffix()
+                context.sentence(&name, done(action), &item.id.namespace) + manner.trial.dry_run.suffix()
             }
         };
         context.data(&(line + "\n"))?;

@@ -241,7 +241,7 @@ mod tests {
     async fn a_uid_names_a_film_for_writes_too() {
         let fake = fake();
         let (status, answer) = ask(&fake, "POST", &format!("/jobs/{UID}/retry"), &[]).await;
-        assert_eq!((status, &answer["job"]), (StatusCode::ACCEPTED, &json!("films/ocean")));
+        assert_eq!((status, &answer["id"]), (StatusCode::ACCEPTED, &json!("films/ocean")));
         let other = UID.replace("6e05", "6eff");
         let (status, _) = ask(&fake, "POST", &format!("/jobs/{other}/retry"), &[]).await;
         assert_eq!(status, StatusCode::NOT_FOUND);

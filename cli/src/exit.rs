@@ -183,7 +183,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// A failure of a watch that trying again does not mend. `what`: what was tried.
+/// A failure of a watch that trying again does not fix. `what`: what was tried.
 pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
     let source = match error {
         watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod filter;
 pub mod job_action;
 pub mod job_advice;
+pub mod job_hint;
 pub mod job_ref;
 pub mod json;
 mod lean;

@@ -153,7 +153,7 @@ async fn a_job_that_waits_for_a_person_says_what_to_do() {
     world.put(job("films", "ocean", &json!({"phase": "Waiting", "conditions": conditions})));
     let error = world.get("/jobs/films/ocean").await.json()["error"].clone();
     assert_eq!((&error["reason"], &error["message"]), (&json!("OutcomeUnknown"), &json!("was it paid?")));
-    assert!(error["whatToDo"].as_str().unwrap().contains("/jobs/films/ocean/retry"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("/jobs/films/ocean/retry"), "{error}");
     let none = world.get("/jobs/films/none").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert!(none.json()["hint"].as_str().unwrap().contains("namespace=films"));

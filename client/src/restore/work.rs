@@ -57,7 +57,7 @@ impl Work<'_> {
             (_, Stage::Planned) if dry_run => (Outcome::WouldRestore, None),
             (_, Stage::Released) => (Outcome::Restored, self.remark),
             (_, Stage::Planned | Stage::Made | Stage::Ready) => {
-                let why = "it waits for what failed elsewhere: restore again once that is mended";
+                let why = "it waits for what failed elsewhere: restore again once that is fixed";
                 (Outcome::Held, Some(why.to_owned()))
             }
         };

@@ -395,7 +395,7 @@ spec:
             ended.err
         );
         assert!(
-            ended.err.contains("next: look at `kubectl videofactory logs rivers -n films`"),
+            ended.err.contains("next: read `kubectl videofactory logs rivers -n films`"),
             "{}",
             ended.err
         );

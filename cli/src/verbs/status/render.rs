@@ -191,7 +191,7 @@ STEP             STATE       SCENES           ATTEMPT   TOOK   COST   REASON
 write-script     Succeeded   12               1         12s    0.01   Completed
 animate-scenes   Waiting     5/12 refused 7   2         -      -      AwaitingQuota
 
-Next: nothing, it goes on by itself; `kubectl videofactory accounts -n films` shows the quotas
+Next: nothing, it continues automatically; `kubectl videofactory accounts -n films` shows the quotas
 "
         );
     }

@@ -214,7 +214,7 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",
         "ProviderAccount \"none\" does not exist in this namespace: create it\n",
-        "Next: do what the message says; if it does not continue then: `kubectl videofactory retry waits -n NS`\n",
+        "Next: do what the message says; if the job does not continue then: `kubectl videofactory retry waits -n NS`\n",
     ];
     plugin.shows("status waits", 0, &waits, &[]).await?;
     plugin.says("retry waits", 0, "videojob.videofactory.dev/waits retried\n", "").await?;

@@ -107,7 +107,7 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
 
 /// What is well in any case.
 const WELL: [&str; 7] = [
-    "STATE   CHECK   FOUND\n",
+    "STATE   NAME   MESSAGE\n",
     "ok   definitions   4 kinds, as this plugin knows them\n",
     "ok   operator pods   1 of 1 ready in videofactory-system",
     "ok   way to the operator   you may forward a port in namespace videofactory-system\n",
@@ -129,7 +129,7 @@ async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     let read = plugin.run("doctor -o json").await?;
     let checks: Value = serde_json::from_slice(&read.out).with_context(|| format!("{read:?}"))?;
     let mut checks = checks["items"].as_array().into_iter().flatten();
-    ensure!(checks.any(|one| one["state"] == "error" && one["mend"].is_string()), "{read:?}");
+    ensure!(checks.any(|one| one["state"] == "error" && one["hint"].is_string()), "{read:?}");
     Ok(())
 }
 

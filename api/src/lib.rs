@@ -61,8 +61,8 @@ use crate::state::State;
 /// How the API introduces itself to the API server when it writes for others.
 pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERSION"));
 
-/// Most bytes of a request's body: a storyboard of 200 scenes is smaller.
-const MOST_BODY_BYTES: usize = 1024 * 1024;
+/// The port at which operators serve, and a proxy on somebody's machine, unless they are told another one.
+pub const PORT: u16 = 8000;
 
 /// What anybody may see: the node's probes have no token.
 const OPEN: [&str; 2] = ["/health", "/ready"];
@@ -81,7 +81,7 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(async || other_methods())
         .layer(from_fn_with_state(state.clone(), authenticate))
         .layer(from_fn_with_state(state.clone(), measure))
-        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
+        .layer(DefaultBodyLimit::max(body::MOST_BYTES));
     // Around the others: a path must be as it is meant before it is matched.
     Router::new()
         .fallback_service(routes)

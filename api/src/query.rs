@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 #[into_params(parameter_in = Query)]
 pub struct NamespaceQuery {
     /// The namespace to look at. Left out: all namespaces in which you may list these objects.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>, example = "demo")]
     pub namespace: Option<String>,
 }
 

@@ -32,7 +32,7 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
 #[into_params(parameter_in = Query)]
 struct BackupQuery {
     /// The namespace to back up. Left out: all namespaces, which needs the permission to list their objects.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
 }
 

@@ -54,7 +54,7 @@ pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> 
 #[into_params(parameter_in = Query)]
 struct RestoreQuery {
     /// What is of this namespace alone. Left out: all, which takes the permission to list jobs in all of them.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
     /// Change nothing, and say what would be done.
     dry_run: bool,

@@ -67,15 +67,10 @@ pub struct Artifact {
 #[into_params(parameter_in = Path)]
 pub struct ArtifactParams {
     /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = schemas::ObjectName, example = "demo")]
     namespace: String,
     /// Name of the job.
-    #[param(
-        min_length = 1,
-        max_length = 63,
-        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        example = "ocean-facts"
-    )]
+    #[param(inline, value_type = schemas::ObjectName, example = "ocean-facts")]
     name: String,
     /// Name of the file, as the list has it.
     #[param(pattern = "^(video|thumbnail|captions[.](srt|vtt))$", example = "video")]

@@ -39,10 +39,10 @@ pub struct JobsQuery {
     #[param(inline, value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
     /// Name of the jobs' Channel.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "deep-sea")]
     channel: Option<String>,
     /// The namespace of the jobs. Left out: all namespaces in which the caller may list jobs.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
     #[serde(alias = "label")]
@@ -134,4 +134,18 @@ fn page_of(jobs: &[Arc<Guarded<VideoJob>>], asked: &Asked, scope: &Scope) -> Res
 fn place(job: &VideoJob) -> Place<'_> {
     let metadata = job.meta();
     (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented::parameter;
+    use crate::query::LONGEST_SELECTOR;
+
+    #[test]
+    fn the_limits_of_parameters_are_documented() {
+        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MOST_ITEMS);
+        assert_eq!(parameter::<JobsQuery>("continue")["maxLength"], LONGEST_TOKEN);
+        assert_eq!(parameter::<JobsQuery>("label_selector")["maxLength"], LONGEST_SELECTOR);
+    }
 }

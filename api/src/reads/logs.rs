@@ -239,6 +239,11 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_lines_is_documented() {
+        assert_eq!(crate::documented::parameter::<LogsQuery>("tail")["maximum"], MOST_LINES);
+    }
+
+    #[test]
     fn without_a_name_it_is_the_current_step_or_the_last_begun() {
         let of = |current, named| step_of(&job(current), named).map(|step| step.name);
         assert_eq!(of(Some("write-script"), None), Some(StepName::WriteScript));

@@ -42,13 +42,13 @@ pub struct ActionsBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct FilterBody {
     /// The namespace of the jobs.
-    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(value_type = Option<schemas::ObjectName>)]
     namespace: Option<String>,
     /// The phase of the jobs.
     #[schema(value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
     /// Name of the jobs' Channel.
-    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(value_type = Option<schemas::ObjectName>)]
     channel: Option<String>,
     /// Label selector, as Kubernetes writes it.
     #[serde(alias = "label")]
@@ -177,7 +177,7 @@ pub async fn act(
 #[into_params(parameter_in = Query)]
 pub struct StopAllQuery {
     /// The namespace of the jobs. Left out: all namespaces.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[param(inline, value_type = Option<schemas::ObjectName>)]
     namespace: Option<String>,
     /// Whether nothing is to be changed.
     dry_run: bool,

@@ -41,12 +41,12 @@ const TRY_AGAIN: u32 = 10;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CheckBody {
     /// Namespace of the policy, and of the jobs.
-    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(required = true, value_type = crate::schemas::ObjectName)]
     pub namespace: String,
     /// Name of the policy.
-    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(required = true, value_type = crate::schemas::ObjectName)]
     pub policy: String,
-    /// At most 1000 files of jobs.
+    /// Files of jobs.
     #[schema(required = true, max_items = 1000)]
     pub files: Vec<CheckedFile>,
 }
@@ -182,5 +182,16 @@ async fn is_there(bucket: &Bucket, file: &Wanted) -> Result<bool, StorageError> 
         Ok(document) => Ok(document.is_some_and(|document| Digest::of(&document) == *digest)),
         Err(StorageError::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented;
+
+    #[test]
+    fn the_number_of_files_is_documented() {
+        assert_eq!(documented::field::<CheckBody>("files")["maxItems"], MOST_FILES);
     }
 }

@@ -39,10 +39,10 @@ static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 #[schema(example = json!({"namespace": "demo", "topic": "Why the sea is salty"}))]
 pub struct CreateBody {
     /// Where.
-    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(required = true, value_type = crate::schemas::ObjectName)]
     namespace: String,
     /// Name of the job; absent: made of its topic.
-    #[schema(max_length = 52, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(value_type = Option<crate::schemas::JobName>)]
     name: Option<String>,
     /// What the film is about; or `spec.topic`, or `spec.scenes`.
     topic: Option<String>,
@@ -225,7 +225,7 @@ fn new_jobs(body: CreateBody, key: Option<&[u8]>) -> Result<NewJobs, Problem> {
         return bad("topics stands alone: leave out topic, name and spec.topic");
     }
     if body.topics.len() > MOST_TOPICS {
-        return bad("topics: at most 100 at once");
+        return bad(&format!("topics: at most {MOST_TOPICS} at once"));
     }
     if body.topic.is_some() && body.spec.contains_key("topic") {
         return bad("topic stands twice: leave out topic or spec.topic");
@@ -315,11 +315,16 @@ mod tests {
             json!({"namespace": "films", "topic": "a", "topics": ["b"]}),
             json!({"namespace": "films", "name": "a", "topics": ["b"]}),
             json!({"namespace": "films", "topic": "a", "spec": {"topic": "b"}}),
-            json!({"namespace": "films", "topics": vec!["a"; 101]}),
+            json!({"namespace": "films", "topics": vec!["a"; MOST_TOPICS + 1]}),
         ] {
             let refused = new_jobs(body(fields.clone()), None).unwrap_err();
             assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields}");
         }
+    }
+
+    #[test]
+    fn the_number_of_topics_is_documented() {
+        assert_eq!(documented::field::<CreateBody>("topics")["maxItems"], MOST_TOPICS);
     }
 
     #[test]

@@ -58,15 +58,10 @@ pub struct ActionAnswer {
 #[into_params(parameter_in = Path)]
 pub struct ActionParams {
     /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = schemas::ObjectName, example = "demo")]
     namespace: String,
     /// Name of the job.
-    #[param(
-        min_length = 1,
-        max_length = 63,
-        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        example = "ocean-facts"
-    )]
+    #[param(inline, value_type = schemas::ObjectName, example = "ocean-facts")]
     name: String,
     /// The action.
     #[param(inline, value_type = schemas::Action, example = "retry")]
@@ -138,5 +133,17 @@ pub async fn delete(
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(error) if error.is_not_found() => Err(path.not_found()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented::field;
+
+    #[test]
+    fn the_lengths_of_texts_are_documented() {
+        assert_eq!(field::<ActionBody>("reason")["maxLength"], LONGEST_REASON);
+        assert_eq!(field::<ActionBody>("result")["maxLength"], LONGEST_RESULT);
     }
 }

@@ -32,10 +32,10 @@ static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 #[into_params(parameter_in = Query)]
 pub struct CleanupQuery {
     /// The namespace of the policies. Left out: all namespaces.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>)]
     namespace: Option<String>,
     /// Name of the only policy to prune by. Left out: all policies.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>)]
     policy: Option<String>,
     /// Age from which finished jobs' files may go, in days. Left out: as the rules say.
     #[param(minimum = 0, maximum = 3650)]
@@ -172,7 +172,8 @@ mod tests {
     use crate::documented;
 
     #[test]
-    fn the_number_of_requests_at_work_is_documented() {
+    fn the_limits_of_requests_are_documented() {
+        assert_eq!(documented::parameter::<CleanupQuery>("days")["maximum"], MOST_DAYS);
         documented::limit(&format!(
             "Requests to prune (`POST /storage/cleanup`) | {MOST_AT_WORK} at a time |"
         ));

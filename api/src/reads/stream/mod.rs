@@ -45,10 +45,10 @@ pub struct StreamQuery {
     #[param(inline, value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
     /// Name of the jobs' Channel.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "deep-sea")]
     channel: Option<String>,
     /// The namespace of the jobs. Left out: all namespaces, which needs the permission to list and watch jobs there.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
     #[serde(alias = "label")]

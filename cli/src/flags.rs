@@ -8,6 +8,8 @@ use videofactory_crds::Phase;
 
 use crate::completion::names;
 use crate::context::Context;
+use crate::output::Format;
+use crate::text::table;
 
 /// In which namespaces.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -15,6 +17,31 @@ pub struct Scope {
     /// In all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
+}
+
+/// How objects are printed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Columns {
+    /// How to print them
+    #[arg(short, long, value_enum)]
+    pub output: Option<Format>,
+    /// Leave the headers out
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+impl Columns {
+    /// Whether there are more of them.
+    #[must_use]
+    pub fn are_wide(self) -> bool {
+        self.output == Some(Format::Wide)
+    }
+
+    /// The table with these headers, unless they are left out.
+    #[must_use]
+    pub fn table(self, header: &[&str], rows: &[Vec<String>]) -> String {
+        table(if self.no_headers { &[] } else { header }, rows)
+    }
 }
 
 /// Which films of those.

@@ -10,7 +10,7 @@ use kube::api::ListParams;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::storage_action::{self, Accepted, AskError, Asked, Cleanup};
+use videofactory_client::storage_action::{self, AskError, Asked, Cleanup, PolicyResult};
 use videofactory_client::{Outcome, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
@@ -80,19 +80,9 @@ pub struct CleanupItem {
     detail: Option<String>,
 }
 
-impl From<Asked> for CleanupItem {
-    fn from(Asked { policy, answer }: Asked) -> Self {
-        let not = |outcome, error: &AskError| (outcome, None, Some(error.for_people()));
-        let (outcome, requested_at, detail) = match &answer {
-            Ok(Accepted { at, follows }) => {
-                let detail =
-                    follows.map(|slot| format!("it follows the run of {slot:.0}, which is under way"));
-                (Outcome::Requested, Some(*at), detail)
-            }
-            Err(error @ AskError::Busy(_)) => not(Outcome::Refused, error),
-            Err(error @ AskError::Call(_)) => not(Outcome::Failed, error),
-        };
-        Self { id: policy, outcome, requested_at, detail }
+impl From<PolicyResult> for CleanupItem {
+    fn from(PolicyResult { id, outcome, requested_at, detail }: PolicyResult) -> Self {
+        Self { id, outcome, requested_at, detail }
     }
 }
 
@@ -150,7 +140,8 @@ pub async fn clean_up(
 
 impl CleanupAnswer {
     fn new(asked: Vec<Asked>, wish: Cleanup) -> Self {
-        let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
+        let items: Vec<CleanupItem> =
+            asked.into_iter().map(|asked| PolicyResult::from(asked).into()).collect();
         let mut counts = BTreeMap::new();
         for item in &items {
             *counts.entry(item.outcome).or_default() += 1;
@@ -180,15 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {
+    fn who_would_replace_another_request_is_refused() {
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
-        let item = |answer| CleanupItem::from(Asked { policy: "films/default".to_owned(), answer });
-        let refused = item(Err(AskError::Busy(at)));
-        assert_eq!((refused.outcome, refused.requested_at), (Outcome::Refused, None));
-        assert!(refused.detail.unwrap().contains("waits to begin"));
-        let waits = item(Ok(Accepted { at, follows: Some(at) }));
-        assert_eq!((waits.outcome, waits.requested_at), (Outcome::Requested, Some(at)));
-        assert!(waits.detail.unwrap().contains("follows the run of 2026-12-24T18:00:00Z"));
         assert_eq!(Problem::from(AskError::Busy(at)).status, StatusCode::CONFLICT);
     }
 }

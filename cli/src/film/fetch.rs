@@ -255,7 +255,7 @@ fn broken(url: &str, error: &dyn std::fmt::Display) -> Error {
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::new(format!("cannot {what} {}: {error}", path.display()))
-        .hint("name a place that you can write to, by -o or --download")
+        .hint("name a place that you can write to, by --file or --download")
 }
 
 #[cfg(test)]

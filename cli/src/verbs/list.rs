@@ -11,9 +11,8 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::flags::{Filter, Scope};
-use crate::output::Format;
-use crate::text::{NONE, age, or_none, table, until};
+use crate::flags::{Columns, Filter, Scope};
+use crate::text::{NONE, age, or_none, until};
 
 /// List films
 #[derive(Args, Debug)]
@@ -29,12 +28,8 @@ pub struct ListArgs {
     scope: Scope,
     #[command(flatten)]
     filter: Filter,
-    /// How to print them
-    #[arg(short, long, value_enum)]
-    output: Option<Format>,
-    /// Leave the headers out
-    #[arg(long)]
-    no_headers: bool,
+    #[command(flatten)]
+    columns: Columns,
 }
 
 /// Lists films.
@@ -46,7 +41,7 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
     };
     jobs.sort_by_key(|job| (job.namespace(), job.name_any()));
     // One that was named is printed by itself, as kubectl does.
-    if context.print(&jobs, args.names.len() == 1, args.output)? {
+    if context.print(&jobs, args.names.len() == 1, args.columns.output)? {
         return Ok(Exit::Done);
     }
     if jobs.is_empty() {
@@ -58,9 +53,9 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
         context.tell(format!("There are no {which} {place}."))?;
         return Ok(Exit::Done);
     }
-    let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.output == Some(Format::Wide) };
+    let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.columns.are_wide() };
     let (header, rows) = columns(&jobs, shape, context.now());
-    context.data(&table(if args.no_headers { &[] } else { &header }, &rows))?;
+    context.data(&args.columns.table(&header, &rows))?;
     Ok(Exit::Done)
 }
 

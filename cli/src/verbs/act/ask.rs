@@ -1,7 +1,6 @@
 //! Asks films that were named, or many after a list of them and a yes, and says what became of each.
 
 use kube::Client;
-use serde_json::json;
 use videofactory_client::job_action::phase;
 use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Wish, bulk};
 use videofactory_crds::VideoJob;
@@ -11,7 +10,7 @@ use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::flags::DryRun;
-use crate::output::{self, Document, Written};
+use crate::output::{self, Written};
 use crate::text::{count, plain, table};
 
 /// Asks the films that are meant.
@@ -132,13 +131,8 @@ fn tell(
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let exit = Exit::of_all(results.iter().all(is_fine));
-    let document = match manner.output {
-        Some(Written::Json) => Some(Document::Json),
-        Some(Written::Yaml) => Some(Document::Yaml),
-        Some(Written::Name) | None => None,
-    };
-    if let Some(format) = document {
-        context.data(&output::write(format, &json!({ "action": action, "items": results }))?)?;
+    if let Some(format) = manner.output.and_then(Written::document) {
+        context.data(&output::results(action.as_str(), &results, format)?)?;
         return Ok(exit);
     }
     for item in results {

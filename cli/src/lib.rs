@@ -47,6 +47,11 @@ use crate::exit::{Error, Exit};
 pub fn main() -> ExitCode {
     // Fails only where one was chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
+    if std::env::var_os("COMPLETE").is_some() {
+        // What shells run themselves: the line follows a mark.
+        let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
+        completion::names::of_line(args::command(), line);
+    }
     clap_complete::CompleteEnv::with_factory(args::command).complete();
     if let Some(line) = verbs::completion::unfinished(std::env::args_os()) {
         // Whatever goes wrong, nothing is offered.

@@ -28,7 +28,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct JobParams {
-    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
+    /// Namespace of the job. A path may have the job's UID as one segment instead of namespace and name.
     #[param(inline, value_type = crate::schemas::ObjectName, example = "demo")]
     pub namespace: String,
     /// Name of the job.

@@ -44,16 +44,16 @@ impl Columns {
     }
 }
 
-/// Which films of those.
+/// Which jobs of those.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Filter {
-    /// Only films in this phase
+    /// Only jobs in this phase
     #[arg(long, value_parser = phases(), ignore_case = true)]
     pub phase: Option<Phase>,
-    /// Only films of this Channel
+    /// Only jobs of this Channel
     #[arg(long, value_parser = not_blank, add = names::channels())]
     pub channel: Option<String>,
-    /// Only films with these labels, such as team=films,!draft
+    /// Only jobs with these labels, such as team=films,!draft
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = labels)]
     pub selector: Option<Selector>,
 }
@@ -77,7 +77,7 @@ impl Filter {
     }
 }
 
-/// The name of one film.
+/// The name of one job.
 #[derive(Args, Clone, Debug)]
 pub struct JobName {
     /// Name of the VideoJob
@@ -85,10 +85,10 @@ pub struct JobName {
     pub name: String,
 }
 
-/// A value that names something: an empty one, such as of a variable that is not set, would mean all films.
+/// A value that names something: an empty one, such as of a variable that is not set, would mean all jobs.
 fn not_blank(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
-        return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
+        return Err("it is empty, which would mean all jobs: name some, or leave the flag out".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -107,12 +107,12 @@ fn phases() -> impl TypedValueParser<Value = Phase> {
 /// Whether anything is changed: the values of kubectl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
-    /// It is done
+    /// Do it
     #[default]
     None,
-    /// Nothing is written: it is only said what would be
+    /// Change nothing, and say what would be done
     Client,
-    /// The API server checks what would be written, and keeps nothing
+    /// Let the API server check it, and change nothing
     Server,
 }
 

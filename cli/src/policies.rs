@@ -93,12 +93,12 @@ pub async fn until<T>(
             }
         }
         Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy)))
-            .hint("it goes on all the same: `kubectl videofactory storage -A` shows how"))
+            .hint("it continues all the same: `kubectl videofactory storage -A` shows how"))
     };
     tokio::time::timeout(timeout, look).await.unwrap_or_else(|_| {
         let message = format!("the time is over, and {} has not done what it was asked", name(policy));
         Err(Error::timed_out(message).hint(
-            "it goes on all the same: `kubectl videofactory storage <policy>` shows it; is the operator there? \
+            "it continues all the same: `kubectl videofactory storage <policy>` shows it; is the operator there? \
              `kubectl videofactory doctor`",
         ))
     })

@@ -36,7 +36,7 @@ struct BackupQuery {
     namespace: Option<String>,
 }
 
-/// Everything of a namespace, or of the cluster, with its status and without Secrets, as POST /restore takes it.
+/// A backup of a namespace or of the whole cluster, with statuses and without Secrets, as POST /restore takes it.
 #[utoipa::path(get, path = "/backup", operation_id = "back_up", tag = "storage", params(BackupQuery), responses(
     (status = 200, description = "The backup", body = BackupDocument),
 ))]

@@ -54,7 +54,7 @@ pub struct JobsQuery {
     /// Most items of the page. Left out: 100.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500)]
     limit: Option<usize>,
-    /// Where the page before ended: its `continue`.
+    /// The `continue` of the page before.
     #[serde(rename = "continue")]
     #[param(max_length = 512)]
     token: Option<String>,
@@ -66,18 +66,18 @@ pub struct JobsQuery {
 pub struct JobList {
     /// The jobs.
     items: Vec<JobSummary>,
-    /// For the next page; absent on the last one. Jobs that come and go meanwhile move nothing: what is there all the
-    /// time is in one page.
+    /// The `continue` of the next page. Absent on the last one. A job that exists all the time is in exactly one page,
+    /// whatever is created or deleted meanwhile.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     /// How many jobs come after this page.
     remaining: usize,
 }
 
-/// The jobs that a filter takes, ordered by namespace and name.
+/// The jobs that match a filter, ordered by namespace and name.
 #[utoipa::path(get, path = "/jobs", operation_id = "list_jobs", tag = "jobs", params(JobsQuery), responses(
     (status = 200, description = "A page of jobs", body = JobList),
-    (status = 304, description = "The page is as it was when it had the tag that If-None-Match names"),
+    (status = 304, description = "The page has not changed since it had the tag that If-None-Match names"),
 ))]
 pub async fn list(
     Shared(state): Shared<State>,

@@ -40,7 +40,7 @@ pub struct JobSummary {
     /// Units of work done and known.
     #[schema(example = "14/26")]
     pub progress: Option<String>,
-    /// When it goes on by itself, if that depends on a time.
+    /// When it continues automatically, if that depends on a time.
     pub resume_at: Option<Timestamp>,
     /// Its state in a sentence: the current work or the reason to wait, until when, and what a person can do.
     pub message: Option<String>,
@@ -72,7 +72,7 @@ pub struct CostSummary {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VideoSummary {
-    /// Path of this API that gives its bytes.
+    /// Path of this API from which it can be downloaded.
     pub url: String,
     /// Its size.
     pub size_bytes: Option<i64>,

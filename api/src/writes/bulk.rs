@@ -19,7 +19,7 @@ use crate::query::{LONGEST_REASON, Parameters, check_length, check_name, job_fil
 use crate::schemas;
 use crate::tasks::Tasks;
 
-/// An action, and the jobs that it is for.
+/// An action, and the jobs to which it applies.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schema(example = json!({"action": "retry", "filter": {"phase": "Failed", "namespace": "demo"}}))]
@@ -27,7 +27,7 @@ pub struct ActionsBody {
     /// The action: `retry`, `restart`, `suspend` or `resume`.
     #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
-    /// The jobs. Without any filter the request is refused, because all jobs of a cluster are seldom meant.
+    /// The jobs. An empty filter is refused, because it would match all jobs of the cluster.
     #[serde(deserialize_with = "object")]
     filter: FilterBody,
     /// With `suspend`: why. With `resume`: only jobs that are suspended for this reason are resumed; left out: those that
@@ -80,7 +80,7 @@ pub struct BulkItem {
     /// The result.
     #[schema(value_type = schemas::RequestOutcome)]
     outcome: Outcome,
-    /// Why, where it was not asked.
+    /// Why it was not requested, if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -125,8 +125,9 @@ fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
     of.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
 }
 
-/// Asks something of every job that a filter takes; each answers for itself. It goes on to its end, also if nobody waits for
-/// the answer.
+/// Requests an action on every job that matches a filter. Each job has its own result.
+///
+/// The request is completed even if the caller hangs up.
 #[utoipa::path(
     post,
     path = "/jobs/actions",
@@ -134,7 +135,7 @@ fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
     tag = "jobs",
     params(DryRun),
     request_body = ActionsBody,
-    responses((status = 200, description = "What became of it, job by job", body = BulkAnswer)),
+    responses((status = 200, description = "The result for each job", body = BulkAnswer)),
 )]
 pub async fn act(
     author: Author,
@@ -179,19 +180,20 @@ pub struct StopAllQuery {
     /// The namespace of the jobs. Left out: all namespaces.
     #[param(inline, value_type = Option<schemas::ObjectName>)]
     namespace: Option<String>,
-    /// Whether nothing is to be changed.
+    /// Whether to change nothing, and only answer what would be done.
     dry_run: bool,
 }
 
-/// Holds every job that has not ended: of a namespace, or of the cluster, those first that are at work. It goes on to its
-/// end, also if nobody waits for the answer. A held job goes on from its checkpoint when it is resumed.
+/// Suspends every job that has not ended, in a namespace or in the whole cluster: running jobs first.
+///
+/// The request is completed even if the caller hangs up. When a job is resumed it continues from its checkpoint.
 #[utoipa::path(
     post,
     path = "/jobs/force-stop-all",
     operation_id = "stop_all_jobs",
     tag = "jobs",
     params(StopAllQuery),
-    responses((status = 200, description = "What became of it, job by job", body = BulkAnswer)),
+    responses((status = 200, description = "The result for each job", body = BulkAnswer)),
 )]
 pub async fn stop_all(
     author: Author,

@@ -21,12 +21,12 @@ use crate::schemas;
 /// Longest result that a review can name.
 const LONGEST_RESULT: usize = 128;
 
-/// Beside an action; all of it may be absent.
+/// What belongs to an action. All of it can be left out.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ActionBody {
-    /// With `suspend`: why, for whoever looks at the job. With `resume`: the job is resumed only if it is suspended for
-    /// this reason. Other actions take none.
+    /// With `suspend`: the reason, which the job's message shows. With `resume`: the job is resumed only if it is suspended
+    /// for this reason. Other actions take none.
     #[schema(max_length = 1024)]
     pub reason: Option<String>,
     /// With `approve` and `reject`: the result that you have seen, `<step>@<output digest>`. If another one is under review
@@ -45,10 +45,10 @@ pub struct ActionAnswer {
     /// The action.
     #[schema(value_type = schemas::Action)]
     pub action: JobAction,
-    /// `requested`: the operator acts upon it now; `unchanged`: it is so already.
+    /// `requested`: the operator acts on it now. `unchanged`: the job was in this state already.
     #[schema(value_type = schemas::RequestOutcome)]
     pub outcome: Outcome,
-    /// Why nothing is to be changed.
+    /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -57,7 +57,7 @@ pub struct ActionAnswer {
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ActionParams {
-    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
+    /// Namespace of the job. A path may have the job's UID as one segment instead of namespace and name.
     #[param(inline, value_type = schemas::ObjectName, example = "demo")]
     namespace: String,
     /// Name of the job.
@@ -68,7 +68,7 @@ pub struct ActionParams {
     action: String,
 }
 
-/// Asks something of a job. The operator acts upon it: look at the job for how far it is.
+/// Requests an action on a job. The operator acts on it: the job itself says how far it is.
 #[utoipa::path(
     post,
     path = "/jobs/{namespace}/{name}/{action}",
@@ -77,8 +77,8 @@ pub struct ActionParams {
     params(ActionParams),
     request_body = ActionBody,
     responses(
-        (status = 200, description = "It is so already", body = ActionAnswer),
-        (status = 202, description = "It was asked", body = ActionAnswer),
+        (status = 200, description = "The job was in this state already", body = ActionAnswer),
+        (status = 202, description = "The action was requested", body = ActionAnswer),
         (status = 404, description = "There is no such job"),
         (status = 409, description = "The job's state does not allow it; nothing was changed"),
     ),
@@ -116,11 +116,11 @@ async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
     found.ok_or_else(|| path.not_found())
 }
 
-/// Deletes a job. What becomes of its files, its spec.artifacts.onDelete says.
+/// Deletes a job. Its spec.artifacts.onDelete says whether its files are deleted, too.
 #[utoipa::path(delete, path = "/jobs/{namespace}/{name}", operation_id = "delete_job", tag = "jobs", params(JobParams), responses(
     (status = 202, description = "It is being deleted"),
     (status = 404, description = "There is no such job"),
-    (status = 409, description = "It cannot be deleted as it stands"),
+    (status = 409, description = "It cannot be deleted in its present state"),
 ))]
 pub async fn delete(
     author: Author,

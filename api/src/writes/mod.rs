@@ -93,7 +93,7 @@ fn wish(action: JobAction, reason: Option<String>, result: Option<String>) -> Re
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DryRun {
-    /// Whether nothing is to be changed.
+    /// Whether to change nothing, and only answer what would be done.
     dry_run: bool,
 }
 

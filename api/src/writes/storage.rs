@@ -34,13 +34,13 @@ pub struct CleanupQuery {
     /// The namespace of the policies. Left out: all namespaces.
     #[param(inline, value_type = Option<crate::schemas::ObjectName>)]
     namespace: Option<String>,
-    /// Name of the only policy to prune by. Left out: all policies.
+    /// Name of one policy. Left out: all policies.
     #[param(inline, value_type = Option<crate::schemas::ObjectName>)]
     policy: Option<String>,
-    /// Age from which finished jobs' files may go, in days. Left out: as the rules say.
+    /// Age in days from which files of finished jobs are deleted. Left out: the ages of the rules.
     #[param(minimum = 0, maximum = 3650)]
     days: Option<u32>,
-    /// Whether the runs only plan.
+    /// Whether the runs only plan, and delete nothing.
     dry_run: bool,
 }
 
@@ -53,15 +53,15 @@ pub struct CleanupAnswer {
     counts: BTreeMap<Outcome, usize>,
     /// Each policy.
     items: Vec<CleanupItem>,
-    /// Age from which finished jobs' files may go; absent: as the rules say.
+    /// Age from which files of finished jobs are deleted. Absent: the ages of the rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "7d")]
     older_than: Option<Duration>,
-    /// Whether the runs only plan.
+    /// Whether the runs only plan, and delete nothing.
     dry_run: bool,
 }
 
-/// What was asked of a policy.
+/// The result for one policy.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupItem {
@@ -70,12 +70,12 @@ pub struct CleanupItem {
     /// Requested, refused because another request waits to begin, or failed.
     #[schema(value_type = crate::schemas::RequestOutcome)]
     outcome: Outcome,
-    /// When it was asked, or when the same was asked before and has not begun. The run is due at this time or later; its
-    /// outcome is in `status.runs` of the policy, and in GET `/storage/stats`.
+    /// Time of the request, or of an earlier one that wants the same and has not begun. The run is due at this time or
+    /// later; its outcome is in `status.runs` of the policy, and in GET `/storage/stats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     requested_at: Option<jiff::Timestamp>,
-    /// Why, where it was not asked; or which run it follows.
+    /// Why it was not requested, or which run it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -96,12 +96,13 @@ impl From<AskError> for Problem {
     }
 }
 
-/// Asks every policy of a namespace, or of the cluster, to prune now. All of them are asked, also if nobody waits for the
-/// answer.
+/// Requests a prune run of every policy, in a namespace or in the whole cluster.
+///
+/// The request is completed even if the caller hangs up.
 #[utoipa::path(post, path = "/storage/cleanup", operation_id = "clean_up_storage", tag = "storage", params(CleanupQuery), responses(
-    (status = 202, description = "What became of it, policy by policy; GET /storage/stats tells how the runs end", body = CleanupAnswer),
+    (status = 202, description = "The result for each policy; GET /storage/stats shows how the runs ended", body = CleanupAnswer),
     (status = 404, description = "There is no such policy"),
-    (status = 409, description = "An earlier request waits to begin, and wants something else; nothing was asked"),
+    (status = 409, description = "An earlier request that wants something else waits to begin; nothing was requested"),
 ))]
 pub async fn clean_up(
     author: Author,

@@ -1,4 +1,4 @@
-//! What to make of buckets, accounts and films. Pure.
+//! What to make of buckets, accounts and jobs. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -15,7 +15,7 @@ use crate::text::{count, plain, span};
 
 /// How long before its end a key is warned of.
 const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// Films that are named.
+/// Jobs that are named.
 const MOST_NAMED: usize = 5;
 
 fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
@@ -30,7 +30,7 @@ pub fn policies(policies: &[StoragePolicy], namespace: Option<&str>) -> Vec<Chec
         let hint = "apply one: manifests/samples/storage has one for several kinds of buckets";
         return vec![Check::warning(
             "buckets",
-            format!("there is no StoragePolicy in {place}, so films wait"),
+            format!("there is no StoragePolicy in {place}, so jobs wait"),
             hint,
         )];
     }
@@ -56,7 +56,7 @@ fn of_policy(object: &StoragePolicy) -> Check {
         StorageLevel::Stopped | StorageLevel::Full => {
             let hint =
                 format!("make room: kubectl videofactory cleanup -n {namespace} --older-than 7d; {look}");
-            Check::error(name, format!("{percent}% full: films that have not begun wait"), hint)
+            Check::error(name, format!("{percent}% full: jobs that have not begun wait"), hint)
         }
         level => match ill(&status.conditions, ConditionType::WithinLimit) {
             Some(message) => Check::warning(name, message, look),
@@ -110,7 +110,7 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
     }
 }
 
-/// The films that do not go on by themselves. `namespace`: where they were looked for; none: in all.
+/// The jobs that do not continue automatically. `namespace`: where they were looked for; none: in all.
 pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
     let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
     let of = |kinds: &[Attention]| {
@@ -123,12 +123,12 @@ pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
     let mut checks = Vec::new();
     for (check, names, hint) in [
         (
-            "films that failed",
+            "jobs that failed",
             failed,
             format!("kubectl videofactory retry --phase Failed {place}; status of each says why"),
         ),
         (
-            "films that need a person",
+            "jobs that need a person",
             stalled,
             "kubectl videofactory status <name> -n <namespace> says what to do".to_owned(),
         ),
@@ -138,12 +138,12 @@ pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
         }
     }
     if checks.is_empty() {
-        let found = format!("{}; none failed, stopped or waits for a review", count(jobs.len(), "film"));
-        checks.push(Check::ok("films", found));
+        let found = format!("{}; none failed, stopped or waits for a review", count(jobs.len(), "job"));
+        checks.push(Check::ok("jobs", found));
     }
     // That is what somebody wanted.
     if !held.is_empty() {
-        checks.push(Check::ok("films that are held", named(&held)));
+        checks.push(Check::ok("jobs that are suspended", named(&held)));
     }
     checks
 }

@@ -22,7 +22,7 @@ Examples:
   kubectl videofactory accounts -A
   kubectl videofactory accounts grok")]
 pub struct AccountsArgs {
-    /// Name of one ProviderAccount, of which the waiting films are shown, too
+    /// Name of one ProviderAccount; the jobs that wait for it are shown, too
     #[arg(value_name = "NAME", add = names::accounts(), conflicts_with = "all_namespaces")]
     name: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `artifacts`: the finished files of a film.
+//! `artifacts`: the finished files of a job.
 
 use clap::Args;
 use serde_json::json;
@@ -11,9 +11,9 @@ use crate::flags::JobName;
 use crate::output::{self, Document};
 use crate::text::{bytes, or_none, table};
 
-/// List the finished files of a film
+/// List the finished files of a job
 ///
-/// What they are called for `download`, and where they are in the bucket.
+/// Their names for `download`, and where they are in the bucket.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

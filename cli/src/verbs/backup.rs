@@ -38,7 +38,7 @@ pub struct BackupArgs {
     /// Write it to this file instead, in the same format; -: standard output. Needs no operator
     #[arg(short = 'F', long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
-    /// Only ask for it, and do not wait until it is in the bucket
+    /// Request it, and do not wait until it is in the bucket
     #[arg(long, conflicts_with = "file")]
     no_wait: bool,
     /// Longest time to wait; 0: for ever
@@ -68,7 +68,7 @@ async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
     // Whole or not at all: a backup that is cut short is none.
     file::write(path, &written.text)?;
     context.data(&format!("{}\n", path.display()))?;
-    context.tell(format!("{} of {namespace}, {} of them films", objects(written.items), written.jobs))?;
+    context.tell(format!("{} of {namespace}, {} of them jobs", objects(written.items), written.jobs))?;
     Ok(Exit::Done)
 }
 
@@ -272,7 +272,7 @@ mod tests {
         let other = folder.path().join("films.part");
         std::fs::write(&other, "somebody's").unwrap();
         let ended = run(&fake, &format!("backup --file {}", file.display()), None).await;
-        assert_eq!(ended.err, "1 object of films, 1 of them films\n");
+        assert_eq!(ended.err, "1 object of films, 1 of them jobs\n");
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "somebody's", "no other file is touched");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
     }

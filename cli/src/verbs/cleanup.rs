@@ -24,7 +24,7 @@ use crate::text::{bytes, count, or_none, read_timeout, table};
 
 /// Prune buckets now, by their rules
 ///
-/// What is protected, and what an unfinished film needs, stays whatever is asked.
+/// Protected files, and files that an unfinished job needs, are never deleted.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,13 +36,13 @@ pub struct CleanupArgs {
     /// Only this StoragePolicy. Default: all of the namespace
     #[arg(long, add = names::policies())]
     policy: Option<String>,
-    /// Age from which finished films' files may go, instead of the rules' own, such as 7d
+    /// Delete files of finished jobs from this age on, such as 7d, instead of the rules' own ages
     #[arg(long, value_name = "DURATION")]
     older_than: Option<videofactory_crds::Duration>,
     /// Only plan: nothing is deleted
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask back
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
     /// Wait until it is done, and show what was deleted; ends with 3 if not all was

@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn verbs_flags_and_values_are_offered_as_kubectl_reads_them() {
         let verbs = completed(&["re"]);
-        assert!(verbs.iter().any(|line| line.starts_with("retry\tGo on")), "{verbs:?}");
+        assert!(verbs.iter().any(|line| line.starts_with("retry\tContinue")), "{verbs:?}");
         assert!(verbs.iter().all(|line| line.starts_with("re") || line == ":4"), "{verbs:?}");
         assert_eq!(verbs.last().unwrap(), ":4");
         assert!(completed(&["list", "--ph"]).iter().any(|line| line.starts_with("--phase")));

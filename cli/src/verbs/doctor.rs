@@ -11,7 +11,7 @@ use crate::text::count;
 
 /// Check the installation, and say how to fix what is wrong
 ///
-/// Cluster, definitions, operator, your rights, buckets, accounts and films.
+/// Cluster, definitions, operator, your rights, buckets, accounts and jobs.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -131,7 +131,7 @@ mod tests {
         let (text, hint) = line(&ended.out, "StoragePolicy films/r2");
         assert!(text.starts_with("ERROR") && text.contains("the keys are refused"), "{}", ended.out);
         assert!(hint.contains("-> "), "{hint}");
-        let (text, hint) = line(&ended.out, "films that need a person");
+        let (text, hint) = line(&ended.out, "jobs that need a person");
         assert!(text.starts_with("warning") && text.contains("films/ocean"), "{text}");
         assert!(hint.contains("kubectl videofactory status"), "{hint}");
         assert_eq!(ended.exit, Exit::NotAll);

@@ -12,7 +12,7 @@ use crate::operator::Operator;
 
 /// Download a film, its thumbnail or its captions
 ///
-/// A download that was broken off goes on where it was.
+/// An interrupted download continues where it was.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! `list`: films as columns or as they are.
+//! `list`: jobs as columns or as they are.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::exit::{Error, Exit};
 use crate::flags::{Columns, Filter, Scope};
 use crate::text::{NONE, age, or_none, until};
 
-/// List films
+/// List jobs
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +32,7 @@ pub struct ListArgs {
     columns: Columns,
 }
 
-/// Lists films.
+/// Lists jobs.
 pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
     let mut jobs = if args.names.is_empty() {
         bulk::list_whole(&context.cluster.client()?, &args.filter.within(context, args.scope)).await?
@@ -49,7 +49,7 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
             Some(namespace) => format!("in namespace {namespace}"),
             None => "in any namespace".to_owned(),
         };
-        let which = if args.filter.says_something() { "such films" } else { "films" };
+        let which = if args.filter.says_something() { "such jobs" } else { "jobs" };
         context.tell(format!("There are no {which} {place}."))?;
         return Ok(Exit::Done);
     }
@@ -181,7 +181,7 @@ mod tests {
     async fn nothing_is_told_on_standard_error() {
         let what = format!("GET {}", path("", "videojobs", ""));
         let ended = run(&Fake::default().on(&what, list_of(&[])), "list -A", None).await;
-        assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", "There are no films in any namespace.\n"));
+        assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", "There are no jobs in any namespace.\n"));
     }
 
     #[tokio::test]

@@ -19,11 +19,11 @@ use crate::operator::{NoOperator, Operator, OperatorFiles};
 use crate::output::{self, Written};
 use crate::text::plain;
 
-/// Make again what stands in a backup
+/// Restore the objects of a backup
 ///
-/// Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status. Nothing acts upon them before all are
-/// there; what is done is not done again, paid for or published. What exists already stays as it is. All that the backup
-/// holds is restored, whatever the context's namespace is; with -n what is of that one alone.
+/// Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status. The operator does not act on them before
+/// all are restored, and nothing that is done is made, paid for or published again. Objects that exist already are not
+/// changed. Objects of all namespaces in the backup are restored; with -n only those of that namespace.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ pub struct RestoreArgs {
     /// Change nothing, and say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Let go on what was restored although something failed
+    /// Release what was restored, although something failed
     #[arg(long)]
     partial: bool,
     /// How to print what became of each object

@@ -36,7 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Has the reverse proxies that know it pass events on as they come.
 const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
-/// Which jobs; what is left out means all.
+/// Query parameters of GET `/stream`: filters. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -56,12 +56,12 @@ pub struct StreamQuery {
     label_selector: Option<String>,
 }
 
-/// The jobs that a filter takes, and their changes, as server-sent events.
+/// The jobs that match a filter, and their changes, as server-sent events.
 ///
-/// First comes an event `job` for each job, then `synced`, then a `job` for each change, and `deleted` for a job that is
-/// gone or that the filter takes no more. Of a reader who is slow, several changes of a job become one. Events have no id:
-/// a new connection is told everything again, and what it does not tell before `synced` is gone. Every minute the caller's
-/// token and permission are asked about again; an event `problem` says why a stream ends.
+/// First comes an event `job` for each job, then `synced`, then a `job` for each change, and `deleted` for a job that was
+/// deleted or no longer matches the filter. If a client reads slowly, several changes of a job may arrive as one event.
+/// Events have no id: a new connection starts from the beginning, and jobs that are not listed before `synced` no longer
+/// exist. The caller's token and permission are checked again every minute. An event `problem` says why a stream ends.
 #[utoipa::path(get, path = "/stream", operation_id = "follow_jobs", tag = "jobs", params(StreamQuery), responses(
     (status = 200, description = "The events, each with its name and its data as JSON", content((StreamEvent = "text/event-stream"))),
 ))]

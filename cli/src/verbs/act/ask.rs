@@ -1,4 +1,4 @@
-//! Asks films that were named, or many after a list of them and a yes, and says what became of each.
+//! Asks jobs that were named, or many after a list of them and a yes, and says what became of each.
 
 use kube::Client;
 use videofactory_client::job_action::phase;
@@ -13,24 +13,29 @@ use crate::flags::DryRun;
 use crate::output::{self, Written};
 use crate::text::{count, plain, table};
 
-/// Asks the films that are meant.
-pub async fn act(wish: Wish, films: Selection, manner: Manner, context: &mut Context) -> Result<Exit, Error> {
+/// Asks the jobs that are meant.
+pub async fn act(
+    wish: Wish,
+    chosen: Selection,
+    manner: Manner,
+    context: &mut Context,
+) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
-    if !films.names.is_empty() {
+    if !chosen.names.is_empty() {
         let request = Request::of_named(wish, context.now());
-        let results = each(&client, &films.names, &request, manner, context).await?;
+        let results = each(&client, &chosen.names, &request, manner, context).await?;
         return tell(&results, request.action(), manner, context);
     }
-    if !films.all && !films.filter.says_something() {
-        let message = format!("say which films to {}", wish.action());
+    if !chosen.all && !chosen.filter.says_something() {
+        let message = format!("say which jobs to {}", wish.action());
         return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
     }
-    let filter = films.filter.within(context, films.scope);
+    let filter = chosen.filter.within(context, chosen.scope);
     let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
     many(&client, list, &Request::of_many(wish, context.now()), manner, context).await
 }
 
-/// Asks films that were named, one after the other.
+/// Asks jobs that were named, one after the other.
 async fn each(
     client: &Client,
     names: &[String],
@@ -65,7 +70,7 @@ async fn one(
     })
 }
 
-/// Asks many films, after a list of them and a yes. `list`: those that are meant.
+/// Asks many jobs, after a list of them and a yes. `list`: those that are meant.
 pub async fn many(
     client: &Client,
     list: impl AsyncFn() -> Result<Vec<VideoJob>, Error>,
@@ -84,7 +89,7 @@ pub async fn many(
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
-        context.tell(format!("There is no film to {action}."))?;
+        context.tell(format!("There is no job to {action}."))?;
     }
     if meant == 0 || manner.trial.dry_run == DryRun::Client {
         return tell(&foreseen, action, manner, context);
@@ -93,7 +98,7 @@ pub async fn many(
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
         return tell(&checked, action, manner, context);
     }
-    let question = format!("{} {}?", capital(action.as_str()), count(meant, "film"));
+    let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
     if !context.confirms(&preview(&jobs, &foreseen), &question, manner.yes)? {
         return Ok(Exit::Declined);
     }
@@ -106,7 +111,7 @@ pub async fn many(
     let exit = tell(&results, action, manner, context)?;
     if results.iter().any(|item| item.outcome == Outcome::Failed) {
         context.tell(
-            "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
+            "Not all requests were made: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
         )?;
     }
     Ok(exit)
@@ -120,7 +125,7 @@ fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
             vec![item.id.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
         })
         .collect();
-    table(&["FILM", "PHASE", "PROGRESS"], &rows)
+    table(&["JOB", "PHASE", "PROGRESS"], &rows)
 }
 
 /// Says what became of each: what was asked as data, what was not as messages.
@@ -160,7 +165,7 @@ fn is_fine(item: &ItemResult) -> bool {
     !matches!(item.outcome, Outcome::Refused | Outcome::Failed)
 }
 
-/// What was done to a film, for a sentence.
+/// What was done to a job, for a sentence.
 const fn done(action: JobAction) -> &'static str {
     match action {
         JobAction::Retry => "retried",

@@ -1,4 +1,4 @@
-//! `retry`, `restart`, `suspend`, `resume`, `approve`, `reject`, `stop-all`: what people ask of films.
+//! `retry`, `restart`, `suspend`, `resume`, `approve`, `reject`, `stop-all`: what people ask of jobs.
 
 mod ask;
 #[cfg(test)]
@@ -15,16 +15,16 @@ use crate::exit::{Error, Exit};
 use crate::flags::{Filter, Scope, Trial};
 use crate::output::Written;
 
-/// Why a film is suspended, if nobody says it.
+/// Why a job is suspended, if nobody says it.
 const USUAL_REASON: &str = "suspended by kubectl videofactory";
 
-/// Of which films.
+/// Of which jobs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), conflicts_with_all = ["all", "all_namespaces", "phase", "channel", "selector"])]
     names: Vec<String>,
-    /// All films, or all that the filters take
+    /// All jobs, or all that match the filters
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -38,19 +38,19 @@ pub struct Selection {
 pub struct Manner {
     #[command(flatten)]
     trial: Trial,
-    /// Do not ask back where many films are meant
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
-    /// How to print what became of each
+    /// How to print the results
     #[arg(short, long, value_enum)]
     output: Option<Written>,
 }
 
-/// Films, and how to ask something of them: `retry`, `restart` and `resume`.
+/// Jobs, and how to ask something of them: `retry`, `restart` and `resume`.
 #[derive(Args, Debug)]
 pub struct ActArgs {
     #[command(flatten)]
-    films: Selection,
+    jobs: Selection,
     #[command(flatten)]
     manner: Manner,
 }
@@ -60,7 +60,7 @@ pub struct ActArgs {
 pub struct SuspendArgs {
     #[command(flatten)]
     act: ActArgs,
-    /// Why, for whoever looks at the film. Default: suspended by kubectl videofactory
+    /// The reason, which the job's message shows. Default: suspended by kubectl videofactory
     #[arg(long)]
     reason: Option<String>,
 }
@@ -70,7 +70,7 @@ pub struct SuspendArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     act: ActArgs,
-    /// Of many films: those that are suspended for this reason, instead of those that stop-all has suspended
+    /// With --all or a filter: resume what is suspended for this reason, instead of what stop-all suspended
     #[arg(long, conflicts_with = "names")]
     reason: Option<String>,
 }
@@ -81,16 +81,16 @@ pub struct DecideArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]
     names: Vec<String>,
-    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is decided
+    /// The result that you have seen, <step>@<output digest>. If another one is under review by then, nothing is decided
     #[arg(long)]
     result: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
 
-/// Stop every film that has not ended
+/// Suspend every job that has not ended
 ///
-/// Each goes on from its checkpoint after `resume --all`.
+/// Each continues from its checkpoint after `resume --all`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -99,7 +99,7 @@ Examples:
 pub struct StopAllArgs {
     #[command(flatten)]
     scope: Scope,
-    /// Why, for whoever looks at the films
+    /// The reason, which the jobs' messages show
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -108,7 +108,7 @@ pub struct StopAllArgs {
 
 /// `retry`, `restart`.
 pub async fn run(wish: Wish, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
-    ask::act(wish, args.films, args.manner, context).await
+    ask::act(wish, args.jobs, args.manner, context).await
 }
 
 /// `suspend`.
@@ -129,7 +129,7 @@ pub async fn decide(
 ) -> Result<Exit, Error> {
     let DecideArgs { names, result, manner } = args;
     if result.is_some() && names.len() > 1 {
-        return Err(Error::usage("--result is of one film: name that one alone"));
+        return Err(Error::usage("--result is of one job: name only that one"));
     }
     let client = context.cluster.client()?;
     let namespaces = names.iter().map(|name| context.job(name).map(|job| job.namespace));
@@ -149,7 +149,7 @@ pub async fn decide(
     ask::act(decision(result), Selection { names, ..Selection::default() }, manner, context).await
 }
 
-/// Stops all films.
+/// Stops all jobs.
 pub async fn stop_all(args: StopAllArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);

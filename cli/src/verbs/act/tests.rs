@@ -1,4 +1,4 @@
-//! What people ask of films, as full command lines.
+//! What people ask of jobs, as full command lines.
 
 use serde_json::{Value, json};
 
@@ -77,10 +77,10 @@ async fn many_films_are_listed_and_asked_about_first() {
     let ended = run(&fake, "retry --all", Some("y\n")).await;
     assert_eq!(
         ended.err,
-        "FILM          PHASE    PROGRESS\n\
+        "JOB           PHASE    PROGRESS\n\
          films/lake    Failed\n\
          films/ocean   Failed   3/9\n\
-         Retry 2 films? [y/N] error: films/sea has succeeded, so there is nothing to retry; to make the film \
+         Retry 2 jobs? [y/N] error: films/sea has succeeded, so there is nothing to retry; to make the film \
          again, ask for a restart\n"
     );
     assert_eq!(
@@ -193,13 +193,13 @@ async fn nobody_is_meant_without_a_name_or_a_filter() {
     let ended = run(&films(), "restart", None).await;
     assert_eq!(ended.exit, Exit::Usage);
     let told =
-        "error: say which films to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
+        "error: say which jobs to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
     assert_eq!(ended.err, told);
     assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
     for unset in ["-l=", "--selector=", "--channel="] {
         let ended = run(&films(), &format!("restart --yes {unset}"), None).await;
         assert_eq!(ended.exit, Exit::Usage, "{unset}");
-        assert!(ended.err.contains("which would mean all films"), "{}", ended.err);
+        assert!(ended.err.contains("which would mean all jobs"), "{}", ended.err);
     }
     assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
 }

@@ -44,7 +44,7 @@ async fn created(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
             "create --storyboard gate.json",
             0,
             "videojob.videofactory.dev/gate created\n",
-            "`kubectl videofactory status gate -n NS --watch` shows how it comes about\n",
+            "`kubectl videofactory status gate -n NS --watch` shows its progress\n",
         )
         .await?;
     let refused =
@@ -158,7 +158,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
 fn status(phase: &str, message: &str, reason: &str, next: &str) -> String {
     format!(
         "\
-Film:   NS/gate
+Job:   NS/gate
 Age:   AGE
 Phase:   {phase}
 Progress:   1/5
@@ -204,7 +204,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             &[],
             &["NS/gate: Suspended: held: lunch; remove the annotation to continue\n\
                  error: the time is over and not all have ended: NS/gate\n\
-                 it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
+                 it continues all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
         )
         .await
 }
@@ -231,7 +231,7 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
 
 /// What is listed before all of it is stopped.
 const UNFINISHED: [&str; 4] = [
-    "FILM   PHASE   PROGRESS\n",
+    "JOB   PHASE   PROGRESS\n",
     "NS/lakes-HEX   Suspended",
     "NS/rivers-HEX   Suspended",
     "NS/waits   Waiting",
@@ -253,7 +253,7 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .await?;
     let line = "stop-all --reason 'the bill'";
     let declined = plugin.at_terminal(line, "n\n").await?;
-    let question = [UNFINISHED.as_slice(), &["\nSuspend 3 films? [y/N] "]].concat();
+    let question = [UNFINISHED.as_slice(), &["\nSuspend 3 jobs? [y/N] "]].concat();
     plugin.look_for(line, &declined, 5, &[], &[question.as_slice(), &["Nothing was changed.\n"]].concat());
     let agreed = plugin.at_terminal(line, "y\n").await?;
     let held = [

@@ -153,13 +153,13 @@ async fn columns(plugin: &Plugin) -> anyhow::Result<()> {
         .await?;
     plugin.says("ls -o name --phase succeeded", 0, "videojob.videofactory.dev/film\n", "").await?;
     plugin.says("list --no-headers film", 0, "film   Succeeded   -   6/6   -   AGE\n", "").await?;
-    plugin.says("list --phase Failed", 0, "", "There are no such films in namespace NS.\n").await?;
+    plugin.says("list --phase Failed", 0, "", "There are no such jobs in namespace NS.\n").await?;
     let status = "\
-Film:   NS/film
+Job:   NS/film
 Age:   AGE
 Phase:   Succeeded (Completed)
 Progress:   6/6
-Film file:   videos/NS/film-HEX/r1/HEX.mp4 (SIZE, LENGTH)
+Film:   videos/NS/film-HEX/r1/HEX.mp4 (SIZE, LENGTH)
 Message:   published
 
 STEP   STATE   SCENES   ATTEMPT   TOOK   COST   REASON

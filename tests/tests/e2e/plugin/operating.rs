@@ -84,7 +84,7 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     plugin
         .says("backup --no-wait", 0, "storagepolicy.videofactory.dev/default backup requested\n", "")
         .await?;
-    plugin.says("backup --file films.json", 0, "films.json\n", "3 objects of NS, 1 of them films\n").await?;
+    plugin.says("backup --file films.json", 0, "films.json\n", "3 objects of NS, 1 of them jobs\n").await?;
     let unchanged = [
         "provideraccount.videofactory.dev/grok unchanged: it is still there\n",
         "storagepolicy.videofactory.dev/default unchanged: it is still there\n",

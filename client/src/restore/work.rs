@@ -49,7 +49,7 @@ impl Work<'_> {
             (Plan::Skip(why), _) => (Outcome::Skipped, Some(why)),
             (_, Stage::Failed(why)) => (Outcome::Failed, Some(why)),
             (Plan::GoOn, _) if dry_run => {
-                (Outcome::WouldRestore, Some("an earlier restore was broken off, and goes on".to_owned()))
+                (Outcome::WouldRestore, Some("it continues a restore that was interrupted".to_owned()))
             }
             (Plan::Complete, _) if dry_run => {
                 (Outcome::WouldRestore, Some("it is there without its status".to_owned()))

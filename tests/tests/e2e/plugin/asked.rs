@@ -101,7 +101,7 @@ spec:
     Ok(())
 }
 
-/// What has been made is looked at, refused, made anew and let go on.
+/// What has been made is looked at, rejected, made again and approved.
 async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     let waits = "write-script waits for approval: kubectl annotate -n NS vj gate --overwrite \
                  videofactory.dev/approved=write-script@HEX";
@@ -134,9 +134,9 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     gate.phase(Phase::Failed).await?;
     let failed = "write-script was rejected; edit the job, take the annotation videofactory.dev/rejected off to decide \
                   again, or request a restart";
-    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all again: `kubectl videofactory restart \
-                gate -n NS`";
-    let rejected = status("Failed (Rejected)", failed, "Rejected", anew);
+    let again = "change what was rejected: `kubectl edit vj gate -n NS`; or make all again: `kubectl videofactory \
+                 restart gate -n NS`";
+    let rejected = status("Failed (Rejected)", failed, "Rejected", again);
     plugin.says("status gate", 0, &rejected, "").await?;
     plugin.says("status gate --watch", 3, &rejected, "").await?;
     plugin.says("reject gate", 3, "", "error: NS/gate has nothing under review\n").await?;

@@ -14,6 +14,8 @@ use videofactory_client::json::{MOST_VALUES, values};
 
 use crate::problem::Problem;
 
+/// Most bytes of a body, but for backups: a storyboard of 200 scenes is smaller.
+pub const MOST_BYTES: usize = 1024 * 1024;
 /// Longest time in which a body must have come: who is slow must not keep others out.
 pub const LONGEST: Duration = Duration::from_secs(30);
 

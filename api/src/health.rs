@@ -140,7 +140,7 @@ async fn alive() -> Json<Alive> {
     Json(Alive { healthy: true })
 }
 
-/// Every cache is complete and kept, and the process goes on: this replica can act, or stand by.
+/// Whether this replica can act or stand by: all caches are complete and up to date, and it is not about to end.
 #[utoipa::path(get, path = "/ready", operation_id = "is_ready", tag = "health", security(()), responses(
     (status = 200, description = "It can act, or stand by", body = Ready),
     (
@@ -159,10 +159,10 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     }
 }
 
-/// Every check by itself; 503 if one of them fails.
+/// All checks. The status is 503 if one of them fails.
 #[utoipa::path(get, path = "/health/full", operation_id = "check_health", tag = "health", responses(
     (status = 200, description = "All is healthy", body = Health),
-    (status = 503, description = "Something is not", body = Health),
+    (status = 503, description = "Something is not healthy", body = Health),
 ))]
 async fn full(
     Shared(state): Shared<State>,

@@ -54,14 +54,15 @@ use videofactory_client::JobRef;
 use videofactory_client::restore::Files;
 
 use crate::access::{Authors, Caller, Permission};
+use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::state::State;
 
 /// How the API introduces itself to the API server when it writes for others.
 pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERSION"));
 
-/// Most bytes of a request's body: a storyboard of 200 scenes is smaller.
-const MOST_BODY_BYTES: usize = 1024 * 1024;
+/// The port at which operators serve, and a proxy on somebody's machine, unless they are told another one.
+pub const PORT: u16 = 8000;
 
 /// What anybody may see: the node's probes have no token.
 const OPEN: [&str; 2] = ["/health", "/ready"];
@@ -77,18 +78,15 @@ pub fn router(state: State) -> Router {
     let (routes, _) = documented(&state);
     let routes = routes
         .fallback(async || path::unknown_route())
-        .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods")
-                .hint("see GET /docs")
-        })
+        .method_not_allowed_fallback(async || other_methods())
         .layer(from_fn_with_state(state.clone(), authenticate))
         .layer(from_fn_with_state(state.clone(), measure))
-        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
+        .layer(DefaultBodyLimit::max(body::MOST_BYTES));
     // Around the others: a path must be as it is meant before it is matched.
     Router::new()
         .fallback_service(routes)
         .layer(map_request_with_state(state.clone(), resolve_uid))
-        .layer(from_fn_with_state(state, admit))
+        .layer(from_fn_with_state(state.limits, admit))
         .layer(map_response(harden))
         .layer(from_fn(request_id::span))
         .layer(PropagateRequestIdLayer::x_request_id())
@@ -181,13 +179,24 @@ fn is_namespace(state: &State, name: &str) -> bool {
     state.stores.videojobs.find(|job| job.meta().namespace.as_deref() == Some(name)).is_some()
 }
 
-/// Answers no more requests at once than there is room for; the node's probes always. One counts until it is read.
-async fn admit(Shared(state): Shared<State>, request: Request, next: Next) -> Result<Response, Problem> {
+/// Answers no more requests at once than there is room for; the node's probes always. One counts until it is read. To be
+/// put around all that an operator serves.
+pub async fn admit(
+    Shared(limits): Shared<Arc<Limits>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     if is_open(request.uri().path()) {
         return Ok(next.run(request).await);
     }
-    let place = state.limits.request()?;
+    let place = limits.request()?;
     Ok(held::until_read(next.run(request).await, place))
+}
+
+/// What is said to a method that a path does not take.
+#[must_use]
+pub fn other_methods() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods").hint("see GET /docs")
 }
 
 /// What holds for every answer that does not say otherwise: it is the caller's alone, and is what it says it is.

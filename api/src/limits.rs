@@ -289,7 +289,7 @@ mod tests {
         let until_read = "a request counts until its answer is read";
         documented::limit(&format!("Requests being answered, of all callers; {until_read} | {AT_ONCE} |"));
         documented::limit(&format!(
-            "Downloads of videos and logs: of one caller, of all | {STREAMS_EACH}, {STREAMS} |"
+            "Downloads of films and logs: of one caller, of all | {STREAMS_EACH}, {STREAMS} |"
         ));
         documented::limit(&format!(
             "Readers of `GET /stream`: of one caller, of all | {FOLLOWERS_EACH}, {FOLLOWERS} |"

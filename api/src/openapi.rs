@@ -14,18 +14,18 @@ use crate::{OPEN, schemas};
 #[openapi(
     info(
         title = "Video Factory",
-        description = "Videos, the accounts that they are paid from and the buckets that they are in. Who calls shows a bearer \
-                       token of the cluster; what they see and may do, the cluster's own rules decide. Through \
-                       `kubectl videofactory proxy` no token needs to be shown.",
+        description = "Jobs that make films, the accounts that pay for them, and the buckets that hold them. Callers need a \
+                       bearer token of the cluster, and the cluster's own rules decide what they may see and do. Through \
+                       `kubectl videofactory proxy` no token is needed.",
     ),
     servers((url = "/")),
     security(("bearer" = [])),
     modifiers(&Bearer),
     components(schemas(ProblemDetails)),
     tags(
-        (name = "jobs", description = "Videos: made, followed, stopped, tried again"),
-        (name = "storage", description = "Buckets: how full they are, and what is deleted"),
-        (name = "accounts", description = "Services: quotas, who waits, money"),
+        (name = "jobs", description = "Jobs: create, follow, stop and retry them"),
+        (name = "storage", description = "Buckets: how full they are, what was deleted, and backups"),
+        (name = "accounts", description = "Accounts of services: quotas, steps that wait, money"),
         (name = "health", description = "Whether all is well"),
         (name = "docs", description = "This document"),
     )
@@ -155,17 +155,17 @@ fn refuse(path: &str, method: &str, operation: &mut Value) {
     if !OPEN.contains(&path) {
         common.extend([
             (401, "There is no token, or the cluster does not know it"),
-            (403, "The token's owner may not"),
+            (403, "The owner of the token does not have the permission"),
             (429, "The caller asks too often"),
-            (500, "A fault of ours; the operator's log says more"),
-            (503, "Not now; try again"),
+            (500, "Internal error; the operator's log says more"),
+            (503, "Not possible now; try again later"),
         ]);
     }
     if operation["parameters"].as_array().is_some_and(|parameters| !parameters.is_empty()) {
-        common.push((400, "A parameter cannot be read, or the API server refuses"));
+        common.push((400, "A parameter cannot be read, or the API server refuses the request"));
     }
     if matches!(method, "post" | "delete") {
-        common.push((400, "The API server refuses"));
+        common.push((400, "The API server refuses the request"));
         common.push((404, "The API server does not find it"));
         common.push((502, "The API server failed"));
     }
@@ -173,7 +173,7 @@ fn refuse(path: &str, method: &str, operation: &mut Value) {
         common.push((409, "Somebody else changed it meanwhile"));
         common.push((413, "The body is too large"));
         common.push((415, "The body is not JSON"));
-        common.push((422, "The body does not say what can be done"));
+        common.push((422, "The body is not a request that can be served"));
     }
     let responses = &mut operation["responses"];
     for (status, description) in common {

@@ -28,16 +28,11 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct JobParams {
-    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    /// Namespace of the job. A path may have the job's UID as one segment instead of namespace and name.
+    #[param(inline, value_type = crate::schemas::ObjectName, example = "demo")]
     pub namespace: String,
     /// Name of the job.
-    #[param(
-        min_length = 1,
-        max_length = 63,
-        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        example = "ocean-facts"
-    )]
+    #[param(inline, value_type = crate::schemas::ObjectName, example = "ocean-facts")]
     pub name: String,
 }
 

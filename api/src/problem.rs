@@ -94,7 +94,7 @@ impl Problem {
         )
     }
 
-    /// A fault of ours; what it is stands in the log alone.
+    /// An internal error; what it is stands in the log alone.
     #[must_use]
     pub fn internal(what: &str, error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "{what}");

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use videofactory_client::job_ref::is_label;
+use videofactory_client::{JobFilter, selector};
+use videofactory_crds::Phase;
 
 use crate::problem::Problem;
 
@@ -33,8 +35,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 #[into_params(parameter_in = Query)]
 pub struct NamespaceQuery {
     /// The namespace to look at. Left out: all namespaces in which you may list these objects.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>, example = "demo")]
     pub namespace: Option<String>,
+}
+
+/// The filter of jobs that a request names; fails with the field that makes no sense. `within`: what stands before the names
+/// of the fields. `labels`: a selector; none: any labels.
+pub fn job_filter(
+    within: &str,
+    namespace: Option<String>,
+    phase: Option<Phase>,
+    channel: Option<String>,
+    labels: Option<&str>,
+) -> Result<JobFilter, Problem> {
+    check_name(&format!("{within}namespace"), namespace.as_deref())?;
+    check_name(&format!("{within}channel"), channel.as_deref())?;
+    check_length("a label selector", labels, LONGEST_SELECTOR)?;
+    let labels = selector::read(labels.unwrap_or_default())
+        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(JobFilter { namespace, phase, channel, labels })
 }
 
 /// Fails unless a name that was given can be one. `what`: the parameter.

@@ -7,6 +7,8 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use videofactory_client::backup::Kind;
+use videofactory_client::job_ref::LONGEST_LABEL;
+use videofactory_client::new_job::LONGEST_NAME;
 use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
 
@@ -15,6 +17,19 @@ fn words<T: schemars::JsonSchema>() -> Object {
     let schema = T::json_schema(&mut SchemaGenerator::default());
     let words = schema.get("enum").and_then(Value::as_array).cloned().unwrap_or_default();
     one_of(words.iter().filter_map(Value::as_str))
+}
+
+/// What a DNS label looks like, whose length is limited apart.
+const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+
+fn name(description: &str, longest: usize) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .pattern(Some(format!("^{LABEL}$")))
+        .min_length(Some(1))
+        .max_length(Some(longest))
+        .build()
 }
 
 fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Object {
@@ -96,11 +111,11 @@ stand_ins! {
     /// What became of an object of a backup.
     RestoreOutcome = outcomes(restore::Outcome::ALL);
     /// How a job is named.
-    JobId = text(
-        "A job, as <namespace>/<name>",
-        "^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "demo/ocean-facts",
-    );
+    JobId = text("A job, as <namespace>/<name>", &format!("^{LABEL}/{LABEL}$"), "demo/ocean-facts");
+    /// A name of a namespace, or of an object in one.
+    ObjectName = name("Lower-case letters, digits and hyphens", LONGEST_LABEL);
+    /// A name that a job can be given.
+    JobName = name("Lower-case letters, digits and hyphens; pods are named after it", LONGEST_NAME);
     /// Bytes.
     Binary = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -184,6 +199,8 @@ mod tests {
         assert_eq!(schemas["RequestOutcome"]["enum"][1], "would_request");
         assert_eq!(schemas["RestoreOutcome"]["enum"][1], "would_restore");
         assert_eq!(JobId::name(), "JobId");
+        assert_eq!(schemas["ObjectName"]["maxLength"], 63);
+        assert_eq!(schemas["JobName"]["maxLength"], 52);
     }
 
     #[test]

@@ -56,38 +56,38 @@ pub enum Verb {
     Logs(verbs::logs::LogsArgs),
     Artifacts(verbs::artifacts::ArtifactsArgs),
     Download(verbs::download::DownloadArgs),
-    /// Go on at the step that failed or waits
+    /// Continue at the step that failed or waits
     ///
-    /// Where a film asks whether to pay again, this is the yes for it; a retry of many is no such yes.
+    /// If a job asks whether to pay again, this is the permission. A retry of many jobs is not.
     #[command(after_help = "\
 Examples:
   kubectl videofactory retry ocean-facts
   kubectl videofactory retry --phase Failed -A --dry-run")]
     Retry(verbs::act::ActArgs),
-    /// Begin anew: all is made, paid for and published again
+    /// Start again from the first step: all is made, paid for and published again
     #[command(after_help = "\
 Examples:
   kubectl videofactory restart ocean-facts")]
     Restart(verbs::act::ActArgs),
-    /// Stop, until resume
+    /// Stop until resume
     ///
-    /// What is done is kept, and the next apply of the manifest does not lift it.
+    /// What is done is kept. The next apply of the manifest does not resume the job.
     #[command(after_help = "\
 Examples:
   kubectl videofactory suspend ocean-facts --reason \"another text is coming\"
   kubectl videofactory suspend --channel deep-sea")]
     Suspend(verbs::act::SuspendArgs),
-    /// Go on after suspend, stop-all or spec.suspend
+    /// Continue after suspend, stop-all or spec.suspend
     ///
-    /// Of many films those go on that stop-all holds: what was held or suspended for a reason of its own is named and
-    /// stays so.
+    /// With --all or a filter, resumes only what stop-all suspended. Jobs that were suspended for another reason are named,
+    /// and stay suspended.
     #[command(after_help = "\
 Examples:
   kubectl videofactory resume ocean-facts
   kubectl videofactory resume --all
   kubectl videofactory resume --channel deep-sea --reason \"another text\"")]
     Resume(verbs::act::ResumeArgs),
-    /// Let the result go on that is under review
+    /// Approve the result that is under review
     ///
     /// `status` says what it is, and `download` fetches it.
     #[command(after_help = "\
@@ -95,9 +95,9 @@ Examples:
   kubectl videofactory download ocean-facts
   kubectl videofactory approve ocean-facts")]
     Approve(verbs::act::DecideArgs),
-    /// Refuse the result that is under review: the film fails
+    /// Reject the result that is under review: the job fails
     ///
-    /// Until it is edited or restarted.
+    /// It continues when it is edited or restarted.
     #[command(after_help = "\
 Examples:
   kubectl videofactory reject ocean-facts")]

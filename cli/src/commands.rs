@@ -105,9 +105,9 @@ mod tests {
         let fake = Fake::default().on(&what, held);
         let resume = "`kubectl videofactory --context staging resume ocean -n films`";
         let shown = run(&fake, "status ocean --context staging", None).await;
-        assert!(shown.out.ends_with(&format!("Next: let it go on: {resume}\n")), "{}", shown.out);
+        assert!(shown.out.ends_with(&format!("Next: resume it: {resume}\n")), "{}", shown.out);
         let refused = run(&fake, "download ocean --context staging", None).await;
-        assert!(refused.err.ends_with(&format!("next: let it go on: {resume}\n")), "{}", refused.err);
+        assert!(refused.err.ends_with(&format!("next: resume it: {resume}\n")), "{}", refused.err);
         let document = run(&fake, "status ocean --context staging -o yaml", None).await;
         assert!(!document.out.contains("staging"), "{}", document.out);
         let checked = run(&Fake::default(), "doctor --kubeconfig it -o json", None).await;

@@ -100,7 +100,7 @@ impl Context {
         read_job(text, &self.cluster.namespace)
     }
 
-    /// The film as it is now.
+    /// The job as it is now.
     pub async fn get(&self, job: &JobRef) -> Result<VideoJob, Error> {
         let api: Api<VideoJob> = Api::namespaced(self.cluster.client()?, &job.namespace);
         Ok(within(format!("get VideoJob {job}"), api.get(&job.name)).await?)

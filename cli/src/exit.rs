@@ -14,7 +14,7 @@ Exit codes:
   0    done
   1    failed; the message says why and what to do
   2    the command line cannot be understood
-  3    not all is well: a film failed, needs a person, was refused or deleted; something was not
+  3    not all is well: a job failed, needs a person, was refused or deleted; something was not
        pruned, not restored or has no log; or doctor found an error
   4    the time that --timeout gave is over
   5    the question was not answered with yes: nothing was changed
@@ -142,13 +142,13 @@ impl From<CreateError> for Error {
         if is_made {
             let names: Vec<&str> = left.iter().map(|job| job.name.as_str()).collect();
             return error.hint(format!(
-                "all films were created, and these are still held: `kubectl videofactory resume {} -n {namespace}` lets them \
-                 begin",
+                "all jobs were created, and these are still suspended: `kubectl videofactory resume {} -n {namespace}` lets \
+                 them begin",
                 names.join(" ")
             ));
         }
         let names: Vec<String> = left.iter().map(JobRef::to_string).collect();
-        let look = format!("look whether these films are there before you try again: {}", names.join(", "));
+        let look = format!("look whether these jobs exist before you try again: {}", names.join(", "));
         let hint = error.hint.iter().chain([&look]).map(String::as_str).collect::<Vec<_>>().join("\n");
         error.hint(hint)
     }
@@ -183,7 +183,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// A failure of a watch that trying again does not mend. `what`: what was tried.
+/// A failure of a watch that trying again does not fix. `what`: what was tried.
 pub fn lasting(what: &str, error: watcher::Error) -> Option<Error> {
     let source = match error {
         watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) => source,
@@ -217,7 +217,7 @@ pub fn causes(error: &dyn std::error::Error) -> String {
 fn hint(error: &CallError) -> Option<String> {
     let hint = match error {
         CallError::Refused { status, .. } => match status.code {
-            401 => "log in to the cluster anew: it does not take the kubeconfig's credentials",
+            401 => "log in to the cluster again: it does not take the kubeconfig's credentials",
             403 if status.message.contains(" cannot ") => {
                 "ask for a role with that right, such as edit; `kubectl videofactory doctor` shows what you may do"
             }

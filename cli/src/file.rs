@@ -26,7 +26,7 @@ pub fn read(path: &Path, input: &mut dyn BufRead) -> Result<String, Error> {
 pub fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     replace(path, content).map_err(|error| {
         Error::new(format!("cannot write {}: {error}", path.display()))
-            .hint("name a file in a folder that you can write to, by -o")
+            .hint("name a file in a folder that you can write to, by --file")
     })
 }
 

@@ -2,11 +2,14 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use videofactory_client::JobFilter;
+use kube::core::Selector;
+use videofactory_client::{JobFilter, selector};
 use videofactory_crds::Phase;
 
 use crate::completion::names;
 use crate::context::Context;
+use crate::output::Format;
+use crate::text::table;
 
 /// In which namespaces.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -16,18 +19,43 @@ pub struct Scope {
     pub all_namespaces: bool,
 }
 
-/// Which films of those.
+/// How objects are printed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Columns {
+    /// How to print them
+    #[arg(short, long, value_enum)]
+    pub output: Option<Format>,
+    /// Leave the headers out
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+impl Columns {
+    /// Whether there are more of them.
+    #[must_use]
+    pub fn are_wide(self) -> bool {
+        self.output == Some(Format::Wide)
+    }
+
+    /// The table with these headers, unless they are left out.
+    #[must_use]
+    pub fn table(self, header: &[&str], rows: &[Vec<String>]) -> String {
+        table(if self.no_headers { &[] } else { header }, rows)
+    }
+}
+
+/// Which jobs of those.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Filter {
-    /// Only films in this phase
+    /// Only jobs in this phase
     #[arg(long, value_parser = phases(), ignore_case = true)]
     pub phase: Option<Phase>,
-    /// Only films of this Channel
-    #[arg(long, value_parser = not_blank)]
+    /// Only jobs of this Channel
+    #[arg(long, value_parser = not_blank, add = names::channels())]
     pub channel: Option<String>,
-    /// Only films with these labels, such as team=films,!draft
-    #[arg(short = 'l', long, value_name = "LABELS", value_parser = not_blank)]
-    pub selector: Option<String>,
+    /// Only jobs with these labels, such as team=films,!draft
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = labels)]
+    pub selector: Option<Selector>,
 }
 
 impl Filter {
@@ -38,7 +66,7 @@ impl Filter {
             namespace: context.scope(scope.all_namespaces),
             phase: self.phase,
             channel: self.channel.clone(),
-            label: self.selector.clone(),
+            labels: self.selector.clone().unwrap_or_default(),
         }
     }
 
@@ -49,7 +77,7 @@ impl Filter {
     }
 }
 
-/// The name of one film.
+/// The name of one job.
 #[derive(Args, Clone, Debug)]
 pub struct JobName {
     /// Name of the VideoJob
@@ -57,12 +85,16 @@ pub struct JobName {
     pub name: String,
 }
 
-/// A value that names something: an empty one, such as of a variable that is not set, would mean all films.
+/// A value that names something: an empty one, such as of a variable that is not set, would mean all jobs.
 fn not_blank(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
-        return Err("it is empty, which would mean all films: name some, or leave the flag out".to_owned());
+        return Err("it is empty, which would mean all jobs: name some, or leave the flag out".to_owned());
     }
     Ok(text.to_owned())
+}
+
+fn labels(text: &str) -> Result<Selector, String> {
+    selector::read(&not_blank(text)?).map_err(|error| error.to_string())
 }
 
 fn phases() -> impl TypedValueParser<Value = Phase> {
@@ -75,12 +107,12 @@ fn phases() -> impl TypedValueParser<Value = Phase> {
 /// Whether anything is changed: the values of kubectl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
-    /// It is done
+    /// Do it
     #[default]
     None,
-    /// Nothing is written: it is only said what would be
+    /// Change nothing, and say what would be done
     Client,
-    /// The API server checks what would be written, and keeps nothing
+    /// Let the API server check it, and change nothing
     Server,
 }
 

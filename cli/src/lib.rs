@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, pending, ready};
-use videofactory_client::JobAction;
+use videofactory_client::Wish;
 use videofactory_pipeline::clock;
 
 use crate::args::{Cli, Verb};
@@ -47,6 +47,11 @@ use crate::exit::{Error, Exit};
 pub fn main() -> ExitCode {
     // Fails only where one was chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
+    if std::env::var_os("COMPLETE").is_some() {
+        // What shells run themselves: the line follows a mark.
+        let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
+        completion::names::of_line(args::command(), line);
+    }
     clap_complete::CompleteEnv::with_factory(args::command).complete();
     if let Some(line) = verbs::completion::unfinished(std::env::args_os()) {
         // Whatever goes wrong, nothing is offered.
@@ -104,12 +109,16 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Logs(args) => verbs::logs::run(args, context).boxed_local(),
         Verb::Artifacts(args) => verbs::artifacts::run(args, context).boxed_local(),
         Verb::Download(args) => verbs::download::run(args, context).boxed_local(),
-        Verb::Retry(args) => verbs::act::run(JobAction::Retry, args, context).boxed_local(),
-        Verb::Restart(args) => verbs::act::run(JobAction::Restart, args, context).boxed_local(),
+        Verb::Retry(args) => verbs::act::run(Wish::Retry, args, context).boxed_local(),
+        Verb::Restart(args) => verbs::act::run(Wish::Restart, args, context).boxed_local(),
         Verb::Suspend(args) => verbs::act::suspend(args, context).boxed_local(),
         Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
-        Verb::Approve(args) => verbs::act::decide(JobAction::Approve, args, context).boxed_local(),
-        Verb::Reject(args) => verbs::act::decide(JobAction::Reject, args, context).boxed_local(),
+        Verb::Approve(args) => {
+            verbs::act::decide(|result| Wish::Approve { result }, args, context).boxed_local()
+        }
+        Verb::Reject(args) => {
+            verbs::act::decide(|result| Wish::Reject { result }, args, context).boxed_local()
+        }
         Verb::StopAll(args) => verbs::act::stop_all(args, context).boxed_local(),
         Verb::Accounts(args) => verbs::accounts::run(args, context).boxed_local(),
         Verb::Storage(args) => verbs::storage::run(args, context).boxed_local(),

@@ -42,6 +42,18 @@ pub enum Document {
     Yaml,
 }
 
+impl Written {
+    /// The document that is wanted; none: names alone.
+    #[must_use]
+    pub const fn document(self) -> Option<Document> {
+        match self {
+            Self::Json => Some(Document::Json),
+            Self::Yaml => Some(Document::Yaml),
+            Self::Name => None,
+        }
+    }
+}
+
 impl From<Written> for Format {
     fn from(written: Written) -> Self {
         match written {
@@ -113,6 +125,11 @@ pub fn objects(objects: &[Value], is_one: bool, format: Format) -> Result<Option
 /// What is no object of Kubernetes, as a list of the same shape.
 pub fn items(items: &impl Serialize, format: Document) -> Result<String, Error> {
     write(format, &json!({ "items": items }))
+}
+
+/// What became of a request, object by object.
+pub fn results(action: &str, items: &impl Serialize, format: Document) -> Result<String, Error> {
+    write(format, &json!({ "action": action, "items": items }))
 }
 
 /// The text of a document, ending with a newline.

@@ -6,13 +6,15 @@ use futures::StreamExt;
 use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
+use serde::Serialize;
+use videofactory_client::storage_action::PolicyResult;
 use videofactory_client::{list, within};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType, Reason};
 
 use crate::context::Context;
 use crate::exit::{Error, lasting};
-use crate::output;
+use crate::output::{self, Document};
 use crate::text::plain;
 
 /// `films/r2`.
@@ -26,6 +28,25 @@ pub fn name(policy: &StoragePolicy) -> String {
 pub fn sentence(policy: &StoragePolicy, became: &str, context: &Context) -> String {
     let name = output::name::<StoragePolicy>(&policy.name_any());
     context.sentence(&name, became, &policy.namespace().unwrap_or_default())
+}
+
+/// What became of a request, policy by policy, each with its run, if that was waited for.
+pub fn results<R: Serialize>(
+    action: &str,
+    items: &[(PolicyResult, Option<R>)],
+    format: Document,
+) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct Item<'a, R> {
+        #[serde(flatten)]
+        result: &'a PolicyResult,
+        /// As it is in the status of the policy.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<&'a R>,
+    }
+    let items: Vec<Item<'_, R>> =
+        items.iter().map(|(result, run)| Item { result, run: run.as_ref() }).collect();
+    output::results(action, &items, format)
 }
 
 /// The policies of a namespace or of the cluster, or the one of this name.
@@ -72,12 +93,12 @@ pub async fn until<T>(
             }
         }
         Err(Error::new(format!("the watch of StoragePolicy {} ended", name(policy)))
-            .hint("it goes on all the same: `kubectl videofactory storage -A` shows how"))
+            .hint("it continues all the same: `kubectl videofactory storage -A` shows how"))
     };
     tokio::time::timeout(timeout, look).await.unwrap_or_else(|_| {
         let message = format!("the time is over, and {} has not done what it was asked", name(policy));
         Err(Error::timed_out(message).hint(
-            "it goes on all the same: `kubectl videofactory storage <policy>` shows it; is the operator there? \
+            "it continues all the same: `kubectl videofactory storage <policy>` shows it; is the operator there? \
              `kubectl videofactory doctor`",
         ))
     })

@@ -316,7 +316,7 @@ async fn delete(client: &Client, job: &VideoJob) -> Result<(), CallError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job_action::{JobAction, Plan, Request};
+    use crate::job_action::{Plan, Request, Wish};
 
     fn two() -> NewJobs {
         let mut new = NewJobs {
@@ -335,11 +335,6 @@ mod tests {
         serde_json::from_value(json!({"metadata": metadata, "spec": {"topic": "rivers"}})).unwrap()
     }
 
-    fn ask(action: JobAction, reason: &str, of_many: bool) -> Request {
-        let at = "2026-12-24T18:00:00Z".parse().unwrap();
-        Request { action, at, reason: reason.to_owned(), output: None, of_many }
-    }
-
     #[test]
     fn a_hold_says_of_whom_it_is_and_what_to_do_if_it_stays() {
         let hold = hold(&two());
@@ -351,14 +346,18 @@ mod tests {
     #[test]
     fn whoever_stops_such_a_job_means_it_and_no_resume_of_many_lets_it_go_unnamed() {
         let (hold, job) = (hold(&two()), held(&hold(&two())));
-        for stop in
-            [ask(JobAction::Suspend, "the bill", false), Request::stop_all(jiff::Timestamp::UNIX_EPOCH, None)]
+        let at = "2026-12-24T18:00:00Z".parse().unwrap();
+        let bill = Wish::suspend(Some("the bill".to_owned()), "");
+        for (stop, reason) in
+            [(Request::of_named(bill, at), "the bill"), (Request::stop_all(at, None), "stop-all")]
         {
             let Plan::Patch(patch) = stop.plan(&job) else { panic!("it goes on when all are there") };
-            assert_eq!(patch["metadata"]["annotations"][requests::HOLD], json!(stop.reason));
+            assert_eq!(patch["metadata"]["annotations"][requests::HOLD], json!(reason));
         }
-        assert!(matches!(ask(JobAction::Resume, "", true).plan(&job), Plan::Refused(_)));
-        for resume in [ask(JobAction::Resume, "", false), ask(JobAction::Resume, &hold, true)] {
+        let unnamed = Request::of_many(Wish::resume(None), at);
+        assert!(matches!(unnamed.plan(&job), Plan::Refused(_)));
+        let named = Request::of_many(Wish::resume(Some(hold)), at);
+        for resume in [Request::of_named(Wish::resume(None), at), named] {
             let Plan::Patch(patch) = resume.plan(&job) else { panic!("it can be let go") };
             assert_eq!(patch["metadata"]["annotations"], json!({requests::HOLD: null}));
         }

@@ -12,7 +12,7 @@ use videofactory_crds::{StepState, VideoJob};
 
 use crate::call::{CallError, list_each, within};
 use crate::filter::JobFilter;
-use crate::job_action::{JobAction, Plan, Request, phase};
+use crate::job_action::{Plan, Request, Wish};
 use crate::job_ref::JobRef;
 use crate::lean::lean;
 
@@ -31,7 +31,7 @@ pub enum Outcome {
     WouldRequest,
     /// It is so already.
     Unchanged,
-    /// It makes no sense as the job stands.
+    /// The job's state does not allow it.
     Refused,
     /// The API server did not take it.
     Failed,
@@ -41,7 +41,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemResult {
     /// The job.
-    pub job: JobRef,
+    pub id: JobRef,
     /// What became of it.
     pub outcome: Outcome,
     /// Why, where it was not asked.
@@ -50,8 +50,8 @@ pub struct ItemResult {
 }
 
 impl ItemResult {
-    fn new(job: JobRef, outcome: Outcome, detail: Option<String>) -> Self {
-        Self { job, outcome, detail }
+    fn new(id: JobRef, outcome: Outcome, detail: Option<String>) -> Self {
+        Self { id, outcome, detail }
     }
 }
 
@@ -100,7 +100,7 @@ async fn list_as(
 ) -> Result<Vec<VideoJob>, CallError> {
     let mut jobs = Vec::new();
     let take = |job: VideoJob| {
-        if filter.takes(phase(&job)) {
+        if filter.matches(&job) {
             jobs.push(keep(job));
         }
     };
@@ -203,16 +203,16 @@ fn is_applied(patch: &Value, job: &VideoJob) -> bool {
 fn unheard(request: &Request, job: &VideoJob, source: CallError) -> RequestError {
     let name = JobRef::of(job);
     let run = job.status.as_ref().and_then(|status| status.run).unwrap_or(0) + 1;
-    let look = match request.action {
-        JobAction::Restart => format!(
+    let look = match request.wish {
+        Wish::Restart => format!(
             "it may have been asked all the same: look whether run {run} of {name} has begun before you ask again, or all \
              may be made and paid for twice"
         ),
-        JobAction::Retry => format!(
-            "it may have been asked all the same: look at {name} before you ask again, because each retry may be the leave \
-             to pay again"
+        Wish::Retry => format!(
+            "it may have been asked all the same: look at {name} before you ask again, because each retry may be the \
+             permission to pay again"
         ),
-        JobAction::Suspend | JobAction::Resume | JobAction::Approve | JobAction::Reject => {
+        Wish::Suspend { .. } | Wish::Resume { .. } | Wish::Approve { .. } | Wish::Reject { .. } => {
             return RequestError::Call(source);
         }
     };

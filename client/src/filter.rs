@@ -1,13 +1,14 @@
-//! Which `VideoJob`s a person means. The API server applies it: labels by selector, phase and channel by their
-//! selectable fields.
+//! Which `VideoJob`s a person means. Pure.
 
+use kube::ResourceExt;
 use kube::api::ListParams;
-use serde::{Deserialize, Serialize};
-use videofactory_crds::Phase;
+use kube::core::{Selector, SelectorExt};
+use videofactory_crds::{Phase, VideoJob};
+
+use crate::job_action::phase;
 
 /// Which `VideoJob`s; what is absent means all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
     /// Of this namespace.
     pub namespace: Option<String>,
@@ -15,21 +16,21 @@ pub struct JobFilter {
     pub phase: Option<Phase>,
     /// Of this Channel.
     pub channel: Option<String>,
-    /// With these labels, as a selector of Kubernetes, such as `team=films,!draft`.
-    pub label: Option<String>,
+    /// With these labels.
+    pub labels: Selector,
 }
 
 impl JobFilter {
     /// Whether nothing is asked for but all of a namespace, or of the cluster.
     #[must_use]
     pub fn is_broad(&self) -> bool {
-        let is_blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
-        // An empty selector takes all.
-        self.phase.is_none() && is_blank(&self.channel) && is_blank(&self.label)
+        let names_a_channel = self.channel.as_ref().is_some_and(|channel| !channel.trim().is_empty());
+        self.phase.is_none() && !names_a_channel && self.labels.selects_all()
     }
 
-    /// The parameters of the list that the API server gives. A job that was never looked at has no phase and is Pending:
-    /// those are told apart by [`Self::takes`].
+    /// The parameters of the list that the API server gives: labels by selector, phase and channel by their selectable
+    /// fields. A job that was never looked at has no phase and is Pending, so that the list may hold more than is meant:
+    /// [`Self::matches`] decides.
     #[must_use]
     pub fn params(&self) -> ListParams {
         let mut fields = Vec::new();
@@ -43,48 +44,77 @@ impl JobFilter {
         if !fields.is_empty() {
             params = params.fields(&fields.join(","));
         }
-        if let Some(label) = &self.label {
-            params = params.labels(label);
+        if !self.labels.selects_all() {
+            params = params.labels_from(&self.labels);
         }
         params
     }
 
-    /// Whether a job that the list gave is meant.
+    /// Whether a job is meant.
     #[must_use]
-    pub fn takes(&self, phase: Phase) -> bool {
-        self.phase.is_none_or(|wanted| wanted == phase)
+    pub fn matches(&self, job: &VideoJob) -> bool {
+        let channel = || job.spec.channel_ref.as_ref().map(|channel| channel.name.as_str());
+        self.matches_namespace(job.metadata.namespace.as_deref().unwrap_or_default())
+            && self.phase.is_none_or(|wanted| phase(job) == wanted)
+            && self.channel.as_deref().is_none_or(|wanted| channel() == Some(wanted))
+            && (self.labels.selects_all() || self.labels.matches(job.labels()))
+    }
+
+    /// Whether jobs of this namespace may be meant.
+    #[must_use]
+    pub fn matches_namespace(&self, namespace: &str) -> bool {
+        self.namespace.as_deref().is_none_or(|wanted| wanted == namespace)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::selector;
+
+    fn job(status: &Value) -> VideoJob {
+        serde_json::from_value(json!({
+            "metadata": {"name": "ocean", "namespace": "films", "labels": {"team": "films"}},
+            "spec": {"topic": "the ocean", "channelRef": {"name": "deep-sea"}}, "status": status,
+        }))
+        .unwrap()
+    }
+
+    /// What is asked for by each of its four parts.
+    fn filter() -> JobFilter {
+        JobFilter {
+            namespace: Some("films".to_owned()),
+            phase: Some(Phase::Failed),
+            channel: Some("deep-sea".to_owned()),
+            labels: selector::read("team=films,!draft").unwrap(),
+        }
+    }
 
     #[test]
     fn what_is_asked_for_becomes_selectors() {
-        let filter = JobFilter {
-            phase: Some(Phase::Failed),
-            channel: Some("deep-sea".to_owned()),
-            label: Some("team=films".to_owned()),
-            ..JobFilter::default()
-        };
-        let params = filter.params();
+        let params = filter().params();
         assert_eq!(
             params.field_selector.as_deref(),
             Some("status.phase=Failed,spec.channelRef.name=deep-sea")
         );
-        assert_eq!(params.label_selector.as_deref(), Some("team=films"));
-        assert!(filter.takes(Phase::Failed) && !filter.takes(Phase::Running));
-        assert!(JobFilter::default().is_broad() && !filter.is_broad());
+        assert_eq!(params.label_selector.as_deref(), Some("team=films,!draft"));
+        assert!(JobFilter::default().is_broad() && !filter().is_broad());
+        assert!(JobFilter { channel: Some(" ".to_owned()), ..JobFilter::default() }.is_broad());
     }
 
     #[test]
-    fn an_empty_selector_asks_for_all() {
-        for nothing in ["", " "] {
-            let nothing = Some(nothing.to_owned());
-            assert!(
-                JobFilter { label: nothing.clone(), channel: nothing, ..JobFilter::default() }.is_broad()
-            );
+    fn a_job_is_meant_if_each_part_of_the_filter_matches() {
+        let failed = job(&json!({"phase": "Failed"}));
+        assert!(filter().matches(&failed) && JobFilter::default().matches(&failed));
+        for other in [
+            JobFilter { namespace: Some("demo".to_owned()), ..filter() },
+            JobFilter { phase: Some(Phase::Running), ..filter() },
+            JobFilter { channel: Some("peaks".to_owned()), ..filter() },
+            JobFilter { labels: selector::read("draft").unwrap(), ..filter() },
+        ] {
+            assert!(!other.matches(&failed), "{other:?}");
         }
     }
 
@@ -92,6 +122,6 @@ mod tests {
     fn a_job_without_a_phase_is_pending() {
         let filter = JobFilter { phase: Some(Phase::Pending), ..JobFilter::default() };
         assert_eq!(filter.params().field_selector, None);
-        assert!(filter.takes(Phase::default()));
+        assert!(filter.matches(&job(&Value::Null)) && !filter.matches(&job(&json!({"phase": "Running"}))));
     }
 }

@@ -1,4 +1,4 @@
-//! What a person can do for a job that has stopped. Pure; the HTTP API and the plugin each say it in their own commands.
+//! What keeps a job from continuing, and what a person can do then; `job_hint` has it in words. Pure.
 
 use kube::ResourceExt;
 use videofactory_crds::condition::{self, ConditionType, Reason};

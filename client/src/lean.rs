@@ -66,7 +66,7 @@ mod tests {
     use videofactory_crds::videojob::has_ended;
 
     use super::*;
-    use crate::job_action::{JobAction, Request};
+    use crate::job_action::{Request, Wish};
 
     fn job(phase: &str, reason: &str, suspend: bool, hold: bool) -> VideoJob {
         let scene = |number| json!({"id": format!("s{number}"), "narration": "x".repeat(100)});
@@ -89,6 +89,25 @@ mod tests {
         .unwrap()
     }
 
+    /// All that can be asked, of a job that is named and of many.
+    fn requests() -> Vec<Request> {
+        let why = || Some("why".to_owned());
+        let wishes = [
+            Wish::Retry,
+            Wish::Restart,
+            Wish::suspend(why(), ""),
+            Wish::resume(None),
+            Wish::resume(why()),
+            Wish::Approve { result: None },
+            Wish::Reject { result: None },
+        ];
+        let at = "2026-12-24T18:00:00Z".parse().unwrap();
+        wishes
+            .into_iter()
+            .flat_map(|wish| [Request::of_named(wish.clone(), at), Request::of_many(wish, at)])
+            .collect()
+    }
+
     #[test]
     fn whatever_is_asked_of_a_job_the_plan_is_that_for_the_whole_of_it() {
         for phase in ["Pending", "Running", "Waiting", "Review", "Suspended", "Succeeded", "Failed"] {
@@ -97,11 +116,7 @@ mod tests {
                     let whole = job(phase, reason, suspend, hold);
                     let small = lean(whole.clone());
                     assert_eq!(has_ended(&small), has_ended(&whole));
-                    for (action, of_many) in
-                        JobAction::ALL.into_iter().flat_map(|of| [(of, false), (of, true)])
-                    {
-                        let at = "2026-12-24T18:00:00Z".parse().unwrap();
-                        let request = Request { action, at, reason: "why".to_owned(), output: None, of_many };
+                    for request in requests() {
                         assert_eq!(
                             request.plan(&small),
                             request.plan(&whole),

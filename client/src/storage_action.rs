@@ -5,11 +5,13 @@ use std::time::Duration as StdDuration;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use videofactory_crds::standing::{waiting_backup, waiting_cleanup};
 use videofactory_crds::{Duration, StoragePolicy, requests};
 
+use crate::bulk::Outcome;
 use crate::call::{CallError, within};
 
 /// How long a request waits for an earlier one, which it would replace, to begin.
@@ -105,6 +107,38 @@ pub struct Asked {
     pub policy: String,
     /// What it was asked, or why it was not.
     pub answer: Result<Accepted, AskError>,
+}
+
+/// What became of a wish to one policy, as people and programs are shown it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyResult {
+    /// The policy, as `<namespace>/<name>`.
+    pub id: String,
+    /// Requested, refused because another request waits to begin, or failed.
+    pub outcome: Outcome,
+    /// When it was asked, or when the same was asked before and has not begun. The slot of its run is this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_at: Option<Timestamp>,
+    /// Why, where it was not asked; or which run it follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl From<Asked> for PolicyResult {
+    fn from(Asked { policy: id, answer }: Asked) -> Self {
+        let not = |outcome, error: &AskError| (outcome, None, Some(error.for_people()));
+        let (outcome, requested_at, detail) = match &answer {
+            Ok(Accepted { at, follows }) => {
+                let detail =
+                    follows.map(|slot| format!("it follows the run of {slot:.0}, which is under way"));
+                (Outcome::Requested, Some(*at), detail)
+            }
+            Err(error @ AskError::Busy(_)) => not(Outcome::Refused, error),
+            Err(error @ AskError::Call(_)) => not(Outcome::Failed, error),
+        };
+        Self { id, outcome, requested_at, detail }
+    }
 }
 
 /// Asks each of these policies; in their order. That one refuses keeps none from being asked. A policy has room for one
@@ -272,6 +306,18 @@ mod tests {
             "2026-12-24T18:00:31Z".parse().unwrap(),
             "later than the one of a clock that is ahead"
         );
+    }
+
+    #[test]
+    fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {
+        let at = "2026-12-24T18:00:00Z".parse().unwrap();
+        let result = |answer| PolicyResult::from(Asked { policy: "films/default".to_owned(), answer });
+        let refused = result(Err(AskError::Busy(at)));
+        assert_eq!((refused.outcome, refused.requested_at), (Outcome::Refused, None));
+        assert!(refused.detail.unwrap().contains("waits to begin"));
+        let waits = result(Ok(Accepted { at, follows: Some(at) }));
+        assert_eq!((waits.outcome, waits.requested_at), (Outcome::Requested, Some(at)));
+        assert!(waits.detail.unwrap().contains("follows the run of 2026-12-24T18:00:00Z"));
     }
 
     #[test]

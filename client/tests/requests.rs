@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use videofactory_client::job_action::{JobAction, Plan, Request};
+use videofactory_client::job_action::{JobAction, Plan, Request, Wish};
 use videofactory_crds::{StepName, VideoJob};
 
 const NOW: &str = "2026-11-29T12:00:00Z";
@@ -43,6 +43,17 @@ fn output(job: &VideoJob) -> String {
     format!("{}@{}", step.name, step.output_digest.as_ref().unwrap())
 }
 
+fn wish(action: JobAction) -> Wish {
+    match action {
+        JobAction::Retry => Wish::Retry,
+        JobAction::Restart => Wish::Restart,
+        JobAction::Suspend => Wish::Suspend { reason: WHY.to_owned() },
+        JobAction::Resume => Wish::resume(None),
+        JobAction::Approve => Wish::Approve { result: None },
+        JobAction::Reject => Wish::Reject { result: None },
+    }
+}
+
 #[test]
 fn the_plugin_asks_what_the_table_says() {
     let table: Table = read("tests/gitops/requests.yaml");
@@ -51,13 +62,7 @@ fn the_plugin_asks_what_the_table_says() {
         let job: VideoJob = read(&format!("{OBJECTS}/{name}.yaml"));
         assert_eq!(rows.len(), JobAction::ALL.len(), "{name}");
         for (action, told) in rows {
-            let request = Request {
-                action: action.parse().unwrap(),
-                at: NOW.parse().unwrap(),
-                reason: WHY.to_owned(),
-                output: None,
-                of_many: false,
-            };
+            let request = Request::of_named(wish(action.parse().unwrap()), NOW.parse().unwrap());
             let planned = match request.plan(&job) {
                 Plan::Patch(patch) => json!({"patch": patch}),
                 Plan::Unchanged(how) => json!({"unchanged": how}),

@@ -1,11 +1,12 @@
 //! What the operator is told by flags and environment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use k8s_openapi::api::core::v1::Toleration;
+use videofactory_api::PORT;
 use videofactory_crds::labels;
 use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
@@ -45,7 +46,7 @@ pub struct Config {
     pub lease: String,
 
     /// Address of the HTTP server
-    #[arg(long, env = "VIDEOFACTORY_LISTEN", default_value = "0.0.0.0:8000")]
+    #[arg(long, env = "VIDEOFACTORY_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))]
     pub listen: SocketAddr,
 
     /// Most VideoJobs that are looked at concurrently

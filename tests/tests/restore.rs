@@ -302,7 +302,7 @@ async fn what_another_restore_has_let_go_meanwhile_keeps_what_has_come_of_it() {
     let (answer, ()) = tokio::join!(site.restore(false, false), others);
     let half = answer.items.iter().find(|item| item.name == "half").unwrap();
     assert_eq!(half.outcome, Outcome::Failed);
-    assert!(half.detail.as_ref().unwrap().contains("somebody else has let it go"), "{half:?}");
+    assert!(half.detail.as_ref().unwrap().contains("somebody else has released it"), "{half:?}");
     assert_eq!(site.all()["half"]["status"], paid, "it would be paid for again");
     assert_eq!(outcomes(&site.restore(false, false).await)["half"], Outcome::Unchanged);
     assert!(site.held().is_empty());

@@ -32,11 +32,11 @@ pub fn routes(authors: Authors) -> OpenApiRouter {
 #[into_params(parameter_in = Query)]
 struct BackupQuery {
     /// The namespace to back up. Left out: all namespaces, which needs the permission to list their objects.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
 }
 
-/// Everything of a namespace, or of the cluster, with its status and without Secrets, as POST /restore takes it.
+/// A backup of a namespace or of the whole cluster, with statuses and without Secrets, as POST /restore takes it.
 #[utoipa::path(get, path = "/backup", operation_id = "back_up", tag = "storage", params(BackupQuery), responses(
     (status = 200, description = "The backup", body = BackupDocument),
 ))]

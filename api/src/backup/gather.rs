@@ -26,7 +26,7 @@ impl Budget for AtOnce {
         }
         let detail = "the backup has more bytes than the operator's memory is meant for";
         Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).hint(
-            "back up namespace by namespace (?namespace=), or on your own machine: `kubectl videofactory backup -o FILE`",
+            "back up namespace by namespace (?namespace=), or on your own machine: `kubectl videofactory backup --file FILE`",
         ))
     }
 }

@@ -51,7 +51,7 @@ struct BackupDocument {
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
-    /// The namespace that it is of. Left out: all namespaces.
+    /// The namespace that was backed up. Absent: all namespaces.
     namespace: Option<String>,
     /// The objects.
     #[schema(value_type = Vec<Object>)]

@@ -53,16 +53,17 @@ pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> 
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RestoreQuery {
-    /// What is of this namespace alone. Left out: all, which takes the permission to list jobs in all of them.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    /// Restore only objects of this namespace. Left out: all objects, which needs the permission to list jobs in all
+    /// namespaces.
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
-    /// Change nothing, and say what would be done.
+    /// Whether to change nothing, and only answer what would be done.
     dry_run: bool,
-    /// Let go on what was restored although something failed.
+    /// Whether to release what was restored, although something failed.
     partial: bool,
 }
 
-/// What became of a backup.
+/// The result of a restore.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreAnswer {
@@ -73,7 +74,7 @@ pub struct RestoreAnswer {
     counts: std::collections::BTreeMap<Outcome, usize>,
     /// Each object, in the order of the backup.
     items: Vec<RestoredItem>,
-    /// What is to be known besides: Secrets that must be there, and whose the bucket is.
+    /// What else to know: Secrets that must exist, and to which cluster the bucket belongs.
     notes: Vec<String>,
 }
 
@@ -85,7 +86,7 @@ impl From<Answer> for RestoreAnswer {
     }
 }
 
-/// What became of one object.
+/// The result for one object.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoredItem {
@@ -96,10 +97,10 @@ pub struct RestoredItem {
     namespace: String,
     /// Its name.
     name: String,
-    /// What became of it.
+    /// The result.
     #[schema(value_type = schemas::RestoreOutcome)]
     outcome: Outcome,
-    /// Why, or what else is to be known.
+    /// Why, or what else to know.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -110,7 +111,9 @@ impl From<ItemAnswer> for RestoredItem {
     }
 }
 
-/// Restores the backup in the body, as whoever asks for it. It goes on to its end, also if nobody waits for the answer.
+/// Restores the backup in the body, with the caller's own permissions.
+///
+/// The request is completed even if the caller hangs up.
 #[utoipa::path(
     post,
     path = "/restore",
@@ -118,7 +121,7 @@ impl From<ItemAnswer> for RestoredItem {
     tag = "storage",
     params(RestoreQuery),
     request_body = BackupDocument,
-    responses((status = 200, description = "What became of it, object by object", body = RestoreAnswer)),
+    responses((status = 200, description = "The result for each object", body = RestoreAnswer)),
 )]
 async fn answer(
     Shared(state): Shared<RestoreState>,

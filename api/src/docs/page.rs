@@ -3,8 +3,7 @@
 use askama::Template;
 use serde_json::{Map, Value};
 
-/// Where the proxy serves the API on a person's machine.
-const BASE: &str = "http://localhost:8000";
+use crate::PORT;
 
 /// The page.
 #[derive(Template)]
@@ -223,9 +222,11 @@ fn curl(method: &str, path: &str, operation: &Value, schemas: &Value) -> String 
     };
     let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     let name = body.as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+    // Where the proxy serves the API on a person's machine.
+    let url = format!("http://localhost:{PORT}{path}");
     match schemas[name].get("example") {
-        Some(example) => format!("{how} -H 'content-type: application/json' -d '{example}' {BASE}{path}"),
-        None => format!("{how} {BASE}{path}"),
+        Some(example) => format!("{how} -H 'content-type: application/json' -d '{example}' {url}"),
+        None => format!("{how} {url}"),
     }
 }
 

@@ -34,7 +34,9 @@ pub struct AccountList {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountStats {
-    /// Namespace of the account.
+    /// The account, as `<namespace>/<name>`.
+    pub id: String,
+    /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -66,8 +68,8 @@ pub struct AccountStats {
 pub struct HealthStats {
     /// Whether the last check succeeded.
     pub healthy: bool,
-    /// How long it took, in milliseconds.
-    pub latency_ms: Option<i64>,
+    /// How long it took.
+    pub latency_milliseconds: Option<i64>,
     /// When it was.
     pub checked_at: Option<Timestamp>,
     /// The result of the last check.
@@ -111,7 +113,7 @@ pub struct QuotaStats {
 pub struct WaiterStats {
     /// Its job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
-    pub job: String,
+    pub id: String,
     /// The step.
     #[schema(value_type = Option<schemas::StepName>)]
     pub step: Option<StepName>,
@@ -169,6 +171,7 @@ impl AccountStats {
         let ready = condition::get(&status.conditions, ConditionType::Ready);
         let is_ready = ready.is_some_and(|ready| ready.status == "True");
         Self {
+            id: format!("{namespace}/{}", account.name_any()),
             name: account.name_any(),
             provider: account.spec.provider,
             ready: is_ready,
@@ -179,7 +182,7 @@ impl AccountStats {
             spend: spend(account, &status),
             health: status.health.map(|health| HealthStats {
                 healthy: health.healthy.unwrap_or_default(),
-                latency_ms: health.latency_milliseconds,
+                latency_milliseconds: health.latency_milliseconds,
                 checked_at: at(health.checked_at),
                 message: health.message,
             }),
@@ -192,7 +195,7 @@ impl AccountStats {
 impl WaiterStats {
     fn of(namespace: &str, waiter: Waiter) -> Self {
         Self {
-            job: format!("{namespace}/{}", waiter.name),
+            id: format!("{namespace}/{}", waiter.name),
             step: waiter.step,
             units: waiter.units,
             since: at(waiter.since),
@@ -264,11 +267,14 @@ mod tests {
                 "reserved": 7, "remaining": 0, "nextUnitAt": "2026-12-24T18:00:00Z",
             })
         );
-        assert_eq!(told["waiters"][0]["job"], "films/ocean");
+        assert_eq!(told["waiters"][0]["id"], "films/ocean");
         assert_eq!(
             told["spend"],
             json!({"limit": "100.00", "period": "30d", "used": "0.00", "reserved": "0.00"})
         );
-        assert_eq!((&told["health"]["latencyMs"], &told["ready"]), (&json!(12), &json!(false)));
+        assert_eq!(
+            (&told["id"], &told["health"]["latencyMilliseconds"], &told["ready"]),
+            (&json!("films/grok"), &json!(12), &json!(false))
+        );
     }
 }

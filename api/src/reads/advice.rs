@@ -1,10 +1,11 @@
-//! What a person can do where a job cannot go on by itself. Pure.
+//! Why a job failed or waits for a person, and what they can do. Pure.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use videofactory_client::JobRef;
 use videofactory_client::job_action::ready;
-use videofactory_client::job_advice::{Advice, Attention, advice, attention};
+use videofactory_client::job_advice::{Attention, attention};
+use videofactory_client::job_hint::{Commands, hint};
 use videofactory_crds::VideoJob;
 
 use crate::schemas;
@@ -19,7 +20,7 @@ pub struct JobError {
     /// Description of the problem.
     pub message: String,
     /// The next thing to do.
-    pub what_to_do: String,
+    pub hint: String,
 }
 
 /// Why a job has failed or waits for a person, if it does.
@@ -32,46 +33,32 @@ pub fn of(job: &VideoJob) -> Option<JobError> {
     Some(JobError {
         reason: ready.reason.clone(),
         message: ready.message.clone(),
-        what_to_do: what_to_do(advice(job), &JobRef::of(job)),
+        hint: hint(job, &Requests(JobRef::of(job))),
     })
 }
 
-fn what_to_do(advice: Advice, job: &JobRef) -> String {
-    let path = format!("/jobs/{job}");
-    match advice {
-        Advice::PayAgain => format!(
-            "decide whether to pay again: POST {path}/retry is the permission to pay, and nothing is bought without it"
-        ),
-        Advice::RestoreStatus => format!(
-            "restore its status by POST /restore with a backup that holds the job; or POST {path}/retry, which makes the \
-             film again and pays for it"
-        ),
-        Advice::RaiseBudget => {
-            "raise spec.budget.limit, or make the video cheaper; the job then continues automatically".to_owned()
-        }
-        Advice::NamePrice => {
-            "name the price in spec.prices of the ProviderAccount; the job then continues automatically".to_owned()
-        }
-        Advice::RenewCredentials => {
-            "put valid credentials into the Secret that the message names; the job then continues automatically".to_owned()
-        }
-        Advice::EditScenes => "change the prompt of the scene in spec.sceneOverrides, or skip the scene; the job then \
-                               continues automatically"
-            .to_owned(),
-        Advice::AcceptQuality => format!(
-            "look at the film (GET {path}/artifacts); take it as it is by the annotation videofactory.dev/accept-quality, or \
-             change the video"
-        ),
-        Advice::EditRejected => format!("change the video, or POST {path}/restart to make it again"),
-        Advice::AllowSideEffects => {
-            "the operator runs with VIDEOFACTORY_SIDE_EFFECTS=Suspend; once that is over the job continues automatically"
-                .to_owned()
-        }
-        Advice::FollowMessage => {
-            format!("do what the message says; if the job does not continue then: POST {path}/retry")
-        }
-        Advice::FixThenRetry => format!("read GET {path}/logs and /events, fix the cause, then POST {path}/retry"),
-        Advice::ReadMessage => "do what the message says".to_owned(),
+/// Requests to this API.
+struct Requests(JobRef);
+
+impl Commands for Requests {
+    fn retry(&self) -> String {
+        format!("POST /jobs/{}/retry", self.0)
+    }
+
+    fn restart(&self) -> String {
+        format!("POST /jobs/{}/restart", self.0)
+    }
+
+    fn logs(&self) -> String {
+        format!("GET /jobs/{0}/logs and GET /jobs/{0}/events", self.0)
+    }
+
+    fn film(&self) -> String {
+        format!("GET /jobs/{}/artifacts", self.0)
+    }
+
+    fn restore(&self) -> String {
+        format!("POST /restore?namespace={}", self.0.namespace)
     }
 }
 
@@ -101,21 +88,10 @@ mod tests {
     #[test]
     fn who_waits_for_a_person_says_what_to_do() {
         let unknown = of(&job("Waiting", true, "OutcomeUnknown")).unwrap();
-        assert!(unknown.what_to_do.contains("POST /jobs/films/ocean/retry"), "{}", unknown.what_to_do);
+        assert!(unknown.hint.contains("POST /jobs/films/ocean/retry"), "{}", unknown.hint);
         let failed = of(&job("Failed", true, "RetriesExhausted")).unwrap();
-        assert!(failed.what_to_do.contains("/logs"), "{}", failed.what_to_do);
-        assert!(of(&job("Failed", false, "Rejected")).unwrap().what_to_do.contains("restart"));
-    }
-
-    #[test]
-    fn where_a_retry_pays_again_it_says_so() {
-        for reason in ["OutcomeUnknown", "ArtifactsPruned", "RestoreIncomplete"] {
-            let said = of(&job("Waiting", true, reason)).unwrap().what_to_do;
-            assert!(
-                said.contains("pay") && said.contains("POST /jobs/films/ocean/retry"),
-                "{reason}: {said}"
-            );
-        }
+        assert!(failed.hint.contains("/logs"), "{}", failed.hint);
+        assert!(of(&job("Failed", false, "Rejected")).unwrap().hint.contains("restart"));
     }
 
     #[test]

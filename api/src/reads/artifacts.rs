@@ -51,14 +51,14 @@ pub struct Artifact {
     pub key: String,
     /// Media type.
     pub content_type: &'static str,
-    /// Its size in bytes.
-    pub size: Option<i64>,
-    /// How long it plays, in seconds.
-    pub duration: Option<f64>,
-    /// Path of this API that gives its bytes.
+    /// Its size.
+    pub size_bytes: Option<i64>,
+    /// How long it plays.
+    pub duration_seconds: Option<f64>,
+    /// Path of this API from which it can be downloaded.
     pub url: String,
-    /// Where the bucket has an endpoint for others (`publicEndpoint`): a link that gives the bytes to anybody for five
-    /// minutes, without a token. Treat it as a secret.
+    /// If the policy has a `publicEndpoint`: a link from which anybody can download the file for five minutes, without a
+    /// token. Treat it as a secret.
     pub link: Option<String>,
 }
 
@@ -66,16 +66,11 @@ pub struct Artifact {
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ArtifactParams {
-    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    /// Namespace of the job. A path may have the job's UID as one segment instead of namespace and name.
+    #[param(inline, value_type = schemas::ObjectName, example = "demo")]
     namespace: String,
     /// Name of the job.
-    #[param(
-        min_length = 1,
-        max_length = 63,
-        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        example = "ocean-facts"
-    )]
+    #[param(inline, value_type = schemas::ObjectName, example = "ocean-facts")]
     name: String,
     /// Name of the file, as the list has it.
     #[param(pattern = "^(video|thumbnail|captions[.](srt|vtt))$", example = "video")]
@@ -117,11 +112,11 @@ pub async fn list(
         (status = 206, description = "The range that Range names", content(
             (schemas::Binary = "video/mp4"), (schemas::Binary = "image/jpeg"), (schemas::Binary = "text/vtt"), (schemas::Binary = "application/x-subrip"),
         )),
-        (status = 304, description = "The file is as it was when it had the tag that If-None-Match names"),
+        (status = 304, description = "The file has not changed since it had the tag that If-None-Match names"),
         (status = 404, description = "There is no such job, or it has not made this file yet"),
-        (status = 410, description = "The file was there, and was pruned or has vanished"),
+        (status = 410, description = "The file existed, and was pruned or has disappeared"),
         (status = 416, description = "The range lies outside the file"),
-        (status = 502, description = "The bucket refuses"),
+        (status = 502, description = "The bucket refuses the request"),
     ),
 )]
 pub async fn bytes(
@@ -177,8 +172,8 @@ fn artifact(
         name,
         key: file.key.clone(),
         content_type: content_type(&file.key),
-        size: file.size,
-        duration: file.duration,
+        size_bytes: file.size,
+        duration_seconds: file.duration,
         link: None,
     })
 }

@@ -49,11 +49,11 @@ pub struct StepCheckpoint {
     pub failures: Option<i32>,
     /// Its scenes, if it works scene by scene.
     pub scenes: Option<SceneCount>,
-    /// What its worker said last, while it works. Absent while no replica of the operator leads.
+    /// The last report of its worker, while it runs. Absent while no replica of the operator leads.
     pub live: Option<LiveProgress>,
     /// The model in use.
     pub model: Option<String>,
-    /// When it goes on by itself after a refusal or a failure.
+    /// When it continues automatically after a refusal or a failure.
     pub resume_at: Option<Timestamp>,
     /// When the current or last attempt started.
     pub started_at: Option<Timestamp>,
@@ -72,7 +72,7 @@ pub struct SceneCount {
     pub completed: u32,
     /// Refused by the provider for their content.
     pub refused: u32,
-    /// Paid for, perhaps: nobody knows.
+    /// Perhaps paid for: the outcome is not known.
     pub unknown: u32,
     /// All of them.
     pub total: u32,
@@ -82,7 +82,7 @@ pub struct SceneCount {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LiveProgress {
-    /// Of the whole step, 0 to 1.
+    /// The part of the step that is done, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     pub fraction: f64,
     /// The current work, in a few words.

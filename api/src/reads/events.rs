@@ -36,7 +36,7 @@ pub struct EventList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobEvent {
     /// Time of the last occurrence.
-    at: Option<Timestamp>,
+    last_seen_at: Option<Timestamp>,
     /// Normal or Warning.
     #[serde(rename = "type")]
     kind: String,
@@ -102,7 +102,7 @@ impl Newest {
     }
 
     fn cut(&mut self) {
-        self.0.sort_by_key(|event| event.at);
+        self.0.sort_by_key(|event| event.last_seen_at);
         self.0.drain(..self.0.len().saturating_sub(MOST_EVENTS));
     }
 
@@ -148,7 +148,7 @@ impl JobEvent {
         let legacy = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref());
         let about = event.involved_object;
         Self {
-            at: last.map(|at| at.0).or_else(|| legacy.map(|at| at.0)),
+            last_seen_at: last.map(|at| at.0).or_else(|| legacy.map(|at| at.0)),
             kind: event.type_.unwrap_or_else(|| "Normal".to_owned()),
             reason: event.reason.unwrap_or_default(),
             message: event.message.unwrap_or_default(),
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_newest_stay_in_whatever_order_they_come_and_few_others_are_held_with_them() {
         let event = |minute: i64| JobEvent {
-            at: Some(Timestamp::from_second(60 * minute).unwrap()),
+            last_seen_at: Some(Timestamp::from_second(60 * minute).unwrap()),
             kind: "Normal".to_owned(),
             reason: String::new(),
             message: String::new(),
@@ -220,9 +220,9 @@ mod tests {
         let series = event(json!({
             "eventTime": "2026-12-24T18:00:00.000000Z",
             "series": {"count": 4, "lastObservedTime": "2026-12-24T18:05:00.000000Z"}}));
-        assert_eq!((series.at, series.count), (Some("2026-12-24T18:05:00Z".parse().unwrap()), 4));
+        assert_eq!((series.last_seen_at, series.count), (Some("2026-12-24T18:05:00Z".parse().unwrap()), 4));
         let legacy = event(json!({"lastTimestamp": "2026-12-24T18:01:00Z", "count": 2, "type": "Warning"}));
-        assert_eq!((legacy.at, legacy.count), (Some("2026-12-24T18:01:00Z".parse().unwrap()), 2));
+        assert_eq!((legacy.last_seen_at, legacy.count), (Some("2026-12-24T18:01:00Z".parse().unwrap()), 2));
         assert_eq!((legacy.object.as_str(), legacy.kind.as_str()), ("Pod/p", "Warning"));
     }
 }

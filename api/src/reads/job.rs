@@ -45,7 +45,7 @@ pub struct JobDetail {
 /// A job with its checkpoint.
 #[utoipa::path(get, path = "/jobs/{namespace}/{name}", operation_id = "get_job", tag = "jobs", params(JobParams), responses(
     (status = 200, description = "The job", body = JobDetail),
-    (status = 304, description = "The job is as it was when it had the tag that If-None-Match names"),
+    (status = 304, description = "The job has not changed since it had the tag that If-None-Match names"),
     (status = 404, description = "There is no such job"),
 ))]
 pub async fn get(

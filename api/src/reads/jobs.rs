@@ -21,7 +21,7 @@ use super::scope::{self, Scope};
 use super::summary::JobSummary;
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{Parameters, check_length};
+use crate::query::{Parameters, check_length, job_filter};
 use crate::schemas;
 use crate::state::{Guarded, State};
 
@@ -39,21 +39,22 @@ pub struct JobsQuery {
     #[param(inline, value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
     /// Name of the jobs' Channel.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "deep-sea")]
     channel: Option<String>,
     /// The namespace of the jobs. Left out: all namespaces in which the caller may list jobs.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
+    #[serde(alias = "label")]
     #[param(max_length = 1024, example = "team=films,!draft")]
-    label: Option<String>,
+    label_selector: Option<String>,
     /// The time after which the jobs ended.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-12-24T18:00:00Z")]
     ended_after: Option<Timestamp>,
     /// Most items of the page. Left out: 100.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 500)]
     limit: Option<usize>,
-    /// Where the page before ended: its `continue`.
+    /// The `continue` of the page before.
     #[serde(rename = "continue")]
     #[param(max_length = 512)]
     token: Option<String>,
@@ -65,18 +66,18 @@ pub struct JobsQuery {
 pub struct JobList {
     /// The jobs.
     items: Vec<JobSummary>,
-    /// For the next page; absent on the last one. Jobs that come and go meanwhile move nothing: what is there all the
-    /// time is in one page.
+    /// The `continue` of the next page. Absent on the last one. A job that exists all the time is in exactly one page,
+    /// whatever is created or deleted meanwhile.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     /// How many jobs come after this page.
     remaining: usize,
 }
 
-/// The jobs that a filter takes, ordered by namespace and name.
+/// The jobs that match a filter, ordered by namespace and name.
 #[utoipa::path(get, path = "/jobs", operation_id = "list_jobs", tag = "jobs", params(JobsQuery), responses(
     (status = 200, description = "A page of jobs", body = JobList),
-    (status = 304, description = "The page is as it was when it had the tag that If-None-Match names"),
+    (status = 304, description = "The page has not changed since it had the tag that If-None-Match names"),
 ))]
 pub async fn list(
     Shared(state): Shared<State>,
@@ -103,15 +104,15 @@ struct Asked {
 
 impl Asked {
     fn read(query: &JobsQuery) -> Result<Self, Problem> {
-        let JobsQuery { phase, channel, namespace, label, ended_after, .. } = query;
-        let filter = Filter::read(namespace.as_deref(), *phase, channel.as_deref(), label.as_deref())?;
-        let filter = Filter { ended_after: *ended_after, ..filter };
+        let JobsQuery { phase, channel, namespace, label_selector, ended_after, .. } = query;
+        let jobs = job_filter("", namespace.clone(), *phase, channel.clone(), label_selector.as_deref())?;
+        let filter = Filter { jobs, ended_after: *ended_after };
         check_length("continue", query.token.as_deref(), LONGEST_TOKEN)?;
         let limit = query.limit.unwrap_or(USUAL_LIMIT);
         if !(1..=MOST_ITEMS).contains(&limit) {
             return Err(Problem::bad_request(format!("limit is 1 to {MOST_ITEMS}")));
         }
-        let digest = json!([phase, channel, namespace, label, ended_after]).to_string();
+        let digest = json!([phase, channel, namespace, label_selector, ended_after]).to_string();
         let digest = Digest::of_bytes(digest.as_bytes());
         let after = query.token.as_deref().map(|token| page::read(token, &digest)).transpose()?;
         Ok(Self { filter, limit, digest, after })
@@ -133,4 +134,18 @@ fn page_of(jobs: &[Arc<Guarded<VideoJob>>], asked: &Asked, scope: &Scope) -> Res
 fn place(job: &VideoJob) -> Place<'_> {
     let metadata = job.meta();
     (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented::parameter;
+    use crate::query::LONGEST_SELECTOR;
+
+    #[test]
+    fn the_limits_of_parameters_are_documented() {
+        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MOST_ITEMS);
+        assert_eq!(parameter::<JobsQuery>("continue")["maxLength"], LONGEST_TOKEN);
+        assert_eq!(parameter::<JobsQuery>("label_selector")["maxLength"], LONGEST_SELECTOR);
+    }
 }

@@ -56,7 +56,7 @@ pub struct LogsQuery {
     (status = 200, description = "The log, a JSON object a line", body = String, content_type = "text/plain"),
     (status = 404, description = "There is no such job, or no log of the step"),
     (status = 409, description = "The pod has not begun to work yet"),
-    (status = 502, description = "The bucket refuses"),
+    (status = 502, description = "The bucket refuses the request"),
 ))]
 pub async fn read(
     Shared(state): Shared<State>,
@@ -236,6 +236,11 @@ mod tests {
             ]},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn the_number_of_lines_is_documented() {
+        assert_eq!(crate::documented::parameter::<LogsQuery>("tail")["maximum"], MOST_LINES);
     }
 
     #[test]

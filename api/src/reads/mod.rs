@@ -17,7 +17,6 @@ mod media;
 mod metrics;
 mod page;
 mod scope;
-mod selector;
 mod storage;
 mod stream;
 mod summary;

@@ -61,7 +61,7 @@ pub fn token(after: JobRef, filter: &Digest) -> Result<String, Problem> {
 pub fn read(token: &str, filter: &Digest) -> Result<JobRef, Problem> {
     let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
     let Ok(read) = serde_json::from_slice::<Token>(&bytes) else {
-        let detail = "continue is none of the tokens that this list gives";
+        let detail = "continue is not a token of this list";
         return Err(
             Problem::bad_request(detail).hint("take the continue of the page before, or leave it out")
         );

@@ -43,7 +43,9 @@ pub struct StorageStats {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyStats {
-    /// Namespace of the policy.
+    /// The policy, as `<namespace>/<name>`.
+    pub id: String,
+    /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -81,7 +83,7 @@ pub struct PolicyStats {
     /// Operations a month against the bucket, estimated.
     pub operations: Option<OperationStats>,
     /// The last backup of the objects.
-    pub backup: Option<BackupStats>,
+    pub last_backup: Option<BackupStats>,
     /// When the next one is due.
     pub next_backup_at: Option<Timestamp>,
 }
@@ -105,7 +107,7 @@ pub struct KindStats {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunStats {
     /// When it was due, or asked for.
-    pub at: Timestamp,
+    pub due_at: Timestamp,
     /// Why it took place.
     #[schema(value_type = Option<schemas::PruneCause>)]
     pub cause: Option<PruneCause>,
@@ -123,8 +125,7 @@ pub struct RunStats {
     #[schema(value_type = Option<schemas::PruneOutcome>)]
     pub outcome: Option<PruneOutcome>,
     /// How long it took.
-    #[schema(example = "12s")]
-    pub duration: Option<String>,
+    pub duration_seconds: Option<u64>,
     /// The error, or a remark.
     pub message: Option<String>,
     /// If the bucket stayed above its target: what holds the space, and which rule would free it.
@@ -160,16 +161,16 @@ pub struct OperationStats {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackupStats {
     /// When it was due, or asked for.
-    pub at: Timestamp,
+    pub due_at: Timestamp,
     /// How it ended. Absent: it is under way.
     #[schema(value_type = Option<schemas::BackupOutcome>)]
     pub outcome: Option<BackupOutcome>,
     /// Its key in the bucket.
     pub key: Option<String>,
-    /// Objects in it.
-    pub items: Option<i64>,
-    /// Its size in bytes.
-    pub bytes: Option<i64>,
+    /// How many objects are in it.
+    pub item_count: Option<i64>,
+    /// Its size.
+    pub size_bytes: Option<i64>,
     /// The error.
     pub message: Option<String>,
 }
@@ -212,8 +213,10 @@ impl PolicyStats {
         let usage = status.usage.unwrap_or_default();
         let ready = condition::get(&status.conditions, ConditionType::Ready);
         let kinds = usage.by_kind.into_iter();
+        let namespace = policy.namespace().unwrap_or_default();
         Self {
-            namespace: policy.namespace().unwrap_or_default(),
+            id: format!("{namespace}/{}", policy.name_any()),
+            namespace,
             name: policy.name_any(),
             ready: ready.is_some_and(|ready| ready.status == "True"),
             message: ready.map(|ready| ready.message.clone()),
@@ -236,7 +239,7 @@ impl PolicyStats {
                 class_a_per_month: estimate.class_a_per_month,
                 class_b_per_month: estimate.class_b_per_month,
             }),
-            backup: status.backup.map(BackupStats::of),
+            last_backup: status.backup.map(BackupStats::of),
             next_backup_at: at(status.next_backup_at),
         }
     }
@@ -246,7 +249,7 @@ impl RunStats {
     fn of(run: PruneRun) -> Self {
         let kept = run.kept_because.into_iter();
         Self {
-            at: run.slot.0,
+            due_at: run.slot.0,
             cause: run.cause,
             dry_run: run.dry_run.unwrap_or_default(),
             deleted_objects: run.deleted_objects.unwrap_or_default(),
@@ -256,7 +259,7 @@ impl RunStats {
                 .map(|of| KeptStats { reason: of.reason, objects: of.objects, bytes: of.bytes })
                 .collect(),
             outcome: run.outcome,
-            duration: run.duration.map(|took| took.to_string()),
+            duration_seconds: run.duration.map(|took| took.as_secs()),
             message: run.message,
             shortfall: run.shortfall,
         }
@@ -266,11 +269,11 @@ impl RunStats {
 impl BackupStats {
     fn of(run: BackupRun) -> Self {
         Self {
-            at: run.slot.0,
+            due_at: run.slot.0,
             outcome: run.outcome,
             key: run.key,
-            items: run.items,
-            bytes: run.bytes,
+            item_count: run.items,
+            size_bytes: run.bytes,
             message: run.message,
         }
     }
@@ -327,6 +330,10 @@ mod tests {
         assert_eq!((&told["percent"], &told["level"]), (&json!(95), &json!("Stopped")));
         assert_eq!(told["warnBytes"], 9_000_000_000_i64);
         assert_eq!(told["lastRun"]["keptBecause"][0]["reason"], "younger than 7d");
+        assert_eq!(
+            (&told["id"], &told["lastRun"]["dueAt"], &told["lastRun"]["durationSeconds"]),
+            (&json!("films/b"), &json!("2026-12-24T03:00:00Z"), &json!(12))
+        );
         assert_eq!(told["byKind"][0]["kind"], "videos");
         assert_eq!(told["ready"], false);
     }

@@ -40,7 +40,7 @@ pub struct JobSummary {
     /// Units of work done and known.
     #[schema(example = "14/26")]
     pub progress: Option<String>,
-    /// When it goes on by itself, if that depends on a time.
+    /// When it continues automatically, if that depends on a time.
     pub resume_at: Option<Timestamp>,
     /// Its state in a sentence: the current work or the reason to wait, until when, and what a person can do.
     pub message: Option<String>,
@@ -72,12 +72,12 @@ pub struct CostSummary {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VideoSummary {
-    /// Path of this API that gives its bytes.
+    /// Path of this API from which it can be downloaded.
     pub url: String,
-    /// Its size in bytes.
-    pub size: Option<i64>,
-    /// How long it plays, in seconds.
-    pub duration: Option<f64>,
+    /// Its size.
+    pub size_bytes: Option<i64>,
+    /// How long it plays.
+    pub duration_seconds: Option<f64>,
 }
 
 impl JobSummary {
@@ -111,7 +111,8 @@ impl JobSummary {
 
 fn video(job: &JobRef, status: &VideoJobStatus) -> Option<VideoSummary> {
     let film = status.artifacts.as_ref()?.video.as_ref()?;
-    Some(VideoSummary { url: of_artifact(job, VIDEO), size: film.size, duration: film.duration })
+    let url = of_artifact(job, VIDEO);
+    Some(VideoSummary { url, size_bytes: film.size, duration_seconds: film.duration })
 }
 
 /// When a job ended, if it has.

@@ -285,13 +285,20 @@ async fn policies(Shared(cluster): Shared<Cluster>) -> Json<Value> {
     )
 }
 
-/// Takes it from whoever may.
+/// Takes it from whoever may, at once or when the test says so.
 async fn patch_policy(
     Shared(cluster): Shared<Cluster>,
     Path(namespace): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Response> {
     check(&cluster, &headers, "patch", "storagepolicies", &namespace)?;
+    let patching = cluster.patches.lock().pop_front();
+    if let Some(Patching::Waits(barrier)) = patching {
+        barrier.wait().await;
+        barrier.wait().await;
+    }
+    cluster.changed.lock().push(uri.path().to_owned());
     let mut policy = super::policy(&namespace, &json!({}));
     policy["apiVersion"] = json!("meta.k8s.io/v1");
     policy["kind"] = json!("PartialObjectMetadata");

@@ -67,7 +67,7 @@ async fn what_is_longer_than_the_document_says_is_refused() {
         |reason: String| json!({"action": "suspend", "filter": {"namespace": "films"}, "reason": reason});
     for (path, body) in [
         (suspend, json!({"reason": "é".repeat(1025)})),
-        ("/jobs/films/ocean/approve", json!({"output": "é".repeat(129)})),
+        ("/jobs/films/ocean/approve", json!({"result": "é".repeat(129)})),
         ("/jobs/actions", of_all("é".repeat(1025))),
     ] {
         let answer = world.send("POST", path, ROOT, &[], &body.to_string()).await;
@@ -186,7 +186,7 @@ fn body() -> impl Strategy<Value = String> {
         "action",
         "filter",
         "reason",
-        "output",
+        "result",
         "namespace",
         "name",
         "topic",
@@ -226,6 +226,7 @@ fn parameter() -> impl Strategy<Value = String> {
         "channel",
         "namespace",
         "label",
+        "label_selector",
         "ended_after",
         "limit",
         "continue",

@@ -160,7 +160,7 @@ async fn what_cannot_be_read_is_the_callers_fault() {
         "/jobs?phase=Dancing",
         "/jobs?limit=1&limit=2",
         "/jobs?unknown=1",
-        "/jobs?label=a%20b",
+        "/jobs?label_selector=a%20b",
         "/jobs?ended_after=yesterday",
         "/jobs?continue=x",
         "/jobs?namespace=A",

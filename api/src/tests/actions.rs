@@ -60,7 +60,7 @@ async fn of_many_each_restart_that_may_have_been_made_says_where_to_look() {
         let wish = json!({"action": "restart", "filter": {"namespace": "films"}}).to_string();
         let answer = world.send("POST", "/jobs/actions", FILMS, &[], &wish).await;
         let item = &answer.json()["items"][0];
-        assert_eq!((&item["job"], &item["outcome"]), (&json!("films/ocean"), &json!(outcome)), "{answer:?}");
+        assert_eq!((&item["id"], &item["outcome"]), (&json!("films/ocean"), &json!(outcome)), "{answer:?}");
         let detail = item["detail"].as_str().unwrap_or_default();
         assert_eq!(detail.contains("run 3 of films/ocean"), outcome == "failed", "{detail}");
     }
@@ -99,7 +99,7 @@ async fn a_stop_of_all_begins_with_what_is_at_work_and_does_not_end_with_its_cal
     let world = many().await;
     let answer = world.ask("POST", "/jobs/force-stop-all", ROOT, &[]).await;
     assert_eq!(
-        (&answer.json()["items"][0]["job"], &answer.json()["counts"]["requested"]),
+        (&answer.json()["items"][0]["id"], &answer.json()["counts"]["requested"]),
         (&json!("films/zebra"), &json!(41))
     );
 }

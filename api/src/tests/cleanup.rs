@@ -1,9 +1,12 @@
 //! Requests to prune.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::json;
+use tokio::sync::Barrier;
 
-use crate::testing::{FILMS, World, policy};
+use crate::testing::{FILMS, Patching, ROOT, World, policy};
 
 #[tokio::test]
 async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
@@ -16,15 +19,39 @@ async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
     let asked = world.ask("POST", "/storage/cleanup?days=7", FILMS, &[]).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
     let answer = asked.json();
-    assert_eq!((&answer["counts"], &answer["days"]), (&json!({"requested": 1, "failed": 2}), &json!(7)));
+    assert_eq!(
+        (&answer["counts"], &answer["olderThan"]),
+        (&json!({"requested": 1, "failed": 2}), &json!("7d"))
+    );
     let items: Vec<_> = answer["items"].as_array().unwrap().iter().collect();
     assert_eq!(
         items.iter().map(|item| &item["outcome"]).collect::<Vec<_>>(),
         ["failed", "requested", "failed"]
     );
-    assert!(items[1]["at"].is_string() && items[1]["policy"] == "films/default", "{answer}");
+    assert!(items[1]["requestedAt"].is_string() && items[1]["id"] == "films/default", "{answer}");
     assert!(items[2]["detail"].as_str().unwrap().contains("cannot patch"), "{answer}");
     put(&["arts", "news"]);
     let none = world.ask("POST", "/storage/cleanup", FILMS, &[]).await;
     assert_eq!(none.status, StatusCode::FORBIDDEN, "nothing was done");
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_leaves_no_policy_unasked() {
+    let world = World::new().await;
+    let namespaces = ["arts", "films", "news"];
+    *world.cluster.policies.lock() =
+        namespaces.iter().map(|namespace| policy(namespace, &json!({}))).collect();
+    let gate = Arc::new(Barrier::new(2));
+    world.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
+    tokio::select! {
+        answer = world.ask("POST", "/storage/cleanup", ROOT, &[]) => panic!("{answer:?}"),
+        _ = gate.wait() => {}
+    }
+    assert_eq!(world.state.tasks.under_way(), 1);
+    gate.wait().await;
+    world.state.tasks.ended().await;
+    let path = |namespace: &str| {
+        format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default")
+    };
+    assert_eq!(*world.cluster.changed.lock(), namespaces.map(path));
 }

@@ -45,13 +45,13 @@ async fn a_dry_run_tells_what_each_job_and_all_would_cost_and_what_nobody_knows(
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let told = answer.json();
     let unknown = json!(["generate-images: ProviderAccount \"gone\" does not exist in this namespace"]);
-    let names: Vec<&Value> = told["items"].as_array().unwrap().iter().map(|item| &item["job"]).collect();
+    let names: Vec<&Value> = told["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
     let [rivers, lakes] = names[..] else { panic!("{told}") };
     assert!(rivers.as_str().unwrap().starts_with("films/rivers-"), "{rivers}");
     let costs = |cost: &str| json!({"cost": cost, "unknown": unknown});
     let expected = json!({
         "dryRun": true,
-        "items": [{"job": rivers, "estimate": costs("1.80")}, {"job": lakes, "estimate": costs("1.80")}],
+        "items": [{"id": rivers, "estimate": costs("1.80")}, {"id": lakes, "estimate": costs("1.80")}],
         "estimate": costs("3.60"),
     });
     assert_eq!(told, expected);
@@ -87,7 +87,7 @@ fn hold(world: &World, topic: &str) -> Option<String> {
 fn named(answer: &Answer) -> Vec<String> {
     let answer = answer.json();
     let items = answer["items"].as_array().unwrap().iter();
-    let mut names: Vec<String> = items.map(|item| item["job"].as_str().unwrap().to_owned()).collect();
+    let mut names: Vec<String> = items.map(|item| item["id"].as_str().unwrap().to_owned()).collect();
     names.sort();
     names
 }

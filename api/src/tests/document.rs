@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::conforms::faults;
 use crate::testing::{ROOT, World, account, made};
+use crate::writes::check;
 use crate::{OPEN, documented};
 
 /// Method and path of each operation, with the document of each.
@@ -64,6 +65,7 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
     for operation in expected {
         assert!(told.contains(operation), "{operation} is not in the document");
     }
+    assert!(told.contains(&format!("POST {}", check::PATH)), "the plugin asks there");
     for (method, path, operation) in operations {
         let answer = world.ask(&method, &filled(&path), ROOT, &[]).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();

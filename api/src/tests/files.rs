@@ -29,7 +29,7 @@ async fn artifacts_are_listed_with_where_to_get_them() {
     let told = world.get("/jobs/films/ocean/artifacts").await.json();
     let first = &told["items"][0];
     assert_eq!((&first["name"], &first["url"]), (&json!("video"), &json!(FILM)));
-    assert_eq!((&first["contentType"], &first["size"]), (&json!("video/mp4"), &json!(200)));
+    assert_eq!((&first["contentType"], &first["sizeBytes"]), (&json!("video/mp4"), &json!(200)));
     let names: Vec<&str> =
         told["items"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["video", "thumbnail", "captions.srt", "captions.vtt"]);

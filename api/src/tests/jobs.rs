@@ -62,7 +62,7 @@ async fn a_filter_takes_what_it_says() {
         ("phase=Running", &["films/b", "films/c"]),
         ("phase=Pending", &["news/a"]),
         ("channel=space", &["films/c"]),
-        ("label=team%3Dfilms", &["films/b"]),
+        ("label_selector=team%3Dfilms", &["films/b"]),
         ("label=!team&namespace=films", &["films/c", "films/ocean"]),
         ("ended_after=2026-12-24T18:59:59Z", &["films/ocean"]),
         ("ended_after=2026-12-24T19:00:00Z", &[]),
@@ -104,7 +104,7 @@ async fn a_job_tells_what_it_made_and_what_it_cost() {
     assert_eq!((&told["id"], &told["uid"]), (&json!("films/ocean"), &json!(UID)));
     assert_eq!(
         told["video"],
-        json!({"url": "/jobs/films/ocean/artifacts/video", "size": 200, "duration": 12.5})
+        json!({"url": "/jobs/films/ocean/artifacts/video", "sizeBytes": 200, "durationSeconds": 12.5})
     );
     assert_eq!(told["cost"], json!({"estimated": "1.90", "actual": "0.56"}));
     assert_eq!(told["endedAt"], "2026-12-24T19:00:00Z");
@@ -153,7 +153,7 @@ async fn a_job_that_waits_for_a_person_says_what_to_do() {
     world.put(job("films", "ocean", &json!({"phase": "Waiting", "conditions": conditions})));
     let error = world.get("/jobs/films/ocean").await.json()["error"].clone();
     assert_eq!((&error["reason"], &error["message"]), (&json!("OutcomeUnknown"), &json!("was it paid?")));
-    assert!(error["whatToDo"].as_str().unwrap().contains("/jobs/films/ocean/retry"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("/jobs/films/ocean/retry"), "{error}");
     let none = world.get("/jobs/films/none").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert!(none.json()["hint"].as_str().unwrap().contains("namespace=films"));

@@ -103,7 +103,7 @@ async fn who_may_not_list_and_watch_there_is_told_nothing() {
     world.cluster.forbidden.lock().push(("watch".to_owned(), "videojobs".to_owned()));
     let unwatched = world.ask("GET", "/stream?namespace=films", FILMS, &[]).await;
     assert_eq!(unwatched.status, StatusCode::FORBIDDEN);
-    for query in ["namespace=A", "channel=a/b", "label=a%3D%3D%3Db", "phase=Gone", "limit=1"] {
+    for query in ["namespace=A", "channel=a/b", "label_selector=a%3D%3D%3Db", "phase=Gone", "limit=1"] {
         let refused = world.get(&format!("/stream?{query}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
     }

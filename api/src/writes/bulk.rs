@@ -11,15 +11,15 @@ use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Req
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
-use super::{DryRun, hold_reason};
+use super::{DryRun, wish};
 use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
 use crate::problem::Problem;
-use crate::query::{LONGEST_REASON, LONGEST_SELECTOR, Parameters, check_length, check_name};
+use crate::query::{LONGEST_REASON, Parameters, check_length, check_name, job_filter};
 use crate::schemas;
 use crate::tasks::Tasks;
 
-/// An action, and the jobs that it is for.
+/// An action, and the jobs to which it applies.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schema(example = json!({"action": "retry", "filter": {"phase": "Failed", "namespace": "demo"}}))]
@@ -27,11 +27,11 @@ pub struct ActionsBody {
     /// The action: `retry`, `restart`, `suspend` or `resume`.
     #[schema(required = true, value_type = schemas::BulkAction)]
     action: Option<JobAction>,
-    /// The jobs. Without any filter the request is refused, because all jobs of a cluster are seldom meant.
+    /// The jobs. An empty filter is refused, because it would match all jobs of the cluster.
     #[serde(deserialize_with = "object")]
     filter: FilterBody,
-    /// Reason of a suspension. Of a resume: only jobs that are held for this reason; left out: those that
-    /// `/jobs/force-stop-all` holds. What is held or suspended otherwise is refused: resume it by itself.
+    /// With `suspend`: why. With `resume`: only jobs that are suspended for this reason are resumed; left out: those that
+    /// `/jobs/force-stop-all` has suspended. Others are refused: resume each by its name. Other actions take none.
     #[schema(max_length = 1024)]
     reason: Option<String>,
 }
@@ -42,22 +42,30 @@ pub struct ActionsBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct FilterBody {
     /// The namespace of the jobs.
-    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(value_type = Option<schemas::ObjectName>)]
     namespace: Option<String>,
     /// The phase of the jobs.
     #[schema(value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
     /// Name of the jobs' Channel.
-    #[schema(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(value_type = Option<schemas::ObjectName>)]
     channel: Option<String>,
     /// Label selector, as Kubernetes writes it.
+    #[serde(alias = "label")]
     #[schema(min_length = 1, max_length = 1024, example = "team=films,!draft")]
-    label: Option<String>,
+    label_selector: Option<String>,
 }
 
-impl From<FilterBody> for JobFilter {
-    fn from(FilterBody { namespace, phase, channel, label }: FilterBody) -> Self {
-        Self { namespace, phase, channel, label }
+impl FilterBody {
+    /// The filter; fails with the field that makes no sense.
+    fn read(self) -> Result<JobFilter, Problem> {
+        let Self { namespace, phase, channel, label_selector } = self;
+        if label_selector.as_ref().is_some_and(|labels| labels.trim().is_empty()) {
+            let detail =
+                "filter.labelSelector is empty, which would mean all jobs: name labels, or leave it out";
+            return Err(Problem::bad_request(detail));
+        }
+        job_filter("filter.", namespace, phase, channel, label_selector.as_deref())
     }
 }
 
@@ -68,18 +76,18 @@ impl From<FilterBody> for JobFilter {
 pub struct BulkItem {
     /// The job.
     #[schema(value_type = schemas::JobId)]
-    job: JobRef,
+    id: JobRef,
     /// The result.
     #[schema(value_type = schemas::RequestOutcome)]
     outcome: Outcome,
-    /// Why, where it was not asked.
+    /// Why it was not requested, if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
 impl From<ItemResult> for BulkItem {
-    fn from(ItemResult { job, outcome, detail }: ItemResult) -> Self {
-        Self { job, outcome, detail }
+    fn from(ItemResult { id, outcome, detail }: ItemResult) -> Self {
+        Self { id, outcome, detail }
     }
 }
 
@@ -117,8 +125,9 @@ fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
     of.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
 }
 
-/// Asks something of every job that a filter takes; each answers for itself. It goes on to its end, also if nobody waits for
-/// the answer.
+/// Requests an action on every job that matches a filter. Each job has its own result.
+///
+/// The request is completed even if the caller hangs up.
 #[utoipa::path(
     post,
     path = "/jobs/actions",
@@ -126,7 +135,7 @@ fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
     tag = "jobs",
     params(DryRun),
     request_body = ActionsBody,
-    responses((status = 200, description = "What became of it, job by job", body = BulkAnswer)),
+    responses((status = 200, description = "The result for each job", body = BulkAnswer)),
 )]
 pub async fn act(
     author: Author,
@@ -145,19 +154,14 @@ pub async fn act(
             return Err(Problem::bad_request(detail));
         }
     };
-    let filter = JobFilter::from(body.filter);
+    let filter = body.filter.read()?;
     if filter.is_broad() && filter.namespace.is_none() {
         let detail = "the filter is empty, which would mean every job of the cluster";
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
-    let reason = match action {
-        JobAction::Resume => body.reason.unwrap_or_default(),
-        _ => hold_reason(body.reason),
-    };
-    let request = Request { action, at: clock::now(), reason, output: None, of_many: true };
-    check(&filter)?;
+    let request = Request::of_many(wish(action, body.reason, None)?, clock::now());
     let slot = slot(&AT_WORK)?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let asking = async move {
@@ -168,38 +172,28 @@ pub async fn act(
     tasks.run("asking the jobs", asking).await.map(Json)
 }
 
-/// Fails unless names are names: they become part of a path and of selectors.
-fn check(filter: &JobFilter) -> Result<(), Problem> {
-    check_name("filter.namespace", filter.namespace.as_deref())?;
-    check_name("filter.channel", filter.channel.as_deref())?;
-    if filter.label.as_ref().is_some_and(|label| label.trim().is_empty()) {
-        let detail = "filter.label is empty, which would mean all jobs: name labels, or leave it out";
-        return Err(Problem::bad_request(detail));
-    }
-    check_length("filter.label", filter.label.as_deref(), LONGEST_SELECTOR)
-}
-
 /// Query parameters of POST `/jobs/force-stop-all`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StopAllQuery {
     /// The namespace of the jobs. Left out: all namespaces.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[param(inline, value_type = Option<schemas::ObjectName>)]
     namespace: Option<String>,
-    /// Whether nothing is to be changed.
+    /// Whether to change nothing, and only answer what would be done.
     dry_run: bool,
 }
 
-/// Holds every job that has not ended: of a namespace, or of the cluster, those first that are at work. It goes on to its
-/// end, also if nobody waits for the answer. A held job goes on from its checkpoint when it is resumed.
+/// Suspends every job that has not ended, in a namespace or in the whole cluster: running jobs first.
+///
+/// The request is completed even if the caller hangs up. When a job is resumed it continues from its checkpoint.
 #[utoipa::path(
     post,
     path = "/jobs/force-stop-all",
     operation_id = "stop_all_jobs",
     tag = "jobs",
     params(StopAllQuery),
-    responses((status = 200, description = "What became of it, job by job", body = BulkAnswer)),
+    responses((status = 200, description = "The result for each job", body = BulkAnswer)),
 )]
 pub async fn stop_all(
     author: Author,
@@ -226,16 +220,15 @@ mod tests {
 
     #[test]
     fn a_filter_that_would_take_all_is_refused() {
-        let filter = |label: Option<&str>| JobFilter {
-            namespace: Some("films".to_owned()),
-            label: label.map(str::to_owned),
-            ..JobFilter::default()
+        let read = |labels: Option<&str>| {
+            let label_selector = labels.map(str::to_owned);
+            FilterBody { namespace: Some("films".to_owned()), label_selector, ..FilterBody::default() }.read()
         };
         for nothing in ["", " "] {
-            let refused = check(&filter(Some(nothing))).unwrap_err();
-            assert!(refused.detail.contains("filter.label is empty"), "{}", refused.detail);
+            let refused = read(Some(nothing)).unwrap_err();
+            assert!(refused.detail.contains("filter.labelSelector is empty"), "{}", refused.detail);
         }
-        assert!(check(&filter(Some("team=films"))).is_ok() && check(&filter(None)).is_ok());
+        assert!(read(Some("team=films")).is_ok() && read(None).is_ok() && read(Some("a b")).is_err());
     }
 
     #[test]

@@ -41,12 +41,12 @@ const TRY_AGAIN: u32 = 10;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CheckBody {
     /// Namespace of the policy, and of the jobs.
-    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(required = true, value_type = crate::schemas::ObjectName)]
     pub namespace: String,
     /// Name of the policy.
-    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[schema(required = true, value_type = crate::schemas::ObjectName)]
     pub policy: String,
-    /// At most 1000 files of jobs.
+    /// Files of jobs.
     #[schema(required = true, max_items = 1000)]
     pub files: Vec<CheckedFile>,
 }
@@ -58,7 +58,7 @@ pub struct CheckedFile {
     /// Its key.
     #[schema(max_length = 1024)]
     pub key: String,
-    /// Of a result document: the digest of its content.
+    /// The digest of its content, if it is a result document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{32}$")]
     pub digest: Option<Digest>,
@@ -76,11 +76,11 @@ impl From<CheckedFile> for Wanted {
     }
 }
 
-/// What was found.
+/// The missing files.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckAnswer {
-    /// The files that are not there, or have another content.
+    /// The files that do not exist, or have another content.
     #[serde(rename = "items")]
     pub missing: Vec<CheckedFile>,
 }
@@ -103,7 +103,7 @@ pub fn routes(authors: Authors, files: Arc<dyn Files>) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(check)).with_state(CheckState { authors, files })
 }
 
-/// Says which of these files of jobs are not in the policy's bucket as they should be. Changes nothing.
+/// Checks whether files of jobs are in the bucket of a policy. Changes nothing.
 #[utoipa::path(
     post,
     path = "/storage/check",
@@ -111,7 +111,7 @@ pub fn routes(authors: Authors, files: Arc<dyn Files>) -> OpenApiRouter {
     tag = "storage",
     request_body = CheckBody,
     responses(
-        (status = 200, description = "What was found", body = CheckAnswer),
+        (status = 200, description = "The missing files", body = CheckAnswer),
         (status = 404, description = "There is no such policy"),
     ),
 )]
@@ -182,5 +182,16 @@ async fn is_there(bucket: &Bucket, file: &Wanted) -> Result<bool, StorageError> 
         Ok(document) => Ok(document.is_some_and(|document| Digest::of(&document) == *digest)),
         Err(StorageError::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented;
+
+    #[test]
+    fn the_number_of_files_is_documented() {
+        assert_eq!(documented::field::<CheckBody>("files")["maxItems"], MOST_FILES);
     }
 }

@@ -33,20 +33,20 @@ const LONGEST_KEY: usize = 128;
 const MOST_AT_WORK: usize = 32;
 static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 
-/// A job to make, or one for each of several topics.
+/// A job to create, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[schema(example = json!({"namespace": "demo", "topic": "Why the sea is salty"}))]
 pub struct CreateBody {
-    /// Where.
-    #[schema(required = true, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    /// The namespace of the jobs.
+    #[schema(required = true, value_type = crate::schemas::ObjectName)]
     namespace: String,
-    /// Name of the job; absent: made of its topic.
-    #[schema(max_length = 52, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    /// Name of the job. Left out: made from its topic.
+    #[schema(value_type = Option<crate::schemas::JobName>)]
     name: Option<String>,
-    /// What the film is about; or `spec.topic`, or `spec.scenes`.
+    /// What the film is about. Instead of it, `spec.topic` or `spec.scenes` may be given.
     topic: Option<String>,
-    /// What the films are about, one each.
+    /// The topics of several films: one job is created for each.
     #[schema(max_items = 100)]
     topics: Vec<String>,
     /// The spec of a VideoJob, shared by all.
@@ -56,39 +56,39 @@ pub struct CreateBody {
     labels: BTreeMap<String, String>,
 }
 
-/// The jobs that were made.
+/// The jobs that were created.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateAnswer {
-    /// Whether nothing was made, because the request said so: the cluster would take these.
+    /// Whether nothing was created, because the request said so: the cluster would accept these jobs.
     dry_run: bool,
     /// Each job.
     items: Vec<CreatedItem>,
-    /// Of a dry run: what all would cost together.
+    /// With dry_run: what all jobs would cost together.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimate: Option<CreateEstimate>,
 }
 
-/// A job that was made, or would be.
+/// A job that was created, or would be.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreatedItem {
     /// The job.
     #[schema(value_type = crate::schemas::JobId)]
-    job: JobRef,
-    /// Of a dry run: what it would cost.
+    id: JobRef,
+    /// With dry_run: what it would cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimate: Option<CreateEstimate>,
 }
 
-/// What jobs would cost that are made from nothing.
+/// The expected cost of jobs of which nothing is made yet.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateEstimate {
-    /// What is known of it, in US dollars.
+    /// The part that is known.
     #[schema(value_type = crate::schemas::Usd)]
     cost: Money,
-    /// What is not in it, because nobody knows what it costs: why, and what to do. Empty: all is in it.
+    /// What is missing in it because its price is not known: why, and what to do. Empty: nothing is missing.
     unknown: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl From<Estimate> for CreateEstimate {
 impl CreateAnswer {
     /// These jobs were made.
     fn made(jobs: Vec<JobRef>) -> Self {
-        let items = jobs.into_iter().map(|job| CreatedItem { job, estimate: None });
+        let items = jobs.into_iter().map(|id| CreatedItem { id, estimate: None });
         Self { dry_run: false, items: items.collect(), estimate: None }
     }
 
@@ -109,13 +109,15 @@ impl CreateAnswer {
     fn tried(jobs: Vec<JobRef>, each: Vec<Estimate>) -> Self {
         let estimate = Some(Estimate::sum(&each).into());
         let items = jobs.into_iter().zip(each);
-        let items = items.map(|(job, estimate)| CreatedItem { job, estimate: Some(estimate.into()) });
+        let items = items.map(|(id, estimate)| CreatedItem { id, estimate: Some(estimate.into()) });
         Self { dry_run: true, items: items.collect(), estimate }
     }
 }
 
-/// Makes jobs: one, or one for each of several topics, all or none of them. It goes on to its end, also if nobody waits for
-/// the answer. Several are held until all are there, for which the permissions to patch and to delete jobs are needed.
+/// Creates one job, or one for each of several topics: all of them or none.
+///
+/// The request is completed even if the caller hangs up. Several jobs are suspended until all of them exist, which needs the
+/// permissions to patch and to delete jobs.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -125,19 +127,19 @@ impl CreateAnswer {
         DryRun,
         (
             "Idempotency-Key" = Option<String>, Header,
-            description = "A word of your own: the same request with the same key makes nothing twice",
+            description = "A word that you choose. If the same request is sent again with the same key, nothing is created twice",
             min_length = 1, max_length = 128,
         ),
     ),
     request_body = CreateBody,
     responses(
-        (status = 200, description = "With dry_run: the cluster would take these, at this price", body = CreateAnswer),
-        (status = 201, description = "The jobs were made", body = CreateAnswer),
+        (status = 200, description = "With dry_run: the cluster would accept these jobs, at this price", body = CreateAnswer),
+        (status = 201, description = "The jobs were created", body = CreateAnswer),
         (status = 404, description = "There is no such namespace"),
         (
             status = 409,
-            description = "A job of this name is there already, and nothing was made; or all were made, and are held, because \
-                           somebody stopped all jobs meanwhile"
+            description = "A job of this name exists already, and nothing was created; or all jobs were created and are \
+                           suspended, because all jobs were stopped meanwhile"
         ),
     ),
 )]
@@ -225,7 +227,7 @@ fn new_jobs(body: CreateBody, key: Option<&[u8]>) -> Result<NewJobs, Problem> {
         return bad("topics stands alone: leave out topic, name and spec.topic");
     }
     if body.topics.len() > MOST_TOPICS {
-        return bad("topics: at most 100 at once");
+        return bad(&format!("topics: at most {MOST_TOPICS} at once"));
     }
     if body.topic.is_some() && body.spec.contains_key("topic") {
         return bad("topic stands twice: leave out topic or spec.topic");
@@ -315,11 +317,16 @@ mod tests {
             json!({"namespace": "films", "topic": "a", "topics": ["b"]}),
             json!({"namespace": "films", "name": "a", "topics": ["b"]}),
             json!({"namespace": "films", "topic": "a", "spec": {"topic": "b"}}),
-            json!({"namespace": "films", "topics": vec!["a"; 101]}),
+            json!({"namespace": "films", "topics": vec!["a"; MOST_TOPICS + 1]}),
         ] {
             let refused = new_jobs(body(fields.clone()), None).unwrap_err();
             assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields}");
         }
+    }
+
+    #[test]
+    fn the_number_of_topics_is_documented() {
+        assert_eq!(documented::field::<CreateBody>("topics")["maxItems"], MOST_TOPICS);
     }
 
     #[test]

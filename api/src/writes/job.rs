@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::hold_reason;
+use super::wish;
 use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
@@ -19,20 +18,21 @@ use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, check_length};
 use crate::schemas;
 
-/// Longest output that a review can name.
-const LONGEST_OUTPUT: usize = 128;
+/// Longest result that a review can name.
+const LONGEST_RESULT: usize = 128;
 
-/// Beside an action; all of it may be absent.
+/// What belongs to an action. All of it can be left out.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ActionBody {
-    /// Of a suspension: why, for whoever looks at the job.
+    /// With `suspend`: the reason, which the job's message shows. With `resume`: the job is resumed only if it is suspended
+    /// for this reason. Other actions take none.
     #[schema(max_length = 1024)]
     pub reason: Option<String>,
-    /// Of an approval or a rejection: the output that was seen, `<step>@<output digest>`. Where another one is under
-    /// review meanwhile, nothing is decided.
+    /// With `approve` and `reject`: the result that you have seen, `<step>@<output digest>`. If another one is under review
+    /// by then, nothing is decided. Other actions take none.
     #[schema(max_length = 128)]
-    pub output: Option<String>,
+    pub result: Option<String>,
 }
 
 /// The result of an action.
@@ -41,14 +41,14 @@ pub struct ActionBody {
 pub struct ActionAnswer {
     /// The job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
-    pub job: JobRef,
+    pub id: JobRef,
     /// The action.
     #[schema(value_type = schemas::Action)]
     pub action: JobAction,
-    /// `requested`: the operator acts upon it now; `unchanged`: it is so already.
+    /// `requested`: the operator acts on it now. `unchanged`: the job was in this state already.
     #[schema(value_type = schemas::RequestOutcome)]
     pub outcome: Outcome,
-    /// Why nothing is to be changed.
+    /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -57,23 +57,18 @@ pub struct ActionAnswer {
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct ActionParams {
-    /// Namespace of the job. Instead of namespace and name, one segment may stand: the job's UID.
-    #[param(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    /// Namespace of the job. A path may have the job's UID as one segment instead of namespace and name.
+    #[param(inline, value_type = schemas::ObjectName, example = "demo")]
     namespace: String,
     /// Name of the job.
-    #[param(
-        min_length = 1,
-        max_length = 63,
-        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        example = "ocean-facts"
-    )]
+    #[param(inline, value_type = schemas::ObjectName, example = "ocean-facts")]
     name: String,
     /// The action.
     #[param(inline, value_type = schemas::Action, example = "retry")]
     action: String,
 }
 
-/// Asks something of a job. The operator acts upon it: look at the job for how far it is.
+/// Requests an action on a job. The operator acts on it: the job itself says how far it is.
 #[utoipa::path(
     post,
     path = "/jobs/{namespace}/{name}/{action}",
@@ -82,10 +77,10 @@ pub struct ActionParams {
     params(ActionParams),
     request_body = ActionBody,
     responses(
-        (status = 200, description = "It is so already", body = ActionAnswer),
-        (status = 202, description = "It was asked", body = ActionAnswer),
+        (status = 200, description = "The job was in this state already", body = ActionAnswer),
+        (status = 202, description = "The action was requested", body = ActionAnswer),
         (status = 404, description = "There is no such job"),
-        (status = 409, description = "It makes no sense as the job stands; nothing was asked"),
+        (status = 409, description = "The job's state does not allow it; nothing was changed"),
     ),
 )]
 pub async fn act(
@@ -97,8 +92,8 @@ pub async fn act(
     let action: JobAction = action.parse().map_err(|_| path::unknown_route())?;
     let Body(body) = body;
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
-    check_length("output", body.output.as_deref(), LONGEST_OUTPUT)?;
-    let request = request(action, body, clock::now());
+    check_length("result", body.result.as_deref(), LONGEST_RESULT)?;
+    let request = Request::of_named(wish(action, body.reason, body.result)?, clock::now());
     if matches!(action, JobAction::Approve | JobAction::Reject) {
         author.may("approve", "videojobs", &namespace).await?;
     }
@@ -111,12 +106,8 @@ pub async fn act(
         }
         Outcome::Unchanged | Outcome::WouldRequest | Outcome::Failed => StatusCode::OK,
     };
-    let answer = ActionAnswer { job: result.job, action, outcome: result.outcome, detail: result.detail };
+    let answer = ActionAnswer { id: result.id, action, outcome: result.outcome, detail: result.detail };
     Ok((status, Json(answer)))
-}
-
-fn request(action: JobAction, body: ActionBody, at: Timestamp) -> Request {
-    Request { action, at, reason: hold_reason(body.reason), output: body.output, of_many: false }
 }
 
 async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
@@ -125,11 +116,11 @@ async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
     found.ok_or_else(|| path.not_found())
 }
 
-/// Deletes a job. What becomes of its files, its spec.artifacts.onDelete says.
+/// Deletes a job. Its spec.artifacts.onDelete says whether its files are deleted, too.
 #[utoipa::path(delete, path = "/jobs/{namespace}/{name}", operation_id = "delete_job", tag = "jobs", params(JobParams), responses(
     (status = 202, description = "It is being deleted"),
     (status = 404, description = "There is no such job"),
-    (status = 409, description = "It cannot be deleted as it stands"),
+    (status = 409, description = "It cannot be deleted in its present state"),
 ))]
 pub async fn delete(
     author: Author,
@@ -142,5 +133,17 @@ pub async fn delete(
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(error) if error.is_not_found() => Err(path.not_found()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documented::field;
+
+    #[test]
+    fn the_lengths_of_texts_are_documented() {
+        assert_eq!(field::<ActionBody>("reason")["maxLength"], LONGEST_REASON);
+        assert_eq!(field::<ActionBody>("result")["maxLength"], LONGEST_RESULT);
     }
 }

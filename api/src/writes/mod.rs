@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::restore::Files;
+use videofactory_client::{JobAction, Wish};
 
 pub use bulk::{ActionsBody, BulkAnswer};
 pub use create::{CreateAnswer, CreateBody, CreateEstimate, CreatedItem};
@@ -24,6 +25,7 @@ pub use storage::CleanupAnswer;
 
 pub use crate::access::Authors;
 use crate::backup;
+use crate::problem::Problem;
 use crate::tasks::Tasks;
 
 /// What the routes need.
@@ -64,9 +66,26 @@ pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
         .with_state(WriteState { authors, tasks })
 }
 
-/// Why a job is held, for whoever looks at it: what the caller says, if that says anything.
-fn hold_reason(given: Option<String>) -> String {
-    given.filter(|reason| !reason.trim().is_empty()).unwrap_or_else(|| "suspended through the API".to_owned())
+/// Why a job is suspended, if the caller does not say it.
+const USUAL_REASON: &str = "suspended through the API";
+
+/// What is wanted of jobs. What the body says beside the action must belong to it: else somebody would believe that it
+/// counts.
+fn wish(action: JobAction, reason: Option<String>, result: Option<String>) -> Result<Wish, Problem> {
+    match (action, reason, result) {
+        (JobAction::Retry, None, None) => Ok(Wish::Retry),
+        (JobAction::Restart, None, None) => Ok(Wish::Restart),
+        (JobAction::Suspend, reason, None) => Ok(Wish::suspend(reason, USUAL_REASON)),
+        (JobAction::Resume, reason, None) => Ok(Wish::resume(reason)),
+        (JobAction::Approve, None, result) => Ok(Wish::Approve { result }),
+        (JobAction::Reject, None, result) => Ok(Wish::Reject { result }),
+        (action, Some(_), _) => {
+            Err(Problem::bad_request(format!("{action} takes no reason: it belongs to suspend and resume")))
+        }
+        (action, None, Some(_)) => {
+            Err(Problem::bad_request(format!("{action} takes no result: it belongs to approve and reject")))
+        }
+    }
 }
 
 /// `?dry_run=true`: nothing is changed, and the answer says what would be.
@@ -74,7 +93,7 @@ fn hold_reason(given: Option<String>) -> String {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DryRun {
-    /// Whether nothing is to be changed.
+    /// Whether to change nothing, and only answer what would be done.
     dry_run: bool,
 }
 
@@ -83,10 +102,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hold_always_has_a_reason() {
-        assert_eq!(hold_reason(Some("too expensive".to_owned())), "too expensive");
-        for blank in [None, Some(String::new()), Some(" \n".to_owned())] {
-            assert_eq!(hold_reason(blank), "suspended through the API");
+    fn what_belongs_to_another_action_is_refused() {
+        let text = || Some("why".to_owned());
+        for action in [JobAction::Retry, JobAction::Restart, JobAction::Approve, JobAction::Reject] {
+            assert!(wish(action, text(), None).unwrap_err().detail.contains("takes no reason"), "{action}");
+        }
+        for action in [JobAction::Retry, JobAction::Restart, JobAction::Suspend, JobAction::Resume] {
+            let refused = wish(action, None, text()).unwrap_err();
+            assert!(refused.detail.contains("takes no result"), "{action}: {}", refused.detail);
+        }
+        for action in JobAction::ALL {
+            assert_eq!(wish(action, None, None).unwrap().action(), action);
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::storage_action::{self, Accepted, AskError, Asked, Cleanup};
+use videofactory_client::storage_action::{self, AskError, Asked, Cleanup, PolicyResult};
 use videofactory_client::{Outcome, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
@@ -16,9 +18,13 @@ use videofactory_pipeline::clock;
 use crate::access::{Author, MANAGER};
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
+use crate::tasks::Tasks;
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
+/// Requests that are at work at a time: each goes on without its caller, and may wait for runs to begin.
+const MOST_AT_WORK: usize = 4;
+static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
 
 /// Query parameters of POST `/storage/cleanup`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -26,15 +32,15 @@ const MOST_DAYS: u32 = 3_650;
 #[into_params(parameter_in = Query)]
 pub struct CleanupQuery {
     /// The namespace of the policies. Left out: all namespaces.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>)]
     namespace: Option<String>,
-    /// Name of the only policy to prune by. Left out: all policies.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    /// Name of one policy. Left out: all policies.
+    #[param(inline, value_type = Option<crate::schemas::ObjectName>)]
     policy: Option<String>,
-    /// Age from which finished jobs' files may go, in days. Left out: as the rules say.
+    /// Age in days from which files of finished jobs are deleted. Left out: the ages of the rules.
     #[param(minimum = 0, maximum = 3650)]
     days: Option<u32>,
-    /// Whether the runs only plan.
+    /// Whether the runs only plan, and delete nothing.
     dry_run: bool,
 }
 
@@ -47,45 +53,36 @@ pub struct CleanupAnswer {
     counts: BTreeMap<Outcome, usize>,
     /// Each policy.
     items: Vec<CleanupItem>,
-    /// Age from which finished jobs' files may go, in days; absent: as the rules say.
+    /// Age from which files of finished jobs are deleted. Absent: the ages of the rules.
     #[serde(skip_serializing_if = "Option::is_none")]
-    days: Option<u32>,
-    /// Whether the runs only plan.
+    #[schema(value_type = Option<String>, example = "7d")]
+    older_than: Option<Duration>,
+    /// Whether the runs only plan, and delete nothing.
     dry_run: bool,
 }
 
-/// What was asked of a policy.
+/// The result for one policy.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CleanupItem {
     /// The policy, as `<namespace>/<name>`.
-    policy: String,
+    id: String,
     /// Requested, refused because another request waits to begin, or failed.
     #[schema(value_type = crate::schemas::RequestOutcome)]
     outcome: Outcome,
-    /// When it was asked, or when the same was asked before and has not begun. The run's slot is this time or later; its
-    /// outcome is in `status.runs` of the policy, and in GET `/storage/stats`.
+    /// Time of the request, or of an earlier one that wants the same and has not begun. The run is due at this time or
+    /// later; its outcome is in `status.runs` of the policy, and in GET `/storage/stats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<jiff::Timestamp>,
-    /// Why, where it was not asked; or which run it follows.
+    requested_at: Option<jiff::Timestamp>,
+    /// Why it was not requested, or which run it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
 
-impl From<Asked> for CleanupItem {
-    fn from(Asked { policy, answer }: Asked) -> Self {
-        let not = |outcome, error: &AskError| (outcome, None, Some(error.for_people()));
-        let (outcome, at, detail) = match &answer {
-            Ok(Accepted { at, follows }) => {
-                let detail =
-                    follows.map(|slot| format!("it follows the run of {slot:.0}, which is under way"));
-                (Outcome::Requested, Some(*at), detail)
-            }
-            Err(error @ AskError::Busy(_)) => not(Outcome::Refused, error),
-            Err(error @ AskError::Call(_)) => not(Outcome::Failed, error),
-        };
-        Self { policy, outcome, at, detail }
+impl From<PolicyResult> for CleanupItem {
+    fn from(PolicyResult { id, outcome, requested_at, detail }: PolicyResult) -> Self {
+        Self { id, outcome, requested_at, detail }
     }
 }
 
@@ -99,14 +96,17 @@ impl From<AskError> for Problem {
     }
 }
 
-/// Asks every policy of a namespace, or of the cluster, to prune now.
+/// Requests a prune run of every policy, in a namespace or in the whole cluster.
+///
+/// The request is completed even if the caller hangs up.
 #[utoipa::path(post, path = "/storage/cleanup", operation_id = "clean_up_storage", tag = "storage", params(CleanupQuery), responses(
-    (status = 202, description = "What became of it, policy by policy; GET /storage/stats tells how the runs end", body = CleanupAnswer),
+    (status = 202, description = "The result for each policy; GET /storage/stats shows how the runs ended", body = CleanupAnswer),
     (status = 404, description = "There is no such policy"),
-    (status = 409, description = "An earlier request waits to begin, and wants something else; nothing was asked"),
+    (status = 409, description = "An earlier request that wants something else waits to begin; nothing was requested"),
 ))]
 pub async fn clean_up(
     author: Author,
+    Shared(tasks): Shared<Tasks>,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<CleanupAnswer>), Problem> {
     check_name("namespace", query.namespace.as_deref())?;
@@ -123,18 +123,32 @@ pub async fn clean_up(
     }
     let older_than = query.days.map(|days| Duration::from_days(u64::from(days)));
     let wish = Cleanup { now: clock::now(), older_than, dry_run: query.dry_run };
-    let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
-    // Where nothing was asked of anybody, the answer is why.
-    if asked.iter().all(|asked| asked.answer.is_err()) {
-        asked.swap_remove(0).answer?;
-    }
-    let items: Vec<_> = asked.into_iter().map(CleanupItem::from).collect();
-    let mut counts = BTreeMap::new();
-    for item in &items {
-        *counts.entry(item.outcome).or_default() += 1;
-    }
-    let answer = CleanupAnswer { counts, items, days: query.days, dry_run: query.dry_run };
+    let slot = AT_WORK
+        .try_acquire()
+        .map_err(|_| Problem::later("other requests to prune are at work; try again", 5))?;
+    let asking = async move {
+        let _slot = slot;
+        let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
+        // Where nothing was asked of anybody, the answer is why.
+        if asked.iter().all(|asked| asked.answer.is_err()) {
+            asked.swap_remove(0).answer?;
+        }
+        Ok(CleanupAnswer::new(asked, wish))
+    };
+    let answer = tasks.run("asking the policies", asking).await?;
     Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+impl CleanupAnswer {
+    fn new(asked: Vec<Asked>, wish: Cleanup) -> Self {
+        let items: Vec<CleanupItem> =
+            asked.into_iter().map(|asked| PolicyResult::from(asked).into()).collect();
+        let mut counts = BTreeMap::new();
+        for item in &items {
+            *counts.entry(item.outcome).or_default() += 1;
+        }
+        Self { counts, items, older_than: wish.older_than, dry_run: wish.dry_run }
+    }
 }
 
 async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePolicy>, Problem> {
@@ -147,17 +161,19 @@ async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documented;
 
     #[test]
-    fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {
+    fn the_limits_of_requests_are_documented() {
+        assert_eq!(documented::parameter::<CleanupQuery>("days")["maximum"], MOST_DAYS);
+        documented::limit(&format!(
+            "Requests to prune (`POST /storage/cleanup`) | {MOST_AT_WORK} at a time |"
+        ));
+    }
+
+    #[test]
+    fn who_would_replace_another_request_is_refused() {
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
-        let item = |answer| CleanupItem::from(Asked { policy: "films/default".to_owned(), answer });
-        let refused = item(Err(AskError::Busy(at)));
-        assert_eq!((refused.outcome, refused.at), (Outcome::Refused, None));
-        assert!(refused.detail.unwrap().contains("waits to begin"));
-        let waits = item(Ok(Accepted { at, follows: Some(at) }));
-        assert_eq!((waits.outcome, waits.at), (Outcome::Requested, Some(at)));
-        assert!(waits.detail.unwrap().contains("follows the run of 2026-12-24T18:00:00Z"));
         assert_eq!(Problem::from(AskError::Busy(at)).status, StatusCode::CONFLICT);
     }
 }

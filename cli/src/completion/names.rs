@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use clap::{Command, FromArgMatches};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ListParams, PartialObjectMeta};
@@ -23,13 +24,13 @@ const PAGE: u32 = 500;
 /// As soon as so many are found, no more are looked for.
 const MANY: usize = 500;
 
-/// The words of the line that is being completed; absent: those of this process.
-static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
+/// The flags of the line that is being completed.
+static FLAGS: OnceLock<ClusterFlags> = OnceLock::new();
 
-/// Completes for the line with these words.
-pub fn of_line(words: Vec<OsString>) {
+/// Completes for the line with these words, the first of which is the program's name.
+pub fn of_line(program: Command, words: impl IntoIterator<Item = OsString>) {
     // Said twice, the first holds.
-    let _ = WORDS.set(words);
+    let _ = FLAGS.set(flags(program, words));
 }
 
 /// Completes names of `VideoJob`s.
@@ -70,7 +71,7 @@ pub fn namespaces() -> ArgValueCompleter {
 #[must_use]
 pub fn contexts() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let path = flags(&words()).kubeconfig;
+        let path = of_cluster().kubeconfig;
         let read = path.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
         let names =
             read.map(|kubeconfig| kubeconfig.contexts.into_iter().map(|context| context.name).collect());
@@ -80,8 +81,8 @@ pub fn contexts() -> ArgValueCompleter {
     })
 }
 
-fn words() -> Vec<OsString> {
-    WORDS.get().cloned().unwrap_or_else(|| std::env::args_os().collect())
+fn of_cluster() -> ClusterFlags {
+    FLAGS.get().cloned().unwrap_or_default()
 }
 
 /// Names of objects of the namespace that is meant.
@@ -100,7 +101,7 @@ fn offer(
     ask: impl AsyncFnOnce(Cluster, String) -> Option<Vec<String>>,
 ) -> Vec<CompletionCandidate> {
     let Some(begin) = current.to_str() else { return Vec::new() };
-    let flags = flags(&words());
+    let flags = of_cluster();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Vec::new();
     };
@@ -136,30 +137,11 @@ where
     }
 }
 
-/// The flags of an unfinished line that say which cluster is meant: leniently, because it may say nonsense.
-fn flags(words: &[OsString]) -> ClusterFlags {
-    let mut flags = ClusterFlags::default();
-    let mut words = words.iter().map(|word| word.to_string_lossy().into_owned());
-    while let Some(word) = words.next() {
-        let (flag, joined) = match word.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag.to_owned(), Some(value.to_owned())),
-            _ => (word, None),
-        };
-        let place = match flag.as_str() {
-            "-n" | "--namespace" => &mut flags.namespace,
-            "--context" => &mut flags.context,
-            "--cluster" => &mut flags.cluster,
-            "--user" => &mut flags.user,
-            "--as" => &mut flags.impersonate,
-            "--kubeconfig" => {
-                flags.kubeconfig = joined.or_else(|| words.next()).map(Into::into);
-                continue;
-            }
-            _ => continue,
-        };
-        *place = joined.or_else(|| words.next());
-    }
-    flags
+/// The flags of an unfinished line that say which cluster is meant. What cannot be understood of it, and what stands behind
+/// that, counts for nothing.
+fn flags(program: Command, words: impl IntoIterator<Item = OsString>) -> ClusterFlags {
+    let read = program.ignore_errors(true).try_get_matches_from(words).ok();
+    read.and_then(|read| ClusterFlags::from_arg_matches(&read).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -167,6 +149,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::args::command;
     use crate::testing::{Fake, job, list_of, path};
 
     #[tokio::test]
@@ -189,11 +172,18 @@ mod tests {
 
     #[test]
     fn flags_are_read_from_an_unfinished_line() {
-        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        let read = flags(&words("kubectl-videofactory retry -n films --context=work --kubeconfig /tmp/k o"));
-        assert_eq!(read.namespace.as_deref(), Some("films"));
-        assert_eq!(read.context.as_deref(), Some("work"));
-        assert_eq!(read.kubeconfig.as_deref(), Some(std::path::Path::new("/tmp/k")));
-        assert_eq!(flags(&words("status --namespace")).namespace, None);
+        let read = |line: &str| flags(command(), line.split(' ').map(OsString::from));
+        let line =
+            "kubectl-videofactory retry -nfilms --context=work --kubeconfig /tmp/k --as ada --as-group it o";
+        let told = read(line);
+        assert_eq!((told.namespace.as_deref(), told.context.as_deref()), (Some("films"), Some("work")));
+        assert_eq!(told.kubeconfig.as_deref(), Some(std::path::Path::new("/tmp/k")));
+        assert_eq!(
+            (told.impersonate.as_deref(), told.impersonate_groups),
+            (Some("ada"), vec!["it".to_owned()])
+        );
+        assert_eq!(read("kubectl-videofactory status --namespace").namespace, None);
+        let nonsense = read("kubectl-videofactory -n films status a b c --unknown");
+        assert_eq!(nonsense.namespace.as_deref(), Some("films"));
     }
 }

@@ -131,9 +131,9 @@ pub async fn keep(operator: &Operator, url: &str, path: &Path, context: &mut Con
         tries += 1;
         if tries >= TRIES || whole.tag.is_none() {
             bar.finish_and_clear();
-            return Err(error.hint(format!("say the same again: {} is gone on with", part.display())));
+            return Err(error.hint(format!("run the command again: it continues {}", part.display())));
         }
-        context.tell(format!("{}; going on", error.message))?;
+        context.tell(format!("{}; trying again", error.message))?;
     }
     bar.finish_and_clear();
     fs::rename(&part, path).await.map_err(|error| cannot("write", path, &error))
@@ -255,7 +255,7 @@ fn broken(url: &str, error: &dyn std::fmt::Display) -> Error {
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::new(format!("cannot {what} {}: {error}", path.display()))
-        .hint("name a place that you can write to, by -o or --download")
+        .hint("name a place that you can write to, by --file or --download")
 }
 
 #[cfg(test)]

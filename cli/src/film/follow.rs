@@ -60,7 +60,7 @@ pub async fn follow(
         Some(Ok(())) => Ok(jobs.iter().filter_map(|job| follower.seen.remove(job)).collect()),
         Some(Err(error)) => Err(error),
         None => Err(Error::timed_out(follower.late(jobs, until)).hint(
-            "it goes on all the same: `kubectl videofactory status <name> --watch` follows it further",
+            "it continues all the same: `kubectl videofactory status <name> --watch` follows it further",
         )),
     }
 }

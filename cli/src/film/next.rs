@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_client::job_action::{phase, under_review};
-use videofactory_client::job_advice::{Advice, advice, is_stalled, reason};
+use videofactory_client::job_advice::{is_stalled, reason};
+use videofactory_client::job_hint::{Commands, hint};
+use videofactory_crds::VideoJob;
 use videofactory_crds::condition::{Phase, Reason};
-use videofactory_crds::{StepName, VideoJob, requests};
 
 use crate::text::{age, plain};
 
@@ -23,17 +24,17 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
     }
     match phase(job) {
         Phase::Pending | Phase::Running => {
-            format!("nothing, it goes on by itself; {} shows how", verb("status --watch"))
+            format!("nothing, it continues automatically; {} shows how", verb("status --watch"))
         }
-        Phase::Waiting if is_stalled(job) => stopped(job),
+        Phase::Waiting if is_stalled(job) => hint(job, &Verbs(job)),
         Phase::Waiting => waiting(job),
         Phase::Review => review(job),
         // There is nothing to resume: it is the operator that holds it.
-        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => stopped(job),
-        Phase::Suspended => format!("let it go on: {}", verb("resume")),
+        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => hint(job, &Verbs(job)),
+        Phase::Suspended => format!("resume it: {}", verb("resume")),
         Phase::Succeeded if has_film(job) => format!("watch it: {}", verb("download")),
-        Phase::Succeeded => format!("make it anew: {}; it is paid for and published again", verb("restart")),
-        Phase::Failed => stopped(job),
+        Phase::Succeeded => format!("make it again: {}; it is paid for and published again", verb("restart")),
+        Phase::Failed => hint(job, &Verbs(job)),
     }
 }
 
@@ -43,10 +44,6 @@ fn command(job: &VideoJob, verb: &str) -> String {
     let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
     let flags = if flags.is_empty() { String::new() } else { format!(" {flags}") };
     format!("`kubectl videofactory {verb} {name} -n {namespace}{flags}`")
-}
-
-fn edit(job: &VideoJob) -> String {
-    format!("`kubectl edit vj {} -n {}`", job.name_any(), job.namespace().unwrap_or_default())
 }
 
 fn has_film(job: &VideoJob) -> bool {
@@ -80,65 +77,34 @@ fn waiting(job: &VideoJob) -> String {
         _ => String::new(),
     };
     match look.strip_prefix(';') {
-        Some(_) => format!("nothing, it goes on by itself{look}"),
-        None if look.is_empty() => "nothing, it goes on by itself".to_owned(),
-        None => format!("nothing, it goes on by itself {look}"),
+        Some(_) => format!("nothing, it continues automatically{look}"),
+        None if look.is_empty() => "nothing, it continues automatically".to_owned(),
+        None => format!("nothing, it continues automatically {look}"),
     }
 }
 
-/// What to do for a film that has stopped.
-fn stopped(job: &VideoJob) -> String {
-    let verb = |verb: &str| command(job, verb);
-    match advice(job) {
-        Advice::PayAgain => {
-            format!("read the message; if you agree to pay for it once more: {}", verb("retry"))
-        }
-        Advice::RestoreStatus => format!(
-            "restore its status from a backup: `kubectl videofactory restore -f <file> -n {}`; or have the film made \
-             again, and pay for it again: {}",
-            job.namespace().unwrap_or_default(),
-            verb("retry")
-        ),
-        Advice::RaiseBudget => format!("raise spec.budget.limit, or ask for less: {}", edit(job)),
-        Advice::NamePrice => {
-            "name the price in spec.prices of the ProviderAccount; it then continues automatically".to_owned()
-        }
-        Advice::RenewCredentials => {
-            "put a valid key into the account's Secret, or add credits; it then continues automatically"
-                .to_owned()
-        }
-        Advice::EditScenes => {
-            format!("give the scenes another text in spec.sceneOverrides, or skip them: {}", edit(job))
-        }
-        Advice::AcceptQuality => accept_quality(job),
-        Advice::EditRejected => {
-            format!("change what was rejected ({}), or make all again: {}", edit(job), verb("restart"))
-        }
-        Advice::AllowSideEffects => {
-            "the operator runs with VIDEOFACTORY_SIDE_EFFECTS=Suspend; once that is over it \
-                                     continues automatically"
-                .to_owned()
-        }
-        Advice::FollowMessage => {
-            format!("do what the message says; if it does not continue then: {}", verb("retry"))
-        }
-        Advice::FixThenRetry => format!("look at {}, fix the cause, then {}", verb("logs"), verb("retry")),
-        Advice::ReadMessage => "do what the message says".to_owned(),
-    }
-}
+/// Commands of the plugin for one job.
+struct Verbs<'a>(&'a VideoJob);
 
-fn accept_quality(job: &VideoJob) -> String {
-    let step = job.status.as_ref().and_then(|status| status.step(StepName::AssembleVideo));
-    let change = format!("change the film: {}", edit(job));
-    match step.and_then(|step| step.output_digest.as_deref()) {
-        Some(digest) => format!(
-            "{change}; or take it as it is: `kubectl annotate vj {} -n {} --overwrite {}={}`",
-            job.name_any(),
-            job.namespace().unwrap_or_default(),
-            requests::ACCEPT_QUALITY,
-            plain(digest)
-        ),
-        None => change,
+impl Commands for Verbs<'_> {
+    fn retry(&self) -> String {
+        command(self.0, "retry")
+    }
+
+    fn restart(&self) -> String {
+        command(self.0, "restart")
+    }
+
+    fn logs(&self) -> String {
+        command(self.0, "logs")
+    }
+
+    fn film(&self) -> String {
+        command(self.0, "download")
+    }
+
+    fn restore(&self) -> String {
+        format!("`kubectl videofactory restore -f <file> -n {}`", self.0.namespace().unwrap_or_default())
     }
 }
 
@@ -193,6 +159,7 @@ mod tests {
             ("Suspended", "Held", &json!({}), "`kubectl videofactory resume ocean -n films`"),
             ("Running", "Progressing", &json!({}), "`kubectl videofactory status ocean -n films --watch`"),
             ("Waiting", "OutcomeUnknown", &json!({}), "`kubectl videofactory retry ocean -n films`"),
+            ("Waiting", "RestoreIncomplete", &json!({}), "`kubectl videofactory restore -f <file> -n films`"),
             ("Waiting", "BudgetExceeded", &json!({}), "`kubectl edit vj ocean -n films`"),
             ("Waiting", "QualityCheckFailed", &digest, "videofactory.dev/accept-quality=3f9c`"),
             ("Waiting", "AwaitingQuota", &json!({}), "`kubectl videofactory accounts -n films`"),
@@ -204,18 +171,6 @@ mod tests {
             let told = next(phase, reason, more);
             assert!(told.contains(expected), "{phase} {reason}: {told}");
         }
-    }
-
-    #[test]
-    fn where_a_retry_pays_again_it_says_so() {
-        for reason in ["OutcomeUnknown", "ArtifactsPruned", "RestoreIncomplete"] {
-            let told = next("Waiting", reason, &json!({}));
-            assert!(
-                told.contains("pay") && told.contains("`kubectl videofactory retry ocean"),
-                "{reason}: {told}"
-            );
-        }
-        assert!(next("Waiting", "RestoreIncomplete", &json!({})).contains("kubectl videofactory restore -f"));
     }
 
     #[test]

@@ -174,10 +174,10 @@ mod tests {
             first.spec.versions[0].schema = None;
         }
         let differ = definitions(&ours, &found);
-        assert!(differ.state == State::Warning && differ.found.contains("videojobs"), "{differ:?}");
+        assert!(differ.state == State::Warning && differ.message.contains("videojobs"), "{differ:?}");
         found[1] = None;
         let missing = definitions(&ours, &found);
-        assert!(missing.state == State::Error && missing.found.contains("channels"), "{missing:?}");
+        assert!(missing.state == State::Error && missing.message.contains("channels"), "{missing:?}");
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
         ]});
         let found = health(StatusCode::SERVICE_UNAVAILABLE, &body);
         assert_eq!(found.len(), 1);
-        assert!(found[0].state == State::Error && found[0].found == "no answer");
+        assert!(found[0].state == State::Error && found[0].message == "no answer");
         let forbidden = health(StatusCode::FORBIDDEN, &json!({"detail": "you may not get /health/full"}));
         assert_eq!(forbidden[0].state, State::Ok, "{forbidden:?}");
         let unknown =

@@ -21,7 +21,7 @@ use crate::policies as policy;
 /// of its own. The first can be done without by nobody.
 const RIGHTS: [Need; 17] = [
     ("list", GROUP, "videojobs", "list, and retry to stop-all of many"),
-    ("get", GROUP, "videojobs", "all that names a film"),
+    ("get", GROUP, "videojobs", "all that names a job"),
     ("watch", GROUP, "videojobs", "create --wait, status --watch and logs -f"),
     ("create", GROUP, "videojobs", "create"),
     ("patch", GROUP, "videojobs", "retry, restart, suspend, resume, and create of many"),
@@ -168,11 +168,11 @@ pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) 
     }
 }
 
-/// The films that do not go on by themselves.
+/// The jobs that do not continue automatically.
 pub async fn films(client: &Client, namespace: Option<&str>) -> Vec<Check> {
     let filter = JobFilter { namespace: namespace.map(str::to_owned), ..JobFilter::default() };
     match bulk::list_whole(client, &filter).await {
         Ok(jobs) => objects::films(&jobs, namespace),
-        Err(error) => vec![Check::unseen("films", error)],
+        Err(error) => vec![Check::unseen("jobs", error)],
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the installation, the person's rights, buckets and accounts are well, and how to mend what is not.
+//! Whether the installation, the person's rights, buckets and accounts are well, and how to fix what is not.
 
 mod installation;
 mod look;
@@ -27,43 +27,41 @@ pub enum State {
 /// What was found at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
+    /// What was looked at.
+    pub name: String,
     /// How well it is.
     pub state: State,
-    /// What was looked at.
-    #[serde(rename = "check")]
-    pub what: String,
     /// What was found.
-    pub found: String,
-    /// How to mend it.
+    pub message: String,
+    /// How to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Check {
     /// Something that is as it should be.
     #[must_use]
-    pub fn ok(check: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { state: State::Ok, what: check.into(), found: found.into(), mend: None }
+    pub fn ok(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Ok, message: message.into(), hint: None }
     }
 
     /// Something that somebody should look at.
     #[must_use]
-    pub fn warning(check: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state: State::Warning, mend: Some(mend.into()), ..Self::ok(check, found) }
+    pub fn warning(name: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { state: State::Warning, hint: Some(hint.into()), ..Self::ok(name, message) }
     }
 
     /// Something that does not work.
     #[must_use]
-    pub fn error(check: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { state: State::Error, mend: Some(mend.into()), ..Self::ok(check, found) }
+    pub fn error(name: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { state: State::Error, hint: Some(hint.into()), ..Self::ok(name, message) }
     }
 
     /// Something that could not be looked at.
     #[must_use]
-    pub fn unseen(check: &str, error: impl Into<Error>) -> Self {
+    pub fn unseen(name: &str, error: impl Into<Error>) -> Self {
         let Error { message, hint, .. } = error.into();
-        let mend = hint.unwrap_or_else(|| "mend that, and look again".to_owned());
-        Self::warning(check, message, mend)
+        Self::warning(name, message, hint.unwrap_or_else(|| "fix that, and look again".to_owned()))
     }
 }
 
@@ -85,7 +83,7 @@ pub async fn all(scope: Scope, context: &Context) -> Result<Vec<Check>, Error> {
     Ok(checks)
 }
 
-/// The checks as a table, with how to mend each below it.
+/// The checks as a table, with how to fix each below it.
 #[must_use]
 pub fn render(checks: &[Check]) -> String {
     let mut rows = Vec::new();
@@ -95,10 +93,10 @@ pub fn render(checks: &[Check]) -> String {
             State::Warning => "warning",
             State::Error => "ERROR",
         };
-        rows.push(vec![state.to_owned(), check.what.clone(), check.found.clone()]);
-        if let Some(mend) = &check.mend {
-            rows.push(vec![String::new(), String::new(), format!("-> {mend}")]);
+        rows.push(vec![state.to_owned(), check.name.clone(), check.message.clone()]);
+        if let Some(hint) = &check.hint {
+            rows.push(vec![String::new(), String::new(), format!("-> {hint}")]);
         }
     }
-    table(&["STATE", "CHECK", "FOUND"], &rows)
+    table(&["STATE", "NAME", "MESSAGE"], &rows)
 }

@@ -1,4 +1,4 @@
-//! What to make of buckets, accounts and films. Pure.
+//! What to make of buckets, accounts and jobs. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -15,7 +15,7 @@ use crate::text::{count, plain, span};
 
 /// How long before its end a key is warned of.
 const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// Films that are named.
+/// Jobs that are named.
 const MOST_NAMED: usize = 5;
 
 fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
@@ -27,11 +27,11 @@ fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
 pub fn policies(policies: &[StoragePolicy], namespace: Option<&str>) -> Vec<Check> {
     if policies.is_empty() {
         let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
-        let mend = "apply one: manifests/samples/storage has one for several kinds of buckets";
+        let hint = "apply one: manifests/samples/storage has one for several kinds of buckets";
         return vec![Check::warning(
             "buckets",
-            format!("there is no StoragePolicy in {place}, so films wait"),
-            mend,
+            format!("there is no StoragePolicy in {place}, so jobs wait"),
+            hint,
         )];
     }
     policies.iter().map(of_policy).collect()
@@ -45,14 +45,18 @@ fn of_policy(object: &StoragePolicy) -> Check {
         return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
     };
     if let Some(message) = ill(&status.conditions, ConditionType::Ready) {
-        return Check::error(name, message, "do what the message says; it is then found by itself");
+        return Check::error(
+            name,
+            message,
+            "do what the message says; the operator then finds it automatically",
+        );
     }
     let percent = status.usage.as_ref().and_then(|usage| usage.percent).unwrap_or(0);
     match status.level.unwrap_or_default() {
         StorageLevel::Stopped | StorageLevel::Full => {
-            let mend =
+            let hint =
                 format!("make room: kubectl videofactory cleanup -n {namespace} --older-than 7d; {look}");
-            Check::error(name, format!("{percent}% full: films that have not begun wait"), mend)
+            Check::error(name, format!("{percent}% full: jobs that have not begun wait"), hint)
         }
         level => match ill(&status.conditions, ConditionType::WithinLimit) {
             Some(message) => Check::warning(name, message, look),
@@ -80,7 +84,11 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
         return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
     };
     if let Some(message) = ill(&status.conditions, ConditionType::Ready) {
-        return Check::error(name, message, "do what the message says; it is then found by itself");
+        return Check::error(
+            name,
+            message,
+            "do what the message says; the operator then finds it automatically",
+        );
     }
     let used_up = status.quotas.iter().find(|quota| {
         quota.limit.is_some_and(|limit| quota.used.unwrap_or(0) + quota.reserved.unwrap_or(0) >= limit)
@@ -94,7 +102,7 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
                 count(usize::try_from(waiting).unwrap_or(0), "step") + " wait"
             ),
             format!(
-                "nothing, they go on by themselves; kubectl videofactory accounts {} -n {namespace}",
+                "nothing, they continue automatically; kubectl videofactory accounts {} -n {namespace}",
                 account.name_any()
             ),
         ),
@@ -102,7 +110,7 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
     }
 }
 
-/// The films that do not go on by themselves. `namespace`: where they were looked for; none: in all.
+/// The jobs that do not continue automatically. `namespace`: where they were looked for; none: in all.
 pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
     let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
     let of = |kinds: &[Attention]| {
@@ -113,29 +121,29 @@ pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
     let stalled = of(&[Attention::Stalled, Attention::Review]);
     let held = of(&[Attention::Held]);
     let mut checks = Vec::new();
-    for (check, names, mend) in [
+    for (check, names, hint) in [
         (
-            "films that failed",
+            "jobs that failed",
             failed,
             format!("kubectl videofactory retry --phase Failed {place}; status of each says why"),
         ),
         (
-            "films that need a person",
+            "jobs that need a person",
             stalled,
             "kubectl videofactory status <name> -n <namespace> says what to do".to_owned(),
         ),
     ] {
         if !names.is_empty() {
-            checks.push(Check::warning(check, named(&names), mend));
+            checks.push(Check::warning(check, named(&names), hint));
         }
     }
     if checks.is_empty() {
-        let found = format!("{}; none failed, stopped or waits for a review", count(jobs.len(), "film"));
-        checks.push(Check::ok("films", found));
+        let found = format!("{}; none failed, stopped or waits for a review", count(jobs.len(), "job"));
+        checks.push(Check::ok("jobs", found));
     }
     // That is what somebody wanted.
     if !held.is_empty() {
-        checks.push(Check::ok("films that are held", named(&held)));
+        checks.push(Check::ok("jobs that are suspended", named(&held)));
     }
     checks
 }
@@ -155,17 +163,17 @@ mod tests {
     use crate::testing::NOW;
 
     #[test]
-    fn what_mends_acts_where_it_was_looked_and_nowhere_else() {
+    fn a_hint_acts_where_it_was_looked_and_nowhere_else() {
         let failed = crate::testing::job("ocean", json!({"phase": "Failed"}));
         let failed = [serde_json::from_value(failed).unwrap()];
         for (namespace, place) in [(Some("films"), "--phase Failed -n films;"), (None, "--phase Failed -A;")]
         {
-            let mend = films(&failed, namespace)[0].mend.clone().unwrap();
-            assert!(mend.contains(place), "{mend}");
+            let hint = films(&failed, namespace)[0].hint.clone().unwrap();
+            assert!(hint.contains(place), "{hint}");
         }
         let full = crate::testing::policy(json!({"level": "Full", "usage": {"percent": 97}}));
-        let mend = of_policy(&serde_json::from_value(full).unwrap()).mend.unwrap();
-        assert!(mend.contains("cleanup -n films --older-than 7d"), "{mend}");
+        let hint = of_policy(&serde_json::from_value(full).unwrap()).hint.unwrap();
+        assert!(hint.contains("cleanup -n films --older-than 7d"), "{hint}");
     }
 
     #[test]
@@ -174,7 +182,7 @@ mod tests {
         film["spec"]["suspend"] = json!(true);
         let checks = films(&[serde_json::from_value(film).unwrap()], Some("films"));
         assert!(checks.iter().all(|check| check.state == State::Ok), "{checks:?}");
-        assert_eq!(checks[1].found, "1: films/ocean");
+        assert_eq!(checks[1].message, "1: films/ocean");
     }
 
     #[test]

@@ -26,11 +26,11 @@ pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>, first: &str) -> 
         );
     }
     let found = may_not(missing, &place);
-    let mend = "ask for the ClusterRole edit in that namespace, or for view and videofactory-edit";
+    let hint = "ask for the ClusterRole edit in that namespace, or for view and videofactory-edit";
     if missing.iter().any(|one| one.resource == first && one.verb == "list") {
-        Check::error("your rights", found, mend)
+        Check::error("your rights", found, hint)
     } else {
-        Check::warning("your rights", found, mend)
+        Check::warning("your rights", found, hint)
     }
 }
 
@@ -40,8 +40,8 @@ pub fn way(missing: &[Missing<'_>], namespace: &str) -> Check {
     if missing.is_empty() {
         return Check::ok(name, format!("you may forward a port in namespace {namespace}"));
     }
-    let mend = format!("ask for the Role {PORT_FORWARD} in namespace {namespace}");
-    Check::warning(name, may_not(missing, &format!("namespace {namespace}")), mend)
+    let hint = format!("ask for the Role {PORT_FORWARD} in namespace {namespace}");
+    Check::warning(name, may_not(missing, &format!("namespace {namespace}")), hint)
 }
 
 fn may_not(missing: &[Missing<'_>], place: &str) -> String {
@@ -63,16 +63,16 @@ mod tests {
     fn a_right_that_all_need_is_an_error_and_another_a_warning() {
         let missing = |verb, resource| Missing { verb, group: GROUP, resource, what: "list" };
         let list = rights(&[missing("list", "videojobs")], Some("films"), "videojobs");
-        assert!(list.state == State::Error && list.found.contains("namespace films"), "{list:?}");
+        assert!(list.state == State::Error && list.message.contains("namespace films"), "{list:?}");
         assert_eq!(rights(&[missing("approve", "videojobs")], None, "videojobs").state, State::Warning);
         let well = rights(&[], None, "videojobs");
-        assert!(well.state == State::Ok && well.found.contains("but for report and restore"), "{well:?}");
+        assert!(well.state == State::Ok && well.message.contains("but for report and restore"), "{well:?}");
         let forward = Missing { verb: "get", group: "", resource: "pods/portforward", what: "download" };
         let way = way(&[forward], "videofactory-system");
         assert_eq!(
-            way.found,
+            way.message,
             "you may not, in namespace videofactory-system: get pods/portforward (for download)"
         );
-        assert!(way.mend.unwrap().contains("videofactory-port-forward"));
+        assert!(way.hint.unwrap().contains("videofactory-port-forward"));
     }
 }

@@ -120,7 +120,7 @@ async fn problem(path: &str, response: Response<Incoming>) -> Error {
     match (word("hint"), status) {
         (Some(hint), _) => error.hint(hint),
         (None, StatusCode::UNAUTHORIZED) => {
-            error.hint("log in to the cluster anew: the operator does not take the kubeconfig's token")
+            error.hint("log in to the cluster again: the operator does not take the kubeconfig's token")
         }
         (None, _) => error,
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
+use videofactory_api::PORT;
 use videofactory_client::{CallError, within};
 
 use crate::cluster::Cluster;
@@ -15,9 +16,7 @@ pub use videofactory_crds::labels::{OPERATOR as LABELS, OPERATOR_NAMESPACE as DE
 /// The Role of the operator's namespace by which people reach it.
 pub const PORT_FORWARD: &str = "videofactory-port-forward";
 /// The name of its port.
-const PORT: &str = "http";
-/// The port, where the pod names none.
-const DEFAULT_PORT: u16 = 8000;
+const PORT_NAME: &str = "http";
 
 /// The operator's namespace: as it is named, or as it is usual. It is never taken from a search: whoever may create pods
 /// anywhere may label them as the operator's, and would be shown the person's token.
@@ -93,8 +92,8 @@ pub fn is_ready(pod: &Pod) -> bool {
 fn port(pod: &Pod) -> u16 {
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
     let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
-    let named = ports.find(|port| port.name.as_deref() == Some(PORT));
-    named.and_then(|port| u16::try_from(port.container_port).ok()).unwrap_or(DEFAULT_PORT)
+    let named = ports.find(|port| port.name.as_deref() == Some(PORT_NAME));
+    named.and_then(|port| u16::try_from(port.container_port).ok()).unwrap_or(PORT)
 }
 
 #[cfg(test)]

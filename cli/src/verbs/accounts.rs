@@ -12,9 +12,8 @@ use videofactory_crds::provideraccount::{ProviderAccountStatus, QuotaStatus};
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::flags::Scope;
-use crate::output::Format;
-use crate::text::{NONE, or_none, span, table, until};
+use crate::flags::{Columns, Scope};
+use crate::text::{NONE, or_none, span, until};
 
 /// Show accounts: quotas, who waits, health, expiry
 #[derive(Args, Debug)]
@@ -23,20 +22,19 @@ Examples:
   kubectl videofactory accounts -A
   kubectl videofactory accounts grok")]
 pub struct AccountsArgs {
-    /// Name of one ProviderAccount, of which the waiting films are shown, too
+    /// Name of one ProviderAccount; the jobs that wait for it are shown, too
     #[arg(value_name = "NAME", add = names::accounts(), conflicts_with = "all_namespaces")]
     name: Option<String>,
     #[command(flatten)]
     scope: Scope,
-    /// How to print them
-    #[arg(short, long, value_enum)]
-    output: Option<Format>,
+    #[command(flatten)]
+    columns: Columns,
 }
 
 /// Shows accounts.
 pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Error> {
     let accounts = find(&args, context).await?;
-    if context.print(&accounts, args.name.is_some(), args.output)? {
+    if context.print(&accounts, args.name.is_some(), args.columns.output)? {
         return Ok(Exit::Done);
     }
     if accounts.is_empty() {
@@ -44,7 +42,7 @@ pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Erro
         return Ok(Exit::Done);
     }
     let now = context.now();
-    let wide = args.output == Some(Format::Wide);
+    let wide = args.columns.are_wide();
     let mut header =
         vec!["NAME", "PROVIDER", "READY", "QUOTA", "USED", "LIMIT", "NEXT", "WAITING", "SPENT", "EXPIRES"];
     if args.scope.all_namespaces {
@@ -55,9 +53,9 @@ pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Erro
     }
     let rows: Vec<Vec<String>> =
         accounts.iter().flat_map(|account| rows(account, args.scope.all_namespaces, wide, now)).collect();
-    let mut text = table(&header, &rows);
+    let mut text = args.columns.table(&header, &rows);
     if args.name.is_some() {
-        text += &accounts.iter().map(|account| waiters(account, now)).collect::<String>();
+        text += &accounts.iter().map(|account| waiters(account, args.columns, now)).collect::<String>();
     }
     context.data(&text)?;
     Ok(Exit::Done)
@@ -151,7 +149,7 @@ fn expiry(account: &ProviderAccount, now: Timestamp) -> String {
     }
 }
 
-fn waiters(account: &ProviderAccount, now: Timestamp) -> String {
+fn waiters(account: &ProviderAccount, columns: Columns, now: Timestamp) -> String {
     let waiters = account.status.as_ref().map(|status| status.waiters.as_slice()).unwrap_or_default();
     if waiters.is_empty() {
         return String::new();
@@ -169,7 +167,7 @@ fn waiters(account: &ProviderAccount, now: Timestamp) -> String {
             ]
         })
         .collect();
-    format!("\n{}", table(&["WAITS", "STEP", "UNITS", "FOR"], &rows))
+    format!("\n{}", columns.table(&["WAITS", "STEP", "UNITS", "FOR"], &rows))
 }
 
 #[cfg(test)]

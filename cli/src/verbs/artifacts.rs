@@ -1,4 +1,4 @@
-//! `artifacts`: the finished files of a film.
+//! `artifacts`: the finished files of a job.
 
 use clap::Args;
 use serde_json::json;
@@ -11,9 +11,9 @@ use crate::flags::JobName;
 use crate::output::{self, Document};
 use crate::text::{bytes, or_none, table};
 
-/// List the finished files of a film
+/// List the finished files of a job
 ///
-/// What they are called for `download`, and where they are in the bucket.
+/// Their names for `download`, and where they are in the bucket.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Err
             .iter()
             .map(|one| {
                 let ArtifactStatus { key, size, duration } = one.file;
-                json!({"name": one.name(), "key": key, "size": size, "durationSeconds": duration})
+                json!({"name": one.name(), "key": key, "sizeBytes": size, "durationSeconds": duration})
             })
             .collect();
         context.data(&output::items(&files, format)?)?;
@@ -98,7 +98,7 @@ captions.vtt   -         -        captions/films/ocean-1/r1/a.vtt
     async fn a_document_has_plain_numbers() {
         let ended = run(&fake(), "artifacts ocean -o json", None).await;
         let read: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
-        assert_eq!(read["items"][0]["size"], 12_449_999);
+        assert_eq!(read["items"][0]["sizeBytes"], 12_449_999);
         assert_eq!(read["items"][3]["name"], "captions.vtt");
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_client::{backup, storage_action};
+use videofactory_client::storage_action::{self, PolicyResult};
+use videofactory_client::{Outcome, backup};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::reference::DEFAULT_STORAGE;
@@ -18,6 +19,7 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
+use crate::output::{self, Written};
 use crate::policies;
 use crate::text::{count, read_timeout};
 
@@ -28,25 +30,28 @@ use crate::text::{count, read_timeout};
 #[command(after_help = "\
 Examples:
   kubectl videofactory backup
-  kubectl videofactory backup -o films.json")]
+  kubectl videofactory backup --file films.json")]
 pub struct BackupArgs {
     /// The StoragePolicy whose bucket takes it. Default: default, or the only one
-    #[arg(long, add = names::policies(), conflicts_with = "output")]
+    #[arg(long, add = names::policies(), conflicts_with = "file")]
     policy: Option<String>,
     /// Write it to this file instead, in the same format; -: standard output. Needs no operator
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    output: Option<PathBuf>,
-    /// Only ask for it, and do not wait until it is in the bucket
-    #[arg(long, conflicts_with = "output")]
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: Option<PathBuf>,
+    /// Request it, and do not wait until it is in the bucket
+    #[arg(long, conflicts_with = "file")]
     no_wait: bool,
     /// Longest time to wait; 0: for ever
     #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "10m")]
     timeout: Duration,
+    /// How to print what became of it
+    #[arg(short, long, value_enum, conflicts_with = "file")]
+    output: Option<Written>,
 }
 
 /// Backs up.
 pub async fn run(args: BackupArgs, context: &mut Context) -> Result<Exit, Error> {
-    match &args.output {
+    match &args.file {
         Some(path) => here(path, context).await,
         None => to_bucket(&args, context).await,
     }
@@ -63,7 +68,7 @@ async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
     // Whole or not at all: a backup that is cut short is none.
     file::write(path, &written.text)?;
     context.data(&format!("{}\n", path.display()))?;
-    context.tell(format!("{} of {namespace}, {} of them films", objects(written.items), written.jobs))?;
+    context.tell(format!("{} of {namespace}, {} of them jobs", objects(written.items), written.jobs))?;
     Ok(Exit::Done)
 }
 
@@ -72,14 +77,21 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
     let client = context.cluster.client()?;
     let at = storage_action::back_up(&client, &policy, context.now(), MANAGER).await?;
     if args.no_wait {
-        context.data(&(policies::sentence(&policy, "backup requested", context) + "\n"))?;
+        let requested = policies::sentence(&policy, "backup requested", context) + "\n";
+        context.data(&print(&policy, at, None, args.output)?.unwrap_or(requested))?;
         return Ok(Exit::Done);
     }
     let known = slot(&policy);
     let run = policies::until(&policy, args.timeout, context, |seen| ended(seen, at, known)).await?;
+    let printed = print(&policy, at, Some(&run), args.output)?;
+    if let Some(text) = &printed {
+        context.data(text)?;
+    }
     match (run.outcome, run.key) {
         (Some(BackupOutcome::Completed), Some(key)) => {
-            context.data(&format!("{key}\n"))?;
+            if printed.is_none() {
+                context.data(&format!("{key}\n"))?;
+            }
             let items = run.items.unwrap_or(0);
             context.tell(format!("{} in bucket {:?}", objects(items), policy.spec.bucket.name))?;
             Ok(Exit::Done)
@@ -88,9 +100,29 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
             let outcome = outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
             let why = run.message.unwrap_or(outcome);
             Err(Error::new(format!("the backup of {} failed: {why}", policies::name(&policy)))
-                .hint("`kubectl videofactory backup -o <file>` needs no bucket"))
+                .hint("`kubectl videofactory backup --file <file>` needs no bucket"))
         }
     }
+}
+
+/// What became of a request as it is wanted, unless it is told to people. `run`: how it ended, if that was waited for.
+fn print(
+    policy: &StoragePolicy,
+    requested_at: Timestamp,
+    run: Option<&BackupRun>,
+    output: Option<Written>,
+) -> Result<Option<String>, Error> {
+    let Some(output) = output else { return Ok(None) };
+    let Some(format) = output.document() else {
+        return Ok(Some(output::name::<StoragePolicy>(&policy.name_any()) + "\n"));
+    };
+    let result = PolicyResult {
+        id: policies::name(policy),
+        outcome: Outcome::Requested,
+        requested_at: Some(requested_at),
+        detail: None,
+    };
+    policies::results("backup", &[(result, run)], format).map(Some)
 }
 
 async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, Error> {
@@ -101,7 +133,7 @@ async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, 
         (Some(index), _) => Ok(policies.remove(index)),
         (None, 1) => Ok(policies.remove(0)),
         (None, 0) => Err(Error::new(format!("there is no StoragePolicy in namespace {namespace}"))
-            .hint("`kubectl videofactory backup -o <file>` needs none")),
+            .hint("`kubectl videofactory backup --file <file>` needs none")),
         (None, _) => {
             let names: Vec<String> = policies.iter().map(ResourceExt::name_any).collect();
             Err(Error::usage("say to which bucket").hint(format!("--policy is one of: {}", names.join(", "))))
@@ -168,6 +200,15 @@ mod tests {
         );
         let asked = &fake.writes()[0].body["metadata"]["annotations"]["videofactory.dev/backup-requested-at"];
         assert_eq!(asked, NOW);
+        let document = run(&super::tests::fake("Completed"), "backup -o json", None).await;
+        let read: Value = serde_json::from_str(&document.out).unwrap();
+        let item = &read["items"][0];
+        assert_eq!(
+            (&read["action"], &item["id"], &item["requestedAt"], &item["run"]["items"]),
+            (&json!("backup"), &json!("films/r2"), &json!(NOW), &json!(9))
+        );
+        let name = run(&super::tests::fake("Completed"), "backup --no-wait -o name", None).await;
+        assert_eq!(name.out, "storagepolicy.videofactory.dev/r2\n");
         let failed = run(&super::tests::fake("Failed"), "backup", None).await;
         assert_eq!(failed.exit, Exit::Failed);
         assert!(failed.err.contains("the bucket is full"), "{}", failed.err);
@@ -222,7 +263,7 @@ mod tests {
         }
         let jobs = format!("GET {}", path("films", "videojobs", ""));
         let fake = fake.on(&jobs, list_of(&[job("ocean", json!({"phase": "Succeeded"}))]));
-        let ended = run(&fake, "backup -o -", None).await;
+        let ended = run(&fake, "backup --file -", None).await;
         let read: Value = serde_json::from_str(&ended.out).unwrap();
         assert_eq!((&read["kind"], &read["items"][0]["kind"]), (&json!("Backup"), &json!("VideoJob")));
         assert_eq!(read["createdAt"], NOW);
@@ -230,8 +271,8 @@ mod tests {
         let file = folder.path().join("films.json");
         let other = folder.path().join("films.part");
         std::fs::write(&other, "somebody's").unwrap();
-        let ended = run(&fake, &format!("backup -o {}", file.display()), None).await;
-        assert_eq!(ended.err, "1 object of films, 1 of them films\n");
+        let ended = run(&fake, &format!("backup --file {}", file.display()), None).await;
+        assert_eq!(ended.err, "1 object of films, 1 of them jobs\n");
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "somebody's", "no other file is touched");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
-use videofactory_client::storage_action::{self, Accepted, Cleanup};
+use kube::ResourceExt;
+use videofactory_client::storage_action::{self, Cleanup, PolicyResult};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::time_of;
@@ -17,12 +18,13 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::flags::Scope;
+use crate::output::{self, Written};
 use crate::policies;
 use crate::text::{bytes, count, or_none, read_timeout, table};
 
 /// Prune buckets now, by their rules
 ///
-/// What is protected, and what an unfinished film needs, stays whatever is asked.
+/// Protected files, and files that an unfinished job needs, are never deleted.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -34,13 +36,13 @@ pub struct CleanupArgs {
     /// Only this StoragePolicy. Default: all of the namespace
     #[arg(long, add = names::policies())]
     policy: Option<String>,
-    /// Age from which finished films' files may go, instead of the rules' own, such as 7d
+    /// Delete files of finished jobs from this age on, such as 7d, instead of the rules' own ages
     #[arg(long, value_name = "DURATION")]
     older_than: Option<videofactory_crds::Duration>,
     /// Only plan: nothing is deleted
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask back
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
     /// Wait until it is done, and show what was deleted; ends with 3 if not all was
@@ -49,6 +51,9 @@ pub struct CleanupArgs {
     /// With --wait: longest time to wait; 0: for ever
     #[arg(long, value_name = "DURATION", value_parser = read_timeout, default_value = "10m")]
     timeout: Duration,
+    /// How to print what became of it
+    #[arg(short, long, value_enum)]
+    output: Option<Written>,
 }
 
 /// Prunes.
@@ -71,45 +76,70 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     }
     let wish = Cleanup { now: context.now(), older_than: args.older_than, dry_run: args.dry_run };
     let client = context.cluster.client()?;
-    let (mut requested, mut all) = (Vec::new(), true);
-    for (policy, asked) in
-        policies.iter().zip(storage_action::clean_up(&client, &policies, wish, MANAGER).await)
-    {
-        match asked.answer {
-            Ok(Accepted { at, follows }) => {
-                if let Some(slot) = follows {
-                    context.tell(format!(
-                        "{}: follows the run of {slot:.0}, which is under way",
-                        asked.policy
-                    ))?;
-                }
-                requested.push((policy, at));
-            }
-            // One that refuses may be the only one that there is.
-            Err(error) if policies.len() == 1 => return Err(error.into()),
-            Err(error) => {
-                all = false;
-                context.tell(format!("error: {}: {}", asked.policy, error.for_people()))?;
-            }
+    let mut asked = storage_action::clean_up(&client, &policies, wish, MANAGER).await;
+    // One that refuses may be the only one that there is.
+    if asked.len() == 1 && asked.iter().all(|asked| asked.answer.is_err()) {
+        asked.swap_remove(0).answer?;
+    }
+    let results: Vec<PolicyResult> = asked.into_iter().map(PolicyResult::from).collect();
+    for PolicyResult { id, requested_at, detail, .. } in &results {
+        let failed = if requested_at.is_none() { "error: " } else { "" };
+        if let Some(detail) = detail {
+            context.tell(format!("{failed}{id}: {detail}"))?;
         }
     }
-    if !args.wait {
-        let planned = if args.dry_run { " (dry run)" } else { "" };
-        for (policy, _) in requested {
-            let said = policies::sentence(policy, "cleanup requested", context);
-            context.data(&format!("{said}{planned}\n"))?;
-        }
-        return Ok(Exit::of_all(all));
-    }
-    let (runs, failed) = wait(&requested, args.timeout, context).await;
-    if !runs.is_empty() {
-        context.data(&report(&runs))?;
-    }
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    let requested = policies.iter().zip(&results);
+    let requested: Vec<(&StoragePolicy, Timestamp)> =
+        requested.filter_map(|(policy, result)| Some((policy, result.requested_at?))).collect();
+    let all = requested.len() == results.len();
+    let (runs, failed) =
+        if args.wait { wait(&requested, args.timeout, context).await } else { (Vec::new(), None) };
     let is_whole = |(_, run): &(String, PruneRun)| run.outcome == Some(PruneOutcome::Completed);
-    Ok(Exit::of_all(all && runs.iter().all(is_whole)))
+    let all = all && runs.iter().all(is_whole);
+    print(&args, &requested, results, runs, context)?;
+    failed.map_or(Ok(Exit::of_all(all)), Err)
+}
+
+/// Prints what became of it: as it is wanted, as the runs that were waited for, or as what was requested.
+fn print(
+    args: &CleanupArgs,
+    requested: &[(&StoragePolicy, Timestamp)],
+    results: Vec<PolicyResult>,
+    mut runs: Vec<(String, PruneRun)>,
+    context: &mut Context,
+) -> Result<(), Error> {
+    match args.output {
+        Some(output) => {
+            let Some(format) = output.document() else {
+                let name = |(policy, _): &(&StoragePolicy, Timestamp)| {
+                    output::name::<StoragePolicy>(&policy.name_any()) + "\n"
+                };
+                return context.data(&requested.iter().map(name).collect::<String>());
+            };
+            let mut run_of = |result: &PolicyResult| {
+                let place = runs.iter().position(|(id, _)| *id == result.id)?;
+                Some(runs.swap_remove(place).1)
+            };
+            let items: Vec<(PolicyResult, Option<PruneRun>)> = results
+                .into_iter()
+                .map(|result| {
+                    let run = run_of(&result);
+                    (result, run)
+                })
+                .collect();
+            context.data(&policies::results("cleanup", &items, format)?)
+        }
+        None if args.wait && runs.is_empty() => Ok(()),
+        None if args.wait => context.data(&report(&runs)),
+        None => {
+            let planned = if args.dry_run { " (dry run)" } else { "" };
+            for (policy, _) in requested {
+                let said = policies::sentence(policy, "cleanup requested", context);
+                context.data(&format!("{said}{planned}\n"))?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The runs of all policies, each with its policy's name, and what went wrong first. They are waited for together: the
@@ -266,6 +296,21 @@ films/r2   3      5.0 kB   younger than its rule says
         assert_eq!(ended.exit, Exit::Done);
     }
 
+    #[tokio::test]
+    async fn what_became_of_it_can_be_had_as_a_document_or_by_names() {
+        let run_of = json!({
+            "slot": "2026-12-24T18:00:01Z", "cause": "Request", "outcome": "Completed", "deletedObjects": 12,
+        });
+        let done = json!({"handled": {"cleanup": NOW}, "runs": [run_of]});
+        let ended = run(&fake(done), "cleanup --wait -o json", None).await;
+        let read: Value = serde_json::from_str(&ended.out).unwrap();
+        let expected = json!({"id": "films/r2", "outcome": "requested", "requestedAt": NOW, "run": read["items"][0]["run"]});
+        assert_eq!((&read["action"], &read["items"][0]), (&json!("cleanup"), &expected));
+        assert_eq!(read["items"][0]["run"]["deletedObjects"], 12);
+        let named = run(&fake(json!({})), "cleanup -o name", None).await;
+        assert_eq!(named.out, "storagepolicy.videofactory.dev/r2\n");
+    }
+
     /// A policy of this namespace, which is asked with all others and looked at in its own namespace.
     fn of(namespace: &str, status: impl Into<Value>) -> Value {
         let mut policy = policy(status);
@@ -365,7 +410,7 @@ films/r2   3      5.0 kB   younger than its rule says
             (ended.exit, ended.out.as_str()),
             (Exit::Done, "storagepolicy.videofactory.dev/r2 cleanup requested\n")
         );
-        let follows = "films/r2: follows the run of 2026-12-24T17:59:50Z, which is under way\n";
+        let follows = "films/r2: it follows the run of 2026-12-24T17:59:50Z, which is under way\n";
         assert!(ended.err.contains(follows), "{}", ended.err);
         assert_eq!(fake.writes().len(), 1);
     }

@@ -1,9 +1,10 @@
 //! `completion`: what lets a shell complete verbs, flags and names; for the plugin by itself, and for kubectl.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::{Args, Command, ValueEnum};
+use clap::{Arg, Args, Command, ValueEnum, ValueHint};
 use clap_complete::engine::complete;
 use clap_complete::env::Shells;
 
@@ -87,13 +88,9 @@ pub fn answer(line: Vec<OsString>, program: &mut Command, out: &mut dyn Write) -
     if words.len() == 1 {
         words.push(OsString::new());
     }
-    names::of_line(words.clone());
+    names::of_line(program.clone(), words.clone());
     let last = words.len() - 1;
-    let takes_files = last > 0
-        && matches!(
-            words[last - 1].to_str(),
-            Some("-f" | "--filename" | "--storyboard" | "--kubeconfig" | "--download")
-        );
+    let takes_files = takes_files(program, &words);
     // As kubectl does: flags are offered to whoever begins one.
     let wants_flags = words[last].to_string_lossy().starts_with('-');
     let current = std::env::current_dir().ok();
@@ -114,6 +111,34 @@ pub fn answer(line: Vec<OsString>, program: &mut Command, out: &mut dyn Write) -
     writeln!(out, ":{}", if takes_files { FILES } else { NO_FILES })
 }
 
+/// Whether the last word is the path of a file or a folder: of the value of a flag, clap knows.
+fn takes_files(program: &Command, words: &[OsString]) -> bool {
+    let words: Vec<Cow<'_, str>> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let Some((last, before)) = words.split_last() else { return false };
+    let flag = match last.split_once('=') {
+        Some((flag, _)) if flag.starts_with("--") => flag,
+        _ => before.last().map_or("", |word| &**word),
+    };
+    let (mut verb, mut flags): (_, Vec<&Arg>) = (program, program.get_arguments().collect());
+    for word in before {
+        if let Some(next) = verb.find_subcommand(&**word) {
+            verb = next;
+            flags.extend(verb.get_arguments());
+        }
+    }
+    let is_path = |hint| matches!(hint, ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath);
+    flags.into_iter().any(|known| is_named(known, flag) && is_path(known.get_value_hint()))
+}
+
+/// Whether a flag is written like this: `--filename` or `-f`.
+fn is_named(flag: &Arg, word: &str) -> bool {
+    if let Some(long) = word.strip_prefix("--") {
+        return flag.get_long_and_visible_aliases().is_some_and(|names| names.contains(&long));
+    }
+    let shorts = flag.get_short_and_visible_aliases().unwrap_or_default();
+    shorts.iter().any(|short| word.strip_prefix('-') == Some(short.to_string().as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,13 +155,31 @@ mod tests {
     #[test]
     fn verbs_flags_and_values_are_offered_as_kubectl_reads_them() {
         let verbs = completed(&["re"]);
-        assert!(verbs.iter().any(|line| line.starts_with("retry\tGo on")), "{verbs:?}");
+        assert!(verbs.iter().any(|line| line.starts_with("retry\tContinue")), "{verbs:?}");
         assert!(verbs.iter().all(|line| line.starts_with("re") || line == ":4"), "{verbs:?}");
         assert_eq!(verbs.last().unwrap(), ":4");
         assert!(completed(&["list", "--ph"]).iter().any(|line| line.starts_with("--phase")));
         assert!(completed(&["list", "--phase", "Su"]).iter().any(|line| line.starts_with("Suspended")));
         assert!(completed(&[]).iter().all(|line| !line.starts_with("__")), "what is hidden is not offered");
-        assert_eq!(completed(&["create", "-f", "to"]).last().unwrap(), ":0");
+    }
+
+    #[test]
+    fn files_are_offered_where_a_flag_takes_one() {
+        for line in [
+            &["create", "-f", "to"][..],
+            &["create", "--storyboard", ""],
+            &["create", "Tides", "--download", ""],
+            &["--kubeconfig", "/tmp"],
+            &["--kubeconfig=/tm"],
+            &["restore", "--filename", ""],
+            &["download", "ocean", "--file", ""],
+            &["report", "-F", ""],
+        ] {
+            assert_eq!(completed(line).last().unwrap(), ":0", "{line:?}");
+        }
+        for line in [&["list", "--phase", ""][..], &["retry", ""], &["list", "-o", ""]] {
+            assert_eq!(completed(line).last().unwrap(), ":4", "{line:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `doctor`: what is well, and how to mend what is not.
+//! `doctor`: what is well, and how to fix what is not.
 
 use clap::Args;
 
@@ -9,9 +9,9 @@ use crate::health::{self, State};
 use crate::output::{self, Document};
 use crate::text::count;
 
-/// Check the installation, and say how to mend what is wrong
+/// Check the installation, and say how to fix what is wrong
 ///
-/// Cluster, definitions, operator, your rights, buckets, accounts and films.
+/// Cluster, definitions, operator, your rights, buckets, accounts and jobs.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ pub struct DoctorArgs {
 pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error> {
     let mut checks = health::all(args.scope, context).await?;
     for check in &mut checks {
-        check.mend = check.mend.take().map(|mend| context.commands.complete(&mend));
+        check.hint = check.hint.take().map(|hint| context.commands.complete(&hint));
     }
     let errors = checks.iter().filter(|check| check.state == State::Error).count();
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_is_told_with_how_to_mend_it() {
+    async fn what_is_wrong_is_told_with_how_to_fix_it() {
         let stalled = job(
             "ocean",
             json!({"phase": "Waiting", "observedGeneration": 1, "conditions": [{
@@ -128,12 +128,12 @@ mod tests {
         );
         let fake = cluster(&policy("False", "the keys are refused"), &[stalled]);
         let ended = run(&fake, "doctor", None).await;
-        let (text, mend) = line(&ended.out, "StoragePolicy films/r2");
+        let (text, hint) = line(&ended.out, "StoragePolicy films/r2");
         assert!(text.starts_with("ERROR") && text.contains("the keys are refused"), "{}", ended.out);
-        assert!(mend.contains("-> "), "{mend}");
-        let (text, mend) = line(&ended.out, "films that need a person");
+        assert!(hint.contains("-> "), "{hint}");
+        let (text, hint) = line(&ended.out, "jobs that need a person");
         assert!(text.starts_with("warning") && text.contains("films/ocean"), "{text}");
-        assert!(mend.contains("kubectl videofactory status"), "{mend}");
+        assert!(hint.contains("kubectl videofactory status"), "{hint}");
         assert_eq!(ended.exit, Exit::NotAll);
         assert!(ended.err.starts_with("1 error, "), "{}", ended.err);
     }
@@ -155,6 +155,6 @@ mod tests {
         let read: Value = serde_json::from_str(&ended.out).unwrap();
         let checks = read["items"].as_array().unwrap();
         assert_eq!((&checks[0]["state"], checks.len()), (&json!("error"), 1), "{checks:?}");
-        assert!(checks[0]["mend"].as_str().unwrap().contains("1.31"));
+        assert!(checks[0]["hint"].as_str().unwrap().contains("1.31"));
     }
 }

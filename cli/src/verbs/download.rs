@@ -12,12 +12,12 @@ use crate::operator::Operator;
 
 /// Download a film, its thumbnail or its captions
 ///
-/// A download that was broken off goes on where it was.
+/// An interrupted download continues where it was.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   kubectl videofactory download ocean-facts
-  kubectl videofactory download ocean-facts -o - | ffplay -
+  kubectl videofactory download ocean-facts --file - | ffplay -
   kubectl videofactory download ocean-facts --what captions")]
 pub struct DownloadArgs {
     #[command(flatten)]
@@ -26,8 +26,8 @@ pub struct DownloadArgs {
     #[arg(long, value_enum, default_value_t)]
     what: What,
     /// The file to write; -: standard output. Default: <name>.mp4, .jpg, .srt, .vtt in the current folder
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    output: Option<PathBuf>,
+    #[arg(short = 'F', long, short_alias = 'o', alias = "output", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: Option<PathBuf>,
 }
 
 /// Downloads, and prints where the files are.
@@ -35,14 +35,14 @@ pub async fn run(args: DownloadArgs, context: &mut Context) -> Result<Exit, Erro
     let name = context.job(&args.job.name)?;
     let job = context.get(&name).await?;
     let files = chosen(&job, args.what, context)?;
-    if files.len() > 1 && args.output.is_some() {
+    if files.len() > 1 && args.file.is_some() {
         return Err(Error::usage(format!("{name} has captions in {} formats", files.len()))
-            .hint("leave -o out: each is written beside the others"));
+            .hint("leave --file out: each is written beside the others"));
     }
     let operator = Operator::find(&context.cluster).await?;
     for file in files {
         let url = url(&name, file);
-        match &args.output {
+        match &args.file {
             Some(path) if path == Path::new("-") => copy(&operator, &url, context).await?,
             Some(path) => save(&operator, &url, path, context).await?,
             None => save(&operator, &url, &beside(Path::new("."), &job, file), context).await?,

@@ -1,4 +1,4 @@
-//! `list`: films as columns or as they are.
+//! `list`: jobs as columns or as they are.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -11,11 +11,10 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::flags::{Filter, Scope};
-use crate::output::Format;
-use crate::text::{NONE, age, or_none, table, until};
+use crate::flags::{Columns, Filter, Scope};
+use crate::text::{NONE, age, or_none, until};
 
-/// List films
+/// List jobs
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -29,15 +28,11 @@ pub struct ListArgs {
     scope: Scope,
     #[command(flatten)]
     filter: Filter,
-    /// How to print them
-    #[arg(short, long, value_enum)]
-    output: Option<Format>,
-    /// Leave the headers out
-    #[arg(long)]
-    no_headers: bool,
+    #[command(flatten)]
+    columns: Columns,
 }
 
-/// Lists films.
+/// Lists jobs.
 pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
     let mut jobs = if args.names.is_empty() {
         bulk::list_whole(&context.cluster.client()?, &args.filter.within(context, args.scope)).await?
@@ -46,7 +41,7 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
     };
     jobs.sort_by_key(|job| (job.namespace(), job.name_any()));
     // One that was named is printed by itself, as kubectl does.
-    if context.print(&jobs, args.names.len() == 1, args.output)? {
+    if context.print(&jobs, args.names.len() == 1, args.columns.output)? {
         return Ok(Exit::Done);
     }
     if jobs.is_empty() {
@@ -54,13 +49,13 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
             Some(namespace) => format!("in namespace {namespace}"),
             None => "in any namespace".to_owned(),
         };
-        let which = if args.filter.says_something() { "such films" } else { "films" };
+        let which = if args.filter.says_something() { "such jobs" } else { "jobs" };
         context.tell(format!("There are no {which} {place}."))?;
         return Ok(Exit::Done);
     }
-    let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.output == Some(Format::Wide) };
+    let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.columns.are_wide() };
     let (header, rows) = columns(&jobs, shape, context.now());
-    context.data(&table(if args.no_headers { &[] } else { &header }, &rows))?;
+    context.data(&args.columns.table(&header, &rows))?;
     Ok(Exit::Done)
 }
 
@@ -126,7 +121,7 @@ mod tests {
     use crate::testing::{Fake, job, list_of, path, run};
 
     fn films() -> Vec<Value> {
-        vec![
+        let mut films = vec![
             job(
                 "sea",
                 json!({
@@ -139,7 +134,10 @@ mod tests {
                 }),
             ),
             job("ocean", json!({"observedGeneration": -1})),
-        ]
+        ];
+        films[0]["metadata"]["labels"] = json!({"team": "films"});
+        films[0]["spec"]["channelRef"] = json!({"name": "deep-sea"});
+        films
     }
 
     fn fake() -> Fake {
@@ -183,7 +181,7 @@ mod tests {
     async fn nothing_is_told_on_standard_error() {
         let what = format!("GET {}", path("", "videojobs", ""));
         let ended = run(&Fake::default().on(&what, list_of(&[])), "list -A", None).await;
-        assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", "There are no films in any namespace.\n"));
+        assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", "There are no jobs in any namespace.\n"));
     }
 
     #[tokio::test]

@@ -28,9 +28,9 @@ use crate::flags::JobName;
 use crate::operator::Operator;
 use crate::text::plain;
 
-/// Show the logs of a film's steps
+/// Show the logs of a job's steps
 ///
-/// Of their pods, or of the bucket where the pods are gone.
+/// From their pods, or from the bucket if the pods are gone.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -42,10 +42,10 @@ pub struct LogsArgs {
     /// Only of this step
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(StepName::ALL.map(StepName::as_str)))]
     step: Option<String>,
-    /// Show new lines as they come, until the film has ended or needs a person
+    /// Show new lines as they come, until the job has ended or needs a person
     #[arg(short, long)]
     follow: bool,
-    /// So many of the last lines of each pod
+    /// Number of lines from the end of each log
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(i64).range(1..=10_000))]
     tail: Option<i64>,
     /// Lines as they were written, in JSON
@@ -56,7 +56,7 @@ pub struct LogsArgs {
 /// How long a pod that has not begun is waited for once the film is done: it may be one that nothing came of.
 const LATE: Duration = Duration::from_secs(10);
 /// What to do where a log breaks off.
-const AGAIN: &str = "say the same again: the log begins anew";
+const AGAIN: &str = "run the command again: the log starts from its beginning";
 
 /// Shows logs.
 pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::json;
 use videofactory_client::backup::{Backup, ReadBackupError};
-use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, restore};
+use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, RestoreError, restore};
 
 use crate::cluster::MANAGER;
 use crate::context::Context;
@@ -15,14 +16,14 @@ use crate::exit::{Error, Exit};
 use crate::file;
 use crate::flags::DryRun;
 use crate::operator::{NoOperator, Operator, OperatorFiles};
-use crate::output;
+use crate::output::{self, Written};
 use crate::text::plain;
 
-/// Make again what stands in a backup
+/// Restore the objects of a backup
 ///
-/// Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status. Nothing acts upon them before all are
-/// there; what is done is not done again, paid for or published. What exists already stays as it is. All that the backup
-/// holds is restored, whatever the context's namespace is; with -n what is of that one alone.
+/// Channels, ProviderAccounts, StoragePolicies and VideoJobs, with their status. The operator does not act on them before
+/// all are restored, and nothing that is done is made, paid for or published again. Objects that exist already are not
+/// changed. Objects of all namespaces in the backup are restored; with -n only those of that namespace.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -35,9 +36,12 @@ pub struct RestoreArgs {
     /// Change nothing, and say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Let go on what was restored although something failed
+    /// Release what was restored, although something failed
     #[arg(long)]
     partial: bool,
+    /// How to print what became of each object
+    #[arg(short, long, value_enum)]
+    output: Option<Written>,
 }
 
 /// Restores.
@@ -56,7 +60,11 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
     };
     let files = files(context, args.dry_run).await;
     let answer = restore(&context.cluster.client()?, &backup, &options, Some(files.as_ref())).await?;
-    context.data(&lines(&answer, &context.cluster.namespace))?;
+    let text = match args.output {
+        None => lines(&answer, &context.cluster.namespace),
+        Some(output) => document(&answer, output)?,
+    };
+    context.data(&text)?;
     context.tell(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
 }
@@ -80,6 +88,20 @@ async fn files(context: &Context, dry_run: bool) -> Box<dyn Files> {
         Ok(operator) => Box::new(OperatorFiles { upstream: Arc::new(operator) }),
         Err(error) => Box::new(NoOperator { why: error.message }),
     }
+}
+
+/// What became of each object, for programs: as the API answers it.
+fn document(answer: &Answer, output: Written) -> Result<String, Error> {
+    let Some(format) = output.document() else {
+        let name = |item: &ItemAnswer| output::name_of(item.kind.as_str(), &item.name) + "\n";
+        return Ok(answer.items.iter().map(name).collect());
+    };
+    let Answer { dry_run, items, notes } = answer;
+    let counts: BTreeMap<Outcome, usize> = answer.counts();
+    let whole = json!({
+        "action": "restore", "dryRun": dry_run, "counts": counts, "items": items, "notes": notes,
+    });
+    output::write(format, &whole)
 }
 
 /// What became of each object, one a line, for standard output. `home`: the namespace that is meant anyhow.
@@ -117,9 +139,8 @@ fn summary(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::Value;
     use videofactory_client::backup::{Document, Kind};
-    use videofactory_client::restore::ItemAnswer;
 
     use super::*;
     use crate::testing::{Fake, list_of, path, run};
@@ -147,6 +168,15 @@ mod tests {
             "channel.videofactory.dev/sea restored (dry run)\n\
              channel.videofactory.dev/sea restored in namespace shows (dry run)\n"
         );
+        let document = run(&fake, &line("-o json"), None).await;
+        let read: Value = serde_json::from_str(&document.out).unwrap();
+        assert_eq!((&read["counts"], &read["dryRun"]), (&json!({"would_restore": 2}), &json!(true)));
+        assert_eq!(
+            read["items"][1],
+            json!({"kind": "Channel", "namespace": "shows", "name": "sea", "outcome": "would_restore"})
+        );
+        let names = run(&fake, &line("-n shows -o name"), None).await;
+        assert_eq!(names.out, "channel.videofactory.dev/sea\n");
         let one = run(&fake, &line("-n shows"), None).await;
         assert_eq!(one.out, "channel.videofactory.dev/sea restored (dry run)\n");
         let none = run(&fake, &line("-n demo"), None).await;

@@ -11,10 +11,9 @@ use videofactory_pipeline::keys::folder;
 use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::flags::Scope;
-use crate::output::Format;
+use crate::flags::{Columns, Scope};
 use crate::policies;
-use crate::text::{NONE, bytes, or_none, span, table, until};
+use crate::text::{NONE, bytes, or_none, span, until};
 
 /// Show buckets: usage, level, last and next run
 #[derive(Args, Debug)]
@@ -28,9 +27,8 @@ pub struct StorageArgs {
     name: Option<String>,
     #[command(flatten)]
     scope: Scope,
-    /// How to print them
-    #[arg(short, long, value_enum)]
-    output: Option<Format>,
+    #[command(flatten)]
+    columns: Columns,
 }
 
 /// Shows buckets.
@@ -38,13 +36,12 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);
     let policies = policies::find(client, namespace.as_deref(), args.name.as_deref()).await?;
-    if context.print(&policies, args.name.is_some(), args.output)? {
+    if context.print(&policies, args.name.is_some(), args.columns.output)? {
         return Ok(Exit::Done);
     }
     if policies.is_empty() {
-        context.tell(
-            "There is no StoragePolicy here, so films have no bucket: see manifests/samples/storage.",
-        )?;
+        context
+            .tell("There is no StoragePolicy here, so jobs have no bucket: see manifests/samples/storage.")?;
         return Ok(Exit::Done);
     }
     let now = context.now();
@@ -53,16 +50,16 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
     if args.scope.all_namespaces {
         header.insert(0, "NAMESPACE");
     }
-    if args.output == Some(Format::Wide) {
+    if args.columns.are_wide() {
         header.push("MESSAGE");
     }
     let rows: Vec<Vec<String>> = policies
         .iter()
-        .map(|policy| row(policy, args.scope.all_namespaces, args.output == Some(Format::Wide), now))
+        .map(|policy| row(policy, args.scope.all_namespaces, args.columns.are_wide(), now))
         .collect();
-    let mut text = table(&header, &rows);
+    let mut text = args.columns.table(&header, &rows);
     if args.name.is_some() {
-        text += &policies.iter().map(|policy| details(policy, now)).collect::<String>();
+        text += &policies.iter().map(|policy| details(policy, args.columns, now)).collect::<String>();
     }
     context.data(&text)?;
     Ok(Exit::Done)
@@ -103,7 +100,7 @@ fn last_run(run: &PruneRun, now: Timestamp) -> String {
     format!("{how} {ago} ago")
 }
 
-fn details(policy: &StoragePolicy, now: Timestamp) -> String {
+fn details(policy: &StoragePolicy, columns: Columns, now: Timestamp) -> String {
     let Some(status) = &policy.status else { return String::new() };
     let mut text = String::new();
     if let Some(usage) = status.usage.as_ref().filter(|usage| !usage.by_kind.is_empty()) {
@@ -116,12 +113,12 @@ fn details(policy: &StoragePolicy, now: Timestamp) -> String {
             rows.push(vec!["other".to_owned(), NONE.to_owned(), bytes(other)]);
         }
         text += "\n";
-        text += &table(&["KIND", "FILES", "SIZE"], &rows);
+        text += &columns.table(&["KIND", "FILES", "SIZE"], &rows);
     }
     if !status.runs.is_empty() {
         let rows: Vec<Vec<String>> = status.runs.iter().map(|run| run_row(run, now)).collect();
         text += "\n";
-        text += &table(&["RUN", "CAUSE", "OUTCOME", "DELETED", "SIZE", "MESSAGE"], &rows);
+        text += &columns.table(&["RUN", "CAUSE", "OUTCOME", "DELETED", "SIZE", "MESSAGE"], &rows);
     }
     text
 }

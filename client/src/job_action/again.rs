@@ -13,24 +13,24 @@ impl Request {
         let name = JobRef::of(job);
         match phase(job) {
             Phase::Succeeded => Plan::Refused(format!(
-                "{name} has succeeded, so nothing is to be tried again; to make the film anew, ask for a restart"
+                "{name} has succeeded, so there is nothing to retry; to make the film again, ask for a restart"
             )),
             Phase::Suspended => {
-                Plan::Refused(format!("{name} is suspended; to let it go on, ask for a resume"))
+                Plan::Refused(format!("{name} is suspended; to continue it, ask for a resume"))
             }
             Phase::Review => {
                 Plan::Refused(format!("{name} waits for a review; approve or reject what it has made"))
             }
             Phase::Failed if steps(job).any(|step| step.reason == Some(Reason::Rejected)) => {
                 Plan::Refused(format!(
-                    "{name} was rejected, which no retry undoes; change it, or ask for a restart to make it anew"
+                    "{name} was rejected, which no retry undoes; change it, or ask for a restart to make it again"
                 ))
             }
-            Phase::Pending | Phase::Running if self.of_many => {
+            Phase::Pending | Phase::Running if self.is_of_many() => {
                 Plan::Unchanged("it has not stopped, and a retry of many leaves it alone".to_owned())
             }
-            _ if self.of_many && asks_whether_to_pay(job) => Plan::Refused(format!(
-                "{name} asks whether to pay again; read its message, and retry it by itself if you agree"
+            _ if self.is_of_many() && asks_whether_to_pay(job) => Plan::Refused(format!(
+                "{name} asks whether to pay again; read its message, and retry it by its name if you agree"
             )),
             _ => annotate(requests::RETRY, &self.at.to_string()),
         }
@@ -48,7 +48,7 @@ impl Request {
     }
 }
 
-/// Whether a retry of this job would be the leave to pay again for what was paid for.
+/// Whether a retry of this job would be the permission to pay again for what was paid for.
 #[must_use]
 pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
     let asks =
@@ -60,14 +60,14 @@ pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::JobAction;
-    use super::super::testing::{asked, job, patch, refusal};
+    use super::super::Wish;
+    use super::super::testing::{asked, at, job, patch, refusal};
     use super::*;
 
     #[test]
     fn a_failed_or_waiting_job_is_retried_by_its_annotation() {
         for (phase, reason) in [("Failed", "RetriesExhausted"), ("Waiting", "OutcomeUnknown")] {
-            let patch = patch(asked(JobAction::Retry).plan(&job(phase, reason)));
+            let patch = patch(asked(Wish::Retry).plan(&job(phase, reason)));
             assert_eq!(patch["metadata"]["annotations"][requests::RETRY], "2026-12-24T18:00:00Z");
         }
     }
@@ -80,7 +80,7 @@ mod tests {
             ("Review", "AwaitingReview", "approve"),
             ("Failed", "Rejected", "restart"),
         ] {
-            let why = refusal(asked(JobAction::Retry).plan(&job(phase, reason)));
+            let why = refusal(asked(Wish::Retry).plan(&job(phase, reason)));
             assert!(why.contains("films/ocean") && why.contains(hint), "{why}");
         }
     }
@@ -89,11 +89,11 @@ mod tests {
     fn a_restart_takes_back_what_was_decided_of_the_run_before() {
         let mut film = job("Failed", "Rejected");
         assert_eq!(
-            patch(asked(JobAction::Restart).plan(&film)),
+            patch(asked(Wish::Restart).plan(&film)),
             json!({"metadata": {"annotations": {requests::RESTART: "2026-12-24T18:00:00Z"}}})
         );
         film.annotations_mut().insert(requests::REJECTED.to_owned(), "assemble-video@3f9c".to_owned());
-        let asked = patch(asked(JobAction::Restart).plan(&film));
+        let asked = patch(asked(Wish::Restart).plan(&film));
         assert_eq!(
             asked["metadata"]["annotations"],
             json!({requests::RESTART: "2026-12-24T18:00:00Z", requests::REJECTED: null})
@@ -101,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_of_many_is_no_leave_to_pay_again() {
-        let many = Request { of_many: true, ..asked(JobAction::Retry) };
+    fn a_retry_of_many_is_no_permission_to_pay_again() {
+        let many = Request::of_many(Wish::Retry, at());
         for reason in ["OutcomeUnknown", "ArtifactsPruned"] {
             assert!(refusal(many.plan(&job("Waiting", reason))).contains("pay again"));
         }

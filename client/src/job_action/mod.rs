@@ -25,17 +25,17 @@ use crate::job_ref::JobRef;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobAction {
-    /// Go on at the step that failed or waits. Where the job asks whether to pay again, this is the yes.
+    /// Continue at the step that failed or waits. Where the job asks whether to pay again, this is the permission.
     Retry,
     /// Begin the next run: all is made, paid for and published again.
     Restart,
     /// Stop, by the hold annotation, which survives the next apply of the manifest.
     Suspend,
-    /// Go on after a hold or `spec.suspend`.
+    /// Continue after a suspension.
     Resume,
-    /// The output that is under review may go on.
+    /// The result that is under review may go on.
     Approve,
-    /// The output that is under review must not go on: the job fails.
+    /// The result that is under review must not go on: the job fails.
     Reject,
 }
 
@@ -80,21 +80,85 @@ impl FromStr for JobAction {
     }
 }
 
-/// A wish of a person.
+/// What a person wants of a `VideoJob`, with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// As [`JobAction::Retry`].
+    Retry,
+    /// As [`JobAction::Restart`].
+    Restart,
+    /// As [`JobAction::Suspend`].
+    Suspend {
+        /// Why, for whoever looks at the job.
+        reason: String,
+    },
+    /// As [`JobAction::Resume`].
+    Resume {
+        /// Only what is suspended for this reason. None: a job that is named, whatever suspends it; of many, what a stop of
+        /// all jobs has suspended.
+        held_for: Option<String>,
+    },
+    /// As [`JobAction::Approve`].
+    Approve {
+        /// The result that was seen, `<step>@<output digest>`. None: the one under review.
+        result: Option<String>,
+    },
+    /// As [`JobAction::Reject`].
+    Reject {
+        /// The same.
+        result: Option<String>,
+    },
+}
+
+impl Wish {
+    /// To suspend. A blank reason is none, and `usual` stands in its place.
+    #[must_use]
+    pub fn suspend(reason: Option<String>, usual: &str) -> Self {
+        Self::Suspend { reason: not_blank(reason).unwrap_or_else(|| usual.to_owned()) }
+    }
+
+    /// To resume. A blank reason is none.
+    #[must_use]
+    pub fn resume(held_for: Option<String>) -> Self {
+        Self::Resume { held_for: not_blank(held_for) }
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub const fn action(&self) -> JobAction {
+        match self {
+            Self::Retry => JobAction::Retry,
+            Self::Restart => JobAction::Restart,
+            Self::Suspend { .. } => JobAction::Suspend,
+            Self::Resume { .. } => JobAction::Resume,
+            Self::Approve { .. } => JobAction::Approve,
+            Self::Reject { .. } => JobAction::Reject,
+        }
+    }
+}
+
+fn not_blank(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+/// How the jobs of a request were chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// By name: the person has seen what each says.
+    ByName,
+    /// With many others, of which nobody has read each one's message: this gives no permission to pay again.
+    WithOthers,
+}
+
+/// A wish, as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What is asked.
-    pub action: JobAction,
+    /// What is wanted.
+    pub wish: Wish,
     /// When: two requests of one time are one.
     pub at: Timestamp,
-    /// Of a suspension: why, for whoever looks at the job. Of a resume of many: only what is held for this reason; empty:
-    /// what a stop of all jobs holds.
-    pub reason: String,
-    /// Of an approval or a rejection: the output that was seen, `<step>@<output digest>`; absent: the one under review.
-    pub output: Option<String>,
-    /// Whether the request speaks of many jobs, of which the person has not read each one's message: it gives no leave to
-    /// pay again.
-    pub of_many: bool,
+    /// How its jobs were chosen.
+    pub chosen: Chosen,
 }
 
 /// What follows from a request.
@@ -104,30 +168,51 @@ pub enum Plan {
     Patch(Value),
     /// It is so already; how.
     Unchanged(String),
-    /// It makes no sense as the job stands; why, and what to do.
+    /// The job's state does not allow it; why, and what to do.
     Refused(String),
 }
 
 impl Request {
+    /// Of jobs that are named.
+    #[must_use]
+    pub const fn of_named(wish: Wish, at: Timestamp) -> Self {
+        Self { wish, at, chosen: Chosen::ByName }
+    }
+
+    /// Of many jobs.
+    #[must_use]
+    pub const fn of_many(wish: Wish, at: Timestamp) -> Self {
+        Self { wish, at, chosen: Chosen::WithOthers }
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub const fn action(&self) -> JobAction {
+        self.wish.action()
+    }
+
+    fn is_of_many(&self) -> bool {
+        self.chosen == Chosen::WithOthers
+    }
+
     /// How to ask it of this job.
     #[must_use]
     pub fn plan(&self, job: &VideoJob) -> Plan {
-        match self.action {
-            JobAction::Retry => self.retry(job),
-            JobAction::Restart => self.restart(job),
-            JobAction::Suspend => self.suspend(job),
-            JobAction::Resume if self.of_many => self.resume_of_many(job),
-            JobAction::Resume => hold::resume(job),
-            JobAction::Approve => self.decide(job, requests::APPROVED),
-            JobAction::Reject => self.decide(job, requests::REJECTED),
+        match &self.wish {
+            Wish::Retry => self.retry(job),
+            Wish::Restart => self.restart(job),
+            Wish::Suspend { reason } => hold::suspend(job, reason),
+            Wish::Resume { held_for: None } if !self.is_of_many() => hold::resume(job),
+            Wish::Resume { held_for } => hold::resume_held_for(job, held_for.as_deref()),
+            Wish::Approve { result } => review::decide(job, requests::APPROVED, result.as_deref()),
+            Wish::Reject { result } => review::decide(job, requests::REJECTED, result.as_deref()),
         }
     }
 
     /// Whether the answer depends on how the job stands, so that it must not be given to one that stands otherwise by now.
     #[must_use]
     pub fn needs_fresh_state(&self) -> bool {
-        let depends = [JobAction::Retry, JobAction::Restart, JobAction::Suspend, JobAction::Resume];
-        self.of_many && depends.contains(&self.action)
+        self.is_of_many() && !matches!(self.wish, Wish::Approve { .. } | Wish::Reject { .. })
     }
 
     /// Why a job that was listed as `before` is not asked: it has moved on, and whoever asks has not seen that.
@@ -140,8 +225,8 @@ impl Request {
                 "{name} was deleted and made again since it was listed: look at it, and ask again"
             ));
         }
-        // To hold a job, or to let go what is held, is meant in any phase.
-        let outdated = was != is && !matches!(self.action, JobAction::Suspend | JobAction::Resume);
+        // To suspend a job, or to resume one that is suspended, is meant in any phase.
+        let outdated = was != is && !matches!(self.wish, Wish::Suspend { .. } | Wish::Resume { .. });
         outdated.then(|| {
             format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
         })
@@ -179,5 +264,17 @@ mod tests {
             assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
         }
         assert!("stop".parse::<JobAction>().unwrap_err().to_string().contains("suspend"));
+    }
+
+    #[test]
+    fn a_blank_reason_is_none() {
+        assert_eq!(
+            Wish::suspend(Some("too expensive".to_owned()), "usual"),
+            Wish::Suspend { reason: "too expensive".to_owned() }
+        );
+        for blank in [None, Some(String::new()), Some(" \n".to_owned())] {
+            assert_eq!(Wish::suspend(blank.clone(), "usual"), Wish::Suspend { reason: "usual".to_owned() });
+            assert_eq!(Wish::resume(blank), Wish::Resume { held_for: None });
+        }
     }
 }

@@ -1,52 +1,47 @@
 //! `approve` and `reject`: of the very output that is under review.
 
+use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Reason;
-use videofactory_crds::{StepName, VideoJob};
 
-use super::{Plan, Request, annotate, steps};
+use super::{Plan, annotate, steps};
 use crate::job_ref::JobRef;
 
-impl Request {
-    pub(super) fn decide(&self, job: &VideoJob, annotation: &str) -> Plan {
-        let name = JobRef::of(job);
-        let Some(output) = under_review(job) else {
-            return Plan::Refused(format!("{name} has nothing under review"));
-        };
-        match &self.output {
-            Some(seen) if *seen != output => Plan::Refused(format!(
-                "{name} has made something else since: {output} is under review, not {seen}; look at it first"
-            )),
-            _ => annotate(annotation, &output),
-        }
+/// To write this decision. `seen`: the result that the person has seen; none: the one under review.
+pub(super) fn decide(job: &VideoJob, annotation: &str, seen: Option<&str>) -> Plan {
+    let name = JobRef::of(job);
+    let Some(result) = under_review(job) else {
+        return Plan::Refused(format!("{name} has nothing under review"));
+    };
+    match seen {
+        Some(seen) if seen != result => Plan::Refused(format!(
+            "{name} has made something else since: {result} is under review, not {seen}; look at it first"
+        )),
+        _ => annotate(annotation, &result),
     }
 }
 
-/// The output that waits for a person, as `<step>@<output digest>`.
+/// The result that waits for a person, as `<step>@<output digest>`.
 #[must_use]
 pub fn under_review(job: &VideoJob) -> Option<String> {
     let step = steps(job).find(|step| step.reason == Some(Reason::AwaitingReview))?;
-    Some(output(step.name, step.output_digest.as_deref()?))
-}
-
-fn output(step: StepName, digest: &str) -> String {
-    format!("{step}@{digest}")
+    Some(format!("{}@{}", step.name, step.output_digest.as_deref()?))
 }
 
 #[cfg(test)]
 mod tests {
     use videofactory_crds::requests;
 
-    use super::super::JobAction;
+    use super::super::Wish;
     use super::super::testing::{asked, job, patch, refusal};
     use super::*;
 
     #[test]
     fn an_approval_is_of_the_very_output_that_was_seen() {
         let film = job("Review", "AwaitingReview");
-        let approve = asked(JobAction::Approve);
+        let approve = asked(Wish::Approve { result: None });
         let approved = patch(approve.plan(&film));
         assert_eq!(approved["metadata"]["annotations"][requests::APPROVED], "assemble-video@3f9c");
-        let seen = Request { output: Some("assemble-video@aaaa".to_owned()), ..asked(JobAction::Reject) };
+        let seen = asked(Wish::Reject { result: Some("assemble-video@aaaa".to_owned()) });
         assert!(refusal(seen.plan(&film)).contains("something else since"));
         assert!(refusal(approve.plan(&job("Running", "Progressing"))).contains("nothing under review"));
     }

@@ -1,9 +1,10 @@
 //! Jobs and requests of the tests of this folder.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use videofactory_crds::VideoJob;
 
-use super::{JobAction, Plan, Request};
+use super::{Plan, Request, Wish};
 
 pub fn job(phase: &str, reason: &str) -> VideoJob {
     let status = json!({
@@ -17,14 +18,17 @@ pub fn job(phase: &str, reason: &str) -> VideoJob {
     .unwrap()
 }
 
-pub fn asked(action: JobAction) -> Request {
-    Request {
-        action,
-        at: "2026-12-24T18:00:00Z".parse().unwrap(),
-        reason: "asked by a person".to_owned(),
-        output: None,
-        of_many: false,
-    }
+/// Of a job that is named.
+pub fn asked(wish: Wish) -> Request {
+    Request::of_named(wish, at())
+}
+
+pub fn at() -> Timestamp {
+    "2026-12-24T18:00:00Z".parse().unwrap()
+}
+
+pub fn suspend() -> Wish {
+    Wish::Suspend { reason: "asked by a person".to_owned() }
 }
 
 pub fn patch(plan: Plan) -> Value {

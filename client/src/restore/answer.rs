@@ -66,6 +66,7 @@ pub struct ItemAnswer {
     /// What became of it.
     pub outcome: Outcome,
     /// Why, or what else is to be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 

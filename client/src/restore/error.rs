@@ -20,8 +20,8 @@ pub enum RestoreItemError {
     },
     /// It is not what this restore has planned any more.
     #[error(
-        "somebody else has let it go or made it anew since this restore began, so it was not touched: restore again, which \
-         looks anew"
+        "somebody else has released it or created it again since this restore began, so it was not touched: restore \
+         again, which looks at it again"
     )]
     NotHeld,
 }
@@ -43,7 +43,7 @@ pub enum RestoreError {
     /// The restore of another backup has not ended.
     #[error(
         "{item} is held for the restore of another backup, which has not ended: nothing was changed. Restore that backup \
-         again, which goes on; or delete what it holds first"
+         again, which continues it; or delete what it holds first"
     )]
     OtherBackup {
         /// An object that is so.

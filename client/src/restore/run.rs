@@ -28,8 +28,8 @@ const AT_ONCE: usize = 16;
 const ORDER: [Kind; 3] = [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob];
 
 /// What is told where something failed.
-const STUCK: &str = "something failed, so that what is held stays so, and nothing acts upon it. Mend it and restore the same \
-                     backup again, which goes on from here; or ask for a partial restore, which releases the others";
+const STUCK: &str = "something failed, so what is held stays held, and nothing acts on it. Fix it and restore the same backup \
+                     again, which continues from here; or ask for a partial restore, which releases the others";
 
 /// How to restore.
 #[derive(Clone, Debug)]

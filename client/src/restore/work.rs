@@ -49,7 +49,7 @@ impl Work<'_> {
             (Plan::Skip(why), _) => (Outcome::Skipped, Some(why)),
             (_, Stage::Failed(why)) => (Outcome::Failed, Some(why)),
             (Plan::GoOn, _) if dry_run => {
-                (Outcome::WouldRestore, Some("an earlier restore was broken off, and goes on".to_owned()))
+                (Outcome::WouldRestore, Some("it continues a restore that was interrupted".to_owned()))
             }
             (Plan::Complete, _) if dry_run => {
                 (Outcome::WouldRestore, Some("it is there without its status".to_owned()))
@@ -57,7 +57,7 @@ impl Work<'_> {
             (_, Stage::Planned) if dry_run => (Outcome::WouldRestore, None),
             (_, Stage::Released) => (Outcome::Restored, self.remark),
             (_, Stage::Planned | Stage::Made | Stage::Ready) => {
-                let why = "it waits for what failed elsewhere: restore again once that is mended";
+                let why = "it waits for what failed elsewhere: restore again once that is fixed";
                 (Outcome::Held, Some(why.to_owned()))
             }
         };

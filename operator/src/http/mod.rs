@@ -14,21 +14,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use videofactory_api::access::TokenReviewer;
-use videofactory_api::body;
+use videofactory_api::limits::Limits;
 use videofactory_api::problem::Problem;
 use videofactory_api::state::{State, Stores};
 use videofactory_api::tasks::Tasks;
+use videofactory_api::{admit, body, other_methods};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
 use self::listen::Bounds;
 use self::process::Operator;
+use self::progress::Reports;
 use self::relay::Relay;
 use crate::context::Context;
 use crate::videojob::build::PROGRESS_PATH;
@@ -98,17 +100,23 @@ fn router(
     };
     let tokens = Arc::new(TokenReviewer::of_audience(context.client.clone(), TOKEN_AUDIENCE));
     let process = Arc::new(Operator::new(context.clone(), Arc::clone(&relay)));
-    let reports = progress::Reports { context: context.clone(), tokens, relay };
+    let reports = Reports { context: context.clone(), tokens, relay };
     let state = State { tasks, ..State::new(context.client, cluster, stores, process, stop) };
-    Router::new()
-        .route(PROGRESS_PATH, any(progress::refuse).get(progress::tell).post(progress::report))
-        .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
-        .layer(from_fn(in_time))
-        .with_state(reports)
-        .fallback_service(videofactory_api::router(state))
+    progress_route(reports, Arc::clone(&state.limits)).fallback_service(videofactory_api::router(state))
 }
 
-/// Waits no longer for a report than for any other body: whose it is, is not known before it is read.
+/// The route of workers and other replicas. `limits`: those of the API, among whose requests these count.
+fn progress_route(reports: Reports, limits: Arc<Limits>) -> Router {
+    Router::new()
+        .route(PROGRESS_PATH, get(progress::tell).post(progress::report).fallback(async || other_methods()))
+        .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
+        .layer(from_fn_with_state(reports.clone(), progress::authenticate))
+        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(limits, admit))
+        .with_state(reports)
+}
+
+/// Waits no longer for a report than for any other body.
 async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
     let longest = body::LONGEST;
     tokio::time::timeout(longest, next.run(request)).await.map_err(|_| body::too_slow(longest))

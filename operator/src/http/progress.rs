@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::{Extension, Json};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::runtime::reflector::ObjectRef;
-use videofactory_api::access::{TokenReviewer, bearer};
+use videofactory_api::access::{Caller, TokenReviewer};
 use videofactory_api::changes::Change;
 use videofactory_api::problem::Problem;
 use videofactory_client::JobRef;
@@ -41,16 +43,29 @@ pub struct Reports {
     pub relay: Arc<Relay>,
 }
 
+/// Lets nobody in whom the cluster does not know: strangers learn not even which methods there are, and nothing is read
+/// of what they send.
+pub async fn authenticate(
+    State(reports): State<Reports>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::of(&parts.headers, &reports.tokens).await?;
+    parts.extensions.insert(caller);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
 /// Takes a report.
 pub async fn report(
     State(reports): State<Reports>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Result<Json<Progress>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let context = &reports.context;
-    let token = token_in(&headers)?;
     // A remembered token is worth no more than its pod, which is looked up each time.
-    let pod_uid = pod_of(reports.tokens.review(token).await?)?;
+    let pod_uid = pod_of(&caller.user)?;
     let Json(mut progress) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
     progress.message = progress.message.chars().take(MOST_MESSAGE_CHARACTERS).collect();
     progress.fraction = if progress.fraction.is_finite() { progress.fraction.clamp(0.0, 1.0) } else { 0.0 };
@@ -59,7 +74,7 @@ pub async fn report(
             return Err(does_not_lead());
         }
         // Not a redirect: clients drop the token when they follow one to another host.
-        return reports.relay.pass_on(token, &progress).await;
+        return reports.relay.pass_on(caller.token(), &progress).await;
     }
     let pod = context.caches.pods.get(&pod_uid).ok_or_else(|| Problem {
         retry_after: Some(1),
@@ -81,22 +96,18 @@ pub async fn report(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Other methods: who is not known learns not even which there are.
-pub async fn refuse(State(reports): State<Reports>, headers: HeaderMap) -> Result<(), Problem> {
-    reports.tokens.review(token_in(&headers)?).await?;
-    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods"))
-}
-
 /// Tells another replica what workers of steps at work said last.
-pub async fn tell(State(reports): State<Reports>, headers: HeaderMap) -> Result<Json<Said>, Problem> {
+pub async fn tell(
+    State(reports): State<Reports>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Said>, Problem> {
     let context = &reports.context;
-    let caller = reports.tokens.review(token_in(&headers)?).await?;
     let own = reports.relay.token().await.map_err(|error| {
         tracing::warn!("other replicas are not known, and see no live progress: {error:#}");
         Problem::later("this replica has no token of its own, and knows no other one", 5)
     })?;
     let own = reports.tokens.review(&own).await?;
-    if caller.username.is_none() || caller.username != own.username {
+    if caller.user.username.is_none() || caller.user.username != own.username {
         let detail = "this is for replicas of the operator alone";
         return Err(
             Problem::new(StatusCode::FORBIDDEN, detail).hint("GET /jobs and GET /stream are for others")
@@ -118,14 +129,10 @@ fn does_not_lead() -> Problem {
     Problem::later("this replica does not lead; try again, on a new connection", 1)
 }
 
-fn token_in(headers: &HeaderMap) -> Result<&str, Problem> {
-    bearer(headers).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "send a bearer token"))
-}
-
 /// UID of the pod that a token was given to.
-fn pod_of(user: UserInfo) -> Result<String, Problem> {
-    let uids = user.extra.unwrap_or_default().remove(POD_UID).unwrap_or_default();
-    uids.into_iter().next().ok_or_else(|| {
+fn pod_of(user: &UserInfo) -> Result<String, Problem> {
+    let uids = user.extra.as_ref().and_then(|extra| extra.get(POD_UID));
+    uids.and_then(|uids| uids.first().cloned()).ok_or_else(|| {
         let detail = format!("show the token of a step's pod, made for the audience {TOKEN_AUDIENCE}");
         Problem::new(StatusCode::UNAUTHORIZED, detail)
     })

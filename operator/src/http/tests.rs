@@ -9,7 +9,6 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, StatusCode};
-use axum::routing::get;
 use clap::Parser;
 use futures::FutureExt;
 use http_body_util::BodyExt;
@@ -17,7 +16,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -220,6 +219,39 @@ async fn a_method_that_there_is_not_is_told_to_nobody_who_is_not_known() {
     }
 }
 
+#[tokio::test]
+async fn a_strangers_report_is_refused_before_its_body_has_come() {
+    let replica = Replica::start().await;
+    let mut connection = TcpStream::connect(replica.address).await.unwrap();
+    let head = format!(
+        "POST {PROGRESS_PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 401");
+}
+
+#[tokio::test]
+async fn requests_of_workers_count_among_those_of_all() {
+    let replica = Replica::start().await;
+    let reports = Reports {
+        context: replica.context.clone(),
+        tokens: Arc::new(TokenReviewer::of_audience(replica.context.client.clone(), TOKEN_AUDIENCE)),
+        relay: Arc::new(replica.relay()),
+    };
+    let limits = Arc::new(Limits::default());
+    let address = served(progress_route(reports, Arc::clone(&limits))).await;
+    let ask = async || {
+        let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+        client.get(format!("http://{address}{PROGRESS_PATH}").parse().unwrap()).await.unwrap().status()
+    };
+    let held: Vec<_> = std::iter::from_fn(|| limits.request().ok()).collect();
+    assert_eq!(ask().await, StatusCode::SERVICE_UNAVAILABLE);
+    drop(held);
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_passed_on_twice_and_nothing_to_nobody() {
     let _still = still();
@@ -338,8 +370,8 @@ async fn a_server_that_is_asked_to_stop_ends_at_once_or_when_its_last_answer_tak
     let mut request = TcpStream::connect(busy.address).await.unwrap();
     // Its body never comes.
     let head = format!(
-        "POST {PROGRESS_PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\
-         expect: 100-continue\r\n\r\n"
+        "POST {PROGRESS_PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {WORKER}\r\n\
+         content-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n"
     );
     request.write_all(head.as_bytes()).await.unwrap();
     // That it waits for the body shows that the request is under way.

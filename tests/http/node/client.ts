@@ -16,7 +16,7 @@ const topic = "Why the sea is salty";
 const made = await api.POST("/jobs", {
   body: { namespace: NAMESPACE, name: "generated", topic, spec: { suspend: true, sceneCount: 2 } },
 });
-assert.deepEqual(made.data?.items, [{ job: `${NAMESPACE}/generated` }], JSON.stringify(made.error));
+assert.deepEqual(made.data?.items, [{ id: `${NAMESPACE}/generated` }], JSON.stringify(made.error));
 
 // What the operator has seen; a job that was made a moment ago comes into the list by itself.
 type Job = components["schemas"]["JobSummary"];
@@ -41,5 +41,5 @@ assert(streamed.data, JSON.stringify(streamed.error));
 let bytes = 0;
 for await (const part of streamed.data as unknown as AsyncIterable<Uint8Array>) bytes += part.length;
 const { data: files } = await api.GET("/jobs/{namespace}/{name}/artifacts", { params: { path } });
-assert.equal(files?.items.find((file) => file.name === "video")?.size, bytes);
+assert.equal(files?.items.find((file) => file.name === "video")?.sizeBytes, bytes);
 console.log(`${jobs.length} jobs, ${bytes} bytes of film`);

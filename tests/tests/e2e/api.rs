@@ -136,7 +136,7 @@ async fn has_only(lab: &Lab, jobs: &[&str]) -> anyhow::Result<()> {
 /// The names of the jobs that an answer lists, each as `<namespace>/<name>`.
 fn names(answer: &Answer) -> Vec<&str> {
     let jobs = answer.body["items"].as_array().into_iter().flatten();
-    jobs.filter_map(|job| Some(job["job"].as_str()?.split_once('/')?.1)).collect()
+    jobs.filter_map(|job| Some(job["id"].as_str()?.split_once('/')?.1)).collect()
 }
 
 #[tokio::test]

@@ -13,53 +13,53 @@ use crate::problem::{Problem, ProblemDetails};
 use crate::reads::summary::JobSummary;
 use crate::schemas;
 
-/// An event of the stream: `event` is its name, and `data` what stands in its data as JSON.
+/// An event of the stream: `event` is its name, and `data` is its data, as JSON.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(tag = "event", content = "data", rename_all = "lowercase")]
 pub enum StreamEvent {
-    /// A job is there, or says something else than before.
+    /// A job that exists, or has changed.
     Job(Box<FollowedJob>),
-    /// Each job that was there at first has been told; what follows are changes.
+    /// All jobs that existed at the beginning have been sent. What follows are changes.
     Synced(Synced),
-    /// A job is gone, or the filter does not take it any more.
+    /// A job was deleted, or no longer matches the filter.
     Deleted(DeletedJob),
-    /// The stream ends here, and why: 401 and 403 say that the caller may not follow any longer, 503 to ask again.
+    /// Why the stream ends here. 401 and 403: the caller may no longer read it. 503: connect again.
     Problem(ProblemDetails),
 }
 
-/// A job in a few fields, with what its workers said last.
+/// A job in a few fields, with the last reports of its workers.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FollowedJob {
     /// The same as in a list.
     #[serde(flatten)]
     summary: JobSummary,
-    /// The steps at work whose workers have said something.
+    /// The running steps whose workers have reported.
     live: Vec<StepProgress>,
 }
 
-/// What the worker of a step said last.
+/// The last report of a step's worker.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepProgress {
     /// The step.
     #[schema(value_type = schemas::StepName)]
     step: StepName,
-    /// Of the whole step, 0 to 1.
+    /// The part of the step that is done, 0 to 1.
     #[schema(minimum = 0, maximum = 1)]
     fraction: f64,
-    /// What goes on now, in a few words.
+    /// The current work, in a few words.
     message: String,
 }
 
-/// All that was there at first has been told.
+/// All jobs that existed at the beginning have been sent.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Synced {
-    /// How many jobs the filter takes.
+    /// How many jobs match the filter.
     pub jobs: usize,
 }
 
-/// A job that is gone.
+/// A job that was deleted.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeletedJob {

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
-use videofactory_client::JobRef;
+use videofactory_client::{JobFilter, JobRef};
 use videofactory_crds::VideoJob;
 
 use super::event::{DeletedJob, FollowedJob, StreamEvent, Synced};
 use crate::changes::Change;
-use crate::reads::filter::Filter;
 use crate::state::Guarded;
 
 /// Jobs as the store has them.
@@ -21,7 +20,7 @@ pub type Jobs = Store<Guarded<VideoJob>>;
 /// What one reader knows, and what is still to be looked at for them.
 #[derive(Debug)]
 pub struct Follower {
-    filter: Filter,
+    filter: JobFilter,
     /// To be looked at now. Jobs that change meanwhile have their turn in the next round, so that none waits for ever.
     round: VecDeque<JobRef>,
     next_round: BTreeSet<JobRef>,
@@ -51,7 +50,7 @@ pub enum Next {
 impl Follower {
     /// Somebody who knows of no job yet.
     #[must_use]
-    pub fn new(filter: Filter, jobs: &Jobs) -> Self {
+    pub fn new(filter: JobFilter, jobs: &Jobs) -> Self {
         let mut follower = Self {
             filter,
             round: VecDeque::new(),
@@ -67,7 +66,9 @@ impl Follower {
     /// Keeps in mind what is to be looked at.
     pub fn note(&mut self, change: Change, jobs: &Jobs) {
         match change {
-            Change::Job(job) if self.filter.holds(&job.namespace) => drop(self.next_round.insert(job)),
+            Change::Job(job) if self.filter.matches_namespace(&job.namespace) => {
+                self.next_round.insert(job);
+            }
             Change::Job(_) => {}
             Change::All => {
                 let present = jobs.state();
@@ -75,7 +76,7 @@ impl Follower {
                     namespace: job.namespace().unwrap_or_default(),
                     name: job.name_any(),
                 });
-                self.next_round.extend(present.filter(|job| self.filter.holds(&job.namespace)));
+                self.next_round.extend(present.filter(|job| self.filter.matches_namespace(&job.namespace)));
                 self.next_round.extend(self.sent.keys().cloned());
             }
         }
@@ -107,7 +108,7 @@ impl Follower {
     /// none.
     #[must_use]
     pub fn take<'a>(&self, found: &'a Guarded<VideoJob>) -> Option<&'a VideoJob> {
-        found.0.as_ref().ok().filter(|job| self.filter.takes(job))
+        found.0.as_ref().ok().filter(|job| self.filter.matches(job))
     }
 
     /// What is to be told of a job that is now so; nothing, if the reader knows it. `found`: `None` if there is no such
@@ -209,7 +210,7 @@ mod tests {
     #[test]
     fn first_all_jobs_are_told_in_order_and_then_only_what_changes() {
         let mut cluster = Cluster::of(&[film("b", "Running"), film("a", "Failed")]);
-        let mut follower = Follower::new(Filter::default(), &cluster.0);
+        let mut follower = Follower::new(JobFilter::default(), &cluster.0);
         assert_eq!(
             events(&mut follower, &cluster.0),
             ["job films/a Failed", "job films/b Running", "synced {\"jobs\":2} "]
@@ -228,7 +229,7 @@ mod tests {
     #[test]
     fn a_job_that_leaves_the_filter_is_told_as_deleted_and_comes_again() {
         let mut cluster = Cluster::of(&[film("a", "Running"), film("b", "Failed")]);
-        let filter = Filter { phase: Some(videofactory_crds::Phase::Running), ..Filter::default() };
+        let filter = JobFilter { phase: Some(videofactory_crds::Phase::Running), ..JobFilter::default() };
         let mut follower = Follower::new(filter, &cluster.0);
         assert_eq!(events(&mut follower, &cluster.0), ["job films/a Running", "synced {\"jobs\":1} "]);
         for (phase, expected) in [("Succeeded", "deleted films/a "), ("Running", "job films/a Running")] {
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn what_is_in_other_namespaces_is_not_even_looked_at() {
         let cluster = Cluster::of(&[job("news", "a", &Value::Null)]);
-        let filter = Filter { namespace: Some("films".to_owned()), ..Filter::default() };
+        let filter = JobFilter { namespace: Some("films".to_owned()), ..JobFilter::default() };
         let mut follower = Follower::new(filter, &cluster.0);
         follower.note(Change::Job(JobRef { namespace: "news".to_owned(), name: "a".to_owned() }), &cluster.0);
         assert_eq!((follower.next(), follower.next()), (Next::Synced, Next::Wait));
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn of_a_reader_who_is_behind_each_job_is_kept_once() {
         let mut cluster = Cluster::of(&[film("a", "Pending"), film("b", "Pending")]);
-        let mut follower = Follower::new(Filter::default(), &cluster.0);
+        let mut follower = Follower::new(JobFilter::default(), &cluster.0);
         events(&mut follower, &cluster.0);
         for phase in ["Running", "Waiting", "Running", "Failed"] {
             for name in ["b", "a"] {
@@ -266,7 +267,7 @@ mod tests {
     #[test]
     fn what_was_missed_is_found_when_all_may_have_changed() {
         let mut cluster = Cluster::of(&[film("a", "Pending"), film("b", "Pending")]);
-        let mut follower = Follower::new(Filter::default(), &cluster.0);
+        let mut follower = Follower::new(JobFilter::default(), &cluster.0);
         events(&mut follower, &cluster.0);
         cluster.remove(&film("a", "Pending"));
         cluster.put(&film("c", "Pending"));
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn another_job_of_the_same_name_is_another_one() {
         let mut cluster = Cluster::of(&[film("a", "Failed")]);
-        let mut follower = Follower::new(Filter::default(), &cluster.0);
+        let mut follower = Follower::new(JobFilter::default(), &cluster.0);
         events(&mut follower, &cluster.0);
         let mut again = film("a", "Failed");
         again["metadata"]["uid"] = json!("another");

@@ -23,12 +23,11 @@ use videofactory_crds::{Phase, VideoJob};
 use self::event::{FollowedJob, StreamEvent, at_work};
 use self::follower::{Follower, Next, look_up};
 use self::guard::Guard;
-use super::filter::Filter;
 use crate::access::Caller;
 use crate::changes::Subscription;
 use crate::limits::SharedPermit;
 use crate::problem::Problem;
-use crate::query::Parameters;
+use crate::query::{Parameters, job_filter};
 use crate::schemas;
 use crate::state::{NOT_READY, State};
 
@@ -37,7 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Has the reverse proxies that know it pass events on as they come.
 const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
-/// Which jobs; what is left out means all.
+/// Query parameters of GET `/stream`: filters. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -46,22 +45,23 @@ pub struct StreamQuery {
     #[param(inline, value_type = Option<schemas::Phase>)]
     phase: Option<Phase>,
     /// Name of the jobs' Channel.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "deep-sea")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "deep-sea")]
     channel: Option<String>,
     /// The namespace of the jobs. Left out: all namespaces, which needs the permission to list and watch jobs there.
-    #[param(max_length = 63, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", example = "demo")]
+    #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
+    #[serde(alias = "label")]
     #[param(max_length = 1024, example = "team=films,!draft")]
-    label: Option<String>,
+    label_selector: Option<String>,
 }
 
-/// The jobs that a filter takes, and their changes, as server-sent events.
+/// The jobs that match a filter, and their changes, as server-sent events.
 ///
-/// First comes an event `job` for each job, then `synced`, then a `job` for each change, and `deleted` for a job that is
-/// gone or that the filter takes no more. Of a reader who is slow, several changes of a job become one. Events have no id:
-/// a new connection is told everything again, and what it does not tell before `synced` is gone. Every minute the caller's
-/// token and permission are asked about again; an event `problem` says why a stream ends.
+/// First comes an event `job` for each job, then `synced`, then a `job` for each change, and `deleted` for a job that was
+/// deleted or no longer matches the filter. If a client reads slowly, several changes of a job may arrive as one event.
+/// Events have no id: a new connection starts from the beginning, and jobs that are not listed before `synced` no longer
+/// exist. The caller's token and permission are checked again every minute. An event `problem` says why a stream ends.
 #[utoipa::path(get, path = "/stream", operation_id = "follow_jobs", tag = "jobs", params(StreamQuery), responses(
     (status = 200, description = "The events, each with its name and its data as JSON", content((StreamEvent = "text/event-stream"))),
 ))]
@@ -70,8 +70,8 @@ pub async fn follow(
     caller: Caller,
     Parameters(query): Parameters<StreamQuery>,
 ) -> Result<Response, Problem> {
-    let StreamQuery { phase, channel, namespace, label } = query;
-    let filter = Filter::read(namespace.as_deref(), phase, channel.as_deref(), label.as_deref())?;
+    let StreamQuery { phase, channel, namespace, label_selector } = query;
+    let filter = job_filter("", namespace.clone(), phase, channel, label_selector.as_deref())?;
     let name = caller.name().to_owned();
     let guard = Guard::admit(state.clone(), caller, namespace).await?;
     if !state.process.is_ready() {

@@ -1,9 +1,8 @@
-//! Asks films that were named, or many after a list of them and a yes, and says what became of each.
+//! Asks jobs that were named, or many after a list of them and a yes, and says what became of each.
 
 use kube::Client;
-use serde_json::json;
 use videofactory_client::job_action::phase;
-use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, bulk};
+use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Wish, bulk};
 use videofactory_crds::VideoJob;
 
 use super::{Manner, Selection};
@@ -11,31 +10,32 @@ use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::flags::DryRun;
-use crate::output::{self, Document, Written};
+use crate::output::{self, Written};
 use crate::text::{count, plain, table};
 
-/// Asks the films that are meant.
+/// Asks the jobs that are meant.
 pub async fn act(
-    request: Request,
-    films: Selection,
+    wish: Wish,
+    chosen: Selection,
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
-    if !films.names.is_empty() {
-        let results = each(&client, &films.names, &request, manner, context).await?;
-        return tell(&results, request.action, manner, context);
+    if !chosen.names.is_empty() {
+        let request = Request::of_named(wish, context.now());
+        let results = each(&client, &chosen.names, &request, manner, context).await?;
+        return tell(&results, request.action(), manner, context);
     }
-    if !films.all && !films.filter.says_something() {
-        let message = format!("say which films to {}", request.action);
+    if !chosen.all && !chosen.filter.says_something() {
+        let message = format!("say which jobs to {}", wish.action());
         return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
     }
-    let filter = films.filter.within(context, films.scope);
+    let filter = chosen.filter.within(context, chosen.scope);
     let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
-    many(&client, list, &Request { of_many: true, ..request }, manner, context).await
+    many(&client, list, &Request::of_many(wish, context.now()), manner, context).await
 }
 
-/// Asks films that were named, one after the other.
+/// Asks jobs that were named, one after the other.
 async fn each(
     client: &Client,
     names: &[String],
@@ -49,7 +49,7 @@ async fn each(
         let asked = one(client, &job, request, manner, context).await;
         results.push(asked.unwrap_or_else(|error| {
             let words: Vec<String> = [Some(error.message), error.hint].into_iter().flatten().collect();
-            ItemResult { job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
+            ItemResult { id: job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
         }));
     }
     Ok(results)
@@ -70,7 +70,7 @@ async fn one(
     })
 }
 
-/// Asks many films, after a list of them and a yes. `list`: those that are meant.
+/// Asks many jobs, after a list of them and a yes. `list`: those that are meant.
 pub async fn many(
     client: &Client,
     list: impl AsyncFn() -> Result<Vec<VideoJob>, Error>,
@@ -78,9 +78,10 @@ pub async fn many(
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
+    let action = request.action();
     // What is at work pays until it is stopped.
     let order = |job: &VideoJob| {
-        let comes_later = request.action == JobAction::Suspend && !bulk::is_at_work(job);
+        let comes_later = action == JobAction::Suspend && !bulk::is_at_work(job);
         (comes_later, JobRef::of(job))
     };
     let mut jobs = list().await?;
@@ -88,29 +89,29 @@ pub async fn many(
     let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
-        context.tell(format!("There is no film to {}.", request.action))?;
+        context.tell(format!("There is no job to {action}."))?;
     }
     if meant == 0 || manner.trial.dry_run == DryRun::Client {
-        return tell(&foreseen, request.action, manner, context);
+        return tell(&foreseen, action, manner, context);
     }
     if manner.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
-        return tell(&checked, request.action, manner, context);
+        return tell(&checked, action, manner, context);
     }
-    let question = format!("{} {}?", capital(request.action.as_str()), count(meant, "film"));
+    let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
     if !context.confirms(&preview(&jobs, &foreseen), &question, manner.yes)? {
         return Ok(Exit::Declined);
     }
-    if !manner.yes && request.action == JobAction::Suspend {
+    if !manner.yes && action == JobAction::Suspend {
         // What has begun while the question stood is to stop, too.
         jobs = list().await?;
         jobs.sort_by_key(order);
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
-    let exit = tell(&results, request.action, manner, context)?;
+    let exit = tell(&results, action, manner, context)?;
     if results.iter().any(|item| item.outcome == Outcome::Failed) {
         context.tell(
-            "Not all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
+            "Not all requests were made: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
         )?;
     }
     Ok(exit)
@@ -121,10 +122,10 @@ fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
     let rows: Vec<Vec<String>> = meant
         .map(|(job, item)| {
             let progress = job.status.as_ref().and_then(|status| status.progress.clone());
-            vec![item.job.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
+            vec![item.id.to_string(), phase(job).to_string(), progress.unwrap_or_default()]
         })
         .collect();
-    table(&["FILM", "PHASE", "PROGRESS"], &rows)
+    table(&["JOB", "PHASE", "PROGRESS"], &rows)
 }
 
 /// Says what became of each: what was asked as data, what was not as messages.
@@ -135,13 +136,8 @@ fn tell(
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let exit = Exit::of_all(results.iter().all(is_fine));
-    let document = match manner.output {
-        Some(Written::Json) => Some(Document::Json),
-        Some(Written::Yaml) => Some(Document::Yaml),
-        Some(Written::Name) | None => None,
-    };
-    if let Some(format) = document {
-        context.data(&output::write(format, &json!({ "action": action, "items": results }))?)?;
+    if let Some(format) = manner.output.and_then(Written::document) {
+        context.data(&output::results(action.as_str(), &results, format)?)?;
         return Ok(exit);
     }
     for item in results {
@@ -150,14 +146,14 @@ fn tell(
             context.tell(format!("error: {detail}"))?;
             continue;
         }
-        let name = output::name::<VideoJob>(&item.job.name);
+        let name = output::name::<VideoJob>(&item.id.name);
         let line = match (manner.output, item.outcome) {
             (Some(_), _) => name,
             (None, Outcome::Unchanged) => {
-                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.job.namespace))
+                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.id.namespace))
             }
             (None, _) => {
-                context.sentence(&name, done(action), &item.job.namespace) + manner.trial.dry_run.suffix()
+                context.sentence(&name, done(action), &item.id.namespace) + manner.trial.dry_run.suffix()
             }
         };
         context.data(&(line + "\n"))?;
@@ -169,7 +165,7 @@ fn is_fine(item: &ItemResult) -> bool {
     !matches!(item.outcome, Outcome::Refused | Outcome::Failed)
 }
 
-/// What was done to a film, for a sentence.
+/// What was done to a job, for a sentence.
 const fn done(action: JobAction) -> &'static str {
     match action {
         JobAction::Retry => "retried",

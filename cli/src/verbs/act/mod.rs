@@ -1,4 +1,4 @@
-//! `retry`, `restart`, `suspend`, `resume`, `approve`, `reject`, `stop-all`: what people ask of films.
+//! `retry`, `restart`, `suspend`, `resume`, `approve`, `reject`, `stop-all`: what people ask of jobs.
 
 mod ask;
 #[cfg(test)]
@@ -6,7 +6,7 @@ mod tests;
 
 use clap::Args;
 use videofactory_client::access::{RequireError, require};
-use videofactory_client::{JobAction, Request, Right, bulk};
+use videofactory_client::{Request, Right, Wish, bulk};
 use videofactory_crds::GROUP;
 
 use crate::completion::names;
@@ -15,13 +15,16 @@ use crate::exit::{Error, Exit};
 use crate::flags::{Filter, Scope, Trial};
 use crate::output::Written;
 
-/// Of which films.
+/// Why a job is suspended, if nobody says it.
+const USUAL_REASON: &str = "suspended by kubectl videofactory";
+
+/// Of which jobs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), conflicts_with_all = ["all", "all_namespaces", "phase", "channel", "selector"])]
     names: Vec<String>,
-    /// All films, or all that the filters take
+    /// All jobs, or all that match the filters
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -35,19 +38,19 @@ pub struct Selection {
 pub struct Manner {
     #[command(flatten)]
     trial: Trial,
-    /// Do not ask back where many films are meant
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
-    /// How to print what became of each
+    /// How to print the results
     #[arg(short, long, value_enum)]
     output: Option<Written>,
 }
 
-/// Films, and how to ask something of them: `retry`, `restart` and `resume`.
+/// Jobs, and how to ask something of them: `retry`, `restart` and `resume`.
 #[derive(Args, Debug)]
 pub struct ActArgs {
     #[command(flatten)]
-    films: Selection,
+    jobs: Selection,
     #[command(flatten)]
     manner: Manner,
 }
@@ -57,9 +60,9 @@ pub struct ActArgs {
 pub struct SuspendArgs {
     #[command(flatten)]
     act: ActArgs,
-    /// Why, for whoever looks at the film
-    #[arg(long, default_value = "suspended by kubectl videofactory")]
-    reason: String,
+    /// The reason, which the job's message shows. Default: suspended by kubectl videofactory
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// `resume`.
@@ -67,7 +70,7 @@ pub struct SuspendArgs {
 pub struct ResumeArgs {
     #[command(flatten)]
     act: ActArgs,
-    /// Of many films: those that are held for this reason, instead of those that stop-all holds
+    /// With --all or a filter: resume what is suspended for this reason, instead of what stop-all suspended
     #[arg(long, conflicts_with = "names")]
     reason: Option<String>,
 }
@@ -78,16 +81,16 @@ pub struct DecideArgs {
     /// Names of VideoJobs
     #[arg(value_name = "NAME", add = names::jobs(), required = true)]
     names: Vec<String>,
-    /// The result that you saw, <step>@<output digest>: if another one is under review since, nothing is decided
+    /// The result that you have seen, <step>@<output digest>. If another one is under review by then, nothing is decided
     #[arg(long)]
     result: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
 
-/// Stop every film that has not ended
+/// Suspend every job that has not ended
 ///
-/// Each goes on from its checkpoint after `resume --all`.
+/// Each continues from its checkpoint after `resume --all`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -96,37 +99,37 @@ Examples:
 pub struct StopAllArgs {
     #[command(flatten)]
     scope: Scope,
-    /// Why, for whoever looks at the films
+    /// The reason, which the jobs' messages show
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
 
-/// `retry`, `restart`, `resume`.
-pub async fn run(action: JobAction, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = request(action, context);
-    ask::act(request, args.films, args.manner, context).await
+/// `retry`, `restart`.
+pub async fn run(wish: Wish, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
+    ask::act(wish, args.jobs, args.manner, context).await
 }
 
 /// `suspend`.
 pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, Error> {
-    let request = Request { reason: args.reason, ..request(JobAction::Suspend, context) };
-    ask::act(request, args.act.films, args.act.manner, context).await
+    run(Wish::suspend(args.reason, USUAL_REASON), args.act, context).await
 }
 
 /// `resume`.
 pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
-    let reason = args.reason.unwrap_or_default();
-    let request = Request { reason, ..request(JobAction::Resume, context) };
-    ask::act(request, args.act.films, args.act.manner, context).await
+    run(Wish::resume(args.reason), args.act, context).await
 }
 
-/// `approve`, `reject`.
-pub async fn decide(action: JobAction, args: DecideArgs, context: &mut Context) -> Result<Exit, Error> {
-    let DecideArgs { names, result: output, manner } = args;
-    if output.is_some() && names.len() > 1 {
-        return Err(Error::usage("--result is of one film: name that one alone"));
+/// `approve`, `reject`: what `decision` makes of the result that was seen.
+pub async fn decide(
+    decision: impl FnOnce(Option<String>) -> Wish,
+    args: DecideArgs,
+    context: &mut Context,
+) -> Result<Exit, Error> {
+    let DecideArgs { names, result, manner } = args;
+    if result.is_some() && names.len() > 1 {
+        return Err(Error::usage("--result is of one job: name only that one"));
     }
     let client = context.cluster.client()?;
     let namespaces = names.iter().map(|name| context.job(name).map(|job| job.namespace));
@@ -143,19 +146,14 @@ pub async fn decide(action: JobAction, args: DecideArgs, context: &mut Context) 
             }
         })?;
     }
-    let request = Request { output, ..request(action, context) };
-    ask::act(request, Selection { names, ..Selection::default() }, manner, context).await
+    ask::act(decision(result), Selection { names, ..Selection::default() }, manner, context).await
 }
 
-/// Stops all films.
+/// Stops all jobs.
 pub async fn stop_all(args: StopAllArgs, context: &mut Context) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     let namespace = context.scope(args.scope.all_namespaces);
     let list = async || bulk::unfinished(&client, namespace.clone()).await.map_err(Error::from);
-    let request = Request::stop_all(context.now(), args.reason.as_deref());
+    let request = Request::stop_all(context.now(), args.reason);
     ask::many(&client, list, &request, args.manner, context).await
-}
-
-fn request(action: JobAction, context: &Context) -> Request {
-    Request { action, at: context.now(), reason: String::new(), output: None, of_many: false }
 }

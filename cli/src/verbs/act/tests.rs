@@ -1,4 +1,4 @@
-//! What people ask of films, as full command lines.
+//! What people ask of jobs, as full command lines.
 
 use serde_json::{Value, json};
 
@@ -77,11 +77,11 @@ async fn many_films_are_listed_and_asked_about_first() {
     let ended = run(&fake, "retry --all", Some("y\n")).await;
     assert_eq!(
         ended.err,
-        "FILM          PHASE    PROGRESS\n\
+        "JOB           PHASE    PROGRESS\n\
          films/lake    Failed\n\
          films/ocean   Failed   3/9\n\
-         Retry 2 films? [y/N] error: films/sea has succeeded, so nothing is to be tried again; to make the \
-         film anew, ask for a restart\n"
+         Retry 2 jobs? [y/N] error: films/sea has succeeded, so there is nothing to retry; to make the film \
+         again, ask for a restart\n"
     );
     assert_eq!(
         ended.out,
@@ -193,13 +193,13 @@ async fn nobody_is_meant_without_a_name_or_a_filter() {
     let ended = run(&films(), "restart", None).await;
     assert_eq!(ended.exit, Exit::Usage);
     let told =
-        "error: say which films to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
+        "error: say which jobs to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
     assert_eq!(ended.err, told);
     assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
     for unset in ["-l=", "--selector=", "--channel="] {
         let ended = run(&films(), &format!("restart --yes {unset}"), None).await;
         assert_eq!(ended.exit, Exit::Usage, "{unset}");
-        assert!(ended.err.contains("which would mean all films"), "{}", ended.err);
+        assert!(ended.err.contains("which would mean all jobs"), "{}", ended.err);
     }
     assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
 }
@@ -243,13 +243,29 @@ async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
     let ended = run(&fake(), "resume --all --yes", None).await;
     assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "videojob.videofactory.dev/ocean resumed\n"));
     assert!(
-        ended.err.starts_with("error: films/sea is held for another reason (\"rights\")"),
+        ended.err.starts_with("error: films/sea is suspended for another reason (\"rights\")"),
         "{}",
         ended.err
     );
     let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
     assert_eq!(ended.out, "videojob.videofactory.dev/sea resumed\n");
     assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn a_blank_reason_is_none() {
+    let hold = |fake: &Fake| patched(fake)[0].1["metadata"]["annotations"]["videofactory.dev/hold"].clone();
+    for (line, reason) in [
+        ("suspend ocean --reason=", "suspended by kubectl videofactory"),
+        ("stop-all --yes --reason=", "stop-all"),
+    ] {
+        let running = job("ocean", json!({"phase": "Running"}));
+        let fake = Fake::default()
+            .on(&format!("GET {}", path("films", "videojobs", "")), list_of(std::slice::from_ref(&running)))
+            .on(&format!("GET {}", path("films", "videojobs", "ocean")), running);
+        assert_eq!(run(&fake, line, None).await.exit, Exit::Done, "{line}");
+        assert_eq!(hold(&fake), reason, "{line}");
+    }
 }
 
 #[tokio::test]

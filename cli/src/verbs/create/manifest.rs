@@ -54,7 +54,7 @@ fn checked(name: String) -> Result<String, Error> {
         return Ok(name);
     }
     Err(Error::usage(format!(
-        "{name:?} is no name of a film: it has at most {LONGEST_NAME} lower-case letters, digits and dashes"
+        "{name:?} is no name of a job: it has at most {LONGEST_NAME} lower-case letters, digits and dashes"
     )))
 }
 

@@ -69,10 +69,10 @@ pub struct CreateArgs {
     /// Language of narration and captions, such as de or pt-BR
     #[arg(long)]
     pub language: Option<String>,
-    /// Most that may be paid for it, in US dollars, such as 2.50
+    /// The most that may be paid for it, in US dollars, such as 2.50
     #[arg(long, value_name = "USD")]
     pub budget: Option<Money>,
-    /// A cheap look at it: embedded voice, still motion, 360p, not published
+    /// A cheap preview: embedded voice, still motion, 360p, not published
     #[arg(long)]
     pub draft: bool,
     /// Any other setting, by its path in the spec; may be repeated
@@ -144,16 +144,16 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     if let (None, [job]) = (args.output, made.as_slice()) {
         let (name, namespace) = (job.name_any(), &namespace);
         context.tell(format!(
-            "`kubectl videofactory status {name} -n {namespace} --watch` shows how it comes about"
+            "`kubectl videofactory status {name} -n {namespace} --watch` shows its progress"
         ))?;
     }
     Ok(Exit::Done)
 }
 
-/// What Ctrl-C leaves: the films that were made, and the one whose answer had not come.
+/// What Ctrl-C leaves: the jobs that were made, and the one whose answer had not come.
 fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
     let mut names: Vec<String> = made.iter().map(ResourceExt::name_any).collect();
-    let known = format!("created {} of {}", names.len(), count(new.jobs.len(), "film"));
+    let known = format!("created {} of {}", names.len(), count(new.jobs.len(), "job"));
     let mut said = if names.is_empty() { known } else { format!("{known}: {}", names.join(" ")) };
     if let Some(under_way) = new.jobs.get(made.len()) {
         said = format!("{said}; {} may be there, too", under_way.name);
@@ -164,8 +164,9 @@ fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
         "what stays is made, and paid for".to_owned()
     } else {
         let resume = format!("`kubectl videofactory resume -n {} {}`", new.namespace, names.join(" "));
-        let held = format!("what stays is held, and is made, and paid for, when you let it go by {resume}");
-        if made.len() < new.jobs.len() { held } else { format!("{held}, or was let go already") }
+        let held =
+            format!("what stays is suspended: {resume} lets it begin, and then it is made, and paid for");
+        if made.len() < new.jobs.len() { held } else { format!("{held}, if it has not begun already") }
     };
     Error::interrupted(said).hint(format!("{}; {stays}", removal(&new.namespace, &names)))
 }
@@ -375,7 +376,7 @@ spec:
         let fake = Fake::default().hangs(&creates());
         let ended = run(&fake, "create Rivers --name rivers", None).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
-        let told = "look whether these films are there before you try again: films/rivers";
+        let told = "look whether these jobs exist before you try again: films/rivers";
         assert!(ended.err.contains(told), "{}", ended.err);
     }
 
@@ -395,7 +396,7 @@ spec:
             ended.err
         );
         assert!(
-            ended.err.contains("next: look at `kubectl videofactory logs rivers -n films`"),
+            ended.err.contains("next: read `kubectl videofactory logs rivers -n films`"),
             "{}",
             ended.err
         );
@@ -412,12 +413,11 @@ spec:
         let after = Some(Duration::from_secs(1));
         let ended = run_until(&fake, "create -f -", Some("Rivers\nSeas\n"), after).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Interrupted, ""));
-        let told = "error: interrupted: created 1 of 2 films: rivers; seas-";
+        let told = "error: interrupted: created 1 of 2 jobs: rivers; seas-";
         assert!(ended.err.starts_with(told), "{}", ended.err);
         let remove = "\nremove them by `kubectl delete vj -n films --ignore-not-found rivers seas-";
         assert!(ended.err.contains(remove), "{}", ended.err);
-        let held = "; what stays is held, and is made, and paid for, when you let it go by `kubectl videofactory resume -n \
-                    films rivers seas-";
+        let held = "; what stays is suspended: `kubectl videofactory resume -n films rivers seas-";
         assert!(ended.err.contains(held), "{}", ended.err);
     }
 

@@ -16,6 +16,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use clap::Args;
 use tokio::net::TcpListener;
+use videofactory_api::PORT;
+use videofactory_api::body::MOST_BYTES;
 use videofactory_api::problem::Problem;
 use videofactory_api::writes::{self, Authors};
 
@@ -24,9 +26,6 @@ use self::jobs::Finder;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::operator::{Operator, OperatorFiles, Upstream};
-
-/// Most bytes of a request's body that are read here; the operator has a bound of its own.
-const MOST_BODY_BYTES: usize = 1024 * 1024;
 
 /// Serve the HTTP API on localhost, as yourself
 ///
@@ -42,7 +41,7 @@ Examples:
   curl -X POST \"localhost:8000/storage/cleanup?days=7\"")]
 pub struct ProxyArgs {
     /// The port on localhost; 0: any that is free
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = PORT)]
     port: u16,
 }
 
@@ -114,7 +113,7 @@ fn router<U: Upstream>(authors: Authors, files: OperatorFiles<U>, finder: Finder
     let routes = writes::router(authors, Some(Arc::new(files)))
         .fallback(forward(upstream.clone()))
         .method_not_allowed_fallback(forward(upstream))
-        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
+        .layer(DefaultBodyLimit::max(MOST_BYTES));
     // Around the others: a path must be as it is meant before it is matched.
     Router::new()
         .fallback_service(routes)
@@ -241,7 +240,7 @@ mod tests {
     async fn a_uid_names_a_film_for_writes_too() {
         let fake = fake();
         let (status, answer) = ask(&fake, "POST", &format!("/jobs/{UID}/retry"), &[]).await;
-        assert_eq!((status, &answer["job"]), (StatusCode::ACCEPTED, &json!("films/ocean")));
+        assert_eq!((status, &answer["id"]), (StatusCode::ACCEPTED, &json!("films/ocean")));
         let other = UID.replace("6e05", "6eff");
         let (status, _) = ask(&fake, "POST", &format!("/jobs/{other}/retry"), &[]).await;
         assert_eq!(status, StatusCode::NOT_FOUND);

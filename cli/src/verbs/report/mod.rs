@@ -30,8 +30,8 @@ pub struct ReportArgs {
     #[command(flatten)]
     scope: Scope,
     /// The file to write. Default: videofactory-report-<time>.tar.gz
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    output: Option<PathBuf>,
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    file: Option<PathBuf>,
     /// Lines of each log
     #[arg(long, value_name = "LINES", default_value_t = 5000)]
     tail: i64,
@@ -56,7 +56,7 @@ pub async fn run(args: ReportArgs, context: &mut Context) -> Result<Exit, Error>
     collect::all(&mut collected, args.scope, args.tail, context).await?;
     let (files, missing) = collected.end();
     let archive = pack(&name, &files, now)?;
-    let path = args.output.unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
+    let path = args.file.unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
     file::write(&path, &archive)?;
     context.data(&format!("{}\n", path.display()))?;
     let size = bytes(i64::try_from(archive.len()).unwrap_or(i64::MAX));
@@ -130,7 +130,7 @@ mod tests {
     async fn paths(fake: &Fake, line: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.tar.gz");
-        assert_eq!(run(fake, &format!("{line} -o {}", file.display()), None).await.exit, Exit::Done);
+        assert_eq!(run(fake, &format!("{line} --file {}", file.display()), None).await.exit, Exit::Done);
         let packed = std::fs::read(&file).unwrap();
         let mut archive = tar::Archive::new(GzDecoder::new(packed.as_slice()));
         let paths =
@@ -193,7 +193,7 @@ mod tests {
             .says("GET /api/v1/namespaces/films/pods/step/log", StatusCode::OK, "made\n".to_owned());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.tar.gz");
-        let ended = run(&fake, &format!("report -o {}", file.display()), None).await;
+        let ended = run(&fake, &format!("report -F {}", file.display()), None).await;
         assert_eq!((ended.exit, ended.out), (Exit::Done, format!("{}\n", file.display())));
         let files = unpacked(&std::fs::read(&file).unwrap());
         let named = |name: &str| &files[&format!("videofactory-report-20261224T180000Z/{name}")];

@@ -1,4 +1,4 @@
-//! `status`: where a film stands, what it waits for, and what to do.
+//! `status`: where a job stands, what it waits for, and what to do.
 
 mod render;
 
@@ -16,7 +16,7 @@ use crate::flags::JobName;
 use crate::output::{self, Document};
 use crate::text::read_timeout;
 
-/// Show where a film stands, what it waits for, and what to do
+/// Show where a job stands, what it waits for, and what to do
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ Examples:
 pub struct StatusArgs {
     #[command(flatten)]
     job: JobName,
-    /// Say what happens until the film has ended; ends with 3 if it has failed
+    /// Follow the job until it has ended; the exit code is 3 if it failed
     #[arg(short, long)]
     watch: bool,
     /// With --watch: longest time to wait; 0: for ever
@@ -36,7 +36,7 @@ pub struct StatusArgs {
     output: Option<Document>,
 }
 
-/// Shows a film.
+/// Shows a job.
 pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error> {
     let name = context.job(&args.job.name)?;
     let mut job = context.get(&name).await?;
@@ -71,7 +71,7 @@ mod tests {
         let ended = run(&fake, "status ocean -o yaml", None).await;
         assert_eq!(ended.out, "observedGeneration: 1\nphase: Succeeded\nprogress: 9/9\n");
         let text = run(&fake, "status ocean --watch", None).await;
-        assert!(text.out.starts_with("Film:       films/ocean\n"), "{}", text.out);
+        assert!(text.out.starts_with("Job:        films/ocean\n"), "{}", text.out);
         assert_eq!((text.exit, text.err.as_str()), (Exit::Done, ""));
     }
 }

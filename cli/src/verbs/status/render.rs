@@ -42,7 +42,7 @@ fn head(job: &VideoJob, status: &VideoJobStatus, now: Timestamp) -> Vec<Vec<Stri
     };
     let ready = condition::get(&status.conditions, ConditionType::Ready);
     let namespace = job.namespace().unwrap_or_default();
-    row("Film", Some(format!("{namespace}/{}", job.name_any())));
+    row("Job", Some(format!("{namespace}/{}", job.name_any())));
     row("Topic", job.spec.topic.clone());
     row("Channel", job.spec.channel_ref.as_ref().map(|channel| channel.name.clone()));
     row("Age", Some(age(job.creation_timestamp().map(|created| created.0), now)));
@@ -50,9 +50,9 @@ fn head(job: &VideoJob, status: &VideoJobStatus, now: Timestamp) -> Vec<Vec<Stri
     let why = ready.map(|ready| format!(" ({})", ready.reason)).unwrap_or_default();
     row("Phase", Some(format!("{}{why}", phase(job))));
     row("Progress", status.progress.clone());
-    row("Goes on", status.resume_at.as_ref().map(|at| format!("{} ({})", until(at.0, now), at.0)));
+    row("Continues", status.resume_at.as_ref().map(|at| format!("{} ({})", until(at.0, now), at.0)));
     row("Cost", cost(job, status));
-    row("Film file", status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref()).map(file));
+    row("Film", status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref()).map(file));
     row("Message", ready.map(|ready| ready.message.clone()));
     row("Storage", trouble(status, ConditionType::StorageAvailable));
     row(
@@ -177,21 +177,21 @@ mod tests {
         assert_eq!(
             text,
             "\
-Film:       films/ocean
-Topic:      Facts about the ocean
-Channel:    deep-sea
-Age:        60m
-Phase:      Waiting (AwaitingQuota)
-Progress:   14/26
-Goes on:    in 72m (2026-12-24T19:12:00Z)
-Cost:       0.56 of 2.50 USD paid, 1.90 expected in all
-Message:    grok quota \"generations\" used up (25 of 25 in 2h)
+Job:         films/ocean
+Topic:       Facts about the ocean
+Channel:     deep-sea
+Age:         60m
+Phase:       Waiting (AwaitingQuota)
+Progress:    14/26
+Continues:   in 72m (2026-12-24T19:12:00Z)
+Cost:        0.56 of 2.50 USD paid, 1.90 expected in all
+Message:     grok quota \"generations\" used up (25 of 25 in 2h)
 
 STEP             STATE       SCENES           ATTEMPT   TOOK   COST   REASON
 write-script     Succeeded   12               1         12s    0.01   Completed
 animate-scenes   Waiting     5/12 refused 7   2         -      -      AwaitingQuota
 
-Next: nothing, it goes on by itself; `kubectl videofactory accounts -n films` shows the quotas
+Next: nothing, it continues automatically; `kubectl videofactory accounts -n films` shows the quotas
 "
         );
     }
@@ -208,16 +208,16 @@ Next: nothing, it goes on by itself; `kubectl videofactory accounts -n films` sh
         assert_eq!(
             text,
             "\
-Film:        films/ocean
-Topic:       Facts about the ocean
-Channel:     deep-sea
-Age:         60m
-Run:         2
-Phase:       Succeeded (Completed)
-Progress:    26/26
-Cost:        1.80 of 2.50 USD paid, 0.56 in earlier runs
-Film file:   videos/films/ocean-3f9c2a1e/r2/film.mp4 (12.4 MB, 45.0 s)
-Message:     the film is made and published
+Job:        films/ocean
+Topic:      Facts about the ocean
+Channel:    deep-sea
+Age:        60m
+Run:        2
+Phase:      Succeeded (Completed)
+Progress:   26/26
+Cost:       1.80 of 2.50 USD paid, 0.56 in earlier runs
+Film:       videos/films/ocean-3f9c2a1e/r2/film.mp4 (12.4 MB, 45.0 s)
+Message:    the film is made and published
 
 TARGET   STATE       AT                     WHERE
 main     Published   2026-12-24T17:50:00Z   https://youtu.be/abc

@@ -44,7 +44,7 @@ async fn created(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
             "create --storyboard gate.json",
             0,
             "videojob.videofactory.dev/gate created\n",
-            "`kubectl videofactory status gate -n NS --watch` shows how it comes about\n",
+            "`kubectl videofactory status gate -n NS --watch` shows its progress\n",
         )
         .await?;
     let refused =
@@ -101,7 +101,7 @@ spec:
     Ok(())
 }
 
-/// What has been made is looked at, refused, made anew and let go on.
+/// What has been made is looked at, rejected, made again and approved.
 async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     let waits = "write-script waits for approval: kubectl annotate -n NS vj gate --overwrite \
                  videofactory.dev/approved=write-script@HEX";
@@ -134,9 +134,9 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     gate.phase(Phase::Failed).await?;
     let failed = "write-script was rejected; edit the job, take the annotation videofactory.dev/rejected off to decide \
                   again, or request a restart";
-    let anew = "change what was rejected (`kubectl edit vj gate -n NS`), or make all again: `kubectl videofactory restart \
-                gate -n NS`";
-    let rejected = status("Failed (Rejected)", failed, "Rejected", anew);
+    let again = "change what was rejected: `kubectl edit vj gate -n NS`; or make all again: `kubectl videofactory \
+                 restart gate -n NS`";
+    let rejected = status("Failed (Rejected)", failed, "Rejected", again);
     plugin.says("status gate", 0, &rejected, "").await?;
     plugin.says("status gate --watch", 3, &rejected, "").await?;
     plugin.says("reject gate", 3, "", "error: NS/gate has nothing under review\n").await?;
@@ -145,7 +145,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             "retry gate",
             3,
             "",
-            "error: NS/gate was rejected, which no retry undoes; change it, or ask for a restart to make it anew\n",
+            "error: NS/gate was rejected, which no retry undoes; change it, or ask for a restart to make it again\n",
         )
         .await?;
     plugin.says("restart gate", 0, "videojob.videofactory.dev/gate restarted\n", "").await?;
@@ -158,7 +158,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
 fn status(phase: &str, message: &str, reason: &str, next: &str) -> String {
     format!(
         "\
-Film:   NS/gate
+Job:   NS/gate
 Age:   AGE
 Phase:   {phase}
 Progress:   1/5
@@ -182,20 +182,20 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     plugin.says("suspend gate --reason lunch", 0, "videojob.videofactory.dev/gate suspended\n", "").await?;
     gate.phase(Phase::Suspended).await?;
     plugin
-        .says("suspend gate", 0, "videojob.videofactory.dev/gate unchanged: it is held already\n", "")
+        .says("suspend gate", 0, "videojob.videofactory.dev/gate unchanged: it is suspended already\n", "")
         .await?;
     let status = plugin.masked(&plugin.run("status gate").await?.text());
     for part in [
         "Phase:   Suspended (Held)\n",
         "Message:   held: lunch; remove the annotation to continue\n",
-        "Next: let it go on: `kubectl videofactory resume gate -n NS`",
+        "Next: resume it: `kubectl videofactory resume gate -n NS`",
     ] {
         if !status.contains(part) {
             plugin.differs(format!("status gate has no {part}{status}"));
         }
     }
     plugin
-        .says("retry gate", 3, "", "error: NS/gate is suspended; to let it go on, ask for a resume\n")
+        .says("retry gate", 3, "", "error: NS/gate is suspended; to continue it, ask for a resume\n")
         .await?;
     plugin
         .shows(
@@ -204,7 +204,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             &[],
             &["NS/gate: Suspended: held: lunch; remove the annotation to continue\n\
                  error: the time is over and not all have ended: NS/gate\n\
-                 it goes on all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
+                 it continues all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
         )
         .await
 }
@@ -214,7 +214,7 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",
         "ProviderAccount \"none\" does not exist in this namespace: create it\n",
-        "Next: do what the message says; if it does not continue then: `kubectl videofactory retry waits -n NS`\n",
+        "Next: do what the message says; if the job does not continue then: `kubectl videofactory retry waits -n NS`\n",
     ];
     plugin.shows("status waits", 0, &waits, &[]).await?;
     plugin.says("retry waits", 0, "videojob.videofactory.dev/waits retried\n", "").await?;
@@ -231,7 +231,7 @@ async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
 
 /// What is listed before all of it is stopped.
 const UNFINISHED: [&str; 4] = [
-    "FILM   PHASE   PROGRESS\n",
+    "JOB   PHASE   PROGRESS\n",
     "NS/lakes-HEX   Suspended",
     "NS/rivers-HEX   Suspended",
     "NS/waits   Waiting",
@@ -244,7 +244,7 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .says(
             "stop-all --dry-run",
             0,
-            "videojob.videofactory.dev/gate unchanged: it is held already\n\
+            "videojob.videofactory.dev/gate unchanged: it is suspended already\n\
              videojob.videofactory.dev/lakes-HEX suspended (dry run)\n\
              videojob.videofactory.dev/rivers-HEX suspended (dry run)\n\
              videojob.videofactory.dev/waits suspended (dry run)\n",
@@ -253,11 +253,11 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .await?;
     let line = "stop-all --reason 'the bill'";
     let declined = plugin.at_terminal(line, "n\n").await?;
-    let question = [UNFINISHED.as_slice(), &["\nSuspend 3 films? [y/N] "]].concat();
+    let question = [UNFINISHED.as_slice(), &["\nSuspend 3 jobs? [y/N] "]].concat();
     plugin.look_for(line, &declined, 5, &[], &[question.as_slice(), &["Nothing was changed.\n"]].concat());
     let agreed = plugin.at_terminal(line, "y\n").await?;
     let held = [
-        "videojob.videofactory.dev/gate unchanged: it is held already\n",
+        "videojob.videofactory.dev/gate unchanged: it is suspended already\n",
         "videojob.videofactory.dev/lakes-HEX suspended\n",
         "videojob.videofactory.dev/rivers-HEX suspended\n",
         "videojob.videofactory.dev/waits suspended\n",

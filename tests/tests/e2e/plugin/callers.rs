@@ -42,7 +42,7 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
             "download film",
             1,
             "",
-            "error: NS/film has no video yet\nnext: let it go on: `kubectl videofactory resume film -n NS`\n",
+            "error: NS/film has no video yet\nnext: resume it: `kubectl videofactory resume film -n NS`\n",
         )
         .await?;
     plugin.says("artifacts film", 0, "", "NS/film has no finished files yet.\n").await?;
@@ -68,7 +68,7 @@ async fn missing(plugin: &Plugin) -> anyhow::Result<()> {
             &["error: the kubeconfig cannot be used: ", "kubectl config get-contexts"],
         )
         .await?;
-    plugin.says("list -n moon", 0, "", "There are no films in namespace moon.\n").await?;
+    plugin.says("list -n moon", 0, "", "There are no jobs in namespace moon.\n").await?;
     plugin.write("nobody.json", &unreachable())?;
     plugin
         .shows(
@@ -120,7 +120,7 @@ async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
             3,
             "",
             &format!(
-                "{patch}\nNot all were asked: `kubectl videofactory doctor` shows what you may do, and what is wrong.\n"
+                "{patch}\nNot all requests were made: `kubectl videofactory doctor` shows what you may do, and what is wrong.\n"
             ),
         )
         .await?;

@@ -153,13 +153,13 @@ async fn columns(plugin: &Plugin) -> anyhow::Result<()> {
         .await?;
     plugin.says("ls -o name --phase succeeded", 0, "videojob.videofactory.dev/film\n", "").await?;
     plugin.says("list --no-headers film", 0, "film   Succeeded   -   6/6   -   AGE\n", "").await?;
-    plugin.says("list --phase Failed", 0, "", "There are no such films in namespace NS.\n").await?;
+    plugin.says("list --phase Failed", 0, "", "There are no such jobs in namespace NS.\n").await?;
     let status = "\
-Film:   NS/film
+Job:   NS/film
 Age:   AGE
 Phase:   Succeeded (Completed)
 Progress:   6/6
-Film file:   videos/NS/film-HEX/r1/HEX.mp4 (SIZE, LENGTH)
+Film:   videos/NS/film-HEX/r1/HEX.mp4 (SIZE, LENGTH)
 Message:   published
 
 STEP   STATE   SCENES   ATTEMPT   TOOK   COST   REASON
@@ -213,7 +213,7 @@ async fn logs(plugin: &Plugin) -> anyhow::Result<()> {
 async fn files(plugin: &Plugin) -> anyhow::Result<()> {
     plugin.says("download film", 0, "./film.mp4\n", "").await?;
     plugin.says("download film --what captions", 0, "./film.srt\n./film.vtt\n", "").await?;
-    plugin.says("download film --what thumbnail -o still.jpg", 0, "still.jpg\n", "").await?;
+    plugin.says("download film --what thumbnail --file still.jpg", 0, "still.jpg\n", "").await?;
     let piped = plugin.run("download film -o -").await?;
     ensure!((piped.code, piped.err.as_str()) == (0, ""), "{}", piped.err);
     ensure!(piped.out == std::fs::read(plugin.file("film.mp4"))?, "another film is piped than is written");
@@ -223,10 +223,10 @@ async fn files(plugin: &Plugin) -> anyhow::Result<()> {
     ensure!(captions.contains("scene number"), "{captions}");
     plugin
         .says(
-            "download film --what captions -o one.srt",
+            "download film --what captions -F one.srt",
             2,
             "",
-            "error: NS/film has captions in 2 formats\nleave -o out: each is written beside the others\n",
+            "error: NS/film has captions in 2 formats\nleave --file out: each is written beside the others\n",
         )
         .await
 }

@@ -48,6 +48,7 @@ async fn accounts(plugin: &Plugin) -> anyhow::Result<()> {
     let wide = format!("{head}   HEALTHY   MESSAGE\n{row}   True (LATENCY)   ");
     plugin.shows("accounts grok -o wide", 0, &[&wide], &[]).await?;
     plugin.says("accounts -o name", 0, "provideraccount.videofactory.dev/grok\n", "").await?;
+    plugin.says("accounts --no-headers", 0, &format!("{row}\n"), "").await?;
     let missing = "error: failed to get ProviderAccount NS/moon: provideraccounts.videofactory.dev \"moon\" not found\n";
     plugin.shows("accounts moon", 1, &[], &[missing]).await
 }
@@ -67,6 +68,11 @@ async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
     plugin.says("cleanup --older-than 2h", 2, "", &format!("NS/default\n{NOBODY_AGREES}")).await?;
     let completed = "NS/default   Completed   0   SIZE   ";
     plugin.shows("cleanup --older-than 2h --yes --wait", 0, &[completed], &[]).await?;
+    plugin.shows("storage --no-headers", 0, &[row], &[]).await?;
+    let waited = plugin.run("cleanup --dry-run --wait -o json").await?;
+    let read: Value = serde_json::from_slice(&waited.out).with_context(|| format!("{waited:?}"))?;
+    let item = &read["items"][0];
+    ensure!(item["outcome"] == "requested" && item["run"]["outcome"] == "Completed", "{waited:?}");
     plugin.says("cleanup", 0, "storagepolicy.videofactory.dev/default cleanup requested\n", "").await?;
     let missing =
         "error: failed to get StoragePolicy NS/moon: storagepolicies.videofactory.dev \"moon\" not found\n";
@@ -78,14 +84,14 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     plugin
         .says("backup --no-wait", 0, "storagepolicy.videofactory.dev/default backup requested\n", "")
         .await?;
-    plugin.says("backup -o films.json", 0, "films.json\n", "3 objects of NS, 1 of them films\n").await?;
+    plugin.says("backup --file films.json", 0, "films.json\n", "3 objects of NS, 1 of them jobs\n").await?;
     let unchanged = [
         "provideraccount.videofactory.dev/grok unchanged: it is still there\n",
         "storagepolicy.videofactory.dev/default unchanged: it is still there\n",
         "videojob.videofactory.dev/film unchanged: it is still there\n",
     ];
     plugin.shows("restore -f films.json", 0, &unchanged, &["3 unchanged\n"]).await?;
-    let piped = plugin.run("backup -o -").await?;
+    let piped = plugin.run("backup --file -").await?;
     let whole: Value = serde_json::from_slice(&piped.out).with_context(|| format!("{piped:?}"))?;
     ensure!(whole["kind"] == "Backup" && piped.err.is_empty(), "{piped:?}");
     ask(&["-n", &lab.namespace, "delete", "vj", "film", "--wait=false"]).await?;
@@ -107,7 +113,7 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
 
 /// What is well in any case.
 const WELL: [&str; 7] = [
-    "STATE   CHECK   FOUND\n",
+    "STATE   NAME   MESSAGE\n",
     "ok   definitions   4 kinds, as this plugin knows them\n",
     "ok   operator pods   1 of 1 ready in videofactory-system",
     "ok   way to the operator   you may forward a port in namespace videofactory-system\n",
@@ -129,7 +135,7 @@ async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     let read = plugin.run("doctor -o json").await?;
     let checks: Value = serde_json::from_slice(&read.out).with_context(|| format!("{read:?}"))?;
     let mut checks = checks["items"].as_array().into_iter().flatten();
-    ensure!(checks.any(|one| one["state"] == "error" && one["mend"].is_string()), "{read:?}");
+    ensure!(checks.any(|one| one["state"] == "error" && one["hint"].is_string()), "{read:?}");
     Ok(())
 }
 
@@ -179,7 +185,7 @@ async fn a_report_has_all_that_helps_and_no_secret() {
         let film = lab.order(Order::of(1)).await?;
         // What has not begun to write has no log yet.
         film.succeeded().await?;
-        let ran = plugin.run("report -o all.tar.gz").await?;
+        let ran = plugin.run("report --file all.tar.gz").await?;
         ensure!((ran.code, ran.text().as_str()) == (0, "all.tar.gz\n"), "{ran:?}");
         let told = plugin.masked(&ran.err);
         let (_, rest) = told.split_once(' ').context("nothing is told")?;

@@ -1,5 +1,5 @@
 //! Label selectors as Kubernetes writes them: `team=films,tier!=draft,stage in (a,b),keep,!draft`. kube matches them, but
-//! reads none.
+//! reads none. Pure.
 
 use kube::core::{Expression, Selector};
 

@@ -63,12 +63,10 @@ pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERS
 /// Most bytes of a request's body: a storyboard of 200 scenes is smaller.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
 
-/// What anybody may see: the node's probes have no token.
+/// What anybody may see, at any time: it says no more than whether this process works.
 const OPEN: [&str; 2] = ["/health", "/ready"];
 
-/// Whether anybody may ask for this path, at any time.
-#[must_use]
-pub fn is_open(path: &str) -> bool {
+fn is_open(path: &str) -> bool {
     OPEN.contains(&path)
 }
 
@@ -181,7 +179,7 @@ fn is_namespace(state: &State, name: &str) -> bool {
     state.stores.videojobs.find(|job| job.meta().namespace.as_deref() == Some(name)).is_some()
 }
 
-/// Answers no more requests at once than there is room for; the node's probes always. One counts until it is read.
+/// Answers no more requests at once than there is room for; what is open always. One counts until it is read.
 async fn admit(Shared(state): Shared<State>, request: Request, next: Next) -> Result<Response, Problem> {
     if is_open(request.uri().path()) {
         return Ok(next.run(request).await);

@@ -305,8 +305,8 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     });
     server.put("videojobs", film);
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-    let (caches, works) = Caches::start(&client, &BTreeSet::new());
-    for work in works {
+    let (caches, watches) = Caches::start(&client, &BTreeSet::new());
+    for work in watches.keep {
         tokio::spawn(work);
     }
     caches.videojobs.wait_until_ready().await.unwrap();

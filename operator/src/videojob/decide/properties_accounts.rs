@@ -37,7 +37,7 @@ impl Pair {
         let account: ProviderAccount = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
             "metadata": {"name": "grok", "namespace": "films", "uid": "a1", "generation": 1},
-            "spec": {"provider": "XAI", "secretRef": {"name": "k"}, "maxConcurrent": 1,
+            "spec": {"provider": "Gemini", "secretRef": {"name": "k"}, "maxConcurrent": 1,
                      "quotas": [{"name": "all", "limit": 5, "period": "2h"}]},
             "status": {"observedGeneration": -1},
         }))

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{FromRef, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
@@ -108,6 +109,11 @@ pub fn routes(state: State) -> OpenApiRouter {
         .routes(routes!(ready))
         .routes(routes!(full))
         .with_state(HealthState { all: state, checks: Arc::default() })
+}
+
+/// `/health` and `/ready` alone, for the kubelet: at a port of their own callers cannot take its places.
+pub fn probes(state: State) -> Router {
+    Router::new().route("/health", get(alive)).route("/ready", get(ready)).with_state(state)
 }
 
 /// Remembers the last checks.

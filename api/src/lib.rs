@@ -64,12 +64,10 @@ pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERS
 /// The port at which operators serve, and a proxy on somebody's machine, unless they are told another one.
 pub const PORT: u16 = 8000;
 
-/// What anybody may see: the node's probes have no token.
+/// What anybody may see, at any time: it says no more than whether this process works.
 const OPEN: [&str; 2] = ["/health", "/ready"];
 
-/// Whether anybody may ask for this path, at any time.
-#[must_use]
-pub fn is_open(path: &str) -> bool {
+fn is_open(path: &str) -> bool {
     OPEN.contains(&path)
 }
 
@@ -179,7 +177,7 @@ fn is_namespace(state: &State, name: &str) -> bool {
     state.stores.videojobs.find(|job| job.meta().namespace.as_deref() == Some(name)).is_some()
 }
 
-/// Answers no more requests at once than there is room for; the node's probes always. One counts until it is read. To be
+/// Answers no more requests at once than there is room for; what is open always. One counts until it is read. To be
 /// put around all that an operator serves.
 pub async fn admit(
     Shared(limits): Shared<Arc<Limits>>,

@@ -10,6 +10,7 @@ use serde_with_macros::skip_serializing_none;
 
 use crate::reference::{CaRef, LocalRef};
 use crate::schedule::TimeZone;
+use crate::step::StepName;
 use crate::units::{Duration, Money};
 
 mod status;
@@ -137,6 +138,26 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Xai, Self::Gemini, Self::HuggingFace, Self::YouTube, Self::Webhook, Self::Embedded];
+
+    /// Whether it does what a step needs an account for. Which targets it publishes to, their type says:
+    /// [`TargetType::provider`](crate::settings::TargetType::provider).
+    #[must_use]
+    pub const fn does(self, step: StepName) -> bool {
+        match step {
+            StepName::WriteScript => matches!(self, Self::Gemini | Self::Embedded),
+            StepName::GenerateImages => {
+                matches!(self, Self::Xai | Self::Gemini | Self::HuggingFace | Self::Embedded)
+            }
+            StepName::NarrateScenes => matches!(self, Self::Gemini | Self::HuggingFace | Self::Embedded),
+            StepName::AnimateScenes => matches!(self, Self::Xai | Self::Gemini | Self::Embedded),
+            StepName::AssembleVideo => false,
+            StepName::PublishVideo => matches!(self, Self::YouTube | Self::Webhook),
+        }
+    }
+
     /// As it is written in a manifest.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

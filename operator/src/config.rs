@@ -49,6 +49,10 @@ pub struct Config {
     #[arg(long, env = "VIDEOFACTORY_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))]
     pub listen: SocketAddr,
 
+    /// Address at which the kubelet's probes are answered (/health and /ready), apart from all other callers
+    #[arg(long, env = "VIDEOFACTORY_PROBE_LISTEN", default_value = "0.0.0.0:8081")]
+    pub probe_listen: SocketAddr,
+
     /// Most VideoJobs that are looked at concurrently
     #[arg(long, env = "VIDEOFACTORY_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,

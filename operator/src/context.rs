@@ -17,7 +17,7 @@ use videofactory_client::CallError;
 use videofactory_net::Network;
 use videofactory_traces::SpanQueue;
 
-use crate::caches::Caches;
+use crate::caches::{Caches, Watches};
 use crate::config::Config;
 use crate::events::Publisher;
 use crate::meter::Meter;
@@ -60,7 +60,7 @@ pub struct Context {
 /// The work without which a context knows nothing and tells nobody. None of it ends while the context is there.
 pub struct Work {
     /// What keeps the caches.
-    pub watches: Vec<BoxFuture<'static, ()>>,
+    pub watches: Watches,
     /// What writes Events.
     pub events: BoxFuture<'static, ()>,
 }

@@ -143,7 +143,7 @@ impl<L> Shared<L> {
         F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
     {
         let started = Instant::now();
-        let looked = apart(&self.under_way, (self.look)(Arc::clone(&object))).await;
+        let looked = isolated(&self.under_way, (self.look)(Arc::clone(&object))).await;
         let (ended, result) = match looked.unwrap_or_else(|bug| Err(bug.into())) {
             Ok(next) => (Ended::Well, Ok(next)),
             Err(Missed::Race(wait)) => (Ended::Conflict, Ok(Requeue::requeue(wait))),
@@ -159,7 +159,7 @@ impl<L> Shared<L> {
 
 /// Does work in a task of its own, so that a panic is an answer; the task is told to end when this is dropped, and counts as
 /// `under_way` until it has ended.
-pub async fn apart<T: Send + 'static>(
+pub async fn isolated<T: Send + 'static>(
     under_way: &TaskTracker,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, JoinError> {
@@ -269,7 +269,7 @@ mod tests {
         let begun = Arc::new(tokio::sync::Notify::new());
         let told = Arc::clone(&begun);
         let under_way = TaskTracker::new();
-        let mut work = Box::pin(apart(&under_way, async move {
+        let mut work = Box::pin(isolated(&under_way, async move {
             told.notify_one();
             let _held = sender;
             pending::<()>().await;

@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
-use crate::context::Context;
+use crate::context::{Context, Leads};
 use crate::leader::{Candidate, Leadership, Timing};
 use crate::{http, provideraccount, storagepolicy, traces, videojob};
 use videofactory_client::call::connect;
@@ -24,6 +25,8 @@ const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"))
 pub const DRAIN: Duration = Duration::from_secs(1);
 /// How long the last Events may take.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// How long the leader leaves the other replicas for beginning anew.
+const OTHERS_BEGIN_ANEW: Duration = Duration::from_mins(2);
 /// How long the last spans may take.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 
@@ -41,12 +44,13 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let (context, work) = Context::start(client, config, network, traces);
     let telling = tokio::spawn(work.events);
     let mut parts = Parts::default();
-    for watch in work.watches {
-        parts.spawn("a watch", async {
-            watch.await;
-            Ok(())
-        });
+    for watch in work.watches.keep {
+        parts.spawn("a watch", ending_well(watch));
     }
+    parts.spawn(
+        "the wait for namespaces",
+        end_for(work.watches.regained, context.leads.clone(), stop.clone()),
+    );
     let served = CancellationToken::new();
     parts.spawn("the HTTP server", serve(context.clone(), kube_config, stop.clone(), served.clone()));
     let ended = tokio::select! {
@@ -66,6 +70,25 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let _ =
         tokio::join!(tokio::time::timeout(LAST_EVENTS, telling), tokio::time::timeout(LAST_SPANS, sending));
     ended
+}
+
+/// Asks this process to stop when a namespace that it has left out can be read again: the next one begins with it. Who leads
+/// waits until the others have done so and can lead.
+async fn end_for(
+    regained: impl Future<Output = String>,
+    leads: Leads,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let namespace = regained.await;
+    if leads.now() {
+        sleep(OTHERS_BEGIN_ANEW).await;
+    }
+    tracing::info!(
+        namespace,
+        "a namespace that was left out can be read: this process ends, and the next one watches it"
+    );
+    stop.cancel();
+    pending().await
 }
 
 /// Serves HTTP until asked to stop, and says then that the last answer has ended: that is not the end of a part.

@@ -325,6 +325,7 @@ impl Settings {
             AspectRatio::Square => (short, short),
             AspectRatio::Landscape4x3 => (even(short, 4, 3), short),
             AspectRatio::Portrait3x4 => (short, even(short, 4, 3)),
+            AspectRatio::Portrait4x5 => (short, even(short, 5, 4)),
         }
     }
 }
@@ -359,6 +360,21 @@ mod tests {
         assert_eq!((resolved.format.fps, resolved.format.resolution), (24, Resolution::P1080));
         assert_eq!(resolved.format.aspect_ratio, AspectRatio::Portrait9x16);
         assert_eq!(resolved.frame(), (1080, 1920));
+    }
+
+    #[test]
+    fn the_frame_has_the_shape_that_is_asked_for() {
+        for (ratio, frame) in [
+            ("9:16", (720, 1280)),
+            ("16:9", (1280, 720)),
+            ("1:1", (720, 720)),
+            ("4:3", (960, 720)),
+            ("3:4", (720, 960)),
+            ("4:5", (720, 900)),
+        ] {
+            let job = settings(json!({"format": {"aspectRatio": ratio}}));
+            assert_eq!(Settings::resolve(&job, None, false).unwrap().frame(), frame, "{ratio}");
+        }
     }
 
     #[test]

@@ -14,7 +14,8 @@ ALL = yaml.safe_load((ROOT / "tests/charts/values/all-settings.yaml").read_text(
 NO_VALUES = {
     "VIDEOFACTORY_ALLOW_LOCAL_ENDPOINTS": "it is for tests",
     "VIDEOFACTORY_LEADER_ELECTION": "without it two replicas act",
-    "VIDEOFACTORY_LISTEN": "the Service, probes and policies go to port 8000",
+    "VIDEOFACTORY_LISTEN": "the Service and policies go to port 8000",
+    "VIDEOFACTORY_PROBE_LISTEN": "the probes go to port 8081",
     "VIDEOFACTORY_LEASE": "the plugin and the Roles know the Lease by its name",
     "VIDEOFACTORY_TOKEN_FILE": "the chart mounts the token where the operator looks",
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "OTEL_EXPORTER_OTLP_HEADERS says the same",

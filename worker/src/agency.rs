@@ -81,3 +81,45 @@ impl Agency for Services {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use videofactory_crds::StepName;
+    use videofactory_crds::settings::TargetType;
+
+    use super::*;
+
+    /// Whether there is a client: it may miss its keys.
+    fn is_hired<T: ?Sized>(
+        ask: impl Fn(&Services, Provider, Connection) -> Hireable<T>,
+        whose: Provider,
+    ) -> bool {
+        !matches!(ask(&Services, whose, Connection::default()), Ok(None))
+    }
+
+    #[test]
+    fn who_can_be_hired_for_what_is_as_the_operator_knows_it() {
+        for provider in Provider::ALL.into_iter().filter(|provider| *provider != Provider::Embedded) {
+            let does = |step: StepName| provider.does(step);
+            let publishes = |target: TargetType| target.provider() == Some(provider);
+            assert_eq!(
+                is_hired(Services::script_writer, provider),
+                does(StepName::WriteScript),
+                "{provider:?}"
+            );
+            assert_eq!(is_hired(Services::artist, provider), does(StepName::GenerateImages), "{provider:?}");
+            assert_eq!(is_hired(Services::narrator, provider), does(StepName::NarrateScenes), "{provider:?}");
+            assert_eq!(is_hired(Services::animator, provider), does(StepName::AnimateScenes), "{provider:?}");
+            assert_eq!(
+                is_hired(Services::video_site, provider),
+                publishes(TargetType::YouTube),
+                "{provider:?}"
+            );
+            assert_eq!(
+                is_hired(Services::announcer, provider),
+                publishes(TargetType::Webhook),
+                "{provider:?}"
+            );
+        }
+    }
+}

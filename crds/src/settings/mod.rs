@@ -112,7 +112,7 @@ pub struct Length {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Format {
-    /// Width to height, in quotes: "9:16" (upright), "16:9" (wide), "1:1", "4:3" or "3:4". Built-in: "9:16".
+    /// Width to height, in quotes: "9:16" (upright), "16:9" (wide), "1:1", "4:3", "3:4" or "4:5". Built-in: "9:16".
     pub aspect_ratio: Option<AspectRatio>,
 
     /// Length of the picture's shorter side in lines: 360p, 480p, 720p or 1080p. Built-in: 720p.
@@ -145,6 +145,9 @@ pub enum AspectRatio {
     /// Classic portrait.
     #[serde(rename = "3:4")]
     Portrait3x4,
+    /// Upright in a feed of posts.
+    #[serde(rename = "4:5")]
+    Portrait4x5,
 }
 
 /// Length of the picture's shorter side in lines.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
+use crate::provideraccount::Provider;
 use crate::reference::LocalRef;
 
 /// Where the finished film goes.
@@ -106,6 +107,18 @@ pub enum TargetType {
     Webhook,
     /// Film and metadata under `published/` in the job's bucket.
     Bucket,
+}
+
+impl TargetType {
+    /// Whose account it takes; none: it takes no account.
+    #[must_use]
+    pub const fn provider(self) -> Option<Provider> {
+        match self {
+            Self::YouTube => Some(Provider::YouTube),
+            Self::Webhook => Some(Provider::Webhook),
+            Self::Bucket => None,
+        }
+    }
 }
 
 /// Who may see the film.

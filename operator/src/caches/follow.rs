@@ -1,9 +1,9 @@
 //! The watches behind the caches, and whom each change concerns.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Shared};
 use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
@@ -28,8 +28,10 @@ use videofactory_crds::{Channel, StoragePolicy, VideoJob};
 
 use super::accounts::{on_account, wake_siblings};
 use super::merge::Merge;
+use super::scope::Scope;
 use super::{
-    Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Written, owner_key, uids, version,
+    Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Watches, Written, owner_key, uids,
+    version,
 };
 use crate::restoring::is_restoring;
 use crate::videojob::facts::{job_facts, pod_facts};
@@ -37,8 +39,11 @@ use crate::videojob::labels::{Labels, STEPS};
 use crate::videojob::model::{JobFacts, PodState};
 use videofactory_client::call::WATCH_SECONDS;
 
+/// What is watched, once it is known.
+type ScopeFound = Shared<BoxFuture<'static, Scope>>;
+
 /// The caches and the work that keeps them.
-pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Vec<BoxFuture<'static, ()>>) {
+pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Watches) {
     let (videojobs, videojob_writer) = store();
     let (channels, channel_writer) = store();
     let (policies, policy_writer) = store();
@@ -53,6 +58,7 @@ pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Ve
         secrets,
         jobs: OwnedCache::default(),
         pods: OwnedCache::default(),
+        left_out: OnceLock::new(),
         unended: Mutex::default(),
         claims: ClaimIndex::default(),
         written_jobs: Written::default(),
@@ -62,27 +68,42 @@ pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Ve
         policy_queue: Queue::default(),
         account_queue: Queue::default(),
     });
-    let works = vec![
-        keep(apis(client, namespaces), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
-        keep(apis(client, namespaces), channel_writer, on_channel(Arc::clone(&caches))).boxed(),
-        keep(apis(client, namespaces), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
-        keep(apis(client, namespaces), account_writer, on_account(Arc::clone(&caches))).boxed(),
-        keep(apis(client, namespaces), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
-        watch(apis::<Job>(client, namespaces), config().labels(STEPS), on_job(Arc::clone(&caches))).boxed(),
-        watch(apis::<Pod>(client, namespaces), config().labels(STEPS), on_pod(Arc::clone(&caches))).boxed(),
+    let scope = find_scope(client.clone(), namespaces.clone(), Arc::clone(&caches)).boxed().shared();
+    let keep = vec![
+        keep(apis(client, &scope), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
+        keep(apis(client, &scope), channel_writer, on_channel(Arc::clone(&caches))).boxed(),
+        keep(apis(client, &scope), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
+        keep(apis(client, &scope), account_writer, on_account(Arc::clone(&caches))).boxed(),
+        keep(apis(client, &scope), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
+        watch(apis::<Job>(client, &scope), config().labels(STEPS), on_job(Arc::clone(&caches))).boxed(),
+        watch(apis::<Pod>(client, &scope), config().labels(STEPS), on_pod(Arc::clone(&caches))).boxed(),
     ];
-    (caches, works)
+    let client = client.clone();
+    let regained = async move { scope.await.regained(&client).await }.boxed();
+    (caches, Watches { keep, regained })
+}
+
+/// Finds what can be watched, and keeps in mind what cannot.
+async fn find_scope(client: Client, namespaces: BTreeSet<String>, caches: Arc<Caches>) -> Scope {
+    let scope = Scope::find(&client, &namespaces).await;
+    // Nobody else sets it.
+    let _ = caches.left_out.set(scope.left_out.clone());
+    scope
 }
 
 /// What is watched of a kind: one or more.
-fn apis<K>(client: &Client, namespaces: &BTreeSet<String>) -> Vec<Api<K>>
+fn apis<K>(client: &Client, scope: &ScopeFound) -> BoxFuture<'static, Vec<Api<K>>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + 'static,
 {
-    if namespaces.is_empty() {
-        return vec![Api::all(client.clone())];
-    }
-    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    let (client, scope) = (client.clone(), scope.clone());
+    let found = scope.map(move |scope| {
+        if scope.watched.is_empty() {
+            return vec![Api::all(client)];
+        }
+        scope.watched.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    });
+    found.boxed()
 }
 
 fn config() -> Config {
@@ -90,11 +111,16 @@ fn config() -> Config {
 }
 
 /// Watches for ever.
-async fn watch<K>(apis: Vec<Api<K>>, config: Config, mut on_event: impl FnMut(Event<K>) + Send)
-where
+async fn watch<K>(
+    apis: BoxFuture<'static, Vec<Api<K>>>,
+    config: Config,
+    mut on_event: impl FnMut(Event<K>) + Send,
+) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
+    let apis = apis.await;
     let mut merge = Merge::of(apis.len());
+    let namespaces: Vec<Option<String>> = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect();
     let watches = apis.into_iter().enumerate().map(|(place, api)| {
         watcher(api, config.clone()).default_backoff().map(move |event| (place, event)).boxed()
     });
@@ -103,15 +129,19 @@ where
         match event {
             Ok(event) => merge.take(place, event).into_iter().for_each(&mut on_event),
             Err(error) => {
-                tracing::warn!(kind = %K::kind(&()), %error, "a watch broke off; it is taken up again");
+                let namespace = namespaces.get(place).and_then(Option::as_deref);
+                tracing::warn!(kind = %K::kind(&()), namespace, %error, "a watch broke off; it is taken up again");
             }
         }
     }
 }
 
 /// Watches for ever and keeps a store, without the fields that nobody reads.
-async fn keep<K>(apis: Vec<Api<K>>, mut writer: Writer<K>, mut on_event: impl FnMut(Event<K>) + Send)
-where
+async fn keep<K>(
+    apis: BoxFuture<'static, Vec<Api<K>>>,
+    mut writer: Writer<K>,
+    mut on_event: impl FnMut(Event<K>) + Send,
+) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
     let keep = move |event: Event<K>| {

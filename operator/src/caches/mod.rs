@@ -8,10 +8,11 @@ mod claims;
 mod follow;
 mod merge;
 mod owned;
+mod scope;
 mod written;
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -68,6 +69,8 @@ pub struct Caches {
     pub jobs: OwnedCache<JobFacts>,
     /// Pods of steps.
     pub pods: OwnedCache<PodRecord>,
+    /// Namespaces that are not watched although they should be; none until that is known.
+    left_out: OnceLock<BTreeSet<String>>,
     /// `VideoJob`s that may go on: however many have ended, they cost nothing when something changes for the others.
     unended: Mutex<HashSet<ObjectRef<Guarded<VideoJob>>>>,
     /// What `VideoJob`s say of accounts.
@@ -86,11 +89,25 @@ pub struct Caches {
     pub account_queue: Queue<Guarded<ProviderAccount>>,
 }
 
+/// The work that keeps the caches.
+pub struct Watches {
+    /// None of it ever ends.
+    pub keep: Vec<BoxFuture<'static, ()>>,
+    /// Ends with the name of a namespace that was left out, once it can be read again: it takes another process to watch it.
+    pub regained: BoxFuture<'static, String>,
+}
+
 impl Caches {
-    /// The caches of these namespaces, or of all if there is none, and the work that keeps them; none of it ever ends.
+    /// The caches of these namespaces, or of all if there is none, and the work that keeps them. Namespaces that the operator
+    /// may not read are left out, unless that is all of them.
     #[must_use]
-    pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Self>, Vec<BoxFuture<'static, ()>>) {
+    pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Self>, Watches) {
         follow::start(client, namespaces)
+    }
+
+    /// Namespaces that are not watched although they should be, because the operator may not read them.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.get().into_iter().flatten().map(String::as_str)
     }
 
     /// Whether every first list is complete.

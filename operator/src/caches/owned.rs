@@ -3,7 +3,7 @@
 //! A watch is always a little behind. What was just created counts as there, and what was just deleted counts as
 //! leaving, until the watch has caught up: a stale view never leads to the same write again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,13 @@ pub struct Known<T> {
     unseen: Option<Instant>,
 }
 
+impl<T> Known<T> {
+    /// We have written it so long ago that the watch would have shown it.
+    fn is_lost(&self) -> bool {
+        self.unseen.is_some_and(|since| since.elapsed() > UNSEEN_FOR)
+    }
+}
+
 /// All objects of one kind.
 #[derive(Debug)]
 pub struct OwnedCache<T> {
@@ -53,6 +60,9 @@ pub struct OwnedCache<T> {
 struct Tables<T> {
     by_owner: HashMap<String, HashMap<String, Known<T>>>,
     owner_of: HashMap<String, String>,
+    /// What we wrote, the oldest first. Of several watches that are told as one, none ends with a list that leaves out what is
+    /// lost (`merge.rs`): that goes with the next write.
+    written: VecDeque<(Instant, String)>,
     /// What a running relist has shown so far.
     listed: HashMap<String, Owned<T>>,
     ready: bool,
@@ -63,6 +73,7 @@ impl<T> Default for OwnedCache<T> {
         let tables = Tables {
             by_owner: HashMap::new(),
             owner_of: HashMap::new(),
+            written: VecDeque::new(),
             listed: HashMap::new(),
             ready: false,
         };
@@ -76,9 +87,8 @@ impl<T> OwnedCache<T> {
     pub fn of(&self, owner: &str) -> Vec<Known<T>> {
         let tables = self.tables.read();
         let known = tables.by_owner.get(owner).into_iter().flat_map(HashMap::values);
-        let lost = |unseen: &Option<Instant>| unseen.is_some_and(|since| since.elapsed() > UNSEEN_FOR);
         known
-            .filter(|known| !lost(&known.unseen))
+            .filter(|known| !known.is_lost())
             .map(|known| Known { object: Arc::clone(&known.object), ..*known })
             .collect()
     }
@@ -91,11 +101,12 @@ impl<T> OwnedCache<T> {
         tables.by_owner.get(owner)?.get(uid).map(|known| Arc::clone(&known.object))
     }
 
-    /// Whether something of this owner was written and has not been shown by the watch.
+    /// Whether something of this owner was written and may still be shown by the watch.
     #[must_use]
     pub fn has_unseen(&self, owner: &str) -> bool {
         let tables = self.tables.read();
-        tables.by_owner.get(owner).is_some_and(|known| known.values().any(|known| known.unseen.is_some()))
+        let awaited = |known: &Known<T>| known.unseen.is_some() && !known.is_lost();
+        tables.by_owner.get(owner).is_some_and(|known| known.values().any(awaited))
     }
 
     /// Whether the first list is complete.
@@ -123,7 +134,7 @@ impl<T> OwnedCache<T> {
             .values()
             .flat_map(HashMap::values)
             .filter(|known| !listed.contains_key(&known.object.uid))
-            .filter(|known| known.unseen.is_none_or(|since| since.elapsed() > UNSEEN_FOR))
+            .filter(|known| known.unseen.is_none() || known.is_lost())
             .map(|known| known.object.uid.clone())
             .collect();
         for uid in gone {
@@ -147,7 +158,10 @@ impl<T> OwnedCache<T> {
 
     /// We have written this object and read the answer.
     pub fn wrote(&self, object: Owned<T>) {
-        self.tables.write().insert(object, Some(Instant::now()));
+        let (mut tables, now) = (self.tables.write(), Instant::now());
+        tables.forget_lost(now);
+        tables.written.push_back((now, object.uid.clone()));
+        tables.insert(object, Some(now));
     }
 
     /// We have deleted the object with this UID.
@@ -180,6 +194,21 @@ impl<T> Tables<T> {
         };
         self.owner_of.insert(uid.clone(), owner.clone());
         self.by_owner.entry(owner).or_default().insert(uid, known);
+    }
+
+    /// Takes out what was written and never shown.
+    fn forget_lost(&mut self, now: Instant) {
+        while let Some((written, uid)) = self.written.pop_front() {
+            if now.duration_since(written) <= UNSEEN_FOR {
+                self.written.push_front((written, uid));
+                return;
+            }
+            let owner = self.owner_of.get(&uid);
+            let known = owner.and_then(|owner| self.by_owner.get(owner)?.get(&uid));
+            if known.is_some_and(Known::is_lost) {
+                self.remove(&uid);
+            }
+        }
     }
 
     fn remove(&mut self, uid: &str) {
@@ -239,6 +268,26 @@ mod tests {
         assert!(uids(&cache).is_empty());
         relist(&cache, &[]);
         assert!(cache.get("a").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_and_no_list_leaves_out_keeps_nobody_looking_and_goes_with_the_next_write() {
+        let cache = OwnedCache::default();
+        for uid in ["lost", "shown", "written-again"] {
+            cache.wrote(object(uid, 5));
+        }
+        cache.shown(object("shown", 5));
+        assert!(cache.has_unseen("vj"));
+        tokio::time::advance(UNSEEN_FOR / 2).await;
+        cache.wrote(object("written-again", 6));
+        tokio::time::advance(UNSEEN_FOR / 2 + Duration::from_secs(1)).await;
+        assert!(cache.has_unseen("vj"), "what was written later may still be shown");
+        tokio::time::advance(UNSEEN_FOR).await;
+        assert!(!cache.has_unseen("vj"), "nobody waits for what is lost");
+        cache.wrote(object("new", 9));
+        assert_eq!(uids(&cache), ["new", "shown"]);
+        let tables = cache.tables.read();
+        assert_eq!((tables.owner_of.len(), tables.written.len()), (2, 1), "nothing is kept of it");
     }
 
     #[tokio::test(start_paused = true)]

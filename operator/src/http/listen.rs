@@ -1,5 +1,4 @@
-//! Connections: who is slow, or opens many, must not keep others out. The node's probes come in by the same door, and some
-//! connections are kept for them.
+//! Connections: who is slow, or opens many, must not keep others out.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -7,9 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,9 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use videofactory_api::is_open;
 use videofactory_api::limits::KeyedSemaphore;
-use videofactory_api::problem::Problem;
 
 /// How much callers may take before it is known who they are.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +31,6 @@ pub struct Bounds {
     pub connections: usize,
     /// Those of one address.
     pub connections_each: usize,
-    /// Connections beyond these: each for one request, of a probe.
-    pub reserve: usize,
-    /// Those of one address.
-    pub reserve_each: usize,
     /// How long answers under way may take to end when the process is asked to stop.
     pub last_answers: Duration,
 }
@@ -53,19 +43,15 @@ impl Default for Bounds {
             head_bytes: 64 * 1024,
             connections: 1024,
             connections_each: 256,
-            reserve: 64,
-            reserve_each: 16,
             last_answers: Duration::from_secs(5),
         }
     }
 }
 
 impl Bounds {
-    /// A probe sends its request at once.
-    const PROBE_HEAD_TIME: Duration = Duration::from_secs(1);
-
-    fn of_reserve(self) -> Self {
-        Self { head_time: self.head_time.min(Self::PROBE_HEAD_TIME), ..self }
+    /// Those of the kubelet's probes: few connections, on each of which the request comes at once.
+    pub fn of_probes() -> Self {
+        Self { head_time: Duration::from_secs(1), connections: 64, connections_each: 16, ..Self::default() }
     }
 }
 
@@ -74,39 +60,21 @@ impl Bounds {
 pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let addresses = KeyedSemaphore::<IpAddr>::new(bounds.connections_each);
-    let reserve = Arc::new(Semaphore::new(bounds.reserve));
-    let addresses_in_reserve = KeyedSemaphore::<IpAddr>::new(bounds.reserve_each);
-    let probes = routes.clone().layer(from_fn(probes_alone));
     let mut connections = JoinSet::new();
     loop {
-        let next = async {
-            // Those who come beyond this wait in the kernel's queue.
-            let reserved = Arc::clone(&reserve).acquire_owned().await;
-            (Listener::accept(&mut listener).await, reserved)
-        };
-        let ((stream, address), reserved) = tokio::select! {
-            accepted = next => accepted,
+        let (stream, address) = tokio::select! {
+            accepted = Listener::accept(&mut listener) => accepted,
             () = stop.cancelled() => break,
         };
         while connections.try_join_next().is_some() {}
-        let address = address.ip();
-        let place = Arc::clone(&places).try_acquire_owned().ok().zip(addresses.take(&address));
-        let stop = stop.clone();
-        if let Some(place) = place {
-            let connection = connection(stream, routes.clone(), Lasting::Long, bounds, stop);
-            connections.spawn(async move {
-                let _held = place;
-                connection.await;
-            });
-        } else if let Some(share) = addresses_in_reserve.take(&address) {
-            let connection =
-                connection(stream, probes.clone(), Lasting::OneRequest, bounds.of_reserve(), stop);
-            connections.spawn(async move {
-                // In this order: who gets the place has a share of it.
-                let _held = (share, reserved);
-                connection.await;
-            });
-        }
+        // Beyond the bounds it is closed at once: whoever waited for a place would be behind those who take them all.
+        let free = Arc::clone(&places).try_acquire_owned().ok();
+        let Some(place) = free.zip(addresses.take(&address.ip())) else { continue };
+        let connection = connection(stream, routes.clone(), bounds, stop.clone());
+        connections.spawn(async move {
+            let _held = place;
+            connection.await;
+        });
     }
     drop(listener);
     let all_to_end = async { while connections.join_next().await.is_some() {} };
@@ -117,37 +85,12 @@ pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, st
     }
 }
 
-/// Answers probes, and tells all others to come later.
-async fn probes_alone(request: Request, next: Next) -> Result<Response, Problem> {
-    if is_open(request.uri().path()) {
-        return Ok(next.run(request).await);
-    }
-    Err(Problem::later("there are too many connections, of all callers or of your address; try again", 1))
-}
-
-/// How long a connection is good.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lasting {
-    OneRequest,
-    Long,
-}
-
 /// Answers on one connection until the caller has no more requests or does not read the answers, or there shall be no more.
-async fn connection(
-    stream: TcpStream,
-    routes: Router,
-    lasting: Lasting,
-    bounds: Bounds,
-    stop: CancellationToken,
-) {
+async fn connection(stream: TcpStream, routes: Router, bounds: Bounds, stop: CancellationToken) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.read_time));
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head_time)
-        .max_buf_size(bounds.head_bytes)
-        .keep_alive(lasting == Lasting::Long);
+    builder.timer(TokioTimer::new()).header_read_timeout(bounds.head_time).max_buf_size(bounds.head_bytes);
     let connection =
         builder.serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(routes));
     let mut connection = pin!(connection);
@@ -182,7 +125,7 @@ mod tests {
     }
 
     fn hello() -> Router {
-        Router::new().route("/", get(async || "hello")).route("/health", get(async || "well"))
+        Router::new().route("/", get(async || "hello"))
     }
 
     /// What comes until the connection is closed.
@@ -194,13 +137,9 @@ mod tests {
     }
 
     async fn ask(address: SocketAddr) -> String {
-        ask_for("/", address).await
-    }
-
-    async fn ask_for(path: &str, address: SocketAddr) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
+        // It may be closed by now.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         rest(&mut stream).await
     }
 
@@ -223,32 +162,20 @@ mod tests {
     async fn no_address_takes_all_connections() {
         let (address, ..) = served(hello(), Bounds { connections_each: 2, ..Bounds::default() }).await;
         let idle = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
-        let refused = ask(address).await;
-        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("too many connections"), "{refused}");
+        assert_eq!(ask(address).await, "", "it is closed");
         drop(idle);
         // They are free again once the server has seen that they are closed.
         while !ask(address).await.contains("hello") {}
     }
 
     #[tokio::test]
-    async fn probes_are_answered_where_callers_have_taken_all_connections() {
-        let bounds = Bounds { connections: 1, reserve: 2, reserve_each: 2, ..Bounds::default() };
+    async fn who_comes_when_all_places_are_taken_is_told_so_at_once_and_gets_the_next_that_is_free() {
+        let bounds = Bounds { connections: 1, ..Bounds::of_probes() };
         let (address, ..) = served(hello(), bounds).await;
-        let mut taken = TcpStream::connect(address).await.unwrap();
-        taken.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut answered = [0; 12];
-        taken.read_exact(&mut answered).await.unwrap();
-        // A probe's place is free again with its answer, also where the connection could go on.
-        for _ in 0..3 {
-            let mut probe = TcpStream::connect(address).await.unwrap();
-            probe.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-            assert!(rest(&mut probe).await.ends_with("well"));
-            assert!(ask(address).await.starts_with("HTTP/1.1 503"));
-        }
-        // Who says nothing on these soon makes way.
-        let _silent =
-            [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
-        while !ask_for("/health", address).await.ends_with("well") {}
+        let _silent = TcpStream::connect(address).await.unwrap();
+        assert_eq!(ask(address).await, "", "it is closed");
+        // Who says nothing soon makes way.
+        while !ask(address).await.contains("hello") {}
     }
 
     #[tokio::test]
@@ -296,22 +223,11 @@ mod tests {
     #[test]
     fn the_bounds_are_documented() {
         let page = include_str!("../../../docs/operating.md");
-        let Bounds {
-            head_time,
-            read_time,
-            head_bytes,
-            connections,
-            connections_each,
-            reserve,
-            reserve_each,
-            last_answers: _,
-        } = Bounds::default();
+        let Bounds { head_time, read_time, head_bytes, connections, connections_each, last_answers: _ } =
+            Bounds::default();
         let (kib, head, read) = (head_bytes >> 10, head_time.as_secs(), read_time.as_secs());
-        let reserved = format!("503, closed; {reserve} more ({reserve_each} of one address) are reserved");
         for row in [
-            format!(
-                "| Connections: of one address, of all | {connections_each}, {connections} | {reserved} "
-            ),
+            format!("| Connections: of one address, of all | {connections_each}, {connections} | closed "),
             format!("| Headers of a request | {kib} KiB, {head} s |"),
             format!("| Time in which a client reads nothing of an answer | {read} s |"),
         ] {

@@ -1,4 +1,4 @@
-//! The HTTP side, on every replica: the API, and what workers report.
+//! The HTTP side, on every replica: the API, what workers report, and the kubelet's probes.
 
 mod listen;
 mod process;
@@ -8,6 +8,7 @@ mod relay;
 mod tests;
 mod versioned_cache;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use videofactory_api::limits::Limits;
 use videofactory_api::problem::Problem;
 use videofactory_api::state::{State, Stores};
 use videofactory_api::tasks::Tasks;
-use videofactory_api::{admit, body, other_methods};
+use videofactory_api::{admit, body, health, other_methods};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
 use self::listen::Bounds;
@@ -46,15 +47,28 @@ const LAST_WRITES: Duration = Duration::from_secs(25);
 /// writes that has begun, or after [`LAST_WRITES`]. `cluster`: the way to the API server, on which callers write with their
 /// own tokens.
 pub async fn serve(context: Context, cluster: kube::Config, stop: CancellationToken) -> anyhow::Result<()> {
-    let address = context.config.listen;
+    let listeners = Listeners {
+        callers: bind(context.config.listen).await?,
+        probes: bind(context.config.probe_listen).await?,
+    };
+    serve_on(listeners, context, cluster, Tasks::default(), stop).await
+}
+
+/// Where requests come in.
+struct Listeners {
+    callers: TcpListener,
+    probes: TcpListener,
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
     tracing::info!(%address, "listening");
-    serve_on(listener, context, cluster, Tasks::default(), stop).await
+    Ok(listener)
 }
 
 async fn serve_on(
-    listener: TcpListener,
+    listeners: Listeners,
     context: Context,
     cluster: kube::Config,
     tasks: Tasks,
@@ -62,18 +76,21 @@ async fn serve_on(
 ) -> anyhow::Result<()> {
     let relay = Arc::new(Relay::new(context.leads.clone(), context.config.token_file.clone()));
     let caches = Arc::clone(&context.caches);
-    let routes = router(context, cluster, Arc::clone(&relay), tasks.clone(), stop.clone());
+    let (routes, probes) = routers(context, cluster, Arc::clone(&relay), tasks.clone(), stop.clone());
     let serving = async {
-        listen::serve(listener, routes, Bounds::default(), stop.clone()).await;
+        listen::serve(listeners.callers, routes, Bounds::default(), stop.clone()).await;
         // Whoever could begin a write is gone.
         tasks.ended().await;
     };
+    // They are answered to the end: /ready says then that this replica is about to go.
+    let probing = listen::serve(listeners.probes, probes, Bounds::of_probes(), CancellationToken::new());
     let too_late = async {
         stop.cancelled().await;
         sleep(LAST_WRITES).await;
     };
     tokio::select! {
         () = serving => {}
+        () = probing => {}
         () = relay.watch(&caches) => {}
         () = too_late => {
             let (left, seconds) = (tasks.under_way(), LAST_WRITES.as_secs());
@@ -83,13 +100,14 @@ async fn serve_on(
     Ok(())
 }
 
-fn router(
+/// What callers ask, and what the kubelet does.
+fn routers(
     context: Context,
     cluster: kube::Config,
     relay: Arc<Relay>,
     tasks: Tasks,
     stop: CancellationToken,
-) -> Router {
+) -> (Router, Router) {
     let caches = &context.caches;
     let stores = Stores {
         videojobs: caches.videojobs.clone(),
@@ -102,7 +120,10 @@ fn router(
     let process = Arc::new(Operator::new(context.clone(), Arc::clone(&relay)));
     let reports = Reports { context: context.clone(), tokens, relay };
     let state = State { tasks, ..State::new(context.client, cluster, stores, process, stop) };
-    progress_route(reports, Arc::clone(&state.limits)).fallback_service(videofactory_api::router(state))
+    let probes = health::probes(state.clone());
+    let routes = progress_route(reports, Arc::clone(&state.limits))
+        .fallback_service(videofactory_api::router(state));
+    (routes, probes)
 }
 
 /// The route of workers and other replicas. `limits`: those of the API, among whose requests these count.

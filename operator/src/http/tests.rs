@@ -83,6 +83,8 @@ fn still() -> mpsc::Sender<()> {
 struct Replica {
     context: Context,
     address: std::net::SocketAddr,
+    /// Where the kubelet asks.
+    probes: std::net::SocketAddr,
     tasks: Tasks,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
@@ -108,11 +110,14 @@ impl Replica {
             Vec::new(),
         );
         let (context, _) = Context::start(client, config, network, SpanQueue::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let tasks = Tasks::default();
-        let serving = tokio::spawn(serve_on(listener, context.clone(), cluster, tasks.clone(), stop.clone()));
-        Self { context, address, tasks, stop, serving }
+        let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listeners = Listeners { callers: bind().await, probes: bind().await };
+        let [address, probes] =
+            [&listeners.callers, &listeners.probes].map(|listener| listener.local_addr().unwrap());
+        let (tasks, stop) = (Tasks::default(), CancellationToken::new());
+        let serving =
+            tokio::spawn(serve_on(listeners, context.clone(), cluster, tasks.clone(), stop.clone()));
+        Self { context, address, probes, tasks, stop, serving }
     }
 
     /// One that leads, and knows the worker's pod.
@@ -154,12 +159,22 @@ impl Replica {
             .header("content-type", "application/json")
             .body(Body::from(body.to_string()))
             .unwrap();
-        let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
-        let answer = client.request(request).await.unwrap();
-        let status = answer.status();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        (status, serde_json::from_slice(&body).unwrap_or_default())
+        answer(request).await
     }
+
+    /// What the kubelet is answered.
+    async fn probe(&self, path: &str) -> (StatusCode, Value) {
+        let request = Request::get(format!("http://{}{path}", self.probes));
+        answer(request.body(Body::empty()).unwrap()).await
+    }
+}
+
+async fn answer(request: Request<Body>) -> (StatusCode, Value) {
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let answer = client.request(request).await.unwrap();
+    let status = answer.status();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
 fn said(message: &str) -> Said {
@@ -322,8 +337,8 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     });
     server.put("videojobs", film);
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-    let (caches, works) = Caches::start(&client, &BTreeSet::new());
-    for work in works {
+    let (caches, watches) = Caches::start(&client, &BTreeSet::new());
+    for work in watches.keep {
         tokio::spawn(work);
     }
     caches.videojobs.wait_until_ready().await.unwrap();
@@ -414,6 +429,38 @@ async fn a_batch_of_writes_that_has_begun_is_waited_for_and_not_for_ever() {
     endless.stop.cancel();
     (&mut endless.serving).await.unwrap().unwrap();
     assert!((LAST_WRITES..LAST_WRITES * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_kubelet_asks_at_a_port_of_its_own_to_the_end_and_for_nothing_else() {
+    let (replica, end) = writing().await;
+    assert_eq!(replica.probe("/health").await.0, StatusCode::OK);
+    for path in ["/health/full", "/metrics", "/jobs", PROGRESS_PATH] {
+        assert_eq!(replica.probe(path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    replica.stop.cancel();
+    // Callers are not let in any more, and a batch of writes is waited for.
+    while TcpStream::connect(replica.address).await.is_ok() {}
+    assert_eq!(replica.probe("/health").await.0, StatusCode::OK);
+    let (status, why) = replica.probe("/ready").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(why["detail"], "this replica is about to end", "{why}");
+    end.send(()).unwrap();
+}
+
+#[test]
+fn the_kubelet_asks_where_it_is_answered() {
+    let port =
+        Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap().probe_listen.port();
+    for deployment in [
+        include_str!("../../../manifests/operator/deployment.yaml"),
+        include_str!("../../../charts/video-factory/templates/operator/deployment.yaml"),
+    ] {
+        assert!(deployment.contains(&format!("- name: probes\n          containerPort: {port}\n")), "{port}");
+        let asked: Vec<&str> = deployment.lines().filter(|line| line.contains("httpGet:")).collect();
+        assert_eq!(asked.len(), 3);
+        assert!(asked.iter().all(|line| line.contains("port: probes")), "{asked:?}");
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub struct Census {
     storage_ready: Family<Label, Gauge>,
     next_prune: Family<Label, Gauge>,
     next_backup: Family<Label, Gauge>,
+    left_out: Family<Label, Gauge>,
 }
 
 impl Default for Census {
@@ -51,10 +52,16 @@ impl Default for Census {
             storage_ready: Family::default(),
             next_prune: Family::default(),
             next_backup: Family::default(),
+            left_out: Family::default(),
         };
         census.register_jobs();
         census.register_accounts();
         census.register_policies();
+        census.registry.register(
+            "namespace_left_out",
+            "1 for each namespace that is not watched although it should be, because the operator may not read it",
+            census.left_out.clone(),
+        );
         census
     }
 }
@@ -70,6 +77,7 @@ impl Census {
             accounts.iter().filter_map(|object| object.0.as_ref().ok()),
             policies.iter().filter_map(|object| object.0.as_ref().ok()),
         )
+        .without(caches.left_out())
     }
 
     /// Counts these objects.
@@ -83,6 +91,14 @@ impl Census {
         accounts.into_iter().for_each(|account| census.account(account));
         policies.into_iter().for_each(|policy| census.policy(policy));
         census
+    }
+
+    /// The same with these namespaces left out.
+    pub(super) fn without<'a>(self, namespaces: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in namespaces {
+            self.left_out.get_or_create(&labels([("name", name)])).set(1);
+        }
+        self
     }
 
     pub(super) const fn registry(&self) -> &Registry {

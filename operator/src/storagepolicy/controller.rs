@@ -13,6 +13,7 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::bounds;
@@ -30,7 +31,7 @@ use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
 use crate::meter::Heard;
-use crate::reconcile::{Looks, Missed, apart, readable};
+use crate::reconcile::{Looks, Missed, isolated, readable};
 use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
@@ -49,6 +50,9 @@ struct Controller {
     context: Context,
     found: Mutex<HashMap<String, Remembered>>,
     desk: Arc<Desk>,
+    /// What goes on beside the looks: it ends with the controller, also if that is broken off. So none of it holds the
+    /// controller.
+    tasks: Mutex<JoinSet<()>>,
     room: Arc<Room>,
     started: Timestamp,
     stop: CancellationToken,
@@ -87,11 +91,11 @@ pub async fn run(context: Context, stop: CancellationToken) {
         context,
         found: Mutex::new(HashMap::new()),
         desk: Arc::default(),
+        tasks: Mutex::default(),
         room: Arc::new(Room::of_this_container()),
         started: clock::now(),
         stop: stop.clone(),
     });
-    let _under_way = UnderWay(Arc::clone(&controller.desk));
     let looker = Arc::clone(&controller);
     let looking = looks.run(
         move |object| look(object, Arc::clone(&looker)),
@@ -102,15 +106,6 @@ pub async fn run(context: Context, stop: CancellationToken) {
     Box::pin(controller.say_last_words()).await;
 }
 
-/// What goes on beside the looks: it ends with the controller, also if that is broken off.
-struct UnderWay(Arc<Desk>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.break_off();
-    }
-}
-
 async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
     let events = &controller.context.events;
     let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
@@ -118,7 +113,7 @@ async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) 
 }
 
 impl Controller {
-    async fn reconcile(self: &Arc<Self>, cached: &StoragePolicy) -> Result<Requeue, CallError> {
+    async fn reconcile(&self, cached: &StoragePolicy) -> Result<Requeue, CallError> {
         let policy = self.context.caches.written_policies.newest(cached);
         if let Some(later) = restoring::wait(&policy, &self.context.events, clock::now()) {
             return Ok(later);
@@ -141,11 +136,7 @@ impl Controller {
     }
 
     /// Decides, writes, and begins what was decided; when to look again.
-    async fn go_on(
-        self: &Arc<Self>,
-        policy: StoragePolicy,
-        look: Look,
-    ) -> Result<Option<Timestamp>, CallError> {
+    async fn go_on(&self, policy: StoragePolicy, look: Look) -> Result<Option<Timestamp>, CallError> {
         self.take_heard(&policy);
         let uid = policy.uid().unwrap_or_default();
         let observed = Observed {
@@ -171,7 +162,7 @@ impl Controller {
 
     /// Writes the status if it differs; then books, stops, begins, counts and tells.
     async fn apply(
-        self: &Arc<Self>,
+        &self,
         uid: &str,
         observed: Observed,
         decision: Decision,
@@ -210,7 +201,7 @@ impl Controller {
     }
 
     /// Begins something beside the looks; its end asks for another look.
-    fn begin(self: &Arc<Self>, uid: &str, policy: StoragePolicy, action: Action) {
+    fn begin(&self, uid: &str, policy: StoragePolicy, action: Action) {
         let doing = match action {
             Action::Measure => Doing::Measuring,
             Action::Prune(_) => Doing::Pruning(policy.metadata.generation),
@@ -222,23 +213,25 @@ impl Controller {
         sharing.retain(|other| arrived(other).is_some());
         let uids: Vec<String> = sharing.iter().filter_map(kube::ResourceExt::uid).collect();
         self.desk.begin(uid, doing, stop.clone(), &uids);
-        let (controller, uid) = (Arc::clone(self), uid.to_owned());
-        self.desk.spawn(self.context.under_way.track_future(async move {
-            let (context, room) = (controller.context.clone(), Arc::clone(&controller.room));
+        let (context, room, desk) = (self.context.clone(), Arc::clone(&self.room), Arc::clone(&self.desk));
+        let uid = uid.to_owned();
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(self.context.under_way.track_future(async move {
             let look_at = queued(&policy);
-            let begun = action.clone();
-            let work = async move { tasks::act(&context, &room, &policy, begun, &stop).await };
-            let report = match apart(&controller.context.under_way, Box::pin(work)).await {
+            let (begun, of_work) = (action.clone(), context.clone());
+            let work = async move { tasks::act(&of_work, &room, &policy, begun, &stop).await };
+            let report = match isolated(&context.under_way, Box::pin(work)).await {
                 Ok(report) => report,
                 Err(bug) => {
                     tracing::error!(%bug, "what was under way for a StoragePolicy failed, which is a bug");
                     Some(tasks::broken(&action))
                 }
             };
-            let told = controller.desk.ended(&uid, report, clock::now());
+            let told = desk.ended(&uid, report, clock::now());
             let others = sharing.iter().filter(|other| other.uid().is_some_and(|uid| told.contains(&uid)));
-            others.for_each(|other| controller.context.caches.policy_queue.push(queued(other)));
-            controller.context.caches.policy_queue.push(look_at);
+            others.for_each(|other| context.caches.policy_queue.push(queued(other)));
+            context.caches.policy_queue.push(look_at);
         }));
     }
 
@@ -293,8 +286,9 @@ impl Controller {
     }
 
     /// Waits for what is under way, which was told to stop, and books how it ended.
-    async fn say_last_words(self: &Arc<Self>) {
-        self.desk.end_all().await;
+    async fn say_last_words(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        while tasks.join_next().await.is_some() {}
         for object in self.context.caches.policies.state() {
             let Ok(cached) = &object.0 else { continue };
             let uid = cached.uid().unwrap_or_default();

@@ -8,7 +8,6 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{Doing, Known, Report};
@@ -23,7 +22,6 @@ const AGAIN: (i64, i64) = (60, 900);
 #[derive(Debug, Default)]
 pub struct Desk {
     memories: Mutex<HashMap<String, Memory>>,
-    tasks: Mutex<JoinSet<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -306,24 +304,6 @@ impl Desk {
     /// Whether something has ended that is not in the status.
     pub fn has_report(&self, uid: &str) -> bool {
         self.memories.lock().get(uid).is_some_and(|memory| memory.report.is_some())
-    }
-
-    /// Goes on beside the looks.
-    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(work);
-    }
-
-    /// Waits for all that is under way.
-    pub async fn end_all(&self) {
-        let mut tasks = std::mem::take(&mut *self.tasks.lock());
-        while tasks.join_next().await.is_some() {}
-    }
-
-    /// Breaks off all that is under way.
-    pub fn break_off(&self) {
-        self.tasks.lock().abort_all();
     }
 }
 

@@ -234,7 +234,7 @@ pub enum PodState {
 /// What keeps a pod from starting, or from ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// The scheduler finds no node; its message.
+    /// No node has room for it yet; the scheduler's message.
     Unschedulable(String),
     /// The image cannot be pulled; the message.
     Image(String),

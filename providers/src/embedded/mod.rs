@@ -15,6 +15,7 @@ mod script;
 mod signs;
 mod subject;
 mod voice;
+mod words;
 
 use async_trait::async_trait;
 

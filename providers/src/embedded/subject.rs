@@ -1,6 +1,10 @@
 //! What a text is about, as far as a list of words can tell. Script and pictures share this list, so that a
 //! prompt that the writer makes is one that the artist understands.
 
+use std::collections::BTreeMap;
+
+use super::words::{Language, folded, forms};
+
 /// A kind of scenery that can be drawn, and about which something can be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Subject {
@@ -24,417 +28,192 @@ pub(super) enum Subject {
     Flow,
 }
 
-/// Words by subject; matched at the start of a word, in lower case.
-const WORDS: &[(Subject, &[&str])] = &[
+use Language::{Arabic, English, French, German, Hindi, Iberian, Italian, Japanese, Russian};
+
+/// Words by subject and language, with commas between.
+const WORDS: &[(Subject, &[(Language, &str)])] = &[
     (
         Subject::Deep,
         &[
-            "deep sea",
-            "deep ocean",
-            "underwater",
-            "under water",
-            "seabed",
-            "sea floor",
-            "seafloor",
-            "ocean floor",
-            "coral",
-            "reef",
-            "whale",
-            "shark",
-            "fish",
-            "jellyfish",
-            "octopus",
-            "squid",
-            "submarine",
-            "trench",
-            "abyss",
-            "plankton",
-            "dolphin",
-            "tiefsee",
-            "ozean",
-            "océan",
-            "oceano",
-            "océano",
-            "подвод",
-            "океан",
-            "глубин",
-            "深海",
-            "海底",
-            "しんかい",
-            "うみ",
-            "समुद्र",
-            "महासागर",
-            "المحيط",
-            "محيط",
-            "ocean",
-            "meeresboden",
-            "kraken",
+            (
+                English,
+                "deep sea, deep ocean, underwater, under water, seabed, sea floor, seafloor, ocean floor, coral, reef, \
+                 whale, shark, fish, jellyfish, octopus, octopi, squid, submarine, trench, abyss, plankton, dolphin, ocean",
+            ),
+            (German, "tiefsee, ozean, meeresboden, kraken"),
+            (French, "océan"),
+            (Iberian, "océano, oceano"),
+            (Italian, "oceano"),
+            (Russian, "подвод, океан, глубин"),
+            (Japanese, "深海, 海底, しんかい, うみ"),
+            (Hindi, "समुद्र, महासागर"),
+            (Arabic, "محيط"),
         ],
     ),
     (
         Subject::Sea,
         &[
-            "beach",
-            "coast",
-            "wave",
-            "island",
-            "lighthouse",
-            "sailing",
-            "sail",
-            "ship",
-            "harbour",
-            "harbor",
-            "lake",
-            "sea",
-            "seaside",
-            "meer",
-            "strand",
-            "küste",
-            "mer",
-            "plage",
-            "mar",
-            "playa",
-            "mare",
-            "spiaggia",
-            "praia",
-            "море",
-            "пляж",
-            "海",
-            "समुद्र तट",
-            "بحر",
-            "rain",
-            "storm",
-            "water",
-            "wasser",
-            "insel",
-            "île",
-            "isla",
-            "isola",
+            (
+                English,
+                "beach, coast, wave, island, lighthouse, sailing, sail, ship, harbour, harbor, lake, sea, seaside, rain, \
+                 storm, water",
+            ),
+            (German, "meer, strand, küste, wasser, insel"),
+            (French, "mer, plage, île"),
+            (Iberian, "mar, playa, praia, isla"),
+            (Italian, "mare, spiaggia, isola"),
+            (Russian, "мор, морск, пляж"),
+            (Japanese, "海"),
+            (Hindi, "समुद्र तट"),
+            (Arabic, "بحر, بحار"),
         ],
     ),
     (
         Subject::Space,
         &[
-            "space",
-            "planet",
-            "star",
-            "galax",
-            "moon",
-            "mars",
-            "jupiter",
-            "saturn",
-            "venus",
-            "cosmos",
-            "universe",
-            "nebula",
-            "rocket",
-            "astronaut",
-            "orbit",
-            "comet",
-            "asteroid",
-            "solar",
-            "black hole",
-            "telescope",
-            "weltraum",
-            "weltall",
-            "stern",
-            "mond",
-            "espace",
-            "étoile",
-            "lune",
-            "espacio",
-            "estrella",
-            "luna",
-            "spazio",
-            "stelle",
-            "pianeta",
-            "espaço",
-            "estrela",
-            "lua",
-            "космос",
-            "звезд",
-            "планет",
-            "луна",
-            "宇宙",
-            "星",
-            "月",
-            "うちゅう",
-            "अंतरिक्ष",
-            "तारे",
-            "चाँद",
-            "الفضاء",
-            "فضاء",
-            "كوكب",
-            "نجوم",
+            (
+                English,
+                // The forms of the German moon stand here: one that it has in the plural is the world in French.
+                "space, planet, star, galax, moon, mars, jupiter, saturn, venus, cosmos, universe, nebula, rocket, \
+                 astronaut, orbit, comet, asteroid, solar, black hole, telescope, mond, monden, vollmond",
+            ),
+            (German, "weltraum, weltall, stern"),
+            (French, "espace, étoile, lune"),
+            (Iberian, "espacio, espaço, estrella, estrela, luna, lua"),
+            (Italian, "spazio, stella, pianeta, luna"),
+            (Russian, "космос, космическ, звезд, планет, лун, лунн"),
+            (Japanese, "宇宙, 星, 月, うちゅう"),
+            (Hindi, "अंतरिक्ष, तारे, तारा, तारों, चाँद"),
+            (Arabic, "فضاء, كوكب, كواكب, نجم, نجوم"),
         ],
     ),
     (
         Subject::Mountains,
         &[
-            "mountain",
-            "alps",
-            "peak",
-            "summit",
-            "everest",
-            "himalaya",
-            "volcano",
-            "glacier",
-            "snow",
-            "ice",
-            "winter",
-            "arctic",
-            "cliff",
-            "climb",
-            "berg",
-            "alpen",
-            "vulkan",
-            "montagne",
-            "montaña",
-            "montagna",
-            "montanha",
-            "volcan",
-            "vulcano",
-            "гор",
-            "вулкан",
-            "山",
-            "やま",
-            "पहाड़",
-            "पर्वत",
-            "جبل",
-            "جبال",
-            "aurora",
+            (
+                English,
+                "mountain, alps, peak, summit, everest, himalaya, volcano, glacier, snow, ice, winter, arctic, cliff, \
+                 climb, aurora",
+            ),
+            (German, "berg, gebirge, alpen, vulkan"),
+            (French, "montagne, volcan"),
+            (Iberian, "montaña, montanha, volcán, vulcão"),
+            (Italian, "montagna, vulcano"),
+            (Russian, "гор, горн, вулкан"),
+            (Japanese, "山, やま"),
+            (Hindi, "पहाड़, पर्वत"),
+            (Arabic, "جبل, جبال"),
         ],
     ),
     (
         Subject::Forest,
         &[
-            "forest",
-            "tree",
-            "jungle",
-            "wood",
-            "leaf",
-            "leaves",
-            "mushroom",
-            "fung",
-            "bear",
-            "wolf",
-            "owl",
-            "deer",
-            "fox",
-            "wald",
-            "baum",
-            "forêt",
-            "arbre",
-            "bosque",
-            "árbol",
-            "foresta",
-            "albero",
-            "floresta",
-            "árvore",
-            "лес",
-            "дерев",
-            "森",
-            "もり",
-            "जंगल",
-            "वन",
-            "غابة",
-            "شجر",
-            "autumn",
-            "moss",
+            (
+                English,
+                "forest, tree, jungle, wood, leaf, leaves, mushroom, fung, bear, wolf, wolves, owl, deer, fox, autumn, moss",
+            ),
+            (German, "wald, baum"),
+            (French, "forêt, arbre"),
+            (Iberian, "bosque, árbol, floresta, árvore"),
+            (Italian, "foresta, albero"),
+            (Russian, "лес, лесн, дерев"),
+            (Japanese, "森, もり"),
+            (Hindi, "जंगल, वन"),
+            (Arabic, "غابة, غابات, شجر, أشجار"),
         ],
     ),
     (
         Subject::City,
         &[
-            "city",
-            "cities",
-            "town",
-            "street",
-            "skyline",
-            "skyscraper",
-            "traffic",
-            "building",
-            "tokyo",
-            "london",
-            "paris",
-            "york",
-            "berlin",
-            "rome",
-            "office",
-            "market",
-            "money",
-            "business",
-            "car",
-            "train",
-            "stadt",
-            "städte",
-            "ville",
-            "ciudad",
-            "città",
-            "cidade",
-            "город",
-            "都市",
-            "まち",
-            "शहर",
-            "مدينة",
-            "مدن",
-            "tower",
+            (
+                English,
+                "city, cities, town, street, skyline, skyscraper, traffic, building, tokyo, london, paris, york, berlin, \
+                 rome, office, market, money, business, car, train, tower",
+            ),
+            (German, "stadt, städte"),
+            (French, "ville"),
+            (Iberian, "ciudad, cidade"),
+            (Italian, "città"),
+            (Russian, "город"),
+            (Japanese, "都市, まち"),
+            (Hindi, "शहर"),
+            (Arabic, "مدينة, مدن"),
         ],
     ),
     (
         Subject::Desert,
         &[
-            "desert",
-            "dune",
-            "sahara",
-            "sand",
-            "camel",
-            "cactus",
-            "pyramid",
-            "egypt",
-            "oasis",
-            "canyon",
-            "wüste",
-            "désert",
-            "desierto",
-            "deserto",
-            "пустын",
-            "砂漠",
-            "さばく",
-            "रेगिस्तान",
-            "صحراء",
-            "heat",
-            "savanna",
-            "elephant",
-            "lion",
-            "giraffe",
-            "africa",
+            (
+                English,
+                "desert, dune, sahara, sand, camel, cactus, cacti, pyramid, egypt, oasis, oases, canyon, heat, savanna, \
+                 elephant, lion, giraffe, africa",
+            ),
+            (German, "wüste"),
+            (French, "désert"),
+            (Iberian, "desierto, deserto"),
+            (Italian, "deserto"),
+            (Russian, "пустын"),
+            (Japanese, "砂漠, さばく"),
+            (Hindi, "रेगिस्तान"),
+            (Arabic, "صحراء, صحاري, صحارى"),
         ],
     ),
     (
         Subject::Meadow,
         &[
-            "meadow",
-            "field",
-            "hill",
-            "garden",
-            "flower",
-            "bee",
-            "butterfl",
-            "horse",
-            "cow",
-            "sheep",
-            "cat",
-            "dog",
-            "bird",
-            "rabbit",
-            "farm",
-            "grass",
-            "village",
-            "countryside",
-            "spring",
-            "summer",
-            "animal",
-            "food",
-            "coffee",
-            "tea",
-            "wine",
-            "bread",
-            "castle",
-            "history",
-            "windmill",
-            "sunflower",
-            "wiese",
-            "garten",
-            "blume",
-            "katze",
-            "hund",
-            "fleur",
-            "chat",
-            "chien",
-            "jardin",
-            "flor",
-            "gato",
-            "perro",
-            "fiore",
-            "gatto",
-            "cane",
-            "cachorro",
-            "цвет",
-            "кошк",
-            "собак",
-            "花",
-            "猫",
-            "犬",
-            "ねこ",
-            "いぬ",
-            "फूल",
-            "बिल्ली",
-            "कुत्ता",
-            "زهر",
-            "قط",
-            "كلب",
-            "kaffee",
-            "café",
-            "кофе",
+            (
+                English,
+                "meadow, field, hill, garden, flower, bee, butterfl, horse, cow, sheep, cat, dog, bird, rabbit, farm, grass, \
+                 village, countryside, spring, summer, animal, food, coffee, tea, wine, bread, castle, history, windmill, \
+                 sunflower",
+            ),
+            (German, "wiese, garten, blume, katze, hund, kaffee"),
+            (French, "fleur, chat, chatte, chien, jardin, animal, café"),
+            (Iberian, "flor, gato, perro, cachorro, cão, cães, café"),
+            (Italian, "fiore, gatto, cane"),
+            (Russian, "цвет, кошк, кошек, собак, кофе"),
+            (Japanese, "花, 猫, 犬, ねこ, いぬ"),
+            (Hindi, "फूल, बिल्ली, बिल्लि, कुत्त"),
+            (Arabic, "زهر, زهور, أزهار, قط, كلب, كلاب"),
         ],
     ),
     (
         Subject::Flow,
         &[
-            "abstract",
-            "idea",
-            "brain",
-            "mind",
-            "thought",
-            "dream",
-            "music",
-            "sound",
-            "computer",
-            "software",
-            "code",
-            "data",
-            "kubernetes",
-            "container",
-            "internet",
-            "network",
-            "robot",
-            "machine",
-            "math",
-            "number",
-            "time",
-            "energy",
-            "light",
-            "quantum",
-            "atom",
-            "memory",
-            "gehirn",
-            "musik",
-            "cerveau",
-            "musique",
-            "cerebro",
-            "música",
-            "cervello",
-            "cérebro",
-            "мозг",
-            "музык",
-            "脳",
-            "音楽",
-            "दिमाग",
-            "संगीत",
-            "دماغ",
-            "موسيقى",
+            (
+                English,
+                "abstract, idea, brain, mind, thought, dream, music, sound, computer, software, code, data, kubernetes, \
+                 container, internet, network, robot, machine, math, number, time, energy, light, quantum, atom, memory, \
+                 memories",
+            ),
+            (German, "gehirn, musik"),
+            (French, "cerveau, musique"),
+            (Iberian, "cerebro, cérebro, música"),
+            (Italian, "cervello, musica"),
+            (Russian, "мозг, музык"),
+            (Japanese, "脳, 音楽"),
+            (Hindi, "दिमाग, संगीत"),
+            (Arabic, "دماغ, موسيقى"),
         ],
     ),
 ];
 
-/// The subject whose words are found most, the longer ones counting more; None if none is found.
+/// The subject that most words of a text speak of, those with longer words of ours counting more; None if none does.
 pub(super) fn of(text: &str) -> Option<Subject> {
-    let text = text.to_lowercase();
+    let text = folded(text);
     let mut best: Option<(usize, Subject)> = None;
-    for (subject, words) in WORDS {
-        let score =
-            words.iter().filter(|word| contains(&text, word)).map(|word| 3 + word.chars().count()).sum();
+    for (subject, lists) in WORDS {
+        // Each word of the text once, in however many lists it is.
+        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+        for (language, list) in *lists {
+            for word in list.split(", ").map(folded) {
+                let weight = 3 + word.chars().count();
+                for form in forms(&text, &word, *language) {
+                    found.entry(form).and_modify(|most| *most = weight.max(*most)).or_insert(weight);
+                }
+            }
+        }
+        let score: usize = found.values().sum();
         if score > 0 && best.is_none_or(|(most, _)| score > most) {
             best = Some((score, *subject));
         }
@@ -442,19 +221,9 @@ pub(super) fn of(text: &str) -> Option<Subject> {
     best.map(|(_, subject)| subject)
 }
 
-/// Whether a word of `text` is `word`, starts with it if it is long enough to be a stem, or, in scripts
-/// without spaces and cases, holds it anywhere.
+/// Whether a text holds an English word, in whatever form.
 pub(super) fn contains(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + word.len()..].chars().next();
-        if !word.is_ascii() && word.chars().all(|letter| letter > '\u{04ff}') {
-            return true;
-        }
-        let starts = before.is_none_or(|letter| !letter.is_alphanumeric());
-        let ends = after.is_none_or(|letter| !letter.is_alphanumeric() || letter == 's');
-        starts && (ends || word.chars().count() >= 5 || !word.is_ascii())
-    })
+    !forms(&folded(text), &folded(word), English).is_empty()
 }
 
 #[cfg(test)]
@@ -479,8 +248,54 @@ mod tests {
     }
 
     #[test]
+    fn subjects_are_recognised_in_the_plural_and_in_every_case() {
+        use Subject::{City, Deep, Desert, Flow, Forest, Meadow, Mountains, Sea, Space};
+        for (subject, topics) in [
+            (
+                Mountains,
+                "Warum Berge wachsen|In den Bergen|Gebirge der Welt|Les montagnes|Los volcanes|I vulcani",
+            ),
+            (Mountains, "Os vulcões|Высокие горы|В горах|पहाड़ों की कहानी|الجبال|山の話"),
+            (
+                Forest,
+                "Die Wälder Europas|Alte Bäume|Im Walde|Les forêts|Los árboles|Le foreste|As árvores|Тайны леса",
+            ),
+            (Forest, "The wolves|غابات الأمازون|सुंदर वन"),
+            (
+                Sea,
+                "Die Meere|Strände|Îles lointaines|Los mares|Le isole|As praias|У моря|Морские волны|البحار",
+            ),
+            (
+                Space,
+                "Sterne|Der Mond|Die Planeten|Les étoiles|Las estrellas|I pianeti|Звёзды|Лунный свет|الكواكب",
+            ),
+            (City, "Städte bei Nacht|Les villes|Ciudades|Le città|Города будущего|शहरों में|مدن العالم"),
+            (Desert, "Wüsten|Les déserts|Los desiertos|I deserti|Пустыни|الصحاري|Oases and cacti"),
+            (
+                Meadow,
+                "Hunde|Gärten|Les chats|Les animaux|Las flores|I gatti|Os cães|Кошки|बिल्लियाँ|القطط|Foxgloves, bees",
+            ),
+            (Deep, "Ozeane|Les océans|Gli oceani|Океаны|محيطات"),
+            (Flow, "Gehirne|Les cerveaux|I cervelli|Мозги|أدمغة ودماغ"),
+        ] {
+            for topic in topics.split('|') {
+                assert_eq!(of(topic), Some(subject), "{topic}");
+            }
+        }
+    }
+
+    #[test]
     fn a_word_inside_another_is_no_match() {
-        assert_eq!(of("scars and startled concatenation"), None);
-        assert_eq!(of("tax law"), None);
+        for topic in [
+            "scars and startled concatenation",
+            "tax law",
+            "Hundert Fragen",
+            "Le monde",
+            "जीवन",
+            "نقطة",
+            "лестница",
+        ] {
+            assert_eq!(of(topic), None, "{topic}");
+        }
     }
 }

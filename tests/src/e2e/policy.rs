@@ -8,6 +8,7 @@ use videofactory_crds::requests::CLEANUP;
 use videofactory_crds::storagepolicy::{PruneCause, PruneRun};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus};
 use videofactory_pipeline::clock;
+use videofactory_storage::PROBES;
 
 use super::lab::Lab;
 use super::wait;
@@ -56,8 +57,11 @@ pub async fn cleaned(lab: &Lab, dry_run: bool) -> anyhow::Result<PruneRun> {
     found.context("no run")
 }
 
-/// All files of the test in the bucket but plans and logs.
+/// All files of the test in the bucket but plans, logs, and those by which the operator asks the bucket what it can do: an
+/// edit of the policy makes it ask anew, and for a moment there are some.
 pub async fn keys(lab: &Lab) -> anyhow::Result<BTreeSet<String>> {
+    let passes =
+        |key: &String| key.starts_with("plans/") || key.starts_with(PROBES) || key.contains("/logs/");
     let all = lab.shelf.list("").await?;
-    Ok(all.into_keys().filter(|key| !key.starts_with("plans/") && !key.contains("/logs/")).collect())
+    Ok(all.into_keys().filter(|key| !passes(key)).collect())
 }

@@ -11,6 +11,8 @@ use crate::fakes::Service;
 
 /// Namespace of the operator, the S3 server and the proxy before it.
 pub const SYSTEM: &str = "videofactory-system";
+/// A namespace in which one test lets the operator have no right: what it is refused there is no fault.
+pub const FORBIDDEN: &str = "forbidden-to-the-operator";
 /// URL of the proxy as pods reach it.
 pub const ENDPOINT: &str = "http://r2.videofactory-system:9000";
 /// The one bucket; each test has a prefix of its own in it.

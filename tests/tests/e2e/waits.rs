@@ -116,7 +116,7 @@ async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
         let film = lab
             .order(Order::of(1).with(json!({"compute": {"nodeSelector": {label.as_str(): "yes"}}})))
             .await?;
-        film.until("the message to speak of a node", |status| ready(status).1.contains("finds no node"))
+        film.until("the message to speak of a node", |status| ready(status).1.contains("waits for a node"))
             .await?;
         let nodes = ask(&["get", "nodes", "-o", "name"]).await?;
         let node = nodes.lines().next().unwrap_or_default();
@@ -133,7 +133,7 @@ async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
     in_lab("compute_is_mended", async |lab: Lab| {
         let film =
             lab.order(Order::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}}))).await?;
-        film.until("the message to speak of a node", |status| ready(status).1.contains("finds no node"))
+        film.until("the message to speak of a node", |status| ready(status).1.contains("waits for a node"))
             .await?;
         film.edit(json!({"compute": {"nodeSelector": null}})).await?;
         film.succeeded().await.map(drop)

@@ -64,7 +64,7 @@ pub struct CreateArgs {
     #[arg(long, add = names::channels())]
     pub channel: Option<String>,
     /// Width to height
-    #[arg(long, value_parser = ["9:16", "16:9", "1:1", "4:3", "3:4"])]
+    #[arg(long, value_parser = ["9:16", "16:9", "1:1", "4:3", "3:4", "4:5"])]
     pub aspect_ratio: Option<String>,
     /// Language of narration and captions, such as de or pt-BR
     #[arg(long)]

@@ -246,16 +246,3 @@ fn what_others_deleted_is_measured_by_a_listing_that_begins_after_it() {
     desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now);
     assert!(!known(&desk).outdated);
 }
-
-#[tokio::test]
-async fn what_is_broken_off_does_nothing_more() {
-    let desk = Desk::default();
-    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    desk.spawn(async move {
-        let _held = sender;
-        std::future::pending::<()>().await;
-    });
-    desk.break_off();
-    // What the task held goes with it.
-    assert!(receiver.await.is_err());
-}

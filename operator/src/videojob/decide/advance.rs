@@ -12,14 +12,13 @@ use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::attempts::Attempt;
-use super::super::model::{Account, Action, Storage};
+use super::super::model::{Action, Storage};
 use super::entry::{bucket_came_back, result_is_void, result_of, set_state, stop, unsettle};
 use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
-use super::needs::accounts_of;
 use super::settle::Standing;
 use super::tell::{hindered, nothing_to_tell, rank, review_message, waiting};
-use super::{Draft, Results, Verdict, leftovers, lost, needs, order, progress, returns, room};
+use super::{Draft, Results, Verdict, accounts, leftovers, lost, needs, order, progress, returns, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
 
 /// Seconds between two looks at a bucket that does not answer.
@@ -52,7 +51,9 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
     walk.ask(draft);
     progress::count(draft);
     needs::estimate(draft, settings);
-    walk.verdict(draft)
+    let mut verdict = walk.verdict(draft);
+    accounts::warn(draft, settings, &mut verdict);
+    verdict
 }
 
 /// One walk over the graph.
@@ -268,6 +269,12 @@ impl Walk<'_> {
         if self.lacks(draft, name, input) {
             return;
         }
+        if let Some(verdict) = accounts::obstacle_to_come(draft, self.settings, name)
+            && !hire::is_survey(draft, self.settings, name, input)
+        {
+            self.keep_waiting(draft, name, verdict);
+            return;
+        }
         if !tried {
             let step = draft.step_mut(name);
             unsettle(step);
@@ -359,28 +366,7 @@ impl Walk<'_> {
             let message = format!("{name}: {SUSPENDED_SIDE_EFFECTS}");
             return Some(Verdict::Suspended { reason: Reason::SideEffectsSuspended, message });
         }
-        accounts_of(name, self.settings).into_iter().find_map(|account| match draft.observed.accounts.get(account) {
-            Some(Account::Embedded) => None,
-            Some(Account::Held(why)) => Some(Verdict::Waiting {
-                reason: Reason::AwaitingQuota,
-                message: format!("{name}: {why}"),
-                step: Some(name),
-                at: None,
-            }),
-            Some(Account::Hired(hired)) => hired.obstacle.as_ref().map(|message| Verdict::Stalled {
-                reason: Reason::ConfigurationInvalid,
-                message: message.clone(),
-                step: Some(name),
-            }),
-            Some(Account::Unusable { reason, message }) => {
-                Some(Verdict::Stalled { reason: *reason, message: message.clone(), step: Some(name) })
-            }
-            None => Some(Verdict::Stalled {
-                reason: Reason::ConfigurationInvalid,
-                message: format!("ProviderAccount {account:?} does not exist in this namespace; create it, or correct providers"),
-                step: Some(name),
-            }),
-        })
+        accounts::obstacle(draft, self.settings, name)
     }
 
     /// Records the intent, and orders the Job: the status is written first.

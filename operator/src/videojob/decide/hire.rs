@@ -17,7 +17,7 @@ use videofactory_pipeline::{Digest, Settings};
 use super::super::model::{Account, HiredAccount};
 use super::needs::{accounts_of, needs, over_budget};
 use super::returns::{forget_booked, is_owed, withdraw, write_off};
-use super::waits::{waiting, waits};
+use super::waits::{asks_for, waiting, waits};
 use super::{Draft, Verdict, later, lost};
 use crate::provideraccount::{Word, has_expired, is_unopened, word};
 
@@ -312,9 +312,7 @@ fn demand(
     let since = since.filter(|_| !may_not_wait(settings, name));
     let asked_at = whole_seconds(draft.now);
     let since = since.map_or_else(|| asked_at.clone(), whole_seconds);
-    let asked: Vec<String> =
-        demands.iter().map(|d| format!("{} of {}", d.submissions.unwrap_or_default(), d.account)).collect();
-    let message = format!("asks for {}", asked.join(" and "));
+    let message = asks_for(&demands);
     let step = draft.step_mut(name);
     step.attempt = Some(next);
     step.state = Some(StepState::Waiting);

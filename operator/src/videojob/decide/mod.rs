@@ -3,6 +3,7 @@
 //! A build system, not a script: a step is done if it succeeded with the inputs it would have now;
 //! retry, resume, and an edit before publication are all one rule, run what is stale.
 
+mod accounts;
 mod advance;
 mod begin;
 mod doubt;
@@ -349,6 +350,8 @@ mod properties;
 mod properties_accounts;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_accounts;
 #[cfg(test)]
 mod tests_begin;
 #[cfg(test)]

@@ -82,7 +82,8 @@ pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
     match happening {
         Happening::Ends(which, exit) => {
             if let Some(step) = nth(world, *which) {
-                world.end(step, *exit);
+                // Some say nothing.
+                world.end_told(step, *exit, |outcome| outcome.message.truncate(moment % 2 * 100));
             }
         }
         Happening::Killed(which) => {
@@ -143,6 +144,16 @@ fn edit(world: &mut World, version: u8) {
         job.spec.scene_overrides =
             serde_json::from_value(json!([{"id": "s1", "narration": narration}])).unwrap();
     });
+}
+
+/// What people are told names more than the step.
+pub(super) fn assert_says_something(world: &World) {
+    let steps = world.observed.job.status.iter().flat_map(|status| &status.steps);
+    let of_steps = steps.filter_map(|step| step.message.clone());
+    for told in of_steps.chain(world.events.iter().cloned()).chain([world.message()]) {
+        let is_cut_off = told.trim().is_empty() || told.trim_end().ends_with(':') || told.contains(": ;");
+        assert!(!is_cut_off, "{told:?}");
+    }
 }
 
 /// The next event of a job that is not at rest, or the reason that it waits for a person.
@@ -217,6 +228,7 @@ proptest! {
             happen(&mut world, happening, moment);
             world.settle();
             assert_has_a_future(&world);
+            assert_says_something(&world);
             let same_run = world.observed.job.status.clone().unwrap_or_default().run == run;
             assert_no_checkpoint_lost(&before, &world, same_run);
         }

@@ -14,7 +14,7 @@ use videofactory_crds::{StepName, StepStatus, requests};
 use videofactory_pipeline::contract::{ExitCode, Spent};
 
 use super::super::model::{Account, Found, HiredAccount, Storage};
-use super::properties::{Happening, happen, happening};
+use super::properties::{Happening, assert_says_something, happen, happening};
 use super::world::{World, storage_ready};
 use crate::provideraccount::BEGIN_WITHIN;
 use crate::provideraccount::offline::reconcile;
@@ -37,7 +37,7 @@ impl Pair {
         let account: ProviderAccount = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
             "metadata": {"name": "grok", "namespace": "films", "uid": "a1", "generation": 1},
-            "spec": {"provider": "XAI", "secretRef": {"name": "k"}, "maxConcurrent": 1,
+            "spec": {"provider": "Gemini", "secretRef": {"name": "k"}, "maxConcurrent": 1,
                      "quotas": [{"name": "all", "limit": 5, "period": "2h"}]},
             "status": {"observedGeneration": -1},
         }))
@@ -92,6 +92,7 @@ impl Pair {
         let input = self.world.inputs[attempt].clone();
         let at = self.world.now;
         self.world.end_told(step, exit, |outcome| {
+            outcome.message.clear();
             outcome.accounted = input.survey && exit != ExitCode::Storage;
             let spent = input.hired.iter().filter(|(_, hired)| hired.allowance.submissions > 0);
             outcome.spent = spent
@@ -239,6 +240,7 @@ proptest! {
             pair.happen(happening, moment);
             pair.settle();
             pair.assert_has_a_future();
+            assert_says_something(&pair.world);
             pair.assert_nothing_is_held_for_ever();
         }
         pair.finish_in_peace();

@@ -16,6 +16,7 @@ use videofactory_pipeline::{Digest, SceneSet, graph};
 use super::super::attempts::{self, Attempt, End};
 use super::super::measured::{Ending, is_unknown};
 use super::super::model::Action;
+use super::tell::NO_WORDS;
 use super::{Draft, doubt, entry, later, lost, permits, returns};
 use crate::meter::Change;
 
@@ -115,6 +116,11 @@ fn skip_begun(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     step.attempt = step.attempt.max(outcome.latest);
 }
 
+/// Why an attempt has ended, in its worker's words if it has any.
+fn said(outcome: &StepOutcome) -> &str {
+    if outcome.message.trim().is_empty() { NO_WORDS } else { &outcome.message }
+}
+
 /// What was added to the bucket is to be counted, and what was refused for want of room to be told.
 fn count(draft: &mut Draft<'_>, outcome: &StepOutcome, at: Timestamp) {
     if outcome.full {
@@ -194,7 +200,7 @@ fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_a_person: bool) {
             earlier.reason = None;
             earlier.message = None;
             if asks_a_person {
-                lost::wait_for_a_person(earlier, &outcome.message);
+                lost::wait_for_a_person(earlier, said(outcome));
             }
         }
     }
@@ -256,11 +262,11 @@ impl Ledger<'_> {
         if !outcome.model.is_empty() {
             self.step.model = Some(outcome.model.clone());
         }
-        let message = outcome.message.as_str();
+        let message = said(outcome);
         match outcome.exit {
             ExitCode::Done => {
                 self.succeeded(outcome.output.as_ref());
-                self.step.message = (!message.is_empty()).then(|| message.to_owned());
+                self.step.message = Some(outcome.message.clone()).filter(|message| !message.is_empty());
             }
             ExitCode::QualityCheck => {
                 let output = outcome.output.as_ref().map(Digest::as_str);
@@ -344,9 +350,9 @@ impl Ledger<'_> {
         let surveyed = self.step.survey == Some(true);
         if made || surveyed || !outcome.spent.is_empty() || outcome.rate_limit.is_some() {
             self.step.state = Some(StepState::Pending);
-            self.step.message = Some(outcome.message.clone());
+            self.step.message = Some(said(outcome).to_owned());
         } else {
-            self.again(Reason::RateLimited, &outcome.message);
+            self.again(Reason::RateLimited, said(outcome));
         }
     }
 

@@ -11,6 +11,9 @@ use super::settle::LONGEST_DELAY;
 use super::{Draft, Verdict, later};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
+/// What is told where it should be said why, and nothing was said.
+pub(super) const NO_WORDS: &str = "no reason was given; the log of its pod may have one";
+
 /// Where no step has anything to tell, all are done; one that is not is looked at again.
 pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
     let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
@@ -45,7 +48,7 @@ pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Opti
         // What it waits for is its account's to say.
         return None;
     }
-    let told = step.message.clone().unwrap_or_default();
+    let told = step.message.clone().filter(|told| !told.is_empty()).unwrap_or_else(|| NO_WORDS.to_owned());
     let name = step.name;
     if step.state == Some(StepState::Failed) {
         let message = format!("{name}: {told}; fix the cause, then request a retry");
@@ -98,7 +101,12 @@ pub(super) fn hindered(
     match hindrance {
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
         Some(Hindrance::Unschedulable(why)) => {
-            waiting(format!("{name}: its pod finds no node: {why}; free a node, or change compute"))
+            let said = why.trim_end_matches('.');
+            let why = if said.is_empty() { String::new() } else { format!(" (the scheduler says: {said})") };
+            waiting(format!(
+                "{name}: its pod waits for a node with room for it{why}; it starts by itself as soon as one has enough CPU and \
+                 memory free; if none ever has, add a node or ask for less in compute"
+            ))
         }
         Some(Hindrance::NoPod(job)) => waiting(format!(
             "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; fix that, or edit the job"

@@ -3,6 +3,7 @@
 use serde_json::json;
 use videofactory_client::estimate;
 use videofactory_crds::condition::{ConditionType, Phase};
+use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::Settings;
 use videofactory_pipeline::contract::ExitCode;
@@ -89,7 +90,9 @@ fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
         let mut world = film(
             &json!({"sceneCount": 3, "length": {"target": "30s"}, "providers": {"narration": narration}}),
         );
-        grok(&mut world).spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
+        let hired = grok(&mut world);
+        hired.spec.provider = Provider::Gemini;
+        hired.spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
         world.settle();
         estimated(&world)
     };
@@ -140,6 +143,7 @@ fn a_publication_has_no_price_that_a_budget_would_have_to_know() {
     let target = json!({"name": "social", "type": "Webhook", "accountRef": {"name": "grok"}});
     let mut world =
         film(&json!({"budget": {"limit": "5"}, "providers": {}, "publish": {"targets": [target]}}));
+    grok(&mut world).spec.provider = Provider::Webhook;
     world.run_to_rest();
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
     assert_eq!(world.step(StepName::PublishVideo).demands.len(), 1);
@@ -224,14 +228,13 @@ fn another_account_whose_price_nobody_knows_is_asked_once_its_price_is_named() {
     let mut world = film(&json!({"budget": {"limit": "5"}}));
     until_animation(&mut world);
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
-    let other = json!({"provider": "HuggingFace", "secretRef": {"name": "g"}});
+    let other = json!({"provider": "XAI", "secretRef": {"name": "g"}});
     world.observed.accounts.insert("other".to_owned(), account(&other));
-    let providers = json!({"animation": {"accountRef": {"name": "other"}}});
+    let providers = json!({"animation": {"accountRef": {"name": "other"}, "model": "grok-of-tomorrow"}});
     world.edit(|job| job.spec.settings.providers = serde_json::from_value(providers).unwrap());
     world.settle();
     assert_eq!(world.reason(), "PriceUnknown", "{}", world.message());
-    let priced =
-        json!({"provider": "HuggingFace", "secretRef": {"name": "g"}, "prices": {"videoSecond": "0.01"}});
+    let priced = json!({"provider": "XAI", "secretRef": {"name": "g"}, "prices": {"videoSecond": "0.01"}});
     world.observed.accounts.insert("other".to_owned(), account(&priced));
     world.settle();
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());

@@ -6,13 +6,49 @@ use videofactory_crds::condition::ConditionType;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, StepOutcome};
 
-use super::hire_tests::{book, film, grant, grok, until_animation};
+use super::hire_tests::{book, demand, film, grant, grok, stand_in_front, until_animation};
 use super::world::World;
 
 const CLIPS: StepName = StepName::AnimateScenes;
 
 fn told(world: &World, words: &str) -> usize {
     world.events.iter().filter(|note| note.contains(words)).count()
+}
+
+/// Whose turn is told by its account goes on asking, whatever is edited or tried again meanwhile, and says so.
+#[test]
+fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
+    let retry = |world: &mut World| world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
+    let edit = |world: &mut World| world.edit(|job| job.spec.priority = 7);
+    for change in [retry as fn(&mut World), edit] {
+        let mut world = film(&json!({}));
+        until_animation(&mut world);
+        let until = world.now + SignedDuration::from_mins(10);
+        let refused = json!([{"name": "all", "limit": 20, "blockedUntil": until}]);
+        let quotas = json!([{"name": "all", "limit": 20, "period": "1d"}]);
+        grok(&mut world).spec.quotas = serde_json::from_value(quotas).unwrap();
+        grok(&mut world).status.quotas = serde_json::from_value(refused).unwrap();
+        stand_in_front(&mut world);
+        world.settle();
+        assert_eq!(world.reason(), "RateLimited", "{}", world.message());
+        change(&mut world);
+        world.settle();
+        assert_eq!(demand(&world).submissions, Some(3));
+        let told = world.message();
+        assert!(told.len() > "animate-scenes: ".len(), "{told:?}");
+        assert_eq!(world.step(CLIPS).message.as_deref(), told.strip_prefix("animate-scenes: "));
+    }
+}
+
+#[test]
+fn who_ends_without_a_word_is_told_of_all_the_same() {
+    let mut world = World::topic();
+    world.settle();
+    world.end_told(StepName::WriteScript, ExitCode::ContentRefused, |outcome| outcome.message.clear());
+    world.settle();
+    let expected = "write-script: no reason was given; the log of its pod may have one; when that is fixed, edit the job or \
+                    request a retry";
+    assert_eq!(world.message(), expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::provideraccount::Waiter;
 use videofactory_crds::videojob::Demand;
 
@@ -16,6 +16,15 @@ pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Ti
     Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
 }
 
+/// What a step asks its accounts for.
+pub(super) fn asks_for(demands: &[Demand]) -> String {
+    let asked: Vec<String> = demands
+        .iter()
+        .map(|demand| format!("{} of {}", demand.submissions.unwrap_or_default(), demand.account))
+        .collect();
+    format!("asks for {}", asked.join(" and "))
+}
+
 /// What is waited for, in numbers: told to those at the front of the line. Once told, it is told anew only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
 pub(super) fn waiting(
@@ -25,9 +34,12 @@ pub(super) fn waiting(
     accounts: &BTreeMap<String, HiredAccount>,
 ) -> Verdict {
     let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
-    let step = draft.step(name);
-    let reason = step.and_then(|step| step.reason).unwrap_or(Reason::AwaitingQuota);
-    let message = step.and_then(|step| step.message.clone()).unwrap_or_default();
+    let step = draft.step_mut(name);
+    // An edit or a retry has taken what it said: it still asks, and is told anew why it waits.
+    let told = told.filter(|_| step.message.is_some());
+    step.state = Some(StepState::Waiting);
+    let reason = *step.reason.get_or_insert(Reason::AwaitingQuota);
+    let message = step.message.get_or_insert_with(|| asks_for(demands)).clone();
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
     if let Some(at) = told.filter(|at| *at > draft.now) {
         if in_front {

@@ -15,7 +15,7 @@ pub(super) struct Fact {
 /// A bank of facts, used when the topic holds one of its words.
 #[derive(Debug)]
 pub(super) struct Bank {
-    /// Lower case; see [`crate::embedded::subject::contains`].
+    /// English; see [`crate::embedded::subject::contains`].
     pub words: &'static [&'static str],
     /// The facts.
     pub facts: &'static [Fact],

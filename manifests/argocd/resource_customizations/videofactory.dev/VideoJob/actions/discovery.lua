@@ -1,27 +1,12 @@
 -- An action is there when the film would take the request: what each does says its action.lua.
-local annotations = obj.metadata.annotations or {}
-local status = obj.status or {}
-local handled = status.handled or {}
+-- render: suspension.lua
 local phase = status.phase or "Pending"
-local hold = annotations["videofactory.dev/hold"]
--- Whether it begins with `created together`, without the library for strings, which scripts do not have: such a hold ends
--- by itself, and a suspension replaces it.
-local passes = hold ~= nil and hold >= "created together" and hold < "created togethes"
-
 local reviewed, rejected = false, false
 for _, step in ipairs(status.steps or {}) do
   reviewed = reviewed or (step.reason == "AwaitingReview" and step.outputDigest ~= nil)
   rejected = rejected or step.reason == "Rejected"
 end
 
-local function is_new(request, last)
-  local asked = annotations["videofactory.dev/" .. request]
-  return asked ~= nil and asked ~= last
-end
-local has_ended = (phase == "Succeeded" or phase == "Failed")
-  and status.observedGeneration == obj.metadata.generation
-  and not is_new("retry-requested-at", handled.retry)
-  and not is_new("restart-requested-at", handled.restart)
 local no_retry = {Succeeded = true, Suspended = true, Review = true, Failed = rejected}
 
 return {
@@ -36,7 +21,7 @@ return {
     displayName = "Restart (make, pay for and publish all of it again)",
   },
   suspend = {
-    disabled = (hold ~= nil and not passes) or has_ended,
+    disabled = not may_be_suspended,
     iconClass = "fa fa-fw fa-pause-circle",
     displayName = "Suspend",
     params = {{name = "reason"}},

@@ -121,8 +121,8 @@ fn routers(
     let reports = Reports { context: context.clone(), tokens, relay };
     let state = State { tasks, ..State::new(context.client, cluster, stores, process, stop) };
     let probes = health::probes(state.clone());
-    let routes = progress_route(reports, Arc::clone(&state.limits))
-        .fallback_service(videofactory_api::router(state));
+    let routes =
+        progress_route(reports, Arc::clone(&state.limits)).fallback_service(videofactory_api::router(state));
     (routes, probes)
 }
 

@@ -210,7 +210,7 @@ async fn where_one_object_cannot_be_restored_nothing_is_released_until_it_can() 
     let answer = site.restore(false, false).await;
     let told = outcomes(&answer);
     assert_eq!((told["half"], told["done"], told["grok"]), (Outcome::Failed, Outcome::Held, Outcome::Held));
-    assert!(!answer.is_whole() && answer.notes.iter().any(|note| note.contains("what is held stays so")));
+    assert!(!answer.is_whole() && answer.notes.iter().any(|note| note.contains("what is held stays held")));
     assert_eq!(
         site.held(),
         ["default", "done", "grok", "half"],

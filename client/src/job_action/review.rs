@@ -33,7 +33,6 @@ mod tests {
 
     use super::super::Wish;
     use super::super::testing::{asked, job, patch, refusal};
-    use super::*;
 
     #[test]
     fn an_approval_is_of_the_very_output_that_was_seen() {

@@ -259,7 +259,7 @@ impl RunStats {
                 .map(|of| KeptStats { reason: of.reason, objects: of.objects, bytes: of.bytes })
                 .collect(),
             outcome: run.outcome,
-            duration_seconds: run.duration.map(|took| took.as_secs()),
+            duration_seconds: run.duration.map(videofactory_crds::Duration::as_secs),
             message: run.message,
             shortfall: run.shortfall,
         }

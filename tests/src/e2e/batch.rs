@@ -56,7 +56,7 @@ impl Batch {
 
     /// Waits until somebody has written one of the films since now. Fails where none is at work any more: what strikes
     /// then strikes nothing.
-    pub async fn until_written(&self) -> anyhow::Result<()> {
+    pub async fn next_write(&self) -> anyhow::Result<()> {
         let jobs = self.lab.api::<VideoJob>();
         let done =
             |job: &VideoJob| job.status.as_ref().and_then(|status| status.phase) == Some(Phase::Succeeded);

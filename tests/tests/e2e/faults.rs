@@ -9,6 +9,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
 use videofactory_tests::e2e::bucket::{Artifacts, untouched};
 use videofactory_tests::e2e::film::{Order, attempts, fed};
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::half_drawn::{finishes_unharmed, half_drawn};
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
@@ -91,11 +92,9 @@ async fn struck_a_drained_pod_costs_no_finished_scene() {
         let pod = film.running_pod(StepName::GenerateImages).await?;
         let node = pod.spec.and_then(|spec| spec.node_name).unwrap_or_default();
         let selector = format!("--pod-selector=videofactory.dev/uid={}", film.uid);
-        let drained =
-            ask(&["drain", &node, &selector, "--ignore-daemonsets", "--delete-emptydir-data", "--force"])
-                .await;
-        ask(&["uncordon", &node]).await?;
-        ensure!(drained?.contains("evicting"), "nothing was evicted");
+        let drain = ["drain", &node, &selector, "--ignore-daemonsets", "--delete-emptydir-data", "--force"];
+        let drained = finally(ask(&drain), async { ask(&["uncordon", &node]).await.map(drop) }).await?;
+        ensure!(drained.contains("evicting"), "nothing was evicted");
         finishes_unharmed(&lab, &film, &before).await
     })
     .await;

@@ -72,7 +72,7 @@ async fn drained(lab: &Lab, first: &str, second: &str) -> anyhow::Result<()> {
 
 /// The `PodDisruptionBudget` lets the second replica go when the first one's successor is ready on the other node.
 #[tokio::test]
-async fn alone_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
+async fn timed_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
     in_lab("a_drained_node", async |lab: Lab| {
         let first = site::cluster_name()?;
         let second = format!("{first}-second");

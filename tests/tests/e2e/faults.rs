@@ -63,7 +63,7 @@ async fn a_pod_that_ran_out_of_memory_is_a_failure_and_is_tried_again() {
 #[tokio::test]
 async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
     in_lab("a_pod_deleted_in_each_step", async |lab: Lab| {
-        let film = lab.order(Order::of(2)).await?;
+        let film = lab.order(Order::of(2).without_retries()).await?;
         let mut before = Artifacts::new();
         for step in StepName::ALL {
             let pod = film.pod(step, "appear", |_| true).await?;
@@ -77,8 +77,6 @@ async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
         let status = film.succeeded().await?;
         for step in StepName::ALL {
             ensure!(attempts(&status, step) <= 2, "{step} took {} attempts", attempts(&status, step));
-            let failures = status.step(step).and_then(|step| step.failures);
-            ensure!(failures.is_none(), "{step} counts {failures:?} failures");
         }
         Ok(())
     })

@@ -13,7 +13,7 @@ build: ## Compile the worker, the operator and what tests them
 lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint
 
-test: ## Every test but test-gitops, test-charts and chaos, unit to end-to-end, on a real cluster that is gone afterwards
+test: ## Every test, unit to end-to-end, on a real cluster that is gone afterwards, but test-gitops, chaos and the advice of test-charts
 	scripts/test
 
 test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code, and Flux itself on a real cluster
@@ -21,7 +21,7 @@ test-gitops: ## Health and actions by Argo CD's, Flux's and Helm's own code, and
 	tests/gitops/run
 	tests/run flux
 
-test-charts: ## The Helm charts without a cluster, and what kube-score and checkov advise
+test-charts: ## The Helm charts without a cluster (as in test), and what kube-score and checkov advise
 	tests/charts/run --advice
 
 audit: ## Vulnerabilities, licences and origins of what is linked (OFFLINE=1 without the first)

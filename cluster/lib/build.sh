@@ -44,13 +44,14 @@ build_binaries() {
   for entry in "${MODULE_PROGRAMS[@]}" "${INSTALLED_PROGRAMS[@]}"; do
     name=${entry%%=*}
     [[ $# == 0 || $wanted == *" $name "* ]] || continue
-    [[ -x $dir/$name ]] || build_program "$name" "${entry#*=}" "$dir"
+    [[ -x $dir/$name ]] || build_program "$name" "${entry#*=}" "$dir" "$ROOT/cluster/go" "$(version_flags)"
   done
 }
 
-# build_program NAME PACKAGE DIR
+# build_program NAME PACKAGE DIR [MODULE [FLAGS]]: compiles DIR/NAME, unless it is there. PACKAGE is one of the module in the
+# folder MODULE, with FLAGS for the linker, or PACKAGE@VERSION by itself.
 build_program() (
-  name=$1 package=$2 dir=$3
+  name=$1 package=$2 dir=$3 module=${4:-} flags="-s -w ${5:-}"
   exec {build_lock}>"$dir/.lock-$name"
   flock "$build_lock"
   [[ -x $dir/$name ]] && exit
@@ -62,14 +63,14 @@ build_program() (
   if [[ $package == *@* ]]; then
     GOBIN=$staging go install -trimpath -ldflags '-s -w' "$package"
   else
-    cd "$ROOT/cluster/go"
-    go build -trimpath -ldflags "$(version_flags)" -o "$staging/$name" "$package"
+    cd "$module" && go build -trimpath -ldflags "$flags" -o "$staging/$name" "$package"
   fi || die "building $name failed; the lines above say why"
   mv "$staging/$name" "$dir/$name"
 )
 
+# What makes programs say which version of Kubernetes they are.
 version_flags() {
-  local version=${KUBERNETES_VERSION#v} package flags='-s -w'
+  local version=${KUBERNETES_VERSION#v} package flags=
   local major=${version%%.*} minor=${version#*.}
   minor=${minor%%.*}
   for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every other part uses: messages, the names and paths of an instance, locks, waiting.
+# What every other part and the tests use: messages, the names and paths of an instance, locks, waiting.
 # Everything an instance owns lies under $STATE or carries $TAG in its name.
 
 readonly STATE_ROOT=${CLUSTER_STATE_DIR:-/var/lib/videofactory-cluster}
@@ -10,6 +10,9 @@ die() {
   printf 'cluster: %s\n' "$*" >&2
   exit 1
 }
+
+# same WANTED FOUND [WHAT]: ends the program unless both are the same.
+same() { [[ $1 == "$2" ]] || die "${3:+$3: }\"$2\" instead of \"$1\""; }
 
 # Sets the names and paths of the instance NAME.
 use_instance() {
@@ -24,7 +27,6 @@ use_instance() {
   LOGS=$STATE/logs
   KUBECONFIG_FILE=$STATE/kubeconfig
   AUDIT_LOG=$STATE/audit.log
-  CONTAINERD_SOCKET=$RUN/containerd.sock
   NETNS=/run/netns/$TAG
 }
 

@@ -24,23 +24,22 @@ build_pause_image() {
 
 pause_archive() { echo "$(binaries)/pause-${PAUSE_IMAGE##*:}.tar"; }
 
+# import_pause_image NODE
 import_pause_image() {
-  has_image "$PAUSE_IMAGE" || containerd_ctr images import "$(pause_archive)" >/dev/null
+  [[ -n $(loaded_digest "$1" "$PAUSE_IMAGE") ]] || containerd_ctr "$1" images import "$(pause_archive)" >/dev/null
 }
 
-# Digest of the image $1 in the instance; nothing if it is not there.
-loaded_digest() { containerd_ctr images ls "name==$1" | awk 'NR == 2 { print $3 }'; }
+# loaded_digest NODE IMAGE: digest of an image on a node; nothing if it is not there.
+loaded_digest() { containerd_ctr "$1" images ls "name==$2" | awk 'NR == 2 { print $3 }'; }
 
-has_image() { [[ -n $(loaded_digest "$1") ]]; }
-
-# copy_images SOCKET: the images of the node whose containerd listens there, into the present one.
+# copy_images FROM TO: the images of one node, to another.
 copy_images() {
   local images
-  mapfile -t images < <(ctr --address "$1" --namespace k8s.io images ls --quiet | grep '^localhost/')
-  ctr --address "$1" --namespace k8s.io images export - "${images[@]}" | containerd_ctr images import - >/dev/null
+  mapfile -t images < <(containerd_ctr "$1" images ls --quiet | grep '^localhost/')
+  containerd_ctr "$1" images export - "${images[@]}" | containerd_ctr "$2" images import - >/dev/null
 }
 
-# load_image IMAGE: from buildah's store into the instance, unless it is there already.
+# load_image IMAGE: from buildah's store into the first node, unless it is there already.
 load_image() {
   local image=$1 id digest
   id=$(buildah inspect --type image --format '{{.FromImageID}}' "$image" 2>/dev/null) ||
@@ -55,17 +54,17 @@ load_image() {
     buildah push --quiet --compression-format zstd --compression-level 1 "$image" \
       "oci:$LAYOUT:$image"
     digest=$(layout_digest "$image")
-    missing_blobs "$digest" | image_archive "$image" "$digest" | containerd_ctr images import - >/dev/null
+    missing_blobs "$digest" | image_archive "$image" "$digest" | containerd_ctr "$NAME" images import - >/dev/null
     remove_unused_blobs
   )
   say "$image loaded"
 }
 
-# Id of the image $1 in the instance: the digest of its configuration.
+# loaded_id IMAGE: its id on the first node: the digest of its configuration.
 loaded_id() {
   local digest
-  digest=$(loaded_digest "$1")
-  [[ -z $digest ]] || containerd_ctr content get "$digest" | jq -r .config.digest
+  digest=$(loaded_digest "$NAME" "$1")
+  [[ -z $digest ]] || containerd_ctr "$NAME" content get "$digest" | jq -r .config.digest
 }
 
 layout_digest() {
@@ -81,7 +80,7 @@ blobs_of() {
 
 missing_blobs() {
   local present
-  present=$(containerd_ctr content ls --quiet | sed 's|:|/|; s|^|blobs/|')
+  present=$(containerd_ctr "$NAME" content ls --quiet | sed 's|:|/|; s|^|blobs/|')
   blobs_of "$1" | sort -u | grep -vxF "${present:-none}" || :
 }
 

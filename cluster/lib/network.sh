@@ -4,6 +4,8 @@
 # All ranges lie in 198.18.0.0/15, which is reserved for benchmarks and is nobody's real network.
 
 readonly POD_CIDR=198.18.0.0/20
+# First and last address of the pods of a node, and of those of a second one.
+readonly FIRST_POD_RANGE='198.18.0.2 198.18.7.255' SECOND_POD_RANGE='198.18.8.0 198.18.15.254'
 readonly BRIDGE_ADDRESS=198.18.0.1
 readonly BRIDGE_PREFIX=20
 readonly SERVICE_CIDR=198.19.0.0/20

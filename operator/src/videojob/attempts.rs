@@ -14,6 +14,9 @@ use super::model::{Hindrance, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodS
 const POD_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 /// How much later than it should a pod that is being stopped may go.
 const STOP_PATIENCE: SignedDuration = SignedDuration::from_secs(120);
+/// The exit code that a container runtime gives a container whose end it has not seen, because it was down itself, as after a
+/// node's loss of power. No worker ends with it.
+const UNSEEN: i32 = 255;
 
 /// How one attempt stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,10 +190,11 @@ fn silent_pod(pod: &PodEnd) -> End {
     match (pod.reason.as_str(), pod.exit_code) {
         ("DeadlineExceeded", _) => End::Deadline,
         (reason, None) => End::Interrupted(format!("its pod ended before its container ran ({reason})")),
+        ("", Some(UNSEEN)) => End::Interrupted("its container was gone after its node was down".to_owned()),
         ("", Some(code @ (137 | 143))) => {
             End::Interrupted(format!("its container was killed (exit code {code})"))
         }
-        (reason, Some(137 | 143)) => End::Interrupted(format!("its pod was stopped ({reason})")),
+        (reason, Some(137 | 143 | UNSEEN)) => End::Interrupted(format!("its pod was stopped ({reason})")),
         (_, Some(code)) if ExitCode::from_code(code) == Some(ExitCode::TryLater) => {
             End::Interrupted("it was stopped".to_owned())
         }

@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use kube::runtime::watcher;
 use serde_json::{Value, json};
+use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Phase;
-use videofactory_crds::{StepName, VideoJob};
 
 use super::bucket;
 use super::clips::animated;
@@ -56,7 +56,7 @@ impl Batch {
 
     /// Waits until somebody has written one of the films since now. Fails where none is at work any more: what strikes
     /// then strikes nothing.
-    pub async fn until_written(&self) -> anyhow::Result<()> {
+    pub async fn next_write(&self) -> anyhow::Result<()> {
         let jobs = self.lab.api::<VideoJob>();
         let done =
             |job: &VideoJob| job.status.as_ref().and_then(|status| status.phase) == Some(Phase::Succeeded);
@@ -74,11 +74,7 @@ impl Batch {
     /// All films are finished, each scene was made once and each clip paid for once, and the account's books say the same.
     pub async fn finishes_unharmed(&self) -> anyhow::Result<()> {
         for film in &self.films {
-            let status = film.succeeded().await?;
-            for step in StepName::ALL {
-                let failures = status.step(step).and_then(|step| step.failures);
-                ensure!(failures.is_none(), "{step} of {} counts {failures:?} failures", film.name);
-            }
+            film.succeeded().await?;
         }
         let scenes = SCENES * FILMS;
         let paid = self.grok.paid(Operation::Video).await?;
@@ -94,7 +90,8 @@ impl Batch {
     }
 }
 
-/// A film of which no scene is like another film's, so that what is paid for twice would be seen.
+/// A film of which no scene is like another film's, so that what is paid for twice would be seen. It fails if any of what
+/// strikes it is counted as a failure.
 fn film(number: usize) -> Order {
     let scene = |scene: usize| {
         json!({
@@ -107,7 +104,7 @@ fn film(number: usize) -> Order {
     let scenes: Vec<Value> = (1..=SCENES).map(scene).collect();
     // As small as the others', so that all of them find a place.
     let small = json!({"resources": {"requests": {"cpu": "50m"}}});
-    animated(SCENES).named(&format!("film-{number}")).with(json!({
+    animated(SCENES).named(&format!("film-{number}")).without_retries().with(json!({
         "scenes": scenes,
         "compute": {"steps": {"write-script": small, "animate-scenes": small}},
     }))

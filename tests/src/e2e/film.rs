@@ -97,6 +97,13 @@ impl Order {
         }))
     }
 
+    /// The first failure that a step counts fails the film. A film that has succeeded shows no failure: the count starts anew
+    /// with each scene and each step that is done. So this is how a test shows that something counts as none.
+    #[must_use]
+    pub fn without_retries(self) -> Self {
+        self.with(json!({"retry": {"limit": 0}}))
+    }
+
     /// As it is applied.
     #[must_use]
     pub fn manifest(&self) -> Value {

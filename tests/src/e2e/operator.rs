@@ -12,8 +12,10 @@ use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Mutex;
+use videofactory_operator::leader::Timing;
 use videofactory_pipeline::clock;
 
+use super::finally::finally;
 use super::{kubectl, site, wait};
 
 const SELECTOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
@@ -58,9 +60,26 @@ pub async fn renewal(client: &Client) -> anyhow::Result<()> {
     .await
 }
 
+/// Waits until the Lease was not renewed for longer than its holder leaves between two renewals: it has sent the next one by
+/// then, whether that arrives or not. Supposes that the holder's clock is right.
+pub async fn renewal_overdue(client: &Client) -> anyhow::Result<()> {
+    let timing = Timing::default();
+    let longest = (timing.renew + timing.retry).as_secs_f64();
+    wait::asked("a renewal of the Lease to be overdue", async || {
+        Ok((last_renewal_ahead(client).await? < -longest).then_some(()))
+    })
+    .await
+}
+
 /// How many seconds the clock of whoever leads is ahead of this one, by its next renewal of the Lease.
 pub async fn leader_is_ahead(client: &Client) -> anyhow::Result<f64> {
     renewal(client).await?;
+    last_renewal_ahead(client).await
+}
+
+/// By how many seconds the time that the holder has written into the Lease is ahead of this machine's; below zero, where both
+/// clocks are right.
+async fn last_renewal_ahead(client: &Client) -> anyhow::Result<f64> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), site::SYSTEM);
     let spec = leases.get(LEASE).await?.spec.unwrap_or_default();
     let renewed = spec.renew_time.context("the Lease does not say when it was renewed")?.0;
@@ -90,10 +109,11 @@ pub async fn beside_replicas<T>(
     replicas: usize,
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
-    scale(client, replicas).await?;
-    let done = work.await;
-    scale(client, 1).await?;
-    done
+    let work = async {
+        scale(client, replicas).await?;
+        work.await
+    };
+    finally(work, scale(client, 1)).await
 }
 
 async fn scale(client: &Client, replicas: usize) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use videofactory_crds::VideoJobStatus;
 use videofactory_crds::condition::Phase;
 use videofactory_crds::requests::{APPROVED, REJECTED, RESTORING};
 use videofactory_tests::e2e::film::{Film, Order, digest};
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::{Said, ask, kubectl};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::wait;
@@ -130,10 +131,12 @@ async fn approvals(lab: &Lab) -> anyhow::Result<()> {
 #[tokio::test]
 async fn alone_only_who_may_approve_writes_approvals() {
     in_lab("who_may_approve", async |lab: Lab| {
-        ask(&["apply", "--server-side", "-k", MANIFEST]).await?;
-        let done = approvals(&lab).await;
-        ask(&["delete", "-k", MANIFEST]).await?;
-        done
+        let work = async {
+            ask(&["apply", "--server-side", "-k", MANIFEST]).await?;
+            approvals(&lab).await
+        };
+        let undo = async { ask(&["delete", "--ignore-not-found", "-k", MANIFEST]).await.map(drop) };
+        finally(work, undo).await
     })
     .await;
 }

@@ -7,6 +7,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
 use videofactory_tests::e2e::bucket::untouched;
 use videofactory_tests::e2e::film::{Order, attempts};
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::r2_proxy::{Effect, Fault};
@@ -62,7 +63,7 @@ async fn a_pod_that_a_platform_refuses_is_told_and_starts_with_the_label_that_it
         let rule = label_is_required(&lab.namespace);
         let applied = kubectl(&["apply", "-f", "-"], &rule).await?;
         ensure!(applied.well, "{}", applied.err);
-        let ended = async {
+        let work = async {
             // Where the API server takes the rule up only after the first pod, it holds for the next step's.
             let film = lab.order(Order::of(1)).await?;
             let message = film.says(Reason::ConfigurationInvalid).await?;
@@ -70,10 +71,8 @@ async fn a_pod_that_a_platform_refuses_is_told_and_starts_with_the_label_that_it
             film.edit(json!({"compute": {"labels": {"cost-center": "42"}, "annotations": {"note": "a, b"}}}))
                 .await?;
             film.succeeded().await.map(drop)
-        }
-        .await;
-        kubectl(&["delete", "-f", "-"], &rule).await?;
-        ended
+        };
+        finally(work, async { kubectl(&["delete", "-f", "-"], &rule).await.map(drop) }).await
     })
     .await;
 }

@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use kube::ResourceExt;
-use tokio::time::{Instant, sleep, sleep_until};
-use videofactory_operator::leader::{AFTER_A_CRASH, Timing};
+use tokio::time::{Instant, sleep_until};
+use videofactory_operator::leader::AFTER_A_CRASH;
 use videofactory_tests::e2e::audit::{self, Entry, Mark};
 use videofactory_tests::e2e::batch::{Batch, FILMS};
-use videofactory_tests::e2e::cut::Cut;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::leader_terms::LeaderTerms;
 use videofactory_tests::e2e::operator::{self, Victim};
-use videofactory_tests::e2e::reigns::Reigns;
+use videofactory_tests::e2e::partition::Partition;
 use videofactory_tests::e2e::{clocks, wait};
 
 /// How often the leader is killed.
 const KILLS: usize = 20;
-/// How long it is stopped: less than the liveness probe takes to have it killed.
+/// How long it is stopped, which is what goes wrong here and is no wait for anything: less than the liveness probe takes to
+/// have it killed.
 const STOPPED: Duration = Duration::from_secs(20);
 /// By how many seconds a clock is wrong, this way or the other.
 const WRONG_BY: i32 = 60;
@@ -36,11 +37,11 @@ async fn led(lab: &Lab) -> anyhow::Result<(Mark, String)> {
 /// late and was refused for that, by resource.
 async fn judge(lab: &Lab, mark: Mark, leaders: usize) -> anyhow::Result<Vec<String>> {
     let entries = audit::since(mark, &lab.client).await?;
-    let reigns = Reigns::of(&entries)?;
-    let gaps = reigns.gaps().len();
+    let terms = LeaderTerms::of(&entries)?;
+    let gaps = terms.gaps().len();
     ensure!(gaps + 1 == leaders, "{} replicas led, not {leaders}", gaps + 1);
-    reigns.follow_within(AFTER_A_CRASH.as_secs_f64())?;
-    reigns.late_writes_overwrote_nothing(&entries)
+    terms.follow_within(AFTER_A_CRASH.as_secs_f64())?;
+    terms.late_writes_overwrote_nothing(&entries)
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn chaos_local_a_batch_is_finished_under_leaders_of_which_twenty_are_kille
                 // There is one to follow, which has seen the Lease.
                 operator::replicas(&lab.client, 2).await?;
                 // In the middle of its writes: the first of them has been seen, and others follow it.
-                batch.until_written().await?;
+                batch.next_write().await?;
                 operator::crash(&lab.client, &leader).await?;
                 leader = operator::leader_after(&lab.client, &leader).await?;
             }
@@ -82,11 +83,11 @@ async fn chaos_local_what_a_stopped_leader_had_sent_comes_late_and_is_refused() 
             let (mark, name) = led(&lab).await?;
             let leader = Victim::named(&lab.client, &name).await?;
             let batch = Batch::whole(&lab).await?;
-            batch.until_written().await?;
+            batch.next_write().await?;
             operator::renewal(&lab.client).await?;
-            let cut = Cut::one_way(&leader.address)?;
-            // Its next renewal is due then, and is no further than in its own kernel.
-            sleep(Timing::default().renew).await;
+            let partition = Partition::one_way(&leader.address)?;
+            // By then it has sent its next renewal, which is no further than in its own kernel.
+            operator::renewal_overdue(&lab.client).await?;
             wait::asked("something that the leader has sent in vain", async || {
                 Ok(leader.is_unheard()?.then_some(()))
             })
@@ -94,7 +95,7 @@ async fn chaos_local_what_a_stopped_leader_had_sent_comes_late_and_is_refused() 
             let (frozen, since) = (leader.freeze()?, Instant::now());
             operator::leader_after(&lab.client, &name).await?;
             let followed = audit::mark()?;
-            drop(cut);
+            drop(partition);
             wait::asked("the stopped leader's renewal to arrive", async || {
                 let entries = audit::since(followed, &lab.client).await?;
                 let is_its = |entry: &Entry| {
@@ -125,15 +126,15 @@ async fn chaos_local_a_leader_cut_off_from_the_api_server_ends_before_another_le
             let (mark, name) = led(&lab).await?;
             let leader = Victim::named(&lab.client, &name).await?;
             let batch = Batch::whole(&lab).await?;
-            batch.until_written().await?;
-            let cut = Cut::both_ways(&leader.address)?;
+            batch.next_write().await?;
+            let partition = Partition::both_ways(&leader.address)?;
             let next = operator::leader_after(&lab.client, &name).await?;
             let ended = leader.restarted().await?;
-            drop(cut);
+            drop(partition);
             // It stands by again.
             operator::replicas(&lab.client, 2).await?;
             batch.finishes_unharmed().await?;
-            let begun = Reigns::of(&audit::since(mark, &lab.client).await?)?.begin_of(&next)?;
+            let begun = LeaderTerms::of(&audit::since(mark, &lab.client).await?)?.begin_of(&next)?;
             ensure!(ended <= begun, "{name} ended at {ended}, and {next} led from {begun} on");
             let late = judge(&lab, mark, 2).await?;
             println!(
@@ -170,7 +171,7 @@ async fn by_wrong_clocks(lab: &Lab) -> anyhow::Result<()> {
             clocks::set_ahead(&lab.client, name, seconds).await?;
         }
         is_wrong_by(lab, ahead).await?;
-        batch.until_written().await?;
+        batch.next_write().await?;
     }
     let passed = operator::lease_transitions(&lab.client).await? - before;
     ensure!(passed == 0, "the Lease passed on {passed} times, for no reason but clocks");

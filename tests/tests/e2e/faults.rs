@@ -9,6 +9,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
 use videofactory_tests::e2e::bucket::{Artifacts, untouched};
 use videofactory_tests::e2e::film::{Order, attempts, fed};
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::half_drawn::{finishes_unharmed, half_drawn};
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
@@ -62,7 +63,7 @@ async fn a_pod_that_ran_out_of_memory_is_a_failure_and_is_tried_again() {
 #[tokio::test]
 async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
     in_lab("a_pod_deleted_in_each_step", async |lab: Lab| {
-        let film = lab.order(Order::of(2)).await?;
+        let film = lab.order(Order::of(2).without_retries()).await?;
         let mut before = Artifacts::new();
         for step in StepName::ALL {
             let pod = film.pod(step, "appear", |_| true).await?;
@@ -76,8 +77,6 @@ async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
         let status = film.succeeded().await?;
         for step in StepName::ALL {
             ensure!(attempts(&status, step) <= 2, "{step} took {} attempts", attempts(&status, step));
-            let failures = status.step(step).and_then(|step| step.failures);
-            ensure!(failures.is_none(), "{step} counts {failures:?} failures");
         }
         Ok(())
     })
@@ -91,11 +90,9 @@ async fn struck_a_drained_pod_costs_no_finished_scene() {
         let pod = film.running_pod(StepName::GenerateImages).await?;
         let node = pod.spec.and_then(|spec| spec.node_name).unwrap_or_default();
         let selector = format!("--pod-selector=videofactory.dev/uid={}", film.uid);
-        let drained =
-            ask(&["drain", &node, &selector, "--ignore-daemonsets", "--delete-emptydir-data", "--force"])
-                .await;
-        ask(&["uncordon", &node]).await?;
-        ensure!(drained?.contains("evicting"), "nothing was evicted");
+        let drain = ["drain", &node, &selector, "--ignore-daemonsets", "--delete-emptydir-data", "--force"];
+        let drained = finally(ask(&drain), async { ask(&["uncordon", &node]).await.map(drop) }).await?;
+        ensure!(drained.contains("evicting"), "nothing was evicted");
         finishes_unharmed(&lab, &film, &before).await
     })
     .await;

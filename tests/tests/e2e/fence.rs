@@ -14,10 +14,10 @@ use videofactory_tests::fakes::Operation;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 const STEP: StepName = StepName::AnimateScenes;
-const REVENANT: &str = "revenant";
+const ZOMBIE: &str = "zombie";
 
 /// Starts what this pod runs once more, as the same pod of the same attempt, in a pod that nobody looks after.
-async fn raise(lab: &Lab, pod: &Pod) -> anyhow::Result<()> {
+async fn start_zombie(lab: &Lab, pod: &Pod) -> anyhow::Result<()> {
     let mut spec = pod.spec.clone().context("a pod without a spec")?;
     let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
     for variable in spec.containers.iter_mut().flat_map(|container| container.env.iter_mut().flatten()) {
@@ -28,9 +28,9 @@ async fn raise(lab: &Lab, pod: &Pod) -> anyhow::Result<()> {
         };
         *variable = EnvVar { name: variable.name.clone(), value: Some(known.clone()), ..EnvVar::default() };
     }
-    let mut revenant = Pod { spec: Some(spec), ..Pod::default() };
-    revenant.metadata.name = Some(REVENANT.to_owned());
-    lab.api::<Pod>().create(&PostParams::default(), &revenant).await?;
+    let mut zombie = Pod { spec: Some(spec), ..Pod::default() };
+    zombie.metadata.name = Some(ZOMBIE.to_owned());
+    lab.api::<Pod>().create(&PostParams::default(), &zombie).await?;
     Ok(())
 }
 
@@ -58,9 +58,9 @@ async fn a_pod_that_runs_on_beside_its_successor_submits_nothing() {
         let film = lab.order(clips_alone(2)).await?;
         held(&lab, "/attempts/animate-scenes-1.json", 1).await?;
         let pod = film.running_pod(STEP).await?;
-        raise(&lab, &pod).await?;
+        start_zombie(&lab, &pod).await?;
         held(&lab, "/attempts/animate-scenes-1.json", 2).await?;
-        // The successor comes no further than to its fence before the revenant has one slot, and is about to take
+        // The successor comes no further than to its fence before the zombie has one slot, and is about to take
         // another.
         film.kill_attempt(STEP, 1).await?;
         lab.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await?;
@@ -80,8 +80,8 @@ async fn a_pod_that_runs_on_beside_its_successor_submits_nothing() {
         lab.faults(at_slots).await?;
         held(&lab, "/outcomes/animate-scenes-2.json", 1).await?;
         lab.faults(vec![outcome]).await?;
-        wait::until(&lab.api::<Pod>(), wait::named(REVENANT), "the revenant to end", |all| {
-            let phase = all.get(REVENANT)?.status.as_ref()?.phase.as_deref()?;
+        wait::until(&lab.api::<Pod>(), wait::named(ZOMBIE), "the zombie to end", |all| {
+            let phase = all.get(ZOMBIE)?.status.as_ref()?.phase.as_deref()?;
             (phase != "Running" && phase != "Pending").then_some(())
         })
         .await?;

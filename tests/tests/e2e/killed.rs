@@ -41,7 +41,7 @@ async fn a_worker_killed_at_every_point_pays_again_only_for_what_nobody_knows() 
         // The fifth point: after its id is written, in its first poll.
         grok.faults(&[Mischief::always(Trouble::Hold).of(Service::Xai).on(Operation::Poll).times(1)]).await?;
         lab.faults(at_each_point("{2,4}")).await?;
-        let film = lab.order(clips_alone(6)).await?;
+        let film = lab.order(clips_alone(6).without_retries()).await?;
         lab.holds(&["/submit-1.json", ".id.json", ".mp4", ".end.json"]).await?;
         grok.holds(1).await?;
         film.has_made("/clips/", 1).await?;
@@ -52,7 +52,6 @@ async fn a_worker_killed_at_every_point_pays_again_only_for_what_nobody_knows() 
             film.kill_attempt(STEP, attempt).await?;
         }
         let step = film.step(STEP, StepState::Succeeded).await?;
-        ensure!(step.failures.is_none(), "an interruption was counted as a failure: {step:?}");
         ensure!(step.attempt == Some(5), "it took {:?} attempts", step.attempt);
         // Of six, one slot was never submitted, and one submission's id never written: both are unknown, so both are
         // submitted again. The first was not paid for, and the books cannot know that.

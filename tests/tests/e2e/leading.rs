@@ -11,11 +11,11 @@ use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::half_drawn::half_drawn;
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::reigns::Reigns;
+use videofactory_tests::e2e::leader_terms::LeaderTerms;
 use videofactory_tests::e2e::{operator, site};
 
 #[tokio::test]
-async fn alone_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_twice() {
+async fn timed_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_twice() {
     in_lab("leads_after_a_crash", async |lab: Lab| {
         let work = async {
             let mark = audit::mark()?;
@@ -28,11 +28,11 @@ async fn alone_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_
             lab.faults(Vec::new()).await?;
             film.succeeded().await?;
             let entries = audit::since(mark, &lab.client).await?;
-            let reigns = Reigns::of(&entries)?;
-            ensure!(reigns.has(&leader), "the first leader never renewed its Lease");
-            let took = reigns.follow_within(AFTER_A_CRASH.as_secs_f64())?;
+            let terms = LeaderTerms::of(&entries)?;
+            ensure!(terms.has(&leader), "the first leader never renewed its Lease");
+            let took = terms.follow_within(AFTER_A_CRASH.as_secs_f64())?;
             println!("{took:.1} s from a dead leader's last renewal to the next leader");
-            reigns.only_leaders_wrote(&entries)
+            terms.only_leaders_wrote(&entries)
         };
         operator::beside_replicas(&lab.client, 2, work).await
     })
@@ -40,7 +40,7 @@ async fn alone_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_
 }
 
 #[tokio::test]
-async fn alone_local_in_an_update_one_leader_follows_the_other_at_once() {
+async fn timed_local_in_an_update_one_leader_follows_the_other_at_once() {
     in_lab("an_update", async |lab: Lab| {
         let work = async {
             let before = operator::leader(&lab.client).await?;
@@ -58,11 +58,11 @@ async fn alone_local_in_an_update_one_leader_follows_the_other_at_once() {
             }
             film.succeeded().await?;
             let entries = audit::since(mark, &lab.client).await?;
-            let reigns = Reigns::of(&entries)?;
-            reigns.only_leaders_wrote(&entries)?;
-            ensure!(reigns.has(&before), "the first leader never renewed its Lease");
+            let terms = LeaderTerms::of(&entries)?;
+            terms.only_leaders_wrote(&entries)?;
+            ensure!(terms.has(&before), "the first leader never renewed its Lease");
             // The last write of a Lease gives it up, at most DRAIN after the replica was asked to stop.
-            let took = reigns.follow_within((AFTER_AN_END - DRAIN).as_secs_f64())?;
+            let took = terms.follow_within((AFTER_AN_END - DRAIN).as_secs_f64())?;
             println!("{took:.1} s from the end of a leader to the next one");
             anyhow::Ok(())
         };

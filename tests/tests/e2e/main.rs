@@ -6,13 +6,17 @@
 //! |---|---|
 //! | any other | disturbs nobody; these run first, several at once |
 //! | `struck_` | strikes the operator or the node, and accepts that others do the same; these run next, several at once |
-//! | `alone_` | disturbs the operator, the node or what is measured, and accepts no disturbance; these run next, one by one |
+//! | `timed_` | fails if something takes too long, and accepts nothing beside it; these run next, one by one |
+//! | `alone_` | disturbs the operator, the node or what is counted, and accepts no other test; these run next, one by one |
 //! | `last_` | judges what all others have done; these run at the end |
 //!
-//! A test that also needs the instance of `cluster/` is called `struck_local_`, `alone_local_` or `last_local_`; one that
-//! needs a network that follows policies, as kind's does, is called `policed_`. `tests/run` says which of them it
-//! leaves out. What it runs only when it is asked to begins with `bench_` (measurements, `MEASURE=1`) or `chaos_local_`
-//! (minutes of trouble, `CHAOS=1`), and runs one by one.
+//! Beside `alone_` and `last_`, `tests/run` tries the Helm chart on another cluster of this machine. It touches nothing of
+//! theirs, but makes everything slower: what they wait for may take minutes.
+//!
+//! A test that also needs the instance of `cluster/` is called `struck_local_`, `timed_local_`, `alone_local_` or
+//! `last_local_`; one that needs a network that follows policies, as kind's does, is called `networkpolicy_`. `tests/run`
+//! says which of them it leaves out. What it runs only when it is asked to begins with `bench_` (measurements, `MEASURE=1`)
+//! or `chaos_local_` (minutes of trouble, `CHAOS=1`), and runs one by one with nothing beside it.
 
 mod accounts;
 mod admission;

@@ -199,9 +199,7 @@ async fn bench_stop_all_of_a_hundred() {
         ensure!(resumed.body["counts"] == json!({"requested": FILMS}), "{resumed:?}");
         for film in &films {
             let status = film.phase(Phase::Review).await?;
-            let step = status.step(StepName::AnimateScenes);
             ensure!(attempts(&status, StepName::AnimateScenes) > 1, "{} was not stopped", film.name);
-            ensure!(step.and_then(|step| step.failures).is_none(), "{}: {step:?}", film.name);
         }
         untouched(&before, &lab.shelf.list("").await?)?;
         // The films are alike: what is asked for has the same digest in each.
@@ -212,10 +210,10 @@ async fn bench_stop_all_of_a_hundred() {
     .await;
 }
 
-/// A film that ends with its clips, of which a hundred fit on one node at once.
+/// A film that ends with its clips, of which a hundred fit on one node at once. It fails if a stop is counted as a failure.
 fn filming(number: usize) -> Order {
     let small = json!({"resources": {"requests": {"cpu": "1m", "memory": "16Mi"}}});
-    gulls().named(&format!("film-{number}")).with(json!({
+    gulls().named(&format!("film-{number}")).without_retries().with(json!({
         "review": {"after": ["animate-scenes"]},
         "compute": {"steps": {
             "write-script": small, "generate-images": small, "narrate-scenes": small, "animate-scenes": small,

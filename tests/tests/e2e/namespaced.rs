@@ -3,6 +3,7 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::{operator, site};
@@ -45,13 +46,18 @@ async fn confined(lab: &Lab) -> anyhow::Result<()> {
 async fn alone_an_operator_makes_films_where_it_has_a_role_and_needs_no_other_permission() {
     in_lab("one_namespace", async |lab: Lab| {
         lab.policy_says("default", "True", "Available").await?;
-        let watched = format!("{MANIFESTS}/namespaced/watched");
-        ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", &watched]).await?;
-        ask(&["apply", "--server-side", "-f", &format!("{MANIFESTS}/namespaced/own-namespace.yaml")]).await?;
-        let done = confined(&lab).await;
-        ask(&["apply", "-f", &format!("{MANIFESTS}/operator/rbac.yaml")]).await?;
-        watch(&lab, "").await?;
-        done
+        let work = async {
+            let watched = format!("{MANIFESTS}/namespaced/watched");
+            ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", &watched]).await?;
+            let own = format!("{MANIFESTS}/namespaced/own-namespace.yaml");
+            ask(&["apply", "--server-side", "-f", &own]).await?;
+            confined(&lab).await
+        };
+        let undo = async {
+            ask(&["apply", "-f", &format!("{MANIFESTS}/operator/rbac.yaml")]).await?;
+            watch(&lab, "").await
+        };
+        finally(work, undo).await
     })
     .await;
 }

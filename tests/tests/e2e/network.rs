@@ -39,21 +39,21 @@ async fn allow_the_bucket(lab: &Lab) -> anyhow::Result<()> {
 }
 
 /// Whether a pod can connect to a host and port: `open` or `shut`.
-const KNOCK: &str = r#"
+const CONNECT: &str = r#"
 if timeout 3 bash -c ': <>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>/dev/null; then echo open; else echo shut; fi
 "#;
 
 /// Waits until a pod finds a host and port like this.
 async fn finds(lab: &Lab, pod: &str, (host, port): (&str, &str), state: &str) -> anyhow::Result<()> {
     wait::asked(&format!("{host}:{port} to be {state} to a step"), async || {
-        let found = bash_in(&lab.namespace, pod, KNOCK, &[host, port]).await?;
+        let found = bash_in(&lab.namespace, pod, CONNECT, &[host, port]).await?;
         Ok((found.trim() == state).then_some(()))
     })
     .await
 }
 
 #[tokio::test]
-async fn policed_a_steps_pod_reaches_what_its_policy_names_and_nothing_else() {
+async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_else() {
     in_lab("reaches_what_is_named", async |lab: Lab| {
         let (film, _) = half_drawn(&lab).await?;
         let pod = film.running_pod(StepName::GenerateImages).await?.name_any();

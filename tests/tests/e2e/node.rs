@@ -6,10 +6,11 @@ use kube::ResourceExt;
 use videofactory_crds::StepName;
 use videofactory_operator::leader::AFTER_AN_END;
 use videofactory_operator::run::DRAIN;
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::half_drawn::{finishes_unharmed, half_drawn};
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::reigns::Reigns;
+use videofactory_tests::e2e::leader_terms::LeaderTerms;
 use videofactory_tests::e2e::{audit, operator, site};
 
 /// A command of `cluster/cluster` for the instance under test.
@@ -63,25 +64,29 @@ async fn drained(lab: &Lab, first: &str, second: &str) -> anyhow::Result<()> {
     ensure!(replicas.iter().all(|pod| is_on(pod, first)), "a replica is left on {second}");
     finishes_unharmed(lab, &film, &before).await?;
     let entries = audit::since(mark, &lab.client).await?;
-    let reigns = Reigns::of(&entries)?;
-    reigns.only_leaders_wrote(&entries)?;
+    let terms = LeaderTerms::of(&entries)?;
+    terms.only_leaders_wrote(&entries)?;
     // From the last write of a Lease, which gives it up at most DRAIN after the replica was asked to stop.
-    reigns.follow_within((AFTER_AN_END - DRAIN).as_secs_f64()).map(drop)
+    terms.follow_within((AFTER_AN_END - DRAIN).as_secs_f64()).map(drop)
 }
 
 /// The `PodDisruptionBudget` lets the second replica go when the first one's successor is ready on the other node.
 #[tokio::test]
-async fn alone_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
+async fn timed_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
     in_lab("a_drained_node", async |lab: Lab| {
-        cluster("join").await?;
         let first = site::cluster_name()?;
         let second = format!("{first}-second");
-        let work = drained(&lab, &first, &second);
-        let done = operator::beside_replicas(&lab.client, 2, work).await;
-        // Whatever came of it, the other tests find one node, and that takes pods.
-        ask(&["uncordon", &first]).await?;
-        cluster("leave").await?;
-        done
+        let work = async {
+            cluster("join").await?;
+            operator::beside_replicas(&lab.client, 2, drained(&lab, &first, &second)).await
+        };
+        // The other tests find one node, which takes pods.
+        let undo = async {
+            let uncordoned = ask(&["uncordon", &first]).await;
+            cluster("leave").await?;
+            uncordoned.map(drop)
+        };
+        finally(work, undo).await
     })
     .await;
 }

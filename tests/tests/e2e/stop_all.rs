@@ -43,12 +43,13 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
         ended.succeeded().await?;
         let grok = roomy(&lab).await?;
         grok.faults(&[gulls_rest()]).await?;
-        let bought = order(&lab, &gulls().manifest(), ON_THE_CLIENT).await?;
+        let buying = gulls().without_retries();
+        let bought = order(&lab, &buying.manifest(), ON_THE_CLIENT).await?;
         bought.has_made("/clips/", 1).await?;
         grok.has_accepted(Operation::Video, CLIPS).await?;
         let pictures = bought.artifacts().await?;
         lab.faults(vec![few_pictures()]).await?;
-        let drawing = Order::of(SCENES).named("drawn");
+        let drawing = Order::of(SCENES).named("drawn").without_retries();
         let drawn = order(&lab, &drawing.manifest(), ON_THE_SERVER).await?;
         let drawings = until_half_drawn(&drawn).await?;
 
@@ -64,7 +65,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
         lab.no_live_pods().await?;
         // The same once more, and then a commit: the operator has to have looked at it, by its generation.
         for more in [json!({}), json!({"priority": 5})] {
-            apply(&lab, &gulls().with(more.clone()).manifest(), ON_THE_CLIENT).await?;
+            apply(&lab, &buying.clone().with(more.clone()).manifest(), ON_THE_CLIENT).await?;
             apply(&lab, &drawing.clone().with(more).manifest(), ON_THE_SERVER).await?;
         }
         for (film, step) in [(&bought, StepName::AnimateScenes), (&drawn, StepName::GenerateImages)] {
@@ -88,7 +89,6 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             let status = film.succeeded().await?;
             untouched(before, &film.artifacts().await?)?;
             ensure!(attempts(&status, step) > 1, "{step} was not stopped");
-            ensure!(status.step(step).and_then(|step| step.failures).is_none(), "{status:?}");
         }
         aside.phase(Phase::Suspended).await?;
         let paid = grok.paid(Operation::Video).await?;

@@ -4,6 +4,7 @@ use anyhow::ensure;
 use serde_json::json;
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::film::{Film, Order, ready};
+use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::ask;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::{operator, site};
@@ -169,16 +170,14 @@ async fn alone_a_worker_image_that_cannot_be_pulled_is_told() {
             .unwrap_or_default()
             .to_owned();
         ensure!(!image.is_empty(), "the operator has no VIDEOFACTORY_WORKER_IMAGE");
-        set_image(deployment, "localhost/no-such-image:none").await?;
         let told = async {
+            set_image(deployment, "localhost/no-such-image:none").await?;
             let film = lab.order(Order::of(1)).await?;
             let message = film.says(Reason::ConfigurationInvalid).await?;
             ensure!(message.contains("image cannot be pulled"), "{message}");
             anyhow::Ok(film)
-        }
-        .await;
-        set_image(deployment, &image).await?;
-        let film = told?;
+        };
+        let film = finally(told, set_image(deployment, &image)).await?;
         film.annotate(videofactory_crds::requests::RETRY, "2026-01-01T00:00:01Z").await?;
         film.succeeded().await.map(drop)
     })

@@ -88,9 +88,11 @@ fn an_interrupted_step_begins_again_at_once_and_is_no_failure() {
     world.lose_pod(SCRIPT);
     world.settle();
     assert_eq!((world.step(SCRIPT).attempt, world.step(SCRIPT).interruptions), (Some(3), Some(2)));
-    world.end_silently(SCRIPT, 137, false);
-    world.settle();
-    assert_eq!((world.step(SCRIPT).attempt, world.step(SCRIPT).failures), (Some(4), None));
+    for (code, next) in [(137, 4), (255, 5)] {
+        world.end_silently(SCRIPT, code, false);
+        world.settle();
+        assert_eq!((world.step(SCRIPT).attempt, world.step(SCRIPT).failures), (Some(next), None));
+    }
 }
 
 #[test]

@@ -13,9 +13,9 @@ const OF_ALL: [&str; 2] = ["tokenreviews", "subjectaccessreviews"];
 /// What a replica says of its own end may come after it; nothing of that is about a film any more.
 const EVENTS: &str = "events";
 
-/// When a replica held the Lease.
+/// A time in which a replica held the Lease.
 #[derive(Clone, Debug)]
-struct Reign {
+struct Term {
     replica: String,
     /// Its first successful write of the Lease.
     begun: Timestamp,
@@ -23,24 +23,24 @@ struct Reign {
     ended: Timestamp,
 }
 
-/// All reigns in their order. No replica may lead twice in what is looked at.
+/// The terms of all leaders in their order. No replica may lead twice in what is looked at.
 #[derive(Clone, Debug)]
-pub struct Reigns(Vec<Reign>);
+pub struct LeaderTerms(Vec<Term>);
 
-impl Reigns {
+impl LeaderTerms {
     /// Fails if two replicas held the Lease at once.
     pub fn of(entries: &[Entry]) -> anyhow::Result<Self> {
-        let mut reigns: BTreeMap<&str, Reign> = BTreeMap::new();
+        let mut terms: BTreeMap<&str, Term> = BTreeMap::new();
         let of_lease = |entry: &&Entry| {
             entry.by_operator() && entry.resource() == LEASES && entry.is_write() && entry.went_well()
         };
         for entry in entries.iter().filter(of_lease) {
             let replica = entry.pod().context("the log does not say which pod wrote the Lease")?;
-            let first = || Reign { replica: replica.to_owned(), begun: entry.at, ended: entry.at };
-            reigns.entry(replica).or_insert_with(first).ended = entry.at;
+            let first = || Term { replica: replica.to_owned(), begun: entry.at, ended: entry.at };
+            terms.entry(replica).or_insert_with(first).ended = entry.at;
         }
-        let mut in_order: Vec<Reign> = reigns.into_values().collect();
-        in_order.sort_by_key(|reign| reign.begun);
+        let mut in_order: Vec<Term> = terms.into_values().collect();
+        in_order.sort_by_key(|term| term.begun);
         for pair in in_order.windows(2) {
             let (one, next) = (&pair[0], &pair[1]);
             ensure!(
@@ -56,7 +56,7 @@ impl Reigns {
     }
 
     fn place(&self, replica: &str) -> Option<usize> {
-        self.0.iter().position(|reign| reign.replica == replica)
+        self.0.iter().position(|term| term.replica == replica)
     }
 
     /// Whether this replica held the Lease.
@@ -74,7 +74,7 @@ impl Reigns {
     /// Seconds from the last write of each holder to the first one of the next.
     #[must_use]
     pub fn gaps(&self) -> Vec<f64> {
-        let gap = |pair: &[Reign]| pair[1].begun.duration_since(pair[0].ended).as_secs_f64();
+        let gap = |pair: &[Term]| pair[1].begun.duration_since(pair[0].ended).as_secs_f64();
         self.0.windows(2).map(gap).collect()
     }
 
@@ -181,36 +181,36 @@ mod tests {
 
     fn written(more: Vec<Entry>) -> anyhow::Result<Vec<String>> {
         let entries = handed_over(more);
-        Reigns::of(&entries)?.late_writes_overwrote_nothing(&entries)
+        LeaderTerms::of(&entries)?.late_writes_overwrote_nothing(&entries)
     }
 
     #[test]
     fn a_gap_is_from_the_last_write_of_one_to_the_first_of_the_next() {
-        let reigns = Reigns::of(&handed_over(Vec::new())).unwrap();
-        assert!((reigns.follow_within(12.0).unwrap() - 12.0).abs() < f64::EPSILON);
-        reigns.follow_within(11.9).unwrap_err();
-        Reigns(reigns.0[..1].to_vec()).follow_within(12.0).unwrap_err();
+        let terms = LeaderTerms::of(&handed_over(Vec::new())).unwrap();
+        assert!((terms.follow_within(12.0).unwrap() - 12.0).abs() < f64::EPSILON);
+        terms.follow_within(11.9).unwrap_err();
+        LeaderTerms(terms.0[..1].to_vec()).follow_within(12.0).unwrap_err();
     }
 
     #[test]
     fn two_who_hold_the_lease_in_turn_are_told() {
-        Reigns::of(&handed_over(vec![entry(20, "one", RENEWAL, 200)])).unwrap_err();
+        LeaderTerms::of(&handed_over(vec![entry(20, "one", RENEWAL, 200)])).unwrap_err();
     }
 
     #[test]
     fn a_late_write_is_told_and_so_is_who_never_led_and_who_did_not_lead_yet() {
         for wrong in [entry(17, "one", FILM, 200), entry(3, "two", FILM, 200), entry(3, "three", FILM, 200)] {
             let entries = handed_over(vec![wrong]);
-            Reigns::of(&entries).unwrap().only_leaders_wrote(&entries).unwrap_err();
+            LeaderTerms::of(&entries).unwrap().only_leaders_wrote(&entries).unwrap_err();
         }
         let fine = handed_over(vec![
             entry(17, "one", ("create", EVENTS), 201),
             entry(3, "two", ("create", "tokenreviews"), 201),
             entry(15, "three", RENEWAL, 409),
         ]);
-        Reigns::of(&fine).unwrap().only_leaders_wrote(&fine).unwrap();
+        LeaderTerms::of(&fine).unwrap().only_leaders_wrote(&fine).unwrap();
         let nothing = [entry(0, "one", RENEWAL, 200)];
-        Reigns::of(&nothing).unwrap().only_leaders_wrote(&nothing).unwrap_err();
+        LeaderTerms::of(&nothing).unwrap().only_leaders_wrote(&nothing).unwrap_err();
     }
 
     #[test]

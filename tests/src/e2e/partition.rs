@@ -6,14 +6,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
-/// The rules' own table. There is one cut at a time.
-const TABLE: &str = "videofactory-cut";
+/// The rules' own table. There is one partition at a time. `tests/run` deletes the table too, before the tests: one that was
+/// killed leaves it.
+const TABLE: &str = "videofactory-partition";
 
-/// A way to the API server that is cut, until this is dropped.
+/// A pod that is cut off from the API server, until this is dropped.
 #[derive(Debug)]
-pub struct Cut(());
+pub struct Partition(());
 
-impl Cut {
+impl Partition {
     /// Nothing that the pod at this address sends to the API server arrives; what the API server sends does.
     pub fn one_way(address: &str) -> anyhow::Result<Self> {
         Self::by(&sent(address))
@@ -31,10 +32,12 @@ impl Cut {
     }
 }
 
-impl Drop for Cut {
+impl Drop for Partition {
     fn drop(&mut self) {
         if let Err(error) = nft(&format!("delete table ip {TABLE}\n")) {
-            eprintln!("the way to the API server stays cut until its instance is taken down: {error:#}");
+            eprintln!(
+                "the pod stays cut off from the API server until its instance is taken down: {error:#}"
+            );
         }
     }
 }

@@ -165,7 +165,7 @@ async fn may_learn(state: &State, caller: &Caller, ByUid { uid, namespace }: &By
 
 /// Why somebody may not, if they may not.
 async fn refusal(state: &State, caller: &Caller, to: Permission) -> Result<Option<Problem>, Problem> {
-    match state.authorizer.check_anew(&caller.user, to).await {
+    match state.authorizer.check_uncached(&caller.user, to).await {
         Ok(()) => Ok(None),
         Err(refusal) if refusal.status == StatusCode::FORBIDDEN => Ok(Some(refusal)),
         Err(problem) => Err(problem),

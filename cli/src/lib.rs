@@ -1,4 +1,4 @@
-//! `kubectl videofactory`: the plugin for whoever makes videos and whoever is on call.
+//! `kubectl videofactory`: the plugin for whoever makes films and whoever is on call.
 //!
 //! Objects are read and changed at the API server with the kubeconfig itself; what only the operator has (films, live
 //! logs, health) is asked through a port that is forwarded to it. Data goes to standard output and nothing else does;
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, pending, ready};
-use videofactory_client::Wish;
+use videofactory_client::Action;
 use videofactory_pipeline::clock;
 
 use crate::args::{Cli, Verb};
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
     // Fails only where one was chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
     if std::env::var_os("COMPLETE").is_some() {
-        // What shells run themselves: the line follows a mark.
+        // `COMPLETE` is set by the shell; the words after `--` are the line.
         let line = std::env::args_os().skip_while(|word| word != "--").skip(1);
         completion::names::of_line(args::command(), line);
     }
@@ -109,15 +109,15 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Logs(args) => verbs::logs::run(args, context).boxed_local(),
         Verb::Artifacts(args) => verbs::artifacts::run(args, context).boxed_local(),
         Verb::Download(args) => verbs::download::run(args, context).boxed_local(),
-        Verb::Retry(args) => verbs::act::run(Wish::Retry, args, context).boxed_local(),
-        Verb::Restart(args) => verbs::act::run(Wish::Restart, args, context).boxed_local(),
+        Verb::Retry(args) => verbs::act::run(Action::Retry, args, context).boxed_local(),
+        Verb::Restart(args) => verbs::act::run(Action::Restart, args, context).boxed_local(),
         Verb::Suspend(args) => verbs::act::suspend(args, context).boxed_local(),
         Verb::Resume(args) => verbs::act::resume(args, context).boxed_local(),
         Verb::Approve(args) => {
-            verbs::act::decide(|result| Wish::Approve { result }, args, context).boxed_local()
+            verbs::act::decide(|result| Action::Approve { result }, args, context).boxed_local()
         }
         Verb::Reject(args) => {
-            verbs::act::decide(|result| Wish::Reject { result }, args, context).boxed_local()
+            verbs::act::decide(|result| Action::Reject { result }, args, context).boxed_local()
         }
         Verb::StopAll(args) => verbs::act::stop_all(args, context).boxed_local(),
         Verb::Accounts(args) => verbs::accounts::run(args, context).boxed_local(),

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use kube::Resource;
 use serde::Serialize;
 use serde_json::{Value, json};
+use videofactory_client::{ItemOutcome, Results};
 use videofactory_crds::GROUP;
 use videofactory_crds::yaml::quote_for_old_readers;
 
@@ -127,9 +128,18 @@ pub fn items(items: &impl Serialize, format: Document) -> Result<String, Error> 
     write(format, &json!({ "items": items }))
 }
 
-/// What became of a request, object by object.
-pub fn results(action: &str, items: &impl Serialize, format: Document) -> Result<String, Error> {
-    write(format, &json!({ "action": action, "items": items }))
+/// What became of a request, as it is wanted: as `document`, or by the names of those objects alone that are as they were
+/// asked for. `name`: that of one.
+pub fn results<T: ItemOutcome>(
+    document: &impl Serialize,
+    results: &Results<T>,
+    name: impl Fn(&T) -> String,
+    output: Written,
+) -> Result<String, Error> {
+    match output.document() {
+        Some(format) => write(format, document),
+        None => Ok(results.done().map(|item| name(item) + "\n").collect()),
+    }
 }
 
 /// The text of a document, ending with a newline.

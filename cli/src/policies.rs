@@ -8,13 +8,13 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde::Serialize;
 use videofactory_client::storage_action::PolicyResult;
-use videofactory_client::{list, within};
+use videofactory_client::{ItemOutcome, Outcome, Results, list, within};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType, Reason};
 
 use crate::context::Context;
 use crate::exit::{Error, lasting};
-use crate::output::{self, Document};
+use crate::output::{self, Written};
 use crate::text::plain;
 
 /// `films/r2`.
@@ -30,23 +30,36 @@ pub fn sentence(policy: &StoragePolicy, became: &str, context: &Context) -> Stri
     context.sentence(&name, became, &policy.namespace().unwrap_or_default())
 }
 
-/// What became of a request, policy by policy, each with its run, if that was waited for.
-pub fn results<R: Serialize>(
-    action: &str,
-    items: &[(PolicyResult, Option<R>)],
-    format: Document,
-) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct Item<'a, R> {
-        #[serde(flatten)]
-        result: &'a PolicyResult,
-        /// As it is in the status of the policy.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        run: Option<&'a R>,
+/// What became of a request to a policy.
+#[derive(Serialize)]
+pub struct PolicyItem<R> {
+    /// What became of it.
+    #[serde(flatten)]
+    pub result: PolicyResult,
+    /// Its run, if that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<R>,
+}
+
+impl<R> ItemOutcome for PolicyItem<R> {
+    type Outcome = Outcome;
+
+    fn outcome(&self) -> Outcome {
+        self.result.outcome()
     }
-    let items: Vec<Item<'_, R>> =
-        items.iter().map(|(result, run)| Item { result, run: run.as_ref() }).collect();
-    output::results(action, &items, format)
+
+    fn is_done(&self) -> bool {
+        self.result.is_done()
+    }
+}
+
+/// What became of a request, as it is wanted.
+pub fn results<R: Serialize>(results: &Results<PolicyItem<R>>, output: Written) -> Result<String, Error> {
+    let name = |item: &PolicyItem<R>| {
+        let (_, name) = item.result.id.split_once('/').unwrap_or_default();
+        output::name::<StoragePolicy>(name)
+    };
+    output::results(results, results, name, output)
 }
 
 /// The policies of a namespace or of the cluster, or the one of this name.

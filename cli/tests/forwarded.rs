@@ -15,7 +15,7 @@ use self::world::{FILM, World};
 async fn a_download_that_breaks_off_goes_on_where_it_was() {
     let world = World::begin("{token: abc}").await;
     let file = world.folder.path().join("film.mp4");
-    let ended = world.run(&["download", "ocean", "-o", file.to_str().unwrap()]).await;
+    let ended = world.run(&["download", "ocean", "-F", file.to_str().unwrap()]).await;
     assert_eq!(
         (ended.code, ended.out.as_str()),
         (0, format!("{}\n", file.display()).as_str()),
@@ -38,7 +38,7 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kubeconfig_without_a_token_gets_one_for_readers() {
     let world = World::begin("{}").await;
-    let ended = world.run(&["download", "ocean", "-o", "-"]).await;
+    let ended = world.run(&["download", "ocean", "--file", "-"]).await;
     // Standard output cannot be gone on with: what came is the beginning, and the error says that it broke off.
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("broke off"), "{}", ended.err);

@@ -316,7 +316,7 @@ async fn delete(client: &Client, job: &VideoJob) -> Result<(), CallError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job_action::{Plan, Request, Wish};
+    use crate::job_action::{Action, Plan, Request};
 
     fn two() -> NewJobs {
         let mut new = NewJobs {
@@ -347,17 +347,17 @@ mod tests {
     fn whoever_stops_such_a_job_means_it_and_no_resume_of_many_lets_it_go_unnamed() {
         let (hold, job) = (hold(&two()), held(&hold(&two())));
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
-        let bill = Wish::suspend(Some("the bill".to_owned()), "");
+        let bill = Action::suspend(Some("the bill".to_owned()), "");
         for (stop, reason) in
             [(Request::of_named(bill, at), "the bill"), (Request::stop_all(at, None), "stop-all")]
         {
             let Plan::Patch(patch) = stop.plan(&job) else { panic!("it goes on when all are there") };
             assert_eq!(patch["metadata"]["annotations"][requests::HOLD], json!(reason));
         }
-        let unnamed = Request::of_many(Wish::resume(None), at);
+        let unnamed = Request::of_many(Action::resume(None), at);
         assert!(matches!(unnamed.plan(&job), Plan::Refused(_)));
-        let named = Request::of_many(Wish::resume(Some(hold)), at);
-        for resume in [Request::of_named(Wish::resume(None), at), named] {
+        let named = Request::of_many(Action::resume(Some(hold)), at);
+        for resume in [Request::of_named(Action::resume(None), at), named] {
             let Plan::Patch(patch) = resume.plan(&job) else { panic!("it can be let go") };
             assert_eq!(patch["metadata"]["annotations"], json!({requests::HOLD: null}));
         }

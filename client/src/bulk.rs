@@ -12,9 +12,10 @@ use videofactory_crds::{StepState, VideoJob};
 
 use crate::call::{CallError, list_each, within};
 use crate::filter::JobFilter;
-use crate::job_action::{Plan, Request, Wish};
+use crate::job_action::{Action, Plan, Request};
 use crate::job_ref::JobRef;
 use crate::lean::lean;
+use crate::results::ItemOutcome;
 
 /// Jobs that are written to at once: a hundred take a second or two, and the API server has time for others.
 const AT_ONCE: usize = 16;
@@ -44,9 +45,29 @@ pub struct ItemResult {
     pub id: JobRef,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why, where it was not asked.
+    /// Why, where it was not asked; or what suspends the job all the same, where a resume was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl ItemOutcome for ItemResult {
+    type Outcome = Outcome;
+
+    fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    fn is_done(&self) -> bool {
+        self.outcome.is_done()
+    }
+}
+
+impl Outcome {
+    /// Whether the object is as it was asked for, or would be.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Requested | Self::WouldRequest | Self::Unchanged)
+    }
 }
 
 impl ItemResult {
@@ -169,14 +190,14 @@ async fn send(
         }
         let what = format!("patch VideoJob {name}");
         match within(what, api.patch(&name.name, &params, &Patch::Merge(&patch))).await {
-            Ok(_) => return Ok(ItemResult::new(name, taken, None)),
+            Ok(_) => return Ok(ItemResult::new(name, taken, request.remark(&seen))),
             Err(error) if error.is_conflict() && attempts < ATTEMPTS => attempts += 1,
             // Of a dry run nothing is kept, whatever became of its answer.
             Err(error) if error.is_inconclusive() && !dry_run => {
                 let found = within(format!("get VideoJob {name}"), api.get(&name.name)).await;
                 let is_asked = found.is_ok_and(|now| now.uid() == seen.uid() && is_applied(&patch, &now));
                 return if is_asked {
-                    Ok(ItemResult::new(name, taken, None))
+                    Ok(ItemResult::new(name, taken, request.remark(&seen)))
                 } else {
                     Err(unheard(request, &seen, error))
                 };
@@ -203,16 +224,16 @@ fn is_applied(patch: &Value, job: &VideoJob) -> bool {
 fn unheard(request: &Request, job: &VideoJob, source: CallError) -> RequestError {
     let name = JobRef::of(job);
     let run = job.status.as_ref().and_then(|status| status.run).unwrap_or(0) + 1;
-    let look = match request.wish {
-        Wish::Restart => format!(
+    let look = match request.action {
+        Action::Restart => format!(
             "it may have been asked all the same: look whether run {run} of {name} has begun before you ask again, or all \
              may be made and paid for twice"
         ),
-        Wish::Retry => format!(
+        Action::Retry => format!(
             "it may have been asked all the same: look at {name} before you ask again, because each retry may be the \
              permission to pay again"
         ),
-        Wish::Suspend { .. } | Wish::Resume { .. } | Wish::Approve { .. } | Wish::Reject { .. } => {
+        Action::Suspend { .. } | Action::Resume { .. } | Action::Approve { .. } | Action::Reject { .. } => {
             return RequestError::Call(source);
         }
     };
@@ -272,7 +293,7 @@ async fn send_or_tell(
 pub fn foresee(job: &VideoJob, request: &Request) -> ItemResult {
     let name = JobRef::of(job);
     match request.plan(job) {
-        Plan::Patch(_) => ItemResult::new(name, Outcome::WouldRequest, None),
+        Plan::Patch(_) => ItemResult::new(name, Outcome::WouldRequest, request.remark(job)),
         Plan::Unchanged(how) => ItemResult::new(name, Outcome::Unchanged, Some(how)),
         Plan::Refused(why) => ItemResult::new(name, Outcome::Refused, Some(why)),
     }

@@ -19,7 +19,7 @@ pub enum Attention {
     Held,
 }
 
-/// Why this job does not go on before a person does something; none: it goes on by itself, or is done.
+/// Why this job does not continue before a person does something; none: it continues automatically, or is done.
 #[must_use]
 pub fn attention(job: &VideoJob) -> Option<Attention> {
     match phase(job) {

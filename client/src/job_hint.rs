@@ -7,7 +7,7 @@ use crate::job_advice::{Advice, advice};
 use crate::job_ref::JobRef;
 
 /// How a person asks for something of one job.
-pub trait Commands {
+pub trait JobCommands {
     /// To continue at the step that stopped.
     fn retry(&self) -> String;
     /// To make all of it again.
@@ -22,7 +22,7 @@ pub trait Commands {
 
 /// What to do for this job, which has stopped.
 #[must_use]
-pub fn hint(job: &VideoJob, commands: &impl Commands) -> String {
+pub fn hint(job: &VideoJob, commands: &impl JobCommands) -> String {
     let (retry, edit) = (commands.retry(), edit(job));
     match advice(job) {
         Advice::PayAgain => format!(
@@ -71,7 +71,8 @@ fn edit(job: &VideoJob) -> String {
     format!("`kubectl edit vj {name} -n {namespace}`")
 }
 
-/// To publish the film that failed its checks. Nothing, where its digest is none: it becomes part of a command.
+/// To publish the film that failed its checks. None if the digest is not alphanumeric, because it goes into a shell
+/// command.
 fn accept(job: &VideoJob) -> Option<String> {
     let step = job.status.as_ref()?.step(StepName::AssembleVideo)?;
     let digest = step.output_digest.as_ref()?;
@@ -92,7 +93,7 @@ mod tests {
 
     struct Words;
 
-    impl Commands for Words {
+    impl JobCommands for Words {
         fn retry(&self) -> String {
             "RETRY".to_owned()
         }

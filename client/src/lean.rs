@@ -66,7 +66,7 @@ mod tests {
     use videofactory_crds::videojob::has_ended;
 
     use super::*;
-    use crate::job_action::{Request, Wish};
+    use crate::job_action::{Action, Request};
 
     fn job(phase: &str, reason: &str, suspend: bool, hold: bool) -> VideoJob {
         let scene = |number| json!({"id": format!("s{number}"), "narration": "x".repeat(100)});
@@ -92,19 +92,19 @@ mod tests {
     /// All that can be asked, of a job that is named and of many.
     fn requests() -> Vec<Request> {
         let why = || Some("why".to_owned());
-        let wishes = [
-            Wish::Retry,
-            Wish::Restart,
-            Wish::suspend(why(), ""),
-            Wish::resume(None),
-            Wish::resume(why()),
-            Wish::Approve { result: None },
-            Wish::Reject { result: None },
+        let actions = [
+            Action::Retry,
+            Action::Restart,
+            Action::suspend(why(), ""),
+            Action::resume(None),
+            Action::resume(why()),
+            Action::Approve { result: None },
+            Action::Reject { result: None },
         ];
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
-        wishes
+        actions
             .into_iter()
-            .flat_map(|wish| [Request::of_named(wish.clone(), at), Request::of_many(wish, at)])
+            .flat_map(|action| [Request::of_named(action.clone(), at), Request::of_many(action, at)])
             .collect()
     }
 
@@ -118,8 +118,8 @@ mod tests {
                     assert_eq!(has_ended(&small), has_ended(&whole));
                     for request in requests() {
                         assert_eq!(
-                            request.plan(&small),
-                            request.plan(&whole),
+                            (request.plan(&small), request.remark(&small)),
+                            (request.plan(&whole), request.remark(&whole)),
                             "{phase} {reason} {request:?}"
                         );
                     }

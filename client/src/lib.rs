@@ -18,8 +18,10 @@ pub mod job_ref;
 pub mod json;
 mod lean;
 pub mod new_job;
+pub mod policy_run;
 pub mod price;
 pub mod restore;
+pub mod results;
 pub mod selector;
 pub mod storage_action;
 
@@ -28,5 +30,6 @@ pub use bulk::{ItemResult, Outcome, RequestError};
 pub use call::{CallError, connect, list, list_all, within};
 pub use estimate::Estimate;
 pub use filter::JobFilter;
-pub use job_action::{JobAction, Request, Wish};
+pub use job_action::{Action, JobAction, Request};
 pub use job_ref::JobRef;
+pub use results::{ItemOutcome, Results};

@@ -13,6 +13,7 @@ use videofactory_crds::{Duration, StoragePolicy, requests};
 
 use crate::bulk::Outcome;
 use crate::call::{CallError, within};
+use crate::results::ItemOutcome;
 
 /// How long a request waits for an earlier one, which it would replace, to begin.
 const PATIENCE: StdDuration = StdDuration::from_secs(10);
@@ -123,6 +124,18 @@ pub struct PolicyResult {
     /// Why, where it was not asked; or which run it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+impl ItemOutcome for PolicyResult {
+    type Outcome = Outcome;
+
+    fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    fn is_done(&self) -> bool {
+        self.outcome.is_done()
+    }
 }
 
 impl From<Asked> for PolicyResult {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use videofactory_client::job_action::{JobAction, Plan, Request, Wish};
+use videofactory_client::job_action::{Action, Plan, Request};
 use videofactory_crds::{StepName, VideoJob};
 
 const NOW: &str = "2026-11-29T12:00:00Z";
@@ -43,32 +43,34 @@ fn output(job: &VideoJob) -> String {
     format!("{}@{}", step.name, step.output_digest.as_ref().unwrap())
 }
 
-fn wish(action: JobAction) -> Wish {
-    match action {
-        JobAction::Retry => Wish::Retry,
-        JobAction::Restart => Wish::Restart,
-        JobAction::Suspend => Wish::Suspend { reason: WHY.to_owned() },
-        JobAction::Resume => Wish::resume(None),
-        JobAction::Approve => Wish::Approve { result: None },
-        JobAction::Reject => Wish::Reject { result: None },
-    }
+/// Each action, with what the table gives it.
+fn actions() -> [Action; 6] {
+    [
+        Action::Retry,
+        Action::Restart,
+        Action::Suspend { reason: WHY.to_owned() },
+        Action::resume(None),
+        Action::Approve { result: None },
+        Action::Reject { result: None },
+    ]
 }
 
 #[test]
 fn the_plugin_asks_what_the_table_says() {
     let table: Table = read("tests/gitops/requests.yaml");
     assert!(table.len() > 8, "only {} objects are in the table", table.len());
-    for (name, rows) in table {
+    for (name, mut rows) in table {
         let job: VideoJob = read(&format!("{OBJECTS}/{name}.yaml"));
-        assert_eq!(rows.len(), JobAction::ALL.len(), "{name}");
-        for (action, told) in rows {
-            let request = Request::of_named(wish(action.parse().unwrap()), NOW.parse().unwrap());
+        for action in actions() {
+            let told = rows.remove(action.name().as_str()).unwrap();
+            let request = Request::of_named(action, NOW.parse().unwrap());
             let planned = match request.plan(&job) {
                 Plan::Patch(patch) => json!({"patch": patch}),
                 Plan::Unchanged(how) => json!({"unchanged": how}),
                 Plan::Refused(why) => json!({"refused": why}),
             };
-            assert_eq!(planned, filled(told, &job), "{action} of {name}");
+            assert_eq!(planned, filled(told, &job), "{:?} of {name}", request.action);
         }
+        assert!(rows.is_empty(), "{name}: {rows:?}");
     }
 }

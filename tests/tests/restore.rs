@@ -116,12 +116,12 @@ impl Site {
 }
 
 fn outcomes(answer: &Answer) -> BTreeMap<&str, Outcome> {
-    answer.items.iter().map(|item| (item.name.as_str(), item.outcome)).collect()
+    answer.results.items.iter().map(|item| (item.name.as_str(), item.outcome)).collect()
 }
 
 fn assert_all(answer: &Answer, outcome: Outcome) {
-    assert!(answer.items.iter().all(|item| item.outcome == outcome), "{:?}", answer.items);
-    assert_eq!(answer.items.len(), 5);
+    assert!(answer.results.items.iter().all(|item| item.outcome == outcome), "{:?}", answer.results.items);
+    assert_eq!(answer.results.items.len(), 5);
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn files_that_are_missing_are_named_and_where_nobody_looks_a_note_says_so(
         }
         site.document = backup.to_string();
         let answer = site.restore_with(false, false, files).await;
-        let made = answer.items.iter().find(|item| item.name == "made").unwrap();
+        let made = answer.results.items.iter().find(|item| item.name == "made").unwrap();
         assert_eq!(made.outcome, Outcome::Restored);
         let named = made.detail.as_ref().is_some_and(|detail| detail.contains(film));
         let noted = answer.notes.iter().any(|note| note.contains("StoragePolicy films/default is not known"));
@@ -220,7 +220,7 @@ async fn where_one_object_cannot_be_restored_nothing_is_released_until_it_can() 
     site.server.refuse("update", "videojobs", "half", false);
     let answer = site.restore(false, false).await;
     assert_eq!(outcomes(&answer)["half"], Outcome::Restored);
-    assert!(answer.is_whole() && site.held().is_empty(), "{:?}", answer.items);
+    assert!(answer.is_whole() && site.held().is_empty(), "{:?}", answer.results.items);
     assert_eq!(site.all()["half"]["status"]["id"], "00000002");
 }
 
@@ -300,7 +300,7 @@ async fn what_another_restore_has_let_go_meanwhile_keeps_what_has_come_of_it() {
         jobs.get("half").await.unwrap();
     };
     let (answer, ()) = tokio::join!(site.restore(false, false), others);
-    let half = answer.items.iter().find(|item| item.name == "half").unwrap();
+    let half = answer.results.items.iter().find(|item| item.name == "half").unwrap();
     assert_eq!(half.outcome, Outcome::Failed);
     assert!(half.detail.as_ref().unwrap().contains("somebody else has released it"), "{half:?}");
     assert_eq!(site.all()["half"]["status"], paid, "it would be paid for again");
@@ -342,7 +342,7 @@ async fn a_partial_restore_lets_the_others_go_on() {
         (Outcome::Restored, Outcome::Failed, Outcome::Restored)
     );
     assert!(site.held().is_empty());
-    let failed = answer.items.iter().find(|item| item.name == "done").unwrap();
+    let failed = answer.results.items.iter().find(|item| item.name == "done").unwrap();
     assert!(failed.detail.as_ref().unwrap().contains("create VideoJob films/done"), "{failed:?}");
 }
 

@@ -67,7 +67,7 @@ where
     }
 }
 
-/// The bearer token of a request. Nothing else counts, no cookie: what a browser adds by itself is nobody's will.
+/// The bearer token of a request. Nothing else counts, no cookie: what a browser adds automatically is nobody's will.
 #[must_use]
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

@@ -143,7 +143,7 @@ impl Authorizer {
     }
 
     /// The same, whatever is remembered: how long it takes tells nothing.
-    pub async fn check_anew(&self, user: &UserInfo, permission: Permission) -> Result<(), Problem> {
+    pub async fn check_uncached(&self, user: &UserInfo, permission: Permission) -> Result<(), Problem> {
         if self.ask(user, &permission).await? { Ok(()) } else { Err(permission.refusal()) }
     }
 

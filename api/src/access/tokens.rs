@@ -228,7 +228,7 @@ mod tests {
         }
         let one_more = reviewer.review("one more").await.unwrap_err();
         assert_eq!(one_more.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(reviewer.review("good").await.is_ok(), "it is reviewed anew beside them");
+        assert!(reviewer.review("good").await.is_ok(), "it is reviewed again beside them");
         assert_eq!(server.asked("good"), 2);
         server.gate.add_permits(1_000);
         for stranger in strangers {

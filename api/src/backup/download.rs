@@ -13,7 +13,7 @@ use videofactory_client::job_ref::is_label;
 use videofactory_pipeline::clock;
 
 use super::gather::gather_at_once;
-use super::{BackupDocument, memory, slot};
+use super::{AT_WORK, BackupDocument, memory};
 use crate::access::{Author, Authors};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -47,7 +47,7 @@ async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> R
     let now = clock::now();
     let namespace = query.namespace.as_deref();
     let (text, permit) = {
-        let _slot = slot()?;
+        let _slot = AT_WORK.take()?;
         let (written, permit) = gather_at_once(&author.0, namespace, now).await?;
         (written.text, permit)
     };

@@ -5,12 +5,12 @@ use async_trait::async_trait;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use kube::Client;
-use tokio::sync::Semaphore;
 use videofactory_client::CallError;
 use videofactory_client::backup::{Budget, Written, gather_in};
 
 use super::AT_WORK;
 use super::memory::{BACKUP_MEMORY, MemoryBudget, MemoryPermit};
+use crate::limits::Slots;
 use crate::problem::Problem;
 
 /// Memory that is there, or not.
@@ -78,17 +78,17 @@ pub async fn gather_in_turn(
     gather_later((&AT_WORK, &BACKUP_MEMORY), client, namespace, now).await
 }
 
-/// Where memory is missing, what was gathered is given up, and begun anew when there is as much: a restore is not to wait
+/// Where memory is missing, what was gathered is given up, and begun again when there is as much: a restore is not to wait
 /// for who waits for memory.
 async fn gather_later(
-    (slot, budget): (&Semaphore, &'static MemoryBudget),
+    (slots, budget): (&Slots, &'static MemoryBudget),
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), CallError> {
     let mut memory = budget.nothing();
     loop {
-        match gather_now(slot, memory, client, namespace, now).await {
+        match gather_now(slots, memory, client, namespace, now).await {
             Ok(gathered) => return Ok(gathered),
             Err(GatherError::Call(error)) => return Err(error),
             Err(GatherError::NoMemory(bytes)) => memory = budget.acquire(bytes).await,
@@ -97,14 +97,13 @@ async fn gather_later(
 }
 
 async fn gather_now(
-    slot: &Semaphore,
+    slots: &Slots,
     memory: MemoryPermit,
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), GatherError> {
-    // It is never closed.
-    let _slot = slot.acquire().await.ok();
+    let _slot = slots.wait().await;
     let mut memory = SoonOrLater(memory);
     let written = gather_in(client, Some(namespace), now, &mut memory).await?;
     Ok((written, memory.0))
@@ -170,12 +169,12 @@ mod tests {
         let client = world.state.clients.of_token(ROOT).unwrap();
         let taken = shared.try_acquire(11 * MIB).unwrap();
         // Not that of the process, which other tests take.
-        let slot = Semaphore::new(1);
-        let mut gathering = Box::pin(gather_later((&slot, shared), &client, "films", now()));
+        let slots = Slots::new(1, "backups");
+        let mut gathering = Box::pin(gather_later((&slots, shared), &client, "films", now()));
         assert!(timeout(Duration::from_millis(300), &mut gathering).await.is_err());
         tokio::select! {
             _ = &mut gathering => panic!("there is no memory for it"),
-            taken = slot.acquire() => drop(taken.unwrap()),
+            taken = slots.wait() => drop(taken.unwrap()),
         }
         drop(shared.try_acquire(MIB).unwrap());
         drop(taken);
@@ -184,6 +183,6 @@ mod tests {
         assert!(shared.try_acquire(12 * MIB).is_err(), "what it takes is taken");
         drop(memory);
         assert!(shared.try_acquire(12 * MIB).is_ok());
-        assert!(gather_later((&slot, budget(2)), &client, "films", now()).await.is_ok(), "it is alone");
+        assert!(gather_later((&slots, budget(2)), &client, "films", now()).await.is_ok(), "it is alone");
     }
 }

@@ -10,34 +10,24 @@ mod restore;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use videofactory_client::restore::Files;
 
 use crate::access::Authors;
-use crate::problem::Problem;
+use crate::limits::Slots;
 use crate::tasks::Tasks;
 
 pub use gather::gather_in_turn;
 pub use restore::MOST_BYTES;
 
 /// Backups and restores that are worked on at a time: each reads objects by the hundred.
-pub(crate) static AT_WORK: Semaphore = Semaphore::const_new(1);
-/// Seconds after which to try again while another one is at work.
-const TRY_AGAIN: u32 = 10;
+pub(crate) static AT_WORK: Slots = Slots::new(1, "backups or restores");
 
 /// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
 #[must_use]
 pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
     download::routes(authors.clone()).merge(restore::routes(authors, files, tasks))
-}
-
-/// The only place for work on a backup.
-fn slot() -> Result<SemaphorePermit<'static>, Problem> {
-    AT_WORK
-        .try_acquire()
-        .map_err(|_| Problem::later("another backup or restore is at work; try again", TRY_AGAIN))
 }
 
 // It stands for the backup in the document, and is never made.

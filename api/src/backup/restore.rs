@@ -7,18 +7,18 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::Right;
-use videofactory_client::backup::{Backup, Kind, ReadBackupError};
-use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, RestoreError, restore};
+use videofactory_client::backup::{Backup, ReadBackupError};
+use videofactory_client::restore::{Answer, Files, Options, RestoreError, restore};
 use videofactory_crds::GROUP;
 use videofactory_pipeline::clock;
 
 use super::memory::{BACKUP_MEMORY, MemoryPermit};
-use super::{BackupDocument, slot};
+use super::{AT_WORK, BackupDocument};
 use crate::access::{Author, Authors, MANAGER, may};
 use crate::body::is_json;
 use crate::problem::Problem;
@@ -63,54 +63,6 @@ struct RestoreQuery {
     partial: bool,
 }
 
-/// The result of a restore.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RestoreAnswer {
-    /// Whether nothing was changed, because the request said so.
-    dry_run: bool,
-    /// How many objects, by outcome.
-    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
-    counts: std::collections::BTreeMap<Outcome, usize>,
-    /// Each object, in the order of the backup.
-    items: Vec<RestoredItem>,
-    /// What else to know: Secrets that must exist, and to which cluster the bucket belongs.
-    notes: Vec<String>,
-}
-
-impl From<Answer> for RestoreAnswer {
-    fn from(answer: Answer) -> Self {
-        let counts = answer.counts();
-        let Answer { dry_run, items, notes } = answer;
-        Self { dry_run, counts, items: items.into_iter().map(RestoredItem::from).collect(), notes }
-    }
-}
-
-/// The result for one object.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RestoredItem {
-    /// Its kind.
-    #[schema(value_type = schemas::BackupKind)]
-    kind: Kind,
-    /// Its namespace.
-    namespace: String,
-    /// Its name.
-    name: String,
-    /// The result.
-    #[schema(value_type = schemas::RestoreOutcome)]
-    outcome: Outcome,
-    /// Why, or what else to know.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-}
-
-impl From<ItemAnswer> for RestoredItem {
-    fn from(ItemAnswer { kind, namespace, name, outcome, detail }: ItemAnswer) -> Self {
-        Self { kind, namespace, name, outcome, detail }
-    }
-}
-
 /// Restores the backup in the body, with the caller's own permissions.
 ///
 /// The request is completed even if the caller hangs up.
@@ -121,13 +73,13 @@ impl From<ItemAnswer> for RestoredItem {
     tag = "storage",
     params(RestoreQuery),
     request_body = BackupDocument,
-    responses((status = 200, description = "The result for each object", body = RestoreAnswer)),
+    responses((status = 200, description = "The result for each object", body = schemas::RestoreAnswer)),
 )]
 async fn answer(
     Shared(state): Shared<RestoreState>,
     Parameters(query): Parameters<RestoreQuery>,
     request: Request,
-) -> Result<Json<RestoreAnswer>, Problem> {
+) -> Result<Json<Answer>, Problem> {
     let (mut parts, body) = request.into_parts();
     let author = Author::of(&mut parts, &state.authors).await?;
     if !is_json(&parts.headers) {
@@ -146,7 +98,7 @@ async fn answer(
         },
     )?;
     let (text, permit) = read(body).await?;
-    let slot = slot()?;
+    let slot = AT_WORK.take()?;
     let options = Options {
         dry_run: query.dry_run,
         partial: query.partial,
@@ -164,7 +116,7 @@ async fn answer(
             backup.retain(namespace).map_err(|error| refused(&error))?;
         }
         let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
-        Ok(Json(answer.into()))
+        Ok(Json(answer))
     };
     state.tasks.run("the restore", restoring).await
 }

@@ -113,7 +113,7 @@ pub struct QuotaStats {
 pub struct WaiterStats {
     /// Its job, as `<namespace>/<name>`.
     #[schema(value_type = schemas::JobId)]
-    pub id: String,
+    pub job: String,
     /// The step.
     #[schema(value_type = Option<schemas::StepName>)]
     pub step: Option<StepName>,
@@ -195,7 +195,7 @@ impl AccountStats {
 impl WaiterStats {
     fn of(namespace: &str, waiter: Waiter) -> Self {
         Self {
-            id: format!("{namespace}/{}", waiter.name),
+            job: format!("{namespace}/{}", waiter.name),
             step: waiter.step,
             units: waiter.units,
             since: at(waiter.since),
@@ -267,7 +267,7 @@ mod tests {
                 "reserved": 7, "remaining": 0, "nextUnitAt": "2026-12-24T18:00:00Z",
             })
         );
-        assert_eq!(told["waiters"][0]["id"], "films/ocean");
+        assert_eq!(told["waiters"][0]["job"], "films/ocean");
         assert_eq!(
             told["spend"],
             json!({"limit": "100.00", "period": "30d", "used": "0.00", "reserved": "0.00"})

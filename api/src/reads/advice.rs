@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use videofactory_client::JobRef;
 use videofactory_client::job_action::ready;
 use videofactory_client::job_advice::{Attention, attention};
-use videofactory_client::job_hint::{Commands, hint};
+use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::VideoJob;
 
 use crate::schemas;
@@ -40,7 +40,7 @@ pub fn of(job: &VideoJob) -> Option<JobError> {
 /// Requests to this API.
 struct Requests(JobRef);
 
-impl Commands for Requests {
+impl JobCommands for Requests {
     fn retry(&self) -> String {
         format!("POST /jobs/{}/retry", self.0)
     }

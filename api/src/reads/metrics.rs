@@ -257,16 +257,17 @@ fn waits_since(job: &VideoJob) -> Option<Timestamp> {
 }
 
 fn storage<'a>(policies: impl Iterator<Item = &'a StoragePolicy>) -> StorageTotals {
-    let StorageStats { bytes, limit_bytes, percent, items } = StorageStats::of(policies);
+    let StorageStats { size_bytes, limit_bytes, percent, items } = StorageStats::of(policies);
     let totals = |of: PolicyStats| PolicyTotals {
         namespace: of.namespace,
         name: of.name,
-        bytes: of.bytes,
+        bytes: of.size_bytes,
         limit_bytes: of.limit_bytes,
         percent: of.percent,
         level: of.level,
     };
-    StorageTotals { bytes, limit_bytes, percent, policies: items.into_iter().map(totals).collect() }
+    let policies = items.into_iter().map(totals).collect();
+    StorageTotals { bytes: size_bytes, limit_bytes, percent, policies }
 }
 
 fn quota_metrics(account: &ProviderAccount) -> Vec<QuotaMetrics> {

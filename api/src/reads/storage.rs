@@ -10,11 +10,10 @@ use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
+use videofactory_client::policy_run::{BackupStats, RunStats};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
-use videofactory_crds::storagepolicy::{
-    BackupOutcome, BackupRun, ObjectKind, PruneCause, PruneOutcome, PruneRun, StorageLevel,
-};
+use videofactory_crds::storagepolicy::{ObjectKind, StorageLevel};
 
 use super::scope;
 use crate::access::Caller;
@@ -29,7 +28,7 @@ use crate::state::State;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StorageStats {
     /// Bytes in all of them.
-    pub bytes: i64,
+    pub size_bytes: i64,
     /// Sum of their limits, in bytes.
     pub limit_bytes: i64,
     /// Bytes in per cent of the limits together.
@@ -57,7 +56,7 @@ pub struct PolicyStats {
     #[schema(value_type = Option<schemas::StorageLevel>)]
     pub level: Option<StorageLevel>,
     /// Bytes, as last measured, with what jobs wrote and runs deleted since.
-    pub bytes: Option<i64>,
+    pub size_bytes: Option<i64>,
     /// Number of files.
     pub objects: Option<i64>,
     /// Bytes in per cent of the limit.
@@ -77,12 +76,14 @@ pub struct PolicyStats {
     /// When it was measured.
     pub measured_at: Option<Timestamp>,
     /// The last prune run.
+    #[schema(value_type = Option<schemas::RunStats>)]
     pub last_run: Option<RunStats>,
     /// When the next one is due.
     pub next_run_at: Option<Timestamp>,
     /// Operations a month against the bucket, estimated.
     pub operations: Option<OperationStats>,
     /// The last backup of the objects.
+    #[schema(value_type = Option<schemas::BackupStats>)]
     pub last_backup: Option<BackupStats>,
     /// When the next one is due.
     pub next_backup_at: Option<Timestamp>,
@@ -96,52 +97,9 @@ pub struct KindStats {
     #[schema(value_type = schemas::ObjectKind)]
     pub kind: ObjectKind,
     /// Bytes.
-    pub bytes: i64,
+    pub size_bytes: i64,
     /// Number of files.
     pub objects: i64,
-}
-
-/// A prune run.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RunStats {
-    /// When it was due, or asked for.
-    pub due_at: Timestamp,
-    /// Why it took place.
-    #[schema(value_type = Option<schemas::PruneCause>)]
-    pub cause: Option<PruneCause>,
-    /// Whether it only planned.
-    pub dry_run: bool,
-    /// Files deleted, or to be deleted where it only planned.
-    pub deleted_objects: i64,
-    /// Their bytes.
-    pub deleted_bytes: i64,
-    /// Files that the bucket would not delete.
-    pub failed_objects: i64,
-    /// Files that were kept, by reason.
-    pub kept_because: Vec<KeptStats>,
-    /// How it ended. Absent: it is under way.
-    #[schema(value_type = Option<schemas::PruneOutcome>)]
-    pub outcome: Option<PruneOutcome>,
-    /// How long it took.
-    pub duration_seconds: Option<u64>,
-    /// The error, or a remark.
-    pub message: Option<String>,
-    /// If the bucket stayed above its target: what holds the space, and which rule would free it.
-    pub shortfall: Option<String>,
-}
-
-/// Files that were kept for one reason.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct KeptStats {
-    /// The reason.
-    pub reason: String,
-    /// How many files.
-    pub objects: i64,
-    /// Their bytes.
-    pub bytes: i64,
 }
 
 /// Operations a month, estimated.
@@ -153,26 +111,6 @@ pub struct OperationStats {
     pub class_a_per_month: Option<i64>,
     /// Reads; R2 gives 10 million free.
     pub class_b_per_month: Option<i64>,
-}
-
-/// A backup.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BackupStats {
-    /// When it was due, or asked for.
-    pub due_at: Timestamp,
-    /// How it ended. Absent: it is under way.
-    #[schema(value_type = Option<schemas::BackupOutcome>)]
-    pub outcome: Option<BackupOutcome>,
-    /// Its key in the bucket.
-    pub key: Option<String>,
-    /// How many objects are in it.
-    pub item_count: Option<i64>,
-    /// Its size.
-    pub size_bytes: Option<i64>,
-    /// The error.
-    pub message: Option<String>,
 }
 
 /// How full the buckets are, what pruning did last, and what it kept and why.
@@ -200,9 +138,9 @@ impl StorageStats {
         let mut items: Vec<PolicyStats> = policies.into_iter().map(PolicyStats::of).collect();
         items
             .sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
-        let bytes = sum(items.iter().map(|policy| policy.bytes.unwrap_or_default()));
+        let size_bytes = sum(items.iter().map(|policy| policy.size_bytes.unwrap_or_default()));
         let limit_bytes = sum(items.iter().map(|policy| policy.limit_bytes));
-        Self { bytes, limit_bytes, percent: percent(bytes, limit_bytes), items }
+        Self { size_bytes, limit_bytes, percent: percent(size_bytes, limit_bytes), items }
     }
 }
 
@@ -221,7 +159,7 @@ impl PolicyStats {
             ready: ready.is_some_and(|ready| ready.status == "True"),
             message: ready.map(|ready| ready.message.clone()),
             level: status.level,
-            bytes: usage.bytes,
+            size_bytes: usage.bytes,
             objects: usage.objects,
             percent: usage.bytes.and_then(|bytes| percent(bytes, marks.limit)),
             target_bytes: marks.target,
@@ -229,52 +167,18 @@ impl PolicyStats {
             stop_bytes: marks.stop,
             limit_bytes: marks.limit,
             by_kind: kinds
-                .map(|of| KindStats { kind: of.kind, bytes: of.bytes, objects: of.objects })
+                .map(|of| KindStats { kind: of.kind, size_bytes: of.bytes, objects: of.objects })
                 .collect(),
             other_bytes: usage.other_bytes,
             measured_at: at(usage.measured_at),
-            last_run: status.runs.into_iter().next().map(RunStats::of),
+            last_run: status.runs.into_iter().next().map(RunStats::from),
             next_run_at: at(status.next_run_at),
             operations: status.operations.map(|estimate| OperationStats {
                 class_a_per_month: estimate.class_a_per_month,
                 class_b_per_month: estimate.class_b_per_month,
             }),
-            last_backup: status.backup.map(BackupStats::of),
+            last_backup: status.backup.map(BackupStats::from),
             next_backup_at: at(status.next_backup_at),
-        }
-    }
-}
-
-impl RunStats {
-    fn of(run: PruneRun) -> Self {
-        let kept = run.kept_because.into_iter();
-        Self {
-            due_at: run.slot.0,
-            cause: run.cause,
-            dry_run: run.dry_run.unwrap_or_default(),
-            deleted_objects: run.deleted_objects.unwrap_or_default(),
-            deleted_bytes: run.deleted_bytes.unwrap_or_default(),
-            failed_objects: run.failed_objects.unwrap_or_default(),
-            kept_because: kept
-                .map(|of| KeptStats { reason: of.reason, objects: of.objects, bytes: of.bytes })
-                .collect(),
-            outcome: run.outcome,
-            duration_seconds: run.duration.map(videofactory_crds::Duration::as_secs),
-            message: run.message,
-            shortfall: run.shortfall,
-        }
-    }
-}
-
-impl BackupStats {
-    fn of(run: BackupRun) -> Self {
-        Self {
-            due_at: run.slot.0,
-            outcome: run.outcome,
-            key: run.key,
-            item_count: run.items,
-            size_bytes: run.bytes,
-            message: run.message,
         }
     }
 }
@@ -319,29 +223,37 @@ mod tests {
                 "usage": {"bytes": 9_500_000_000_i64, "byKind": [{"kind": "videos", "bytes": 1, "objects": 1}]},
                 "level": "Stopped",
                 "runs": [{"slot": "2026-12-24T03:00:00Z", "outcome": "Completed", "duration": "12s", "deletedObjects": 3,
+                          "olderThan": "7d", "bytesAfter": 9_400_000_000_i64,
                           "keptBecause": [{"reason": "younger than 7d", "objects": 2, "bytes": 9}]}],
+                "backup": {"slot": "2026-12-24T04:00:00Z", "outcome": "Completed", "items": 9, "bytes": 4_096},
             }),
         );
         let stats = StorageStats::of([&full, &policy("a", &json!({"usage": {"bytes": 500_000_000}}))]);
-        assert_eq!((stats.bytes, stats.percent), (10_000_000_000, Some(50)));
+        assert_eq!((stats.size_bytes, stats.percent), (10_000_000_000, Some(50)));
         let names: Vec<&str> = stats.items.iter().map(|policy| policy.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
         let told = serde_json::to_value(&stats.items[1]).unwrap();
         assert_eq!((&told["percent"], &told["level"]), (&json!(95), &json!("Stopped")));
         assert_eq!(told["warnBytes"], 9_000_000_000_i64);
-        assert_eq!(told["lastRun"]["keptBecause"][0]["reason"], "younger than 7d");
+        assert_eq!((&told["id"], &told["sizeBytes"]), (&json!("films/b"), &json!(9_500_000_000_i64)));
+        let run = &told["lastRun"];
         assert_eq!(
-            (&told["id"], &told["lastRun"]["dueAt"], &told["lastRun"]["durationSeconds"]),
-            (&json!("films/b"), &json!("2026-12-24T03:00:00Z"), &json!(12))
+            (&run["dueAt"], &run["durationSeconds"], &run["olderThan"], &run["remainingBytes"]),
+            (&json!("2026-12-24T03:00:00Z"), &json!(12), &json!("7d"), &json!(9_400_000_000_i64))
         );
-        assert_eq!(told["byKind"][0]["kind"], "videos");
+        assert_eq!(run["keptBecause"][0], json!({"reason": "younger than 7d", "objects": 2, "sizeBytes": 9}));
+        assert_eq!(
+            told["lastBackup"],
+            json!({"dueAt": "2026-12-24T04:00:00Z", "outcome": "Completed", "itemCount": 9, "sizeBytes": 4_096})
+        );
+        assert_eq!(told["byKind"][0], json!({"kind": "videos", "sizeBytes": 1, "objects": 1}));
         assert_eq!(told["ready"], false);
     }
 
     #[test]
     fn a_policy_that_was_never_measured_has_no_numbers() {
         let stats = StorageStats::of([&policy("a", &Value::Null)]);
-        assert_eq!((stats.bytes, stats.percent, stats.items[0].bytes), (0, Some(0), None));
+        assert_eq!((stats.size_bytes, stats.percent, stats.items[0].size_bytes), (0, Some(0), None));
         assert_eq!(StorageStats::of([]).percent, None);
     }
 }

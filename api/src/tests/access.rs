@@ -161,6 +161,8 @@ async fn what_cannot_be_read_is_the_callers_fault() {
         "/jobs?limit=1&limit=2",
         "/jobs?unknown=1",
         "/jobs?label_selector=a%20b",
+        "/jobs?label=team",
+        "/stream?label=team",
         "/jobs?ended_after=yesterday",
         "/jobs?continue=x",
         "/jobs?namespace=A",

@@ -66,6 +66,49 @@ async fn of_many_each_restart_that_may_have_been_made_says_where_to_look() {
     }
 }
 
+/// Holds `films/ocean` for this reason, in another version.
+fn hold(world: &World, reason: &str, version: &str) {
+    let mut ocean = world.known("films", "ocean");
+    let hold = json!({"resourceVersion": version, "annotations": {HOLD: reason}});
+    merge(&mut ocean, &json!({"metadata": hold}));
+    world.know(ocean);
+}
+
+async fn resume_the_bill(world: &World) -> Answer {
+    world.send("POST", "/jobs/films/ocean/resume", FILMS, &[], r#"{"reason": "the bill"}"#).await
+}
+
+#[tokio::test]
+async fn a_resume_for_a_reason_leaves_a_hold_for_another_one_that_came_meanwhile() {
+    let world = world().await;
+    hold(&world, "the bill", "8");
+    let met = Arc::new(Barrier::new(2));
+    world.cluster.patches.lock().push_back(Patching::Waits(met.clone()));
+    let other = async {
+        met.wait().await;
+        hold(&world, "do not publish: rights", "9");
+        met.wait().await;
+    };
+    let (answer, ()) = tokio::join!(resume_the_bill(&world), other);
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    assert!(answer.json()["detail"].as_str().unwrap().contains("another reason"), "{answer:?}");
+    assert_eq!(annotation(&world, HOLD), "do not publish: rights");
+}
+
+#[tokio::test]
+async fn a_resume_for_a_reason_says_if_the_job_stays_suspended() {
+    let world = world().await;
+    hold(&world, "the bill", "8");
+    let mut ocean = world.known("films", "ocean");
+    ocean["spec"]["suspend"] = json!(true);
+    world.know(ocean);
+    let answer = resume_the_bill(&world).await;
+    assert_eq!((answer.status, &answer.json()["outcome"]), (StatusCode::ACCEPTED, &json!("requested")));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("spec.suspend"), "{answer:?}");
+    assert_eq!(annotation(&world, HOLD), Value::Null);
+    assert_eq!(world.known("films", "ocean")["spec"]["suspend"], true, "it was suspended for itself");
+}
+
 /// With jobs that wait, and one at work whose name is the last.
 async fn many() -> World {
     let world = World::new().await;

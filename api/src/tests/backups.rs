@@ -35,7 +35,7 @@ async fn a_backup_that_comes_slowly_keeps_nobody_from_theirs() {
     let slow = world.send_slowly("POST", "/restore", ROOT);
     let other = async {
         // Others in this process may be at work; they end.
-        drop(tokio::time::timeout(Duration::from_mins(1), AT_WORK.acquire()).await.unwrap().unwrap());
+        drop(tokio::time::timeout(Duration::from_mins(1), AT_WORK.wait()).await.unwrap().unwrap());
     };
     tokio::select! {
         biased;

@@ -19,10 +19,7 @@ async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
     let asked = world.ask("POST", "/storage/cleanup?days=7", FILMS, &[]).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
     let answer = asked.json();
-    assert_eq!(
-        (&answer["counts"], &answer["olderThan"]),
-        (&json!({"requested": 1, "failed": 2}), &json!("7d"))
-    );
+    assert_eq!(answer["counts"], json!({"requested": 1, "failed": 2}));
     let items: Vec<_> = answer["items"].as_array().unwrap().iter().collect();
     assert_eq!(
         items.iter().map(|item| &item["outcome"]).collect::<Vec<_>>(),

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use videofactory_client::backup::{Backup, Document, Kind};
+use videofactory_client::restore::{Options, restore};
 
 use super::conforms::faults;
-use crate::testing::{ROOT, World, account, made};
+use crate::testing::{ROOT, World, account, job, made, policy};
 use crate::writes::check;
 use crate::{OPEN, documented};
 
@@ -173,6 +175,12 @@ async fn what_is_answered_is_what_the_document_says() {
     let mut world = World::new().await;
     world.put(made());
     world.put_account(account("films"));
+    let run = json!({
+        "slot": "2026-12-24T03:00:00Z", "cause": "Request", "outcome": "Completed", "olderThan": "7d", "duration": "12s",
+        "bytesAfter": 9, "keptBecause": [{"reason": "younger than 7d", "objects": 2, "bytes": 9}],
+    });
+    let backup = json!({"slot": "2026-12-24T04:00:00Z", "outcome": "Completed", "items": 9, "bytes": 4_096});
+    world.put_policy(policy("films", &json!({"runs": [run], "backup": backup})));
     let (_, document) = documented(&world.state);
     let mut seen = 0;
     for (method, path, operation) in operations(&document) {
@@ -186,6 +194,46 @@ async fn what_is_answered_is_what_the_document_says() {
         }
     }
     assert!(seen > 10);
+}
+
+/// What a dry run answers of a backup of a Channel.
+async fn restored(world: &World) -> Value {
+    let now = "2026-12-24T18:00:00Z".parse().unwrap();
+    let mut document = Document::begin(now, None);
+    let channel = json!({"metadata": {"name": "sea", "namespace": "films"}, "spec": {}});
+    document.add(Kind::Channel, serde_json::from_value(channel).unwrap());
+    let text = String::from_utf8(document.end().text).unwrap();
+    let options = Options { dry_run: true, partial: false, manager: "test".to_owned(), now };
+    let client = world.state.clients.of_token(ROOT).unwrap();
+    let answer = restore(&client, &Backup::read(&text).unwrap(), &options, None).await.unwrap();
+    serde_json::to_value(answer).unwrap()
+}
+
+#[tokio::test]
+async fn results_are_what_the_document_says() {
+    let world = World::new().await;
+    world.know(job("films", "ocean", &json!({"phase": "Running"})));
+    *world.cluster.policies.lock() = vec![policy("films", &json!({}))];
+    let (_, document) = documented(&world.state);
+    let restart = json!({"action": "restart", "filter": {"namespace": "films"}}).to_string();
+    let mut all = vec![("/restore", "200", "restore", restored(&world).await)];
+    for (path, status, action, body) in [
+        ("/jobs/actions", "200", "restart", restart.as_str()),
+        ("/jobs/force-stop-all", "200", "suspend", "{}"),
+        ("/storage/cleanup", "202", "cleanup", "{}"),
+    ] {
+        let answer = world.send("POST", &format!("{path}?dry_run=true"), ROOT, &[], body).await;
+        assert_eq!(answer.status.as_str(), status, "{path}: {answer:?}");
+        all.push((path, status, action, answer.json()));
+    }
+    for (path, status, action, told) in all {
+        let schema =
+            &document["paths"][path]["post"]["responses"][status]["content"]["application/json"]["schema"];
+        assert_eq!(faults(&document, schema, &told), [""; 0], "{path}: {told}");
+        assert_eq!((&told["action"], &told["dryRun"]), (&json!(action), &json!(true)), "{path}");
+        let counts = told["counts"].as_object().unwrap().values().filter_map(Value::as_u64);
+        assert_eq!((counts.sum::<u64>(), told["items"].as_array().unwrap().len()), (1, 1), "{path}: {told}");
+    }
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn a_filter_takes_what_it_says() {
         ("phase=Pending", &["news/a"]),
         ("channel=space", &["films/c"]),
         ("label_selector=team%3Dfilms", &["films/b"]),
-        ("label=!team&namespace=films", &["films/c", "films/ocean"]),
+        ("label_selector=!team&namespace=films", &["films/c", "films/ocean"]),
         ("ended_after=2026-12-24T18:59:59Z", &["films/ocean"]),
         ("ended_after=2026-12-24T19:00:00Z", &[]),
         ("phase=Succeeded&channel=space", &[]),

@@ -1,19 +1,17 @@
 //! POST `/jobs/actions` and `/jobs/force-stop-all`: many jobs at once, each with an answer of its own.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State as Shared;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{IntoParams, ToSchema};
-use videofactory_client::{ItemResult, JobAction, JobFilter, JobRef, Outcome, Request, bulk};
+use videofactory_client::{ItemResult, JobAction, JobFilter, Request, Results, bulk};
 use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
-use super::{DryRun, wish};
+use super::{DryRun, read_action};
 use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
+use crate::limits::Slots;
 use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, Parameters, check_length, check_name, job_filter};
 use crate::schemas;
@@ -31,8 +29,9 @@ pub struct ActionsBody {
     #[serde(deserialize_with = "object")]
     filter: FilterBody,
     /// With `suspend`: why. With `resume`: only jobs that are suspended for this reason are resumed; left out: those that
-    /// `/jobs/force-stop-all` has suspended. Others are refused: resume each by its name. Other actions take none.
-    #[schema(max_length = 1024)]
+    /// `/jobs/force-stop-all` has suspended. Others are refused: resume each by its name. A job whose `spec.suspend` is true,
+    /// too, stays suspended, and its `detail` says so. Other actions take none.
+    #[schema(value_type = Option<schemas::SuspensionReason>)]
     reason: Option<String>,
 }
 
@@ -50,9 +49,8 @@ pub struct FilterBody {
     /// Name of the jobs' Channel.
     #[schema(value_type = Option<schemas::ObjectName>)]
     channel: Option<String>,
-    /// Label selector, as Kubernetes writes it.
-    #[serde(alias = "label")]
-    #[schema(min_length = 1, max_length = 1024, example = "team=films,!draft")]
+    /// Label selector, as Kubernetes writes it. An empty one is refused.
+    #[schema(value_type = Option<schemas::LabelSelector>)]
     label_selector: Option<String>,
 }
 
@@ -69,61 +67,12 @@ impl FilterBody {
     }
 }
 
-/// The result of an action on one job.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = ItemResult)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BulkItem {
-    /// The job.
-    #[schema(value_type = schemas::JobId)]
-    id: JobRef,
-    /// The result.
-    #[schema(value_type = schemas::RequestOutcome)]
-    outcome: Outcome,
-    /// Why it was not requested, if it was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-}
-
-impl From<ItemResult> for BulkItem {
-    fn from(ItemResult { id, outcome, detail }: ItemResult) -> Self {
-        Self { id, outcome, detail }
-    }
-}
-
-/// The results of an action on several jobs.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BulkAnswer {
-    /// Whether nothing was changed, because the request said so.
-    dry_run: bool,
-    /// How many jobs, by outcome.
-    #[schema(value_type = std::collections::BTreeMap<String, i64>)]
-    counts: BTreeMap<Outcome, usize>,
-    /// Each job.
-    items: Vec<BulkItem>,
-}
-
-impl BulkAnswer {
-    fn new(dry_run: bool, items: Vec<ItemResult>) -> Self {
-        let mut counts = BTreeMap::new();
-        for item in &items {
-            *counts.entry(item.outcome).or_default() += 1;
-        }
-        Self { dry_run, counts, items: items.into_iter().map(BulkItem::from).collect() }
-    }
-}
-
 /// Requests to many jobs that are at work at a time: each holds a list of them.
 const MOST_AT_WORK: usize = 2;
-static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
+static AT_WORK: Slots = Slots::new(MOST_AT_WORK, "requests to many jobs");
 /// Stops of all that are at work at a time, which no other request keeps waiting.
 const MOST_STOPS: usize = 4;
-static STOPS: Semaphore = Semaphore::const_new(MOST_STOPS);
-
-fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
-    of.try_acquire().map_err(|_| Problem::later("other requests to many jobs are at work; try again", 5))
-}
+static STOPS: Slots = Slots::new(MOST_STOPS, "requests to many jobs");
 
 /// Requests an action on every job that matches a filter. Each job has its own result.
 ///
@@ -135,14 +84,14 @@ fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
     tag = "jobs",
     params(DryRun),
     request_body = ActionsBody,
-    responses((status = 200, description = "The result for each job", body = BulkAnswer)),
+    responses((status = 200, description = "The result for each job", body = schemas::BulkAnswer)),
 )]
 pub async fn act(
     author: Author,
     Shared(tasks): Shared<Tasks>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     Body(body): Body<ActionsBody>,
-) -> Result<Json<BulkAnswer>, Problem> {
+) -> Result<Json<Results<ItemResult>>, Problem> {
     let action = match body.action {
         Some(action @ (JobAction::Approve | JobAction::Reject)) => {
             let detail = format!("{action} is for one job at a time: a person has seen its output");
@@ -161,13 +110,13 @@ pub async fn act(
         return Err(Problem::bad_request(detail).hint(hint));
     }
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
-    let request = Request::of_many(wish(action, body.reason, None)?, clock::now());
-    let slot = slot(&AT_WORK)?;
+    let request = Request::of_many(read_action(action, body.reason, None)?, clock::now());
+    let slot = AT_WORK.take()?;
     let jobs = bulk::list(&author.0, &filter).await?;
     let asking = async move {
         let _slot = slot;
         let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
-        Ok(BulkAnswer::new(dry_run, items))
+        Ok(Results::new(action.as_str(), dry_run, items))
     };
     tasks.run("asking the jobs", asking).await.map(Json)
 }
@@ -193,22 +142,22 @@ pub struct StopAllQuery {
     operation_id = "stop_all_jobs",
     tag = "jobs",
     params(StopAllQuery),
-    responses((status = 200, description = "The result for each job", body = BulkAnswer)),
+    responses((status = 200, description = "The result for each job", body = schemas::BulkAnswer)),
 )]
 pub async fn stop_all(
     author: Author,
     Shared(tasks): Shared<Tasks>,
     Parameters(query): Parameters<StopAllQuery>,
-) -> Result<Json<BulkAnswer>, Problem> {
+) -> Result<Json<Results<ItemResult>>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
-    let slot = slot(&STOPS)?;
+    let slot = STOPS.take()?;
     // Its list, too, is made without the caller: half a stop is none.
     let stopping = async move {
         let _slot = slot;
         let jobs = bulk::unfinished(&author.0, query.namespace).await?;
         let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
-        Ok(BulkAnswer::new(query.dry_run, items))
+        Ok(Results::new(request.action.name().as_str(), query.dry_run, items))
     };
     tasks.run("the stop", stopping).await.map(Json)
 }
@@ -229,6 +178,7 @@ mod tests {
             assert!(refused.detail.contains("filter.labelSelector is empty"), "{}", refused.detail);
         }
         assert!(read(Some("team=films")).is_ok() && read(None).is_ok() && read(Some("a b")).is_err());
+        assert!(serde_json::from_str::<FilterBody>(r#"{"label": "team=films"}"#).is_err());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode};
 use kube::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use videofactory_client::batch::{self, CreateError};
 use videofactory_client::estimate::Estimator;
@@ -21,6 +20,7 @@ use videofactory_pipeline::Digest;
 use super::DryRun;
 use crate::access::{Author, MANAGER};
 use crate::body::Body;
+use crate::limits::Slots;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::tasks::Tasks;
@@ -31,7 +31,7 @@ const MOST_TOPICS: usize = 100;
 const LONGEST_KEY: usize = 128;
 /// Requests that are at work at a time: each goes on without its caller, and has a manifest in memory.
 const MOST_AT_WORK: usize = 32;
-static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_WORK);
+static AT_WORK: Slots = Slots::new(MOST_AT_WORK, "requests to make jobs");
 
 /// A job to create, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -161,9 +161,7 @@ pub async fn create(
         // Each is held until all are there.
         author.may("patch", "videojobs", &new.namespace).await?;
     }
-    let slot = AT_WORK
-        .try_acquire()
-        .map_err(|_| Problem::later("other requests to make jobs are at work; try again", 1))?;
+    let slot = AT_WORK.take()?;
     let (client, jobs) = (author.0, new.references());
     if dry_run {
         new_job::try_all(&client, &new, MANAGER, drop).await?;

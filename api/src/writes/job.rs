@@ -10,7 +10,7 @@ use videofactory_client::{JobAction, JobRef, Outcome, Request, bulk, within};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::wish;
+use super::read_action;
 use crate::access::{Author, MANAGER};
 use crate::body::Body;
 use crate::path::{self, JobParams, JobPath, Segments};
@@ -26,8 +26,9 @@ const LONGEST_RESULT: usize = 128;
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ActionBody {
     /// With `suspend`: the reason, which the job's message shows. With `resume`: the job is resumed only if it is suspended
-    /// for this reason. Other actions take none.
-    #[schema(max_length = 1024)]
+    /// for this reason. If its `spec.suspend` is true, too, it stays suspended, and `detail` of the answer says so. Other
+    /// actions take none.
+    #[schema(value_type = Option<schemas::SuspensionReason>)]
     pub reason: Option<String>,
     /// With `approve` and `reject`: the result that you have seen, `<step>@<output digest>`. If another one is under review
     /// by then, nothing is decided. Other actions take none.
@@ -48,7 +49,7 @@ pub struct ActionAnswer {
     /// `requested`: the operator acts on it now. `unchanged`: the job was in this state already.
     #[schema(value_type = schemas::RequestOutcome)]
     pub outcome: Outcome,
-    /// Why nothing was changed.
+    /// Why nothing was changed, or why the job stays suspended although a resume was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -93,7 +94,7 @@ pub async fn act(
     let Body(body) = body;
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
     check_length("result", body.result.as_deref(), LONGEST_RESULT)?;
-    let request = Request::of_named(wish(action, body.reason, body.result)?, clock::now());
+    let request = Request::of_named(read_action(action, body.reason, body.result)?, clock::now());
     if matches!(action, JobAction::Approve | JobAction::Reject) {
         author.may("approve", "videojobs", &namespace).await?;
     }
@@ -142,8 +143,7 @@ mod tests {
     use crate::documented::field;
 
     #[test]
-    fn the_lengths_of_texts_are_documented() {
-        assert_eq!(field::<ActionBody>("reason")["maxLength"], LONGEST_REASON);
+    fn the_length_of_a_result_is_documented() {
         assert_eq!(field::<ActionBody>("result")["maxLength"], LONGEST_RESULT);
     }
 }

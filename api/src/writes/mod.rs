@@ -16,12 +16,11 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use videofactory_client::restore::Files;
-use videofactory_client::{JobAction, Wish};
+use videofactory_client::{Action, JobAction};
 
-pub use bulk::{ActionsBody, BulkAnswer};
+pub use bulk::ActionsBody;
 pub use create::{CreateAnswer, CreateBody, CreateEstimate, CreatedItem};
 pub use job::{ActionAnswer, ActionBody};
-pub use storage::CleanupAnswer;
 
 pub use crate::access::Authors;
 use crate::backup;
@@ -69,16 +68,16 @@ pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
 /// Why a job is suspended, if the caller does not say it.
 const USUAL_REASON: &str = "suspended through the API";
 
-/// What is wanted of jobs. What the body says beside the action must belong to it: else somebody would believe that it
+/// What is asked of jobs. What the body says beside the action must belong to it: else somebody would believe that it
 /// counts.
-fn wish(action: JobAction, reason: Option<String>, result: Option<String>) -> Result<Wish, Problem> {
-    match (action, reason, result) {
-        (JobAction::Retry, None, None) => Ok(Wish::Retry),
-        (JobAction::Restart, None, None) => Ok(Wish::Restart),
-        (JobAction::Suspend, reason, None) => Ok(Wish::suspend(reason, USUAL_REASON)),
-        (JobAction::Resume, reason, None) => Ok(Wish::resume(reason)),
-        (JobAction::Approve, None, result) => Ok(Wish::Approve { result }),
-        (JobAction::Reject, None, result) => Ok(Wish::Reject { result }),
+fn read_action(named: JobAction, reason: Option<String>, result: Option<String>) -> Result<Action, Problem> {
+    match (named, reason, result) {
+        (JobAction::Retry, None, None) => Ok(Action::Retry),
+        (JobAction::Restart, None, None) => Ok(Action::Restart),
+        (JobAction::Suspend, reason, None) => Ok(Action::suspend(reason, USUAL_REASON)),
+        (JobAction::Resume, reason, None) => Ok(Action::resume(reason)),
+        (JobAction::Approve, None, result) => Ok(Action::Approve { result }),
+        (JobAction::Reject, None, result) => Ok(Action::Reject { result }),
         (action, Some(_), _) => {
             Err(Problem::bad_request(format!("{action} takes no reason: it belongs to suspend and resume")))
         }
@@ -105,14 +104,17 @@ mod tests {
     fn what_belongs_to_another_action_is_refused() {
         let text = || Some("why".to_owned());
         for action in [JobAction::Retry, JobAction::Restart, JobAction::Approve, JobAction::Reject] {
-            assert!(wish(action, text(), None).unwrap_err().detail.contains("takes no reason"), "{action}");
+            assert!(
+                read_action(action, text(), None).unwrap_err().detail.contains("takes no reason"),
+                "{action}"
+            );
         }
         for action in [JobAction::Retry, JobAction::Restart, JobAction::Suspend, JobAction::Resume] {
-            let refused = wish(action, None, text()).unwrap_err();
+            let refused = read_action(action, None, text()).unwrap_err();
             assert!(refused.detail.contains("takes no result"), "{action}: {}", refused.detail);
         }
-        for action in JobAction::ALL {
-            assert_eq!(wish(action, None, None).unwrap().action(), action);
+        for &action in JobAction::ALL {
+            assert_eq!(read_action(action, None, None).unwrap().name(), action);
         }
     }
 }

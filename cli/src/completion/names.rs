@@ -137,8 +137,8 @@ where
     }
 }
 
-/// The flags of an unfinished line that say which cluster is meant. What cannot be understood of it, and what stands behind
-/// that, counts for nothing.
+/// The flags of an unfinished line that say which cluster is meant. From the first word that cannot be understood, the line
+/// is ignored.
 fn flags(program: Command, words: impl IntoIterator<Item = OsString>) -> ClusterFlags {
     let read = program.ignore_errors(true).try_get_matches_from(words).ok();
     read.and_then(|read| ClusterFlags::from_arg_matches(&read).ok()).unwrap_or_default()

@@ -27,7 +27,7 @@ use crate::context::Context;
 use crate::exit::Error;
 use crate::operator::Operator;
 
-/// How often a download that breaks off is gone on with by itself.
+/// How often a download that was interrupted is continued automatically.
 const TRIES: u32 = 5;
 /// What to do where the operator's answer is not whole.
 const AGAIN: &str = "try again; if it stays so, `kubectl videofactory doctor` looks at the operator";

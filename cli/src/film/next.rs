@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_client::job_action::{phase, under_review};
 use videofactory_client::job_advice::{is_stalled, reason};
-use videofactory_client::job_hint::{Commands, hint};
+use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::{Phase, Reason};
 
@@ -26,15 +26,17 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
         Phase::Pending | Phase::Running => {
             format!("nothing, it continues automatically; {} shows how", verb("status --watch"))
         }
-        Phase::Waiting if is_stalled(job) => hint(job, &Verbs(job)),
+        Phase::Waiting if is_stalled(job) => hint(job, &PluginCommands(job)),
         Phase::Waiting => waiting(job),
         Phase::Review => review(job),
         // There is nothing to resume: it is the operator that holds it.
-        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => hint(job, &Verbs(job)),
+        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => {
+            hint(job, &PluginCommands(job))
+        }
         Phase::Suspended => format!("resume it: {}", verb("resume")),
         Phase::Succeeded if has_film(job) => format!("watch it: {}", verb("download")),
         Phase::Succeeded => format!("make it again: {}; it is paid for and published again", verb("restart")),
-        Phase::Failed => hint(job, &Verbs(job)),
+        Phase::Failed => hint(job, &PluginCommands(job)),
     }
 }
 
@@ -84,9 +86,9 @@ fn waiting(job: &VideoJob) -> String {
 }
 
 /// Commands of the plugin for one job.
-struct Verbs<'a>(&'a VideoJob);
+struct PluginCommands<'a>(&'a VideoJob);
 
-impl Commands for Verbs<'_> {
+impl JobCommands for PluginCommands<'_> {
     fn retry(&self) -> String {
         command(self.0, "retry")
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
+use videofactory_client::policy_run::BackupStats;
 use videofactory_client::storage_action::{self, PolicyResult};
-use videofactory_client::{Outcome, backup};
+use videofactory_client::{Outcome, Results, backup};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::reference::DEFAULT_STORAGE;
@@ -19,8 +20,8 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
-use crate::output::{self, Written};
-use crate::policies;
+use crate::output::Written;
+use crate::policies::{self, PolicyItem};
 use crate::text::{count, read_timeout};
 
 /// Back up all objects of a namespace, to its bucket or to a file
@@ -113,16 +114,14 @@ fn print(
     output: Option<Written>,
 ) -> Result<Option<String>, Error> {
     let Some(output) = output else { return Ok(None) };
-    let Some(format) = output.document() else {
-        return Ok(Some(output::name::<StoragePolicy>(&policy.name_any()) + "\n"));
-    };
     let result = PolicyResult {
         id: policies::name(policy),
         outcome: Outcome::Requested,
         requested_at: Some(requested_at),
         detail: None,
     };
-    policies::results("backup", &[(result, run)], format).map(Some)
+    let item = PolicyItem { result, run: run.cloned().map(BackupStats::from) };
+    policies::results(&Results::new("backup", false, vec![item]), output).map(Some)
 }
 
 async fn choose(name: Option<&str>, context: &Context) -> Result<StoragePolicy, Error> {
@@ -204,9 +203,10 @@ mod tests {
         let read: Value = serde_json::from_str(&document.out).unwrap();
         let item = &read["items"][0];
         assert_eq!(
-            (&read["action"], &item["id"], &item["requestedAt"], &item["run"]["items"]),
+            (&read["action"], &item["id"], &item["requestedAt"], &item["run"]["itemCount"]),
             (&json!("backup"), &json!("films/r2"), &json!(NOW), &json!(9))
         );
+        assert_eq!(item["run"]["dueAt"], "2026-12-24T18:00:01Z");
         let name = run(&super::tests::fake("Completed"), "backup --no-wait -o name", None).await;
         assert_eq!(name.out, "storagepolicy.videofactory.dev/r2\n");
         let failed = run(&super::tests::fake("Failed"), "backup", None).await;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
-use kube::ResourceExt;
-use videofactory_client::storage_action::{self, Cleanup, PolicyResult};
+use videofactory_client::policy_run::RunStats;
+use videofactory_client::storage_action::{self, Asked, Cleanup, PolicyResult};
+use videofactory_client::{ItemOutcome, Results};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::time_of;
@@ -18,8 +19,8 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::flags::Scope;
-use crate::output::{self, Written};
-use crate::policies;
+use crate::output::Written;
+use crate::policies::{self, PolicyItem};
 use crate::text::{bytes, count, or_none, read_timeout, table};
 
 /// Prune buckets now, by their rules
@@ -78,99 +79,77 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     let client = context.cluster.client()?;
     let mut asked = storage_action::clean_up(&client, &policies, wish, MANAGER).await;
     // One that refuses may be the only one that there is.
-    if asked.len() == 1 && asked.iter().all(|asked| asked.answer.is_err()) {
+    if matches!(asked[..], [Asked { answer: Err(_), .. }]) {
         asked.swap_remove(0).answer?;
     }
-    let results: Vec<PolicyResult> = asked.into_iter().map(PolicyResult::from).collect();
-    for PolicyResult { id, requested_at, detail, .. } in &results {
+    let mut pruned: Vec<Pruned<'_>> = policies
+        .iter()
+        .zip(asked)
+        .map(|(policy, asked)| Pruned { policy, result: asked.into(), run: None })
+        .collect();
+    for PolicyResult { id, requested_at, detail, .. } in pruned.iter().map(|one| &one.result) {
         let failed = if requested_at.is_none() { "error: " } else { "" };
         if let Some(detail) = detail {
             context.tell(format!("{failed}{id}: {detail}"))?;
         }
     }
-    let requested = policies.iter().zip(&results);
-    let requested: Vec<(&StoragePolicy, Timestamp)> =
-        requested.filter_map(|(policy, result)| Some((policy, result.requested_at?))).collect();
-    let all = requested.len() == results.len();
-    let (runs, failed) =
-        if args.wait { wait(&requested, args.timeout, context).await } else { (Vec::new(), None) };
-    let is_whole = |(_, run): &(String, PruneRun)| run.outcome == Some(PruneOutcome::Completed);
-    let all = all && runs.iter().all(is_whole);
-    print(&args, &requested, results, runs, context)?;
-    failed.map_or(Ok(Exit::of_all(all)), Err)
+    let failed = if args.wait { wait(&mut pruned, args.timeout, context).await } else { None };
+    let exit = Exit::of_all(pruned.iter().all(Pruned::is_whole));
+    print(&args, pruned, context)?;
+    failed.map_or(Ok(exit), Err)
+}
+
+/// A policy that was asked.
+struct Pruned<'a> {
+    policy: &'a StoragePolicy,
+    /// What became of the request.
+    result: PolicyResult,
+    /// Its run, if that was waited for and has ended.
+    run: Option<PruneRun>,
+}
+
+impl Pruned<'_> {
+    /// Whether nothing went wrong, as far as is known.
+    fn is_whole(&self) -> bool {
+        let is_completed = |run: &PruneRun| run.outcome == Some(PruneOutcome::Completed);
+        self.result.is_done() && self.run.as_ref().is_none_or(is_completed)
+    }
+
+    /// Waits for its run, if there will be one.
+    async fn wait(&mut self, timeout: Duration, context: &Context) -> Result<(), Error> {
+        let Some(at) = self.result.requested_at else { return Ok(()) };
+        let known: BTreeSet<Timestamp> = slots(self.policy).collect();
+        let run = policies::until(self.policy, timeout, context, |seen| ended(seen, at, &known)).await?;
+        self.run = Some(run);
+        Ok(())
+    }
+}
+
+/// Waits for the runs of all policies together: the time that was given is over for all of them at once. Returns what went
+/// wrong first.
+async fn wait(pruned: &mut [Pruned<'_>], timeout: Duration, context: &Context) -> Option<Error> {
+    let waits = pruned.iter_mut().map(|one| one.wait(timeout, context));
+    join_all(waits).await.into_iter().find_map(Result::err)
 }
 
 /// Prints what became of it: as it is wanted, as the runs that were waited for, or as what was requested.
-fn print(
-    args: &CleanupArgs,
-    requested: &[(&StoragePolicy, Timestamp)],
-    results: Vec<PolicyResult>,
-    mut runs: Vec<(String, PruneRun)>,
-    context: &mut Context,
-) -> Result<(), Error> {
-    match args.output {
-        Some(output) => {
-            let Some(format) = output.document() else {
-                let name = |(policy, _): &(&StoragePolicy, Timestamp)| {
-                    output::name::<StoragePolicy>(&policy.name_any()) + "\n"
-                };
-                return context.data(&requested.iter().map(name).collect::<String>());
-            };
-            let mut run_of = |result: &PolicyResult| {
-                let place = runs.iter().position(|(id, _)| *id == result.id)?;
-                Some(runs.swap_remove(place).1)
-            };
-            let items: Vec<(PolicyResult, Option<PruneRun>)> = results
-                .into_iter()
-                .map(|result| {
-                    let run = run_of(&result);
-                    (result, run)
-                })
-                .collect();
-            context.data(&policies::results("cleanup", &items, format)?)
-        }
-        None if args.wait && runs.is_empty() => Ok(()),
-        None if args.wait => context.data(&report(&runs)),
-        None => {
-            let planned = if args.dry_run { " (dry run)" } else { "" };
-            for (policy, _) in requested {
-                let said = policies::sentence(policy, "cleanup requested", context);
-                context.data(&format!("{said}{planned}\n"))?;
-            }
-            Ok(())
-        }
+fn print(args: &CleanupArgs, pruned: Vec<Pruned<'_>>, context: &mut Context) -> Result<(), Error> {
+    if let Some(output) = args.output {
+        let item = |Pruned { result, run, .. }| PolicyItem { result, run: run.map(RunStats::from) };
+        let results = Results::new("cleanup", args.dry_run, pruned.into_iter().map(item).collect());
+        return context.data(&policies::results(&results, output)?);
     }
-}
-
-/// The runs of all policies, each with its policy's name, and what went wrong first. They are waited for together: the
-/// time that was given is over for all of them at once.
-async fn wait(
-    requested: &[(&StoragePolicy, Timestamp)],
-    timeout: Duration,
-    context: &Context,
-) -> (Vec<(String, PruneRun)>, Option<Error>) {
-    let waits = requested.iter().map(|(policy, at)| run_of(policy, *at, timeout, context));
-    let (mut runs, mut failed) = (Vec::new(), None);
-    for ended in join_all(waits).await {
-        match ended {
-            Ok(run) => runs.push(run),
-            Err(error) => {
-                failed.get_or_insert(error);
-            }
-        }
+    if args.wait {
+        let runs: Vec<(&StoragePolicy, &PruneRun)> =
+            pruned.iter().filter_map(|one| Some((one.policy, one.run.as_ref()?))).collect();
+        return if runs.is_empty() { Ok(()) } else { context.data(&report(&runs)) };
     }
-    (runs, failed)
-}
-
-async fn run_of(
-    policy: &StoragePolicy,
-    at: Timestamp,
-    timeout: Duration,
-    context: &Context,
-) -> Result<(String, PruneRun), Error> {
-    let known: BTreeSet<Timestamp> = slots(policy).collect();
-    let run = policies::until(policy, timeout, context, |seen| ended(seen, at, &known)).await?;
-    Ok((policies::name(policy), run))
+    let planned = if args.dry_run { " (dry run)" } else { "" };
+    for Pruned { policy, .. } in pruned.iter().filter(|one| one.result.is_done()) {
+        let said = policies::sentence(policy, "cleanup requested", context);
+        context.data(&format!("{said}{planned}\n"))?;
+    }
+    Ok(())
 }
 
 fn slots(policy: &StoragePolicy) -> impl Iterator<Item = Timestamp> {
@@ -199,7 +178,7 @@ fn ended(
     }
 }
 
-fn report(runs: &[(String, PruneRun)]) -> String {
+fn report(runs: &[(&StoragePolicy, &PruneRun)]) -> String {
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|(policy, run)| {
@@ -207,7 +186,7 @@ fn report(runs: &[(String, PruneRun)]) -> String {
             let outcome = run.outcome.map(|outcome| format!("{outcome}{planned}"));
             let message = run.shortfall.clone().or_else(|| run.message.clone());
             vec![
-                policy.clone(),
+                policies::name(policy),
                 or_none(outcome),
                 run.deleted_objects.unwrap_or(0).to_string(),
                 bytes(run.deleted_bytes.unwrap_or(0)),
@@ -221,7 +200,7 @@ fn report(runs: &[(String, PruneRun)]) -> String {
         .iter()
         .flat_map(|(policy, run)| run.kept_because.iter().map(move |kept| (policy, kept)))
         .map(|(policy, kept)| {
-            vec![policy.clone(), kept.objects.to_string(), bytes(kept.bytes), kept.reason.clone()]
+            vec![policies::name(policy), kept.objects.to_string(), bytes(kept.bytes), kept.reason.clone()]
         })
         .collect();
     if !kept.is_empty() {
@@ -300,13 +279,21 @@ films/r2   3      5.0 kB   younger than its rule says
     async fn what_became_of_it_can_be_had_as_a_document_or_by_names() {
         let run_of = json!({
             "slot": "2026-12-24T18:00:01Z", "cause": "Request", "outcome": "Completed", "deletedObjects": 12,
+            "deletedBytes": 90_000_000, "duration": "12s", "bytesAfter": 7_000,
         });
         let done = json!({"handled": {"cleanup": NOW}, "runs": [run_of]});
         let ended = run(&fake(done), "cleanup --wait -o json", None).await;
         let read: Value = serde_json::from_str(&ended.out).unwrap();
-        let expected = json!({"id": "films/r2", "outcome": "requested", "requestedAt": NOW, "run": read["items"][0]["run"]});
-        assert_eq!((&read["action"], &read["items"][0]), (&json!("cleanup"), &expected));
-        assert_eq!(read["items"][0]["run"]["deletedObjects"], 12);
+        let shown = json!({
+            "dueAt": "2026-12-24T18:00:01Z", "cause": "Request", "dryRun": false, "deletedObjects": 12,
+            "deletedBytes": 90_000_000, "failedObjects": 0, "keptBecause": [], "outcome": "Completed",
+            "durationSeconds": 12, "remainingBytes": 7_000,
+        });
+        let item = json!({"id": "films/r2", "outcome": "requested", "requestedAt": NOW, "run": shown});
+        assert_eq!(
+            read,
+            json!({"action": "cleanup", "dryRun": false, "counts": {"requested": 1}, "items": [item]})
+        );
         let named = run(&fake(json!({})), "cleanup -o name", None).await;
         assert_eq!(named.out, "storagepolicy.videofactory.dev/r2\n");
     }

@@ -1,4 +1,4 @@
-//! `completion`: what lets a shell complete verbs, flags and names; for the plugin by itself, and for kubectl.
+//! `completion`: what lets a shell complete verbs, flags and names; for the plugin alone, and for kubectl.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -32,7 +32,7 @@ Examples:
   chmod +x kubectl_complete-videofactory
   mv kubectl_complete-videofactory ~/.local/bin/
 
-  # For `kubectl-videofactory` by itself
+  # For `kubectl-videofactory` alone
   source <(kubectl videofactory completion bash)")]
 pub struct CompletionArgs {
     /// For whom

@@ -26,7 +26,7 @@ pub struct DownloadArgs {
     #[arg(long, value_enum, default_value_t)]
     what: What,
     /// The file to write; -: standard output. Default: <name>.mp4, .jpg, .srt, .vtt in the current folder
-    #[arg(short = 'F', long, short_alias = 'o', alias = "output", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
 }
 
@@ -70,6 +70,13 @@ mod tests {
         let ended = run(&Fake::default().on(&what, job("ocean", status)), "download ocean", None).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
         assert!(ended.err.starts_with("error: films/ocean has no video yet\nnext: nothing"), "{}", ended.err);
+    }
+
+    #[tokio::test]
+    async fn a_file_has_one_name_as_in_other_verbs() {
+        for line in ["download ocean -o a.mp4", "download ocean --output a.mp4"] {
+            assert_eq!(run(&Fake::default(), line, None).await.exit, Exit::Usage, "{line}");
+        }
     }
 
     #[tokio::test]

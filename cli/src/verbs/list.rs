@@ -40,7 +40,7 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
         get(context, &args.names).await?
     };
     jobs.sort_by_key(|job| (job.namespace(), job.name_any()));
-    // One that was named is printed by itself, as kubectl does.
+    // One that was named is printed without a list around it, as kubectl does.
     if context.print(&jobs, args.names.len() == 1, args.columns.output)? {
         return Ok(Exit::Done);
     }

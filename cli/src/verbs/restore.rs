@@ -1,12 +1,10 @@
 //! `restore`: what stands in a backup is made again.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
 use videofactory_client::backup::{Backup, ReadBackupError};
 use videofactory_client::restore::{Answer, Files, ItemAnswer, Options, Outcome, RestoreError, restore};
 
@@ -62,7 +60,7 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
     let answer = restore(&context.cluster.client()?, &backup, &options, Some(files.as_ref())).await?;
     let text = match args.output {
         None => lines(&answer, &context.cluster.namespace),
-        Some(output) => document(&answer, output)?,
+        Some(output) => output::results(&answer, &answer.results, name, output)?,
     };
     context.data(&text)?;
     context.tell(summary(&answer).trim_end())?;
@@ -90,31 +88,20 @@ async fn files(context: &Context, dry_run: bool) -> Box<dyn Files> {
     }
 }
 
-/// What became of each object, for programs: as the API answers it.
-fn document(answer: &Answer, output: Written) -> Result<String, Error> {
-    let Some(format) = output.document() else {
-        let name = |item: &ItemAnswer| output::name_of(item.kind.as_str(), &item.name) + "\n";
-        return Ok(answer.items.iter().map(name).collect());
-    };
-    let Answer { dry_run, items, notes } = answer;
-    let counts: BTreeMap<Outcome, usize> = answer.counts();
-    let whole = json!({
-        "action": "restore", "dryRun": dry_run, "counts": counts, "items": items, "notes": notes,
-    });
-    output::write(format, &whole)
+fn name(item: &ItemAnswer) -> String {
+    output::name_of(item.kind.as_str(), &item.name)
 }
 
 /// What became of each object, one a line, for standard output. `home`: the namespace that is meant anyhow.
 fn lines(answer: &Answer, home: &str) -> String {
     let mut text = String::new();
-    let suffix = if answer.dry_run { DryRun::Client.suffix() } else { "" };
-    for item in &answer.items {
+    let suffix = if answer.results.dry_run { DryRun::Client.suffix() } else { "" };
+    for item in &answer.results.items {
         let became = match item.outcome {
             Outcome::WouldRestore => Outcome::Restored.to_string(),
             other => other.to_string(),
         };
-        let name = output::name_of(item.kind.as_str(), &item.name);
-        let said = output::sentence(&name, &became, &item.namespace, home);
+        let said = output::sentence(&name(item), &became, &item.namespace, home);
         let detail = item.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
         let line = format!("{said}{suffix}{detail}");
         // Details hold words of the file and of servers.
@@ -126,8 +113,8 @@ fn lines(answer: &Answer, home: &str) -> String {
 
 /// The sum of it, and what is to be known besides, for standard error.
 fn summary(answer: &Answer) -> String {
-    let counts: BTreeMap<Outcome, usize> = answer.counts();
-    let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let counts = answer.results.counts.iter();
+    let counts: Vec<String> = counts.map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let mut text = if counts.is_empty() { "the backup is empty".to_owned() } else { counts.join(", ") };
     text.push('\n');
     for note in &answer.notes {
@@ -139,7 +126,8 @@ fn summary(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
+    use videofactory_client::Results;
     use videofactory_client::backup::{Document, Kind};
 
     use super::*;
@@ -171,6 +159,7 @@ mod tests {
         let document = run(&fake, &line("-o json"), None).await;
         let read: Value = serde_json::from_str(&document.out).unwrap();
         assert_eq!((&read["counts"], &read["dryRun"]), (&json!({"would_restore": 2}), &json!(true)));
+        assert!(read["action"] == "restore" && read["notes"].is_array(), "{read}");
         assert_eq!(
             read["items"][1],
             json!({"kind": "Channel", "namespace": "shows", "name": "sea", "outcome": "would_restore"})
@@ -193,15 +182,15 @@ mod tests {
             outcome,
             detail: detail.map(str::to_owned),
         };
-        let answer = Answer {
-            dry_run: false,
-            items: vec![
-                item("ocean", Outcome::Restored, None),
-                item("river", Outcome::Failed, Some("failed to create it:\u{1b}[2J\nno")),
-                item("lake", Outcome::Restored, None),
-            ],
+        let of = |items: Vec<ItemAnswer>| Answer {
+            results: Results::new("restore", false, items),
             notes: vec!["no Secret\u{1b}]0; is in a backup".to_owned()],
         };
+        let answer = of(vec![
+            item("ocean", Outcome::Restored, None),
+            item("river", Outcome::Failed, Some("failed to create it:\u{1b}[2J\nno")),
+            item("lake", Outcome::Restored, None),
+        ]);
         assert_eq!(
             lines(&answer, "films"),
             "videojob.videofactory.dev/ocean restored\n\
@@ -210,14 +199,17 @@ mod tests {
         );
         assert_eq!(summary(&answer), "2 restored, 1 failed\nnote: no Secret ]0; is in a backup\n");
         assert!(!answer.is_whole());
-        for (outcome, is_whole) in [
-            (Outcome::Unchanged, true),
-            (Outcome::Skipped, true),
-            (Outcome::LeftAlone, false),
-            (Outcome::Held, false),
+        let restored = "videojob.videofactory.dev/ocean\nvideojob.videofactory.dev/lake\n";
+        assert_eq!(output::results(&answer, &answer.results, name, Written::Name).unwrap(), restored);
+        for (outcome, is_whole, is_named) in [
+            (Outcome::Unchanged, true, true),
+            (Outcome::Skipped, true, false),
+            (Outcome::LeftAlone, false, false),
+            (Outcome::Held, false, false),
         ] {
-            let items = vec![item("ocean", outcome, None)];
-            assert_eq!(Answer { items, ..answer.clone() }.is_whole(), is_whole, "{outcome}");
+            let answer = of(vec![item("ocean", outcome, None)]);
+            let names = output::results(&answer, &answer.results, name, Written::Name).unwrap();
+            assert_eq!((answer.is_whole(), !names.is_empty()), (is_whole, is_named), "{outcome}");
         }
     }
 }

@@ -82,7 +82,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // One that has ended by itself cannot be killed.
+        // One that has ended already cannot be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

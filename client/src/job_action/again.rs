@@ -60,14 +60,14 @@ pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Wish;
+    use super::super::Action;
     use super::super::testing::{asked, at, job, patch, refusal};
     use super::*;
 
     #[test]
     fn a_failed_or_waiting_job_is_retried_by_its_annotation() {
         for (phase, reason) in [("Failed", "RetriesExhausted"), ("Waiting", "OutcomeUnknown")] {
-            let patch = patch(asked(Wish::Retry).plan(&job(phase, reason)));
+            let patch = patch(asked(Action::Retry).plan(&job(phase, reason)));
             assert_eq!(patch["metadata"]["annotations"][requests::RETRY], "2026-12-24T18:00:00Z");
         }
     }
@@ -80,7 +80,7 @@ mod tests {
             ("Review", "AwaitingReview", "approve"),
             ("Failed", "Rejected", "restart"),
         ] {
-            let why = refusal(asked(Wish::Retry).plan(&job(phase, reason)));
+            let why = refusal(asked(Action::Retry).plan(&job(phase, reason)));
             assert!(why.contains("films/ocean") && why.contains(hint), "{why}");
         }
     }
@@ -89,11 +89,11 @@ mod tests {
     fn a_restart_takes_back_what_was_decided_of_the_run_before() {
         let mut film = job("Failed", "Rejected");
         assert_eq!(
-            patch(asked(Wish::Restart).plan(&film)),
+            patch(asked(Action::Restart).plan(&film)),
             json!({"metadata": {"annotations": {requests::RESTART: "2026-12-24T18:00:00Z"}}})
         );
         film.annotations_mut().insert(requests::REJECTED.to_owned(), "assemble-video@3f9c".to_owned());
-        let asked = patch(asked(Wish::Restart).plan(&film));
+        let asked = patch(asked(Action::Restart).plan(&film));
         assert_eq!(
             asked["metadata"]["annotations"],
             json!({requests::RESTART: "2026-12-24T18:00:00Z", requests::REJECTED: null})
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_retry_of_many_is_no_permission_to_pay_again() {
-        let many = Request::of_many(Wish::Retry, at());
+        let many = Request::of_many(Action::Retry, at());
         for reason in ["OutcomeUnknown", "ArtifactsPruned"] {
             assert!(refusal(many.plan(&job("Waiting", reason))).contains("pay again"));
         }

@@ -7,7 +7,7 @@ use videofactory_crds::bounds::cut;
 use videofactory_crds::videojob::has_ended;
 use videofactory_crds::{VideoJob, requests};
 
-use super::{Plan, Request, Wish, annotate, not_blank};
+use super::{Action, Plan, Request, annotate, not_blank};
 use crate::job_ref::JobRef;
 
 /// How the reason of a hold begins that stops all jobs: by it a resume of many knows what it may continue.
@@ -32,7 +32,7 @@ impl Request {
             Some(why) => format!("{STOP_ALL}: {why}"),
             None => STOP_ALL.to_owned(),
         };
-        Self::of_many(Wish::Suspend { reason }, at)
+        Self::of_many(Action::Suspend { reason }, at)
     }
 }
 
@@ -87,6 +87,14 @@ pub(super) fn resume(job: &VideoJob) -> Plan {
     if patch == json!({}) { not_suspended() } else { Plan::Patch(patch) }
 }
 
+/// What [`resume_held_for`] leaves as it is, where it asks for a resume.
+pub(super) fn stays_suspended(job: &VideoJob) -> Option<String> {
+    job.spec.suspend.then(|| {
+        let name = JobRef::of(job);
+        format!("{name} stays suspended by its spec.suspend: to resume it, name it and give no reason")
+    })
+}
+
 fn not_suspended() -> Plan {
     Plan::Unchanged("it is not suspended".to_owned())
 }
@@ -101,11 +109,11 @@ mod tests {
         let mut film = job("Running", "Progressing");
         let hold = patch(asked(suspend()).plan(&film));
         assert_eq!(hold["metadata"]["annotations"][requests::HOLD], "asked by a person");
-        assert!(matches!(asked(Wish::resume(None)).plan(&film), Plan::Unchanged(_)));
+        assert!(matches!(asked(Action::resume(None)).plan(&film), Plan::Unchanged(_)));
         film.annotations_mut().insert(requests::HOLD.to_owned(), String::new());
         film.spec.suspend = true;
         assert!(matches!(asked(suspend()).plan(&film), Plan::Unchanged(_)));
-        let resume = patch(asked(Wish::resume(None)).plan(&film));
+        let resume = patch(asked(Action::resume(None)).plan(&film));
         assert_eq!(resume["metadata"]["annotations"][requests::HOLD], Value::Null);
         assert_eq!(resume["spec"]["suspend"], false);
         assert!(matches!(asked(suspend()).plan(&job("Failed", "Rejected")), Plan::Unchanged(_)));
@@ -122,27 +130,41 @@ mod tests {
     }
 
     #[test]
+    fn a_resume_for_a_reason_is_of_the_job_that_was_looked_at_and_says_what_else_suspends_it() {
+        let mut film = job("Suspended", "Held");
+        film.annotations_mut().insert(requests::HOLD.to_owned(), "the bill".to_owned());
+        film.spec.suspend = true;
+        let (any, one) = (asked(Action::resume(None)), asked(Action::resume(Some("the bill".to_owned()))));
+        assert!(one.needs_fresh_state() && !any.needs_fresh_state());
+        assert_eq!(patch(one.plan(&film)), json!({"metadata": {"annotations": {requests::HOLD: null}}}));
+        assert!(one.remark(&film).unwrap().contains("films/ocean stays suspended by its spec.suspend"));
+        assert_eq!((any.remark(&film), asked(suspend()).remark(&film)), (None, None));
+    }
+
+    #[test]
     fn a_resume_of_many_continues_what_was_stopped_with_all_and_nothing_that_was_suspended_on_purpose() {
-        let many = Request::of_many(Wish::resume(None), at());
+        let many = Request::of_many(Action::resume(None), at());
         let held = |hold: &str| {
             let mut film = job("Suspended", "Held");
             film.annotations_mut().insert(requests::HOLD.to_owned(), hold.to_owned());
             film
         };
         for why in [None, Some(" "), Some("the bill")] {
-            let stop = Request::stop_all(at(), why.map(str::to_owned)).wish;
-            let Wish::Suspend { reason } = &stop else { panic!("{stop:?}") };
+            let stop = Request::stop_all(at(), why.map(str::to_owned)).action;
+            let Action::Suspend { reason } = &stop else { panic!("{stop:?}") };
             let mut film = held(reason);
             assert!(stops_all(&film.annotations()[requests::HOLD]));
+            assert_eq!(many.remark(&film), None);
             film.spec.suspend = true;
             assert_eq!(patch(many.plan(&film)), json!({"metadata": {"annotations": {requests::HOLD: null}}}));
+            assert!(many.remark(&film).unwrap().contains("stays suspended by its spec.suspend"));
         }
         for hold in ["do not publish: rights", "stop-all-but-this", ""] {
             assert!(!stops_all(hold), "{hold:?}");
             let why = refusal(many.plan(&held(hold)));
             assert!(why.contains(&format!("{hold:?}")) && why.contains("by its name"), "{why}");
         }
-        let named = Wish::resume(Some("do not publish: rights".to_owned()));
+        let named = Action::resume(Some("do not publish: rights".to_owned()));
         for resume in [Request::of_many(named.clone(), at()), asked(named)] {
             assert!(matches!(resume.plan(&held("do not publish: rights")), Plan::Patch(_)));
             assert!(matches!(resume.plan(&held("stop-all")), Plan::Refused(_)));

@@ -6,13 +6,11 @@ mod review;
 #[cfg(test)]
 mod testing;
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use strum::VariantArray;
 use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::{StepStatus, VideoJob, requests};
 
@@ -21,96 +19,54 @@ pub(crate) use self::hold::{MOST_REASON_BYTES, TOGETHER, stops_all};
 pub use self::review::under_review;
 use crate::job_ref::JobRef;
 
-/// What can be asked of a `VideoJob`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobAction {
+/// What a person asks of a `VideoJob`, with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, strum::EnumDiscriminants)]
+#[strum_discriminants(name(JobAction))]
+#[strum_discriminants(doc = "The name of an [`Action`], on the wire and the command line.")]
+#[strum_discriminants(derive(PartialOrd, Ord, Hash, Serialize, Deserialize))]
+#[strum_discriminants(derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantArray))]
+#[strum_discriminants(serde(rename_all = "lowercase"))]
+#[strum_discriminants(strum(serialize_all = "lowercase"))]
+pub enum Action {
     /// Continue at the step that failed or waits. Where the job asks whether to pay again, this is the permission.
     Retry,
     /// Begin the next run: all is made, paid for and published again.
     Restart,
     /// Stop, by the hold annotation, which survives the next apply of the manifest.
-    Suspend,
-    /// Continue after a suspension.
-    Resume,
-    /// The result that is under review may go on.
-    Approve,
-    /// The result that is under review must not go on: the job fails.
-    Reject,
-}
-
-impl JobAction {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Retry, Self::Restart, Self::Suspend, Self::Resume, Self::Approve, Self::Reject];
-
-    /// Its name on the wire and the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Restart => "restart",
-            Self::Suspend => "suspend",
-            Self::Resume => "resume",
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-        }
-    }
-}
-
-impl fmt::Display for JobAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A word that is no action.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no action: write retry, restart, suspend, resume, approve or reject")]
-pub struct ParseJobActionError(pub String);
-
-impl FromStr for JobAction {
-    type Err = ParseJobActionError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.as_str() == text)
-            .ok_or_else(|| ParseJobActionError(text.to_owned()))
-    }
-}
-
-/// What a person wants of a `VideoJob`, with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// As [`JobAction::Retry`].
-    Retry,
-    /// As [`JobAction::Restart`].
-    Restart,
-    /// As [`JobAction::Suspend`].
     Suspend {
         /// Why, for whoever looks at the job.
         reason: String,
     },
-    /// As [`JobAction::Resume`].
+    /// Continue after a suspension.
     Resume {
         /// Only what is suspended for this reason. None: a job that is named, whatever suspends it; of many, what a stop of
         /// all jobs has suspended.
         held_for: Option<String>,
     },
-    /// As [`JobAction::Approve`].
+    /// The result that is under review may go on.
     Approve {
         /// The result that was seen, `<step>@<output digest>`. None: the one under review.
         result: Option<String>,
     },
-    /// As [`JobAction::Reject`].
+    /// The result that is under review must not go on: the job fails.
     Reject {
-        /// The same.
+        /// The result that was seen, `<step>@<output digest>`. None: the one under review.
         result: Option<String>,
     },
 }
 
-impl Wish {
+impl JobAction {
+    /// All of them.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl Action {
     /// To suspend. A blank reason is none, and `usual` stands in its place.
     #[must_use]
     pub fn suspend(reason: Option<String>, usual: &str) -> Self {
@@ -123,17 +79,10 @@ impl Wish {
         Self::Resume { held_for: not_blank(held_for) }
     }
 
-    /// What is asked.
+    /// Its name.
     #[must_use]
-    pub const fn action(&self) -> JobAction {
-        match self {
-            Self::Retry => JobAction::Retry,
-            Self::Restart => JobAction::Restart,
-            Self::Suspend { .. } => JobAction::Suspend,
-            Self::Resume { .. } => JobAction::Resume,
-            Self::Approve { .. } => JobAction::Approve,
-            Self::Reject { .. } => JobAction::Reject,
-        }
+    pub fn name(&self) -> JobAction {
+        self.into()
     }
 }
 
@@ -150,11 +99,11 @@ pub enum Chosen {
     WithOthers,
 }
 
-/// A wish, as it is sent.
+/// An action, as it is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What is wanted.
-    pub wish: Wish,
+    /// What is asked.
+    pub action: Action,
     /// When: two requests of one time are one.
     pub at: Timestamp,
     /// How its jobs were chosen.
@@ -175,20 +124,14 @@ pub enum Plan {
 impl Request {
     /// Of jobs that are named.
     #[must_use]
-    pub const fn of_named(wish: Wish, at: Timestamp) -> Self {
-        Self { wish, at, chosen: Chosen::ByName }
+    pub const fn of_named(action: Action, at: Timestamp) -> Self {
+        Self { action, at, chosen: Chosen::ByName }
     }
 
     /// Of many jobs.
     #[must_use]
-    pub const fn of_many(wish: Wish, at: Timestamp) -> Self {
-        Self { wish, at, chosen: Chosen::WithOthers }
-    }
-
-    /// What is asked.
-    #[must_use]
-    pub const fn action(&self) -> JobAction {
-        self.wish.action()
+    pub const fn of_many(action: Action, at: Timestamp) -> Self {
+        Self { action, at, chosen: Chosen::WithOthers }
     }
 
     fn is_of_many(&self) -> bool {
@@ -198,21 +141,39 @@ impl Request {
     /// How to ask it of this job.
     #[must_use]
     pub fn plan(&self, job: &VideoJob) -> Plan {
-        match &self.wish {
-            Wish::Retry => self.retry(job),
-            Wish::Restart => self.restart(job),
-            Wish::Suspend { reason } => hold::suspend(job, reason),
-            Wish::Resume { held_for: None } if !self.is_of_many() => hold::resume(job),
-            Wish::Resume { held_for } => hold::resume_held_for(job, held_for.as_deref()),
-            Wish::Approve { result } => review::decide(job, requests::APPROVED, result.as_deref()),
-            Wish::Reject { result } => review::decide(job, requests::REJECTED, result.as_deref()),
+        match &self.action {
+            Action::Retry => self.retry(job),
+            Action::Restart => self.restart(job),
+            Action::Suspend { reason } => hold::suspend(job, reason),
+            Action::Resume { held_for: None } if !self.is_of_many() => hold::resume(job),
+            Action::Resume { held_for } => hold::resume_held_for(job, held_for.as_deref()),
+            Action::Approve { result } => review::decide(job, requests::APPROVED, result.as_deref()),
+            Action::Reject { result } => review::decide(job, requests::REJECTED, result.as_deref()),
+        }
+    }
+
+    /// What else is to be known where it was asked of this job as [`Self::plan`] says.
+    #[must_use]
+    pub fn remark(&self, job: &VideoJob) -> Option<String> {
+        match &self.action {
+            Action::Resume { held_for } if held_for.is_some() || self.is_of_many() => {
+                hold::stays_suspended(job)
+            }
+            _ => None,
         }
     }
 
     /// Whether the answer depends on how the job stands, so that it must not be given to one that stands otherwise by now.
     #[must_use]
     pub fn needs_fresh_state(&self) -> bool {
-        self.is_of_many() && !matches!(self.wish, Wish::Approve { .. } | Wish::Reject { .. })
+        match &self.action {
+            Action::Resume { held_for: Some(_) } => true,
+            Action::Retry | Action::Restart | Action::Suspend { .. } | Action::Resume { held_for: None } => {
+                self.is_of_many()
+            }
+            // They name the result that they are about.
+            Action::Approve { .. } | Action::Reject { .. } => false,
+        }
     }
 
     /// Why a job that was listed as `before` is not asked: it has moved on, and whoever asks has not seen that.
@@ -226,7 +187,7 @@ impl Request {
             ));
         }
         // To suspend a job, or to resume one that is suspended, is meant in any phase.
-        let outdated = was != is && !matches!(self.wish, Wish::Suspend { .. } | Wish::Resume { .. });
+        let outdated = was != is && !matches!(self.action, Action::Suspend { .. } | Action::Resume { .. });
         outdated.then(|| {
             format!("{name} was {was} when it was listed, and is {is} now: look at it, and ask again")
         })
@@ -259,22 +220,27 @@ mod tests {
 
     #[test]
     fn actions_are_read_as_they_are_written() {
-        for action in JobAction::ALL {
+        let names = ["retry", "restart", "suspend", "resume", "approve", "reject"];
+        assert_eq!(JobAction::ALL.iter().map(|action| action.as_str()).collect::<Vec<_>>(), names);
+        for &action in JobAction::ALL {
             assert_eq!(action.as_str().parse(), Ok(action));
-            assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
+            assert_eq!(serde_json::to_value(action).unwrap(), action.to_string());
         }
-        assert!("stop".parse::<JobAction>().unwrap_err().to_string().contains("suspend"));
+        assert!("stop".parse::<JobAction>().is_err() && "Retry".parse::<JobAction>().is_err());
     }
 
     #[test]
     fn a_blank_reason_is_none() {
         assert_eq!(
-            Wish::suspend(Some("too expensive".to_owned()), "usual"),
-            Wish::Suspend { reason: "too expensive".to_owned() }
+            Action::suspend(Some("too expensive".to_owned()), "usual"),
+            Action::Suspend { reason: "too expensive".to_owned() }
         );
         for blank in [None, Some(String::new()), Some(" \n".to_owned())] {
-            assert_eq!(Wish::suspend(blank.clone(), "usual"), Wish::Suspend { reason: "usual".to_owned() });
-            assert_eq!(Wish::resume(blank), Wish::Resume { held_for: None });
+            assert_eq!(
+                Action::suspend(blank.clone(), "usual"),
+                Action::Suspend { reason: "usual".to_owned() }
+            );
+            assert_eq!(Action::resume(blank), Action::Resume { held_for: None });
         }
     }
 }

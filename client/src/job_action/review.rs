@@ -31,16 +31,16 @@ pub fn under_review(job: &VideoJob) -> Option<String> {
 mod tests {
     use videofactory_crds::requests;
 
-    use super::super::Wish;
+    use super::super::Action;
     use super::super::testing::{asked, job, patch, refusal};
 
     #[test]
     fn an_approval_is_of_the_very_output_that_was_seen() {
         let film = job("Review", "AwaitingReview");
-        let approve = asked(Wish::Approve { result: None });
+        let approve = asked(Action::Approve { result: None });
         let approved = patch(approve.plan(&film));
         assert_eq!(approved["metadata"]["annotations"][requests::APPROVED], "assemble-video@3f9c");
-        let seen = asked(Wish::Reject { result: Some("assemble-video@aaaa".to_owned()) });
+        let seen = asked(Action::Reject { result: Some("assemble-video@aaaa".to_owned()) });
         assert!(refusal(seen.plan(&film)).contains("something else since"));
         assert!(refusal(approve.plan(&job("Running", "Progressing"))).contains("nothing under review"));
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use videofactory_crds::VideoJob;
 
-use super::{Plan, Request, Wish};
+use super::{Action, Plan, Request};
 
 pub fn job(phase: &str, reason: &str) -> VideoJob {
     let status = json!({
@@ -19,16 +19,16 @@ pub fn job(phase: &str, reason: &str) -> VideoJob {
 }
 
 /// Of a job that is named.
-pub fn asked(wish: Wish) -> Request {
-    Request::of_named(wish, at())
+pub fn asked(action: Action) -> Request {
+    Request::of_named(action, at())
 }
 
 pub fn at() -> Timestamp {
     "2026-12-24T18:00:00Z".parse().unwrap()
 }
 
-pub fn suspend() -> Wish {
-    Wish::Suspend { reason: "asked by a person".to_owned() }
+pub fn suspend() -> Action {
+    Action::Suspend { reason: "asked by a person".to_owned() }
 }
 
 pub fn patch(plan: Plan) -> Value {

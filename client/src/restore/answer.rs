@@ -1,14 +1,14 @@
 //! What became of a backup that was to be restored.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::backup::{Item, Kind};
+use crate::results::{ItemOutcome, Results};
 
 /// What became of one object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It is as it was in the backup, and goes on.
@@ -55,7 +55,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What became of one object, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ItemAnswer {
     /// Its kind.
     pub kind: Kind,
@@ -77,32 +77,36 @@ impl ItemAnswer {
     }
 }
 
+impl ItemOutcome for ItemAnswer {
+    type Outcome = Outcome;
+
+    fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.outcome, Outcome::Restored | Outcome::WouldRestore | Outcome::Unchanged)
+    }
+}
+
 /// What became of a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// Whether nothing was changed, because that was asked for.
-    pub dry_run: bool,
     /// Each object, in the order of the backup.
-    pub items: Vec<ItemAnswer>,
+    #[serde(flatten)]
+    pub results: Results<ItemAnswer>,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
 
 impl Answer {
-    /// How many objects, by outcome.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<Outcome, usize> {
-        let mut counts = BTreeMap::new();
-        for item in &self.items {
-            *counts.entry(item.outcome).or_default() += 1;
-        }
-        counts
+    pub(super) fn new(dry_run: bool, items: Vec<ItemAnswer>, notes: Vec<String>) -> Self {
+        Self { results: Results::new("restore", dry_run, items), notes }
     }
 
     /// Whether nothing failed, is held, or was left alone because another one is there.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        let lacks = |outcome| matches!(outcome, Outcome::Failed | Outcome::Held | Outcome::LeftAlone);
-        !self.items.iter().any(|item| lacks(item.outcome))
+        self.results.items.iter().all(|item| item.is_done() || item.outcome == Outcome::Skipped)
     }
 }

@@ -1,7 +1,7 @@
-//! What an object loses and what it is given anew when it is made again: UID, generation, owner. Pure.
+//! What of an object is another when it is made again: UID, generation, owner. Pure.
 //!
 //! A status speaks of all three. Of the generations what matters is whether the spec was edited since; of the UIDs, whose
-//! the open grants of an account are. Where a policy was Ready says nothing of where it is now: that is asked anew.
+//! the open grants of an account are. Where a policy was Ready says nothing of where it is now: that is asked again.
 
 use std::collections::BTreeMap;
 
@@ -108,7 +108,7 @@ pub fn status(kind: Kind, object: &DynamicObject, renewed: Renewed<'_>) -> Optio
     Some(status)
 }
 
-/// A policy has come to its place anew: files of jobs that are not there yet are as young as that, and what it had begun
+/// A policy has come to its place again: files of jobs that are not there yet are as young as that, and what it had begun
 /// does not go on. The backup that was being written is this one: written again, it would hold something else.
 fn arrive(status: &mut Value, now: Timestamp) {
     if let Some(place) = status.get_mut("place").and_then(Value::as_object_mut) {
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn that_a_bucket_was_fit_is_asked_anew() {
+    fn that_a_bucket_was_fit_is_asked_again() {
         let policy = renumbered(Kind::StoragePolicy, 5);
         assert_eq!(policy["conditions"][0]["observedGeneration"], 0);
         assert_eq!(policy["observedGeneration"], 1);
     }
 
     #[test]
-    fn a_policy_comes_to_its_place_anew_and_goes_on_with_nothing_that_it_had_begun() {
+    fn a_policy_comes_to_its_place_again_and_continues_nothing_that_it_had_begun() {
         let place = json!({"bucket": "videos", "since": "2026-01-01T00:00:00Z"});
         let of = |outcome: Value| {
             let backup = json!({"slot": "2026-01-04T04:00:00Z", "outcome": outcome});

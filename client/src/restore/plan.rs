@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_is_let_go_or_made_anew_or_held_for_another_backup_is_not_this_restores_any_more() {
+    fn an_object_that_is_let_go_or_made_again_or_held_for_another_backup_is_not_this_restores_any_more() {
         let from = Digest::of_bytes(b"this backup");
         let held = |by: &str| {
             facts(Kind::VideoJob, |object| {

@@ -76,7 +76,7 @@ pub async fn restore(
     let items: Vec<ItemAnswer> = works.into_iter().map(|work| work.told(options.dry_run)).collect();
     // First, because it costs money until it is done.
     let notes = left_alone(&items).into_iter().chain(notes).collect();
-    Ok(Answer { dry_run: options.dry_run, items, notes })
+    Ok(Answer::new(options.dry_run, items, notes))
 }
 
 /// What is to be done about each object, by what is there, and what this cluster is known by, if that tells of it.

@@ -150,6 +150,31 @@ pub enum AspectRatio {
     Portrait4x5,
 }
 
+impl AspectRatio {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Portrait9x16,
+        Self::Landscape16x9,
+        Self::Square,
+        Self::Landscape4x3,
+        Self::Portrait3x4,
+        Self::Portrait4x5,
+    ];
+
+    /// Its name on the wire and the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Portrait9x16 => "9:16",
+            Self::Landscape16x9 => "16:9",
+            Self::Square => "1:1",
+            Self::Landscape4x3 => "4:3",
+            Self::Portrait3x4 => "3:4",
+            Self::Portrait4x5 => "4:5",
+        }
+    }
+}
+
 /// Length of the picture's shorter side in lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = crate::schema::plain_enum)]
@@ -225,4 +250,21 @@ pub struct Budget {
     /// begins a new run with all of it. The estimate is reserved before a paid step, the actual cost is booked after
     /// it. A step whose price nobody knows waits until the ProviderAccount's prices name it.
     pub limit: Option<Money>,
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::SchemaGenerator;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_shape_of_a_film_has_its_name() {
+        let schema = AspectRatio::json_schema(&mut SchemaGenerator::default());
+        assert_eq!(schema.get("enum"), Some(&json!(AspectRatio::ALL.map(AspectRatio::as_str))));
+        for ratio in AspectRatio::ALL {
+            assert_eq!(json!(ratio), ratio.as_str());
+        }
+    }
 }

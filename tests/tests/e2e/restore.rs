@@ -152,8 +152,8 @@ async fn restored(lab: &Lab, backup: &Backup<'_>, dry_run: bool) -> anyhow::Resu
 }
 
 fn all_are(answer: &Answer, outcome: Outcome) -> anyhow::Result<()> {
-    let outcomes: BTreeSet<Outcome> = answer.items.iter().map(|item| item.outcome).collect();
-    ensure!(outcomes == [outcome].into(), "{:?}", answer.items);
+    let outcomes: BTreeSet<Outcome> = answer.results.items.iter().map(|item| item.outcome).collect();
+    ensure!(outcomes == [outcome].into(), "{:?}", answer.results.items);
     Ok(())
 }
 

@@ -59,7 +59,7 @@ pub struct Synced {
     pub jobs: usize,
 }
 
-/// A job that was deleted.
+/// A job that was deleted, or no longer matches the filter.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeletedJob {

@@ -1,4 +1,4 @@
-//! Whether somebody may still follow the jobs: asked at first, and every minute from then on, as of somebody who asks anew.
+//! Whether somebody may still follow the jobs: asked at first, and every minute from then on, as if for the first time.
 
 use std::time::Duration;
 

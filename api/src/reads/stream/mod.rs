@@ -51,8 +51,7 @@ pub struct StreamQuery {
     #[param(inline, value_type = Option<schemas::ObjectName>, example = "demo")]
     namespace: Option<String>,
     /// Label selector, as Kubernetes writes it.
-    #[serde(alias = "label")]
-    #[param(max_length = 1024, example = "team=films,!draft")]
+    #[param(inline, value_type = Option<schemas::LabelSelector>)]
     label_selector: Option<String>,
 }
 

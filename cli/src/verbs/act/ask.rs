@@ -2,7 +2,9 @@
 
 use kube::Client;
 use videofactory_client::job_action::phase;
-use videofactory_client::{ItemResult, JobAction, JobRef, Outcome, Request, Wish, bulk};
+use videofactory_client::{
+    Action, ItemOutcome, ItemResult, JobAction, JobRef, Outcome, Request, Results, bulk,
+};
 use videofactory_crds::VideoJob;
 
 use super::{Manner, Selection};
@@ -15,24 +17,24 @@ use crate::text::{count, plain, table};
 
 /// Asks the jobs that are meant.
 pub async fn act(
-    wish: Wish,
+    action: Action,
     chosen: Selection,
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     if !chosen.names.is_empty() {
-        let request = Request::of_named(wish, context.now());
+        let request = Request::of_named(action, context.now());
         let results = each(&client, &chosen.names, &request, manner, context).await?;
-        return tell(&results, request.action(), manner, context);
+        return tell(results, &request, manner, context);
     }
     if !chosen.all && !chosen.filter.says_something() {
-        let message = format!("say which jobs to {}", wish.action());
+        let message = format!("say which jobs to {}", action.name());
         return Err(Error::usage(message).hint("name them, filter by --phase, --channel or -l, or say --all"));
     }
     let filter = chosen.filter.within(context, chosen.scope);
     let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
-    many(&client, list, &Request::of_many(wish, context.now()), manner, context).await
+    many(&client, list, &Request::of_many(action, context.now()), manner, context).await
 }
 
 /// Asks jobs that were named, one after the other.
@@ -78,7 +80,7 @@ pub async fn many(
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
-    let action = request.action();
+    let action = request.action.name();
     // What is at work pays until it is stopped.
     let order = |job: &VideoJob| {
         let comes_later = action == JobAction::Suspend && !bulk::is_at_work(job);
@@ -92,11 +94,11 @@ pub async fn many(
         context.tell(format!("There is no job to {action}."))?;
     }
     if meant == 0 || manner.trial.dry_run == DryRun::Client {
-        return tell(&foreseen, action, manner, context);
+        return tell(foreseen, request, manner, context);
     }
     if manner.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
-        return tell(&checked, action, manner, context);
+        return tell(checked, request, manner, context);
     }
     let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
     if !context.confirms(&preview(&jobs, &foreseen), &question, manner.yes)? {
@@ -108,8 +110,9 @@ pub async fn many(
         jobs.sort_by_key(order);
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
-    let exit = tell(&results, action, manner, context)?;
-    if results.iter().any(|item| item.outcome == Outcome::Failed) {
+    let some_failed = results.iter().any(|item| item.outcome == Outcome::Failed);
+    let exit = tell(results, request, manner, context)?;
+    if some_failed {
         context.tell(
             "Not all requests were made: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
         )?;
@@ -130,39 +133,40 @@ fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
 
 /// Says what became of each: what was asked as data, what was not as messages.
 fn tell(
-    results: &[ItemResult],
-    action: JobAction,
+    items: Vec<ItemResult>,
+    request: &Request,
     manner: Manner,
     context: &mut Context,
 ) -> Result<Exit, Error> {
-    let exit = Exit::of_all(results.iter().all(is_fine));
-    if let Some(format) = manner.output.and_then(Written::document) {
-        context.data(&output::results(action.as_str(), &results, format)?)?;
+    let Manner { trial, output, .. } = manner;
+    let action = request.action.name();
+    let results = Results::new(action.as_str(), trial.dry_run != DryRun::None, items);
+    let exit = Exit::of_all(results.are_all_done());
+    if let Some(output) = output {
+        context.data(&output::results(&results, &results, name, output)?)?;
+    }
+    // A document holds what was not asked, too.
+    if output.and_then(Written::document).is_some() {
         return Ok(exit);
     }
-    for item in results {
-        let detail = item.detail.as_deref().map(plain).unwrap_or_default();
-        if !is_fine(item) {
-            context.tell(format!("error: {detail}"))?;
-            continue;
+    for item in &results.items {
+        let detail = item.detail.as_deref().map(plain);
+        if !item.is_done() {
+            context.tell(format!("error: {}", detail.unwrap_or_default()))?;
+        } else if output.is_none() {
+            let why = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+            let is_new = item.outcome != Outcome::Unchanged;
+            let (became, suffix) =
+                if is_new { (done(action), trial.dry_run.suffix()) } else { ("unchanged", "") };
+            let said = context.sentence(&name(item), became, &item.id.namespace);
+            context.data(&format!("{said}{suffix}{why}\n"))?;
         }
-        let name = output::name::<VideoJob>(&item.id.name);
-        let line = match (manner.output, item.outcome) {
-            (Some(_), _) => name,
-            (None, Outcome::Unchanged) => {
-                format!("{}: {detail}", context.sentence(&name, "unchanged", &item.id.namespace))
-            }
-            (None, _) => {
-                context.sentence(&name, done(action), &item.id.namespace) + manner.trial.dry_run.suffix()
-            }
-        };
-        context.data(&(line + "\n"))?;
     }
     Ok(exit)
 }
 
-fn is_fine(item: &ItemResult) -> bool {
-    !matches!(item.outcome, Outcome::Refused | Outcome::Failed)
+fn name(item: &ItemResult) -> String {
+    output::name::<VideoJob>(&item.id.name)
 }
 
 /// What was done to a job, for a sentence.

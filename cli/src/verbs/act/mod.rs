@@ -6,7 +6,7 @@ mod tests;
 
 use clap::Args;
 use videofactory_client::access::{RequireError, require};
-use videofactory_client::{Request, Right, Wish, bulk};
+use videofactory_client::{Action, Request, Right, bulk};
 use videofactory_crds::GROUP;
 
 use crate::completion::names;
@@ -107,23 +107,23 @@ pub struct StopAllArgs {
 }
 
 /// `retry`, `restart`.
-pub async fn run(wish: Wish, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
-    ask::act(wish, args.jobs, args.manner, context).await
+pub async fn run(action: Action, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
+    ask::act(action, args.jobs, args.manner, context).await
 }
 
 /// `suspend`.
 pub async fn suspend(args: SuspendArgs, context: &mut Context) -> Result<Exit, Error> {
-    run(Wish::suspend(args.reason, USUAL_REASON), args.act, context).await
+    run(Action::suspend(args.reason, USUAL_REASON), args.act, context).await
 }
 
 /// `resume`.
 pub async fn resume(args: ResumeArgs, context: &mut Context) -> Result<Exit, Error> {
-    run(Wish::resume(args.reason), args.act, context).await
+    run(Action::resume(args.reason), args.act, context).await
 }
 
 /// `approve`, `reject`: what `decision` makes of the result that was seen.
 pub async fn decide(
-    decision: impl FnOnce(Option<String>) -> Wish,
+    decision: impl FnOnce(Option<String>) -> Action,
     args: DecideArgs,
     context: &mut Context,
 ) -> Result<Exit, Error> {

@@ -182,8 +182,8 @@ async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
     let yes = run(&fake, "restart --phase failed --yes -o json", None).await;
     let printed: Value = serde_json::from_str(&yes.out).unwrap();
     assert_eq!(
-        (&printed["action"], &printed["items"][0]["outcome"]),
-        (&json!("restart"), &json!("requested"))
+        (&printed["action"], &printed["dryRun"], &printed["counts"], &printed["items"][0]["outcome"]),
+        (&json!("restart"), &json!(false), &json!({"requested": 2}), &json!("requested"))
     );
     assert_eq!(patched(&fake).len(), 2);
 }
@@ -250,6 +250,18 @@ async fn a_resume_of_many_names_what_was_held_on_purpose_and_leaves_it_so() {
     let ended = run(&fake(), "resume --all --yes --reason rights", None).await;
     assert_eq!(ended.out, "videojob.videofactory.dev/sea resumed\n");
     assert_eq!(run(&fake(), "resume ocean --reason rights", None).await.exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn what_its_manifest_suspends_too_is_said_to_stay_suspended() {
+    let mut held = job("ocean", json!({"phase": "Suspended"}));
+    held["metadata"]["annotations"] = json!({"videofactory.dev/hold": "stop-all"});
+    held["spec"]["suspend"] = json!(true);
+    let fake = Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&[held]));
+    let ended = run(&fake, "resume --all --yes", None).await;
+    let told = "videojob.videofactory.dev/ocean resumed: films/ocean stays suspended by its spec.suspend: to resume it, \
+                name it and give no reason\n";
+    assert_eq!(parts(&ended), (Exit::Done, told, ""));
 }
 
 #[tokio::test]

@@ -151,11 +151,8 @@ fn read_storyboard(text: &str) -> Result<Storyboard, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use clap::Parser;
     use videofactory_client::JobRef;
-    use videofactory_crds::settings::AspectRatio;
 
     use super::*;
 
@@ -203,19 +200,6 @@ mod tests {
                 "budget": {"limit": "2.50"}, "captions": {"mode": "None"},
             })
         );
-    }
-
-    #[test]
-    fn every_shape_of_a_film_can_be_asked_for() {
-        let shape = |ratio: &str| -> AspectRatio {
-            let (_, manifest) =
-                made(&["Tides", "--aspect-ratio", ratio], &Files::default()).unwrap().remove(0);
-            serde_json::from_value(manifest["spec"]["format"]["aspectRatio"].clone()).unwrap()
-        };
-        let shapes: BTreeSet<AspectRatio> =
-            ["9:16", "16:9", "1:1", "4:3", "3:4", "4:5"].into_iter().map(shape).collect();
-        assert_eq!(shapes.len(), 6);
-        assert!(Line::try_parse_from(["create", "Tides", "--aspect-ratio", "5:4"]).is_err());
     }
 
     #[test]

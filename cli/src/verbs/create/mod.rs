@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_client::estimate::Estimator;
 use videofactory_client::job_action::phase;
 use videofactory_client::new_job::{self, NewJobs};
 use videofactory_client::{Estimate, JobRef, batch};
+use videofactory_crds::settings::AspectRatio;
 use videofactory_crds::{Money, Phase, VideoJob};
 
 use self::manifest::Files;
@@ -64,7 +66,7 @@ pub struct CreateArgs {
     #[arg(long, add = names::channels())]
     pub channel: Option<String>,
     /// Width to height
-    #[arg(long, value_parser = ["9:16", "16:9", "1:1", "4:3", "3:4", "4:5"])]
+    #[arg(long, value_parser = PossibleValuesParser::new(AspectRatio::ALL.map(AspectRatio::as_str)))]
     pub aspect_ratio: Option<String>,
     /// Language of narration and captions, such as de or pt-BR
     #[arg(long)]

@@ -214,7 +214,7 @@ async fn files(plugin: &Plugin) -> anyhow::Result<()> {
     plugin.says("download film", 0, "./film.mp4\n", "").await?;
     plugin.says("download film --what captions", 0, "./film.srt\n./film.vtt\n", "").await?;
     plugin.says("download film --what thumbnail --file still.jpg", 0, "still.jpg\n", "").await?;
-    let piped = plugin.run("download film -o -").await?;
+    let piped = plugin.run("download film --file -").await?;
     ensure!((piped.code, piped.err.as_str()) == (0, ""), "{}", piped.err);
     ensure!(piped.out == std::fs::read(plugin.file("film.mp4"))?, "another film is piped than is written");
     let still = std::fs::read(plugin.file("still.jpg"))?;

@@ -73,6 +73,8 @@ async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
     let read: Value = serde_json::from_slice(&waited.out).with_context(|| format!("{waited:?}"))?;
     let item = &read["items"][0];
     ensure!(item["outcome"] == "requested" && item["run"]["outcome"] == "Completed", "{waited:?}");
+    ensure!(read["dryRun"] == true && read["counts"] == json!({"requested": 1}), "{waited:?}");
+    ensure!(item["run"]["dryRun"] == true && item["run"]["dueAt"].is_string(), "{waited:?}");
     plugin.says("cleanup", 0, "storagepolicy.videofactory.dev/default cleanup requested\n", "").await?;
     let missing =
         "error: failed to get StoragePolicy NS/moon: storagepolicies.videofactory.dev \"moon\" not found\n";

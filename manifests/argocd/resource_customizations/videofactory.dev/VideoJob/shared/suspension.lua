@@ -3,7 +3,7 @@ local status = obj.status or {}
 local handled = status.handled or {}
 local hold = annotations["videofactory.dev/hold"]
 -- Whether it begins with `created together`, without the library for strings, which scripts do not have: such a hold ends
--- by itself, and a suspension replaces it.
+-- automatically, and a suspension replaces it.
 local passes = hold ~= nil and hold >= "created together" and hold < "created togethes"
 
 local function is_new(request, last)

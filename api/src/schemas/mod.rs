@@ -1,6 +1,8 @@
 //! Schemas of what the API passes on as Kubernetes has it: words of closed sets, and the parts of a `VideoJob`. Each type
 //! here stands for another one in the OpenAPI document, and is never made.
 
+mod answers;
+
 use schemars::SchemaGenerator;
 use serde_json::Value;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
@@ -11,6 +13,9 @@ use videofactory_client::job_ref::LONGEST_LABEL;
 use videofactory_client::new_job::LONGEST_NAME;
 use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
+
+pub use self::answers::{BackupStats, BulkAnswer, CleanupAnswer, RestoreAnswer, RunStats};
+use crate::query::{LONGEST_REASON, LONGEST_SELECTOR};
 
 /// The words that a type of the custom resources knows, from the schema of its own.
 fn words<T: schemars::JsonSchema>() -> Object {
@@ -41,6 +46,16 @@ fn text(description: &str, pattern: &str, example: &str) -> Object {
         .schema_type(Type::String)
         .description(Some(description))
         .pattern(Some(pattern))
+        .examples([example])
+        .build()
+}
+
+/// Any text that is not too long.
+fn prose(description: &str, longest: usize, example: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .max_length(Some(longest))
         .examples([example])
         .build()
 }
@@ -95,7 +110,7 @@ stand_ins! {
     /// How a quota's window moves.
     QuotaWindow = words::<crds::provideraccount::Window>();
     /// What can be asked of a job.
-    Action = one_of(JobAction::ALL.map(JobAction::as_str));
+    Action = one_of(JobAction::ALL.iter().map(|action| action.as_str()));
     /// What can be asked of many jobs at once.
     BulkAction = bulk_actions();
     /// What became of a request.
@@ -116,6 +131,10 @@ stand_ins! {
     ObjectName = name("Lower-case letters, digits and hyphens", LONGEST_LABEL);
     /// A name that a job can be given.
     JobName = name("Lower-case letters, digits and hyphens; pods are named after it", LONGEST_NAME);
+    /// Which labels jobs have.
+    LabelSelector = prose("Label selector, as Kubernetes writes it", LONGEST_SELECTOR, "team=films,!draft");
+    /// Why a job is suspended.
+    SuspensionReason = prose("Why jobs are suspended", LONGEST_REASON, "the bill");
     /// Bytes.
     Binary = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -190,7 +209,8 @@ mod tests {
             all().into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap())).collect();
         for (name, schema) in &schemas {
             let is_closed = schema["enum"].as_array().is_some_and(|words| words.len() > 1);
-            assert!(is_closed || schema["pattern"].is_string() || *name == "Binary", "{name}: {schema}");
+            let is_limited = schema["pattern"].is_string() || schema["maxLength"].is_number();
+            assert!(is_closed || is_limited || *name == "Binary", "{name}: {schema}");
         }
         assert_eq!(schemas["Phase"]["enum"][0], "Pending");
         assert_eq!(schemas["StepName"]["enum"][5], "publish-video");

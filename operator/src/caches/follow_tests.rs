@@ -190,6 +190,26 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
 }
 
 #[test]
+fn an_account_that_is_made_or_edited_wakes_jobs_at_work_too_and_none_that_wait_for_their_turn() {
+    let (caches, mut writer) = with_jobs();
+    let mut queue = caches.videojob_queue.open(&caches.videojobs);
+    let mut on_job = on_videojob(Arc::clone(&caches));
+    for (name, phase) in [("works", "Running"), ("waits", "Waiting")] {
+        let status = json!({"phase": phase});
+        let event = Event::Apply(ours("VideoJob", name, 1, &json!({"topic": "x"}), &status));
+        writer.apply_watcher_event(&event);
+        on_job(event);
+    }
+    let mut on_account = on_account(Arc::clone(&caches));
+    let spec = json!({"provider": "YouTube", "secretRef": {"name": "k"}});
+    for generation in [1, 2] {
+        queued(&mut queue);
+        on_account(Event::Apply(ours("ProviderAccount", "tube", generation, &spec, &json!({}))));
+        assert_eq!(queued(&mut queue), ["works".to_owned()].into(), "generation {generation}");
+    }
+}
+
+#[test]
 #[expect(clippy::large_stack_arrays, reason = "objects of a test, seen once")]
 fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
     let caches = caches();

@@ -152,6 +152,19 @@ pub enum Account {
     },
 }
 
+impl Account {
+    /// One of this name that is not there.
+    #[must_use]
+    pub fn missing(name: &str) -> Self {
+        Self::Unusable {
+            reason: Reason::ConfigurationInvalid,
+            message: format!(
+                "ProviderAccount {name:?} does not exist in this namespace: create it, or correct accountRef"
+            ),
+        }
+    }
+}
+
 /// An account with an outside service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HiredAccount {

@@ -16,7 +16,7 @@ mod docs;
 #[cfg(test)]
 mod documented;
 pub mod health;
-mod held;
+pub mod held;
 pub mod limits;
 mod openapi;
 mod path;

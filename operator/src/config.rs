@@ -10,6 +10,9 @@ use videofactory_api::PORT;
 use videofactory_crds::labels;
 use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
+/// The port of the kubelet's probes, unless the operator is told another one.
+const PROBE_PORT: u16 = 8081;
+
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
 #[expect(clippy::doc_markdown, reason = "people read this as help")]
 #[derive(Clone, Debug, Parser)]
@@ -49,9 +52,10 @@ pub struct Config {
     #[arg(long, env = "VIDEOFACTORY_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))]
     pub listen: SocketAddr,
 
-    /// Address at which the kubelet's probes are answered (/health and /ready), apart from all other callers
-    #[arg(long, env = "VIDEOFACTORY_PROBE_LISTEN", default_value = "0.0.0.0:8081")]
-    pub probe_listen: SocketAddr,
+    /// Address at which the kubelet's probes are answered (/health and /ready), apart from all other callers; absent: that
+    /// of the HTTP server, with port 8081
+    #[arg(long, env = "VIDEOFACTORY_PROBE_LISTEN")]
+    pub probe_listen: Option<SocketAddr>,
 
     /// Most VideoJobs that are looked at concurrently
     #[arg(long, env = "VIDEOFACTORY_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
@@ -72,6 +76,12 @@ impl Config {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.pod_ip.map(|ip| SocketAddr::new(ip, self.listen.port()))
+    }
+
+    /// Where the kubelet's probes are answered.
+    #[must_use]
+    pub fn probe_address(&self) -> SocketAddr {
+        self.probe_listen.unwrap_or_else(|| SocketAddr::new(self.listen.ip(), PROBE_PORT))
     }
 }
 
@@ -321,6 +331,18 @@ mod tests {
         assert_eq!(config.worker.pull_policy, PullPolicy::IfNotPresent);
         assert!(config.worker.node_selector.is_empty());
         assert_eq!(config.side_effects, SideEffects::Allow);
+    }
+
+    /// A pod may have an address of IPv6 alone, at which the kubelet asks.
+    #[test]
+    fn probes_are_answered_at_the_servers_address_unless_told_otherwise() {
+        let address = |more: &[&str]| {
+            let told = ["operator", "--worker-image", "worker:1"].into_iter().chain(more.iter().copied());
+            Config::try_parse_from(told).unwrap().probe_address().to_string()
+        };
+        assert_eq!(address(&[]), "0.0.0.0:8081");
+        assert_eq!(address(&["--listen", "[::]:8000"]), "[::]:8081");
+        assert_eq!(address(&["--listen", "[::]:8000", "--probe-listen", "0.0.0.0:9"]), "0.0.0.0:9");
     }
 
     #[test]

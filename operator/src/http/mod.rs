@@ -45,7 +45,7 @@ const LAST_WRITES: Duration = Duration::from_secs(25);
 pub async fn serve(context: Context, cluster: kube::Config, stop: CancellationToken) -> anyhow::Result<()> {
     let listeners = Listeners {
         callers: bind(context.config.listen).await?,
-        probes: bind(context.config.probe_listen).await?,
+        probes: bind(context.config.probe_address()).await?,
     };
     serve_on(listeners, context, cluster, Tasks::default(), stop).await
 }

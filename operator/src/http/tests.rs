@@ -406,7 +406,7 @@ async fn the_kubelet_asks_at_a_port_of_its_own_to_the_end_and_for_nothing_else()
 #[test]
 fn the_kubelet_asks_where_it_is_answered() {
     let port =
-        Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap().probe_listen.port();
+        Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap().probe_address().port();
     for deployment in [
         include_str!("../../../manifests/operator/deployment.yaml"),
         include_str!("../../../charts/video-factory/templates/operator/deployment.yaml"),

@@ -20,8 +20,8 @@ const PROBE_PORT: u16 = 8081;
 pub struct Config {
     /// The namespaces to watch, with commas between; empty = all. With some alone, the operator needs permissions nowhere
     /// else, and its own namespace stands for the cluster where it marks buckets
-    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACES", default_value = "", value_parser = parse_namespaces)]
-    pub watch_namespaces: Namespaces,
+    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACES", default_value = "", value_parser = parse_watched)]
+    pub watch_namespaces: Watched,
 
     /// The operator's own namespace, where its Lease is
     #[arg(long, env = "POD_NAMESPACE", default_value = labels::OPERATOR_NAMESPACE)]
@@ -244,8 +244,14 @@ pub type Labels = BTreeMap<String, String>;
 /// Keys of labels.
 pub type Keys = BTreeSet<String>;
 
-/// Names of namespaces.
-pub type Namespaces = BTreeSet<String>;
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// All of the cluster.
+    Cluster,
+    /// These namespaces alone.
+    Namespaces(BTreeSet<String>),
+}
 
 /// Tolerations of Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -266,20 +272,20 @@ impl JobTolerations {
     }
 }
 
-fn parse_namespaces(text: &str) -> Result<Namespaces, String> {
+fn parse_watched(text: &str) -> Result<Watched, String> {
     let is_name = |name: &str| {
         let plain =
             name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         plain && name.len() <= 63 && !name.starts_with('-') && !name.ends_with('-')
     };
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names
-        .map(|name| {
-            is_name(name)
-                .then(|| name.to_owned())
-                .ok_or_else(|| format!("{name:?} is no namespace: write films,trailers"))
-        })
-        .collect()
+    let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names = named.map(|name| {
+        is_name(name)
+            .then(|| name.to_owned())
+            .ok_or_else(|| format!("{name:?} is no namespace: write films,trailers"))
+    });
+    let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
+    Ok(if names.is_empty() { Watched::Cluster } else { Watched::Namespaces(names) })
 }
 
 fn parse_keys(text: &str) -> Result<Keys, String> {
@@ -403,9 +409,9 @@ mod tests {
         let read = |text: &str| {
             Config::try_parse_from(["operator", "--worker-image", "worker:1", "--watch-namespaces", text])
         };
-        assert!(read("").unwrap().watch_namespaces.is_empty());
-        let some = read("trailers, films,films").unwrap().watch_namespaces;
-        assert_eq!(some.into_iter().collect::<Vec<_>>(), ["films", "trailers"]);
+        assert_eq!(read("").unwrap().watch_namespaces, Watched::Cluster);
+        let some = ["films", "trailers"].map(str::to_owned).into();
+        assert_eq!(read("trailers, films,films").unwrap().watch_namespaces, Watched::Namespaces(some));
         for wrong in ["*", "Films", "films trailers", "films-"] {
             assert!(read(wrong).unwrap_err().to_string().contains("is no namespace"), "{wrong}");
         }

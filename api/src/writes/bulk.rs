@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, Parameters, check_length, check_name, job_filter};
 use crate::schemas;
 use crate::tasks::Tasks;
+use crate::unwatched::Unwatched;
 
 /// An action, and the jobs to which it applies.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -140,6 +141,7 @@ fn slot(of: &'static Semaphore) -> Result<SemaphorePermit<'static>, Problem> {
 pub async fn act(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     Body(body): Body<ActionsBody>,
 ) -> Result<Json<BulkAnswer>, Problem> {
@@ -164,6 +166,7 @@ pub async fn act(
     let request = Request::of_many(wish(action, body.reason, None)?, clock::now());
     let slot = slot(&AT_WORK)?;
     let jobs = bulk::list(&author.0, &filter).await?;
+    unwatched.check(filter.namespace.as_deref())?;
     let asking = async move {
         let _slot = slot;
         let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
@@ -198,6 +201,7 @@ pub struct StopAllQuery {
 pub async fn stop_all(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<StopAllQuery>,
 ) -> Result<Json<BulkAnswer>, Problem> {
     let request = Request::stop_all(clock::now(), None);
@@ -206,7 +210,8 @@ pub async fn stop_all(
     // Its list, too, is made without the caller: half a stop is none.
     let stopping = async move {
         let _slot = slot;
-        let jobs = bulk::unfinished(&author.0, query.namespace).await?;
+        let jobs = bulk::unfinished(&author.0, query.namespace.clone()).await?;
+        unwatched.check(query.namespace.as_deref())?;
         let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
         Ok(BulkAnswer::new(query.dry_run, items))
     };

@@ -19,6 +19,7 @@ use crate::access::{Author, MANAGER};
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
 use crate::tasks::Tasks;
+use crate::unwatched::Unwatched;
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
@@ -107,6 +108,7 @@ impl From<AskError> for Problem {
 pub async fn clean_up(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<CleanupAnswer>), Problem> {
     check_name("namespace", query.namespace.as_deref())?;
@@ -115,6 +117,7 @@ pub async fn clean_up(
         return Err(Problem::bad_request(format!("days is at most {MOST_DAYS}")));
     }
     let policies = policies(&author, &query).await?;
+    unwatched.check(query.namespace.as_deref())?;
     if policies.is_empty() {
         let detail = "there is no StoragePolicy to be asked";
         return Err(

@@ -27,7 +27,7 @@ fn with_jobs() -> (Arc<Caches>, Writer<Guarded<VideoJob>>) {
         secrets: store().0,
         jobs: OwnedCache::default(),
         pods: OwnedCache::default(),
-        left_out: OnceLock::new(),
+        unwatched: Unwatched::default(),
         unended: Mutex::default(),
         claims: ClaimIndex::default(),
         written_jobs: Written::default(),

@@ -1,6 +1,5 @@
 //! Replicas beside each other: what one of them knows, and how they end.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -33,7 +32,7 @@ use videofactory_traces::SpanQueue;
 use super::relay::{GOOD_FOR, TAKES};
 use super::*;
 use crate::caches::{Caches, Owned, PodRecord};
-use crate::config::Config;
+use crate::config::{Config, Watched};
 use crate::context::Leads;
 use crate::progress::Said;
 use crate::videojob::model::{PodFacts, PodState};
@@ -298,10 +297,8 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     });
     server.put("videojobs", film);
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-    let (caches, watches) = Caches::start(&client, &BTreeSet::new());
-    for work in watches.keep {
-        tokio::spawn(work);
-    }
+    let (caches, watches) = Caches::start(&client, &Watched::Cluster);
+    tokio::spawn(watches.keep);
     caches.videojobs.wait_until_ready().await.unwrap();
     let leads = Leads::default();
     let token = token_file();

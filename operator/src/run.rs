@@ -1,7 +1,7 @@
 //! How the parts are put together, and in which order they start and stop.
 //!
-//! Nothing is decided before the Lease is held and every cache is complete. A part that ends by itself ends the
-//! process: Kubernetes starts it anew.
+//! Nothing is decided before the Lease is held and every cache is complete. A part that ends although nobody has asked it
+//! to ends the process: Kubernetes starts it again.
 
 use std::future::{Future, pending};
 use std::time::Duration;

@@ -247,7 +247,7 @@ pub enum PodState {
 /// What keeps a pod from starting, or from ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// No node has room for it yet; the scheduler's message.
+    /// No node takes it yet; the scheduler's message.
     Unschedulable(String),
     /// The image cannot be pulled; the message.
     Image(String),

@@ -25,6 +25,7 @@ use videofactory_pipeline::clock;
 use crate::access::{Caller, Permission, TokenReviewer};
 use crate::problem::Problem;
 use crate::state::{NOT_READY, State};
+use crate::unwatched;
 
 /// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
 const GOOD_FOR: Duration = Duration::from_secs(5);
@@ -34,7 +35,8 @@ const GOOD_FOR: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// What is checked: `kubernetes_api`, `r2_storage`, `controller`, or `account:<namespace>/<name>`.
+    /// What is checked: `kubernetes_api`, `r2_storage`, `controller`, `namespace:<name>` (of those alone that the operator
+    /// may not read), or `account:<namespace>/<name>`.
     name: String,
     healthy: bool,
     /// What was found, and what to do.
@@ -132,6 +134,7 @@ impl Checks {
             return checks.clone();
         }
         let mut checks = vec![kubernetes(state).await, storage(state), controller(state)];
+        checks.extend(namespaces(state));
         checks.extend(accounts(state));
         *last = Some((Instant::now(), checks.clone()));
         checks
@@ -223,6 +226,14 @@ fn storage(state: &State) -> Check {
         Some(first) => format!("{fit} of {all} buckets can be used; {first}"),
     };
     check("r2_storage", fit == all, message)
+}
+
+/// A failed check for each namespace that should be watched and is not.
+fn namespaces(state: &State) -> impl Iterator<Item = Check> {
+    state.process.unwatched().into_iter().map(|namespace| {
+        let message = format!("{}: {}", unwatched::message(&namespace), unwatched::HINT);
+        check(format!("namespace:{namespace}"), false, message)
+    })
 }
 
 /// A check for each account, in the order of their names.

@@ -16,7 +16,7 @@ mod docs;
 #[cfg(test)]
 mod documented;
 pub mod health;
-mod held;
+pub mod held;
 pub mod limits;
 mod openapi;
 mod path;
@@ -32,6 +32,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod uid;
+pub mod unwatched;
 pub mod writes;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ use crate::access::{Authors, Caller, Permission};
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::state::State;
+use crate::unwatched::Unwatched;
 
 /// How the API introduces itself to the API server when it writes for others.
 pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERSION"));
@@ -100,7 +102,7 @@ fn documented(state: &State) -> (Router, Value) {
         .merge(reads::routes())
         .with_state(state.clone())
         .merge(health::routes(state.clone()))
-        .merge(writes::routes(authors.clone(), state.tasks.clone()))
+        .merge(writes::routes(authors.clone(), state.tasks.clone(), Unwatched::by(state.process.clone())))
         .merge(writes::check::routes(authors.clone(), files.clone()))
         .merge(backup::routes(authors, Some(files), state.tasks.clone()))
         .split_for_parts();

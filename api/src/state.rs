@@ -1,6 +1,6 @@
 //! What the API is given: the stores that the process keeps, and what only the process can say or do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +58,9 @@ pub trait Process: Send + Sync + 'static {
 
     /// Whether this replica is the one that acts.
     fn leads(&self) -> bool;
+
+    /// Namespaces that it should watch and does not, because it may not read them.
+    fn unwatched(&self) -> BTreeSet<String>;
 
     /// All metrics as text.
     fn metrics(&self, format: MetricsFormat) -> Result<String, std::fmt::Error>;

@@ -84,7 +84,7 @@ impl From<PruneRun> for RunStats {
             failed_objects: run.failed_objects.unwrap_or_default(),
             kept_because: run.kept_because.into_iter().map(KeptStats::from).collect(),
             outcome: run.outcome,
-            duration_seconds: run.duration.map(|took| took.as_secs()),
+            duration_seconds: run.duration.map(Duration::as_secs),
             remaining_bytes: run.bytes_after,
             message: run.message,
             shortfall: run.shortfall,

@@ -142,10 +142,10 @@ impl Provider {
     pub const ALL: [Self; 6] =
         [Self::Xai, Self::Gemini, Self::HuggingFace, Self::YouTube, Self::Webhook, Self::Embedded];
 
-    /// Whether it does what a step needs an account for. Which targets it publishes to, their type says:
+    /// Whether it makes what a step makes. Which targets it publishes to, their type says:
     /// [`TargetType::provider`](crate::settings::TargetType::provider).
     #[must_use]
-    pub const fn does(self, step: StepName) -> bool {
+    pub const fn supports(self, step: StepName) -> bool {
         match step {
             StepName::WriteScript => matches!(self, Self::Gemini | Self::Embedded),
             StepName::GenerateImages => {
@@ -153,8 +153,7 @@ impl Provider {
             }
             StepName::NarrateScenes => matches!(self, Self::Gemini | Self::HuggingFace | Self::Embedded),
             StepName::AnimateScenes => matches!(self, Self::Xai | Self::Gemini | Self::Embedded),
-            StepName::AssembleVideo => false,
-            StepName::PublishVideo => matches!(self, Self::YouTube | Self::Webhook),
+            StepName::AssembleVideo | StepName::PublishVideo => false,
         }
     }
 

@@ -10,6 +10,9 @@ use videofactory_api::PORT;
 use videofactory_crds::labels;
 use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
+/// The port of the kubelet's probes, unless the operator is told another one.
+const PROBE_PORT: u16 = 8081;
+
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
 #[expect(clippy::doc_markdown, reason = "people read this as help")]
 #[derive(Clone, Debug, Parser)]
@@ -17,8 +20,8 @@ use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxi
 pub struct Config {
     /// The namespaces to watch, with commas between; empty = all. With some alone, the operator needs permissions nowhere
     /// else, and its own namespace stands for the cluster where it marks buckets
-    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACES", default_value = "", value_parser = parse_namespaces)]
-    pub watch_namespaces: Namespaces,
+    #[arg(long, env = "VIDEOFACTORY_WATCH_NAMESPACES", default_value = "", value_parser = parse_watched)]
+    pub watch_namespaces: Watched,
 
     /// The operator's own namespace, where its Lease is
     #[arg(long, env = "POD_NAMESPACE", default_value = labels::OPERATOR_NAMESPACE)]
@@ -49,9 +52,10 @@ pub struct Config {
     #[arg(long, env = "VIDEOFACTORY_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))]
     pub listen: SocketAddr,
 
-    /// Address at which the kubelet's probes are answered (/health and /ready), apart from all other callers
-    #[arg(long, env = "VIDEOFACTORY_PROBE_LISTEN", default_value = "0.0.0.0:8081")]
-    pub probe_listen: SocketAddr,
+    /// Address at which the kubelet's probes are answered (/health and /ready), apart from all other callers; absent: that
+    /// of the HTTP server, with port 8081
+    #[arg(long, env = "VIDEOFACTORY_PROBE_LISTEN")]
+    pub probe_listen: Option<SocketAddr>,
 
     /// Most VideoJobs that are looked at concurrently
     #[arg(long, env = "VIDEOFACTORY_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
@@ -72,6 +76,12 @@ impl Config {
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.pod_ip.map(|ip| SocketAddr::new(ip, self.listen.port()))
+    }
+
+    /// Where the kubelet's probes are answered.
+    #[must_use]
+    pub fn probe_address(&self) -> SocketAddr {
+        self.probe_listen.unwrap_or_else(|| SocketAddr::new(self.listen.ip(), PROBE_PORT))
     }
 }
 
@@ -234,8 +244,14 @@ pub type Labels = BTreeMap<String, String>;
 /// Keys of labels.
 pub type Keys = BTreeSet<String>;
 
-/// Names of namespaces.
-pub type Namespaces = BTreeSet<String>;
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// All of the cluster.
+    Cluster,
+    /// These namespaces alone.
+    Namespaces(BTreeSet<String>),
+}
 
 /// Tolerations of Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -256,20 +272,20 @@ impl JobTolerations {
     }
 }
 
-fn parse_namespaces(text: &str) -> Result<Namespaces, String> {
+fn parse_watched(text: &str) -> Result<Watched, String> {
     let is_name = |name: &str| {
         let plain =
             name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         plain && name.len() <= 63 && !name.starts_with('-') && !name.ends_with('-')
     };
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names
-        .map(|name| {
-            is_name(name)
-                .then(|| name.to_owned())
-                .ok_or_else(|| format!("{name:?} is no namespace: write films,trailers"))
-        })
-        .collect()
+    let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names = named.map(|name| {
+        is_name(name)
+            .then(|| name.to_owned())
+            .ok_or_else(|| format!("{name:?} is no namespace: write films,trailers"))
+    });
+    let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
+    Ok(if names.is_empty() { Watched::Cluster } else { Watched::Namespaces(names) })
 }
 
 fn parse_keys(text: &str) -> Result<Keys, String> {
@@ -321,6 +337,18 @@ mod tests {
         assert_eq!(config.worker.pull_policy, PullPolicy::IfNotPresent);
         assert!(config.worker.node_selector.is_empty());
         assert_eq!(config.side_effects, SideEffects::Allow);
+    }
+
+    /// A pod may have an address of IPv6 alone, at which the kubelet asks.
+    #[test]
+    fn probes_are_answered_at_the_servers_address_unless_told_otherwise() {
+        let address = |more: &[&str]| {
+            let told = ["operator", "--worker-image", "worker:1"].into_iter().chain(more.iter().copied());
+            Config::try_parse_from(told).unwrap().probe_address().to_string()
+        };
+        assert_eq!(address(&[]), "0.0.0.0:8081");
+        assert_eq!(address(&["--listen", "[::]:8000"]), "[::]:8081");
+        assert_eq!(address(&["--listen", "[::]:8000", "--probe-listen", "0.0.0.0:9"]), "0.0.0.0:9");
     }
 
     #[test]
@@ -381,9 +409,9 @@ mod tests {
         let read = |text: &str| {
             Config::try_parse_from(["operator", "--worker-image", "worker:1", "--watch-namespaces", text])
         };
-        assert!(read("").unwrap().watch_namespaces.is_empty());
-        let some = read("trailers, films,films").unwrap().watch_namespaces;
-        assert_eq!(some.into_iter().collect::<Vec<_>>(), ["films", "trailers"]);
+        assert_eq!(read("").unwrap().watch_namespaces, Watched::Cluster);
+        let some = ["films", "trailers"].map(str::to_owned).into();
+        assert_eq!(read("trailers, films,films").unwrap().watch_namespaces, Watched::Namespaces(some));
         for wrong in ["*", "Films", "films trailers", "films-"] {
             assert!(read(wrong).unwrap_err().to_string().contains("is no namespace"), "{wrong}");
         }

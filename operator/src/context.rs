@@ -18,7 +18,7 @@ use videofactory_net::Network;
 use videofactory_traces::SpanQueue;
 
 use crate::caches::{Caches, Watches};
-use crate::config::Config;
+use crate::config::{Config, Watched};
 use crate::events::Publisher;
 use crate::meter::Meter;
 use crate::metrics::Metrics;
@@ -110,7 +110,7 @@ impl Cluster {
     /// to the buckets it is a cluster of its own, known by its own namespace, and keeps off those of another operator.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        if config.watch_namespaces.is_empty() {
+        if config.watch_namespaces == Watched::Cluster {
             return Self::default();
         }
         Self { namespace: config.namespace.clone(), uid: Arc::default() }

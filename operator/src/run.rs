@@ -1,17 +1,19 @@
 //! How the parts are put together, and in which order they start and stop.
 //!
-//! Nothing is decided before the Lease is held and every cache is complete. A part that ends by itself ends the
-//! process: Kubernetes starts it anew.
+//! Nothing is decided before the Lease is held and every cache is complete. A part that ends although nobody has asked it
+//! to ends the process: Kubernetes starts it again.
 
 use std::future::{Future, pending};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::caches::Scope;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
 use crate::context::{Context, Leads};
 use crate::leader::{Candidate, Leadership, Timing};
@@ -25,8 +27,6 @@ const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"))
 pub const DRAIN: Duration = Duration::from_secs(1);
 /// How long the last Events may take.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
-/// How long the leader leaves the other replicas for beginning anew.
-const OTHERS_BEGIN_ANEW: Duration = Duration::from_mins(2);
 /// How long the last spans may take.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 
@@ -44,12 +44,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let (context, work) = Context::start(client, config, network, traces);
     let telling = tokio::spawn(work.events);
     let mut parts = Parts::default();
-    for watch in work.watches.keep {
-        parts.spawn("a watch", ending_well(watch));
-    }
+    parts.spawn("the watches", ending_well(work.watches.keep));
     parts.spawn(
         "the wait for namespaces",
-        end_for(work.watches.regained, context.leads.clone(), stop.clone()),
+        end_for_regained(work.watches.scope, context.client.clone(), context.leads.clone(), stop.clone()),
     );
     let served = CancellationToken::new();
     parts.spawn("the HTTP server", serve(context.clone(), kube_config, stop.clone(), served.clone()));
@@ -72,17 +70,15 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     ended
 }
 
-/// Asks this process to stop when a namespace that it has left out can be read again: the next one begins with it. Who leads
-/// waits until the others have done so and can lead.
-async fn end_for(
-    regained: impl Future<Output = String>,
+/// Asks this process to stop when a namespace that it has left out can be read again: the next one begins with it.
+async fn end_for_regained(
+    scope: oneshot::Receiver<Scope>,
+    client: Client,
     leads: Leads,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let namespace = regained.await;
-    if leads.now() {
-        sleep(OTHERS_BEGIN_ANEW).await;
-    }
+    let scope = scope.await.context("what is watched was never known")?;
+    let namespace = scope.regained(&client, || leads.now()).await;
     tracing::info!(
         namespace,
         "a namespace that was left out can be read: this process ends, and the next one watches it"

@@ -79,7 +79,7 @@ impl ManyJobs {
             let stop = self.stop.clone();
             tokio::spawn(async move { stop.run_until_cancelled(work).await });
         };
-        work.watches.keep.into_iter().for_each(spawn);
+        spawn(work.watches.keep);
         spawn(work.events);
         while !context.caches.are_ready() {
             tokio::task::yield_now().await;

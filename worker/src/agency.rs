@@ -100,16 +100,28 @@ mod tests {
     #[test]
     fn who_can_be_hired_for_what_is_as_the_operator_knows_it() {
         for provider in Provider::ALL.into_iter().filter(|provider| *provider != Provider::Embedded) {
-            let does = |step: StepName| provider.does(step);
+            let supports = |step: StepName| provider.supports(step);
             let publishes = |target: TargetType| target.provider() == Some(provider);
             assert_eq!(
                 is_hired(Services::script_writer, provider),
-                does(StepName::WriteScript),
+                supports(StepName::WriteScript),
                 "{provider:?}"
             );
-            assert_eq!(is_hired(Services::artist, provider), does(StepName::GenerateImages), "{provider:?}");
-            assert_eq!(is_hired(Services::narrator, provider), does(StepName::NarrateScenes), "{provider:?}");
-            assert_eq!(is_hired(Services::animator, provider), does(StepName::AnimateScenes), "{provider:?}");
+            assert_eq!(
+                is_hired(Services::artist, provider),
+                supports(StepName::GenerateImages),
+                "{provider:?}"
+            );
+            assert_eq!(
+                is_hired(Services::narrator, provider),
+                supports(StepName::NarrateScenes),
+                "{provider:?}"
+            );
+            assert_eq!(
+                is_hired(Services::animator, provider),
+                supports(StepName::AnimateScenes),
+                "{provider:?}"
+            );
             assert_eq!(
                 is_hired(Services::video_site, provider),
                 publishes(TargetType::YouTube),

@@ -22,6 +22,7 @@ use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::schemas;
 use crate::state::{Guarded, State};
+use crate::unwatched::Unwatched;
 
 /// All that is known of a job.
 #[skip_serializing_none]
@@ -82,10 +83,12 @@ impl Found {
     }
 }
 
-/// The job that a path names, for a caller who may get it. Whether it exists, nobody else is told.
+/// The job that a path names, for a caller who may get it. Whether it exists, nobody else is told, and nobody at all where
+/// that is not known.
 pub async fn readable(state: &State, caller: &Caller, path: &JobPath) -> Result<Found, Problem> {
     let namespace = path.0.namespace.as_str();
     state.authorizer.check(&caller.user, Permission::to("get", "videojobs", Some(namespace))).await?;
+    Unwatched::by(state.process.clone()).check(Some(namespace))?;
     let key = ObjectRef::<Guarded<VideoJob>>::new(&path.0.name).within(namespace);
     state.stores.videojobs.get(&key).map(Found).ok_or_else(|| path.not_found())
 }

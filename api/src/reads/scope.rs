@@ -8,6 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::access::{Caller, Permission};
 use crate::problem::Problem;
 use crate::state::State;
+use crate::unwatched::Unwatched;
 
 /// Most namespaces that are asked about one by one. Where there are more, the caller names one.
 const MOST_NAMESPACES: usize = 500;
@@ -45,6 +46,7 @@ pub async fn of(
 ) -> Result<Scope, Problem> {
     if let Some(named) = named {
         state.authorizer.check(&caller.user, Permission::to("list", resource, Some(named))).await?;
+        Unwatched::by(state.process.clone()).check(Some(named))?;
         return Ok(Scope::In([named.to_owned()].into()));
     }
     let refusal = match state.authorizer.check(&caller.user, Permission::to("list", resource, None)).await {

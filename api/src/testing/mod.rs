@@ -4,7 +4,7 @@ mod api_server;
 mod bucket;
 mod events;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +92,7 @@ impl World {
             endpoint: serve(files.router()).await,
             progress: Mutex::default(),
             answered: Mutex::default(),
+            unwatched: Mutex::default(),
         });
         let (videojobs, jobs) = store();
         let (channels, _) = store::<Guarded<Channel>>();
@@ -144,6 +145,11 @@ impl World {
     pub fn say(&self, step: StepName, progress: Progress) {
         self.process.progress.lock().insert(step, progress);
         self.state.stores.changes.publish(|| named(&made()));
+    }
+
+    /// The operator may not read this namespace.
+    pub fn leave_out(&self, namespace: &str) {
+        self.process.unwatched.lock().insert(namespace.to_owned());
     }
 
     /// The routes that were measured, with their status.
@@ -234,6 +240,7 @@ struct TestProcess {
     endpoint: String,
     progress: Mutex<BTreeMap<StepName, Progress>>,
     answered: Mutex<Vec<(String, u16)>>,
+    unwatched: Mutex<BTreeSet<String>>,
 }
 
 #[async_trait]
@@ -244,6 +251,10 @@ impl Process for TestProcess {
 
     fn leads(&self) -> bool {
         true
+    }
+
+    fn unwatched(&self) -> BTreeSet<String> {
+        self.unwatched.lock().clone()
     }
 
     fn metrics(&self, format: MetricsFormat) -> Result<String, std::fmt::Error> {

@@ -13,3 +13,4 @@ mod files;
 mod jobs;
 mod stats;
 mod stream;
+mod unwatched;

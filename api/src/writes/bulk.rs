@@ -16,6 +16,7 @@ use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, Parameters, check_length, check_name, job_filter};
 use crate::schemas;
 use crate::tasks::Tasks;
+use crate::unwatched::Unwatched;
 
 /// An action, and the jobs to which it applies.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -89,6 +90,7 @@ static STOPS: Slots = Slots::new(MOST_STOPS, "requests to many jobs");
 pub async fn act(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     Body(body): Body<ActionsBody>,
 ) -> Result<Json<Results<ItemResult>>, Problem> {
@@ -113,6 +115,7 @@ pub async fn act(
     let request = Request::of_many(read_action(action, body.reason, None)?, clock::now());
     let slot = AT_WORK.take()?;
     let jobs = bulk::list(&author.0, &filter).await?;
+    unwatched.check(filter.namespace.as_deref())?;
     let asking = async move {
         let _slot = slot;
         let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
@@ -147,6 +150,7 @@ pub struct StopAllQuery {
 pub async fn stop_all(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<StopAllQuery>,
 ) -> Result<Json<Results<ItemResult>>, Problem> {
     let request = Request::stop_all(clock::now(), None);
@@ -155,7 +159,8 @@ pub async fn stop_all(
     // Its list, too, is made without the caller: half a stop is none.
     let stopping = async move {
         let _slot = slot;
-        let jobs = bulk::unfinished(&author.0, query.namespace).await?;
+        let jobs = bulk::unfinished(&author.0, query.namespace.clone()).await?;
+        unwatched.check(query.namespace.as_deref())?;
         let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
         Ok(Results::new(request.action.name().as_str(), query.dry_run, items))
     };

@@ -24,6 +24,7 @@ use crate::limits::Slots;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::tasks::Tasks;
+use crate::unwatched::Unwatched;
 
 /// Most jobs of one request.
 const MOST_TOPICS: usize = 100;
@@ -146,6 +147,7 @@ impl CreateAnswer {
 pub async fn create(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
     headers: HeaderMap,
     Body(body): Body<CreateBody>,
@@ -161,6 +163,7 @@ pub async fn create(
         // Each is held until all are there.
         author.may("patch", "videojobs", &new.namespace).await?;
     }
+    unwatched.check(Some(&new.namespace))?;
     let slot = AT_WORK.take()?;
     let (client, jobs) = (author.0, new.references());
     if dry_run {

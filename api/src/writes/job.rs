@@ -1,6 +1,7 @@
 //! POST `/jobs/{namespace}/{name}/{action}` and DELETE `/jobs/{namespace}/{name}`.
 
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use kube::Api;
 use kube::api::DeleteParams;
@@ -17,6 +18,7 @@ use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::{LONGEST_REASON, check_length};
 use crate::schemas;
+use crate::unwatched::Unwatched;
 
 /// Longest result that a review can name.
 const LONGEST_RESULT: usize = 128;
@@ -86,6 +88,7 @@ pub struct ActionParams {
 )]
 pub async fn act(
     author: Author,
+    Shared(unwatched): Shared<Unwatched>,
     Segments(ActionParams { namespace, name, action }): Segments<ActionParams>,
     body: Body<ActionBody>,
 ) -> Result<(StatusCode, Json<ActionAnswer>), Problem> {
@@ -99,6 +102,7 @@ pub async fn act(
         author.may("approve", "videojobs", &namespace).await?;
     }
     let job = find(&author, &path).await?;
+    unwatched.check(Some(&namespace))?;
     let result = bulk::ask(&author.0, &job, &request, MANAGER).await?;
     let status = match result.outcome {
         Outcome::Requested => StatusCode::ACCEPTED,

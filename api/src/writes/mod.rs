@@ -26,12 +26,14 @@ pub use crate::access::Authors;
 use crate::backup;
 use crate::problem::Problem;
 use crate::tasks::Tasks;
+use crate::unwatched::Unwatched;
 
 /// What the routes need.
 #[derive(Clone)]
 struct WriteState {
     authors: Authors,
     tasks: Tasks,
+    unwatched: Unwatched,
 }
 
 impl FromRef<WriteState> for Authors {
@@ -46,15 +48,24 @@ impl FromRef<WriteState> for Tasks {
     }
 }
 
+impl FromRef<WriteState> for Unwatched {
+    fn from_ref(state: &WriteState) -> Self {
+        state.unwatched.clone()
+    }
+}
+
 /// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included. `files`: its
 /// way to the buckets.
 pub fn router(authors: Authors, files: Option<Arc<dyn Files>>) -> Router {
     let tasks = Tasks::default();
-    routes(authors.clone(), tasks.clone()).merge(backup::routes(authors, files, tasks)).into()
+    routes(authors.clone(), tasks.clone(), Unwatched::default())
+        .merge(backup::routes(authors, files, tasks))
+        .into()
 }
 
-/// The routes with their documentation. `tasks`: where batches go on to their end.
-pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
+/// The routes with their documentation. `tasks`: where batches go on to their end. `unwatched`: where nobody acts on what is
+/// written.
+pub fn routes(authors: Authors, tasks: Tasks, unwatched: Unwatched) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create::create))
         .routes(routes!(bulk::act))
@@ -62,7 +73,7 @@ pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
         .routes(routes!(job::delete))
         .routes(routes!(job::act))
         .routes(routes!(storage::clean_up))
-        .with_state(WriteState { authors, tasks })
+        .with_state(WriteState { authors, tasks, unwatched })
 }
 
 /// Why a job is suspended, if the caller does not say it.

@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
 use crate::schemas;
 use crate::tasks::Tasks;
+use crate::unwatched::Unwatched;
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
@@ -64,9 +65,10 @@ impl From<AskError> for Problem {
 pub async fn clean_up(
     author: Author,
     Shared(tasks): Shared<Tasks>,
+    Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<Results<PolicyResult>>), Problem> {
-    let results = ask(&AT_WORK, author, &tasks, &query).await?;
+    let results = ask(&AT_WORK, author, &tasks, &unwatched, &query).await?;
     Ok((StatusCode::ACCEPTED, Json(results)))
 }
 
@@ -75,6 +77,7 @@ async fn ask(
     slots: &'static Slots,
     author: Author,
     tasks: &Tasks,
+    unwatched: &Unwatched,
     query: &CleanupQuery,
 ) -> Result<Results<PolicyResult>, Problem> {
     check_name("namespace", query.namespace.as_deref())?;
@@ -84,6 +87,7 @@ async fn ask(
     }
     let slot = slots.take()?;
     let policies = policies(&author, query).await?;
+    unwatched.check(query.namespace.as_deref())?;
     if policies.is_empty() {
         let detail = "there is no StoragePolicy to be asked";
         return Err(
@@ -138,7 +142,8 @@ mod tests {
         // Its list is empty, which would be the answer.
         let world = World::new().await;
         let author = Author(world.state.clients.of_token(ROOT).unwrap());
-        let refused = ask(&NONE, author, &world.state.tasks, &CleanupQuery::default()).await.unwrap_err();
+        let (tasks, query) = (&world.state.tasks, CleanupQuery::default());
+        let refused = ask(&NONE, author, tasks, &Unwatched::default(), &query).await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
     }
 }

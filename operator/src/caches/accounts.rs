@@ -1,5 +1,6 @@
-//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, and those at the front of its line, who are
-//! told what they wait for. However many wait, nobody else is woken.
+//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, those at the front of its line, who are told
+//! what they wait for, and, where its spec or its condition Ready changes, those who may wait for a person. However many
+//! wait for their turn, nobody else is woken.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use videofactory_crds::condition::{self, ConditionType};
-use videofactory_crds::{ProviderAccount, StepName};
+use videofactory_crds::{Phase, ProviderAccount, StepName, VideoJobStatus};
 use videofactory_pipeline::clock;
 
 use super::{Caches, Guarded, uids};
@@ -107,11 +108,16 @@ fn wake(caches: &Caches, account: &ProviderAccount, before: &Heard, now: &Heard)
     }
     if before.says != now.says {
         caches.wake_jobs(|job| {
-            let stalled =
-                job.status.as_ref().map(|s| condition::is_true(&s.conditions, ConditionType::Stalled));
-            job.metadata.namespace.as_deref() == Some(namespace.as_str()) && stalled == Some(true)
+            let is_here = job.metadata.namespace.as_deref() == Some(namespace.as_str());
+            is_here && job.status.as_ref().is_some_and(may_wait_for_a_person)
         });
     }
+}
+
+/// Whether a step of a job may wait for what a person changes of an account. While another one is at work, that is what the
+/// job says.
+fn may_wait_for_a_person(job: &VideoJobStatus) -> bool {
+    job.phase == Some(Phase::Running) || condition::is_true(&job.conditions, ConditionType::Stalled)
 }
 
 /// Whether a job waits for what depends on others. One that was told a time looks again by itself.

@@ -1,9 +1,8 @@
 //! The watches behind the caches, and whom each change concerns.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use futures::future::{BoxFuture, Shared};
 use futures::stream::select_all;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
@@ -18,6 +17,8 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
+use tokio::join;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use videofactory_api::changes::{Change, ChangeFeed};
 use videofactory_client::JobRef;
@@ -30,20 +31,18 @@ use super::accounts::{on_account, wake_siblings};
 use super::merge::Merge;
 use super::scope::Scope;
 use super::{
-    Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Watches, Written, owner_key, uids,
-    version,
+    Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Unwatched, Watches, Written, owner_key,
+    uids, version,
 };
+use crate::config::Watched;
 use crate::restoring::is_restoring;
 use crate::videojob::facts::{job_facts, pod_facts};
 use crate::videojob::labels::{Labels, STEPS};
 use crate::videojob::model::{JobFacts, PodState};
 use videofactory_client::call::WATCH_SECONDS;
 
-/// What is watched, once it is known.
-type ScopeFound = Shared<BoxFuture<'static, Scope>>;
-
 /// The caches and the work that keeps them.
-pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Watches) {
+pub fn start(client: &Client, watched: &Watched) -> (Arc<Caches>, Watches) {
     let (videojobs, videojob_writer) = store();
     let (channels, channel_writer) = store();
     let (policies, policy_writer) = store();
@@ -58,7 +57,7 @@ pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Wa
         secrets,
         jobs: OwnedCache::default(),
         pods: OwnedCache::default(),
-        left_out: OnceLock::new(),
+        unwatched: Unwatched::default(),
         unended: Mutex::default(),
         claims: ClaimIndex::default(),
         written_jobs: Written::default(),
@@ -68,42 +67,38 @@ pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Caches>, Wa
         policy_queue: Queue::default(),
         account_queue: Queue::default(),
     });
-    let scope = find_scope(client.clone(), namespaces.clone(), Arc::clone(&caches)).boxed().shared();
-    let keep = vec![
-        keep(apis(client, &scope), videojob_writer, on_videojob(Arc::clone(&caches))).boxed(),
-        keep(apis(client, &scope), channel_writer, on_channel(Arc::clone(&caches))).boxed(),
-        keep(apis(client, &scope), policy_writer, on_policy(Arc::clone(&caches))).boxed(),
-        keep(apis(client, &scope), account_writer, on_account(Arc::clone(&caches))).boxed(),
-        keep(apis(client, &scope), secret_writer, on_secret(Arc::clone(&caches))).boxed(),
-        watch(apis::<Job>(client, &scope), config().labels(STEPS), on_job(Arc::clone(&caches))).boxed(),
-        watch(apis::<Pod>(client, &scope), config().labels(STEPS), on_pod(Arc::clone(&caches))).boxed(),
-    ];
-    let client = client.clone();
-    let regained = async move { scope.await.regained(&client).await }.boxed();
-    (caches, Watches { keep, regained })
+    let (found, scope) = oneshot::channel();
+    let (client, watched, kept) = (client.clone(), watched.clone(), Arc::clone(&caches));
+    let keep = async move {
+        let scope = Scope::find(&client, &watched).await;
+        kept.unwatched.leave_out(scope.left_out.clone());
+        let (all, caches) = (scope.watched.clone(), || Arc::clone(&kept));
+        // Whoever waits for it may have ended.
+        let _ = found.send(scope);
+        join!(
+            keep(apis(&client, &all), videojob_writer, on_videojob(caches()), &kept),
+            keep(apis(&client, &all), channel_writer, on_channel(caches()), &kept),
+            keep(apis(&client, &all), policy_writer, on_policy(caches()), &kept),
+            keep(apis(&client, &all), account_writer, on_account(caches()), &kept),
+            keep(apis(&client, &all), secret_writer, on_secret(caches()), &kept),
+            watch(apis::<Job>(&client, &all), config().labels(STEPS), on_job(caches()), &kept),
+            watch(apis::<Pod>(&client, &all), config().labels(STEPS), on_pod(caches()), &kept),
+        );
+    };
+    (caches, Watches { keep: keep.boxed(), scope })
 }
 
-/// Finds what can be watched, and keeps in mind what cannot.
-async fn find_scope(client: Client, namespaces: BTreeSet<String>, caches: Arc<Caches>) -> Scope {
-    let scope = Scope::find(&client, &namespaces).await;
-    // Nobody else sets it.
-    let _ = caches.left_out.set(scope.left_out.clone());
-    scope
-}
-
-/// What is watched of a kind: one or more.
-fn apis<K>(client: &Client, scope: &ScopeFound) -> BoxFuture<'static, Vec<Api<K>>>
+/// What is watched of a kind.
+fn apis<K>(client: &Client, watched: &Watched) -> Vec<Api<K>>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    let (client, scope) = (client.clone(), scope.clone());
-    let found = scope.map(move |scope| {
-        if scope.watched.is_empty() {
-            return vec![Api::all(client)];
+    match watched {
+        Watched::Cluster => vec![Api::all(client.clone())],
+        Watched::Namespaces(namespaces) => {
+            namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
         }
-        scope.watched.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
-    });
-    found.boxed()
+    }
 }
 
 fn config() -> Config {
@@ -112,13 +107,13 @@ fn config() -> Config {
 
 /// Watches for ever.
 async fn watch<K>(
-    apis: BoxFuture<'static, Vec<Api<K>>>,
+    apis: Vec<Api<K>>,
     config: Config,
     mut on_event: impl FnMut(Event<K>) + Send,
+    caches: &Caches,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    let apis = apis.await;
     let mut merge = Merge::of(apis.len());
     let namespaces: Vec<Option<String>> = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect();
     let watches = apis.into_iter().enumerate().map(|(place, api)| {
@@ -129,8 +124,11 @@ async fn watch<K>(
         match event {
             Ok(event) => merge.take(place, event).into_iter().for_each(&mut on_event),
             Err(error) => {
-                let namespace = namespaces.get(place).and_then(Option::as_deref);
-                tracing::warn!(kind = %K::kind(&()), namespace, %error, "a watch broke off; it is taken up again");
+                let (kind, namespace) = (K::kind(&()), namespaces.get(place).and_then(Option::as_deref));
+                tracing::warn!(%kind, namespace, %error, "a watch broke off; it is taken up again");
+                if let Some(namespace) = namespace {
+                    caches.unwatched.broke_off(&kind, namespace, &error);
+                }
             }
         }
     }
@@ -138,9 +136,10 @@ async fn watch<K>(
 
 /// Watches for ever and keeps a store, without the fields that nobody reads.
 async fn keep<K>(
-    apis: BoxFuture<'static, Vec<Api<K>>>,
+    apis: Vec<Api<K>>,
     mut writer: Writer<K>,
     mut on_event: impl FnMut(Event<K>) + Send,
+    caches: &Caches,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
@@ -152,7 +151,7 @@ async fn keep<K>(
         writer.apply_watcher_event(&event);
         on_event(event);
     };
-    watch(apis, config(), keep).await;
+    watch(apis, config(), keep, caches).await;
 }
 
 fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {

@@ -27,7 +27,7 @@ fn with_jobs() -> (Arc<Caches>, Writer<Guarded<VideoJob>>) {
         secrets: store().0,
         jobs: OwnedCache::default(),
         pods: OwnedCache::default(),
-        left_out: OnceLock::new(),
+        unwatched: Unwatched::default(),
         unended: Mutex::default(),
         claims: ClaimIndex::default(),
         written_jobs: Written::default(),
@@ -187,6 +187,26 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
     show(Event::InitDone);
     assert_eq!(queued(&mut queue).len(), 3, "what happened meanwhile is not known");
     expect(&mut queue, &["ended", "new"]);
+}
+
+#[test]
+fn an_account_that_is_made_or_edited_wakes_jobs_at_work_too_and_none_that_wait_for_their_turn() {
+    let (caches, mut writer) = with_jobs();
+    let mut queue = caches.videojob_queue.open(&caches.videojobs);
+    let mut on_job = on_videojob(Arc::clone(&caches));
+    for (name, phase) in [("works", "Running"), ("waits", "Waiting")] {
+        let status = json!({"phase": phase});
+        let event = Event::Apply(ours("VideoJob", name, 1, &json!({"topic": "x"}), &status));
+        writer.apply_watcher_event(&event);
+        on_job(event);
+    }
+    let mut on_account = on_account(Arc::clone(&caches));
+    let spec = json!({"provider": "YouTube", "secretRef": {"name": "k"}});
+    for generation in [1, 2] {
+        queued(&mut queue);
+        on_account(Event::Apply(ours("ProviderAccount", "tube", generation, &spec, &json!({}))));
+        assert_eq!(queued(&mut queue), ["works".to_owned()].into(), "generation {generation}");
+    }
 }
 
 #[test]

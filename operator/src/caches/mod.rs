@@ -9,10 +9,11 @@ mod follow;
 mod merge;
 mod owned;
 mod scope;
+mod unwatched;
 mod written;
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -22,6 +23,7 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use videofactory_api::changes::ChangeFeed;
 use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
@@ -29,8 +31,11 @@ use videofactory_net::AllowedHosts;
 
 pub use claims::ClaimIndex;
 pub use owned::{Known, Owned, OwnedCache, owner_key};
+pub use scope::Scope;
+pub use unwatched::Unwatched;
 pub use written::{Written, version};
 
+use crate::config::Watched;
 use crate::provideraccount::allowed_hosts;
 use crate::videojob::model::{JobFacts, PodFacts};
 
@@ -69,8 +74,8 @@ pub struct Caches {
     pub jobs: OwnedCache<JobFacts>,
     /// Pods of steps.
     pub pods: OwnedCache<PodRecord>,
-    /// Namespaces that are not watched although they should be; none until that is known.
-    left_out: OnceLock<BTreeSet<String>>,
+    /// Namespaces that are not watched although they should be, because the operator may not read them.
+    pub unwatched: Unwatched,
     /// `VideoJob`s that may go on: however many have ended, they cost nothing when something changes for the others.
     unended: Mutex<HashSet<ObjectRef<Guarded<VideoJob>>>>,
     /// What `VideoJob`s say of accounts.
@@ -91,23 +96,18 @@ pub struct Caches {
 
 /// The work that keeps the caches.
 pub struct Watches {
-    /// None of it ever ends.
-    pub keep: Vec<BoxFuture<'static, ()>>,
-    /// Ends with the name of a namespace that was left out, once it can be read again: it takes another process to watch it.
-    pub regained: BoxFuture<'static, String>,
+    /// Never ends.
+    pub keep: BoxFuture<'static, ()>,
+    /// What is watched, once that is known.
+    pub scope: oneshot::Receiver<Scope>,
 }
 
 impl Caches {
-    /// The caches of these namespaces, or of all if there is none, and the work that keeps them. Namespaces that the operator
-    /// may not read are left out, unless that is all of them.
+    /// The caches of what is to be watched, and the work that keeps them. Namespaces that the operator may not read are left
+    /// out, unless that is all of them.
     #[must_use]
-    pub fn start(client: &Client, namespaces: &BTreeSet<String>) -> (Arc<Self>, Watches) {
-        follow::start(client, namespaces)
-    }
-
-    /// Namespaces that are not watched although they should be, because the operator may not read them.
-    pub fn left_out(&self) -> impl Iterator<Item = &str> {
-        self.left_out.get().into_iter().flatten().map(String::as_str)
+    pub fn start(client: &Client, watched: &Watched) -> (Arc<Self>, Watches) {
+        follow::start(client, watched)
     }
 
     /// Whether every first list is complete.

@@ -60,8 +60,8 @@ pub struct OwnedCache<T> {
 struct Tables<T> {
     by_owner: HashMap<String, HashMap<String, Known<T>>>,
     owner_of: HashMap<String, String>,
-    /// What we wrote, the oldest first. Of several watches that are told as one, none ends with a list that leaves out what is
-    /// lost (`merge.rs`): that goes with the next write.
+    /// What we wrote, the oldest first. With several namespaces no relist removes a lost object (`merge.rs`), so the next
+    /// write does.
     written: VecDeque<(Instant, String)>,
     /// What a running relist has shown so far.
     listed: HashMap<String, Owned<T>>,

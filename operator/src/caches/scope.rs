@@ -11,6 +11,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -21,23 +22,31 @@ use tokio::time::{Instant, sleep};
 use videofactory_client::call::{CallError, within};
 use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
+use crate::config::Watched;
+
 /// How long the API server must have refused a namespace before it is left out: it also refuses for a moment after it has
 /// started, and until Roles are there that are applied together with the operator.
-const REFUSED_FOR: Duration = Duration::from_secs(30);
-/// How long is waited before all are asked for again, until it is decided.
+pub(super) const REFUSED_FOR: Duration = Duration::from_secs(30);
+/// How long is waited before those are asked for again that are not known to be readable, until it is decided.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How long it counts that a namespace was readable, while others are still asked for.
+const GOOD_FOR: Duration = Duration::from_mins(1);
+/// Namespaces that are asked for at a time.
+const AT_ONCE: usize = 16;
 /// How often those that are left out are asked for.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
 /// How many times in a row they must be readable: who gives and takes rights all the time must not restart the operator as
 /// often.
 const READABLE_TIMES: u32 = 5;
+/// How many times more, for the process that leads: the others begin again meanwhile, so that one of them can lead.
+const HEAD_START: u32 = 2;
 
 /// The namespaces that are watched, and those that are not although they should be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// None: all of the cluster.
-    pub watched: BTreeSet<String>,
-    /// Those in which the operator may not list what it needs.
+    /// What the operator may list.
+    pub watched: Watched,
+    /// Namespaces in which it may not.
     pub left_out: BTreeSet<String>,
 }
 
@@ -70,78 +79,102 @@ where
     within(what, api.list_metadata(&ListParams::default().limit(1))).await.map(drop)
 }
 
+/// What the API server says to a list of everything in a namespace.
+type Answer = (String, Result<(), CallError>);
+
+/// Asks for these namespaces, some at a time.
+async fn ask(rights: &dyn Rights, namespaces: impl IntoIterator<Item = String>) -> Vec<Answer> {
+    let asks: Vec<_> = namespaces.into_iter().map(|namespace| answer(rights, namespace)).collect();
+    stream::iter(asks).buffer_unordered(AT_ONCE).collect().await
+}
+
+async fn answer(rights: &dyn Rights, namespace: String) -> Answer {
+    let answer = rights.list_all(&namespace).await;
+    (namespace, answer)
+}
+
 impl Scope {
-    /// What can be watched of these namespaces (none: all of the cluster). Ends when each of them is readable or has been
-    /// refused for [`REFUSED_FOR`], and at least one is readable.
-    pub async fn find(rights: &dyn Rights, namespaces: &BTreeSet<String>) -> Self {
-        // Without a single one, or without the whole cluster, there is nothing to do.
-        if namespaces.len() < 2 {
-            return Self { watched: namespaces.clone(), left_out: BTreeSet::new() };
-        }
-        let mut refused = BTreeMap::new();
+    /// What of this can be watched. Ends when each namespace is readable or has been refused for [`REFUSED_FOR`], and at
+    /// least one is readable.
+    pub async fn find(rights: &dyn Rights, watched: &Watched) -> Self {
+        let namespaces = match watched {
+            Watched::Namespaces(namespaces) if namespaces.len() > 1 => namespaces,
+            // Without a single one, or without the whole cluster, there is nothing to do.
+            one_or_all => return Self { watched: one_or_all.clone(), left_out: BTreeSet::new() },
+        };
+        let mut readable: BTreeMap<String, Instant> = BTreeMap::new();
+        let mut refused: BTreeMap<String, Instant> = BTreeMap::new();
         loop {
-            let scope = Self::ask(rights, namespaces, &mut refused).await;
-            if !scope.watched.is_empty() && scope.watched.len() + scope.left_out.len() == namespaces.len() {
-                for namespace in &scope.left_out {
+            readable.retain(|_, asked| asked.elapsed() < GOOD_FOR);
+            let open: Vec<String> =
+                namespaces.iter().filter(|namespace| !readable.contains_key(*namespace)).cloned().collect();
+            for answer in ask(rights, open).await {
+                take(answer, &mut readable, &mut refused);
+            }
+            let for_long = refused.iter().filter(|(_, since)| since.elapsed() >= REFUSED_FOR);
+            let left_out: BTreeSet<String> = for_long.map(|(namespace, _)| namespace.clone()).collect();
+            if !readable.is_empty() && readable.len() + left_out.len() == namespaces.len() {
+                for namespace in &left_out {
                     tracing::error!(namespace, "this namespace is left out until the operator may read it");
                 }
-                return scope;
+                return Self { watched: Watched::Namespaces(readable.into_keys().collect()), left_out };
             }
             sleep(PAUSE).await;
         }
     }
 
-    /// What is known after asking once. `refused`: since when a namespace is, in a row.
-    async fn ask(
-        rights: &dyn Rights,
-        namespaces: &BTreeSet<String>,
-        refused: &mut BTreeMap<String, Instant>,
-    ) -> Self {
-        let mut scope = Self::default();
-        for namespace in namespaces {
-            match rights.list_all(namespace).await {
-                Ok(()) => {
-                    refused.remove(namespace);
-                    scope.watched.insert(namespace.clone());
-                }
-                Err(error) if error.lacks_permission() => {
-                    let since = refused.entry(namespace.clone()).or_insert_with(|| {
-                        tracing::warn!(
-                            namespace,
-                            why = error.for_people(),
-                            "this namespace cannot be watched"
-                        );
-                        Instant::now()
-                    });
-                    if since.elapsed() >= REFUSED_FOR {
-                        scope.left_out.insert(namespace.clone());
-                    }
-                }
-                // It says nothing about the rights.
-                Err(error) => {
-                    tracing::warn!(namespace, %error, "whether this namespace can be watched is not known");
-                    refused.remove(namespace);
-                }
-            }
-        }
-        scope
-    }
-
-    /// Waits until one that is left out is readable, and stays so; its name. For ever if none is left out.
-    pub async fn regained(&self, rights: &dyn Rights) -> String {
+    /// Waits until one that is left out is readable, and stays so, and another process could begin with it; its name. For
+    /// ever if none is left out. `leads`: whether this process is the one that acts.
+    pub async fn regained(&self, rights: &dyn Rights, leads: impl Fn() -> bool) -> String {
         if self.left_out.is_empty() {
             return pending().await;
         }
-        let mut readable: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut readable: BTreeMap<String, u32> = BTreeMap::new();
         loop {
             sleep(ASK_AGAIN).await;
-            for namespace in &self.left_out {
+            for (namespace, answer) in ask(rights, self.left_out.iter().cloned()).await {
                 let times = readable.entry(namespace).or_default();
-                *times = if rights.list_all(namespace).await.is_ok() { *times + 1 } else { 0 };
-                if *times >= READABLE_TIMES {
-                    return namespace.clone();
-                }
+                *times = if answer.is_ok() { *times + 1 } else { 0 };
             }
+            let needed = READABLE_TIMES + if leads() { HEAD_START } else { 0 };
+            let regained = readable.iter().find(|(_, times)| **times >= needed);
+            if let Some((namespace, _)) = regained
+                && self.could_be_found(rights).await
+            {
+                return namespace.clone();
+            }
+        }
+    }
+
+    /// Whether another process could begin: of each namespace it is known whether it can be read.
+    async fn could_be_found(&self, rights: &dyn Rights) -> bool {
+        let Watched::Namespaces(watched) = &self.watched else { return true };
+        let answers = ask(rights, watched.union(&self.left_out).cloned()).await;
+        answers.iter().all(|(_, answer)| answer.as_ref().err().is_none_or(CallError::lacks_permission))
+    }
+}
+
+/// Takes note of an answer. `readable`: when that was asked; `refused`: since when, in a row.
+fn take(
+    (namespace, answer): Answer,
+    readable: &mut BTreeMap<String, Instant>,
+    refused: &mut BTreeMap<String, Instant>,
+) {
+    match answer {
+        Ok(()) => {
+            refused.remove(&namespace);
+            readable.insert(namespace, Instant::now());
+        }
+        Err(error) if error.lacks_permission() => {
+            refused.entry(namespace).or_insert_with_key(|namespace| {
+                tracing::warn!(namespace, why = error.for_people(), "this namespace cannot be watched");
+                Instant::now()
+            });
+        }
+        // It says nothing about the rights.
+        Err(error) => {
+            tracing::warn!(namespace, %error, "whether this namespace can be watched is not known");
+            refused.remove(&namespace);
         }
     }
 }
@@ -156,9 +189,14 @@ mod tests {
 
     use super::*;
 
-    /// Answers other than that all is well, by namespace.
+    /// Answers other than that all is well, by namespace; and how often each was asked for.
     #[derive(Default)]
-    struct Answers(Mutex<BTreeMap<String, u16>>);
+    struct Answers {
+        codes: Mutex<BTreeMap<String, u16>>,
+        asked: Mutex<BTreeMap<String, u32>>,
+        at_once: Mutex<usize>,
+        most_at_once: Mutex<usize>,
+    }
 
     impl Answers {
         fn of(answers: &[(&str, u16)]) -> Self {
@@ -168,18 +206,28 @@ mod tests {
         }
 
         fn set(&self, namespace: &str, code: u16) {
-            self.0.lock().insert(namespace.to_owned(), code);
+            self.codes.lock().insert(namespace.to_owned(), code);
         }
 
-        fn allow_all(&self) {
-            self.0.lock().clear();
+        fn allow(&self, namespace: &str) {
+            self.codes.lock().remove(namespace);
+        }
+
+        fn asked(&self, namespace: &str) -> u32 {
+            self.asked.lock().get(namespace).copied().unwrap_or_default()
         }
     }
 
     #[async_trait]
     impl Rights for Answers {
         async fn list_all(&self, namespace: &str) -> Result<(), CallError> {
-            let Some(code) = self.0.lock().get(namespace).copied() else { return Ok(()) };
+            *self.asked.lock().entry(namespace.to_owned()).or_default() += 1;
+            *self.at_once.lock() += 1;
+            let most = (*self.most_at_once.lock()).max(*self.at_once.lock());
+            *self.most_at_once.lock() = most;
+            tokio::task::yield_now().await;
+            *self.at_once.lock() -= 1;
+            let Some(code) = self.codes.lock().get(namespace).copied() else { return Ok(()) };
             let status = Status::failure("the operator cannot list pods", "Forbidden").with_code(code);
             Err(CallError::of("list pods", kube::Error::Api(Box::new(status))))
         }
@@ -189,34 +237,54 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
+    fn watched(namespaces: &[&str]) -> Watched {
+        Watched::Namespaces(names(namespaces))
+    }
+
     /// Waits for much longer than anything is waited for.
-    async fn never(work: impl Future<Output = Scope>) {
-        tokio::time::timeout(REFUSED_FOR * 10, work).await.unwrap_err();
+    async fn never<T: Debug>(work: impl Future<Output = T>) {
+        tokio::time::timeout(REFUSED_FOR * 100, work).await.unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_namespace_that_is_refused_for_a_while_is_left_out_and_the_others_begin() {
         let began = Instant::now();
-        let scope = Scope::find(&Answers::of(&[("ads", 403)]), &names(&["ads", "films", "trailers"])).await;
-        assert_eq!(scope, Scope { watched: names(&["films", "trailers"]), left_out: names(&["ads"]) });
+        let answers = Answers::of(&[("ads", 403)]);
+        let scope = Scope::find(&answers, &watched(&["ads", "films", "trailers"])).await;
+        assert_eq!(scope, Scope { watched: watched(&["films", "trailers"]), left_out: names(&["ads"]) });
         assert!((REFUSED_FOR..REFUSED_FOR * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert_eq!(answers.asked("films"), 1, "what is known is not asked for each time");
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_refused_for_a_moment_is_watched() {
         let answers = Answers::of(&[("ads", 403)]);
-        let all = names(&["ads", "films"]);
+        let all = watched(&["ads", "films"]);
         let allow = async {
             sleep(REFUSED_FOR / 2).await;
-            answers.allow_all();
+            answers.allow("ads");
         };
         let (scope, ()) = tokio::join!(Scope::find(&answers, &all), allow);
         assert_eq!(scope, Scope { watched: all.clone(), left_out: BTreeSet::new() });
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_readable_long_ago_is_asked_for_again_before_anything_begins() {
+        let answers = Answers::of(&[("ads", 503)]);
+        let all = watched(&["ads", "films", "trailers"]);
+        let go = async {
+            sleep(GOOD_FOR * 2).await;
+            answers.set("films", 403);
+            sleep(GOOD_FOR + REFUSED_FOR + PAUSE).await;
+            answers.allow("ads");
+        };
+        let (scope, ()) = tokio::join!(Scope::find(&answers, &all), go);
+        assert_eq!(scope, Scope { watched: watched(&["ads", "trailers"]), left_out: names(&["films"]) });
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn nothing_begins_where_a_namespace_gets_no_answer_or_all_are_refused() {
-        let all = names(&["ads", "films"]);
+        let all = watched(&["ads", "films"]);
         for answers in [[("ads", 503), ("films", 403)], [("ads", 403), ("films", 403)]] {
             never(Scope::find(&Answers::of(&answers), &all)).await;
         }
@@ -224,36 +292,63 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn many_namespaces_are_asked_for_some_at_a_time() {
+        let many: Vec<String> = (0..10 * AT_ONCE).map(|number| format!("ns-{number}")).collect();
+        let answers = Answers::default();
+        let all = Watched::Namespaces(many.iter().cloned().collect());
+        let scope = Scope::find(&answers, &all).await;
+        assert_eq!(scope.watched, all);
+        assert_eq!(*answers.most_at_once.lock(), AT_ONCE);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_single_namespace_and_the_whole_cluster_are_not_asked_for() {
         let nobody = Answers::of(&[("films", 403)]);
-        for namespaces in [names(&[]), names(&["films"])] {
-            let scope = Scope::find(&nobody, &namespaces).now_or_never().unwrap();
-            assert_eq!(scope, Scope { watched: namespaces, left_out: BTreeSet::new() });
-            assert_eq!(scope.regained(&nobody).now_or_never(), None);
+        for all in [Watched::Cluster, watched(&["films"])] {
+            let scope = Scope::find(&nobody, &all).now_or_never().unwrap();
+            assert_eq!(scope, Scope { watched: all, left_out: BTreeSet::new() });
+            assert_eq!(scope.regained(&nobody, || false).now_or_never(), None);
         }
+    }
+
+    fn without_ads() -> Scope {
+        Scope { watched: watched(&["films"]), left_out: names(&["ads"]) }
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_stays_readable_is_regained_and_one_that_comes_and_goes_is_not() {
         let answers = Answers::of(&[("ads", 403)]);
-        let scope = Scope { watched: names(&["films"]), left_out: names(&["ads"]) };
+        let scope = without_ads();
         let coming_and_going = async {
             for _ in 0..10 {
-                answers.allow_all();
+                answers.allow("ads");
                 sleep(ASK_AGAIN * (READABLE_TIMES - 2)).await;
                 answers.set("ads", 403);
                 sleep(ASK_AGAIN * 2).await;
             }
         };
         tokio::select! {
-            name = scope.regained(&answers) => unreachable!("{name} comes and goes"),
+            name = scope.regained(&answers, || false) => unreachable!("{name} comes and goes"),
             () = coming_and_going => {}
         }
-        answers.allow_all();
-        let began = Instant::now();
-        assert_eq!(scope.regained(&answers).await, "ads");
-        let took = began.elapsed();
-        assert!((ASK_AGAIN * READABLE_TIMES..ASK_AGAIN * (READABLE_TIMES + 1)).contains(&took), "{took:?}");
+        answers.allow("ads");
+        for (leads, times) in [(false, READABLE_TIMES), (true, READABLE_TIMES + HEAD_START)] {
+            let began = Instant::now();
+            assert_eq!(scope.regained(&answers, || leads).await, "ads");
+            let took = began.elapsed();
+            assert!((ASK_AGAIN * times..ASK_AGAIN * (times + 1)).contains(&took), "{leads}: {took:?}");
+        }
+    }
+
+    /// The next process would wait for it, and nobody would work for the others.
+    #[tokio::test(start_paused = true)]
+    async fn no_process_ends_for_a_namespace_while_another_one_gets_no_answer() {
+        let answers = Answers::of(&[("films", 500)]);
+        let scope = without_ads();
+        never(scope.regained(&answers, || true)).await;
+        // A refusal is an answer: the next process leaves that one out.
+        answers.set("films", 403);
+        assert_eq!(scope.regained(&answers, || true).await, "ads");
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@ mod progress;
 mod relay;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reports;
 mod versioned_cache;
 
 use std::net::SocketAddr;
@@ -14,19 +16,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use videofactory_api::access::TokenReviewer;
-use videofactory_api::limits::Limits;
-use videofactory_api::problem::Problem;
 use videofactory_api::state::{State, Stores};
 use videofactory_api::tasks::Tasks;
-use videofactory_api::{admit, body, health, other_methods};
+use videofactory_api::{admit, health, other_methods};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
 use self::listen::Bounds;
@@ -35,9 +34,6 @@ use self::progress::Reports;
 use self::relay::Relay;
 use crate::context::Context;
 use crate::videojob::build::PROGRESS_PATH;
-
-/// Most bytes of what a worker reports.
-const MOST_REPORT_BYTES: usize = 16 * 1024;
 
 /// How long after it was asked to stop the process waits for writes under way. The pod is given 35 s
 /// (`terminationGracePeriodSeconds`): `preStop` takes some of them before this, the last Events and spans some after it.
@@ -49,7 +45,7 @@ const LAST_WRITES: Duration = Duration::from_secs(25);
 pub async fn serve(context: Context, cluster: kube::Config, stop: CancellationToken) -> anyhow::Result<()> {
     let listeners = Listeners {
         callers: bind(context.config.listen).await?,
-        probes: bind(context.config.probe_listen).await?,
+        probes: bind(context.config.probe_address()).await?,
     };
     serve_on(listeners, context, cluster, Tasks::default(), stop).await
 }
@@ -118,27 +114,18 @@ fn routers(
     };
     let tokens = Arc::new(TokenReviewer::of_audience(context.client.clone(), TOKEN_AUDIENCE));
     let process = Arc::new(Operator::new(context.clone(), Arc::clone(&relay)));
-    let reports = Reports { context: context.clone(), tokens, relay };
-    let state = State { tasks, ..State::new(context.client, cluster, stores, process, stop) };
+    let state = State { tasks, ..State::new(context.client.clone(), cluster, stores, process, stop) };
     let probes = health::probes(state.clone());
-    let routes =
-        progress_route(reports, Arc::clone(&state.limits)).fallback_service(videofactory_api::router(state));
-    (routes, probes)
+    let reports = Reports { context, tokens, relay, limits: Arc::clone(&state.limits) };
+    (progress_route(reports).fallback_service(videofactory_api::router(state)), probes)
 }
 
-/// The route of workers and other replicas. `limits`: those of the API, among whose requests these count.
-fn progress_route(reports: Reports, limits: Arc<Limits>) -> Router {
+/// The route of workers and other replicas. Its requests count among those of the API.
+fn progress_route(reports: Reports) -> Router {
     Router::new()
         .route(PROGRESS_PATH, get(progress::tell).post(progress::report).fallback(async || other_methods()))
-        .layer(DefaultBodyLimit::max(MOST_REPORT_BYTES))
+        .layer(DefaultBodyLimit::max(progress::MOST_BYTES))
         .layer(from_fn_with_state(reports.clone(), progress::authenticate))
-        .layer(from_fn(in_time))
-        .layer(from_fn_with_state(limits, admit))
+        .layer(from_fn_with_state(Arc::clone(&reports.limits), admit))
         .with_state(reports)
-}
-
-/// Waits no longer for a report than for any other body.
-async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
-    let longest = body::LONGEST;
-    tokio::time::timeout(longest, next.run(request)).await.map_err(|_| body::too_slow(longest))
 }

@@ -1,6 +1,6 @@
 //! What the API is told by the operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +50,10 @@ impl Process for Operator {
 
     fn leads(&self) -> bool {
         self.context.leads.now()
+    }
+
+    fn unwatched(&self) -> BTreeSet<String> {
+        self.context.caches.unwatched.namespaces()
     }
 
     fn metrics(&self, format: MetricsFormat) -> Result<String, std::fmt::Error> {

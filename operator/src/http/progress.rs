@@ -5,18 +5,21 @@
 //! leader, to whom the others pass it on; losing it changes nothing but the display.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Extension, Json};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use kube::runtime::reflector::ObjectRef;
+use tokio::time::timeout;
 use videofactory_api::access::{Caller, TokenReviewer};
 use videofactory_api::changes::Change;
+use videofactory_api::limits::Limits;
 use videofactory_api::problem::Problem;
+use videofactory_api::{body, held};
 use videofactory_client::JobRef;
 use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Progress, TOKEN_AUDIENCE};
@@ -25,6 +28,11 @@ use super::relay::{RELAYED, Relay};
 use crate::context::Context;
 use crate::progress::{ProgressChange, Said};
 use crate::videojob::model::PodState;
+
+/// Most bytes of what a worker reports.
+pub(super) const MOST_BYTES: usize = 16 * 1024;
+/// Longest time in which a report must have come: it is small, and a worker sends it at once.
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
 /// Most characters of a worker's words.
 const MOST_MESSAGE_CHARACTERS: usize = 300;
@@ -41,10 +49,12 @@ pub struct Reports {
     pub tokens: Arc<TokenReviewer>,
     /// The way to the replica that leads.
     pub relay: Arc<Relay>,
+    /// How much callers may ask for, here and of the API.
+    pub limits: Arc<Limits>,
 }
 
 /// Lets nobody in whom the cluster does not know: strangers learn not even which methods there are, and nothing is read
-/// of what they send.
+/// of what they send. No pod takes the places of others.
 pub async fn authenticate(
     State(reports): State<Reports>,
     request: Request,
@@ -52,31 +62,39 @@ pub async fn authenticate(
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let caller = Caller::of(&parts.headers, &reports.tokens).await?;
+    let pod = pod_of(&caller.user);
+    // The steps of a namespace have one ServiceAccount.
+    let whose = pod.unwrap_or_else(|| caller.name());
+    reports.limits.count(whose)?;
+    let share = reports.limits.request_of(whose)?;
+    if parts.method == Method::POST && pod.is_none() {
+        return Err(no_pod());
+    }
     parts.extensions.insert(caller);
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    Ok(held::until_read(next.run(Request::from_parts(parts, body)).await, share))
 }
 
 /// Takes a report.
 pub async fn report(
     State(reports): State<Reports>,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Result<Json<Progress>, JsonRejection>,
+    request: Request,
 ) -> Result<StatusCode, Problem> {
     let context = &reports.context;
     // A remembered token is worth no more than its pod, which is looked up each time.
-    let pod_uid = pod_of(&caller.user)?;
-    let Json(mut progress) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    let pod_uid = pod_of(&caller.user).ok_or_else(no_pod)?;
+    let is_relayed = request.headers().contains_key(RELAYED);
+    let mut progress = read(request).await?;
     progress.message = progress.message.chars().take(MOST_MESSAGE_CHARACTERS).collect();
     progress.fraction = if progress.fraction.is_finite() { progress.fraction.clamp(0.0, 1.0) } else { 0.0 };
     if !context.leads.now() {
-        if headers.contains_key(RELAYED) {
+        if is_relayed {
             return Err(does_not_lead());
         }
         // Not a redirect: clients drop the token when they follow one to another host.
         return reports.relay.pass_on(caller.token(), &progress).await;
     }
-    let pod = context.caches.pods.get(&pod_uid).ok_or_else(|| Problem {
+    let pod = context.caches.pods.get(pod_uid).ok_or_else(|| Problem {
         retry_after: Some(1),
         ..Problem::new(StatusCode::NOT_FOUND, "this pod is not known as a step's")
     })?;
@@ -94,6 +112,14 @@ pub async fn report(
         context.caches.videojob_queue.push(ObjectRef::new(&record.job).within(&record.namespace));
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a worker says, once all of it has come.
+async fn read(request: Request) -> Result<Progress, Problem> {
+    let reading = timeout(LONGEST, Json::<Progress>::from_request(request, &()));
+    let read = reading.await.map_err(|_| body::too_slow(LONGEST))?;
+    let Json(progress) = read.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    Ok(progress)
 }
 
 /// Tells another replica what workers of steps at work said last.
@@ -129,11 +155,12 @@ fn does_not_lead() -> Problem {
     Problem::later("this replica does not lead; try again, on a new connection", 1)
 }
 
-/// UID of the pod that a token was given to.
-fn pod_of(user: &UserInfo) -> Result<String, Problem> {
-    let uids = user.extra.as_ref().and_then(|extra| extra.get(POD_UID));
-    uids.and_then(|uids| uids.first().cloned()).ok_or_else(|| {
-        let detail = format!("show the token of a step's pod, made for the audience {TOKEN_AUDIENCE}");
-        Problem::new(StatusCode::UNAUTHORIZED, detail)
-    })
+/// UID of the pod that a token was given to, if it was given to one.
+fn pod_of(user: &UserInfo) -> Option<&str> {
+    user.extra.as_ref()?.get(POD_UID)?.first().map(String::as_str)
+}
+
+fn no_pod() -> Problem {
+    let detail = format!("show the token of a step's pod, made for the audience {TOKEN_AUDIENCE}");
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
 }

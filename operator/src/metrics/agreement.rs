@@ -37,7 +37,7 @@ fn everything() -> (Metrics, Census) {
     metrics.storage.pruned("films/default", &status.runs[0]);
     metrics.storage.backed_up("films/default", status.backup.as_ref().unwrap());
     let census = Census::of(&[job("True"), job("False")], &[account()], &[policy]);
-    (metrics, census.without(["ads"]))
+    (metrics, census.without(["ads".to_owned()]))
 }
 
 fn policy() -> StoragePolicy {

@@ -77,7 +77,7 @@ impl Census {
             accounts.iter().filter_map(|object| object.0.as_ref().ok()),
             policies.iter().filter_map(|object| object.0.as_ref().ok()),
         )
-        .without(caches.left_out())
+        .without(caches.unwatched.namespaces())
     }
 
     /// Counts these objects.
@@ -93,10 +93,10 @@ impl Census {
         census
     }
 
-    /// The same with these namespaces left out.
-    pub(super) fn without<'a>(self, namespaces: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The same without these namespaces, which are not watched.
+    pub(super) fn without(self, namespaces: impl IntoIterator<Item = String>) -> Self {
         for name in namespaces {
-            self.left_out.get_or_create(&labels([("name", name)])).set(1);
+            self.left_out.get_or_create(&labels([("name", name.as_str())])).set(1);
         }
         self
     }

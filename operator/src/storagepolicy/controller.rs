@@ -87,15 +87,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
         metrics: Arc::clone(&context.metrics),
         under_way: context.under_way.clone(),
     };
-    let controller = Arc::new(Controller {
-        context,
-        found: Mutex::new(HashMap::new()),
-        desk: Arc::default(),
-        tasks: Mutex::default(),
-        room: Arc::new(Room::of_this_container()),
-        started: clock::now(),
-        stop: stop.clone(),
-    });
+    let controller = Arc::new(Controller::new(context, stop.clone()));
     let looker = Arc::clone(&controller);
     let looking = looks.run(
         move |object| look(object, Arc::clone(&looker)),
@@ -113,6 +105,18 @@ async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) 
 }
 
 impl Controller {
+    fn new(context: Context, stop: CancellationToken) -> Self {
+        Self {
+            context,
+            found: Mutex::new(HashMap::new()),
+            desk: Arc::default(),
+            tasks: Mutex::default(),
+            room: Arc::new(Room::of_this_container()),
+            started: clock::now(),
+            stop,
+        }
+    }
+
     async fn reconcile(&self, cached: &StoragePolicy) -> Result<Requeue, CallError> {
         let policy = self.context.caches.written_policies.newest(cached);
         if let Some(later) = restoring::wait(&policy, &self.context.events, clock::now()) {
@@ -365,4 +369,56 @@ fn queued(policy: &StoragePolicy) -> ObjectRef<Guarded<StoragePolicy>> {
 /// The policy's name in metrics.
 fn label(namespace: Option<&str>, name: &str) -> String {
     format!("{}/{name}", namespace.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use videofactory_client::connect;
+    use videofactory_net::{Destinations, Network, Proxies};
+    use videofactory_traces::SpanQueue;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn policy() -> StoragePolicy {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+            "metadata": {"name": "default", "namespace": "films", "uid": "p"},
+            "spec": {
+                "bucket": {"endpoint": "http://s3:9000", "name": "videos", "secretRef": {"name": "s3"}},
+                "capacity": {"limit": "10G"},
+            },
+        }))
+        .unwrap()
+    }
+
+    /// Whoever leads next must find nobody else at work on a bucket.
+    #[tokio::test]
+    async fn what_a_controller_has_begun_ends_with_it() {
+        // It takes connections, and answers nobody.
+        let api_server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", api_server.local_addr().unwrap());
+        let client = connect(kube::Config::new(url.parse().unwrap()), "test").unwrap();
+        let config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
+        let network = Network::new(
+            Destinations::parse("", "cluster.local", false).unwrap(),
+            Proxies::read(|_| None, "cluster.local").unwrap(),
+            Vec::new(),
+        );
+        let (context, _work) = Context::start(client, config, network, SpanQueue::default());
+        let under_way = context.under_way.clone();
+        let controller = Arc::new(Controller::new(context, CancellationToken::new()));
+        controller.begin("p", policy(), Action::Measure);
+        // That it asks for the bucket's Secret shows that the work has begun.
+        let _asked = api_server.accept().await.unwrap();
+        tokio::time::pause();
+        let before = Instant::now();
+        drop(controller);
+        under_way.close();
+        under_way.wait().await;
+        assert_eq!(before.elapsed(), Duration::ZERO, "it ended by itself");
+    }
 }

@@ -125,9 +125,7 @@ fn account_state(
 ) -> Account {
     let unusable = |message| Account::Unusable { reason: Reason::ConfigurationInvalid, message };
     let account = match account {
-        None => {
-            return unusable(format!("ProviderAccount {name:?} does not exist in this namespace: create it"));
-        }
+        None => return Account::missing(name),
         Some(Err(error)) => {
             return unusable(format!("ProviderAccount {name:?} cannot be read ({error}): apply it again"));
         }

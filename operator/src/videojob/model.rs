@@ -152,6 +152,19 @@ pub enum Account {
     },
 }
 
+impl Account {
+    /// One of this name that is not there.
+    #[must_use]
+    pub fn missing(name: &str) -> Self {
+        Self::Unusable {
+            reason: Reason::ConfigurationInvalid,
+            message: format!(
+                "ProviderAccount {name:?} does not exist in this namespace: create it, or correct accountRef"
+            ),
+        }
+    }
+}
+
 /// An account with an outside service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HiredAccount {
@@ -234,7 +247,7 @@ pub enum PodState {
 /// What keeps a pod from starting, or from ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// No node has room for it yet; the scheduler's message.
+    /// No node takes it yet; the scheduler's message.
     Unschedulable(String),
     /// The image cannot be pulled; the message.
     Image(String),

@@ -28,7 +28,7 @@ pub(super) enum Subject {
     Flow,
 }
 
-use Language::{Arabic, English, French, German, Hindi, Iberian, Italian, Japanese, Russian};
+use Language::{Arabic, English, Exact, French, German, Hindi, Iberian, Italian, Japanese, Russian};
 
 /// Words by subject and language, with commas between.
 const WORDS: &[(Subject, &[(Language, &str)])] = &[
@@ -73,11 +73,12 @@ const WORDS: &[(Subject, &[(Language, &str)])] = &[
         &[
             (
                 English,
-                // The forms of the German moon stand here: one that it has in the plural is the world in French.
                 "space, planet, star, galax, moon, mars, jupiter, saturn, venus, cosmos, universe, nebula, rocket, \
-                 astronaut, orbit, comet, asteroid, solar, black hole, telescope, mond, monden, vollmond",
+                 astronaut, orbit, comet, asteroid, solar, black hole, telescope",
             ),
-            (German, "weltraum, weltall, stern"),
+            (German, "weltraum, weltall, stern, vollmond, mondschein"),
+            // The German plural, Monde, is the world in French.
+            (Exact, "mond, monds, monden"),
             (French, "espace, étoile, lune"),
             (Iberian, "espacio, espaço, estrella, estrela, luna, lua"),
             (Italian, "spazio, stella, pianeta, luna"),
@@ -269,6 +270,7 @@ mod tests {
                 Space,
                 "Sterne|Der Mond|Die Planeten|Les étoiles|Las estrellas|I pianeti|Звёзды|Лунный свет|الكواكب",
             ),
+            (Space, "Im Mondschein|Vollmondnächte|Unter zwei Monden"),
             (City, "Städte bei Nacht|Les villes|Ciudades|Le città|Города будущего|शहरों में|مدن العالم"),
             (Desert, "Wüsten|Les déserts|Los desiertos|I deserti|Пустыни|الصحاري|Oases and cacti"),
             (

@@ -17,6 +17,8 @@ pub(super) enum Language {
     Hindi,
     /// Its words change nothing, and no spaces stand between them.
     Japanese,
+    /// Whichever: the word as it stands, of which another form is a word of another language.
+    Exact,
 }
 
 /// A word of so many letters is a stem that may go on in any way: shorter ones begin too many other words.
@@ -86,14 +88,14 @@ type Pattern<'w> = (&'w str, fn(&str) -> bool);
 fn patterns(word: &str, language: Language) -> Vec<Pattern<'_>> {
     let is_long = word.chars().count() >= LONG;
     let ends: fn(&str) -> bool = match language {
-        _ if is_long && language != Language::Arabic => |_| true,
+        _ if is_long && !matches!(language, Language::Arabic | Language::Exact) => |_| true,
         // Compounds, too: seashore, snowstorm.
         Language::English => |rest| rest.is_empty() || rest.starts_with('s'),
         Language::German => |rest| GERMAN.contains(&rest),
         Language::French => |rest| FRENCH.contains(&rest),
         Language::Iberian if word.ends_with(['a', 'e', 'i', 'o', 'u']) => |rest| ["", "s"].contains(&rest),
         Language::Iberian => |rest| ["", "es"].contains(&rest),
-        Language::Italian | Language::Japanese => str::is_empty,
+        Language::Italian | Language::Japanese | Language::Exact => str::is_empty,
         Language::Russian => |rest| RUSSIAN.contains(&rest),
         Language::Arabic => |rest| rest.chars().count() <= 3,
         Language::Hindi => |_| true,
@@ -138,7 +140,9 @@ fn is_letter(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Language::{Arabic, English, French, German, Hindi, Iberian, Italian, Japanese, Russian};
+    use super::Language::{
+        Arabic, English, Exact, French, German, Hindi, Iberian, Italian, Japanese, Russian,
+    };
     use super::*;
 
     fn holds(text: &str, word: &str, language: Language) -> bool {
@@ -168,6 +172,8 @@ mod tests {
             (Arabic, "شجر", "الشجرة"),
             (Hindi, "पहाड़", "पहाड़ों में"),
             (Japanese, "山", "高い山々"),
+            (Exact, "mond", "Der Mond"),
+            (Exact, "monden", "Unter den Monden"),
         ] {
             for text in texts.split('|') {
                 assert!(holds(text, word, language), "{text:?} holds {word:?}");
@@ -188,6 +194,8 @@ mod tests {
             (Russian, "гор", "город|города"),
             (Arabic, "قط", "نقطة"),
             (Hindi, "वन", "जीवन"),
+            (Exact, "mond", "le monde|les mondes"),
+            (Exact, "monden", "mondene"),
         ] {
             for text in texts.split('|') {
                 assert!(!holds(text, word, language), "{text:?} does not hold {word:?}");

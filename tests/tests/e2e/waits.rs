@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use serde_json::json;
+use videofactory_crds::VideoJobStatus;
 use videofactory_crds::condition::{Phase, Reason};
 use videofactory_tests::e2e::film::{Film, Order, ready};
 use videofactory_tests::e2e::finally::finally;
@@ -110,6 +111,16 @@ async fn a_bucket_that_ignores_preconditions_is_not_used() {
     .await;
 }
 
+/// Waits until a job says that no node takes its pod, why, and what to do.
+async fn finds_no_node(film: &Film) -> anyhow::Result<()> {
+    let says = |status: &VideoJobStatus| {
+        let (_, message) = ready(status);
+        message.contains("no node takes its pod yet (the scheduler says: 0/")
+            && message.ends_with("if none ever will, change compute or the nodes")
+    };
+    film.until("the message to speak of a node", says).await.map(drop)
+}
+
 #[tokio::test]
 async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
     in_lab("finds_no_node", async |lab: Lab| {
@@ -117,8 +128,7 @@ async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
         let film = lab
             .order(Order::of(1).with(json!({"compute": {"nodeSelector": {label.as_str(): "yes"}}})))
             .await?;
-        film.until("the message to speak of a node", |status| ready(status).1.contains("waits for a node"))
-            .await?;
+        finds_no_node(&film).await?;
         let nodes = ask(&["get", "nodes", "-o", "name"]).await?;
         let node = nodes.lines().next().unwrap_or_default();
         ask(&["label", node, &format!("{label}=yes")]).await?;
@@ -134,8 +144,7 @@ async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
     in_lab("compute_is_mended", async |lab: Lab| {
         let film =
             lab.order(Order::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}}))).await?;
-        film.until("the message to speak of a node", |status| ready(status).1.contains("waits for a node"))
-            .await?;
+        finds_no_node(&film).await?;
         film.edit(json!({"compute": {"nodeSelector": null}})).await?;
         film.succeeded().await.map(drop)
     })

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::access::{Caller, Permission};
 use crate::problem::Problem;
 use crate::state::State;
+use crate::unwatched::Unwatched;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_mins(1);
@@ -32,6 +33,7 @@ impl Guard {
         let now = Instant::now();
         let guard = Self { state, caller, namespace, good: now, due: now + EVERY };
         guard.ask().await?;
+        Unwatched::by(guard.state.process.clone()).check(guard.namespace.as_deref())?;
         Ok(guard)
     }
 

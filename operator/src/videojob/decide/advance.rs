@@ -51,9 +51,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
     walk.ask(draft);
     progress::count(draft);
     needs::estimate(draft, settings);
-    let mut verdict = walk.verdict(draft);
-    accounts::warn(draft, settings, &mut verdict);
-    verdict
+    walk.verdict(draft)
 }
 
 /// One walk over the graph.
@@ -269,9 +267,7 @@ impl Walk<'_> {
         if self.lacks(draft, name, input) {
             return;
         }
-        if let Some(verdict) = accounts::obstacle_to_come(draft, self.settings, name)
-            && !hire::is_survey(draft, self.settings, name, input)
-        {
+        if let Some(verdict) = accounts::obstacle_to_come(draft, self.settings, name) {
             self.keep_waiting(draft, name, verdict);
             return;
         }

@@ -82,8 +82,12 @@ pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
     match happening {
         Happening::Ends(which, exit) => {
             if let Some(step) = nth(world, *which) {
-                // Some say nothing.
-                world.end_told(step, *exit, |outcome| outcome.message.truncate(moment % 2 * 100));
+                world.end_told(step, *exit, |outcome| {
+                    // Some say nothing.
+                    if moment.is_multiple_of(2) {
+                        outcome.message.clear();
+                    }
+                });
             }
         }
         Happening::Killed(which) => {

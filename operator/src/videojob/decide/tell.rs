@@ -12,7 +12,7 @@ use super::{Draft, Verdict, later};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What is told where it should be said why, and nothing was said.
-pub(super) const NO_WORDS: &str = "no reason was given; the log of its pod may have one";
+pub(super) const NO_WORDS: &str = "it gave no reason; see the log of its pod";
 
 /// Where no step has anything to tell, all are done; one that is not is looked at again.
 pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
@@ -71,7 +71,10 @@ pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Opti
         None => {
             let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
             let message = film.map_or_else(
-                || format!("{name}: {told}; when that is fixed, edit the job or request a retry"),
+                || {
+                    let then = if told == NO_WORDS { "then" } else { "when that is fixed," };
+                    format!("{name}: {told}; {then} edit the job or request a retry")
+                },
                 |film| quality_message(job, name, &told, film),
             );
             Some(Verdict::Stalled { reason, message, step: Some(name) })
@@ -104,8 +107,8 @@ pub(super) fn hindered(
             let said = why.trim_end_matches('.');
             let why = if said.is_empty() { String::new() } else { format!(" (the scheduler says: {said})") };
             waiting(format!(
-                "{name}: its pod waits for a node with room for it{why}; it starts by itself as soon as one has enough CPU and \
-                 memory free; if none ever has, add a node or ask for less in compute"
+                "{name}: no node takes its pod yet{why}; it starts automatically as soon as one does; if none ever will, \
+                 change compute or the nodes"
             ))
         }
         Some(Hindrance::NoPod(job)) => waiting(format!(

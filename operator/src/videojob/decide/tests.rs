@@ -337,10 +337,9 @@ fn a_pod_that_cannot_start_says_why_and_goes_on_when_it_can() {
         world.observed.pods[0].state = PodState::Pending(Some(hindrance));
         world.settle();
         assert_eq!((world.reason().as_str(), world.has(ConditionType::Stalled)), (reason, stalled));
-        let waits_for_room = "write-script: its pod waits for a node with room for it (the scheduler says: 0/1 nodes); it \
-                              starts by itself as soon as one has enough CPU and memory free; if none ever has, add a node or \
-                              ask for less in compute";
-        assert!(stalled || world.message() == waits_for_room, "{}", world.message());
+        let waits_for_a_node = "write-script: no node takes its pod yet (the scheduler says: 0/1 nodes); it starts \
+                                automatically as soon as one does; if none ever will, change compute or the nodes";
+        assert!(stalled || world.message() == waits_for_a_node, "{}", world.message());
         world.observed.pods[0].state = PodState::Running;
         world.run_to_rest();
         assert_eq!(world.phase(), Phase::Succeeded);

@@ -46,8 +46,8 @@ fn who_ends_without_a_word_is_told_of_all_the_same() {
     world.settle();
     world.end_told(StepName::WriteScript, ExitCode::ContentRefused, |outcome| outcome.message.clear());
     world.settle();
-    let expected = "write-script: no reason was given; the log of its pod may have one; when that is fixed, edit the job or \
-                    request a retry";
+    let expected =
+        "write-script: it gave no reason; see the log of its pod; then edit the job or request a retry";
     assert_eq!(world.message(), expected);
 }
 

@@ -25,7 +25,7 @@ pub(super) fn asks_for(demands: &[Demand]) -> String {
     format!("asks for {}", asked.join(" and "))
 }
 
-/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told anew only when its time
+/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told again only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
 pub(super) fn waiting(
     draft: &mut Draft<'_>,
@@ -35,7 +35,7 @@ pub(super) fn waiting(
 ) -> Verdict {
     let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
     let step = draft.step_mut(name);
-    // An edit or a retry has taken what it said: it still asks, and is told anew why it waits.
+    // An edit or a retry has taken what it said: it still asks, and is told again why it waits.
     let told = told.filter(|_| step.message.is_some());
     step.state = Some(StepState::Waiting);
     let reason = *step.reason.get_or_insert(Reason::AwaitingQuota);

@@ -213,7 +213,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
 async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",
-        "ProviderAccount \"none\" does not exist in this namespace: create it\n",
+        "ProviderAccount \"none\" does not exist in this namespace: create it, or correct accountRef\n",
         "Next: do what the message says; if the job does not continue then: `kubectl videofactory retry waits -n NS`\n",
     ];
     plugin.shows("status waits", 0, &waits, &[]).await?;

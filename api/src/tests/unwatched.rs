@@ -1,0 +1,78 @@
+//! Namespaces that the operator may not read.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::testing::{FILMS, ROOT, World, made};
+
+/// The namespace of the caller [`FILMS`], and of a job that the API server knows, is left out.
+async fn left_out() -> World {
+    let world = World::new().await;
+    world.know(made());
+    world.leave_out("films");
+    world
+}
+
+#[tokio::test]
+async fn what_names_a_namespace_that_is_not_watched_is_not_answered_as_if_it_were_empty() {
+    let world = left_out().await;
+    for path in [
+        "/jobs?namespace=films",
+        "/jobs/films/ocean",
+        "/jobs/films/ocean/logs",
+        "/jobs/films/ocean/events",
+        "/jobs/films/ocean/artifacts",
+        "/stream?namespace=films",
+        "/accounts?namespace=films",
+        "/storage/stats?namespace=films",
+    ] {
+        let answer = world.ask("GET", path, FILMS, &[]).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        let told = answer.json();
+        assert!(
+            told["detail"].as_str().unwrap().contains("may not read the namespace films"),
+            "{path}: {told}"
+        );
+        assert!(told["hint"].as_str().unwrap().contains("permissions"), "{path}: {told}");
+    }
+    assert_eq!(world.ask("GET", "/jobs", ROOT, &[]).await.status, StatusCode::OK, "of all namespaces");
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_nobody_acts_on_it() {
+    let world = left_out().await;
+    let new = json!({"namespace": "films", "topic": "rivers"});
+    let many = json!({"action": "suspend", "filter": {"namespace": "films"}});
+    for (path, body) in [
+        ("/jobs", &new),
+        ("/jobs/films/ocean/suspend", &json!({})),
+        ("/jobs/actions", &many),
+        ("/jobs/force-stop-all?namespace=films", &json!({})),
+        ("/storage/cleanup?namespace=films", &json!({})),
+    ] {
+        let answer = world.send("POST", path, FILMS, &[], &body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {answer:?}");
+    }
+    assert_eq!(*world.cluster.changed.lock(), [""; 0]);
+}
+
+#[tokio::test]
+async fn who_may_not_look_at_a_namespace_does_not_learn_that_nobody_does() {
+    let world = left_out().await;
+    world.leave_out("news");
+    for path in ["/jobs?namespace=news", "/jobs/news/secret"] {
+        assert_eq!(world.ask("GET", path, FILMS, &[]).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_of_them_is_a_failed_check() {
+    let world = left_out().await;
+    let answer = world.get("/health/full").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let checks = answer.json()["checks"].clone();
+    let failed = |check: &&Value| check["healthy"] == false;
+    let names: Vec<&Value> =
+        checks.as_array().unwrap().iter().filter(failed).map(|check| &check["name"]).collect();
+    assert!(names.contains(&&json!("namespace:films")), "{checks}");
+}

@@ -261,12 +261,18 @@ impl Lab {
 
     /// Waits until no pod of the namespace is alive.
     pub async fn no_live_pods(&self) -> anyhow::Result<()> {
-        wait::until(&self.api::<Pod>(), watcher::Config::default(), "all pods to end", |all| {
-            let ended = |pod: &Pod| {
-                let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-                matches!(phase, Some("Succeeded" | "Failed"))
-            };
-            all.values().all(ended).then_some(())
+        self.every_pod("to end", has_ended).await
+    }
+
+    /// Waits until each pod of the namespace has ended or been told to.
+    pub async fn no_pod_goes_on(&self) -> anyhow::Result<()> {
+        let is_told = |pod: &Pod| has_ended(pod) || pod.metadata.deletion_timestamp.is_some();
+        self.every_pod("to be stopped", is_told).await
+    }
+
+    async fn every_pod(&self, what: &str, is_so: impl Fn(&Pod) -> bool) -> anyhow::Result<()> {
+        wait::until(&self.api::<Pod>(), watcher::Config::default(), &format!("all pods {what}"), |all| {
+            all.values().all(&is_so).then_some(())
         })
         .await
     }
@@ -364,4 +370,9 @@ async fn credentials(client: &Client) -> anyhow::Result<(String, String)> {
         Ok(String::from_utf8(bytes.0.clone())?)
     };
     Ok((value("accessKeyId")?, value("secretAccessKey")?))
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }

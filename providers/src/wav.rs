@@ -3,7 +3,7 @@
 
 /// Mono PCM with its rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sound {
+pub struct Sound {
     /// Signed 16-bit samples.
     pub samples: Vec<i16>,
     /// Samples a second.
@@ -11,7 +11,8 @@ pub(crate) struct Sound {
 }
 
 /// The sound in a 16-bit mono PCM file; of anything else, nothing.
-pub(crate) fn read(bytes: &[u8]) -> Option<Sound> {
+#[must_use]
+pub fn read(bytes: &[u8]) -> Option<Sound> {
     if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
         return None;
     }

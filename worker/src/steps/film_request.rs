@@ -10,12 +10,13 @@ use videofactory_crds::settings::{
     AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit, MusicSource,
     ThumbnailSource, TransitionKind,
 };
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, Words};
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{self, Storyboard};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
-use videofactory_providers::{Artist, Embedded, PictureRequest};
+use videofactory_providers::{Artist, PictureRequest};
 use videofactory_storage::StorageError;
 
 use super::foresee;

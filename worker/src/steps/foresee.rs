@@ -2,8 +2,8 @@
 //! step, before its pictures, voices and clips are paid for.
 
 use videofactory_crds::settings::{CaptionMode, MusicSource, ThumbnailSource};
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::Embedded;
 
 use super::narrate_scenes::{is_silent, voice_for};
 use crate::context::Context;

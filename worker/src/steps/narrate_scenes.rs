@@ -2,12 +2,13 @@
 //! The words are stored last: where they are, the voice is whole.
 
 use videofactory_crds::StepName;
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{SceneVoice, SpokenWord, Voices, Words};
 use videofactory_pipeline::inputs::voice_digest;
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::{Embedded, NarrationRequest, Narrator, Sold, Speech, TimingLevel};
+use videofactory_providers::{NarrationRequest, Narrator, Sold, Speech, TimingLevel};
 use videofactory_storage::PutOptions;
 
 use super::hired::{self, EMBEDDED_MODEL, Hire};

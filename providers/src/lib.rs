@@ -1,6 +1,7 @@
-//! Clients of the services that write, draw and speak: a trait for each capability, a module for each
-//! service. What works offline implements the same traits in a crate of its own. Nothing here knows of Kubernetes, of the bucket or of money: a provider turns a request into
-//! bytes or into a [`ProviderError`] that says what a person can do.
+//! Clients of the services that write, draw and speak: a trait for each capability, a module for each service.
+//! What works offline implements the same traits in a crate of its own. Nothing here knows of Kubernetes, of the
+//! bucket or of money: a provider turns a request into bytes or into a [`ProviderError`] that says what a person can
+//! do.
 
 use std::time::Duration;
 

@@ -53,9 +53,8 @@ pub(super) async fn run<A: AsRef<OsStr>>(
 
 /// The sound in the file that `program` wrote.
 pub(super) fn sound(program: &str, bytes: &[u8]) -> Result<Sound, ProviderError> {
-    wav::read(bytes).ok_or_else(|| {
-        unexpected(format!("{program} wrote {} bytes that are no 16-bit mono WAV file", bytes.len()))
-    })
+    wav::read(bytes)
+        .ok_or_else(|| unexpected(format!("{program} wrote {} bytes that are no WAV file", bytes.len())))
 }
 
 /// An error that is nobody's setting.

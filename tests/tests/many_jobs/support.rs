@@ -10,9 +10,8 @@ use videofactory_client::call::connect;
 use videofactory_operator::config::Config;
 use videofactory_operator::context::Context;
 use videofactory_operator::{provideraccount, videojob};
+use videofactory_tests::api_server::{ApiServer, Calls};
 use videofactory_traces::SpanQueue;
-
-use crate::api_server::{ApiServer, Calls};
 
 /// Where everything is.
 pub const NAMESPACE: &str = "films";

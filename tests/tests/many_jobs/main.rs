@@ -7,14 +7,16 @@
     reason = "a test's helpers fail the test, and it prints counts"
 )]
 
+mod account_cost;
+mod support;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use videofactory_pipeline::clock;
 use videofactory_tests::api_server::{ApiServer, Calls};
-use videofactory_tests::many_jobs::{
-    self, ACCOUNT, Controllers, ManyJobs, NAMESPACE, is_current, job, quota, since, spent,
-};
+
+use self::support::{ACCOUNT, Controllers, ManyJobs, NAMESPACE, begun, is_current, job, quota, since, spent};
 
 /// Jobs that wait.
 const MANY: usize = 10_000;
@@ -26,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// The status of a job that asks the account, as the operator itself writes it.
 async fn asking() -> Value {
     let world = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
-    world.server.put("videojobs", job("first", &json!({}), &many_jobs::begun()));
+    world.server.put("videojobs", job("first", &json!({}), &begun()));
     world.run(Controllers::AccountsAndJobs).await.unwrap();
     let told = |status: &Value| status["resumeAt"].is_string();
     world.server.until(|server| told(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"])).await;
@@ -77,7 +79,7 @@ fn times(calls: &Calls, verb: &'static str, resource: &str) -> u64 {
 }
 
 /// Waits until so many attempts were begun.
-async fn begun(world: &ManyJobs, attempts: u64) {
+async fn until_begun(world: &ManyJobs, attempts: u64) {
     world.server.until(|server| times(&server.calls(), "create", "jobs") >= attempts).await;
 }
 
@@ -106,7 +108,7 @@ async fn a_unit_that_opens_costs_what_is_granted_and_fifty_more() {
         assert_eq!(times(&calls, "get", "provideraccounts"), 0, "{calls:?}");
 
         world.edit("provideraccounts", ACCOUNT, |spec| spec["quotas"] = quota(2));
-        begun(&world, 1).await;
+        until_begun(&world, 1).await;
         world.until_quiet().await;
         assert_is_cheap(&since(&calls, &world.server.calls()), 1);
     };
@@ -117,7 +119,7 @@ async fn a_unit_that_opens_costs_what_is_granted_and_fifty_more() {
 async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
     let test = async {
         let world = waiting(&json!({"maxConcurrent": 1}), &json!({"observedGeneration": 1})).await;
-        begun(&world, 1).await;
+        until_begun(&world, 1).await;
         world.until_quiet().await;
         let holder = world.status("provideraccounts", ACCOUNT)["grants"][0]["holder"]["name"].clone();
         let calls = world.server.calls();
@@ -128,7 +130,7 @@ async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
             step["reason"] = json!("RetriesExhausted");
             step["demands"][0]["settled"] = json!(true);
         });
-        begun(&world, 2).await;
+        until_begun(&world, 2).await;
         world.until_quiet().await;
         assert_is_cheap(&since(&calls, &world.server.calls()), 1);
         let ended = world.status("videojobs", holder.as_str().unwrap());
@@ -185,7 +187,7 @@ async fn an_account_that_is_made_again_reads_those_who_have_spent_something_seve
         let made_again = json!({"observedGeneration": -1});
         let world = ManyJobs::new(&json!({"quotas": quota(1_000)}), &made_again).await.unwrap();
         let put = |kind: &str, number: u32, state: &str, demands: Value| {
-            let mut status = many_jobs::begun();
+            let mut status = begun();
             status["phase"] = json!(state);
             status["steps"] =
                 json!([{"name": "write-script", "state": state, "attempt": 1, "demands": demands}]);

@@ -6,9 +6,8 @@
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use videofactory_crds::settings::{
-    AspectRatio, AudioSource, Budget, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit,
-    Grouping, MusicSource, OnRateLimit, Parameters, PublishTarget, Resolution, ThumbnailSource,
-    TransitionKind,
+    AspectRatio, Budget, Grouping, MusicSource, OnRateLimit, Parameters, PublishTarget, Resolution,
+    ThumbnailSource,
 };
 use videofactory_crds::units::Duration;
 use videofactory_crds::{LocalRef, StepName};
@@ -16,7 +15,10 @@ use videofactory_crds::{LocalRef, StepName};
 mod resolve;
 
 pub use resolve::ResolveSettings;
-pub use videofactory_crds::settings::Character;
+pub use videofactory_crds::settings::{
+    AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, Character, CheckAction, ClipFit,
+    TransitionKind,
+};
 
 use crate::digest::without_defaults;
 

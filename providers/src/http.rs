@@ -6,9 +6,8 @@ mod answer;
 mod media;
 mod paid;
 mod reach;
-#[cfg(test)]
-mod reach_tests;
 mod shown;
+
 #[cfg(test)]
 mod tests;
 

@@ -200,5 +200,4 @@ pub(super) fn job_end(before: &VideoJobStatus, verdict: &Verdict, now: Timestamp
 }
 
 #[cfg(test)]
-#[path = "measured_tests.rs"]
 mod tests;

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use videofactory_net::{AllowedHosts, Authority, Destinations, Found, Lookup, Proxies};
 
-use super::*;
+use super::super::*;
 
 const KEY: &str = "very-secret-key";
 const OWN: &[&str] = &["https://service.example/v1"];

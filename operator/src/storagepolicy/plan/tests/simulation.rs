@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::world::{HOUR, ID, NOW, World, at, full, job};
-use super::*;
+use super::super::testing::{HOUR, ID, NOW, World, at, full, job};
+use super::super::*;
 
 const MB: u64 = 1_000_000;
 const GB: u64 = 1_000 * MB;

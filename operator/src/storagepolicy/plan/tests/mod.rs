@@ -1,10 +1,13 @@
 //! Tables of what is kept and deleted, and why.
 
+mod properties;
+mod simulation;
+
 use serde_json::json;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_crds::units::Duration;
 
-use super::world::{DAY, HOUR, ID, World, finished, full, job};
+use super::testing::{DAY, HOUR, ID, World, finished, full, job};
 use super::*;
 
 const OLD: i64 = 100 * DAY;
@@ -249,7 +252,7 @@ fn what_the_server_gives_no_time_for_is_in_grace() {
     let world = anything(true);
     let mut listing = Listing::default();
     listing.add(Folder::Kind(videofactory_crds::storagepolicy::ObjectKind::Clips), &clip("a"), 1, u32::MAX);
-    let now = world::at(world.now);
+    let now = testing::at(world.now);
     let plan = plan(&listing, &world.rules(), &world.references(), &world.order, now);
     assert_eq!(plan.verdicts, [Verdict::Kept(Why::InGrace)]);
 }

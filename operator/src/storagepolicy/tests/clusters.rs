@@ -19,12 +19,12 @@ use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 use videofactory_pipeline::keys::KeyParts;
 
-use super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
-use super::decide::{Known, Observed, decide};
-use super::neighbours::{arrived, covered_namespaces, heeded, older};
-use super::observe::Finding;
-use super::plan::world::{DAY, HOUR, NOW, at, finished, full, job, listing_of};
-use super::plan::{JobReference, Order, References, Rules, Standing, plan};
+use super::super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
+use super::super::decide::{Known, Observed, decide};
+use super::super::neighbours::{arrived, covered_namespaces, heeded, older};
+use super::super::observe::Finding;
+use super::super::plan::testing::{DAY, HOUR, NOW, at, finished, full, job, listing_of};
+use super::super::plan::{JobReference, Order, References, Rules, Standing, plan};
 use crate::config::SideEffects;
 
 const ENDPOINTS: [&str; 2] = ["http://s3:9000", "http://s3.storage.svc:9000"];

@@ -4,8 +4,8 @@ use serde_json::json;
 use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, StorageLevel};
 
-use super::world::{GB, World, at, unfit};
-use super::{Action, Doing};
+use super::super::testing::{GB, World, at, unfit};
+use super::super::{Action, Doing};
 
 #[test]
 fn crossing_warn_begins_a_run_and_what_it_cannot_free_begins_no_other() {

@@ -1,12 +1,16 @@
 //! What a policy does next, case by case.
 
+mod level;
+mod place;
+mod properties;
+
 use serde_json::json;
 use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, StorageLevel};
 
 use super::super::observe::{Finding, good_for};
 use super::super::runs::backup_begun;
-use super::world::{GB, World, at, rules, unfit};
+use super::testing::{GB, World, at, rules, unfit};
 use super::{Action, Doing, Report};
 use crate::config::SideEffects;
 

@@ -1,5 +1,7 @@
 //! Against real sockets on this machine: what is sent, to whom, and what a failure is called.
 
+mod reach;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 use serde_json::json;
 use videofactory_crds::storagepolicy::{PolicyPlace, PruneCause, PruneOutcome};
 
-use super::super::observe::Finding;
-use super::Action;
-use super::world::{GB, World, unfit};
+use super::super::super::observe::Finding;
+use super::super::Action;
+use super::super::testing::{GB, World, unfit};
 
 const CLEAN_UP: &str = r#"{"at":"2026-01-01T00:00:00Z","olderThan":"1s"}"#;
 const MONTH: i64 = 30 * 86_400;

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use videofactory_pipeline::keys::KeyParts;
 
-use super::world::{DAY, HOUR, Planned, World, at, full, job, kind};
-use super::*;
+use super::super::testing::{DAY, HOUR, Planned, World, at, full, job, kind};
+use super::super::*;
 
 const NAMESPACES: [&str; 3] = ["films", "shows", "elsewhere"];
 const NAMES: [&str; 5] = ["a", "b", "brand-c", "d", "e"];
@@ -44,8 +44,8 @@ fn standing() -> impl Strategy<Value = Standing> {
         Just(Standing::Live),
         Just(Standing::Deleting),
         any::<bool>().prop_map(|awaits_publication| Standing::Failed { awaits_publication }),
-        age().prop_map(world::finished),
-        age().prop_map(world::finished),
+        age().prop_map(testing::finished),
+        age().prop_map(testing::finished),
     ]
 }
 
@@ -224,7 +224,7 @@ proptest! {
     fn the_order_of_the_listing_changes_nothing((world, keys) in world().prop_flat_map(|world| shuffled(&world))) {
         let expected = world.plan();
         let objects = keys.iter().map(|key| (key.as_str(), world.objects[key].0, world.objects[key].1));
-        let listing = world::listing_of(objects);
+        let listing = testing::listing_of(objects);
         let plan = plan(&listing, &world.rules(), &world.references(), &world.order, at(world.now));
         let planned = Planned { listing, rules: world.rules(), plan };
         prop_assert_eq!(planned.deleted(), expected.deleted());

@@ -10,9 +10,9 @@ use serde_json::json;
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::contract::BucketRef;
 
-use super::super::neighbours::protection;
-use super::super::plan::world::{DAY, at};
-use super::super::plan::{JobReference, Standing};
+use super::super::super::neighbours::protection;
+use super::super::super::plan::testing::{DAY, at};
+use super::super::super::plan::{JobReference, Standing};
 use super::{Cluster, Happening, World};
 use crate::config::SideEffects;
 use crate::videojob::decide::decide;

@@ -5,10 +5,10 @@ use serde_json::json;
 use videofactory_crds::Reason;
 use videofactory_crds::storagepolicy::PruneOutcome;
 
-use super::super::observe::Finding;
-use super::super::runs::backup_begun;
-use super::world::World;
-use super::{Action, Doing, Report};
+use super::super::super::observe::Finding;
+use super::super::super::runs::backup_begun;
+use super::super::testing::World;
+use super::super::{Action, Doing, Report};
 
 /// What may happen.
 #[derive(Clone, Debug)]

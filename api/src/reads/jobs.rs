@@ -139,8 +139,8 @@ fn place(job: &VideoJob) -> Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented::parameter;
     use crate::query::LONGEST_SELECTOR;
+    use crate::testing::documented::parameter;
 
     #[test]
     fn the_limits_of_parameters_are_documented() {

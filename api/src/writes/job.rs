@@ -139,7 +139,7 @@ pub async fn delete(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented::field;
+    use crate::testing::documented::field;
 
     #[test]
     fn the_lengths_of_texts_are_documented() {

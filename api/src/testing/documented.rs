@@ -11,7 +11,7 @@ use crate::body::{LONGEST, MOST_BYTES};
 /// Fails unless the table of limits has this row, as far as given.
 #[track_caller]
 pub fn limit(row: &str) {
-    let page = include_str!("../../docs/operating.md");
+    let page = include_str!("../../../docs/operating.md");
     let beginning = format!("| {row}");
     assert!(
         page.lines().any(|line| line.starts_with(&beginning)),

@@ -15,7 +15,7 @@ use videofactory_tests::e2e::reigns::Reigns;
 use videofactory_tests::e2e::{operator, site};
 
 #[tokio::test]
-async fn alone_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_twice() {
+async fn serial_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_twice() {
     in_lab("leads_after_a_crash", async |lab: Lab| {
         let work = async {
             let mark = audit::mark()?;
@@ -40,7 +40,7 @@ async fn alone_local_another_replica_leads_soon_after_a_crash_and_draws_nothing_
 }
 
 #[tokio::test]
-async fn alone_local_in_an_update_one_leader_follows_the_other_at_once() {
+async fn serial_local_in_an_update_one_leader_follows_the_other_at_once() {
     in_lab("an_update", async |lab: Lab| {
         let work = async {
             let before = operator::leader(&lab.client).await?;
@@ -72,7 +72,7 @@ async fn alone_local_in_an_update_one_leader_follows_the_other_at_once() {
 }
 
 #[tokio::test]
-async fn alone_a_drain_takes_one_replica_at_a_time() {
+async fn serial_a_drain_takes_one_replica_at_a_time() {
     in_lab("a_drain", async |lab: Lab| {
         let work = async {
             let replicas = operator::replicas(&lab.client, 2).await?;

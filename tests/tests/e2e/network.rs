@@ -53,7 +53,7 @@ async fn finds(lab: &Lab, pod: &str, (host, port): (&str, &str), state: &str) ->
 }
 
 #[tokio::test]
-async fn policed_a_steps_pod_reaches_what_its_policy_names_and_nothing_else() {
+async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_else() {
     in_lab("reaches_what_is_named", async |lab: Lab| {
         let (film, _) = half_drawn(&lab).await?;
         let pod = film.running_pod(StepName::GenerateImages).await?.name_any();

@@ -22,7 +22,7 @@ async fn cluster(command: &str) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_local_a_rebooted_node_costs_no_finished_scene() {
+async fn serial_local_a_rebooted_node_costs_no_finished_scene() {
     in_lab("a_rebooted_node", async |lab: Lab| {
         let (film, before) = half_drawn(&lab).await?;
         cluster("reboot").await?;
@@ -71,7 +71,7 @@ async fn drained(lab: &Lab, first: &str, second: &str) -> anyhow::Result<()> {
 
 /// The `PodDisruptionBudget` lets the second replica go when the first one's successor is ready on the other node.
 #[tokio::test]
-async fn alone_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
+async fn serial_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
     in_lab("a_drained_node", async |lab: Lab| {
         cluster("join").await?;
         let first = site::cluster_name()?;

@@ -26,7 +26,7 @@ async fn ready_for_clips(lab: &Lab, films: usize, order: &Order) -> anyhow::Resu
 }
 
 #[tokio::test]
-async fn alone_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
+async fn serial_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
     const LIMIT: usize = 10;
     // Longer than a unit may lie idle below.
     const WINDOW: SignedDuration = SignedDuration::from_secs(12);

@@ -79,7 +79,7 @@ async fn shows_progress(replica: &Caller, path: &str) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_local_a_replica_that_does_not_lead_shows_live_progress_whoever_leads() {
+async fn serial_local_a_replica_that_does_not_lead_shows_live_progress_whoever_leads() {
     in_lab("shows_live_progress", async |lab: Lab| {
         let work = async {
             let viewer = Caller::with_role(&lab, "viewer", "view").await?;
@@ -104,7 +104,7 @@ async fn alone_local_a_replica_that_does_not_lead_shows_live_progress_whoever_le
 }
 
 #[tokio::test]
-async fn alone_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time() {
+async fn serial_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time() {
     in_lab("ends_its_streams", async |lab: Lab| {
         let editor = Caller::with_role(&lab, "editor", "edit").await?;
         let (film, _) = half_drawn(&lab).await?;

@@ -33,8 +33,9 @@ demo: ## A whole video from nothing: cluster, operator, bucket, film (CLUSTER=cu
 demo-down: ## Remove all that the demo made, but for the film
 	scripts/demo down
 
-generate: ## Write anew manifests/crds (from the types), the charts' copies, and Argo CD's ConfigMap (from its Lua)
+generate: ## Write anew manifests/crds and docs/reference (from the code), the charts' copies, and Argo CD's ConfigMap (from its Lua)
 	cargo build --locked --quiet --workspace --bins --test e2e
+	RENEW=1 cargo test --locked --quiet --workspace --test reference
 	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
 	scripts/charts generate
 	manifests/argocd/render

@@ -56,13 +56,13 @@ settings! {
         characters: Vec<Character> = Vec::new(),
         /// Who makes it.
         providers: Providers = Providers::default(),
-        /// Captions.
+        /// How what is said is shown.
         captions: Captions = Captions::default(),
-        /// Sound.
+        /// What is heard.
         audio: Audio = Audio::default(),
         /// From scene to scene.
         transition: Transition = Transition::default(),
-        /// Thumbnail.
+        /// The still image that stands for the film.
         thumbnail: Thumbnail = Thumbnail::default(),
         /// Checks of the finished film.
         checks: Checks = Checks::default(),
@@ -151,7 +151,7 @@ settings! {
 }
 
 settings! {
-    /// Captions.
+    /// How what is said is shown.
     Captions {
         /// In the picture, beside it, or not at all.
         mode: CaptionMode = CaptionMode::Burned,
@@ -185,7 +185,7 @@ settings! {
 }
 
 settings! {
-    /// Sound.
+    /// What is heard.
     Audio {
         /// The voice, or the clips' own sound.
         source: AudioSource = AudioSource::Narration,
@@ -231,7 +231,7 @@ settings! {
 }
 
 settings! {
-    /// Thumbnail.
+    /// The still image that stands for the film.
     Thumbnail {
         /// Where it comes from; absent = a key's asset, else a frame.
         source: Option<ThumbnailSource> = None,

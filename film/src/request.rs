@@ -57,7 +57,6 @@ pub struct Format {
     pub fps: FrameRate,
 }
 
-/// One scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scene {
@@ -232,7 +231,6 @@ pub struct SectionFile {
 /// One check of the finished film.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// Which.
     pub name: CheckName,
     /// How it ended.
     pub outcome: CheckOutcome,

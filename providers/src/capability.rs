@@ -88,7 +88,6 @@ pub enum ClipState {
     Done(Clip),
 }
 
-/// A clip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clip {
     /// The file's bytes: MP4.

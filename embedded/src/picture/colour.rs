@@ -91,7 +91,6 @@ pub(super) struct Palette {
     pub light: Colour,
     /// What is far away.
     pub far: Colour,
-    /// What is near.
     pub near: Colour,
     /// Small things that stand out: lit windows, flowers, sails.
     pub accent: Colour,

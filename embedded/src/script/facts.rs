@@ -17,7 +17,6 @@ pub(super) struct Fact {
 pub(super) struct Bank {
     /// English; see [`crate::subject::contains`].
     pub words: &'static [&'static str],
-    /// The facts.
     pub facts: &'static [Fact],
 }
 

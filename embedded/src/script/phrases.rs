@@ -30,7 +30,6 @@ pub(super) struct Phrases {
     pub description: &'static str,
 }
 
-/// English.
 pub(super) const ENGLISH: Phrases = Phrases {
     letter_seconds: 0.067,
     space: " ",

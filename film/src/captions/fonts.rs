@@ -45,7 +45,6 @@ pub type FaceIndex = usize;
 /// Text in one face.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// In which.
     pub face: FaceIndex,
     /// In logical order.
     pub text: String,

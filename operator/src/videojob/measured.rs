@@ -19,7 +19,6 @@ use crate::metrics::{FilmMetrics, JobOutcome, PublishOutcome};
 pub enum Measured {
     /// An attempt of a step.
     Attempt {
-        /// The step.
         step: StepName,
         /// How it ended, in a word.
         outcome: &'static str,

@@ -22,7 +22,6 @@ const MARKER: &str = "marker";
 
 /// An operator and its API server.
 pub struct ManyJobs {
-    /// The server.
     pub server: ApiServer,
     stop: CancellationToken,
 }

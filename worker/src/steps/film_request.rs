@@ -30,7 +30,6 @@ pub struct Parts {
     pub storyboard: Storyboard,
     /// The pictures.
     pub images: Images,
-    /// The voices.
     pub voices: Voices,
     /// How they move.
     pub clips: Clips,

@@ -104,9 +104,7 @@ pub enum Report {
 pub enum Action {
     /// List the bucket.
     Measure,
-    /// Prune.
     Prune(Order),
-    /// Back up.
     BackUp {
         /// The slot, which names the backup.
         slot: Timestamp,

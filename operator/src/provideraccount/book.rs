@@ -243,5 +243,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-#[path = "book_tests.rs"]
 mod tests;

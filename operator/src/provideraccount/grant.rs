@@ -282,5 +282,4 @@ pub(super) fn span(period: i64) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "grant_tests.rs"]
 mod tests;

@@ -95,5 +95,4 @@ pub fn say_once(status: &mut ProviderAccountStatus, ledger: &Ledger) {
 }
 
 #[cfg(test)]
-#[path = "room_tests.rs"]
 mod tests;

@@ -414,5 +414,4 @@ impl Capacity {
 }
 
 #[cfg(test)]
-#[path = "window_tests.rs"]
 mod tests;

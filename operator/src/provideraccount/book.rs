@@ -243,4 +243,5 @@ impl Ledger {
 }
 
 #[cfg(test)]
+#[path = "book_tests.rs"]
 mod tests;

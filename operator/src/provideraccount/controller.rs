@@ -180,7 +180,7 @@ pub(super) fn queued(account: &ProviderAccount) -> ObjectRef<Guarded<ProviderAcc
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::at;
+    use super::super::world::at;
     use super::*;
 
     #[test]

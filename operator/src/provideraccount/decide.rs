@@ -244,4 +244,5 @@ fn spare_a_write(status: &mut ProviderAccountStatus, before: &ProviderAccountSta
 }
 
 #[cfg(test)]
+#[path = "decide_tests.rs"]
 mod tests;

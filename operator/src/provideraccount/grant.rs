@@ -282,4 +282,5 @@ pub(super) fn span(period: i64) -> i64 {
 }
 
 #[cfg(test)]
+#[path = "grant_tests.rs"]
 mod tests;

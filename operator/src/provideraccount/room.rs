@@ -95,4 +95,5 @@ pub fn say_once(status: &mut ProviderAccountStatus, ledger: &Ledger) {
 }
 
 #[cfg(test)]
+#[path = "room_tests.rs"]
 mod tests;

@@ -414,4 +414,5 @@ impl Capacity {
 }
 
 #[cfg(test)]
+#[path = "window_tests.rs"]
 mod tests;

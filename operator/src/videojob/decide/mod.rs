@@ -25,11 +25,6 @@ mod settle;
 mod tell;
 mod waits;
 
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -344,3 +339,48 @@ pub fn write_off_all(status: &mut VideoJobStatus, now: Timestamp) {
 
 /// Results of the steps that are done with today's inputs.
 type Results = BTreeMap<StepName, videofactory_pipeline::contract::Upstream>;
+
+#[cfg(test)]
+mod hire_tests;
+#[cfg(test)]
+mod interleavings;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod properties_accounts;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_accounts;
+#[cfg(test)]
+mod tests_begin;
+#[cfg(test)]
+mod tests_costs;
+#[cfg(test)]
+mod tests_edits;
+#[cfg(test)]
+mod tests_grants;
+#[cfg(test)]
+mod tests_leftovers;
+#[cfg(test)]
+mod tests_lost;
+#[cfg(test)]
+mod tests_measured;
+#[cfg(test)]
+mod tests_paid;
+#[cfg(test)]
+mod tests_requests;
+#[cfg(test)]
+mod tests_restored;
+#[cfg(test)]
+mod tests_retire;
+#[cfg(test)]
+mod tests_room;
+#[cfg(test)]
+mod tests_side_effects;
+#[cfg(test)]
+mod tests_told;
+#[cfg(test)]
+mod tests_traced;
+#[cfg(test)]
+mod world;

@@ -2,16 +2,22 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build lint test test-gitops test-charts audit demo demo-down generate bench chaos clean
+.PHONY: help build lint unit e2e test test-gitops test-charts audit demo demo-down generate bench chaos clean
 
 help: ## What there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Compile the worker, the operator and what tests them
 	cargo build --locked --workspace --bins --test e2e
 
 lint: ## Format, clippy, shell scripts, generated files
 	scripts/lint
+
+unit: ## Unit tests: no cluster, no root (TEST=part of a name)
+	scripts/unit $(TEST)
+
+e2e: ## End-to-end tests whose names contain TEST, on a cluster of their own: make e2e TEST=quota (as root, or with Docker)
+	tests/run $(TEST)
 
 test: ## Every test, unit to end-to-end, on a real cluster that is gone afterwards, but test-gitops, chaos and the advice of test-charts
 	scripts/test
@@ -33,8 +39,9 @@ demo: ## A whole video from nothing: cluster, operator, bucket, film (CLUSTER=cu
 demo-down: ## Remove all that the demo made, but for the film
 	scripts/demo down
 
-generate: ## Write anew manifests/crds (from the types), the charts' copies, and Argo CD's ConfigMap (from its Lua)
+generate: ## Write manifests/crds and docs/reference (from the code), the charts' copies, and Argo CD's ConfigMap (from its Lua)
 	cargo build --locked --quiet --workspace --bins --test e2e
+	RENEW=1 cargo test --locked --quiet --workspace --test reference
 	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
 	scripts/charts generate
 	manifests/argocd/render

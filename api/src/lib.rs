@@ -13,8 +13,6 @@ pub mod backup;
 pub mod body;
 pub mod changes;
 mod docs;
-#[cfg(test)]
-mod documented;
 pub mod health;
 pub mod held;
 pub mod limits;

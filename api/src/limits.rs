@@ -240,7 +240,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     #[test]
     fn each_caller_has_a_rate_of_their_own() {

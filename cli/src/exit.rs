@@ -25,9 +25,7 @@ Exit codes:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done.
     Done = 0,
-    /// Failed.
     Failed = 1,
     /// The command line cannot be understood.
     Usage = 2,

@@ -36,6 +36,7 @@ use futures::future::{LocalBoxFuture, pending, ready};
 use videofactory_client::Action;
 use videofactory_pipeline::clock;
 
+pub use crate::args::command;
 use crate::args::{Cli, Verb};
 use crate::cluster::Cluster;
 use crate::commands::Commands;

@@ -29,7 +29,6 @@ const HANGS: &str = "\0";
 pub struct Seen {
     /// Its method and path, such as `PATCH /apis/…`.
     pub what: String,
-    /// Its query.
     pub query: String,
     /// Its body, if it was JSON.
     pub body: Value,
@@ -82,7 +81,6 @@ impl Fake {
         self.0.lock().unwrap().seen.clone()
     }
 
-    /// A client of it.
     #[must_use]
     pub fn client(&self) -> Client {
         let fake = self.clone();

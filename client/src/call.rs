@@ -40,7 +40,6 @@ pub enum CallError {
         what: String,
         /// The API server's words.
         message: String,
-        /// Its status.
         status: Box<kube::core::Status>,
     },
     /// It could not be asked, or its answer could not be read.

@@ -10,11 +10,8 @@ use crate::job_action::phase;
 /// Which `VideoJob`s; what is absent means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
-    /// Of this namespace.
     pub namespace: Option<String>,
-    /// In this phase.
     pub phase: Option<Phase>,
-    /// Of this Channel.
     pub channel: Option<String>,
     /// With these labels.
     pub labels: Selector,

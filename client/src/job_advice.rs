@@ -9,7 +9,6 @@ use crate::job_action::{asks_whether_to_pay, phase, ready};
 /// Why a job does not go on before a person does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Attention {
-    /// It has failed.
     Failed,
     /// Something is to be changed or decided first; its message says what.
     Stalled,

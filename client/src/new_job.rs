@@ -19,7 +19,6 @@ const REQUEST: &str = "videofactory.dev/created-by-request";
 /// at a time may be a hundred times as large.
 #[derive(Clone, Debug, Default)]
 pub struct NewJobs {
-    /// Where.
     pub namespace: String,
     /// Labels of each.
     pub labels: BTreeMap<String, String>,
@@ -36,7 +35,6 @@ pub struct NewJobs {
 /// One of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewJob {
-    /// Its name.
     pub name: String,
     /// Its topic, where that is not the one of the spec.
     pub topic: Option<String>,
@@ -58,7 +56,6 @@ impl NewJobs {
         JobRef { namespace: self.namespace.clone(), name: job.name.clone() }
     }
 
-    /// The references of all.
     #[must_use]
     pub fn references(&self) -> Vec<JobRef> {
         self.jobs.iter().map(|job| self.reference(job)).collect()

@@ -3,6 +3,7 @@
 //! The rules that a manifest must keep are in the schema (bounds, enums, CEL), so that the API server
 //! refuses nonsense with a sentence a person understands; there is no webhook. See `generate` for the YAML.
 
+#![warn(missing_docs)]
 #![expect(
     clippy::doc_markdown,
     reason = "a field's documentation is what kubectl explain prints, which shows backticks as they are"

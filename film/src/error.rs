@@ -23,7 +23,6 @@ pub enum FilmError {
     ReadInput {
         /// What it is to the film: `the picture of scene s3`.
         what: String,
-        /// Where it is.
         path: PathBuf,
         /// What was found.
         why: String,

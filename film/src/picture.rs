@@ -11,7 +11,7 @@ use videofactory_pipeline::timeline::{Easing, Frames, MOST_STRETCH, Motion, Rect
 use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, threads};
 use super::probe::Clip;
-use super::request::{Fit, Format};
+use super::request::{ClipFit, Format};
 use super::sniff;
 use super::watch::Size;
 
@@ -102,10 +102,12 @@ pub struct SectionPlan {
 
 /// How a clip fills a scene: the factor that slows it, and the frames until its last one is held.
 #[must_use]
-pub fn fit_clip(clip: &Clip, fit: Fit, whole: Frames, format: Format) -> (f64, Frames) {
+pub fn fit_clip(clip: &Clip, fit: ClipFit, whole: Frames, format: Format) -> (f64, Frames) {
     let wanted = format.fps.seconds(whole);
     let stretch = match fit {
-        Fit::Slow if clip.seconds < wanted => (wanted / clip.seconds).min(MOST_STRETCH),
+        ClipFit::Slow | ClipFit::Regenerate if clip.seconds < wanted => {
+            (wanted / clip.seconds).min(MOST_STRETCH)
+        }
         _ => 1.0,
     };
     let plays = format.fps.nearest(clip.seconds * stretch).max(Frames(1));

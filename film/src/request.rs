@@ -1,10 +1,16 @@
-//! What a film is made from, and what comes out: plain data, with every default spelled out, so that a
-//! request can be written to a file and read back.
+//! What a film is made from, and what comes out: plain data, so that a request can be written to a file and read back.
+//! What a `VideoJob` can choose is in the types of its settings; what names an object there names a file here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+pub use videofactory_pipeline::documents::{CheckName, CheckOutcome, WordLevel};
+use videofactory_pipeline::settings;
+pub use videofactory_pipeline::settings::{
+    AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CaptionStyle, Captions, CheckAction, Checks,
+    ClipFit, Transition, TransitionKind,
+};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
 
 /// A whole film.
@@ -51,7 +57,6 @@ pub struct Format {
     pub fps: FrameRate,
 }
 
-/// One scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scene {
@@ -59,9 +64,9 @@ pub struct Scene {
     pub id: String,
     /// What is seen.
     pub picture: Picture,
-    /// What is done with a clip that is shorter than the scene.
-    #[serde(default)]
-    pub fit: Fit,
+    /// What is done with a clip that is shorter than the scene; one that cannot be bought again is slowed.
+    #[serde(default = "slow")]
+    pub fit: ClipFit,
     /// What is heard.
     #[serde(default)]
     pub voice: Option<Voice>,
@@ -90,14 +95,8 @@ pub enum Picture {
     },
 }
 
-/// What is done with a clip that is shorter than its scene.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fit {
-    /// Slowed to at most 1.2 times its length, then its last frame is held with motion.
-    #[default]
-    Slow,
-    /// Its last frame is held with motion.
-    Hold,
+fn slow() -> ClipFit {
+    ClipFit::Slow
 }
 
 /// A scene's narration.
@@ -124,88 +123,6 @@ pub struct Word {
     pub end: f64,
 }
 
-/// How word times were found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum WordLevel {
-    /// By syllables inside the speech.
-    #[default]
-    Estimated,
-    /// By comparison with another reading of the text.
-    Aligned,
-    /// By the voice itself.
-    Exact,
-}
-
-/// Captions of what is said.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Captions {
-    /// Where they go.
-    pub mode: CaptionMode,
-    /// How burned ones look.
-    pub style: CaptionStyle,
-}
-
-/// Where captions go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CaptionMode {
-    /// Into the picture.
-    #[default]
-    Burned,
-    /// Into SRT and `WebVTT` files.
-    Sidecar,
-    /// Into both.
-    Both,
-    /// Nowhere.
-    None,
-}
-
-/// How burned captions look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CaptionStyle {
-    /// Family; empty = by script.
-    pub font: String,
-    /// Height of an em in pixels; 0 = what suits the frame.
-    pub size: u32,
-    /// `#RRGGBB`; empty = white.
-    pub color: String,
-    /// `#RRGGBB`; empty = black.
-    pub outline: String,
-    /// Where in the safe area.
-    pub position: Position,
-    /// Most words at once; 0 = as many as fit.
-    pub max_words: usize,
-    /// Most lines at once, from 1.
-    pub max_lines: usize,
-    /// In capitals.
-    pub uppercase: bool,
-    /// Whether the spoken word stands out.
-    pub highlight: Highlight,
-}
-
-/// Where in the safe area captions stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Position {
-    /// At its top.
-    Top,
-    /// In its middle.
-    Middle,
-    /// At its bottom.
-    #[default]
-    Bottom,
-}
-
-/// What stands out while it is spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Highlight {
-    /// The word.
-    #[default]
-    Word,
-    /// Nothing.
-    None,
-}
-
 /// The film's sound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -224,16 +141,6 @@ pub struct Audio {
     pub true_peak: f64,
 }
 
-/// Whose sound leads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AudioSource {
-    /// The voices.
-    #[default]
-    Narration,
-    /// The clips' own sound.
-    Clips,
-}
-
 /// What lies under the voice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Music {
@@ -249,24 +156,6 @@ pub enum Music {
     },
     /// Nothing.
     None,
-}
-
-/// How one scene becomes the next.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Transition {
-    /// In which way.
-    pub kind: TransitionKind,
-    /// For how long; of no meaning for a cut.
-    pub seconds: f64,
-}
-
-/// In which way one scene becomes the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TransitionKind {
-    /// One picture dissolves into the next.
-    Crossfade,
-    /// At once.
-    Cut,
 }
 
 /// The picture that stands for the film.
@@ -287,33 +176,6 @@ pub enum ThumbnailSource {
     Frame,
     /// An image of its own.
     Image(PathBuf),
-}
-
-/// What a failed check means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Checks {
-    /// Frames that are black where their source is not.
-    pub black_frames: CheckLevel,
-    /// A picture at rest where it should move.
-    pub freeze: CheckLevel,
-    /// No sound where somebody should speak.
-    pub silence: CheckLevel,
-    /// Loudness and true peak.
-    pub loudness: CheckLevel,
-    /// Captions outside the safe area, or apart from what is said.
-    pub captions: CheckLevel,
-}
-
-/// What a failed check means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CheckLevel {
-    /// The film failed.
-    Fail,
-    /// It is only said.
-    Warn,
-    /// It is not looked at.
-    Off,
 }
 
 /// What came out.
@@ -369,7 +231,6 @@ pub struct SectionFile {
 /// One check of the finished film.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// Which.
     pub name: CheckName,
     /// How it ended.
     pub outcome: CheckOutcome,
@@ -377,35 +238,6 @@ pub struct CheckResult {
     pub value: f64,
     /// What was measured, in a sentence.
     pub message: String,
-}
-
-/// A check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum CheckName {
-    /// Size, rate, length, codecs and the order of the file; always looked at.
-    File,
-    /// See [`Checks`].
-    BlackFrames,
-    /// See [`Checks`].
-    Freeze,
-    /// See [`Checks`].
-    Silence,
-    /// See [`Checks`].
-    Loudness,
-    /// See [`Checks`].
-    Captions,
-}
-
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CheckOutcome {
-    /// As it should be.
-    Passed,
-    /// Not as it should be, and only said.
-    Warned,
-    /// Not as it should be.
-    Failed,
 }
 
 impl Film {
@@ -424,49 +256,23 @@ impl Format {
     }
 }
 
-impl Default for CaptionStyle {
-    fn default() -> Self {
+impl Audio {
+    /// What the settings ask for, with this music.
+    #[must_use]
+    pub fn new(settings: &settings::Audio, music: Music) -> Self {
         Self {
-            font: String::new(),
-            size: 0,
-            color: String::new(),
-            outline: String::new(),
-            position: Position::Bottom,
-            max_words: 0,
-            max_lines: 2,
-            uppercase: false,
-            highlight: Highlight::Word,
+            source: settings.source,
+            music,
+            bed: settings.music.bed,
+            duck: settings.music.duck,
+            loudness: settings.loudness,
+            true_peak: settings.true_peak,
         }
     }
 }
 
 impl Default for Audio {
     fn default() -> Self {
-        Self {
-            source: AudioSource::Narration,
-            music: Music::Generated { seed: String::new() },
-            bed: -18.0,
-            duck: 8.0,
-            loudness: -14.0,
-            true_peak: -1.0,
-        }
-    }
-}
-
-impl Default for Transition {
-    fn default() -> Self {
-        Self { kind: TransitionKind::Crossfade, seconds: 0.4 }
-    }
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        Self {
-            black_frames: CheckLevel::Fail,
-            freeze: CheckLevel::Warn,
-            silence: CheckLevel::Fail,
-            loudness: CheckLevel::Fail,
-            captions: CheckLevel::Fail,
-        }
+        Self::new(&settings::Audio::default(), Music::Generated { seed: String::new() })
     }
 }

@@ -14,7 +14,6 @@ const TS_PACKET: usize = 188;
 /// What a file is to a film.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A picture.
     Picture,
     /// Pictures that move, sound, or both.
     Recording,

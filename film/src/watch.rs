@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::FilmError;
 use super::ffmpeg::Ffmpeg;
-use super::request::{FilmRequest, Format, Position};
+use super::request::{CaptionPosition, FilmRequest, Format};
 use super::sniff::MP4;
 
 /// The film is looked at in blocks of this many pixels squared.
@@ -187,11 +187,11 @@ impl Darkness {
 fn caption_band(request: &FilmRequest, Size { width, height }: Size) -> Range<usize> {
     let portrait = request.format.aspect() < 1.0;
     let (from, to) = match (request.captions.style.position, portrait) {
-        (Position::Top, true) => (12, 40),
-        (Position::Top, false) => (0, 30),
-        (Position::Middle, _) => (30, 60),
-        (Position::Bottom, true) => (50, 76),
-        (Position::Bottom, false) => (70, 100),
+        (CaptionPosition::Top, true) => (12, 40),
+        (CaptionPosition::Top, false) => (0, 30),
+        (CaptionPosition::Middle, _) => (30, 60),
+        (CaptionPosition::Bottom, true) => (50, 76),
+        (CaptionPosition::Bottom, false) => (70, 100),
     };
     height * from / 100 * width..height * to / 100 * width
 }

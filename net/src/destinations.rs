@@ -22,33 +22,21 @@ pub enum Refused {
     #[error(
         "{host} leads to a link-local address or a cloud's metadata service, which nobody may call; set another endpoint"
     )]
-    Metadata {
-        /// The host.
-        host: String,
-    },
+    Metadata { host: String },
     /// The machine itself.
     #[error(
         "{host} leads to a loopback address; set another endpoint, or have the operator allow such addresses"
     )]
-    Loopback {
-        /// The host.
-        host: String,
-    },
+    Loopback { host: String },
     /// An address that the internet does not have.
     #[error(
         "{host} leads to a private address; name a Service as name.namespace.svc, or have {host} or its network added \
          to the operator's VIDEOFACTORY_ALLOWED_DESTINATIONS"
     )]
-    Private {
-        /// The host.
-        host: String,
-    },
+    Private { host: String },
     /// Multicast and the like.
     #[error("{host} leads to an address where nobody answers; set another endpoint")]
-    Nobody {
-        /// The host.
-        host: String,
-    },
+    Nobody { host: String },
 }
 
 /// Where may be connected to beyond the internet.

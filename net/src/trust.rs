@@ -36,7 +36,6 @@ impl Authority {
         Ok(Self { pem: pem.into(), certificates })
     }
 
-    /// The PEM.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem

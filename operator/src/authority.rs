@@ -17,9 +17,7 @@ pub enum ReadAuthorityError {
     Unusable {
         /// `ConfigMap` or Secret.
         kind: &'static str,
-        /// Its name.
         name: String,
-        /// The key.
         key: String,
         /// What is wrong with it.
         why: String,

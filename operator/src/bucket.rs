@@ -21,10 +21,7 @@ pub const SECRET_KEY: &str = "secretAccessKey";
 pub enum OpenBucketError {
     /// The Secret does not exist.
     #[error("Secret {name:?} does not exist: create it with the keys accessKeyId and secretAccessKey")]
-    SecretMissing {
-        /// Its name.
-        name: String,
-    },
+    SecretMissing { name: String },
     /// It lacks a key.
     #[error("Secret {name:?} has no key {key:?}: add it")]
     KeyMissing {
@@ -41,7 +38,6 @@ pub enum OpenBucketError {
     Forbidden {
         /// Name of the Secret.
         name: String,
-        /// The endpoint.
         endpoint: String,
     },
     /// Who vouches for its server cannot be told.

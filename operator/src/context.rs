@@ -116,7 +116,6 @@ impl Cluster {
         Self { namespace: config.namespace.clone(), uid: Arc::default() }
     }
 
-    /// The UID.
     pub async fn uid(&self, client: &Client) -> Result<&str, CallError> {
         self.uid.get_or_try_init(|| cluster_uid(client, &self.namespace)).await.map(String::as_str)
     }

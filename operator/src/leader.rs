@@ -318,5 +318,4 @@ fn address_of(lease: &Lease) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-#[path = "leader_tests.rs"]
 mod tests;

@@ -11,7 +11,8 @@ use videofactory_operator::run;
 fn main() -> ExitCode {
     let config = Config::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).init();
+    // The innermost span says whom a line is about.
+    tracing_subscriber::fmt().json().flatten_event(true).with_span_list(false).with_env_filter(filter).init();
     match start(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -13,7 +13,6 @@ use videofactory_crds::storagepolicy::ObjectKind;
 pub struct Change {
     /// Files.
     pub objects: i64,
-    /// Bytes.
     pub bytes: i64,
 }
 

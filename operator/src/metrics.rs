@@ -10,7 +10,7 @@ mod films;
 mod storage;
 
 #[cfg(test)]
-mod agreement;
+mod tests;
 
 use std::time::Duration;
 

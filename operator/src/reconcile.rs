@@ -17,12 +17,13 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
+use videofactory_client::call::CallError;
 
 use crate::caches::Guarded;
 use crate::context::BackOff;
 use crate::events::{Event, Publisher};
 use crate::metrics::{Ended, Metrics};
-use videofactory_client::call::CallError;
 
 /// The objects of one kind, and how many of them are looked at at a time.
 pub struct Looks<K: Resource<DynamicType = ()> + 'static> {
@@ -82,6 +83,12 @@ where
     }
 }
 
+/// The span of the log within which an object is reconciled: it names the object for every line. Whoever works on for
+/// the object in a task of its own takes it along.
+pub fn span_of(kind: &'static str, object: &impl ResourceExt) -> Span {
+    tracing::info_span!("reconcile", kind, namespace = object.namespace(), object = object.name_any())
+}
+
 /// What all looks share.
 struct Shared<L> {
     kind: &'static str,
@@ -112,8 +119,8 @@ where
             |object: Arc<Guarded<K>>, shared: Arc<Shared<L>>| shared.one(object).boxed(),
             |object, error: &Missed, shared: Arc<Shared<L>>| {
                 let wait = shared.back_off.failed(&uid(&object));
-                let (name, namespace) = (object.name_any(), object.namespace());
-                tracing::warn!(%error, kind, name, namespace, "looking again in {wait:?}");
+                let span = span_of(kind, &*object);
+                tracing::warn!(parent: &span, %error, "looking again in {wait:?}");
                 Requeue::requeue(wait)
             },
             shared,
@@ -143,7 +150,8 @@ impl<L> Shared<L> {
         F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
     {
         let started = Instant::now();
-        let looked = isolated(&self.under_way, (self.look)(Arc::clone(&object))).await;
+        let look = isolated(&self.under_way, (self.look)(Arc::clone(&object)));
+        let looked = look.instrument(span_of(self.kind, &*object)).await;
         let (ended, result) = match looked.unwrap_or_else(|bug| Err(bug.into())) {
             Ok(next) => (Ended::Well, Ok(next)),
             Err(Missed::Race(wait)) => (Ended::Conflict, Ok(Requeue::requeue(wait))),
@@ -158,13 +166,13 @@ impl<L> Shared<L> {
 }
 
 /// Does work in a task of its own, so that a panic is an answer; the task is told to end when this is dropped, and counts as
-/// `under_way` until it has ended.
+/// `under_way` until it has ended. It logs within the span of whoever asks for it.
 pub async fn isolated<T: Send + 'static>(
     under_way: &TaskTracker,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, JoinError> {
     let mut task = JoinSet::new();
-    task.spawn(under_way.track_future(work));
+    task.spawn(under_way.track_future(work.in_current_span()));
     match task.join_next().await {
         Some(ended) => ended,
         // Not reached: it holds a task.
@@ -261,6 +269,39 @@ mod tests {
         let waits: Vec<u128> = times.windows(2).map(|pair| (pair[1] - pair[0]) / 100).collect();
         assert_eq!(waits, [2, 2, 70], "{times:?}");
         assert!(metrics.contains("outcome=\"conflict\"} 2"), "{metrics}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_logged_while_an_object_is_reconciled_names_it() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_span_list(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _log = tracing::subscriber::set_default(subscriber);
+        let work = isolated(&TaskTracker::new(), async { tracing::info!("the bucket was not measured") });
+        work.instrument(span_of("ProviderAccount", &account())).await.unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&lines.0.lock()).unwrap();
+        assert_eq!(
+            line["span"],
+            json!({"name": "reconcile", "kind": "ProviderAccount", "namespace": "films", "object": "grok"})
+        );
     }
 
     #[tokio::test]

@@ -147,7 +147,7 @@ pub fn wait<K: Restorable>(object: &K, events: &Publisher, now: Timestamp) -> Op
     if let Some(event) = event {
         events.tell(object.object_ref(&()), event);
     }
-    tracing::debug!(kind = %K::kind(&()), name = object.name_any(), "it is being restored, and left alone");
+    tracing::debug!("it is being restored, and left alone");
     Some(wake_at.map_or_else(Requeue::await_change, |at| {
         let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
         Requeue::requeue(wait.max(LEAST_WAIT))

@@ -2,6 +2,8 @@
 //! bucket once for their inputs ([`Keys::document`](crate::Keys::document)), read by the steps
 //! after. A document's digest is the step's output digest.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Artifact, Artifacts, Publication};
@@ -61,12 +63,24 @@ pub struct SceneVoice {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Words {
-    /// `Exact`, `Aligned` or `Estimated`.
-    pub level: String,
+    /// How far they can be trusted.
+    pub level: WordLevel,
     /// How long the voice lasts.
     pub seconds: f64,
     /// In order.
     pub words: Vec<SpokenWord>,
+}
+
+/// How the times of words were found; the least certain first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WordLevel {
+    /// By syllables inside the stretches of speech.
+    #[default]
+    Estimated,
+    /// By comparison with another reading of the text.
+    Aligned,
+    /// By the voice itself.
+    Exact,
 }
 
 /// One spoken word.
@@ -129,12 +143,54 @@ pub struct Film {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckResult {
-    /// As in `checks` of the `VideoJob`.
-    pub name: String,
-    /// `Passed`, `Warned` or `Failed`.
-    pub outcome: String,
+    /// Which check.
+    pub name: CheckName,
+    /// How it ended.
+    pub outcome: CheckOutcome,
     /// What was measured, in a sentence.
     pub message: String,
+}
+
+/// A check of the finished film, as `checks` of the `VideoJob` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckName {
+    /// Size, rate, length, codecs and the order of the file; always looked at.
+    File,
+    /// Frames that are black where their source is not.
+    BlackFrames,
+    /// A picture at rest where it should move.
+    Freeze,
+    /// No sound where somebody should speak.
+    Silence,
+    /// Loudness and true peak.
+    Loudness,
+    /// Captions outside the safe area, or apart from what is said.
+    Captions,
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "file",
+            Self::BlackFrames => "blackFrames",
+            Self::Freeze => "freeze",
+            Self::Silence => "silence",
+            Self::Loudness => "loudness",
+            Self::Captions => "captions",
+        })
+    }
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckOutcome {
+    /// The film is as it should be.
+    Passed,
+    /// It is not, and the settings ask only for a warning.
+    Warned,
+    /// It is not, and waits for a person.
+    Failed,
 }
 
 /// What publish-video made.
@@ -143,4 +199,25 @@ pub struct CheckResult {
 pub struct Publications {
     /// One for each target.
     pub targets: Vec<Publication>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_check_is_told_by_the_name_that_its_setting_has() {
+        for name in [
+            CheckName::File,
+            CheckName::BlackFrames,
+            CheckName::Freeze,
+            CheckName::Silence,
+            CheckName::Loudness,
+            CheckName::Captions,
+        ] {
+            assert_eq!(json!(name), name.to_string());
+        }
+    }
 }

@@ -195,7 +195,7 @@ impl Keys {
         format!("clips/{}/sections/", self.owner)
     }
 
-    /// The film.
+    /// Where the finished film is; `input` is what it is made from.
     #[must_use]
     pub fn film(&self, input: &Digest) -> String {
         self.key(File::Film(input.as_str()))

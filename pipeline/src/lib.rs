@@ -3,6 +3,8 @@
 //!
 //! Nothing here does I/O or reads a clock (but for [`clock`], which the binaries call).
 
+#![warn(missing_docs)]
+
 pub mod clock;
 pub mod contract;
 pub mod digest;

@@ -6,9 +6,8 @@
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use videofactory_crds::settings::{
-    AspectRatio, AudioSource, Budget, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit,
-    Grouping, MusicSource, OnRateLimit, Parameters, PublishTarget, Resolution, ThumbnailSource,
-    TransitionKind,
+    AspectRatio, Budget, Grouping, MusicSource, OnRateLimit, Parameters, PublishTarget, Resolution,
+    ThumbnailSource,
 };
 use videofactory_crds::units::Duration;
 use videofactory_crds::{LocalRef, StepName};
@@ -16,7 +15,10 @@ use videofactory_crds::{LocalRef, StepName};
 mod resolve;
 
 pub use resolve::ResolveSettings;
-pub use videofactory_crds::settings::Character;
+pub use videofactory_crds::settings::{
+    AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, Character, CheckAction, ClipFit,
+    TransitionKind,
+};
 
 use crate::digest::without_defaults;
 
@@ -54,13 +56,13 @@ settings! {
         characters: Vec<Character> = Vec::new(),
         /// Who makes it.
         providers: Providers = Providers::default(),
-        /// Captions.
+        /// How what is said is shown.
         captions: Captions = Captions::default(),
-        /// Sound.
+        /// What is heard.
         audio: Audio = Audio::default(),
         /// From scene to scene.
         transition: Transition = Transition::default(),
-        /// Thumbnail.
+        /// The still image that stands for the film.
         thumbnail: Thumbnail = Thumbnail::default(),
         /// Checks of the finished film.
         checks: Checks = Checks::default(),
@@ -149,7 +151,7 @@ settings! {
 }
 
 settings! {
-    /// Captions.
+    /// How what is said is shown.
     Captions {
         /// In the picture, beside it, or not at all.
         mode: CaptionMode = CaptionMode::Burned,
@@ -183,7 +185,7 @@ settings! {
 }
 
 settings! {
-    /// Sound.
+    /// What is heard.
     Audio {
         /// The voice, or the clips' own sound.
         source: AudioSource = AudioSource::Narration,
@@ -229,7 +231,7 @@ settings! {
 }
 
 settings! {
-    /// Thumbnail.
+    /// The still image that stands for the film.
     Thumbnail {
         /// Where it comes from; absent = a key's asset, else a frame.
         source: Option<ThumbnailSource> = None,

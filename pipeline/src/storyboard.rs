@@ -51,11 +51,11 @@ pub struct Scene {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SceneAssets {
-    /// A picture.
+    /// Instead of a picture that is drawn.
     pub image: String,
-    /// A clip.
+    /// Instead of a clip that is made.
     pub clip: String,
-    /// A voice.
+    /// Instead of a voice that speaks the narration.
     pub voice: String,
 }
 

@@ -88,7 +88,6 @@ pub enum ClipState {
     Done(Clip),
 }
 
-/// A clip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clip {
     /// The file's bytes: MP4.
@@ -283,22 +282,6 @@ impl Speech {
     /// The sound as a WAV file (RIFF, PCM, 16 bits, mono).
     #[must_use]
     pub fn to_wav(&self) -> Vec<u8> {
-        let data: Vec<u8> = self.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let size = u32::try_from(data.len()).unwrap_or(u32::MAX - 36);
-        let mut wav = Vec::with_capacity(44 + data.len());
-        wav.extend_from_slice(b"RIFF");
-        wav.extend_from_slice(&(36 + size).to_le_bytes());
-        wav.extend_from_slice(b"WAVEfmt ");
-        wav.extend_from_slice(&16u32.to_le_bytes());
-        wav.extend_from_slice(&1u16.to_le_bytes());
-        wav.extend_from_slice(&1u16.to_le_bytes());
-        wav.extend_from_slice(&self.sample_rate.to_le_bytes());
-        wav.extend_from_slice(&(self.sample_rate * 2).to_le_bytes());
-        wav.extend_from_slice(&2u16.to_le_bytes());
-        wav.extend_from_slice(&16u16.to_le_bytes());
-        wav.extend_from_slice(b"data");
-        wav.extend_from_slice(&size.to_le_bytes());
-        wav.extend_from_slice(&data);
-        wav
+        crate::wav::write(&self.samples, self.sample_rate)
     }
 }

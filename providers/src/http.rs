@@ -6,9 +6,8 @@ mod answer;
 mod media;
 mod paid;
 mod reach;
-#[cfg(test)]
-mod reach_tests;
 mod shown;
+
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +48,6 @@ const MASKED_BYTES: usize = ANSWER_BYTES;
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// The method.
     pub method: Method,
     /// What follows the base URL, beginning with `/`; or a whole URL, which is given credentials only if it
     /// has the base's origin.
@@ -59,7 +57,6 @@ pub(crate) struct Call {
     /// Headers that nobody may see, besides those of [`Http::with_header`]; they stay within the base's
     /// origin.
     pub secrets: Vec<(&'static str, Secret)>,
-    /// The body.
     pub body: Body,
     /// Whether the service may charge for it: when the answer is lost, the outcome is then unknown.
     pub pays: bool,
@@ -76,7 +73,6 @@ pub(crate) struct Call {
 pub(crate) enum Body {
     /// None.
     Empty,
-    /// JSON.
     Json(Value),
     /// A form; its values may be secrets.
     Form(Vec<(&'static str, Secret)>),

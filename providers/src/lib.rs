@@ -1,12 +1,12 @@
-//! Clients of the services that write, draw and speak: a trait for each capability, a module for each
-//! provider. Nothing here knows of Kubernetes, of the bucket or of money: a provider turns a request into
-//! bytes or into a [`ProviderError`] that says what a person can do.
+//! Clients of the services that write, draw and speak: a trait for each capability, a module for each service.
+//! What works offline implements the same traits in a crate of its own. Nothing here knows of Kubernetes, of the
+//! bucket or of money: a provider turns a request into bytes or into a [`ProviderError`] that says what a person can
+//! do.
 
 use std::time::Duration;
 
 pub mod capability;
 pub mod connection;
-pub mod embedded;
 mod endpoint;
 pub mod error;
 pub mod gemini;
@@ -17,7 +17,7 @@ pub mod image;
 mod json;
 pub mod prices;
 mod request;
-mod wav;
+pub mod wav;
 pub mod webhook;
 pub mod words;
 pub mod xai;
@@ -29,7 +29,6 @@ pub use capability::{
     Speech, TimingLevel, WordTiming,
 };
 pub use connection::{Connection, Secret};
-pub use embedded::Embedded;
 pub use endpoint::allowed_host;
 pub use error::{ProviderError, Resume};
 pub use gemini::Gemini;

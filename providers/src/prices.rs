@@ -12,9 +12,7 @@ use crate::{gemini, huggingface, xai};
 /// What a service sells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sold {
-    /// A script.
     Script,
-    /// An image.
     Image,
     /// A second of clip.
     VideoSecond,

@@ -1,80 +1,171 @@
-//! Reads WAV files of speech. Engines that stream leave the sizes in the header open: what the file really
+//! WAV files (RIFF, PCM) of speech. Programs that stream one leave the sizes in its header open: what the file really
 //! holds counts, not what the header promises.
 
-/// Mono PCM with its rate.
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+
+/// Where a header ends at the latest, in bytes.
+const MOST_HEADER: usize = 4096;
+/// The size of samples that are still being made, behind the name of their chunk.
+const OPEN: &[u8; 8] = b"data\xff\xff\xff\xff";
+/// The largest size that is whole samples of 1 to 4 bytes on up to six channels.
+const WHOLE: u32 = 0xffff_fff0;
+
+/// Samples of one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sound {
-    /// Signed 16-bit samples.
+pub struct Sound {
+    /// Signed, 16 bits.
     pub samples: Vec<i16>,
     /// Samples a second.
     pub rate: u32,
 }
 
-/// The sound in a 16-bit mono PCM file; of anything else, nothing.
-pub(crate) fn read(bytes: &[u8]) -> Option<Sound> {
-    if bytes.get(..4)? != b"RIFF" || bytes.get(8..12)? != b"WAVE" {
-        return None;
-    }
-    let mut at = 12;
-    let mut rate = None;
-    loop {
-        let kind = bytes.get(at..at + 4)?;
-        let size = u32::from_le_bytes(bytes.get(at + 4..at + 8)?.try_into().ok()?) as usize;
-        let body = bytes.get(at + 8..)?;
-        match kind {
-            b"fmt " => {
-                let field =
-                    |from: usize| Some(u16::from_le_bytes(body.get(from..from + 2)?.try_into().ok()?));
-                if (field(0)?, field(2)?, field(14)?) != (1, 1, 16) {
-                    return None;
-                }
-                rate = Some(u32::from_le_bytes(body.get(4..8)?.try_into().ok()?));
-            }
-            b"data" => {
-                let data = &body[..size.min(body.len())];
-                let samples =
-                    data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-                return Some(Sound { samples, rate: rate? });
-            }
-            _ => {}
+/// The sound in a WAV file of any depth, its channels mixed to one; of anything else, nothing.
+#[must_use]
+pub fn read(bytes: &[u8]) -> Option<Sound> {
+    let file = with_whole_samples(bytes);
+    let mut reader = WavReader::new(&*file).ok()?;
+    let spec = reader.spec();
+    let samples = match (spec.sample_format, spec.bits_per_sample, spec.channels) {
+        // As speech mostly is. hound takes samples one by one, which is slow for the many files of a reading.
+        (SampleFormat::Int, 16, 1) => {
+            let most = reader.len() as usize;
+            let data = reader.into_inner().as_chunks().0;
+            data.iter().take(most).map(|sample| i16::from_le_bytes(*sample)).collect()
         }
-        at = at.checked_add(8)?.checked_add(size)?.checked_add(size % 2)?;
-    }
+        (SampleFormat::Float, 32, channels) => mixed(reader.samples::<f32>().map_while(Result::ok), channels),
+        (SampleFormat::Int, bits @ 8..=32, channels) => {
+            let largest = 2f32.powi(i32::from(bits) - 1);
+            #[expect(clippy::cast_precision_loss, reason = "16 bits are kept")]
+            let scaled = reader.samples::<i32>().map_while(Result::ok).map(|sample| sample as f32 / largest);
+            mixed(scaled, channels)
+        }
+        _ => return None,
+    };
+    Some(Sound { samples, rate: spec.sample_rate })
+}
+
+/// A WAV file of one channel with 16 bits.
+#[must_use]
+pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
+    let spec =
+        WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let mut file = Cursor::new(Vec::with_capacity(44 + samples.len() * 2));
+    let written = WavWriter::new(&mut file, spec).and_then(|mut writer| {
+        for sample in samples {
+            writer.write_sample(*sample)?;
+        }
+        writer.finalize()
+    });
+    // Memory takes everything but more than 4 GiB.
+    drop(written);
+    file.into_inner()
+}
+
+/// The file with a size instead of an open one, because hound refuses a size that is no whole number of samples.
+fn with_whole_samples(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let Some(at) = bytes.windows(OPEN.len()).take(MOST_HEADER).position(|part| part == OPEN) else {
+        return bytes.into();
+    };
+    let mut file = bytes.to_vec();
+    file[at + 4..at + OPEN.len()].copy_from_slice(&WHOLE.to_le_bytes());
+    file.into()
+}
+
+/// The mean of the channels of each frame, as 16 bits.
+fn mixed(samples: impl Iterator<Item = f32>, channels: u16) -> Vec<i16> {
+    let all: Vec<f32> = samples.collect();
+    let frames = all.chunks_exact(usize::from(channels).max(1));
+    frames.map(|frame| quantised(frame.iter().sum::<f32>() / f32::from(channels.max(1)))).collect()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "clamped to the type's range; what is no number is silence"
+)]
+fn quantised(sample: f32) -> i16 {
+    (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::capability::{Speech, TimingLevel};
+    use proptest::prelude::*;
 
-    fn speech() -> Speech {
-        Speech {
-            samples: vec![0, 1, -1, 32_767, -32_768],
-            sample_rate: 16_000,
-            words: vec![],
-            level: TimingLevel::Exact,
+    use super::*;
+
+    const SAMPLES: [i16; 5] = [0, 1, -1, i16::MAX, i16::MIN];
+
+    fn file<S: hound::Sample + Copy>(
+        channels: u16,
+        bits: u16,
+        format: SampleFormat,
+        samples: &[S],
+    ) -> Vec<u8> {
+        let spec = WavSpec { channels, sample_rate: 24_000, bits_per_sample: bits, sample_format: format };
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut bytes, spec).unwrap();
+        for sample in samples {
+            writer.write_sample(*sample).unwrap();
         }
+        writer.finalize().unwrap();
+        bytes.into_inner()
+    }
+
+    fn samples(bytes: &[u8]) -> Vec<i16> {
+        read(bytes).unwrap().samples
     }
 
     #[test]
     fn what_is_written_is_read_back() {
-        let sound = read(&speech().to_wav()).unwrap();
-        assert_eq!(sound, Sound { samples: speech().samples, rate: 16_000 });
+        let file = write(&SAMPLES, 16_000);
+        assert_eq!((file.len(), &file[..4], &file[36..40]), (54, &b"RIFF"[..], &b"data"[..]));
+        assert_eq!(read(&file), Some(Sound { samples: SAMPLES.to_vec(), rate: 16_000 }));
+    }
+
+    #[test]
+    fn any_depth_becomes_16_bits_on_one_channel() {
+        let int = SampleFormat::Int;
+        assert_eq!(samples(&file(2, 16, int, &[100i16, 300, -4, -8])), [200, -6]);
+        assert_eq!(samples(&file(1, 24, int, &[256i32, -512])), [1, -2]);
+        assert_eq!(
+            samples(&file(1, 32, SampleFormat::Float, &[0.5f32, -1.0, 2.0])),
+            [16_384, -32_768, 32_767]
+        );
     }
 
     #[test]
     fn a_streamed_file_with_an_open_size_is_read_to_its_end() {
-        let mut wav = speech().to_wav();
-        wav[40..44].copy_from_slice(&0x7fff_f000u32.to_le_bytes());
-        assert_eq!(read(&wav).unwrap().samples.len(), 5);
+        for size in [0x7fff_f000u32, u32::MAX] {
+            let mut wav = write(&SAMPLES, 16_000);
+            wav[40..44].copy_from_slice(&size.to_le_bytes());
+            assert_eq!(samples(&wav), SAMPLES, "{size:x}");
+            wav.pop();
+            assert_eq!(samples(&wav), SAMPLES[..4], "{size:x}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_samples_is_no_sound() {
+        let file = [&write(&SAMPLES, 16_000)[..], b"LIST\x04\0\0\0INFO"].concat();
+        assert_eq!(samples(&file), SAMPLES);
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let mut stereo = speech().to_wav();
-        stereo[22] = 2;
-        for bytes in [&b""[..], b"RIFF", &speech().to_wav()[..30], &stereo] {
+        for bytes in [&b""[..], b"RIFF", &write(&SAMPLES, 16_000)[..30], b"ID3\x04rest"] {
             assert_eq!(read(bytes), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_sound_or_nothing(bytes: Vec<u8>, at in 0usize..44, byte: u8) {
+            let _ = read(&[b"RIFF\0\0\0\0WAVE", bytes.as_slice()].concat());
+            let mut wav = write(&SAMPLES, 16_000);
+            wav[at] = byte;
+            let _ = read(&wav);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::bucket::Bucket;
@@ -25,12 +26,11 @@ pub struct TopLevel {
     pub more: bool,
 }
 
-/// Where a listing stands.
-struct Cursor {
+/// What a listing has seen so far. The SDK goes from page to page; at a token that comes twice in a row it ends without
+/// an error, and a server that always names another one it would follow for ever.
+struct Listing {
     bucket: Bucket,
     prefix: String,
-    /// Where the next page begins; `None` at the start.
-    token: Option<String>,
     /// All tokens so far: one that comes again leads round in a circle.
     seen: HashSet<String>,
     empty_pages: u32,
@@ -48,21 +48,21 @@ impl Bucket {
     /// The same, page by page: each item has cost one class A operation.
     #[must_use]
     pub fn list_pages(&self, prefix: &str) -> BoxStream<'static, Result<Vec<ObjectInfo>>> {
-        let cursor = Cursor {
-            bucket: self.clone(),
-            prefix: self.keys().full_prefix(prefix),
-            token: None,
-            seen: HashSet::new(),
-            empty_pages: 0,
-            ended: false,
-        };
-        stream::unfold(cursor, |mut cursor| async move {
-            if cursor.ended {
+        let prefix = self.keys().full_prefix(prefix);
+        let pages =
+            self.small().list_objects_v2().bucket(self.name()).prefix(&prefix).into_paginator().send();
+        let bucket = self.clone();
+        let listing = Listing { bucket, prefix, seen: HashSet::new(), empty_pages: 0, ended: false };
+        stream::unfold((pages, listing), |(mut pages, mut listing)| async move {
+            if listing.ended {
                 return None;
             }
-            let page = cursor.fetch().await;
-            cursor.ended |= page.is_err();
-            Some((page, cursor))
+            let page = match pages.next().await? {
+                Ok(page) => listing.take(&page),
+                Err(error) => Err(listing.bucket.failed("list", &listing.prefix, &error)),
+            };
+            listing.ended |= page.is_err();
+            Some((page, (pages, listing)))
         })
         .boxed()
     }
@@ -89,23 +89,15 @@ impl Bucket {
     }
 }
 
-impl Cursor {
-    async fn fetch(&mut self) -> Result<Vec<ObjectInfo>> {
-        let bucket = &self.bucket;
-        let page = bucket
-            .small()
-            .list_objects_v2()
-            .bucket(bucket.name())
-            .prefix(&self.prefix)
-            .set_continuation_token(self.token.take())
-            .send()
-            .await
-            .map_err(|error| bucket.failed("list", &self.prefix, &error))?;
+impl Listing {
+    /// The objects of a page, if the server is to be believed.
+    fn take(&mut self, page: &ListObjectsV2Output) -> Result<Vec<ObjectInfo>> {
+        let keys = self.bucket.keys();
         let objects: Vec<ObjectInfo> = page
             .contents()
             .iter()
             .filter_map(|object| {
-                let key = bucket.keys().relative(object.key()?)?;
+                let key = keys.relative(object.key()?)?;
                 Some(ObjectInfo::new(key, object.size(), object.e_tag(), object.last_modified()))
             })
             .collect();
@@ -120,7 +112,6 @@ impl Cursor {
         if !self.seen.insert(token.to_owned()) || self.empty_pages >= MOST_EMPTY_PAGES {
             return Err(self.lost("it goes round in circles"));
         }
-        self.token = Some(token.to_owned());
         Ok(objects)
     }
 

@@ -134,5 +134,4 @@ pub(crate) fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refuse
 }
 
 #[cfg(test)]
-#[path = "reach_tests.rs"]
 mod tests;

@@ -38,7 +38,6 @@ pub struct Page {
 pub struct Step {
     /// Line of the page, from 1.
     pub line: usize,
-    /// What.
     pub action: Action,
 }
 
@@ -49,7 +48,6 @@ pub enum Action {
     Save {
         /// Its name.
         file: String,
-        /// The text.
         text: String,
     },
     /// Run commands.

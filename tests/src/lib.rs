@@ -5,7 +5,6 @@ pub mod docs;
 pub mod e2e;
 pub mod fakes;
 pub mod http;
-pub mod many_jobs;
 pub mod otlp;
 mod percentile;
 pub mod r2_proxy;

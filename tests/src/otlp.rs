@@ -33,7 +33,6 @@ pub struct Received {
     pub id: String,
     /// Id of its parent; empty if it has none.
     pub parent: String,
-    /// Its name.
     pub name: String,
     /// When it began, in nanoseconds since 1970.
     pub from: u64,

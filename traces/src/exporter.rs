@@ -22,7 +22,6 @@ pub struct ServiceResource {
     pub namespace: Option<String>,
     /// Name of its pod.
     pub pod: Option<String>,
-    /// UID of its pod.
     pub pod_uid: Option<String>,
 }
 

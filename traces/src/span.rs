@@ -11,9 +11,7 @@ use videofactory_pipeline::contract::{SpanId, TraceId};
 /// Something that took time, and is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span {
-    /// Its trace.
     pub trace: TraceId,
-    /// Its id.
     pub id: SpanId,
     /// What it is a part of.
     pub parent: Option<SpanId>,

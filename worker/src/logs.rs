@@ -49,6 +49,7 @@ impl Log {
         let subscriber = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
+            .with_span_list(false)
             .with_timer(Clock)
             .with_env_filter(filter)
             .with_writer(self.clone())

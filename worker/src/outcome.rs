@@ -55,13 +55,11 @@ pub enum StepError {
         /// The step that makes it.
         from: StepName,
     },
-    /// The bucket.
     #[error(transparent)]
     UseBucket(#[from] StorageError),
     /// A service.
     #[error(transparent)]
     AskProvider(#[from] ProviderError),
-    /// The film.
     #[error(transparent)]
     MakeFilm(#[from] FilmError),
     /// The pod's own disk.

@@ -9,11 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use videofactory_net::Network;
 use videofactory_pipeline::contract::Grace;
 use videofactory_pipeline::keys::kind_of;
 use videofactory_pipeline::wrote::{Wrote, WroteByKind};
-use videofactory_pipeline::{ExitCode, StepOutcome};
+use videofactory_pipeline::{ExitCode, StepInput, StepOutcome};
 use videofactory_storage::{Bucket, Written};
 
 use crate::confine;
@@ -55,19 +56,33 @@ pub async fn run() -> i32 {
             return ExitCode::Configuration.code();
         }
     };
+    // Every line of the log says whose attempt it is about.
+    let span = tracing::info_span!(
+        "step", step = %input.step, namespace = input.job.namespace, videojob = input.job.name, run = input.job.run,
+        attempt = input.attempt
+    );
+    begin(&input, &paths, log, terminated).instrument(span).await.exit.code()
+}
+
+/// The attempt, or what keeps it from beginning: an outcome either way.
+async fn begin(
+    input: &StepInput,
+    paths: &Paths,
+    log: Log,
+    terminated: std::io::Result<Signal>,
+) -> StepOutcome {
     let network = Network::of_environment().map_err(StepError::FollowSettings);
     let opened = network.and_then(|network| Context::open(input.clone(), paths.clone(), network));
-    let outcome = match opened {
+    match opened {
         Ok(context) => attempt(context, log, terminated).await,
         Err(error) => {
             let (progress, books) = (Progress::default(), Books::default());
-            let outcome = of_attempt(&input, Err(error), CutShort::No, &progress, &books);
+            let outcome = of_attempt(input, Err(error), CutShort::No, &progress, &books);
             tell(&outcome);
             write_termination(&paths.termination(), &outcome.to_message());
             outcome
         }
-    };
-    outcome.exit.code()
+    }
 }
 
 /// Has programs that decode started with no way to the pod's keys.
@@ -85,19 +100,17 @@ fn confine_decoders(paths: &Paths) {
 async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>) -> StepOutcome {
     let input = context.input.clone();
     let log_done = CancellationToken::new();
-    let keeper = tokio::spawn(log.keep(context.bucket.clone(), input.clone(), log_done.clone()));
-    let poster =
-        tokio::spawn(context.progress.clone().post(input.progress_url.clone(), context.paths.token()));
-    tracing::info!(
-        namespace = input.job.namespace, video = input.job.name, run = input.job.run,
-        attempt = input.attempt, input = %input.input, "{} begins", input.step
-    );
+    let keeping = log.keep(context.bucket.clone(), input.clone(), log_done.clone());
+    let keeper = tokio::spawn(keeping.in_current_span());
+    let posting = context.progress.clone().post(input.progress_url.clone(), context.paths.token());
+    let poster = tokio::spawn(posting.in_current_span());
+    tracing::info!(input = %input.input, "{} begins", input.step);
 
     let (result, cut) = work(&context, terminated).await;
     let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.books);
     outcome.wrote = wrote(&context.bucket);
     poster.abort();
-    let spans = tokio::spawn(context.traces.clone().send(context.network.clone()));
+    let spans = tokio::spawn(context.traces.clone().send(context.network.clone()).in_current_span());
     tell(&outcome);
     if !outcome.did_nothing {
         // The place is the other execution's.
@@ -122,7 +135,7 @@ async fn work(context: &Context, terminated: std::io::Result<Signal>) -> (Result
     };
     let deadline = Duration::from_secs(context.input.deadline_seconds.into());
     let for_step = context.clone();
-    let mut step = tokio::spawn(async move { steps::run(&for_step).await });
+    let mut step = tokio::spawn(async move { steps::run(&for_step).await }.in_current_span());
     let cut = tokio::select! {
         joined = &mut step => return (flatten(joined), CutShort::No),
         _ = terminated.recv() => CutShort::Interrupted,

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::CheckAction;
 use videofactory_pipeline::contract::{Progress, Publication};
-use videofactory_pipeline::documents::{Film, Images, Voices};
+use videofactory_pipeline::documents::{CheckOutcome, Film, Images, Voices};
 use videofactory_pipeline::inputs::image_digest;
 use videofactory_pipeline::{ExitCode, StepOutcome, Storyboard};
 use videofactory_storage::PutOptions;

@@ -165,7 +165,7 @@ mod tests {
     use videofactory_client::connect;
 
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
     use crate::testing::serve;
 
     /// An API server that knows the token `good`, and has reviewed so many. It lets strangers wait.

@@ -68,7 +68,7 @@ fn file_name(namespace: Option<&str>, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     #[test]
     fn a_file_is_named_by_what_it_holds_and_when() {

@@ -164,7 +164,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     const MINUTE: Duration = Duration::from_mins(1);
     /// The whole budget of these tests.

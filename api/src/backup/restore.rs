@@ -148,7 +148,7 @@ async fn read(body: Body) -> Result<(String, MemoryPermit), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     #[test]
     fn the_limits_of_a_backup_are_documented() {

@@ -138,7 +138,7 @@ fn place(job: &VideoJob) -> Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented::parameter;
+    use crate::testing::documented::parameter;
 
     #[test]
     fn the_limits_of_parameters_are_documented() {

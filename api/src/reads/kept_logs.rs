@@ -128,7 +128,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     /// What the last lines of chunks are, each chunk read byte by byte.
     fn last(chunks: &[&str], lines: usize) -> String {

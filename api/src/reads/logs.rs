@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_number_of_lines_is_documented() {
-        assert_eq!(crate::documented::parameter::<LogsQuery>("tail")["maximum"], MOST_LINES);
+        assert_eq!(crate::testing::documented::parameter::<LogsQuery>("tail")["maximum"], MOST_LINES);
     }
 
     #[test]

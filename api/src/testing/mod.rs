@@ -2,6 +2,7 @@
 
 mod api_server;
 mod bucket;
+pub mod documented;
 mod events;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -170,7 +170,7 @@ pub async fn stop_all(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     #[test]
     fn a_filter_that_would_take_all_is_refused() {

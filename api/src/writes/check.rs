@@ -188,7 +188,7 @@ async fn is_there(bucket: &Bucket, file: &Wanted) -> Result<bool, StorageError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     #[test]
     fn the_number_of_files_is_documented() {

@@ -262,7 +262,7 @@ mod tests {
     use videofactory_client::CallError;
 
     use super::*;
-    use crate::documented;
+    use crate::testing::documented;
 
     fn body(fields: Value) -> CreateBody {
         serde_json::from_value(fields).unwrap()

@@ -144,7 +144,7 @@ pub async fn delete(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented::field;
+    use crate::testing::documented::field;
 
     #[test]
     fn the_length_of_a_result_is_documented() {

@@ -119,8 +119,7 @@ async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documented;
-    use crate::testing::{ROOT, World};
+    use crate::testing::{ROOT, World, documented};
 
     #[test]
     fn the_limits_of_requests_are_documented() {

@@ -8,7 +8,6 @@ use videofactory_crds::videojob::ArtifactStatus;
 pub struct Artifact<'a> {
     /// The first word of its name.
     pub kind: &'static str,
-    /// The file.
     pub file: &'a ArtifactStatus,
 }
 

@@ -160,7 +160,6 @@ pub async fn policies(client: &Client, namespace: Option<&str>) -> Vec<Check> {
     }
 }
 
-/// The accounts.
 pub async fn accounts(client: &Client, namespace: Option<&str>, now: Timestamp) -> Vec<Check> {
     match list::<ProviderAccount>(client, namespace, &ListParams::default()).await {
         Ok(accounts) => accounts.iter().map(|account| objects::account(account, now)).collect(),

@@ -66,7 +66,6 @@ fn of_policy(object: &StoragePolicy) -> Check {
     }
 }
 
-/// One account.
 pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
     let namespace = account.namespace().unwrap_or_default();
     let name = format!("ProviderAccount {namespace}/{}", account.name_any());

@@ -6,11 +6,8 @@ use crate::operator::PORT_FORWARD;
 /// A right that the person has not.
 #[derive(Clone, Copy, Debug)]
 pub struct Missing<'a> {
-    /// The verb.
     pub verb: &'a str,
-    /// The group.
     pub group: &'a str,
-    /// The resource.
     pub resource: &'a str,
     /// What it is for.
     pub what: &'a str,

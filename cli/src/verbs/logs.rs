@@ -324,6 +324,8 @@ fn readable(text: &str, step: &str) -> String {
     };
     let (time, level, message) = (take("timestamp"), take("level"), take("message"));
     take("target");
+    // Whose log it is has been asked for.
+    take("span");
     let step = take("step").filter(|_| step.is_empty()).unwrap_or_else(|| step.to_owned());
     let mut parts: Vec<String> = [time, level, Some(step), message].into_iter().flatten().collect();
     parts.retain(|part| !part.is_empty());
@@ -344,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_line_of_json_is_readable() {
-        let line = r#"{"timestamp":"2026-12-24T17:00:10Z","level":"INFO","message":"a scene is made","scene":3,"target":"videofactory_worker"}"#;
+        let line = r#"{"timestamp":"2026-12-24T17:00:10Z","level":"INFO","message":"a scene is made","scene":3,"target":"videofactory_worker","span":{"name":"step","videojob":"ocean-facts"}}"#;
         assert_eq!(
             readable(line, "animate-scenes-1"),
             "2026-12-24T17:00:10Z INFO animate-scenes-1 a scene is made scene=3"

@@ -16,7 +16,6 @@ use self::proxy::Proxy;
 pub struct World {
     /// The API server.
     pub api: Api,
-    /// The operator.
     pub operator: Operator,
     /// Where the kubeconfig is, and where files may be put.
     pub folder: tempfile::TempDir,

@@ -9,7 +9,6 @@ use axum::response::Response;
 use futures::{StreamExt, stream};
 use tokio::net::TcpListener;
 
-/// The film.
 pub const FILM: &[u8] = &[7; 300_000];
 /// How much of it comes the first time.
 const FIRST: usize = 100_000;
@@ -30,7 +29,6 @@ struct Book {
     broke_off: AtomicBool,
 }
 
-/// The operator.
 pub struct Operator {
     /// Where it listens.
     pub port: u16,
@@ -38,7 +36,6 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Begins.
     pub async fn begin() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

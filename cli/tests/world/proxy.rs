@@ -15,9 +15,7 @@ pub struct Proxy {
     _said: BufReader<ChildStderr>,
 }
 
-/// An answer.
 pub struct Answer {
-    /// Its status.
     pub status: u16,
     /// Its body.
     pub json: Value,

@@ -10,7 +10,6 @@ pub enum ReadBackupError {
     /// It ends before it is complete.
     #[error("the backup ends in the middle, after {0} bytes: it was cut short; use the whole file")]
     CutShort(usize),
-    /// It is not JSON.
     #[error("the backup cannot be read ({0}): it is one object of JSON, as it was written")]
     NotJson(String),
     /// It is of another kind.
@@ -52,7 +51,6 @@ pub enum ReadBackupError {
     Alien {
         /// Counted from 1.
         number: usize,
-        /// What it is.
         what: String,
     },
     /// An object in it cannot be read.

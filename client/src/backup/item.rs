@@ -15,11 +15,8 @@ use crate::job_ref::is_label;
 /// An object in a backup.
 #[derive(Clone, Debug)]
 pub struct Item<'a> {
-    /// Its kind.
     pub kind: Kind,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// As it stands there: a tenth of what the object takes in memory.
     text: &'a str,

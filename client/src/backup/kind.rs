@@ -9,13 +9,9 @@ use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 /// A kind of object that is backed up; in the order in which they are restored: what others name goes before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
-    /// A Channel.
     Channel,
-    /// A `ProviderAccount`.
     ProviderAccount,
-    /// A `StoragePolicy`.
     StoragePolicy,
-    /// A `VideoJob`.
     VideoJob,
 }
 

@@ -57,11 +57,8 @@ impl fmt::Display for Outcome {
 /// What became of one object, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ItemAnswer {
-    /// Its kind.
     pub kind: Kind,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// What became of it.
     pub outcome: Outcome,

@@ -21,7 +21,6 @@ const NAMED: usize = 3;
 /// A file that a job counts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Its key.
     pub key: String,
     /// Of a result document: the digest of its content.
     pub digest: Option<Digest>,

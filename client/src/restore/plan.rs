@@ -12,7 +12,6 @@ use crate::backup::Kind;
 /// What tells of an object, in a backup or at the API server, what is to be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Its UID.
     pub uid: String,
     /// Its resourceVersion.
     pub version: String,

@@ -29,7 +29,6 @@ pub(super) enum Stage {
     Made,
     /// It is there with its status, and held.
     Ready,
-    /// It is released.
     Released,
     /// It cannot be restored, and why.
     Failed(String),

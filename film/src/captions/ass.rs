@@ -7,7 +7,7 @@ use videofactory_pipeline::timeline::{FrameRate, Frames, Span, ass_time};
 
 use super::fonts::Fonts;
 use super::layout::{Area, OUTLINE, Page, SetWord, TimedPage};
-use crate::request::{Format, Highlight, Position};
+use crate::request::{CaptionHighlight, CaptionPosition, Format};
 
 /// The lit word, as `BBGGRR`.
 const LIT: &str = "3CD2FF";
@@ -20,9 +20,9 @@ pub struct Look {
     /// Round the letters, as `BBGGRR`.
     pub outline: String,
     /// Where in the safe area.
-    pub position: Position,
+    pub position: CaptionPosition,
     /// Whether the spoken word stands out.
-    pub highlight: Highlight,
+    pub highlight: CaptionHighlight,
 }
 
 /// `#RRGGBB` as ASS has it, `BBGGRR`; `None` if it is no colour.
@@ -39,7 +39,7 @@ pub fn color(text: &str) -> Option<String> {
 pub fn document(fonts: &Fonts, pages: &[TimedPage], within: Span, format: Format, look: &Look) -> String {
     let mut events = String::new();
     for page in pages.iter().filter(|page| page.span.from < within.to && page.span.to > within.from) {
-        let lit = if look.highlight == Highlight::Word { page.words.as_slice() } else { &[] };
+        let lit = if look.highlight == CaptionHighlight::Word { page.words.as_slice() } else { &[] };
         if lit.is_empty() {
             event(
                 &mut events,
@@ -101,9 +101,9 @@ fn body(fonts: &Fonts, page: &Page, lit: Option<usize>, format: Format, look: &L
     let outline = page.em * OUTLINE;
     let across = f64::midpoint(area.left, area.right);
     let (anchor, down) = match look.position {
-        Position::Top => (8, area.top + outline),
-        Position::Middle => (5, f64::midpoint(area.top, area.bottom)),
-        Position::Bottom => (2, area.bottom - outline),
+        CaptionPosition::Top => (8, area.top + outline),
+        CaptionPosition::Middle => (5, f64::midpoint(area.top, area.bottom)),
+        CaptionPosition::Bottom => (2, area.bottom - outline),
     };
     let mut text = format!("{{\\an{anchor}\\pos({across:.1},{down:.1})\\bord{outline:.1}}}");
     let mut place = 0;

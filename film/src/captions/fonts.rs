@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use fontdb::{Database, Family, ID, Query, Weight};
-use rustybuzz::ttf_parser;
+use harfrust::{ShaperData, UnicodeBuffer};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::raw::TableProvider;
+use skrifa::{FontRef, GlyphId, MetadataProvider};
 use unicode_script::{Script, UnicodeScript};
 
 use crate::error::FilmError;
@@ -30,6 +33,7 @@ pub struct Face {
     pub bold: bool,
     data: Vec<u8>,
     index: u32,
+    shaper: ShaperData,
     units_per_em: f64,
     /// libass scales a font so that this, by Windows' measure, is the size asked for.
     height: f64,
@@ -41,7 +45,6 @@ pub type FaceIndex = usize;
 /// Text in one face.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// In which.
     pub face: FaceIndex,
     /// In logical order.
     pub text: String,
@@ -146,9 +149,7 @@ impl Fonts {
     }
 
     fn covers(&self, id: ID, character: char) -> bool {
-        let has = |data: &[u8], index: u32| {
-            ttf_parser::Face::parse(data, index).is_ok_and(|face| face.glyph_index(character).is_some())
-        };
+        let has = |data: &[u8], index: u32| has_glyph(data, index, character);
         self.installed.with_face_data(id, has).unwrap_or(false)
     }
 
@@ -159,23 +160,25 @@ impl Fonts {
         let info = self.installed.face(id)?;
         let (family, bold) = (info.families.first()?.0.clone(), info.weight >= Weight::SEMIBOLD);
         let (data, index) = self.installed.with_face_data(id, |data, index| (data.to_vec(), index))?;
-        let (units_per_em, height) = {
-            let face = ttf_parser::Face::parse(&data, index).ok()?;
-            let units_per_em = f64::from(face.units_per_em());
-            let windows = face
-                .tables()
-                .os2
-                .map_or(0, |os2| i32::from(os2.windows_ascender()) - i32::from(os2.windows_descender()));
-            let height = if windows > 0 { f64::from(windows) } else { f64::from(face.height()) };
-            (units_per_em, height)
-        };
-        self.faces.push(Face { family, bold, data, index, units_per_em, height });
+        let face = Face::new(family, bold, data, index)?;
+        self.faces.push(face);
         self.by_id.insert(id, self.faces.len() - 1);
         Some(self.faces.len() - 1)
     }
 }
 
 impl Face {
+    /// The face at this place of a font file; `None` if it is none.
+    fn new(family: String, bold: bool, data: Vec<u8>, index: u32) -> Option<Self> {
+        let font = FontRef::from_index(&data, index).ok()?;
+        let metrics = font.metrics(Size::unscaled(), LocationRef::default());
+        let windows =
+            font.os2().map_or(0.0, |os2| f64::from(os2.us_win_ascent()) + f64::from(os2.us_win_descent()));
+        let height = if windows > 0.0 { windows } else { f64::from(metrics.ascent - metrics.descent) };
+        let (units_per_em, shaper) = (f64::from(metrics.units_per_em), ShaperData::new(&font));
+        Some(Self { family, bold, data, index, shaper, units_per_em, height })
+    }
+
     /// The ASS font size at which an em has this many pixels.
     #[must_use]
     pub fn ass_size(&self, em: f64) -> f64 {
@@ -185,18 +188,17 @@ impl Face {
     /// How wide text is when shaped, in ems.
     #[must_use]
     pub fn width(&self, text: &str) -> f64 {
-        let Some(face) = rustybuzz::Face::from_slice(&self.data, self.index) else { return 0.0 };
-        let mut buffer = rustybuzz::UnicodeBuffer::new();
+        let Ok(font) = FontRef::from_index(&self.data, self.index) else { return 0.0 };
+        let mut buffer = UnicodeBuffer::new();
         buffer.push_str(text);
         buffer.guess_segment_properties();
-        let shaped = rustybuzz::shape(&face, &[], buffer);
+        let shaped = self.shaper.shaper(&font).build().shape(buffer, &[]);
         let advance: i32 = shaped.glyph_positions().iter().map(|glyph| glyph.x_advance).sum();
         f64::from(advance) / self.units_per_em
     }
 
     fn has(&self, character: char) -> bool {
-        ttf_parser::Face::parse(&self.data, self.index)
-            .is_ok_and(|face| face.glyph_index(character).is_some())
+        has_glyph(&self.data, self.index, character)
     }
 
     /// Whether letters of this script are best kept in this face once it is in use: Latin words in
@@ -206,6 +208,11 @@ impl Face {
             self.family == "Noto Sans" || self.family.contains("CJK") || !self.family.starts_with("Noto");
         general || self.family.ends_with(&script.full_name().replace('_', " "))
     }
+}
+
+fn has_glyph(data: &[u8], index: u32, character: char) -> bool {
+    let glyph = |font: FontRef<'_>| font.charmap().map(character);
+    FontRef::from_index(data, index).ok().and_then(glyph).is_some_and(|glyph| glyph != GlyphId::NOTDEF)
 }
 
 /// Characters that are never drawn by themselves.

@@ -41,7 +41,6 @@ pub struct Limits {
     pub height: f64,
     /// Pixels of an em.
     pub em: f64,
-    /// Lines.
     pub lines: usize,
     /// Words; 0 = as many as fit.
     pub words: usize,
@@ -86,7 +85,6 @@ pub struct Page {
 /// A page with its times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimedPage {
-    /// The page.
     pub page: Page,
     /// When it is shown.
     pub span: Span,

@@ -14,7 +14,7 @@ use self::fonts::Fonts;
 use self::layout::{Area, LONGEST_LINE, Limits, TimedPage, one_page, paginate, set, set_by_characters, time};
 use self::text::Token;
 use super::error::FilmError;
-use super::request::{CaptionMode, CaptionStyle, FilmRequest, Format, Highlight, Scene, WordLevel};
+use super::request::{CaptionHighlight, CaptionMode, CaptionStyle, FilmRequest, Format, Scene, WordLevel};
 
 /// Pixels of an em, by the shorter side of a portrait frame and by the height of any other.
 const EM_PORTRAIT: f64 = 0.074;
@@ -192,7 +192,7 @@ pub fn title(request: &FilmRequest, notes: &mut Vec<String>) -> Result<Option<St
         }
     };
     let span = Span { from: Frames(0), to: Frames(u64::from(request.format.fps.per_second()) * 3600) };
-    let look = Look { highlight: Highlight::None, ..look(style)? };
+    let look = Look { highlight: CaptionHighlight::None, ..look(style)? };
     let page = TimedPage { page, span, words: Vec::new() };
     Ok(Some(ass::document(&fonts, &[page], span, request.format, &look)))
 }
@@ -231,13 +231,13 @@ fn limits(format: Format, style: &CaptionStyle) -> Limits {
     } else {
         f64::from(format.height) * EM_LANDSCAPE
     };
-    let em = if style.size == 0 { usual } else { f64::from(style.size) };
+    let em = if style.size <= 0 { usual } else { f64::from(style.size) };
     Limits {
         width: area.right - area.left,
         height: area.bottom - area.top,
         em,
-        lines: style.max_lines.max(1),
-        words: style.max_words,
+        lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
+        words: usize::try_from(style.max_words).unwrap_or_default(),
         longest: LONGEST_LINE,
     }
 }
@@ -307,7 +307,7 @@ mod tests {
         request.scenes.push(Scene {
             id: "s1".to_owned(),
             picture: Picture::Clip { path: "a.mp4".into() },
-            fit: crate::request::Fit::Slow,
+            fit: crate::request::ClipFit::Slow,
             voice: Some(Voice {
                 path: "v.wav".into(),
                 words: vec![word("\u{10570}\u{10597}", 0.0), word("\u{1FAE8}", 1.0), word("深海", 2.0)],

@@ -13,7 +13,7 @@ use videofactory_pipeline::timeline::{Interval, Timeline};
 use super::captions::Captions;
 use super::error::FilmError;
 use super::render::Sources;
-use super::request::{CheckLevel, CheckName, CheckOutcome, CheckResult, FilmRequest};
+use super::request::{CheckAction, CheckName, CheckOutcome, CheckResult, FilmRequest};
 use super::sound::heard::Heard;
 use super::watch::Watch;
 
@@ -47,10 +47,10 @@ pub async fn check(
     seen: &Watch,
     heard: &Heard,
 ) -> Result<Vec<CheckResult>, FilmError> {
-    let levels = plan.request.checks;
-    let mut results = vec![result(CheckName::File, CheckLevel::Fail, file::check(plan, path, seen).await?)];
+    let levels = &plan.request.checks;
+    let mut results = vec![result(CheckName::File, CheckAction::Fail, file::check(plan, path, seen).await?)];
     let mut add = |name, level, finding: Finding| {
-        if level != CheckLevel::Off {
+        if level != CheckAction::Off {
             results.push(result(name, level, finding));
         }
     };
@@ -62,24 +62,24 @@ pub async fn check(
 
 /// What was heard, and the captions, in every way that is not off.
 pub async fn rehearsed(plan: &Plan<'_>, heard: &Heard) -> Result<Vec<CheckResult>, FilmError> {
-    let levels = plan.request.checks;
+    let levels = &plan.request.checks;
     let captions = match levels.captions {
-        CheckLevel::Off => None,
-        CheckLevel::Fail | CheckLevel::Warn => captions::check(plan).await?,
+        CheckAction::Off => None,
+        CheckAction::Fail | CheckAction::Warn => captions::check(plan).await?,
     };
     let findings = [
         (CheckName::Silence, levels.silence, sound::silence(plan, heard)),
         (CheckName::Loudness, levels.loudness, sound::loudness(plan, heard)),
         (CheckName::Captions, levels.captions, captions),
     ];
-    let looked_at = findings.into_iter().filter(|(_, level, _)| *level != CheckLevel::Off);
+    let looked_at = findings.into_iter().filter(|(_, level, _)| *level != CheckAction::Off);
     Ok(looked_at.filter_map(|(name, level, finding)| Some(result(name, level, finding?))).collect())
 }
 
-fn result(name: CheckName, level: CheckLevel, finding: Finding) -> CheckResult {
+fn result(name: CheckName, level: CheckAction, finding: Finding) -> CheckResult {
     let outcome = match (finding.good, level) {
         (true, _) => CheckOutcome::Passed,
-        (false, CheckLevel::Fail) => CheckOutcome::Failed,
+        (false, CheckAction::Fail) => CheckOutcome::Failed,
         (false, _) => CheckOutcome::Warned,
     };
     CheckResult { name, outcome, value: finding.value, message: finding.message }

@@ -55,7 +55,6 @@ pub struct Master {
     short: f64,
     encodings: usize,
     path: PathBuf,
-    /// The sound.
     pub sound: Pcm,
 }
 

@@ -19,7 +19,6 @@ const GAIN_STEP: usize = 48;
 
 /// A sound at a place of the film.
 pub struct Stem {
-    /// The sound.
     pub sound: Pcm,
     /// Where it begins.
     pub at: Samples,

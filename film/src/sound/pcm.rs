@@ -103,7 +103,6 @@ impl Pcm {
         Ok(())
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -26,7 +26,6 @@ const PAUSE: usize = 8;
 /// What is quieter than this part of a band's mean power makes no difference: noise, mostly.
 const FLOOR: f64 = 2e-3;
 
-/// One moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     /// Of mean 0 and spread 1 over all moments that are spoken.

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
-use videofactory_providers::{Embedded, Speech, TimingLevel, WordTiming};
+use videofactory_embedded::Embedded;
+use videofactory_providers::{Speech, TimingLevel, WordTiming};
 
 use self::activity::{Activity, Stretch};
 use self::sentences::Sentence;

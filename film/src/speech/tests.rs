@@ -1,5 +1,6 @@
 use proptest::prelude::*;
-use videofactory_providers::{Embedded, Model, NarrationRequest, Narrator};
+use videofactory_embedded::Embedded;
+use videofactory_providers::{Model, NarrationRequest, Narrator};
 
 use super::*;
 

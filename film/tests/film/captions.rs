@@ -6,7 +6,7 @@ use std::process::Command;
 use videofactory_film::FilmError;
 use videofactory_film::captions::layout::Area;
 use videofactory_film::request::{
-    CaptionMode, Film, FilmRequest, Format, Position, Scene, Voice, Word, WordLevel,
+    CaptionMode, CaptionPosition, Film, FilmRequest, Format, Scene, Voice, Word, WordLevel,
 };
 use videofactory_pipeline::timeline::{FrameRate, Motion};
 
@@ -91,10 +91,10 @@ async fn captions_stay_inside_the_safe_area_and_begin_with_the_speech() {
 #[tokio::test]
 async fn every_position_and_shape_of_frame_keeps_to_its_safe_area() {
     for (width, height, position) in [
-        (360, 640, Position::Top),
-        (640, 360, Position::Bottom),
-        (360, 360, Position::Middle),
-        (640, 360, Position::Top),
+        (360, 640, CaptionPosition::Top),
+        (640, 360, CaptionPosition::Bottom),
+        (360, 360, CaptionPosition::Middle),
+        (640, 360, CaptionPosition::Top),
     ] {
         let set = Set::new();
         let mut request = over_black(

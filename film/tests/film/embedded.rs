@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use videofactory_embedded::Embedded;
 use videofactory_film::rehearse;
 use videofactory_film::request::{
     Captions, CheckOutcome, CheckResult, FilmRequest, Format, Music, Scene, Voice, Word, WordLevel,
@@ -12,7 +13,7 @@ use videofactory_film::request::{
 use videofactory_pipeline::digest::Digest;
 use videofactory_pipeline::timeline::{FrameRate, Motion};
 use videofactory_providers::{
-    Artist, Embedded, Model, NarrationRequest, Narrator, PictureRequest, ScriptRequest, ScriptWriter,
+    Artist, Model, NarrationRequest, Narrator, PictureRequest, ScriptRequest, ScriptWriter,
 };
 
 use super::support::*;

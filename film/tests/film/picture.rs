@@ -1,6 +1,6 @@
 //! What is seen: the sources' colours, and movement without jitter.
 
-use videofactory_film::request::{CheckName, Fit, Format, Scene};
+use videofactory_film::request::{CheckName, ClipFit, Format, Scene};
 use videofactory_pipeline::timeline::{Easing, FrameRate, Motion, Rect};
 
 use super::support::*;
@@ -188,7 +188,7 @@ async fn a_clip_that_is_too_short_goes_on_moving() {
         "yuv420p",
         "frozen.mp4",
     ]);
-    let scenes = vec![Scene { fit: Fit::Hold, min_seconds: 6.0, ..scene("short", clip(frozen)) }];
+    let scenes = vec![Scene { fit: ClipFit::Hold, min_seconds: 6.0, ..scene("short", clip(frozen)) }];
     let request = request(scenes);
     let film = set.film(&request).await;
     assert_passed(&film);

@@ -1,6 +1,6 @@
 //! What is heard: the loudness asked for, voices in front, music behind them.
 
-use videofactory_film::request::{AudioSource, CheckLevel, CheckName, CheckOutcome, Film, Music, Scene};
+use videofactory_film::request::{AudioSource, CheckAction, CheckName, CheckOutcome, Film, Music, Scene};
 use videofactory_film::sound::pcm::{Pcm, Source};
 use videofactory_pipeline::timeline::{Motion, Samples};
 
@@ -148,7 +148,7 @@ async fn a_voice_that_is_not_heard_fails_the_film() {
     assert_eq!(silence.outcome, CheckOutcome::Failed);
     assert!(silence.message.contains("scene mute"), "{}", silence.message);
     assert!(film.failed() && film.path.exists(), "the failed film was not kept");
-    request.checks.silence = CheckLevel::Off;
+    request.checks.silence = CheckAction::Off;
     assert!(!set.film(&request).await.failed(), "a check that is off failed the film");
 }
 

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use videofactory_film::request::{
-    Audio, Captions, CheckName, CheckOutcome, Checks, Film, FilmRequest, Fit, Format, Music, Picture, Scene,
-    Thumbnail, Transition, Voice, WordLevel,
+    Audio, Captions, CheckName, CheckOutcome, Checks, ClipFit, Film, FilmRequest, Format, Music, Picture,
+    Scene, Thumbnail, Transition, Voice, WordLevel,
 };
 use videofactory_film::{FilmError, assemble};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
@@ -36,7 +36,7 @@ pub fn scene(id: &str, picture: Picture) -> Scene {
     Scene {
         id: id.to_owned(),
         picture,
-        fit: Fit::Slow,
+        fit: ClipFit::Slow,
         voice: None,
         caption: String::new(),
         min_seconds: 0.0,

@@ -1,6 +1,6 @@
 //! Everything happens when the timeline says.
 
-use videofactory_film::request::{FilmRequest, Fit, Format, Scene, TransitionKind};
+use videofactory_film::request::{ClipFit, FilmRequest, Format, Scene, TransitionKind};
 use videofactory_pipeline::timeline::FrameRate;
 
 use super::support::*;
@@ -24,7 +24,7 @@ fn beep(set: &Set, name: &str, seconds: f64) -> std::path::PathBuf {
     set.sound(name, &format!("if(between(t,{BEEP},{BEEP}+0.1),0.8*sin(2*PI*1000*(t-{BEEP})),0)"), seconds)
 }
 
-fn flash_and_beep(set: &Set, id: &str, clip_path: std::path::PathBuf, seconds: f64, fit: Fit) -> Scene {
+fn flash_and_beep(set: &Set, id: &str, clip_path: std::path::PathBuf, seconds: f64, fit: ClipFit) -> Scene {
     let sound = beep(set, &format!("{id}.wav"), seconds);
     Scene { voice: voice(sound), fit, ..scene(id, clip(clip_path)) }
 }
@@ -43,18 +43,18 @@ fn assert_together(film: &videofactory_film::Film, request: &FilmRequest) {
 
 fn mixed_scenes(set: &Set) -> Vec<Scene> {
     vec![
-        flash_and_beep(set, "enough-24", flash_clip(set, "a.mp4", 24, 4.0, FLASH), 2.0, Fit::Slow),
-        flash_and_beep(set, "short-25-held", flash_clip(set, "b.mp4", 25, 2.0, FLASH), 3.0, Fit::Hold),
+        flash_and_beep(set, "enough-24", flash_clip(set, "a.mp4", 24, 4.0, FLASH), 2.0, ClipFit::Slow),
+        flash_and_beep(set, "short-25-held", flash_clip(set, "b.mp4", 25, 2.0, FLASH), 3.0, ClipFit::Hold),
         flash_and_beep(
             set,
             "short-30-slowed",
             flash_clip(set, "c.mp4", 30, 2.0, FLASH / 1.2),
             2.0,
-            Fit::Slow,
+            ClipFit::Slow,
         ),
-        flash_and_beep(set, "long-voice", flash_clip(set, "d.mp4", 30, 4.0, FLASH), 18.0, Fit::Hold),
-        flash_and_beep(set, "long-clip", flash_clip(set, "e.mp4", 24, 15.0, FLASH), 2.0, Fit::Slow),
-        flash_and_beep(set, "last-25", flash_clip(set, "f.mp4", 25, 5.0, FLASH), 2.5, Fit::Slow),
+        flash_and_beep(set, "long-voice", flash_clip(set, "d.mp4", 30, 4.0, FLASH), 18.0, ClipFit::Hold),
+        flash_and_beep(set, "long-clip", flash_clip(set, "e.mp4", 24, 15.0, FLASH), 2.0, ClipFit::Slow),
+        flash_and_beep(set, "last-25", flash_clip(set, "f.mp4", 25, 5.0, FLASH), 2.5, ClipFit::Slow),
     ]
 }
 
@@ -73,8 +73,8 @@ async fn flash_and_beep_coincide_in_every_scene_whatever_the_clips() {
 async fn flash_and_beep_coincide_with_hard_cuts_at_25_frames() {
     let set = Set::new();
     let mut scenes = vec![
-        flash_and_beep(&set, "one", flash_clip(&set, "a.mp4", 30, 4.0, BEEP + 0.32), 2.0, Fit::Slow),
-        flash_and_beep(&set, "two", flash_clip(&set, "b.mp4", 24, 4.0, BEEP + 0.32), 2.0, Fit::Slow),
+        flash_and_beep(&set, "one", flash_clip(&set, "a.mp4", 30, 4.0, BEEP + 0.32), 2.0, ClipFit::Slow),
+        flash_and_beep(&set, "two", flash_clip(&set, "b.mp4", 24, 4.0, BEEP + 0.32), 2.0, ClipFit::Slow),
     ];
     scenes[1].min_seconds = 3.5;
     let mut request = request(scenes);
@@ -90,8 +90,8 @@ async fn flash_and_beep_coincide_with_hard_cuts_at_25_frames() {
 async fn the_file_is_what_players_expect() {
     let set = Set::new();
     let request = request(vec![
-        flash_and_beep(&set, "one", flash_clip(&set, "a.mp4", 24, 4.0, FLASH), 2.0, Fit::Slow),
-        flash_and_beep(&set, "two", flash_clip(&set, "b.mp4", 25, 4.0, FLASH), 2.0, Fit::Slow),
+        flash_and_beep(&set, "one", flash_clip(&set, "a.mp4", 24, 4.0, FLASH), 2.0, ClipFit::Slow),
+        flash_and_beep(&set, "two", flash_clip(&set, "b.mp4", 25, 4.0, FLASH), 2.0, ClipFit::Slow),
     ]);
     let film = set.film(&request).await;
     let video = facts(
@@ -142,8 +142,13 @@ async fn the_file_is_what_players_expect() {
 #[tokio::test]
 async fn progress_ascends_to_the_end() {
     let set = Set::new();
-    let request =
-        request(vec![flash_and_beep(&set, "one", flash_clip(&set, "a.mp4", 24, 4.0, FLASH), 2.0, Fit::Slow)]);
+    let request = request(vec![flash_and_beep(
+        &set,
+        "one",
+        flash_clip(&set, "a.mp4", 24, 4.0, FLASH),
+        2.0,
+        ClipFit::Slow,
+    )]);
     let mut shares = Vec::new();
     let progress = |share| shares.push(share);
     videofactory_film::assemble(&request, set.dir.path(), progress, |_| ()).await.unwrap();

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use videofactory_embedded::Embedded;
 use videofactory_film::speech::{self, Heard};
-use videofactory_providers::{Embedded, Model, NarrationRequest, Narrator, Speech, TimingLevel};
+use videofactory_providers::{Model, NarrationRequest, Narrator, Speech, TimingLevel};
 
 /// A speech of several texts.
 #[derive(Clone)]

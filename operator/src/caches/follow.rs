@@ -390,5 +390,4 @@ fn on_pod(caches: Arc<Caches>) -> impl FnMut(Event<Pod>) {
 }
 
 #[cfg(test)]
-#[path = "follow_tests.rs"]
 mod tests;

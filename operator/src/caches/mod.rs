@@ -47,7 +47,6 @@ pub type Guarded<K> = DeserializeGuard<K>;
 pub struct PodRecord {
     /// What a decision may know of it.
     pub facts: PodFacts,
-    /// Its namespace.
     pub namespace: String,
     /// Name of its `VideoJob`.
     pub job: String,
@@ -62,7 +61,6 @@ pub struct Caches {
     pub videojobs: Store<Guarded<VideoJob>>,
     /// Which of them change, for those who follow them from outside.
     pub changes: ChangeFeed,
-    /// Channels.
     pub channels: Store<Guarded<Channel>>,
     /// `StoragePolicy`s.
     pub policies: Store<Guarded<StoragePolicy>>,

@@ -35,7 +35,6 @@ pub struct Owned<T> {
 /// An object as it is known here.
 #[derive(Clone, Debug)]
 pub struct Known<T> {
-    /// The object.
     pub object: Arc<Owned<T>>,
     /// We have deleted it: it is on its way out, whatever the watch still says.
     pub doomed: bool,

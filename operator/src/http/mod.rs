@@ -6,8 +6,6 @@ mod progress;
 mod relay;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_reports;
 mod versioned_cache;
 
 use std::net::SocketAddr;

@@ -269,5 +269,4 @@ fn path(object: &impl ResourceExt) -> String {
 }
 
 #[cfg(test)]
-#[path = "census_tests.rs"]
 mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tracing::Instrument;
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_net::Network;
@@ -128,7 +129,7 @@ pub fn ask(checks: &Arc<Checks>, context: &Context, account: &ProviderAccount, i
     }
     let (checks, context, account, identity) =
         (Arc::clone(checks), context.clone(), account.clone(), identity.clone());
-    tokio::spawn(async move {
+    let asking = async move {
         let begun = Instant::now();
         let finding = match check(&context, &account).await {
             Ok(finding) => finding,
@@ -136,7 +137,8 @@ pub fn ask(checks: &Arc<Checks>, context: &Context, account: &ProviderAccount, i
         };
         checks.end(&uid, &identity, Checked { finding, took: begun.elapsed(), at: clock::now() });
         context.caches.account_queue.push(queued(&account));
-    });
+    };
+    tokio::spawn(asking.in_current_span());
 }
 
 async fn check(context: &Context, account: &ProviderAccount) -> Result<Finding, CallError> {

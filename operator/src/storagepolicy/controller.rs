@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use videofactory_crds::bounds;
 use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::{Reason, StoragePolicy};
@@ -31,7 +32,7 @@ use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
 use crate::meter::Heard;
-use crate::reconcile::{Looks, Missed, isolated, readable};
+use crate::reconcile::{Looks, Missed, isolated, readable, span_of};
 use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
@@ -221,14 +222,14 @@ impl Controller {
         let uid = uid.to_owned();
         let mut tasks = self.tasks.lock();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(self.context.under_way.track_future(async move {
+        let work = async move {
             let look_at = queued(&policy);
             let (begun, of_work) = (action.clone(), context.clone());
             let work = async move { tasks::act(&of_work, &room, &policy, begun, &stop).await };
             let report = match isolated(&context.under_way, Box::pin(work)).await {
                 Ok(report) => report,
                 Err(bug) => {
-                    tracing::error!(%bug, "what was under way for a StoragePolicy failed, which is a bug");
+                    tracing::error!(%bug, "what was under way for this policy failed, which is a bug");
                     Some(tasks::broken(&action))
                 }
             };
@@ -236,7 +237,8 @@ impl Controller {
             let others = sharing.iter().filter(|other| other.uid().is_some_and(|uid| told.contains(&uid)));
             others.for_each(|other| context.caches.policy_queue.push(queued(other)));
             context.caches.policy_queue.push(look_at);
-        }));
+        };
+        tasks.spawn(self.context.under_way.track_future(work.in_current_span()));
     }
 
     /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.
@@ -299,8 +301,9 @@ impl Controller {
             let look = self.found.lock().get(&uid).map(|remembered| remembered.look.clone());
             let Some(look) = look.filter(|_| self.desk.has_report(&uid)) else { continue };
             let policy = self.context.caches.written_policies.newest(cached);
-            if let Err(error) = Box::pin(self.go_on(policy, look)).await {
-                tracing::warn!(%error, "how a run ended was not written; the next operator finds it interrupted");
+            let span = span_of(KIND, &policy);
+            if let Err(error) = Box::pin(self.go_on(policy, look)).instrument(span.clone()).await {
+                tracing::warn!(parent: &span, %error, "how a run ended was not written; the next operator finds it interrupted");
             }
         }
     }

@@ -4,8 +4,6 @@
 
 pub mod backup;
 pub mod claim;
-#[cfg(test)]
-mod clusters;
 mod conditions;
 mod controller;
 mod decide;
@@ -20,6 +18,9 @@ mod runs;
 mod schedule;
 mod tasks;
 mod usage;
+
+#[cfg(test)]
+mod tests;
 
 pub use controller::run;
 pub use neighbours::{covered_namespaces, heeded, protection};

@@ -1,7 +1,6 @@
 //! What goes on beside the looks: measuring, pruning, backing up. Each ends with a report, whatever happens.
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
@@ -82,8 +81,7 @@ async fn measure(context: &Context, policy: &StoragePolicy) -> Report {
             }))
         }
         Err(error) => {
-            let (name, namespace) = (policy.name_any(), policy.namespace());
-            tracing::warn!(error, storagepolicy = name, namespace, "the bucket was not measured");
+            tracing::warn!(error, "the bucket was not measured");
             Report::Measured(None)
         }
     }
@@ -124,8 +122,7 @@ async fn prune(
         recheck_after: RECHECK_AFTER,
     };
     let report = Box::pin(prune::prune(&world, policy, &bucket, order, stop)).await;
-    let (name, namespace) = (policy.name_any(), policy.namespace());
-    tracing::info!(?report, storagepolicy = name, namespace, "a prune run has ended");
+    tracing::info!(?report, "a prune run has ended");
     told(order, &report, clock::now())
 }
 

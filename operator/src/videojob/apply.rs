@@ -143,10 +143,7 @@ pub(super) async fn write_status(
     match answer {
         Ok(written) => {
             if written.status != wanted.status {
-                tracing::warn!(
-                    videojob = path(job, &name),
-                    "the API server keeps another status than was sent"
-                );
+                tracing::warn!("the API server keeps another status than was sent");
             }
             context.caches.written_jobs.wrote(written.clone());
             Ok(written)

@@ -25,7 +25,6 @@ pub enum Attempt {
     Alive(Option<Hindrance>),
     /// Its Job is on its way out; what comes of it is not yet known.
     Leaving,
-    /// It has ended.
     Ended {
         /// How.
         end: End,

@@ -402,5 +402,4 @@ fn default_resources(step: StepName) -> ResourceRequirements {
 }
 
 #[cfg(test)]
-#[path = "build_tests.rs"]
 mod tests;

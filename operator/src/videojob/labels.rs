@@ -13,11 +13,8 @@ pub struct Labels {
     pub uid: String,
     /// Its name.
     pub job: String,
-    /// Its run.
     pub run: i64,
-    /// The step.
     pub step: StepName,
-    /// The attempt.
     pub attempt: i32,
 }
 

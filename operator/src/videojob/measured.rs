@@ -19,7 +19,6 @@ use crate::metrics::{FilmMetrics, JobOutcome, PublishOutcome};
 pub enum Measured {
     /// An attempt of a step.
     Attempt {
-        /// The step.
         step: StepName,
         /// How it ended, in a word.
         outcome: &'static str,
@@ -200,5 +199,4 @@ pub(super) fn job_end(before: &VideoJobStatus, verdict: &Verdict, now: Timestamp
 }
 
 #[cfg(test)]
-#[path = "measured_tests.rs"]
 mod tests;

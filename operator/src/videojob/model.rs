@@ -81,7 +81,6 @@ pub enum Namesake {
     /// Nobody had to ask, or could.
     #[default]
     NotAsked,
-    /// None has.
     HasNone,
     /// One has.
     HasFiles,
@@ -97,7 +96,6 @@ pub enum Found<T> {
     NotNamed,
     /// This name does not exist.
     Missing(String),
-    /// Here it is.
     Here(Box<T>),
 }
 
@@ -107,7 +105,6 @@ pub enum Found<T> {
 pub enum Storage {
     /// It can.
     Ready {
-        /// Where it is.
         bucket: BucketRef,
         /// The Secret with its credentials.
         secret: String,
@@ -168,7 +165,6 @@ impl Account {
 /// An account with an outside service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HiredAccount {
-    /// Its UID.
     pub uid: String,
     /// The service, its limits and prices.
     pub spec: ProviderAccountSpec,
@@ -185,9 +181,7 @@ pub struct HiredAccount {
 /// A Job of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobFacts {
-    /// Its name.
     pub name: String,
-    /// Its UID.
     pub uid: String,
     /// From its labels.
     pub run: i64,
@@ -206,7 +200,6 @@ pub struct JobFacts {
 /// How a Job ended, by its own conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd {
-    /// `Complete`.
     Complete,
     /// `Failed`, with the condition's reason.
     Failed(String),
@@ -215,9 +208,7 @@ pub enum JobEnd {
 /// A pod of ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodFacts {
-    /// Its name.
     pub name: String,
-    /// Its UID.
     pub uid: String,
     /// From its labels.
     pub run: i64,
@@ -240,7 +231,6 @@ pub enum PodState {
     Pending(Option<Hindrance>),
     /// Its container runs (or it is being stopped and has not ended).
     Running,
-    /// It has ended.
     Ended(PodEnd),
 }
 
@@ -306,17 +296,11 @@ pub enum Action {
     /// Start an attempt: its status is already written.
     StartStep(Box<StartStep>),
     /// Delete a Job in the background, if it still has this UID.
-    DeleteJob {
-        /// Its name.
-        name: String,
-        /// Its UID.
-        uid: String,
-    },
+    DeleteJob { name: String, uid: String },
     /// Keep the `VideoJob` from going before its files do, by a finalizer; or no longer.
     SetFinalizer(bool),
     /// Delete the finished `VideoJob` itself, whose time to live has passed; first a tombstone is left under this key.
     Retire {
-        /// Its key.
         key: String,
         /// What it says.
         tombstone: Box<Tombstone>,

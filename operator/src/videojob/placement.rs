@@ -27,7 +27,6 @@ const OF_JOBS: [&str; 2] = ["controller-uid", "job-name"];
 pub struct Placement {
     /// Labels, ours among them.
     pub labels: Map,
-    /// Annotations.
     pub annotations: Map,
     /// Labels that a node must have.
     pub node_selector: Map,

@@ -165,7 +165,7 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
                 version: version(&present),
                 facts: job_facts(&present, &labels),
             });
-            tracing::info!(job = path(owner, &name), "attempt started");
+            tracing::info!(job = name, "attempt started");
             Ok(())
         }
         _ => Err(ApplyError::Foreign(path(owner, &name))),

@@ -18,9 +18,9 @@ use crate::storyboard::Takes;
 pub struct JobRef {
     /// Namespace of the `VideoJob`.
     pub namespace: String,
-    /// Its name.
+    /// `metadata.name` of the `VideoJob`.
     pub name: String,
-    /// Its UID.
+    /// `metadata.uid` of the `VideoJob`.
     pub uid: String,
     /// `status.id`.
     pub id: String,
@@ -76,7 +76,7 @@ pub struct StepInput {
     pub version: u32,
     /// Which video.
     pub job: JobRef,
-    /// Which step.
+    /// What is to be made.
     pub step: StepName,
     /// Which attempt, from 1; a new one for every pod.
     pub attempt: i32,
@@ -123,7 +123,7 @@ pub struct StepInput {
     pub brand: Brand,
     /// Seconds after which the worker stops by itself.
     pub deadline_seconds: u32,
-    /// The bucket.
+    /// Where everything is read and stored.
     pub bucket: BucketRef,
     /// Where progress is posted; empty = nowhere.
     #[serde(default)]

@@ -58,4 +58,4 @@ fn is_zero(value: &u32) -> bool {
 }
 
 #[cfg(test)]
-mod carry_tests;
+mod tests;

@@ -28,9 +28,9 @@ const MOST_NOTE_CHARACTERS: usize = 300;
 pub struct StepOutcome {
     /// [`VERSION`].
     pub version: u32,
-    /// The step.
+    /// What was to be made.
     pub step: StepName,
-    /// The attempt.
+    /// As its input had it.
     pub attempt: i32,
     /// The inputs it was made from. One for other inputs than today's counts only in the accounts.
     pub input: Digest,
@@ -102,7 +102,7 @@ pub struct StepOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spent {
-    /// The account.
+    /// Name of the `ProviderAccount`.
     pub account: String,
     /// When the last of them was answered: an upper bound of when the service counted it.
     pub at: Timestamp,
@@ -170,7 +170,7 @@ impl Unresolved {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
-    /// The account.
+    /// Name of the `ProviderAccount`.
     pub account: String,
     /// Until when, if it said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -279,7 +279,7 @@ pub struct SceneReport {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Artifact {
-    /// Its key.
+    /// Where it is in the bucket.
     pub key: String,
     /// Bytes.
     pub size: i64,
@@ -300,10 +300,10 @@ pub struct Artifacts {
     /// The film.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<Artifact>,
-    /// Its thumbnail.
+    /// The still image that stands for the film.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<Artifact>,
-    /// Its captions.
+    /// Captions as files of their own, if asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub captions: Vec<Artifact>,
 }

@@ -55,7 +55,7 @@ impl SpanId {
 /// A place in a trace, as W3C's `traceparent` writes it: `00-<trace>-<parent>-<flags>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traceparent {
-    /// The trace.
+    /// What all spans of a run have in common.
     pub trace: TraceId,
     /// The span that whoever is given this is a part of.
     pub parent: SpanId,

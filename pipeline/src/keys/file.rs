@@ -16,9 +16,9 @@ const MOST_PARTS: usize = 4;
 /// How a picture is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageFormat {
-    /// PNG.
+    /// `image/png`.
     Png,
-    /// JPEG.
+    /// `image/jpeg`.
     Jpeg,
 }
 
@@ -78,9 +78,9 @@ impl CaptionFormat {
 pub enum PublishedFile {
     /// The film, where the bucket itself is the target.
     Film,
-    /// Its thumbnail.
+    /// The still image that stands for the film.
     Thumbnail,
-    /// Its captions.
+    /// What is said, as a file of its own.
     Captions(CaptionFormat),
     /// Title, description and tags.
     Metadata,
@@ -95,7 +95,7 @@ pub enum PublishedFile {
 }
 
 impl PublishedFile {
-    /// Its name.
+    /// How its key ends.
     #[must_use]
     pub fn name(self) -> String {
         match self {

@@ -37,7 +37,6 @@ pub(super) struct Reply {
 pub(super) struct Data {
     /// Its media type, with parameters.
     pub media_type: String,
-    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 

@@ -22,9 +22,7 @@ const EPOCH_MILLISECONDS: f64 = 1e12;
 /// What came back.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,

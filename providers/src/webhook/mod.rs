@@ -40,17 +40,13 @@ pub struct Announcement {
     pub namespace: String,
     /// The `VideoJob`'s name.
     pub name: String,
-    /// Its run.
     pub run: u32,
     /// The target's name.
     pub target: String,
-    /// The title.
     pub title: String,
-    /// The description.
     pub description: String,
     /// Search words.
     pub tags: Vec<String>,
-    /// The film.
     pub film: FilmFile,
     /// A link to the thumbnail, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]

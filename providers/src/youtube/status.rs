@@ -17,7 +17,6 @@ pub enum UploadState {
     Failed(String),
     /// It was rejected; why, if it says.
     Rejected(String),
-    /// It was deleted.
     Deleted,
     /// Something that we do not know, in the service's own word.
     Other(String),

@@ -48,7 +48,6 @@ pub fn now() -> Timestamp {
 pub struct Received {
     /// Method, path and query, as in `GET /a?b=c`.
     pub line: String,
-    /// Its headers.
     pub headers: HeaderMap,
     /// Its whole body.
     pub body: Vec<u8>,

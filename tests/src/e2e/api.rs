@@ -22,10 +22,8 @@ pub struct Caller {
     replica: Option<String>,
 }
 
-/// What was answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
     /// The body, if it is JSON; else null.
     pub body: Value,
@@ -92,7 +90,6 @@ impl Caller {
         self.token.as_deref().unwrap_or_default()
     }
 
-    /// Calls.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
         self.send(path, self.request(method, path, body)?).await
     }
@@ -126,7 +123,6 @@ impl Caller {
         Ok(Answer { status, body })
     }
 
-    /// GETs.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
         self.call(Method::GET, path, None).await
     }

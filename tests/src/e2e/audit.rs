@@ -123,7 +123,6 @@ impl Entry {
         &self.object_ref.name
     }
 
-    /// Its namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.object_ref.namespace

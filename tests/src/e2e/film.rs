@@ -131,9 +131,7 @@ pub fn unpublished(name: &str) -> Order {
 #[derive(Clone)]
 pub struct Film {
     lab: Lab,
-    /// Its name.
     pub name: String,
-    /// Its UID.
     pub uid: String,
 }
 
@@ -144,7 +142,6 @@ impl Film {
         Self { lab, name: job.name_any(), uid: job.uid().unwrap_or_default() }
     }
 
-    /// As it is now.
     pub async fn now(&self) -> anyhow::Result<VideoJob> {
         Ok(self.lab.api::<VideoJob>().get(&self.name).await?)
     }

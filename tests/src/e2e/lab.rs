@@ -30,6 +30,9 @@ pub const MANAGER: &str = "videofactory-tests";
 /// Label of a test's namespace: which test.
 const TEST: &str = "videofactory.dev/test";
 
+/// What is kept of a test that failed.
+const OBJECTS: &str = "videojobs,provideraccounts,storagepolicies,channels,jobs,pods";
+
 /// One test's place. Cheap to clone.
 #[derive(Clone)]
 pub struct Lab {
@@ -298,9 +301,9 @@ impl Lab {
         let mut text = String::new();
         let ns = self.namespace.as_str();
         for arguments in [
-            &["get", "vj,sp,jobs,pods", "-o", "wide"] as &[&str],
+            &["get", OBJECTS, "-o", "wide"] as &[&str],
             &["get", "events", "--sort-by=.lastTimestamp"],
-            &["get", "vj,sp,jobs,pods", "-o", "yaml"],
+            &["get", OBJECTS, "-o", "yaml"],
             &[
                 "logs",
                 "--all-containers",

@@ -12,7 +12,6 @@ use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Mutex;
-use videofactory_operator::leader::Timing;
 use videofactory_pipeline::clock;
 
 use super::finally::finally;
@@ -60,11 +59,10 @@ pub async fn renewal(client: &Client) -> anyhow::Result<()> {
     .await
 }
 
-/// Waits until the Lease was not renewed for longer than its holder leaves between two renewals: it has sent the next one by
-/// then, whether that arrives or not. Supposes that the holder's clock is right.
-pub async fn renewal_overdue(client: &Client) -> anyhow::Result<()> {
-    let timing = Timing::default();
-    let longest = (timing.renew + timing.retry).as_secs_f64();
+/// Waits until the Lease was not renewed for longer than this, the most that its holder leaves between two renewals: it has
+/// sent the next one by then, whether that arrives or not. Supposes that the holder's clock is right.
+pub async fn renewal_overdue(client: &Client, longest: Duration) -> anyhow::Result<()> {
+    let longest = longest.as_secs_f64();
     wait::asked("a renewal of the Lease to be overdue", async || {
         Ok((last_renewal_ahead(client).await? < -longest).then_some(()))
     })

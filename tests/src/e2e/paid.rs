@@ -99,7 +99,6 @@ impl Account {
         .await
     }
 
-    /// As it is now.
     pub async fn now(&self) -> anyhow::Result<ProviderAccount> {
         Ok(self.lab.api::<ProviderAccount>().get(&self.name).await?)
     }

@@ -47,7 +47,6 @@ pub(crate) struct Pages {
     pub(crate) tokens: BTreeMap<String, String>,
 }
 
-/// One account.
 #[derive(Debug, Default)]
 struct Account {
     limits: Vec<Limit>,

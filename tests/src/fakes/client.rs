@@ -24,9 +24,7 @@ pub struct FakesAdmin {
 pub struct Stranger {
     /// The account.
     pub key: String,
-    /// Which service.
     pub service: Service,
-    /// What for.
     pub operation: Operation,
     /// How many requests, all at once.
     pub units: usize,

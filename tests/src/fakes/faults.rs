@@ -42,7 +42,6 @@ pub struct Fault {
 pub enum Effect {
     /// Refused for a while, in one of the shapes that services use.
     RateLimited {
-        /// Which.
         shape: Shape,
         /// Seconds that it speaks of, where the shape has room for them.
         #[serde(default = "a_minute")]

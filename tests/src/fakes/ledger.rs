@@ -35,9 +35,7 @@ pub struct Ledger {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Submission {
-    /// To which service.
     pub service: Service,
-    /// What for.
     pub operation: Operation,
     /// The account's key, masked.
     pub key: String,
@@ -65,7 +63,6 @@ pub struct Submission {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// By which service.
     pub service: Service,
     /// What was asked for.
     pub operation: Operation,
@@ -101,7 +98,6 @@ pub struct Upload {
     pub sha256: Option<String>,
     /// The video's title.
     pub title: String,
-    /// Its tags.
     pub tags: Vec<String>,
     /// The word of title, tags or description that begins with `vf-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

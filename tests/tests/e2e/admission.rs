@@ -129,7 +129,7 @@ async fn approvals(lab: &Lab) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_only_who_may_approve_writes_approvals() {
+async fn serial_only_who_may_approve_writes_approvals() {
     in_lab("who_may_approve", async |lab: Lab| {
         let work = async {
             ask(&["apply", "--server-side", "-k", MANIFEST]).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use kube::ResourceExt;
 use tokio::time::{Instant, sleep_until};
-use videofactory_operator::leader::AFTER_A_CRASH;
+use videofactory_operator::leader::{AFTER_A_CRASH, Timing};
 use videofactory_tests::e2e::audit::{self, Entry, Mark};
 use videofactory_tests::e2e::batch::{Batch, FILMS};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
@@ -87,7 +87,8 @@ async fn chaos_local_what_a_stopped_leader_had_sent_comes_late_and_is_refused() 
             operator::renewal(&lab.client).await?;
             let partition = Partition::one_way(&leader.address)?;
             // By then it has sent its next renewal, which is no further than in its own kernel.
-            operator::renewal_overdue(&lab.client).await?;
+            let timing = Timing::default();
+            operator::renewal_overdue(&lab.client, timing.renew + timing.retry).await?;
             wait::asked("something that the leader has sent in vain", async || {
                 Ok(leader.is_unheard()?.then_some(()))
             })

@@ -22,17 +22,17 @@ async fn in_demo(name: &str, test: impl AsyncFnOnce() -> anyhow::Result<()>) {
 }
 
 #[tokio::test]
-async fn alone_the_readme_can_be_followed() {
+async fn serial_the_readme_can_be_followed() {
     in_demo("the_readme_can_be_followed", async || reader::follow(README).await).await;
 }
 
 #[tokio::test]
-async fn alone_the_runbook_can_be_followed() {
+async fn serial_the_runbook_can_be_followed() {
     in_demo("the_runbook_can_be_followed", async || reader::follow(RUNBOOK).await).await;
 }
 
 #[tokio::test]
-async fn alone_the_other_pages_can_be_followed() {
+async fn serial_the_other_pages_can_be_followed() {
     in_demo("the_other_pages_can_be_followed", async || {
         let root = reader::root()?;
         let mut faults = Vec::new();

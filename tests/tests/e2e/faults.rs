@@ -84,7 +84,7 @@ async fn a_pod_deleted_in_each_step_costs_that_attempt_only() {
 }
 
 #[tokio::test]
-async fn struck_a_drained_pod_costs_no_finished_scene() {
+async fn disruptive_a_drained_pod_costs_no_finished_scene() {
     in_lab("a_drained_pod", async |lab: Lab| {
         let (film, before) = half_drawn(&lab).await?;
         let pod = film.running_pod(StepName::GenerateImages).await?;
@@ -99,7 +99,7 @@ async fn struck_a_drained_pod_costs_no_finished_scene() {
 }
 
 #[tokio::test]
-async fn struck_local_an_operator_killed_at_each_step_loses_nothing() {
+async fn disruptive_local_an_operator_killed_at_each_step_loses_nothing() {
     in_lab("an_operator_killed", async |lab: Lab| {
         let film = lab.order(Order::of(3)).await?;
         let mut before = Artifacts::new();

@@ -116,7 +116,7 @@ impl Point {
 /// have begun with what follows; later if another test's kill comes first. Over several runs it falls on either side of
 /// the point.
 #[tokio::test]
-async fn struck_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
+async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
     in_lab("operator_at_every_point", async |lab: Lab| {
         let grok = roomy(&lab).await?;
         let film = lab.order(clips_alone(3)).await?;

@@ -72,7 +72,7 @@ async fn timed_local_in_an_update_one_leader_follows_the_other_at_once() {
 }
 
 #[tokio::test]
-async fn alone_a_drain_takes_one_replica_at_a_time() {
+async fn serial_a_drain_takes_one_replica_at_a_time() {
     in_lab("a_drain", async |lab: Lab| {
         let work = async {
             let replicas = operator::replicas(&lab.client, 2).await?;

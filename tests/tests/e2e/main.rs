@@ -1,22 +1,23 @@
 //! Whole films on a whole cluster, and everything that may go wrong on the way.
 //!
-//! The beginning of a test's name says beside which others `tests/run` runs it:
+//! Labels at the beginning of a test's name say how `tests/run` may run it, as `[Serial]` and `[Disruptive]` do in
+//! Kubernetes' own end-to-end tests (decision 37):
 //!
-//! | Beginning | The test |
+//! | Label | The test |
 //! |---|---|
-//! | any other | disturbs nobody; these run first, several at once |
-//! | `struck_` | strikes the operator or the node, and accepts that others do the same; these run next, several at once |
+//! | none | disturbs nobody; these run first, several at once |
+//! | `disruptive_` | disturbs the operator or the node, and accepts that others do the same; these run next, several at once |
 //! | `timed_` | fails if something takes too long, and accepts nothing beside it; these run next, one by one |
-//! | `alone_` | disturbs the operator, the node or what is counted, and accepts no other test; these run next, one by one |
+//! | `serial_` | disturbs the operator, the node or what is counted, and accepts no other test; these run next, one by one |
 //! | `last_` | judges what all others have done; these run at the end |
 //!
-//! Beside `alone_` and `last_`, `tests/run` tries the Helm chart on another cluster of this machine. It touches nothing of
+//! Beside `serial_` and `last_`, `tests/run` tries the Helm chart on another cluster of this machine. It touches nothing of
 //! theirs, but makes everything slower: what they wait for may take minutes.
 //!
-//! A test that also needs the instance of `cluster/` is called `struck_local_`, `timed_local_`, `alone_local_` or
-//! `last_local_`; one that needs a network that follows policies, as kind's does, is called `networkpolicy_`. `tests/run`
-//! says which of them it leaves out. What it runs only when it is asked to begins with `bench_` (measurements, `MEASURE=1`)
-//! or `chaos_local_` (minutes of trouble, `CHAOS=1`), and runs one by one with nothing beside it.
+//! A second label says what the test needs: `local_` the instance of `cluster/`, as in `serial_local_`; `networkpolicy_` a
+//! network that follows policies, as kind's does. `tests/run` says which of them it leaves out. It runs only when asked to,
+//! and one by one with nothing beside them: `bench_` (measurements, `MEASURE=1`) and `chaos_local_` (minutes of trouble,
+//! `CHAOS=1`).
 
 mod accounts;
 mod admission;

@@ -43,7 +43,7 @@ async fn confined(lab: &Lab) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_an_operator_makes_films_where_it_has_a_role_and_needs_no_other_permission() {
+async fn serial_an_operator_makes_films_where_it_has_a_role_and_needs_no_other_permission() {
     in_lab("one_namespace", async |lab: Lab| {
         lab.policy_says("default", "True", "Available").await?;
         let work = async {

@@ -23,7 +23,7 @@ async fn cluster(command: &str) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_local_a_rebooted_node_costs_no_finished_scene() {
+async fn serial_local_a_rebooted_node_costs_no_finished_scene() {
     in_lab("a_rebooted_node", async |lab: Lab| {
         let (film, before) = half_drawn(&lab).await?;
         cluster("reboot").await?;

@@ -84,7 +84,7 @@ async fn a_pod_deleted_by_force_while_it_polls_pays_once() {
 
 /// Other tests take a dead operator's Lease away, to save time.
 #[tokio::test]
-async fn alone_local_an_operator_that_waits_for_a_dead_ones_lease_pays_nothing_twice() {
+async fn serial_local_an_operator_that_waits_for_a_dead_ones_lease_pays_nothing_twice() {
     in_lab("waits_for_the_lease", async |lab: Lab| {
         let grok = roomy(&lab).await?;
         let film = lab.order(animated(2)).await?;

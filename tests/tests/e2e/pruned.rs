@@ -66,7 +66,7 @@ async fn limit(lab: &Lab, name: &str, reason: &str) -> anyhow::Result<String> {
 }
 
 #[tokio::test]
-async fn alone_local_a_run_that_dies_with_its_operator_is_finished_by_the_next() {
+async fn serial_local_a_run_that_dies_with_its_operator_is_finished_by_the_next() {
     in_lab("dies_with_its_operator", async |lab: Lab| {
         clips_of_nobody(&lab, 1_101).await?;
         let victim = Victim::find(&lab.client).await?;

@@ -38,7 +38,7 @@ async fn has_looked(at_least: f64) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_local_another_look_at_a_settled_object_writes_nothing() {
+async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
     in_lab("a_settled_object", async |lab: Lab| {
         let done = lab.order(Order::of(1)).await?;
         let waiting =
@@ -73,7 +73,7 @@ async fn alone_local_another_look_at_a_settled_object_writes_nothing() {
 }
 
 #[tokio::test]
-async fn alone_local_a_film_of_six_steps_costs_at_most_14_writes() {
+async fn serial_local_a_film_of_six_steps_costs_at_most_14_writes() {
     in_lab("writes_of_a_film", async |lab: Lab| {
         lab.policy_says("default", "True", "Available").await?;
         let mark = audit::mark()?;

@@ -79,7 +79,7 @@ async fn shows_progress(replica: &Caller, path: &str) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn alone_local_a_replica_that_does_not_lead_shows_live_progress_whoever_leads() {
+async fn serial_local_a_replica_that_does_not_lead_shows_live_progress_whoever_leads() {
     in_lab("shows_live_progress", async |lab: Lab| {
         let work = async {
             let viewer = Caller::with_role(&lab, "viewer", "view").await?;

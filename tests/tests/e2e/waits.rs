@@ -169,7 +169,7 @@ async fn settings_too_large_for_a_pod_template_go_beside_it() {
 }
 
 #[tokio::test]
-async fn alone_a_worker_image_that_cannot_be_pulled_is_told() {
+async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
     in_lab("image_cannot_be_pulled", async |lab: Lab| {
         let deployment = "deployment/videofactory-operator";
         let image = ask(&["-n", site::SYSTEM, "set", "env", deployment, "--list"]).await?;

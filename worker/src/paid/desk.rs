@@ -27,9 +27,7 @@ pub struct Terms {
     pub shelf: Arc<dyn Shelf>,
     /// Their names.
     pub keys: Keys,
-    /// The step.
     pub step: StepName,
-    /// The attempt.
     pub attempt: i32,
     /// UID of its pod.
     pub pod: String,

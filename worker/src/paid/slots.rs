@@ -27,7 +27,6 @@ const READS_AT_A_TIME: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Submission {
-    /// The attempt.
     pub attempt: i32,
     /// UID of its pod.
     pub pod: String,
@@ -73,7 +72,6 @@ pub(super) enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct End {
-    /// How.
     #[serde(rename = "end")]
     pub how: Ending,
     /// Why, for people.
@@ -89,7 +87,6 @@ pub(super) struct End {
     pub cost: Money,
 }
 
-/// One slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub number: u32,

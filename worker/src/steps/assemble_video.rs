@@ -5,7 +5,7 @@ use std::path::Path;
 
 use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Artifact, Artifacts};
-use videofactory_pipeline::documents::{self, CheckResult, Film};
+use videofactory_pipeline::documents::{self, CheckOutcome, CheckResult, Film};
 use videofactory_pipeline::keys::CaptionFormat;
 use videofactory_pipeline::{Digest, clock};
 use videofactory_storage::{PutOptions, Stored};
@@ -16,9 +16,7 @@ use super::{find_own_document, keep_document, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use videofactory_film as film;
-use videofactory_film::request::{
-    CheckName, CheckOutcome, CheckResult as Checked, Film as Rendered, Format, SectionFile,
-};
+use videofactory_film::request::{CheckResult as Checked, Film as Rendered, Format, SectionFile};
 
 /// The rendering's share of the step's progress; fetching comes before, storing after.
 const FETCHED: f64 = 0.05;
@@ -147,35 +145,21 @@ fn artifact(stored: Stored, seconds: f64) -> Artifact {
 }
 
 fn check_result(check: &Checked) -> CheckResult {
-    let name = match check.name {
-        CheckName::File => "file",
-        CheckName::BlackFrames => "blackFrames",
-        CheckName::Freeze => "freeze",
-        CheckName::Silence => "silence",
-        CheckName::Loudness => "loudness",
-        CheckName::Captions => "captions",
-    };
-    let outcome = match check.outcome {
-        CheckOutcome::Passed => "Passed",
-        CheckOutcome::Warned => "Warned",
-        CheckOutcome::Failed => FAILED,
-    };
-    CheckResult { name: name.to_owned(), outcome: outcome.to_owned(), message: check.message.clone() }
+    CheckResult { name: check.name, outcome: check.outcome, message: check.message.clone() }
 }
-
-const FAILED: &str = "Failed";
 
 /// Done, or kept for a person to decide.
 fn conclude(context: &Context, film: Film, output: Digest, done: &str) -> Made {
     let failed: Vec<String> = film
         .checks
         .iter()
-        .filter(|check| check.outcome == FAILED)
+        .filter(|check| check.outcome == CheckOutcome::Failed)
         .map(|check| format!("{}: {}", check.name, check.message))
         .collect();
     let accepted = context.input.accepted_quality.as_ref() == Some(&output);
     let failed_check = !failed.is_empty() && !accepted;
-    let warned = film.checks.iter().filter(|check| check.outcome == "Warned").map(|check| &check.message);
+    let warned =
+        film.checks.iter().filter(|check| check.outcome == CheckOutcome::Warned).map(|check| &check.message);
     let told = warned.chain(&film.notes);
     let message = if failed_check {
         format!("the film is kept, but failed its check: {}", failed.join("; "))

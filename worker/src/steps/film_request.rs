@@ -6,16 +6,14 @@ use std::path::PathBuf;
 
 use futures::stream::{self, StreamExt};
 use videofactory_crds::StepName;
-use videofactory_crds::settings::{
-    AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit, MusicSource,
-    ThumbnailSource, TransitionKind,
-};
+use videofactory_crds::settings::{AudioSource, ClipFit, MusicSource, ThumbnailSource};
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, Words};
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{self, Storyboard};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
-use videofactory_providers::{Artist, Embedded, PictureRequest};
+use videofactory_providers::{Artist, PictureRequest};
 use videofactory_storage::StorageError;
 
 use super::foresee;
@@ -32,7 +30,6 @@ pub struct Parts {
     pub storyboard: Storyboard,
     /// The pictures.
     pub images: Images,
-    /// The voices.
     pub voices: Voices,
     /// How they move.
     pub clips: Clips,
@@ -55,17 +52,11 @@ pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest
         format,
         language: settings.language.clone(),
         scenes,
-        captions: captions(settings),
+        captions: settings.captions.clone(),
         audio: files.audio(settings).await?,
-        transition: film::Transition {
-            kind: match settings.transition.kind {
-                TransitionKind::Crossfade => film::TransitionKind::Crossfade,
-                TransitionKind::Cut => film::TransitionKind::Cut,
-            },
-            seconds: settings.transition.seconds,
-        },
+        transition: settings.transition.clone(),
         thumbnail: files.thumbnail(settings, title).await?,
-        checks: checks(settings),
+        checks: settings.checks.clone(),
         section_cache: None,
         most_seconds: std::time::Duration::from(settings.length.max).as_secs_f64(),
     })
@@ -127,11 +118,7 @@ impl Files<'_> {
         let words: Words = self.context.bucket.get_json(&voice.words).await?.ok_or_else(|| {
             StepError::FindArtifact { what: voice.words.clone(), from: StepName::NarrateScenes }
         })?;
-        let level = match words.level.as_str() {
-            "Exact" => film::WordLevel::Exact,
-            "Aligned" => film::WordLevel::Aligned,
-            _ => film::WordLevel::Estimated,
-        };
+        let level = words.level;
         let words = words.words.into_iter().map(|word| film::Word {
             text: word.text,
             start: word.start,
@@ -150,17 +137,7 @@ impl Files<'_> {
             }
             MusicSource::None => film::Music::None,
         };
-        Ok(film::Audio {
-            source: match audio.source {
-                AudioSource::Narration => film::AudioSource::Narration,
-                AudioSource::Clips => film::AudioSource::Clips,
-            },
-            music,
-            bed: audio.music.bed,
-            duck: audio.music.duck,
-            loudness: audio.loudness,
-            true_peak: audio.true_peak,
-        })
+        Ok(film::Audio::new(audio, music))
     }
 
     async fn thumbnail(&self, settings: &Settings, title: &str) -> Result<film::Thumbnail, StepError> {
@@ -260,59 +237,9 @@ fn all_or_failures(
     if failed.is_empty() { Ok(all) } else { Err(StepError::MakeScenes { failed, total: scenes.len() }) }
 }
 
-fn fit(settings: &Settings) -> film::Fit {
-    match settings.providers.animation.as_ref().map(|provider| provider.fit) {
-        Some(ClipFit::Hold) => film::Fit::Hold,
-        // What is still too short is the user's own, or the longest that is sold.
-        Some(ClipFit::Slow | ClipFit::Regenerate) | None => film::Fit::Slow,
-    }
-}
-
-/// How captions are asked for.
-pub fn captions(settings: &Settings) -> film::Captions {
-    let style = &settings.captions.style;
-    film::Captions {
-        mode: match settings.captions.mode {
-            CaptionMode::Burned => film::CaptionMode::Burned,
-            CaptionMode::Sidecar => film::CaptionMode::Sidecar,
-            CaptionMode::Both => film::CaptionMode::Both,
-            CaptionMode::None => film::CaptionMode::None,
-        },
-        style: film::CaptionStyle {
-            font: style.font.clone(),
-            size: u32::try_from(style.size).unwrap_or_default(),
-            color: style.color.clone(),
-            outline: style.outline.clone(),
-            position: match style.position {
-                CaptionPosition::Top => film::Position::Top,
-                CaptionPosition::Middle => film::Position::Middle,
-                CaptionPosition::Bottom => film::Position::Bottom,
-            },
-            max_words: usize::try_from(style.max_words).unwrap_or_default(),
-            max_lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
-            uppercase: style.uppercase,
-            highlight: match style.highlight {
-                CaptionHighlight::Word => film::Highlight::Word,
-                CaptionHighlight::None => film::Highlight::None,
-            },
-        },
-    }
-}
-
-fn checks(settings: &Settings) -> film::Checks {
-    let level = |action: CheckAction| match action {
-        CheckAction::Fail => film::CheckLevel::Fail,
-        CheckAction::Warn => film::CheckLevel::Warn,
-        CheckAction::Off => film::CheckLevel::Off,
-    };
-    let checks = &settings.checks;
-    film::Checks {
-        black_frames: level(checks.black_frames),
-        freeze: level(checks.freeze),
-        silence: level(checks.silence),
-        loudness: level(checks.loudness),
-        captions: level(checks.captions),
-    }
+/// What is done with a clip that is still too short: the user's own, or the longest that is sold.
+fn fit(settings: &Settings) -> ClipFit {
+    settings.providers.animation.as_ref().map_or(ClipFit::Slow, |provider| provider.fit)
 }
 
 #[cfg(test)]

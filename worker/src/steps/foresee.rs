@@ -2,8 +2,8 @@
 //! step, before its pictures, voices and clips are paid for.
 
 use videofactory_crds::settings::{CaptionMode, MusicSource, ThumbnailSource};
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::Embedded;
 
 use super::narrate_scenes::{is_silent, voice_for};
 use crate::context::Context;
@@ -50,8 +50,8 @@ fn is_burned(context: &Context) -> bool {
 /// Whether the letters of these texts, and of the thumbnail's, can be drawn.
 fn fonts(context: &Context, captions: &[Text<'_>]) -> Result<(), StepError> {
     let settings = &context.input.settings;
-    let style = super::film_request::captions(settings).style;
-    Ok(require_fonts(&style, &settings.language, captions, &settings.thumbnail.text)?)
+    let style = &settings.captions.style;
+    Ok(require_fonts(style, &settings.language, captions, &settings.thumbnail.text)?)
 }
 
 /// Whether the embedded voice speaks the language, if it is asked to.

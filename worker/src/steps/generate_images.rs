@@ -4,12 +4,13 @@
 use bytes::Bytes;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Images, SceneImage};
 use videofactory_pipeline::inputs::image_digest;
 use videofactory_pipeline::keys::ImageFormat;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::{Artist, Character, Embedded, Picture, PictureRequest, ProviderError, Sold};
+use videofactory_providers::{Artist, Character, Picture, PictureRequest, ProviderError, Sold};
 use videofactory_storage::PutOptions;
 
 use super::hired::{self, EMBEDDED_MODEL, Hire};

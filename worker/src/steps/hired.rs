@@ -22,9 +22,7 @@ pub const EMBEDDED_MODEL: &str = "embedded";
 
 /// A hired client, with the account that pays for what it does.
 pub struct Hire<T: ?Sized> {
-    /// The client.
     pub client: Arc<T>,
-    /// The account.
     pub account: Account,
     /// The model, as the settings have it.
     pub model: Model,

@@ -2,12 +2,13 @@
 //! The words are stored last: where they are, the voice is whole.
 
 use videofactory_crds::StepName;
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::Digest;
-use videofactory_pipeline::documents::{SceneVoice, SpokenWord, Voices, Words};
+use videofactory_pipeline::documents::{SceneVoice, SpokenWord, Voices, WordLevel, Words};
 use videofactory_pipeline::inputs::voice_digest;
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::{Embedded, NarrationRequest, Narrator, Sold, Speech, TimingLevel};
+use videofactory_providers::{NarrationRequest, Narrator, Sold, Speech, TimingLevel};
 use videofactory_storage::PutOptions;
 
 use super::hired::{self, EMBEDDED_MODEL, Hire};
@@ -147,13 +148,13 @@ pub(super) fn is_silent(scene: &Scene) -> bool {
 
 fn words_of(speech: &Speech) -> Words {
     let level = match speech.level {
-        TimingLevel::Estimated => "Estimated",
-        TimingLevel::Aligned => "Aligned",
-        TimingLevel::Exact => "Exact",
+        TimingLevel::Estimated => WordLevel::Estimated,
+        TimingLevel::Aligned => WordLevel::Aligned,
+        TimingLevel::Exact => WordLevel::Exact,
     };
     let seconds = |samples: u64| to_seconds(samples, speech.sample_rate);
     Words {
-        level: level.to_owned(),
+        level,
         seconds: seconds(speech.samples.len() as u64),
         words: speech
             .words

@@ -3,7 +3,6 @@
 //! nothing again, and two attempts cut out the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use videofactory_crds::settings::Grouping;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::storyboard::Scene;
+use videofactory_providers::wav::{self, Sound};
 use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Speech, TimingLevel};
 use videofactory_storage::PutOptions;
 
@@ -277,17 +277,9 @@ async fn heard(
     Ok(context.bucket.get_json::<Heard>(&key).await?.unwrap_or(heard))
 }
 
-fn decode(wav: &[u8]) -> Option<Speech> {
-    let mut reader = hound::WavReader::new(Cursor::new(wav)).ok()?;
-    let spec = reader.spec();
-    let samples: Vec<i16> = reader.samples::<i16>().collect::<Result<_, _>>().ok()?;
-    let level = TimingLevel::Estimated;
-    (spec.channels == 1).then_some(Speech {
-        samples,
-        sample_rate: spec.sample_rate,
-        words: Vec::new(),
-        level,
-    })
+fn decode(file: &[u8]) -> Option<Speech> {
+    let Sound { samples, rate } = wav::read(file)?;
+    Some(Speech { samples, sample_rate: rate, words: Vec::new(), level: TimingLevel::Estimated })
 }
 
 /// The speeches as one, with silence between them where there are several; `None` without any sound.

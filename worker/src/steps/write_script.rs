@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
+use videofactory_embedded::Embedded;
 use videofactory_pipeline::contract::GivenScenes;
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
 use videofactory_pipeline::{Digest, documents, text};
 use videofactory_providers::{
-    Character, Embedded, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold,
+    Character, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold,
 };
 use videofactory_storage::PutOnce;
 

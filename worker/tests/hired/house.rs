@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use videofactory_crds::provideraccount::Provider;
+use videofactory_embedded::Embedded;
 use videofactory_providers::{
-    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Embedded, Lengths, Model, NarrationRequest,
-    Narrator, Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter, Speech,
+    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Lengths, Model, NarrationRequest, Narrator,
+    Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter, Speech,
 };
 use videofactory_worker::agency::{Agency, Hireable};
 use videofactory_worker::publishing::{Announcer, VideoSite};

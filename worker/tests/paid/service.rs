@@ -15,7 +15,6 @@ pub enum Fault {
     LoseAnswer,
     /// Does not take it, and the answer is lost too.
     LoseRequest,
-    /// Is away.
     Away,
     /// Refuses for the second.
     TooFast,
@@ -32,7 +31,6 @@ pub enum Fault {
 /// How the service answers what it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// At once.
     AtOnce,
     /// With an id, and after some seconds of polling.
     Later,

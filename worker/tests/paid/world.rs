@@ -283,7 +283,6 @@ impl World {
     }
 }
 
-/// One attempt.
 #[derive(Clone)]
 pub struct Attempt {
     pub number: i32,

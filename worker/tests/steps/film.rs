@@ -72,7 +72,7 @@ async fn a_film_that_fails_its_check_is_kept_until_a_person_accepts_it() {
     let video = failed.outcome.artifacts.video.clone().expect("the film is named");
     let stored: Film = document(&film, StepName::AssembleVideo, &studio).await;
     assert!(studio.bucket.head(&video.key).await.unwrap().is_some());
-    assert!(stored.checks.iter().any(|check| check.outcome == "Failed"));
+    assert!(stored.checks.iter().any(|check| check.outcome == CheckOutcome::Failed));
 
     let mut input = film.input(StepName::AssembleVideo);
     input.attempt += 1;

@@ -41,9 +41,7 @@ impl Mark {
 /// What was found under the mark's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing.
     Nothing,
-    /// A mark.
     Mark(Mark),
     /// Something that does not read as a mark.
     SomethingElse,
@@ -66,7 +64,6 @@ pub struct Seeker<'a> {
 /// What to do about a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// It is ours.
     Ours,
     /// A person has given it to us: put our mark in the place of the one there.
     TakeOver,

@@ -10,15 +10,9 @@ mod place;
 mod prune;
 
 #[cfg(test)]
-mod level_tests;
-#[cfg(test)]
-mod place_tests;
-#[cfg(test)]
-mod properties;
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(super) mod world;
 
 use jiff::Timestamp;
 use videofactory_crds::condition;
@@ -110,9 +104,7 @@ pub enum Report {
 pub enum Action {
     /// List the bucket.
     Measure,
-    /// Prune.
     Prune(Order),
-    /// Back up.
     BackUp {
         /// The slot, which names the backup.
         slot: Timestamp,

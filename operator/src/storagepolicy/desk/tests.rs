@@ -1,6 +1,6 @@
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneRun, StorageUsage};
 
-use super::super::decide::world::at;
+use super::super::decide::testing::at;
 use super::super::plan::Order;
 use super::super::runs::{backup_begun, begun};
 use super::*;

@@ -28,7 +28,6 @@ pub(super) struct OwnerFacts {
 /// When an owner's job finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
-    /// It has not.
     Not,
     /// Then.
     At(i64),

@@ -62,7 +62,6 @@ pub type OwnerIndex = u32;
 /// The owner of what belongs to no job.
 pub const NOBODY: OwnerIndex = OwnerIndex::MAX;
 
-/// One object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// What its key ends with: after the run, or after the folder if it has no owner.
@@ -84,7 +83,6 @@ pub struct Object {
 pub struct Owner {
     /// Namespace of the job.
     pub namespace: Box<str>,
-    /// Its name.
     pub name: Box<str>,
     /// Its `status.id`.
     pub id: Box<str>,

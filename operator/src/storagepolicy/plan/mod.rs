@@ -10,13 +10,9 @@ mod rules;
 mod verdict;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod simulation;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) mod world;
 
 use std::ops::AddAssign;
 

@@ -45,7 +45,6 @@ pub struct VideoJobFacts {
     pub run: i64,
     /// How it stands.
     pub standing: Standing,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// What people asked for by annotation.
     pub requests: BTreeMap<String, String>,
@@ -54,9 +53,7 @@ pub struct VideoJobFacts {
 /// A job, as the API server told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobReference {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// Version of the object, which every write changes.
     pub version: String,

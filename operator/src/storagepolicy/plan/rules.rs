@@ -19,7 +19,6 @@ pub enum ReadRulesError {
         "protect.keys: {pattern:?} is not a pattern of keys ({problem}): write one such as videos/*/brand-*/**"
     )]
     ReadPattern {
-        /// The pattern.
         pattern: String,
         /// What is wrong with it.
         problem: String,

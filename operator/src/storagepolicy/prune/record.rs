@@ -91,7 +91,7 @@ mod tests {
     use flate2::read::GzDecoder;
     use serde_json::{Value, json};
 
-    use super::super::super::plan::world::{DAY, World, full, listing_of};
+    use super::super::super::plan::testing::{DAY, World, full, listing_of};
     use super::*;
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument;
 use videofactory_storage::{Bucket, ObjectInfo, PROBES, StorageError};
 
 use super::super::claim::MARK;
@@ -56,7 +57,7 @@ pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Stock, TakeError>
     let counted = Arc::new(AtomicU64::new(0));
     for folder in Folder::ALL {
         let (bucket, counted) = (bucket.clone(), Arc::clone(&counted));
-        shelves.spawn(async move {
+        let list = async move {
             let mut listing = Listing::default();
             let lists = walk(&bucket, folder, |key, size, modified| {
                 listing.add(folder, key, size, modified);
@@ -64,7 +65,8 @@ pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Stock, TakeError>
             });
             let (lists, whole) = lists.await?;
             if whole { Ok((lists, listing)) } else { Err(TakeError::TooMany) }
-        });
+        };
+        shelves.spawn(list.in_current_span());
     }
     let mut stock = Stock::default();
     let top = top_level.await?;
@@ -86,7 +88,7 @@ pub(super) async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
     let mut shelves = JoinSet::new();
     for folder in Folder::ALL {
         let bucket = bucket.clone();
-        shelves.spawn(async move {
+        let list = async move {
             let mut sum = Tally::default();
             let count = |_: &str, size, _| {
                 sum.add(size);
@@ -94,7 +96,8 @@ pub(super) async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
             };
             let (lists, _) = walk(&bucket, folder, count).await?;
             Ok::<_, StorageError>((folder, lists, sum))
-        });
+        };
+        shelves.spawn(list.in_current_span());
     }
     let mut measured = Measured::default();
     while let Some(ended) = shelves.join_next().await {

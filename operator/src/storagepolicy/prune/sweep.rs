@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_storage::{Bucket, DeleteReport, KEYS_A_REQUEST, StorageError};
 
@@ -245,10 +246,11 @@ impl Sweep<'_> {
         let keys: Vec<String> =
             attempt.files.iter().map(|index| self.listing.key(self.object(*index))).collect();
         let bucket = bucket.clone();
-        under_way.spawn(async move {
+        let delete = async move {
             let report = bucket.delete(&keys).await;
             Event::Answered(attempt, report)
-        });
+        };
+        under_way.spawn(delete.in_current_span());
     }
 
     fn rest(&self, attempt: Attempt, under_way: &mut JoinSet<Event>) {

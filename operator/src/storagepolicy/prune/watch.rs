@@ -300,7 +300,7 @@ mod tests {
     use parking_lot::Mutex;
     use serde_json::json;
 
-    use super::super::super::plan::world::{DAY, Planned, World, finished, full};
+    use super::super::super::plan::testing::{DAY, Planned, World, finished, full};
     use super::super::{Marked, Room};
     use super::*;
 
@@ -370,7 +370,7 @@ mod tests {
             namespaces: &world.namespaces,
             sharing: &[],
             room: &Room::in_memory_of(None),
-            now: super::super::super::plan::world::at(world.now),
+            now: super::super::super::plan::testing::at(world.now),
             recheck_after: Duration::from_mins(10),
         };
         let mut watch = Watch::new(&around, &planned.listing, &planned.plan, &references);

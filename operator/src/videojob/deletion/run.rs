@@ -173,7 +173,7 @@ async fn let_go_without(
     reason: &str,
     note: String,
 ) -> Result<Requeue, ApplyError> {
-    tracing::warn!(videojob = path(job, &job.name_any()), "{note}");
+    tracing::warn!("{note}");
     event(context, job, true, reason, note);
     let_go(context, job).await
 }

@@ -1,0 +1,140 @@
+//! The embedded voice: flite for English, espeak-ng for other languages, both as child processes.
+//! Every speech comes with the time of each of its words.
+
+mod engine;
+mod espeak;
+mod flite;
+mod kana;
+mod reading;
+
+use videofactory_providers::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
+use videofactory_providers::error::ProviderError;
+use videofactory_providers::wav::Sound;
+use videofactory_providers::words::{self, Word};
+
+use self::engine::configuration;
+pub(super) use self::espeak::languages;
+pub(super) use self::reading::read;
+use crate::signs::without_pictographs;
+
+/// The voice of the English narration when none is chosen.
+const DEFAULT_FLITE_VOICE: &str = "slt";
+/// The voice name that asks for espeak-ng in English too.
+const ESPEAK_VOICE: &str = "espeak-ng";
+
+/// Which engine speaks, in which of its voices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Voice {
+    Flite(String),
+    Espeak(String),
+}
+
+/// Speaks every text of the request, in order.
+pub(super) async fn narrate(request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError> {
+    if !(0.5..=2.0).contains(&request.speed) {
+        return Err(configuration(format!("a speed of {} is not between 0.5 and 2.0", request.speed)));
+    }
+    let voice = choose(&request.language, &request.voice).await?;
+    let mut speeches = Vec::with_capacity(request.texts.len());
+    for (index, text) in request.texts.iter().enumerate() {
+        let words = words::split(text);
+        if words.is_empty() {
+            return Err(configuration(format!(
+                "text {} of {} has no word to speak: {text:?}. Give the scene a narration with words",
+                index + 1,
+                request.texts.len()
+            )));
+        }
+        speeches.push(speak(&words, &voice, request).await?);
+    }
+    Ok(speeches)
+}
+
+/// Refuses what could not be spoken, whatever the text.
+pub(super) async fn require(language: &str, voice: &str) -> Result<(), ProviderError> {
+    choose(language, voice).await.map(drop)
+}
+
+async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Result<Speech, ProviderError> {
+    let (sound, times, level) = match voice {
+        Voice::Flite(name) => {
+            let (sound, times) = flite::speak(words, name, request.speed).await?;
+            (sound, times, TimingLevel::Exact)
+        }
+        Voice::Espeak(name) => {
+            let said = spelling(words, name).await?;
+            espeak::speak(words, &said, name, request.speed).await?
+        }
+    };
+    if sound.samples.iter().all(|sample| sample.unsigned_abs() < 64) {
+        let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        return Err(configuration(format!(
+            "the voice has no sound for \"{}\" in the language \"{}\"; check that text and language belong together",
+            text.join(" "),
+            request.language
+        )));
+    }
+    let words = timings(words, &times, &sound);
+    Ok(Speech { samples: sound.samples, sample_rate: sound.rate, words, level })
+}
+
+/// The words as an espeak-ng voice pronounces them: as written, without pictures, whose names it would say; in Japanese
+/// their kana.
+async fn spelling(words: &[Word], voice: &str) -> Result<Vec<String>, ProviderError> {
+    if voice.starts_with("ja") {
+        return kana::readings(words).await;
+    }
+    Ok(words.iter().map(|word| without_pictographs(&word.text)).collect())
+}
+
+/// Seconds to samples; in order, without overlap, inside the sound, each at least one sample long.
+fn timings(words: &[Word], times: &[(f64, f64)], sound: &Sound) -> Vec<WordTiming> {
+    let total = sound.samples.len() as u64;
+    let mut earliest = 0;
+    words
+        .iter()
+        .zip(times)
+        .enumerate()
+        .map(|(index, (word, (start, end)))| {
+            let sample = |seconds: f64| (seconds.max(0.0) * f64::from(sound.rate)).round() as u64;
+            let room_after = (words.len() - index) as u64;
+            let start = sample(*start).clamp(earliest, total.saturating_sub(room_after).max(earliest));
+            let end = sample(*end).clamp(start + 1, (total + 1).saturating_sub(room_after).max(start + 1));
+            earliest = end;
+            WordTiming { text: word.text.clone(), joins_previous: word.joins_previous, start, end }
+        })
+        .collect()
+}
+
+async fn choose(language: &str, wanted: &str) -> Result<Voice, ProviderError> {
+    let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let is_variant = espeak::VARIANTS.contains(&wanted);
+    let is_default = wanted.is_empty() || wanted == ESPEAK_VOICE;
+    if primary == "en" && wanted != ESPEAK_VOICE && !is_variant {
+        let installed = flite::voices().await?;
+        let name = if wanted.is_empty() { DEFAULT_FLITE_VOICE } else { wanted };
+        return if installed.iter().any(|voice| voice == name) {
+            Ok(Voice::Flite(name.to_owned()))
+        } else {
+            Err(unknown_voice(wanted, language, &installed))
+        };
+    }
+    if !is_default && !is_variant {
+        return Err(unknown_voice(wanted, language, &[]));
+    }
+    let base = espeak::language(language).await?;
+    Ok(Voice::Espeak(if is_variant { format!("{base}+{wanted}") } else { base }))
+}
+
+fn unknown_voice(wanted: &str, language: &str, flite: &[String]) -> ProviderError {
+    let mut voices: Vec<&str> = flite.iter().map(String::as_str).collect();
+    voices.push(ESPEAK_VOICE);
+    voices.extend(espeak::VARIANTS);
+    configuration(format!(
+        "there is no voice \"{wanted}\" for the language \"{language}\"; the voices are {}",
+        voices.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests;

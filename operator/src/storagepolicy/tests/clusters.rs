@@ -1,0 +1,489 @@
+//! Two clusters, three places, and everything that happens to them: whatever it is, no cluster deletes a file of a job
+//! that lives in the other, or of one of its own that needs it.
+//!
+//! Policies move, also to another name of the same server, and are suspended; marks are lost; jobs fail, are labelled, are
+//! deleted, by hand or by their time to live, and restored in the other cluster with the same id; people give places away.
+//! Looks and plans are those of the operator, and so is the end of a time to live.
+
+mod ttl;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use proptest::prelude::*;
+use serde_json::json;
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::requests::TAKE_OVER;
+use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
+use videofactory_pipeline::keys::KeyParts;
+
+use super::super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
+use super::super::decide::{Known, Observed, decide};
+use super::super::neighbours::{arrived, covered_namespaces, heeded, older};
+use super::super::observe::Finding;
+use super::super::plan::testing::{DAY, HOUR, NOW, at, finished, full, job, listing_of};
+use super::super::plan::{JobReference, Order, References, Rules, Standing, plan};
+use crate::config::SideEffects;
+
+const ENDPOINTS: [&str; 2] = ["http://s3:9000", "http://s3.storage.svc:9000"];
+const PREFIXES: [&str; 3] = ["", "one/", "two/"];
+const NAMESPACES: [&str; 2] = ["films", "shows"];
+/// Age from which a file may be deleted.
+const AGE: i64 = DAY;
+
+/// A file: when it was written, by which cluster, and whether a person has given its place away since.
+#[derive(Clone, Debug)]
+struct File {
+    modified: i64,
+    writer: usize,
+    given: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    mark: Option<Mark>,
+    files: BTreeMap<String, File>,
+}
+
+#[derive(Clone, Debug)]
+struct Cluster {
+    /// One of each namespace.
+    policies: [StoragePolicy; 2],
+    jobs: Vec<JobReference>,
+}
+
+#[derive(Clone, Debug)]
+struct World {
+    now: i64,
+    places: [Place; 3],
+    clusters: [Cluster; 2],
+    ids: u32,
+    deleted: usize,
+}
+
+/// What may happen. The first two numbers are those of a cluster and of a namespace.
+#[derive(Clone, Debug)]
+enum Happening {
+    Passes(i64),
+    Looks(usize, usize),
+    Moves(usize, usize, usize, usize),
+    Begins(usize, usize, usize),
+    Writes(usize, usize),
+    Ends(usize, usize),
+    Fails(usize, usize, bool),
+    IsLabelled(usize, usize),
+    Goes(usize, usize),
+    Expires(usize, usize),
+    Suspends(usize, usize, bool),
+    IsRestored(usize),
+    LosesMark(usize),
+    IsGiven(usize, usize),
+    Prunes(usize, usize),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    let (cluster, namespace, which) = (0..2_usize, 0..2_usize, 0..8_usize);
+    prop_oneof![
+        4 => (HOUR..3 * DAY).prop_map(H::Passes),
+        8 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::Looks(c, n)),
+        3 => (cluster.clone(), namespace.clone(), 0..2_usize, 0..3_usize)
+            .prop_map(|(c, n, endpoint, prefix)| H::Moves(c, n, endpoint, prefix)),
+        4 => (cluster.clone(), namespace.clone(), 0..4_usize).prop_map(|(c, n, name)| H::Begins(c, n, name)),
+        6 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Writes(c, which)),
+        3 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Ends(c, which)),
+        2 => (cluster.clone(), which.clone(), any::<bool>())
+            .prop_map(|(c, which, awaits)| H::Fails(c, which, awaits)),
+        1 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::IsLabelled(c, which)),
+        2 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Goes(c, which)),
+        3 => (cluster.clone(), which).prop_map(|(c, which)| H::Expires(c, which)),
+        1 => (cluster.clone(), namespace.clone(), any::<bool>()).prop_map(|(c, n, on)| H::Suspends(c, n, on)),
+        2 => cluster.clone().prop_map(H::IsRestored),
+        3 => (0..3_usize).prop_map(H::LosesMark),
+        2 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::IsGiven(c, n)),
+        6 => (cluster, namespace).prop_map(|(c, n)| H::Prunes(c, n)),
+    ]
+}
+
+fn uid(cluster: usize) -> String {
+    format!("cluster-{cluster}")
+}
+
+fn policy(cluster: usize, namespace: &str) -> StoragePolicy {
+    serde_json::from_value(json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
+        "metadata": {
+            "name": "default", "namespace": namespace, "uid": format!("{cluster}-{namespace}"), "generation": 1,
+            "creationTimestamp": at(0).to_string(),
+        },
+        "spec": {
+            "bucket": {
+                "endpoint": ENDPOINTS[0], "name": "videos", "prefix": PREFIXES[cluster],
+                "secretRef": {"name": "s3"},
+            },
+            "capacity": {"limit": "10G"},
+            "rules": [{
+                "kinds": ["work", "clips", "videos"], "olderThan": format!("{AGE}s"), "onlyFinished": false,
+            }],
+            "brakes": {"maxObjects": 1000, "maxPercent": 100},
+            // One of two protects, and for both wherever they share a place.
+            "protect": (namespace == NAMESPACES[1]).then(|| json!({"jobs": {"matchLabels": {"keep": "true"}}})),
+        },
+    }))
+    .unwrap()
+}
+
+impl World {
+    fn new() -> Self {
+        let cluster = |number| Cluster {
+            policies: NAMESPACES.map(|namespace| policy(number, namespace)),
+            jobs: Vec::new(),
+        };
+        let mut world = Self {
+            now: NOW,
+            places: [(); 3].map(|()| Place::default()),
+            clusters: [cluster(0), cluster(1)],
+            ids: 0,
+            deleted: 0,
+        };
+        for (cluster, namespace) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            world.look(cluster, namespace);
+        }
+        world
+    }
+
+    /// Which place a policy's spec names.
+    fn place_of(&self, cluster: usize, namespace: usize) -> usize {
+        let prefix = &self.clusters[cluster].policies[namespace].spec.bucket.prefix;
+        PREFIXES.iter().position(|known| known == prefix).unwrap()
+    }
+
+    fn all(&self, cluster: usize) -> Vec<Arc<crate::caches::Guarded<StoragePolicy>>> {
+        let policies = self.clusters[cluster].policies.iter();
+        policies.map(|policy| Arc::new(DeserializeGuard(Ok(policy.clone())))).collect()
+    }
+
+    /// Asks whose the place is, as the operator does.
+    fn claim(&mut self, cluster: usize, namespace: usize) -> Option<Claimed> {
+        let (uid, place_number) = (uid(cluster), self.place_of(cluster, namespace));
+        let policy = &self.clusters[cluster].policies[namespace];
+        let there = &mut self.places[place_number];
+        let found = there.mark.clone().map_or(Found::Nothing, Found::Mark);
+        let nobody = word_for_nobodys(policy);
+        let seeker = Seeker {
+            cluster: &uid,
+            given: policy.annotations().get(TAKE_OVER).map(String::as_str),
+            nobody: &nobody,
+            came_before: arrived(policy).is_some_and(|place| place.cluster == uid),
+        };
+        let holds_files = there.files.keys().any(|key| KeyParts::of(key).is_some());
+        match judge(&found, seeker) {
+            Judgement::Ours => {}
+            Judgement::MarkItIfEmpty if holds_files => return None,
+            Judgement::TakeOver | Judgement::MarkIt | Judgement::MarkItIfEmpty => {
+                let name = format!("{}/default", policy.namespace().unwrap());
+                self.now += 1;
+                there.mark = Some(Mark {
+                    cluster: uid.clone(),
+                    policy: name,
+                    since: at(self.now),
+                    nonce: String::new(),
+                });
+            }
+            Judgement::Theirs(_) | Judgement::Unreadable => return None,
+        }
+        Some(Claimed { cluster: uid, mark: there.mark.as_ref().map(Mark::identity) })
+    }
+
+    fn look(&mut self, cluster: usize, namespace: usize) {
+        let claimed = self.claim(cluster, namespace);
+        let policy = self.clusters[cluster].policies[namespace].clone();
+        let finding = match &claimed {
+            Some(_) => Finding::Fit,
+            None => Finding::Others { message: "another's".into() },
+        };
+        let observed = Observed {
+            older: older(&self.all(cluster), &policy),
+            known: Known::default(),
+            most_files: 1_000_000,
+            started: at(self.now),
+            stopping: false,
+            side_effects: SideEffects::Allow,
+            policy,
+            finding,
+            claimed,
+        };
+        let status = decide(&observed, at(self.now)).status;
+        self.clusters[cluster].policies[namespace].status = Some(status);
+    }
+
+    fn happen(&mut self, happening: &Happening) {
+        match *happening {
+            Happening::Passes(seconds) => self.now += seconds,
+            Happening::Looks(cluster, namespace) => self.look(cluster, namespace),
+            Happening::Moves(cluster, namespace, endpoint, prefix) => {
+                let bucket = &mut self.clusters[cluster].policies[namespace].spec.bucket;
+                (bucket.endpoint, bucket.prefix) = (ENDPOINTS[endpoint].into(), PREFIXES[prefix].into());
+            }
+            Happening::Begins(cluster, namespace, name) => self.begin(cluster, namespace, name),
+            Happening::Writes(cluster, which) => self.write(cluster, which),
+            Happening::Ends(cluster, which) => {
+                let ago = NOW - self.now;
+                if let Some(job) = pick(&mut self.clusters[cluster].jobs, which) {
+                    job.facts.standing = finished(ago);
+                }
+            }
+            Happening::Fails(cluster, which, awaits_publication) => {
+                let job = pick(&mut self.clusters[cluster].jobs, which);
+                if let Some(job) = job.filter(|job| job.facts.standing == Standing::Live) {
+                    job.facts.standing = Standing::Failed { awaits_publication };
+                }
+            }
+            Happening::IsLabelled(cluster, which) => {
+                if let Some(job) = pick(&mut self.clusters[cluster].jobs, which) {
+                    job.facts.labels = [("keep".to_owned(), "true".to_owned())].into();
+                }
+            }
+            Happening::Expires(cluster, which) => self.expire(cluster, which),
+            Happening::Suspends(cluster, namespace, suspend) => {
+                self.clusters[cluster].policies[namespace].spec.suspend = suspend;
+            }
+            Happening::Goes(cluster, which) => {
+                let jobs = &mut self.clusters[cluster].jobs;
+                if !jobs.is_empty() {
+                    jobs.remove(which % jobs.len());
+                }
+            }
+            Happening::IsRestored(cluster) => {
+                let there = self.clusters[1 - cluster].jobs.clone();
+                let jobs = &mut self.clusters[cluster].jobs;
+                let is_new = |job: &JobReference| !jobs.iter().any(|own| same_name(own, job));
+                let restored: Vec<_> = there.into_iter().filter(is_new).collect();
+                jobs.extend(restored);
+            }
+            Happening::LosesMark(place) => self.lose_mark(place),
+            Happening::IsGiven(cluster, namespace) => self.give(cluster, namespace),
+            Happening::Prunes(cluster, namespace) => self.prune(cluster, namespace),
+        }
+    }
+
+    fn begin(&mut self, cluster: usize, namespace: usize, name: usize) {
+        let mut job = job(NAMESPACES[namespace], ["a", "b", "c-1", "d"][name], Standing::Live);
+        self.ids += 1;
+        job.facts.id = Some(format!("{:08x}", self.ids));
+        let jobs = &mut self.clusters[cluster].jobs;
+        if !jobs.iter().any(|other| same_name(other, &job)) {
+            jobs.push(job);
+        }
+    }
+
+    /// A job writes where its policy is Ready, as far as its cluster knows.
+    fn write(&mut self, cluster: usize, which: usize) {
+        let now = self.now;
+        let Some(job) = pick(&mut self.clusters[cluster].jobs, which).cloned() else { return };
+        let namespace = NAMESPACES.iter().position(|namespace| *namespace == job.namespace).unwrap();
+        if job.facts.standing != Standing::Live
+            || arrived(&self.clusters[cluster].policies[namespace]).is_none()
+        {
+            return;
+        }
+        let place = self.place_of(cluster, namespace);
+        let place = &mut self.places[place];
+        // Whoever goes on where a person has given the place to another has not left as it was said to have.
+        let given = place.mark.as_ref().is_some_and(|mark| mark.cluster != uid(cluster));
+        for (kind, file) in [("clips", "a.mp4"), ("videos", "a.mp4"), ("work", "a.json")] {
+            let id = job.facts.id.as_deref().unwrap();
+            let key = full(&format!("{kind}/{}/{}-{id}/r1/{file}", job.namespace, job.name));
+            place.files.insert(key, File { modified: now, writer: cluster, given });
+        }
+    }
+
+    /// A mark is lost. That a cluster whose place was given away hears of it before, is what nobody can help.
+    fn lose_mark(&mut self, place_number: usize) {
+        let owner = self.places[place_number].mark.as_ref().map(|mark| mark.cluster.clone());
+        for (cluster, namespace) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let status = self.clusters[cluster].policies[namespace].status.as_ref();
+            let there = status.and_then(|status| status.place.as_ref());
+            let is_there =
+                there.is_some_and(|there| there.prefix == PREFIXES[place_number].trim_matches('/'));
+            if is_there && owner != Some(uid(cluster)) {
+                self.look(cluster, namespace);
+            }
+        }
+        self.places[place_number].mark = None;
+    }
+
+    /// A person gives the place that the policy names to its cluster, and says so for ever.
+    fn give(&mut self, cluster: usize, namespace: usize) {
+        let place_number = self.place_of(cluster, namespace);
+        let policy = &mut self.clusters[cluster].policies[namespace];
+        let there = &mut self.places[place_number];
+        if there.mark.as_ref().is_some_and(|mark| mark.cluster == uid(cluster)) {
+            return;
+        }
+        let word = there.mark.as_ref().map_or_else(|| word_for_nobodys(policy), Mark::identity);
+        policy.annotations_mut().insert(TAKE_OVER.to_owned(), word);
+        self.look(cluster, namespace);
+        let place = &mut self.places[place_number];
+        if place.mark.as_ref().is_some_and(|mark| mark.cluster == uid(cluster)) {
+            place.files.values_mut().for_each(|file| file.given = true);
+        }
+    }
+
+    /// A run at any time after the place was seen to be the policy's.
+    fn prune(&mut self, cluster: usize, namespace: usize) {
+        let policy = self.clusters[cluster].policies[namespace].clone();
+        let all = self.all(cluster);
+        if arrived(&policy).is_none()
+            || policy.spec.suspend
+            || older(&all, &policy).is_some()
+            || self.claim(cluster, namespace).is_none()
+        {
+            return;
+        }
+        let sharing = heeded(&all, &policy);
+        let namespaces = covered_namespaces(&policy, &sharing);
+        let jobs = self.clusters[cluster].jobs.iter().filter(|job| namespaces.contains(&job.namespace));
+        let references = References::new(namespaces.clone(), jobs.cloned());
+        let rules = Rules::of(&policy, &sharing).unwrap();
+        let place_number = self.place_of(cluster, namespace);
+        let files = &self.places[place_number].files;
+        let listing = listing_of(files.iter().map(|(key, file)| (key.as_str(), 1, file.modified)));
+        let order =
+            Order { slot: at(self.now), cause: PruneCause::Schedule, dry_run: false, older_than: None };
+        let plan = plan(&listing, &rules, &references, &order, at(self.now));
+        let objects = listing.objects();
+        let doomed: Vec<String> =
+            plan.deletions.iter().map(|index| listing.key(&objects[*index as usize])).collect();
+        for key in doomed {
+            if let Some(why) = self.must_stay(cluster, place_number, &namespaces, &key) {
+                panic!("{key} is deleted from place {place_number} by cluster {cluster} although {why}");
+            }
+            self.places[place_number].files.remove(&key);
+            self.deleted += 1;
+        }
+    }
+
+    /// Why a file must not be deleted by this cluster, told without any of the code that decides.
+    fn must_stay(
+        &self,
+        cluster: usize,
+        place: usize,
+        namespaces: &BTreeSet<String>,
+        key: &str,
+    ) -> Option<&'static str> {
+        let parts = KeyParts::of(key).unwrap();
+        let file = &self.places[place].files[key];
+        let lives_in = |cluster: usize| {
+            let jobs = self.clusters[cluster].jobs.iter();
+            jobs.filter(|job| job.facts.id.as_deref() == Some(parts.id))
+                .find(|job| (job.namespace.as_str(), job.name.as_str()) == (parts.namespace, parts.name))
+        };
+        let of_namespace = self.clusters[cluster]
+            .policies
+            .iter()
+            .filter(|policy| policy.namespace().as_deref() == Some(parts.namespace));
+        let came = of_namespace.filter_map(arrived).map(|there| there.since.0.as_second()).min();
+        let Some(came) = came.filter(|_| namespaces.contains(parts.namespace)) else {
+            return Some("its namespace has no policy here");
+        };
+        if file.writer != cluster && !file.given && lives_in(file.writer).is_some() {
+            return Some("its job lives in the other cluster");
+        }
+        let awaits = Standing::Failed { awaits_publication: true };
+        match lives_in(cluster) {
+            _ if self.is_suspended(cluster, parts.namespace) => Some("its policy is suspended"),
+            Some(job) if job.facts.standing == Standing::Live => Some("its job needs it"),
+            Some(job) if !job.facts.labels.is_empty() && self.protects_labels(cluster, place) => {
+                Some("its job's label protects it")
+            }
+            Some(job) if job.facts.standing == awaits && parts.kind == ObjectKind::Videos => {
+                Some("it is still to be published")
+            }
+            // Its job may be restored in a moment.
+            None if came > self.now - AGE => Some("the policy has only just come"),
+            _ => (file.modified > self.now - AGE).then_some("it is young"),
+        }
+    }
+
+    fn is_suspended(&self, cluster: usize, namespace: &str) -> bool {
+        let mut policies = self.clusters[cluster].policies.iter();
+        policies.any(|policy| policy.namespace().as_deref() == Some(namespace) && policy.spec.suspend)
+    }
+
+    /// Whether the policy that protects labels has come to this place, and both name it alike.
+    fn protects_labels(&self, cluster: usize, place: usize) -> bool {
+        let [other, protecting] = &self.clusters[cluster].policies;
+        let alike = other.spec.bucket.endpoint == protecting.spec.bucket.endpoint;
+        alike && self.place_of(cluster, 1) == place && arrived(protecting).is_some()
+    }
+}
+
+fn pick(jobs: &mut [JobReference], which: usize) -> Option<&mut JobReference> {
+    let count = jobs.len();
+    if count == 0 { None } else { jobs.get_mut(which % count) }
+}
+
+fn same_name(one: &JobReference, other: &JobReference) -> bool {
+    (&one.namespace, &one.name) == (&other.namespace, &other.name)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_file_of_a_job_that_lives_in_another_cluster_is_ever_in_a_plan(
+        happenings in prop::collection::vec(happening(), 1..120),
+    ) {
+        let mut world = World::new();
+        for happening in &happenings {
+            world.happen(happening);
+        }
+    }
+}
+
+#[test]
+fn a_word_that_gave_a_place_away_does_not_do_so_again_after_others_have_come() {
+    use Happening as H;
+    let mut world = World::new();
+    for happening in [
+        H::Moves(1, 0, 0, 2),
+        H::IsGiven(1, 0),
+        H::Begins(0, 0, 0),
+        H::Moves(0, 0, 0, 2),
+        H::IsGiven(0, 0),
+        H::LosesMark(2),
+        H::Writes(0, 0),
+        H::Looks(1, 0),
+        H::Passes(3 * DAY),
+        H::Prunes(1, 0),
+    ] {
+        world.happen(&happening);
+    }
+    assert_eq!(world.deleted, 0);
+}
+
+/// What the model is worth: that files go at all, in each of the two ways.
+#[test]
+fn files_of_finished_and_of_deleted_jobs_go_after_their_time() {
+    for ends in [Happening::Ends(0, 0), Happening::Goes(0, 0)] {
+        let mut world = World::new();
+        for happening in [
+            Happening::Passes(3 * DAY),
+            Happening::Begins(0, 0, 0),
+            Happening::Writes(0, 0),
+            Happening::Prunes(0, 0),
+            ends,
+            Happening::Prunes(0, 0),
+        ] {
+            world.happen(&happening);
+        }
+        assert_eq!(world.deleted, 0);
+        world.happen(&Happening::Passes(DAY));
+        world.happen(&Happening::Prunes(0, 0));
+        // The newest film of the namespace stays.
+        assert_eq!(world.deleted, 2);
+    }
+}

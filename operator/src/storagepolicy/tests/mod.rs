@@ -1,0 +1,3 @@
+//! What the parts of the controller do together.
+
+mod clusters;

@@ -1,6 +1,6 @@
 //! What a reconcile of a `ProviderAccount` costs that ten jobs have used, and one that ten thousand have: CPU time of
-//! the real controller on an API server in memory, side by side, as a ratio. Other tests would be measured with it, so
-//! it is run by itself, by `make bench`.
+//! the real controller, side by side, as a ratio. Other tests would be measured with it, so it is run alone, by
+//! `make bench`.
 
 use std::fs;
 

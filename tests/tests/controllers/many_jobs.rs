@@ -1,14 +1,4 @@
-//! What ten thousand jobs that wait for one account cost, and what it costs to let one of them go on: the real
-//! controllers, on an API server in memory that counts their calls.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test's helpers fail the test, and it prints counts"
-)]
-
-mod account_cost;
-mod support;
+//! What ten thousand jobs that wait for one account cost, and what it costs to let one of them continue.
 
 use std::time::Duration;
 
@@ -16,7 +6,9 @@ use serde_json::{Value, json};
 use videofactory_pipeline::clock;
 use videofactory_tests::api_server::{ApiServer, Calls};
 
-use self::support::{ACCOUNT, Controllers, ManyJobs, NAMESPACE, begun, is_current, job, quota, since, spent};
+use super::support::{
+    ACCOUNT, Controllers, ManyJobs, NAMESPACE, begun, is_current, job, quota, since, spent,
+};
 
 /// Jobs that wait.
 const MANY: usize = 10_000;

@@ -1,6 +1,4 @@
-//! The real controllers and objects that are being restored: nothing is written before they are all there.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+//! Objects that are being restored: nothing is written before they are all there.
 
 use std::time::Duration;
 
@@ -8,9 +6,8 @@ use serde_json::{Value, json};
 use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_pipeline::clock;
 use videofactory_tests::api_server::ApiServer;
-use videofactory_tests::many_jobs::{
-    ACCOUNT, Controllers, ManyJobs, NAMESPACE, begun, is_current, job, quota,
-};
+
+use super::support::{ACCOUNT, Controllers, ManyJobs, NAMESPACE, begun, is_current, job, quota};
 
 /// Longest that the test may take, on a machine that others use too.
 const PATIENCE: Duration = Duration::from_mins(10);

@@ -278,14 +278,14 @@ fn parse_watched(text: &str) -> Result<Watched, String> {
             name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         plain && name.len() <= 63 && !name.starts_with('-') && !name.ends_with('-')
     };
-    let named = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let names = named.map(|name| {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let checked = names.map(|name| {
         is_name(name)
             .then(|| name.to_owned())
             .ok_or_else(|| format!("{name:?} is no namespace: write films,trailers"))
     });
-    let names: BTreeSet<String> = names.collect::<Result<_, _>>()?;
-    Ok(if names.is_empty() { Watched::Cluster } else { Watched::Namespaces(names) })
+    let watched: BTreeSet<String> = checked.collect::<Result<_, _>>()?;
+    Ok(if watched.is_empty() { Watched::Cluster } else { Watched::Namespaces(watched) })
 }
 
 fn parse_keys(text: &str) -> Result<Keys, String> {

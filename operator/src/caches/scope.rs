@@ -201,7 +201,9 @@ mod tests {
     impl Answers {
         fn of(answers: &[(&str, u16)]) -> Self {
             let all = Self::default();
-            answers.iter().for_each(|(namespace, code)| all.set(namespace, *code));
+            for (namespace, code) in answers {
+                all.set(namespace, *code);
+            }
             all
         }
 

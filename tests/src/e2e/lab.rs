@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::FutureExt;
@@ -14,6 +14,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{StoragePolicy, VideoJob};
 
@@ -46,6 +47,9 @@ pub struct Lab {
     pub witness: Witness,
 }
 
+/// Longest time of a test, so that one that hangs does not keep the others from running.
+const LONGEST: Duration = Duration::from_mins(20);
+
 /// Runs a test in a namespace of its own, in which jobs can run. Whatever it does, two pods of one step at once fail it.
 ///
 /// # Panics
@@ -74,12 +78,13 @@ where
         Err(error) => panic!("{name} could not begin: {error:#}"),
     };
     let begun = Instant::now();
-    let ended = AssertUnwindSafe(test(lab.clone())).catch_unwind().await;
+    let ended = timeout(LONGEST, AssertUnwindSafe(test(lab.clone())).catch_unwind()).await;
     println!("{name} took {} s", begun.elapsed().as_secs());
     let ended = match ended {
-        Ok(Ok(())) => lab.check_pods().await.map_err(|error| format!("{error:#}")),
-        Ok(Err(error)) => Err(format!("{error:#}")),
-        Err(panic) => Err(panic_text(panic.as_ref())),
+        Ok(Ok(Ok(()))) => lab.check_pods().await.map_err(|error| format!("{error:#}")),
+        Ok(Ok(Err(error))) => Err(format!("{error:#}")),
+        Ok(Err(panic)) => Err(panic_text(panic.as_ref())),
+        Err(_) => Err(format!("it had not ended after {} minutes", LONGEST.as_secs() / 60)),
     };
     if ended.is_err() {
         lab.keep_evidence().await;

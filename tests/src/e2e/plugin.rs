@@ -130,7 +130,8 @@ impl Plugin {
     /// A command of the shell that begins with `kubectl videofactory`. Its standard streams are pipes.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
-        self.program("bash", &["-c", &format!("exec kubectl videofactory {line}")])
+        // A shell's background jobs ignore SIGINT, and so does all that they start: tests may be among them.
+        self.program("bash", &["-c", &format!("exec env --default-signal=INT kubectl videofactory {line}")])
     }
 
     fn program(&self, name: &str, words: &[&str]) -> Command {

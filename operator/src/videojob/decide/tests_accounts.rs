@@ -14,7 +14,7 @@ const STEP: StepName = StepName::AnimateScenes;
 const MISSING: &str =
     "ProviderAccount \"tube\" does not exist in this namespace: create it, or correct accountRef";
 
-/// A film that grok animates, and that goes to YouTube with an account that is not there.
+/// A film that grok animates, and that goes to `YouTube` with an account that is not there.
 fn published() -> World {
     published_and(&json!({}))
 }

@@ -263,9 +263,14 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         "videojob.videofactory.dev/waits suspended\n",
     ];
     plugin.look_for(line, &agreed, 0, &held, &question);
-    let resumed = "videojob.videofactory.dev/lakes-HEX resumed (dry run)\n\
-                   videojob.videofactory.dev/rivers-HEX resumed (dry run)\n";
-    plugin.says("resume -l team=films --dry-run", 0, resumed, "").await?;
+    let resumed = |film: &str| {
+        format!(
+            "videojob.videofactory.dev/{film} resumed (dry run): NS/{film} stays suspended by its spec.suspend: to resume \
+             it, name it and give no reason\n"
+        )
+    };
+    let both = format!("{}{}", resumed("lakes-HEX"), resumed("rivers-HEX"));
+    plugin.says("resume -l team=films --dry-run", 0, &both, "").await?;
     plugin.says("resume gate", 0, "videojob.videofactory.dev/gate resumed\n", "").await?;
     gate.until("the film to go on", |status| status.phase != Some(Phase::Suspended)).await?;
     plugin.says("resume gate", 0, "videojob.videofactory.dev/gate unchanged: it is not suspended\n", "").await

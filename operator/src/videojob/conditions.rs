@@ -10,8 +10,8 @@ use videofactory_crds::condition::{
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::VideoJobStatus;
 
-use super::decide::Verdict;
 use super::model::Storage;
+use super::verdict::Verdict;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// Writes the verdict into the status.

@@ -10,34 +10,9 @@ use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::attempts::End;
-use super::decide::Verdict;
-use super::model::{Observed, PodState};
+use super::model::{Measured, Observed, PodState};
+use super::verdict::Verdict;
 use crate::metrics::{FilmMetrics, JobOutcome, PublishOutcome};
-
-/// Something that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Measured {
-    /// An attempt of a step.
-    Attempt {
-        /// The step.
-        step: StepName,
-        /// How it ended, in a word.
-        outcome: &'static str,
-        /// From its begin to its end.
-        took: Duration,
-        /// From the creation of its Job to the start of its container, if both are known.
-        queued: Option<Duration>,
-    },
-    /// Publications, or an attempt to publish.
-    Published(PublishOutcome, u64),
-    /// The whole job, until somebody asks for more.
-    Job {
-        /// How.
-        outcome: JobOutcome,
-        /// Since it began to go on by itself.
-        took: Duration,
-    },
-}
 
 impl Measured {
     /// Tells the metrics.

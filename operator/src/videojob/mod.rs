@@ -22,6 +22,7 @@ mod podless;
 mod start;
 mod tombstones;
 pub mod trace;
+pub mod verdict;
 
 use videofactory_crds::VideoJob;
 

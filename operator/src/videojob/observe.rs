@@ -11,7 +11,8 @@ use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome, clock};
 use videofactory_storage::{Addressing, Bucket, StorageError};
 
-use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up};
+use super::attempts::outcomes_to_look_up;
+use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage};
 use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, Guarded, owner_key};

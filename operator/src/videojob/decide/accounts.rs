@@ -13,9 +13,10 @@ use videofactory_crds::settings::PublishTarget;
 use videofactory_pipeline::{Settings, graph};
 
 use super::super::model::{Account, HiredAccount};
+use super::super::verdict::Verdict;
+use super::Draft;
 use super::hire::hired_accounts;
 use super::needs::{accounts_of, needs};
-use super::{Draft, Verdict};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What keeps a step from using the accounts that it names.

@@ -13,12 +13,13 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::attempts::Attempt;
 use super::super::model::{Action, Storage};
+use super::super::verdict::Verdict;
 use super::entry::{bucket_came_back, result_is_void, result_of, set_state, stop, unsettle};
 use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
 use super::settle::Standing;
-use super::tell::{hindered, nothing_to_tell, rank, review_message, waiting};
-use super::{Draft, Results, Verdict, accounts, leftovers, lost, needs, order, progress, returns, room};
+use super::tell::{hindered, nothing_to_tell, review_message, waiting};
+use super::{Draft, Results, accounts, leftovers, lost, needs, order, progress, returns, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
 
 /// Seconds between two looks at a bucket that does not answer.
@@ -473,7 +474,7 @@ impl Walk<'_> {
                 message: review_message(&draft.observed.job, gate, &digest),
             };
         }
-        self.verdicts.sort_by_key(|verdict| (rank(verdict), verdict.step()));
+        self.verdicts.sort_by_key(|verdict| (verdict.rank(), verdict.step()));
         self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_tell(draft))
     }
 }

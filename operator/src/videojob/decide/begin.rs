@@ -8,7 +8,8 @@ use videofactory_pipeline::keys::is_id;
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Found;
-use super::{Draft, Verdict, made, restored};
+use super::super::verdict::Verdict;
+use super::{Draft, made, restored};
 
 /// Makes sure that the run has begun, and says what its settings are. The verdict says why it
 /// cannot begin, or need not.

@@ -4,9 +4,10 @@ use videofactory_crds::StepName;
 
 use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
 use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
+use super::super::verdict::Verdict;
+use super::Draft;
 use super::entry::stop_jobs;
 use super::tell::hindered;
-use super::{Draft, Verdict};
 
 /// Seconds between two looks at what is late.
 const PATIENCE: i64 = 60;

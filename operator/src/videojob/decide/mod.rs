@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::bounds;
-use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 use videofactory_crds::{StepName, VideoJob};
@@ -37,8 +37,9 @@ use videofactory_crds::{StepName, VideoJob};
 use super::attempts::Attempt;
 use super::conditions;
 use super::deletion;
-use super::measured::{self, Measured};
-use super::model::{Action, Decision, Observed};
+use super::measured;
+use super::model::{Action, Decision, Measured, Observed};
+use super::verdict::Verdict;
 use crate::events::Event;
 
 /// Decides what the status of the observed object is to be and what is to be done, at `now`.
@@ -66,68 +67,6 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         measured: draft.measured,
         wake_at: draft.wake_at,
     }
-}
-
-/// How the whole job stands.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    /// Something is at work.
-    Running {
-        /// The step that leads.
-        step: StepName,
-        /// For people.
-        message: String,
-    },
-    /// It goes on by itself.
-    Waiting {
-        /// Why.
-        reason: Reason,
-        /// For people.
-        message: String,
-        /// The step that waits.
-        step: Option<StepName>,
-        /// When, if a time is known.
-        at: Option<Timestamp>,
-    },
-    /// It goes on when a person has changed something.
-    Stalled {
-        /// Why.
-        reason: Reason,
-        /// What to do.
-        message: String,
-        /// The step that waits.
-        step: Option<StepName>,
-    },
-    /// A result waits for a person's eyes.
-    Review {
-        /// The step.
-        step: StepName,
-        /// How to approve.
-        message: String,
-    },
-    /// Held or suspended.
-    Suspended {
-        /// `Held` or `Suspended`.
-        reason: Reason,
-        /// For people.
-        message: String,
-    },
-    /// It ended without success.
-    Failed {
-        /// `RetriesExhausted` or `Rejected`.
-        reason: Reason,
-        /// What to do.
-        message: String,
-        /// The step.
-        step: StepName,
-    },
-    /// All is done.
-    Succeeded {
-        /// `Completed`, or `AlreadyMade` where another job of this name has done it.
-        reason: Reason,
-        /// What there is.
-        message: String,
-    },
 }
 
 /// The decision while it is being made.
@@ -288,40 +227,6 @@ impl<'a> Draft<'a> {
             Verdict::Failed { reason, message, step } => {
                 self.event(true, &reason.to_string(), &step.to_string(), message);
             }
-        }
-    }
-}
-
-impl Verdict {
-    /// The bucket cannot be used, for this reason.
-    fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
-        if reason.is_temporary() {
-            Self::Waiting { reason, message, step, at: None }
-        } else {
-            Self::Stalled { reason, message, step }
-        }
-    }
-
-    /// The step that it speaks of, if it speaks of one.
-    #[must_use]
-    pub const fn step(&self) -> Option<StepName> {
-        match self {
-            Self::Running { step, .. } | Self::Review { step, .. } | Self::Failed { step, .. } => Some(*step),
-            Self::Waiting { step, .. } | Self::Stalled { step, .. } => *step,
-            Self::Suspended { .. } | Self::Succeeded { .. } => None,
-        }
-    }
-
-    /// The phase that people see.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        match self {
-            Self::Running { .. } => Phase::Running,
-            Self::Waiting { .. } | Self::Stalled { .. } => Phase::Waiting,
-            Self::Review { .. } => Phase::Review,
-            Self::Suspended { .. } => Phase::Suspended,
-            Self::Failed { .. } => Phase::Failed,
-            Self::Succeeded { .. } => Phase::Succeeded,
         }
     }
 }

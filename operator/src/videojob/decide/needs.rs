@@ -13,10 +13,11 @@ use videofactory_crds::videojob::{Demand, PublicationState};
 use videofactory_pipeline::Settings;
 
 use super::super::model::HiredAccount;
+use super::super::verdict::Verdict;
+use super::Draft;
 use super::hire::hired_accounts;
 use super::returns::{is_of_earlier_run, paid};
 use super::settle::completed;
-use super::{Draft, Verdict};
 
 /// The accounts that a step spends from.
 pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {

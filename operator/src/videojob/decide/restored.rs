@@ -7,9 +7,10 @@ use videofactory_crds::{VideoJob, requests};
 
 use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
+use super::super::verdict::Verdict;
+use super::Draft;
 use super::advance::BUCKET_PATIENCE;
 use super::tell::annotate_command;
-use super::{Draft, Verdict};
 
 /// Lets a job begin, unless another tool has restored it without its status and its name has files in the bucket: that
 /// job may have been half made, or published, and a new one would pay for all of it again.

@@ -6,9 +6,10 @@ use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, requests};
 
 use super::super::model::Hindrance;
+use super::super::verdict::Verdict;
 use super::advance::BUCKET_PATIENCE;
 use super::settle::LONGEST_DELAY;
-use super::{Draft, Verdict, later};
+use super::{Draft, later};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What is told where it should be said why, and nothing was said.
@@ -23,21 +24,6 @@ pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
             draft.wake_in(BUCKET_PATIENCE);
             Verdict::Running { step, message: format!("{step}: its turn has not come") }
         }
-    }
-}
-
-/// Of several steps' standing, the one that is told: smallest first. What runs is told before what
-/// waits, because the job goes on; a hindered pod is told at once.
-pub(super) fn rank(verdict: &Verdict) -> u8 {
-    match verdict {
-        Verdict::Failed { .. } => 0,
-        // Unlike a job that is held, its other steps may go on.
-        Verdict::Suspended { reason, .. } if *reason != Reason::SideEffectsSuspended => 1,
-        Verdict::Running { .. } => 2,
-        Verdict::Suspended { .. } | Verdict::Stalled { .. } => 3,
-        Verdict::Waiting { .. } => 4,
-        Verdict::Review { .. } => 5,
-        Verdict::Succeeded { .. } => 6,
     }
 }
 

@@ -9,7 +9,8 @@ use videofactory_crds::provideraccount::Waiter;
 use videofactory_crds::videojob::Demand;
 
 use super::super::model::HiredAccount;
-use super::{Draft, Verdict};
+use super::super::verdict::Verdict;
+use super::Draft;
 use crate::provideraccount::{self as quota, Ledger, Limit, claims, outlook};
 
 pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {

@@ -23,12 +23,13 @@ use crate::storagepolicy::plan::Rules;
 use crate::storagepolicy::{heeded, protection};
 use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, path, write_status};
 use crate::videojob::conditions;
-use crate::videojob::decide::{Verdict, write_off_all};
+use crate::videojob::decide::write_off_all;
 use crate::videojob::labels;
 use crate::videojob::model::Storage;
 use crate::videojob::observe::at_work;
 use crate::videojob::place::{self, Place};
 use crate::videojob::start::is_alive;
+use crate::videojob::verdict::Verdict;
 use videofactory_client::call::within;
 
 /// When to look again at pods that have not ended; their end wakes us earlier.

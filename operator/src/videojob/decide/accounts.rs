@@ -14,7 +14,7 @@ use videofactory_pipeline::{Settings, graph};
 
 use super::super::model::{Account, HiredAccount};
 use super::super::verdict::Verdict;
-use super::Draft;
+use super::draft::Draft;
 use super::hire::hired_accounts;
 use super::needs::{accounts_of, needs};
 use crate::events::{MOST_TEXT_BYTES, cut};

@@ -14,16 +14,14 @@ use videofactory_pipeline::{Digest, Settings};
 use super::super::attempts::Attempt;
 use super::super::model::{Action, Storage};
 use super::super::verdict::Verdict;
+use super::draft::{BUCKET_PATIENCE, Draft};
 use super::entry::{bucket_came_back, result_is_void, result_of, set_state, stop, unsettle};
 use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
 use super::settle::Standing;
 use super::tell::{hindered, nothing_to_tell, review_message, waiting};
-use super::{Draft, Results, accounts, leftovers, lost, needs, order, progress, returns, room};
+use super::{Results, accounts, leftovers, lost, needs, order, progress, returns, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
-
-/// Seconds between two looks at a bucket that does not answer.
-pub(super) const BUCKET_PATIENCE: i64 = 15;
 
 /// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
 const WORD_WITHIN: i64 = 2;

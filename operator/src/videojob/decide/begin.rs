@@ -9,7 +9,8 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Found;
 use super::super::verdict::Verdict;
-use super::{Draft, made, restored};
+use super::draft::Draft;
+use super::{made, restored};
 
 /// Makes sure that the run has begun, and says what its settings are. The verdict says why it
 /// cannot begin, or need not.

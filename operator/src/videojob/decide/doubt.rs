@@ -7,7 +7,8 @@ use videofactory_crds::provideraccount::Grant;
 use videofactory_pipeline::contract::{RateLimit, StepOutcome};
 
 use super::super::model::Account;
-use super::{Draft, waits};
+use super::draft::Draft;
+use super::waits;
 use crate::provideraccount::Ledger;
 
 /// Refusals in a row, with nothing made, after which a person is told.

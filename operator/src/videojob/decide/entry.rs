@@ -7,7 +7,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Upstream;
 
 use super::super::model::{Action, Storage};
-use super::Draft;
+use super::draft::Draft;
 
 /// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
 pub(super) fn result_is_void(step: &StepStatus) -> bool {

@@ -16,10 +16,11 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::{Account, HiredAccount};
 use super::super::verdict::Verdict;
+use super::draft::{Draft, later};
+use super::lost;
 use super::needs::{accounts_of, needs, over_budget};
 use super::returns::{forget_booked, is_owed, withdraw, write_off};
 use super::waits::{asks_for, waiting, waits};
-use super::{Draft, later, lost};
 use crate::provideraccount::{Word, has_expired, is_unopened, word};
 
 /// How long accounts are given to answer, where something else can be done.

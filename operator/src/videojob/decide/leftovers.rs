@@ -5,7 +5,7 @@ use videofactory_crds::StepName;
 use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
 use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
 use super::super::verdict::Verdict;
-use super::Draft;
+use super::draft::Draft;
 use super::entry::stop_jobs;
 use super::tell::hindered;
 

@@ -15,10 +15,11 @@ use videofactory_pipeline::keys::{kind_of, pruned_kinds};
 use videofactory_pipeline::{Settings, graph};
 
 use super::super::verdict::Verdict;
+use super::draft::Draft;
 use super::needs::price_of_all;
+use super::returns;
 use super::settle::by_scene;
 use super::tell::annotate_command;
-use super::{Draft, returns};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// The kinds that assemble-video makes: for nothing, but time.

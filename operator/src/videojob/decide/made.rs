@@ -8,8 +8,7 @@ use videofactory_pipeline::tombstone::spec_digest;
 
 use super::super::model::{Made, Storage};
 use super::super::verdict::Verdict;
-use super::Draft;
-use super::advance::BUCKET_PATIENCE;
+use super::draft::{BUCKET_PATIENCE, Draft};
 
 /// Lets the first run begin if its film was not made before, or a person asked for it again since.
 pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {

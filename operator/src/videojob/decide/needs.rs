@@ -14,7 +14,7 @@ use videofactory_pipeline::Settings;
 
 use super::super::model::HiredAccount;
 use super::super::verdict::Verdict;
-use super::Draft;
+use super::draft::Draft;
 use super::hire::hired_accounts;
 use super::returns::{is_of_earlier_run, paid};
 use super::settle::completed;

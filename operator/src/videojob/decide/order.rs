@@ -12,8 +12,9 @@ use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
 use super::advance::Walk;
+use super::draft::Draft;
 use super::hire::{self, Engagement};
-use super::{Draft, permits};
+use super::permits;
 
 impl Walk<'_> {
     /// The order of one attempt.

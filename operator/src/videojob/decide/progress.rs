@@ -5,7 +5,7 @@ use videofactory_crds::condition::StepState;
 use videofactory_pipeline::graph::{Granularity, STEPS};
 
 use super::super::model::Action;
-use super::Draft;
+use super::draft::Draft;
 use super::settle::{by_scene, completed};
 
 /// Progress that is due enters the status; it decides nothing.

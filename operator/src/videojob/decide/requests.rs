@@ -10,7 +10,8 @@ use videofactory_crds::videojob::{
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
-use super::{Draft, begin, lost, permits, returns};
+use super::draft::Draft;
+use super::{begin, lost, permits, returns};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;

@@ -8,8 +8,7 @@ use videofactory_crds::{VideoJob, requests};
 use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
 use super::super::verdict::Verdict;
-use super::Draft;
-use super::advance::BUCKET_PATIENCE;
+use super::draft::{BUCKET_PATIENCE, Draft};
 use super::tell::annotate_command;
 
 /// Lets a job begin, unless another tool has restored it without its status and its name has files in the bucket: that

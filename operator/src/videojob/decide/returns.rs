@@ -7,7 +7,7 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus, VideoJobStatus};
 
 use super::super::model::Account;
-use super::Draft;
+use super::draft::Draft;
 use super::hire::grant_for;
 use crate::provideraccount::is_unopened;
 

@@ -16,8 +16,9 @@ use videofactory_pipeline::{Digest, SceneSet, graph};
 use super::super::attempts::{self, Attempt, End};
 use super::super::measured::{Ending, is_unknown};
 use super::super::model::Action;
+use super::draft::{Draft, later};
 use super::tell::NO_WORDS;
-use super::{Draft, doubt, entry, later, lost, permits, returns};
+use super::{doubt, entry, lost, permits, returns};
 use crate::meter::Change;
 
 /// How the attempts that have not ended stand.

@@ -7,9 +7,8 @@ use videofactory_crds::{StepName, VideoJob, requests};
 
 use super::super::model::Hindrance;
 use super::super::verdict::Verdict;
-use super::advance::BUCKET_PATIENCE;
+use super::draft::{BUCKET_PATIENCE, Draft, later};
 use super::settle::LONGEST_DELAY;
-use super::{Draft, later};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What is told where it should be said why, and nothing was said.

@@ -10,7 +10,7 @@ use videofactory_crds::videojob::Demand;
 
 use super::super::model::HiredAccount;
 use super::super::verdict::Verdict;
-use super::Draft;
+use super::draft::Draft;
 use crate::provideraccount::{self as quota, Ledger, Limit, claims, outlook};
 
 pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {

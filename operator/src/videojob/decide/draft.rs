@@ -1,0 +1,97 @@
+//! The decision while it is being made: what was observed, and the status, the acts and the time to wake as far as they
+//! are decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
+use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
+
+use super::super::model::{Action, Measured, Observed};
+use crate::events::Event;
+
+/// Seconds between two looks at a bucket that does not answer.
+pub(super) const BUCKET_PATIENCE: i64 = 15;
+
+/// The decision while it is being made.
+pub(super) struct Draft<'a> {
+    pub(super) observed: &'a Observed,
+    pub(super) now: Timestamp,
+    pub(super) requests: JobRequests,
+    pub(super) unreadable: Vec<ReadRequestError>,
+    pub(super) status: VideoJobStatus,
+    pub(super) actions: Vec<Action>,
+    pub(super) measured: Vec<Measured>,
+    pub(super) wake_at: Option<Timestamp>,
+    /// Steps that go on by what their accounts, or the end of an earlier pod, will tell.
+    pub(super) asking: BTreeSet<StepName>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(observed: &'a Observed, now: Timestamp) -> Self {
+        let none = BTreeMap::new();
+        let (requests, unreadable) =
+            job_requests(observed.job.metadata.annotations.as_ref().unwrap_or(&none));
+        Self {
+            observed,
+            now,
+            requests,
+            unreadable,
+            status: observed.job.status.clone().unwrap_or_default(),
+            actions: Vec::new(),
+            measured: Vec::new(),
+            wake_at: None,
+            asking: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn step(&self, name: StepName) -> Option<&StepStatus> {
+        self.status.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The step's entry, made if it is not there, in the graph's order.
+    pub(super) fn step_mut(&mut self, name: StepName) -> &mut StepStatus {
+        let steps = &mut self.status.steps;
+        let place = steps.iter().position(|step| step.name == name).unwrap_or_else(|| {
+            let place = steps.iter().position(|step| step.name > name).unwrap_or(steps.len());
+            steps.insert(place, StepStatus { state: Some(StepState::Pending), ..StepStatus::new(name) });
+            place
+        });
+        &mut steps[place]
+    }
+
+    pub(super) fn wake(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(super) fn wake_in(&mut self, seconds: i64) {
+        self.wake(later(self.now, seconds));
+    }
+
+    pub(super) fn event(&mut self, warning: bool, reason: &str, action: &str, note: impl Into<String>) {
+        self.actions.push(Action::Event(Event {
+            warning,
+            reason: reason.to_owned(),
+            action: action.to_owned(),
+            note: note.into(),
+        }));
+    }
+
+    /// Whether the job is kept from working, and why.
+    pub(super) fn held(&self) -> Option<(Reason, String)> {
+        if let Some(why) = &self.requests.hold {
+            let why = if why.is_empty() { "no reason given" } else { why };
+            return Some((Reason::Held, format!("held: {why}; remove the annotation to continue")));
+        }
+        let suspended = self.observed.job.spec.suspend;
+        suspended
+            .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to continue".to_owned()))
+    }
+}
+
+/// `seconds` after `from`; the latest time there is if that is out of range.
+pub(super) fn later(from: Timestamp, seconds: i64) -> Timestamp {
+    from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::{Brand, GivenScenes};
 use videofactory_pipeline::graph::{self, STEPS};
@@ -15,10 +16,10 @@ use super::super::attempts::Attempt;
 use super::super::model::{Action, Storage};
 use super::super::verdict::Verdict;
 use super::draft::{BUCKET_PATIENCE, Draft};
-use super::entry::{bucket_came_back, result_is_void, result_of, set_state, stop, unsettle};
 use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
 use super::settle::Standing;
+use super::step::{Start, Transitions, result_of};
 use super::tell::{hindered, nothing_to_tell, review_message, waiting};
 use super::{Results, accounts, leftovers, lost, needs, order, progress, returns, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
@@ -80,11 +81,11 @@ impl Walk<'_> {
         let wanted = self.wanted(draft, name);
         if name == StepName::PublishVideo && self.settings.publish.targets.is_empty() {
             if let Some(attempt) = self.standing.get(&name) {
-                stop(draft, [name], Reason::Progressing);
+                draft.stop([name], Reason::Progressing);
                 self.verdicts.push(leftovers::stopping(draft, name, attempt));
                 return;
             }
-            set_state(draft, name, StepState::Skipped);
+            draft.step_mut(name).skip();
             return;
         }
         let step = draft.step_mut(name);
@@ -95,8 +96,7 @@ impl Walk<'_> {
         if let Some(done) = result_of(step)
             && wanted.as_ref() == Some(&done.input)
         {
-            step.state = Some(StepState::Succeeded);
-            lost::is_not_needed(step);
+            step.stay_done();
             self.results.insert(name, done);
             self.look(draft, name);
             return;
@@ -108,7 +108,7 @@ impl Walk<'_> {
             }
             None => {
                 returns::withdraw(step);
-                unsettle(step);
+                step.unsettle();
             }
             Some(input) => self.begin(draft, name, &input),
         }
@@ -158,22 +158,22 @@ impl Walk<'_> {
         let number = step.attempt.unwrap_or_default();
         match (end_it, attempt) {
             (Some(_), Attempt::Absent) => {
-                set_state(draft, name, StepState::Pending);
+                draft.step_mut(name).pending();
                 if let Some(input) = wanted {
                     self.begin(draft, name, input);
                 }
             }
             (Some(reason), _) => {
-                stop(draft, [name], reason);
+                draft.stop([name], reason);
                 self.verdicts.push(leftovers::stopping(draft, name, attempt));
             }
             (None, Attempt::Absent) => {
                 let Some(input) = wanted else {
-                    set_state(draft, name, StepState::Pending);
+                    draft.step_mut(name).pending();
                     return;
                 };
                 if let Some(verdict) = self.obstacle(draft, name) {
-                    set_state(draft, name, StepState::Pending);
+                    draft.step_mut(name).pending();
                     self.verdicts.push(verdict);
                 } else if let Some(verdict) = leftovers::occupied(draft, name) {
                     self.verdicts.push(verdict);
@@ -219,7 +219,7 @@ impl Walk<'_> {
             Again::Anew => draft.step_mut(name).demands.clear(),
             Again::Lost => returns::write_off(draft.step_mut(name), now),
         }
-        set_state(draft, name, StepState::Pending);
+        draft.step_mut(name).pending();
         self.begin(draft, name, input);
     }
 
@@ -234,10 +234,10 @@ impl Walk<'_> {
         let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
         if (edited || mended) && waits && by_a_person && result_is_void(step) {
             // Whatever was changed may be what it waited for.
-            unsettle(step);
+            step.unsettle();
         }
         if bucket_came_back(step, storage) {
-            unsettle(step);
+            step.unsettle();
         }
         if let Some((reason, message)) = &self.held {
             let verdict = Verdict::Suspended { reason: *reason, message: message.clone() };
@@ -275,12 +275,7 @@ impl Walk<'_> {
             return;
         }
         if !tried {
-            let step = draft.step_mut(name);
-            unsettle(step);
-            step.scenes = None;
-            step.failures = None;
-            step.interruptions = None;
-            step.retries = None;
+            draft.step_mut(name).change_inputs();
         }
         if let Some(verdict) = leftovers::occupied(draft, name) {
             draft.asking.insert(name);
@@ -322,7 +317,7 @@ impl Walk<'_> {
             }
             Needed::TheFilm => {
                 returns::withdraw(draft.step_mut(name));
-                unsettle(draft.step_mut(name));
+                draft.step_mut(name).unsettle();
                 self.results.remove(&StepName::AssembleVideo);
                 self.step(draft, StepName::AssembleVideo);
                 return true;
@@ -344,7 +339,7 @@ impl Walk<'_> {
         let step = draft.step_mut(name);
         returns::withdraw(step);
         if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
-            set_state(draft, name, StepState::Pending);
+            draft.step_mut(name).pending();
         }
         self.verdicts.push(verdict);
     }
@@ -377,26 +372,11 @@ impl Walk<'_> {
         attempt: i32,
         engagement: Engagement,
     ) {
-        let (surveys, credentials) = (engagement.survey, engagement.credentials.clone());
+        let (survey, credentials) = (engagement.survey, engagement.credentials.clone());
         let order = self.order(draft, name, input, attempt, engagement);
         let now = draft.now;
         let job = super::super::names::job_name(&order.input.job, name, attempt);
-        let step = draft.step_mut(name);
-        if step.attempt != Some(attempt) || step.state != Some(StepState::Running) {
-            step.started_at = Some(whole_seconds(now));
-        }
-        step.state = Some(StepState::Running);
-        step.attempt = Some(attempt);
-        step.job = Some(job);
-        step.input_digest = Some(input.to_string());
-        step.output_digest = None;
-        step.approved = None;
-        step.reason = None;
-        step.message = None;
-        step.retry_at = None;
-        step.finished_at = None;
-        step.survey = surveys.then_some(true);
-        step.credentials = credentials;
+        draft.step_mut(name).start(Start { attempt, job, input, survey, credentials }, now);
         draft.actions.push(Action::StartStep(Box::new(order)));
         self.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
             None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
@@ -410,11 +390,8 @@ impl Walk<'_> {
 
     /// Whether a person is to look at what was just found done, and what they said.
     fn look(&mut self, draft: &mut Draft<'_>, name: StepName) {
-        let step = draft.step_mut(name);
-        if matches!(step.reason, Some(Reason::AwaitingReview | Reason::Rejected)) {
-            // It is said anew below, if it is so still.
-            step.reason = None;
-        }
+        // It is said anew below, if it is so still.
+        draft.step_mut(name).forget_review();
         if !self.settings.review.after.contains(&name) {
             return;
         }
@@ -426,8 +403,7 @@ impl Walk<'_> {
         let step = draft.step_mut(name);
         if rejected {
             // Whatever was approved before: a person may think better of it.
-            step.approved = None;
-            step.reason = Some(Reason::Rejected);
+            step.reject();
             self.gate.get_or_insert(name);
             self.rejected.get_or_insert(name);
             self.verdicts.push(Verdict::Failed {
@@ -444,10 +420,10 @@ impl Walk<'_> {
             return;
         }
         if approved {
-            step.approved = Some(output.clone());
+            step.approve(&output);
         }
         if step.approved.as_deref() != Some(output.as_str()) {
-            step.reason = Some(Reason::AwaitingReview);
+            step.await_review();
             self.gate = Some(name);
             let of_this_step = |decision: &&requests::Decision| decision.step == name;
             if let Some(other) = draft.requests.approved.clone().as_ref().filter(of_this_step) {
@@ -475,4 +451,17 @@ impl Walk<'_> {
         self.verdicts.sort_by_key(|verdict| (verdict.rank(), verdict.step()));
         self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_tell(draft))
     }
+}
+
+/// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
+fn result_is_void(step: &StepStatus) -> bool {
+    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
+}
+
+/// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
+fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
+    let Storage::Ready { since: Some(since), .. } = storage else { return false };
+    let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
+    let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
+    complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
 }

@@ -10,6 +10,7 @@ use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 
 use super::super::model::{Action, Measured, Observed};
+use super::step::Transitions;
 use crate::events::Event;
 
 /// Seconds between two looks at a bucket that does not answer.
@@ -77,6 +78,25 @@ impl<'a> Draft<'a> {
             action: action.to_owned(),
             note: note.into(),
         }));
+    }
+
+    /// Stops the attempts of these steps. The reason is the record that their end is our doing.
+    pub(super) fn stop(&mut self, names: impl IntoIterator<Item = StepName>, reason: Reason) {
+        for name in names {
+            self.step_mut(name).stop(reason);
+            self.stop_jobs(name);
+        }
+    }
+
+    /// Deletes what is still at work for this step.
+    pub(super) fn stop_jobs(&mut self, name: StepName) {
+        let doomed = self
+            .observed
+            .jobs
+            .iter()
+            .filter(|job| job.step == name && !job.deleting && job.ended.is_none())
+            .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() });
+        self.actions.extend(doomed);
     }
 
     /// Whether the job is kept from working, and why.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::condition::{Reason, whole_seconds};
 use videofactory_crds::provideraccount::{Grant, GrantState, Holder};
 use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::{Demand, StepStatus};
@@ -20,6 +20,7 @@ use super::draft::{Draft, later};
 use super::lost;
 use super::needs::{accounts_of, needs, over_budget};
 use super::returns::{forget_booked, is_owed, withdraw, write_off};
+use super::step::Transitions;
 use super::waits::{asks_for, waiting, waits};
 use crate::provideraccount::{Word, has_expired, is_unopened, word};
 
@@ -315,25 +316,13 @@ fn demand(
     let asked_at = whole_seconds(draft.now);
     let since = since.map_or_else(|| asked_at.clone(), whole_seconds);
     let message = asks_for(&demands);
-    let step = draft.step_mut(name);
-    step.attempt = Some(next);
-    step.state = Some(StepState::Waiting);
-    step.reason = Some(Reason::AwaitingQuota);
-    step.message = Some(message.clone());
-    step.input_digest = Some(input.to_string());
-    step.output_digest = None;
-    step.approved = None;
-    step.retry_at = None;
-    step.survey = None;
-    step.demands = demands
-        .into_iter()
-        .map(|demand| Demand {
-            attempt: Some(next),
-            since: Some(since.clone()),
-            asked_at: Some(asked_at.clone()),
-            ..demand
-        })
-        .collect();
+    let asked = demands.into_iter().map(|demand| Demand {
+        attempt: Some(next),
+        since: Some(since.clone()),
+        asked_at: Some(asked_at.clone()),
+        ..demand
+    });
+    draft.step_mut(name).ask(next, input, &message, asked.collect());
     Err(Box::new(Verdict::Waiting {
         reason: Reason::AwaitingQuota,
         message: format!("{name}: {message}"),

@@ -6,7 +6,6 @@ use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
 use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
 use super::super::verdict::Verdict;
 use super::draft::Draft;
-use super::entry::stop_jobs;
 use super::tell::hindered;
 
 /// Seconds between two looks at what is late.
@@ -18,7 +17,7 @@ pub(super) fn occupied(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict>
     if !is_occupied(observed, name) {
         return None;
     }
-    stop_jobs(draft, name);
+    draft.stop_jobs(name);
     wake_when_late(draft, name);
     let lingers = deadlines(observed, name)
         .find(|(at, hindrance)| *at <= draft.now && matches!(hindrance, Hindrance::Lingering(_)));

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use videofactory_client::price::Price;
-use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_crds::{StepName, VideoJob, requests};
@@ -18,7 +17,7 @@ use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::needs::price_of_all;
 use super::returns;
-use super::settle::by_scene;
+use super::step::{Transitions, by_scene};
 use super::tell::annotate_command;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
@@ -49,8 +48,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
         if name == StepName::AssembleVideo {
             return Needed::Nothing;
         }
-        let film = draft.step_mut(StepName::AssembleVideo);
-        film.output_digest = None;
+        draft.step_mut(StepName::AssembleVideo).drop_result();
         return Needed::TheFilm;
     }
     let price = price(draft, settings, &remade, &pruned);
@@ -60,18 +58,8 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let now = draft.now;
     let step = draft.step_mut(name);
     returns::write_off(step, now);
-    step.state = Some(StepState::Waiting);
-    step.reason = Some(Reason::ArtifactsPruned);
-    step.message = Some(what);
+    step.wait(Reason::ArtifactsPruned, what);
     Needed::APersonsWord(Box::new(stalled(name, &message)))
-}
-
-/// The step whose result is there after all waits for nobody.
-pub(super) fn is_not_needed(step: &mut StepStatus) {
-    if step.reason == Some(Reason::ArtifactsPruned) {
-        step.reason = None;
-        step.message = None;
-    }
 }
 
 /// The film and what belongs to it are there again, or are about to be made.
@@ -87,14 +75,6 @@ pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
     maker.is_some_and(|step| step.credentials.is_some() || step.cost.is_some())
 }
 
-/// What the step had made is gone, and it does not begin before a person says so.
-pub(super) fn wait_for_a_person(step: &mut StepStatus, told: &str) {
-    step.gone = Some(true);
-    step.state = Some(StepState::Waiting);
-    step.reason = Some(Reason::ArtifactsPruned);
-    step.message = Some(told.to_owned());
-}
-
 /// How a step stands whose paid artifacts have vanished; no edit changes that, only a retry or a restart.
 pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
     if draft.step(name)?.gone != Some(true) {
@@ -106,7 +86,7 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let otherwise =
         "what is put back into the bucket before that is not made again; an edit does not end this wait";
     let message = ask(&draft.observed.job, &told, price, otherwise);
-    wait_for_a_person(draft.step_mut(name), &told);
+    draft.step_mut(name).lose(&told);
     Some(stalled(name, &message))
 }
 
@@ -114,7 +94,7 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
 pub(super) fn make_again(draft: &mut Draft<'_>) {
     let asked = |step: &&mut StepStatus| step.gone == Some(true);
     let now = draft.now;
-    draft.status.steps.iter_mut().filter(asked).for_each(|step| forget(step, now));
+    draft.status.steps.iter_mut().filter(asked).for_each(|step| step.make_again(now));
     if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
         return;
     }
@@ -122,30 +102,9 @@ pub(super) fn make_again(draft: &mut Draft<'_>) {
     let lost = |step: &&mut StepStatus| {
         is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
     };
-    draft.status.steps.iter_mut().filter(lost).for_each(|step| forget(step, now));
+    draft.status.steps.iter_mut().filter(lost).for_each(|step| step.make_again(now));
     if let Some(artifacts) = &mut draft.status.artifacts {
         artifacts.pruned.clear();
-    }
-}
-
-/// The step is stale. What of it is still there, its worker finds, a survey first where that costs.
-fn forget(step: &mut StepStatus, now: Timestamp) {
-    step.gone = None;
-    step.output_digest = None;
-    step.state = Some(StepState::Pending);
-    step.reason = None;
-    step.message = None;
-    step.retry_at = None;
-    step.failures = None;
-    step.interruptions = None;
-    step.retries = None;
-    if step.name != StepName::AssembleVideo {
-        // What was delivered until now is paid for once more, and nothing that is delivered from now on.
-        step.permitted_before = Some(whole_seconds(now));
-    }
-    if by_scene(step.name) {
-        let total = step.scenes.as_ref().and_then(|scenes| scenes.total);
-        step.scenes = Some(ScenesStatus { total, ..ScenesStatus::default() });
     }
 }
 

@@ -8,7 +8,6 @@ mod advance;
 mod begin;
 mod doubt;
 mod draft;
-mod entry;
 mod hire;
 mod leftovers;
 mod lost;
@@ -23,6 +22,7 @@ mod retire;
 mod returns;
 mod room;
 mod settle;
+mod step;
 mod tell;
 mod waits;
 
@@ -35,6 +35,7 @@ use videofactory_crds::videojob::VideoJobStatus;
 use videofactory_crds::{StepName, VideoJob};
 
 use self::draft::Draft;
+use self::step::Transitions;
 use super::attempts::Attempt;
 use super::model::{Action, Decision, Observed};
 use super::verdict::Verdict;
@@ -72,7 +73,7 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
     let standing = settle::settle(draft);
     if let Some(verdict) = published(draft) {
-        entry::stop(draft, standing.keys().copied(), Reason::Completed);
+        draft.stop(standing.keys().copied(), Reason::Completed);
         progress::count(draft);
         return verdict;
     }
@@ -80,7 +81,7 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
         (Err(_), Some((reason, message))) => {
             forget_unmade(draft, &standing);
             let at_work = standing.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);
-            entry::stop(draft, at_work.map(|(name, _)| *name), reason);
+            draft.stop(at_work.map(|(name, _)| *name), reason);
             Verdict::Suspended { reason, message }
         }
         (Err(verdict), None) => {
@@ -95,7 +96,7 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
 fn forget_unmade(draft: &mut Draft<'_>, standing: &settle::Standing) {
     for (name, attempt) in standing {
         if *attempt == Attempt::Absent {
-            entry::set_state(draft, *name, StepState::Pending);
+            draft.step_mut(*name).pending();
         }
     }
 }

@@ -17,7 +17,7 @@ use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::hire::hired_accounts;
 use super::returns::{is_of_earlier_run, paid};
-use super::settle::completed;
+use super::step::completed;
 
 /// The accounts that a step spends from.
 pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {

@@ -11,7 +11,8 @@ use videofactory_crds::videojob::{
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
 use super::draft::Draft;
-use super::{begin, lost, permits, returns};
+use super::step::Transitions;
+use super::{begin, lost, returns};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -119,7 +120,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
         let attempt = stand(draft.observed, step.name, attempt, draft.now);
         if is_open(step) && matches!(attempt, Attempt::Alive(Some(_))) {
             // Its pod cannot start: a new one may.
-            step.reason = Some(Reason::Progressing);
+            step.give_way();
         }
         if !matches!(step.state, Some(StepState::Waiting | StepState::Failed)) {
             continue;
@@ -128,19 +129,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
             // It waits for its turn, which no retry brings nearer; what is told of that stays.
             continue;
         }
-        if step.reason == Some(Reason::QualityCheckFailed) {
-            step.output_digest = None;
-        }
-        if step.reason == Some(Reason::OutcomeUnknown) {
-            permits::give(step);
-        }
-        step.state = Some(StepState::Pending);
-        step.reason = None;
-        step.message = None;
-        step.retry_at = None;
-        step.failures = None;
-        step.interruptions = None;
-        step.retries = None;
+        step.retry();
     }
     draft.event(false, "RetryRequested", "Reconcile", format!("retry as requested at {at}"));
 }
@@ -162,30 +151,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     at_rest.for_each(|step| returns::write_off(step, now));
     draft.status.cost = of_earlier_runs(&draft.status);
     draft.status.takes.clear();
-    for step in &mut draft.status.steps {
-        if step.state == Some(StepState::Running) {
-            // What it works on is no input of the new run: it is stopped, and nothing of it is kept.
-            step.input_digest = None;
-        } else {
-            step.state = Some(StepState::Pending);
-            step.reason = None;
-            step.input_digest = None;
-        }
-        step.started_at = None;
-        step.gone = None;
-        step.cost = None;
-        permits::forget(step);
-        step.rate_limit = None;
-        step.output_digest = None;
-        step.approved = None;
-        step.message = None;
-        step.retry_at = None;
-        step.failures = None;
-        step.interruptions = None;
-        step.retries = None;
-        step.scenes = None;
-        step.model = None;
-    }
+    draft.status.steps.iter_mut().for_each(Transitions::new_run);
     draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
 }
 
@@ -210,9 +176,7 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
         step.reason == Some(Reason::QualityCheckFailed) && step.output_digest.as_deref() == Some(digest)
     });
     if let Some(step) = step {
-        step.state = Some(StepState::Succeeded);
-        step.reason = None;
-        step.message = None;
+        step.accept();
         return;
     }
     let waits = |step: &StepStatus| step.reason == Some(Reason::QualityCheckFailed);

@@ -9,6 +9,7 @@ use videofactory_crds::videojob::{Demand, SpentUnits, StepStatus, VideoJobStatus
 use super::super::model::Account;
 use super::draft::Draft;
 use super::hire::grant_for;
+use super::step::Transitions;
 use crate::provideraccount::is_unopened;
 
 /// Takes back what was asked for and not begun with: the account frees what it may have granted.
@@ -18,9 +19,7 @@ pub(super) fn withdraw(step: &mut StepStatus) {
     let waited = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
     if waited && step.demands.len() < asked {
         // It waited for its account's answer, and for nothing else.
-        step.state = Some(StepState::Pending);
-        step.reason = None;
-        step.message = None;
+        step.pending();
     }
 }
 

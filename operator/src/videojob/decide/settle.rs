@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::condition::{Reason, whole_seconds};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{
     ArtifactStatus, Publication, PublicationState, RateLimitStatus, ScenesStatus, SpentUnits, StepStatus,
 };
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Published, Spent, StepOutcome};
-use videofactory_pipeline::{Digest, SceneSet, graph};
 
 use super::super::attempts::{self, Attempt, End};
 use super::super::measured::{Ending, is_unknown};
 use super::super::model::Action;
 use super::draft::{Draft, later};
+use super::step::{Transitions, by_scene, completed};
 use super::tell::NO_WORDS;
-use super::{doubt, entry, lost, permits, returns};
+use super::{doubt, lost, permits, returns};
 use crate::meter::Change;
 
 /// How the attempts that have not ended stand.
@@ -41,7 +42,7 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
             Attempt::Absent if never_was(draft, step, attempt) => {}
             Attempt::Absent if draft.step(step).is_some_and(|step| step.reason.is_some()) => {
                 // We have stopped it, and nothing is left of it.
-                entry::set_state(draft, step, StepState::Pending);
+                draft.step_mut(step).pending();
             }
             other => {
                 standing.insert(step, other);
@@ -87,10 +88,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         asks_a_person = lost::is_paid(draft, outcome);
     }
     let step = draft.step_mut(name);
-    step.finished_at = Some(whole_seconds(at.unwrap_or(now)));
-    step.reason = None;
-    step.retry_at = None;
-    step.message = None;
+    step.end(at.unwrap_or(now));
     let mut ledger = Ledger { step, now, limit, jitter, asks_a_person, without_quota };
     match end {
         End::Told(outcome) if Some(outcome.input.as_str()) == ledger.step.input_digest.as_deref() => {
@@ -196,12 +194,10 @@ fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_a_person: bool) {
     if let Some(missing) = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput) {
         // One that has not succeeded is to be made anyway, and may say why it waits.
         let earlier = draft.step_mut(missing);
-        if earlier.output_digest.take().is_some() {
-            earlier.state = Some(StepState::Pending);
-            earlier.reason = None;
-            earlier.message = None;
+        if earlier.drop_result() {
+            earlier.pending();
             if asks_a_person {
-                lost::wait_for_a_person(earlier, said(outcome));
+                earlier.lose(said(outcome));
             }
         }
     }
@@ -265,41 +261,39 @@ impl Ledger<'_> {
         }
         let message = said(outcome);
         match outcome.exit {
-            ExitCode::Done => {
-                self.succeeded(outcome.output.as_ref());
-                self.step.message = Some(outcome.message.clone()).filter(|message| !message.is_empty());
-            }
+            ExitCode::Done => self.step.succeed(outcome.output.as_ref(), &outcome.message),
             ExitCode::QualityCheck => {
                 let output = outcome.output.as_ref().map(Digest::as_str);
                 self.step.output_digest = output.map(ToOwned::to_owned);
                 if output.is_some() && output == accepted {
-                    self.succeeded(outcome.output.as_ref());
+                    self.step.succeed(outcome.output.as_ref(), "");
                 } else {
-                    self.wait(Reason::QualityCheckFailed, message);
+                    self.step.wait(Reason::QualityCheckFailed, message);
                 }
             }
-            ExitCode::ContentRefused if is_unknown(outcome) => self.wait(Reason::OutcomeUnknown, message),
-            ExitCode::ContentRefused => self.wait(Reason::ContentRefused, message),
+            ExitCode::ContentRefused if is_unknown(outcome) => {
+                self.step.wait(Reason::OutcomeUnknown, message)
+            }
+            ExitCode::ContentRefused => self.step.wait(Reason::ContentRefused, message),
             // Somebody has to add some, and only the service is told of it.
             ExitCode::Credentials if outcome.without_credit => {
                 self.again(Reason::CredentialsInvalid, message);
             }
-            ExitCode::Credentials => self.wait(Reason::CredentialsInvalid, message),
-            ExitCode::Configuration => self.wait(Reason::ConfigurationInvalid, message),
+            ExitCode::Credentials => self.step.wait(Reason::CredentialsInvalid, message),
+            ExitCode::Configuration => self.step.wait(Reason::ConfigurationInvalid, message),
             ExitCode::ProviderDown => self.again(Reason::ProviderUnavailable, message),
             ExitCode::Storage if outcome.full => self.again(Reason::StorageFull, message),
             ExitCode::Storage => self.again(Reason::StorageUnavailable, message),
             ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
             ExitCode::TryLater if let Some(why) = self.without_quota.take() => {
-                self.wait(Reason::CredentialsInvalid, &why);
+                self.step.wait(Reason::CredentialsInvalid, &why);
             }
             ExitCode::TryLater if leaves_some(outcome) => self.goes_on(outcome),
             ExitCode::TryLater if let Some(at) = outcome.resume_at => {
-                self.wait(Reason::RetryScheduled, message);
-                self.step.retry_at = Some(whole_seconds(at.min(later(self.now, LONGEST_DELAY))));
+                self.step.wait_until(Reason::RetryScheduled, message, at.min(later(self.now, LONGEST_DELAY)));
             }
             ExitCode::TryLater => self.again(Reason::RateLimited, message),
-            ExitCode::MissingInput if self.asks_a_person => self.step.state = Some(StepState::Pending),
+            ExitCode::MissingInput if self.asks_a_person => self.step.pending(),
             ExitCode::MissingInput | ExitCode::Bug => self.failed(Reason::RetryScheduled, message),
         }
     }
@@ -309,9 +303,11 @@ impl Ledger<'_> {
         match ExitCode::from_code(code) {
             Some(ExitCode::ProviderDown) => self.again(Reason::ProviderUnavailable, "the provider is down"),
             Some(ExitCode::Storage) => self.again(Reason::StorageUnavailable, "the bucket is out of reach"),
-            Some(ExitCode::Credentials) => self.wait(Reason::CredentialsInvalid, "see the log of its pod"),
+            Some(ExitCode::Credentials) => {
+                self.step.wait(Reason::CredentialsInvalid, "see the log of its pod")
+            }
             Some(ExitCode::Configuration) => {
-                self.wait(Reason::ConfigurationInvalid, "see the log of its pod");
+                self.step.wait(Reason::ConfigurationInvalid, "see the log of its pod");
             }
             _ => self.failed(
                 Reason::RetryScheduled,
@@ -324,9 +320,7 @@ impl Ledger<'_> {
         let Some(report) = &outcome.scenes else { return };
         let before = completed(self.step).len();
         if report.completed.len() > before || report.made > 0 {
-            self.step.failures = None;
-            self.step.interruptions = None;
-            self.step.retries = None;
+            self.step.reset_counters();
         }
         self.step.scenes = Some(ScenesStatus {
             total: Some(i32::try_from(report.total).unwrap_or(i32::MAX)),
@@ -337,65 +331,44 @@ impl Ledger<'_> {
         });
     }
 
-    fn succeeded(&mut self, output: Option<&Digest>) {
-        self.step.state = Some(StepState::Succeeded);
-        self.step.output_digest = output.map(ToString::to_string);
-        self.step.failures = None;
-        self.step.interruptions = None;
-        self.step.retries = None;
-    }
-
     /// Some is left for the next attempt, which asks its account; at once, if this one has got anywhere.
     fn goes_on(&mut self, outcome: &StepOutcome) {
         let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
         let surveyed = self.step.survey == Some(true);
         if made || surveyed || !outcome.spent.is_empty() || outcome.rate_limit.is_some() {
-            self.step.state = Some(StepState::Pending);
-            self.step.message = Some(said(outcome).to_owned());
+            self.step.go_on(said(outcome));
         } else {
             self.again(Reason::RateLimited, said(outcome));
         }
     }
 
-    /// Waits for a person.
-    fn wait(&mut self, reason: Reason, message: &str) {
-        self.step.state = Some(StepState::Waiting);
-        self.step.reason = Some(reason);
-        self.step.message = Some(message.to_owned());
-    }
-
     /// Waits for a service to come back, however long that takes.
     fn again(&mut self, reason: Reason, message: &str) {
-        let tries = self.step.retries.unwrap_or_default();
-        self.step.retries = Some(tries.saturating_add(1));
-        self.wait(reason, message);
-        self.step.retry_at = Some(whole_seconds(self.back_off(tries)));
+        let tries = self.step.count_retry();
+        let at = self.back_off(tries);
+        self.step.wait_until(reason, message, at);
     }
 
     /// A fault of ours or of the film: tried again, up to the limit.
     fn failed(&mut self, reason: Reason, message: &str) {
-        let failures = self.step.failures.unwrap_or_default().saturating_add(1);
-        self.step.failures = Some(failures);
+        let failures = self.step.count_failure();
         if failures > self.limit {
             // Nobody looks after a failed step's grant: others shall have it.
             returns::write_off(self.step, self.now);
-            self.step.state = Some(StepState::Failed);
-            self.step.reason = Some(Reason::RetriesExhausted);
-            self.step.message = Some(format!("{message} ({failures} failures, limit {})", self.limit));
+            self.step.fail(format!("{message} ({failures} failures, limit {})", self.limit));
             return;
         }
-        self.wait(reason, message);
-        self.step.retry_at = Some(whole_seconds(self.back_off(failures - 1)));
+        let at = self.back_off(failures - 1);
+        self.step.wait_until(reason, message, at);
     }
 
     /// Stopped from outside: begun again at once, unless it never gets anywhere.
     fn interrupted(&mut self, why: &str, stopped_by_us: bool) {
-        self.step.state = Some(StepState::Pending);
+        self.step.pending();
         if stopped_by_us {
             return;
         }
-        let interruptions = self.step.interruptions.unwrap_or_default().saturating_add(1);
-        self.step.interruptions = Some(interruptions);
+        let interruptions = self.step.count_interruption();
         if interruptions > FREE_INTERRUPTIONS {
             self.failed(
                 Reason::Interrupted,
@@ -423,24 +396,10 @@ fn leaves_some(outcome: &StepOutcome) -> bool {
         || outcome.scenes.as_ref().is_some_and(|report| report.left.is_some_and(|left| left > 0))
 }
 
-/// Scenes that this step has, as far as the status knows.
-pub(super) fn completed(step: &StepStatus) -> SceneSet {
-    step.scenes
-        .as_ref()
-        .and_then(|scenes| scenes.completed.as_ref())
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default()
-}
-
 /// Between 0 and 1, the same for the same attempt: jobs that failed together do not return together.
 fn jitter_of(draft: &Draft<'_>, name: StepName) -> f64 {
     let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
     let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
     let seed = Digest::of_bytes(format!("{uid}/{name}/{attempt}").as_bytes()).seed();
     f64::from(u32::try_from(seed % 1000).unwrap_or_default()) / 1000.0
-}
-
-/// Whether the step is one that works scene by scene.
-pub(super) fn by_scene(name: StepName) -> bool {
-    graph::step(name).granularity == graph::Granularity::Scenes
 }

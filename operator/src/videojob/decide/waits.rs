@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::Reason;
 use videofactory_crds::provideraccount::Waiter;
 use videofactory_crds::videojob::Demand;
 
 use super::super::model::HiredAccount;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
+use super::step::Transitions;
 use crate::provideraccount::{self as quota, Ledger, Limit, claims, outlook};
 
 pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
@@ -38,9 +39,7 @@ pub(super) fn waiting(
     let step = draft.step_mut(name);
     // An edit or a retry has taken what it said: it still asks, and is told anew why it waits.
     let told = told.filter(|_| step.message.is_some());
-    step.state = Some(StepState::Waiting);
-    let reason = *step.reason.get_or_insert(Reason::AwaitingQuota);
-    let message = step.message.get_or_insert_with(|| asks_for(demands)).clone();
+    let (reason, message) = step.go_on_asking(|| asks_for(demands));
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
     if let Some(at) = told.filter(|at| *at > draft.now) {
         if in_front {
@@ -62,9 +61,7 @@ pub(super) fn waiting(
     let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
         return waits(name, Reason::AwaitingQuota, &message, None);
     };
-    let step = draft.step_mut(name);
-    step.reason = Some(reason);
-    step.message = Some(message.clone());
+    draft.step_mut(name).wait(reason, message.as_str());
     if let Some(at) = at {
         draft.wake(at);
     }

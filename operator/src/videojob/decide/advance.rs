@@ -15,13 +15,14 @@ use videofactory_pipeline::{Digest, Settings};
 use super::super::attempts::Attempt;
 use super::super::model::{Action, Storage};
 use super::super::verdict::Verdict;
+use super::accounts::{has_new_credentials, hired_accounts, is_barred};
 use super::draft::{BUCKET_PATIENCE, Draft};
 use super::hire::{self, Again, Engagement};
 use super::lost::Needed;
 use super::settle::Standing;
 use super::step::{Start, Transitions, result_of};
 use super::tell::{hindered, nothing_to_tell, review_message, waiting};
-use super::{Results, accounts, leftovers, lost, needs, order, progress, returns, room};
+use super::{Results, budget, demands, leftovers, lost, obstacles, order, progress, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
 
 /// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
@@ -50,9 +51,9 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
     }
     walk.ask(draft);
     progress::count(draft);
-    needs::estimate(draft, settings);
+    budget::estimate(draft, settings);
     let mut verdict = walk.verdict(draft);
-    accounts::warn(draft, settings, &mut verdict);
+    obstacles::warn(draft, settings, &mut verdict);
     verdict
 }
 
@@ -104,10 +105,10 @@ impl Walk<'_> {
         match wanted {
             // A wait goes on while what is before it is made again.
             None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => {
-                returns::withdraw(step);
+                demands::withdraw(step);
             }
             None => {
-                returns::withdraw(step);
+                demands::withdraw(step);
                 step.unsettle();
             }
             Some(input) => self.begin(draft, name, &input),
@@ -137,7 +138,7 @@ impl Walk<'_> {
     /// An attempt that has not ended.
     fn at_work(&mut self, draft: &mut Draft<'_>, name: StepName, wanted: Option<&Digest>, attempt: &Attempt) {
         let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
-        let barred = needs::is_barred(draft, self.settings, name);
+        let barred = is_barred(draft, self.settings, name);
         let step = draft.step_mut(name);
         // While something before it is made again it may still turn out to be wanted, but for a
         // publication, which cannot be taken back, and for what belongs to an earlier run.
@@ -217,7 +218,7 @@ impl Walk<'_> {
                 return;
             }
             Again::Anew => draft.step_mut(name).demands.clear(),
-            Again::Lost => returns::write_off(draft.step_mut(name), now),
+            Again::Lost => demands::write_off(draft.step_mut(name), now),
         }
         draft.step_mut(name).pending();
         self.begin(draft, name, input);
@@ -226,7 +227,7 @@ impl Walk<'_> {
     /// A step that is stale and whose inputs are all there.
     fn begin(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
         let (now, job, storage) = (draft.now, &draft.observed.job, &draft.observed.storage);
-        let mended = hire::has_new_credentials(draft, self.settings, name);
+        let mended = has_new_credentials(draft, self.settings, name);
         let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
         let step = draft.step_mut(name);
         let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
@@ -268,7 +269,7 @@ impl Walk<'_> {
         if self.lacks(draft, name, input) {
             return;
         }
-        if let Some(verdict) = accounts::obstacle_to_come(draft, self.settings, name)
+        if let Some(verdict) = obstacles::obstacle_to_come(draft, self.settings, name)
             && !hire::is_survey(draft, self.settings, name, input)
         {
             self.keep_waiting(draft, name, verdict);
@@ -282,7 +283,7 @@ impl Walk<'_> {
             self.verdicts.push(verdict);
             return;
         }
-        if hire::hired_accounts(draft, self.settings, name).is_empty() {
+        if hired_accounts(draft, self.settings, name).is_empty() {
             self.hire(draft, name, input, true);
         } else {
             self.asks.push((name, input.clone()));
@@ -316,7 +317,7 @@ impl Walk<'_> {
                 return true;
             }
             Needed::TheFilm => {
-                returns::withdraw(draft.step_mut(name));
+                demands::withdraw(draft.step_mut(name));
                 draft.step_mut(name).unsettle();
                 self.results.remove(&StepName::AssembleVideo);
                 self.step(draft, StepName::AssembleVideo);
@@ -329,7 +330,7 @@ impl Walk<'_> {
             return false;
         }
         let now = draft.now;
-        returns::write_off(draft.step_mut(name), now);
+        demands::write_off(draft.step_mut(name), now);
         self.keep_waiting(draft, name, verdict);
         true
     }
@@ -337,7 +338,7 @@ impl Walk<'_> {
     /// Something keeps the step from beginning: it asks no account for anything meanwhile.
     fn keep_waiting(&mut self, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
         let step = draft.step_mut(name);
-        returns::withdraw(step);
+        demands::withdraw(step);
         if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
             draft.step_mut(name).pending();
         }
@@ -356,11 +357,11 @@ impl Walk<'_> {
         if let Storage::NotReady { reason, message } = &draft.observed.storage {
             return Some(Verdict::of_storage(*reason, message.clone(), Some(name)));
         }
-        if needs::is_barred(draft, self.settings, name) {
+        if is_barred(draft, self.settings, name) {
             let message = format!("{name}: {SUSPENDED_SIDE_EFFECTS}");
             return Some(Verdict::Suspended { reason: Reason::SideEffectsSuspended, message });
         }
-        accounts::obstacle(draft, self.settings, name)
+        obstacles::obstacle(draft, self.settings, name)
     }
 
     /// Records the intent, and orders the Job: the status is written first.

@@ -8,7 +8,7 @@ use videofactory_pipeline::contract::{RateLimit, StepOutcome};
 
 use super::super::model::Account;
 use super::draft::Draft;
-use super::waits;
+use super::grants::asked;
 use crate::provideraccount::Ledger;
 
 /// Refusals in a row, with nothing made, after which a person is told.
@@ -63,7 +63,7 @@ fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
 /// at work tell what they have spent when they end.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
     let Some(Account::Hired(account)) = draft.observed.accounts.get(&limit.account) else { return false };
-    let Some(asked) = waits::asked(draft, name, &limit.account) else { return false };
+    let Some(asked) = asked(draft, name, &limit.account) else { return false };
     let uid = draft.observed.job.metadata.uid.as_deref();
     let is_of_another = |grant: &Grant| uid != Some(&grant.holder.uid) || grant.holder.step != Some(name);
     if account.status.grants.iter().any(is_of_another) {

@@ -3,12 +3,12 @@
 //! The status holds the demand until the account has booked what was spent of it, so that a crash anywhere loses no
 //! unit: an attempt is raised only when nothing of the one before is left to be booked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, whole_seconds};
-use videofactory_crds::provideraccount::{Grant, GrantState, Holder};
+use videofactory_crds::provideraccount::{Grant, GrantState};
 use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::{Demand, StepStatus};
 use videofactory_pipeline::contract::{Allowance, Hired, Opening};
@@ -16,13 +16,16 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::{Account, HiredAccount};
 use super::super::verdict::Verdict;
+use super::accounts::{hired_accounts, versions};
+use super::budget::over_budget;
+use super::demands::{forget_booked, is_owed, unaccounted, withdraw, write_off};
 use super::draft::{Draft, later};
+use super::grants::{grant_for, holder, unbooked};
 use super::lost;
-use super::needs::{accounts_of, needs, over_budget};
-use super::returns::{forget_booked, is_owed, withdraw, write_off};
+use super::needs::needs;
 use super::step::Transitions;
 use super::waits::{asks_for, waiting, waits};
-use crate::provideraccount::{Word, has_expired, is_unopened, word};
+use crate::provideraccount::{Word, has_expired, word};
 
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
@@ -177,49 +180,6 @@ pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> A
     closing.map_or(Again::Begins(engagement), Again::Awaits)
 }
 
-/// What an attempt is begun with.
-pub(super) fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec<Demand> {
-    let demands = draft.step(name).map(|step| step.demands.as_slice()).unwrap_or_default();
-    demands.iter().filter(|demand| demand.attempt == Some(attempt) && is_owed(demand)).cloned().collect()
-}
-
-fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
-    draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
-}
-
-/// An account that has not booked yet what this step has spent: it still lists the grant, or was made again after another
-/// had given it, and has not looked yet.
-fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {
-    let step = draft.step(name)?;
-    step.demands
-        .iter()
-        .filter(|demand| demand.settled == Some(true))
-        .find(|demand| grant_for(draft, name, demand).is_some() || has_no_books(draft, &demand.account))
-        .map(|demand| demand.account.clone())
-}
-
-/// Whether the account has no books yet.
-fn has_no_books(draft: &Draft<'_>, account: &str) -> bool {
-    let account = draft.observed.accounts.get(account);
-    matches!(account, Some(Account::Hired(account)) if is_unopened(&account.status))
-}
-
-/// The accounts of a step that are outside services.
-pub(super) fn hired_accounts(
-    draft: &Draft<'_>,
-    settings: &Settings,
-    name: StepName,
-) -> BTreeMap<String, HiredAccount> {
-    let named: BTreeSet<&str> = accounts_of(name, settings).into_iter().collect();
-    named
-        .into_iter()
-        .filter_map(|account| match draft.observed.accounts.get(account) {
-            Some(Account::Hired(hired)) => Some((account.to_owned(), (**hired).clone())),
-            _ => None,
-        })
-        .collect()
-}
-
 /// Hired, with nothing to submit.
 fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
     let hired = accounts.iter().map(|(name, account)| {
@@ -246,38 +206,6 @@ fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
 
 fn survey(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
     Engagement { survey: true, ..idle(accounts) }
-}
-
-/// The versions of all credentials of a step, as one text.
-fn versions(accounts: &BTreeMap<String, HiredAccount>) -> Option<String> {
-    let all: Vec<&str> = accounts.values().filter_map(|account| account.credentials.as_deref()).collect();
-    (!all.is_empty()).then(|| all.join(" "))
-}
-
-/// Whether other credentials are there than those that the step's last attempt complained of.
-pub(super) fn has_new_credentials(draft: &Draft<'_>, settings: &Settings, name: StepName) -> bool {
-    let Some(step) = draft.step(name) else { return false };
-    let now = versions(&hired_accounts(draft, settings, name));
-    step.reason == Some(Reason::CredentialsInvalid) && now.is_some() && step.credentials != now
-}
-
-pub(super) fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Demand) -> Option<&'a Grant> {
-    let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else { return None };
-    let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
-    account.status.grants.iter().find(|grant| {
-        let holder = &grant.holder;
-        holder.uid == uid && holder.step == Some(name) && holder.attempt == demand.attempt
-    })
-}
-
-/// Who asks.
-fn holder(draft: &Draft<'_>, name: StepName, demand: &Demand) -> Holder {
-    Holder {
-        uid: draft.observed.job.metadata.uid.clone().unwrap_or_default(),
-        step: Some(name),
-        attempt: demand.attempt,
-        ..Holder::default()
-    }
 }
 
 fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {

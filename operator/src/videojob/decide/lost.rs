@@ -14,9 +14,9 @@ use videofactory_pipeline::keys::{kind_of, pruned_kinds};
 use videofactory_pipeline::{Settings, graph};
 
 use super::super::verdict::Verdict;
+use super::demands::write_off;
 use super::draft::Draft;
-use super::needs::price_of_all;
-use super::returns;
+use super::prices::price_of_all;
 use super::step::{Transitions, by_scene};
 use super::tell::annotate_command;
 use crate::events::{MOST_TEXT_BYTES, cut};
@@ -57,7 +57,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let message = ask(&draft.observed.job, &what, price, "an edit that is taken back needs neither");
     let now = draft.now;
     let step = draft.step_mut(name);
-    returns::write_off(step, now);
+    write_off(step, now);
     step.wait(Reason::ArtifactsPruned, what);
     Needed::APersonsWord(Box::new(stalled(name, &message)))
 }

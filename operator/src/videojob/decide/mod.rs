@@ -6,20 +6,25 @@
 mod accounts;
 mod advance;
 mod begin;
+mod budget;
+pub(super) mod demands;
 mod doubt;
 mod draft;
+mod grants;
 mod hire;
 mod leftovers;
 mod lost;
 mod made;
 mod needs;
+mod obstacles;
 mod order;
 mod permits;
+mod prices;
 mod progress;
+mod release;
 mod requests;
 mod restored;
 mod retire;
-mod returns;
 mod room;
 mod settle;
 mod step;
@@ -31,7 +36,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use videofactory_crds::bounds;
 use videofactory_crds::condition::{Reason, StepState};
-use videofactory_crds::videojob::VideoJobStatus;
 use videofactory_crds::{StepName, VideoJob};
 
 use self::draft::Draft;
@@ -51,9 +55,9 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let generation = observed.job.metadata.generation;
     restored::renumber(&mut draft.status, generation);
     let verdict = judge(&mut draft);
-    returns::release(&mut draft);
-    returns::drop_booked(&mut draft);
-    returns::tell_paid(&mut draft);
+    release::release(&mut draft);
+    release::drop_booked(&mut draft);
+    release::tell_paid(&mut draft);
     leftovers::stop_strays(&mut draft);
     conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
@@ -151,12 +155,6 @@ fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
             draft.event(true, &reason.to_string(), &step.to_string(), message);
         }
     }
-}
-
-/// Writes off what the attempts of a job that is being deleted have spent and never told, and takes back what it asks for:
-/// while its files wait for their bucket, others shall have it.
-pub fn write_off_all(status: &mut VideoJobStatus, now: Timestamp) {
-    status.steps.iter_mut().for_each(|step| returns::write_off(step, now));
 }
 
 /// Results of the steps that are done with today's inputs.

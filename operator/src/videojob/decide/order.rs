@@ -12,6 +12,7 @@ use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
 use super::advance::Walk;
+use super::demands::begun_with;
 use super::draft::Draft;
 use super::hire::{self, Engagement};
 use super::permits;
@@ -72,7 +73,7 @@ impl Walk<'_> {
             bucket,
             progress_url: String::new(),
         };
-        let begun_with = hire::begun_with(draft, name, attempt);
+        let begun_with = begun_with(draft, name, attempt);
         StartStep { input, given, bucket_secret, account_secrets: engagement.secrets, begun_with }
     }
 }

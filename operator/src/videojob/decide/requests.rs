@@ -3,16 +3,14 @@
 
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested, ScenePart};
-use videofactory_crds::units::Money;
-use videofactory_crds::videojob::{
-    CostStatus, HandledRequests, SceneTakes, StepStatus, VideoJobStatus, is_handled, recorded,
-};
+use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_handled, recorded};
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
+use super::demands::{of_earlier_runs, write_off};
 use super::draft::Draft;
 use super::step::Transitions;
-use super::{begin, lost, returns};
+use super::{begin, lost};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -148,18 +146,11 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.published_generation = None;
     let now = draft.now;
     let at_rest = draft.status.steps.iter_mut().filter(|step| step.state != Some(StepState::Running));
-    at_rest.for_each(|step| returns::write_off(step, now));
+    at_rest.for_each(|step| write_off(step, now));
     draft.status.cost = of_earlier_runs(&draft.status);
     draft.status.takes.clear();
     draft.status.steps.iter_mut().for_each(Transitions::new_run);
     draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
-}
-
-/// What is kept of the cost when a new run begins: what was paid.
-fn of_earlier_runs(status: &VideoJobStatus) -> Option<CostStatus> {
-    let before = status.cost.as_ref().and_then(|cost| cost.earlier_runs).unwrap_or_default();
-    let paid = before.plus(returns::paid(status));
-    (paid != Money::ZERO).then(|| CostStatus { earlier_runs: Some(paid), ..CostStatus::default() })
 }
 
 fn refresh_channel(draft: &mut Draft<'_>) {

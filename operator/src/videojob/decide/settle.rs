@@ -19,7 +19,7 @@ use super::super::model::Action;
 use super::draft::{Draft, later};
 use super::step::{Transitions, by_scene, completed};
 use super::tell::NO_WORDS;
-use super::{doubt, lost, permits, returns};
+use super::{demands, doubt, lost, permits};
 use crate::meter::Change;
 
 /// How the attempts that have not ended stand.
@@ -59,7 +59,7 @@ fn never_was(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
     let Some(refusal) = refusal else { return false };
     let (now, jitter, limit) = (draft.now, jitter_of(draft, name), draft.observed.job.spec.retry.limit);
     let step = draft.step_mut(name);
-    if !returns::give_back(step) {
+    if !demands::give_back(step) {
         return false;
     }
     step.job = None;
@@ -145,7 +145,7 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     }
     // An outcome from the bucket may name each submission; the status keeps as much as a pod's message does.
     let spent = Spent::few(outcome.spent.clone());
-    for demand in step.demands.iter_mut().filter(|demand| returns::is_owed(demand)) {
+    for demand in step.demands.iter_mut().filter(|demand| demands::is_owed(demand)) {
         demand.settled = Some(true);
         demand.spent =
             spent.iter().filter(|spent| spent.account == demand.account).map(spent_units).collect();
@@ -166,12 +166,12 @@ fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     if cost == Money::ZERO {
         return;
     }
-    if returns::is_of_earlier_run(step) {
+    if demands::is_of_earlier_run(step) {
         let whole = draft.status.cost.get_or_insert_default();
         whole.earlier_runs = Some(whole.earlier_runs.unwrap_or_default().plus(cost));
         return;
     }
-    returns::add_cost(step, cost);
+    demands::add_cost(step, cost);
 }
 
 fn spent_units(spent: &Spent) -> SpentUnits {
@@ -354,7 +354,7 @@ impl Ledger<'_> {
         let failures = self.step.count_failure();
         if failures > self.limit {
             // Nobody looks after a failed step's grant: others shall have it.
-            returns::write_off(self.step, self.now);
+            demands::write_off(self.step, self.now);
             self.step.fail(format!("{message} ({failures} failures, limit {})", self.limit));
             return;
         }

@@ -11,8 +11,9 @@ use videofactory_crds::videojob::Demand;
 use super::super::model::HiredAccount;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
+use super::grants::asked;
 use super::step::Transitions;
-use crate::provideraccount::{self as quota, Ledger, Limit, claims, outlook};
+use crate::provideraccount::{Ledger, Limit, outlook};
 
 pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
     Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
@@ -73,12 +74,6 @@ fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>
     let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
     let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);
     account.is_some_and(|account| account.status.waiters.iter().any(is))
-}
-
-/// What a step asks of an account.
-pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
-    let claims = claims(&draft.observed.job, account);
-    Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
 }
 
 /// Why a demand can never be met, if so.

@@ -23,7 +23,7 @@ use crate::storagepolicy::plan::Rules;
 use crate::storagepolicy::{heeded, protection};
 use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, path, write_status};
 use crate::videojob::conditions;
-use crate::videojob::decide::write_off_all;
+use crate::videojob::decide::demands::write_off_all;
 use crate::videojob::labels;
 use crate::videojob::model::Storage;
 use crate::videojob::observe::at_work;

@@ -1,0 +1,152 @@
+//! What the accounts that a film names keep its steps from.
+//!
+//! A step waits for its own accounts. For those of the others, which the film needs, too, it waits as soon as something is to
+//! be paid for, if they are not there or do something else: a film that cannot be finished is not worth its first scene.
+//! What may be well by the time that it is needed is told, and keeps nobody.
+
+use std::collections::BTreeSet;
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{self, ConditionType, Reason, StepState};
+use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::settings::PublishTarget;
+use videofactory_pipeline::{Settings, graph};
+
+use super::super::model::{Account, HiredAccount};
+use super::super::verdict::Verdict;
+use super::accounts::{accounts_of, hired_accounts};
+use super::draft::Draft;
+use super::needs::needs;
+use crate::events::{MOST_TEXT_BYTES, cut};
+
+/// What keeps a step from using the accounts that it names.
+pub(super) fn obstacle(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
+    let stalled = |reason, message| Verdict::Stalled { reason, message, step: Some(name) };
+    let mut accounts = accounts_of(name, settings).into_iter();
+    let unusable = accounts.find_map(|account| match draft.observed.accounts.get(account)? {
+        Account::Embedded => None,
+        Account::Held(why) => Some(Verdict::Waiting {
+            reason: Reason::AwaitingQuota,
+            message: format!("{name}: {why}"),
+            step: Some(name),
+            at: None,
+        }),
+        Account::Hired(hired) => {
+            hired.obstacle.clone().map(|message| stalled(Reason::ConfigurationInvalid, message))
+        }
+        Account::Unusable { reason, message } => Some(stalled(*reason, message.clone())),
+    });
+    unusable.or_else(|| Some(stalled(Reason::ConfigurationInvalid, unfit(draft, settings, name)?)))
+}
+
+/// What keeps a step waiting that would buy something: another one, which the film needs, too, can never use an account that
+/// it names, as that is now.
+pub(super) fn obstacle_to_come(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
+    let with_it = graph::downstream(name);
+    let others = StepName::ALL.into_iter().filter(|other| *other != name);
+    let mut to_come = others.filter(|other| with_it.contains(other) || !is_done(draft, *other));
+    let (other, why) = to_come.find_map(|other| Some((other, unfit(draft, settings, other)?)))?;
+    let buys = !needs(draft, settings, name, &hired_accounts(draft, settings, name)).is_empty();
+    buys.then(|| Verdict::Stalled {
+        reason: Reason::ConfigurationInvalid,
+        message: format!("{name}: nothing is paid for, because {other} could not finish the film: {why}"),
+        step: Some(name),
+    })
+}
+
+fn is_done(draft: &Draft<'_>, name: StepName) -> bool {
+    draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done)
+}
+
+/// Why a step can never use an account that it names, as that account is now, and what to do.
+fn unfit(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<String> {
+    accounts_of(name, settings).into_iter().find_map(|account| {
+        let provider = match draft.observed.accounts.get(account) {
+            None => {
+                return Some(format!(
+                    "ProviderAccount {account:?} does not exist in this namespace; create it, or correct providers"
+                ));
+            }
+            Some(Account::Unusable { message, .. }) => return Some(message.clone()),
+            // What it is, is known once it is restored.
+            Some(Account::Held(_)) => return None,
+            Some(Account::Embedded) => Provider::Embedded,
+            Some(Account::Hired(hired)) => hired.spec.provider,
+        };
+        let wanted = providers_for(name, account, settings);
+        (!wanted.contains(&provider)).then(|| {
+            let wanted: Vec<&str> = wanted.into_iter().map(Provider::as_str).collect();
+            format!(
+                "ProviderAccount {account:?} is of provider {}, which is of no use for {name}: name an account of one that is \
+                 ({})",
+                provider.as_str(),
+                wanted.join(", ")
+            )
+        })
+    })
+}
+
+/// The providers that do what a step names this account for.
+fn providers_for(name: StepName, account: &str, settings: &Settings) -> BTreeSet<Provider> {
+    let is_named = |target: &&PublishTarget| {
+        target.account_ref.as_ref().is_some_and(|reference| reference.name == account)
+    };
+    let does = |provider: &Provider| match name {
+        StepName::PublishVideo => {
+            let mut targets = settings.publish.targets.iter().filter(is_named);
+            targets.all(|target| target.type_.provider().is_none_or(|wanted| wanted == *provider))
+        }
+        name => provider.does(name),
+    };
+    Provider::ALL.into_iter().filter(does).collect()
+}
+
+/// Adds to what is told of a job that goes on what would keep a step from beginning if its turn came now: there is time to
+/// mend it.
+pub(super) fn warn(draft: &mut Draft<'_>, settings: &Settings, verdict: &mut Verdict) {
+    let (Verdict::Running { message, .. } | Verdict::Waiting { message, .. }) = verdict else { return };
+    let Some(Warning { step, reason, text }) = warning(draft, settings) else { return };
+    let text = cut(&format!("{step}, which comes later: {text}"), MOST_TEXT_BYTES / 2 - 2);
+    // Both are told whole or in part, so that it is seen in the status whether the warning was told before.
+    *message = format!("{}; {text}", cut(message, MOST_TEXT_BYTES / 2));
+    let conditions = draft.observed.job.status.as_ref().map(|status| status.conditions.as_slice());
+    let told = condition::get(conditions.unwrap_or_default(), ConditionType::Ready);
+    if told.is_none_or(|told| !told.message.contains(&text)) {
+        draft.event(true, &reason, step.as_str(), text);
+    }
+}
+
+struct Warning {
+    step: StepName,
+    reason: String,
+    text: String,
+}
+
+fn warning(draft: &Draft<'_>, settings: &Settings) -> Option<Warning> {
+    let is_to_come = |name: &StepName| {
+        let state = draft.step(*name).and_then(|step| step.state);
+        state.is_none_or(|state| state == StepState::Pending)
+    };
+    StepName::ALL.into_iter().filter(is_to_come).find_map(|step| {
+        if let Some(text) = unfit(draft, settings, step) {
+            return Some(Warning { step, reason: Reason::ConfigurationInvalid.to_string(), text });
+        }
+        accounts_of(step, settings).into_iter().find_map(|name| {
+            let Some(Account::Hired(account)) = draft.observed.accounts.get(name) else { return None };
+            let (reason, text) = trouble(name, account)?;
+            Some(Warning { step, reason, text })
+        })
+    })
+}
+
+/// Why an account cannot be used now: a reason and a sentence.
+fn trouble(name: &str, account: &HiredAccount) -> Option<(String, String)> {
+    if let Some(obstacle) = &account.obstacle {
+        return Some((Reason::ConfigurationInvalid.to_string(), obstacle.clone()));
+    }
+    let is_false = |kind| {
+        condition::get(&account.status.conditions, kind).filter(|condition| condition.status == "False")
+    };
+    let said = is_false(ConditionType::Ready).or_else(|| is_false(ConditionType::Healthy))?;
+    Some((said.reason.clone(), format!("ProviderAccount {name:?}: {}", said.message)))
+}

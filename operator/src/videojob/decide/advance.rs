@@ -16,11 +16,14 @@ use super::super::attempts::Attempt;
 use super::super::model::{Action, Storage};
 use super::super::verdict::Verdict;
 use super::accounts::{has_new_credentials, hired_accounts, is_barred};
+use super::again::{Again, again};
 use super::draft::{BUCKET_PATIENCE, Draft};
-use super::hire::{self, Again, Engagement};
+use super::engagement::Engagement;
+use super::hire;
 use super::lost::Needed;
 use super::settle::Standing;
 use super::step::{Start, Transitions, result_of};
+use super::survey::is_survey;
 use super::tell::{hindered, nothing_to_tell, review_message, waiting};
 use super::{Results, budget, demands, leftovers, lost, obstacles, order, progress, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
@@ -203,7 +206,7 @@ impl Walk<'_> {
     /// An attempt that is on record as begun, and of which there is no Job.
     fn again(&mut self, draft: &mut Draft<'_>, name: StepName, input: &Digest, attempt: i32) {
         let now = draft.now;
-        match hire::again(draft, self.settings, name) {
+        match again(draft, self.settings, name) {
             Again::Begins(engagement) => return self.launch(draft, name, input, attempt, engagement),
             Again::Awaits(account) => {
                 draft.wake_in(WORD_WITHIN);
@@ -270,7 +273,7 @@ impl Walk<'_> {
             return;
         }
         if let Some(verdict) = obstacles::obstacle_to_come(draft, self.settings, name)
-            && !hire::is_survey(draft, self.settings, name, input)
+            && !is_survey(draft, self.settings, name, input)
         {
             self.keep_waiting(draft, name, verdict);
             return;
@@ -326,7 +329,7 @@ impl Walk<'_> {
         }
         let Some(verdict) = room::shut(draft, name) else { return false };
         // A survey brings what was paid for, whose links expire.
-        if hire::is_survey(draft, self.settings, name, input) {
+        if is_survey(draft, self.settings, name, input) {
             return false;
         }
         let now = draft.now;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use videofactory_client::price::Price;
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::videojob::{ScenesStatus, StepStatus};
+use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 use videofactory_pipeline::keys::{kind_of, pruned_kinds};
@@ -17,7 +17,7 @@ use super::super::verdict::Verdict;
 use super::demands::write_off;
 use super::draft::Draft;
 use super::prices::price_of_all;
-use super::step::{Transitions, by_scene};
+use super::step::Transitions;
 use super::tell::annotate_command;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
@@ -106,12 +106,6 @@ pub(super) fn make_again(draft: &mut Draft<'_>) {
     if let Some(artifacts) = &mut draft.status.artifacts {
         artifacts.pruned.clear();
     }
-}
-
-/// Whether nobody knows what of a step is there: what it had is gone, at least in part.
-pub(super) fn is_to_be_looked_through(step: &StepStatus) -> bool {
-    let nothing_known = |scenes: &ScenesStatus| scenes.completed.is_none() && scenes.left.is_none();
-    by_scene(step.name) && step.scenes.as_ref().is_some_and(nothing_known)
 }
 
 /// Whether anything that a step has made, its document included, may be gone with these kinds.

@@ -5,11 +5,13 @@
 
 mod accounts;
 mod advance;
+mod again;
 mod begin;
 mod budget;
 pub(super) mod demands;
 mod doubt;
 mod draft;
+mod engagement;
 mod grants;
 mod hire;
 mod leftovers;
@@ -28,6 +30,7 @@ mod retire;
 mod room;
 mod settle;
 mod step;
+mod survey;
 mod tell;
 mod waits;
 

@@ -14,7 +14,7 @@ use super::super::model::{StartStep, Storage};
 use super::advance::Walk;
 use super::demands::begun_with;
 use super::draft::Draft;
-use super::hire::{self, Engagement};
+use super::engagement::{Engagement, opening_delay};
 use super::permits;
 
 impl Walk<'_> {
@@ -35,8 +35,7 @@ impl Walk<'_> {
         let brands = publishes || name == StepName::AssembleVideo;
         // Here the texts of the spec enter. Digests are made from them as they were given.
         let given = (writes && *self.given != GivenScenes::default()).then(|| cleaned(self.given));
-        let deadline_seconds =
-            deadline(draft, name).saturating_add(hire::opening_delay(&engagement, draft.now));
+        let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&engagement, draft.now));
         let upstream: BTreeMap<StepName, Upstream> = graph::step(name)
             .needs
             .iter()

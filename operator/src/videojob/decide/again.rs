@@ -1,0 +1,55 @@
+//! How an attempt goes on that is on record as begun, and of which there is no Job.
+
+use videofactory_crds::StepName;
+use videofactory_pipeline::Settings;
+
+use super::super::model::Account;
+use super::accounts::hired_accounts;
+use super::demands::is_owed;
+use super::draft::Draft;
+use super::engagement::{Engagement, allow, idle, may_not_wait, survey};
+use super::grants::holder;
+use crate::provideraccount::{Word, word};
+
+/// How an attempt goes on that is on record as begun, and of which there is no Job.
+pub(super) enum Again {
+    /// Its Job is made: the engagement is the same as when it was begun.
+    Begins(Engagement),
+    /// This account was about to take back what it had granted, and sees by its next look that it was begun with.
+    Awaits(String),
+    /// What it was granted was closed before it had begun: there never was a Job, and nothing is spent.
+    Anew,
+    /// The grant is gone, and with it the account that gave it: nobody can tell what is spent.
+    Lost,
+}
+
+/// How an attempt goes on that is on record as begun, by a look at its accounts that is later than that record. Its Job
+/// was made only if an earlier look has found all its grants open; so if one of them was closed, it was not.
+pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
+    let accounts = hired_accounts(draft, settings, name);
+    let Some(step) = draft.step(name) else { return Again::Lost };
+    if step.survey == Some(true) {
+        let owed = step.demands.iter().find(|demand| is_owed(demand)).and_then(|demand| demand.attempt);
+        return Again::Begins(Engagement { accounts_for: owed, again: true, ..survey(&accounts) });
+    }
+    let mut engagement = Engagement { again: true, ..idle(&accounts) };
+    let (mut closing, mut is_lost) = (None, false);
+    for demand in step.demands.iter().filter(|demand| demand.attempt == step.attempt) {
+        let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else {
+            is_lost = true;
+            continue;
+        };
+        let holder = holder(draft, name, demand);
+        match word(&account.uid, &account.status, &holder, demand.grant.as_deref()) {
+            Word::Open(grant) => allow(&mut engagement, &demand.account, grant),
+            Word::Closing => closing = Some(demand.account.clone()),
+            Word::Closed => return Again::Anew,
+            Word::Unknown => is_lost = true,
+        }
+    }
+    if is_lost {
+        return Again::Lost;
+    }
+    engagement.still_motion = step.demands.is_empty() && may_not_wait(settings, name);
+    closing.map_or(Again::Begins(engagement), Again::Awaits)
+}

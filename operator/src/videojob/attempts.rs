@@ -2,7 +2,7 @@
 //!
 //! A pod's end decides, not its Job's: the Job controller is later and says less.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
@@ -52,6 +52,9 @@ pub enum End {
     /// The worker ended with this code and without a word.
     Silent(i32),
 }
+
+/// How the attempts that have not ended stand.
+pub type Standing = BTreeMap<StepName, Attempt>;
 
 /// The attempts whose start is recorded and whose end is not.
 pub fn open(status: &VideoJobStatus) -> impl Iterator<Item = (StepName, i32)> + '_ {

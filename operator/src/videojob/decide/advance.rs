@@ -12,7 +12,7 @@ use videofactory_pipeline::inputs::{self, FilmInputs};
 use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings};
 
-use super::super::attempts::Attempt;
+use super::super::attempts::{Attempt, Standing};
 use super::super::model::{Action, Storage};
 use super::super::verdict::Verdict;
 use super::accounts::{has_new_credentials, hired_accounts, is_barred};
@@ -21,10 +21,10 @@ use super::draft::{BUCKET_PATIENCE, Draft};
 use super::engagement::Engagement;
 use super::hire;
 use super::lost::Needed;
-use super::settle::Standing;
+use super::messages::{finished_message, hindered, review_message};
+use super::retry::waiting;
 use super::step::{Start, Transitions, result_of};
 use super::survey::is_survey;
-use super::tell::{hindered, nothing_to_tell, review_message, waiting};
 use super::{Results, budget, demands, leftovers, lost, obstacles, order, progress, room};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
 
@@ -468,4 +468,16 @@ fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
     let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
     let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
     complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
+}
+
+/// Where no step has anything to tell, all are done; one that is not is looked at again.
+fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
+    let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
+    match StepName::ALL.into_iter().find(|name| !done(*name)) {
+        None => Verdict::Succeeded { reason: Reason::Completed, message: finished_message(draft) },
+        Some(step) => {
+            draft.wake_in(BUCKET_PATIENCE);
+            Verdict::Running { step, message: format!("{step}: its turn has not come") }
+        }
+    }
 }

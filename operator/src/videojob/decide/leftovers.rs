@@ -6,7 +6,7 @@ use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
 use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
 use super::super::verdict::Verdict;
 use super::draft::Draft;
-use super::tell::hindered;
+use super::messages::hindered;
 
 /// Seconds between two looks at what is late.
 const PATIENCE: i64 = 60;

@@ -1,28 +1,24 @@
-//! What was made and is gone: deleted by a rule of the policy, which then says so in `status.artifacts.pruned`, or
-//! vanished by other means. What costs nothing is made again. What costs is paid for again only when a person says so:
-//! a retry makes what is missing, a restart everything.
+//! Whether a step can do without what was made and is gone: deleted by a rule of the policy, which then says so in
+//! `status.artifacts.pruned`, or vanished by other means. What costs nothing is made again. What costs is paid for again
+//! only when a person says so: a retry makes what is missing, a restart everything.
 
 use std::collections::BTreeSet;
 
 use videofactory_client::price::Price;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, requests};
-use videofactory_pipeline::contract::{ExitCode, StepOutcome};
-use videofactory_pipeline::keys::{kind_of, pruned_kinds};
+use videofactory_pipeline::keys::pruned_kinds;
 use videofactory_pipeline::{Settings, graph};
 
 use super::super::verdict::Verdict;
 use super::demands::write_off;
 use super::draft::Draft;
+use super::messages::annotate_command;
 use super::prices::price_of_all;
+use super::pruned::{film_is_back, is_lost};
 use super::step::Transitions;
-use super::tell::annotate_command;
 use crate::events::{MOST_TEXT_BYTES, cut};
-
-/// The kinds that assemble-video makes: for nothing, but time.
-const OF_THE_FILM: [ObjectKind; 3] = [ObjectKind::Videos, ObjectKind::Thumbnails, ObjectKind::Captions];
 
 /// What of that which is gone a step cannot do without.
 pub(super) enum Needed {
@@ -62,19 +58,6 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     Needed::APersonsWord(Box::new(stalled(name, &message)))
 }
 
-/// The film and what belongs to it are there again, or are about to be made.
-pub(super) fn film_is_back(pruned: &mut Vec<String>) {
-    pruned.retain(|kind| kind_of(kind).is_none_or(|kind| !OF_THE_FILM.contains(&kind)));
-}
-
-/// Whether an attempt missed something that was paid for when it was made.
-pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
-    let missing = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput);
-    let maker = missing.filter(|missing| *missing != outcome.step).and_then(|missing| draft.step(missing));
-    // Only attempts with a service of others have credentials.
-    maker.is_some_and(|step| step.credentials.is_some() || step.cost.is_some())
-}
-
 /// How a step stands whose paid artifacts have vanished; no edit changes that, only a retry or a restart.
 pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
     if draft.step(name)?.gone != Some(true) {
@@ -88,36 +71,6 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let message = ask(&draft.observed.job, &told, price, otherwise);
     draft.step_mut(name).lose(&told);
     Some(stalled(name, &message))
-}
-
-/// A person says that what is gone is to be made again. Steps that were not asked about keep what they have.
-pub(super) fn make_again(draft: &mut Draft<'_>) {
-    let asked = |step: &&mut StepStatus| step.gone == Some(true);
-    let now = draft.now;
-    draft.status.steps.iter_mut().filter(asked).for_each(|step| step.make_again(now));
-    if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
-        return;
-    }
-    let pruned = pruned_kinds(&draft.status);
-    let lost = |step: &&mut StepStatus| {
-        is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
-    };
-    draft.status.steps.iter_mut().filter(lost).for_each(|step| step.make_again(now));
-    if let Some(artifacts) = &mut draft.status.artifacts {
-        artifacts.pruned.clear();
-    }
-}
-
-/// Whether anything that a step has made, its document included, may be gone with these kinds.
-fn is_lost(pruned: &BTreeSet<ObjectKind>, name: StepName) -> bool {
-    let own: &[ObjectKind] = match name {
-        StepName::WriteScript => &[],
-        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => &[ObjectKind::Clips],
-        StepName::AssembleVideo => &OF_THE_FILM,
-        // Its records are kept as long as there is a job.
-        StepName::PublishVideo => return false,
-    };
-    pruned.contains(&ObjectKind::Work) || own.iter().any(|kind| pruned.contains(kind))
 }
 
 /// The steps that would have to be made again before this one ends: itself and what it is made from.

@@ -14,24 +14,29 @@ mod draft;
 mod engagement;
 mod grants;
 mod hire;
+mod kept;
 mod leftovers;
 mod lost;
 mod made;
+mod messages;
 mod needs;
 mod obstacles;
 mod order;
+mod outcome;
 mod permits;
 mod prices;
 mod progress;
+mod pruned;
 mod release;
 mod requests;
 mod restored;
 mod retire;
+mod retry;
 mod room;
 mod settle;
+mod spent;
 mod step;
 mod survey;
-mod tell;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -43,7 +48,7 @@ use videofactory_crds::{StepName, VideoJob};
 
 use self::draft::Draft;
 use self::step::Transitions;
-use super::attempts::Attempt;
+use super::attempts::{Attempt, Standing};
 use super::model::{Action, Decision, Observed};
 use super::verdict::Verdict;
 use super::{conditions, deletion, measured};
@@ -100,7 +105,7 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
 }
 
 /// Attempts on record of which there is nothing wait for no end: while the job cannot begin, none of them does.
-fn forget_unmade(draft: &mut Draft<'_>, standing: &settle::Standing) {
+fn forget_unmade(draft: &mut Draft<'_>, standing: &Standing) {
     for (name, attempt) in standing {
         if *attempt == Attempt::Absent {
             draft.step_mut(*name).pending();

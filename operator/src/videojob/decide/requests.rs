@@ -7,10 +7,11 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_ha
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
+use super::begin;
 use super::demands::{of_earlier_runs, write_off};
 use super::draft::Draft;
+use super::pruned::make_again;
 use super::step::Transitions;
-use super::{begin, lost};
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -112,7 +113,7 @@ fn refuse(draft: &mut Draft<'_>) {
 
 /// Whatever waits or has failed may be tried again at once.
 fn retry(draft: &mut Draft<'_>, at: &str) {
-    lost::make_again(draft);
+    make_again(draft);
     for step in &mut draft.status.steps {
         let attempt = step.attempt.unwrap_or_default();
         let attempt = stand(draft.observed, step.name, attempt, draft.now);

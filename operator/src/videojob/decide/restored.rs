@@ -9,7 +9,7 @@ use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
 use super::super::verdict::Verdict;
 use super::draft::{BUCKET_PATIENCE, Draft};
-use super::tell::annotate_command;
+use super::messages::annotate_command;
 
 /// Lets a job begin, unless another tool has restored it without its status and its name has files in the bucket: that
 /// job may have been half made, or published, and a new one would pay for all of it again.

@@ -1,67 +1,20 @@
-//! How steps and the whole job stand, in words: what is told first, and what a person can do.
+//! What people are told: why a step does not go on, and what they can do.
 
-use jiff::Timestamp;
-use videofactory_crds::condition::{Reason, StepState};
-use videofactory_crds::videojob::StepStatus;
+use videofactory_crds::condition::Reason;
 use videofactory_crds::{StepName, VideoJob, requests};
+use videofactory_pipeline::contract::StepOutcome;
 
 use super::super::model::Hindrance;
 use super::super::verdict::Verdict;
-use super::draft::{BUCKET_PATIENCE, Draft, later};
-use super::settle::LONGEST_DELAY;
+use super::draft::Draft;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What is told where it should be said why, and nothing was said.
 pub(super) const NO_WORDS: &str = "no reason was given; the log of its pod may have one";
 
-/// Where no step has anything to tell, all are done; one that is not is looked at again.
-pub(super) fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
-    let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
-    match StepName::ALL.into_iter().find(|name| !done(*name)) {
-        None => Verdict::Succeeded { reason: Reason::Completed, message: finished_message(draft) },
-        Some(step) => {
-            draft.wake_in(BUCKET_PATIENCE);
-            Verdict::Running { step, message: format!("{step}: its turn has not come") }
-        }
-    }
-}
-
-/// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
-pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
-    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
-    if step.demands.iter().any(|demand| demand.granted.is_none()) {
-        // What it waits for is its account's to say.
-        return None;
-    }
-    let told = step.message.clone().filter(|told| !told.is_empty()).unwrap_or_else(|| NO_WORDS.to_owned());
-    let name = step.name;
-    if step.state == Some(StepState::Failed) {
-        let message = format!("{name}: {told}; fix the cause, then request a retry");
-        return Some(Verdict::Failed { reason, message, step: name });
-    }
-    match &step.retry_at {
-        // A clock that was set back must not make it wait for longer than we ever do.
-        Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
-        // A person is needed, but need not tell us.
-        Some(at) if matches!(reason, Reason::CredentialsInvalid | Reason::ConfigurationInvalid) => {
-            let message = format!("{name}: {told}; tries again at {}", at.0);
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
-        }
-        Some(at) => Some(Verdict::Waiting {
-            reason,
-            message: format!("{name}: {told}; tries again at {}", at.0),
-            step: Some(name),
-            at: Some(at.0),
-        }),
-        None => {
-            let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
-            let message = film.map_or_else(
-                || format!("{name}: {told}; when that is fixed, edit the job or request a retry"),
-                |film| quality_message(job, name, &told, film),
-            );
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
-        }
-    }
+/// Why an attempt has ended, in its worker's words if it has any.
+pub(super) fn said(outcome: &StepOutcome) -> &str {
+    if outcome.message.trim().is_empty() { NO_WORDS } else { &outcome.message }
 }
 
 /// How a step stands whose attempt is at work, or is kept from it.
@@ -116,7 +69,7 @@ pub(super) fn review_message(job: &VideoJob, step: StepName, digest: &str) -> St
 }
 
 /// What is said of a film that failed its checks: what a person can do. However much failed, that is not cut off.
-fn quality_message(job: &VideoJob, step: StepName, failed: &str, film: &str) -> String {
+pub(super) fn quality_message(job: &VideoJob, step: StepName, failed: &str, film: &str) -> String {
     format!(
         "{step}: {}; edit the job, or take the film as it is: {}",
         cut(failed, MOST_TEXT_BYTES / 2),
@@ -134,7 +87,8 @@ pub(super) fn annotate_command(job: &VideoJob, annotation: &str, value: &str) ->
     )
 }
 
-fn finished_message(draft: &Draft<'_>) -> String {
+/// What is said of a job whose film is made.
+pub(super) fn finished_message(draft: &Draft<'_>) -> String {
     let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
     film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key))
 }

@@ -62,10 +62,11 @@ pub(super) fn hindered(
     }
 }
 
-/// What a gate's message says: how to pass it.
-pub(super) fn review_message(job: &VideoJob, step: StepName, digest: &str) -> String {
-    let command = annotate_command(job, requests::APPROVED, &format!("{step}@{digest}"));
-    format!("{step} waits for approval: {command}")
+/// How a job stands that waits at this gate, and how to pass it.
+pub(super) fn in_review(draft: &Draft<'_>, gate: StepName) -> Verdict {
+    let digest = draft.step(gate).and_then(|step| step.output_digest.clone()).unwrap_or_default();
+    let command = annotate_command(&draft.observed.job, requests::APPROVED, &format!("{gate}@{digest}"));
+    Verdict::Review { step: gate, message: format!("{gate} waits for approval: {command}") }
 }
 
 /// What is said of a film that failed its checks: what a person can do. However much failed, that is not cut off.

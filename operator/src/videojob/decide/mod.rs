@@ -6,15 +6,18 @@
 mod accounts;
 mod advance;
 mod again;
+mod at_work;
 mod begin;
 mod budget;
 pub(super) mod demands;
 mod doubt;
 mod draft;
 mod engagement;
+mod film;
 mod grants;
 mod hire;
 mod kept;
+mod launch;
 mod leftovers;
 mod lost;
 mod made;
@@ -32,14 +35,15 @@ mod requests;
 mod restored;
 mod retire;
 mod retry;
+mod review;
 mod room;
 mod settle;
 mod spent;
+mod start;
 mod step;
 mod survey;
 mod waits;
-
-use std::collections::BTreeMap;
+mod walk;
 
 use jiff::Timestamp;
 use videofactory_crds::bounds;
@@ -164,9 +168,6 @@ fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
         }
     }
 }
-
-/// Results of the steps that are done with today's inputs.
-type Results = BTreeMap<StepName, videofactory_pipeline::contract::Upstream>;
 
 #[cfg(test)]
 mod hire_tests;

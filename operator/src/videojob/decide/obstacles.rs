@@ -1,4 +1,5 @@
-//! What the accounts that a film names keep its steps from.
+//! What keeps a step from beginning although its inputs are there: a gate, the bucket, the operator's own settings, or an
+//! account.
 //!
 //! A step waits for its own accounts. For those of the others, which the film needs, too, it waits as soon as something is to
 //! be paid for, if they are not there or do something else: a film that cannot be finished is not worth its first scene.
@@ -12,15 +13,37 @@ use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::settings::PublishTarget;
 use videofactory_pipeline::{Settings, graph};
 
-use super::super::model::{Account, HiredAccount};
+use super::super::model::{Account, HiredAccount, Storage};
 use super::super::verdict::Verdict;
-use super::accounts::{accounts_of, hired_accounts};
+use super::accounts::{accounts_of, hired_accounts, is_barred};
 use super::draft::Draft;
+use super::messages::in_review;
 use super::needs::needs;
+use crate::config::SUSPENDED_SIDE_EFFECTS;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
+/// What keeps a step from beginning, behind this gate if there is one.
+pub(super) fn obstacle(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    gate: Option<StepName>,
+    name: StepName,
+) -> Option<Verdict> {
+    if let Some(gate) = gate.filter(|gate| graph::downstream(*gate).contains(&name)) {
+        return Some(in_review(draft, gate));
+    }
+    if let Storage::NotReady { reason, message } = &draft.observed.storage {
+        return Some(Verdict::of_storage(*reason, message.clone(), Some(name)));
+    }
+    if is_barred(draft, settings, name) {
+        let message = format!("{name}: {SUSPENDED_SIDE_EFFECTS}");
+        return Some(Verdict::Suspended { reason: Reason::SideEffectsSuspended, message });
+    }
+    of_accounts(draft, settings, name)
+}
+
 /// What keeps a step from using the accounts that it names.
-pub(super) fn obstacle(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
+fn of_accounts(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
     let stalled = |reason, message| Verdict::Stalled { reason, message, step: Some(name) };
     let mut accounts = accounts_of(name, settings).into_iter();
     let unusable = accounts.find_map(|account| match draft.observed.accounts.get(account)? {

@@ -1,0 +1,65 @@
+//! How an attempt is begun whose step may begin: its accounts are asked, the intent is recorded, and the Job ordered.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
+use videofactory_pipeline::Digest;
+
+use super::super::model::Action;
+use super::super::names::job_name;
+use super::super::verdict::Verdict;
+use super::draft::Draft;
+use super::engagement::Engagement;
+use super::hire;
+use super::order::order;
+use super::step::{Start, Transitions};
+use super::walk::Walk;
+
+/// Asks the accounts once it is known how all steps stand: a job that has failed asks for nothing more.
+pub(super) fn ask(walk: &mut Walk<'_>, draft: &mut Draft<'_>) {
+    let may_ask = !walk.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
+    for (name, input) in std::mem::take(&mut walk.asks) {
+        hire(walk, draft, name, &input, may_ask);
+    }
+}
+
+/// Begins the step with what its accounts have granted, or tells what it waits for.
+pub(super) fn hire(
+    walk: &mut Walk<'_>,
+    draft: &mut Draft<'_>,
+    name: StepName,
+    input: &Digest,
+    may_ask: bool,
+) {
+    match hire::hire(draft, walk.film.settings, name, input, may_ask) {
+        Ok((attempt, engagement)) => launch(walk, draft, name, input, attempt, engagement),
+        Err(verdict) => {
+            draft.asking.insert(name);
+            walk.verdicts.push(*verdict);
+        }
+    }
+}
+
+/// Records the intent, and orders the Job: the status is written first.
+pub(super) fn launch(
+    walk: &mut Walk<'_>,
+    draft: &mut Draft<'_>,
+    name: StepName,
+    input: &Digest,
+    attempt: i32,
+    engagement: Engagement,
+) {
+    let (survey, credentials) = (engagement.survey, engagement.credentials.clone());
+    let order = order(draft, &walk.film, &walk.results, name, input, attempt, engagement);
+    let now = draft.now;
+    let job = job_name(&order.input.job, name, attempt);
+    draft.step_mut(name).start(Start { attempt, job, input, survey, credentials }, now);
+    draft.actions.push(Action::StartStep(Box::new(order)));
+    walk.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
+        None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
+        Some(refusal) => Verdict::Stalled {
+            reason: Reason::ConfigurationInvalid,
+            message: format!("{name}: {}", refusal.words),
+            step: Some(name),
+        },
+    });
+}

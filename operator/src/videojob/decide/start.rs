@@ -1,0 +1,141 @@
+//! Whether a step begins that is stale and whose inputs are all there, or what it waits for.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::videojob::StepStatus;
+use videofactory_pipeline::{Digest, Settings};
+
+use super::super::model::Storage;
+use super::super::verdict::Verdict;
+use super::accounts::{has_new_credentials, hired_accounts};
+use super::demands::{withdraw, write_off};
+use super::draft::Draft;
+use super::launch::hire;
+use super::leftovers::occupied;
+use super::lost::{self, Needed};
+use super::obstacles::{obstacle, obstacle_to_come};
+use super::retry::waiting;
+use super::room;
+use super::step::Transitions;
+use super::survey::is_survey;
+use super::walk::Walk;
+
+/// Begins the step, if nothing keeps it.
+pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
+    let settings = walk.film.settings;
+    notice_changes(draft, settings, name);
+    if let Some((reason, message)) = &walk.held {
+        let verdict = Verdict::Suspended { reason: *reason, message: message.clone() };
+        walk.keep_waiting(draft, name, verdict);
+        return;
+    }
+    if let Some(verdict) = lost::gone(draft, settings, name).or_else(|| after_attempt(draft, name, input)) {
+        walk.verdicts.push(verdict);
+        return;
+    }
+    if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
+        walk.keep_waiting(draft, name, verdict);
+        return;
+    }
+    if lacks(walk, draft, name, input) {
+        return;
+    }
+    if let Some(verdict) = obstacle_to_come(draft, settings, name)
+        && !is_survey(draft, settings, name, input)
+    {
+        walk.keep_waiting(draft, name, verdict);
+        return;
+    }
+    if !is_tried(draft, name, input) {
+        draft.step_mut(name).change_inputs();
+    }
+    if let Some(verdict) = occupied(draft, name) {
+        draft.asking.insert(name);
+        walk.verdicts.push(verdict);
+        return;
+    }
+    if hired_accounts(draft, settings, name).is_empty() {
+        hire(walk, draft, name, input, true);
+    } else {
+        walk.asks.push((name, input.clone()));
+    }
+}
+
+/// Ends a wait for what a person, or the bucket's return, may have changed.
+fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
+    let storage = &draft.observed.storage;
+    let mended = has_new_credentials(draft, settings, name);
+    let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
+    let step = draft.step_mut(name);
+    let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
+    let mended_by_a_person = [Some(Reason::CredentialsInvalid), Some(Reason::ConfigurationInvalid)];
+    let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
+    if (edited || mended) && waits && by_a_person && result_is_void(step) {
+        // Whatever was changed may be what it waited for.
+        step.unsettle();
+    }
+    if bucket_came_back(step, storage) {
+        step.unsettle();
+    }
+}
+
+/// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
+fn result_is_void(step: &StepStatus) -> bool {
+    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
+}
+
+/// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
+fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
+    let Storage::Ready { since: Some(since), .. } = storage else { return false };
+    let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
+    let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
+    complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
+}
+
+/// What the step waits for after an attempt with these inputs.
+fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
+    let (now, job) = (draft.now, &draft.observed.job);
+    let tried = is_tried(draft, name, input);
+    let step = draft.step_mut(name);
+    let asks = step.reason == Some(Reason::ArtifactsPruned);
+    if !tried || asks {
+        return None;
+    }
+    let verdict = waiting(job, step, now)?;
+    if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
+        draft.wake(at);
+    }
+    Some(verdict)
+}
+
+/// Whether an attempt has had these inputs.
+fn is_tried(draft: &Draft<'_>, name: StepName, input: &Digest) -> bool {
+    draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()))
+}
+
+/// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
+fn lacks(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Digest) -> bool {
+    match lost::needed(draft, walk.film.settings, name) {
+        Needed::Nothing => {}
+        Needed::APersonsWord(verdict) => {
+            walk.verdicts.push(*verdict);
+            return true;
+        }
+        Needed::TheFilm => {
+            withdraw(draft.step_mut(name));
+            draft.step_mut(name).unsettle();
+            walk.results.remove(&StepName::AssembleVideo);
+            walk.gone = Some(StepName::AssembleVideo);
+            return true;
+        }
+    }
+    let Some(verdict) = room::shut(draft, name) else { return false };
+    // A survey brings what was paid for, whose links expire.
+    if is_survey(draft, walk.film.settings, name, input) {
+        return false;
+    }
+    let now = draft.now;
+    write_off(draft.step_mut(name), now);
+    walk.keep_waiting(draft, name, verdict);
+    true
+}

@@ -67,6 +67,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// A step waits.
+    pub(super) fn waits(step: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Self {
+        Self::Waiting { reason, message: format!("{step}: {message}"), step: Some(step), at }
+    }
+
     /// The bucket cannot be used, for this reason.
     pub(super) fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
         if reason.is_temporary() {

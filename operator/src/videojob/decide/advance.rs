@@ -16,7 +16,7 @@ use super::review::look;
 use super::start::begin;
 use super::step::{Transitions, result_of};
 use super::walk::Walk;
-use super::{budget, launch, leftovers, obstacles, progress};
+use super::{budget, launch, leftovers, progress, warnings};
 
 /// Makes every step that is stale and can begin begin, and tells how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
@@ -27,11 +27,15 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
             visit(&mut walk, draft, standing, gone);
         }
     }
-    launch::ask(&mut walk, draft);
+    // Once it is known how all steps stand: a job that has failed asks its accounts for nothing more.
+    let may_ask = !walk.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
+    for (name, input) in std::mem::take(&mut walk.asks) {
+        launch::hire(&mut walk, draft, name, &input, may_ask);
+    }
     progress::count(draft);
     budget::estimate(draft, settings);
     let mut verdict = walk.verdict(draft);
-    obstacles::warn(draft, settings, &mut verdict);
+    warnings::warn(draft, settings, &mut verdict);
     verdict
 }
 

@@ -7,8 +7,9 @@ use super::super::model::Account;
 use super::accounts::hired_accounts;
 use super::demands::is_owed;
 use super::draft::Draft;
-use super::engagement::{Engagement, allow, idle, may_not_wait, survey};
+use super::engagement::{Engagement, allow, idle, survey};
 use super::grants::holder;
+use super::hire::may_not_wait;
 use crate::provideraccount::{Word, word};
 
 /// How an attempt goes on that is on record as begun, and of which there is no Job.

@@ -1,14 +1,12 @@
-//! The start of a run: the job's id, the channel's part frozen, the settings in force.
+//! Whether a run may begin: then it has an id, the channel's part frozen, and settings in force.
 
-use videofactory_crds::Channel;
-use videofactory_crds::bounds::MOST_CHANNEL_BYTES;
 use videofactory_crds::condition::Reason;
-use videofactory_crds::videojob::{FrozenChannel, VideoMode};
+use videofactory_crds::videojob::VideoMode;
 use videofactory_pipeline::keys::is_id;
 use videofactory_pipeline::{Digest, Settings};
 
-use super::super::model::Found;
 use super::super::verdict::Verdict;
+use super::channel::freeze_channel;
 use super::draft::Draft;
 use super::{made, restored};
 
@@ -30,45 +28,6 @@ pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
         message: error.to_string(),
         step: None,
     })
-}
-
-/// Copies the channel into the status, once a run: later edits of it change no job that has begun.
-fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
-    let named = draft.observed.job.spec.channel_ref.as_ref().map(|reference| reference.name.clone());
-    let frozen = draft.status.channel.as_ref().map(|channel| channel.name.clone());
-    if named == frozen {
-        return Ok(());
-    }
-    match &draft.observed.channel {
-        Found::NotNamed => draft.status.channel = None,
-        Found::Here(channel) => {
-            let invalid =
-                |message| Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: None };
-            draft.status.channel = Some(freeze(channel).map_err(invalid)?);
-        }
-        Found::Missing(name) => {
-            return Err(Verdict::Stalled {
-                reason: Reason::ConfigurationInvalid,
-                message: format!(
-                    "channel {name:?} does not exist in this namespace; create it, or correct channelRef"
-                ),
-                step: None,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The channel as a run keeps it; why it cannot, if so.
-pub(super) fn freeze(channel: &Channel) -> Result<FrozenChannel, String> {
-    let name = channel.metadata.name.clone().unwrap_or_default();
-    let bytes = serde_json::to_string(&channel.spec).map_or(0, |text| text.len());
-    if bytes > MOST_CHANNEL_BYTES {
-        return Err(format!(
-            "channel {name:?} has {bytes} bytes, and a run keeps {MOST_CHANNEL_BYTES} of one at most; shorten it"
-        ));
-    }
-    Ok(FrozenChannel { name, generation: channel.metadata.generation, spec: channel.spec.clone() })
 }
 
 /// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart. A UID of another

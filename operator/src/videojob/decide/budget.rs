@@ -9,9 +9,10 @@ use videofactory_pipeline::Settings;
 
 use super::super::verdict::Verdict;
 use super::accounts::hired_accounts;
-use super::demands::{is_of_earlier_run, paid};
+use super::demands::paid;
 use super::draft::Draft;
 use super::needs::needs;
+use super::step::is_of_earlier_run;
 
 /// What the whole run is expected to cost: what was paid, and what the steps that are not done will ask for, each at the
 /// price that it asked with. Of a service that has no price, nothing.

@@ -14,17 +14,6 @@ pub(super) fn is_owed(demand: &Demand) -> bool {
     demand.granted.is_some() && demand.settled != Some(true)
 }
 
-/// Whether what a step holds of its accounts is held by an attempt of an earlier run: a restart takes the digest from what
-/// is at work, and whatever asks or begins in the new run has one of its own.
-pub(super) const fn is_of_earlier_run(step: &StepStatus) -> bool {
-    step.input_digest.is_none()
-}
-
-/// The first demand that was begun with and of which nobody knows yet what it has spent.
-pub(super) fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
-    draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
-}
-
 /// What an attempt is begun with.
 pub(super) fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec<Demand> {
     let demands = draft.step(name).map(|step| step.demands.as_slice()).unwrap_or_default();

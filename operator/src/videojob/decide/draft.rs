@@ -9,7 +9,9 @@ use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 
+use super::super::attempts::{Attempt, Standing};
 use super::super::model::{Action, Measured, Observed};
+use super::super::verdict::Verdict;
 use super::step::Transitions;
 use crate::events::Event;
 
@@ -32,6 +34,8 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(observed: &'a Observed, now: Timestamp) -> Self {
+        let mut status = observed.job.status.clone().unwrap_or_default();
+        renumber(&mut status, observed.job.metadata.generation);
         let none = BTreeMap::new();
         let (requests, unreadable) =
             job_requests(observed.job.metadata.annotations.as_ref().unwrap_or(&none));
@@ -40,7 +44,7 @@ impl<'a> Draft<'a> {
             now,
             requests,
             unreadable,
-            status: observed.job.status.clone().unwrap_or_default(),
+            status,
             actions: Vec::new(),
             measured: Vec::new(),
             wake_at: None,
@@ -99,6 +103,15 @@ impl<'a> Draft<'a> {
         self.actions.extend(doomed);
     }
 
+    /// Attempts on record of which there is nothing wait for no end: while the job cannot begin, none of them does.
+    pub(super) fn forget_unmade(&mut self, standing: &Standing) {
+        for (name, attempt) in standing {
+            if *attempt == Attempt::Absent {
+                self.step_mut(*name).pending();
+            }
+        }
+    }
+
     /// Whether the job is kept from working, and why.
     pub(super) fn held(&self) -> Option<(Reason, String)> {
         if let Some(why) = &self.requests.hold {
@@ -109,9 +122,39 @@ impl<'a> Draft<'a> {
         suspended
             .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to continue".to_owned()))
     }
+
+    /// After publication an edit changes nothing, and says so.
+    pub(super) fn published(&self) -> Option<Verdict> {
+        let publish = self.step(StepName::PublishVideo)?;
+        if publish.state != Some(StepState::Succeeded) {
+            return None;
+        }
+        let edited = self
+            .status
+            .published_generation
+            .is_some_and(|at| Some(at) != self.observed.job.metadata.generation);
+        let note = if edited {
+            "; it was edited since: request a restart to make it again with these settings"
+        } else {
+            ""
+        };
+        Some(Verdict::Succeeded { reason: Reason::Completed, message: format!("published{note}") })
+    }
 }
 
 /// `seconds` after `from`; the latest time there is if that is out of range.
 pub(super) fn later(from: Timestamp, seconds: i64) -> Timestamp {
     from.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// A status that speaks of a later generation than the spec has is that of an object which is gone: its spec had been
+/// edited as often. What was true of its last generation is true of this one.
+fn renumber(status: &mut VideoJobStatus, generation: Option<i64>) {
+    let (Some(seen), Some(now)) = (status.observed_generation, generation) else { return };
+    if seen <= now {
+        return;
+    }
+    status.observed_generation = generation;
+    // Another one than the present is an earlier one.
+    status.published_generation = status.published_generation.map(|at| if at == seen { now } else { 0 });
 }

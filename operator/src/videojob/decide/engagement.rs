@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Grant;
-use videofactory_crds::settings::OnRateLimit;
-use videofactory_pipeline::Settings;
 use videofactory_pipeline::contract::{Allowance, Hired, Opening};
 
 use super::super::model::HiredAccount;
@@ -81,11 +78,4 @@ pub(super) fn opening_delay(engagement: &Engagement, now: Timestamp) -> u32 {
         engagement.hired.values().flat_map(|hired| &hired.allowance.openings).map(|opening| opening.at).max();
     let delay = last.map_or(SignedDuration::ZERO, |last| last.duration_since(now));
     u32::try_from(delay.as_secs().max(0)).unwrap_or(u32::MAX)
-}
-
-/// Whether the step moves pictures instead of waiting for an account.
-pub(super) fn may_not_wait(settings: &Settings, name: StepName) -> bool {
-    let animation = settings.providers.animation.as_ref();
-    name == StepName::AnimateScenes
-        && animation.is_some_and(|provider| provider.on_rate_limit == OnRateLimit::StillMotion)
 }

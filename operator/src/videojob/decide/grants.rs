@@ -34,13 +34,6 @@ pub(super) fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Deman
     })
 }
 
-/// Whether the account is there, has opened its books, and has closed the grant.
-pub(super) fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
-    let account = draft.observed.accounts.get(&demand.account);
-    matches!(account, Some(Account::Hired(account)) if !is_unopened(&account.status))
-        && grant_for(draft, name, demand).is_none()
-}
-
 /// An account that has not booked yet what this step has spent: it still lists the grant, or was made again after another
 /// had given it, and has not looked yet.
 pub(super) fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {

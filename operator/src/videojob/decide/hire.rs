@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, whole_seconds};
 use videofactory_crds::provideraccount::GrantState;
+use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::{Digest, Settings};
 
@@ -16,14 +17,15 @@ use super::super::model::HiredAccount;
 use super::super::verdict::Verdict;
 use super::accounts::hired_accounts;
 use super::budget::over_budget;
-use super::demands::{forget_booked, unaccounted, withdraw, write_off};
+use super::demands::{forget_booked, withdraw, write_off};
 use super::draft::{Draft, later};
-use super::engagement::{Engagement, allow, idle, may_not_wait, survey};
+use super::engagement::{Engagement, allow, idle, survey};
 use super::grants::{grant_for, holder, unbooked};
+use super::messages::asks_for;
 use super::needs::needs;
 use super::step::Transitions;
-use super::survey::{Survey, due_survey, may_have_other_artifacts};
-use super::waits::{asks_for, waiting, waits};
+use super::survey::{Survey, due_survey, may_have_other_artifacts, unaccounted};
+use super::waits::waiting;
 use crate::provideraccount::has_expired;
 
 /// How long accounts are given to answer, where something else can be done.
@@ -70,7 +72,7 @@ pub(super) fn hire(
     if !may_ask {
         withdraw(draft.step_mut(name));
         let message = "asks for nothing, because the job has failed";
-        return Err(Box::new(waits(name, Reason::AwaitingQuota, message, None)));
+        return Err(Box::new(Verdict::waits(name, Reason::AwaitingQuota, message, None)));
     }
     if draft.step(name).is_none_or(|step| step.demands.is_empty()) {
         return demand(draft, settings, name, input, &accounts, since, next);
@@ -170,4 +172,11 @@ fn answered(
         draft.wake(answer_by);
     }
     Err(Box::new(waiting(draft, name, &demands, accounts)))
+}
+
+/// Whether the step moves pictures instead of waiting for an account.
+pub(super) fn may_not_wait(settings: &Settings, name: StepName) -> bool {
+    let animation = settings.providers.animation.as_ref();
+    name == StepName::AnimateScenes
+        && animation.is_some_and(|provider| provider.on_rate_limit == OnRateLimit::StillMotion)
 }

@@ -14,14 +14,6 @@ use super::order::order;
 use super::step::{Start, Transitions};
 use super::walk::Walk;
 
-/// Asks the accounts once it is known how all steps stand: a job that has failed asks for nothing more.
-pub(super) fn ask(walk: &mut Walk<'_>, draft: &mut Draft<'_>) {
-    let may_ask = !walk.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
-    for (name, input) in std::mem::take(&mut walk.asks) {
-        hire(walk, draft, name, &input, may_ask);
-    }
-}
-
 /// Begins the step with what its accounts have granted, or tells what it waits for.
 pub(super) fn hire(
     walk: &mut Walk<'_>,

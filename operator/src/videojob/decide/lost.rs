@@ -5,20 +5,19 @@
 use std::collections::BTreeSet;
 
 use videofactory_client::price::Price;
+use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::keys::pruned_kinds;
 use videofactory_pipeline::{Settings, graph};
 
 use super::super::verdict::Verdict;
 use super::demands::write_off;
 use super::draft::Draft;
-use super::messages::annotate_command;
+use super::messages::gone_message;
 use super::prices::price_of_all;
 use super::pruned::{film_is_back, is_lost};
 use super::step::Transitions;
-use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What of that which is gone a step cannot do without.
 pub(super) enum Needed {
@@ -50,12 +49,16 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let price = price(draft, settings, &remade, &pruned);
     let kinds: Vec<String> = draft.status.artifacts.iter().flat_map(|kept| kept.pruned.clone()).collect();
     let what = format!("files that this needs were pruned ({})", kinds.join(", "));
-    let message = ask(&draft.observed.job, &what, price, "an edit that is taken back needs neither");
+    let message = gone_message(&draft.observed.job, &what, price, "an edit that is taken back needs neither");
     let now = draft.now;
     let step = draft.step_mut(name);
     write_off(step, now);
     step.wait(Reason::ArtifactsPruned, what);
-    Needed::APersonsWord(Box::new(stalled(name, &message)))
+    Needed::APersonsWord(Box::new(Verdict::Stalled {
+        reason: Reason::ArtifactsPruned,
+        message: format!("{name}: {message}"),
+        step: Some(name),
+    }))
 }
 
 /// How a step stands whose paid artifacts have vanished; no edit changes that, only a retry or a restart.
@@ -68,9 +71,13 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let told = told.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
     let otherwise =
         "what is put back into the bucket before that is not made again; an edit does not end this wait";
-    let message = ask(&draft.observed.job, &told, price, otherwise);
+    let message = gone_message(&draft.observed.job, &told, price, otherwise);
     draft.step_mut(name).lose(&told);
-    Some(stalled(name, &message))
+    Some(Verdict::Stalled {
+        reason: Reason::ArtifactsPruned,
+        message: format!("{name}: {message}"),
+        step: Some(name),
+    })
 }
 
 /// The steps that would have to be made again before this one ends: itself and what it is made from.
@@ -102,24 +109,4 @@ fn price(
     }
     // The same script finds its scenes, unless they are gone too.
     if pruned.contains(&ObjectKind::Clips) { all(remade.iter().copied().collect()) } else { Price::Nothing }
-}
-
-/// What is gone, what it costs to make it again, how a person says so, and what else there is to do.
-fn ask(job: &VideoJob, what: &str, price: Price, otherwise: &str) -> String {
-    let cost = match price {
-        Price::Nothing => "costs nothing, but time".to_owned(),
-        Price::About(sum) => format!("costs up to about ${sum}"),
-        Price::Unknown => "costs, and nobody knows how much".to_owned(),
-    };
-    let command = annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)");
-    let what = cut(what, MOST_TEXT_BYTES / 2);
-    format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
-}
-
-fn stalled(name: StepName, message: &str) -> Verdict {
-    Verdict::Stalled {
-        reason: Reason::ArtifactsPruned,
-        message: format!("{name}: {message}"),
-        step: Some(name),
-    }
 }

@@ -1,6 +1,8 @@
 //! What people are told: why a step does not go on, and what they can do.
 
+use videofactory_client::price::Price;
 use videofactory_crds::condition::Reason;
+use videofactory_crds::videojob::Demand;
 use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::StepOutcome;
 
@@ -92,4 +94,25 @@ pub(super) fn annotate_command(job: &VideoJob, annotation: &str, value: &str) ->
 pub(super) fn finished_message(draft: &Draft<'_>) -> String {
     let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
     film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key))
+}
+
+/// What is gone, what it costs to make it again, how a person says so, and what else there is to do.
+pub(super) fn gone_message(job: &VideoJob, what: &str, price: Price, otherwise: &str) -> String {
+    let cost = match price {
+        Price::Nothing => "costs nothing, but time".to_owned(),
+        Price::About(sum) => format!("costs up to about ${sum}"),
+        Price::Unknown => "costs, and nobody knows how much".to_owned(),
+    };
+    let command = annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)");
+    let what = cut(what, MOST_TEXT_BYTES / 2);
+    format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
+}
+
+/// What a step asks its accounts for.
+pub(super) fn asks_for(demands: &[Demand]) -> String {
+    let asked: Vec<String> = demands
+        .iter()
+        .map(|demand| format!("{} of {}", demand.submissions.unwrap_or_default(), demand.account))
+        .collect();
+    format!("asks for {}", asked.join(" and "))
 }

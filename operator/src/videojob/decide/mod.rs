@@ -6,9 +6,11 @@
 mod accounts;
 mod advance;
 mod again;
+mod announce;
 mod at_work;
 mod begin;
 mod budget;
+mod channel;
 pub(super) mod demands;
 mod doubt;
 mod draft;
@@ -41,21 +43,22 @@ mod settle;
 mod spent;
 mod start;
 mod step;
+mod strays;
 mod survey;
 mod waits;
 mod walk;
+mod warnings;
 
 use jiff::Timestamp;
+use videofactory_crds::VideoJob;
 use videofactory_crds::bounds;
-use videofactory_crds::condition::{Reason, StepState};
-use videofactory_crds::{StepName, VideoJob};
+use videofactory_crds::condition::Reason;
 
 use self::draft::Draft;
-use self::step::Transitions;
-use super::attempts::{Attempt, Standing};
+use super::attempts::Attempt;
 use super::model::{Action, Decision, Observed};
 use super::verdict::Verdict;
-use super::{conditions, deletion, measured};
+use super::{conditions, deletion};
 
 /// Decides what the status of the observed object is to be and what is to be done, at `now`.
 ///
@@ -65,17 +68,16 @@ use super::{conditions, deletion, measured};
 pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut draft = Draft::new(observed, now);
     let generation = observed.job.metadata.generation;
-    restored::renumber(&mut draft.status, generation);
     let verdict = judge(&mut draft);
     release::release(&mut draft);
     release::drop_booked(&mut draft);
     release::tell_paid(&mut draft);
-    leftovers::stop_strays(&mut draft);
+    strays::stop_strays(&mut draft);
     conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
     draft.actions.extend(deletion::finalizer_change(&observed.job).map(Action::SetFinalizer));
-    announce(&mut draft, &verdict);
-    measure(&mut draft, &verdict);
+    announce::announce(&mut draft, &verdict);
+    announce::measure(&mut draft, &verdict);
     retire::retire(&mut draft, &verdict);
     Decision {
         status: bounds::fit::<VideoJob, _>(draft.status),
@@ -88,84 +90,23 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
 fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
     let standing = settle::settle(draft);
-    if let Some(verdict) = published(draft) {
+    if let Some(verdict) = draft.published() {
         draft.stop(standing.keys().copied(), Reason::Completed);
         progress::count(draft);
         return verdict;
     }
     match (begin::begin(draft), draft.held()) {
         (Err(_), Some((reason, message))) => {
-            forget_unmade(draft, &standing);
+            draft.forget_unmade(&standing);
             let at_work = standing.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);
             draft.stop(at_work.map(|(name, _)| *name), reason);
             Verdict::Suspended { reason, message }
         }
         (Err(verdict), None) => {
-            forget_unmade(draft, &standing);
+            draft.forget_unmade(&standing);
             verdict
         }
         (Ok(settings), _) => advance::advance(draft, &settings, &standing),
-    }
-}
-
-/// Attempts on record of which there is nothing wait for no end: while the job cannot begin, none of them does.
-fn forget_unmade(draft: &mut Draft<'_>, standing: &Standing) {
-    for (name, attempt) in standing {
-        if *attempt == Attempt::Absent {
-            draft.step_mut(*name).pending();
-        }
-    }
-}
-
-/// After publication an edit changes nothing, and says so.
-fn published(draft: &Draft<'_>) -> Option<Verdict> {
-    let publish = draft.step(StepName::PublishVideo)?;
-    if publish.state != Some(StepState::Succeeded) {
-        return None;
-    }
-    let edited = draft
-        .status
-        .published_generation
-        .is_some_and(|at| Some(at) != draft.observed.job.metadata.generation);
-    let note = if edited {
-        "; it was edited since: request a restart to make it again with these settings"
-    } else {
-        ""
-    };
-    Some(Verdict::Succeeded { reason: Reason::Completed, message: format!("published{note}") })
-}
-
-/// The end of the whole job is measured when it comes.
-fn measure(draft: &mut Draft<'_>, verdict: &Verdict) {
-    let before = draft.observed.job.status.as_ref();
-    draft.measured.extend(before.and_then(|before| measured::job_end(before, verdict, draft.now)));
-}
-
-/// An Event for each change that a person would want to hear of: waits, failures, completion.
-fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
-    let before = draft.observed.job.status.as_ref().and_then(conditions::told);
-    if before == conditions::told(&draft.status) {
-        return;
-    }
-    let action =
-        |step: &Option<StepName>| step.map_or_else(|| "Reconcile".to_owned(), |step| step.to_string());
-    match verdict {
-        Verdict::Running { .. } => {}
-        Verdict::Waiting { reason, message, step, .. } => {
-            draft.event(false, &reason.to_string(), &action(step), message);
-        }
-        Verdict::Stalled { reason, message, step } => {
-            draft.event(true, &reason.to_string(), &action(step), message);
-        }
-        Verdict::Review { step, message } => {
-            draft.event(false, &Reason::AwaitingReview.to_string(), &step.to_string(), message);
-        }
-        Verdict::Suspended { reason, message } | Verdict::Succeeded { reason, message } => {
-            draft.event(false, &reason.to_string(), "Reconcile", message);
-        }
-        Verdict::Failed { reason, message, step } => {
-            draft.event(true, &reason.to_string(), &step.to_string(), message);
-        }
     }
 }
 

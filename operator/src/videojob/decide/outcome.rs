@@ -1,6 +1,7 @@
 //! What the end of an attempt means for its step: it is done, tried again, waits for a person, or has failed.
 
 use jiff::Timestamp;
+use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
 use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_pipeline::Digest;
@@ -11,11 +12,21 @@ use super::demands::write_off;
 use super::draft::{Draft, later};
 use super::messages::said;
 use super::permits;
-use super::retry::{LONGEST_DELAY, back_off};
+use super::retry::LONGEST_DELAY;
 use super::step::{Transitions, by_scene, completed};
 
+/// Seconds before the first retry; doubled for each further one.
+const FIRST_DELAY: i64 = 5;
 /// Interruptions in a row, without a scene made, that are nobody's fault.
 const FREE_INTERRUPTIONS: i32 = 10;
+
+/// Between 0 and 1, the same for the same attempt: jobs that failed together do not return together.
+pub(super) fn jitter_of(draft: &Draft<'_>, name: StepName) -> f64 {
+    let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
+    let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
+    let seed = Digest::of_bytes(format!("{uid}/{name}/{attempt}").as_bytes()).seed();
+    f64::from(u32::try_from(seed % 1000).unwrap_or_default()) / 1000.0
+}
 
 /// Whether an attempt missed something that was paid for when it was made.
 pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
@@ -168,4 +179,13 @@ impl Ledger<'_> {
 fn leaves_some(outcome: &StepOutcome) -> bool {
     outcome.rate_limit.is_some()
         || outcome.scenes.as_ref().is_some_and(|report| report.left.is_some_and(|left| left > 0))
+}
+
+/// When to try again after so many tries: each time later, up to a limit.
+fn back_off(now: Timestamp, tries: i32, jitter: f64) -> Timestamp {
+    let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or_default();
+    let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most 600 seconds")]
+    let spread = (delay as f64 * (0.8 + 0.2 * jitter)).ceil() as i64;
+    later(now, spread)
 }

@@ -9,7 +9,8 @@ use videofactory_crds::videojob::{Demand, StepStatus};
 use super::super::model::Account;
 use super::demands::{paid, settle_as_spent, withdraw};
 use super::draft::Draft;
-use super::grants::is_booked;
+use super::grants::grant_for;
+use crate::provideraccount::is_unopened;
 
 /// A step that is not at work, and has not asked for anything in this look, holds nothing of an account: neither a grant
 /// that it has not begun with, nor one that it has, unless it looks after that itself at a time that is set. An account
@@ -50,4 +51,11 @@ pub(super) fn drop_booked(draft: &mut Draft<'_>) {
         demands.retain(|demand| demand.settled != Some(true) || !is_booked(draft, name, demand));
         draft.step_mut(name).demands = demands;
     }
+}
+
+/// Whether the account is there, has opened its books, and has closed the grant.
+fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
+    let account = draft.observed.accounts.get(&demand.account);
+    matches!(account, Some(Account::Hired(account)) if !is_unopened(&account.status))
+        && grant_for(draft, name, demand).is_none()
 }

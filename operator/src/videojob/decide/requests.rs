@@ -7,7 +7,7 @@ use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_ha
 
 use super::super::attempts::{Attempt, is_open, stand};
 use super::super::model::Found;
-use super::begin;
+use super::channel::freeze;
 use super::demands::{of_earlier_runs, write_off};
 use super::draft::Draft;
 use super::pruned::make_again;
@@ -156,7 +156,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
 
 fn refresh_channel(draft: &mut Draft<'_>) {
     let Found::Here(channel) = &draft.observed.channel else { return };
-    match begin::freeze(channel) {
+    match freeze(channel) {
         Ok(frozen) => draft.status.channel = Some(frozen),
         Err(why) => draft.event(true, "ChannelNotRefreshed", "Reconcile", why),
     }

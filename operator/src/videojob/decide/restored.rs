@@ -1,8 +1,6 @@
-//! Jobs that were restored from a backup by another tool: what their status says of generations, and what becomes of one
-//! whose status did not follow.
+//! Whether a job may begin that another tool has restored from a backup: what becomes of one whose status did not follow.
 
 use videofactory_crds::condition::Reason;
-use videofactory_crds::videojob::VideoJobStatus;
 use videofactory_crds::{VideoJob, requests};
 
 use super::super::model::{Namesake, Storage};
@@ -51,16 +49,4 @@ fn words(job: &VideoJob) -> String {
          velero.io/restore-status: \"true\"), and it continues; or, to have the film made and paid for again, {}",
         annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)")
     )
-}
-
-/// A status that speaks of a later generation than the spec has is that of an object which is gone: its spec had been
-/// edited as often. What was true of its last generation is true of this one.
-pub(super) fn renumber(status: &mut VideoJobStatus, generation: Option<i64>) {
-    let (Some(seen), Some(now)) = (status.observed_generation, generation) else { return };
-    if seen <= now {
-        return;
-    }
-    status.observed_generation = generation;
-    // Another one than the present is an earlier one.
-    status.published_generation = status.published_generation.map(|at| if at == seen { now } else { 0 });
 }

@@ -1,4 +1,4 @@
-//! When a step is tried again after an attempt, and what it waits for until then.
+//! What a step waits for after an attempt, and until when.
 
 use jiff::Timestamp;
 use videofactory_crds::condition::{Reason, StepState};
@@ -9,31 +9,28 @@ use videofactory_pipeline::Digest;
 use super::super::verdict::Verdict;
 use super::draft::{Draft, later};
 use super::messages::{NO_WORDS, quality_message};
+use super::step::is_tried;
 
-/// Seconds before the first retry; doubled for each further one.
-const FIRST_DELAY: i64 = 5;
 /// Most seconds between two tries.
 pub(super) const LONGEST_DELAY: i64 = 600;
 
-/// When to try again after so many tries: each time later, up to a limit.
-pub(super) fn back_off(now: Timestamp, tries: i32, jitter: f64) -> Timestamp {
-    let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or_default();
-    let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most 600 seconds")]
-    let spread = (delay as f64 * (0.8 + 0.2 * jitter)).ceil() as i64;
-    later(now, spread)
-}
-
-/// Between 0 and 1, the same for the same attempt: jobs that failed together do not return together.
-pub(super) fn jitter_of(draft: &Draft<'_>, name: StepName) -> f64 {
-    let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
-    let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
-    let seed = Digest::of_bytes(format!("{uid}/{name}/{attempt}").as_bytes()).seed();
-    f64::from(u32::try_from(seed % 1000).unwrap_or_default()) / 1000.0
+/// What the step waits for after an attempt with these inputs.
+pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
+    let (now, job) = (draft.now, &draft.observed.job);
+    let step = draft.step_mut(name);
+    let asks = step.reason == Some(Reason::ArtifactsPruned);
+    if !is_tried(step, input) || asks {
+        return None;
+    }
+    let verdict = waiting(job, step, now)?;
+    if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
+        draft.wake(at);
+    }
+    Some(verdict)
 }
 
 /// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
-pub(super) fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
+fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
     let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
     if step.demands.iter().any(|demand| demand.granted.is_none()) {
         // What it waits for is its account's to say.

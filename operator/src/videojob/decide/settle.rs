@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
-use videofactory_pipeline::contract::StepOutcome;
 
 use super::super::attempts::{self, Attempt, End, Standing};
 use super::super::measured::Ending;
@@ -11,8 +10,7 @@ use super::demands::give_back;
 use super::doubt;
 use super::draft::Draft;
 use super::kept::remember;
-use super::outcome::{Ledger, is_paid};
-use super::retry::jitter_of;
+use super::outcome::{Ledger, is_paid, jitter_of};
 use super::spent;
 use super::step::Transitions;
 
@@ -61,7 +59,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let (mut asks_a_person, mut without_quota) = (false, None);
     let ending = Ending::read(&end, stopped_by_us);
     if let End::Told(outcome) = &end {
-        skip_begun(draft, name, outcome);
+        draft.step_mut(name).skip_begun(outcome.latest);
         without_quota = doubt::without_quota(draft, name, outcome);
         spent::account(draft, name, outcome);
         spent::count(draft, outcome, at.unwrap_or(now));
@@ -90,11 +88,4 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     }
     let measured = ending.booked(draft.observed, draft.step_mut(name));
     draft.measured.extend(measured);
-}
-
-/// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next one
-/// comes after them, or it would stop at each of their fences.
-fn skip_begun(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
-    let step = draft.step_mut(name);
-    step.attempt = step.attempt.max(outcome.latest);
 }

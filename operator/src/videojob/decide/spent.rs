@@ -9,8 +9,9 @@ use videofactory_crds::videojob::{RateLimitStatus, SpentUnits};
 use videofactory_pipeline::contract::{Spent, StepOutcome};
 
 use super::super::model::Action;
-use super::demands::{add_cost, is_of_earlier_run, is_owed};
+use super::demands::{add_cost, is_owed};
 use super::draft::Draft;
+use super::step::is_of_earlier_run;
 use crate::meter::Change;
 
 /// What was spent is known: it stands in the demands until their accounts have booked it.

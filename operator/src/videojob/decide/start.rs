@@ -14,9 +14,9 @@ use super::launch::hire;
 use super::leftovers::occupied;
 use super::lost::{self, Needed};
 use super::obstacles::{obstacle, obstacle_to_come};
-use super::retry::waiting;
+use super::retry::after_attempt;
 use super::room;
-use super::step::Transitions;
+use super::step::{Transitions, is_tried, result_is_void};
 use super::survey::is_survey;
 use super::walk::Walk;
 
@@ -26,7 +26,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
     notice_changes(draft, settings, name);
     if let Some((reason, message)) = &walk.held {
         let verdict = Verdict::Suspended { reason: *reason, message: message.clone() };
-        walk.keep_waiting(draft, name, verdict);
+        keep_waiting(walk, draft, name, verdict);
         return;
     }
     if let Some(verdict) = lost::gone(draft, settings, name).or_else(|| after_attempt(draft, name, input)) {
@@ -34,7 +34,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
         return;
     }
     if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
-        walk.keep_waiting(draft, name, verdict);
+        keep_waiting(walk, draft, name, verdict);
         return;
     }
     if lacks(walk, draft, name, input) {
@@ -43,10 +43,10 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
     if let Some(verdict) = obstacle_to_come(draft, settings, name)
         && !is_survey(draft, settings, name, input)
     {
-        walk.keep_waiting(draft, name, verdict);
+        keep_waiting(walk, draft, name, verdict);
         return;
     }
-    if !is_tried(draft, name, input) {
+    if draft.step(name).is_none_or(|step| !is_tried(step, input)) {
         draft.step_mut(name).change_inputs();
     }
     if let Some(verdict) = occupied(draft, name) {
@@ -79,11 +79,6 @@ fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
     }
 }
 
-/// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
-fn result_is_void(step: &StepStatus) -> bool {
-    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
-}
-
 /// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
 fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
     let Storage::Ready { since: Some(since), .. } = storage else { return false };
@@ -92,25 +87,14 @@ fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
     complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
 }
 
-/// What the step waits for after an attempt with these inputs.
-fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
-    let (now, job) = (draft.now, &draft.observed.job);
-    let tried = is_tried(draft, name, input);
+/// Something keeps the step from beginning: it asks no account for anything meanwhile.
+fn keep_waiting(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
     let step = draft.step_mut(name);
-    let asks = step.reason == Some(Reason::ArtifactsPruned);
-    if !tried || asks {
-        return None;
+    withdraw(step);
+    if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
+        step.pending();
     }
-    let verdict = waiting(job, step, now)?;
-    if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
-        draft.wake(at);
-    }
-    Some(verdict)
-}
-
-/// Whether an attempt has had these inputs.
-fn is_tried(draft: &Draft<'_>, name: StepName, input: &Digest) -> bool {
-    draft.step(name).is_some_and(|step| step.input_digest.as_deref() == Some(input.as_str()))
+    walk.verdicts.push(verdict);
 }
 
 /// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
@@ -136,6 +120,6 @@ fn lacks(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Dig
     }
     let now = draft.now;
     write_off(draft.step_mut(name), now);
-    walk.keep_waiting(draft, name, verdict);
+    keep_waiting(walk, draft, name, verdict);
     true
 }

@@ -45,6 +45,9 @@ pub(super) trait Transitions {
     fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (Reason, String);
     /// An attempt begins; one that has begun before, and is begun again, keeps its time.
     fn start(&mut self, start: Start<'_>, now: Timestamp);
+    /// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next
+    /// one comes after them, or it would stop at each of their fences.
+    fn skip_begun(&mut self, latest: Option<i32>);
     /// What its worker says while it works.
     fn report(&mut self, progress: &Progress);
     /// Its attempt is to end. The reason is the record that this is our doing.
@@ -161,6 +164,10 @@ impl Transitions for StepStatus {
         self.approved = None;
         self.survey = start.survey.then_some(true);
         self.credentials = start.credentials;
+    }
+
+    fn skip_begun(&mut self, latest: Option<i32>) {
+        self.attempt = self.attempt.max(latest);
     }
 
     fn report(&mut self, progress: &Progress) {
@@ -328,6 +335,22 @@ pub(super) fn result_of(step: &StepStatus) -> Option<Upstream> {
         input: Digest::from_hex(step.input_digest.as_deref()?)?,
         output: Digest::from_hex(step.output_digest.as_deref()?)?,
     })
+}
+
+/// Whether an attempt has had these inputs.
+pub(super) fn is_tried(step: &StepStatus, input: &Digest) -> bool {
+    step.input_digest.as_deref() == Some(input.as_str())
+}
+
+/// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
+pub(super) fn result_is_void(step: &StepStatus) -> bool {
+    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
+}
+
+/// Whether what a step holds of its accounts is held by an attempt of an earlier run: a restart takes the digest from what
+/// is at work, and whatever asks or begins in the new run has one of its own.
+pub(super) const fn is_of_earlier_run(step: &StepStatus) -> bool {
+    step.input_digest.is_none()
 }
 
 /// Scenes that this step has, as far as the status knows.

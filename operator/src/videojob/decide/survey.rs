@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use videofactory_crds::StepName;
-use videofactory_crds::videojob::{ScenesStatus, StepStatus};
+use videofactory_crds::videojob::{Demand, ScenesStatus, StepStatus};
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::HiredAccount;
 use super::accounts::hired_accounts;
-use super::demands::unaccounted;
+use super::demands::is_owed;
 use super::draft::Draft;
-use super::step::by_scene;
+use super::step::{by_scene, is_tried};
 
 /// What only a worker that submits nothing can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) fn due_survey(
     input: &Digest,
 ) -> Option<Survey> {
     let step = draft.step(name)?;
-    let same = step.input_digest.as_deref() == Some(input.as_str());
+    let same = is_tried(step, input);
     match unaccounted(draft, name) {
         Some(owed) if same && accounts.contains_key(&owed.account) => Some(Survey::Spending(owed.attempt)),
         _ => (may_have_other_artifacts(step, input) && was_at_work(step) && !accounts.is_empty())
@@ -42,9 +42,14 @@ pub(super) fn due_survey(
     }
 }
 
+/// The first demand that was begun with and of which nobody knows yet what it has spent.
+pub(super) fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
+    draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
+}
+
 /// Whether what the step's last attempt has told of is not, or may not be, what is there of what is wanted now.
 pub(super) fn may_have_other_artifacts(step: &StepStatus, input: &Digest) -> bool {
-    step.input_digest.as_deref() != Some(input.as_str()) || is_to_be_looked_through(step)
+    !is_tried(step, input) || is_to_be_looked_through(step)
 }
 
 /// Whether an attempt may have left something: one that was edited while it waited for its first grant has not.

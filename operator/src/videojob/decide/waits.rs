@@ -12,21 +12,9 @@ use super::super::model::HiredAccount;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::grants::asked;
+use super::messages::asks_for;
 use super::step::Transitions;
 use crate::provideraccount::{Ledger, Limit, outlook};
-
-pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
-    Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
-}
-
-/// What a step asks its accounts for.
-pub(super) fn asks_for(demands: &[Demand]) -> String {
-    let asked: Vec<String> = demands
-        .iter()
-        .map(|demand| format!("{} of {}", demand.submissions.unwrap_or_default(), demand.account))
-        .collect();
-    format!("asks for {}", asked.join(" and "))
-}
 
 /// What is waited for, in numbers: told to those at the front of the line. Once told, it is told anew only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
@@ -46,27 +34,27 @@ pub(super) fn waiting(
         if in_front {
             draft.wake(at);
         }
-        return waits(name, reason, &message, Some(at));
+        return Verdict::waits(name, reason, &message, Some(at));
     }
     if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
         let message = format!("{name}: {why}");
         return Verdict::Stalled { reason: Reason::BudgetExceeded, message, step: Some(name) };
     }
     if !in_front {
-        return waits(name, reason, &message, told);
+        return Verdict::waits(name, reason, &message, told);
     }
     let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
     let shut = demands
         .iter()
         .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
     let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
-        return waits(name, Reason::AwaitingQuota, &message, None);
+        return Verdict::waits(name, Reason::AwaitingQuota, &message, None);
     };
     draft.step_mut(name).wait(reason, message.as_str());
     if let Some(at) = at {
         draft.wake(at);
     }
-    waits(name, reason, &message, at)
+    Verdict::waits(name, reason, &message, at)
 }
 
 /// Whether an account names a step among the first who wait. Those behind are told nothing.

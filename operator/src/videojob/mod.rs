@@ -9,6 +9,7 @@ mod confirm;
 pub mod controller;
 pub mod decide;
 pub mod deletion;
+mod ending;
 pub mod facts;
 pub mod labels;
 pub mod measured;

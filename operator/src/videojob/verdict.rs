@@ -72,6 +72,11 @@ impl Verdict {
         Self::Waiting { reason, message: format!("{step}: {message}"), step: Some(step), at }
     }
 
+    /// Something about the job is asked of the bucket, which has not answered yet.
+    pub(super) fn awaits_bucket(message: String) -> Self {
+        Self::Waiting { reason: Reason::StorageUnavailable, message, step: None, at: None }
+    }
+
     /// The bucket cannot be used, for this reason.
     pub(super) fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
         if reason.is_temporary() {

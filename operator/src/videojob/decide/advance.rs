@@ -12,11 +12,12 @@ use super::at_work::at_work;
 use super::demands::withdraw;
 use super::draft::Draft;
 use super::film::Film;
+use super::hire::hire;
 use super::review::look;
 use super::start::begin;
 use super::step::{Transitions, result_of};
 use super::walk::Walk;
-use super::{budget, launch, leftovers, progress, warnings};
+use super::{budget, leftovers, progress, warnings};
 
 /// Makes every step that is stale and can begin begin, and tells how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
@@ -30,7 +31,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
     // Once it is known how all steps stand: a job that has failed asks its accounts for nothing more.
     let may_ask = !walk.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
     for (name, input) in std::mem::take(&mut walk.asks) {
-        launch::hire(&mut walk, draft, name, &input, may_ask);
+        hire(&mut walk, draft, name, &input, may_ask);
     }
     progress::count(draft);
     budget::estimate(draft, settings);

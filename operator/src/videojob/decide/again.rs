@@ -1,19 +1,56 @@
 //! How an attempt goes on that is on record as begun, and of which there is no Job.
 
 use videofactory_crds::StepName;
-use videofactory_pipeline::Settings;
+use videofactory_crds::condition::Reason;
+use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Account;
+use super::super::verdict::Verdict;
 use super::accounts::hired_accounts;
-use super::demands::is_owed;
+use super::demands::{is_owed, write_off};
 use super::draft::Draft;
 use super::engagement::{Engagement, allow, idle, survey};
 use super::grants::holder;
 use super::hire::may_not_wait;
+use super::launch::launch;
+use super::start::begin;
+use super::step::Transitions;
+use super::walk::Walk;
 use crate::provideraccount::{Word, word};
 
+/// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
+const WORD_WITHIN: i64 = 2;
+
+/// An attempt that is on record as begun, and of which there is no Job.
+pub(super) fn begin_again(
+    walk: &mut Walk<'_>,
+    draft: &mut Draft<'_>,
+    name: StepName,
+    input: &Digest,
+    attempt: i32,
+) {
+    let now = draft.now;
+    match again(draft, walk.film.settings, name) {
+        Again::Begins(engagement) => return launch(walk, draft, name, input, attempt, engagement),
+        Again::Awaits(account) => {
+            draft.wake_in(WORD_WITHIN);
+            walk.verdicts.push(Verdict::Waiting {
+                reason: Reason::AwaitingQuota,
+                message: format!("{name}: account {account} looks whether what it granted was begun with"),
+                step: Some(name),
+                at: None,
+            });
+            return;
+        }
+        Again::Anew => draft.step_mut(name).demands.clear(),
+        Again::Lost => write_off(draft.step_mut(name), now),
+    }
+    draft.step_mut(name).pending();
+    begin(walk, draft, name, input);
+}
+
 /// How an attempt goes on that is on record as begun, and of which there is no Job.
-pub(super) enum Again {
+enum Again {
     /// Its Job is made: the engagement is the same as when it was begun.
     Begins(Engagement),
     /// This account was about to take back what it had granted, and sees by its next look that it was begun with.
@@ -26,7 +63,7 @@ pub(super) enum Again {
 
 /// How an attempt goes on that is on record as begun, by a look at its accounts that is later than that record. Its Job
 /// was made only if an earlier look has found all its grants open; so if one of them was closed, it was not.
-pub(super) fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
+fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
     let accounts = hired_accounts(draft, settings, name);
     let Some(step) = draft.step(name) else { return Again::Lost };
     if step.survey == Some(true) {

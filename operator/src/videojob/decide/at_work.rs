@@ -7,10 +7,8 @@ use videofactory_pipeline::{Digest, graph};
 use super::super::attempts::Attempt;
 use super::super::verdict::Verdict;
 use super::accounts::is_barred;
-use super::again::{Again, again};
-use super::demands::write_off;
+use super::again::begin_again;
 use super::draft::{BUCKET_PATIENCE, Draft};
-use super::launch::launch;
 use super::leftovers;
 use super::messages::hindered;
 use super::obstacles::obstacle;
@@ -18,9 +16,6 @@ use super::progress;
 use super::start::begin;
 use super::step::Transitions;
 use super::walk::Walk;
-
-/// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
-const WORD_WITHIN: i64 = 2;
 
 /// An attempt that has not ended.
 pub(super) fn at_work(
@@ -92,26 +87,4 @@ pub(super) fn at_work(
         }
         (None, _) => walk.verdicts.push(hindered(&draft.observed.job, name, number, None)),
     }
-}
-
-/// An attempt that is on record as begun, and of which there is no Job.
-fn begin_again(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Digest, attempt: i32) {
-    let now = draft.now;
-    match again(draft, walk.film.settings, name) {
-        Again::Begins(engagement) => return launch(walk, draft, name, input, attempt, engagement),
-        Again::Awaits(account) => {
-            draft.wake_in(WORD_WITHIN);
-            walk.verdicts.push(Verdict::Waiting {
-                reason: Reason::AwaitingQuota,
-                message: format!("{name}: account {account} looks whether what it granted was begun with"),
-                step: Some(name),
-                at: None,
-            });
-            return;
-        }
-        Again::Anew => draft.step_mut(name).demands.clear(),
-        Again::Lost => write_off(draft.step_mut(name), now),
-    }
-    draft.step_mut(name).pending();
-    begin(walk, draft, name, input);
 }

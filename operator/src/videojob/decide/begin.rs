@@ -2,8 +2,7 @@
 
 use videofactory_crds::condition::Reason;
 use videofactory_crds::videojob::VideoMode;
-use videofactory_pipeline::keys::is_id;
-use videofactory_pipeline::{Digest, Settings};
+use videofactory_pipeline::Settings;
 
 use super::super::verdict::Verdict;
 use super::channel::freeze_channel;
@@ -14,9 +13,7 @@ use super::{made, restored};
 /// cannot begin, or need not.
 pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
     restored::may_begin(draft)?;
-    if draft.status.id.is_none() {
-        draft.status.id = Some(short_id(draft.observed.job.metadata.uid.as_deref().unwrap_or_default()));
-    }
+    draft.choose_id();
     made::may_begin(draft)?;
     freeze_channel(draft)?;
     draft.status.run.get_or_insert(1);
@@ -28,11 +25,4 @@ pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
         message: error.to_string(),
         step: None,
     })
-}
-
-/// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart. A UID of another
-/// make has a digest, for keys take eight hexadecimal digits and nothing else.
-fn short_id(uid: &str) -> String {
-    let id: String = uid.chars().take(8).collect();
-    if is_id(&id) { id } else { Digest::of_bytes(uid.as_bytes()).as_str().chars().take(8).collect() }
 }

@@ -37,7 +37,7 @@ pub(super) fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
 }
 
 /// The channel as a run keeps it; why it cannot, if so.
-pub(super) fn freeze(channel: &Channel) -> Result<FrozenChannel, String> {
+fn freeze(channel: &Channel) -> Result<FrozenChannel, String> {
     let name = channel.metadata.name.clone().unwrap_or_default();
     let bytes = serde_json::to_string(&channel.spec).map_or(0, |text| text.len());
     if bytes > MOST_CHANNEL_BYTES {
@@ -46,4 +46,13 @@ pub(super) fn freeze(channel: &Channel) -> Result<FrozenChannel, String> {
         ));
     }
     Ok(FrozenChannel { name, generation: channel.metadata.generation, spec: channel.spec.clone() })
+}
+
+/// Takes the Channel as it is now.
+pub(super) fn refresh_channel(draft: &mut Draft<'_>) {
+    let Found::Here(channel) = &draft.observed.channel else { return };
+    match freeze(channel) {
+        Ok(frozen) => draft.status.channel = Some(frozen),
+        Err(why) => draft.event(true, "ChannelNotRefreshed", "Reconcile", why),
+    }
 }

@@ -1,23 +1,15 @@
 //! What a step holds of its accounts: what it asks for, what it was begun with, and what that has cost.
 
 use jiff::Timestamp;
-use videofactory_crds::StepName;
 use videofactory_crds::condition::{StepState, whole_seconds};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{CostStatus, Demand, SpentUnits, StepStatus, VideoJobStatus};
 
-use super::draft::Draft;
 use super::step::Transitions;
 
 /// Begun with, and what it has spent is not known.
 pub(super) fn is_owed(demand: &Demand) -> bool {
     demand.granted.is_some() && demand.settled != Some(true)
-}
-
-/// What an attempt is begun with.
-pub(super) fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec<Demand> {
-    let demands = draft.step(name).map(|step| step.demands.as_slice()).unwrap_or_default();
-    demands.iter().filter(|demand| demand.attempt == Some(attempt) && is_owed(demand)).cloned().collect()
 }
 
 /// Takes back what was asked for and not begun with: the account frees what it may have granted.

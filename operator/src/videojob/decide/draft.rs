@@ -8,6 +8,8 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
+use videofactory_pipeline::Digest;
+use videofactory_pipeline::keys::is_id;
 
 use super::super::attempts::{Attempt, Standing};
 use super::super::model::{Action, Measured, Observed};
@@ -65,6 +67,12 @@ impl<'a> Draft<'a> {
             place
         });
         &mut steps[place]
+    }
+
+    /// Gives the job its id, once.
+    pub(super) fn choose_id(&mut self) {
+        let uid = self.observed.job.metadata.uid.as_deref().unwrap_or_default();
+        self.status.id.get_or_insert_with(|| short_id(uid));
     }
 
     pub(super) fn wake(&mut self, at: Timestamp) {
@@ -157,4 +165,11 @@ fn renumber(status: &mut VideoJobStatus, generation: Option<i64>) {
     status.observed_generation = generation;
     // Another one than the present is an earlier one.
     status.published_generation = status.published_generation.map(|at| if at == seen { now } else { 0 });
+}
+
+/// The first eight digits of the UID: enough to keep the bucket's keys of two jobs of one name apart. A UID of another
+/// make has a digest, for keys take eight hexadecimal digits and nothing else.
+fn short_id(uid: &str) -> String {
+    let id: String = uid.chars().take(8).collect();
+    if is_id(&id) { id } else { Digest::of_bytes(uid.as_bytes()).as_str().chars().take(8).collect() }
 }

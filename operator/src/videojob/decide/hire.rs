@@ -21,19 +21,38 @@ use super::demands::{forget_booked, withdraw, write_off};
 use super::draft::{Draft, later};
 use super::engagement::{Engagement, allow, idle, survey};
 use super::grants::{grant_for, holder, unbooked};
+use super::launch::launch;
 use super::messages::asks_for;
 use super::needs::needs;
 use super::step::Transitions;
 use super::survey::{Survey, due_survey, may_have_other_artifacts, unaccounted};
 use super::waits::waiting;
+use super::walk::Walk;
 use crate::provideraccount::has_expired;
 
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
 
+/// Begins the step with what its accounts have granted, or tells what it waits for.
+pub(super) fn hire(
+    walk: &mut Walk<'_>,
+    draft: &mut Draft<'_>,
+    name: StepName,
+    input: &Digest,
+    may_ask: bool,
+) {
+    match may_begin(draft, walk.film.settings, name, input, may_ask) {
+        Ok((attempt, engagement)) => launch(walk, draft, name, input, attempt, engagement),
+        Err(verdict) => {
+            draft.asking.insert(name);
+            walk.verdicts.push(*verdict);
+        }
+    }
+}
+
 /// Whether the step may begin, and as which attempt; the verdict says what it waits for. Who may not ask may still take
 /// stock of what was paid for.
-pub(super) fn hire(
+fn may_begin(
     draft: &mut Draft<'_>,
     settings: &Settings,
     name: StepName,

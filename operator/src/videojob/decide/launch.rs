@@ -1,4 +1,4 @@
-//! How an attempt is begun whose step may begin: its accounts are asked, the intent is recorded, and the Job ordered.
+//! The begin of an attempt: the intent is recorded, and the Job ordered.
 
 use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
@@ -9,27 +9,9 @@ use super::super::names::job_name;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::engagement::Engagement;
-use super::hire;
 use super::order::order;
 use super::step::{Start, Transitions};
 use super::walk::Walk;
-
-/// Begins the step with what its accounts have granted, or tells what it waits for.
-pub(super) fn hire(
-    walk: &mut Walk<'_>,
-    draft: &mut Draft<'_>,
-    name: StepName,
-    input: &Digest,
-    may_ask: bool,
-) {
-    match hire::hire(draft, walk.film.settings, name, input, may_ask) {
-        Ok((attempt, engagement)) => launch(walk, draft, name, input, attempt, engagement),
-        Err(verdict) => {
-            draft.asking.insert(name);
-            walk.verdicts.push(*verdict);
-        }
-    }
-}
 
 /// Records the intent, and orders the Job: the status is written first.
 pub(super) fn launch(

@@ -116,3 +116,13 @@ pub(super) fn asks_for(demands: &[Demand]) -> String {
         .collect();
     format!("asks for {}", asked.join(" and "))
 }
+
+/// What is said of a job that was restored without its status.
+pub(super) fn restored_message(job: &VideoJob) -> String {
+    format!(
+        "another tool has restored this job without its status, and a VideoJob of its name has files in the bucket: restore \
+         the status (kubectl videofactory restore does, from a backup of Video Factory; Velero with the annotation \
+         velero.io/restore-status: \"true\"), and it continues; or, to have the film made and paid for again, {}",
+        annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)")
+    )
+}

@@ -44,6 +44,7 @@ mod spent;
 mod start;
 mod step;
 mod strays;
+mod supplies;
 mod survey;
 mod waits;
 mod walk;
@@ -54,11 +55,12 @@ use videofactory_crds::VideoJob;
 use videofactory_crds::bounds;
 use videofactory_crds::condition::Reason;
 
+use self::announce::announce;
 use self::draft::Draft;
 use super::attempts::Attempt;
 use super::model::{Action, Decision, Observed};
 use super::verdict::Verdict;
-use super::{conditions, deletion};
+use super::{conditions, deletion, measured};
 
 /// Decides what the status of the observed object is to be and what is to be done, at `now`.
 ///
@@ -73,11 +75,13 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     release::drop_booked(&mut draft);
     release::tell_paid(&mut draft);
     strays::stop_strays(&mut draft);
-    conditions::write(&mut draft.status, &verdict, generation, now);
+    let is_news = conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
     draft.actions.extend(deletion::finalizer_change(&observed.job).map(Action::SetFinalizer));
-    announce::announce(&mut draft, &verdict);
-    announce::measure(&mut draft, &verdict);
+    if is_news {
+        announce(&mut draft, &verdict);
+    }
+    draft.measured.extend(measured::job_end(observed.job.status.as_ref(), &verdict, now));
     retire::retire(&mut draft, &verdict);
     Decision {
         status: bounds::fit::<VideoJob, _>(draft.status),

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use videofactory_crds::StepName;
+use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::contract::{Brand, GivenScenes, JobRef, StepInput, Upstream, VERSION};
 use videofactory_pipeline::parts::settings_of;
 use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
-use super::demands::begun_with;
+use super::demands::is_owed;
 use super::draft::Draft;
 use super::engagement::{Engagement, opening_delay};
 use super::film::{Film, Results};
@@ -26,6 +27,7 @@ pub(super) fn order(
     attempt: i32,
     engagement: Engagement,
 ) -> StartStep {
+    let job = job_ref(draft);
     let (bucket, bucket_secret) = match &draft.observed.storage {
         Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
         Storage::NotReady { .. } => Default::default(),
@@ -39,7 +41,7 @@ pub(super) fn order(
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
     let input = StepInput {
         version: VERSION,
-        job: job_ref(draft),
+        job,
         step: name,
         attempt,
         input: input.clone(),
@@ -87,6 +89,12 @@ fn job_ref(draft: &Draft<'_>) -> JobRef {
         id: draft.status.id.clone().unwrap_or_default(),
         run: draft.status.run.unwrap_or(1),
     }
+}
+
+/// What an attempt is begun with.
+fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec<Demand> {
+    let demands = draft.step(name).map(|step| step.demands.as_slice()).unwrap_or_default();
+    demands.iter().filter(|demand| demand.attempt == Some(attempt) && is_owed(demand)).cloned().collect()
 }
 
 /// Seconds for an attempt: the spec's, or a base and a part for each scene.

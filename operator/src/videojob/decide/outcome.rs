@@ -7,7 +7,7 @@ use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
-use super::super::measured::is_unknown;
+use super::super::ending::is_unknown;
 use super::demands::write_off;
 use super::draft::{Draft, later};
 use super::messages::said;
@@ -49,6 +49,24 @@ pub(super) struct Ledger<'a> {
 }
 
 impl Ledger<'_> {
+    /// An exit code whose words were lost.
+    pub(super) fn silent(&mut self, code: i32) {
+        match ExitCode::from_code(code) {
+            Some(ExitCode::ProviderDown) => self.again(Reason::ProviderUnavailable, "the provider is down"),
+            Some(ExitCode::Storage) => self.again(Reason::StorageUnavailable, "the bucket is out of reach"),
+            Some(ExitCode::Credentials) => {
+                self.step.wait(Reason::CredentialsInvalid, "see the log of its pod");
+            }
+            Some(ExitCode::Configuration) => {
+                self.step.wait(Reason::ConfigurationInvalid, "see the log of its pod");
+            }
+            _ => self.failed(
+                Reason::RetryScheduled,
+                &format!("its container ended with exit code {code} and no outcome; see the pod's log"),
+            ),
+        }
+    }
+
     /// The worker said how it went.
     pub(super) fn told(&mut self, outcome: &StepOutcome, accepted: Option<&str>, stopped_by_us: bool) {
         self.scenes(outcome);
@@ -92,24 +110,6 @@ impl Ledger<'_> {
             ExitCode::TryLater => self.again(Reason::RateLimited, message),
             ExitCode::MissingInput if self.asks_a_person => self.step.pending(),
             ExitCode::MissingInput | ExitCode::Bug => self.failed(Reason::RetryScheduled, message),
-        }
-    }
-
-    /// An exit code whose words were lost.
-    pub(super) fn silent(&mut self, code: i32) {
-        match ExitCode::from_code(code) {
-            Some(ExitCode::ProviderDown) => self.again(Reason::ProviderUnavailable, "the provider is down"),
-            Some(ExitCode::Storage) => self.again(Reason::StorageUnavailable, "the bucket is out of reach"),
-            Some(ExitCode::Credentials) => {
-                self.step.wait(Reason::CredentialsInvalid, "see the log of its pod");
-            }
-            Some(ExitCode::Configuration) => {
-                self.step.wait(Reason::ConfigurationInvalid, "see the log of its pod");
-            }
-            _ => self.failed(
-                Reason::RetryScheduled,
-                &format!("its container ended with exit code {code} and no outcome; see the pod's log"),
-            ),
         }
     }
 

@@ -6,8 +6,7 @@ use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested,
 use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_handled, recorded};
 
 use super::super::attempts::{Attempt, is_open, stand};
-use super::super::model::Found;
-use super::channel::freeze;
+use super::channel::refresh_channel;
 use super::demands::{of_earlier_runs, write_off};
 use super::draft::Draft;
 use super::pruned::make_again;
@@ -152,14 +151,6 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.takes.clear();
     draft.status.steps.iter_mut().for_each(Transitions::new_run);
     draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
-}
-
-fn refresh_channel(draft: &mut Draft<'_>) {
-    let Found::Here(channel) = &draft.observed.channel else { return };
-    match freeze(channel) {
-        Ok(frozen) => draft.status.channel = Some(frozen),
-        Err(why) => draft.event(true, "ChannelNotRefreshed", "Reconcile", why),
-    }
 }
 
 /// A person takes a film that failed its checks as it is.

@@ -1,13 +1,12 @@
 //! Whether a job may begin that another tool has restored from a backup: what becomes of one whose status did not follow.
 
 use videofactory_crds::condition::Reason;
-use videofactory_crds::{VideoJob, requests};
 
 use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
 use super::super::verdict::Verdict;
 use super::draft::{BUCKET_PATIENCE, Draft};
-use super::messages::annotate_command;
+use super::messages::restored_message;
 
 /// Lets a job begin, unless another tool has restored it without its status and its name has files in the bucket: that
 /// job may have been half made, or published, and a new one would pay for all of it again.
@@ -20,33 +19,24 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     }
     match &draft.observed.namesake {
         Namesake::HasNone => Ok(()),
-        Namesake::HasFiles => {
-            Err(Verdict::Stalled { reason: Reason::RestoreIncomplete, message: words(job), step: None })
-        }
+        Namesake::HasFiles => Err(Verdict::Stalled {
+            reason: Reason::RestoreIncomplete,
+            message: restored_message(job),
+            step: None,
+        }),
         Namesake::Unknown(why) => {
             let message = format!("whether a VideoJob of its name has files is not known yet: {why}");
             draft.wake_in(BUCKET_PATIENCE);
-            Err(waiting(message))
+            Err(Verdict::awaits_bucket(message))
         }
         Namesake::NotAsked => match &draft.observed.storage {
             Storage::NotReady { reason, message } => Err(Verdict::of_storage(*reason, message.clone(), None)),
             Storage::Ready { .. } => {
                 draft.wake_in(BUCKET_PATIENCE);
-                Err(waiting("whether a VideoJob of its name has files is asked next".to_owned()))
+                Err(Verdict::awaits_bucket(
+                    "whether a VideoJob of its name has files is asked next".to_owned(),
+                ))
             }
         },
     }
-}
-
-fn waiting(message: String) -> Verdict {
-    Verdict::Waiting { reason: Reason::StorageUnavailable, message, step: None, at: None }
-}
-
-fn words(job: &VideoJob) -> String {
-    format!(
-        "another tool has restored this job without its status, and a VideoJob of its name has files in the bucket: restore \
-         the status (kubectl videofactory restore does, from a backup of Video Factory; Velero with the annotation \
-         velero.io/restore-status: \"true\"), and it continues; or, to have the film made and paid for again, {}",
-        annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)")
-    )
 }

@@ -5,7 +5,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::Reason;
 
 use super::super::attempts::{self, Attempt, End, Standing};
-use super::super::measured::Ending;
+use super::super::ending::Ending;
 use super::demands::give_back;
 use super::doubt;
 use super::draft::Draft;
@@ -73,6 +73,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     step.end(at.unwrap_or(now));
     let mut ledger = Ledger { step, now, limit, jitter, asks_a_person, without_quota };
     match end {
+        End::Silent(code) => ledger.silent(code),
         End::Told(outcome) if Some(outcome.input.as_str()) == ledger.step.input_digest.as_deref() => {
             ledger.told(&outcome, accepted.as_deref(), stopped_by_us);
             remember(draft, &outcome, asks_a_person);
@@ -84,7 +85,6 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
             "its container was killed for its memory; raise compute.steps resources if this happens again",
         ),
         End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
-        End::Silent(code) => ledger.silent(code),
     }
     let measured = ending.booked(draft.observed, draft.step_mut(name));
     draft.measured.extend(measured);

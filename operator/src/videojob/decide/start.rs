@@ -8,15 +8,14 @@ use videofactory_pipeline::{Digest, Settings};
 use super::super::model::Storage;
 use super::super::verdict::Verdict;
 use super::accounts::{has_new_credentials, hired_accounts};
-use super::demands::{withdraw, write_off};
 use super::draft::Draft;
-use super::launch::hire;
+use super::hire::hire;
 use super::leftovers::occupied;
-use super::lost::{self, Needed};
+use super::lost;
 use super::obstacles::{obstacle, obstacle_to_come};
 use super::retry::after_attempt;
-use super::room;
 use super::step::{Transitions, is_tried, result_is_void};
+use super::supplies::lacks;
 use super::survey::is_survey;
 use super::walk::Walk;
 
@@ -26,7 +25,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
     notice_changes(draft, settings, name);
     if let Some((reason, message)) = &walk.held {
         let verdict = Verdict::Suspended { reason: *reason, message: message.clone() };
-        keep_waiting(walk, draft, name, verdict);
+        walk.keep_waiting(draft, name, verdict);
         return;
     }
     if let Some(verdict) = lost::gone(draft, settings, name).or_else(|| after_attempt(draft, name, input)) {
@@ -34,7 +33,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
         return;
     }
     if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
-        keep_waiting(walk, draft, name, verdict);
+        walk.keep_waiting(draft, name, verdict);
         return;
     }
     if lacks(walk, draft, name, input) {
@@ -43,7 +42,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
     if let Some(verdict) = obstacle_to_come(draft, settings, name)
         && !is_survey(draft, settings, name, input)
     {
-        keep_waiting(walk, draft, name, verdict);
+        walk.keep_waiting(draft, name, verdict);
         return;
     }
     if draft.step(name).is_none_or(|step| !is_tried(step, input)) {
@@ -85,41 +84,4 @@ fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
     let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
     let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
     complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
-}
-
-/// Something keeps the step from beginning: it asks no account for anything meanwhile.
-fn keep_waiting(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
-    let step = draft.step_mut(name);
-    withdraw(step);
-    if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
-        step.pending();
-    }
-    walk.verdicts.push(verdict);
-}
-
-/// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
-fn lacks(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Digest) -> bool {
-    match lost::needed(draft, walk.film.settings, name) {
-        Needed::Nothing => {}
-        Needed::APersonsWord(verdict) => {
-            walk.verdicts.push(*verdict);
-            return true;
-        }
-        Needed::TheFilm => {
-            withdraw(draft.step_mut(name));
-            draft.step_mut(name).unsettle();
-            walk.results.remove(&StepName::AssembleVideo);
-            walk.gone = Some(StepName::AssembleVideo);
-            return true;
-        }
-    }
-    let Some(verdict) = room::shut(draft, name) else { return false };
-    // A survey brings what was paid for, whose links expire.
-    if is_survey(draft, walk.film.settings, name, input) {
-        return false;
-    }
-    let now = draft.now;
-    write_off(draft.step_mut(name), now);
-    keep_waiting(walk, draft, name, verdict);
-    true
 }

@@ -5,9 +5,11 @@ use videofactory_crds::condition::{Reason, StepState};
 use videofactory_pipeline::Digest;
 
 use super::super::verdict::Verdict;
+use super::demands::withdraw;
 use super::draft::{BUCKET_PATIENCE, Draft};
 use super::film::{Film, Results};
 use super::messages::{finished_message, in_review};
+use super::step::Transitions;
 
 /// One walk over the graph.
 pub(super) struct Walk<'a> {
@@ -40,6 +42,16 @@ impl<'a> Walk<'a> {
             gate: None,
             rejected: None,
         }
+    }
+
+    /// Something keeps the step from beginning: it asks no account for anything meanwhile.
+    pub(super) fn keep_waiting(&mut self, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
+        let step = draft.step_mut(name);
+        withdraw(step);
+        if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
+            step.pending();
+        }
+        self.verdicts.push(verdict);
     }
 
     /// How the whole job stands: what is lost, then what is at work, then what waits.

@@ -10,7 +10,6 @@ use super::accounts::hired_accounts;
 use super::demands::{is_owed, write_off};
 use super::draft::Draft;
 use super::engagement::{Engagement, allow, idle, survey};
-use super::grants::holder;
 use super::hire::may_not_wait;
 use super::launch::launch;
 use super::start::begin;
@@ -77,7 +76,7 @@ fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
             is_lost = true;
             continue;
         };
-        let holder = holder(draft, name, demand);
+        let holder = draft.holder(name, demand);
         match word(&account.uid, &account.status, &holder, demand.grant.as_deref()) {
             Word::Open(grant) => allow(&mut engagement, &demand.account, grant),
             Word::Closing => closing = Some(demand.account.clone()),

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::provideraccount::Holder;
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
-use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
+use videofactory_crds::videojob::{Demand, StepStatus, VideoJobStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::is_id;
 
@@ -67,6 +68,16 @@ impl<'a> Draft<'a> {
             place
         });
         &mut steps[place]
+    }
+
+    /// Who asks for this, as accounts know them.
+    pub(super) fn holder(&self, name: StepName, demand: &Demand) -> Holder {
+        Holder {
+            uid: self.observed.job.metadata.uid.clone().unwrap_or_default(),
+            step: Some(name),
+            attempt: demand.attempt,
+            ..Holder::default()
+        }
     }
 
     /// Gives the job its id, once.

@@ -1,7 +1,7 @@
 //! What an account knows of a step's attempt: what is asked of it, what it has granted, and what it has booked.
 
 use videofactory_crds::StepName;
-use videofactory_crds::provideraccount::{Grant, Holder};
+use videofactory_crds::provideraccount::Grant;
 use videofactory_crds::videojob::Demand;
 
 use super::super::model::Account;
@@ -12,16 +12,6 @@ use crate::provideraccount::{self as quota, claims, is_unopened};
 pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
     let claims = claims(&draft.observed.job, account);
     Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
-}
-
-/// Who asks.
-pub(super) fn holder(draft: &Draft<'_>, name: StepName, demand: &Demand) -> Holder {
-    Holder {
-        uid: draft.observed.job.metadata.uid.clone().unwrap_or_default(),
-        step: Some(name),
-        attempt: demand.attempt,
-        ..Holder::default()
-    }
 }
 
 /// What an account has granted for a demand.

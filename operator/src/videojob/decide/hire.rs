@@ -20,7 +20,7 @@ use super::budget::over_budget;
 use super::demands::{forget_booked, withdraw, write_off};
 use super::draft::{Draft, later};
 use super::engagement::{Engagement, allow, idle, survey};
-use super::grants::{grant_for, holder, unbooked};
+use super::grants::{grant_for, unbooked};
 use super::launch::launch;
 use super::messages::asks_for;
 use super::needs::needs;
@@ -148,7 +148,7 @@ fn answered(
     let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
     let is_to_ask_anew = |demand: &Demand| {
         let account = accounts.get(&demand.account);
-        account.is_none_or(|account| has_expired(&account.status, &holder(draft, name, demand)))
+        account.is_none_or(|account| has_expired(&account.status, &draft.holder(name, demand)))
     };
     if demands.iter().any(is_to_ask_anew) {
         // Another account is asked now, or this one has given up waiting.

@@ -12,8 +12,8 @@ use videofactory_crds::{ProviderAccount, Reason, VideoJob};
 use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::clock;
 
+use super::cached::{channel, get};
 use super::model::{Account, Found, HiredAccount};
-use super::observe::{channel, get};
 use crate::context::Context;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::restoring;

@@ -4,6 +4,7 @@ mod accounts;
 pub mod apply;
 pub mod attempts;
 pub mod build;
+mod cached;
 pub mod conditions;
 mod confirm;
 pub mod controller;
@@ -24,6 +25,7 @@ mod start;
 mod tombstones;
 pub mod trace;
 pub mod verdict;
+pub mod writes;
 
 use videofactory_crds::VideoJob;
 

@@ -18,8 +18,8 @@ use videofactory_pipeline::{Digest, Tombstone};
 use videofactory_traces::Span;
 
 use super::super::attempts::outcomes_to_look_up;
-use super::super::deletion::FINALIZER;
 use super::super::model::{Action, Decision, Found, Made, Measured, Namesake, Observed, Room, Storage};
+use super::super::names::FINALIZER;
 use super::super::tombstones::key_to_ask_for;
 use super::super::trace::spans_of;
 use super::{decide, tests_traced};

@@ -7,7 +7,7 @@
 mod run;
 mod sweep;
 
-pub use run::{leave, set_finalizer};
+pub use run::leave;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -19,13 +19,11 @@ use videofactory_pipeline::keys::{self, KINDS};
 
 use super::attempts::gone_at_the_latest;
 use super::model::{JobFacts, PodFacts, PodState};
+use super::names::FINALIZER;
 use super::place::NoPlace;
 use crate::config::{SUSPENDED_SIDE_EFFECTS, SideEffects};
 use crate::storagepolicy::covered_namespaces;
 use crate::storagepolicy::plan::Rules;
-
-/// The finalizer: while it is there, the job's files are too.
-pub const FINALIZER: &str = "videofactory.dev/artifacts";
 
 /// Whether the finalizer is to be added (or taken off); none if it is as the spec says.
 #[must_use]

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
 use tokio::time::Instant;
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Reason;
@@ -16,20 +15,22 @@ use videofactory_pipeline::clock;
 use videofactory_storage::Bucket;
 
 use super::sweep::{Extent, Swept, delete_all};
-use super::{FINALIZER, Next, Obstacle, kept, kept_by_word, left_behind, next, why_it_stays};
+use super::{Next, Obstacle, kept, kept_by_word, left_behind, next, why_it_stays};
 use crate::context::Context;
 use crate::events::Event;
 use crate::storagepolicy::plan::Rules;
 use crate::storagepolicy::{heeded, protection};
-use crate::videojob::apply::{ApplyError, check_newest, count, delete_job, path, write_status};
+use crate::videojob::cached::at_work;
 use crate::videojob::conditions;
 use crate::videojob::decide::demands::write_off_all;
+use crate::videojob::facts::is_alive;
 use crate::videojob::labels;
 use crate::videojob::model::Storage;
-use crate::videojob::observe::at_work;
 use crate::videojob::place::{self, Place};
-use crate::videojob::start::is_alive;
 use crate::videojob::verdict::Verdict;
+use crate::videojob::writes::{
+    ApplyError, check_newest, count, delete_job, path, set_finalizer, write_status,
+};
 use videofactory_client::call::within;
 
 /// When to look again at pods that have not ended; their end wakes us earlier.
@@ -84,39 +85,6 @@ async fn close_books(
     let mut status = job.status.clone().unwrap_or_default();
     write_off_all(&mut status, now);
     write_status(context, job, status).await.map(Some)
-}
-
-/// Adds or takes off the finalizer, of the object as it was seen; the object as it is then.
-pub async fn set_finalizer(context: &Context, job: &VideoJob, wanted: bool) -> Result<VideoJob, ApplyError> {
-    let mut names: Vec<String> = job.finalizers().to_vec();
-    names.retain(|name| name != FINALIZER);
-    if wanted {
-        names.push(FINALIZER.to_owned());
-    }
-    let api: Api<VideoJob> = Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default());
-    let patch = json!({"metadata": {"resourceVersion": job.resource_version(), "finalizers": names}});
-    let (name, params) = (job.name_any(), PatchParams::default());
-    let what = format!("patch the finalizers of VideoJob {}", path(job, &name));
-    context.metrics.wrote("VideoJob");
-    match within(what, api.patch(&name, &params, &Patch::Merge(&patch))).await {
-        Ok(written) => {
-            if written.metadata.deletion_timestamp.is_none() {
-                context.caches.written_jobs.wrote(written.clone());
-            }
-            Ok(written)
-        }
-        Err(error) if error.is_not_found() => Err(ApplyError::Changed(path(job, &name))),
-        Err(error) if error.is_conflict() => {
-            check_newest(context, job).await?;
-            Err(ApplyError::Changed(path(job, &name)))
-        }
-        Err(error) => {
-            if error.is_rejected() {
-                event(context, job, true, "FinalizerRefused", format!("{error}; the job waits for that"));
-            }
-            Err(error.into())
-        }
-    }
 }
 
 async fn let_go(context: &Context, job: &VideoJob) -> Result<Requeue, ApplyError> {

@@ -6,27 +6,12 @@ use videofactory_crds::condition::{self, ConditionState, ConditionStatus, Condit
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, ProviderAccountSpec, Reason};
 
-use super::decide::{Checked, Finding, Health, Observed};
-use super::window::plus;
+use super::calendar::plus;
+use super::model::{Checked, Credentials, Finding, Health, Observed};
 use crate::events::Event;
 
 /// Seconds before the end of the credentials from which on it is warned of: 14 days.
 const WARNED_BEFORE: i64 = 14 * 86_400;
-
-/// Whether an account has what it needs to introduce itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// Its provider needs nothing.
-    NotNeeded,
-    /// The Secret has all keys.
-    Here,
-    /// It lacks one; a sentence that says what to do.
-    Incomplete(String),
-    /// There is no Secret; a sentence that says what to do.
-    Missing(String),
-    /// Its keys may not be sent to the account's endpoint; a sentence that says what to do.
-    Forbidden(String),
-}
 
 /// What was found out about an account.
 pub struct Found {

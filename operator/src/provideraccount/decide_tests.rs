@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use videofactory_crds::condition::{self, ConditionType};
 
 use super::super::demand::Settlement;
+use super::super::holders::Holders;
+use super::super::model::{Checked, Credentials};
 use super::super::world::{at, demand, holder, with};
 use super::*;
 

@@ -16,8 +16,11 @@ mod health;
 mod holders;
 mod ledger;
 mod line;
+mod model;
 mod observe;
+mod openings;
 mod outlook;
+mod remember;
 mod room;
 mod turns;
 mod window;
@@ -29,8 +32,9 @@ pub use demand::{
     Attempt, Claim, ClaimState, Demand, Settlement, Standing, attempt, claims, claims_by_account, operation,
     standing,
 };
-pub use grant::{MOST_OPENINGS, START_UP, Turn, grant};
+pub use grant::{Turn, grant};
 pub use ledger::{Ledger, Tally, is_unopened};
+pub use openings::{MOST_OPENINGS, START_UP};
 pub use outlook::{Limit, Outlook, outlook};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 

@@ -11,7 +11,7 @@ mod owned;
 mod scope;
 mod written;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
@@ -25,13 +25,12 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use videofactory_api::changes::ChangeFeed;
 use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
-use videofactory_net::AllowedHosts;
+use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts};
 
 pub use claims::ClaimIndex;
 pub use owned::{Known, Owned, OwnedCache, owner_key};
 pub use written::{Written, version};
 
-use crate::provideraccount::allowed_hosts;
 use crate::videojob::model::{JobFacts, PodFacts};
 
 /// An object of ours, readable or not: one that cannot be read does not break the watch of all others.
@@ -48,6 +47,12 @@ pub struct PodRecord {
     pub job: String,
     /// When we first saw that it has ended.
     pub ended_seen: Option<Instant>,
+}
+
+/// Hosts that a Secret with these annotations lets its keys be sent to.
+#[must_use]
+pub fn allowed_hosts(annotations: &BTreeMap<String, String>) -> AllowedHosts {
+    annotations.get(ALLOWED_HOSTS_ANNOTATION).map(|text| AllowedHosts::parse(text)).unwrap_or_default()
 }
 
 /// Everything that is watched.

@@ -27,7 +27,7 @@ mod window;
 
 pub use closing::{BEGIN_WITHIN, Word, has_expired, word};
 pub use controller::run;
-pub use credentials::{allowed_host, allowed_hosts, keys};
+pub use credentials::{allowed_host, keys};
 pub use demand::{
     Attempt, Claim, ClaimState, Demand, Settlement, Standing, attempt, claims, claims_by_account, operation,
     standing,

@@ -21,8 +21,9 @@ use videofactory_pipeline::keys::KeyParts;
 
 use super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
 use super::decide::{Known, Observed, decide};
-use super::neighbours::{arrived, covered_namespaces, heeded, older};
+use super::neighbours::{covered_namespaces, heeded, older};
 use super::observe::Finding;
+use super::place::arrived;
 use super::plan::world::{DAY, HOUR, NOW, at, finished, full, job, listing_of};
 use super::plan::{JobReference, Order, References, Rules, Standing, plan};
 use crate::config::SideEffects;

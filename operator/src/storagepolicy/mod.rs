@@ -13,6 +13,7 @@ mod desk;
 pub mod due;
 mod neighbours;
 mod observe;
+mod place;
 pub mod plan;
 pub mod prune;
 mod requests;

@@ -1,6 +1,7 @@
 //! A cluster in miniature for tests: does what a decision orders, and lets pods end as a test says.
 
 mod pods;
+pub mod spans;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ use super::super::model::{Action, Decision, Found, Made, Measured, Namesake, Obs
 use super::super::names::FINALIZER;
 use super::super::tombstones::key_to_ask_for;
 use super::super::trace::spans_of;
-use super::{decide, tests_traced};
+use super::decide;
 use crate::config::SideEffects;
 use crate::meter::Changes;
 
@@ -117,7 +118,7 @@ impl World {
         self.look_up();
         let decision = decide(&self.observed, self.now);
         let traced = spans_of(&self.observed, &decision.status, self.now);
-        tests_traced::check(&traced);
+        spans::check(&traced);
         self.observed.job.status = Some(decision.status.clone());
         if !crash {
             self.measured.extend(decision.measured.clone());

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use futures::stream::{self, StreamExt};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::{
-    AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CheckAction, ClipFit, MusicSource,
-    ThumbnailSource, TransitionKind,
+    AudioSource, CheckAction, ClipFit, MusicSource, ThumbnailSource, TransitionKind,
 };
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, Words};
@@ -18,6 +17,7 @@ use videofactory_pipeline::timeline::{FrameRate, Motion};
 use videofactory_providers::{Artist, Embedded, PictureRequest};
 use videofactory_storage::StorageError;
 
+use super::captions::captions;
 use super::foresee;
 use crate::context::Context;
 use crate::outcome::StepError;
@@ -265,37 +265,6 @@ fn fit(settings: &Settings) -> film::Fit {
         Some(ClipFit::Hold) => film::Fit::Hold,
         // What is still too short is the user's own, or the longest that is sold.
         Some(ClipFit::Slow | ClipFit::Regenerate) | None => film::Fit::Slow,
-    }
-}
-
-/// How captions are asked for.
-pub fn captions(settings: &Settings) -> film::Captions {
-    let style = &settings.captions.style;
-    film::Captions {
-        mode: match settings.captions.mode {
-            CaptionMode::Burned => film::CaptionMode::Burned,
-            CaptionMode::Sidecar => film::CaptionMode::Sidecar,
-            CaptionMode::Both => film::CaptionMode::Both,
-            CaptionMode::None => film::CaptionMode::None,
-        },
-        style: film::CaptionStyle {
-            font: style.font.clone(),
-            size: u32::try_from(style.size).unwrap_or_default(),
-            color: style.color.clone(),
-            outline: style.outline.clone(),
-            position: match style.position {
-                CaptionPosition::Top => film::Position::Top,
-                CaptionPosition::Middle => film::Position::Middle,
-                CaptionPosition::Bottom => film::Position::Bottom,
-            },
-            max_words: usize::try_from(style.max_words).unwrap_or_default(),
-            max_lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
-            uppercase: style.uppercase,
-            highlight: match style.highlight {
-                CaptionHighlight::Word => film::Highlight::Word,
-                CaptionHighlight::None => film::Highlight::None,
-            },
-        },
     }
 }
 

@@ -5,7 +5,8 @@ use videofactory_crds::settings::{CaptionMode, MusicSource, ThumbnailSource};
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::Embedded;
 
-use super::narrate_scenes::{is_silent, voice_for};
+use super::captions;
+use super::voices::{is_silent, voice_for};
 use crate::context::Context;
 use crate::outcome::StepError;
 use videofactory_film::captions::legible::{Text, require_fonts};
@@ -50,7 +51,7 @@ fn is_burned(context: &Context) -> bool {
 /// Whether the letters of these texts, and of the thumbnail's, can be drawn.
 fn fonts(context: &Context, captions: &[Text<'_>]) -> Result<(), StepError> {
     let settings = &context.input.settings;
-    let style = super::film_request::captions(settings).style;
+    let style = captions::captions(settings).style;
     Ok(require_fonts(&style, &settings.language, captions, &settings.thumbnail.text)?)
 }
 

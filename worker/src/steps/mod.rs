@@ -3,6 +3,7 @@
 
 mod animate_scenes;
 mod assemble_video;
+mod captions;
 mod film_request;
 mod foresee;
 mod generate_images;
@@ -16,6 +17,7 @@ mod publish_video;
 mod scenes;
 mod sections;
 mod spoken;
+mod voices;
 mod write_script;
 
 use serde::Serialize;

@@ -7,13 +7,13 @@ use videofactory_pipeline::{Digest, graph};
 use super::super::attempts::Attempt;
 use super::super::verdict::Verdict;
 use super::accounts::is_barred;
-use super::again::begin_again;
+use super::attempt_without_job::begin_again;
+use super::begin_step::begin;
 use super::draft::{BUCKET_PATIENCE, Draft};
 use super::leftovers;
 use super::messages::hindered;
 use super::obstacles::obstacle;
 use super::progress;
-use super::start::begin;
 use super::step::Transitions;
 use super::walk::Walk;
 

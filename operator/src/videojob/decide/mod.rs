@@ -2,13 +2,29 @@
 //!
 //! A build system, not a script: a step is done if it succeeded with the inputs it would have now;
 //! retry, resume, and an edit before publication are all one rule, run what is stale.
+//!
+//! The files read downward: none imports what stands above it.
+//!
+//! - What people ask: `requests`. What has ended: `settle`, by `outcome`, `spent`, `doubt` and `kept`.
+//! - Whether a run may begin: `begin_run`, by `restored`, `made` and `channel`.
+//! - The walk over the graph: `advance`; a result that people review: `review`; an attempt that has not ended: `at_work`, or
+//!   of which there is no Job: `attempt_without_job`; a step that is stale: `begin_step`.
+//! - Once it is known how all steps stand: `progress`, `warnings`, `release`, `strays`, `announce`, `retire`.
+//! - What keeps a stale step: `after_attempt`, `obstacles`, `supplies` (`lost`, `room`), `leftovers`.
+//! - What it asks its accounts and what it waits for there: `hire`, by `survey`, `budget`, `needs` and `waits`. The begin of
+//!   an attempt: `begin_attempt`, by `order`.
+//! - What all of these read and fill in: `walk`, `film`, `engagement`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
+//!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `permits`.
 
 mod accounts;
 mod advance;
-mod again;
+mod after_attempt;
 mod announce;
 mod at_work;
-mod begin;
+mod attempt_without_job;
+mod begin_attempt;
+mod begin_run;
+mod begin_step;
 mod budget;
 mod channel;
 pub(super) mod demands;
@@ -19,7 +35,6 @@ mod film;
 mod grants;
 mod hire;
 mod kept;
-mod launch;
 mod leftovers;
 mod lost;
 mod made;
@@ -36,12 +51,10 @@ mod release;
 mod requests;
 mod restored;
 mod retire;
-mod retry;
 mod review;
 mod room;
 mod settle;
 mod spent;
-mod start;
 mod step;
 mod strays;
 mod supplies;
@@ -99,7 +112,7 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
         progress::count(draft);
         return verdict;
     }
-    match (begin::begin(draft), draft.held()) {
+    match (begin_run::begin(draft), draft.held()) {
         (Err(_), Some((reason, message))) => {
             draft.forget_unmade(&standing);
             let at_work = standing.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);

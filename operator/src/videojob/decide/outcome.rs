@@ -8,11 +8,11 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::super::ending::is_unknown;
+use super::after_attempt::LONGEST_DELAY;
 use super::demands::write_off;
 use super::draft::{Draft, later};
 use super::messages::said;
 use super::permits;
-use super::retry::LONGEST_DELAY;
 use super::step::{Transitions, by_scene, completed};
 
 /// Seconds before the first retry; doubled for each further one.

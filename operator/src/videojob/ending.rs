@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
-use videofactory_crds::videojob::StepStatus;
+use videofactory_crds::videojob::{PublicationState, StepStatus};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::attempts::End;
@@ -99,7 +99,7 @@ const fn word(exit: ExitCode) -> &'static str {
 pub(super) fn is_unknown(outcome: &StepOutcome) -> bool {
     let scenes =
         outcome.scenes.as_ref().is_some_and(|report| !report.unknown.is_empty() && report.refused.is_empty());
-    scenes || outcome.publications.iter().any(|publication| publication.state == "Unknown")
+    scenes || outcome.publications.iter().any(|publication| publication.state == PublicationState::Unknown)
 }
 
 /// What became of publications. What is published is told once every target has the film: attempts before that name
@@ -108,18 +108,18 @@ fn published(outcome: &StepOutcome) -> Vec<Measured> {
     if outcome.step != StepName::PublishVideo {
         return Vec::new();
     }
-    let of = |state: fn(&str) -> bool| {
-        let all = outcome.publications.iter().filter(|publication| state(&publication.state)).count();
+    let of = |state: fn(PublicationState) -> bool| {
+        let all = outcome.publications.iter().filter(|publication| state(publication.state)).count();
         u64::try_from(all).unwrap_or_default()
     };
     let counts = if outcome.output.is_some() {
-        let scheduled = of(|state| state == "Scheduled");
+        let scheduled = of(|state| state == PublicationState::Scheduled);
         vec![
             (PublishOutcome::Scheduled, scheduled),
             (PublishOutcome::Published, of(|_| true).saturating_sub(scheduled)),
         ]
     } else {
-        let unknown = of(|state| state == "Unknown");
+        let unknown = of(|state| state == PublicationState::Unknown);
         match outcome.exit {
             _ if unknown > 0 => vec![(PublishOutcome::Unknown, unknown)],
             ExitCode::ContentRefused => vec![(PublishOutcome::Refused, 1)],

@@ -2,7 +2,7 @@
 
 use videofactory_crds::StepName;
 use videofactory_crds::condition::whole_seconds;
-use videofactory_crds::videojob::{ArtifactStatus, Publication, PublicationState};
+use videofactory_crds::videojob::{ArtifactStatus, Publication};
 use videofactory_pipeline::contract::{Artifact, ExitCode, Publication as Published, StepOutcome};
 
 use super::draft::Draft;
@@ -49,12 +49,10 @@ fn artifact_status(artifact: &Artifact) -> ArtifactStatus {
 }
 
 fn publication_status(publication: &Published) -> Publication {
-    let state =
-        serde_json::from_value(publication.state.as_str().into()).unwrap_or(PublicationState::Unknown);
     let given = |text: &String| (!text.is_empty()).then(|| text.clone());
     Publication {
         target: publication.target.clone(),
-        state: Some(state),
+        state: Some(publication.state),
         id: given(&publication.id),
         url: given(&publication.url),
         at: publication.at.parse().ok().map(whole_seconds),

@@ -2,6 +2,7 @@
 //! bucket is there.
 
 use videofactory_crds::StepName;
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::contract::{Artifact, ExitCode, Publication, SceneReport, StepInput, StepOutcome};
 use videofactory_pipeline::{Digest, SceneSet};
 
@@ -195,7 +196,7 @@ fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
     if input.step == StepName::PublishVideo && done {
         outcome.publications = vec![Publication {
             target: "main".to_owned(),
-            state: "Published".to_owned(),
+            state: PublicationState::Published,
             ..Publication::default()
         }];
     }

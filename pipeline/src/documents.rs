@@ -61,12 +61,24 @@ pub struct SceneVoice {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Words {
-    /// `Exact`, `Aligned` or `Estimated`.
-    pub level: String,
+    /// How well the times are known.
+    pub level: WordLevel,
     /// How long the voice lasts.
     pub seconds: f64,
     /// In order.
     pub words: Vec<SpokenWord>,
+}
+
+/// How well the times of words are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WordLevel {
+    /// Guessed from the text's syllables.
+    #[default]
+    Estimated,
+    /// Found by comparing the sound with another reading of the same text.
+    Aligned,
+    /// Reported by the engine that made the sound.
+    Exact,
 }
 
 /// One spoken word.

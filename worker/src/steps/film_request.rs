@@ -10,7 +10,7 @@ use videofactory_crds::settings::{
     AudioSource, CheckAction, ClipFit, MusicSource, ThumbnailSource, TransitionKind,
 };
 use videofactory_pipeline::Digest;
-use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, Words};
+use videofactory_pipeline::documents::{Clips, Images, SceneVoice, Voices, WordLevel, Words};
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::{self, Storyboard};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
@@ -127,10 +127,10 @@ impl Files<'_> {
         let words: Words = self.context.bucket.get_json(&voice.words).await?.ok_or_else(|| {
             StepError::FindArtifact { what: voice.words.clone(), from: StepName::NarrateScenes }
         })?;
-        let level = match words.level.as_str() {
-            "Exact" => film::WordLevel::Exact,
-            "Aligned" => film::WordLevel::Aligned,
-            _ => film::WordLevel::Estimated,
+        let level = match words.level {
+            WordLevel::Exact => film::WordLevel::Exact,
+            WordLevel::Aligned => film::WordLevel::Aligned,
+            WordLevel::Estimated => film::WordLevel::Estimated,
         };
         let words = words.words.into_iter().map(|word| film::Word {
             text: word.text,

@@ -2,7 +2,7 @@
 //! The words are stored last: where they are, the voice is whole.
 
 use videofactory_pipeline::Digest;
-use videofactory_pipeline::documents::{SpokenWord, Words};
+use videofactory_pipeline::documents::{SpokenWord, WordLevel, Words};
 use videofactory_pipeline::settings::Settings;
 use videofactory_pipeline::storyboard::Scene;
 use videofactory_providers::{Speech, TimingLevel};
@@ -43,13 +43,13 @@ pub(super) async fn store_voice(
 
 fn words_of(speech: &Speech) -> Words {
     let level = match speech.level {
-        TimingLevel::Estimated => "Estimated",
-        TimingLevel::Aligned => "Aligned",
-        TimingLevel::Exact => "Exact",
+        TimingLevel::Estimated => WordLevel::Estimated,
+        TimingLevel::Aligned => WordLevel::Aligned,
+        TimingLevel::Exact => WordLevel::Exact,
     };
     let seconds = |samples: u64| to_seconds(samples, speech.sample_rate);
     Words {
-        level: level.to_owned(),
+        level,
         seconds: seconds(speech.samples.len() as u64),
         words: speech
             .words

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
-use videofactory_pipeline::documents::{Voices, Words};
+use videofactory_pipeline::documents::{Voices, WordLevel, Words};
 
 use crate::house::House;
 use crate::support::Studio;
@@ -30,7 +30,7 @@ async fn one_request_speaks_the_film_and_each_scene_gets_its_part() {
     for voice in &voices.scenes {
         assert!((0.5..4.0).contains(&voice.seconds), "{}: {} s", voice.id, voice.seconds);
         let words: Words = studio.bucket.get_json(&voice.words).await.unwrap().unwrap();
-        assert_eq!(words.level, "Aligned");
+        assert_eq!(words.level, WordLevel::Aligned);
         assert!(words.words.len() >= 3 && words.words.iter().all(|word| word.end <= words.seconds));
     }
 

@@ -8,7 +8,7 @@ use videofactory_crds::{ProviderAccount, ProviderAccountSpec, Reason};
 
 use super::calendar::plus;
 use super::model::{Checked, Credentials, Finding, Health, Observed};
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 /// Seconds before the end of the credentials from which on it is warned of: 14 days.
 const WARNED_BEFORE: i64 = 14 * 86_400;
@@ -88,10 +88,11 @@ fn healthy(observed: &Observed) -> ConditionState {
 fn said(observed: &Observed, kind: ConditionType) -> Option<ConditionState> {
     let conditions = observed.account.status.as_ref().map(|status| status.conditions.as_slice())?;
     let said = condition::get(conditions, kind)?;
-    let (status, reason) = match (said.status.as_str(), said.reason.as_str()) {
+    let (status, reason) = match (said.status.as_str(), condition::reason(said)) {
         ("True", _) => (ConditionStatus::True, Reason::Available),
-        ("False", "ProviderUnavailable") => (ConditionStatus::False, Reason::ProviderUnavailable),
-        ("False", "CredentialsInvalid") => (ConditionStatus::False, Reason::CredentialsInvalid),
+        ("False", Some(bad @ (Reason::ProviderUnavailable | Reason::CredentialsInvalid))) => {
+            (ConditionStatus::False, bad)
+        }
         _ => return None,
     };
     Some(state(kind, status, reason, said.message.clone()))
@@ -162,7 +163,7 @@ pub fn set(
         if before.as_ref() != Some(&says) && !repeats && (warning || recovered) {
             events.push(Event {
                 warning,
-                reason: state.reason.to_string(),
+                reason: EventReason::Condition(state.reason),
                 action: state.kind.to_string(),
                 note: state.message.clone(),
             });

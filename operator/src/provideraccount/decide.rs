@@ -20,7 +20,7 @@ use super::ledger::{Ledger, takes};
 use super::model::{Finding, Health, Observed};
 use super::room;
 use super::turns;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 /// Waiters that the status names.
 const MOST_WAITERS: usize = 50;
@@ -142,7 +142,7 @@ fn hopeless(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus
         let step = demand.holder.step.map(|step| step.to_string()).unwrap_or_default();
         let name = demand.holder.name.as_deref().unwrap_or_default();
         let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.never(demand)?);
-        Some(Event { warning: true, reason: "NeverGranted".to_owned(), action: "Grant".to_owned(), note })
+        Some(Event { warning: true, reason: EventReason::NeverGranted, action: "Grant".to_owned(), note })
     });
     told.collect()
 }

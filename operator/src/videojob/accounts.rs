@@ -140,8 +140,9 @@ fn account_state(
     let (credentials, allowed_hosts) = secret_terms(secret).unzip();
     let leave = allowed_host(&account.spec, &allowed_hosts.unwrap_or_default(), network);
     let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let duplicate = condition::get(conditions, ConditionType::Ready)
-        .filter(|ready| ready.status == "False" && ready.reason == Reason::DuplicateAccount.to_string());
+    let duplicate = condition::get(conditions, ConditionType::Ready).filter(|ready| {
+        ready.status == "False" && condition::reason(ready) == Some(Reason::DuplicateAccount)
+    });
     let obstacle = match (&credentials, &leave, duplicate) {
         (None, ..) => Some(format!(
             "Secret {secret:?} of ProviderAccount {name:?} does not exist: create it with the keys that `kubectl explain \

@@ -14,7 +14,7 @@ use super::writes::{ApplyError, api, check_newest, count, delete_job, path, set_
 use super::{tombstones, trace};
 use crate::caches::owner_key;
 use crate::context::Context;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 use videofactory_client::call::within;
 
 /// Does what was decided.
@@ -78,7 +78,7 @@ async fn retire(
             "ttlAfterFinished has passed, and the job stays until its tombstone can be written, without which it would be \
              made again when it is applied again: {why}"
         );
-        let (warning, reason, action) = (true, "TombstoneNotWritten".to_owned(), "Delete".to_owned());
+        let (warning, reason, action) = (true, EventReason::TombstoneNotWritten, "Delete".to_owned());
         context.events.tell(job.object_ref(&()), Event { warning, reason, action, note });
         return Err(ApplyError::NoTombstone(path(job, &job.name_any()), why));
     }

@@ -136,9 +136,10 @@ fn storage(
             let since = Some(ready.last_transition_time.0);
             Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since, room: room(policy) }
         }
-        Some(ready) => {
-            not_ready(job_reason(&ready.reason), format!("StoragePolicy {name:?}: {}", ready.message))
-        }
+        Some(ready) => not_ready(
+            job_reason(condition::reason(ready)),
+            format!("StoragePolicy {name:?}: {}", ready.message),
+        ),
         None => {
             let message = format!("StoragePolicy {name:?} is being checked");
             not_ready(Reason::StorageUnavailable, message)
@@ -162,11 +163,11 @@ fn condition_generation(
 }
 
 /// What a policy's reason means for its jobs: a bucket without preconditions is a matter of configuration.
-fn job_reason(reason: &str) -> Reason {
+fn job_reason(reason: Option<Reason>) -> Reason {
     match reason {
-        "CredentialsInvalid" => Reason::CredentialsInvalid,
-        "ConfigurationInvalid" | "PreconditionsUnsupported" => Reason::ConfigurationInvalid,
-        "StorageFull" => Reason::StorageFull,
+        Some(Reason::CredentialsInvalid) => Reason::CredentialsInvalid,
+        Some(Reason::ConfigurationInvalid | Reason::PreconditionsUnsupported) => Reason::ConfigurationInvalid,
+        Some(Reason::StorageFull) => Reason::StorageFull,
         _ => Reason::StorageUnavailable,
     }
 }

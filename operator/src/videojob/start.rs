@@ -19,7 +19,7 @@ use super::trace;
 use super::writes::{ApplyError, api, path};
 use crate::caches::{Owned, owner_key, version};
 use crate::context::Context;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 use videofactory_client::call::within;
 
 /// Makes the Job of an attempt whose status is written.
@@ -39,7 +39,7 @@ pub(super) async fn start_step(
     for what in &built.ignored {
         let note = format!("its pods go without {what}");
         let event =
-            Event { warning: true, reason: "ComputeIgnored".to_owned(), action: "Start".to_owned(), note };
+            Event { warning: true, reason: EventReason::ComputeIgnored, action: "Start".to_owned(), note };
         context.events.tell(owner.object_ref(&()), event);
     }
     if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_enabled()) {

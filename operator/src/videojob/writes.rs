@@ -8,7 +8,7 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 
 use super::names::FINALIZER;
 use crate::context::Context;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 use crate::meter::Changes;
 use videofactory_client::call::{CallError, within};
 
@@ -143,7 +143,7 @@ pub(super) async fn set_finalizer(
         Err(error) => {
             if error.is_rejected() {
                 let note = format!("{error}; the job waits for that");
-                let (reason, action) = ("FinalizerRefused".to_owned(), "Delete".to_owned());
+                let (reason, action) = (EventReason::FinalizerRefused, "Delete".to_owned());
                 context.events.tell(job.object_ref(&()), Event { warning: true, reason, action, note });
             }
             Err(error.into())

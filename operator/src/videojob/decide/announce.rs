@@ -13,19 +13,19 @@ pub(super) fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
     match verdict {
         Verdict::Running { .. } => {}
         Verdict::Waiting { reason, message, step, .. } => {
-            draft.event(false, &reason.to_string(), &action(step), message);
+            draft.event(false, *reason, &action(step), message);
         }
         Verdict::Stalled { reason, message, step } => {
-            draft.event(true, &reason.to_string(), &action(step), message);
+            draft.event(true, *reason, &action(step), message);
         }
         Verdict::Review { step, message } => {
-            draft.event(false, &Reason::AwaitingReview.to_string(), &step.to_string(), message);
+            draft.event(false, Reason::AwaitingReview, &step.to_string(), message);
         }
         Verdict::Suspended { reason, message } | Verdict::Succeeded { reason, message } => {
-            draft.event(false, &reason.to_string(), "Reconcile", message);
+            draft.event(false, *reason, "Reconcile", message);
         }
         Verdict::Failed { reason, message, step } => {
-            draft.event(true, &reason.to_string(), &step.to_string(), message);
+            draft.event(true, *reason, &step.to_string(), message);
         }
     }
 }

@@ -8,6 +8,7 @@ use videofactory_crds::videojob::FrozenChannel;
 use super::super::model::Found;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
+use crate::events::EventReason;
 
 /// Copies the channel into the status, once a run: later edits of it change no job that has begun.
 pub(super) fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
@@ -53,6 +54,6 @@ pub(super) fn refresh_channel(draft: &mut Draft<'_>) {
     let Found::Here(channel) = &draft.observed.channel else { return };
     match freeze(channel) {
         Ok(frozen) => draft.status.channel = Some(frozen),
-        Err(why) => draft.event(true, "ChannelNotRefreshed", "Reconcile", why),
+        Err(why) => draft.event(true, EventReason::ChannelNotRefreshed, "Reconcile", why),
     }
 }

@@ -9,6 +9,7 @@ use videofactory_pipeline::contract::{RateLimit, StepOutcome};
 use super::super::model::Account;
 use super::draft::Draft;
 use super::grants::asked;
+use crate::events::EventReason;
 use crate::provideraccount::Ledger;
 
 /// Refusals in a row, with nothing made, after which a person is told.
@@ -43,7 +44,7 @@ pub(super) fn tell(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome)
              between: look up whether its plan has a quota for this model ({})",
             limit.account, outcome.message
         );
-        draft.event(true, "QuotaDoubtful", name.as_str(), note);
+        draft.event(true, EventReason::QuotaDoubtful, name.as_str(), note);
     }
 }
 

@@ -16,7 +16,7 @@ use super::super::attempts::{Attempt, Standing};
 use super::super::model::{Action, Measured, Observed};
 use super::super::verdict::Verdict;
 use super::step::Transitions;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 /// Seconds between two looks at a bucket that does not answer.
 pub(super) const BUCKET_PATIENCE: i64 = 15;
@@ -94,10 +94,16 @@ impl<'a> Draft<'a> {
         self.wake(later(self.now, seconds));
     }
 
-    pub(super) fn event(&mut self, warning: bool, reason: &str, action: &str, note: impl Into<String>) {
+    pub(super) fn event(
+        &mut self,
+        warning: bool,
+        reason: impl Into<EventReason>,
+        action: &str,
+        note: impl Into<String>,
+    ) {
         self.actions.push(Action::Event(Event {
             warning,
-            reason: reason.to_owned(),
+            reason: reason.into(),
             action: action.to_owned(),
             note: note.into(),
         }));

@@ -11,6 +11,7 @@ use super::demands::{of_earlier_runs, write_off};
 use super::draft::Draft;
 use super::pruned::make_again;
 use super::step::Transitions;
+use crate::events::EventReason;
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -58,7 +59,7 @@ fn is_wanted(
     let ignored = |why: String| format!("{annotation} of {} is not followed: {why}", request.text);
     if request.is_early(draft.now) {
         let note = ignored("it lies in the future; ask with the present time".to_owned());
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return false;
     }
     let last = field(&mut draft.status.handled.clone().unwrap_or_default()).clone();
@@ -67,7 +68,7 @@ fn is_wanted(
     }
     if let Some(last) = last.filter(|last| *last != recorded(&request.text)) {
         let note = ignored(format!("one of {last} was handled already; ask again with a later time"));
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
     }
     false
 }
@@ -105,7 +106,7 @@ fn refuse(draft: &mut Draft<'_>) {
             _ => true,
         };
         if new {
-            draft.event(true, "RequestUnreadable", "Reconcile", error.to_string());
+            draft.event(true, EventReason::RequestUnreadable, "Reconcile", error.to_string());
         }
     }
 }
@@ -129,7 +130,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
         }
         step.retry();
     }
-    draft.event(false, "RetryRequested", "Reconcile", format!("retry as requested at {at}"));
+    draft.event(false, EventReason::RetryRequested, "Reconcile", format!("retry as requested at {at}"));
 }
 
 /// A new run: everything is made again. Attempts go on counting, so that no Job's name returns.
@@ -150,7 +151,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.cost = of_earlier_runs(&draft.status);
     draft.status.takes.clear();
     draft.status.steps.iter_mut().for_each(Transitions::new_run);
-    draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
+    draft.event(false, EventReason::RestartRequested, "Reconcile", format!("run {run} as requested at {at}"));
 }
 
 /// A person takes a film that failed its checks as it is.
@@ -169,14 +170,14 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
         ""
     };
     let note = format!("no film with digest {digest:?} waits for its checks to be accepted{hint}");
-    draft.event(true, "RequestIgnored", "Reconcile", note);
+    draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
 }
 
 /// Raises the take of the named parts: their digests change, so they are made again.
 fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
     if draft.status.published_generation.is_some() {
         let note = "the film is published, so no scene is made again; request a restart to make another film";
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return;
     }
     let given = draft.observed.job.spec.scenes.as_deref().unwrap_or_default();
@@ -184,7 +185,7 @@ fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
     if let Some(stray) = stray.filter(|_| !given.is_empty()) {
         let known = given.iter().map(|scene| scene.id.as_str()).collect::<Vec<_>>().join(", ");
         let note = format!("the storyboard has no scene {stray:?} to be made again (it has {known})");
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return;
     }
     let new = request.scenes.iter().filter(|id| draft.status.takes.iter().all(|takes| takes.scene != **id));
@@ -192,7 +193,7 @@ fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
         || request.scenes.iter().any(|id| id.len() > LONGEST_ID)
     {
         let note = "no film has such scenes: an id is at most 32 characters long, and a film has at most 200";
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return;
     }
     for id in &request.scenes {

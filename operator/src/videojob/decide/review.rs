@@ -7,6 +7,7 @@ use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::step::Transitions;
 use super::walk::Walk;
+use crate::events::EventReason;
 
 /// Whether a person is to look at what was just found done, and what they said.
 pub(super) fn look(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName) {
@@ -52,7 +53,7 @@ pub(super) fn look(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName) {
                  if you like it",
                 other.digest
             );
-            draft.event(false, "RequestIgnored", "Reconcile", note);
+            draft.event(false, EventReason::RequestIgnored, "Reconcile", note);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::kept::remember;
 use super::outcome::{Ledger, is_paid, jitter_of};
 use super::spent;
 use super::step::Transitions;
+use crate::events::EventReason;
 
 /// Books every attempt that has ended; tells of the others how they stand.
 pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
@@ -65,7 +66,7 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         spent::count(draft, outcome, at.unwrap_or(now));
         doubt::tell(draft, name, outcome);
         if !outcome.note.is_empty() {
-            draft.event(false, "TextLeftOut", name.as_str(), format!("{name}: {}", outcome.note));
+            draft.event(false, EventReason::TextLeftOut, name.as_str(), format!("{name}: {}", outcome.note));
         }
         asks_a_person = is_paid(draft, outcome);
     }

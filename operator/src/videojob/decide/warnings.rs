@@ -22,13 +22,13 @@ pub(super) fn warn(draft: &mut Draft<'_>, settings: &Settings, verdict: &mut Ver
     let conditions = draft.observed.job.status.as_ref().map(|status| status.conditions.as_slice());
     let told = condition::get(conditions.unwrap_or_default(), ConditionType::Ready);
     if told.is_none_or(|told| !told.message.contains(&text)) {
-        draft.event(true, &reason, step.as_str(), text);
+        draft.event(true, reason, step.as_str(), text);
     }
 }
 
 struct Warning {
     step: StepName,
-    reason: String,
+    reason: Reason,
     text: String,
 }
 
@@ -39,7 +39,7 @@ fn warning(draft: &Draft<'_>, settings: &Settings) -> Option<Warning> {
     };
     StepName::ALL.into_iter().filter(is_to_come).find_map(|step| {
         if let Some(text) = unfit(draft, settings, step) {
-            return Some(Warning { step, reason: Reason::ConfigurationInvalid.to_string(), text });
+            return Some(Warning { step, reason: Reason::ConfigurationInvalid, text });
         }
         accounts_of(step, settings).into_iter().find_map(|name| {
             let Some(Account::Hired(account)) = draft.observed.accounts.get(name) else { return None };
@@ -50,13 +50,14 @@ fn warning(draft: &Draft<'_>, settings: &Settings) -> Option<Warning> {
 }
 
 /// Why an account cannot be used now: a reason and a sentence.
-fn trouble(name: &str, account: &HiredAccount) -> Option<(String, String)> {
+fn trouble(name: &str, account: &HiredAccount) -> Option<(Reason, String)> {
     if let Some(obstacle) = &account.obstacle {
-        return Some((Reason::ConfigurationInvalid.to_string(), obstacle.clone()));
+        return Some((Reason::ConfigurationInvalid, obstacle.clone()));
     }
     let is_false = |kind| {
         condition::get(&account.status.conditions, kind).filter(|condition| condition.status == "False")
     };
     let said = is_false(ConditionType::Ready).or_else(|| is_false(ConditionType::Healthy))?;
-    Some((said.reason.clone(), format!("ProviderAccount {name:?}: {}", said.message)))
+    let reason = condition::reason(said).unwrap_or(Reason::ProviderUnavailable);
+    Some((reason, format!("ProviderAccount {name:?}: {}", said.message)))
 }

@@ -25,6 +25,7 @@ use super::super::tombstones::key_to_ask_for;
 use super::super::trace::spans_of;
 use super::decide;
 use crate::config::SideEffects;
+use crate::events::EventReason;
 use crate::meter::Changes;
 
 /// Scenes of every film here.
@@ -141,8 +142,8 @@ impl World {
                 (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
             if before == after {
                 // What is not followed is told at every look: its Event is made once, by its name.
-                let of_requests = ["RequestUnreadable", "RequestIgnored"];
-                let repeats = |action: &Action| matches!(action, Action::Event(event) if of_requests.contains(&event.reason.as_str()));
+                let of_requests = [EventReason::RequestUnreadable, EventReason::RequestIgnored];
+                let repeats = |action: &Action| matches!(action, Action::Event(event) if of_requests.contains(&event.reason));
                 let mut wanted = decision.actions;
                 wanted.retain(|action| !repeats(action));
                 assert_eq!(wanted, Vec::new(), "a settled object still wants something");

@@ -11,7 +11,7 @@ use videofactory_pipeline::keys::{self, KINDS};
 use super::messages::{kept, left_behind, lingering, swept_words, why_it_stays};
 use super::model::{After, Decision, Extent, Leaving, Next, Obstacle, Swept};
 use crate::config::{SUSPENDED_SIDE_EFFECTS, SideEffects};
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 use crate::storagepolicy::covered_namespaces;
 use crate::storagepolicy::plan::Rules;
 use crate::videojob::conditions;
@@ -131,12 +131,12 @@ pub fn after(job: &VideoJob, swept: &Swept) -> After {
             let some = swept.kept.count > 0;
             After::LetGo(event(
                 some,
-                if some { "FilesKept" } else { "FilesDeleted" },
+                if some { EventReason::FilesKept } else { EventReason::FilesDeleted },
                 swept_words(&swept.kept),
             ))
         }
         Err(Obstacle::NoWay(why)) => {
-            After::LetGoWithout(event(true, "FilesLeftBehind", left_behind(job, why)))
+            After::LetGoWithout(event(true, EventReason::FilesLeftBehind, left_behind(job, why)))
         }
         Err(Obstacle::Kept(why)) => on_purpose(job, why),
         Err(Obstacle::Later(reason, what)) => After::Stay(*reason, what.clone()),
@@ -146,11 +146,11 @@ pub fn after(job: &VideoJob, swept: &Swept) -> After {
 /// What follows where the files of a job are not to be deleted; why.
 #[must_use]
 pub fn on_purpose(job: &VideoJob, why: &str) -> After {
-    After::LetGoWithout(event(true, "FilesKept", kept(job, why)))
+    After::LetGoWithout(event(true, EventReason::FilesKept, kept(job, why)))
 }
 
-fn event(warning: bool, reason: &str, note: String) -> Event {
-    Event { warning, reason: reason.to_owned(), action: "Delete".to_owned(), note }
+fn event(warning: bool, reason: EventReason, note: String) -> Event {
+    Event { warning, reason, action: "Delete".to_owned(), note }
 }
 
 /// The status of a job that is still there, and says why.

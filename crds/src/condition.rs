@@ -249,6 +249,12 @@ pub struct ConditionState {
     pub message: String,
 }
 
+/// A condition's reason, if it is one of ours.
+#[must_use]
+pub fn reason(condition: &Condition) -> Option<Reason> {
+    serde_json::from_value(condition.reason.as_str().into()).ok()
+}
+
 /// The condition of this type, if the object has one.
 #[must_use]
 pub fn get(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {

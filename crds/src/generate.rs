@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
-use crate::bounds;
+use crate::limits;
 use crate::yaml::quote_for_old_readers;
 use crate::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 
@@ -63,7 +63,7 @@ fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
         if let Some(status) = schema.properties.as_mut().and_then(|fields| fields.get_mut("status")) {
             // An object without status looks healthy to tools that judge by conditions.
             drop_rules(status);
-            bounds::bound(status);
+            limits::bound(status);
             status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
         }
     }

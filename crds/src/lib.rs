@@ -14,6 +14,7 @@ pub mod channel;
 pub mod condition;
 pub mod generate;
 pub mod labels;
+mod limits;
 pub mod provideraccount;
 pub mod reference;
 pub mod requests;

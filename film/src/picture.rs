@@ -10,7 +10,7 @@ use videofactory_pipeline::timeline::{Easing, Frames, MOST_STRETCH, Motion, Rect
 
 use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, threads};
-use super::probe::Clip;
+use super::probe::{Clip, RGB_TO_BT709};
 use super::request::{ClipFit, Format};
 use super::sniff;
 use super::watch::Size;
@@ -24,8 +24,7 @@ const CRF: &str = "21";
 const X264: &str = "mbtree=0:aq-strength=0.4";
 /// A still is rendered from this many times the frame, so that its window is never enlarged much.
 const STILL_SIZE: f64 = 1.2;
-/// Options of `scale` for a still's colours.
-pub const RGB_TO_BT709: &str = "+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv";
+
 /// Where a picture lets through what lies behind it, that is the film's ground, black: the colours that
 /// its file keeps under there are nobody's business. Pictures without holes come out as they went in.
 pub const ON_GROUND: &str = "format=rgba,format=gbrap,premultiply=inplace=1,format=rgb24";

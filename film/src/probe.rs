@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::error::FilmError;
 use super::ffmpeg::probe;
-use super::picture::RGB_TO_BT709;
 use super::sniff::{self, Format};
+
+/// Options of `scale` for a still's colours.
+pub const RGB_TO_BT709: &str = "+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv";
 
 /// The matrix by which a picture was turned into luma and chroma, by swscale's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

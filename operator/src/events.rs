@@ -4,6 +4,7 @@
 //! repeated decision, or another process, meets its own. Nothing waits for an Event and nothing depends on one.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use videofactory_crds::Reason;
 use videofactory_pipeline::{Digest, clock};
 
 use crate::metrics::Metrics;
@@ -34,12 +36,94 @@ pub const CONTROLLER: &str = "videofactory.dev/operator";
 pub struct Event {
     /// `Normal` or `Warning`.
     pub warning: bool,
-    /// A stable word.
-    pub reason: String,
+    /// Why.
+    pub reason: EventReason,
     /// What is being done: the step's name, or `Reconcile`.
     pub action: String,
     /// The sentence.
     pub note: String,
+}
+
+/// Why people are told something. The names are stable: people filter by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventReason {
+    /// A condition or a step has this reason now.
+    Condition(Reason),
+    /// An object was restored, and its status may follow.
+    AwaitingRestoredStatus,
+    /// A backup is in the bucket.
+    BackedUp,
+    /// A backup could not be written.
+    BackupFailed,
+    /// The Channel cannot be taken into the run.
+    ChannelNotRefreshed,
+    /// A pod goes without something that its job asks for.
+    ComputeIgnored,
+    /// All files of a deleted job are gone.
+    FilesDeleted,
+    /// Files of a deleted job stay on purpose.
+    FilesKept,
+    /// Files of a deleted job stay because there is no way to them.
+    FilesLeftBehind,
+    /// The API server does not take the finalizer.
+    FinalizerRefused,
+    /// A step asks an account for more than it ever grants.
+    NeverGranted,
+    /// A prune run would delete too much at once.
+    PruneBraked,
+    /// A prune run was interrupted and does not go on.
+    PruneCancelled,
+    /// A prune run failed.
+    PruneFailed,
+    /// A prune run was interrupted.
+    PruneInterrupted,
+    /// A prune run says what it would delete.
+    PrunePlanned,
+    /// A prune run has ended.
+    Pruned,
+    /// A service refuses again and again.
+    QuotaDoubtful,
+    /// A request is not followed, because it is old, early or makes no sense.
+    RequestIgnored,
+    /// A request cannot be followed now.
+    RequestRefused,
+    /// A request cannot be read.
+    RequestUnreadable,
+    /// A new run begins on request.
+    RestartRequested,
+    /// A restore takes long.
+    RestoreUnfinished,
+    /// Steps are tried again on request.
+    RetryRequested,
+    /// The bucket is filled to its limit.
+    StorageFull,
+    /// The bucket is filled to the water mark `stop`.
+    StorageStopped,
+    /// The bucket is filled to the water mark `warn`.
+    StorageWarning,
+    /// A step has left out a part of a text.
+    TextLeftOut,
+    /// A job whose time to live has passed cannot leave its tombstone.
+    TombstoneNotWritten,
+    /// A trace that is handed in cannot be read.
+    TraceparentUnreadable,
+    /// An object cannot be read.
+    Unreadable,
+}
+
+impl From<Reason> for EventReason {
+    fn from(reason: Reason) -> Self {
+        Self::Condition(reason)
+    }
+}
+
+impl fmt::Display for EventReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Condition(reason) => fmt::Display::fmt(reason, f),
+            named => fmt::Debug::fmt(named, f),
+        }
+    }
 }
 
 /// Takes Events and forgets about them.
@@ -100,7 +184,8 @@ async fn write_all(
 fn build(about: &ObjectReference, event: &Event, instance: &str) -> KubeEvent {
     let subject = about.name.as_deref().unwrap_or_default();
     let uid = about.uid.as_deref().unwrap_or_default();
-    let said = [uid, &event.reason, &event.action, &event.note].join("\n");
+    let reason = event.reason.to_string();
+    let said = [uid, &reason, &event.action, &event.note].join("\n");
     let digest = Digest::of_bytes(said.as_bytes());
     KubeEvent {
         metadata: ObjectMeta {
@@ -109,7 +194,7 @@ fn build(about: &ObjectReference, event: &Event, instance: &str) -> KubeEvent {
             ..ObjectMeta::default()
         },
         action: Some(event.action.clone()),
-        reason: Some(event.reason.clone()),
+        reason: Some(reason),
         note: Some(cut(&event.note, MOST_TEXT_BYTES)),
         type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
         event_time: Some(MicroTime(clock::now())),
@@ -132,7 +217,7 @@ mod tests {
         };
         let event = Event {
             warning: false,
-            reason: "Waiting".into(),
+            reason: EventReason::Pruned,
             action: "write-script".into(),
             note: note.into(),
         };
@@ -144,6 +229,12 @@ mod tests {
         assert_eq!(named("one", "u1"), named("one", "u1"));
         assert_ne!(named("one", "u1"), named("two", "u1"));
         assert_ne!(named("one", "u1"), named("one", "u2"));
+    }
+
+    #[test]
+    fn a_reason_is_called_as_its_condition_says_or_by_its_own_name() {
+        assert_eq!(EventReason::from(Reason::RateLimited).to_string(), "RateLimited");
+        assert_eq!(EventReason::FilesKept.to_string(), "FilesKept");
     }
 
     #[test]

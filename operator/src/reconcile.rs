@@ -22,7 +22,7 @@ use videofactory_client::call::CallError;
 
 use crate::caches::Guarded;
 use crate::context::BackOff;
-use crate::events::{Event, Publisher};
+use crate::events::{Event, EventReason, Publisher};
 use crate::metrics::{Ended, Metrics};
 
 /// The objects of one kind, and how many of them are looked at at a time.
@@ -76,7 +76,7 @@ where
         Err(invalid) => {
             let note = format!("this {} cannot be read: {}; apply it again", K::kind(&()), invalid.error);
             let event =
-                Event { warning: true, reason: "Unreadable".into(), action: "Reconcile".into(), note };
+                Event { warning: true, reason: EventReason::Unreadable, action: "Reconcile".into(), note };
             events.tell(object.object_ref(&()), event);
             None
         }

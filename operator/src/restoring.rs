@@ -16,7 +16,7 @@ use videofactory_crds::requests::{RESTORED_FROM, RESTORING};
 use videofactory_crds::restoring::{LABELS_OF_OTHERS, is_observed, job_has_begun};
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 
-use crate::events::{Event, Publisher};
+use crate::events::{Event, EventReason, Publisher};
 
 /// How long the status of an object may take that another tool has made.
 pub const STATUS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
@@ -112,7 +112,7 @@ fn being_restored<K: Restorable>(object: &K, kind: &str, now: Timestamp) -> Held
     );
     Held {
         why: "it is being restored from a backup".to_owned(),
-        event: (late <= now).then(|| event(true, "RestoreUnfinished", note)),
+        event: (late <= now).then(|| event(true, EventReason::RestoreUnfinished, note)),
         wake_at: (now < late).then_some(late),
     }
 }
@@ -124,13 +124,13 @@ fn awaits_status(kind: &str, until: Timestamp) -> Held {
     );
     Held {
         why: "another tool has restored it, and its status is still to come".to_owned(),
-        event: Some(event(false, "AwaitingRestoredStatus", note)),
+        event: Some(event(false, EventReason::AwaitingRestoredStatus, note)),
         wake_at: Some(until),
     }
 }
 
-fn event(warning: bool, reason: &str, note: String) -> Event {
-    Event { warning, reason: reason.to_owned(), action: "Restore".to_owned(), note }
+fn event(warning: bool, reason: EventReason, note: String) -> Event {
+    Event { warning, reason, action: "Restore".to_owned(), note }
 }
 
 fn made(meta: &ObjectMeta, now: Timestamp) -> Timestamp {

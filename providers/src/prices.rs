@@ -4,43 +4,9 @@
 //! From the services' price lists of November 2026, without introductory discounts: who estimates with them does not
 //! spend more than he thought. What is billed by tokens is priced by what a usual request of ours takes.
 
-use std::fmt;
-
 use crate::capability::{Lengths, Model};
+use crate::sold::Sold;
 use crate::{gemini, huggingface, xai};
-
-/// What a service sells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sold {
-    Script,
-    Image,
-    /// A second of clip.
-    VideoSecond,
-    /// A second of narration.
-    NarrationSecond,
-}
-
-impl Sold {
-    /// All that is sold.
-    pub const ALL: [Self; 4] = [Self::Script, Self::Image, Self::VideoSecond, Self::NarrationSecond];
-
-    /// Its name in an account's prices.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Script => "script",
-            Self::Image => "image",
-            Self::VideoSecond => "videoSecond",
-            Self::NarrationSecond => "narrationSecond",
-        }
-    }
-}
-
-impl fmt::Display for Sold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// A usual price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //!
 //! Making one does no I/O. Cloning one is cheap and shares connections.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::error::{Result, StorageError, translate};
 use crate::key::KeySpace;
 use crate::reach::{self, Access, Addressing};
 use crate::retry::{Patience, R2Codes, stalled_streams};
-use crate::tally::Tally;
+use crate::tally::{Tally, Written};
 
 /// One bucket, seen through its prefix.
 #[derive(Clone)]
@@ -141,6 +142,12 @@ impl Bucket {
 
     pub(crate) fn tally(&self) -> &Tally {
         &self.inner.tally
+    }
+
+    /// What this handle and its clones have written so far, by the first part of the keys.
+    #[must_use]
+    pub fn written(&self) -> BTreeMap<String, Written> {
+        self.tally().sums()
     }
 
     /// The same bucket with a probe's short patience for every call.

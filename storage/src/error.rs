@@ -6,9 +6,7 @@ use std::error::Error;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use videofactory_net::with_advice;
-
-use crate::reach;
+use videofactory_net::{Refused, ResolveError, with_advice};
 
 /// Shorthand for this crate's results.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
@@ -208,7 +206,7 @@ where
             StorageError::Unreachable { tried, reason: "no answer in time".to_owned() }
         }
         SdkError::DispatchFailure(failure) => {
-            if let Some(refused) = failure.as_connector_error().and_then(|cause| reach::refusal(cause)) {
+            if let Some(refused) = failure.as_connector_error().and_then(|cause| refusal(cause)) {
                 let what = format!("{tried}: not sent");
                 return StorageError::InvalidRequest { what, remedy: refused.to_string() };
             }
@@ -232,6 +230,16 @@ where
         }
         other => StorageError::Other { tried, code: "RequestNotSent".into(), message: innermost(other) },
     }
+}
+
+/// Why a server may not be called, if that is what the error is about.
+fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source()).find_map(
+        |cause| match cause.downcast_ref::<ResolveError>() {
+            Some(ResolveError::Refused(refused)) => Some(refused),
+            _ => cause.downcast_ref::<Refused>(),
+        },
+    )
 }
 
 /// What stands for a server's words, which go to the log alone: whoever names an endpoint would otherwise read in

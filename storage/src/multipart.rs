@@ -16,8 +16,7 @@ use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::error::{Result, StorageError};
-use crate::object::{PutOnce, PutOptions, Stored, timestamp};
-use crate::put::Mode;
+use crate::object::{Mode, PutOnce, PutOptions, Stored, timestamp};
 
 /// Files up to this size go in one request, in bytes.
 pub const SINGLE_PUT_BYTES: u64 = 16 * MIB;

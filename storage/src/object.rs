@@ -17,6 +17,13 @@ pub(crate) const WRITER: &str = "writer";
 /// S3's limit on all user metadata of an object together, in bytes.
 const MAX_METADATA_BYTES: usize = 2048;
 
+/// Whether a write may replace what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Replace,
+    Once,
+}
+
 /// An object as HEAD, GET or a listing tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {

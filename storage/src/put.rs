@@ -13,14 +13,7 @@ use uuid::Uuid;
 use crate::bucket::Bucket;
 use crate::error::{Result, StorageError};
 use crate::multipart::SINGLE_PUT_BYTES;
-use crate::object::{PutOnce, PutOptions, Stored, measure_file, sha256_of};
-
-/// Whether a write may replace what is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Replace,
-    Once,
-}
+use crate::object::{Mode, PutOnce, PutOptions, Stored, measure_file, sha256_of};
 
 impl Bucket {
     /// Stores bytes under `key`, replacing what is there. Films belong to [`Bucket::put_file`].

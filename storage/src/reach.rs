@@ -1,8 +1,6 @@
 //! How a bucket's server is reached: to nothing but what may be called, through a proxy where one is set, and trusting
 //! whom we are told to.
 
-use std::error::Error;
-
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -17,7 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use url::Url;
-use videofactory_net::{Network, Refused, ResolveError, Resolver};
+use videofactory_net::{Network, Resolver};
 
 use crate::error::{Result, StorageError};
 
@@ -121,16 +119,6 @@ impl ResolveDns for Guarded {
     fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
         DnsFuture::new(async move { self.0.resolve(name).await.map_err(ResolveDnsError::new) })
     }
-}
-
-/// Why a server may not be called, if that is what the error is about.
-pub(crate) fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source()).find_map(
-        |cause| match cause.downcast_ref::<ResolveError>() {
-            Some(ResolveError::Refused(refused)) => Some(refused),
-            _ => cause.downcast_ref::<Refused>(),
-        },
-    )
 }
 
 #[cfg(test)]

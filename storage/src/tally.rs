@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::bucket::Bucket;
-
 /// Objects of one folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -28,16 +26,8 @@ impl Tally {
         sum.bytes = sum.bytes.saturating_add(bytes);
     }
 
-    fn sums(&self) -> BTreeMap<String, Written> {
+    pub(crate) fn sums(&self) -> BTreeMap<String, Written> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Bucket {
-    /// What this handle and its clones have written so far, by the first part of the keys.
-    #[must_use]
-    pub fn written(&self) -> BTreeMap<String, Written> {
-        self.tally().sums()
     }
 }
 

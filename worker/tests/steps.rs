@@ -20,6 +20,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::CheckAction;
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::contract::{Progress, Publication};
 use videofactory_pipeline::documents::{CheckOutcome, Film, Images, Voices};
 use videofactory_pipeline::inputs::image_digest;
@@ -49,7 +50,7 @@ async fn six_steps_make_and_publish_a_film_and_a_second_run_of_each_makes_nothin
     let published = film.make_up_to(StepName::PublishVideo).await;
 
     assert_eq!(published.publications.len(), 1);
-    assert_eq!(published.publications[0].state, "Published");
+    assert_eq!(published.publications[0].state, PublicationState::Published);
     assert!(published.publications[0].url.starts_with("http://films.test/films/studio/published/tests/"));
     let files: Vec<String> = studio.keys("published/", "/main/").await;
     let names: Vec<&str> = files.iter().filter_map(|key| key.rsplit('/').next()).collect();

@@ -5,13 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::ReadBackupError;
+use super::{MOST_ITEM_BYTES, MOST_ITEMS, ReadBackupError};
 use crate::json::{MOST_VALUES, values};
 
-/// Most items: ten times the jobs that one cluster has.
-pub(super) const MOST_ITEMS: usize = 100_000;
-/// Most bytes of an item: the API server keeps no object of more.
-pub(super) const MOST_ITEM_BYTES: usize = 2 * 1024 * 1024;
 /// Most bytes of a field that says what the rest is.
 pub(super) const MOST_HEAD_BYTES: usize = 1024;
 /// Most characters of somebody else's words in an error.

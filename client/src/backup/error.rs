@@ -1,7 +1,6 @@
 //! Why a text is no backup, or not a whole one.
 
-use super::API_VERSION;
-use super::bounds::{MOST_ITEM_BYTES, MOST_ITEMS};
+use super::{API_VERSION, MOST_ITEM_BYTES, MOST_ITEMS};
 use crate::json::MOST_VALUES;
 
 /// A text that is no backup, or not a whole one.

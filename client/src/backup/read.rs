@@ -123,8 +123,8 @@ mod tests {
     use kube::api::DynamicObject;
     use serde_json::{Value, json};
 
-    use super::super::bounds::{MOST_ITEM_BYTES, MOST_ITEMS};
     use super::super::{Document, Kind};
+    use super::super::{MOST_ITEM_BYTES, MOST_ITEMS};
     use super::*;
     use crate::json::MOST_VALUES;
 

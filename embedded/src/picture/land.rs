@@ -4,9 +4,9 @@ use super::brief::Brief;
 use super::canvas::Canvas;
 use super::colour::{Colour, Palette};
 use super::noise;
-use super::sea;
 use super::shapes::{self, Figure, Place, figure};
 use super::sky::{self, Light};
+use super::water::water;
 use crate::random::Random;
 
 /// Draws figures on the ground in one dark colour.
@@ -46,7 +46,7 @@ pub(super) fn mountains(canvas: &mut Canvas, brief: &Brief, palette: &Palette, r
         }
     }
     if brief.has(&["lake"]) {
-        sea::water(canvas, palette, h * 0.8, &light, random);
+        water(canvas, palette, h * 0.8, &light, random);
     }
     conifers(canvas, palette, h * 0.97, unit * 0.2, random);
     if brief.shows(Figure::Tent) {

@@ -17,6 +17,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod town;
+mod water;
 mod wood;
 
 use videofactory_providers::capability::{HEADROOM, Picture, PictureRequest};

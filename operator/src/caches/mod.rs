@@ -12,7 +12,7 @@ mod scope;
 mod unwatched;
 mod written;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use videofactory_api::changes::ChangeFeed;
 use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob};
-use videofactory_net::AllowedHosts;
+use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts};
 
 pub use claims::ClaimIndex;
 pub use owned::{Known, Owned, OwnedCache, owner_key};
@@ -36,7 +36,6 @@ pub use unwatched::Unwatched;
 pub use written::{Written, version};
 
 use crate::config::Watched;
-use crate::provideraccount::allowed_hosts;
 use crate::videojob::model::{JobFacts, PodFacts};
 
 /// An object of ours, readable or not: one that cannot be read does not break the watch of all others.
@@ -52,6 +51,12 @@ pub struct PodRecord {
     pub job: String,
     /// When we first saw that it has ended.
     pub ended_seen: Option<Instant>,
+}
+
+/// Hosts that a Secret with these annotations lets its keys be sent to.
+#[must_use]
+pub fn allowed_hosts(annotations: &BTreeMap<String, String>) -> AllowedHosts {
+    annotations.get(ALLOWED_HOSTS_ANNOTATION).map(|text| AllowedHosts::parse(text)).unwrap_or_default()
 }
 
 /// Everything that is watched.

@@ -10,11 +10,12 @@ use videofactory_crds::provideraccount::{Grant, Operation, QuotaUnit};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
 
+use super::calendar::plus;
 use super::closing::is_same;
 use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, operation};
-use super::grant::START_UP;
 use super::ledger::Ledger;
-use super::window::{Entry, plus};
+use super::openings::START_UP;
+use super::window::Entry;
 
 /// Seconds for which a service that refuses without saying how long is left alone at first; doubled with each refusal
 /// in a row, up to the quota's period.

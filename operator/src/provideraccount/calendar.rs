@@ -1,4 +1,5 @@
-//! Where the periods of a `Fixed` window end, by the clock of a time zone. Pure.
+//! Moments: so many seconds later, in whole seconds, and where the periods of a `Fixed` window end, by the clock of a time
+//! zone. Pure.
 //!
 //! Periods of up to a day are counted from each local midnight, and the last of a day ends at the next one; longer
 //! periods are counted from the midnight that began Monday 5 January 1970. All by what a clock on the wall there shows,
@@ -8,9 +9,21 @@ use jiff::civil::{DateTime, Time, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::window::plus;
-
 const DAY: i64 = 86_400;
+
+/// The moment so many seconds later; the end of time if there is none.
+#[must_use]
+pub fn plus(at: Timestamp, seconds: i64) -> Timestamp {
+    let end = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(end)
+}
+
+/// The first whole second that is not earlier: the API keeps no fraction, and nothing may seem free too early.
+#[must_use]
+pub fn whole(at: Timestamp) -> Timestamp {
+    let floor = Timestamp::from_second(at.as_second()).unwrap_or(at);
+    if floor < at { plus(floor, 1) } else { floor }
+}
 
 /// When the period of so many seconds ends that holds this moment; always later than it.
 #[must_use]

@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::{Grant, GrantState, Holder, ProviderAccountStatus};
 
+use super::calendar::plus;
 use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
 use super::ledger::{Ledger, is_unopened};
-use super::window::plus;
 
 /// Seconds within which a holder has to begin. A job that can begin does so within a second; it may take longer if the
 /// operator restarts, or while the API server is away. Five minutes outlast both, and are little beside the windows and

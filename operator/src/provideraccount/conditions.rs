@@ -6,27 +6,12 @@ use videofactory_crds::condition::{self, ConditionState, ConditionStatus, Condit
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, ProviderAccountSpec, Reason};
 
-use super::decide::{Checked, Finding, Health, Observed};
-use super::window::plus;
-use crate::events::Event;
+use super::calendar::plus;
+use super::model::{Checked, Credentials, Finding, Health, Observed};
+use crate::events::{Event, EventReason};
 
 /// Seconds before the end of the credentials from which on it is warned of: 14 days.
 const WARNED_BEFORE: i64 = 14 * 86_400;
-
-/// Whether an account has what it needs to introduce itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credentials {
-    /// Its provider needs nothing.
-    NotNeeded,
-    /// The Secret has all keys.
-    Here,
-    /// It lacks one; a sentence that says what to do.
-    Incomplete(String),
-    /// There is no Secret; a sentence that says what to do.
-    Missing(String),
-    /// Its keys may not be sent to the account's endpoint; a sentence that says what to do.
-    Forbidden(String),
-}
 
 /// What was found out about an account.
 pub struct Found {
@@ -103,10 +88,11 @@ fn healthy(observed: &Observed) -> ConditionState {
 fn said(observed: &Observed, kind: ConditionType) -> Option<ConditionState> {
     let conditions = observed.account.status.as_ref().map(|status| status.conditions.as_slice())?;
     let said = condition::get(conditions, kind)?;
-    let (status, reason) = match (said.status.as_str(), said.reason.as_str()) {
+    let (status, reason) = match (said.status.as_str(), condition::reason(said)) {
         ("True", _) => (ConditionStatus::True, Reason::Available),
-        ("False", "ProviderUnavailable") => (ConditionStatus::False, Reason::ProviderUnavailable),
-        ("False", "CredentialsInvalid") => (ConditionStatus::False, Reason::CredentialsInvalid),
+        ("False", Some(bad @ (Reason::ProviderUnavailable | Reason::CredentialsInvalid))) => {
+            (ConditionStatus::False, bad)
+        }
         _ => return None,
     };
     Some(state(kind, status, reason, said.message.clone()))
@@ -177,7 +163,7 @@ pub fn set(
         if before.as_ref() != Some(&says) && !repeats && (warning || recovered) {
             events.push(Event {
                 warning,
-                reason: state.reason.to_string(),
+                reason: EventReason::Condition(state.reason),
                 action: state.kind.to_string(),
                 note: state.message.clone(),
             });

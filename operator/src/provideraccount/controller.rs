@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::api::PostParams;
 use kube::runtime::controller::Action as Requeue;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::ProviderAccount;
@@ -15,10 +14,10 @@ use videofactory_crds::provideraccount::Provider;
 use videofactory_pipeline::clock;
 
 use super::book::Booked;
-use super::conditions::Credentials;
 use super::credentials::Keyring;
 use super::decide::{Decision, decide};
 use super::health::{Checks, Identity, ask};
+use super::model::Credentials;
 use super::observe::observe;
 use crate::caches::Guarded;
 use crate::context::Context;
@@ -171,11 +170,6 @@ fn path(namespace: Option<&str>, name: &str) -> String {
 fn wire_name(provider: Provider) -> String {
     let name = serde_json::to_value(provider).ok();
     name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
-}
-
-/// The account's place in its queue.
-pub(super) fn queued(account: &ProviderAccount) -> ObjectRef<Guarded<ProviderAccount>> {
-    ObjectRef::new(&account.name_any()).within(&account.namespace().unwrap_or_default())
 }
 
 #[cfg(test)]

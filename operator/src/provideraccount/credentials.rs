@@ -10,11 +10,11 @@ use kube::{Api, Client, ResourceExt};
 use parking_lot::Mutex;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, ProviderAccountSpec};
-use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, Network};
+use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::Digest;
 use videofactory_providers::Connection;
 
-use crate::caches::Caches;
+use crate::caches::{Caches, allowed_hosts};
 use videofactory_client::call::{CallError, within};
 
 /// The keys that a provider needs.
@@ -115,12 +115,6 @@ pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option
             .collect();
         Content { keys, allowed_hosts }
     }))
-}
-
-/// Hosts that a Secret with these annotations lets its keys be sent to.
-#[must_use]
-pub fn allowed_hosts(annotations: &BTreeMap<String, String>) -> AllowedHosts {
-    annotations.get(ALLOWED_HOSTS_ANNOTATION).map(|text| AllowedHosts::parse(text)).unwrap_or_default()
 }
 
 /// The entry of the allowed hosts by which the account's keys may be sent to its endpoint; empty if that is the

@@ -3,7 +3,6 @@
 //! First the grants are closed that are accounted for, then what is free is granted: both go into one write.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -13,80 +12,20 @@ use videofactory_crds::provideraccount::{AccountHealth, Grant, Waiter};
 use videofactory_crds::{ProviderAccount, ProviderAccountStatus};
 
 use super::book::Booked;
-use super::conditions::{self, Credentials};
+use super::calendar::plus;
+use super::conditions;
 use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
-use super::grant::{Turn, grant, takes};
-use super::holders::Holders;
-use super::ledger::Ledger;
+use super::grant::{Turn, grant};
+use super::ledger::{Ledger, takes};
+use super::model::{Finding, Health, Observed};
 use super::room;
 use super::turns;
-use super::window::plus;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 /// Waiters that the status names.
 const MOST_WAITERS: usize = 50;
 /// Seconds after which a finding that says the same again is written anew.
 const TOLD_AGAIN: i64 = 3_600;
-
-/// Everything that one decision may know.
-#[derive(Clone, Debug)]
-pub struct Observed {
-    /// The account, as the API server had it.
-    pub account: ProviderAccount,
-    /// Who asks, and what has become of those who hold its grants.
-    pub holders: Holders,
-    /// Whether there are credentials.
-    pub credentials: Credentials,
-    /// An older account with the same key.
-    pub twin: Option<String>,
-    /// What the last check found.
-    pub health: Health,
-}
-
-/// What is known of the service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Health {
-    /// Nobody has asked since we started: what the status says may still be so.
-    #[default]
-    Unasked,
-    /// Spec or Secret have changed since it was asked: nothing speaks against them.
-    Changed,
-    /// What was found.
-    Found(Checked),
-}
-
-impl Health {
-    /// What was found, if anything.
-    #[must_use]
-    pub const fn finding(&self) -> Option<&Finding> {
-        match self {
-            Self::Found(checked) => Some(&checked.finding),
-            Self::Unasked | Self::Changed => None,
-        }
-    }
-}
-
-/// What a check of the service found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// What it was.
-    pub finding: Finding,
-    /// How long it took.
-    pub took: Duration,
-    /// When it was.
-    pub at: Timestamp,
-}
-
-/// What a check of the service can find.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// It answers and takes the credentials.
-    Fine,
-    /// It answers, and does not take the credentials.
-    Refused(String),
-    /// It does not answer as it should.
-    Down(String),
-}
 
 /// What is to be written, told and counted.
 #[derive(Clone, Debug)]
@@ -154,7 +93,8 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         conditions: before.conditions.clone(),
     };
     events.extend(conditions::set(&mut status.conditions, found.states, &observed.account, now));
-    room::say_once(&mut status, &ledger);
+    let countable = ledger.quotas.iter().filter(|tally| tally.can_count_all());
+    room::say_once(&mut status, countable.map(|tally| tally.quota.name.as_str()));
     let mut status = bounds::fit::<ProviderAccount, _>(status);
     spare_a_write(&mut status, &before);
     let warns_at = conditions::warns_at(spec).filter(|at| *at > now);
@@ -202,7 +142,7 @@ fn hopeless(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus
         let step = demand.holder.step.map(|step| step.to_string()).unwrap_or_default();
         let name = demand.holder.name.as_deref().unwrap_or_default();
         let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.never(demand)?);
-        Some(Event { warning: true, reason: "NeverGranted".to_owned(), action: "Grant".to_owned(), note })
+        Some(Event { warning: true, reason: EventReason::NeverGranted, action: "Grant".to_owned(), note })
     });
     told.collect()
 }

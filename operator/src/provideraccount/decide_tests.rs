@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use videofactory_crds::condition::{self, ConditionType};
 
 use super::super::demand::Settlement;
+use super::super::holders::Holders;
+use super::super::model::{Checked, Credentials};
 use super::super::world::{at, demand, holder, with};
 use super::*;
 
@@ -233,7 +237,7 @@ fn the_end_of_the_credentials_is_warned_of_from_fourteen_days_before() {
     );
     assert!(says(&due, ConditionType::Ready).2.contains(message));
     assert_eq!(
-        due.events.iter().map(|event| event.reason.as_str()).collect::<Vec<_>>(),
+        due.events.iter().map(|event| event.reason.to_string()).collect::<Vec<_>>(),
         ["CredentialsExpiring"]
     );
     let later = decide(&written(&first, &due), at(20 * day));

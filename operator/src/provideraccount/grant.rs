@@ -11,21 +11,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use videofactory_crds::provideraccount::{Grant, Opening};
 use videofactory_crds::units::Money;
 
+use super::calendar::plus;
 use super::demand::{Attempt, Demand, attempt};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Takes};
 use super::line::Line;
+use super::openings::{MOST_OPENINGS, START_UP, span};
 use super::room::Room;
-use super::window::{Capacity, Reserved, Window, plus};
+use super::window::{Capacity, Reserved, Window};
 
-/// Seconds that a pod takes to start: so much earlier than its first opening a grant is given.
-pub const START_UP: i64 = 10;
-/// Most seconds from a grant's first opening to its last, and the part of the period that they are at most; but never
-/// less than [`START_UP`].
-pub(super) const SPAN: (i64, i64) = (600, 8);
 /// Most submissions of one grant.
 const MOST_SUBMISSIONS: i64 = 1_000;
-/// Most openings of one grant: all of them travel to its pod, and lie in the account's status meanwhile.
-pub const MOST_OPENINGS: usize = 20;
 
 /// What one look grants.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,23 +57,6 @@ pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
     }
     turn.next_wake = round.next_wake(&line, &turn.waiters);
     turn
-}
-
-/// What a demand takes of each limit with each submission: the window's place, and units.
-pub type Takes = Vec<(usize, i64)>;
-
-/// The windows in which a submission counts: those of quotas by their place, and then the money's.
-#[must_use]
-pub fn takes(ledger: &Ledger, demand: &Demand) -> Takes {
-    let quotas = ledger.quotas.iter().enumerate();
-    let mut takes: Takes = quotas
-        .filter(|(_, tally)| tally.counts(demand.operation, &demand.model))
-        .map(|(place, tally)| (place, tally.each(demand)))
-        .collect();
-    if ledger.spend.is_some() {
-        takes.push((ledger.quotas.len(), demand.price_each.micros()));
-    }
-    takes
 }
 
 /// One look: the books, and what was granted and kept in the course of it.
@@ -269,16 +247,6 @@ impl<'a> Round<'a> {
         }
         wakes.into_iter().filter(|wake| *wake > self.now).min()
     }
-}
-
-/// When the last of a grant's submissions may be made.
-pub(super) fn last_opening(grant: &Grant, now: Timestamp) -> Timestamp {
-    grant.openings.last().map_or(now, |opening| opening.at.0.max(now))
-}
-
-/// Seconds within which all of a grant's submissions open.
-pub(super) fn span(period: i64) -> i64 {
-    (period / SPAN.1).min(SPAN.0).max(START_UP)
 }
 
 #[cfg(test)]

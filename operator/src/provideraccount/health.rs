@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -15,10 +16,10 @@ use videofactory_net::Network;
 use videofactory_pipeline::clock;
 use videofactory_providers::{Connection, Gemini, Health, HuggingFace, ProviderError, Webhook, Xai, YouTube};
 
-use super::controller::queued;
 use super::credentials;
-use super::decide::{Checked, Finding, Health as Known};
+use super::model::{Checked, Finding, Health as Known};
 use crate::authority::{self, ReadAuthorityError};
+use crate::caches::Guarded;
 use crate::context::Context;
 use videofactory_client::call::CallError;
 
@@ -139,6 +140,11 @@ pub fn ask(checks: &Arc<Checks>, context: &Context, account: &ProviderAccount, i
         context.caches.account_queue.push(queued(&account));
     };
     tokio::spawn(asking.in_current_span());
+}
+
+/// The account's place in its queue.
+fn queued(account: &ProviderAccount) -> ObjectRef<Guarded<ProviderAccount>> {
+    ObjectRef::new(&account.name_any()).within(&account.namespace().unwrap_or_default())
 }
 
 async fn check(context: &Context, account: &ProviderAccount) -> Result<Finding, CallError> {

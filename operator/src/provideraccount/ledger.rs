@@ -12,10 +12,11 @@ use videofactory_crds::provideraccount::{
 };
 use videofactory_crds::units::Money;
 
+use super::calendar::whole;
 use super::demand::{Demand, operation};
 use super::room;
 use super::turns::{self, Turns};
-use super::window::{Entry, Kind, Reserved, Window, whole};
+use super::window::{Entry, Kind, Reserved, Window};
 
 /// The entry for a refusal that no quota of the spec describes.
 const SERVICE: &str = "service";
@@ -225,6 +226,23 @@ impl Ledger {
                 .collect(),
         })
     }
+}
+
+/// What a demand takes of each limit with each submission: the window's place, and units.
+pub type Takes = Vec<(usize, i64)>;
+
+/// The windows in which a submission counts: those of quotas by their place, and then the money's.
+#[must_use]
+pub fn takes(ledger: &Ledger, demand: &Demand) -> Takes {
+    let quotas = ledger.quotas.iter().enumerate();
+    let mut takes: Takes = quotas
+        .filter(|(_, tally)| tally.counts(demand.operation, &demand.model))
+        .map(|(place, tally)| (place, tally.each(demand)))
+        .collect();
+    if ledger.spend.is_some() {
+        takes.push((ledger.quotas.len(), demand.price_each.micros()));
+    }
+    takes
 }
 
 /// Most grants that may be open at once, whatever the spec says.

@@ -15,11 +15,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use videofactory_crds::provideraccount::Grant;
 
+use super::calendar::plus;
 use super::demand::Demand;
-use super::grant::{Takes, last_opening, span, takes};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Takes, takes};
+use super::openings::{last_opening, span};
 use super::turns::Group;
-use super::window::{Window, plus};
+use super::window::Window;
 
 /// Seconds after which a group's priority rises where no quota has a period.
 const RISES_AFTER: i64 = 3_600;

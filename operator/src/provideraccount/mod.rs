@@ -16,21 +16,25 @@ mod health;
 mod holders;
 mod ledger;
 mod line;
+mod model;
 mod observe;
+mod openings;
 mod outlook;
+mod remember;
 mod room;
 mod turns;
 mod window;
 
 pub use closing::{BEGIN_WITHIN, Word, has_expired, word};
 pub use controller::run;
-pub use credentials::{allowed_host, allowed_hosts, keys};
+pub use credentials::{allowed_host, keys};
 pub use demand::{
     Attempt, Claim, ClaimState, Demand, Settlement, Standing, attempt, claims, claims_by_account, operation,
     standing,
 };
-pub use grant::{MOST_OPENINGS, START_UP, Turn, grant};
+pub use grant::{Turn, grant};
 pub use ledger::{Ledger, Tally, is_unopened};
+pub use openings::{MOST_OPENINGS, START_UP};
 pub use outlook::{Limit, Outlook, outlook};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 

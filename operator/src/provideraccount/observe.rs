@@ -6,12 +6,11 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use videofactory_crds::{ProviderAccount, VideoJob};
 
-use super::conditions::Credentials;
 use super::credentials::{Keyring, Known, Lacking};
-use super::decide::{Health, Observed};
 use super::demand::standing;
 use super::holders::{Doubt, Holders, Read};
 use super::ledger::is_unopened;
+use super::model::{Credentials, Health, Observed};
 use crate::context::Context;
 use videofactory_client::call::{CallError, within};
 

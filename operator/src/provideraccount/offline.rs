@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_crds::{ProviderAccount, VideoJob};
 
-use super::conditions::Credentials;
-use super::decide::{Decision, Health, Observed, decide};
+use super::decide::{Decision, decide};
 use super::demand::{Claim, ClaimState, claims, standing};
 use super::holders::Holders;
+use super::model::{Credentials, Health, Observed};
 
 /// What the controller decides.
 #[must_use]

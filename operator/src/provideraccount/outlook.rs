@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use videofactory_crds::units::{Duration, Money};
 use videofactory_crds::{ProviderAccountSpec, ProviderAccountStatus};
 
+use super::calendar::plus;
 use super::demand::Demand;
-use super::grant::{START_UP, takes};
-use super::ledger::Ledger;
-use super::window::{Window, plus};
+use super::ledger::{Ledger, takes};
+use super::openings::START_UP;
+use super::window::Window;
 
 /// What keeps a demand waiting, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 
+use super::calendar::plus;
 use super::demand::Demand;
 use super::ledger::Ledger;
-use super::window::{Kind, plus};
+use super::window::Kind;
 use super::world::{Phase, World, at, second};
 
 /// What may happen.

@@ -7,14 +7,13 @@ use serde::Serialize;
 use videofactory_crds::ProviderAccountStatus;
 use videofactory_crds::provideraccount::Grant;
 
-use super::ledger::Ledger;
 use super::window::{Grain, MOST_NAMED};
 
 /// Most bytes of all open grants.
 const GRANTS: usize = 104 * 1024;
 /// More than a grant's id and time take, which it gets last.
 const NAME: usize = 160;
-/// More than the largest grant has, with all its openings ([`MOST_OPENINGS`](super::grant::MOST_OPENINGS)) and quotas.
+/// More than the largest grant has, with all its openings ([`MOST_OPENINGS`](super::openings::MOST_OPENINGS)) and quotas.
 const LARGEST_GRANT: usize = 4 * 1024;
 /// Most bytes of the waiters that are named.
 pub const WAITERS: usize = 16 * 1024;
@@ -77,19 +76,18 @@ pub fn grain(quotas: usize) -> Grain {
     Grain { coarser: i64::try_from(many).unwrap_or(1), named: (NAMED / quotas.max(1)).min(MOST_NAMED) }
 }
 
-/// Takes from the grants what their quotas can tell of them, if there is no room to say it in each: an edit may give an
+/// Takes from the grants what these quotas can tell of them, if there is no room to say it in each: an edit may give an
 /// account twenty quotas while hundreds of grants are open. Until there is room again, nothing more is granted.
-pub fn say_once(status: &mut ProviderAccountStatus, ledger: &Ledger) {
+pub fn say_once<'a>(status: &mut ProviderAccountStatus, quotas: impl DoubleEndedIterator<Item = &'a str>) {
     let size = |status: &ProviderAccountStatus| status.grants.iter().map(bytes).sum::<usize>();
-    for tally in ledger.quotas.iter().rev().filter(|tally| tally.can_count_all()) {
+    for name in quotas.rev() {
         if size(status) <= GRANTS {
             return;
         }
-        let name = &tally.quota.name;
         for grant in &mut status.grants {
             grant.units.remove(name);
         }
-        let of_quota = status.quotas.iter_mut().filter(|quota| quota.name == *name);
+        let of_quota = status.quotas.iter_mut().filter(|quota| quota.name == name);
         of_quota.for_each(|quota| quota.counts_all_grants = Some(true));
     }
 }

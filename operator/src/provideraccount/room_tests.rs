@@ -3,11 +3,11 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::bounds::{MOST_STATUS_BYTES, status_schema, violations};
 use videofactory_crds::provideraccount::{LastTurn, Waiter};
 
-use super::super::conditions::Credentials;
-use super::super::decide::{Decision, Health, Observed, decide};
+use super::super::decide::{Decision, decide};
 use super::super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
 use super::super::holders::Holders;
 use super::super::ledger::MOST_GRANTS;
+use super::super::model::{Credentials, Health, Observed};
 use super::super::world::{at, demand, with};
 use super::*;
 

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
-use super::calendar::end_of_period;
+use super::calendar::{end_of_period, plus, whole};
 
 /// Largest limit for which each unit's time is kept exactly.
 pub const MOST_EXACT: i64 = 64;
@@ -26,20 +26,6 @@ const AHEAD: i64 = 5;
 /// Longest time in seconds between the moments at which a service counts a request and at which we record it, as far as
 /// an `Anchored` window relies on it; and the part of the period that it is at most.
 const DOUBT: (i64, i64) = (30, 8);
-
-/// The moment so many seconds later; the end of time if there is none.
-#[must_use]
-pub fn plus(at: Timestamp, seconds: i64) -> Timestamp {
-    let end = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(end)
-}
-
-/// The first whole second that is not earlier: the API keeps no fraction, and nothing may seem free too early.
-#[must_use]
-pub fn whole(at: Timestamp) -> Timestamp {
-    let floor = Timestamp::from_second(at.as_second()).unwrap_or(at);
-    if floor < at { plus(floor, 1) } else { floor }
-}
 
 /// How a window moves.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,12 +11,12 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
 use videofactory_crds::{ProviderAccountSpec, StepName};
 
-use super::calendar::end_of_period;
+use super::calendar::{end_of_period, plus};
 use super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
 use super::grant::{Turn, grant};
 use super::ledger::Ledger;
 use super::turns;
-use super::window::{Kind, plus};
+use super::window::Kind;
 
 /// A moment, in seconds of the test.
 pub fn at(second: i64) -> Timestamp {

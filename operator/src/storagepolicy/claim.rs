@@ -15,7 +15,7 @@ use videofactory_pipeline::clock;
 use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
-use super::neighbours::{arrived, place};
+use super::place::{arrived, place};
 use judge::nobody;
 pub use judge::{Found, Judgement, Mark, Seeker, judge};
 use videofactory_client::call::{CallError, within};

@@ -24,8 +24,9 @@ use videofactory_pipeline::clock;
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
 use super::desk::Desk;
-use super::neighbours::{arrived, older, place, sharing, touching};
+use super::neighbours::{older, sharing, touching};
 use super::observe::{Finding, Inquiry, Look, Thoroughness, good_for};
+use super::place::{arrived, place};
 use super::prune::Room;
 use super::runs::freed;
 use super::tasks;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{Doing, Known, Report};
-use super::neighbours::Place;
+use super::place::Place;
 use super::runs::freed;
 use crate::meter::{self, Changes};
 

@@ -11,6 +11,7 @@ mod desk;
 pub mod due;
 mod neighbours;
 mod observe;
+mod place;
 pub mod plan;
 pub mod prune;
 mod requests;

@@ -7,7 +7,7 @@ use videofactory_crds::requests::{Cleanup, Requested, policy_requests};
 use videofactory_crds::standing::{Standing, record, standing};
 use videofactory_crds::storagepolicy::PolicyHandled;
 
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 /// Requests that were not acted upon yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn pending(policy: &StoragePolicy, now: Timestamp) -> (Pending, Vec<Event>) 
     };
     let events = unreadable.into_iter().map(|error| Event {
         warning: true,
-        reason: "RequestUnreadable".to_owned(),
+        reason: EventReason::RequestUnreadable,
         action: "Reconcile".to_owned(),
         note: error.to_string(),
     });
@@ -54,7 +54,7 @@ pub fn pending(policy: &StoragePolicy, now: Timestamp) -> (Pending, Vec<Event>) 
 fn ignored(action: &str, asked: &Requested, why: &str) -> Event {
     Event {
         warning: true,
-        reason: "RequestIgnored".to_owned(),
+        reason: EventReason::RequestIgnored,
         action: action.to_owned(),
         note: format!("the request of {} is not followed: {why}", asked.text),
     }
@@ -117,7 +117,7 @@ mod tests {
         let mut policy = policy(&asked, &json!({"cleanup": handled}));
         policy.metadata.creation_timestamp = serde_json::from_value(json!("2026-12-20T00:00:00Z")).unwrap();
         let (pending, events) = pending(&policy, now());
-        (pending.cleanup.is_some(), events.into_iter().map(|event| event.reason).collect())
+        (pending.cleanup.is_some(), events.into_iter().map(|event| event.reason.to_string()).collect())
     }
 
     #[test]

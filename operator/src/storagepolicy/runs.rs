@@ -12,7 +12,7 @@ use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, Pru
 use super::plan::Order;
 use super::schedule::Schedule;
 use super::usage::size;
-use crate::events::{Event, MOST_TEXT_BYTES, cut};
+use crate::events::{Event, EventReason, MOST_TEXT_BYTES, cut};
 
 /// What a run says that ended without a word.
 const BROKEN_OFF: &str = "the operator ended in the middle of it";
@@ -147,27 +147,29 @@ fn told(run: &PruneRun) -> Event {
     let slot = run.slot.0;
     let (warning, reason, note) = match run.outcome {
         None | Some(PruneOutcome::Completed) => {
-            let reason = if dry { "PrunePlanned" } else { "Pruned" };
+            let reason = if dry { EventReason::PrunePlanned } else { EventReason::Pruned };
             (run.failed_objects.is_some_and(|failed| failed > 0), reason, format!("{done}{why}{plan}"))
         }
         Some(PruneOutcome::Braked) => {
             let note = format!("{done}, and more that the rules want gone was kept by the brakes{why}{plan}");
-            (true, "PruneBraked", note)
+            (true, EventReason::PruneBraked, note)
         }
-        Some(PruneOutcome::Interrupted) => {
-            (true, "PruneInterrupted", format!("the prune run was interrupted; {done} before{why}{plan}"))
-        }
+        Some(PruneOutcome::Interrupted) => (
+            true,
+            EventReason::PruneInterrupted,
+            format!("the prune run was interrupted; {done} before{why}{plan}"),
+        ),
         Some(PruneOutcome::Cancelled) => (
             true,
-            "PruneCancelled",
+            EventReason::PruneCancelled,
             format!("the prune run was interrupted, and does not continue; {done} before{why}{plan}"),
         ),
         Some(PruneOutcome::Failed) => {
-            (true, "PruneFailed", format!("the prune run failed; {done}{why}{plan}"))
+            (true, EventReason::PruneFailed, format!("the prune run failed; {done}{why}{plan}"))
         }
     };
     let note = format!("run of {slot:.0}: {note}");
-    Event { warning, reason: reason.to_owned(), action: "Prune".to_owned(), note }
+    Event { warning, reason, action: "Prune".to_owned(), note }
 }
 
 /// A backup that is about to begin.
@@ -193,16 +195,11 @@ pub fn told_backup(run: &BackupRun) -> Event {
         Some(BackupOutcome::Completed) => {
             let items = run.items.unwrap_or_default();
             let key = run.key.as_deref().unwrap_or_default();
-            (false, "BackedUp", format!("{items} objects are backed up in {key}"))
+            (false, EventReason::BackedUp, format!("{items} objects are backed up in {key}"))
         }
-        _ => (true, "BackupFailed", format!("the backup of {:.0} failed: {why}", run.slot.0)),
+        _ => (true, EventReason::BackupFailed, format!("the backup of {:.0} failed: {why}", run.slot.0)),
     };
-    Event {
-        warning,
-        reason: reason.to_owned(),
-        action: "BackUp".to_owned(),
-        note: cut(&note, MOST_TEXT_BYTES),
-    }
+    Event { warning, reason, action: "BackUp".to_owned(), note: cut(&note, MOST_TEXT_BYTES) }
 }
 
 #[cfg(test)]

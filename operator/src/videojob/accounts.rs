@@ -12,8 +12,8 @@ use videofactory_crds::{ProviderAccount, Reason, VideoJob};
 use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::clock;
 
+use super::cached::{channel, get};
 use super::model::{Account, Found, HiredAccount};
-use super::observe::{channel, get};
 use crate::context::Context;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::restoring;
@@ -138,8 +138,9 @@ fn account_state(
     let (credentials, allowed_hosts) = secret_terms(secret).unzip();
     let leave = allowed_host(&account.spec, &allowed_hosts.unwrap_or_default(), network);
     let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let duplicate = condition::get(conditions, ConditionType::Ready)
-        .filter(|ready| ready.status == "False" && ready.reason == Reason::DuplicateAccount.to_string());
+    let duplicate = condition::get(conditions, ConditionType::Ready).filter(|ready| {
+        ready.status == "False" && condition::reason(ready) == Some(Reason::DuplicateAccount)
+    });
     let obstacle = match (&credentials, &leave, duplicate) {
         (None, ..) => Some(format!(
             "Secret {secret:?} of ProviderAccount {name:?} does not exist: create it with the keys that `kubectl explain \

@@ -2,6 +2,8 @@
 //!
 //! A pod's end decides, not its Job's: the Job controller is later and says less.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
@@ -53,9 +55,38 @@ pub enum End {
     Silent(i32),
 }
 
+/// How the attempts that have not ended stand.
+pub type Standing = BTreeMap<StepName, Attempt>;
+
 /// The attempts whose start is recorded and whose end is not.
 pub fn open(status: &VideoJobStatus) -> impl Iterator<Item = (StepName, i32)> + '_ {
     status.steps.iter().filter(|step| is_open(step)).map(|step| (step.name, step.attempt.unwrap_or_default()))
+}
+
+/// The attempts whose outcome neither a pod nor the status holds: `observe` looks them up in the
+/// bucket, so that `decide` need not.
+#[must_use]
+pub fn outcomes_to_look_up(
+    status: &VideoJobStatus,
+    jobs: &[JobFacts],
+    pods: &[PodFacts],
+) -> BTreeSet<(StepName, i32)> {
+    open(status)
+        .filter(|(step, attempt)| {
+            let mine = |s: StepName, a: i32| s == *step && a == *attempt;
+            let alive = pods
+                .iter()
+                .any(|pod| mine(pod.step, pod.attempt) && !matches!(pod.state, PodState::Ended(_)));
+            let mut ended = pods.iter().filter_map(|pod| match &pod.state {
+                PodState::Ended(end) if mine(pod.step, pod.attempt) => Some(end.outcome.is_some()),
+                _ => None,
+            });
+            let told = ended.clone().any(|told| told);
+            let starting = ended.next().is_none()
+                && jobs.iter().any(|job| mine(job.step, job.attempt) && job.ended.is_none() && !job.deleting);
+            !alive && !told && !starting
+        })
+        .collect()
 }
 
 /// Whether this step's last attempt has no recorded end.

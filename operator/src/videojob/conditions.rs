@@ -10,12 +10,18 @@ use videofactory_crds::condition::{
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::VideoJobStatus;
 
-use super::decide::Verdict;
 use super::model::Storage;
+use super::verdict::Verdict;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
-/// Writes the verdict into the status.
-pub fn write(status: &mut VideoJobStatus, verdict: &Verdict, generation: Option<i64>, now: Timestamp) {
+/// Writes the verdict into the status; whether that tells people anything new.
+pub fn write(
+    status: &mut VideoJobStatus,
+    verdict: &Verdict,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> bool {
+    let before = news(status);
     status.observed_generation = generation;
     status.phase = Some(verdict.phase());
     status.current_step = match verdict {
@@ -47,6 +53,7 @@ pub fn write(status: &mut VideoJobStatus, verdict: &Verdict, generation: Option<
             }
         }
     }
+    news(status) != before
 }
 
 /// Writes whether the bucket can be used.
@@ -88,8 +95,7 @@ fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, Reason, String) {
 }
 
 /// Phase, reason and message as people were told them: what an Event is about.
-#[must_use]
-pub fn told(status: &VideoJobStatus) -> Option<(String, String)> {
+fn news(status: &VideoJobStatus) -> Option<(String, String)> {
     let ready = condition::get(&status.conditions, ConditionType::Ready)?;
     Some((format!("{:?}/{}", status.phase, ready.reason), without_numbers(&ready.message)))
 }

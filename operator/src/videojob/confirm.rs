@@ -6,8 +6,8 @@ use videofactory_crds::provideraccount::Holder;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{ProviderAccount, VideoJob};
 
-use super::apply::{ApplyError, path};
 use super::model::StartStep;
+use super::writes::{ApplyError, path};
 use crate::context::Context;
 use crate::provideraccount::{Word, word};
 use videofactory_client::call::within;

@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
-use super::apply::{ApplyError, apply};
+use super::apply::apply;
 use super::decide::decide;
 use super::deletion;
 use super::model::Observed;
 use super::observe::observe;
+use super::writes::ApplyError;
 use crate::caches::{Guarded, owner_key};
 use crate::context::Context;
 use crate::reconcile::{Looks, Missed, readable};

@@ -102,6 +102,13 @@ pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
     }
 }
 
+/// Whether our container may still be at work in it.
+pub(super) fn is_alive(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let outlived = Labels::read(&pod.metadata).is_some_and(|labels| pod_facts(pod, &labels).outlived);
+    !matches!(phase, Some("Succeeded" | "Failed")) && !outlived
+}
+
 /// Whether anything is in the pod besides our container and what ends before it starts.
 fn has_company(pod: &Pod, status: &PodStatus) -> bool {
     let spec = pod.spec.as_ref();
@@ -445,5 +452,20 @@ mod tests {
         assert_eq!(job("SuccessCriteriaMet"), None);
         assert_eq!(job("Failed"), Some(JobEnd::Failed("DeadlineExceeded".into())));
         assert_eq!(job("Complete"), Some(JobEnd::Complete));
+    }
+
+    #[test]
+    fn a_pod_in_which_only_others_run_on_is_in_nobodys_way() {
+        let pod = |worker: &Value| -> Pod {
+            let status = |name: &str, state: &Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+            let statuses = [status("worker", worker), status("proxy", &json!({"running": {}}))];
+            let labels = labels().to_map();
+            serde_json::from_value(json!({
+                "metadata": {"name": "p", "labels": labels}, "status": {"phase": "Running", "containerStatuses": statuses},
+            }))
+            .unwrap()
+        };
+        assert!(is_alive(&pod(&json!({"running": {}}))));
+        assert!(!is_alive(&pod(&json!({"terminated": {"exitCode": 69}}))));
     }
 }

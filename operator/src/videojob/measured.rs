@@ -4,39 +4,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use videofactory_crds::StepName;
-use videofactory_crds::condition::{self, ConditionType, Reason, StepState};
-use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
-use videofactory_pipeline::contract::{ExitCode, StepOutcome};
+use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::videojob::VideoJobStatus;
 
-use super::attempts::End;
-use super::decide::Verdict;
-use super::model::{Observed, PodState};
-use crate::metrics::{FilmMetrics, JobOutcome, PublishOutcome};
-
-/// Something that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Measured {
-    /// An attempt of a step.
-    Attempt {
-        step: StepName,
-        /// How it ended, in a word.
-        outcome: &'static str,
-        /// From its begin to its end.
-        took: Duration,
-        /// From the creation of its Job to the start of its container, if both are known.
-        queued: Option<Duration>,
-    },
-    /// Publications, or an attempt to publish.
-    Published(PublishOutcome, u64),
-    /// The whole job, until somebody asks for more.
-    Job {
-        /// How.
-        outcome: JobOutcome,
-        /// Since it began to go on by itself.
-        took: Duration,
-    },
-}
+use super::model::Measured;
+use super::verdict::Verdict;
+use crate::metrics::{FilmMetrics, JobOutcome};
 
 impl Measured {
     /// Tells the metrics.
@@ -54,149 +27,21 @@ impl Measured {
     }
 }
 
-/// An end that is about to be booked.
-pub(super) struct Ending {
-    outcome: &'static str,
-    published: Vec<Measured>,
-}
-
-impl Ending {
-    /// Reads an end; one that we have asked for ourselves is no interruption.
-    pub(super) fn read(end: &End, stopped_by_us: bool) -> Self {
-        let published = if let End::Told(outcome) = end { published(outcome) } else { Vec::new() };
-        let outcome = match end {
-            _ if stopped_by_us && is_interruption(end) => "stopped",
-            End::Told(outcome) => told(outcome),
-            End::Interrupted(_) => "interrupted",
-            End::OutOfMemory => "out_of_memory",
-            End::Deadline => "deadline_exceeded",
-            End::Silent(code) => match ExitCode::from_code(*code) {
-                Some(ExitCode::Done) | None => "failed",
-                Some(exit) => word(exit),
-            },
-        };
-        Self { outcome, published }
-    }
-
-    /// What there is to tell once it is booked in `step`.
-    pub(super) fn booked(self, observed: &Observed, step: &StepStatus) -> Vec<Measured> {
-        let since =
-            |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
-        let (begun, ended) = (step.started_at.as_ref(), step.finished_at.as_ref());
-        let took = begun.zip(ended).map(|(begun, ended)| since(begun.0, ended.0));
-        // Whatever its checks said: a person may have taken the film as it is.
-        let outcome = if step.state == Some(StepState::Succeeded) { "succeeded" } else { self.outcome };
-        let attempt = step.attempt.unwrap_or_default();
-        let created = observed.jobs.iter().find(|job| job.step == step.name && job.attempt == attempt);
-        let started = observed.pods.iter().find_map(|pod| match &pod.state {
-            PodState::Ended(end) if pod.step == step.name && pod.attempt == attempt => end.started,
-            _ => None,
-        });
-        let queued = created
-            .and_then(|job| job.created)
-            .zip(started)
-            .map(|(created, started)| since(created, started));
-        let attempt = took.map(|took| Measured::Attempt { step: step.name, outcome, took, queued });
-        attempt.into_iter().chain(self.published).collect()
-    }
-}
-
-fn is_interruption(end: &End) -> bool {
-    match end {
-        End::Told(outcome) => outcome.interrupted,
-        End::Interrupted(_) => true,
-        End::OutOfMemory | End::Deadline | End::Silent(_) => false,
-    }
-}
-
-fn told(outcome: &StepOutcome) -> &'static str {
-    match outcome.exit {
-        ExitCode::TryLater if outcome.interrupted => "interrupted",
-        ExitCode::TryLater if outcome.rate_limit.is_some() => "rate_limited",
-        ExitCode::Storage if outcome.full => "storage_full",
-        ExitCode::ContentRefused if is_unknown(outcome) => "outcome_unknown",
-        exit => word(exit),
-    }
-}
-
-/// As the reasons of steps and jobs are called.
-const fn word(exit: ExitCode) -> &'static str {
-    match exit {
-        // It worked on what was changed meanwhile: what counts is told as succeeded.
-        ExitCode::Done => "superseded",
-        ExitCode::ContentRefused => "content_refused",
-        ExitCode::MissingInput => "missing_input",
-        ExitCode::ProviderDown => "provider_unavailable",
-        ExitCode::Bug => "failed",
-        ExitCode::Storage => "storage_unavailable",
-        // Some is left for the next one, as a rule for want of units.
-        ExitCode::TryLater => "paused",
-        ExitCode::Credentials => "credentials_invalid",
-        ExitCode::Configuration => "configuration_invalid",
-        ExitCode::QualityCheck => "quality_check_failed",
-    }
-}
-
-/// Whether nothing was refused, and of something nobody can tell whether it was taken.
-pub(super) fn is_unknown(outcome: &StepOutcome) -> bool {
-    let scenes =
-        outcome.scenes.as_ref().is_some_and(|report| !report.unknown.is_empty() && report.refused.is_empty());
-    scenes || outcome.publications.iter().any(|publication| publication.state == "Unknown")
-}
-
-/// What became of publications. What is published is told once every target has the film: attempts before that name
-/// again what they find published.
-fn published(outcome: &StepOutcome) -> Vec<Measured> {
-    if outcome.step != StepName::PublishVideo {
-        return Vec::new();
-    }
-    let of = |state: fn(&str) -> bool| {
-        let all = outcome.publications.iter().filter(|publication| state(&publication.state)).count();
-        u64::try_from(all).unwrap_or_default()
-    };
-    let counts = if outcome.output.is_some() {
-        let scheduled = of(|state| state == "Scheduled");
-        vec![
-            (PublishOutcome::Scheduled, scheduled),
-            (PublishOutcome::Published, of(|_| true).saturating_sub(scheduled)),
-        ]
-    } else {
-        let unknown = of(|state| state == "Unknown");
-        match outcome.exit {
-            _ if unknown > 0 => vec![(PublishOutcome::Unknown, unknown)],
-            ExitCode::ContentRefused => vec![(PublishOutcome::Refused, 1)],
-            ExitCode::ProviderDown | ExitCode::Credentials | ExitCode::Configuration | ExitCode::Bug => {
-                vec![(PublishOutcome::Failed, 1)]
-            }
-            // No target was asked, or only for a while.
-            ExitCode::Done
-            | ExitCode::MissingInput
-            | ExitCode::Storage
-            | ExitCode::TryLater
-            | ExitCode::QualityCheck => Vec::new(),
-        }
-    };
-    counts
-        .into_iter()
-        .filter(|(_, times)| *times > 0)
-        .map(|(of, times)| Measured::Published(of, times))
-        .collect()
-}
-
 /// The end of the whole job, if it has come in this look. The condition `Succeeded` is Unknown from when the job began to
 /// go on by itself: created, retried, restarted or edited.
-pub(super) fn job_end(before: &VideoJobStatus, verdict: &Verdict, now: Timestamp) -> Option<Measured> {
+pub(super) fn job_end(
+    before: Option<&VideoJobStatus>,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Option<Measured> {
     let outcome = match verdict {
         Verdict::Succeeded { reason: Reason::Completed, .. } => JobOutcome::Succeeded,
         Verdict::Failed { reason: Reason::Rejected, .. } => JobOutcome::Rejected,
         Verdict::Failed { .. } => JobOutcome::Failed,
         _ => return None,
     };
-    let open = condition::get(&before.conditions, ConditionType::Succeeded)
+    let open = condition::get(&before?.conditions, ConditionType::Succeeded)
         .filter(|succeeded| succeeded.status == "Unknown")?;
     let took = Duration::try_from(now.duration_since(open.last_transition_time.0)).unwrap_or_default();
     Some(Measured::Job { outcome, took })
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,11 +4,13 @@ mod accounts;
 pub mod apply;
 pub mod attempts;
 pub mod build;
+mod cached;
 pub mod conditions;
 mod confirm;
 pub mod controller;
 pub mod decide;
 pub mod deletion;
+mod ending;
 pub mod facts;
 pub mod labels;
 pub mod measured;
@@ -22,6 +24,8 @@ mod podless;
 mod start;
 mod tombstones;
 pub mod trace;
+pub mod verdict;
+pub mod writes;
 
 use videofactory_crds::VideoJob;
 

@@ -1,6 +1,7 @@
 //! The plain data between the stages: what was observed, and what was decided.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use videofactory_crds::provideraccount::{ProviderAccountSpec, ProviderAccountStatus};
@@ -10,10 +11,10 @@ use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
 use videofactory_pipeline::Tombstone;
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
 
-use super::measured::Measured;
 use crate::config::SideEffects;
 use crate::events::Event;
 use crate::meter::Changes;
+use crate::metrics::{JobOutcome, PublishOutcome};
 
 /// Everything that one decision may know, read once. The caches and the API hold no more of it.
 #[derive(Clone, Debug)]
@@ -313,6 +314,30 @@ pub enum Action {
     Event(Event),
 }
 
+/// Something that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// An attempt of a step.
+    Attempt {
+        step: StepName,
+        /// How it ended, in a word.
+        outcome: &'static str,
+        /// From its begin to its end.
+        took: Duration,
+        /// From the creation of its Job to the start of its container, if both are known.
+        queued: Option<Duration>,
+    },
+    /// Publications, or an attempt to publish.
+    Published(PublishOutcome, u64),
+    /// The whole job, until somebody asks for more.
+    Job {
+        /// How.
+        outcome: JobOutcome,
+        /// Since it began to go on by itself.
+        took: Duration,
+    },
+}
+
 /// All that is needed to build an attempt's Job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StartStep {
@@ -326,30 +351,4 @@ pub struct StartStep {
     pub account_secrets: BTreeMap<String, String>,
     /// What the attempt was begun with. The accounts are asked once more, after that is on record, before the Job is made.
     pub begun_with: Vec<Demand>,
-}
-
-/// The attempts whose outcome neither a pod nor the status holds: `observe` looks them up in the
-/// bucket, so that `decide` need not.
-#[must_use]
-pub fn outcomes_to_look_up(
-    status: &VideoJobStatus,
-    jobs: &[JobFacts],
-    pods: &[PodFacts],
-) -> BTreeSet<(StepName, i32)> {
-    super::attempts::open(status)
-        .filter(|(step, attempt)| {
-            let mine = |s: StepName, a: i32| s == *step && a == *attempt;
-            let alive = pods
-                .iter()
-                .any(|pod| mine(pod.step, pod.attempt) && !matches!(pod.state, PodState::Ended(_)));
-            let mut ended = pods.iter().filter_map(|pod| match &pod.state {
-                PodState::Ended(end) if mine(pod.step, pod.attempt) => Some(end.outcome.is_some()),
-                _ => None,
-            });
-            let told = ended.clone().any(|told| told);
-            let starting = ended.next().is_none()
-                && jobs.iter().any(|job| mine(job.step, job.attempt) && job.ended.is_none() && !job.deleting);
-            !alive && !told && !starting
-        })
-        .collect()
 }

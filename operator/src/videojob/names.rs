@@ -1,10 +1,12 @@
-//! The names of a step's Jobs: the same attempt always has the same name, so that a second create
-//! of it collides instead of running twice.
+//! The names that we give: of a step's Jobs, and of our finalizer. The same attempt's Job always has the same name, so that
+//! a second create of it collides instead of running twice.
 
 use videofactory_crds::StepName;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::JobRef;
 
+/// The finalizer: while it is there, the job's files are too.
+pub const FINALIZER: &str = "videofactory.dev/artifacts";
 /// Most characters of a Job's name: pods add a suffix, and both are labels.
 const MOST: usize = 52;
 

@@ -56,7 +56,7 @@ pub(super) fn is_in_question(job: &VideoJob) -> bool {
 fn was_told(job: &VideoJob) -> bool {
     let conditions = job.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     condition::get(conditions, ConditionType::Ready)
-        .is_some_and(|ready| ready.reason == Reason::RestoreIncomplete.to_string())
+        .is_some_and(|ready| condition::reason(ready) == Some(Reason::RestoreIncomplete))
 }
 
 /// Whether a job of this name has files, under whichever id. Where there are too many to tell, it counts as if.

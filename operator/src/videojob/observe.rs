@@ -1,20 +1,25 @@
-//! Observe: the one stage that reads. From caches, but for outcomes that no pod holds any more: those lie in the
-//! bucket.
+//! Observe: reads all that a decision may know, from caches where they do, else live.
+//!
+//! Live are: accounts whose grants or books a job may have to act on (`accounts`); of the bucket, outcomes that no pod holds
+//! any more, tombstones, and files of the same name (`look_up`, `tombstones`, `namesake`); the Events of Jobs that make no
+//! pod (`podless`); and, once, the cluster's own UID. What must not be done twice is looked at once more, live, right before
+//! it is done: that is apply's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
-use kube::runtime::reflector::{ObjectRef, Store};
 use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::{Reason, StepName, StoragePolicy, VideoJob};
 use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome, clock};
 use videofactory_storage::{Addressing, Bucket, StorageError};
 
-use super::model::{Found, JobFacts, Observed, PodFacts, Room, Storage, outcomes_to_look_up};
+use super::attempts::outcomes_to_look_up;
+use super::cached::{channel, get, jobs, pods};
+use super::model::{Observed, Room, Storage};
 use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
-use crate::caches::{Caches, Guarded, owner_key};
+use crate::caches::{Caches, owner_key};
 use crate::context::Context;
 use crate::restoring;
 use crate::storagepolicy::protection;
@@ -76,50 +81,6 @@ fn is_protected(caches: &Caches, job: &VideoJob, policy: Option<&Result<StorageP
     rules.is_err() || rules.is_ok_and(|rules| rules.protects_job(job.labels()))
 }
 
-/// What is at work for a job, as far as the caches know.
-pub(super) fn at_work(caches: &Caches, job: &VideoJob) -> (Vec<JobFacts>, Vec<PodFacts>) {
-    let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
-    (jobs(caches, &owner), pods(caches, &owner))
-}
-
-fn jobs(caches: &Caches, owner: &str) -> Vec<JobFacts> {
-    let mut jobs: Vec<JobFacts> = caches
-        .jobs
-        .of(owner)
-        .into_iter()
-        .map(|known| {
-            let facts = known.object.facts.clone();
-            JobFacts { deleting: facts.deleting || known.doomed, ..facts }
-        })
-        .collect();
-    jobs.sort_by(|a, b| a.name.cmp(&b.name));
-    jobs
-}
-
-fn pods(caches: &Caches, owner: &str) -> Vec<PodFacts> {
-    let mut pods: Vec<PodFacts> =
-        caches.pods.of(owner).into_iter().map(|known| known.object.facts.facts.clone()).collect();
-    pods.sort_by(|a, b| a.name.cmp(&b.name));
-    pods
-}
-
-/// An object of a cache: absent, unreadable (and why), or there.
-pub(super) fn get<K>(store: &Store<Guarded<K>>, namespace: &str, name: &str) -> Option<Result<K, String>>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + 'static,
-{
-    let found = store.get(&ObjectRef::new(name).within(namespace))?;
-    Some(found.0.clone().map_err(|invalid| invalid.error))
-}
-
-pub(super) fn channel(caches: &Caches, namespace: &str, job: &VideoJob) -> Found<videofactory_crds::Channel> {
-    let Some(reference) = &job.spec.channel_ref else { return Found::NotNamed };
-    match get(&caches.channels, namespace, &reference.name) {
-        Some(Ok(channel)) => Found::Here(Box::new(channel)),
-        _ => Found::Missing(reference.name.clone()),
-    }
-}
-
 /// Why what a policy says is not believed: it is being restored, or its status came with a backup of another cluster, so
 /// that it says nothing of whose the place is. Its own controller has not looked at it yet.
 async fn unsettled(context: &Context, policy: Option<&Result<StoragePolicy, String>>) -> Option<String> {
@@ -175,9 +136,10 @@ fn storage(
             let since = Some(ready.last_transition_time.0);
             Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since, room: room(policy) }
         }
-        Some(ready) => {
-            not_ready(job_reason(&ready.reason), format!("StoragePolicy {name:?}: {}", ready.message))
-        }
+        Some(ready) => not_ready(
+            job_reason(condition::reason(ready)),
+            format!("StoragePolicy {name:?}: {}", ready.message),
+        ),
         None => {
             let message = format!("StoragePolicy {name:?} is being checked");
             not_ready(Reason::StorageUnavailable, message)
@@ -201,11 +163,11 @@ fn condition_generation(
 }
 
 /// What a policy's reason means for its jobs: a bucket without preconditions is a matter of configuration.
-fn job_reason(reason: &str) -> Reason {
+fn job_reason(reason: Option<Reason>) -> Reason {
     match reason {
-        "CredentialsInvalid" => Reason::CredentialsInvalid,
-        "ConfigurationInvalid" | "PreconditionsUnsupported" => Reason::ConfigurationInvalid,
-        "StorageFull" => Reason::StorageFull,
+        Some(Reason::CredentialsInvalid) => Reason::CredentialsInvalid,
+        Some(Reason::ConfigurationInvalid | Reason::PreconditionsUnsupported) => Reason::ConfigurationInvalid,
+        Some(Reason::StorageFull) => Reason::StorageFull,
         _ => Reason::StorageUnavailable,
     }
 }

@@ -9,17 +9,17 @@ use kube::{Resource, ResourceExt};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::{StepInput, graph};
 
-use super::apply::{ApplyError, api, path};
 use super::build;
 use super::confirm::confirm;
-use super::facts::{job_facts, pod_facts};
+use super::facts::{is_alive, job_facts};
 use super::labels::{self, Labels};
 use super::model::{JobFacts, Refusal, StartStep};
 use super::names::job_name;
 use super::trace;
+use super::writes::{ApplyError, api, path};
 use crate::caches::{Owned, owner_key, version};
 use crate::context::Context;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 use videofactory_client::call::within;
 
 /// Makes the Job of an attempt whose status is written.
@@ -39,7 +39,7 @@ pub(super) async fn start_step(
     for what in &built.ignored {
         let note = format!("its pods go without {what}");
         let event =
-            Event { warning: true, reason: "ComputeIgnored".to_owned(), action: "Start".to_owned(), note };
+            Event { warning: true, reason: EventReason::ComputeIgnored, action: "Start".to_owned(), note };
         context.events.tell(owner.object_ref(&()), event);
     }
     if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_enabled()) {
@@ -110,13 +110,6 @@ async fn nothing_at_work(
         Some(job) => still("Job", job.name_any()),
         None => Ok(()),
     }
-}
-
-/// Whether our container may still be at work in it.
-pub(super) fn is_alive(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    let outlived = Labels::read(&pod.metadata).is_some_and(|labels| pod_facts(pod, &labels).outlived);
-    !matches!(phase, Some("Succeeded" | "Failed")) && !outlived
 }
 
 /// Whether it is a Job of this owner that has not ended.
@@ -223,21 +216,6 @@ mod tests {
         assert!(is_unended(&job("vj", &ending), &owner()));
         assert!(!is_unended(&job("vj", &ended), &owner()));
         assert!(!is_unended(&job("another", &json!([])), &owner()));
-    }
-
-    #[test]
-    fn a_pod_in_which_only_others_run_on_is_in_nobodys_way() {
-        let pod = |worker: &Value| -> Pod {
-            let status = |name: &str, state: &Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
-            let statuses = [status("worker", worker), status("proxy", &json!({"running": {}}))];
-            let labels = job("vj", &json!([])).metadata.labels;
-            serde_json::from_value(json!({
-                "metadata": {"name": "p", "labels": labels}, "status": {"phase": "Running", "containerStatuses": statuses},
-            }))
-            .unwrap()
-        };
-        assert!(is_alive(&pod(&json!({"running": {}}))));
-        assert!(!is_alive(&pod(&json!({"terminated": {"exitCode": 69}}))));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use videofactory_traces::{Kind, Span, Value};
 use super::attempts::{self, Attempt, End};
 use super::model::{Account, Observed, PodEnd, PodFacts, PodState};
 use crate::config::WorkerConfig;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 type Attributes = Vec<(&'static str, Value)>;
 
@@ -67,7 +67,7 @@ pub fn complaint(job: &VideoJob) -> Option<Event> {
     let why = outside(job).err()?;
     Some(Event {
         warning: true,
-        reason: "TraceparentUnreadable".to_owned(),
+        reason: EventReason::TraceparentUnreadable,
         action: "Trace".to_owned(),
         note: format!("annotation {TRACEPARENT} is ignored, and the job has a trace of its own: {why}"),
     })

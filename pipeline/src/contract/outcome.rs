@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::bounds::MOST_SPENT;
 use videofactory_crds::units::Money;
+use videofactory_crds::videojob::PublicationState;
 
 use super::{ExitCode, MOST_OUTCOME_BYTES, StepInput, VERSION, is_zero};
 use crate::digest::Digest;
@@ -322,14 +323,21 @@ impl Artifacts {
 pub struct Publication {
     /// The target's name.
     pub target: String,
-    /// Published, Scheduled, …
-    pub state: String,
+    /// How far it is; one that is not known here is `Unknown`.
+    #[serde(deserialize_with = "known_state")]
+    pub state: PublicationState,
     /// The service's id of the video, or the key.
     pub id: String,
     /// Where people watch it.
     pub url: String,
     /// RFC 3339.
     pub at: String,
+}
+
+/// A state that another release may know is none to fail over: a person looks at it.
+fn known_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PublicationState, D::Error> {
+    let state = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(state).unwrap_or(PublicationState::Unknown))
 }
 
 /// What a worker posts while it works. Losing it changes nothing but the display.

@@ -26,8 +26,8 @@ use crate::connection::Connection;
 use crate::error::ProviderError;
 use crate::google::Failure;
 use crate::http::{Answer, Call, Http, sniff};
-use crate::prices::Sold;
 use crate::request::lay_over;
+use crate::sold::Sold;
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "Gemini";

@@ -20,7 +20,7 @@ use crate::connection::Connection;
 use crate::error::ProviderError;
 use crate::http::{Answer, Call, Http, taken};
 use crate::image;
-use crate::prices::Sold;
+use crate::sold::Sold;
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "Hugging Face";

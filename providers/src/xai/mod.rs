@@ -22,8 +22,8 @@ use crate::connection::Connection;
 use crate::error::ProviderError;
 use crate::http::{Call, Http, taken};
 use crate::image;
-use crate::prices::Sold;
 use crate::request::segment;
+use crate::sold::Sold;
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "xAI";

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
-use kube::api::ListParams;
+use kube::api::{ListParams, PostParams};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -133,6 +133,15 @@ pub struct Film {
     lab: Lab,
     pub name: String,
     pub uid: String,
+}
+
+impl Lab {
+    /// Creates a job.
+    pub async fn order(&self, order: Order) -> anyhow::Result<Film> {
+        let job: VideoJob = serde_json::from_value(order.manifest())?;
+        let made = self.api::<VideoJob>().create(&PostParams::default(), &job).await?;
+        Ok(Film::new(self.clone(), &made))
+    }
 }
 
 impl Film {

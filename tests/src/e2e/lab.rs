@@ -19,7 +19,6 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{StoragePolicy, VideoJob};
 
 use super::bucket::Shelf;
-use super::film::{Film, Order};
 use super::operator::absent_is_fine;
 use super::pods::{self, Witness};
 use super::{faults, kubectl, site, wait};
@@ -221,13 +220,6 @@ impl Lab {
         .await?;
         anyhow::ensure!(said.well, "failed to apply {object}: {}", said.err);
         Ok(())
-    }
-
-    /// Creates a job.
-    pub async fn order(&self, order: Order) -> anyhow::Result<Film> {
-        let job: VideoJob = serde_json::from_value(order.manifest())?;
-        let made = self.api::<VideoJob>().create(&PostParams::default(), &job).await?;
-        Ok(Film::new(self.clone(), &made))
     }
 
     /// Changes an object by a merge patch.

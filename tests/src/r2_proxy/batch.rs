@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::State;
 use super::faults::Effect;
-use super::forward::outgoing;
+use super::outgoing::outgoing;
 use super::resign::{Keys, sign_anew};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");

@@ -9,10 +9,9 @@ use anyhow::Context;
 use axum::body::Body;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, EXPECT, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{CONNECTION, HeaderName, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
@@ -21,6 +20,7 @@ use tokio::time::Instant;
 use super::answer::Refusal;
 use super::faults::Effect;
 use super::operation::Operation;
+use super::outgoing::outgoing;
 use super::resign::without_preconditions;
 use super::rules::RuleBook;
 use super::{State, batch, lies};
@@ -136,17 +136,6 @@ async fn pass(
         }
     }
     Ok(Ok(incoming(response)))
-}
-
-pub(crate) fn outgoing(upstream: &Uri, mut parts: Parts, body: Body) -> anyhow::Result<Request<Body>> {
-    let target = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-    let mut uri = upstream.clone().into_parts();
-    uri.path_and_query = Some(target);
-    parts.uri = Uri::from_parts(uri)?;
-    for name in [CONNECTION, EXPECT, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")] {
-        parts.headers.remove(name);
-    }
-    Ok(Request::from_parts(parts, body))
 }
 
 fn incoming(response: Response<Incoming>) -> Response<Body> {

@@ -11,6 +11,7 @@ mod faults;
 mod forward;
 mod lies;
 mod operation;
+mod outgoing;
 mod resign;
 mod rules;
 

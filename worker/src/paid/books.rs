@@ -187,6 +187,8 @@ impl Books {
 
 #[cfg(test)]
 mod tests {
+    use videofactory_crds::videojob::PublicationState;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -229,13 +231,13 @@ mod tests {
         books.refuses("grok", Some(at(50)));
         books.refuses("grok", None);
         assert_eq!(books.rate_limit().unwrap().until, Some(at(50)));
-        let word = |state: &str| Publication {
+        let word = |state: PublicationState| Publication {
             target: "main".to_owned(),
-            state: state.to_owned(),
+            state,
             ..Publication::default()
         };
-        books.publish(word("Uploading"));
-        books.publish(word("Published"));
-        assert_eq!(books.publications(), [word("Published")]);
+        books.publish(word(PublicationState::Uploading));
+        books.publish(word(PublicationState::Published));
+        assert_eq!(books.publications(), [word(PublicationState::Published)]);
     }
 }

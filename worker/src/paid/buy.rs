@@ -1,7 +1,7 @@
 //! The driver: from what the slots say to what was asked for in the bucket. All that is paid goes through
 //! [`Account::buy`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex as Guarded, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Allowance;
 use videofactory_providers::{ProviderError, Resume};
 
+use super::account::Account;
 use super::books::Entry;
 use super::deliver::{Watched, ask};
 use super::desk::Desk;
@@ -35,26 +36,6 @@ const MOST_SLOW_DOWNS: u32 = 5;
 
 /// How a slot ends that was not used.
 const NOT_SUBMITTED: &str = "nothing was submitted";
-
-/// An account that this attempt may buy from.
-pub struct Account {
-    pub(super) desk: Arc<Desk>,
-    pub(crate) name: String,
-    pace: Pace,
-    pub(super) left: Left,
-    pub(super) probe: Probe,
-    submissions: Semaphore,
-    pub(super) polls: Semaphore,
-    /// Cancelled when nothing more may be submitted to it.
-    pub(super) halted: CancellationToken,
-    /// When the service last spoke of something that an attempt had submitted, by the attempt.
-    pub(super) answered: Guarded<HashMap<i32, Instant>>,
-    cause: OnceLock<ProviderError>,
-    /// One at a time for each digest; whether this attempt has tried it before.
-    orders: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
-    /// What was submitted before this attempt.
-    histories: Guarded<HashMap<Digest, History>>,
-}
 
 /// How a submission went.
 enum Submitted {

@@ -10,8 +10,8 @@ use videofactory_pipeline::Digest;
 use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 
+use super::account::Account;
 use super::books::Entry;
-use super::buy::Account;
 use super::order::Order;
 use super::probe::Good;
 use super::question::{Question, Why};

@@ -2,6 +2,7 @@
 //! bucket; only who creates the slot submits, and only as long as no later attempt has begun. Whatever dies
 //! in between, the next attempt reads in the slots what was taken, what was not, and what nobody can tell.
 
+mod account;
 mod books;
 mod buy;
 mod clock;
@@ -17,11 +18,10 @@ mod shelf;
 mod slots;
 mod watch;
 
+pub use account::Account;
 pub use books::Books;
-pub use buy::Account;
 pub use clock::Clock;
 pub use desk::{Desk, Terms};
 pub use order::{Answer, Order};
-pub use question::{Question, Why};
+pub use question::{Fruitless, Question, Why};
 pub use shelf::Shelf;
-pub use slots::Fruitless;

@@ -6,8 +6,6 @@ use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Unresolved;
 
-use super::slots::Fruitless;
-
 /// A question to a person about one digest. A retry allows one more submission for it, and for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -30,6 +28,21 @@ pub enum Why {
     Gone,
     /// The service does not find what it took, and answers well for nothing else that was submitted with it.
     NotFound(String),
+}
+
+/// Submissions that have brought nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fruitless {
+    /// All that were taken, or may have been.
+    pub submissions: u32,
+    /// Of those nobody knows what became.
+    pub unknown: u32,
+    /// These were taken, and came to nothing.
+    pub failed: u32,
+    /// What they cost, as far as is known.
+    pub cost: Money,
+    /// Why the last of them failed.
+    pub why: String,
 }
 
 impl Question {

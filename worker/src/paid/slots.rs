@@ -15,6 +15,7 @@ use videofactory_pipeline::contract::Spent;
 use videofactory_pipeline::keys::SlotPart;
 use videofactory_pipeline::{Digest, Keys};
 
+use super::question::Fruitless;
 use super::shelf::Shelf;
 use crate::outcome::StepError;
 
@@ -156,21 +157,6 @@ pub(super) struct Taken {
     pub id: String,
     /// The attempt that submitted it.
     pub attempt: i32,
-}
-
-/// Submissions that have brought nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fruitless {
-    /// All that were taken, or may have been.
-    pub submissions: u32,
-    /// Of those nobody knows what became.
-    pub unknown: u32,
-    /// These were taken, and came to nothing.
-    pub failed: u32,
-    /// What they cost, as far as is known.
-    pub cost: Money,
-    /// Why the last of them failed.
-    pub why: String,
 }
 
 /// What a person has allowed for one digest.

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use videofactory_crds::units::Money;
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Publication;
 use videofactory_providers::ProviderError;
@@ -75,7 +76,7 @@ impl Order for Call<'_> {
     async fn store(&self, at: &Timestamp) -> Result<(), StepError> {
         let publication = Publication {
             target: self.announcement.target.clone(),
-            state: "Published".to_owned(),
+            state: PublicationState::Published,
             id: self.key.clone(),
             url: String::new(),
             at: at.to_string(),

@@ -16,6 +16,7 @@ mod publish_video;
 mod scenes;
 mod sections;
 mod spoken;
+mod voices;
 mod write_script;
 
 use serde::Serialize;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::settings::{MissedSlot, PublishTarget, Visibility};
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::contract::{Artifact, Hired, Publication};
 use videofactory_pipeline::documents::Film;
 use videofactory_providers::webhook::{Announcement, FilmFile};
@@ -80,7 +81,7 @@ pub(super) async fn to_site(
     let scheduled = publish_at.is_some_and(|at| at > context.clock.now());
     let publication = Publication {
         target: target.name.clone(),
-        state: if scheduled { "Scheduled" } else { "Published" }.to_owned(),
+        state: if scheduled { PublicationState::Scheduled } else { PublicationState::Published },
         url: id.url(),
         id: id.as_str().to_owned(),
         at: context.clock.now().to_string(),

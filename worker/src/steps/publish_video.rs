@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::{PublishTarget, TargetType, Visibility};
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::clock;
 use videofactory_pipeline::contract::{Artifact, Publication};
 use videofactory_pipeline::documents::{CheckResult, Film, Publications};
@@ -79,7 +80,7 @@ async fn accounts(context: &Context) -> Result<BTreeMap<String, Account>, StepEr
 }
 
 fn unknown(target: &PublishTarget) -> Publication {
-    Publication { target: target.name.clone(), state: "Unknown".to_owned(), ..Publication::default() }
+    Publication { target: target.name.clone(), state: PublicationState::Unknown, ..Publication::default() }
 }
 
 /// What is told of the film beside it.
@@ -157,7 +158,7 @@ async fn to_bucket(
 
     let publication = Publication {
         target: target.name.clone(),
-        state: "Published".to_owned(),
+        state: PublicationState::Published,
         url: public_url(context, &key),
         id: key,
         at: clock::now().to_string(),

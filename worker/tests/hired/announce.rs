@@ -3,6 +3,7 @@
 use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::ExitCode;
 
 use crate::site::{Site, Trouble};
@@ -27,7 +28,7 @@ async fn a_film_is_announced_with_a_link_and_again_with_the_same_key_after_a_los
     let away = film.run(StepName::PublishVideo).await;
     assert_eq!(away.exit, ExitCode::ProviderDown, "{}", away.message);
     let home = away.publications.iter().find(|publication| publication.target == "home");
-    assert_eq!(home.unwrap().state, "Published", "one target held the other back");
+    assert_eq!(home.unwrap().state, PublicationState::Published, "one target held the other back");
     site.state().trouble.clear();
 
     let done = film.make(StepName::PublishVideo).await;

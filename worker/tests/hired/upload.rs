@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::contract::{Artifact, Artifacts, StepOutcome, Upstream};
 use videofactory_pipeline::documents::{self, Film as FilmDocument};
 use videofactory_pipeline::keys::CaptionFormat;
@@ -88,7 +89,7 @@ async fn a_film_is_uploaded_once_with_what_belongs_to_it() {
     let outcome = film.make(StepName::PublishVideo).await;
     assert_eq!((spent(&outcome), outcome.publications.len()), (1, 1));
     let publication = &outcome.publications[0];
-    assert_eq!((publication.state.as_str(), publication.id.as_str()), ("Published", "video-1"));
+    assert_eq!((publication.state, publication.id.as_str()), (PublicationState::Published, "video-1"));
     assert_eq!(publication.url, "https://www.youtube.com/watch?v=video-1");
     {
         let state = site.state();
@@ -168,7 +169,7 @@ async fn a_lost_session_is_followed_by_one_more_and_then_by_a_question() {
     let unknown = film.run(StepName::PublishVideo).await;
     assert_eq!((unknown.exit, spent(&unknown)), (ExitCode::ContentRefused, 0), "{}", unknown.message);
     assert!(unknown.message.contains("may or may not"), "{}", unknown.message);
-    assert_eq!(unknown.publications[0].state, "Unknown");
+    assert_eq!(unknown.publications[0].state, PublicationState::Unknown);
     // A person says: once more.
     film.allow(unknown.unresolved);
     film.make(StepName::PublishVideo).await;
@@ -183,7 +184,7 @@ async fn what_cannot_be_added_to_a_film_is_a_note() {
     let outcome = film.make(StepName::PublishVideo).await;
     assert!(outcome.message.contains("tube: the thumbnail could not be added: the channel may not"));
     assert!(outcome.message.contains("the captions could not be added"), "{}", outcome.message);
-    assert_eq!(outcome.publications[0].state, "Published");
+    assert_eq!(outcome.publications[0].state, PublicationState::Published);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::super::observe::Finding;
 use super::super::runs::freed;
 use super::super::{conditions, usage};
 use super::Draft;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 
 /// How long after a run that failed another may begin because the bucket fills; twice as long after each further one.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
@@ -92,11 +92,11 @@ impl Draft<'_> {
         let limit = condition::get(&self.status.conditions, condition::ConditionType::WithinLimit);
         let note = limit.map(|condition| condition.message.clone()).unwrap_or_default();
         let reason = match level {
-            StorageLevel::Normal | StorageLevel::Warning => "StorageWarning",
-            StorageLevel::Stopped => "StorageStopped",
-            StorageLevel::Full => "StorageFull",
+            StorageLevel::Normal | StorageLevel::Warning => EventReason::StorageWarning,
+            StorageLevel::Stopped => EventReason::StorageStopped,
+            StorageLevel::Full => EventReason::StorageFull,
         };
-        let (reason, action) = (reason.to_owned(), "Measure".to_owned());
+        let action = "Measure".to_owned();
         self.events.push(Event { warning: true, reason, action, note });
     }
 }

@@ -26,7 +26,7 @@ use super::plan::Order;
 use super::schedule::Schedule;
 use super::{requests, runs};
 use crate::config::SideEffects;
-use crate::events::Event;
+use crate::events::{Event, EventReason};
 use crate::meter::Changes;
 
 /// Everything that one decision may know.
@@ -289,7 +289,7 @@ struct Schedules {
 fn refused(action: &str, why: &str) -> Event {
     Event {
         warning: true,
-        reason: "RequestRefused".to_owned(),
+        reason: EventReason::RequestRefused,
         action: action.to_owned(),
         note: format!("the request is not followed: {why}"),
     }

@@ -6,8 +6,8 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::storagepolicy::PolicyPlace;
 
-use super::super::neighbours::{arrived, place};
 use super::super::observe::{Finding, can_prune};
+use super::super::place::{arrived, place};
 use super::super::{requests, runs};
 use super::{Draft, refused};
 use crate::events::cut;

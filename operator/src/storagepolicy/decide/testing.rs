@@ -97,7 +97,7 @@ impl World {
             self.observed.known.changes.clear();
         }
         self.observed.known.report = None;
-        self.told.extend(decision.events.iter().map(|event| event.reason.clone()));
+        self.told.extend(decision.events.iter().map(|event| event.reason.to_string()));
         if let Some(action) = decision.action.clone() {
             assert_eq!(self.observed.known.doing, None, "one thing at a time");
             let generation = self.observed.policy.metadata.generation;

@@ -21,8 +21,9 @@ use videofactory_pipeline::keys::KeyParts;
 
 use super::super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
 use super::super::decide::{Known, Observed, decide};
-use super::super::neighbours::{arrived, covered_namespaces, heeded, older};
+use super::super::neighbours::{covered_namespaces, heeded, older};
 use super::super::observe::Finding;
+use super::super::place::arrived;
 use super::super::plan::testing::{DAY, HOUR, NOW, at, finished, full, job, listing_of};
 use super::super::plan::{JobReference, Order, References, Rules, Standing, plan};
 use crate::config::SideEffects;

@@ -7,7 +7,9 @@ use videofactory_crds::provideraccount::Grant;
 use videofactory_pipeline::contract::{RateLimit, StepOutcome};
 
 use super::super::model::Account;
-use super::{Draft, waits};
+use super::draft::Draft;
+use super::grants::asked;
+use crate::events::EventReason;
 use crate::provideraccount::Ledger;
 
 /// Refusals in a row, with nothing made, after which a person is told.
@@ -42,7 +44,7 @@ pub(super) fn tell(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome)
              between: look up whether its plan has a quota for this model ({})",
             limit.account, outcome.message
         );
-        draft.event(true, "QuotaDoubtful", name.as_str(), note);
+        draft.event(true, EventReason::QuotaDoubtful, name.as_str(), note);
     }
 }
 
@@ -62,7 +64,7 @@ fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
 /// at work tell what they have spent when they end.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
     let Some(Account::Hired(account)) = draft.observed.accounts.get(&limit.account) else { return false };
-    let Some(asked) = waits::asked(draft, name, &limit.account) else { return false };
+    let Some(asked) = asked(draft, name, &limit.account) else { return false };
     let uid = draft.observed.job.metadata.uid.as_deref();
     let is_of_another = |grant: &Grant| uid != Some(&grant.holder.uid) || grant.holder.step != Some(name);
     if account.status.grants.iter().any(is_of_another) {

@@ -2,11 +2,11 @@
 
 use videofactory_crds::StepName;
 
-use super::super::attempts::{Attempt, deadlines, is_occupied, is_open};
-use super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState};
-use super::entry::stop_jobs;
-use super::tell::hindered;
-use super::{Draft, Verdict};
+use super::super::attempts::{Attempt, deadlines, is_occupied};
+use super::super::model::Hindrance;
+use super::super::verdict::Verdict;
+use super::draft::Draft;
+use super::messages::hindered;
 
 /// Seconds between two looks at what is late.
 const PATIENCE: i64 = 60;
@@ -17,7 +17,7 @@ pub(super) fn occupied(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict>
     if !is_occupied(observed, name) {
         return None;
     }
-    stop_jobs(draft, name);
+    draft.stop_jobs(name);
     wake_when_late(draft, name);
     let lingers = deadlines(observed, name)
         .find(|(at, hindrance)| *at <= draft.now && matches!(hindrance, Hindrance::Lingering(_)));
@@ -49,28 +49,4 @@ pub(super) fn wake_when_late(draft: &mut Draft<'_>, name: StepName) {
             draft.wake_in(PATIENCE);
         }
     }
-}
-
-/// Stops the Jobs that no record expects to be at work: those of a status that was put back, one whose creation was
-/// answered too late, and those whose worker's end is booked while what a cluster has put beside it runs on: it would
-/// do so until the pod's deadline.
-pub(super) fn stop_strays(draft: &mut Draft<'_>) {
-    let at_work = |job: &JobFacts| {
-        let mine = |pod: &&PodFacts| pod.step == job.step && pod.attempt == job.attempt;
-        let runs = |pod: &PodFacts| pod.outlived || !matches!(pod.state, PodState::Ended(_));
-        draft.observed.pods.iter().filter(mine).any(runs)
-    };
-    let recorded = |job: &JobFacts| {
-        let step = draft.step(job.step).filter(|step| step.job.as_deref() == Some(job.name.as_str()));
-        step.is_some_and(|step| is_open(step) || !at_work(job))
-    };
-    let doomed: Vec<Action> = draft
-        .observed
-        .jobs
-        .iter()
-        .filter(|job| job.ended.is_none() && !job.deleting && !recorded(job))
-        .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() })
-        .filter(|action| !draft.actions.contains(action))
-        .collect();
-    draft.actions.extend(doomed);
 }

@@ -1,27 +1,23 @@
-//! What was made and is gone: deleted by a rule of the policy, which then says so in `status.artifacts.pruned`, or
-//! vanished by other means. What costs nothing is made again. What costs is paid for again only when a person says so:
-//! a retry makes what is missing, a restart everything.
+//! Whether a step can do without what was made and is gone: deleted by a rule of the policy, which then says so in
+//! `status.artifacts.pruned`, or vanished by other means. What costs nothing is made again. What costs is paid for again
+//! only when a person says so: a retry makes what is missing, a restart everything.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use videofactory_client::price::Price;
-use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_crds::videojob::{ScenesStatus, StepStatus};
-use videofactory_crds::{StepName, VideoJob, requests};
-use videofactory_pipeline::contract::{ExitCode, StepOutcome};
-use videofactory_pipeline::keys::{kind_of, pruned_kinds};
+use videofactory_pipeline::keys::pruned_kinds;
 use videofactory_pipeline::{Settings, graph};
 
-use super::needs::price_of_all;
-use super::settle::by_scene;
-use super::tell::annotate_command;
-use super::{Draft, Verdict, returns};
-use crate::events::{MOST_TEXT_BYTES, cut};
-
-/// The kinds that assemble-video makes: for nothing, but time.
-const OF_THE_FILM: [ObjectKind; 3] = [ObjectKind::Videos, ObjectKind::Thumbnails, ObjectKind::Captions];
+use super::super::verdict::Verdict;
+use super::demands::write_off;
+use super::draft::Draft;
+use super::messages::gone_message;
+use super::prices::price_of_all;
+use super::pruned::{film_is_back, is_lost};
+use super::step::Transitions;
 
 /// What of that which is gone a step cannot do without.
 pub(super) enum Needed {
@@ -47,50 +43,22 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
         if name == StepName::AssembleVideo {
             return Needed::Nothing;
         }
-        let film = draft.step_mut(StepName::AssembleVideo);
-        film.output_digest = None;
+        draft.step_mut(StepName::AssembleVideo).drop_result();
         return Needed::TheFilm;
     }
     let price = price(draft, settings, &remade, &pruned);
     let kinds: Vec<String> = draft.status.artifacts.iter().flat_map(|kept| kept.pruned.clone()).collect();
     let what = format!("files that this needs were pruned ({})", kinds.join(", "));
-    let message = ask(&draft.observed.job, &what, price, "an edit that is taken back needs neither");
+    let message = gone_message(&draft.observed.job, &what, price, "an edit that is taken back needs neither");
     let now = draft.now;
     let step = draft.step_mut(name);
-    returns::write_off(step, now);
-    step.state = Some(StepState::Waiting);
-    step.reason = Some(Reason::ArtifactsPruned);
-    step.message = Some(what);
-    Needed::APersonsWord(Box::new(stalled(name, &message)))
-}
-
-/// The step whose result is there after all waits for nobody.
-pub(super) fn is_not_needed(step: &mut StepStatus) {
-    if step.reason == Some(Reason::ArtifactsPruned) {
-        step.reason = None;
-        step.message = None;
-    }
-}
-
-/// The film and what belongs to it are there again, or are about to be made.
-pub(super) fn film_is_back(pruned: &mut Vec<String>) {
-    pruned.retain(|kind| kind_of(kind).is_none_or(|kind| !OF_THE_FILM.contains(&kind)));
-}
-
-/// Whether an attempt missed something that was paid for when it was made.
-pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
-    let missing = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput);
-    let maker = missing.filter(|missing| *missing != outcome.step).and_then(|missing| draft.step(missing));
-    // Only attempts with a service of others have credentials.
-    maker.is_some_and(|step| step.credentials.is_some() || step.cost.is_some())
-}
-
-/// What the step had made is gone, and it does not begin before a person says so.
-pub(super) fn wait_for_a_person(step: &mut StepStatus, told: &str) {
-    step.gone = Some(true);
-    step.state = Some(StepState::Waiting);
-    step.reason = Some(Reason::ArtifactsPruned);
-    step.message = Some(told.to_owned());
+    write_off(step, now);
+    step.wait(Reason::ArtifactsPruned, what);
+    Needed::APersonsWord(Box::new(Verdict::Stalled {
+        reason: Reason::ArtifactsPruned,
+        message: format!("{name}: {message}"),
+        step: Some(name),
+    }))
 }
 
 /// How a step stands whose paid artifacts have vanished; no edit changes that, only a retry or a restart.
@@ -103,66 +71,13 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let told = told.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
     let otherwise =
         "what is put back into the bucket before that is not made again; an edit does not end this wait";
-    let message = ask(&draft.observed.job, &told, price, otherwise);
-    wait_for_a_person(draft.step_mut(name), &told);
-    Some(stalled(name, &message))
-}
-
-/// A person says that what is gone is to be made again. Steps that were not asked about keep what they have.
-pub(super) fn make_again(draft: &mut Draft<'_>) {
-    let asked = |step: &&mut StepStatus| step.gone == Some(true);
-    let now = draft.now;
-    draft.status.steps.iter_mut().filter(asked).for_each(|step| forget(step, now));
-    if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
-        return;
-    }
-    let pruned = pruned_kinds(&draft.status);
-    let lost = |step: &&mut StepStatus| {
-        is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
-    };
-    draft.status.steps.iter_mut().filter(lost).for_each(|step| forget(step, now));
-    if let Some(artifacts) = &mut draft.status.artifacts {
-        artifacts.pruned.clear();
-    }
-}
-
-/// The step is stale. What of it is still there, its worker finds, a survey first where that costs.
-fn forget(step: &mut StepStatus, now: Timestamp) {
-    step.gone = None;
-    step.output_digest = None;
-    step.state = Some(StepState::Pending);
-    step.reason = None;
-    step.message = None;
-    step.retry_at = None;
-    step.failures = None;
-    step.interruptions = None;
-    step.retries = None;
-    if step.name != StepName::AssembleVideo {
-        // What was delivered until now is paid for once more, and nothing that is delivered from now on.
-        step.permitted_before = Some(whole_seconds(now));
-    }
-    if by_scene(step.name) {
-        let total = step.scenes.as_ref().and_then(|scenes| scenes.total);
-        step.scenes = Some(ScenesStatus { total, ..ScenesStatus::default() });
-    }
-}
-
-/// Whether nobody knows what of a step is there: what it had is gone, at least in part.
-pub(super) fn is_to_be_looked_through(step: &StepStatus) -> bool {
-    let nothing_known = |scenes: &ScenesStatus| scenes.completed.is_none() && scenes.left.is_none();
-    by_scene(step.name) && step.scenes.as_ref().is_some_and(nothing_known)
-}
-
-/// Whether anything that a step has made, its document included, may be gone with these kinds.
-fn is_lost(pruned: &BTreeSet<ObjectKind>, name: StepName) -> bool {
-    let own: &[ObjectKind] = match name {
-        StepName::WriteScript => &[],
-        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => &[ObjectKind::Clips],
-        StepName::AssembleVideo => &OF_THE_FILM,
-        // Its records are kept as long as there is a job.
-        StepName::PublishVideo => return false,
-    };
-    pruned.contains(&ObjectKind::Work) || own.iter().any(|kind| pruned.contains(kind))
+    let message = gone_message(&draft.observed.job, &told, price, otherwise);
+    draft.step_mut(name).lose(&told);
+    Some(Verdict::Stalled {
+        reason: Reason::ArtifactsPruned,
+        message: format!("{name}: {message}"),
+        step: Some(name),
+    })
 }
 
 /// The steps that would have to be made again before this one ends: itself and what it is made from.
@@ -194,24 +109,4 @@ fn price(
     }
     // The same script finds its scenes, unless they are gone too.
     if pruned.contains(&ObjectKind::Clips) { all(remade.iter().copied().collect()) } else { Price::Nothing }
-}
-
-/// What is gone, what it costs to make it again, how a person says so, and what else there is to do.
-fn ask(job: &VideoJob, what: &str, price: Price, otherwise: &str) -> String {
-    let cost = match price {
-        Price::Nothing => "costs nothing, but time".to_owned(),
-        Price::About(sum) => format!("costs up to about ${sum}"),
-        Price::Unknown => "costs, and nobody knows how much".to_owned(),
-    };
-    let command = annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)");
-    let what = cut(what, MOST_TEXT_BYTES / 2);
-    format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
-}
-
-fn stalled(name: StepName, message: &str) -> Verdict {
-    Verdict::Stalled {
-        reason: Reason::ArtifactsPruned,
-        message: format!("{name}: {message}"),
-        step: Some(name),
-    }
 }

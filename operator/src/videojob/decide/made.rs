@@ -7,8 +7,8 @@ use videofactory_crds::{VideoJob, requests};
 use videofactory_pipeline::tombstone::spec_digest;
 
 use super::super::model::{Made, Storage};
-use super::advance::BUCKET_PATIENCE;
-use super::{Draft, Verdict};
+use super::super::verdict::Verdict;
+use super::draft::{BUCKET_PATIENCE, Draft};
 
 /// Lets the first run begin if its film was not made before, or a person asked for it again since.
 pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
@@ -30,7 +30,7 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
         (Made::Unknown(why), None) => {
             let message = format!("whether this film was made before is not known yet: {why}");
             draft.wake_in(BUCKET_PATIENCE);
-            return Err(waiting(message));
+            return Err(Verdict::awaits_bucket(message));
         }
     };
     // An annotation that lies in git with the job comes back with it, and asks for nothing new.
@@ -49,13 +49,9 @@ fn not_asked(draft: &mut Draft<'_>) -> Verdict {
         Storage::NotReady { reason, message } => Verdict::of_storage(*reason, message.clone(), None),
         Storage::Ready { .. } => {
             draft.wake_in(BUCKET_PATIENCE);
-            waiting("whether this film was made before is asked next".to_owned())
+            Verdict::awaits_bucket("whether this film was made before is asked next".to_owned())
         }
     }
-}
-
-fn waiting(message: String) -> Verdict {
-    Verdict::Waiting { reason: Reason::StorageUnavailable, message, step: None, at: None }
 }
 
 fn words(job: &VideoJob, made: &AlreadyMade) -> String {

@@ -4,121 +4,80 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use videofactory_crds::{AssetKey, StepName};
+use videofactory_crds::StepName;
+use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::contract::{Brand, GivenScenes, JobRef, StepInput, Upstream, VERSION};
 use videofactory_pipeline::parts::settings_of;
-use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
-use super::advance::Walk;
-use super::hire::{self, Engagement};
-use super::{Draft, permits};
+use super::demands::is_owed;
+use super::draft::Draft;
+use super::engagement::{Engagement, opening_delay};
+use super::film::{Film, Results};
+use super::permits;
 
-impl Walk<'_> {
-    /// The order of one attempt.
-    pub(super) fn order(
-        &self,
-        draft: &Draft<'_>,
-        name: StepName,
-        input: &Digest,
-        attempt: i32,
-        engagement: Engagement,
-    ) -> StartStep {
-        let (bucket, bucket_secret) = match &draft.observed.storage {
-            Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
-            Storage::NotReady { .. } => Default::default(),
-        };
-        let (writes, publishes) = (name == StepName::WriteScript, name == StepName::PublishVideo);
-        let brands = publishes || name == StepName::AssembleVideo;
-        // Here the texts of the spec enter. Digests are made from them as they were given.
-        let given = (writes && *self.given != GivenScenes::default()).then(|| cleaned(self.given));
-        let deadline_seconds =
-            deadline(draft, name).saturating_add(hire::opening_delay(&engagement, draft.now));
-        let upstream: BTreeMap<StepName, Upstream> = graph::step(name)
-            .needs
-            .iter()
-            .filter_map(|need| Some((*need, self.results.get(need)?.clone())))
-            .collect();
-        let input = StepInput {
-            version: VERSION,
-            job: job_ref(draft),
-            step: name,
-            attempt,
-            input: input.clone(),
-            survey: engagement.survey,
-            settings: cleaned(&settings_of(name, self.settings)),
-            topic: if writes || publishes {
-                text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())
-            } else {
-                String::new()
-            },
-            takes: if writes { self.takes.clone() } else { BTreeMap::new() },
-            upstream,
-            accounts_for: engagement.accounts_for,
-            hired: engagement.hired,
-            again: engagement.again,
-            permits: draft.step(name).map(permits::given).unwrap_or_default(),
-            again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),
-            still_motion: engagement.still_motion,
-            accepted_quality: draft
-                .status
-                .handled
-                .as_ref()
-                .and_then(|handled| Digest::from_hex(handled.accept_quality.as_deref()?)),
-            brand: if brands { cleaned(self.brand) } else { Brand::default() },
-            deadline_seconds,
-            bucket,
-            progress_url: String::new(),
-        };
-        let begun_with = hire::begun_with(draft, name, attempt);
-        StartStep { input, given, bucket_secret, account_secrets: engagement.secrets, begun_with }
-    }
+/// The order of one attempt.
+pub(super) fn order(
+    draft: &Draft<'_>,
+    film: &Film<'_>,
+    results: &Results,
+    name: StepName,
+    input: &Digest,
+    attempt: i32,
+    engagement: Engagement,
+) -> StartStep {
+    let job = job_ref(draft);
+    let (bucket, bucket_secret) = match &draft.observed.storage {
+        Storage::Ready { bucket, secret, .. } => (bucket.clone(), secret.clone()),
+        Storage::NotReady { .. } => Default::default(),
+    };
+    let (writes, publishes) = (name == StepName::WriteScript, name == StepName::PublishVideo);
+    let brands = publishes || name == StepName::AssembleVideo;
+    // Here the texts of the spec enter. Digests are made from them as they were given.
+    let given = (writes && film.given != GivenScenes::default()).then(|| cleaned(&film.given));
+    let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&engagement, draft.now));
+    let upstream: BTreeMap<StepName, Upstream> =
+        graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
+    let input = StepInput {
+        version: VERSION,
+        job,
+        step: name,
+        attempt,
+        input: input.clone(),
+        survey: engagement.survey,
+        settings: cleaned(&settings_of(name, film.settings)),
+        topic: if writes || publishes {
+            text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())
+        } else {
+            String::new()
+        },
+        takes: if writes { film.takes.clone() } else { BTreeMap::new() },
+        upstream,
+        accounts_for: engagement.accounts_for,
+        hired: engagement.hired,
+        again: engagement.again,
+        permits: draft.step(name).map(permits::given).unwrap_or_default(),
+        again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),
+        still_motion: engagement.still_motion,
+        accepted_quality: draft
+            .status
+            .handled
+            .as_ref()
+            .and_then(|handled| Digest::from_hex(handled.accept_quality.as_deref()?)),
+        brand: if brands { cleaned(&film.brand) } else { Brand::default() },
+        deadline_seconds,
+        bucket,
+        progress_url: String::new(),
+    };
+    let begun_with = begun_with(draft, name, attempt);
+    StartStep { input, given, bucket_secret, account_secrets: engagement.secrets, begun_with }
 }
 
 /// The same without characters that are no text.
 fn cleaned<T: Clone + Serialize + DeserializeOwned>(value: &T) -> T {
     let clean = serde_json::to_value(value).map(text::clean_value).and_then(serde_json::from_value);
     clean.unwrap_or_else(|_| value.clone())
-}
-
-pub(super) fn given_scenes(draft: &Draft<'_>) -> GivenScenes {
-    let spec = &draft.observed.job.spec;
-    GivenScenes {
-        scenes: spec.scenes.clone().unwrap_or_default(),
-        overrides: spec.scene_overrides.clone().unwrap_or_default(),
-    }
-}
-
-pub(super) fn takes(draft: &Draft<'_>) -> BTreeMap<String, Takes> {
-    let or_first = |take: Option<i32>| take.unwrap_or(1);
-    draft
-        .status
-        .takes
-        .iter()
-        .map(|takes| {
-            let parts = Takes {
-                image: or_first(takes.image),
-                voice: or_first(takes.voice),
-                clip: or_first(takes.clip),
-            };
-            (takes.scene.clone(), parts)
-        })
-        .collect()
-}
-
-pub(super) fn brand(draft: &Draft<'_>) -> Brand {
-    let Some(channel) = draft.status.channel.as_ref().map(|channel| &channel.spec) else {
-        return Brand::default();
-    };
-    let key =
-        |asset: &Option<AssetKey>| asset.as_ref().and_then(AssetKey::get).unwrap_or_default().to_owned();
-    Brand {
-        tags: channel.default_tags.clone().unwrap_or_default(),
-        intro: key(&channel.intro_key),
-        outro: key(&channel.outro_key),
-        watermark: key(&channel.watermark_key),
-    }
 }
 
 fn job_ref(draft: &Draft<'_>) -> JobRef {
@@ -130,6 +89,12 @@ fn job_ref(draft: &Draft<'_>) -> JobRef {
         id: draft.status.id.clone().unwrap_or_default(),
         run: draft.status.run.unwrap_or(1),
     }
+}
+
+/// What an attempt is begun with.
+fn begun_with(draft: &Draft<'_>, name: StepName, attempt: i32) -> Vec<Demand> {
+    let demands = draft.step(name).map(|step| step.demands.as_slice()).unwrap_or_default();
+    demands.iter().filter(|demand| demand.attempt == Some(attempt) && is_owed(demand)).cloned().collect()
 }
 
 /// Seconds for an attempt: the spec's, or a base and a part for each scene.

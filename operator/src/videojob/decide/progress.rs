@@ -5,8 +5,8 @@ use videofactory_crds::condition::StepState;
 use videofactory_pipeline::graph::{Granularity, STEPS};
 
 use super::super::model::Action;
-use super::Draft;
-use super::settle::{by_scene, completed};
+use super::draft::Draft;
+use super::step::{Transitions, completed};
 
 /// Progress that is due enters the status; it decides nothing.
 pub(super) fn tell(draft: &mut Draft<'_>, name: StepName) {
@@ -15,14 +15,8 @@ pub(super) fn tell(draft: &mut Draft<'_>, name: StepName) {
     if step.attempt != Some(live.attempt) {
         return;
     }
-    let is_full = live.progress.full;
-    if by_scene(name) && live.progress.completed.len() > completed(step).len() {
-        step.scenes.get_or_insert_default().completed = Some(live.progress.completed.to_string());
-    }
-    if !live.progress.message.is_empty() {
-        step.message = Some(live.progress.message.clone());
-    }
-    if is_full {
+    step.report(&live.progress);
+    if live.progress.full {
         // What waits in the pod's memory was paid for: the policy makes room for it now.
         draft.actions.push(Action::TellFull(draft.now));
     }

@@ -10,7 +10,7 @@ use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
 use super::super::model::Storage;
-use super::settle::completed;
+use super::step::completed;
 use super::world::{World, storage_at, storage_ready};
 
 /// What may happen to a job.

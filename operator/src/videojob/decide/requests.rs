@@ -3,14 +3,15 @@
 
 use videofactory_crds::condition::{Reason, StepState};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested, ScenePart};
-use videofactory_crds::units::Money;
-use videofactory_crds::videojob::{
-    CostStatus, HandledRequests, SceneTakes, StepStatus, VideoJobStatus, is_handled, recorded,
-};
+use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_handled, recorded};
 
 use super::super::attempts::{Attempt, is_open, stand};
-use super::super::model::Found;
-use super::{Draft, begin, lost, permits, returns};
+use super::channel::refresh_channel;
+use super::demands::{of_earlier_runs, write_off};
+use super::draft::Draft;
+use super::pruned::make_again;
+use super::step::Transitions;
+use crate::events::EventReason;
 
 /// What the schema holds: more would be refused with the whole status.
 const MOST_TAKES: usize = 200;
@@ -58,7 +59,7 @@ fn is_wanted(
     let ignored = |why: String| format!("{annotation} of {} is not followed: {why}", request.text);
     if request.is_early(draft.now) {
         let note = ignored("it lies in the future; ask with the present time".to_owned());
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return false;
     }
     let last = field(&mut draft.status.handled.clone().unwrap_or_default()).clone();
@@ -67,7 +68,7 @@ fn is_wanted(
     }
     if let Some(last) = last.filter(|last| *last != recorded(&request.text)) {
         let note = ignored(format!("one of {last} was handled already; ask again with a later time"));
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
     }
     false
 }
@@ -105,20 +106,20 @@ fn refuse(draft: &mut Draft<'_>) {
             _ => true,
         };
         if new {
-            draft.event(true, "RequestUnreadable", "Reconcile", error.to_string());
+            draft.event(true, EventReason::RequestUnreadable, "Reconcile", error.to_string());
         }
     }
 }
 
 /// Whatever waits or has failed may be tried again at once.
 fn retry(draft: &mut Draft<'_>, at: &str) {
-    lost::make_again(draft);
+    make_again(draft);
     for step in &mut draft.status.steps {
         let attempt = step.attempt.unwrap_or_default();
         let attempt = stand(draft.observed, step.name, attempt, draft.now);
         if is_open(step) && matches!(attempt, Attempt::Alive(Some(_))) {
             // Its pod cannot start: a new one may.
-            step.reason = Some(Reason::Progressing);
+            step.give_way();
         }
         if !matches!(step.state, Some(StepState::Waiting | StepState::Failed)) {
             continue;
@@ -127,21 +128,9 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
             // It waits for its turn, which no retry brings nearer; what is told of that stays.
             continue;
         }
-        if step.reason == Some(Reason::QualityCheckFailed) {
-            step.output_digest = None;
-        }
-        if step.reason == Some(Reason::OutcomeUnknown) {
-            permits::give(step);
-        }
-        step.state = Some(StepState::Pending);
-        step.reason = None;
-        step.message = None;
-        step.retry_at = None;
-        step.failures = None;
-        step.interruptions = None;
-        step.retries = None;
+        step.retry();
     }
-    draft.event(false, "RetryRequested", "Reconcile", format!("retry as requested at {at}"));
+    draft.event(false, EventReason::RetryRequested, "Reconcile", format!("retry as requested at {at}"));
 }
 
 /// A new run: everything is made again. Attempts go on counting, so that no Job's name returns.
@@ -158,49 +147,11 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.published_generation = None;
     let now = draft.now;
     let at_rest = draft.status.steps.iter_mut().filter(|step| step.state != Some(StepState::Running));
-    at_rest.for_each(|step| returns::write_off(step, now));
+    at_rest.for_each(|step| write_off(step, now));
     draft.status.cost = of_earlier_runs(&draft.status);
     draft.status.takes.clear();
-    for step in &mut draft.status.steps {
-        if step.state == Some(StepState::Running) {
-            // What it works on is no input of the new run: it is stopped, and nothing of it is kept.
-            step.input_digest = None;
-        } else {
-            step.state = Some(StepState::Pending);
-            step.reason = None;
-            step.input_digest = None;
-        }
-        step.started_at = None;
-        step.gone = None;
-        step.cost = None;
-        permits::forget(step);
-        step.rate_limit = None;
-        step.output_digest = None;
-        step.approved = None;
-        step.message = None;
-        step.retry_at = None;
-        step.failures = None;
-        step.interruptions = None;
-        step.retries = None;
-        step.scenes = None;
-        step.model = None;
-    }
-    draft.event(false, "RestartRequested", "Reconcile", format!("run {run} as requested at {at}"));
-}
-
-/// What is kept of the cost when a new run begins: what was paid.
-fn of_earlier_runs(status: &VideoJobStatus) -> Option<CostStatus> {
-    let before = status.cost.as_ref().and_then(|cost| cost.earlier_runs).unwrap_or_default();
-    let paid = before.plus(returns::paid(status));
-    (paid != Money::ZERO).then(|| CostStatus { earlier_runs: Some(paid), ..CostStatus::default() })
-}
-
-fn refresh_channel(draft: &mut Draft<'_>) {
-    let Found::Here(channel) = &draft.observed.channel else { return };
-    match begin::freeze(channel) {
-        Ok(frozen) => draft.status.channel = Some(frozen),
-        Err(why) => draft.event(true, "ChannelNotRefreshed", "Reconcile", why),
-    }
+    draft.status.steps.iter_mut().for_each(Transitions::new_run);
+    draft.event(false, EventReason::RestartRequested, "Reconcile", format!("run {run} as requested at {at}"));
 }
 
 /// A person takes a film that failed its checks as it is.
@@ -209,9 +160,7 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
         step.reason == Some(Reason::QualityCheckFailed) && step.output_digest.as_deref() == Some(digest)
     });
     if let Some(step) = step {
-        step.state = Some(StepState::Succeeded);
-        step.reason = None;
-        step.message = None;
+        step.accept();
         return;
     }
     let waits = |step: &StepStatus| step.reason == Some(Reason::QualityCheckFailed);
@@ -221,14 +170,14 @@ fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
         ""
     };
     let note = format!("no film with digest {digest:?} waits for its checks to be accepted{hint}");
-    draft.event(true, "RequestIgnored", "Reconcile", note);
+    draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
 }
 
 /// Raises the take of the named parts: their digests change, so they are made again.
 fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
     if draft.status.published_generation.is_some() {
         let note = "the film is published, so no scene is made again; request a restart to make another film";
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return;
     }
     let given = draft.observed.job.spec.scenes.as_deref().unwrap_or_default();
@@ -236,7 +185,7 @@ fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
     if let Some(stray) = stray.filter(|_| !given.is_empty()) {
         let known = given.iter().map(|scene| scene.id.as_str()).collect::<Vec<_>>().join(", ");
         let note = format!("the storyboard has no scene {stray:?} to be made again (it has {known})");
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return;
     }
     let new = request.scenes.iter().filter(|id| draft.status.takes.iter().all(|takes| takes.scene != **id));
@@ -244,7 +193,7 @@ fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
         || request.scenes.iter().any(|id| id.len() > LONGEST_ID)
     {
         let note = "no film has such scenes: an id is at most 32 characters long, and a film has at most 200";
-        draft.event(true, "RequestIgnored", "Reconcile", note);
+        draft.event(true, EventReason::RequestIgnored, "Reconcile", note);
         return;
     }
     for id in &request.scenes {

@@ -1,15 +1,12 @@
-//! Jobs that were restored from a backup by another tool: what their status says of generations, and what becomes of one
-//! whose status did not follow.
+//! Whether a job may begin that another tool has restored from a backup: what becomes of one whose status did not follow.
 
 use videofactory_crds::condition::Reason;
-use videofactory_crds::videojob::VideoJobStatus;
-use videofactory_crds::{VideoJob, requests};
 
 use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
-use super::advance::BUCKET_PATIENCE;
-use super::tell::annotate_command;
-use super::{Draft, Verdict};
+use super::super::verdict::Verdict;
+use super::draft::{BUCKET_PATIENCE, Draft};
+use super::messages::restored_message;
 
 /// Lets a job begin, unless another tool has restored it without its status and its name has files in the bucket: that
 /// job may have been half made, or published, and a new one would pay for all of it again.
@@ -22,45 +19,24 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     }
     match &draft.observed.namesake {
         Namesake::HasNone => Ok(()),
-        Namesake::HasFiles => {
-            Err(Verdict::Stalled { reason: Reason::RestoreIncomplete, message: words(job), step: None })
-        }
+        Namesake::HasFiles => Err(Verdict::Stalled {
+            reason: Reason::RestoreIncomplete,
+            message: restored_message(job),
+            step: None,
+        }),
         Namesake::Unknown(why) => {
             let message = format!("whether a VideoJob of its name has files is not known yet: {why}");
             draft.wake_in(BUCKET_PATIENCE);
-            Err(waiting(message))
+            Err(Verdict::awaits_bucket(message))
         }
         Namesake::NotAsked => match &draft.observed.storage {
             Storage::NotReady { reason, message } => Err(Verdict::of_storage(*reason, message.clone(), None)),
             Storage::Ready { .. } => {
                 draft.wake_in(BUCKET_PATIENCE);
-                Err(waiting("whether a VideoJob of its name has files is asked next".to_owned()))
+                Err(Verdict::awaits_bucket(
+                    "whether a VideoJob of its name has files is asked next".to_owned(),
+                ))
             }
         },
     }
-}
-
-fn waiting(message: String) -> Verdict {
-    Verdict::Waiting { reason: Reason::StorageUnavailable, message, step: None, at: None }
-}
-
-fn words(job: &VideoJob) -> String {
-    format!(
-        "another tool has restored this job without its status, and a VideoJob of its name has files in the bucket: restore \
-         the status (kubectl videofactory restore does, from a backup of Video Factory; Velero with the annotation \
-         velero.io/restore-status: \"true\"), and it continues; or, to have the film made and paid for again, {}",
-        annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)")
-    )
-}
-
-/// A status that speaks of a later generation than the spec has is that of an object which is gone: its spec had been
-/// edited as often. What was true of its last generation is true of this one.
-pub(super) fn renumber(status: &mut VideoJobStatus, generation: Option<i64>) {
-    let (Some(seen), Some(now)) = (status.observed_generation, generation) else { return };
-    if seen <= now {
-        return;
-    }
-    status.observed_generation = generation;
-    // Another one than the present is an earlier one.
-    status.published_generation = status.published_generation.map(|at| if at == seen { now } else { 0 });
 }

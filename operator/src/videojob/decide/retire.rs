@@ -9,7 +9,8 @@ use videofactory_pipeline::tombstone::{Tombstone, spec_digest};
 
 use super::super::conditions;
 use super::super::model::{Action, Storage};
-use super::{Draft, Verdict, later};
+use super::super::verdict::Verdict;
+use super::draft::{Draft, later};
 
 /// Has a job deleted whose time to live has passed, once a tombstone can be left.
 pub(super) fn retire(draft: &mut Draft<'_>, verdict: &Verdict) {

@@ -7,7 +7,8 @@ use videofactory_crds::storagepolicy::StorageLevel;
 
 use super::super::conditions::HOLDS;
 use super::super::model::Storage;
-use super::{Draft, Verdict};
+use super::super::verdict::Verdict;
+use super::draft::Draft;
 
 /// Why no new attempt of this step may write into the bucket now. It goes on when the level falls: the policy's change
 /// wakes its jobs.

@@ -264,8 +264,8 @@ fn what_is_written_off_is_a_cost_of_the_film() {
         "demands": [{"account": "grok", "attempt": 1, "submissions": 3, "granted": 3, "priceEach": "0.40"}],
     });
     let mut step = serde_json::from_value(step).unwrap();
-    super::returns::write_off(&mut step, "2026-01-01T00:00:00Z".parse().unwrap());
+    super::demands::write_off(&mut step, "2026-01-01T00:00:00Z".parse().unwrap());
     assert_eq!(step.cost.unwrap().to_string(), "1.70");
-    super::returns::write_off(&mut step, "2026-01-01T00:00:01Z".parse().unwrap());
+    super::demands::write_off(&mut step, "2026-01-01T00:00:01Z".parse().unwrap());
     assert_eq!(step.cost.unwrap().to_string(), "1.70", "once");
 }

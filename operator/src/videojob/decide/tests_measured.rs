@@ -5,7 +5,7 @@ use std::time::Duration;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
-use super::super::measured::Measured;
+use super::super::model::Measured;
 use super::tests::published;
 use super::world::World;
 use crate::metrics::{JobOutcome, PublishOutcome};

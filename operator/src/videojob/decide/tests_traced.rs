@@ -16,35 +16,11 @@ use super::super::model::PodState;
 use super::super::trace::{complaint, spans_of};
 use super::hire_tests::{book, demand, film, grant, grok, partly, until_animation};
 use super::world::World;
+use super::world::spans::{is_run, is_step};
 
 const SCRIPT: StepName = StepName::WriteScript;
 const CLIPS: StepName = StepName::AnimateScenes;
 const OUTSIDE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-/// What holds of the spans of every look: a part lies within its whole, which is told with it or is the run.
-pub fn check(spans: &[Span]) {
-    for span in spans {
-        assert!(span.from <= span.to, "{span:?} ends before it begins");
-        let Some(whole) =
-            spans.iter().find(|whole| span.trace == whole.trace && span.parent == Some(whole.id))
-        else {
-            assert!(is_step(span) || is_run(span), "nothing is told of the parent of {span:?}");
-            continue;
-        };
-        let within = whole.from <= span.from && span.to <= whole.to;
-        assert!(within || is_run(whole), "{span:?} is not within {whole:?}");
-    }
-    let ids: BTreeSet<SpanId> = spans.iter().map(|span| span.id).collect();
-    assert_eq!(ids.len(), spans.len(), "an id is used twice: {spans:?}");
-}
-
-fn is_step(span: &Span) -> bool {
-    span.name.parse::<StepName>().is_ok()
-}
-
-fn is_run(span: &Span) -> bool {
-    span.name.starts_with("video films/ocean run ")
-}
 
 /// An attribute as text; empty if there is none.
 fn attribute(span: &Span, name: &str) -> String {

@@ -4,26 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::Reason;
 use videofactory_crds::provideraccount::Waiter;
 use videofactory_crds::videojob::Demand;
 
 use super::super::model::HiredAccount;
-use super::{Draft, Verdict};
-use crate::provideraccount::{self as quota, Ledger, Limit, claims, outlook};
-
-pub(super) fn waits(name: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Verdict {
-    Verdict::Waiting { reason, message: format!("{name}: {message}"), step: Some(name), at }
-}
-
-/// What a step asks its accounts for.
-pub(super) fn asks_for(demands: &[Demand]) -> String {
-    let asked: Vec<String> = demands
-        .iter()
-        .map(|demand| format!("{} of {}", demand.submissions.unwrap_or_default(), demand.account))
-        .collect();
-    format!("asks for {}", asked.join(" and "))
-}
+use super::super::verdict::Verdict;
+use super::draft::Draft;
+use super::grants::asked;
+use super::messages::asks_for;
+use super::step::Transitions;
+use crate::provideraccount::{Ledger, Limit, outlook};
 
 /// What is waited for, in numbers: told to those at the front of the line. Once told, it is told again only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
@@ -37,37 +28,33 @@ pub(super) fn waiting(
     let step = draft.step_mut(name);
     // An edit or a retry has taken what it said: it still asks, and is told again why it waits.
     let told = told.filter(|_| step.message.is_some());
-    step.state = Some(StepState::Waiting);
-    let reason = *step.reason.get_or_insert(Reason::AwaitingQuota);
-    let message = step.message.get_or_insert_with(|| asks_for(demands)).clone();
+    let (reason, message) = step.go_on_asking(|| asks_for(demands));
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
     if let Some(at) = told.filter(|at| *at > draft.now) {
         if in_front {
             draft.wake(at);
         }
-        return waits(name, reason, &message, Some(at));
+        return Verdict::waits(name, reason, &message, Some(at));
     }
     if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
         let message = format!("{name}: {why}");
         return Verdict::Stalled { reason: Reason::BudgetExceeded, message, step: Some(name) };
     }
     if !in_front {
-        return waits(name, reason, &message, told);
+        return Verdict::waits(name, reason, &message, told);
     }
     let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
     let shut = demands
         .iter()
         .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
     let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
-        return waits(name, Reason::AwaitingQuota, &message, None);
+        return Verdict::waits(name, Reason::AwaitingQuota, &message, None);
     };
-    let step = draft.step_mut(name);
-    step.reason = Some(reason);
-    step.message = Some(message.clone());
+    draft.step_mut(name).wait(reason, message.as_str());
     if let Some(at) = at {
         draft.wake(at);
     }
-    waits(name, reason, &message, at)
+    Verdict::waits(name, reason, &message, at)
 }
 
 /// Whether an account names a step among the first who wait. Those behind are told nothing.
@@ -75,12 +62,6 @@ fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>
     let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
     let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);
     account.is_some_and(|account| account.status.waiters.iter().any(is))
-}
-
-/// What a step asks of an account.
-pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<quota::Demand> {
-    let claims = claims(&draft.observed.job, account);
-    Some(claims.into_iter().find(|claim| claim.demand.holder.step == Some(name))?.demand)
 }
 
 /// Why a demand can never be met, if so.

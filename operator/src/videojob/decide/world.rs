@@ -1,6 +1,7 @@
 //! A cluster in miniature for tests: does what a decision orders, and lets pods end as a test says.
 
 mod pods;
+pub mod spans;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,15 +18,14 @@ use videofactory_pipeline::contract::{BucketRef, ExitCode, Spent, StepInput, Ste
 use videofactory_pipeline::{Digest, Tombstone};
 use videofactory_traces::Span;
 
-use super::super::deletion::FINALIZER;
-use super::super::measured::Measured;
-use super::super::model::{
-    Action, Decision, Found, Made, Namesake, Observed, Room, Storage, outcomes_to_look_up,
-};
+use super::super::attempts::outcomes_to_look_up;
+use super::super::model::{Action, Decision, Found, Made, Measured, Namesake, Observed, Room, Storage};
+use super::super::names::FINALIZER;
 use super::super::tombstones::key_to_ask_for;
 use super::super::trace::spans_of;
-use super::{decide, tests_traced};
+use super::decide;
 use crate::config::SideEffects;
+use crate::events::EventReason;
 use crate::meter::Changes;
 
 /// Scenes of every film here.
@@ -119,7 +119,7 @@ impl World {
         self.look_up();
         let decision = decide(&self.observed, self.now);
         let traced = spans_of(&self.observed, &decision.status, self.now);
-        tests_traced::check(&traced);
+        spans::check(&traced);
         self.observed.job.status = Some(decision.status.clone());
         if !crash {
             self.measured.extend(decision.measured.clone());
@@ -142,8 +142,8 @@ impl World {
                 (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
             if before == after {
                 // What is not followed is told at every look: its Event is made once, by its name.
-                let of_requests = ["RequestUnreadable", "RequestIgnored"];
-                let repeats = |action: &Action| matches!(action, Action::Event(event) if of_requests.contains(&event.reason.as_str()));
+                let of_requests = [EventReason::RequestUnreadable, EventReason::RequestIgnored];
+                let repeats = |action: &Action| matches!(action, Action::Event(event) if of_requests.contains(&event.reason));
                 let mut wanted = decision.actions;
                 wanted.retain(|action| !repeats(action));
                 assert_eq!(wanted, Vec::new(), "a settled object still wants something");

@@ -8,36 +8,9 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, KEYS_A_REQUEST, StorageError};
 
-use super::{Kept, Obstacle};
-use crate::meter::{Change, Changes};
+use super::model::{Extent, Kept, Swept};
+use crate::meter::Change;
 use crate::videojob::place::NoPlace;
-
-/// How much was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// There may be more.
-    Part,
-    /// Nothing is left that may be deleted.
-    All,
-}
-
-/// What became of a job's files in one look.
-#[derive(Debug, PartialEq)]
-pub struct Swept {
-    /// What is gone, below zero.
-    pub gone: Changes,
-    /// What stays, as far as it was seen.
-    pub kept: Kept,
-    /// Whether that is all.
-    pub ended: Result<Extent, Obstacle>,
-}
-
-impl Swept {
-    /// Nothing was done.
-    pub fn nothing(ended: Result<Extent, Obstacle>) -> Self {
-        Self { gone: Changes::new(), kept: Kept::default(), ended }
-    }
-}
 
 /// Deletes all files of these folders but those that `keeps` names and those that no job writes; after `until` none but
 /// those of the page that was begun.
@@ -122,7 +95,10 @@ mod tests {
     use videofactory_tests::r2_proxy::{Effect, Fault, ProxyOptions, R2Proxy};
     use videofactory_tests::s3_server::S3Server;
 
+    use super::super::messages::swept_words;
+    use super::super::model::Obstacle;
     use super::*;
+    use crate::meter::Changes;
 
     const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
@@ -197,7 +173,7 @@ mod tests {
             let swept = delete_all(&bucket, &folders(), |key| key == protected, until).await;
             assert_eq!((swept.ended, swept.kept.count), (Ok(Extent::All), 2));
             assert_eq!(swept.kept.examples, [protected.clone(), own.clone()]);
-            let words = swept.kept.words();
+            let words = swept_words(&swept.kept);
             assert!(words.contains(&protected) && words.contains("but for 2"), "{words}");
         }
         assert_eq!(keys(&bucket).await, [own, protected]);

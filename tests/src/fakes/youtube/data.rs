@@ -8,7 +8,7 @@ use super::super::answer::Answer;
 use super::super::call::{Ask, Call};
 use super::super::faults::Effect;
 use super::parts;
-use super::upload::{Session, Video};
+use super::session::{Session, Video};
 
 pub(super) const CHANNEL: &str = "UCfakefakefakefakefakefa";
 pub(super) const UPLOADS: &str = "UUfakefakefakefakefakefa";

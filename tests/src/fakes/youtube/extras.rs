@@ -10,7 +10,7 @@ use super::super::book::Work;
 use super::super::call::{Ask, Call};
 use super::super::ledger::Captions;
 use super::super::protocol::{Misread, Refused};
-use super::upload::Session;
+use super::session::Session;
 
 /// Largest thumbnail, in bytes.
 const LARGEST_THUMBNAIL: usize = 2 * 1024 * 1024;

@@ -5,6 +5,7 @@
 mod data;
 mod extras;
 mod playlists;
+mod session;
 mod upload;
 
 use serde_json::json;
@@ -18,7 +19,7 @@ use super::limits::Exceeded;
 use super::protocol::{Misread, Protocol, Refused};
 use super::service::{Operation, Service};
 
-pub(crate) use upload::Session;
+pub(crate) use session::Session;
 
 /// Seconds that an access token is good for, as the answer says.
 const EXPIRES_IN: u64 = 3599;

@@ -9,7 +9,7 @@ use super::super::call::{Ask, Call};
 use super::super::faults::Effect;
 use super::super::protocol::{Misread, Refused};
 use super::data::{CHANNEL, UPLOADS};
-use super::upload::{Session, Video};
+use super::session::{Session, Video};
 use super::{extras, parts};
 
 const USUAL_PAGE: usize = 5;

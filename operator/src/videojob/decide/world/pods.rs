@@ -2,12 +2,13 @@
 //! bucket is there.
 
 use videofactory_crds::StepName;
+use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::contract::{Artifact, ExitCode, Publication, SceneReport, StepInput, StepOutcome};
 use videofactory_pipeline::{Digest, SceneSet};
 
 use super::super::super::model::{JobEnd, JobFacts, PodEnd, PodFacts, PodState};
 use super::super::super::names::job_name;
-use super::super::settle;
+use super::super::step::{by_scene, completed};
 use super::{SCENES, World};
 
 impl World {
@@ -109,7 +110,7 @@ impl World {
         let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
         let attempt = self.observed.pods[place].attempt;
         let mut outcome = outcome_of(&self.inputs[&(step, attempt)], exit);
-        let before = settle::completed(self.step(step));
+        let before = completed(self.step(step));
         if let Some(report) = outcome.scenes.as_mut().filter(|report| report.completed.len() < before.len()) {
             report.completed = before;
         }
@@ -181,7 +182,7 @@ fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
     if input.step == StepName::WriteScript && done {
         outcome.scenes = Some(SceneReport { total: SCENES, ..SceneReport::default() });
     }
-    if settle::by_scene(input.step) {
+    if by_scene(input.step) {
         let completed = if done { SceneSet::first(SCENES) } else { SceneSet::first(1) };
         outcome.scenes = Some(SceneReport { total: SCENES, completed, ..SceneReport::default() });
     }
@@ -195,7 +196,7 @@ fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
     if input.step == StepName::PublishVideo && done {
         outcome.publications = vec![Publication {
             target: "main".to_owned(),
-            state: "Published".to_owned(),
+            state: PublicationState::Published,
             ..Publication::default()
         }];
     }

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
 
-use super::super::model::{JobEnd, PodEnd};
 use super::*;
 use crate::config::SideEffects::{Allow, Suspend};
+use crate::videojob::model::{JobEnd, PodEnd};
+use crate::videojob::place::NoPlace;
 
 const NOW: i64 = 1_000_000;
 

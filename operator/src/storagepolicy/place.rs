@@ -1,0 +1,25 @@
+//! Where a policy's files are, as its spec names it and as it has found it.
+
+use videofactory_crds::StoragePolicy;
+use videofactory_crds::storagepolicy::PolicyPlace;
+
+/// The place of a policy's files: endpoint, bucket and prefix.
+pub type Place = (String, String, String);
+
+/// Where a policy's files are, as its spec names it.
+#[must_use]
+pub fn place(policy: &StoragePolicy) -> Place {
+    let bucket = &policy.spec.bucket;
+    let endpoint = bucket.endpoint.trim_end_matches('/').to_ascii_lowercase();
+    (endpoint, bucket.name.clone(), bucket.prefix.trim_matches('/').to_owned())
+}
+
+/// The place that a policy has come to, if that is still the one that its spec names: it has found it fit for use, and
+/// this cluster's. A policy that has never opened the bucket says nothing about what is in it.
+#[must_use]
+pub fn arrived(policy: &StoragePolicy) -> Option<&PolicyPlace> {
+    let there = policy.status.as_ref()?.place.as_ref()?;
+    let (endpoint, bucket, prefix) = place(policy);
+    let same = there.endpoint == endpoint && there.bucket == bucket && there.prefix == prefix;
+    Some(there).filter(|_| same)
+}

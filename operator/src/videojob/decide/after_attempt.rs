@@ -1,0 +1,71 @@
+//! What a step waits for after an attempt, and until when.
+
+use jiff::Timestamp;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::videojob::StepStatus;
+use videofactory_crds::{StepName, VideoJob};
+use videofactory_pipeline::Digest;
+
+use super::super::verdict::Verdict;
+use super::draft::{Draft, later};
+use super::messages::{NO_WORDS, quality_message};
+use super::step::is_tried;
+
+/// Most seconds between two tries.
+pub(super) const LONGEST_DELAY: i64 = 600;
+
+/// What the step waits for after an attempt with these inputs.
+pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
+    let (now, job) = (draft.now, &draft.observed.job);
+    let step = draft.step_mut(name);
+    let asks = step.reason == Some(Reason::ArtifactsPruned);
+    if !is_tried(step, input) || asks {
+        return None;
+    }
+    let verdict = waiting(job, step, now)?;
+    if let Some(at) = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now) {
+        draft.wake(at);
+    }
+    Some(verdict)
+}
+
+/// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
+fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
+    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
+    if step.demands.iter().any(|demand| demand.granted.is_none()) {
+        // What it waits for is its account's to say.
+        return None;
+    }
+    let told = step.message.clone().filter(|told| !told.is_empty()).unwrap_or_else(|| NO_WORDS.to_owned());
+    let name = step.name;
+    if step.state == Some(StepState::Failed) {
+        let message = format!("{name}: {told}; fix the cause, then request a retry");
+        return Some(Verdict::Failed { reason, message, step: name });
+    }
+    match &step.retry_at {
+        // A clock that was set back must not make it wait for longer than we ever do.
+        Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
+        // A person is needed, but need not tell us.
+        Some(at) if matches!(reason, Reason::CredentialsInvalid | Reason::ConfigurationInvalid) => {
+            let message = format!("{name}: {told}; tries again at {}", at.0);
+            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        }
+        Some(at) => Some(Verdict::Waiting {
+            reason,
+            message: format!("{name}: {told}; tries again at {}", at.0),
+            step: Some(name),
+            at: Some(at.0),
+        }),
+        None => {
+            let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
+            let message = film.map_or_else(
+                || {
+                    let then = if told == NO_WORDS { "then" } else { "when that is fixed," };
+                    format!("{name}: {told}; {then} edit the job or request a retry")
+                },
+                |film| quality_message(job, name, &told, film),
+            );
+            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The Event that tells people how a job stands now.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
+
+use super::super::verdict::Verdict;
+use super::draft::Draft;
+
+/// An Event for a change that a person would want to hear of: a wait, a failure, completion.
+pub(super) fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
+    let action =
+        |step: &Option<StepName>| step.map_or_else(|| "Reconcile".to_owned(), |step| step.to_string());
+    match verdict {
+        Verdict::Running { .. } => {}
+        Verdict::Waiting { reason, message, step, .. } => {
+            draft.event(false, *reason, &action(step), message);
+        }
+        Verdict::Stalled { reason, message, step } => {
+            draft.event(true, *reason, &action(step), message);
+        }
+        Verdict::Review { step, message } => {
+            draft.event(false, Reason::AwaitingReview, &step.to_string(), message);
+        }
+        Verdict::Suspended { reason, message } | Verdict::Succeeded { reason, message } => {
+            draft.event(false, *reason, "Reconcile", message);
+        }
+        Verdict::Failed { reason, message, step } => {
+            draft.event(true, *reason, &step.to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How an attempt goes on that has not ended: it is left at work, stopped, or begun again if there is nothing of it.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
+use videofactory_pipeline::{Digest, graph};
+
+use super::super::attempts::Attempt;
+use super::super::verdict::Verdict;
+use super::accounts::is_barred;
+use super::attempt_without_job::begin_again;
+use super::begin_step::begin;
+use super::draft::{BUCKET_PATIENCE, Draft};
+use super::leftovers;
+use super::messages::hindered;
+use super::obstacles::obstacle;
+use super::progress;
+use super::step::Transitions;
+use super::walk::Walk;
+
+/// An attempt that has not ended.
+pub(super) fn at_work(
+    walk: &mut Walk<'_>,
+    draft: &mut Draft<'_>,
+    name: StepName,
+    wanted: Option<&Digest>,
+    attempt: &Attempt,
+) {
+    let settings = walk.film.settings;
+    let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
+    let barred = is_barred(draft, settings, name);
+    let step = draft.step_mut(name);
+    // While something before it is made again it may still turn out to be wanted, but for a
+    // publication, which cannot be taken back, and for what belongs to an earlier run.
+    let stale = match wanted {
+        Some(wanted) => Some(wanted.as_str()) != step.input_digest.as_deref(),
+        None => name == StepName::PublishVideo || step.input_digest.is_none(),
+    };
+    // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be mended.
+    let stopping = step.reason == Some(Reason::Progressing);
+    let gives_way = matches!(attempt, Attempt::Alive(Some(_))) && (edited || stopping);
+    let rejected = walk.rejected.is_some_and(|gate| graph::downstream(gate).contains(&name));
+    let end_it = match &walk.held {
+        Some((reason, _)) => Some(*reason),
+        None if rejected => Some(Reason::Rejected),
+        None if barred => Some(Reason::SideEffectsSuspended),
+        None => (stale || gives_way).then_some(Reason::Progressing),
+    };
+    let number = step.attempt.unwrap_or_default();
+    match (end_it, attempt) {
+        (Some(_), Attempt::Absent) => {
+            draft.step_mut(name).pending();
+            if let Some(input) = wanted {
+                begin(walk, draft, name, input);
+            }
+        }
+        (Some(reason), _) => {
+            draft.stop([name], reason);
+            walk.verdicts.push(leftovers::stopping(draft, name, attempt));
+        }
+        (None, Attempt::Absent) => {
+            let Some(input) = wanted else {
+                draft.step_mut(name).pending();
+                return;
+            };
+            if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
+                draft.step_mut(name).pending();
+                walk.verdicts.push(verdict);
+            } else if let Some(verdict) = leftovers::occupied(draft, name) {
+                walk.verdicts.push(verdict);
+            } else {
+                begin_again(walk, draft, name, input, number);
+            }
+        }
+        (None, Attempt::Unknown(why)) => {
+            draft.wake_in(BUCKET_PATIENCE);
+            walk.verdicts.push(Verdict::Waiting {
+                reason: Reason::StorageUnavailable,
+                message: format!("{name}: {why}"),
+                step: Some(name),
+                at: None,
+            });
+        }
+        (None, Attempt::Alive(hindrance)) => {
+            leftovers::wake_when_late(draft, name);
+            walk.verdicts.push(hindered(&draft.observed.job, name, number, hindrance.as_ref()));
+            progress::tell(draft, name);
+        }
+        (None, _) => walk.verdicts.push(hindered(&draft.observed.job, name, number, None)),
+    }
+}

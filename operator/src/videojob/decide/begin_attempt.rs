@@ -1,0 +1,39 @@
+//! The begin of an attempt: the intent is recorded, and the Job ordered.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::Reason;
+use videofactory_pipeline::Digest;
+
+use super::super::model::Action;
+use super::super::names::job_name;
+use super::super::verdict::Verdict;
+use super::draft::Draft;
+use super::engagement::Engagement;
+use super::order::order;
+use super::step::{Start, Transitions};
+use super::walk::Walk;
+
+/// Records the intent, and orders the Job: the status is written first.
+pub(super) fn launch(
+    walk: &mut Walk<'_>,
+    draft: &mut Draft<'_>,
+    name: StepName,
+    input: &Digest,
+    attempt: i32,
+    engagement: Engagement,
+) {
+    let (survey, credentials) = (engagement.survey, engagement.credentials.clone());
+    let order = order(draft, &walk.film, &walk.results, name, input, attempt, engagement);
+    let now = draft.now;
+    let job = job_name(&order.input.job, name, attempt);
+    draft.step_mut(name).start(Start { attempt, job, input, survey, credentials }, now);
+    draft.actions.push(Action::StartStep(Box::new(order)));
+    walk.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
+        None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
+        Some(refusal) => Verdict::Stalled {
+            reason: Reason::ConfigurationInvalid,
+            message: format!("{name}: {}", refusal.words),
+            step: Some(name),
+        },
+    });
+}

@@ -1,0 +1,84 @@
+//! Whether a step begins that is stale and whose inputs are all there, or what it waits for.
+
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::videojob::StepStatus;
+use videofactory_pipeline::{Digest, Settings};
+
+use super::super::model::Storage;
+use super::super::verdict::Verdict;
+use super::accounts::{has_new_credentials, hired_accounts};
+use super::after_attempt::after_attempt;
+use super::draft::Draft;
+use super::hire::hire;
+use super::leftovers::occupied;
+use super::lost;
+use super::obstacles::{obstacle, obstacle_to_come};
+use super::step::{Transitions, is_tried, result_is_void};
+use super::supplies::lacks;
+use super::walk::Walk;
+
+/// Begins the step, if nothing keeps it.
+pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Digest) {
+    let settings = walk.film.settings;
+    notice_changes(draft, settings, name);
+    if let Some((reason, message)) = &walk.held {
+        let verdict = Verdict::Suspended { reason: *reason, message: message.clone() };
+        walk.keep_waiting(draft, name, verdict);
+        return;
+    }
+    if let Some(verdict) = lost::gone(draft, settings, name).or_else(|| after_attempt(draft, name, input)) {
+        walk.verdicts.push(verdict);
+        return;
+    }
+    if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
+        walk.keep_waiting(draft, name, verdict);
+        return;
+    }
+    if lacks(walk, draft, name, input) {
+        return;
+    }
+    if let Some(verdict) = obstacle_to_come(draft, settings, name) {
+        walk.keep_waiting(draft, name, verdict);
+        return;
+    }
+    if draft.step(name).is_none_or(|step| !is_tried(step, input)) {
+        draft.step_mut(name).change_inputs();
+    }
+    if let Some(verdict) = occupied(draft, name) {
+        draft.asking.insert(name);
+        walk.verdicts.push(verdict);
+        return;
+    }
+    if hired_accounts(draft, settings, name).is_empty() {
+        hire(walk, draft, name, input, true);
+    } else {
+        walk.asks.push((name, input.clone()));
+    }
+}
+
+/// Ends a wait for what a person, or the bucket's return, may have changed.
+fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
+    let storage = &draft.observed.storage;
+    let mended = has_new_credentials(draft, settings, name);
+    let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
+    let step = draft.step_mut(name);
+    let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
+    let mended_by_a_person = [Some(Reason::CredentialsInvalid), Some(Reason::ConfigurationInvalid)];
+    let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
+    if (edited || mended) && waits && by_a_person && result_is_void(step) {
+        // Whatever was changed may be what it waited for.
+        step.unsettle();
+    }
+    if bucket_came_back(step, storage) {
+        step.unsettle();
+    }
+}
+
+/// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
+fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
+    let Storage::Ready { since: Some(since), .. } = storage else { return false };
+    let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
+    let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
+    complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
+}

@@ -1,0 +1,90 @@
+//! What the whole run is expected to cost, and whether that is over its budget.
+
+use videofactory_client::price::{self, sold};
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::units::Money;
+use videofactory_crds::videojob::Demand;
+use videofactory_pipeline::Settings;
+
+use super::super::verdict::Verdict;
+use super::accounts::hired_accounts;
+use super::demands::paid;
+use super::draft::Draft;
+use super::needs::needs;
+use super::step::is_of_earlier_run;
+
+/// What the whole run is expected to cost: what was paid, and what the steps that are not done will ask for, each at the
+/// price that it asked with. Of a service that has no price, nothing.
+pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
+    let rest = StepName::ALL.into_iter().map(|name| {
+        let step = draft.step(name);
+        if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
+            return Money::ZERO;
+        }
+        let asked = step.filter(|step| !is_of_earlier_run(step)).map(|step| step.demands.clone());
+        // While an attempt is at work, its progress is not paid for yet.
+        let mut open = asked.unwrap_or_default();
+        open.retain(|demand| demand.settled != Some(true));
+        let wanted = if open.is_empty() {
+            needs(draft, settings, name, &hired_accounts(draft, settings, name))
+        } else {
+            open
+        };
+        let price = |demand: &Demand| {
+            demand.price_each.unwrap_or_default().times(demand.submissions.unwrap_or_default())
+        };
+        wanted.iter().map(price).fold(Money::ZERO, Money::plus)
+    });
+    let rest = rest.fold(Money::ZERO, Money::plus);
+    let whole = rest.plus(paid(&draft.status));
+    if whole != Money::ZERO || draft.status.cost.is_some() {
+        draft.status.cost.get_or_insert_default().estimated = Some(whole);
+    }
+}
+
+/// Whether what is asked for would take the film over its budget, or nobody can tell: nothing is asked then.
+pub(super) fn over_budget(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    demands: &[Demand],
+) -> Option<Verdict> {
+    let limit = settings.budget.as_ref()?.limit?;
+    if let Some(message) = without_price(name, demands, limit) {
+        return Some(Verdict::Stalled { reason: Reason::PriceUnknown, message, step: Some(name) });
+    }
+    let price = |demand: &Demand| {
+        demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
+    };
+    let sum = |demands: &[Demand]| demands.iter().map(price).fold(Money::ZERO, Money::plus);
+    let paid = paid(&draft.status);
+    let others = draft.status.steps.iter().filter(|step| step.name != name && !is_of_earlier_run(step));
+    let reserved = others
+        .flat_map(|step| &step.demands)
+        .filter(|demand| demand.settled != Some(true))
+        .map(price)
+        .fold(Money::ZERO, Money::plus);
+    let wanted = sum(demands);
+    (paid.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
+        reason: Reason::BudgetExceeded,
+        message: format!(
+            "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
+             less",
+            paid.plus(reserved)
+        ),
+        step: Some(name),
+    })
+}
+
+/// What is to be done about a demand whose price nobody knows, if there is one: money that cannot be estimated is under no
+/// limit.
+fn without_price(name: StepName, demands: &[Demand], limit: Money) -> Option<String> {
+    let sold = sold(name)?;
+    let demand = demands.iter().find(|demand| demand.price_each.is_none())?;
+    Some(format!(
+        "{}, so that budget.limit (${limit}) cannot be kept; name it as {sold} in the prices of that ProviderAccount \
+         (\"0\" if it costs nothing), choose another model, or remove budget.limit",
+        price::nobody_knows(name, demand.model.as_deref(), &demand.account)
+    ))
+}

@@ -1,0 +1,81 @@
+//! What an attempt is begun with: its accounts, and what it may submit to each.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use videofactory_crds::provideraccount::Grant;
+use videofactory_pipeline::contract::{Allowance, Hired, Opening};
+
+use super::super::model::HiredAccount;
+use super::accounts::versions;
+
+/// How an attempt may begin.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Engagement {
+    /// The accounts, with what may be submitted to each.
+    pub hired: BTreeMap<String, Hired>,
+    /// Their Secrets.
+    pub secrets: BTreeMap<String, String>,
+    /// Nothing is submitted: what there is is fetched and told.
+    pub survey: bool,
+    /// The attempt for which a survey accounts.
+    pub accounts_for: Option<i32>,
+    /// Scenes for which nothing may be submitted move as pictures.
+    pub still_motion: bool,
+    /// Version of the credentials.
+    pub credentials: Option<String>,
+    /// The attempt may have been started before.
+    pub again: bool,
+}
+
+/// Hired, with nothing to submit.
+pub(super) fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
+    let hired = accounts.iter().map(|(name, account)| {
+        let hired = Hired {
+            provider: account.spec.provider,
+            endpoint: account.spec.endpoint.clone().unwrap_or_default(),
+            allowed_host: account.allowed_host.clone(),
+            ca: account.spec.ca_ref.clone(),
+            prices: account.spec.prices.clone().unwrap_or_default(),
+            allowance: Allowance::default(),
+        };
+        (name.clone(), hired)
+    });
+    let secrets = accounts
+        .iter()
+        .filter_map(|(name, account)| Some((name.clone(), account.spec.secret_ref.as_ref()?.name.clone())));
+    Engagement {
+        hired: hired.collect(),
+        secrets: secrets.collect(),
+        credentials: versions(accounts),
+        ..Engagement::default()
+    }
+}
+
+/// Hired, to bring and tell what was paid for, and to submit nothing.
+pub(super) fn survey(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
+    Engagement { survey: true, ..idle(accounts) }
+}
+
+/// Lets an attempt submit what this account has granted.
+pub(super) fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
+    let Some(hired) = engagement.hired.get_mut(account) else { return };
+    let count = |submissions: i64| u32::try_from(submissions.max(0)).unwrap_or(u32::MAX);
+    hired.allowance = Allowance {
+        submissions: count(grant.submissions.unwrap_or_default()),
+        openings: grant
+            .openings
+            .iter()
+            .map(|opening| Opening { at: opening.at.0, submissions: count(opening.submissions) })
+            .collect(),
+        requests_per_second: grant.requests_per_second,
+    };
+}
+
+/// Seconds until the last submission of an engagement may be made: its attempt takes so much longer.
+pub(super) fn opening_delay(engagement: &Engagement, now: Timestamp) -> u32 {
+    let last =
+        engagement.hired.values().flat_map(|hired| &hired.allowance.openings).map(|opening| opening.at).max();
+    let delay = last.map_or(SignedDuration::ZERO, |last| last.duration_since(now));
+    u32::try_from(delay.as_secs().max(0)).unwrap_or(u32::MAX)
+}

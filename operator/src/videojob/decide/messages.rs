@@ -1,0 +1,128 @@
+//! What people are told: why a step does not go on, and what they can do.
+
+use videofactory_client::price::Price;
+use videofactory_crds::condition::Reason;
+use videofactory_crds::videojob::Demand;
+use videofactory_crds::{StepName, VideoJob, requests};
+use videofactory_pipeline::contract::StepOutcome;
+
+use super::super::model::Hindrance;
+use super::super::verdict::Verdict;
+use super::draft::Draft;
+use crate::events::{MOST_TEXT_BYTES, cut};
+
+/// What is told where it should be said why, and nothing was said.
+pub(super) const NO_WORDS: &str = "it gave no reason; see the log of its pod";
+
+/// Why an attempt has ended, in its worker's words if it has any.
+pub(super) fn said(outcome: &StepOutcome) -> &str {
+    if outcome.message.trim().is_empty() { NO_WORDS } else { &outcome.message }
+}
+
+/// How a step stands whose attempt is at work, or is kept from it.
+pub(super) fn hindered(
+    job: &VideoJob,
+    name: StepName,
+    attempt: i32,
+    hindrance: Option<&Hindrance>,
+) -> Verdict {
+    let stalled = |message: String| Verdict::Stalled {
+        reason: Reason::ConfigurationInvalid,
+        message,
+        step: Some(name),
+    };
+    let waiting = |message: String| Verdict::Waiting {
+        reason: Reason::Progressing,
+        message,
+        step: Some(name),
+        at: None,
+    };
+    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
+    match hindrance {
+        None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
+        Some(Hindrance::Unschedulable(why)) => {
+            let said = why.trim_end_matches('.');
+            let why = if said.is_empty() { String::new() } else { format!(" (the scheduler says: {said})") };
+            waiting(format!(
+                "{name}: no node takes its pod yet{why}; it starts automatically as soon as one does; if none ever will, \
+                 change compute or the nodes"
+            ))
+        }
+        Some(Hindrance::NoPod(job)) => waiting(format!(
+            "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; fix that, or edit the job"
+        )),
+        Some(Hindrance::Refused(why)) => stalled(format!(
+            "{name}: its pod is refused: {why}; fix that (compute.labels and compute.annotations are put on pods), then \
+             edit the job or request a retry"
+        )),
+        Some(Hindrance::Lingering(pod)) => waiting(format!(
+            "{name}: its pod is being stopped and should have been gone minutes ago; its node may be lost: kubectl -n \
+             {namespace} delete pod {pod} --force once the node is gone for good"
+        )),
+        Some(Hindrance::Image(why)) => stalled(format!("{name}: the worker's image cannot be pulled: {why}")),
+        Some(Hindrance::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
+    }
+}
+
+/// How a job stands that waits at this gate, and how to pass it.
+pub(super) fn in_review(draft: &Draft<'_>, gate: StepName) -> Verdict {
+    let digest = draft.step(gate).and_then(|step| step.output_digest.clone()).unwrap_or_default();
+    let command = annotate_command(&draft.observed.job, requests::APPROVED, &format!("{gate}@{digest}"));
+    Verdict::Review { step: gate, message: format!("{gate} waits for approval: {command}") }
+}
+
+/// What is said of a film that failed its checks: what a person can do. However much failed, that is not cut off.
+pub(super) fn quality_message(job: &VideoJob, step: StepName, failed: &str, film: &str) -> String {
+    format!(
+        "{step}: {}; edit the job, or take the film as it is: {}",
+        cut(failed, MOST_TEXT_BYTES / 2),
+        annotate_command(job, requests::ACCEPT_QUALITY, film)
+    )
+}
+
+/// The command that asks something of a job.
+pub(super) fn annotate_command(job: &VideoJob, annotation: &str, value: &str) -> String {
+    let (namespace, name) = (job.metadata.namespace.as_deref(), job.metadata.name.as_deref());
+    format!(
+        "kubectl annotate -n {} vj {} --overwrite {annotation}={value}",
+        namespace.unwrap_or_default(),
+        name.unwrap_or_default()
+    )
+}
+
+/// What is said of a job whose film is made.
+pub(super) fn finished_message(draft: &Draft<'_>) -> String {
+    let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
+    film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key))
+}
+
+/// What is gone, what it costs to make it again, how a person says so, and what else there is to do.
+pub(super) fn gone_message(job: &VideoJob, what: &str, price: Price, otherwise: &str) -> String {
+    let cost = match price {
+        Price::Nothing => "costs nothing, but time".to_owned(),
+        Price::About(sum) => format!("costs up to about ${sum}"),
+        Price::Unknown => "costs, and nobody knows how much".to_owned(),
+    };
+    let command = annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)");
+    let what = cut(what, MOST_TEXT_BYTES / 2);
+    format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
+}
+
+/// What a step asks its accounts for.
+pub(super) fn asks_for(demands: &[Demand]) -> String {
+    let asked: Vec<String> = demands
+        .iter()
+        .map(|demand| format!("{} of {}", demand.submissions.unwrap_or_default(), demand.account))
+        .collect();
+    format!("asks for {}", asked.join(" and "))
+}
+
+/// What is said of a job that was restored without its status.
+pub(super) fn restored_message(job: &VideoJob) -> String {
+    format!(
+        "another tool has restored this job without its status, and a VideoJob of its name has files in the bucket: restore \
+         the status (kubectl videofactory restore does, from a backup of Video Factory; Velero with the annotation \
+         velero.io/restore-status: \"true\"), and it continues; or, to have the film made and paid for again, {}",
+        annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)")
+    )
+}

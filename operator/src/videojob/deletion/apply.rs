@@ -1,0 +1,118 @@
+//! Apply: writes the status first, and then stops, deletes, or lets go what was decided. Where its files are, and what
+//! protects them, is looked up right before they are deleted.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action as Requeue;
+use kube::{Resource, ResourceExt};
+use tokio::time::Instant;
+use videofactory_crds::VideoJob;
+use videofactory_crds::condition::Reason;
+use videofactory_crds::storagepolicy::ObjectKind;
+use videofactory_storage::Bucket;
+
+use super::decide::{after, kept_by_word, on_purpose, staying};
+use super::model::{After, Decision, Next, Obstacle, Swept};
+use super::sweep::delete_all;
+use crate::context::Context;
+use crate::storagepolicy::plan::Rules;
+use crate::storagepolicy::{heeded, protection};
+use crate::videojob::place::{self, Place};
+use crate::videojob::writes::{
+    ApplyError, check_newest, count, delete_job, path, set_finalizer, write_status,
+};
+
+/// When to look again at pods that have not ended; their end wakes us earlier.
+const AFTER_PODS: Duration = Duration::from_secs(15);
+/// How long one look goes on deleting. Then other jobs have their turn, and a person's `onDelete: Retain` is seen.
+const LOOK_TAKES: Duration = Duration::from_secs(15);
+/// When the next look goes on.
+const AFTER_A_PART: Duration = Duration::from_millis(100);
+
+/// Does what was decided about a job that is being deleted, and says when to look again.
+pub async fn apply(
+    context: &Context,
+    job: VideoJob,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<Requeue, ApplyError> {
+    let job = match decision.status {
+        Some(status) => write_status(context, &job, status).await?,
+        None => job,
+    };
+    match decision.next {
+        // Its Jobs go with it: the garbage collector sees to that.
+        Next::Nothing => Ok(Requeue::await_change()),
+        Next::LetGo => let_go(context, &job).await,
+        Next::Stop(doomed) => {
+            check_newest(context, &job).await?;
+            for (name, uid) in doomed {
+                delete_job(context, &job, &name, &uid).await?;
+            }
+            Ok(Requeue::requeue(AFTER_PODS))
+        }
+        Next::Await(_) => Ok(Requeue::requeue(AFTER_PODS)),
+        Next::DeleteFiles(folders) => {
+            let swept = Box::pin(delete_files(context, &job, &folders)).await;
+            Box::pin(follow(context, &job, after(&job, &swept), now)).await
+        }
+        Next::KeepFiles(why) => Box::pin(follow(context, &job, on_purpose(&job, why), now)).await,
+    }
+}
+
+/// Deletes everything that may be, as far as one look goes; what stood in the way, if anything did.
+async fn delete_files(context: &Context, job: &VideoJob, folders: &[(ObjectKind, String)]) -> Swept {
+    let swept = match open(context, job).await {
+        Ok((bucket, rules)) => {
+            let keeps = |key: &str| rules.protects_key(key);
+            delete_all(&bucket, folders, keeps, Instant::now() + LOOK_TAKES).await
+        }
+        Err(obstacle) => Swept::nothing(Err(obstacle)),
+    };
+    if !swept.gone.is_empty() {
+        count(context, job, &swept.gone);
+    }
+    swept
+}
+
+/// The bucket of the job's policy if its files may be deleted there, and what is protected; all as it is now, but for
+/// the other policies for the same place.
+async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obstacle> {
+    let Place { bucket, policy } = place::open(context, job).await?;
+    let all = context.caches.policies.state();
+    let rules = protection(&all, &policy)
+        .map_err(|error| Obstacle::Later(Reason::ConfigurationInvalid, error.to_string()))?;
+    kept_by_word(job, &policy, &heeded(&all, &policy), &rules)?;
+    Ok((bucket, rules))
+}
+
+/// Lets the job go, goes on with it, or says in its status why it stays.
+async fn follow(
+    context: &Context,
+    job: &VideoJob,
+    after: After,
+    now: Timestamp,
+) -> Result<Requeue, ApplyError> {
+    match after {
+        After::GoOn => Ok(Requeue::requeue(AFTER_A_PART)),
+        After::LetGo(event) => {
+            context.events.tell(job.object_ref(&()), event);
+            let_go(context, job).await
+        }
+        After::LetGoWithout(event) => {
+            tracing::warn!("{}", event.note);
+            context.events.tell(job.object_ref(&()), event);
+            let_go(context, job).await
+        }
+        After::Stay(reason, what) => {
+            write_status(context, job, staying(job, reason, &what, now)).await?;
+            Err(ApplyError::FilesRemain(path(job, &job.name_any()), what))
+        }
+    }
+}
+
+async fn let_go(context: &Context, job: &VideoJob) -> Result<Requeue, ApplyError> {
+    set_finalizer(context, job, false).await?;
+    Ok(Requeue::await_change())
+}

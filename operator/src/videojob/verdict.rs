@@ -1,0 +1,126 @@
+//! The one word on how a job stands: what the walk over its steps ends in, and what phase and conditions are made of.
+
+use jiff::Timestamp;
+use videofactory_crds::StepName;
+use videofactory_crds::condition::{Phase, Reason};
+
+/// How the whole job stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Something is at work.
+    Running {
+        /// The step that leads.
+        step: StepName,
+        /// For people.
+        message: String,
+    },
+    /// It goes on by itself.
+    Waiting {
+        /// Why.
+        reason: Reason,
+        /// For people.
+        message: String,
+        /// The step that waits.
+        step: Option<StepName>,
+        /// When, if a time is known.
+        at: Option<Timestamp>,
+    },
+    /// It goes on when a person has changed something.
+    Stalled {
+        /// Why.
+        reason: Reason,
+        /// What to do.
+        message: String,
+        /// The step that waits.
+        step: Option<StepName>,
+    },
+    /// A result waits for a person's eyes.
+    Review {
+        /// The step.
+        step: StepName,
+        /// How to approve.
+        message: String,
+    },
+    /// Held or suspended.
+    Suspended {
+        /// `Held` or `Suspended`.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
+    /// It ended without success.
+    Failed {
+        /// `RetriesExhausted` or `Rejected`.
+        reason: Reason,
+        /// What to do.
+        message: String,
+        /// The step.
+        step: StepName,
+    },
+    /// All is done.
+    Succeeded {
+        /// `Completed`, or `AlreadyMade` where another job of this name has done it.
+        reason: Reason,
+        /// What there is.
+        message: String,
+    },
+}
+
+impl Verdict {
+    /// A step waits.
+    pub(super) fn waits(step: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Self {
+        Self::Waiting { reason, message: format!("{step}: {message}"), step: Some(step), at }
+    }
+
+    /// Something about the job is asked of the bucket, which has not answered yet.
+    pub(super) fn awaits_bucket(message: String) -> Self {
+        Self::Waiting { reason: Reason::StorageUnavailable, message, step: None, at: None }
+    }
+
+    /// The bucket cannot be used, for this reason.
+    pub(super) fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
+        if reason.is_temporary() {
+            Self::Waiting { reason, message, step, at: None }
+        } else {
+            Self::Stalled { reason, message, step }
+        }
+    }
+
+    /// The step that it speaks of, if it speaks of one.
+    #[must_use]
+    pub const fn step(&self) -> Option<StepName> {
+        match self {
+            Self::Running { step, .. } | Self::Review { step, .. } | Self::Failed { step, .. } => Some(*step),
+            Self::Waiting { step, .. } | Self::Stalled { step, .. } => *step,
+            Self::Suspended { .. } | Self::Succeeded { .. } => None,
+        }
+    }
+
+    /// The phase that people see.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Running { .. } => Phase::Running,
+            Self::Waiting { .. } | Self::Stalled { .. } => Phase::Waiting,
+            Self::Review { .. } => Phase::Review,
+            Self::Suspended { .. } => Phase::Suspended,
+            Self::Failed { .. } => Phase::Failed,
+            Self::Succeeded { .. } => Phase::Succeeded,
+        }
+    }
+
+    /// Of several steps' standing, the one that is told: smallest first. What runs is told before what
+    /// waits, because the job goes on; a hindered pod is told at once.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Self::Failed { .. } => 0,
+            // Unlike a job that is held, its other steps may go on.
+            Self::Suspended { reason, .. } if *reason != Reason::SideEffectsSuspended => 1,
+            Self::Running { .. } => 2,
+            Self::Suspended { .. } | Self::Stalled { .. } => 3,
+            Self::Waiting { .. } => 4,
+            Self::Review { .. } => 5,
+            Self::Succeeded { .. } => 6,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The writes that more than one stage makes, each by itself, and why one is not made.
+
+use k8s_openapi::api::batch::v1::Job;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use videofactory_crds::{VideoJob, VideoJobStatus};
+
+use super::names::FINALIZER;
+use crate::context::Context;
+use crate::events::{Event, EventReason};
+use crate::meter::Changes;
+use videofactory_client::call::{CallError, within};
+
+/// Something of a decision could not be done. The next reconcile decides anew.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The object was changed since it was observed; the newer one is known now.
+    #[error("VideoJob {0} was changed meanwhile")]
+    Changed(String),
+    /// A pod or Job of the step is still alive although no cache showed it.
+    #[error("{0} is still at work: the next attempt waits for its end")]
+    StillAtWork(String),
+    /// The attempt's Job is there already, but on its way out.
+    #[error("Job {0} is being deleted: the attempt waits until it is gone")]
+    Leaving(String),
+    /// A Job of somebody else has the name.
+    #[error("Job {0} exists and belongs to somebody else: delete it, and the step starts")]
+    Foreign(String),
+    /// A job whose time to live has passed cannot leave its tombstone, and why.
+    #[error("VideoJob {0} cannot leave its tombstone: {1}")]
+    NoTombstone(String, String),
+    /// A grant that the attempt would begin with is about to be closed, or is.
+    #[error("ProviderAccount {0} takes back what it granted: the attempt waits for its word")]
+    GrantClosing(String),
+    /// A job that is being deleted still has files, and what keeps them.
+    #[error("VideoJob {0} still has its files: {1}")]
+    FilesRemain(String, String),
+}
+
+impl ApplyError {
+    /// Nothing went wrong: the world had moved on, and another look is all that is needed.
+    #[must_use]
+    pub fn is_race(&self) -> bool {
+        matches!(self, Self::Changed(_) | Self::StillAtWork(_) | Self::Leaving(_) | Self::GrantClosing(_))
+    }
+
+    /// What a person must know if this will be met again and again until something is mended.
+    pub(super) fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Call(error) if error.is_rejected() => Some(format!(
+                "{error}; fix what refuses it (a quota, a policy, this job's compute), and the step starts automatically"
+            )),
+            Self::Foreign(_) => Some(self.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Writes the status, unless it is what the API server has; the object as it is then.
+pub(super) async fn write_status(
+    context: &Context,
+    job: &VideoJob,
+    status: VideoJobStatus,
+) -> Result<VideoJob, ApplyError> {
+    if job.status.as_ref() == Some(&status) {
+        return Ok(job.clone());
+    }
+    let (api, name) = (api::<VideoJob>(context, job), job.name_any());
+    let wanted = VideoJob { status: Some(status), ..job.clone() };
+    context.metrics.wrote("VideoJob");
+    let answer = within(
+        format!("update status of VideoJob {}", path(job, &name)),
+        api.replace_status(&name, &PostParams::default(), &wanted),
+    )
+    .await;
+    match answer {
+        Ok(written) => {
+            if written.status != wanted.status {
+                tracing::warn!("the API server keeps another status than was sent");
+            }
+            context.caches.written_jobs.wrote(written.clone());
+            Ok(written)
+        }
+        Err(error) if error.is_conflict() => {
+            // The watch may be far behind: without a live look, every try would meet the same conflict.
+            check_newest(context, job).await?;
+            Err(ApplyError::Changed(path(job, &name)))
+        }
+        Err(error) if error.is_not_found() => Err(ApplyError::Changed(path(job, &name))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// No Job is deleted by an old status: a status that is written proves itself the newest, another asks.
+pub(super) async fn check_newest(context: &Context, job: &VideoJob) -> Result<(), ApplyError> {
+    let (api, name) = (api::<VideoJob>(context, job), job.name_any());
+    let live = within(format!("get VideoJob {}", path(job, &name)), api.get_opt(&name)).await?;
+    match live.filter(|live| live.uid() == job.uid()) {
+        Some(live) if live.resource_version() == job.resource_version() => Ok(()),
+        Some(live) => {
+            context.caches.written_jobs.wrote(live);
+            Err(ApplyError::Changed(path(job, &name)))
+        }
+        None => Err(ApplyError::Changed(path(job, &name))),
+    }
+}
+
+/// Adds or takes off the finalizer, of the object as it was seen; the object as it is then.
+pub(super) async fn set_finalizer(
+    context: &Context,
+    job: &VideoJob,
+    wanted: bool,
+) -> Result<VideoJob, ApplyError> {
+    let mut names: Vec<String> = job.finalizers().to_vec();
+    names.retain(|name| name != FINALIZER);
+    if wanted {
+        names.push(FINALIZER.to_owned());
+    }
+    let api: Api<VideoJob> = Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default());
+    let patch = json!({"metadata": {"resourceVersion": job.resource_version(), "finalizers": names}});
+    let (name, params) = (job.name_any(), PatchParams::default());
+    let what = format!("patch the finalizers of VideoJob {}", path(job, &name));
+    context.metrics.wrote("VideoJob");
+    match within(what, api.patch(&name, &params, &Patch::Merge(&patch))).await {
+        Ok(written) => {
+            if written.metadata.deletion_timestamp.is_none() {
+                context.caches.written_jobs.wrote(written.clone());
+            }
+            Ok(written)
+        }
+        Err(error) if error.is_not_found() => Err(ApplyError::Changed(path(job, &name))),
+        Err(error) if error.is_conflict() => {
+            check_newest(context, job).await?;
+            Err(ApplyError::Changed(path(job, &name)))
+        }
+        Err(error) => {
+            if error.is_rejected() {
+                let note = format!("{error}; the job waits for that");
+                let (reason, action) = (EventReason::FinalizerRefused, "Delete".to_owned());
+                context.events.tell(job.object_ref(&()), Event { warning: true, reason, action, note });
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// In the background: a Job deleted without a policy leaves its pod at work.
+pub(super) async fn delete_job(
+    context: &Context,
+    owner: &VideoJob,
+    name: &str,
+    uid: &str,
+) -> Result<(), ApplyError> {
+    let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let params = DeleteParams::background().preconditions(only);
+    context.metrics.wrote("Job");
+    match within(
+        format!("delete Job {}", path(owner, name)),
+        api::<Job>(context, owner).delete(name, &params),
+    )
+    .await
+    {
+        Ok(_) => {}
+        Err(error) if error.is_not_found() || error.is_conflict() => {}
+        Err(error) => return Err(error.into()),
+    }
+    context.caches.jobs.deleted(uid);
+    Ok(())
+}
+
+/// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the
+/// next measurement puts right.
+pub(super) fn count(context: &Context, job: &VideoJob, changes: &Changes) {
+    let (namespace, policy) = (job.namespace().unwrap_or_default(), &job.spec.storage_ref.name);
+    context.meter.count(&namespace, policy, changes);
+}
+
+pub(super) fn api<K>(context: &Context, job: &VideoJob) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default())
+}
+
+/// `namespace/name`, for people.
+pub(super) fn path(job: &VideoJob, name: &str) -> String {
+    format!("{}/{name}", job.namespace().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn what_the_api_server_will_not_take_is_said_with_what_to_do() {
+        let refused = |code: u16, reason: &str| {
+            let status = Box::new(Status::failure("exceeded quota: small", reason).with_code(code));
+            let what = "create Job films/j".to_owned();
+            ApplyError::Call(CallError::Refused { what, message: status.message.clone(), status }).refusal()
+        };
+        for (code, reason) in [(403, "Forbidden"), (422, "Invalid")] {
+            let words = refused(code, reason).unwrap();
+            assert!(words.starts_with("failed to create Job films/j: exceeded quota: small; fix"), "{words}");
+        }
+        assert_eq!(refused(500, "InternalError"), None);
+        let words = ApplyError::Foreign("films/j".to_owned()).refusal().unwrap();
+        assert!(words.contains("delete it"), "{words}");
+    }
+}

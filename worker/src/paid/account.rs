@@ -1,0 +1,36 @@
+//! What this attempt knows of an account that it may buy from.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as Guarded, OnceLock};
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use videofactory_pipeline::Digest;
+use videofactory_providers::ProviderError;
+
+use super::desk::Desk;
+use super::left::Left;
+use super::pace::Pace;
+use super::probe::Probe;
+use super::slots::History;
+
+/// An account that this attempt may buy from.
+pub struct Account {
+    pub(super) desk: Arc<Desk>,
+    pub(crate) name: String,
+    pub(super) pace: Pace,
+    pub(super) left: Left,
+    pub(super) probe: Probe,
+    pub(super) submissions: Semaphore,
+    pub(super) polls: Semaphore,
+    /// Cancelled when nothing more may be submitted to it.
+    pub(super) halted: CancellationToken,
+    /// When the service last spoke of something that an attempt had submitted, by the attempt.
+    pub(super) answered: Guarded<HashMap<i32, Instant>>,
+    pub(super) cause: OnceLock<ProviderError>,
+    /// One at a time for each digest; whether this attempt has tried it before.
+    pub(super) orders: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
+    /// What was submitted before this attempt.
+    pub(super) histories: Guarded<HashMap<Digest, History>>,
+}

@@ -244,5 +244,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-#[path = "book_tests.rs"]
 mod tests;

@@ -180,5 +180,4 @@ pub(super) fn is_of(id: Option<&str>, account: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "closing_tests.rs"]
 mod tests;

@@ -174,7 +174,7 @@ fn wire_name(provider: Provider) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::world::at;
+    use super::super::testing::at;
     use super::*;
 
     #[test]

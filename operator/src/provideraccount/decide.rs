@@ -184,5 +184,4 @@ fn spare_a_write(status: &mut ProviderAccountStatus, before: &ProviderAccountSta
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

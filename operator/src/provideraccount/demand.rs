@@ -240,7 +240,7 @@ fn may_begin(job: &VideoJob) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::world::with;
+    use super::super::testing::with;
     use super::*;
 
     fn job(attempt: i32, more: Value) -> VideoJob {

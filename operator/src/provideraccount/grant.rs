@@ -250,5 +250,4 @@ impl<'a> Round<'a> {
 }
 
 #[cfg(test)]
-#[path = "grant_tests.rs"]
 mod tests;

@@ -25,6 +25,11 @@ mod room;
 mod turns;
 mod window;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use closing::{BEGIN_WITHIN, Word, has_expired, word};
 pub use controller::run;
 pub use credentials::{allowed_host, keys};
@@ -42,11 +47,3 @@ pub use window::{Capacity, Entry, Kind, Reserved, Window};
 pub use book::Ended;
 #[cfg(test)]
 pub use decide::Decision;
-#[cfg(test)]
-pub mod offline;
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod simulation;
-#[cfg(test)]
-mod world;

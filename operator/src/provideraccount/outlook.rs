@@ -108,7 +108,7 @@ fn shut(window: &Window, each: i64, now: Timestamp, quota: Option<&str>) -> Opti
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::world::{at, demand, look, spec, with};
+    use super::super::testing::{at, demand, look, spec, with};
     use super::*;
 
     fn account(more: Value) -> ProviderAccountSpec {

@@ -93,5 +93,4 @@ pub fn say_once<'a>(status: &mut ProviderAccountStatus, quotas: impl DoubleEnded
 }
 
 #[cfg(test)]
-#[path = "room_tests.rs"]
 mod tests;

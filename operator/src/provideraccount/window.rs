@@ -400,5 +400,4 @@ impl Capacity {
 }
 
 #[cfg(test)]
-#[path = "window_tests.rs"]
 mod tests;

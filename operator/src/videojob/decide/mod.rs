@@ -62,6 +62,11 @@ mod survey;
 mod waits;
 mod walk;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use videofactory_crds::VideoJob;
 use videofactory_crds::bounds;
@@ -125,48 +130,3 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
         (Ok(settings), _) => advance::advance(draft, &settings, &standing),
     }
 }
-
-#[cfg(test)]
-mod hire_tests;
-#[cfg(test)]
-mod interleavings;
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod properties_accounts;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod tests_accounts;
-#[cfg(test)]
-mod tests_begin;
-#[cfg(test)]
-mod tests_costs;
-#[cfg(test)]
-mod tests_edits;
-#[cfg(test)]
-mod tests_grants;
-#[cfg(test)]
-mod tests_leftovers;
-#[cfg(test)]
-mod tests_lost;
-#[cfg(test)]
-mod tests_measured;
-#[cfg(test)]
-mod tests_paid;
-#[cfg(test)]
-mod tests_requests;
-#[cfg(test)]
-mod tests_restored;
-#[cfg(test)]
-mod tests_retire;
-#[cfg(test)]
-mod tests_room;
-#[cfg(test)]
-mod tests_side_effects;
-#[cfg(test)]
-mod tests_told;
-#[cfg(test)]
-mod tests_traced;
-#[cfg(test)]
-mod world;

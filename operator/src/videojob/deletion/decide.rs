@@ -168,5 +168,4 @@ pub fn staying(job: &VideoJob, reason: Reason, what: &str, now: Timestamp) -> Vi
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

@@ -1,0 +1,4 @@
+//! An account, the jobs that ask it and the service, over time.
+
+mod properties;
+mod simulation;

@@ -1,0 +1,167 @@
+//! How a run begins: with its id, with its Channel, and with texts as its steps can use them.
+
+use serde_json::{Value, json};
+use videofactory_crds::bounds::MOST_CHANNEL_BYTES;
+use videofactory_crds::condition::{ConditionType, Phase};
+use videofactory_crds::{Channel, StepName, requests};
+use videofactory_pipeline::contract::GivenScenes;
+use videofactory_pipeline::keys::is_id;
+use videofactory_pipeline::text;
+
+use super::super::super::model::{Account, Action, Found};
+use super::super::testing::World;
+use super::hire::account;
+
+const SCRIPT: StepName = StepName::WriteScript;
+
+/// A Channel whose spec has so many bytes as JSON.
+fn channel_of(bytes: usize) -> Found<Channel> {
+    let with = |note: &str| -> Channel {
+        serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "Channel", "metadata": {"name": "deep"},
+            "spec": {"defaults": {"language": "de"}, "compute": {"annotations": {"note": note}}},
+        }))
+        .unwrap()
+    };
+    let size = |channel: &Channel| serde_json::to_string(&channel.spec).unwrap().len();
+    let channel = with(&"x".repeat(bytes - size(&with(""))));
+    assert_eq!(size(&channel), bytes);
+    Found::Here(Box::new(channel))
+}
+
+#[test]
+fn a_run_keeps_a_channel_of_48_kib_and_none_that_is_larger() {
+    let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
+    world.observed.channel = channel_of(48 * 1024 + 1);
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
+    assert!(world.has(ConditionType::Stalled) && world.at_work().is_empty());
+    let told = world.message();
+    assert!(told.contains("\"deep\" has 49153 bytes") && told.contains("49152"), "{told}");
+    world.observed.channel = channel_of(48 * 1024);
+    world.settle();
+    assert_eq!(world.at_work(), [SCRIPT]);
+    assert_eq!(world.inputs[&(SCRIPT, 1)].settings.language, "de");
+}
+
+#[test]
+fn a_channel_that_has_grown_too_large_leaves_a_run_the_one_that_it_has() {
+    let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
+    world.observed.channel = channel_of(1_000);
+    world.settle();
+    let frozen = |world: &World| world.observed.job.status.as_ref().unwrap().channel.clone();
+    let before = frozen(&world);
+    world.observed.channel = channel_of(MOST_CHANNEL_BYTES + 1);
+    world.annotate(requests::REFRESH_CHANNEL, "2026-11-28T10:00:00Z");
+    world.settle();
+    assert_eq!(frozen(&world), before);
+    assert!(world.events.iter().any(|note| note.contains("shorten it")), "{:?}", world.events);
+    world.run_to_rest();
+    assert_eq!(world.phase(), Phase::Succeeded);
+}
+
+#[test]
+fn every_uid_gives_an_id_that_keys_take() {
+    let id_of = |uid: &str| {
+        let mut world = World::topic();
+        world.observed.job.metadata.uid = Some(uid.to_owned());
+        world.settle();
+        let id = world.observed.job.status.as_ref().unwrap().id.clone().unwrap();
+        assert!(is_id(&id), "{uid}: {id}");
+        assert_eq!(world.inputs[&(SCRIPT, 1)].job.id, id);
+        id
+    };
+    assert_eq!(id_of("3f9c2a1e-1111-2222"), "3f9c2a1e");
+    let others = ["job-4711", "job-4712", "3F9C2A1E-1111-2222", "3f9c", "3f9c2a1-1111", "größer-1"];
+    let mut ids: Vec<String> = others.into_iter().map(id_of).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), others.len(), "two jobs of one name have two ids");
+}
+
+/// A letter that a language model misspelt, a byte order mark, an override of the direction, and the start of a colour.
+const GIVEN: &str = "caf\0e9\u{feff},\n\tb\u{202e}a\u{1b}r";
+const TOLD: &str = "café,\n\tbar";
+
+#[test]
+fn characters_that_are_no_text_reach_no_step() {
+    let mut world = World::new(json!({
+        "topic": GIVEN, "channelRef": {"name": "deep"},
+        "sceneOverrides": [{"id": "s1", "narration": GIVEN, "imagePrompt": GIVEN}],
+        "characters": [{"name": "Ada", "description": GIVEN}],
+        "publish": {"targets": [{"name": "main", "type": "Bucket", "description": GIVEN}]},
+    }));
+    let channel = json!({
+        "apiVersion": "videofactory.dev/v1alpha1", "kind": "Channel", "metadata": {"name": "deep"},
+        "spec": {"defaultTags": [GIVEN], "defaults": {"style": {"suffix": GIVEN}}},
+    });
+    world.observed.channel = Found::Here(Box::new(serde_json::from_value(channel).unwrap()));
+    let given = given_to_the_writer(&mut world);
+    assert_eq!(given.overrides[0].narration.as_deref(), Some(TOLD));
+    assert_eq!(given.overrides[0].image_prompt.as_deref(), Some(TOLD));
+    world.run_to_rest();
+    assert_eq!((world.phase(), world.inputs.len()), (Phase::Succeeded, 6));
+    let told: Vec<(StepName, Value)> =
+        world.inputs.iter().map(|((step, _), input)| (*step, serde_json::to_value(input).unwrap())).collect();
+    for (step, told) in &told {
+        assert_eq!(*told, text::clean_value(told.clone()), "{step}");
+    }
+    let all = |path: &str| -> Vec<StepName> {
+        let holds = told.iter().filter(|(_, told)| told.pointer(path).and_then(Value::as_str) == Some(TOLD));
+        holds.map(|(step, _)| *step).collect()
+    };
+    assert_eq!(all("/topic"), [SCRIPT, StepName::PublishVideo]);
+    assert_eq!(all("/settings/publish/targets/0/description"), [StepName::PublishVideo]);
+    assert_eq!(all("/brand/tags/0"), [StepName::AssembleVideo, StepName::PublishVideo]);
+    assert!(all("/settings/characters/0/description").contains(&StepName::GenerateImages));
+    assert!(all("/settings/style/suffix").contains(&StepName::GenerateImages));
+}
+
+#[test]
+fn a_storyboard_of_ones_own_is_rid_of_characters_that_are_no_text() {
+    let scene = json!({"id": "s1", "narration": GIVEN, "imagePrompt": GIVEN, "camera": GIVEN});
+    let given = given_to_the_writer(&mut World::new(json!({"scenes": [scene]})));
+    let scene = &given.scenes[0];
+    for text in [&scene.narration, &scene.image_prompt, &scene.camera] {
+        assert_eq!(text.as_deref(), Some(TOLD));
+    }
+}
+
+/// Whose account stands in the way is not begun: no Job, and no word of ours, holds what only its Secret should.
+#[test]
+fn nothing_is_begun_with_an_account_that_cannot_be_used() {
+    let url = "https://hooks.example/a-secret-path";
+    let targets = json!([{"name": "team", "type": "Webhook", "accountRef": {"name": "team"}}]);
+    let mut world = World::new(json!({"topic": "x", "publish": {"targets": targets}}));
+    let spec = json!({"provider": "Webhook", "endpoint": url, "secretRef": {"name": "keys"}});
+    let Account::Hired(mut team) = account(&spec) else { panic!("not hired") };
+    team.obstacle = Some("put the URL into the Secret".to_owned());
+    world.observed.accounts.insert("team".to_owned(), Account::Hired(team));
+    world.run_to_rest();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
+    assert!(world.has(ConditionType::Stalled) && world.message().contains("into the Secret"));
+    assert!(!world.begun.iter().any(|(step, _)| *step == StepName::PublishVideo), "{:?}", world.begun);
+    let told = format!("{:?} {:?} {:?}", world.inputs, world.observed.job.status, world.events);
+    assert!(!told.contains("a-secret-path"), "{told}");
+}
+
+/// The scenes of the spec as the order of the first step has them.
+fn given_to_the_writer(world: &mut World) -> GivenScenes {
+    let mut orders = world.reconcile_or_crash(false).actions.into_iter().filter_map(|action| match action {
+        Action::StartStep(order) => Some(order),
+        _ => None,
+    });
+    orders.next().expect("the first step begins").given.expect("it is given scenes")
+}
+
+#[test]
+fn a_job_that_is_made_held_begins_nothing_before_it_is_let_go() {
+    let mut world = World::new(json!({"topic": "x"}));
+    world.annotate(requests::HOLD, "created together with 2 others");
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Suspended, "Held"));
+    assert!(world.begun.is_empty() && world.message().contains("created together with 2 others"));
+    world.strip(requests::HOLD);
+    world.settle();
+    assert_eq!(world.at_work(), [SCRIPT]);
+}

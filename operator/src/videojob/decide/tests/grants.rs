@@ -1,0 +1,281 @@
+//! What is granted and not begun with goes back: a job that cannot go on holds nothing of an account.
+
+use serde_json::json;
+use videofactory_crds::condition::{ConditionType, Phase, StepState};
+use videofactory_crds::provideraccount::{GrantState, Holder};
+use videofactory_crds::videojob::Compute;
+use videofactory_crds::{StepName, requests};
+use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES, Opening, RateLimit, SceneReport};
+
+use super::super::super::model::{Action, Found, Refusal};
+use super::super::testing::World;
+use super::hire::{at_work, book, demand, film, grant, grok, until_animation};
+use crate::provideraccount::MOST_OPENINGS;
+
+const STEP: StepName = StepName::AnimateScenes;
+const IMAGES: StepName = StepName::GenerateImages;
+
+/// A film whose pictures an account draws, and whose speech has failed meanwhile.
+fn failed_beside_its_pictures() -> World {
+    let mut world =
+        film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
+    world.settle();
+    world.end(StepName::WriteScript, ExitCode::Done);
+    world.settle();
+    assert_eq!(world.step(IMAGES).demands.len(), 1);
+    world.end_silently(StepName::NarrateScenes, 137, true);
+    world.settle();
+    assert_eq!(world.phase(), Phase::Failed);
+    world
+}
+
+#[test]
+fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
+    let mut world = failed_beside_its_pictures();
+    assert!(world.step(IMAGES).demands.is_empty(), "{:?}", world.step(IMAGES).demands);
+    world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
+    world.settle();
+    assert_eq!(world.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks anew");
+}
+
+#[test]
+fn a_job_that_has_failed_still_tells_what_it_has_spent() {
+    let mut world =
+        film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
+    world.settle();
+    world.end(StepName::WriteScript, ExitCode::Done);
+    world.settle();
+    let attempt = world.step(IMAGES).demands[0].attempt;
+    let uid = world.observed.job.metadata.uid.clone().unwrap();
+    grok(&mut world).status.grants = serde_json::from_value(json!([
+        {"holder": {"uid": uid, "step": IMAGES, "attempt": attempt}, "submissions": 3},
+    ]))
+    .unwrap();
+    world.settle();
+    world.interrupt_pod(IMAGES);
+    world.end_silently(StepName::NarrateScenes, 137, true);
+    world.settle();
+    assert_eq!(world.phase(), Phase::Failed);
+    assert_eq!(world.step(IMAGES).demands[0].settled, Some(true));
+    book(&mut world);
+    world.settle();
+    assert!(world.step(IMAGES).demands.is_empty());
+}
+
+#[test]
+fn a_job_whose_channel_is_missing_after_an_edit_asks_for_nothing_meanwhile() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    world.observed.channel = Found::Missing("gone".to_owned());
+    world.edit(|job| {
+        job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
+    });
+    world.settle();
+    assert!(world.has(ConditionType::Stalled));
+    assert!(world.step(STEP).demands.is_empty());
+    world.observed.channel = Found::NotNamed;
+    world.edit(|job| job.spec.channel_ref = None);
+    world.settle();
+    assert_eq!(demand(&world).attempt, Some(2));
+}
+
+#[test]
+fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.reconcile_or_crash(true);
+    assert!(!at_work(&world) && demand(&world).granted == Some(3));
+    world.observed.channel = Found::Missing("gone".to_owned());
+    world.edit(|job| {
+        job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
+    });
+    world.settle();
+    assert_eq!(demand(&world).settled, Some(true), "nobody can tell, so it counts as spent, and is free");
+}
+
+#[test]
+fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_for_anew() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    let words = "failed to create Job films/ocean: exceeded quota: small; mend it";
+    for attempt in 1..=3 {
+        assert_eq!((demand(&world).attempt, demand(&world).granted), (Some(attempt), None));
+        grant(&mut world, 3);
+        world.reconcile_or_crash(true);
+        assert!(!at_work(&world) && demand(&world).granted == Some(3));
+        let refusal = Refusal { words: words.to_owned(), unmade: true };
+        world.observed.refused = [((STEP, attempt), refusal)].into();
+        world.settle();
+        assert_eq!((demand(&world).settled, demand(&world).spent.len()), (Some(true), 0), "nothing is spent");
+        assert_eq!(world.reason(), "ConfigurationInvalid");
+        assert!(world.has(ConditionType::Stalled) && world.message().contains(words), "{}", world.message());
+        book(&mut world);
+        world.settle();
+        assert!(!at_work(&world) && world.reason() == "ConfigurationInvalid", "it waits a while");
+        let wake_at = world.last.as_ref().and_then(|decision| decision.wake_at).unwrap();
+        let wait = wake_at.duration_since(world.now).as_secs();
+        assert!((4 << (attempt - 1)..=5 << (attempt - 1)).contains(&wait), "attempt {attempt}: {wait} s");
+        world.pass(wait);
+        world.settle();
+    }
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world) && world.step(STEP).attempt == Some(4));
+}
+
+#[test]
+fn an_edit_that_may_mend_what_refuses_a_job_is_tried_at_once() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.reconcile_or_crash(true);
+    world.observed.refused = [((STEP, 1), Refusal { words: "no".to_owned(), unmade: true })].into();
+    world.settle();
+    book(&mut world);
+    world.edit(|job| job.spec.compute = Some(Compute::default()));
+    world.settle();
+    assert_eq!((demand(&world).attempt, demand(&world).granted), (Some(2), None));
+}
+
+#[test]
+fn an_attempt_that_may_have_been_made_all_the_same_keeps_what_it_was_granted() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.reconcile_or_crash(true);
+    world.observed.refused = [((STEP, 1), Refusal { words: "no".to_owned(), unmade: false })].into();
+    let decision = world.reconcile_or_crash(true);
+    assert!(matches!(&decision.actions[0], Action::StartStep(order) if order.input.attempt == 1));
+    assert_eq!((demand(&world).granted, demand(&world).settled), (Some(3), None));
+}
+
+#[test]
+fn whatever_is_granted_a_step_of_any_size_begins_and_fits_into_its_pod() {
+    for letters in [15_000, 16_384, 100_000] {
+        let parameters = json!({"any": "x".repeat(letters)});
+        let mut world = film(&json!({"topic": "x".repeat(1000)}));
+        world.edit(|job| {
+            let animation = job.spec.settings.providers.as_mut().and_then(|all| all.animation.as_mut());
+            animation.unwrap().parameters = serde_json::from_value(parameters.clone()).unwrap();
+        });
+        until_animation(&mut world);
+        grant(&mut world, i64::try_from(MOST_OPENINGS).unwrap());
+        let opening = Opening { at: world.now, submissions: 1 };
+        grok(&mut world).status.grants[0].openings =
+            serde_json::from_value(json!(vec![opening; MOST_OPENINGS])).unwrap();
+        world.settle();
+        assert!(at_work(&world), "{letters}: {}", world.message());
+        let input = &world.inputs[&(STEP, 1)];
+        assert!(!input.survey, "it does not only take stock");
+        assert!(input.carry().variable.len() <= MOST_INPUT_BYTES, "{letters}");
+    }
+}
+
+/// The account's only grant, given a name and a state.
+fn name_it(world: &mut World, id: &str, state: Option<GrantState>) {
+    let grant = &mut grok(world).status.grants[0];
+    grant.id = Some(id.to_owned());
+    grant.state = state;
+}
+
+#[test]
+fn nothing_begins_with_a_grant_that_is_closing() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    name_it(&mut world, "a1-1", Some(GrantState::Closing));
+    world.settle();
+    assert!(!at_work(&world) && demand(&world).granted.is_none());
+}
+
+#[test]
+fn a_begin_that_finds_its_grant_closing_waits_for_the_accounts_word() {
+    let crashed = || {
+        let mut world = film(&json!({}));
+        until_animation(&mut world);
+        grant(&mut world, 3);
+        name_it(&mut world, "a1-1", None);
+        world.reconcile_or_crash(true);
+        assert_eq!(demand(&world).grant.as_deref(), Some("a1-1"));
+        name_it(&mut world, "a1-1", Some(GrantState::Closing));
+        world.settle();
+        assert!(!at_work(&world) && world.last.as_ref().unwrap().wake_at.is_some());
+        assert_eq!(world.step(STEP).state, Some(StepState::Running));
+        world
+    };
+    let mut kept = crashed();
+    name_it(&mut kept, "a1-1", Some(GrantState::Begun));
+    kept.settle();
+    assert!(at_work(&kept) && kept.begun.last() == Some(&(STEP, 1)));
+    let mut closed = crashed();
+    book(&mut closed);
+    closed.settle();
+    assert!(!at_work(&closed));
+    let asked = demand(&closed);
+    assert_eq!((asked.attempt, asked.granted, asked.settled), (Some(2), None, None), "nothing was spent");
+}
+
+#[test]
+fn a_grant_of_an_account_that_is_gone_counts_as_spent() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    name_it(&mut world, "another-1", None);
+    world.reconcile_or_crash(true);
+    book(&mut world);
+    grok(&mut world).status.observed_generation = None;
+    world.settle();
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
+}
+
+#[test]
+fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    let uid = world.observed.job.metadata.uid.clone().unwrap();
+    let holder = Holder { uid, step: Some(STEP), attempt: Some(1), ..Holder::default() };
+    grok(&mut world).status.expired = vec![holder];
+    world.pass(400);
+    world.settle();
+    assert_eq!(demand(&world).attempt, Some(2));
+    assert_eq!(demand(&world).since.map(|at| at.0), Some(world.now), "at the end of the line");
+}
+
+#[test]
+fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    let until = world.now + jiff::SignedDuration::from_secs(7200);
+    world.end_told(STEP, ExitCode::TryLater, |outcome| {
+        outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
+        outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
+    });
+    world.settle();
+    book(&mut world);
+    grok(&mut world).status.quotas =
+        serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
+    super::hire::stand_in_front(&mut world);
+    world.settle();
+    assert_eq!(world.reason(), "RateLimited");
+    world.annotate(requests::HOLD, "x");
+    world.settle();
+    world.strip(requests::HOLD);
+    world.settle();
+    assert!(!world.has(ConditionType::Stalled), "{}", world.message());
+    assert_eq!((world.reason().as_str(), demand(&world).attempt), ("RateLimited", Some(3)));
+}
+
+#[test]
+fn a_step_that_waits_for_a_person_holds_no_grant() {
+    let mut world = film(&json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    world.end_silently(STEP, ExitCode::Credentials.code(), false);
+    world.settle();
+    assert_eq!(world.reason(), "CredentialsInvalid");
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
+}

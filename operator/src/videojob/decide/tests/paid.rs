@@ -1,0 +1,169 @@
+//! What an attempt has spent is settled by who knows it, and a person's leave is for what they were asked about.
+
+use videofactory_crds::StepName;
+use videofactory_crds::bounds::{MOST_SPENT, status_schema, violations};
+use videofactory_crds::condition::{Phase, StepState};
+use videofactory_crds::requests;
+use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, Unresolved};
+use videofactory_pipeline::{Digest, SceneSet};
+
+use super::super::testing::World;
+use super::hire::{at_work, book, demand, film, grant, partly, spends, until_animation};
+
+const STEP: StepName = StepName::AnimateScenes;
+
+/// A film whose clips are being bought, three submissions granted.
+fn buying() -> World {
+    let mut world = film(&serde_json::json!({}));
+    until_animation(&mut world);
+    grant(&mut world, 3);
+    world.settle();
+    assert!(at_work(&world));
+    world
+}
+
+#[test]
+fn an_attempt_that_had_begun_and_is_gone_without_a_trace_is_surveyed_and_never_launched_again() {
+    let mut world = buying();
+    world.lose_without_a_trace(STEP);
+    world.settle();
+    assert_eq!(world.begun.iter().filter(|begun| **begun == (STEP, 1)).count(), 1, "{:?}", world.begun);
+    let survey = &world.inputs[&(STEP, 2)];
+    assert_eq!((survey.survey, survey.accounts_for), (true, Some(1)));
+    assert_eq!(demand(&world).settled, None, "nobody knows yet what it has spent");
+    // So is a survey that is lost in the same way.
+    world.lose_without_a_trace(STEP);
+    world.settle();
+    assert_eq!(world.inputs[&(STEP, 3)].accounts_for, Some(1));
+    partly(&mut world, 2, 1);
+    world.settle();
+    assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 2));
+}
+
+#[test]
+fn an_attempt_that_never_began_is_launched_again_and_told_so() {
+    let mut world = buying();
+    world.fences.clear();
+    world.lose_without_a_trace(STEP);
+    world.settle();
+    let again = &world.inputs[&(STEP, 1)];
+    assert!(again.again && !again.survey, "it may have begun since");
+    assert_eq!(again.hired["grok"].allowance.submissions, 3);
+}
+
+#[test]
+fn a_pod_that_did_nothing_settles_nothing() {
+    let mut world = buying();
+    // Another execution has raised the fence first; this one knows nothing of what was spent.
+    world.end_told(STEP, ExitCode::TryLater, |outcome| {
+        outcome.did_nothing = true;
+        outcome.interrupted = true;
+        outcome.scenes = None;
+    });
+    world.settle();
+    assert_eq!((demand(&world).settled, demand(&world).granted), (None, Some(3)));
+    let survey = &world.inputs[&(STEP, 2)];
+    assert_eq!((survey.survey, survey.accounts_for), (true, Some(1)));
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::of_bytes(name.as_bytes())
+}
+
+/// The attempt asks about these; two scenes are done.
+fn asks(world: &mut World, about: &[(&str, u32)]) {
+    let unresolved: Vec<_> = about
+        .iter()
+        .map(|(name, submissions)| Unresolved { digest: digest(name), submissions: *submissions })
+        .collect();
+    world.end_told(STEP, ExitCode::ContentRefused, |outcome| {
+        outcome.accounted = true;
+        outcome.scenes = Some(SceneReport {
+            total: 3,
+            completed: SceneSet::first(2),
+            unknown: "2".parse().unwrap(),
+            left: Some(0),
+            ..SceneReport::default()
+        });
+        outcome.unresolved = unresolved;
+    });
+    book(world);
+    world.settle();
+    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "OutcomeUnknown"));
+}
+
+fn retry(world: &mut World, second: u32) {
+    world.annotate(requests::RETRY, &format!("2026-11-28T10:00:{second:02}Z"));
+    world.settle();
+}
+
+#[test]
+fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
+    let mut world = buying();
+    asks(&mut world, &[("lost", 2)]);
+    assert_eq!(world.step(STEP).state, Some(StepState::Waiting));
+    retry(&mut world, 1);
+    assert_eq!(world.inputs[&(STEP, 2)].permits, [(digest("lost"), 3)].into());
+    // Asked about another one, a retry says nothing of the first: that one has had its leave.
+    asks(&mut world, &[("gone", 1)]);
+    retry(&mut world, 2);
+    let expected = [(digest("lost"), 3), (digest("gone"), 2)].into();
+    assert_eq!(world.inputs[&(STEP, 3)].permits, expected);
+    // Without a question there is nothing to allow.
+    world.end_told(STEP, ExitCode::ProviderDown, |outcome| {
+        outcome.accounted = true;
+        outcome.scenes.as_mut().unwrap().left = Some(0);
+    });
+    book(&mut world);
+    world.settle();
+    retry(&mut world, 3);
+    assert_eq!(world.inputs[&(STEP, 4)].permits, expected);
+}
+
+#[test]
+fn a_restart_forgets_what_was_allowed() {
+    let mut world = buying();
+    asks(&mut world, &[("lost", 2)]);
+    world.annotate(requests::RESTART, "2026-11-28T10:00:00Z");
+    world.settle();
+    assert!(world.step(STEP).unresolved.is_empty() && world.step(STEP).permitted.is_empty());
+}
+
+#[test]
+fn what_is_kept_of_permits_is_bounded() {
+    let mut world = buying();
+    for round in 0..5 {
+        let names: Vec<String> = (0..16).map(|place| format!("{round}-{place}")).collect();
+        let about: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 2)).collect();
+        asks(&mut world, &about);
+        retry(&mut world, round + 1);
+        assert!(world.step(STEP).permitted.len() <= 32 && world.step(STEP).unresolved.is_empty());
+        let input = world.inputs.iter().rev().find(|((step, _), _)| *step == STEP).unwrap().1;
+        assert!(names.iter().all(|name| input.permits.contains_key(&digest(name))), "round {round}");
+    }
+}
+
+/// An outcome in the bucket may name each submission, and is as large as it is.
+#[test]
+fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
+    let mut world = buying();
+    let (first, each) = (world.now, spends(&world, 1));
+    let after = |seconds: i64| first + jiff::SignedDuration::from_secs(seconds);
+    let spent =
+        (0..60).flat_map(|n| each.iter().map(move |one| Spent { at: after(n), ..one.clone() })).collect();
+    world.end_told(STEP, ExitCode::ContentRefused, |outcome| {
+        outcome.accounted = true;
+        outcome.spent = spent;
+        outcome.message = "\u{1}\"".repeat(5_000);
+        outcome.unresolved =
+            (0..60).map(|n| Unresolved { digest: digest(&n.to_string()), submissions: 2 }).collect();
+    });
+    world.settle();
+    let status = serde_json::to_value(&world.observed.job.status).unwrap();
+    assert_eq!(violations(&status, status_schema("VideoJob").unwrap()), Vec::<String>::new());
+    assert_eq!(world.step(STEP).unresolved.len(), Unresolved::MOST);
+    let kept = demand(&world).spent;
+    assert_eq!(kept.len(), MOST_SPENT);
+    assert_eq!(kept.iter().map(|spent| spent.submissions).sum::<i64>(), 60);
+    assert_eq!(kept.last().map(|spent| spent.at.0), Some(after(59)), "none of it seems free too early");
+}

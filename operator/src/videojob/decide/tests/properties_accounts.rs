@@ -1,0 +1,251 @@
+//! The same for a job that is paid for: whatever happens in whatever order, it holds nothing of its account that nobody
+//! takes back, it waits for nothing without a name or a time, and left in peace it ends.
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use proptest::prelude::*;
+use serde_json::json;
+use videofactory_client::backup::Kind;
+use videofactory_client::restore::identity::{Renewed, Uids, status};
+use videofactory_crds::ProviderAccount;
+use videofactory_crds::condition::{ConditionType, Phase, StepState};
+use videofactory_crds::provideraccount::Grant;
+use videofactory_crds::{StepName, StepStatus, requests};
+use videofactory_pipeline::contract::{ExitCode, Spent};
+
+use super::super::super::model::{Account, Found, HiredAccount, Storage};
+use super::super::testing::{World, storage_ready};
+use super::properties::{Happening, assert_says_something, happen, happening};
+use crate::provideraccount::BEGIN_WITHIN;
+use crate::provideraccount::testing::offline::reconcile;
+
+/// A job and its account, each with its own controller.
+struct Pair {
+    world: World,
+    account: ProviderAccount,
+    /// When the account looks again by itself, if it said so.
+    account_wakes: bool,
+}
+
+impl Pair {
+    /// Pictures, speech and clips are paid for, by one account that serves one step at a time.
+    fn new() -> Self {
+        let grok = json!({"accountRef": {"name": "grok"}});
+        let world = World::new(json!({
+            "topic": "x", "providers": {"images": grok, "narration": grok, "animation": grok},
+        }));
+        let account: ProviderAccount = serde_json::from_value(json!({
+            "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
+            "metadata": {"name": "grok", "namespace": "films", "uid": "a1", "generation": 1},
+            "spec": {"provider": "Gemini", "secretRef": {"name": "k"}, "maxConcurrent": 1,
+                     "quotas": [{"name": "all", "limit": 5, "period": "2h"}]},
+            "status": {"observedGeneration": -1},
+        }))
+        .unwrap();
+        let mut pair = Self { world, account, account_wakes: false };
+        pair.tell();
+        pair
+    }
+
+    /// The job reads the account live.
+    fn tell(&mut self) {
+        let hired = HiredAccount {
+            uid: self.account.uid().unwrap_or_default(),
+            spec: self.account.spec.clone(),
+            status: self.account.status.clone().unwrap_or_default(),
+            credentials: Some("1".to_owned()),
+            allowed_host: String::new(),
+            obstacle: None,
+        };
+        self.world.observed.accounts.insert("grok".to_owned(), Account::Hired(Box::new(hired)));
+    }
+
+    /// The account looks once; whether that changes anything.
+    fn look(&mut self) -> bool {
+        let job = &self.world.observed.job;
+        let decision = reconcile(&self.account, &[job], &[job], self.world.now);
+        self.account_wakes = decision.wake_at.is_some();
+        let changed = self.account.status.as_ref() != Some(&decision.status);
+        self.account.status = Some(decision.status);
+        changed
+    }
+
+    /// Both look until nothing changes any more.
+    fn settle(&mut self) {
+        for _ in 0..40 {
+            self.tell();
+            self.world.settle();
+            if !self.look() {
+                return;
+            }
+        }
+        panic!("they never settle: {:?}", self.world.observed.job.status);
+    }
+
+    fn grants(&self) -> &[Grant] {
+        self.account.status.as_ref().map(|status| status.grants.as_slice()).unwrap_or_default()
+    }
+
+    /// A pod ends, and says what it has spent: all that it might.
+    fn end(&mut self, step: StepName, exit: ExitCode) {
+        let Some(attempt) = self.world.begun.iter().rev().find(|(begun, _)| *begun == step) else { return };
+        let input = self.world.inputs[attempt].clone();
+        let at = self.world.now;
+        self.world.end_told(step, exit, |outcome| {
+            outcome.message.clear();
+            outcome.accounted = input.survey && exit != ExitCode::Storage;
+            let spent = input.hired.iter().filter(|(_, hired)| hired.allowance.submissions > 0);
+            outcome.spent = spent
+                .map(|(account, hired)| Spent {
+                    account: account.clone(),
+                    at,
+                    submissions: hired.allowance.submissions,
+                    seconds: 0,
+                    cost: "0".parse().unwrap(),
+                })
+                .collect();
+        });
+    }
+
+    fn happen(&mut self, happening: &Happening, moment: usize) {
+        match happening {
+            Happening::Ends(which, exit) => {
+                if let Some(step) = self.world.at_work().get(*which).copied() {
+                    self.end(step, *exit);
+                }
+            }
+            Happening::Restored(tells) => self.restore(moment, *tells),
+            other => happen(&mut self.world, other, moment),
+        }
+    }
+
+    /// Both are backed up, deleted and restored under other UIDs. What was spent is still counted, and what may be.
+    fn restore(&mut self, moment: usize, tells: bool) {
+        let least = self.counted_at_least(tells);
+        let backed_up: DynamicObject =
+            serde_json::from_value(serde_json::to_value(&self.account).unwrap()).unwrap();
+        let (old, new) = (self.world.observed.job.uid().unwrap(), format!("uid-{moment}"));
+        let uids = Uids::from([(old, new.clone())]);
+        self.world.restore(&new, tells, &uids);
+        let renewed = Renewed { generation: Some(1), uids: &uids, now: self.world.now };
+        let status = status(Kind::ProviderAccount, &backed_up, renewed).unwrap();
+        self.account.status = serde_json::from_value(status).unwrap();
+        self.account.metadata.uid = Some(format!("account-{moment}"));
+        self.account.metadata.generation = Some(1);
+        self.settle();
+        let quota = &self.account.status.as_ref().unwrap().quotas[0];
+        let counted = quota.used.unwrap() + quota.reserved.unwrap();
+        assert!(counted >= least, "{counted} of {least} units are counted: {:?}", self.account.status);
+    }
+
+    /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
+    fn counted_at_least(&self, tells: bool) -> i64 {
+        let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
+        let steps = self.world.observed.job.status.iter().flat_map(|status| &status.steps);
+        // An attempt without a fence has begun with nothing that is paid for.
+        let fenced =
+            |step: &StepStatus| self.world.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
+        let owed = steps.filter(|step| !tells && fenced(step)).flat_map(|step| &step.demands);
+        let owed = owed.filter(|demand| demand.settled != Some(true)).filter_map(|demand| demand.granted);
+        used.unwrap_or_default() + owed.sum::<i64>()
+    }
+
+    /// The account takes back by itself what nobody begins with: only what is, or may be, at work stays open.
+    fn assert_nothing_is_held_for_ever(&self) {
+        let mut alone =
+            Self { world: self.world.clone(), account: self.account.clone(), account_wakes: false };
+        for _ in 0..4 {
+            alone.look();
+            alone.world.pass(BEGIN_WITHIN);
+        }
+        let status = self.world.observed.job.status.as_ref().unwrap();
+        // Meanwhile a window may have opened, and who asks was granted something anew.
+        let open: Vec<_> = self.grants().iter().map(|grant| &grant.id).collect();
+        for grant in alone.grants().iter().filter(|grant| open.contains(&&grant.id)) {
+            let step = grant.holder.step.unwrap();
+            let entry = status.step(step).unwrap();
+            let at_work = self.world.alive(step) > 0;
+            let unknown = entry.state == Some(StepState::Running)
+                && matches!(self.world.observed.storage, Storage::NotReady { .. });
+            let retries = entry.retry_at.as_ref().is_some_and(|at| at.0 > self.world.now);
+            assert!(
+                at_work || unknown || retries,
+                "{:?} holds a grant for {step}, {:?}: {entry:?}",
+                self.world.phase(),
+                self.world.reason()
+            );
+        }
+    }
+
+    /// Somebody looks again, or a person is told what to do, and either has a name.
+    fn assert_has_a_future(&self) {
+        let world = &self.world;
+        let decision = world.last.as_ref().unwrap();
+        assert!(!world.reason().is_empty() && !world.message().is_empty());
+        let by_a_person =
+            matches!(world.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
+                || world.has(ConditionType::Stalled);
+        let by_the_bucket = match &world.observed.storage {
+            Storage::NotReady { .. } => true,
+            Storage::Ready { .. } => world.reason() == "StorageFull",
+        };
+        let asks = decision.status.steps.iter().flat_map(|step| &step.demands);
+        let waits = asks.clone().any(|demand| demand.granted.is_none())
+            && matches!(world.reason().as_str(), "AwaitingQuota" | "RateLimited");
+        let by_the_account = waits && (self.account_wakes || !self.grants().is_empty());
+        let at_work = !world.at_work().is_empty();
+        assert!(
+            by_a_person || by_the_bucket || by_the_account || at_work || decision.wake_at.is_some(),
+            "stuck as {:?}/{}: {}; {:?}",
+            world.phase(),
+            world.reason(),
+            world.message(),
+            self.account.status
+        );
+    }
+
+    fn finish_in_peace(&mut self) {
+        self.world.observed.storage = storage_ready();
+        self.world.observed.channel = Found::NotNamed;
+        self.world.strip(requests::HOLD);
+        for round in 0..80 {
+            self.settle();
+            while let Some(step) = self.world.at_work().first().copied() {
+                self.end(step, ExitCode::Done);
+                self.settle();
+            }
+            match self.world.phase() {
+                Phase::Succeeded => return,
+                Phase::Waiting if self.world.reason() == "AwaitingQuota" => self.world.pass(1_000),
+                _ => {
+                    self.world.pass(700);
+                    let (minute, second) = (round / 60, round % 60);
+                    self.world.annotate(requests::RETRY, &format!("2027-01-01T00:{minute:02}:{second:02}Z"));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn a_job_that_is_paid_for_holds_nothing_for_ever_and_ends(
+        happenings in prop::collection::vec(happening(), 0..50),
+    ) {
+        let mut pair = Pair::new();
+        pair.settle();
+        for (moment, happening) in happenings.iter().enumerate() {
+            pair.happen(happening, moment);
+            pair.settle();
+            pair.assert_has_a_future();
+            assert_says_something(&pair.world);
+            pair.assert_nothing_is_held_for_ever();
+        }
+        pair.finish_in_peace();
+        prop_assert_eq!(pair.world.phase(), Phase::Succeeded, "{}", pair.world.message());
+        pair.settle();
+        prop_assert!(pair.grants().is_empty(), "{:?}", pair.grants());
+    }
+}

@@ -1,4 +1,5 @@
-//! How much callers may ask for: how often each of them, how many at once all together, and how many long answers.
+//! How much callers may ask for: how often each of them, how many at once all together, how many long answers, and in how
+//! long words.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,6 +18,10 @@ use tokio::time::timeout;
 
 use crate::problem::Problem;
 
+/// Longest label selector, in characters.
+pub const LONGEST_SELECTOR: usize = 1024;
+/// Longest reason of a suspension, in characters.
+pub const LONGEST_REASON: usize = 1024;
 /// Requests a second that a caller may make for long, and at once after a pause.
 const PER_SECOND: NonZeroU32 = at_least_one(50);
 const BURST: NonZeroU32 = at_least_one(100);

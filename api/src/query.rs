@@ -9,12 +9,8 @@ use videofactory_client::job_ref::is_label;
 use videofactory_client::{JobFilter, selector};
 use videofactory_crds::Phase;
 
+use crate::limits::LONGEST_SELECTOR;
 use crate::problem::Problem;
-
-/// Longest label selector.
-pub const LONGEST_SELECTOR: usize = 1024;
-/// Longest reason of a suspension.
-pub const LONGEST_REASON: usize = 1024;
 
 /// A query, or what is wrong with it.
 pub struct Parameters<T>(pub T);

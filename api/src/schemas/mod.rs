@@ -15,7 +15,7 @@ use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
 
 pub use self::answers::{BackupStats, BulkAnswer, CleanupAnswer, RestoreAnswer, RunStats};
-use crate::query::{LONGEST_REASON, LONGEST_SELECTOR};
+use crate::limits::{LONGEST_REASON, LONGEST_SELECTOR};
 
 /// The words that a type of the custom resources knows, from the schema of its own.
 fn words<T: schemars::JsonSchema>() -> Object {

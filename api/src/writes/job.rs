@@ -14,9 +14,10 @@ use videofactory_pipeline::clock;
 use super::read_action;
 use crate::access::{Author, MANAGER};
 use crate::body::Body;
+use crate::limits::LONGEST_REASON;
 use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
-use crate::query::{LONGEST_REASON, check_length};
+use crate::query::check_length;
 use crate::schemas;
 use crate::unwatched::Unwatched;
 

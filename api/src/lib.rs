@@ -23,6 +23,7 @@ mod query;
 mod reads;
 mod request_id;
 mod schemas;
+pub mod slots;
 pub mod state;
 pub mod tasks;
 #[cfg(test)]

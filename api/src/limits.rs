@@ -13,7 +13,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::problem::Problem;
@@ -43,9 +43,6 @@ const FOLLOWERS_EACH: usize = 16;
 const LISTINGS: usize = 4;
 const LISTINGS_EACH: usize = 2;
 const LISTING_WAIT: Duration = Duration::from_secs(10);
-
-/// Seconds after which to try again where all slots are taken.
-const NEXT_SLOT: u32 = 5;
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
@@ -178,33 +175,6 @@ impl<K: Eq + Hash + Clone> KeyedSemaphore<K> {
     }
 }
 
-/// How many requests of one kind are at work at a time, whoever sends them: each continues without its caller.
-#[derive(Debug)]
-pub struct Slots {
-    free: Semaphore,
-    what: &'static str,
-}
-
-impl Slots {
-    /// So many. `what`: the requests, in the plural.
-    #[must_use]
-    pub const fn new(most: usize, what: &'static str) -> Self {
-        Self { free: Semaphore::const_new(most), what }
-    }
-
-    /// A slot, if one is free. To be taken before anything is listed.
-    pub fn take(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        let full = || Problem::later(format!("other {} are at work; try again", self.what), NEXT_SLOT);
-        self.free.try_acquire().map_err(|_| full())
-    }
-
-    /// A slot, once one is free.
-    pub async fn wait(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.free.acquire().await.ok()
-    }
-}
-
 /// A place of one key, until this is dropped.
 #[derive(Debug)]
 pub struct KeyedPermit<K: Eq + Hash> {
@@ -294,17 +264,6 @@ mod tests {
         assert!(next.is_ok());
         let refused = limits.listing("caller 0").await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::TOO_MANY_REQUESTS, Some(1)));
-    }
-
-    #[test]
-    fn a_slot_is_free_again_when_its_request_has_ended() {
-        let slots = Slots::new(1, "requests to prune");
-        let taken = slots.take().unwrap();
-        let refused = slots.take().unwrap_err();
-        assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
-        assert_eq!(refused.detail, "other requests to prune are at work; try again");
-        drop(taken);
-        assert!(slots.take().is_ok());
     }
 
     #[test]

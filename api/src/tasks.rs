@@ -4,10 +4,15 @@
 use tokio_util::task::TaskTracker;
 
 use crate::problem::Problem;
+use crate::slots::TaskSlots;
 
 /// What has begun and not ended yet. Cheap to clone; clones count the same work.
 #[derive(Clone, Debug, Default)]
-pub struct Tasks(TaskTracker);
+pub struct Tasks {
+    begun: TaskTracker,
+    /// How much may begin.
+    pub slots: TaskSlots,
+}
 
 impl Tasks {
     /// Runs work to its end, also if this future is dropped. `what` stands in the answer if the work panics.
@@ -16,20 +21,20 @@ impl Tasks {
         what: &str,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        let running = self.0.spawn(work);
+        let running = self.begun.spawn(work);
         running.await.map_err(|error| Problem::internal(&format!("{what} was broken off"), &error))?
     }
 
     /// Waits until all that has begun has ended. To be called when nobody is left who could begin anything.
     pub async fn ended(&self) {
-        self.0.close();
-        self.0.wait().await;
+        self.begun.close();
+        self.begun.wait().await;
     }
 
     /// How much has begun and not ended yet.
     #[must_use]
     pub fn under_way(&self) -> usize {
-        self.0.len()
+        self.begun.len()
     }
 }
 

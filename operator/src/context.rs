@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use videofactory_api::tasks::Tasks;
 use videofactory_client::CallError;
 use videofactory_net::Network;
 use videofactory_traces::SpanQueue;
@@ -53,6 +54,8 @@ pub struct Context {
     pub traces: SpanQueue,
     /// Whether this replica leads.
     pub leads: Leads,
+    /// What callers began.
+    pub tasks: Tasks,
     /// The tasks in which controllers work: who leads next begins when none of them is left.
     pub under_way: TaskTracker,
 }
@@ -85,6 +88,7 @@ impl Context {
             network,
             traces,
             leads: Leads::default(),
+            tasks: Tasks::default(),
             under_way: TaskTracker::new(),
         };
         (context, Work { watches, events: telling.boxed() })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::extract::{FromRef, State as Shared};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -13,17 +14,37 @@ use videofactory_client::job_ref::is_label;
 use videofactory_pipeline::clock;
 
 use super::gather::gather_at_once;
-use super::{AT_WORK, BackupDocument, memory};
+use super::{BackupDocument, memory};
 use crate::access::{Author, Authors};
 use crate::problem::Problem;
 use crate::query::Parameters;
+use crate::tasks::Tasks;
 
 /// Longest time in which a backup must have been read: so long it is in memory.
 const LONGEST: Duration = Duration::from_mins(10);
 
-/// The route.
-pub fn routes(authors: Authors) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(backup)).with_state(authors)
+/// What the route needs.
+#[derive(Clone)]
+struct BackupState {
+    authors: Authors,
+    tasks: Tasks,
+}
+
+impl FromRef<BackupState> for Authors {
+    fn from_ref(state: &BackupState) -> Self {
+        state.authors.clone()
+    }
+}
+
+impl FromRef<BackupState> for Tasks {
+    fn from_ref(state: &BackupState) -> Self {
+        state.tasks.clone()
+    }
+}
+
+/// The route. `tasks`: whose slot a backup takes.
+pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(backup)).with_state(BackupState { authors, tasks })
 }
 
 /// Query parameters of GET `/backup`.
@@ -40,14 +61,18 @@ struct BackupQuery {
 #[utoipa::path(get, path = "/backup", operation_id = "back_up", tag = "storage", params(BackupQuery), responses(
     (status = 200, description = "The backup", body = BackupDocument),
 ))]
-async fn backup(author: Author, Parameters(query): Parameters<BackupQuery>) -> Result<Response, Problem> {
+async fn backup(
+    author: Author,
+    Shared(tasks): Shared<Tasks>,
+    Parameters(query): Parameters<BackupQuery>,
+) -> Result<Response, Problem> {
     if query.namespace.as_ref().is_some_and(|namespace| !is_label(namespace)) {
         return Err(Problem::bad_request("namespace is the name of a namespace"));
     }
     let now = clock::now();
     let namespace = query.namespace.as_deref();
     let (text, permit) = {
-        let _slot = AT_WORK.take()?;
+        let _slot = tasks.slots.backups.take()?;
         let (written, permit) = gather_at_once(&author.0, namespace, now).await?;
         (written.text, permit)
     };

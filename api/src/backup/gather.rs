@@ -8,10 +8,9 @@ use kube::Client;
 use videofactory_client::CallError;
 use videofactory_client::backup::{Budget, Written, gather_in};
 
-use super::AT_WORK;
 use super::memory::{BACKUP_MEMORY, MemoryBudget, MemoryPermit};
-use crate::limits::Slots;
 use crate::problem::Problem;
+use crate::slots::Slots;
 
 /// Memory that is there, or not.
 struct AtOnce(MemoryPermit);
@@ -68,14 +67,15 @@ pub async fn gather_at_once(
     Ok((written, memory.0))
 }
 
-/// A backup for the operator itself, in the memory that those of callers have, and after the one that is being made. The
-/// memory is taken until the permit is dropped.
+/// A backup for the operator itself, in the memory that those of callers have, and after the one that is being made (`slots`).
+/// The memory is taken until the permit is dropped.
 pub async fn gather_in_turn(
+    slots: &Slots,
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), CallError> {
-    gather_later((&AT_WORK, &BACKUP_MEMORY), client, namespace, now).await
+    gather_later((slots, &BACKUP_MEMORY), client, namespace, now).await
 }
 
 /// Where memory is missing, what was gathered is given up, and begun again when there is as much: a restore is not to wait
@@ -168,7 +168,6 @@ mod tests {
         let (world, shared) = world().await;
         let client = world.state.clients.of_token(ROOT).unwrap();
         let taken = shared.try_acquire(11 * MIB).unwrap();
-        // Not that of the process, which other tests take.
         let slots = Slots::new(1, "backups");
         let mut gathering = Box::pin(gather_later((&slots, shared), &client, "films", now()));
         assert!(timeout(Duration::from_millis(300), &mut gathering).await.is_err());

@@ -15,19 +15,15 @@ use utoipa_axum::router::OpenApiRouter;
 use videofactory_client::restore::Files;
 
 use crate::access::Authors;
-use crate::limits::Slots;
 use crate::tasks::Tasks;
 
 pub use gather::gather_in_turn;
 pub use restore::MOST_BYTES;
 
-/// Backups and restores that are worked on at a time: each reads objects by the hundred.
-pub(crate) static AT_WORK: Slots = Slots::new(1, "backups or restores");
-
 /// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
 #[must_use]
 pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
-    download::routes(authors.clone()).merge(restore::routes(authors, files, tasks))
+    download::routes(authors.clone(), tasks.clone()).merge(restore::routes(authors, files, tasks))
 }
 
 // It stands for the backup in the document, and is never made.

@@ -17,8 +17,8 @@ use videofactory_client::restore::{Answer, Files, Options, RestoreError, restore
 use videofactory_crds::GROUP;
 use videofactory_pipeline::clock;
 
+use super::BackupDocument;
 use super::memory::{BACKUP_MEMORY, MemoryPermit};
-use super::{AT_WORK, BackupDocument};
 use crate::access::{Author, Authors, MANAGER, may};
 use crate::body::is_json;
 use crate::problem::Problem;
@@ -98,7 +98,7 @@ async fn answer(
         },
     )?;
     let (text, permit) = read(body).await?;
-    let slot = AT_WORK.take()?;
+    let slot = state.tasks.slots.backups.take()?;
     let options = Options {
         dry_run: query.dry_run,
         partial: query.partial,

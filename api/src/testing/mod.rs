@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use http_body_util::BodyExt;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::watcher::Event;
@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use videofactory_client::{JobRef, connect};
@@ -209,9 +210,19 @@ impl World {
         Events::new(response.into_body())
     }
 
-    /// Sends the beginning of a JSON body, and never its end.
-    pub async fn send_slowly(&self, method: &str, path: &str, token: &str) -> StatusCode {
-        let beginning = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::pending());
+    /// Sends the beginning of a JSON body, and never its end; `waits` is told when that is waited for.
+    pub async fn send_slowly(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        waits: oneshot::Sender<()>,
+    ) -> StatusCode {
+        let rest = async {
+            let _ = waits.send(());
+            future::pending().await
+        };
+        let beginning = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::once(rest));
         let request = Request::builder().method(method).uri(path);
         let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         let request = request.header(CONTENT_TYPE, "application/json");

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use axum::http::header::HeaderName;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::document::{filled, operations};
 use crate::body::LONGEST;
@@ -220,7 +221,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     assert_eq!(world.get("/jobs").await.status, StatusCode::OK);
     tokio::time::pause();
     let before = tokio::time::Instant::now();
-    let status = world.send_slowly("POST", "/jobs/actions", ROOT).await;
+    let status = world.send_slowly("POST", "/jobs/actions", ROOT, oneshot::channel().0).await;
     assert_eq!((status, before.elapsed() >= LONGEST), (StatusCode::REQUEST_TIMEOUT, true));
 }
 

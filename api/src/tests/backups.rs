@@ -1,11 +1,11 @@
 //! Backups and restores, and what they take of the process.
 
-use std::time::Duration;
+use std::pin::pin;
 
 use axum::http::StatusCode;
 use serde_json::json;
+use tokio::sync::oneshot;
 
-use crate::backup::AT_WORK;
 use crate::testing::{FILMS, ROOT, World};
 
 #[tokio::test]
@@ -32,14 +32,12 @@ async fn who_restores_names_the_namespace_or_may_list_jobs_in_all() {
 #[tokio::test]
 async fn a_backup_that_comes_slowly_keeps_nobody_from_theirs() {
     let world = World::new().await;
-    let slow = world.send_slowly("POST", "/restore", ROOT);
-    let other = async {
-        // Others in this process may be at work; they end.
-        drop(tokio::time::timeout(Duration::from_mins(1), AT_WORK.wait()).await.unwrap().unwrap());
-    };
+    let (waits, is_waiting) = oneshot::channel();
+    let mut slow = pin!(world.send_slowly("POST", "/restore", ROOT, waits));
     tokio::select! {
-        biased;
-        answer = slow => panic!("it is not complete: {answer:?}"),
-        () = other => {}
+        answer = &mut slow => panic!("it is not complete: {answer:?}"),
+        waiting = is_waiting => waiting.unwrap(),
     }
+    let other = world.send("POST", "/restore", ROOT, &[], "{}").await;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{other:?}");
 }

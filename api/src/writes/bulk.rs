@@ -11,7 +11,7 @@ use videofactory_pipeline::clock;
 use super::{DryRun, read_action};
 use crate::access::{Author, MANAGER};
 use crate::body::{Body, object};
-use crate::limits::{LONGEST_REASON, Slots};
+use crate::limits::LONGEST_REASON;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_length, check_name, job_filter};
 use crate::schemas;
@@ -68,13 +68,6 @@ impl FilterBody {
     }
 }
 
-/// Requests to many jobs that are at work at a time: each holds a list of them.
-const MOST_AT_WORK: usize = 2;
-static AT_WORK: Slots = Slots::new(MOST_AT_WORK, "requests to many jobs");
-/// Stops of all that are at work at a time, which no other request keeps waiting.
-const MOST_STOPS: usize = 4;
-static STOPS: Slots = Slots::new(MOST_STOPS, "requests to many jobs");
-
 /// Requests an action on every job that matches a filter. Each job has its own result.
 ///
 /// The request is completed even if the caller hangs up.
@@ -113,7 +106,7 @@ pub async fn act(
     }
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
     let request = Request::of_many(read_action(action, body.reason, None)?, clock::now());
-    let slot = AT_WORK.take()?;
+    let slot = tasks.slots.actions.take()?;
     let jobs = bulk::list(&author.0, &filter).await?;
     unwatched.check(filter.namespace.as_deref())?;
     let asking = async move {
@@ -155,7 +148,7 @@ pub async fn stop_all(
 ) -> Result<Json<Results<ItemResult>>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
-    let slot = STOPS.take()?;
+    let slot = tasks.slots.stops.take()?;
     // Its list, too, is made without the caller: half a stop is none.
     let stopping = async move {
         let _slot = slot;
@@ -170,7 +163,6 @@ pub async fn stop_all(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::documented;
 
     #[test]
     fn a_filter_that_would_take_all_is_refused() {
@@ -184,11 +176,5 @@ mod tests {
         }
         assert!(read(Some("team=films")).is_ok() && read(None).is_ok() && read(Some("a b")).is_err());
         assert!(serde_json::from_str::<FilterBody>(r#"{"label": "team=films"}"#).is_err());
-    }
-
-    #[test]
-    fn the_number_of_requests_at_work_is_documented() {
-        let (paths, stops) = ("`/jobs/actions`; `/jobs/force-stop-all`", format!("{MOST_STOPS} at a time"));
-        documented::limit(&format!("Requests to many jobs: {paths} | {MOST_AT_WORK} at a time; {stops} |"));
     }
 }

@@ -20,7 +20,6 @@ use videofactory_pipeline::Digest;
 use super::DryRun;
 use crate::access::{Author, MANAGER};
 use crate::body::Body;
-use crate::limits::Slots;
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::tasks::Tasks;
@@ -30,9 +29,6 @@ use crate::unwatched::Unwatched;
 const MOST_TOPICS: usize = 100;
 /// Longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 128;
-/// Requests that are at work at a time: each goes on without its caller, and has a manifest in memory.
-const MOST_AT_WORK: usize = 32;
-static AT_WORK: Slots = Slots::new(MOST_AT_WORK, "requests to make jobs");
 
 /// A job to create, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -164,7 +160,7 @@ pub async fn create(
         author.may("patch", "videojobs", &new.namespace).await?;
     }
     unwatched.check(Some(&new.namespace))?;
-    let slot = AT_WORK.take()?;
+    let slot = tasks.slots.creations.take()?;
     let (client, jobs) = (author.0, new.references());
     if dry_run {
         new_job::try_all(&client, &new, MANAGER, drop).await?;
@@ -328,10 +324,5 @@ mod tests {
     #[test]
     fn the_number_of_topics_is_documented() {
         assert_eq!(documented::field::<CreateBody>("topics")["maxItems"], MOST_TOPICS);
-    }
-
-    #[test]
-    fn the_number_of_requests_at_work_is_documented() {
-        documented::limit(&format!("Requests that make jobs (`POST /jobs`) | {MOST_AT_WORK} at a time |"));
     }
 }

@@ -13,7 +13,6 @@ use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
 
 use crate::access::{Author, MANAGER};
-use crate::limits::Slots;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
 use crate::schemas;
@@ -22,9 +21,6 @@ use crate::unwatched::Unwatched;
 
 /// Longest age that can be asked for: ten years.
 const MOST_DAYS: u32 = 3_650;
-/// Requests that are at work at a time: each goes on without its caller, and may wait for runs to begin.
-const MOST_AT_WORK: usize = 4;
-static AT_WORK: Slots = Slots::new(MOST_AT_WORK, "requests to prune");
 
 /// Query parameters of POST `/storage/cleanup`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -68,13 +64,12 @@ pub async fn clean_up(
     Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<Results<PolicyResult>>), Problem> {
-    let results = ask(&AT_WORK, author, &tasks, &unwatched, &query).await?;
+    let results = ask(author, &tasks, &unwatched, &query).await?;
     Ok((StatusCode::ACCEPTED, Json(results)))
 }
 
 /// Asks the policies, if there is a slot for it.
 async fn ask(
-    slots: &'static Slots,
     author: Author,
     tasks: &Tasks,
     unwatched: &Unwatched,
@@ -85,7 +80,7 @@ async fn ask(
     if query.days.is_some_and(|days| days > MOST_DAYS) {
         return Err(Problem::bad_request(format!("days is at most {MOST_DAYS}")));
     }
-    let slot = slots.take()?;
+    let slot = tasks.slots.cleanups.take()?;
     let policies = policies(&author, query).await?;
     unwatched.check(query.namespace.as_deref())?;
     if policies.is_empty() {
@@ -118,15 +113,14 @@ async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePo
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
     use crate::testing::{ROOT, World, documented};
 
     #[test]
     fn the_limits_of_requests_are_documented() {
         assert_eq!(documented::parameter::<CleanupQuery>("days")["maximum"], MOST_DAYS);
-        documented::limit(&format!(
-            "Requests to prune (`POST /storage/cleanup`) | {MOST_AT_WORK} at a time |"
-        ));
     }
 
     #[test]
@@ -137,12 +131,12 @@ mod tests {
 
     #[tokio::test]
     async fn where_no_slot_is_free_no_policy_is_listed() {
-        static NONE: Slots = Slots::new(0, "requests to prune");
         // Its list is empty, which would be the answer.
         let world = World::new().await;
         let author = Author(world.state.clients.of_token(ROOT).unwrap());
         let (tasks, query) = (&world.state.tasks, CleanupQuery::default());
-        let refused = ask(&NONE, author, tasks, &Unwatched::default(), &query).await.unwrap_err();
+        let _taken: Vec<_> = iter::from_fn(|| tasks.slots.cleanups.take().ok()).collect();
+        let refused = ask(author, tasks, &Unwatched::default(), &query).await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
     }
 }

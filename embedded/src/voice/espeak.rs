@@ -22,8 +22,15 @@ pub(super) const VARIANTS: [&str; 12] =
 /// Every language that it speaks, by the engine's own names.
 pub(crate) async fn languages() -> Result<Vec<String>, ProviderError> {
     let table = run(ESPEAK, &["--voices"], b"").await?;
-    let table = String::from_utf8_lossy(&table);
-    Ok(table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&table).lines().skip(1).filter_map(name_in).map(str::to_owned).collect())
+}
+
+/// The name that the engine knows a voice of its table by. It ignores case by making what it is asked for lower-case, and so
+/// never finds a voice whose own name has capitals (Cherokee, `chr-US-Qaaa-x-west`); by the name of its file it does.
+fn name_in(line: &str) -> Option<&str> {
+    let mut columns = line.split_whitespace().skip(1);
+    let name = columns.next()?;
+    if name.chars().any(char::is_uppercase) { columns.nth(2)?.rsplit('/').next() } else { Some(name) }
 }
 
 /// The engine's own name for the language of a BCP-47 tag, for example `pt-br` or `cmn`.

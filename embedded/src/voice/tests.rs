@@ -32,6 +32,16 @@ fn request(language: &str, voice: &str, text: &str) -> NarrationRequest {
     }
 }
 
+/// Cherokee is listed by a name that the engine itself does not take.
+#[tokio::test]
+async fn every_listed_language_has_a_voice() {
+    let languages = espeak::languages().await.unwrap();
+    assert!(languages.iter().any(|name| name == "chr"), "{languages:?}");
+    for language in languages {
+        assert!(espeak::synthesise("1", false, &language, 1.0).await.is_ok(), "{language}");
+    }
+}
+
 async fn say(language: &str, voice: &str, text: &str) -> Speech {
     narrate(&request(language, voice, text)).await.unwrap().remove(0)
 }

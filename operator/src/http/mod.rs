@@ -22,7 +22,6 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use videofactory_api::access::TokenReviewer;
 use videofactory_api::state::{State, Stores};
-use videofactory_api::tasks::Tasks;
 use videofactory_api::{admit, health, other_methods};
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
@@ -45,7 +44,7 @@ pub async fn serve(context: Context, cluster: kube::Config, stop: CancellationTo
         callers: bind(context.config.listen).await?,
         probes: bind(context.config.probe_address()).await?,
     };
-    serve_on(listeners, context, cluster, Tasks::default(), stop).await
+    serve_on(listeners, context, cluster, stop).await
 }
 
 /// Where requests come in.
@@ -65,12 +64,11 @@ async fn serve_on(
     listeners: Listeners,
     context: Context,
     cluster: kube::Config,
-    tasks: Tasks,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let relay = Arc::new(Relay::new(context.leads.clone(), context.config.token_file.clone()));
-    let caches = Arc::clone(&context.caches);
-    let (routes, probes) = routers(context, cluster, Arc::clone(&relay), tasks.clone(), stop.clone());
+    let (caches, tasks) = (Arc::clone(&context.caches), context.tasks.clone());
+    let (routes, probes) = routers(context, cluster, Arc::clone(&relay), stop.clone());
     let serving = async {
         listen::serve(listeners.callers, routes, Bounds::default(), stop.clone()).await;
         // Whoever could begin a write is gone.
@@ -99,10 +97,9 @@ fn routers(
     context: Context,
     cluster: kube::Config,
     relay: Arc<Relay>,
-    tasks: Tasks,
     stop: CancellationToken,
 ) -> (Router, Router) {
-    let caches = &context.caches;
+    let (caches, tasks) = (&context.caches, context.tasks.clone());
     let stores = Stores {
         videojobs: caches.videojobs.clone(),
         changes: caches.changes.clone(),

@@ -89,7 +89,7 @@ async fn measure(context: &Context, policy: &StoragePolicy) -> Report {
 
 async fn back_up(context: &Context, policy: &StoragePolicy, slot: Timestamp) -> Report {
     Report::BackedUp(match open_own(context, policy).await {
-        Ok(bucket) => backup::back_up(&context.client, &bucket, policy, slot, clock::now()).await,
+        Ok(bucket) => backup::back_up(context, &bucket, policy, slot, clock::now()).await,
         Err(error) => backup::failed(slot, error),
     })
 }

@@ -1,7 +1,8 @@
 //! The writes that more than one stage makes, each by itself, and why one is not made.
 
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use videofactory_crds::{VideoJob, VideoJobStatus};
@@ -11,6 +12,9 @@ use crate::context::Context;
 use crate::events::{Event, EventReason};
 use crate::meter::Changes;
 use videofactory_client::call::{CallError, within};
+
+/// Label that Kubernetes sets on the pods of a Job: the Job's UID.
+const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
 
 /// Something of a decision could not be done. The next reconcile decides anew.
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +173,23 @@ pub(super) async fn delete_job(
         Err(error) => return Err(error.into()),
     }
     context.caches.jobs.deleted(uid);
+    delete_pods(context, owner, uid).await;
     Ok(())
+}
+
+/// The cluster's garbage collector deletes the pods of a Job that is gone, but has some 20 requests a second for everything
+/// in the cluster: a hundred steps that are stopped at once would go on for many seconds. What fails here is left to it.
+async fn delete_pods(context: &Context, owner: &VideoJob, uid: &str) {
+    let of_job = ListParams::default().labels(&format!("{CONTROLLER_UID}={uid}"));
+    context.metrics.wrote("Pod");
+    let deleted = within(
+        format!("delete pods of VideoJob {}", path(owner, &owner.name_any())),
+        api::<Pod>(context, owner).delete_collection(&DeleteParams::default(), &of_job),
+    )
+    .await;
+    if let Err(error) = deleted {
+        tracing::debug!(%error, "the pods of a deleted Job are left to the garbage collector");
+    }
 }
 
 /// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the

@@ -93,7 +93,6 @@ struct Replica {
     pub address: std::net::SocketAddr,
     /// Where the kubelet asks.
     probes: std::net::SocketAddr,
-    tasks: Tasks,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
 }
@@ -122,10 +121,9 @@ impl Replica {
         let listeners = Listeners { callers: bind().await, probes: bind().await };
         let [address, probes] =
             [&listeners.callers, &listeners.probes].map(|listener| listener.local_addr().unwrap());
-        let (tasks, stop) = (Tasks::default(), CancellationToken::new());
-        let serving =
-            tokio::spawn(serve_on(listeners, context.clone(), cluster, tasks.clone(), stop.clone()));
-        Self { context, address, probes, tasks, stop, serving }
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve_on(listeners, context.clone(), cluster, stop.clone()));
+        Self { context, address, probes, stop, serving }
     }
 
     /// One that leads, and knows the worker's pod.
@@ -362,7 +360,7 @@ async fn writing() -> (Replica, oneshot::Sender<()>) {
         Ok(())
     };
     tokio::select! {
-        answer = replica.tasks.run("the batch", batch) => panic!("{answer:?}"),
+        answer = replica.context.tasks.run("the batch", batch) => panic!("{answer:?}"),
         _ = begun => {}
     }
     (replica, end)
@@ -377,7 +375,7 @@ async fn a_batch_of_writes_that_has_begun_is_waited_for_and_not_for_ever() {
     timeout(LAST_WRITES / 2, &mut ends.serving).await.unwrap_err();
     end.send(()).unwrap();
     (&mut ends.serving).await.unwrap().unwrap();
-    assert_eq!(ends.tasks.under_way(), 0);
+    assert_eq!(ends.context.tasks.under_way(), 0);
     assert!(begun.elapsed() < LAST_WRITES, "{:?}", begun.elapsed());
     let begun = Instant::now();
     endless.stop.cancel();

@@ -4,7 +4,7 @@ mod names;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 use videofactory_api::backup::gather_in_turn;
 use videofactory_client::CallError;
 use videofactory_client::backup::Written;
@@ -14,6 +14,7 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use self::names::{key, prefix, superfluous};
 use super::runs::backup_begun;
+use crate::context::Context;
 
 /// Metadata of a backup: how many `VideoJob`s are in it.
 const JOBS: &str = "videojobs";
@@ -34,13 +35,13 @@ enum BackUpError {
 /// Writes a backup, and where the spec keeps a number of them deletes those that are too many. Written again for the same
 /// slot, it takes its own place.
 pub async fn back_up(
-    client: &Client,
+    context: &Context,
     bucket: &Bucket,
     policy: &StoragePolicy,
     slot: Timestamp,
     now: Timestamp,
 ) -> BackupRun {
-    match write(client, bucket, policy, slot, now).await {
+    match write(context, bucket, policy, slot, now).await {
         Ok((mut run, jobs)) => {
             match thin_out(bucket, policy, run.key.as_deref().unwrap_or_default(), jobs > 0).await {
                 Ok(kept) => run.kept = Some(kept),
@@ -59,14 +60,15 @@ pub fn failed(slot: Timestamp, why: String) -> BackupRun {
 }
 
 async fn write(
-    client: &Client,
+    context: &Context,
     bucket: &Bucket,
     policy: &StoragePolicy,
     slot: Timestamp,
     now: Timestamp,
 ) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
-    let (Written { text, items, jobs }, _memory) = gather_in_turn(client, &namespace, now).await?;
+    let (slots, client) = (&context.tasks.slots.backups, &context.client);
+    let (Written { text, items, jobs }, _memory) = gather_in_turn(slots, client, &namespace, now).await?;
     let key = key(&namespace, &policy.name_any(), slot);
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());

@@ -4,7 +4,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -31,7 +31,7 @@ pub(crate) const PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// A call to the API server that did not succeed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The API server refused.
     #[error("failed to {what}: {message}{}", remedy(.status))]
@@ -48,7 +48,7 @@ pub enum CallError {
         /// What was tried, on what.
         what: String,
         /// Why.
-        source: Box<kube::Error>,
+        source: Arc<kube::Error>,
     },
     /// No answer came.
     #[error("failed to {what}: the API server gave no answer within {} s", call_timeout().as_secs())]
@@ -65,7 +65,7 @@ impl CallError {
         let what = what.into();
         match error {
             kube::Error::Api(status) => Self::Refused { what, message: status.message.clone(), status },
-            other => Self::Failed { what, source: Box::new(other) },
+            other => Self::Failed { what, source: Arc::new(other) },
         }
     }
 

@@ -15,12 +15,14 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use videofactory_api::tasks::Tasks;
 use videofactory_client::CallError;
+use videofactory_crds::ProviderAccount;
 use videofactory_net::Network;
 use videofactory_traces::SpanQueue;
 
 use crate::caches::{Caches, Watches};
 use crate::config::{Config, Watched};
 use crate::events::Publisher;
+use crate::live_reads::LiveReads;
 use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
@@ -54,6 +56,8 @@ pub struct Context {
     pub traces: SpanQueue,
     /// Whether this replica leads.
     pub leads: Leads,
+    /// Accounts as the API server has them, for jobs that ask at once.
+    pub live_accounts: Arc<LiveReads<ProviderAccount>>,
     /// What callers began.
     pub tasks: Tasks,
     /// The tasks in which controllers work: who leads next begins when none of them is left.
@@ -76,6 +80,7 @@ impl Context {
         let (caches, watches) = Caches::start(&client, &config.watch_namespaces);
         let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
         let context = Self {
+            live_accounts: Arc::new(LiveReads::new(client.clone())),
             client,
             caches,
             cluster: Cluster::of(&config),

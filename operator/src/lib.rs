@@ -8,6 +8,7 @@ pub mod context;
 pub mod events;
 pub mod http;
 pub mod leader;
+pub mod live_reads;
 pub mod meter;
 pub mod metrics;
 pub mod progress;

@@ -17,7 +17,7 @@ use super::model::{Account, Found, HiredAccount};
 use crate::context::Context;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::restoring;
-use videofactory_client::call::{CallError, within};
+use videofactory_client::call::CallError;
 
 /// Every account that the spec, the Channel or its frozen copy names, wherever it does, and every one that a demand of
 /// this job waits for.
@@ -51,7 +51,9 @@ pub(super) async fn accounts(
         // A grant is spent on a live look only, and what was booked is forgotten on a live look only: the cache may be
         // older than either.
         let account = match known {
-            _ if may_act && asked.contains(name.as_str()) => live_account(context, namespace, &name).await?,
+            _ if may_act && asked.contains(name.as_str()) => {
+                context.live_accounts.get_opt(namespace, &name).await?.map(Ok)
+            }
             known => known,
         };
         let terms = |secret: &str| caches.secret_terms(namespace, secret);
@@ -80,17 +82,6 @@ fn may_act_on_accounts<'a>(job: &VideoJob, cached: impl Fn(&str) -> Option<&'a P
             (_, None) => granted() || status.expired.iter().any(|holder| attempt(holder) == of),
         }
     })
-}
-
-/// The account as the API server has it.
-async fn live_account(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Result<ProviderAccount, String>>, CallError> {
-    let api: kube::Api<ProviderAccount> = kube::Api::namespaced(context.client.clone(), namespace);
-    let what = format!("get ProviderAccount {namespace}/{name}");
-    Ok(within(what, api.get_opt(name)).await?.map(Ok))
 }
 
 fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {

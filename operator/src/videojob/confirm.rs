@@ -1,7 +1,7 @@
 //! The last look before an attempt that is paid for begins: its status says by now that it begins with these grants, and
 //! its accounts are asked once more, live, whether they are still its own. `provideraccount::closing` says why.
 
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use videofactory_crds::provideraccount::Holder;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{ProviderAccount, VideoJob};
@@ -10,7 +10,6 @@ use super::model::StartStep;
 use super::writes::{ApplyError, path};
 use crate::context::Context;
 use crate::provideraccount::{Word, word};
-use videofactory_client::call::within;
 
 /// Whether every grant that the attempt was begun with is there and is not about to be closed.
 pub(super) async fn confirm(
@@ -19,10 +18,8 @@ pub(super) async fn confirm(
     order: &StartStep,
 ) -> Result<(), ApplyError> {
     for demand in &order.begun_with {
-        let api: Api<ProviderAccount> =
-            Api::namespaced(context.client.clone(), &owner.namespace().unwrap_or_default());
-        let what = format!("get ProviderAccount {}", path(owner, &demand.account));
-        let account = within(what, api.get_opt(&demand.account)).await?;
+        let namespace = owner.namespace().unwrap_or_default();
+        let account = context.live_accounts.get_opt(&namespace, &demand.account).await?;
         if !account.is_some_and(|account| is_open(&account, order, demand)) {
             return Err(ApplyError::GrantClosing(path(owner, &demand.account)));
         }

@@ -1,20 +1,20 @@
 //! The writes that more than one stage makes, each by itself, and why one is not made.
 
+use futures::future::join_all;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use videofactory_crds::{VideoJob, VideoJobStatus};
 
+use super::model::{PodFacts, PodState};
 use super::names::FINALIZER;
+use crate::caches::owner_key;
 use crate::context::Context;
 use crate::events::{Event, EventReason};
 use crate::meter::Changes;
 use videofactory_client::call::{CallError, within};
-
-/// Label that Kubernetes sets on the pods of a Job: the Job's UID.
-const CONTROLLER_UID: &str = "batch.kubernetes.io/controller-uid";
 
 /// Something of a decision could not be done. The next reconcile decides anew.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +161,7 @@ pub(super) async fn delete_job(
 ) -> Result<(), ApplyError> {
     let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     let params = DeleteParams::background().preconditions(only);
+    let pods = pods_at_work(context, owner, uid);
     context.metrics.wrote("Job");
     match within(
         format!("delete Job {}", path(owner, name)),
@@ -173,22 +174,33 @@ pub(super) async fn delete_job(
         Err(error) => return Err(error.into()),
     }
     context.caches.jobs.deleted(uid);
-    delete_pods(context, owner, uid).await;
+    join_all(pods.iter().map(|pod| delete_pod(context, owner, pod))).await;
     Ok(())
 }
 
-/// The cluster's garbage collector deletes the pods of a Job that is gone, but has some 20 requests a second for everything
-/// in the cluster: a hundred steps that are stopped at once would go on for many seconds. What fails here is left to it.
-async fn delete_pods(context: &Context, owner: &VideoJob, uid: &str) {
-    let of_job = ListParams::default().labels(&format!("{CONTROLLER_UID}={uid}"));
+/// The pods of a Job that have not ended and are not deleted yet.
+fn pods_at_work(context: &Context, owner: &VideoJob, uid: &str) -> Vec<PodFacts> {
+    let caches = &context.caches;
+    let Some(job) = caches.jobs.get(uid) else { return Vec::new() };
+    let owner = owner_key(&owner.namespace().unwrap_or_default(), &owner.uid().unwrap_or_default());
+    let is_its_own = |pod: &PodFacts| {
+        (pod.run, pod.step, pod.attempt) == (job.facts.run, job.facts.step, job.facts.attempt)
+    };
+    let pods = caches.pods.of(&owner).into_iter().map(|known| known.object.facts.facts.clone());
+    pods.filter(|pod| is_its_own(pod) && pod.gone_by.is_none() && !matches!(pod.state, PodState::Ended(_)))
+        .collect()
+}
+
+/// The cluster's garbage collector deletes the pods of a Job that is gone, too, but with some 20 requests a second for
+/// everything in the cluster: a hundred steps that are stopped at once would go on for many seconds. What fails here is left
+/// to it.
+async fn delete_pod(context: &Context, owner: &VideoJob, pod: &PodFacts) {
+    let only = Preconditions { uid: Some(pod.uid.clone()), resource_version: None };
+    let params = DeleteParams::default().preconditions(only);
     context.metrics.wrote("Pod");
-    let deleted = within(
-        format!("delete pods of VideoJob {}", path(owner, &owner.name_any())),
-        api::<Pod>(context, owner).delete_collection(&DeleteParams::default(), &of_job),
-    )
-    .await;
-    if let Err(error) = deleted {
-        tracing::debug!(%error, "the pods of a deleted Job are left to the garbage collector");
+    let what = format!("delete pod {}", path(owner, &pod.name));
+    if let Err(error) = within(what, api::<Pod>(context, owner).delete(&pod.name, &params)).await {
+        tracing::debug!(%error, "a pod of a deleted Job is left to the garbage collector");
     }
 }
 

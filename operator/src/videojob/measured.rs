@@ -16,7 +16,7 @@ impl Measured {
     pub fn tell(&self, metrics: &FilmMetrics, trace: Option<&str>) {
         match self {
             Self::Attempt { step, outcome, took, queued } => {
-                metrics.attempt_ended(*step, outcome, *took, trace);
+                metrics.attempt_ended(*step, *outcome, *took, trace);
                 if let Some(queued) = queued {
                     metrics.queued(*step, *queued);
                 }

@@ -14,7 +14,7 @@ use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOut
 use crate::config::SideEffects;
 use crate::events::Event;
 use crate::meter::Changes;
-use crate::metrics::{JobOutcome, PublishOutcome};
+use crate::metrics::{AttemptOutcome, JobOutcome, PublishOutcome};
 
 /// Everything that one decision may know, read once. The caches and the API hold no more of it.
 #[derive(Clone, Debug)]
@@ -320,8 +320,8 @@ pub enum Measured {
     /// An attempt of a step.
     Attempt {
         step: StepName,
-        /// How it ended, in a word.
-        outcome: &'static str,
+        /// How it ended.
+        outcome: AttemptOutcome,
         /// From its begin to its end.
         took: Duration,
         /// From the creation of its Job to the start of its container, if both are known.

@@ -133,7 +133,8 @@ impl Inquiry<'_> {
         let bucket = match bucket::open(self.client, self.network, policy).await {
             Ok(bucket) => bucket,
             Err(
-                OpenBucketError::Call(error) | OpenBucketError::Authority(ReadAuthorityError::Call(error)),
+                OpenBucketError::CallApiServer(error)
+                | OpenBucketError::ReadAuthority(ReadAuthorityError::CallApiServer(error)),
             ) if !error.is_rejected() => return Err(error),
             Err(error) => {
                 let (reason, answered) = (Reason::ConfigurationInvalid, None);

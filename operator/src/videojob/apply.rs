@@ -80,7 +80,7 @@ async fn retire(
         );
         let (warning, reason, action) = (true, EventReason::TombstoneNotWritten, "Delete".to_owned());
         context.events.tell(job.object_ref(&()), Event { warning, reason, action, note });
-        return Err(ApplyError::NoTombstone(path(job, &job.name_any()), why));
+        return Err(ApplyError::LeaveTombstone(path(job, &job.name_any()), why));
     }
     delete_videojob(context, job).await
 }
@@ -98,7 +98,7 @@ async fn delete_videojob(context: &Context, job: &VideoJob) -> Result<(), ApplyE
     {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
-        Err(error) if error.is_conflict() => Err(ApplyError::Changed(path(job, &name))),
+        Err(error) if error.is_conflict() => Err(ApplyError::MatchVersion(path(job, &name))),
         Err(error) => Err(error.into()),
     }
 }

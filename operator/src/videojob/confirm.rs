@@ -24,7 +24,7 @@ pub(super) async fn confirm(
         let what = format!("get ProviderAccount {}", path(owner, &demand.account));
         let account = within(what, api.get_opt(&demand.account)).await?;
         if !account.is_some_and(|account| is_open(&account, order, demand)) {
-            return Err(ApplyError::GrantClosing(path(owner, &demand.account)));
+            return Err(ApplyError::AwaitGrant(path(owner, &demand.account)));
         }
     }
     Ok(())

@@ -41,17 +41,18 @@ impl NoPlace {
     #[must_use]
     pub fn of_opening(error: &OpenBucketError) -> Self {
         match error {
-            OpenBucketError::SecretMissing { .. } | OpenBucketError::KeyMissing { .. } => {
+            OpenBucketError::FindSecret { .. } | OpenBucketError::FindKey { .. } => {
                 Self::Gone(error.to_string())
             }
-            OpenBucketError::Forbidden { .. }
-            | OpenBucketError::Authority(ReadAuthorityError::Unusable { .. }) => {
+            OpenBucketError::AllowHost { .. }
+            | OpenBucketError::ReadAuthority(ReadAuthorityError::FindCertificates { .. }) => {
                 Self::Away(Reason::ConfigurationInvalid, error.to_string())
             }
-            OpenBucketError::Call(_) | OpenBucketError::Authority(ReadAuthorityError::Call(_)) => {
+            OpenBucketError::CallApiServer(_)
+            | OpenBucketError::ReadAuthority(ReadAuthorityError::CallApiServer(_)) => {
                 Self::Away(Reason::StorageUnavailable, error.to_string())
             }
-            OpenBucketError::Settings(error) => Self::of_bucket(error),
+            OpenBucketError::UseSettings(error) => Self::of_bucket(error),
         }
     }
 
@@ -126,8 +127,8 @@ mod tests {
         let tried = || "list work/".to_owned();
         let gone = |no_place| matches!(no_place, NoPlace::Gone(_));
         let name = || "s3".to_owned();
-        assert!(gone(NoPlace::of_opening(&OpenBucketError::SecretMissing { name: name() })));
-        assert!(gone(NoPlace::of_opening(&OpenBucketError::KeyMissing { name: name(), key: "accessKeyId" })));
+        assert!(gone(NoPlace::of_opening(&OpenBucketError::FindSecret { name: name() })));
+        assert!(gone(NoPlace::of_opening(&OpenBucketError::FindKey { name: name(), key: "accessKeyId" })));
         assert!(gone(NoPlace::of_bucket(&StorageError::NoSuchBucket { tried: tried() })));
         let later = |error: StorageError| match NoPlace::of_bucket(&error) {
             NoPlace::Away(reason, _) => reason,

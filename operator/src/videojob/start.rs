@@ -102,7 +102,7 @@ async fn nothing_at_work(
         try_join(within(list("pods"), pod_api.list(&params)), within(list("Jobs"), job_api.list(&params)))
             .await?;
     let still =
-        |kind: &str, name: String| Err(ApplyError::StillAtWork(format!("{kind} {}", path(owner, &name))));
+        |kind: &str, name: String| Err(ApplyError::AwaitPodEnd(format!("{kind} {}", path(owner, &name))));
     if let Some(pod) = pods.items.iter().find(|pod| is_alive(pod)) {
         return still("pod", pod.name_any());
     }
@@ -143,14 +143,14 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
         Ok(created) => created,
         Err(error) if error.is_already_exists() => {
             let found = within(format!("get Job {}", path(owner, &name)), api.get_opt(&name)).await?;
-            found.ok_or_else(|| ApplyError::Leaving(path(owner, &name)))?
+            found.ok_or_else(|| ApplyError::AwaitJobDeletion(path(owner, &name)))?
         }
         Err(error) => return Err(error.into()),
     };
     match Labels::read(&present.metadata) {
         Some(labels) if is_owned(&present, owner) => {
             if present.metadata.deletion_timestamp.is_some() {
-                return Err(ApplyError::Leaving(path(owner, &name)));
+                return Err(ApplyError::AwaitJobDeletion(path(owner, &name)));
             }
             context.caches.jobs.wrote(Owned {
                 owner: key_of(owner),
@@ -161,7 +161,7 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
             tracing::info!(job = name, "attempt started");
             Ok(())
         }
-        _ => Err(ApplyError::Foreign(path(owner, &name))),
+        _ => Err(ApplyError::AdoptJob(path(owner, &name))),
     }
 }
 

@@ -107,7 +107,7 @@ async fn follow(
         }
         After::Stay(reason, what) => {
             write_status(context, job, staying(job, reason, &what, now)).await?;
-            Err(ApplyError::FilesRemain(path(job, &job.name_any()), what))
+            Err(ApplyError::DeleteFiles(path(job, &job.name_any()), what))
         }
     }
 }

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use videofactory_crds::storagepolicy::Addressing as Asked;
-use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason, VideoJobReason};
 use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, Network};
 use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText, StorageError};
 
@@ -100,21 +100,39 @@ fn allows(secret: &Secret, endpoint: &str) -> bool {
     endpoint.parse().is_ok_and(|url| AllowedHosts::parse(hosts).allow(&url))
 }
 
-/// What stands in the way, as a condition's reason.
+/// What stands in the way, as a reason of a policy's condition.
 #[must_use]
-pub fn reason(error: &StorageError) -> Reason {
+pub fn reason(error: &StorageError) -> StoragePolicyReason {
     match error {
-        StorageError::Credentials { .. } => Reason::CredentialsInvalid,
+        StorageError::Credentials { .. } => StoragePolicyReason::CredentialsInvalid,
         StorageError::NoSuchBucket { .. }
         | StorageError::InvalidRequest { .. }
-        | StorageError::Addressing { .. } => Reason::ConfigurationInvalid,
+        | StorageError::Addressing { .. } => StoragePolicyReason::ConfigurationInvalid,
         // A wrong region.
         StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
-            Reason::ConfigurationInvalid
+            StoragePolicyReason::ConfigurationInvalid
         }
-        StorageError::PreconditionsUnsupported { .. } => Reason::PreconditionsUnsupported,
-        StorageError::Full { .. } => Reason::StorageFull,
-        _ => Reason::StorageUnavailable,
+        StorageError::PreconditionsUnsupported { .. } => StoragePolicyReason::PreconditionsUnsupported,
+        StorageError::Full { .. } => StoragePolicyReason::StorageFull,
+        _ => StoragePolicyReason::StorageUnavailable,
+    }
+}
+
+/// What a policy's reason means for its jobs: a bucket without preconditions is a matter of configuration.
+#[must_use]
+pub fn job_reason(of_policy: StoragePolicyReason) -> VideoJobReason {
+    match of_policy {
+        StoragePolicyReason::CredentialsInvalid => VideoJobReason::CredentialsInvalid,
+        StoragePolicyReason::ConfigurationInvalid | StoragePolicyReason::PreconditionsUnsupported => {
+            VideoJobReason::ConfigurationInvalid
+        }
+        StoragePolicyReason::StorageFull => VideoJobReason::StorageFull,
+        StoragePolicyReason::StorageUnavailable
+        | StoragePolicyReason::Available
+        | StoragePolicyReason::Progressing
+        | StoragePolicyReason::NothingPrunable
+        | StoragePolicyReason::TooManyFiles
+        | StoragePolicyReason::DuplicatePolicy => VideoJobReason::StorageUnavailable,
     }
 }
 

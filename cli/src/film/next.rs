@@ -6,7 +6,7 @@ use videofactory_client::job_action::{phase, under_review};
 use videofactory_client::job_advice::{is_stalled, reason};
 use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::VideoJob;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 
 use crate::text::{age, plain};
 
@@ -30,7 +30,7 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
         Phase::Waiting => waiting(job),
         Phase::Review => review(job),
         // There is nothing to resume: it is the operator that holds it.
-        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => {
+        Phase::Suspended if reason(job) == Some(VideoJobReason::SideEffectsSuspended) => {
             hint(job, &PluginCommands(job))
         }
         Phase::Suspended => format!("resume it: {}", verb("resume")),
@@ -67,13 +67,15 @@ fn not_looked_at(job: &VideoJob, now: Timestamp) -> String {
 fn waiting(job: &VideoJob) -> String {
     let namespace = job.namespace().unwrap_or_default();
     let look = match reason(job) {
-        Some(Reason::AwaitingQuota | Reason::RateLimited | Reason::ProviderUnavailable) => {
+        Some(
+            VideoJobReason::AwaitingQuota | VideoJobReason::RateLimited | VideoJobReason::ProviderUnavailable,
+        ) => {
             format!("; `kubectl videofactory accounts -n {namespace}` shows the quotas")
         }
-        Some(Reason::StorageFull) => format!(
+        Some(VideoJobReason::StorageFull) => format!(
             "when there is room: `kubectl videofactory cleanup -n {namespace} --dry-run` says what could go"
         ),
-        Some(Reason::StorageUnavailable) => {
+        Some(VideoJobReason::StorageUnavailable) => {
             format!("; `kubectl videofactory storage -n {namespace}` shows the bucket")
         }
         _ => String::new(),

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use videofactory_crds::bounds;
 use videofactory_crds::requests::TAKE_OVER;
-use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use videofactory_pipeline::clock;
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
@@ -340,7 +340,7 @@ impl Controller {
             }
             // Whose the bucket is cannot be told, and people must hear why.
             Err(error) if error.is_rejected() => {
-                let (reason, answered) = (Reason::ConfigurationInvalid, None);
+                let (reason, answered) = (StoragePolicyReason::ConfigurationInvalid, None);
                 Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into())
             }
             Err(error) => Err(error),

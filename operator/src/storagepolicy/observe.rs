@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::Client;
 use videofactory_crds::storagepolicy::Addressing;
-use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use videofactory_net::Network;
 use videofactory_storage::{Bucket, PROBES, StorageError};
 
@@ -38,7 +38,7 @@ pub enum Finding {
     /// It is not.
     Unfit {
         /// Why.
-        reason: Reason,
+        reason: StoragePolicyReason,
         /// Whether a server answered; unknown if none was asked.
         answered: Option<bool>,
         /// What to do.
@@ -92,8 +92,8 @@ pub fn can_prune(finding: &Finding) -> bool {
     }
 }
 
-const fn allows_pruning(reason: Reason) -> bool {
-    matches!(reason, Reason::StorageFull | Reason::PreconditionsUnsupported)
+const fn allows_pruning(reason: StoragePolicyReason) -> bool {
+    matches!(reason, StoragePolicyReason::StorageFull | StoragePolicyReason::PreconditionsUnsupported)
 }
 
 /// Who asks a bucket, and how thoroughly.
@@ -137,7 +137,7 @@ impl Inquiry<'_> {
                 | OpenBucketError::ReadAuthority(ReadAuthorityError::CallApiServer(error)),
             ) if !error.is_rejected() => return Err(error),
             Err(error) => {
-                let (reason, answered) = (Reason::ConfigurationInvalid, None);
+                let (reason, answered) = (StoragePolicyReason::ConfigurationInvalid, None);
                 return Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into());
             }
         };
@@ -145,7 +145,7 @@ impl Inquiry<'_> {
         Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
             Ok(look) => look,
             Err(_) => Look::from(Finding::Unfit {
-                reason: Reason::StorageUnavailable,
+                reason: StoragePolicyReason::StorageUnavailable,
                 answered: Some(false),
                 message: format!(
                     "bucket {:?} gave no answer in time: check that its server is up",
@@ -189,7 +189,7 @@ async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thorou
 fn undecided(error: &StorageError) -> Finding {
     match unfit(error) {
         Finding::Unfit { reason, answered, message } if allows_pruning(reason) => {
-            Finding::Unfit { reason: Reason::StorageUnavailable, answered, message }
+            Finding::Unfit { reason: StoragePolicyReason::StorageUnavailable, answered, message }
         }
         finding => finding,
     }
@@ -256,7 +256,7 @@ mod tests {
         let problem =
             StorageError::PreconditionsUnsupported { bucket: "films".into(), detail: "seen".into() };
         let Finding::Unfit { reason, answered, .. } = unfit(&problem) else { panic!("fit") };
-        assert_eq!((reason, answered), (Reason::PreconditionsUnsupported, Some(true)));
+        assert_eq!((reason, answered), (StoragePolicyReason::PreconditionsUnsupported, Some(true)));
     }
 
     /// Every name leads to this machine.
@@ -373,7 +373,11 @@ mod tests {
             let Finding::Unfit { reason, answered, message } = look.finding else {
                 panic!("{takes:?} {asked}")
             };
-            assert_eq!((reason, answered), (Reason::ConfigurationInvalid, Some(true)), "{message}");
+            assert_eq!(
+                (reason, answered),
+                (StoragePolicyReason::ConfigurationInvalid, Some(true)),
+                "{message}"
+            );
             assert!(message.contains("bucket.addressing"), "{message}");
         }
     }

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use videofactory_crds::condition::{
-    self, ConditionState, ConditionStatus, ConditionType, Reason, whole_seconds,
+    self, ConditionState, ConditionStatus, ConditionType, VideoJobReason, whole_seconds,
 };
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::VideoJobStatus;
@@ -74,22 +74,22 @@ pub fn write_storage(
 }
 
 /// By level alone: a number that changes all the time would be written into every job.
-fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, Reason, String) {
+fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, VideoJobReason, String) {
     match level {
         StorageLevel::Normal | StorageLevel::Warning => {
-            (true, Reason::Available, format!("bucket {bucket:?} can be used"))
+            (true, VideoJobReason::Available, format!("bucket {bucket:?} can be used"))
         }
         StorageLevel::Stopped => {
             let message = format!(
                 "bucket {bucket:?} is filled to the water mark stop: what has begun continues, nothing new begins"
             );
-            (false, Reason::StorageFull, message)
+            (false, VideoJobReason::StorageFull, message)
         }
         StorageLevel::Full => {
             let message = format!(
                 "bucket {bucket:?} is filled to its limit: only films whose scenes are made are finished"
             );
-            (false, Reason::StorageFull, message)
+            (false, VideoJobReason::StorageFull, message)
         }
     }
 }
@@ -124,7 +124,7 @@ struct Told {
     reconciling: bool,
     stalled: bool,
     approved: Option<bool>,
-    reason: Reason,
+    reason: VideoJobReason,
     message: String,
 }
 
@@ -142,12 +142,12 @@ impl Told {
         };
         match verdict {
             Verdict::Running { message, .. } => {
-                told(Unknown, Unknown, true, false, Reason::Progressing, message)
+                told(Unknown, Unknown, true, false, VideoJobReason::Progressing, message)
             }
             Verdict::Waiting { reason, message, .. } => told(Unknown, Unknown, true, false, *reason, message),
             Verdict::Stalled { reason, message, .. } => told(False, Unknown, false, true, *reason, message),
             Verdict::Review { message, .. } => {
-                let review = told(False, Unknown, false, false, Reason::AwaitingReview, message);
+                let review = told(False, Unknown, false, false, VideoJobReason::AwaitingReview, message);
                 Self { approved: Some(false), ..review }
             }
             Verdict::Suspended { reason, message } => told(False, Unknown, false, false, *reason, message),
@@ -163,7 +163,7 @@ impl Told {
             (ConditionType::Succeeded, Some(self.succeeded)),
             (ConditionType::Reconciling, only(self.reconciling)),
             (ConditionType::Stalled, only(self.stalled)),
-            (ConditionType::RateLimited, only(self.reason == Reason::RateLimited)),
+            (ConditionType::RateLimited, only(self.reason == VideoJobReason::RateLimited)),
             (ConditionType::Approved, self.approved.map(ConditionStatus::from)),
         ]
     }

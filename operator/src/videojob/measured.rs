@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::condition::{self, ConditionType, VideoJobReason};
 use videofactory_crds::videojob::VideoJobStatus;
 
 use super::model::Measured;
@@ -35,8 +35,8 @@ pub(super) fn job_end(
     now: Timestamp,
 ) -> Option<Measured> {
     let outcome = match verdict {
-        Verdict::Succeeded { reason: Reason::Completed, .. } => JobOutcome::Succeeded,
-        Verdict::Failed { reason: Reason::Rejected, .. } => JobOutcome::Rejected,
+        Verdict::Succeeded { reason: VideoJobReason::Completed, .. } => JobOutcome::Succeeded,
+        Verdict::Failed { reason: VideoJobReason::Rejected, .. } => JobOutcome::Rejected,
         Verdict::Failed { .. } => JobOutcome::Failed,
         _ => return None,
     };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{ConditionReason, Phase, VideoJobReason};
 
 /// How the whole job stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub enum Verdict {
     /// It goes on by itself.
     Waiting {
         /// Why.
-        reason: Reason,
+        reason: VideoJobReason,
         /// For people.
         message: String,
         /// The step that waits.
@@ -28,7 +28,7 @@ pub enum Verdict {
     /// It goes on when a person has changed something.
     Stalled {
         /// Why.
-        reason: Reason,
+        reason: VideoJobReason,
         /// What to do.
         message: String,
         /// The step that waits.
@@ -44,14 +44,14 @@ pub enum Verdict {
     /// Held or suspended.
     Suspended {
         /// `Held` or `Suspended`.
-        reason: Reason,
+        reason: VideoJobReason,
         /// For people.
         message: String,
     },
     /// It ended without success.
     Failed {
         /// `RetriesExhausted` or `Rejected`.
-        reason: Reason,
+        reason: VideoJobReason,
         /// What to do.
         message: String,
         /// The step.
@@ -60,7 +60,7 @@ pub enum Verdict {
     /// All is done.
     Succeeded {
         /// `Completed`, or `AlreadyMade` where another job of this name has done it.
-        reason: Reason,
+        reason: VideoJobReason,
         /// What there is.
         message: String,
     },
@@ -68,18 +68,23 @@ pub enum Verdict {
 
 impl Verdict {
     /// A step waits.
-    pub(super) fn waits(step: StepName, reason: Reason, message: &str, at: Option<Timestamp>) -> Self {
+    pub(super) fn waits(
+        step: StepName,
+        reason: VideoJobReason,
+        message: &str,
+        at: Option<Timestamp>,
+    ) -> Self {
         Self::Waiting { reason, message: format!("{step}: {message}"), step: Some(step), at }
     }
 
     /// Something about the job is asked of the bucket, which has not answered yet.
     pub(super) fn awaits_bucket(message: String) -> Self {
-        Self::Waiting { reason: Reason::StorageUnavailable, message, step: None, at: None }
+        Self::Waiting { reason: VideoJobReason::StorageUnavailable, message, step: None, at: None }
     }
 
     /// The bucket cannot be used, for this reason.
-    pub(super) fn of_storage(reason: Reason, message: String, step: Option<StepName>) -> Self {
-        if reason.is_temporary() {
+    pub(super) fn of_storage(reason: VideoJobReason, message: String, step: Option<StepName>) -> Self {
+        if reason.clears_automatically() {
             Self::Waiting { reason, message, step, at: None }
         } else {
             Self::Stalled { reason, message, step }
@@ -115,7 +120,7 @@ impl Verdict {
         match self {
             Self::Failed { .. } => 0,
             // Unlike a job that is held, its other steps may go on.
-            Self::Suspended { reason, .. } if *reason != Reason::SideEffectsSuspended => 1,
+            Self::Suspended { reason, .. } if *reason != VideoJobReason::SideEffectsSuspended => 1,
             Self::Running { .. } => 2,
             Self::Suspended { .. } | Self::Stalled { .. } => 3,
             Self::Waiting { .. } => 4,

@@ -1,7 +1,7 @@
 //! What a step waits for after an attempt, and until when.
 
 use jiff::Timestamp;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::Digest;
@@ -18,7 +18,7 @@ pub(super) const LONGEST_DELAY: i64 = 600;
 pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
     let (now, job) = (draft.now, &draft.observed.job);
     let step = draft.step_mut(name);
-    let asks = step.reason == Some(Reason::ArtifactsPruned);
+    let asks = step.reason == Some(VideoJobReason::ArtifactsPruned);
     if !is_tried(step, input) || asks {
         return None;
     }
@@ -31,7 +31,8 @@ pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Diges
 
 /// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
 fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
-    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
+    let reason =
+        step.reason.filter(|reason| *reason != VideoJobReason::AwaitingQuota || step.demands.is_empty())?;
     if step.demands.iter().any(|demand| demand.granted.is_none()) {
         // What it waits for is its account's to say.
         return None;
@@ -46,7 +47,12 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
         // A person is needed, but need not tell us.
-        Some(at) if matches!(reason, Reason::CredentialsInvalid | Reason::ConfigurationInvalid) => {
+        Some(at)
+            if matches!(
+                reason,
+                VideoJobReason::CredentialsInvalid | VideoJobReason::ConfigurationInvalid
+            ) =>
+        {
             let message = format!("{name}: {told}; tries again at {}", at.0);
             Some(Verdict::Stalled { reason, message, step: Some(name) })
         }
@@ -57,7 +63,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
             at: Some(at.0),
         }),
         None => {
-            let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
+            let film = step.output_digest.as_deref().filter(|_| reason == VideoJobReason::QualityCheckFailed);
             let message = film.map_or_else(
                 || {
                     let then = if told == NO_WORDS { "then" } else { "when that is fixed," };

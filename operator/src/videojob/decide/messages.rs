@@ -1,7 +1,7 @@
 //! What people are told: why a step does not go on, and what they can do.
 
 use videofactory_client::price::Price;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::StepOutcome;
@@ -27,12 +27,12 @@ pub(super) fn hindered(
     hindrance: Option<&Hindrance>,
 ) -> Verdict {
     let stalled = |message: String| Verdict::Stalled {
-        reason: Reason::ConfigurationInvalid,
+        reason: VideoJobReason::ConfigurationInvalid,
         message,
         step: Some(name),
     };
     let waiting = |message: String| Verdict::Waiting {
-        reason: Reason::Progressing,
+        reason: VideoJobReason::Progressing,
         message,
         step: Some(name),
         at: None,

@@ -2,7 +2,7 @@
 //! begins, and at the limit only films whose scenes are made are finished.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::storagepolicy::StorageLevel;
 
 use super::super::conditions::HOLDS;
@@ -35,5 +35,5 @@ pub(super) fn shut(draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
          storagepolicy {policy} says what holds the space; request a clean-up there, or raise its capacity{holds}",
         bucket.name
     );
-    Some(Verdict::Waiting { reason: Reason::StorageFull, message, step: Some(name), at: None })
+    Some(Verdict::Waiting { reason: VideoJobReason::StorageFull, message, step: Some(name), at: None })
 }

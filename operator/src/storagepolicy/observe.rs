@@ -6,7 +6,7 @@ use kube::Client;
 use videofactory_crds::storagepolicy::Addressing;
 use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use videofactory_net::Network;
-use videofactory_storage::{Bucket, PROBES, StorageError};
+use videofactory_storage::{Bucket, StorageError};
 
 use super::claim::{Claim, Claimed, take};
 use crate::authority::ReadAuthorityError;
@@ -199,15 +199,8 @@ fn unfit(problem: &StorageError) -> Finding {
     Finding::Unfit {
         reason: bucket::reason(problem),
         answered: Some(!matches!(problem, StorageError::Unreachable { .. })),
-        message: without_probe_key(&problem.to_string()),
+        message: problem.to_string(),
     }
-}
-
-/// A probe's keys are different each time: with one in it, the same trouble would be written again and again.
-fn without_probe_key(message: &str) -> String {
-    let Some(start) = message.find(PROBES) else { return message.to_owned() };
-    let (head, tail) = message.split_at(start + PROBES.len());
-    format!("{head}…{}", tail.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -229,18 +222,6 @@ mod tests {
     use super::*;
     use Addressing::{Path, VirtualHost};
     use videofactory_client::call::connect;
-
-    #[test]
-    fn the_same_trouble_reads_the_same_at_every_probe() {
-        let trouble = |key: &str| StorageError::Unavailable {
-            tried: format!("put probes/{key} in bucket films at http://s3:9000"),
-            code: "InternalError".into(),
-        };
-        let finding = unfit(&trouble("00ff"));
-        assert_eq!(finding, unfit(&trouble("ab12")));
-        let Finding::Unfit { message, .. } = finding else { panic!("fit") };
-        assert!(message.starts_with("put probes/… in bucket films"), "{message}");
-    }
 
     #[test]
     fn nothing_is_pruned_where_it_is_not_known_whose_it_is() {

@@ -6,7 +6,7 @@ use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::Digest;
 
-use super::super::verdict::Verdict;
+use super::super::verdict::{Message, Verdict};
 use super::draft::{Draft, later};
 use super::messages::{NO_WORDS, quality_message};
 use super::step::is_tried;
@@ -43,6 +43,8 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
         let message = format!("{name}: {told}; fix the cause, then request a retry");
         return Some(Verdict::Failed { reason, message, step: name });
     }
+    let tries_again =
+        |at: Timestamp| Message::with_numbers(format!("{name}: {told}; tries again at "), at.to_string());
     match &step.retry_at {
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
@@ -53,15 +55,11 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
                 VideoJobReason::CredentialsInvalid | VideoJobReason::ConfigurationInvalid
             ) =>
         {
-            let message = format!("{name}: {told}; tries again at {}", at.0);
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
+            Some(Verdict::Stalled { reason, message: tries_again(at.0), step: Some(name) })
         }
-        Some(at) => Some(Verdict::Waiting {
-            reason,
-            message: format!("{name}: {told}; tries again at {}", at.0),
-            step: Some(name),
-            at: Some(at.0),
-        }),
+        Some(at) => {
+            Some(Verdict::Waiting { reason, message: tries_again(at.0), step: Some(name), at: Some(at.0) })
+        }
         None => {
             let film = step.output_digest.as_deref().filter(|_| reason == VideoJobReason::QualityCheckFailed);
             let message = film.map_or_else(
@@ -71,7 +69,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
                 },
                 |film| quality_message(job, name, &told, film),
             );
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
+            Some(Verdict::Stalled { reason, message: message.into(), step: Some(name) })
         }
     }
 }

@@ -13,10 +13,10 @@ pub(super) fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
     match verdict {
         Verdict::Running { .. } => {}
         Verdict::Waiting { reason, message, step, .. } => {
-            draft.event(false, *reason, &action(step), message);
+            draft.event(false, *reason, &action(step), message.to_string());
         }
         Verdict::Stalled { reason, message, step } => {
-            draft.event(true, *reason, &action(step), message);
+            draft.event(true, *reason, &action(step), message.to_string());
         }
         Verdict::Review { step, message } => {
             draft.event(false, VideoJobReason::AwaitingReview, &step.to_string(), message);

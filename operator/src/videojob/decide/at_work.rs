@@ -75,7 +75,7 @@ pub(super) fn at_work(
             draft.wake_in(BUCKET_PATIENCE);
             walk.verdicts.push(Verdict::Waiting {
                 reason: VideoJobReason::StorageUnavailable,
-                message: format!("{name}: {why}"),
+                message: format!("{name}: {why}").into(),
                 step: Some(name),
                 at: None,
             });

@@ -35,7 +35,8 @@ pub(super) fn begin_again(
             draft.wake_in(WORD_WITHIN);
             walk.verdicts.push(Verdict::Waiting {
                 reason: VideoJobReason::AwaitingQuota,
-                message: format!("{name}: account {account} looks whether what it granted was begun with"),
+                message: format!("{name}: account {account} looks whether what it granted was begun with")
+                    .into(),
                 step: Some(name),
                 at: None,
             });

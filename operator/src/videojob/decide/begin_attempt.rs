@@ -32,7 +32,7 @@ pub(super) fn launch(
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
         Some(refusal) => Verdict::Stalled {
             reason: VideoJobReason::ConfigurationInvalid,
-            message: format!("{name}: {}", refusal.words),
+            message: format!("{name}: {}", refusal.words).into(),
             step: Some(name),
         },
     });

@@ -22,7 +22,7 @@ pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
     let draft_mode = spec.mode == VideoMode::Draft;
     Settings::resolve(&spec.settings, channel, draft_mode).map_err(|error| Verdict::Stalled {
         reason: VideoJobReason::ConfigurationInvalid,
-        message: error.to_string(),
+        message: error.to_string().into(),
         step: None,
     })
 }

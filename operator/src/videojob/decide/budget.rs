@@ -52,7 +52,11 @@ pub(super) fn over_budget(
 ) -> Option<Verdict> {
     let limit = settings.budget.as_ref()?.limit?;
     if let Some(message) = without_price(name, demands, limit) {
-        return Some(Verdict::Stalled { reason: VideoJobReason::PriceUnknown, message, step: Some(name) });
+        return Some(Verdict::Stalled {
+            reason: VideoJobReason::PriceUnknown,
+            message: message.into(),
+            step: Some(name),
+        });
     }
     let price = |demand: &Demand| {
         demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
@@ -72,7 +76,8 @@ pub(super) fn over_budget(
             "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
              less",
             paid.plus(reserved)
-        ),
+        )
+        .into(),
         step: Some(name),
     })
 }

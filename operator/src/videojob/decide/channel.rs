@@ -20,9 +20,9 @@ pub(super) fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     match &draft.observed.channel {
         Found::NotNamed => draft.status.channel = None,
         Found::Here(channel) => {
-            let invalid = |message| Verdict::Stalled {
+            let invalid = |message: String| Verdict::Stalled {
                 reason: VideoJobReason::ConfigurationInvalid,
-                message,
+                message: message.into(),
                 step: None,
             };
             draft.status.channel = Some(freeze(channel).map_err(invalid)?);
@@ -32,7 +32,8 @@ pub(super) fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
                 reason: VideoJobReason::ConfigurationInvalid,
                 message: format!(
                     "channel {name:?} does not exist in this namespace; create it, or correct channelRef"
-                ),
+                )
+                .into(),
                 step: None,
             });
         }

@@ -72,7 +72,7 @@ fn may_begin(
     if let Some(account) = unbooked(draft, name) {
         return Err(Box::new(Verdict::Waiting {
             reason: VideoJobReason::AwaitingQuota,
-            message: format!("{name}: account {account} books what was spent"),
+            message: format!("{name}: account {account} books what was spent").into(),
             step: Some(name),
             at: None,
         }));
@@ -130,7 +130,7 @@ fn demand(
     draft.step_mut(name).ask(next, input, &message, asked.collect());
     Err(Box::new(Verdict::Waiting {
         reason: VideoJobReason::AwaitingQuota,
-        message: format!("{name}: {message}"),
+        message: format!("{name}: {message}").into(),
         step: Some(name),
         at: None,
     }))

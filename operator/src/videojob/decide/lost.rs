@@ -56,7 +56,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     step.wait(VideoJobReason::ArtifactsPruned, what);
     Needed::APersonsWord(Box::new(Verdict::Stalled {
         reason: VideoJobReason::ArtifactsPruned,
-        message: format!("{name}: {message}"),
+        message: format!("{name}: {message}").into(),
         step: Some(name),
     }))
 }
@@ -75,7 +75,7 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     draft.step_mut(name).lose(&told);
     Some(Verdict::Stalled {
         reason: VideoJobReason::ArtifactsPruned,
-        message: format!("{name}: {message}"),
+        message: format!("{name}: {message}").into(),
         step: Some(name),
     })
 }

@@ -28,12 +28,12 @@ pub(super) fn hindered(
 ) -> Verdict {
     let stalled = |message: String| Verdict::Stalled {
         reason: VideoJobReason::ConfigurationInvalid,
-        message,
+        message: message.into(),
         step: Some(name),
     };
     let waiting = |message: String| Verdict::Waiting {
         reason: VideoJobReason::Progressing,
-        message,
+        message: message.into(),
         step: Some(name),
         at: None,
     };

@@ -43,13 +43,14 @@ pub(super) fn obstacle(
 
 /// What keeps a step from using the accounts that it names.
 fn of_accounts(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
-    let stalled = |reason, message| Verdict::Stalled { reason, message, step: Some(name) };
+    let stalled =
+        |reason, message: String| Verdict::Stalled { reason, message: message.into(), step: Some(name) };
     let mut accounts = accounts_of(name, settings).into_iter().map(|account| observed(draft, account));
     let unusable = accounts.find_map(|account| match &*account {
         Account::Embedded => None,
         Account::Held(why) => Some(Verdict::Waiting {
             reason: VideoJobReason::AwaitingQuota,
-            message: format!("{name}: {why}"),
+            message: format!("{name}: {why}").into(),
             step: Some(name),
             at: None,
         }),
@@ -74,7 +75,7 @@ pub(super) fn obstacle_to_come(draft: &Draft<'_>, settings: &Settings, name: Ste
     let buys = !needs(draft, settings, name, &hired_accounts(draft, settings, name)).is_empty();
     buys.then(|| Verdict::Stalled {
         reason: VideoJobReason::ConfigurationInvalid,
-        message: format!("{name}: nothing is paid for before {other} can use its accounts: {why}"),
+        message: format!("{name}: nothing is paid for before {other} can use its accounts: {why}").into(),
         step: Some(name),
     })
 }

@@ -21,7 +21,7 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
         Namesake::HasNone => Ok(()),
         Namesake::HasFiles => Err(Verdict::Stalled {
             reason: VideoJobReason::RestoreIncomplete,
-            message: restored_message(job),
+            message: restored_message(job).into(),
             step: None,
         }),
         Namesake::Unknown(why) => {

@@ -37,7 +37,7 @@ pub(super) fn waiting(
         return Verdict::waits(name, reason, &message, Some(at));
     }
     if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
-        let message = format!("{name}: {why}");
+        let message = format!("{name}: {why}").into();
         return Verdict::Stalled { reason: VideoJobReason::BudgetExceeded, message, step: Some(name) };
     }
     if !in_front {

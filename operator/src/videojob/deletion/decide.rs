@@ -158,7 +158,7 @@ fn event(warning: bool, reason: EventReason, note: String) -> Event {
 pub fn staying(job: &VideoJob, reason: VideoJobReason, what: &str, now: Timestamp) -> VideoJobStatus {
     let mut status = job.status.clone().unwrap_or_default();
     let (message, generation) = (why_it_stays(job, what), job.metadata.generation);
-    let verdict = Verdict::Waiting { reason, message: message.clone(), step: None, at: None };
+    let verdict = Verdict::Waiting { reason, message: message.clone().into(), step: None, at: None };
     conditions::write(&mut status, &verdict, generation, now);
     if reason != VideoJobReason::Progressing {
         let storage = Storage::NotReady { reason, message };

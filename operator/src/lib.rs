@@ -10,6 +10,7 @@ pub mod http;
 pub mod leader;
 pub mod meter;
 pub mod metrics;
+pub mod namespaced_name;
 pub mod progress;
 pub mod provideraccount;
 pub mod reconcile;

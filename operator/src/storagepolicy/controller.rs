@@ -33,6 +33,7 @@ use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
 use crate::meter::Heard;
+use crate::namespaced_name::NamespacedName;
 use crate::reconcile::{Looks, Missed, isolated, readable, span_of};
 use crate::restoring;
 use videofactory_client::call::{CallError, within};
@@ -244,7 +245,7 @@ impl Controller {
 
     /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.
     fn take_heard(&self, policy: &StoragePolicy) {
-        let heard = self.context.meter.take(&policy.namespace().unwrap_or_default(), &policy.name_any());
+        let heard = self.context.meter.take(&NamespacedName::of(policy));
         if heard == Heard::default() {
             return;
         }
@@ -284,8 +285,9 @@ impl Controller {
             loop {
                 self.context.meter.changed().await;
                 tokio::time::sleep(GATHERED_FOR).await;
-                for (namespace, name) in self.context.meter.changed_policies() {
-                    self.context.caches.policy_queue.push(ObjectRef::new(&name).within(&namespace));
+                for changed in self.context.meter.changed_policies() {
+                    let look_at = ObjectRef::new(&changed.name).within(&changed.namespace);
+                    self.context.caches.policy_queue.push(look_at);
                 }
             }
         };

@@ -19,7 +19,7 @@ use super::cached::{channel, get, jobs, pods};
 use super::model::{Observed, Room, Storage};
 use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
-use crate::caches::{Caches, owner_key};
+use crate::caches::{Caches, OwnerKey};
 use crate::context::Context;
 use crate::restoring;
 use crate::storagepolicy::protection;
@@ -33,9 +33,8 @@ const LOOK_UP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 /// Reads everything that a decision about this job may know.
 pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallError> {
     let caches = &context.caches;
-    let uid = job.uid().unwrap_or_default();
     let namespace = job.namespace().unwrap_or_default();
-    let owner = owner_key(&namespace, &uid);
+    let owner = OwnerKey::of(&job);
     let jobs = jobs(caches, &owner);
     let pods = pods(caches, &owner);
     let policy = get(&caches.policies, &namespace, &job.spec.storage_ref.name);
@@ -59,7 +58,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         storage,
         accounts,
         live: context.progress.due(&owner, &pods),
-        refused: context.refusals.of(&uid),
+        refused: context.refusals.of(&owner),
         podless: podless::look_up(context, &namespace, &jobs, &pods).await,
         job,
         jobs,

@@ -10,6 +10,7 @@ use super::names::FINALIZER;
 use crate::context::Context;
 use crate::events::{Event, EventReason};
 use crate::meter::Changes;
+use crate::namespaced_name::NamespacedName;
 use videofactory_client::call::{CallError, within};
 
 /// Something of a decision could not be done. The next reconcile decides anew.
@@ -178,8 +179,12 @@ pub(super) async fn delete_job(
 /// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the
 /// next measurement puts right.
 pub(super) fn count(context: &Context, job: &VideoJob, changes: &Changes) {
-    let (namespace, policy) = (job.namespace().unwrap_or_default(), &job.spec.storage_ref.name);
-    context.meter.count(&namespace, policy, changes);
+    context.meter.count(policy_of(job), changes);
+}
+
+/// The policy that a job names.
+pub(super) fn policy_of(job: &VideoJob) -> NamespacedName {
+    NamespacedName::new(job.namespace().unwrap_or_default(), job.spec.storage_ref.name.as_str())
 }
 
 pub(super) fn api<K>(context: &Context, job: &VideoJob) -> Api<K>

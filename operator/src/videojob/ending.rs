@@ -22,18 +22,7 @@ impl Ending {
     /// Reads an end; one that we have asked for ourselves is no interruption.
     pub(super) fn read(end: &End, stopped_by_us: bool) -> Self {
         let published = if let End::Told(outcome) = end { published(outcome) } else { Vec::new() };
-        let outcome = match end {
-            _ if stopped_by_us && is_interruption(end) => AttemptOutcome::Stopped,
-            End::Told(outcome) => reported(outcome),
-            End::Interrupted(_) => AttemptOutcome::Interrupted,
-            End::OutOfMemory => AttemptOutcome::OutOfMemory,
-            End::Deadline => AttemptOutcome::DeadlineExceeded,
-            End::Silent(code) => match ExitCode::from_code(*code) {
-                Some(ExitCode::Done) | None => AttemptOutcome::Failed,
-                Some(exit) => of_exit(exit),
-            },
-        };
-        Self { outcome, published }
+        Self { outcome: outcome_of(end, stopped_by_us), published }
     }
 
     /// What there is to tell once it is booked in `step`.
@@ -57,6 +46,21 @@ impl Ending {
             .map(|(created, started)| since(created, started));
         let attempt = took.map(|took| Measured::Attempt { step: step.name, outcome, took, queued });
         attempt.into_iter().chain(self.published).collect()
+    }
+}
+
+/// How an attempt with this end is counted, and shown in its trace; one that we have stopped ourselves was not interrupted.
+pub(super) fn outcome_of(end: &End, stopped_by_us: bool) -> AttemptOutcome {
+    match end {
+        _ if stopped_by_us && is_interruption(end) => AttemptOutcome::Stopped,
+        End::Told(outcome) => reported(outcome),
+        End::Interrupted(_) => AttemptOutcome::Interrupted,
+        End::OutOfMemory => AttemptOutcome::OutOfMemory,
+        End::Deadline => AttemptOutcome::DeadlineExceeded,
+        End::Silent(code) => match ExitCode::from_code(*code) {
+            Some(ExitCode::Done) | None => AttemptOutcome::Failed,
+            Some(exit) => of_exit(exit),
+        },
     }
 }
 

@@ -149,7 +149,7 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// A short `CamelCase` name of the kind, for conditions, events and metric labels.
+    /// A short `CamelCase` name of the kind.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {

@@ -144,7 +144,7 @@ async fn make_one<W: SceneWork>(
 pub fn tell(context: &Context, places: &[usize], scene: &str, error: &StepError) {
     match error {
         StepError::AwaitQuota | StepError::SkipAfterFailure | StepError::Stop => {
-            tracing::debug!(scene, "{error}")
+            tracing::debug!(scene, "{error}");
         }
         _ => tracing::error!(scene, "{error}"),
     }

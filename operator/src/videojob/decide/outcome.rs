@@ -53,10 +53,10 @@ impl Ledger<'_> {
     pub(super) fn silent(&mut self, code: i32) {
         match ExitCode::from_code(code) {
             Some(ExitCode::ProviderDown) => {
-                self.again(VideoJobReason::ProviderUnavailable, "the provider is down")
+                self.again(VideoJobReason::ProviderUnavailable, "the provider is down");
             }
             Some(ExitCode::Storage) => {
-                self.again(VideoJobReason::StorageUnavailable, "the bucket is out of reach")
+                self.again(VideoJobReason::StorageUnavailable, "the bucket is out of reach");
             }
             Some(ExitCode::Credentials) => {
                 self.step.wait(VideoJobReason::CredentialsInvalid, "see the log of its pod");

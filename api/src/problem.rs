@@ -122,9 +122,9 @@ impl From<CallError> for Problem {
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
         match error {
-            RequestError::Call(error) => error.into(),
+            RequestError::CallApiServer(error) => error.into(),
             // Nobody is to ask again before they have looked: no Retry-After.
-            RequestError::Unknown { source, look } => {
+            RequestError::LearnOutcome { source, look } => {
                 Self { retry_after: None, ..Self::from(source) }.hint(look)
             }
         }

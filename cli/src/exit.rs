@@ -155,9 +155,9 @@ impl From<CreateError> for Error {
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         match error {
-            RequestError::Call(error) => error.into(),
+            RequestError::CallApiServer(error) => error.into(),
             // Not to try again, as after other calls that were not answered.
-            RequestError::Unknown { source, look } => Self { hint: Some(look), ..source.into() },
+            RequestError::LearnOutcome { source, look } => Self { hint: Some(look), ..source.into() },
         }
     }
 }
@@ -165,8 +165,8 @@ impl From<RequestError> for Error {
 impl From<AskError> for Error {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::Call(error) => error.into(),
-            AskError::Busy(_) => Self::new(error.to_string())
+            AskError::CallApiServer(error) => error.into(),
+            AskError::ReplaceRequest(_) => Self::new(error.to_string())
                 .hint("`kubectl videofactory storage -o wide` shows the runs, and how they ended"),
         }
     }

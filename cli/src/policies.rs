@@ -10,7 +10,7 @@ use serde::Serialize;
 use videofactory_client::storage_action::PolicyResult;
 use videofactory_client::{ItemOutcome, Outcome, Results, list, within};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::condition::{self, ConditionType, StoragePolicyReason};
 
 use crate::context::Context;
 use crate::exit::{Error, lasting};
@@ -130,7 +130,11 @@ pub fn refused(policy: &StoragePolicy, what: &str) -> Error {
 /// What keeps a policy from doing anything: its condition Ready says so, too, but for what is of pruning alone.
 fn why(policy: &StoragePolicy) -> Option<String> {
     let conditions = &policy.status.as_ref()?.conditions;
-    let stops = [Reason::DuplicatePolicy, Reason::ConfigurationInvalid, Reason::TooManyFiles];
+    let stops = [
+        StoragePolicyReason::DuplicatePolicy,
+        StoragePolicyReason::ConfigurationInvalid,
+        StoragePolicyReason::TooManyFiles,
+    ];
     let limit = condition::get(conditions, ConditionType::WithinLimit);
     let limit = limit.filter(|limit| stops.iter().any(|reason| limit.reason == reason.to_string()));
     let told = limit.or_else(|| condition::get(conditions, ConditionType::Ready))?;

@@ -56,7 +56,7 @@ impl Right<'_> {
         };
         let name = [resource, group].join(".");
         let name = name.trim_end_matches('.');
-        RequireError::Forbidden {
+        RequireError::HoldRight {
             refusal: format!("you may not {verb} {resource} in {place}"),
             hint: format!("ask for a role with the verb {verb} on {name} {there}"),
         }
@@ -76,10 +76,10 @@ pub async fn may(client: &Client, right: Right<'_>) -> Result<bool, CallError> {
 pub enum RequireError {
     /// It could not be asked.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// The client has not this right.
     #[error("{refusal}")]
-    Forbidden {
+    HoldRight {
         /// What it may not.
         refusal: String,
         /// What to ask for.
@@ -101,8 +101,8 @@ mod tests {
         let right =
             Right { verb: "approve", group: "films.dev", resource: "videojobs", namespace: Some("films") };
         let told = |right: Right<'_>| match right.refused() {
-            RequireError::Forbidden { refusal, hint } => format!("{refusal}: {hint}"),
-            RequireError::Call(error) => panic!("{error}"),
+            RequireError::HoldRight { refusal, hint } => format!("{refusal}: {hint}"),
+            RequireError::CallApiServer(error) => panic!("{error}"),
         };
         assert_eq!(
             told(right),

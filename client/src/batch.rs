@@ -12,7 +12,7 @@ use videofactory_crds::bounds::cut;
 use videofactory_crds::{VideoJob, requests};
 
 use crate::call::{CallError, PAUSES, within};
-use crate::job_action::{MOST_REASON_BYTES, TOGETHER, stops_all};
+use crate::job_action::{Hold, MOST_REASON_BYTES, TOGETHER};
 use crate::job_ref::JobRef;
 use crate::new_job::{NewJob, NewJobs, create, find, try_all};
 
@@ -95,7 +95,11 @@ pub async fn make_all(
         }
         match create_or_find(client, new, job, &manifest, manager).await {
             Ok(mut made) => {
-                if made.annotations().get(requests::HOLD).is_some_and(|hold| hold.starts_with(TOGETHER)) {
+                if made
+                    .annotations()
+                    .get(requests::HOLD)
+                    .is_some_and(|hold| Hold::read(hold) == Hold::Together)
+                {
                     made.annotations_mut().remove(requests::HOLD);
                 }
                 take(made);
@@ -159,7 +163,9 @@ async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(),
             settled = make_again(client, new, job, manager).await;
         }
         match settled {
-            Ok(Found::Held(why)) if stop.is_none() && stops_all(&why) => stop = Some((place, why)),
+            Ok(Found::Held(why)) if stop.is_none() && Hold::read(&why).is_of_stop_all() => {
+                stop = Some((place, why));
+            }
             Ok(Found::Released | Found::Held(_)) => {}
             Ok(Found::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
             Ok(Found::Gone) => gone = gone.or(Some(name)),
@@ -275,7 +281,7 @@ async fn try_to_settle(
     match job.annotations().get(requests::HOLD) {
         None => return Ok(Found::Released),
         // Another release may say the rest of it in other words; of which request it is, the job says elsewhere.
-        Some(hold) if hold.starts_with(TOGETHER) => {}
+        Some(hold) if Hold::read(hold) == Hold::Together => {}
         Some(other) => return Ok(Found::Held(other.clone())),
     }
     match wanted {

@@ -81,10 +81,10 @@ impl ItemResult {
 pub enum RequestError {
     /// The call failed; to ask again does no harm.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// It may have been asked all the same, and whoever asks again may pay again.
     #[error("{source}; {look}")]
-    Unknown {
+    LearnOutcome {
         /// The call whose answer is missing.
         source: CallError,
         /// What to look at first.
@@ -97,8 +97,8 @@ impl RequestError {
     #[must_use]
     pub fn for_people(&self) -> String {
         match self {
-            Self::Call(error) => error.for_people(),
-            Self::Unknown { source, look } => format!("{}; {look}", source.for_people()),
+            Self::CallApiServer(error) => error.for_people(),
+            Self::LearnOutcome { source, look } => format!("{}; {look}", source.for_people()),
         }
     }
 }
@@ -234,10 +234,10 @@ fn unheard(request: &Request, job: &VideoJob, source: CallError) -> RequestError
              permission to pay again"
         ),
         Action::Suspend { .. } | Action::Resume { .. } | Action::Approve { .. } | Action::Reject { .. } => {
-            return RequestError::Call(source);
+            return RequestError::CallApiServer(source);
         }
     };
-    RequestError::Unknown { source, look }
+    RequestError::LearnOutcome { source, look }
 }
 
 /// Asks each of these jobs, or says what would be asked; in their order.

@@ -1,7 +1,7 @@
 //! What keeps a job from continuing, and what a person can do then; `job_hint` has it in words. Pure.
 
 use kube::ResourceExt;
-use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::condition::{self, ConditionType, VideoJobReason};
 use videofactory_crds::{Phase, VideoJob, requests};
 
 use crate::job_action::{asks_whether_to_pay, phase, ready};
@@ -84,44 +84,39 @@ pub fn is_stalled(job: &VideoJob) -> bool {
 
 /// Why it stands where it stands, as far as this version knows the word.
 #[must_use]
-pub fn reason(job: &VideoJob) -> Option<Reason> {
-    serde_json::from_value(serde_json::Value::String(ready(job)?.reason.clone())).ok()
+pub fn reason(job: &VideoJob) -> Option<VideoJobReason> {
+    condition::reason(ready(job)?)
 }
 
 // Without a wildcard, so that whoever adds a reason decides what people are told.
-const fn of(reason: Reason) -> Advice {
+const fn of(reason: VideoJobReason) -> Advice {
     match reason {
-        Reason::OutcomeUnknown | Reason::ArtifactsPruned => Advice::PayAgain,
-        Reason::RestoreIncomplete => Advice::RestoreStatus,
-        Reason::BudgetExceeded => Advice::RaiseBudget,
-        Reason::PriceUnknown => Advice::NamePrice,
-        Reason::CredentialsInvalid | Reason::CredentialsExpiring => Advice::RenewCredentials,
-        Reason::ContentRefused => Advice::EditScenes,
-        Reason::QualityCheckFailed => Advice::AcceptQuality,
-        Reason::Rejected => Advice::EditRejected,
-        Reason::SideEffectsSuspended => Advice::AllowSideEffects,
-        Reason::RetriesExhausted
-        | Reason::DeadlineExceeded
-        | Reason::Interrupted
-        | Reason::RetryScheduled
-        | Reason::ProviderUnavailable => Advice::FixThenRetry,
-        Reason::ConfigurationInvalid
-        | Reason::PreconditionsUnsupported
-        | Reason::NothingPrunable
-        | Reason::TooManyFiles
-        | Reason::DuplicatePolicy
-        | Reason::DuplicateAccount
-        | Reason::StorageFull
-        | Reason::StorageUnavailable
-        | Reason::AwaitingQuota
-        | Reason::RateLimited
-        | Reason::AwaitingReview
-        | Reason::Suspended
-        | Reason::Held
-        | Reason::Progressing
-        | Reason::Available
-        | Reason::AlreadyMade
-        | Reason::Completed => Advice::FollowMessage,
+        VideoJobReason::OutcomeUnknown | VideoJobReason::ArtifactsPruned => Advice::PayAgain,
+        VideoJobReason::RestoreIncomplete => Advice::RestoreStatus,
+        VideoJobReason::BudgetExceeded => Advice::RaiseBudget,
+        VideoJobReason::PriceUnknown => Advice::NamePrice,
+        VideoJobReason::CredentialsInvalid => Advice::RenewCredentials,
+        VideoJobReason::ContentRefused => Advice::EditScenes,
+        VideoJobReason::QualityCheckFailed => Advice::AcceptQuality,
+        VideoJobReason::Rejected => Advice::EditRejected,
+        VideoJobReason::SideEffectsSuspended => Advice::AllowSideEffects,
+        VideoJobReason::RetriesExhausted
+        | VideoJobReason::DeadlineExceeded
+        | VideoJobReason::Interrupted
+        | VideoJobReason::RetryScheduled
+        | VideoJobReason::ProviderUnavailable => Advice::FixThenRetry,
+        VideoJobReason::ConfigurationInvalid
+        | VideoJobReason::StorageFull
+        | VideoJobReason::StorageUnavailable
+        | VideoJobReason::AwaitingQuota
+        | VideoJobReason::RateLimited
+        | VideoJobReason::AwaitingReview
+        | VideoJobReason::Suspended
+        | VideoJobReason::Held
+        | VideoJobReason::Progressing
+        | VideoJobReason::Available
+        | VideoJobReason::AlreadyMade
+        | VideoJobReason::Completed => Advice::FollowMessage,
     }
 }
 

@@ -84,10 +84,10 @@ pub struct Accepted {
 pub enum AskError {
     /// The API server did not take it.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// It would replace another request, of which nobody would hear any more.
     #[error("another clean-up, asked for at {0:.0}, waits to begin; ask again when it has begun")]
-    Busy(Timestamp),
+    ReplaceRequest(Timestamp),
 }
 
 impl AskError {
@@ -95,8 +95,8 @@ impl AskError {
     #[must_use]
     pub fn for_people(&self) -> String {
         match self {
-            Self::Call(error) => error.for_people(),
-            Self::Busy(_) => self.to_string(),
+            Self::CallApiServer(error) => error.for_people(),
+            Self::ReplaceRequest(_) => self.to_string(),
         }
     }
 }
@@ -147,8 +147,8 @@ impl From<Asked> for PolicyResult {
                     follows.map(|slot| format!("it follows the run of {slot:.0}, which is under way"));
                 (Outcome::Requested, Some(*at), detail)
             }
-            Err(error @ AskError::Busy(_)) => not(Outcome::Refused, error),
-            Err(error @ AskError::Call(_)) => not(Outcome::Failed, error),
+            Err(error @ AskError::ReplaceRequest(_)) => not(Outcome::Refused, error),
+            Err(error @ AskError::CallApiServer(_)) => not(Outcome::Failed, error),
         };
         Self { id, outcome, requested_at, detail }
     }
@@ -247,7 +247,7 @@ fn plan(policy: &StoragePolicy, wish: Cleanup) -> Result<Timestamp, AskError> {
         Some(other) if (other.older_than, other.dry_run) == (wish.older_than, wish.dry_run) => {
             Ok(other.requested.at)
         }
-        Some(other) => Err(AskError::Busy(other.requested.at)),
+        Some(other) => Err(AskError::ReplaceRequest(other.requested.at)),
     }
 }
 
@@ -311,7 +311,7 @@ mod tests {
         let waiting = waits("2026-12-24T17:00:00Z");
         assert_eq!(plan(&waiting, wish(7, false)).unwrap(), asked, "one run is for both");
         for other in [wish(7, true), wish(8, false)] {
-            assert!(matches!(plan(&waiting, other), Err(AskError::Busy(at)) if at == asked));
+            assert!(matches!(plan(&waiting, other), Err(AskError::ReplaceRequest(at)) if at == asked));
         }
         let begun = plan(&waits(text), wish(8, false)).unwrap();
         assert_eq!(
@@ -325,7 +325,7 @@ mod tests {
     fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
         let result = |answer| PolicyResult::from(Asked { policy: "films/default".to_owned(), answer });
-        let refused = result(Err(AskError::Busy(at)));
+        let refused = result(Err(AskError::ReplaceRequest(at)));
         assert_eq!((refused.outcome, refused.requested_at), (Outcome::Refused, None));
         assert!(refused.detail.unwrap().contains("waits to begin"));
         let waits = result(Ok(Accepted { at, follows: Some(at) }));

@@ -1,12 +1,18 @@
 //! Conditions, reasons, phases and step states: what an object says about itself.
 //!
-//! Reasons are a stable interface (alerts and scripts match on them). A condition's
+//! Each kind has its own reasons, which are a stable interface (alerts and scripts match on them). A condition's
 //! `lastTransitionTime` changes only when its status does, so a settled object is never written again.
+
+mod reason;
+
+use std::fmt;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use reason::{ConditionReason, ProviderAccountReason, StoragePolicyReason, VideoJobReason};
 
 /// `Display` of a wire enum: the text that serde writes.
 macro_rules! display_wire_name {
@@ -63,89 +69,6 @@ display_wire_name!(ConditionStatus);
 impl From<bool> for ConditionStatus {
     fn from(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
-    }
-}
-
-/// Why a condition or a step is as it is. Names are stable; the message beside one says what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = crate::schema::plain_enum)]
-pub enum Reason {
-    /// Work is going on.
-    Progressing,
-    /// The account's quota is used up by us; the next unit's time is known.
-    AwaitingQuota,
-    /// The provider itself refused for now (429); resumes at the time it gave.
-    RateLimited,
-    /// The bucket is above its water mark; resumes when there is room.
-    StorageFull,
-    /// The bucket does not answer; resumes by itself.
-    StorageUnavailable,
-    /// The estimate exceeds what is left of the budget; raise the budget or change the video.
-    BudgetExceeded,
-    /// There is a budget, and nobody knows what the next step costs; name it in the `ProviderAccount`'s prices.
-    PriceUnknown,
-    /// A review gate waits for a person's approval.
-    AwaitingReview,
-    /// A person rejected the output; the job has failed.
-    Rejected,
-    /// `spec.suspend` is true.
-    Suspended,
-    /// The hold annotation is set.
-    Held,
-    /// The attempt failed; the next one starts at a known time.
-    RetryScheduled,
-    /// The pod was stopped, evicted or lost more than ten times in a row without progress; a failure is counted.
-    Interrupted,
-    /// The provider refuses the content; change the prompt or skip the scene.
-    ContentRefused,
-    /// The Secret is missing, incomplete or not accepted.
-    CredentialsInvalid,
-    /// The provider does not answer or answers with errors; resumes by itself.
-    ProviderUnavailable,
-    /// Something referred to is missing, or the settings do not fit together.
-    ConfigurationInvalid,
-    /// A paid call may or may not have been made; a person decides by a retry.
-    OutcomeUnknown,
-    /// What the job would need was pruned; making it again costs, so a person decides.
-    ArtifactsPruned,
-    /// The film failed one of its checks; accept it or change the video.
-    QualityCheckFailed,
-    /// More attempts in a row failed than `spec.retry.limit` tries again.
-    RetriesExhausted,
-    /// An attempt did not end within its time.
-    DeadlineExceeded,
-    /// All is done.
-    Completed,
-    /// The same film was made before under this name, and its job deleted by `ttlAfterFinished`: nothing is made or
-    /// published again. A changed spec, or a restart requested since, makes it anew.
-    AlreadyMade,
-    /// Another tool has restored the job without its status, and a job of its name has files in the bucket: a retry makes
-    /// the film anew and pays for it, a status that is restored goes on.
-    RestoreIncomplete,
-    /// The operator runs with `--side-effects=Suspend`: nothing is paid for, published or deleted.
-    SideEffectsSuspended,
-    /// Of a `StoragePolicy` or `ProviderAccount`: it can be used.
-    Available,
-    /// Of a `StoragePolicy`: the bucket ignores write-once preconditions, so that jobs may not use it.
-    PreconditionsUnsupported,
-    /// Of a `StoragePolicy`: the bucket is too full and no rule may delete enough.
-    NothingPrunable,
-    /// Of a `StoragePolicy`: its place holds more files than one prune run can hold in memory.
-    TooManyFiles,
-    /// Of a `StoragePolicy`: an older one has the same bucket, or a part of it, and prunes it.
-    DuplicatePolicy,
-    /// Of a `ProviderAccount`: an older account has the same key and spends its quota.
-    DuplicateAccount,
-    /// Of a `ProviderAccount`: its credentials end soon; put new ones into the Secret.
-    CredentialsExpiring,
-}
-display_wire_name!(Reason);
-
-impl Reason {
-    /// Whether what keeps a bucket or an account from use ends without a person: who waits for it has only to wait.
-    #[must_use]
-    pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::StorageFull | Self::StorageUnavailable | Self::ProviderUnavailable)
     }
 }
 
@@ -236,22 +159,22 @@ impl StepState {
     }
 }
 
-/// What a condition is to say.
+/// What a condition of a kind with these reasons is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConditionState {
+pub struct ConditionState<R> {
     /// Which condition.
     pub kind: ConditionType,
     /// Whether it holds.
     pub status: ConditionStatus,
     /// Why.
-    pub reason: Reason,
+    pub reason: R,
     /// What, how long, and what a person can do.
     pub message: String,
 }
 
-/// A condition's reason, if it is one of ours.
+/// A condition's reason, if it is one of its kind's.
 #[must_use]
-pub fn reason(condition: &Condition) -> Option<Reason> {
+pub fn reason<R: ConditionReason>(condition: &Condition) -> Option<R> {
     serde_json::from_value(condition.reason.as_str().into()).ok()
 }
 
@@ -272,9 +195,9 @@ pub fn is_true(conditions: &[Condition], kind: ConditionType) -> bool {
 ///
 /// `lastTransitionTime` becomes `now` (cut to whole seconds, as Kubernetes writes it) only when the
 /// status changes. A new condition goes to the end, so the order stays.
-pub fn set(
+pub fn set<R: fmt::Display>(
     conditions: &mut Vec<Condition>,
-    state: ConditionState,
+    state: ConditionState<R>,
     observed_generation: Option<i64>,
     now: Timestamp,
 ) -> bool {
@@ -305,13 +228,13 @@ pub fn set(
 
 /// Puts `Ready` of a `ProviderAccount` or `StoragePolicy` in place, and `Stalled` beside it: it is there, and True, where it
 /// takes a person to make the object ready.
-pub fn set_ready(
+pub fn set_ready<R: ConditionReason>(
     conditions: &mut Vec<Condition>,
-    ready: ConditionState,
+    ready: ConditionState<R>,
     observed_generation: Option<i64>,
     now: Timestamp,
 ) {
-    let needs_a_person = ready.status == ConditionStatus::False && !ready.reason.is_temporary();
+    let needs_a_person = ready.status == ConditionStatus::False && !ready.reason.clears_automatically();
     let stalled =
         ConditionState { kind: ConditionType::Stalled, status: ConditionStatus::True, ..ready.clone() };
     set(conditions, ready, observed_generation, now);
@@ -345,11 +268,11 @@ mod tests {
         Timestamp::new(second, 123).unwrap()
     }
 
-    fn ready(status: ConditionStatus, message: &str) -> ConditionState {
+    fn ready(status: ConditionStatus, message: &str) -> ConditionState<StoragePolicyReason> {
         ConditionState {
             kind: ConditionType::Ready,
             status,
-            reason: Reason::Progressing,
+            reason: StoragePolicyReason::Progressing,
             message: message.to_owned(),
         }
     }
@@ -393,13 +316,13 @@ mod tests {
         use ConditionStatus::{False, True, Unknown};
         let mut conditions = Vec::new();
         for (status, reason, stalled) in [
-            (False, Reason::CredentialsInvalid, true),
-            (False, Reason::StorageUnavailable, false),
-            (False, Reason::DuplicateAccount, true),
-            (False, Reason::StorageFull, false),
-            (Unknown, Reason::CredentialsInvalid, false),
-            (False, Reason::ConfigurationInvalid, true),
-            (True, Reason::Available, false),
+            (False, StoragePolicyReason::CredentialsInvalid, true),
+            (False, StoragePolicyReason::StorageUnavailable, false),
+            (False, StoragePolicyReason::DuplicatePolicy, true),
+            (False, StoragePolicyReason::StorageFull, false),
+            (Unknown, StoragePolicyReason::CredentialsInvalid, false),
+            (False, StoragePolicyReason::ConfigurationInvalid, true),
+            (True, StoragePolicyReason::Available, false),
         ] {
             let state = ConditionState { reason, ..ready(status, "what to do") };
             set_ready(&mut conditions, state, Some(2), at(1));
@@ -416,10 +339,20 @@ mod tests {
 
     #[test]
     fn a_reason_prints_as_it_is_written_on_the_wire() {
-        let wire = serde_json::to_value(Reason::RateLimited).unwrap();
-        assert_eq!(wire, Reason::RateLimited.to_string());
+        let wire = serde_json::to_value(VideoJobReason::RateLimited).unwrap();
+        assert_eq!(wire, VideoJobReason::RateLimited.to_string());
         for phase in Phase::ALL {
             assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str());
         }
+    }
+
+    #[test]
+    fn a_reason_is_read_by_the_kind_that_has_it() {
+        let mut conditions = Vec::new();
+        let state =
+            ConditionState { reason: StoragePolicyReason::TooManyFiles, ..ready(ConditionStatus::False, "") };
+        set(&mut conditions, state, None, at(1));
+        assert_eq!(reason(&conditions[0]), Some(StoragePolicyReason::TooManyFiles));
+        assert_eq!(reason::<VideoJobReason>(&conditions[0]), None);
     }
 }

@@ -30,7 +30,10 @@ pub mod videojob;
 pub mod yaml;
 
 pub use channel::{Channel, ChannelSpec};
-pub use condition::{ConditionState, ConditionStatus, ConditionType, Phase, Reason, StepState};
+pub use condition::{
+    ConditionState, ConditionStatus, ConditionType, Phase, ProviderAccountReason, StepState,
+    StoragePolicyReason, VideoJobReason,
+};
 pub use provideraccount::{ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
 pub use reference::{AssetKey, CaKind, CaRef, LocalRef, StorageRef};
 pub use settings::VideoSettings;

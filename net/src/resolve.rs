@@ -42,10 +42,10 @@ pub struct Resolver {
 pub enum ResolveError {
     /// All its addresses are refused.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    AllowAddress(#[from] Refused),
     /// It has none.
     #[error(transparent)]
-    Lookup(#[from] io::Error),
+    LookUpName(#[from] io::Error),
 }
 
 impl Resolver {

@@ -14,7 +14,7 @@ pub enum ReadAuthorityError {
     #[error(
         "key {key:?} of {kind} {name:?}, which caRef names, {why}; put the authority's certificates there, in PEM"
     )]
-    Unusable {
+    FindCertificates {
         /// `ConfigMap` or Secret.
         kind: &'static str,
         name: String,
@@ -24,7 +24,7 @@ pub enum ReadAuthorityError {
     },
     /// They could not be read.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
 }
 
 /// The authorities that the reference names; none if there is no reference.
@@ -47,7 +47,7 @@ pub async fn read(
         }
     };
     let parsed = pem.ok_or_else(|| "does not exist".to_owned()).and_then(|pem| Authority::parse(&pem));
-    parsed.map(Some).map_err(|why| ReadAuthorityError::Unusable {
+    parsed.map(Some).map_err(|why| ReadAuthorityError::FindCertificates {
         kind: kind_name,
         name: name.clone(),
         key: key.clone(),

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use videofactory_crds::storagepolicy::Addressing as Asked;
-use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason, VideoJobReason};
 use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts, Network};
 use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText, StorageError};
 
@@ -21,10 +21,10 @@ pub const SECRET_KEY: &str = "secretAccessKey";
 pub enum OpenBucketError {
     /// The Secret does not exist.
     #[error("Secret {name:?} does not exist: create it with the keys accessKeyId and secretAccessKey")]
-    SecretMissing { name: String },
+    FindSecret { name: String },
     /// It lacks a key.
     #[error("Secret {name:?} has no key {key:?}: add it")]
-    KeyMissing {
+    FindKey {
         /// Name of the Secret.
         name: String,
         /// The key.
@@ -35,20 +35,20 @@ pub enum OpenBucketError {
         "Secret {name:?} allows its keys for other hosts than {endpoint} by its annotation {ALLOWED_HOSTS_ANNOTATION}: add \
          the host to it, or correct bucket.endpoint"
     )]
-    Forbidden {
+    AllowHost {
         /// Name of the Secret.
         name: String,
         endpoint: String,
     },
     /// Who vouches for its server cannot be told.
     #[error(transparent)]
-    Authority(#[from] ReadAuthorityError),
+    ReadAuthority(#[from] ReadAuthorityError),
     /// The Secret could not be read.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// The settings cannot be followed.
     #[error(transparent)]
-    Settings(#[from] StorageError),
+    UseSettings(#[from] StorageError),
 }
 
 /// Opens the bucket of a policy; nothing is asked of it yet.
@@ -62,9 +62,9 @@ pub async fn open(
     let name = &spec.secret_ref.name;
     let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
     let read = within(format!("get Secret {namespace}/{name}"), api.get_opt(name)).await?;
-    let secret = read.ok_or_else(|| OpenBucketError::SecretMissing { name: name.clone() })?;
+    let secret = read.ok_or_else(|| OpenBucketError::FindSecret { name: name.clone() })?;
     if !allows(&secret, &spec.endpoint) {
-        return Err(OpenBucketError::Forbidden { name: name.clone(), endpoint: spec.endpoint.clone() });
+        return Err(OpenBucketError::AllowHost { name: name.clone(), endpoint: spec.endpoint.clone() });
     }
     let config = BucketConfig {
         endpoint: spec.endpoint.clone(),
@@ -100,21 +100,39 @@ fn allows(secret: &Secret, endpoint: &str) -> bool {
     endpoint.parse().is_ok_and(|url| AllowedHosts::parse(hosts).allow(&url))
 }
 
-/// What stands in the way, as a condition's reason.
+/// What stands in the way, as a reason of a policy's condition.
 #[must_use]
-pub fn reason(error: &StorageError) -> Reason {
+pub fn reason(error: &StorageError) -> StoragePolicyReason {
     match error {
-        StorageError::Credentials { .. } => Reason::CredentialsInvalid,
+        StorageError::Credentials { .. } => StoragePolicyReason::CredentialsInvalid,
         StorageError::NoSuchBucket { .. }
         | StorageError::InvalidRequest { .. }
-        | StorageError::Addressing { .. } => Reason::ConfigurationInvalid,
+        | StorageError::Addressing { .. } => StoragePolicyReason::ConfigurationInvalid,
         // A wrong region.
         StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
-            Reason::ConfigurationInvalid
+            StoragePolicyReason::ConfigurationInvalid
         }
-        StorageError::PreconditionsUnsupported { .. } => Reason::PreconditionsUnsupported,
-        StorageError::Full { .. } => Reason::StorageFull,
-        _ => Reason::StorageUnavailable,
+        StorageError::PreconditionsUnsupported { .. } => StoragePolicyReason::PreconditionsUnsupported,
+        StorageError::Full { .. } => StoragePolicyReason::StorageFull,
+        _ => StoragePolicyReason::StorageUnavailable,
+    }
+}
+
+/// What a policy's reason means for its jobs: a bucket without preconditions is a matter of configuration.
+#[must_use]
+pub fn job_reason(of_policy: StoragePolicyReason) -> VideoJobReason {
+    match of_policy {
+        StoragePolicyReason::CredentialsInvalid => VideoJobReason::CredentialsInvalid,
+        StoragePolicyReason::ConfigurationInvalid | StoragePolicyReason::PreconditionsUnsupported => {
+            VideoJobReason::ConfigurationInvalid
+        }
+        StoragePolicyReason::StorageFull => VideoJobReason::StorageFull,
+        StoragePolicyReason::StorageUnavailable
+        | StoragePolicyReason::Available
+        | StoragePolicyReason::Progressing
+        | StoragePolicyReason::NothingPrunable
+        | StoragePolicyReason::TooManyFiles
+        | StoragePolicyReason::DuplicatePolicy => VideoJobReason::StorageUnavailable,
     }
 }
 
@@ -129,7 +147,7 @@ fn key(secret: &Secret, name: &str, key: &'static str) -> Result<SecretText, Ope
     value
         .filter(|text| !text.is_empty())
         .map(SecretText::new)
-        .ok_or_else(|| OpenBucketError::KeyMissing { name: name.to_owned(), key })
+        .ok_or_else(|| OpenBucketError::FindKey { name: name.to_owned(), key })
 }
 
 #[cfg(test)]

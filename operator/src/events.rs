@@ -15,7 +15,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use videofactory_crds::Reason;
+use videofactory_crds::{ProviderAccountReason, VideoJobReason};
 use videofactory_pipeline::{Digest, clock};
 
 use crate::metrics::Metrics;
@@ -44,11 +44,14 @@ pub struct Event {
     pub note: String,
 }
 
-/// Why people are told something. The names are stable: people filter by them.
+/// Why an Event tells people something: the reason of a condition or step, or one of these. The names are stable: people
+/// filter by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventReason {
-    /// A condition or a step has this reason now.
-    Condition(Reason),
+    /// A condition or a step of a `VideoJob` has this reason now.
+    VideoJob(VideoJobReason),
+    /// A condition of a `ProviderAccount` has this reason now.
+    ProviderAccount(ProviderAccountReason),
     /// An object was restored, and its status may follow.
     AwaitingRestoredStatus,
     /// A backup is in the bucket.
@@ -111,16 +114,23 @@ pub enum EventReason {
     Unreadable,
 }
 
-impl From<Reason> for EventReason {
-    fn from(reason: Reason) -> Self {
-        Self::Condition(reason)
+impl From<VideoJobReason> for EventReason {
+    fn from(reason: VideoJobReason) -> Self {
+        Self::VideoJob(reason)
+    }
+}
+
+impl From<ProviderAccountReason> for EventReason {
+    fn from(reason: ProviderAccountReason) -> Self {
+        Self::ProviderAccount(reason)
     }
 }
 
 impl fmt::Display for EventReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Condition(reason) => fmt::Display::fmt(reason, f),
+            Self::VideoJob(reason) => fmt::Display::fmt(reason, f),
+            Self::ProviderAccount(reason) => fmt::Display::fmt(reason, f),
             named => fmt::Debug::fmt(named, f),
         }
     }
@@ -233,7 +243,9 @@ mod tests {
 
     #[test]
     fn a_reason_is_called_as_its_condition_says_or_by_its_own_name() {
-        assert_eq!(EventReason::from(Reason::RateLimited).to_string(), "RateLimited");
+        assert_eq!(EventReason::from(VideoJobReason::RateLimited).to_string(), "RateLimited");
+        let duplicate = EventReason::from(ProviderAccountReason::DuplicateAccount);
+        assert_eq!(duplicate.to_string(), "DuplicateAccount");
         assert_eq!(EventReason::FilesKept.to_string(), "FilesKept");
     }
 

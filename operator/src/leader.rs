@@ -61,7 +61,7 @@ impl Default for Timing {
 pub enum LostLease {
     /// Another replica holds it.
     #[error("lost the Lease {lease} to {holder:?}: this process ends, so that never two of them act")]
-    Taken {
+    KeepLease {
         /// Its name.
         lease: String,
         /// Who holds it now.
@@ -71,7 +71,7 @@ pub enum LostLease {
     #[error(
         "failed to renew the Lease {lease} for {seconds} s: this process ends, so that never two of them act ({last})"
     )]
-    NotRenewed {
+    RenewLease {
         /// Its name.
         lease: String,
         /// For how long.
@@ -246,7 +246,7 @@ impl Leadership {
                     continue;
                 }
                 Ok(Ok(Some(holder))) => {
-                    return LostLease::Taken { lease: self.candidate.name.clone(), holder };
+                    return LostLease::KeepLease { lease: self.candidate.name.clone(), holder };
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "the API server gave no answer".to_owned(),
@@ -255,7 +255,7 @@ impl Leadership {
             let since = self.renewed.elapsed();
             if since >= timing.deadline {
                 let lease = self.candidate.name.clone();
-                return LostLease::NotRenewed { lease, seconds: since.as_secs(), last: failure };
+                return LostLease::RenewLease { lease, seconds: since.as_secs(), last: failure };
             }
             wait = timing.retry.min(timing.deadline.saturating_sub(since));
         }

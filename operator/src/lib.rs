@@ -11,6 +11,7 @@ pub mod leader;
 pub mod live_reads;
 pub mod meter;
 pub mod metrics;
+pub mod namespaced_name;
 pub mod progress;
 pub mod provideraccount;
 pub mod reconcile;

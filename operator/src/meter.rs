@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use videofactory_crds::storagepolicy::ObjectKind;
 
+use crate::namespaced_name::NamespacedName;
+
 /// More or less of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
@@ -55,25 +57,25 @@ pub struct Heard {
 /// What was heard by policy, until its controller takes it.
 #[derive(Debug, Default)]
 pub struct Meter {
-    heard: Mutex<HashMap<(String, String), Heard>>,
+    heard: Mutex<HashMap<NamespacedName, Heard>>,
     changed: Notify,
 }
 
 impl Meter {
     /// Counts what was written to (or, below zero, deleted from) the bucket of this policy.
-    pub fn count(&self, namespace: &str, policy: &str, changes: &Changes) {
-        self.hear(namespace, policy, |heard| {
+    pub fn count(&self, policy: NamespacedName, changes: &Changes) {
+        self.hear(policy, |heard| {
             add(&mut heard.changes, changes);
         });
     }
 
     /// The server of this policy's bucket refused a file then, for want of room.
-    pub fn refused(&self, namespace: &str, policy: &str, at: Timestamp) {
-        self.hear(namespace, policy, |heard| heard.refused_at = heard.refused_at.max(Some(at)));
+    pub fn refused(&self, policy: NamespacedName, at: Timestamp) {
+        self.hear(policy, |heard| heard.refused_at = heard.refused_at.max(Some(at)));
     }
 
-    fn hear(&self, namespace: &str, policy: &str, note: impl FnOnce(&mut Heard)) {
-        note(self.heard.lock().entry((namespace.to_owned(), policy.to_owned())).or_default());
+    fn hear(&self, policy: NamespacedName, note: impl FnOnce(&mut Heard)) {
+        note(self.heard.lock().entry(policy).or_default());
         self.changed.notify_one();
     }
 
@@ -82,16 +84,16 @@ impl Meter {
         self.changed.notified().await;
     }
 
-    /// Namespace and name of the policies for which something was heard that nobody has taken.
+    /// The policies for which something was heard that nobody has taken.
     #[must_use]
-    pub fn changed_policies(&self) -> Vec<(String, String)> {
+    pub fn changed_policies(&self) -> Vec<NamespacedName> {
         self.heard.lock().keys().cloned().collect()
     }
 
     /// All that was heard for this policy since it was last taken.
     #[must_use]
-    pub fn take(&self, namespace: &str, policy: &str) -> Heard {
-        self.heard.lock().remove(&(namespace.to_owned(), policy.to_owned())).unwrap_or_default()
+    pub fn take(&self, policy: &NamespacedName) -> Heard {
+        self.heard.lock().remove(policy).unwrap_or_default()
     }
 }
 
@@ -99,23 +101,27 @@ impl Meter {
 mod tests {
     use super::*;
 
+    fn policy(name: &str) -> NamespacedName {
+        NamespacedName::new("films", name)
+    }
+
     #[test]
     fn changes_add_up_until_they_are_taken() {
         let meter = Meter::default();
         let change = |objects, bytes| Changes::from([(ObjectKind::Clips, Change { objects, bytes })]);
-        meter.count("films", "default", &change(3, 300));
-        meter.count("films", "default", &change(-1, -100));
-        meter.refused("films", "other", Timestamp::UNIX_EPOCH);
-        assert_eq!(meter.take("films", "default"), Heard { changes: change(2, 200), refused_at: None });
-        assert_eq!(meter.take("films", "default"), Heard::default());
-        assert_eq!(meter.changed_policies(), [("films".to_owned(), "other".to_owned())]);
-        assert!(meter.take("films", "other").refused_at.is_some());
+        meter.count(policy("default"), &change(3, 300));
+        meter.count(policy("default"), &change(-1, -100));
+        meter.refused(policy("other"), Timestamp::UNIX_EPOCH);
+        assert_eq!(meter.take(&policy("default")), Heard { changes: change(2, 200), refused_at: None });
+        assert_eq!(meter.take(&policy("default")), Heard::default());
+        assert_eq!(meter.changed_policies(), [policy("other")]);
+        assert!(meter.take(&policy("other")).refused_at.is_some());
     }
 
     #[tokio::test]
     async fn who_waits_is_told_of_what_was_counted_before() {
         let meter = Meter::default();
-        meter.count("films", "default", &Changes::new());
+        meter.count(policy("default"), &Changes::new());
         meter.changed().await;
     }
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod census;
 mod films;
+mod outcome;
 mod storage;
 
 #[cfg(test)]
@@ -23,7 +24,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use accounts::{AccountMetrics, QuotaLevel};
 pub use census::Census;
-pub use films::{FilmMetrics, JobOutcome, PublishOutcome};
+pub use films::FilmMetrics;
+pub use outcome::{AttemptOutcome, JobOutcome, PublishOutcome, ReconcileOutcome, RequestOutcome};
 pub use storage::StorageMetrics;
 pub use videofactory_api::state::MetricsFormat;
 
@@ -81,27 +83,6 @@ impl Default for Metrics {
     }
 }
 
-/// How a reconcile ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// All that was decided is done.
-    Well,
-    /// The object had changed meanwhile.
-    Conflict,
-    /// It is tried again later.
-    Badly,
-}
-
-impl Ended {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Well => "ok",
-            Self::Conflict => "conflict",
-            Self::Badly => "error",
-        }
-    }
-}
-
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
@@ -123,9 +104,9 @@ impl Metrics {
     }
 
     /// Counts a look at an object of this kind.
-    pub fn reconciled(&self, kind: &'static str, ended: Ended, took: Duration) {
+    pub fn reconciled(&self, kind: &'static str, outcome: ReconcileOutcome, took: Duration) {
         self.reconcile_seconds.get_or_create(&labels([("kind", kind)])).observe(took.as_secs_f64());
-        self.reconciles.get_or_create(&labels([("kind", kind), ("outcome", ended.as_str())])).inc();
+        self.reconciles.get_or_create(&labels([("kind", kind), ("outcome", outcome.as_str())])).inc();
     }
 
     /// Counts a write to the API server: one that was sent, however it was answered.
@@ -167,43 +148,4 @@ impl Metrics {
 /// Labels with these names and values.
 fn labels<const N: usize>(pairs: [(&'static str, &str); N]) -> [(&'static str, String); N] {
     pairs.map(|(name, value)| (name, value.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_labels_are_those_of_the_documentation() {
-        let metrics = Metrics::default();
-        metrics.reconciled("VideoJob", Ended::Well, Duration::from_millis(3));
-        metrics.wrote("Job");
-        metrics.leads(true);
-        metrics.served("/jobs/{id}", "GET", 404, Duration::from_millis(30));
-        for format in [MetricsFormat::Prometheus, MetricsFormat::OpenMetrics] {
-            let text = metrics.text(&Census::default(), format).unwrap();
-            for line in [
-                "videofactory_reconcile_total{kind=\"VideoJob\",outcome=\"ok\"} 1",
-                "videofactory_reconcile_duration_seconds_count{kind=\"VideoJob\"} 1",
-                "videofactory_api_writes_total{kind=\"Job\"} 1",
-                "videofactory_leader 1",
-                "videofactory_http_request_duration_seconds_count{route=\"/jobs/{id}\",method=\"GET\",status=\"404\"} 1",
-            ] {
-                assert!(text.contains(line), "{line} is not in\n{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn each_format_is_what_its_readers_take() {
-        let metrics = Metrics::default();
-        metrics.wrote("Job");
-        let classic = metrics.text(&Census::default(), MetricsFormat::Prometheus).unwrap();
-        assert!(classic.contains("# TYPE videofactory_api_writes_total counter\n"), "{classic}");
-        assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"), "{classic}");
-        let open = metrics.text(&Census::default(), MetricsFormat::OpenMetrics).unwrap();
-        assert!(open.contains("# TYPE videofactory_api_writes counter\n"), "{open}");
-        assert_eq!(open.matches("# EOF").count(), 1);
-        assert!(open.ends_with("# EOF\n"), "{open}");
-    }
 }

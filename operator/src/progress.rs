@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use videofactory_crds::StepName;
 use videofactory_pipeline::contract::Progress;
 
+use crate::caches::OwnerKey;
 use crate::videojob::model::{LiveProgress, PodFacts, PodState};
 
 /// Least time between two progress writes of a step; the start of a step is a write of its own.
@@ -17,10 +18,10 @@ pub const EVERY: Duration = Duration::from_secs(30);
 /// A step that said nothing for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
-/// The last words of each step at work. An owner is a `VideoJob`, by [`owner_key`](crate::caches::owner_key).
+/// The last words of each step at work.
 #[derive(Debug, Default)]
 pub struct Board {
-    posts: Mutex<HashMap<String, BTreeMap<StepName, Post>>>,
+    posts: Mutex<HashMap<OwnerKey, BTreeMap<StepName, Post>>>,
 }
 
 /// What is new in what a worker says.
@@ -35,7 +36,7 @@ pub enum ProgressChange {
 }
 
 /// What was said last of each step at work, by owner.
-pub type Said = BTreeMap<String, BTreeMap<StepName, Progress>>;
+pub type Said = BTreeMap<OwnerKey, BTreeMap<StepName, Progress>>;
 
 #[derive(Debug)]
 struct Post {
@@ -51,14 +52,14 @@ struct Post {
 
 impl Board {
     /// Takes what the worker in this pod says.
-    pub fn post(&self, owner: &str, pod: &PodFacts, progress: Progress) -> ProgressChange {
+    pub fn post(&self, owner: &OwnerKey, pod: &PodFacts, progress: Progress) -> ProgressChange {
         let now = Instant::now();
         let mut posts = self.posts.lock();
         posts.retain(|_, steps| {
             steps.retain(|_, post| post.at.elapsed() < FORGOTTEN_AFTER);
             !steps.is_empty()
         });
-        let steps = posts.entry(owner.to_owned()).or_default();
+        let steps = posts.entry(owner.clone()).or_default();
         let post = steps.entry(pod.step).or_insert_with(|| Post::new(pod, now));
         if (post.run, post.attempt) < (pod.run, pod.attempt) {
             *post = Post::new(pod, now);
@@ -82,13 +83,13 @@ impl Board {
 
     /// What was said last of each step at work for this owner.
     #[must_use]
-    pub fn of(&self, owner: &str) -> BTreeMap<StepName, Progress> {
+    pub fn of(&self, owner: &OwnerKey) -> BTreeMap<StepName, Progress> {
         self.posts.lock().get(owner).map(last_words).unwrap_or_default()
     }
 
     /// What was said last of each step for which `is_at_work`, for all owners.
     #[must_use]
-    pub fn all(&self, is_at_work: impl Fn(&str, StepName) -> bool) -> Said {
+    pub fn all(&self, is_at_work: impl Fn(&OwnerKey, StepName) -> bool) -> Said {
         let mut all: Said =
             self.posts.lock().iter().map(|(owner, steps)| (owner.clone(), last_words(steps))).collect();
         all.retain(|owner, steps| {
@@ -100,7 +101,7 @@ impl Board {
 
     /// What is due to enter the status of this owner, of steps whose pods are at work.
     #[must_use]
-    pub fn due(&self, owner: &str, pods: &[PodFacts]) -> BTreeMap<StepName, LiveProgress> {
+    pub fn due(&self, owner: &OwnerKey, pods: &[PodFacts]) -> BTreeMap<StepName, LiveProgress> {
         let posts = self.posts.lock();
         let running = pods.iter().filter(|pod| pod.state == PodState::Running);
         running
@@ -114,7 +115,7 @@ impl Board {
     }
 
     /// What was due has entered the status. What came since then is still to enter it.
-    pub fn entered(&self, owner: &str, due: &BTreeMap<StepName, LiveProgress>) {
+    pub fn entered(&self, owner: &OwnerKey, due: &BTreeMap<StepName, LiveProgress>) {
         let mut posts = self.posts.lock();
         for (step, live) in due {
             let post = posts.get_mut(owner).and_then(|steps| steps.get_mut(step));
@@ -146,6 +147,14 @@ impl Post {
 mod tests {
     use super::*;
 
+    fn owner(uid: &str) -> OwnerKey {
+        OwnerKey::new("films", uid)
+    }
+
+    fn vj() -> OwnerKey {
+        owner("vj")
+    }
+
     fn pod(attempt: i32) -> PodFacts {
         PodFacts {
             name: "p".into(),
@@ -166,80 +175,80 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn progress_enters_the_status_at_most_every_thirty_seconds() {
         let board = Board::default();
-        let first = board.post("vj", &pod(1), said("first"));
+        let first = board.post(&vj(), &pod(1), said("first"));
         assert_eq!(first, ProgressChange::Displayed, "the start of the step was a write already");
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("second")), ProgressChange::StatusDue);
-        assert_eq!(board.due("vj", &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
-        board.entered("vj", &board.due("vj", &[pod(1)]));
-        assert!(board.due("vj", &[pod(1)]).is_empty());
-        assert_eq!(board.post("vj", &pod(1), said("third")), ProgressChange::Displayed);
+        assert_eq!(board.post(&vj(), &pod(1), said("second")), ProgressChange::StatusDue);
+        assert_eq!(board.due(&vj(), &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
+        board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
+        assert!(board.due(&vj(), &[pod(1)]).is_empty());
+        assert_eq!(board.post(&vj(), &pod(1), said("third")), ProgressChange::Displayed);
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.due("vj", &[pod(1)]).len(), 1);
+        assert_eq!(board.due(&vj(), &[pod(1)]).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_new_is_never_due() {
         let board = Board::default();
-        board.post("vj", &pod(1), said("same"));
+        board.post(&vj(), &pod(1), said("same"));
         tokio::time::advance(EVERY).await;
-        board.entered("vj", &board.due("vj", &[pod(1)]));
+        board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("same")), ProgressChange::None);
-        assert!(board.due("vj", &[pod(1)]).is_empty());
+        assert_eq!(board.post(&vj(), &pod(1), said("same")), ProgressChange::None);
+        assert!(board.due(&vj(), &[pod(1)]).is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_again_and_again_is_not_forgotten() {
         let board = Board::default();
         for _ in 0..3 {
-            board.post("vj", &pod(1), said("same"));
+            board.post(&vj(), &pod(1), said("same"));
             tokio::time::advance(FORGOTTEN_AFTER / 2).await;
-            assert_eq!(board.of("vj")[&StepName::AssembleVideo], said("same"));
+            assert_eq!(board.of(&vj())[&StepName::AssembleVideo], said("same"));
         }
         tokio::time::advance(FORGOTTEN_AFTER).await;
-        assert!(board.of("vj").is_empty());
+        assert!(board.of(&vj()).is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn others_are_told_of_steps_at_work_alone() {
         let board = Board::default();
-        board.post("films/a", &pod(1), said("at work"));
-        board.post("films/b", &pod(1), said("ended"));
-        let all = board.all(|owner, step| owner == "films/a" && step == StepName::AssembleVideo);
-        assert_eq!(all, [("films/a".to_owned(), [(StepName::AssembleVideo, said("at work"))].into())].into());
+        board.post(&owner("a"), &pod(1), said("at work"));
+        board.post(&owner("b"), &pod(1), said("ended"));
+        let all = board.all(|of, step| *of == owner("a") && step == StepName::AssembleVideo);
+        assert_eq!(all, [(owner("a"), [(StepName::AssembleVideo, said("at work"))].into())].into());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_too_early_or_came_in_between_enters_the_status_later() {
         let board = Board::default();
-        board.post("vj", &pod(1), said("early"));
+        board.post(&vj(), &pod(1), said("early"));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("early")), ProgressChange::StatusDue, "it is said again");
-        let due = board.due("vj", &[pod(1)]);
-        board.post("vj", &pod(1), said("between"));
-        board.entered("vj", &due);
+        assert_eq!(board.post(&vj(), &pod(1), said("early")), ProgressChange::StatusDue, "it is said again");
+        let due = board.due(&vj(), &[pod(1)]);
+        board.post(&vj(), &pod(1), said("between"));
+        board.entered(&vj(), &due);
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("between")), ProgressChange::StatusDue);
-        board.entered("vj", &board.due("vj", &[pod(1)]));
+        assert_eq!(board.post(&vj(), &pod(1), said("between")), ProgressChange::StatusDue);
+        board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post("vj", &pod(1), said("between")), ProgressChange::None);
+        assert_eq!(board.post(&vj(), &pod(1), said("between")), ProgressChange::None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_earlier_attempt_is_not_heard_any_more() {
         let board = Board::default();
-        board.post("vj", &pod(2), said("new"));
-        board.post("vj", &pod(1), said("old"));
+        board.post(&vj(), &pod(2), said("new"));
+        board.post(&vj(), &pod(1), said("old"));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.due("vj", &[pod(1), pod(2)])[&StepName::AssembleVideo].progress, said("new"));
+        assert_eq!(board.due(&vj(), &[pod(1), pod(2)])[&StepName::AssembleVideo].progress, said("new"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pod_that_has_ended_enters_nothing() {
         let board = Board::default();
-        board.post("vj", &pod(1), said("first"));
+        board.post(&vj(), &pod(1), said("first"));
         tokio::time::advance(EVERY).await;
-        assert!(board.due("vj", &[]).is_empty());
+        assert!(board.due(&vj(), &[]).is_empty());
     }
 }

@@ -23,7 +23,7 @@ use videofactory_client::call::CallError;
 use crate::caches::Guarded;
 use crate::context::BackOff;
 use crate::events::{Event, EventReason, Publisher};
-use crate::metrics::{Ended, Metrics};
+use crate::metrics::{Metrics, ReconcileOutcome};
 
 /// The objects of one kind, and how many of them are looked at at a time.
 pub struct Looks<K: Resource<DynamicType = ()> + 'static> {
@@ -56,6 +56,14 @@ pub enum Missed {
 }
 
 impl Missed {
+    /// How the metrics call it.
+    fn category(&self) -> ReconcileOutcome {
+        match self {
+            Self::Race(_) => ReconcileOutcome::Conflict,
+            Self::Failed(_) | Self::Bug(_) => ReconcileOutcome::Failed,
+        }
+    }
+
     /// How a look ended that only calls the API server. An object that is gone needs no other.
     pub fn of(looked: Result<Requeue, CallError>, after_race: Duration) -> Result<Requeue, Self> {
         match looked {
@@ -152,16 +160,16 @@ impl<L> Shared<L> {
         let started = Instant::now();
         let look = isolated(&self.under_way, (self.look)(Arc::clone(&object)));
         let looked = look.instrument(span_of(self.kind, &*object)).await;
-        let (ended, result) = match looked.unwrap_or_else(|bug| Err(bug.into())) {
-            Ok(next) => (Ended::Well, Ok(next)),
-            Err(Missed::Race(wait)) => (Ended::Conflict, Ok(Requeue::requeue(wait))),
-            Err(error) => (Ended::Badly, Err(error)),
-        };
-        if ended == Ended::Well {
+        let looked = looked.unwrap_or_else(|bug| Err(bug.into()));
+        let outcome = looked.as_ref().map_or_else(Missed::category, |_| ReconcileOutcome::Done);
+        self.metrics.reconciled(self.kind, outcome, started.elapsed());
+        if looked.is_ok() {
             self.back_off.succeeded(&uid(&object));
         }
-        self.metrics.reconciled(self.kind, ended, started.elapsed());
-        result
+        match looked {
+            Err(Missed::Race(wait)) => Ok(Requeue::requeue(wait)),
+            looked => looked,
+        }
     }
 }
 

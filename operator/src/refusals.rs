@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use videofactory_crds::StepName;
 
+use crate::caches::OwnerKey;
 use crate::videojob::model::Refusal;
 
 /// A refusal that was not repeated for so long is forgotten; an attempt is tried every minute at least.
@@ -19,7 +20,7 @@ const DOUBTED_FOR: Duration = Duration::from_mins(5);
 /// The last word on each step's attempt.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    last: Mutex<HashMap<(String, StepName), Tried>>,
+    last: Mutex<HashMap<(OwnerKey, StepName), Tried>>,
     /// Since when this process leads: what another asked for before may not be answered yet.
     leads: Mutex<Option<Instant>>,
 }
@@ -38,8 +39,8 @@ impl Refusals {
         *self.leads.lock() = Some(Instant::now());
     }
 
-    /// The API server refused this attempt of `owner`, a `VideoJob`'s UID.
-    pub fn refused(&self, owner: &str, step: StepName, attempt: i32, refusal: Refusal) {
+    /// The API server refused this attempt of `owner`.
+    pub fn refused(&self, owner: &OwnerKey, step: StepName, attempt: i32, refusal: Refusal) {
         let leads = *self.leads.lock();
         self.tried(owner, step, attempt, |tried| {
             let doubted =
@@ -50,7 +51,7 @@ impl Refusals {
 
     /// It is asked for this attempt's Job: until [`Self::answered`], nobody knows whether it has made it. Gives what was
     /// unanswered before.
-    pub fn asked(&self, owner: &str, step: StepName, attempt: i32) -> Option<Instant> {
+    pub fn asked(&self, owner: &OwnerKey, step: StepName, attempt: i32) -> Option<Instant> {
         let mut before = None;
         self.tried(owner, step, attempt, |tried| {
             before = tried.unanswered.replace(Instant::now());
@@ -62,30 +63,30 @@ impl Refusals {
     }
 
     /// It has answered what was asked last; `before` is what [`Self::asked`] gave.
-    pub fn answered(&self, owner: &str, step: StepName, attempt: i32, before: Option<Instant>) {
+    pub fn answered(&self, owner: &OwnerKey, step: StepName, attempt: i32, before: Option<Instant>) {
         self.tried(owner, step, attempt, |tried| tried.unanswered = before);
     }
 
-    fn tried(&self, owner: &str, step: StepName, attempt: i32, note: impl FnOnce(&mut Tried)) {
+    fn tried(&self, owner: &OwnerKey, step: StepName, attempt: i32, note: impl FnOnce(&mut Tried)) {
         let mut last = self.last.lock();
         last.retain(|_, tried| tried.at.elapsed() < FORGOTTEN_AFTER);
         let new = Tried { attempt, refusal: None, at: Instant::now(), unanswered: None };
-        let known = last.remove(&(owner.to_owned(), step)).filter(|known| known.attempt == attempt);
+        let known = last.remove(&(owner.clone(), step)).filter(|known| known.attempt == attempt);
         let mut tried = Tried { at: Instant::now(), ..known.unwrap_or(new) };
         note(&mut tried);
-        last.insert((owner.to_owned(), step), tried);
+        last.insert((owner.clone(), step), tried);
     }
 
     /// It took it.
-    pub fn taken(&self, owner: &str, step: StepName) {
-        self.last.lock().remove(&(owner.to_owned(), step));
+    pub fn taken(&self, owner: &OwnerKey, step: StepName) {
+        self.last.lock().remove(&(owner.clone(), step));
     }
 
     /// What was refused to this owner.
     #[must_use]
-    pub fn of(&self, owner: &str) -> BTreeMap<(StepName, i32), Refusal> {
+    pub fn of(&self, owner: &OwnerKey) -> BTreeMap<(StepName, i32), Refusal> {
         let last = self.last.lock();
-        let mine = last.iter().filter(|((uid, _), _)| uid == owner);
+        let mine = last.iter().filter(|((of, _), _)| of == owner);
         mine.filter_map(|((_, step), tried)| Some(((*step, tried.attempt), tried.refusal.clone()?))).collect()
     }
 }
@@ -96,6 +97,10 @@ mod tests {
 
     const SCRIPT: StepName = StepName::WriteScript;
 
+    fn owner(uid: &str) -> OwnerKey {
+        OwnerKey::new("films", uid)
+    }
+
     fn refusal(words: &str) -> Refusal {
         Refusal { words: words.to_owned(), unmade: true }
     }
@@ -103,46 +108,47 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_counts_for_its_attempt_until_it_is_taken() {
         let refusals = Refusals::default();
-        refusals.refused("vj", SCRIPT, 1, refusal("no"));
-        refusals.refused("other", SCRIPT, 7, refusal("no"));
-        refusals.refused("vj", SCRIPT, 2, refusal("still no"));
-        assert_eq!(refusals.of("vj"), BTreeMap::from([((SCRIPT, 2), refusal("still no"))]));
-        refusals.taken("vj", SCRIPT);
-        assert!(refusals.of("vj").is_empty());
+        refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
+        refusals.refused(&owner("other"), SCRIPT, 7, refusal("no"));
+        refusals.refused(&owner("vj"), SCRIPT, 2, refusal("still no"));
+        assert_eq!(refusals.of(&owner("vj")), BTreeMap::from([((SCRIPT, 2), refusal("still no"))]));
+        refusals.taken(&owner("vj"), SCRIPT);
+        assert!(refusals.of(&owner("vj")).is_empty());
         tokio::time::advance(FORGOTTEN_AFTER).await;
-        refusals.refused("vj", SCRIPT, 3, refusal("no"));
-        assert!(refusals.of("other").is_empty(), "what nobody tries any more is forgotten");
+        refusals.refused(&owner("vj"), SCRIPT, 3, refusal("no"));
+        assert!(refusals.of(&owner("other")).is_empty(), "what nobody tries any more is forgotten");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_says_nothing_of_a_creation_that_was_not_answered() {
         let refusals = Refusals::default();
-        let unmade = |attempt: i32| refusals.of("vj").get(&(SCRIPT, attempt)).map(|refusal| refusal.unmade);
-        refusals.asked("vj", SCRIPT, 1);
+        let unmade =
+            |attempt: i32| refusals.of(&owner("vj")).get(&(SCRIPT, attempt)).map(|refusal| refusal.unmade);
+        refusals.asked(&owner("vj"), SCRIPT, 1);
         assert_eq!(unmade(1), None, "no answer is no refusal");
-        refusals.refused("vj", SCRIPT, 1, refusal("no"));
+        refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
         assert_eq!(unmade(1), Some(false));
         tokio::time::advance(DOUBTED_FOR).await;
-        refusals.refused("vj", SCRIPT, 1, refusal("no"));
+        refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
         assert_eq!(unmade(1), Some(true), "it would have been made by now");
-        refusals.asked("vj", SCRIPT, 1);
+        refusals.asked(&owner("vj"), SCRIPT, 1);
         assert_eq!(unmade(1), Some(false));
-        refusals.refused("vj", SCRIPT, 2, refusal("no"));
+        refusals.refused(&owner("vj"), SCRIPT, 2, refusal("no"));
         assert_eq!(unmade(2), Some(true), "another attempt is another Job");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_counts_once_its_own_request_and_those_of_leaders_before_are_over() {
         let refusals = Refusals::default();
-        let unmade = || refusals.of("vj").get(&(SCRIPT, 1)).map(|refusal| refusal.unmade);
+        let unmade = || refusals.of(&owner("vj")).get(&(SCRIPT, 1)).map(|refusal| refusal.unmade);
         let ask = || {
-            let before = refusals.asked("vj", SCRIPT, 1);
-            refusals.answered("vj", SCRIPT, 1, before);
-            refusals.refused("vj", SCRIPT, 1, refusal("no"));
+            let before = refusals.asked(&owner("vj"), SCRIPT, 1);
+            refusals.answered(&owner("vj"), SCRIPT, 1, before);
+            refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
         };
         ask();
         assert_eq!(unmade(), Some(true));
-        refusals.asked("vj", SCRIPT, 1);
+        refusals.asked(&owner("vj"), SCRIPT, 1);
         ask();
         assert_eq!(unmade(), Some(false), "a request of before was dropped without an answer");
         tokio::time::advance(DOUBTED_FOR).await;

@@ -449,7 +449,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 /// Why a host may not be called, if that is what the error is about.
 fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
     causes(error).find_map(|cause| match cause.downcast_ref::<ResolveError>() {
-        Some(ResolveError::Refused(refused)) => Some(refused),
+        Some(ResolveError::AllowAddress(refused)) => Some(refused),
         _ => cause.downcast_ref::<Refused>(),
     })
 }

@@ -22,7 +22,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
 use crate::config::BucketConfig;
 use crate::error::{Result, StorageError, translate};
-use crate::key::KeySpace;
+use crate::key::{self, KeySpace};
 use crate::reach::{self, Access, Addressing};
 use crate::retry::{Patience, R2Codes, stalled_streams};
 use crate::tally::{Tally, Written};
@@ -193,7 +193,7 @@ impl Bucket {
     pub(crate) fn tried(&self, verb: &str, key: &str) -> String {
         let Inner { name, endpoint, .. } = &*self.inner;
         let space = if key.is_empty() { "" } else { " " };
-        format!("{verb}{space}{key} in bucket {name} at {endpoint}")
+        format!("{verb}{space}{} in bucket {name} at {endpoint}", key::shown(key))
     }
 
     pub(crate) fn failed<E>(&self, verb: &str, key: &str, error: &SdkError<E, HttpResponse>) -> StorageError
@@ -317,6 +317,16 @@ mod tests {
         let spaced = refusal(|c| c.secret_key = " the-secret-key".into());
         let shown = format!("{endpoint} {spaced} {:?}", Bucket::connect(&config()).unwrap());
         assert!(!shown.contains("the-secret-key") && !shown.contains("the-access-key"), "{shown}");
+    }
+
+    #[test]
+    fn the_same_trouble_reads_the_same_at_every_probe() {
+        let bucket = Bucket::connect(&config()).unwrap();
+        let tried = |key: &str| bucket.tried("put", key);
+        assert_eq!(tried("probes/00ff"), tried("probes/ab12"));
+        let told = tried("probes/00ff");
+        assert!(told.starts_with("put probes/… in bucket films at http://127.0.0.1:9000"), "{told}");
+        assert!(tried("work/a").starts_with("put work/a in bucket films"));
     }
 
     #[test]

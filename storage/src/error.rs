@@ -149,7 +149,7 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// A short `CamelCase` name of the kind, for conditions, events and metric labels.
+    /// A short `CamelCase` name of the kind.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -236,7 +236,7 @@ where
 fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source()).find_map(
         |cause| match cause.downcast_ref::<ResolveError>() {
-            Some(ResolveError::Refused(refused)) => Some(refused),
+            Some(ResolveError::AllowAddress(refused)) => Some(refused),
             _ => cause.downcast_ref::<Refused>(),
         },
     )

@@ -3,10 +3,21 @@
 //! The only place that adds or removes the prefix, and that decides what a key may look like: relative, without
 //! empty, `.` or `..` segments, so that it means the same on R2 and on a server that keeps objects as files.
 
+use std::borrow::Cow;
+
 use crate::error::{Result, StorageError};
+
+/// The folder in which a probe writes; what it writes, it deletes.
+pub const PROBES: &str = "probes/";
 
 /// Longest key that S3 and R2 take, in bytes, the prefix included.
 const MAX_KEY_BYTES: usize = 1024;
+
+/// The key as errors name it. Keys of probes are different each time and read the same: with one in it, the same trouble
+/// would be reported again and again.
+pub(crate) fn shown(key: &str) -> Cow<'_, str> {
+    if key.starts_with(PROBES) { format!("{PROBES}…").into() } else { key.into() }
+}
 
 /// Translates between callers' keys and the bucket's.
 #[derive(Clone, Debug)]

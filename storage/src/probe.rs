@@ -11,10 +11,8 @@ use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::error::{Result, StorageError};
+use crate::key::PROBES;
 use crate::object::{PutOnce, PutOptions};
-
-/// The folder in which a probe writes; what it writes, it deletes.
-pub const PROBES: &str = "probes/";
 
 /// What a probe found to be in order; each rung presupposes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -117,7 +117,8 @@ struct Enumeration {
 /// The public enums of a file with their documentation.
 fn enumerations(source: &str) -> Vec<Enumeration> {
     let link = Regex::new(r"\[(`[^`]+`)\](\([^)]*\))?").unwrap();
-    let variant = Regex::new(r"^([A-Z]\w*)(,|\(.*|\s*\{.*)$").unwrap();
+    // A variant with something in it stands for names that another enum has.
+    let variant = Regex::new(r"^([A-Z]\w*),$").unwrap();
     let (mut found, mut open): (Vec<Enumeration>, bool) = (Vec::new(), false);
     let (mut docs, mut in_attribute): (Vec<&str>, bool) = (Vec::new(), false);
     for line in source.lines().map(str::trim) {

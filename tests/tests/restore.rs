@@ -266,7 +266,7 @@ async fn who_may_not_do_all_of_it_is_told_before_anything_is_made() {
             let told = refused.to_string();
             assert!(told.starts_with(&format!("you may not {verb} {resource} in namespace films")), "{told}");
             assert!(
-                matches!(refused, RestoreError::Forbidden { hint, .. } if hint.contains("videofactory-restore"))
+                matches!(refused, RestoreError::HoldRight { hint, .. } if hint.contains("videofactory-restore"))
             );
         }
         assert_eq!(site.writes(), 0);

@@ -89,7 +89,7 @@ pub enum StepError {
     AwaitQuota,
     /// Not begun, because something else has failed that stops this too.
     #[error("not begun, because the account has failed before")]
-    NotBegun,
+    SkipAfterFailure,
     /// It takes time, and nothing else; a whole sentence.
     #[error("{0}")]
     AwaitTime(String),
@@ -114,7 +114,7 @@ pub enum StepError {
     },
     /// A survey submits nothing.
     #[error("{missing} of {total} scenes are still to be made; a survey makes none")]
-    OnlySurvey {
+    SubmitInSurvey {
         /// Scenes that are not there.
         missing: usize,
         /// How many scenes there are.
@@ -124,13 +124,13 @@ pub enum StepError {
     #[error(
         "another pod has begun this attempt, so this one did nothing; the next one finds out what was spent"
     )]
-    OtherExecution {
+    RunTwice {
         /// The latest attempt that has begun: this one, or one after it.
         latest: i32,
     },
     /// A later attempt than this one has begun.
     #[error("attempt {latest} has begun before this one, which stops; the next one goes on from there")]
-    Passed {
+    RunSuperseded {
         /// It, or one after it.
         latest: i32,
     },
@@ -168,11 +168,11 @@ impl StepError {
                 ExitCode::ContentRefused
             }
             Self::AwaitQuota
-            | Self::NotBegun
+            | Self::SkipAfterFailure
             | Self::AwaitTime(_)
-            | Self::OnlySurvey { .. }
-            | Self::OtherExecution { .. }
-            | Self::Passed { .. }
+            | Self::SubmitInSurvey { .. }
+            | Self::RunTwice { .. }
+            | Self::RunSuperseded { .. }
             | Self::Stop => ExitCode::TryLater,
             Self::UseFile { .. } | Self::KeepDeadline(_) | Self::Break(_) => ExitCode::Bug,
         }
@@ -236,7 +236,7 @@ impl StepError {
     /// Whether it ended because it was told to, and no person has to mend anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
-            Self::Stop | Self::OtherExecution { .. } | Self::Passed { .. } => true,
+            Self::Stop | Self::RunTwice { .. } | Self::RunSuperseded { .. } => true,
             Self::MakeScenes { failed, .. } | Self::PublishTargets { failed, .. } => {
                 self.exit() == ExitCode::TryLater && failed.iter().any(|(_, error)| error.is_stop())
             }
@@ -377,9 +377,9 @@ pub fn of_attempt(
         (Ok(_), CutShort::Interrupted) => Err(StepError::Stop),
         (result, _) => result,
     };
-    let is_other = matches!(result, Err(StepError::OtherExecution { .. }));
+    let is_other = matches!(result, Err(StepError::RunTwice { .. }));
     let latest = match &result {
-        Err(StepError::OtherExecution { latest } | StepError::Passed { latest }) => Some(*latest),
+        Err(StepError::RunTwice { latest } | StepError::RunSuperseded { latest }) => Some(*latest),
         _ => None,
     };
     let mut outcome = match result {

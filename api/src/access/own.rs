@@ -10,7 +10,7 @@ use crate::problem::Problem;
 /// Fails with what to ask for, unless the client has this right.
 pub async fn may(client: &Client, right: Right<'_>) -> Result<(), Problem> {
     require(client, right).await.map_err(|error| match error {
-        RequireError::Call(error) => error.into(),
-        RequireError::Forbidden { refusal, hint } => Problem::new(StatusCode::FORBIDDEN, refusal).hint(hint),
+        RequireError::CallApiServer(error) => error.into(),
+        RequireError::HoldRight { refusal, hint } => Problem::new(StatusCode::FORBIDDEN, refusal).hint(hint),
     })
 }

@@ -36,14 +36,14 @@ struct SoonOrLater(MemoryPermit);
 /// Why a backup of the operator's own was not written.
 enum GatherError {
     /// So many bytes are not there yet.
-    NoMemory(usize),
+    ReserveMemory(usize),
     /// The API server could not be asked.
-    Call(CallError),
+    CallApiServer(CallError),
 }
 
 impl From<CallError> for GatherError {
     fn from(error: CallError) -> Self {
-        Self::Call(error)
+        Self::CallApiServer(error)
     }
 }
 
@@ -52,7 +52,7 @@ impl Budget for SoonOrLater {
     type Error = GatherError;
 
     async fn grow_to(&mut self, bytes: usize) -> Result<(), GatherError> {
-        self.0.try_grow_to(bytes).map_err(|_| GatherError::NoMemory(bytes))
+        self.0.try_grow_to(bytes).map_err(|_| GatherError::ReserveMemory(bytes))
     }
 }
 
@@ -90,8 +90,8 @@ async fn gather_later(
     loop {
         match gather_now(slots, memory, client, namespace, now).await {
             Ok(gathered) => return Ok(gathered),
-            Err(GatherError::Call(error)) => return Err(error),
-            Err(GatherError::NoMemory(bytes)) => memory = budget.acquire(bytes).await,
+            Err(GatherError::CallApiServer(error)) => return Err(error),
+            Err(GatherError::ReserveMemory(bytes)) => memory = budget.acquire(bytes).await,
         }
     }
 }

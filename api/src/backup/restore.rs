@@ -124,11 +124,11 @@ async fn answer(
 impl From<RestoreError> for Problem {
     fn from(error: RestoreError) -> Self {
         match error {
-            RestoreError::Call(error) => error.into(),
-            RestoreError::Forbidden { ref hint, .. } => {
+            RestoreError::CallApiServer(error) => error.into(),
+            RestoreError::HoldRight { ref hint, .. } => {
                 Self::new(StatusCode::FORBIDDEN, error.to_string()).hint(hint)
             }
-            RestoreError::OtherBackup { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+            RestoreError::AwaitOtherBackup { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
 use videofactory_crds::videojob::ScenesStatus;
-use videofactory_crds::{Money, Reason, StepName, StepState, StepStatus, VideoJobStatus};
+use videofactory_crds::{Money, StepName, StepState, StepStatus, VideoJobReason, VideoJobStatus};
 use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::Progress;
 
@@ -40,7 +40,7 @@ pub struct StepCheckpoint {
     pub state: StepState,
     /// Why: a stable word.
     #[schema(value_type = Option<schemas::Reason>)]
-    pub reason: Option<Reason>,
+    pub reason: Option<VideoJobReason>,
     /// The reason in a sentence.
     pub message: Option<String>,
     /// Number of the current or last attempt.

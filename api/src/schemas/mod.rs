@@ -92,7 +92,7 @@ stand_ins! {
     /// A step.
     StepName = words::<crds::StepName>();
     /// Why something is as it is.
-    Reason = words::<crds::Reason>();
+    Reason = words::<crds::VideoJobReason>();
     /// How full a bucket is.
     StorageLevel = words::<crds::storagepolicy::StorageLevel>();
     /// A kind of file.

@@ -43,8 +43,8 @@ pub struct CleanupQuery {
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::Call(error) => error.into(),
-            AskError::Busy(_) => Self::new(StatusCode::CONFLICT, error.to_string())
+            AskError::CallApiServer(error) => error.into(),
+            AskError::ReplaceRequest(_) => Self::new(StatusCode::CONFLICT, error.to_string())
                 .hint("GET /storage/stats tells of the runs"),
         }
     }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn who_would_replace_another_request_is_refused() {
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
-        assert_eq!(Problem::from(AskError::Busy(at)).status, StatusCode::CONFLICT);
+        assert_eq!(Problem::from(AskError::ReplaceRequest(at)).status, StatusCode::CONFLICT);
     }
 
     #[tokio::test]

@@ -6,17 +6,19 @@ use videofactory_client::job_action::{phase, under_review};
 use videofactory_client::job_advice::{is_stalled, reason};
 use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::VideoJob;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 
 use crate::text::{age, plain};
 
 /// A film that nobody has looked at for so many seconds has no operator.
 const TOO_LONG: i64 = 30;
+/// What to do while time alone is needed.
+const CONTINUES: &str = "nothing, it continues automatically";
 
 /// What a person can do now, in a sentence.
 #[must_use]
 pub fn step(job: &VideoJob, now: Timestamp) -> String {
-    let verb = |verb: &str| command(job, verb);
+    let verb = |verb: &str| command(job, verb, "");
     let looked_at =
         job.status.as_ref().and_then(|status| status.observed_generation).is_some_and(|seen| seen >= 0);
     if !looked_at {
@@ -24,13 +26,13 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
     }
     match phase(job) {
         Phase::Pending | Phase::Running => {
-            format!("nothing, it continues automatically; {} shows how", verb("status --watch"))
+            format!("{CONTINUES}; {} shows how", command(job, "status", "--watch"))
         }
         Phase::Waiting if is_stalled(job) => hint(job, &PluginCommands(job)),
         Phase::Waiting => waiting(job),
         Phase::Review => review(job),
         // There is nothing to resume: it is the operator that holds it.
-        Phase::Suspended if reason(job) == Some(Reason::SideEffectsSuspended) => {
+        Phase::Suspended if reason(job) == Some(VideoJobReason::SideEffectsSuspended) => {
             hint(job, &PluginCommands(job))
         }
         Phase::Suspended => format!("resume it: {}", verb("resume")),
@@ -40,12 +42,11 @@ pub fn step(job: &VideoJob, now: Timestamp) -> String {
     }
 }
 
-/// A verb of the plugin for this film.
-fn command(job: &VideoJob, verb: &str) -> String {
-    let (verb, flags) = verb.split_once(' ').unwrap_or((verb, ""));
+/// A verb of the plugin for this film, with these flags.
+fn command(job: &VideoJob, verb: &str, flags: &str) -> String {
     let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
-    let flags = if flags.is_empty() { String::new() } else { format!(" {flags}") };
-    format!("`kubectl videofactory {verb} {name} -n {namespace}{flags}`")
+    let space = if flags.is_empty() { "" } else { " " };
+    format!("`kubectl videofactory {verb} {name} -n {namespace}{space}{flags}`")
 }
 
 fn has_film(job: &VideoJob) -> bool {
@@ -61,27 +62,24 @@ fn not_looked_at(job: &VideoJob, now: Timestamp) -> String {
             "find out why no operator has looked at it for {since}: `kubectl videofactory doctor`"
         );
     }
-    format!("wait a moment: {} shows how it begins", command(job, "status --watch"))
+    format!("wait a moment: {} shows how it begins", command(job, "status", "--watch"))
 }
 
 fn waiting(job: &VideoJob) -> String {
     let namespace = job.namespace().unwrap_or_default();
-    let look = match reason(job) {
-        Some(Reason::AwaitingQuota | Reason::RateLimited | Reason::ProviderUnavailable) => {
-            format!("; `kubectl videofactory accounts -n {namespace}` shows the quotas")
+    match reason(job) {
+        Some(
+            VideoJobReason::AwaitingQuota | VideoJobReason::RateLimited | VideoJobReason::ProviderUnavailable,
+        ) => {
+            format!("{CONTINUES}; `kubectl videofactory accounts -n {namespace}` shows the quotas")
         }
-        Some(Reason::StorageFull) => format!(
-            "when there is room: `kubectl videofactory cleanup -n {namespace} --dry-run` says what could go"
+        Some(VideoJobReason::StorageFull) => format!(
+            "{CONTINUES} when there is room: `kubectl videofactory cleanup -n {namespace} --dry-run` says what could go"
         ),
-        Some(Reason::StorageUnavailable) => {
-            format!("; `kubectl videofactory storage -n {namespace}` shows the bucket")
+        Some(VideoJobReason::StorageUnavailable) => {
+            format!("{CONTINUES}; `kubectl videofactory storage -n {namespace}` shows the bucket")
         }
-        _ => String::new(),
-    };
-    match look.strip_prefix(';') {
-        Some(_) => format!("nothing, it continues automatically{look}"),
-        None if look.is_empty() => "nothing, it continues automatically".to_owned(),
-        None => format!("nothing, it continues automatically {look}"),
+        _ => CONTINUES.to_owned(),
     }
 }
 
@@ -90,19 +88,19 @@ struct PluginCommands<'a>(&'a VideoJob);
 
 impl JobCommands for PluginCommands<'_> {
     fn retry(&self) -> String {
-        command(self.0, "retry")
+        command(self.0, "retry", "")
     }
 
     fn restart(&self) -> String {
-        command(self.0, "restart")
+        command(self.0, "restart", "")
     }
 
     fn logs(&self) -> String {
-        command(self.0, "logs")
+        command(self.0, "logs", "")
     }
 
     fn film(&self) -> String {
-        command(self.0, "download")
+        command(self.0, "download", "")
     }
 
     fn restore(&self) -> String {
@@ -112,16 +110,12 @@ impl JobCommands for PluginCommands<'_> {
 
 fn review(job: &VideoJob) -> String {
     let see = if has_film(job) {
-        format!("watch it by {}, then ", command(job, "download"))
+        format!("watch it by {}, then ", command(job, "download", ""))
     } else {
         String::new()
     };
-    let result = under_review(job).map(|output| format!(" --result {}", plain(&output))).unwrap_or_default();
-    format!(
-        "{see}decide: {} or {}",
-        command(job, &format!("approve{result}")),
-        command(job, &format!("reject{result}"))
-    )
+    let result = under_review(job).map(|output| format!("--result {}", plain(&output))).unwrap_or_default();
+    format!("{see}decide: {} or {}", command(job, "approve", &result), command(job, "reject", &result))
 }
 
 #[cfg(test)]

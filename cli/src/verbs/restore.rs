@@ -70,9 +70,9 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
 impl From<RestoreError> for Error {
     fn from(error: RestoreError) -> Self {
         match error {
-            RestoreError::Call(error) => error.into(),
-            RestoreError::Forbidden { ref hint, .. } => Self::new(error.to_string()).hint(hint),
-            RestoreError::OtherBackup { .. } => Self::new(error.to_string()),
+            RestoreError::CallApiServer(error) => error.into(),
+            RestoreError::HoldRight { ref hint, .. } => Self::new(error.to_string()).hint(hint),
+            RestoreError::AwaitOtherBackup { .. } => Self::new(error.to_string()),
         }
     }
 }

@@ -18,14 +18,14 @@ pub(super) struct RawItems<'a>(pub(super) Vec<&'a RawValue>);
 
 impl<'a> RawItems<'a> {
     pub(super) fn of(items: Option<&'a RawValue>) -> Result<Self, ReadBackupError> {
-        let not_json = |why: &str| ReadBackupError::NotJson(why.to_owned());
+        let not_json = |why: &str| ReadBackupError::ParseJson(why.to_owned());
         let list = items.map_or("", RawValue::get);
         if !list.starts_with('[') {
             return Err(not_json("it has no list of items"));
         }
         let Counted { first, count } =
             serde_json::from_str(list).map_err(|error| not_json(&error.to_string()))?;
-        if count > MOST_ITEMS { Err(ReadBackupError::TooMany(count)) } else { Ok(Self(first)) }
+        if count > MOST_ITEMS { Err(ReadBackupError::BoundItems(count)) } else { Ok(Self(first)) }
     }
 }
 

@@ -8,22 +8,22 @@ use crate::json::MOST_VALUES;
 pub enum ReadBackupError {
     /// It ends before it is complete.
     #[error("the backup ends in the middle, after {0} bytes: it was cut short; use the whole file")]
-    CutShort(usize),
+    ReadToEnd(usize),
     #[error("the backup cannot be read ({0}): it is one object of JSON, as it was written")]
-    NotJson(String),
+    ParseJson(String),
     /// It is of another kind.
     #[error("this is no backup of Video Factory: its kind is {0:?}, and a backup's is \"Backup\"")]
-    OtherKind(String),
+    MatchKind(String),
     /// It was written by another version.
     #[error(
         "this backup is of version {0:?}, and this program reads {API_VERSION:?}: restore it with the release that wrote it"
     )]
-    OtherVersion(String),
+    MatchVersion(String),
     /// There are more items or fewer than it says.
     #[error(
         "the backup says that it has {said} items, and has {found}: it was cut or changed; use it as it was written"
     )]
-    Miscounted {
+    MatchCount {
         /// By its own word.
         said: u64,
         /// In truth.
@@ -31,30 +31,30 @@ pub enum ReadBackupError {
     },
     /// There are more items than any cluster of ours has.
     #[error("the backup has {0} items, and at most {MOST_ITEMS} are taken; restore namespace by namespace")]
-    TooMany(usize),
+    BoundItems(usize),
     /// An item is larger than the API server takes an object.
     #[error(
         "item {0} of the backup has more than {MOST_ITEM_BYTES} bytes or {MOST_VALUES} values, which no object of Video \
          Factory has; use the backup as it was written"
     )]
-    TooLarge(usize),
+    BoundItemSize(usize),
     /// Its digest is another one.
     #[error(
         "the backup was changed since it was written: its digest does not fit what it holds; use it as it was written"
     )]
-    Altered,
+    MatchDigest,
     /// Something in it is no object of ours.
     #[error(
         "item {number} of the backup is {what}, which is no object of Video Factory; use the backup as it was written"
     )]
-    Alien {
+    KnowItem {
         /// Counted from 1.
         number: usize,
         what: String,
     },
     /// An object in it cannot be read.
     #[error("item {number} of the backup cannot be read: {problem}")]
-    Unreadable {
+    ReadItem {
         /// Counted from 1.
         number: usize,
         /// What is wrong.
@@ -65,7 +65,7 @@ pub enum ReadBackupError {
         "{item} is not of {namespace}, the backup's namespace: nothing is restored into another one; use the backup as it \
          was written"
     )]
-    OtherNamespace {
+    MatchNamespace {
         /// The object.
         item: String,
         /// The backup's.
@@ -73,7 +73,7 @@ pub enum ReadBackupError {
     },
     /// Nothing in it is of the namespace that is wanted.
     #[error("nothing in this backup is of namespace {wanted}; it has objects of {}", .there.join(", "))]
-    NothingOf {
+    FindNamespace {
         /// The one that is wanted.
         wanted: String,
         /// Those that are there.
@@ -81,5 +81,5 @@ pub enum ReadBackupError {
     },
     /// Two objects of one kind and name.
     #[error("{0} stands in the backup twice; use the backup as it was written")]
-    Twice(String),
+    RepeatItem(String),
 }

@@ -53,9 +53,9 @@ pub fn read_item<'a>(
     own: Option<&str>,
     seal: &mut Seal,
 ) -> Result<Item<'a>, ReadBackupError> {
-    let unreadable = |problem: String| ReadBackupError::Unreadable { number, problem: bounds::cut(&problem) };
+    let unreadable = |problem: String| ReadBackupError::ReadItem { number, problem: bounds::cut(&problem) };
     if !bounds::is_an_objects(raw.get()) {
-        return Err(ReadBackupError::TooLarge(number));
+        return Err(ReadBackupError::BoundItemSize(number));
     }
     let value = parse(raw.get()).map_err(|error| unreadable(error.to_string()))?;
     seal.add(&value);
@@ -64,7 +64,7 @@ pub fn read_item<'a>(
     let Some(kind) = Kind::named(&kind).filter(|_| version == API_VERSION) else {
         let what =
             if kind.is_empty() { "no manifest".to_owned() } else { format!("{kind:?} of {version:?}") };
-        return Err(ReadBackupError::Alien { number, what: bounds::cut(&what) });
+        return Err(ReadBackupError::KnowItem { number, what: bounds::cut(&what) });
     };
     let object: DynamicObject =
         serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;

@@ -46,22 +46,22 @@ impl<'a> Backup<'a> {
         let unreadable = |error: serde_json::Error| match error.to_string() {
             // A number that was cut in the middle is none.
             why if error.is_eof() || why.starts_with("invalid number") => {
-                ReadBackupError::CutShort(text.len())
+                ReadBackupError::ReadToEnd(text.len())
             }
-            why => ReadBackupError::NotJson(why),
+            why => ReadBackupError::ParseJson(why),
         };
         // Errors of other types than an object's would repeat the whole text.
         if !text.trim_start().starts_with('{') && !text.trim_start().is_empty() {
-            return Err(ReadBackupError::NotJson("it does not begin with a brace".to_owned()));
+            return Err(ReadBackupError::ParseJson("it does not begin with a brace".to_owned()));
         }
         let wire: Wire<'a> = serde_json::from_str(text).map_err(unreadable)?;
         let kind: String = head(wire.kind)?.unwrap_or_default();
         if kind != KIND {
-            return Err(ReadBackupError::OtherKind(kind));
+            return Err(ReadBackupError::MatchKind(kind));
         }
         let version: String = head(wire.api_version)?.unwrap_or_default();
         if version != API_VERSION {
-            return Err(ReadBackupError::OtherVersion(version));
+            return Err(ReadBackupError::MatchVersion(version));
         }
         let created_at: String = head(wire.created_at)?.unwrap_or_default();
         let namespace: Option<String> = head(wire.namespace)?;
@@ -70,7 +70,7 @@ impl<'a> Backup<'a> {
         if let Some(said) =
             head::<u64>(wire.item_count)?.filter(|said| u64::try_from(raw.0.len()) != Ok(*said))
         {
-            return Err(ReadBackupError::Miscounted { said, found: raw.0.len() });
+            return Err(ReadBackupError::MatchCount { said, found: raw.0.len() });
         }
         let mut seal = Seal::new(&created_at, namespace.as_deref());
         let mut items = Vec::with_capacity(raw.0.len());
@@ -79,16 +79,16 @@ impl<'a> Backup<'a> {
             let item = read_item(place + 1, raw, namespace.as_deref(), &mut seal)?;
             if let Some(own) = namespace.as_ref().filter(|own| **own != item.namespace) {
                 let namespace = own.clone();
-                return Err(ReadBackupError::OtherNamespace { item: item.to_string(), namespace });
+                return Err(ReadBackupError::MatchNamespace { item: item.to_string(), namespace });
             }
             if !names.insert((item.kind, item.namespace.clone(), item.name.clone())) {
-                return Err(ReadBackupError::Twice(item.to_string()));
+                return Err(ReadBackupError::RepeatItem(item.to_string()));
             }
             items.push(item);
         }
         let (said, digest) = (digest, seal.end());
         if said.as_ref().is_some_and(|said| *said != digest.to_string()) {
-            return Err(ReadBackupError::Altered);
+            return Err(ReadBackupError::MatchDigest);
         }
         Ok(Self { namespace, items, is_sealed: said.is_some(), digest })
     }
@@ -100,7 +100,7 @@ impl Backup<'_> {
         let there: BTreeSet<String> = self.items.iter().map(|item| item.namespace.clone()).collect();
         if !there.contains(namespace) {
             let wanted = namespace.to_owned();
-            return Err(ReadBackupError::NothingOf { wanted, there: there.into_iter().collect() });
+            return Err(ReadBackupError::FindNamespace { wanted, there: there.into_iter().collect() });
         }
         self.items.retain(|item| item.namespace == namespace);
         Ok(())
@@ -112,9 +112,9 @@ fn head<T: DeserializeOwned>(field: Option<&RawValue>) -> Result<Option<T>, Read
     let Some(raw) = field else { return Ok(None) };
     if raw.get().len() > MOST_HEAD_BYTES {
         let why = format!("one of its own fields has more than {MOST_HEAD_BYTES} bytes");
-        return Err(ReadBackupError::NotJson(why));
+        return Err(ReadBackupError::ParseJson(why));
     }
-    serde_json::from_str(raw.get()).map(Some).map_err(|error| ReadBackupError::NotJson(error.to_string()))
+    serde_json::from_str(raw.get()).map(Some).map_err(|error| ReadBackupError::ParseJson(error.to_string()))
 }
 
 #[cfg(test)]
@@ -222,9 +222,12 @@ mod tests {
         let with =
             |item: &str| format!(r#"{{"apiVersion":"{API_VERSION}","kind":"Backup","items":[{item}]}}"#);
         let refused = |text: &str| Backup::read(text).unwrap_err();
-        assert_eq!(refused(&with(&format!(r#"{{"x":{}}}"#, numbers(MOST_VALUES)))), E::TooLarge(1));
-        assert_eq!(refused(&with(&format!("\"{}\"", "x".repeat(MOST_ITEM_BYTES)))), E::TooLarge(1));
-        assert_eq!(refused(&with(&format!("{}{{}}", "{},".repeat(MOST_ITEMS)))), E::TooMany(MOST_ITEMS + 1));
+        assert_eq!(refused(&with(&format!(r#"{{"x":{}}}"#, numbers(MOST_VALUES)))), E::BoundItemSize(1));
+        assert_eq!(refused(&with(&format!("\"{}\"", "x".repeat(MOST_ITEM_BYTES)))), E::BoundItemSize(1));
+        assert_eq!(
+            refused(&with(&format!("{}{{}}", "{},".repeat(MOST_ITEMS)))),
+            E::BoundItems(MOST_ITEMS + 1)
+        );
         let long = "\u{7f}".repeat(1_000_000);
         for text in [
             format!("\"{long}\""),
@@ -248,34 +251,34 @@ mod tests {
         let text = text(Some("films"));
         for end in 0..text.trim_end().len() {
             let refused = Backup::read(&text[..end]).unwrap_err();
-            assert_eq!(refused, ReadBackupError::CutShort(end));
+            assert_eq!(refused, ReadBackupError::ReadToEnd(end));
         }
     }
 
     #[test]
     fn whatever_is_changed_in_it_is_seen() {
         use ReadBackupError as E;
-        let altered = |change: &dyn Fn(&mut Value)| assert_eq!(changed(change), E::Altered);
+        let altered = |change: &dyn Fn(&mut Value)| assert_eq!(changed(change), E::MatchDigest);
         altered(&|value| value["items"][0]["status"]["id"] = json!("00000000"));
         altered(&|value| value["createdAt"] = json!("2027-01-04T04:00:01Z"));
         altered(&|value| value["items"][1]["metadata"]["annotations"] = json!({"videofactory.dev/hold": ""}));
         altered(&|value| value["items"].as_array_mut().unwrap().reverse());
         let removed = changed(|value| drop(value["items"].as_array_mut().unwrap().pop()));
-        assert_eq!(removed, E::Miscounted { said: 2, found: 1 });
+        assert_eq!(removed, E::MatchCount { said: 2, found: 1 });
     }
 
     #[test]
     fn what_is_no_backup_of_this_version_is_refused_by_name() {
         use ReadBackupError as E;
-        assert_eq!(changed(|value| value["kind"] = json!("List")), E::OtherKind("List".into()));
+        assert_eq!(changed(|value| value["kind"] = json!("List")), E::MatchKind("List".into()));
         let newer = changed(|value| value["apiVersion"] = json!("videofactory.dev/v2"));
-        assert_eq!(newer, E::OtherVersion("videofactory.dev/v2".into()));
+        assert_eq!(newer, E::MatchVersion("videofactory.dev/v2".into()));
         assert!(newer.to_string().contains("the release that wrote it"), "{newer}");
-        assert!(matches!(Backup::read("a: b"), Err(E::NotJson(_))));
-        assert!(matches!(Backup::read("{} x"), Err(E::NotJson(_))));
+        assert!(matches!(Backup::read("a: b"), Err(E::ParseJson(_))));
+        assert!(matches!(Backup::read("{} x"), Err(E::ParseJson(_))));
         assert!(matches!(
             unsealed(|value| drop(value.as_object_mut().unwrap().remove("items"))),
-            E::NotJson(_)
+            E::ParseJson(_)
         ));
     }
 
@@ -283,23 +286,23 @@ mod tests {
     fn one_item_that_is_not_ours_refuses_the_whole() {
         use ReadBackupError as E;
         let secret = unsealed(|value| value["items"][1]["kind"] = json!("Secret"));
-        assert!(matches!(&secret, E::Alien { number: 2, what } if what.contains("Secret")), "{secret}");
+        assert!(matches!(&secret, E::KnowItem { number: 2, what } if what.contains("Secret")), "{secret}");
         let other = unsealed(|value| value["items"][0]["apiVersion"] = json!("example.com/v1"));
-        assert!(matches!(other, E::Alien { number: 1, .. }), "{other}");
-        assert!(matches!(unsealed(|value| value["items"][0] = json!(7)), E::Alien { number: 1, .. }));
+        assert!(matches!(other, E::KnowItem { number: 1, .. }), "{other}");
+        assert!(matches!(unsealed(|value| value["items"][0] = json!(7)), E::KnowItem { number: 1, .. }));
         let nameless = unsealed(|value| value["items"][0]["metadata"]["name"] = json!("../other"));
-        assert!(matches!(nameless, E::Unreadable { number: 1, .. }), "{nameless}");
+        assert!(matches!(nameless, E::ReadItem { number: 1, .. }), "{nameless}");
         let labels = unsealed(|value| value["items"][0]["metadata"]["labels"] = json!(5));
-        assert!(matches!(labels, E::Unreadable { number: 1, .. }), "{labels}");
+        assert!(matches!(labels, E::ReadItem { number: 1, .. }), "{labels}");
         let twice = unsealed(|value| value["items"][1] = value["items"][0].clone());
-        assert_eq!(twice, E::Twice("VideoJob films/ocean".into()));
+        assert_eq!(twice, E::RepeatItem("VideoJob films/ocean".into()));
     }
 
     #[test]
     fn objects_of_another_namespace_than_the_backups_are_refused() {
         let foreign = unsealed(|value| value["namespace"] = json!("shows"));
         assert!(
-            matches!(&foreign, ReadBackupError::OtherNamespace { namespace, .. } if namespace == "shows")
+            matches!(&foreign, ReadBackupError::MatchNamespace { namespace, .. } if namespace == "shows")
         );
         let mut value: Value = serde_json::from_str(&text(None)).unwrap();
         assert_eq!(Backup::read(&value.to_string()).unwrap().items.len(), 2, "it is of all");

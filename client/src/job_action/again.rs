@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use serde_json::{Value, json};
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_crds::{StepStatus, VideoJob, requests};
 
 use super::{Plan, Request, annotate, phase, ready, steps};
@@ -21,7 +21,7 @@ impl Request {
             Phase::Review => {
                 Plan::Refused(format!("{name} waits for a review; approve or reject what it has made"))
             }
-            Phase::Failed if steps(job).any(|step| step.reason == Some(Reason::Rejected)) => {
+            Phase::Failed if steps(job).any(|step| step.reason == Some(VideoJobReason::Rejected)) => {
                 Plan::Refused(format!(
                     "{name} was rejected, which no retry undoes; change it, or ask for a restart to make it again"
                 ))
@@ -51,10 +51,12 @@ impl Request {
 /// Whether a retry of this job would be the permission to pay again for what was paid for.
 #[must_use]
 pub fn asks_whether_to_pay(job: &VideoJob) -> bool {
-    let asks =
-        |step: &StepStatus| matches!(step.reason, Some(Reason::OutcomeUnknown | Reason::ArtifactsPruned));
+    let asks = |step: &StepStatus| {
+        matches!(step.reason, Some(VideoJobReason::OutcomeUnknown | VideoJobReason::ArtifactsPruned))
+    };
     // No step of it has begun, as far as its status knows.
-    let is_incomplete = ready(job).is_some_and(|ready| ready.reason == Reason::RestoreIncomplete.to_string());
+    let is_incomplete =
+        ready(job).is_some_and(|ready| ready.reason == VideoJobReason::RestoreIncomplete.to_string());
     is_incomplete || steps(job).any(asks)
 }
 

@@ -18,10 +18,34 @@ pub(crate) const TOGETHER: &str = "created together";
 /// Most bytes of somebody's reason in a message.
 pub(crate) const MOST_REASON_BYTES: usize = 200;
 
-/// Whether this is the reason of a stop of all jobs.
-pub(crate) fn stops_all(hold: &str) -> bool {
-    let rest = hold.strip_prefix(STOP_ALL);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+/// Why a job is held, as its annotation says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold<'a> {
+    /// By a stop of all jobs, and for which reason, if one was given.
+    StopAll(Option<&'a str>),
+    /// Until all jobs are there that are created with it.
+    Together,
+    /// For somebody's own reason.
+    Other,
+}
+
+impl<'a> Hold<'a> {
+    /// What the annotation's text means.
+    pub(crate) fn read(text: &'a str) -> Self {
+        if text.starts_with(TOGETHER) {
+            return Self::Together;
+        }
+        match text.strip_prefix(STOP_ALL) {
+            Some("") => Self::StopAll(None),
+            Some(rest) => rest.strip_prefix(": ").map_or(Self::Other, |why| Self::StopAll(Some(why))),
+            None => Self::Other,
+        }
+    }
+
+    /// Whether a stop of all jobs holds it.
+    pub(crate) fn is_of_stop_all(self) -> bool {
+        matches!(self, Self::StopAll(_))
+    }
 }
 
 impl Request {
@@ -39,7 +63,7 @@ impl Request {
 /// To suspend a job for this reason.
 pub(super) fn suspend(job: &VideoJob, reason: &str) -> Plan {
     let hold = job.annotations().get(requests::HOLD);
-    if hold.is_some_and(|hold| !hold.starts_with(TOGETHER)) {
+    if hold.is_some_and(|hold| Hold::read(hold) != Hold::Together) {
         Plan::Unchanged("it is suspended already".to_owned())
     } else if has_ended(job) {
         Plan::Unchanged("it has ended already".to_owned())
@@ -69,9 +93,10 @@ pub(super) fn resume_held_for(job: &VideoJob, reason: Option<&str>) -> Plan {
 }
 
 fn is_held_for(hold: &str, reason: Option<&str>) -> bool {
-    let Some(reason) = reason else { return stops_all(hold) };
-    let by_stop_all = hold.strip_prefix(STOP_ALL).and_then(|rest| rest.strip_prefix(": "));
-    hold == reason || by_stop_all == Some(reason)
+    match reason {
+        Some(reason) => hold == reason || Hold::read(hold) == Hold::StopAll(Some(reason)),
+        None => Hold::read(hold).is_of_stop_all(),
+    }
 }
 
 /// A job that is named continues, whatever suspends it.
@@ -153,14 +178,14 @@ mod tests {
             let stop = Request::stop_all(at(), why.map(str::to_owned)).action;
             let Action::Suspend { reason } = &stop else { panic!("{stop:?}") };
             let mut film = held(reason);
-            assert!(stops_all(&film.annotations()[requests::HOLD]));
+            assert!(Hold::read(&film.annotations()[requests::HOLD]).is_of_stop_all());
             assert_eq!(many.remark(&film), None);
             film.spec.suspend = true;
             assert_eq!(patch(many.plan(&film)), json!({"metadata": {"annotations": {requests::HOLD: null}}}));
             assert!(many.remark(&film).unwrap().contains("stays suspended by its spec.suspend"));
         }
         for hold in ["do not publish: rights", "stop-all-but-this", ""] {
-            assert!(!stops_all(hold), "{hold:?}");
+            assert!(!Hold::read(hold).is_of_stop_all(), "{hold:?}");
             let why = refusal(many.plan(&held(hold)));
             assert!(why.contains(&format!("{hold:?}")) && why.contains("by its name"), "{why}");
         }

@@ -1,7 +1,7 @@
 //! `approve` and `reject`: of the very output that is under review.
 
 use videofactory_crds::VideoJob;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 
 use super::{Plan, annotate, steps};
 use crate::job_ref::JobRef;
@@ -23,7 +23,7 @@ pub(super) fn decide(job: &VideoJob, annotation: &str, seen: Option<&str>) -> Pl
 /// The result that waits for a person, as `<step>@<output digest>`.
 #[must_use]
 pub fn under_review(job: &VideoJob) -> Option<String> {
-    let step = steps(job).find(|step| step.reason == Some(Reason::AwaitingReview))?;
+    let step = steps(job).find(|step| step.reason == Some(VideoJobReason::AwaitingReview))?;
     Some(format!("{}@{}", step.name, step.output_digest.as_deref()?))
 }
 

@@ -8,13 +8,13 @@ use crate::call::CallError;
 pub enum RestoreItemError {
     /// A call did not succeed.
     #[error("{}{}", .0.for_people(), remedy(.0))]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// The API server has dropped or changed a field.
     #[error(
         "the API server does not keep {field} as it stands in the backup: apply the definitions (manifests/crds) of the \
          release that wrote it, and restore again"
     )]
-    NotKept {
+    KeepField {
         /// Path of the field, from the object's root.
         field: String,
     },
@@ -23,7 +23,7 @@ pub enum RestoreItemError {
         "somebody else has released it or created it again since this restore began, so it was not touched: restore \
          again, which looks at it again"
     )]
-    NotHeld,
+    KeepHold,
 }
 
 /// Why a restore did not begin: nothing was changed.
@@ -31,10 +31,10 @@ pub enum RestoreItemError {
 pub enum RestoreError {
     /// The API server could not be asked.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// Whoever restores may not do all of it.
     #[error("{refusal}, which this restore does: nothing was changed")]
-    Forbidden {
+    HoldRight {
         /// What is not allowed.
         refusal: String,
         /// What to ask for.
@@ -45,7 +45,7 @@ pub enum RestoreError {
         "{item} is held for the restore of another backup, which has not ended: nothing was changed. Restore that backup \
          again, which continues it; or delete what it holds first"
     )]
-    OtherBackup {
+    AwaitOtherBackup {
         /// An object that is so.
         item: String,
     },
@@ -54,9 +54,9 @@ pub enum RestoreError {
 impl From<RequireError> for RestoreError {
     fn from(error: RequireError) -> Self {
         match error {
-            RequireError::Call(error) => error.into(),
-            RequireError::Forbidden { refusal, hint } => {
-                Self::Forbidden { refusal, hint: format!("{hint}, such as videofactory-restore") }
+            RequireError::CallApiServer(error) => error.into(),
+            RequireError::HoldRight { refusal, hint } => {
+                Self::HoldRight { refusal, hint: format!("{hint}, such as videofactory-restore") }
             }
         }
     }

@@ -56,7 +56,7 @@ pub async fn restore(
     let is_of_another =
         |work: &&Work<'_>| work.live.as_ref().is_some_and(|live| live.is_of_another(&backup.digest));
     if let Some(work) = works.iter().find(is_of_another) {
-        return Err(RestoreError::OtherBackup { item: work.item.to_string() });
+        return Err(RestoreError::AwaitOtherBackup { item: work.item.to_string() });
     }
     rights::check(client, &works).await?;
     let mut notes = Gathered::default();
@@ -237,7 +237,7 @@ impl Restore<'_> {
         let mut live = within(format!("get {}", work.item), api.get(name)).await?;
         let found = Facts::of(*kind, &live);
         if !work.live.as_ref().is_some_and(|before| found.is_still_held(before, self.from)) {
-            return Err(RestoreItemError::NotHeld);
+            return Err(RestoreItemError::KeepHold);
         }
         kept("spec", &original.data["spec"], &live.data["spec"])?;
         let renewed = Renewed { generation: live.metadata.generation, uids, now: self.options.now };
@@ -301,6 +301,6 @@ fn uids(works: &[Work<'_>]) -> Uids {
 fn kept(what: &str, sent: &Value, kept: &Value) -> Result<(), RestoreItemError> {
     match lost(sent, kept) {
         None => Ok(()),
-        Some(field) => Err(RestoreItemError::NotKept { field: format!("{what}.{field}") }),
+        Some(field) => Err(RestoreItemError::KeepField { field: format!("{what}.{field}") }),
     }
 }

@@ -22,7 +22,7 @@ pub struct StepStatus {
     pub state: Option<StepState>,
 
     /// Why it is in this state.
-    pub reason: Option<crate::condition::Reason>,
+    pub reason: Option<crate::condition::VideoJobReason>,
 
     /// What that means, how long it lasts, and what a person can do.
     pub message: Option<String>,

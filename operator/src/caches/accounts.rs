@@ -14,6 +14,7 @@ use videofactory_crds::{Phase, ProviderAccount, StepName, VideoJobStatus};
 use videofactory_pipeline::clock;
 
 use super::{Caches, Guarded, uids};
+use crate::namespaced_name::NamespacedName;
 use crate::restoring;
 
 /// What an account said last.
@@ -65,7 +66,7 @@ pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Provid
             let uid = object.uid().unwrap_or_default();
             caches.written_accounts.forget(&uid);
             heard.remove(&uid);
-            caches.claims.account_is_gone(namespace.as_deref().unwrap_or_default(), &object.name_any());
+            caches.claims.account_is_gone(&NamespacedName::of(&object));
             caches.account_queue.push(ObjectRef::from_obj(&object));
             wake_siblings(&caches, namespace.as_deref());
             caches.wake_jobs(|job| job.namespace() == namespace);
@@ -91,9 +92,9 @@ pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Provid
 
 /// The jobs that may go on, or have to say something else, because of what an account says now.
 fn wake(caches: &Caches, account: &ProviderAccount, before: &Heard, now: &Heard) {
-    let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
+    let namespace = account.namespace().unwrap_or_default();
     let status = account.status.clone().unwrap_or_default();
-    let mut jobs: BTreeSet<String> = caches.claims.turns(&namespace, &name, &status);
+    let mut jobs: BTreeSet<String> = caches.claims.turns(&NamespacedName::of(account), &status);
     for waiter in &status.waiters {
         let came = !before.front.contains(&(waiter.name.clone(), waiter.step));
         if came || knows_no_time(caches, &namespace, &waiter.name) {

@@ -8,16 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kube::ResourceExt;
 use parking_lot::Mutex;
 use videofactory_crds::VideoJob;
 use videofactory_crds::provideraccount::ProviderAccountStatus;
 
 use super::Guarded;
+use crate::namespaced_name::NamespacedName;
 use crate::provideraccount::{Attempt, Claim, ClaimState, attempt, claims_by_account, is_unopened};
-
-/// Namespace and name.
-type Path = (String, String);
 
 /// The claims of all jobs.
 #[derive(Debug, Default)]
@@ -28,9 +25,9 @@ pub struct ClaimIndex {
 
 #[derive(Debug, Default)]
 struct Known {
-    accounts: HashMap<Path, OfAccount>,
+    accounts: HashMap<NamespacedName, OfAccount>,
     /// The names of the accounts of which a job says something.
-    jobs: HashMap<Path, BTreeSet<String>>,
+    jobs: HashMap<NamespacedName, BTreeSet<String>>,
 }
 
 /// The claims on one account, by the name of the job.
@@ -78,12 +75,12 @@ impl ClaimIndex {
     /// A job as it is now; the names of the accounts of its namespace of which it says something else than before.
     pub fn shown(&self, object: &Guarded<VideoJob>) -> Vec<String> {
         let says = object.0.as_ref().map(claims_by_account).unwrap_or_default();
-        self.known.lock().put(path(object), says)
+        self.known.lock().put(NamespacedName::of(object), says)
     }
 
     /// A job is gone; the names of the accounts of its namespace of which it said something.
     pub fn gone(&self, object: &Guarded<VideoJob>) -> Vec<String> {
-        self.known.lock().put(path(object), BTreeMap::new())
+        self.known.lock().put(NamespacedName::of(object), BTreeMap::new())
     }
 
     /// These are all jobs that there are.
@@ -91,7 +88,7 @@ impl ClaimIndex {
         let mut known = Known::default();
         for object in objects {
             if let Ok(job) = &object.0 {
-                known.put(path(&**object), claims_by_account(job));
+                known.put(NamespacedName::of(&**object), claims_by_account(job));
             }
         }
         *self.known.lock() = known;
@@ -106,32 +103,31 @@ impl ClaimIndex {
 
     /// What is asked of an account, and what was begun and has not ended.
     #[must_use]
-    pub fn open(&self, namespace: &str, account: &str) -> Vec<Claim> {
-        self.all(namespace, account, |of| &of.open)
+    pub fn open(&self, account: &NamespacedName) -> Vec<Claim> {
+        self.all(account, |of| &of.open)
     }
 
     /// What was spent and may not be booked yet.
     #[must_use]
-    pub fn settled(&self, namespace: &str, account: &str) -> Vec<Claim> {
-        self.all(namespace, account, |of| &of.settled)
+    pub fn settled(&self, account: &NamespacedName) -> Vec<Claim> {
+        self.all(account, |of| &of.settled)
     }
 
     fn all(
         &self,
-        namespace: &str,
-        account: &str,
+        account: &NamespacedName,
         pick: impl Fn(&OfAccount) -> &BTreeMap<String, Arc<[Claim]>>,
     ) -> Vec<Claim> {
         let known = self.known.lock();
-        let of = known.accounts.get(&(namespace.to_owned(), account.to_owned()));
+        let of = known.accounts.get(account);
         of.map(|of| pick(of).values().flat_map(|claims| claims.iter().cloned()).collect()).unwrap_or_default()
     }
 
     /// The names of the jobs that what an account says now lets go on: those that were granted something and have not
     /// begun with it, and, once, those whose spending is booked. Nobody else's turn has come.
-    pub fn turns(&self, namespace: &str, account: &str, status: &ProviderAccountStatus) -> BTreeSet<String> {
+    pub fn turns(&self, account: &NamespacedName, status: &ProviderAccountStatus) -> BTreeSet<String> {
         let mut known = self.known.lock();
-        let Some(of) = known.accounts.get_mut(&(namespace.to_owned(), account.to_owned())) else {
+        let Some(of) = known.accounts.get_mut(account) else {
             return BTreeSet::new();
         };
         let holders = status.grants.iter().map(|grant| &grant.holder).chain(&status.expired);
@@ -163,8 +159,8 @@ impl ClaimIndex {
     }
 
     /// An account is gone, and its books with it: one that is made again opens its own.
-    pub fn account_is_gone(&self, namespace: &str, account: &str) {
-        if let Some(of) = self.known.lock().accounts.get_mut(&(namespace.to_owned(), account.to_owned())) {
+    pub fn account_is_gone(&self, account: &NamespacedName) {
+        if let Some(of) = self.known.lock().accounts.get_mut(account) {
             of.untold = of.settled.keys().cloned().collect();
         }
     }
@@ -175,15 +171,14 @@ fn attempt_of(claim: &Claim) -> Attempt<'_> {
 }
 
 impl Known {
-    fn put(&mut self, job: Path, mut says: BTreeMap<String, Vec<Claim>>) -> Vec<String> {
-        let (namespace, name) = &job;
+    fn put(&mut self, job: NamespacedName, mut says: BTreeMap<String, Vec<Claim>>) -> Vec<String> {
         let now: BTreeSet<String> = says.keys().cloned().collect();
         let before = self.jobs.get(&job).cloned().unwrap_or_default();
         let mut changed = Vec::new();
         for account in before.union(&now) {
-            let key = (namespace.clone(), account.clone());
+            let key = NamespacedName::new(job.namespace.as_str(), account.as_str());
             let of = self.accounts.entry(key.clone()).or_default();
-            if of.put(name, says.remove(account).unwrap_or_default()) {
+            if of.put(&job.name, says.remove(account).unwrap_or_default()) {
                 changed.push(account.clone());
             }
             if of.is_empty() {
@@ -197,10 +192,6 @@ impl Known {
         }
         changed
     }
-}
-
-fn path(object: &impl ResourceExt) -> Path {
-    (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 #[cfg(test)]
@@ -217,6 +208,10 @@ mod tests {
             "status": {"run": 1, "steps": [{"name": "animate-scenes", "attempt": 1, "demands": demands}]},
         }))
         .unwrap()
+    }
+
+    fn grok(namespace: &str) -> NamespacedName {
+        NamespacedName::new(namespace, "grok")
     }
 
     fn asks() -> Value {
@@ -247,7 +242,7 @@ mod tests {
         assert_eq!(index.shown(&job("b", &json!([]))), Vec::<String>::new());
         let other = json!([{"account": "veo", "attempt": 2, "submissions": 3}]);
         assert_eq!(index.shown(&job("a", &other)), ["grok", "veo"], "one is left, the other asked");
-        assert!(index.open("films", "grok").is_empty());
+        assert!(index.open(&grok("films")).is_empty());
         assert_eq!(index.gone(&job("a", &other)), ["veo"]);
         assert!(index.known.lock().accounts.is_empty() && index.known.lock().jobs.is_empty());
     }
@@ -260,12 +255,12 @@ mod tests {
         let names = |claims: Vec<Claim>| -> Vec<String> {
             claims.into_iter().filter_map(|claim| claim.demand.holder.name).collect()
         };
-        assert_eq!(names(index.open("films", "grok")), ["a"]);
-        assert_eq!(names(index.settled("films", "grok")), ["b"]);
-        assert!(index.open("others", "grok").is_empty());
+        assert_eq!(names(index.open(&grok("films"))), ["a"]);
+        assert_eq!(names(index.settled(&grok("films"))), ["b"]);
+        assert!(index.open(&grok("others")).is_empty());
         index.keep_only(&[Arc::new(job("c", &asks()))]);
-        assert_eq!(names(index.open("films", "grok")), ["c"]);
-        assert!(index.settled("films", "grok").is_empty());
+        assert_eq!(names(index.open(&grok("films"))), ["c"]);
+        assert!(index.settled(&grok("films")).is_empty());
     }
 
     #[test]
@@ -278,11 +273,11 @@ mod tests {
             index.shown(&job(name, &settled()));
         }
         let turn = |status: &ProviderAccountStatus| -> Vec<String> {
-            index.turns("films", "grok", status).into_iter().collect()
+            index.turns(&grok("films"), status).into_iter().collect()
         };
         assert_eq!(turn(&status(&["b", "c"])), ["b", "d"]);
         assert_eq!(turn(&status(&["b"])), ["b", "c"], "d was told already");
-        index.account_is_gone("films", "grok");
+        index.account_is_gone(&grok("films"));
         let unopened = ProviderAccountStatus { observed_generation: Some(-1), ..status(&["a"]) };
         assert_eq!(turn(&unopened), ["a"], "its books are not open: nothing is booked");
         assert_eq!(turn(&status(&[])), ["c", "d"]);

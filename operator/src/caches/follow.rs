@@ -31,7 +31,7 @@ use super::accounts::{on_account, wake_siblings};
 use super::merge::Merge;
 use super::scope::Scope;
 use super::{
-    Caches, ClaimIndex, Guarded, Owned, OwnedCache, PodRecord, Queue, Unwatched, Watches, Written, owner_key,
+    Caches, ClaimIndex, Guarded, Owned, OwnedCache, OwnerKey, PodRecord, Queue, Unwatched, Watches, Written,
     uids, version,
 };
 use crate::config::Watched;
@@ -315,7 +315,7 @@ fn on_job(caches: Arc<Caches>) -> impl FnMut(Event<Job>) {
         let facts = job_facts(job, &labels);
         let uid = job.uid()?;
         (has_controller(job, "VideoJob") || reader.jobs.get(&uid).is_some()).then_some(())?;
-        let owner = owner_key(&job.namespace().unwrap_or_default(), &labels.uid);
+        let owner = OwnerKey::new(&job.namespace().unwrap_or_default(), &labels.uid);
         Some((labels, Owned { owner, uid, version: version(job), facts }))
     };
     move |event| match event {
@@ -360,7 +360,7 @@ fn on_pod(caches: Arc<Caches>) -> impl FnMut(Event<Pod>) {
             job: labels.job.clone(),
             ended_seen: ended.then(|| seen.unwrap_or_else(Instant::now)),
         };
-        let owner = owner_key(&record.namespace, &labels.uid);
+        let owner = OwnerKey::new(&record.namespace, &labels.uid);
         Some((labels, Owned { owner, uid, version: version(pod), facts: record }))
     };
     move |event| match event {

@@ -30,7 +30,7 @@ use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob
 use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts};
 
 pub use claims::ClaimIndex;
-pub use owned::{Known, Owned, OwnedCache, owner_key};
+pub use owned::{Known, Owned, OwnedCache, OwnerKey};
 pub use scope::Scope;
 pub use unwatched::Unwatched;
 pub use written::{Written, version};

@@ -7,23 +7,38 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::ResourceExt;
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 /// How long a write of ours counts without the watch having shown it; after that it was lost or undone.
 pub const UNSEEN_FOR: Duration = Duration::from_mins(1);
 
-/// What things are found by that belong to the `VideoJob` with this UID: a namespace has only its own.
-#[must_use]
-pub fn owner_key(namespace: &str, uid: &str) -> String {
-    format!("{namespace}/{uid}")
+/// Which `VideoJob` something belongs to: its namespace and its UID. A namespace has only its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OwnerKey(String);
+
+impl OwnerKey {
+    /// The key of the `VideoJob` with this UID.
+    #[must_use]
+    pub fn new(namespace: &str, uid: &str) -> Self {
+        Self(format!("{namespace}/{uid}"))
+    }
+
+    /// The key of this `VideoJob`.
+    #[must_use]
+    pub fn of(job: &impl ResourceExt) -> Self {
+        Self::new(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default())
+    }
 }
 
 /// An object that a `VideoJob` owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owned<T> {
-    /// The `VideoJob`, by [`owner_key`].
-    pub owner: String,
+    /// The `VideoJob`.
+    pub owner: OwnerKey,
     /// Its own UID.
     pub uid: String,
     /// Its resourceVersion.
@@ -57,8 +72,8 @@ pub struct OwnedCache<T> {
 
 #[derive(Debug)]
 struct Tables<T> {
-    by_owner: HashMap<String, HashMap<String, Known<T>>>,
-    owner_of: HashMap<String, String>,
+    by_owner: HashMap<OwnerKey, HashMap<String, Known<T>>>,
+    owner_of: HashMap<String, OwnerKey>,
     /// What we wrote, the oldest first. With several namespaces no relist removes a lost object (`merge.rs`), so the next
     /// write does.
     written: VecDeque<(Instant, String)>,
@@ -83,7 +98,7 @@ impl<T> Default for OwnedCache<T> {
 impl<T> OwnedCache<T> {
     /// Everything that this `VideoJob` owns.
     #[must_use]
-    pub fn of(&self, owner: &str) -> Vec<Known<T>> {
+    pub fn of(&self, owner: &OwnerKey) -> Vec<Known<T>> {
         let tables = self.tables.read();
         let known = tables.by_owner.get(owner).into_iter().flat_map(HashMap::values);
         known
@@ -102,7 +117,7 @@ impl<T> OwnedCache<T> {
 
     /// Whether something of this owner was written and may still be shown by the watch.
     #[must_use]
-    pub fn has_unseen(&self, owner: &str) -> bool {
+    pub fn has_unseen(&self, owner: &OwnerKey) -> bool {
         let tables = self.tables.read();
         let awaited = |known: &Known<T>| known.unseen.is_some() && !known.is_lost();
         tables.by_owner.get(owner).is_some_and(|known| known.values().any(awaited))
@@ -225,12 +240,16 @@ impl<T> Tables<T> {
 mod tests {
     use super::*;
 
+    fn vj() -> OwnerKey {
+        OwnerKey::new("films", "vj")
+    }
+
     fn object(uid: &str, version: u64) -> Owned<&'static str> {
-        Owned { owner: "vj".into(), uid: uid.into(), version, facts: "facts" }
+        Owned { owner: vj(), uid: uid.into(), version, facts: "facts" }
     }
 
     fn uids(cache: &OwnedCache<&'static str>) -> Vec<String> {
-        let mut uids: Vec<String> = cache.of("vj").iter().map(|known| known.object.uid.clone()).collect();
+        let mut uids: Vec<String> = cache.of(&vj()).iter().map(|known| known.object.uid.clone()).collect();
         uids.sort();
         uids
     }
@@ -246,9 +265,9 @@ mod tests {
         let cache = OwnedCache::default();
         cache.wrote(object("a", 5));
         assert_eq!(uids(&cache), ["a"]);
-        assert!(cache.has_unseen("vj"));
+        assert!(cache.has_unseen(&vj()));
         cache.shown(object("a", 5));
-        assert!(!cache.has_unseen("vj"));
+        assert!(!cache.has_unseen(&vj()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -276,13 +295,13 @@ mod tests {
             cache.wrote(object(uid, 5));
         }
         cache.shown(object("shown", 5));
-        assert!(cache.has_unseen("vj"));
+        assert!(cache.has_unseen(&vj()));
         tokio::time::advance(UNSEEN_FOR / 2).await;
         cache.wrote(object("written-again", 6));
         tokio::time::advance(UNSEEN_FOR / 2 + Duration::from_secs(1)).await;
-        assert!(cache.has_unseen("vj"), "what was written later may still be shown");
+        assert!(cache.has_unseen(&vj()), "what was written later may still be shown");
         tokio::time::advance(UNSEEN_FOR).await;
-        assert!(!cache.has_unseen("vj"), "nobody waits for what is lost");
+        assert!(!cache.has_unseen(&vj()), "nobody waits for what is lost");
         cache.wrote(object("new", 9));
         assert_eq!(uids(&cache), ["new", "shown"]);
         let tables = cache.tables.read();
@@ -294,7 +313,7 @@ mod tests {
         let cache = OwnedCache::default();
         cache.shown(object("a", 5));
         cache.wrote(object("a", 5));
-        assert!(!cache.has_unseen("vj"));
+        assert!(!cache.has_unseen(&vj()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -303,7 +322,7 @@ mod tests {
         cache.shown(object("a", 5));
         cache.deleted("a");
         cache.shown(object("a", 6));
-        assert!(cache.of("vj")[0].doomed);
+        assert!(cache.of(&vj())[0].doomed);
         cache.gone("a");
         assert!(uids(&cache).is_empty());
     }

@@ -14,7 +14,7 @@ use videofactory_storage::{Addressing, Bucket};
 use super::relay::Relay;
 use super::versioned_cache::VersionedCache;
 use crate::bucket;
-use crate::caches::owner_key;
+use crate::caches::OwnerKey;
 use crate::context::Context;
 use crate::metrics::Census;
 
@@ -65,7 +65,7 @@ impl Process for Operator {
     }
 
     async fn progress(&self, job: &VideoJob) -> BTreeMap<StepName, Progress> {
-        let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
+        let owner = OwnerKey::of(job);
         if self.context.leads.now() {
             return self.context.progress.of(&owner);
         }

@@ -25,6 +25,7 @@ use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Progress, TOKEN_AUDIENCE};
 
 use super::relay::{RELAYED, Relay};
+use crate::caches::OwnerKey;
 use crate::context::Context;
 use crate::progress::{ProgressChange, Said};
 use crate::videojob::model::PodState;
@@ -142,7 +143,7 @@ pub async fn tell(
     if !context.leads.now() {
         return Err(does_not_lead());
     }
-    let is_at_work = |owner: &str, step: StepName| {
+    let is_at_work = |owner: &OwnerKey, step: StepName| {
         let pods = context.caches.pods.of(owner);
         pods.iter()
             .map(|pod| &pod.object.facts.facts)

@@ -26,7 +26,7 @@ use videofactory_api::problem::Problem;
 use videofactory_client::JobRef;
 use videofactory_pipeline::contract::Progress;
 
-use crate::caches::{Caches, owner_key};
+use crate::caches::{Caches, OwnerKey};
 use crate::context::Leads;
 use crate::progress::Said;
 use crate::videojob::build::PROGRESS_PATH;
@@ -165,18 +165,18 @@ impl Relay {
 }
 
 /// The owners of whom something else is said than before.
-fn differing<'a>(before: &'a Said, now: &'a Said) -> BTreeSet<&'a str> {
+fn differing<'a>(before: &'a Said, now: &'a Said) -> BTreeSet<&'a OwnerKey> {
     let owners = before.keys().chain(now.keys());
-    owners.filter(|owner| before.get(*owner) != now.get(*owner)).map(String::as_str).collect()
+    owners.filter(|owner| before.get(*owner) != now.get(*owner)).collect()
 }
 
-fn publish(caches: &Caches, owners: &BTreeSet<&str>) {
+fn publish(caches: &Caches, owners: &BTreeSet<&OwnerKey>) {
     if owners.is_empty() {
         return;
     }
     for job in caches.videojobs.state() {
-        let namespace = job.namespace().unwrap_or_default();
-        if owners.contains(owner_key(&namespace, &job.uid().unwrap_or_default()).as_str()) {
+        if owners.contains(&OwnerKey::of(&*job)) {
+            let namespace = job.namespace().unwrap_or_default();
             caches.changes.publish(|| Change::Job(JobRef { namespace, name: job.name_any() }));
         }
     }

@@ -161,7 +161,7 @@ async fn who_was_overtaken_says_by_whom_and_who_is_asked_to_stop_waits_no_longer
     let mut held = acquired(candidate(&server, "first", "10.0.0.5", soon).0).await;
     server.change(LEASE.0, LEASE.1, LEASE.2, |lease| lease["spec"]["holderIdentity"] = "second".into());
     let lost = timeout(Duration::from_secs(5), held.keep()).await.unwrap();
-    assert!(matches!(&lost, LostLease::Taken { holder, .. } if holder == "second"), "{lost}");
+    assert!(matches!(&lost, LostLease::KeepLease { holder, .. } if holder == "second"), "{lost}");
     let stop = CancellationToken::new();
     let (third, _) = eager(&server, "third", "10.0.0.7");
     let waiting = tokio::spawn({

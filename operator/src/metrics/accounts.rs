@@ -10,9 +10,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use videofactory_crds::provideraccount::{Operation, Provider};
 use videofactory_crds::units::Money;
 
-use super::{Label, Labels, labels};
+use super::{Label, Labels, RequestOutcome, labels};
 
 /// Seconds, from one to four days: what steps wait for units.
 const WAITS: [f64; 13] =
@@ -143,25 +144,29 @@ impl AccountMetrics {
     }
 
     /// Counts attempts that a service of this provider refused for a while.
-    pub fn rate_limited(&self, provider: &str, times: i64) {
+    pub fn rate_limited(&self, provider: Provider, times: i64) {
         if let Some(times) = u64::try_from(times).ok().filter(|times| *times > 0) {
-            self.rate_limited.get_or_create(&labels([("provider", provider)])).inc_by(times);
+            self.rate_limited.get_or_create(&labels([("provider", provider.as_str())])).inc_by(times);
         }
     }
 
     /// Counts submissions to a service of this provider.
-    pub fn requested(&self, provider: &str, operation: &str, outcome: &str, times: i64) {
+    pub fn requested(&self, provider: Provider, operation: Operation, outcome: RequestOutcome, times: i64) {
         if let Some(times) = u64::try_from(times).ok().filter(|times| *times > 0) {
-            let labels = labels([("provider", provider), ("operation", operation), ("outcome", outcome)]);
+            let labels = labels([
+                ("provider", provider.as_str()),
+                ("operation", operation.as_str()),
+                ("outcome", outcome.as_str()),
+            ]);
             self.requests.get_or_create(&labels).inc_by(times);
         }
     }
 
     /// Adds up what was paid to services of this provider.
     #[expect(clippy::cast_precision_loss, reason = "exact to the cent for ninety million dollars")]
-    pub fn paid(&self, provider: &str, cost: Money) {
+    pub fn paid(&self, provider: Provider, cost: Money) {
         if cost > Money::ZERO {
-            let counter = self.cost.get_or_create_owned(&labels([("provider", provider)]));
+            let counter = self.cost.get_or_create_owned(&labels([("provider", provider.as_str())]));
             counter.inc_by(cost.micros() as f64 / 1e6);
         }
     }
@@ -179,12 +184,12 @@ mod tests {
         let level = |quota: &str| QuotaLevel { quota: quota.to_owned(), limit: 25, used: 20, reserved: 3 };
         metrics.accounts.quotas("films/grok", &[level("clips"), level("pictures")]);
         metrics.accounts.quota_waited(42);
-        metrics.accounts.rate_limited("XAI", 2);
-        metrics.accounts.rate_limited("XAI", 0);
+        metrics.accounts.rate_limited(Provider::Xai, 2);
+        metrics.accounts.rate_limited(Provider::Xai, 0);
         metrics.accounts.quota_woke(4);
-        metrics.accounts.requested("XAI", "animate", "taken", 3);
-        metrics.accounts.paid("XAI", "0.50".parse().unwrap());
-        metrics.accounts.paid("XAI", "0.25".parse().unwrap());
+        metrics.accounts.requested(Provider::Xai, Operation::Animate, RequestOutcome::Taken, 3);
+        metrics.accounts.paid(Provider::Xai, "0.50".parse().unwrap());
+        metrics.accounts.paid(Provider::Xai, "0.25".parse().unwrap());
         for line in [
             "videofactory_quota_limit{account=\"films/grok\",quota=\"clips\"} 25",
             "videofactory_quota_used{account=\"films/grok\",quota=\"clips\"} 20",

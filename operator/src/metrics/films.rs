@@ -10,7 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use videofactory_crds::StepName;
 
-use super::{BUCKETS, Histograms, Label, Labels, labels};
+use super::{AttemptOutcome, BUCKETS, Histograms, JobOutcome, Label, Labels, PublishOutcome, labels};
 
 /// A histogram whose observations may name the trace that they belong to.
 type Traced = HistogramWithExemplars<Label>;
@@ -34,58 +34,6 @@ pub struct FilmMetrics {
     queue: Histograms<Label>,
     handover: Histogram,
     publications: Family<Label, Counter>,
-}
-
-/// How a `VideoJob` came to rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobOutcome {
-    /// Made, and published where asked for.
-    Succeeded,
-    /// Ended without a film.
-    Failed,
-    /// A person did not want it.
-    Rejected,
-}
-
-impl JobOutcome {
-    const ALL: [Self; 3] = [Self::Succeeded, Self::Failed, Self::Rejected];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-/// What became of a publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublishOutcome {
-    /// The target shows the film.
-    Published,
-    /// The target has the film and shows it at its time.
-    Scheduled,
-    /// The target refuses it.
-    Refused,
-    /// It may or may not have been published.
-    Unknown,
-    /// The target could not be asked, or refuses whoever asks.
-    Failed,
-}
-
-impl PublishOutcome {
-    const ALL: [Self; 5] = [Self::Published, Self::Scheduled, Self::Refused, Self::Unknown, Self::Failed];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Scheduled => "scheduled",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 impl FilmMetrics {
@@ -146,8 +94,14 @@ impl FilmMetrics {
     }
 
     /// Measures how long an attempt of a step took.
-    pub fn attempt_ended(&self, step: StepName, outcome: &str, took: Duration, trace: Option<&str>) {
-        let labels = labels([("step", step.as_str()), ("outcome", outcome)]);
+    pub fn attempt_ended(
+        &self,
+        step: StepName,
+        outcome: AttemptOutcome,
+        took: Duration,
+        trace: Option<&str>,
+    ) {
+        let labels = labels([("step", step.as_str()), ("outcome", outcome.as_str())]);
         self.steps.get_or_create(&labels).observe(took.as_secs_f64(), exemplar(trace), None);
     }
 
@@ -183,7 +137,12 @@ mod tests {
     fn ends_are_measured_and_name_their_trace_where_the_format_knows_how() {
         let metrics = Metrics::default();
         metrics.films.job_ended(JobOutcome::Succeeded, Duration::from_secs(700), Some(TRACE));
-        metrics.films.attempt_ended(StepName::WriteScript, "succeeded", Duration::from_secs(7), None);
+        metrics.films.attempt_ended(
+            StepName::WriteScript,
+            AttemptOutcome::Succeeded,
+            Duration::from_secs(7),
+            None,
+        );
         metrics.films.queued(StepName::WriteScript, Duration::from_secs(2));
         metrics.films.handed_over(Duration::from_millis(12));
         metrics.films.published(PublishOutcome::Published, 2);

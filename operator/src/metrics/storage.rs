@@ -8,10 +8,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use videofactory_crds::StoragePolicy;
-use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneOutcome, PruneRun, StorageLevel};
+use videofactory_crds::storagepolicy::{BackupRun, PruneRun, StorageLevel};
 use videofactory_pipeline::keys::{self, KINDS};
 
-use super::{Histograms, Label, Labels, labels};
+use super::{Histograms, Label, Labels, labels, outcome};
 
 /// Seconds, from one tenth to half an hour: what a prune run takes.
 const RUNS: [f64; 11] = [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0];
@@ -95,25 +95,14 @@ impl StorageMetrics {
             self.duration.get_or_create(&label).observe(std::time::Duration::from(duration).as_secs_f64());
         }
         if let Some(outcome) = run.outcome {
-            let outcome = match outcome {
-                PruneOutcome::Completed => "completed",
-                PruneOutcome::Braked => "braked",
-                PruneOutcome::Interrupted => "interrupted",
-                PruneOutcome::Cancelled => "cancelled",
-                PruneOutcome::Failed => "failed",
-            };
+            let outcome = outcome::of_prune(outcome);
             self.prunes.get_or_create(&labels([("policy", policy), ("outcome", outcome)])).inc();
         }
     }
 
     /// Counts a backup that has ended.
     pub fn backed_up(&self, policy: &str, run: &BackupRun) {
-        let outcome = match run.outcome {
-            Some(BackupOutcome::Completed) => "completed",
-            Some(BackupOutcome::Interrupted) => "interrupted",
-            Some(BackupOutcome::Failed) => "failed",
-            None => return,
-        };
+        let Some(outcome) = run.outcome.map(outcome::of_backup) else { return };
         self.backups.get_or_create(&labels([("policy", policy), ("outcome", outcome)])).inc();
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use videofactory_crds::provideraccount::{Operation, Provider};
 use videofactory_crds::{ProviderAccount, StepName, StoragePolicy, VideoJob};
 
 use super::*;
@@ -15,12 +16,17 @@ const OPERATING: &str = include_str!("../../../docs/operating.md");
 /// Every metric, each with at least one value.
 fn everything() -> (Metrics, Census) {
     let metrics = Metrics::default();
-    metrics.reconciled("VideoJob", Ended::Well, Duration::from_millis(3));
+    metrics.reconciled("VideoJob", ReconcileOutcome::Done, Duration::from_millis(3));
     metrics.wrote("Job");
     metrics.leads(true);
     metrics.served("/jobs/{id}", "GET", 200, Duration::from_millis(30));
     metrics.films.job_ended(JobOutcome::Succeeded, Duration::from_secs(700), None);
-    metrics.films.attempt_ended(StepName::WriteScript, "succeeded", Duration::from_secs(7), None);
+    metrics.films.attempt_ended(
+        StepName::WriteScript,
+        AttemptOutcome::Succeeded,
+        Duration::from_secs(7),
+        None,
+    );
     metrics.films.queued(StepName::WriteScript, Duration::from_secs(2));
     metrics.films.handed_over(Duration::from_millis(12));
     metrics.films.published(PublishOutcome::Published, 1);
@@ -28,9 +34,9 @@ fn everything() -> (Metrics, Census) {
     metrics.accounts.quotas("films/hf", &[level]);
     metrics.accounts.quota_waited(42);
     metrics.accounts.quota_woke(4);
-    metrics.accounts.rate_limited("HuggingFace", 1);
-    metrics.accounts.requested("HuggingFace", "draw", "taken", 3);
-    metrics.accounts.paid("HuggingFace", "0.50".parse().unwrap());
+    metrics.accounts.rate_limited(Provider::HuggingFace, 1);
+    metrics.accounts.requested(Provider::HuggingFace, Operation::Draw, RequestOutcome::Taken, 3);
+    metrics.accounts.paid(Provider::HuggingFace, "0.50".parse().unwrap());
     let policy = policy();
     let status = policy.status.as_ref().unwrap();
     metrics.storage.holds("films/default", &policy);
@@ -191,6 +197,25 @@ fn the_documentation_lists_every_metric_with_its_labels() {
 }
 
 #[test]
+fn the_documentation_says_what_follows_each_outcome_of_an_attempt() {
+    let (_, section) =
+        OPERATING.split_once("The `outcome` of a step says how an attempt ended:\n\n").unwrap();
+    let rows = section.lines().take_while(|line| line.starts_with('|')).skip(2);
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    // What stands in brackets explains the word before.
+    let plain = cells.map(|cell| {
+        let (first, others) = cell.split_once('(').unwrap_or((cell, ""));
+        let after = others.split('(').filter_map(|part| Some(part.split_once(')')?.1));
+        [first].into_iter().chain(after).collect::<String>()
+    });
+    let listed: BTreeSet<String> = plain
+        .flat_map(|cell| cell.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>())
+        .collect();
+    let all = AttemptOutcome::ALL.iter().map(|outcome| outcome.as_str().to_owned());
+    assert_eq!(listed, all.collect());
+}
+
+#[test]
 fn the_documentation_marks_what_every_replica_tells() {
     let marked: BTreeSet<_> = table("### Metrics")
         .into_iter()
@@ -217,4 +242,38 @@ fn each_alert_is_documented_and_links_to_its_own_section_of_the_runbook() {
         let anchor = format!("<a id=\"{}\"></a>", alert.to_lowercase());
         assert!(runbook.contains(&anchor), "docs/runbook.md has no section for {alert}: {anchor}");
     }
+}
+
+#[test]
+fn names_and_labels_are_those_of_the_documentation() {
+    let metrics = Metrics::default();
+    metrics.reconciled("VideoJob", ReconcileOutcome::Done, Duration::from_millis(3));
+    metrics.wrote("Job");
+    metrics.leads(true);
+    metrics.served("/jobs/{id}", "GET", 404, Duration::from_millis(30));
+    for format in [MetricsFormat::Prometheus, MetricsFormat::OpenMetrics] {
+        let text = metrics.text(&Census::default(), format).unwrap();
+        for line in [
+            "videofactory_reconcile_total{kind=\"VideoJob\",outcome=\"ok\"} 1",
+            "videofactory_reconcile_duration_seconds_count{kind=\"VideoJob\"} 1",
+            "videofactory_api_writes_total{kind=\"Job\"} 1",
+            "videofactory_leader 1",
+            "videofactory_http_request_duration_seconds_count{route=\"/jobs/{id}\",method=\"GET\",status=\"404\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn each_format_is_what_its_readers_take() {
+    let metrics = Metrics::default();
+    metrics.wrote("Job");
+    let classic = metrics.text(&Census::default(), MetricsFormat::Prometheus).unwrap();
+    assert!(classic.contains("# TYPE videofactory_api_writes_total counter\n"), "{classic}");
+    assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"), "{classic}");
+    let open = metrics.text(&Census::default(), MetricsFormat::OpenMetrics).unwrap();
+    assert!(open.contains("# TYPE videofactory_api_writes counter\n"), "{open}");
+    assert_eq!(open.matches("# EOF").count(), 1);
+    assert!(open.ends_with("# EOF\n"), "{open}");
 }

@@ -16,6 +16,7 @@ use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, operation};
 use super::ledger::Ledger;
 use super::openings::START_UP;
 use super::window::Entry;
+use crate::metrics::RequestOutcome;
 
 /// Seconds for which a service that refuses without saying how long is left alone at first; doubled with each refusal
 /// in a row, up to the quota's period.
@@ -29,34 +30,11 @@ pub struct Booked {
     /// Grants that were closed.
     pub closed: usize,
     /// What was asked of the service, and how often.
-    pub requests: BTreeMap<(Operation, Ended), i64>,
+    pub requests: BTreeMap<(Operation, RequestOutcome), i64>,
     /// What that cost.
     pub cost: Money,
     /// Of grants that were waited for: seconds from the first opening to the answer to the first submission.
     pub lags: Vec<i64>,
-}
-
-/// How submissions ended, as far as the books know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ended {
-    /// The service took them: they count, whatever became of what was asked for.
-    Taken,
-    /// The service refused for a while; one for each attempt that it refused.
-    RateLimited,
-    /// Nobody can tell: they count.
-    Unknown,
-}
-
-impl Ended {
-    /// As metrics call it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Taken => "taken",
-            Self::RateLimited => "rate_limited",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 impl Booked {
@@ -65,28 +43,32 @@ impl Booked {
     pub fn refused(&self) -> i64 {
         self.requests
             .iter()
-            .filter(|((_, ended), _)| *ended == Ended::RateLimited)
+            .filter(|((_, outcome), _)| *outcome == RequestOutcome::RateLimited)
             .map(|(_, count)| count)
             .sum()
     }
 
-    fn count(&mut self, operation: Option<Operation>, ended: Ended, times: i64) {
+    fn count(&mut self, operation: Option<Operation>, outcome: RequestOutcome, times: i64) {
         if let Some(operation) = operation.filter(|_| times > 0) {
-            *self.requests.entry((operation, ended)).or_default() += times;
+            *self.requests.entry((operation, outcome)).or_default() += times;
         }
     }
 
     fn gone(&mut self, grant: &Grant) {
         let operation = grant.holder.step.and_then(operation);
-        self.count(operation, Ended::Unknown, grant.submissions.unwrap_or_default());
+        self.count(operation, RequestOutcome::Unknown, grant.submissions.unwrap_or_default());
         self.cost = self.cost.plus(grant.price.unwrap_or_default());
     }
 
     fn settled(&mut self, grant: &Grant, claim: &Claim, refused: bool) {
         let ClaimState::Settled(settlement) = &claim.state else { return };
         let operation = claim.demand.operation;
-        self.count(operation, Ended::Taken, settlement.spent.iter().map(|spent| spent.submissions).sum());
-        self.count(operation, Ended::RateLimited, i64::from(refused));
+        self.count(
+            operation,
+            RequestOutcome::Taken,
+            settlement.spent.iter().map(|spent| spent.submissions).sum(),
+        );
+        self.count(operation, RequestOutcome::RateLimited, i64::from(refused));
         let costs = settlement.spent.iter().map(|spent| cost(&claim.demand, spent));
         self.cost = costs.fold(self.cost, Money::plus);
         self.lags.extend(lag(grant, claim.demand.since, &settlement.spent));

@@ -4,21 +4,24 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use videofactory_crds::condition::{self, ConditionState, ConditionStatus, ConditionType};
 use videofactory_crds::provideraccount::Provider;
-use videofactory_crds::{ProviderAccount, ProviderAccountSpec, Reason};
+use videofactory_crds::{ProviderAccount, ProviderAccountReason, ProviderAccountSpec};
 
 use super::calendar::plus;
 use super::model::{Checked, Credentials, Finding, Health, Observed};
-use crate::events::{Event, EventReason};
+use crate::events::Event;
 
 /// Seconds before the end of the credentials from which on it is warned of: 14 days.
 const WARNED_BEFORE: i64 = 14 * 86_400;
+
+/// What one of its conditions is to say.
+type State = ConditionState<ProviderAccountReason>;
 
 /// What was found out about an account.
 pub struct Found {
     /// Whether it may grant anything.
     pub may_grant: bool,
     /// What its conditions are to say; `Stalled` follows from Ready.
-    pub states: Vec<ConditionState>,
+    pub states: Vec<State>,
 }
 
 /// When the end of the credentials is warned of.
@@ -36,19 +39,19 @@ pub fn find(observed: &Observed, now: Timestamp) -> Found {
         Some(twin) => state(
             ConditionType::Ready,
             ConditionStatus::False,
-            Reason::DuplicateAccount,
+            ProviderAccountReason::DuplicateAccount,
             format!(
                 "ProviderAccount {twin:?} is older and has the same key: it alone spends the key's quota. Use \
                  that one, or give this one a key of its own"
             ),
         ),
         None if usable => {
-            let expiring = credentials.reason == Reason::CredentialsExpiring;
+            let expiring = credentials.reason == ProviderAccountReason::CredentialsExpiring;
             let note = if expiring { format!("; {}", credentials.message) } else { String::new() };
             let message = format!("can be used{note}");
-            state(ConditionType::Ready, ConditionStatus::True, Reason::Available, message)
+            state(ConditionType::Ready, ConditionStatus::True, ProviderAccountReason::Available, message)
         }
-        None => ConditionState { kind: ConditionType::Ready, ..credentials.clone() },
+        None => State { kind: ConditionType::Ready, ..credentials.clone() },
     };
     // A service that does not take the credentials is not asked by us whether it has changed its mind: the attempts do
     // that, and say in their jobs what is wrong. Without a Secret none could begin.
@@ -60,54 +63,60 @@ pub fn find(observed: &Observed, now: Timestamp) -> Found {
 fn state(
     kind: ConditionType,
     status: ConditionStatus,
-    reason: Reason,
+    reason: ProviderAccountReason,
     message: impl Into<String>,
-) -> ConditionState {
-    ConditionState { kind, status, reason, message: message.into() }
+) -> State {
+    State { kind, status, reason, message: message.into() }
 }
 
-fn healthy(observed: &Observed) -> ConditionState {
+fn healthy(observed: &Observed) -> State {
     let kind = ConditionType::Healthy;
     if observed.account.spec.provider == Provider::Embedded {
-        return state(kind, ConditionStatus::True, Reason::Available, "works offline");
+        return state(kind, ConditionStatus::True, ProviderAccountReason::Available, "works offline");
     }
     match observed.health.finding() {
         None => said(observed, kind).unwrap_or_else(|| {
-            state(kind, ConditionStatus::Unknown, Reason::Progressing, "the service has not been asked yet")
+            state(
+                kind,
+                ConditionStatus::Unknown,
+                ProviderAccountReason::Progressing,
+                "the service has not been asked yet",
+            )
         }),
         Some(Finding::Down(message)) => {
-            state(kind, ConditionStatus::False, Reason::ProviderUnavailable, message)
+            state(kind, ConditionStatus::False, ProviderAccountReason::ProviderUnavailable, message)
         }
         Some(Finding::Fine | Finding::Refused(_)) => {
-            state(kind, ConditionStatus::True, Reason::Available, "the service answers")
+            state(kind, ConditionStatus::True, ProviderAccountReason::Available, "the service answers")
         }
     }
 }
 
 /// What the status says, as long as nobody knows better.
-fn said(observed: &Observed, kind: ConditionType) -> Option<ConditionState> {
+fn said(observed: &Observed, kind: ConditionType) -> Option<State> {
+    use ProviderAccountReason::{CredentialsInvalid, ProviderUnavailable};
     let conditions = observed.account.status.as_ref().map(|status| status.conditions.as_slice())?;
     let said = condition::get(conditions, kind)?;
     let (status, reason) = match (said.status.as_str(), condition::reason(said)) {
-        ("True", _) => (ConditionStatus::True, Reason::Available),
-        ("False", Some(bad @ (Reason::ProviderUnavailable | Reason::CredentialsInvalid))) => {
-            (ConditionStatus::False, bad)
-        }
+        ("True", _) => (ConditionStatus::True, ProviderAccountReason::Available),
+        ("False", Some(bad @ (CredentialsInvalid | ProviderUnavailable))) => (ConditionStatus::False, bad),
         _ => return None,
     };
     Some(state(kind, status, reason, said.message.clone()))
 }
 
-fn credentials(observed: &Observed, now: Timestamp) -> ConditionState {
+fn credentials(observed: &Observed, now: Timestamp) -> State {
     let kind = ConditionType::CredentialsValid;
-    let invalid = |message: &str| state(kind, ConditionStatus::False, Reason::CredentialsInvalid, message);
+    let invalid = |message: &str| {
+        state(kind, ConditionStatus::False, ProviderAccountReason::CredentialsInvalid, message)
+    };
     match (&observed.credentials, &observed.health) {
         (Credentials::NotNeeded, _) => {
-            state(kind, ConditionStatus::True, Reason::Available, "needs no credentials")
+            state(kind, ConditionStatus::True, ProviderAccountReason::Available, "needs no credentials")
         }
         (Credentials::Incomplete(message) | Credentials::Missing(message), _) => invalid(message),
         (Credentials::Forbidden(message), _) => {
-            state(kind, ConditionStatus::False, Reason::ConfigurationInvalid, message)
+            state(kind, ConditionStatus::False, ProviderAccountReason::ConfigurationInvalid, message)
         }
         (Credentials::Here, Health::Found(Checked { finding: Finding::Refused(message), .. })) => {
             invalid(message)
@@ -121,7 +130,7 @@ fn credentials(observed: &Observed, now: Timestamp) -> ConditionState {
 }
 
 /// The Secret is complete, and nothing speaks against what it says.
-fn here(observed: &Observed, now: Timestamp) -> ConditionState {
+fn here(observed: &Observed, now: Timestamp) -> State {
     let kind = ConditionType::CredentialsValid;
     let spec = &observed.account.spec;
     let secret = spec.secret_ref.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
@@ -133,11 +142,11 @@ fn here(observed: &Observed, now: Timestamp) -> ConditionState {
                  update credentialsExpireAt",
                 end.0
             );
-            state(kind, ConditionStatus::True, Reason::CredentialsExpiring, message)
+            state(kind, ConditionStatus::True, ProviderAccountReason::CredentialsExpiring, message)
         }
         _ => {
             let message = format!("Secret {secret:?} has all keys that it needs");
-            state(kind, ConditionStatus::True, Reason::Available, message)
+            state(kind, ConditionStatus::True, ProviderAccountReason::Available, message)
         }
     }
 }
@@ -145,7 +154,7 @@ fn here(observed: &Observed, now: Timestamp) -> ConditionState {
 /// Puts the conditions in place, `Stalled` with Ready; Events for those that have come to say something else.
 pub fn set(
     conditions: &mut Vec<Condition>,
-    states: Vec<ConditionState>,
+    states: Vec<State>,
     account: &ProviderAccount,
     now: Timestamp,
 ) -> Vec<Event> {
@@ -155,15 +164,16 @@ pub fn set(
             .map(|c| (c.status.clone(), c.reason.clone(), c.message.clone()));
         let says = (state.status.to_string(), state.reason.to_string(), state.message.clone());
         let bad = state.status == ConditionStatus::False;
-        let warning = bad || state.reason == Reason::CredentialsExpiring;
+        let warning = bad || state.reason == ProviderAccountReason::CredentialsExpiring;
         // Ready repeats what the others say.
-        let repeats = state.kind == ConditionType::Ready && state.reason != Reason::DuplicateAccount;
+        let repeats =
+            state.kind == ConditionType::Ready && state.reason != ProviderAccountReason::DuplicateAccount;
         let was_bad = before.as_ref().is_some_and(|(status, ..)| status == "False");
         let recovered = was_bad && state.status == ConditionStatus::True;
         if before.as_ref() != Some(&says) && !repeats && (warning || recovered) {
             events.push(Event {
                 warning,
-                reason: EventReason::Condition(state.reason),
+                reason: state.reason.into(),
                 action: state.kind.to_string(),
                 note: state.message.clone(),
             });

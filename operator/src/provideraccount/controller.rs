@@ -112,13 +112,13 @@ impl Controller {
                 Some(QuotaLevel { quota: quota.name.clone(), limit, used, reserved })
             })
             .collect();
-        let provider = wire_name(account.spec.provider);
+        let provider = account.spec.provider;
         if account.status.as_ref() != Some(&decision.status) {
             self.write_status(ProviderAccount { status: Some(decision.status), ..account }).await?;
         }
         metrics.accounts.quotas(&label, &levels);
         decision.waited.iter().for_each(|seconds| metrics.accounts.quota_waited(*seconds));
-        tell_what_was_booked(&metrics.accounts, &provider, &decision.booked);
+        tell_what_was_booked(&metrics.accounts, provider, &decision.booked);
         decision.events.into_iter().for_each(|event| events.tell(about.clone(), event));
         Ok(())
     }
@@ -146,9 +146,9 @@ impl Controller {
 }
 
 /// Counts what the closed grants have brought to light; once the status that books it is written.
-fn tell_what_was_booked(metrics: &AccountMetrics, provider: &str, booked: &Booked) {
-    for ((operation, ended), times) in &booked.requests {
-        metrics.requested(provider, operation.as_str(), ended.as_str(), *times);
+fn tell_what_was_booked(metrics: &AccountMetrics, provider: Provider, booked: &Booked) {
+    for ((operation, outcome), times) in &booked.requests {
+        metrics.requested(provider, *operation, *outcome, *times);
     }
     metrics.rate_limited(provider, booked.refused());
     metrics.paid(provider, booked.cost);
@@ -164,12 +164,6 @@ fn next_look(wake_at: Option<Timestamp>, check_due: Option<Duration>, now: Times
 /// `namespace/name`.
 fn path(namespace: Option<&str>, name: &str) -> String {
     format!("{}/{name}", namespace.unwrap_or_default())
-}
-
-/// The provider as manifests name it.
-fn wire_name(provider: Provider) -> String {
-    let name = serde_json::to_value(provider).ok();
-    name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

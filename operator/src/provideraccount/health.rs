@@ -153,7 +153,7 @@ async fn check(context: &Context, account: &ProviderAccount) -> Result<Finding, 
     let secret = credentials::read(&context.client, &namespace, &name).await?.unwrap_or_default();
     let authority = match authority::read(&context.client, &namespace, account.spec.ca_ref.as_ref()).await {
         Ok(authority) => authority,
-        Err(ReadAuthorityError::Call(error)) => return Err(error),
+        Err(ReadAuthorityError::CallApiServer(error)) => return Err(error),
         Err(error) => return Ok(Finding::Down(error.to_string())),
     };
     let network = context.network.clone().with_authorities(authority);

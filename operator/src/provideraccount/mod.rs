@@ -44,6 +44,4 @@ pub use outlook::{Limit, Outlook, outlook};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 
 #[cfg(test)]
-pub use book::Ended;
-#[cfg(test)]
 pub use decide::Decision;

@@ -12,6 +12,7 @@ use super::holders::{Doubt, Holders, Read};
 use super::ledger::is_unopened;
 use super::model::{Credentials, Health, Observed};
 use crate::context::Context;
+use crate::namespaced_name::NamespacedName;
 use videofactory_client::call::{CallError, within};
 
 /// Holders that are read concurrently.
@@ -72,8 +73,9 @@ async fn holders(context: &Context, account: &ProviderAccount) -> Result<Holders
     let index = &context.caches.claims;
     let is_new = account.status.as_ref().is_none_or(is_unopened);
     // The open ones first: what ends in between is then in both lists, and never in neither.
-    let open = index.open(&namespace, &name);
-    let settled = if is_new { index.settled(&namespace, &name) } else { Vec::new() };
+    let key = NamespacedName::of(account);
+    let open = index.open(&key);
+    let settled = if is_new { index.settled(&key) } else { Vec::new() };
     let (mut holders, doubts) = Holders::of_caches(account, open, &settled, |grant| {
         let of = ObjectRef::new(grant.holder.name.as_deref().unwrap_or_default()).within(&namespace);
         let cached = context.caches.videojobs.get(&of);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use videofactory_crds::condition::{ConditionState, ConditionStatus, ConditionType};
 use videofactory_crds::storagepolicy::{PruneOutcome, PruneRun, StorageLevel, WaterMarks};
-use videofactory_crds::{Reason, StoragePolicySpec, StoragePolicyStatus};
+use videofactory_crds::{StoragePolicyReason, StoragePolicySpec, StoragePolicyStatus};
 
 use super::observe::Finding;
 use super::usage::{level, size};
@@ -55,7 +55,11 @@ impl Barrier {
 
 /// Ready (from which `Stalled` follows) and Healthy: whether jobs can use the bucket, and whether its server answers.
 #[must_use]
-pub fn of_finding(bucket: &str, finding: &Finding, barrier: Option<&Barrier>) -> [ConditionState; 2] {
+pub fn of_finding(
+    bucket: &str,
+    finding: &Finding,
+    barrier: Option<&Barrier>,
+) -> [ConditionState<StoragePolicyReason>; 2] {
     let (ready, healthy, reason, message) = match finding {
         Finding::Fit => {
             // Jobs can use the bucket whatever keeps pruning from it; but whoever looks at the policy is to see that.
@@ -64,17 +68,18 @@ pub fn of_finding(bucket: &str, finding: &Finding, barrier: Option<&Barrier>) ->
             let barrier = barrier.map(|barrier| format!("; but {}", barrier.words())).unwrap_or_default();
             let message =
                 format!("bucket {bucket:?} answers, takes the credentials and writes once{barrier}");
-            (true, ConditionStatus::True, Reason::Available, message)
+            (true, ConditionStatus::True, StoragePolicyReason::Available, message)
         }
         Finding::Unfit { reason, answered, message } => {
             let healthy = answered.map_or(ConditionStatus::Unknown, ConditionStatus::from);
             (false, healthy, *reason, message.clone())
         }
         Finding::Others { message } => {
-            (false, ConditionStatus::True, Reason::ConfigurationInvalid, message.clone())
+            (false, ConditionStatus::True, StoragePolicyReason::ConfigurationInvalid, message.clone())
         }
     };
-    let healthy_reason = if healthy == ConditionStatus::True { Reason::Available } else { reason };
+    let healthy_reason =
+        if healthy == ConditionStatus::True { StoragePolicyReason::Available } else { reason };
     [(ConditionType::Ready, ready.into(), reason), (ConditionType::Healthy, healthy, healthy_reason)]
         .map(|(kind, status, reason)| ConditionState { kind, status, reason, message: message.clone() })
 }
@@ -86,7 +91,7 @@ pub fn within_limit(
     status: &StoragePolicyStatus,
     barrier: Option<&Barrier>,
     now: Timestamp,
-) -> ConditionState {
+) -> ConditionState<StoragePolicyReason> {
     let state = |status, reason, message: String| ConditionState {
         kind: ConditionType::WithinLimit,
         status,
@@ -95,19 +100,23 @@ pub fn within_limit(
     };
     match barrier {
         Some(barrier @ Barrier::Older(_)) => {
-            return state(ConditionStatus::Unknown, Reason::DuplicatePolicy, barrier.words());
+            return state(ConditionStatus::Unknown, StoragePolicyReason::DuplicatePolicy, barrier.words());
         }
         Some(barrier @ Barrier::Misconfigured(_)) => {
-            return state(ConditionStatus::Unknown, Reason::ConfigurationInvalid, barrier.words());
+            return state(
+                ConditionStatus::Unknown,
+                StoragePolicyReason::ConfigurationInvalid,
+                barrier.words(),
+            );
         }
         Some(barrier @ Barrier::TooManyFiles(..)) => {
-            return state(ConditionStatus::False, Reason::TooManyFiles, barrier.words());
+            return state(ConditionStatus::False, StoragePolicyReason::TooManyFiles, barrier.words());
         }
         Some(Barrier::Suspended | Barrier::SideEffectsSuspended) | None => {}
     }
     let Some(bytes) = status.usage.as_ref().and_then(|usage| usage.bytes) else {
         let message = "what the bucket holds has not been measured yet".to_owned();
-        return state(ConditionStatus::Unknown, Reason::Progressing, message);
+        return state(ConditionStatus::Unknown, StoragePolicyReason::Progressing, message);
     };
     let marks = spec.capacity.water_marks();
     let used = format!("{} of {} are used", size(bytes), size(marks.limit));
@@ -117,12 +126,12 @@ pub fn within_limit(
             Some(barrier @ Barrier::SideEffectsSuspended) => format!("{used}; {}", barrier.words()),
             _ => used,
         };
-        return state(ConditionStatus::True, Reason::Available, used);
+        return state(ConditionStatus::True, StoragePolicyReason::Available, used);
     }
     let last = last_run_that_counts(spec, status);
     let ended = last.filter(|run| run.outcome.is_some());
     let stuck = spec.rules.is_empty() || ended.is_some_and(|run| run.shortfall.is_some());
-    let reason = if stuck { Reason::NothingPrunable } else { Reason::StorageFull };
+    let reason = if stuck { StoragePolicyReason::NothingPrunable } else { StoragePolicyReason::StorageFull };
     let next = what_next(spec, status, barrier, last, now);
     let reached = if refuses { REFUSES.to_owned() } else { reached(bytes, &marks) };
     state(ConditionStatus::False, reason, format!("{used}, {reached}; {next}"))

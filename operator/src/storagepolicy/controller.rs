@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use videofactory_crds::bounds;
 use videofactory_crds::requests::TAKE_OVER;
-use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use videofactory_pipeline::clock;
 
 use super::decide::{Action, Decision, Doing, Observed, Report, decide};
@@ -33,6 +33,7 @@ use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
 use crate::meter::Heard;
+use crate::namespaced_name::NamespacedName;
 use crate::reconcile::{Looks, Missed, isolated, readable, span_of};
 use crate::restoring;
 use videofactory_client::call::{CallError, within};
@@ -244,7 +245,7 @@ impl Controller {
 
     /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.
     fn take_heard(&self, policy: &StoragePolicy) {
-        let heard = self.context.meter.take(&policy.namespace().unwrap_or_default(), &policy.name_any());
+        let heard = self.context.meter.take(&NamespacedName::of(policy));
         if heard == Heard::default() {
             return;
         }
@@ -284,8 +285,9 @@ impl Controller {
             loop {
                 self.context.meter.changed().await;
                 tokio::time::sleep(GATHERED_FOR).await;
-                for (namespace, name) in self.context.meter.changed_policies() {
-                    self.context.caches.policy_queue.push(ObjectRef::new(&name).within(&namespace));
+                for changed in self.context.meter.changed_policies() {
+                    let look_at = ObjectRef::new(&changed.name).within(&changed.namespace);
+                    self.context.caches.policy_queue.push(look_at);
                 }
             }
         };
@@ -340,7 +342,7 @@ impl Controller {
             }
             // Whose the bucket is cannot be told, and people must hear why.
             Err(error) if error.is_rejected() => {
-                let (reason, answered) = (Reason::ConfigurationInvalid, None);
+                let (reason, answered) = (StoragePolicyReason::ConfigurationInvalid, None);
                 Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into())
             }
             Err(error) => Err(error),

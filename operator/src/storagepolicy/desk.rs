@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{Doing, Known, Report};
-use super::place::Place;
+use super::place::BucketLocation;
 use super::runs::freed;
 use crate::meter::{self, Changes};
 
@@ -37,7 +37,7 @@ struct Memory {
     report: Option<Report>,
     measure_from: Option<Timestamp>,
     failures: u32,
-    place: Option<Place>,
+    place: Option<BucketLocation>,
     other_bucket: bool,
     /// The listing by another policy that is for this one too.
     listed: Option<Listed>,
@@ -57,7 +57,7 @@ struct Task {
     doing: Doing,
     stop: CancellationToken,
     /// Where the policy's files were when it began.
-    place: Option<Place>,
+    place: Option<BucketLocation>,
     /// Others have deleted files here meanwhile.
     outdated: bool,
 }
@@ -145,7 +145,7 @@ impl Desk {
     }
 
     /// What is known of a policy with its files in this place.
-    pub fn known(&self, uid: &str, place: Place) -> Known {
+    pub fn known(&self, uid: &str, place: BucketLocation) -> Known {
         let mut memories = self.memories.lock();
         let memory = memories.entry(uid.to_owned()).or_default();
         if memory.place.as_ref().is_some_and(|before| *before != place) {

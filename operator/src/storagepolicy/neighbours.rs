@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
 
-use super::place::{Place, arrived, place};
+use super::place::{BucketLocation, arrived, place};
 use super::plan::{ReadRulesError, Rules};
 use crate::caches::Guarded;
 
@@ -83,13 +83,14 @@ fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &Storag
     all.iter().filter_map(|guarded| guarded.0.as_ref().ok())
 }
 
-fn overlap(one: &Place, other: &Place) -> bool {
+fn overlap(one: &BucketLocation, other: &BucketLocation) -> bool {
     let holds = |outer: &str, inner: &str| {
         outer.is_empty()
             || inner == outer
             || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
     };
-    (&one.0, &one.1) == (&other.0, &other.1) && (holds(&one.2, &other.2) || holds(&other.2, &one.2))
+    let same_bucket = one.endpoint == other.endpoint && one.bucket == other.bucket;
+    same_bucket && (holds(&one.prefix, &other.prefix) || holds(&other.prefix, &one.prefix))
 }
 
 #[cfg(test)]
@@ -113,7 +114,7 @@ mod tests {
 
     /// The policy once it has found its place fit, with this mark.
     fn come(mut policy: StoragePolicy, mark: Option<&str>) -> StoragePolicy {
-        let (endpoint, bucket, prefix) = place(&policy);
+        let BucketLocation { endpoint, bucket, prefix } = place(&policy);
         let there = json!({"place": {
             "endpoint": endpoint, "bucket": bucket, "prefix": prefix, "cluster": "c", "mark": mark, "since": FIRST,
         }});

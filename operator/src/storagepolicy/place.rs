@@ -3,15 +3,25 @@
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::PolicyPlace;
 
-/// The place of a policy's files: endpoint, bucket and prefix.
-pub type Place = (String, String, String);
+/// Where a policy's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketLocation {
+    /// Address of the server, in lower case and without a slash at its end.
+    pub endpoint: String,
+    pub bucket: String,
+    /// Without slashes at its ends; empty for the whole bucket.
+    pub prefix: String,
+}
 
 /// Where a policy's files are, as its spec names it.
 #[must_use]
-pub fn place(policy: &StoragePolicy) -> Place {
+pub fn place(policy: &StoragePolicy) -> BucketLocation {
     let bucket = &policy.spec.bucket;
-    let endpoint = bucket.endpoint.trim_end_matches('/').to_ascii_lowercase();
-    (endpoint, bucket.name.clone(), bucket.prefix.trim_matches('/').to_owned())
+    BucketLocation {
+        endpoint: bucket.endpoint.trim_end_matches('/').to_ascii_lowercase(),
+        bucket: bucket.name.clone(),
+        prefix: bucket.prefix.trim_matches('/').to_owned(),
+    }
 }
 
 /// The place that a policy has come to, if that is still the one that its spec names: it has found it fit for use, and
@@ -19,7 +29,7 @@ pub fn place(policy: &StoragePolicy) -> Place {
 #[must_use]
 pub fn arrived(policy: &StoragePolicy) -> Option<&PolicyPlace> {
     let there = policy.status.as_ref()?.place.as_ref()?;
-    let (endpoint, bucket, prefix) = place(policy);
+    let BucketLocation { endpoint, bucket, prefix } = place(policy);
     let same = there.endpoint == endpoint && there.bucket == bucket && there.prefix == prefix;
     Some(there).filter(|_| same)
 }

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::provideraccount::Provider;
-use videofactory_crds::{ProviderAccount, Reason, VideoJob};
+use videofactory_crds::{ProviderAccount, ProviderAccountReason, VideoJob, VideoJobReason};
 use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::clock;
 
@@ -114,7 +114,7 @@ fn account_state(
     network: &Network,
     secret_terms: impl Fn(&str) -> Option<(String, AllowedHosts)>,
 ) -> Account {
-    let unusable = |message| Account::Unusable { reason: Reason::ConfigurationInvalid, message };
+    let unusable = |message| Account::Unusable { reason: VideoJobReason::ConfigurationInvalid, message };
     let account = match account {
         None => return Account::missing(name),
         Some(Err(error)) => {
@@ -130,7 +130,7 @@ fn account_state(
     let leave = allowed_host(&account.spec, &allowed_hosts.unwrap_or_default(), network);
     let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let duplicate = condition::get(conditions, ConditionType::Ready).filter(|ready| {
-        ready.status == "False" && condition::reason(ready) == Some(Reason::DuplicateAccount)
+        ready.status == "False" && condition::reason(ready) == Some(ProviderAccountReason::DuplicateAccount)
     });
     let obstacle = match (&credentials, &leave, duplicate) {
         (None, ..) => Some(format!(

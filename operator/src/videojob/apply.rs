@@ -10,9 +10,11 @@ use videofactory_pipeline::{Tombstone, clock};
 
 use super::model::{Action, Decision, Observed};
 use super::start::start_step;
-use super::writes::{ApplyError, api, check_newest, count, delete_job, path, set_finalizer, write_status};
+use super::writes::{
+    ApplyError, api, check_newest, count, delete_job, path, policy_of, set_finalizer, write_status,
+};
 use super::{tombstones, trace};
-use crate::caches::owner_key;
+use crate::caches::OwnerKey;
 use crate::context::Context;
 use crate::events::{Event, EventReason};
 use videofactory_client::call::within;
@@ -31,18 +33,14 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         context.traces.is_enabled().then(|| trace::id_of_run(&job)).flatten().map(|id| id.to_string());
     decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace.as_deref()));
     context.traces.send(ended);
-    let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
-    context.progress.entered(&owner, &observed.live);
+    context.progress.entered(&OwnerKey::of(&job), &observed.live);
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());
     let (mut finalizer, mut retirement) = (None, None);
     for action in decision.actions {
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
             Action::Count(changes) => count(context, &job, &changes),
-            Action::TellFull(at) => {
-                let namespace = job.namespace().unwrap_or_default();
-                context.meter.refused(&namespace, &job.spec.storage_ref.name, at);
-            }
+            Action::TellFull(at) => context.meter.refused(policy_of(&job), at),
             Action::SetFinalizer(wanted) => finalizer = Some(wanted),
             Action::StartStep(order) => starts.push(order),
             Action::DeleteJob { name, uid } => deletes.push((name, uid)),
@@ -80,7 +78,7 @@ async fn retire(
         );
         let (warning, reason, action) = (true, EventReason::TombstoneNotWritten, "Delete".to_owned());
         context.events.tell(job.object_ref(&()), Event { warning, reason, action, note });
-        return Err(ApplyError::NoTombstone(path(job, &job.name_any()), why));
+        return Err(ApplyError::LeaveTombstone(path(job, &job.name_any()), why));
     }
     delete_videojob(context, job).await
 }
@@ -98,7 +96,7 @@ async fn delete_videojob(context: &Context, job: &VideoJob) -> Result<(), ApplyE
     {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
-        Err(error) if error.is_conflict() => Err(ApplyError::Changed(path(job, &name))),
+        Err(error) if error.is_conflict() => Err(ApplyError::MatchVersion(path(job, &name))),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,20 +1,19 @@
 //! What the caches hold of a job, and of what it names.
 
-use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use videofactory_crds::{Channel, VideoJob};
 
 use super::model::{Found, JobFacts, PodFacts};
-use crate::caches::{Caches, Guarded, owner_key};
+use crate::caches::{Caches, Guarded, OwnerKey};
 
 /// What is at work for a job, as far as the caches know.
 pub(super) fn at_work(caches: &Caches, job: &VideoJob) -> (Vec<JobFacts>, Vec<PodFacts>) {
-    let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
+    let owner = OwnerKey::of(job);
     (jobs(caches, &owner), pods(caches, &owner))
 }
 
 /// Jobs of this owner, by name.
-pub(super) fn jobs(caches: &Caches, owner: &str) -> Vec<JobFacts> {
+pub(super) fn jobs(caches: &Caches, owner: &OwnerKey) -> Vec<JobFacts> {
     let mut jobs: Vec<JobFacts> = caches
         .jobs
         .of(owner)
@@ -29,7 +28,7 @@ pub(super) fn jobs(caches: &Caches, owner: &str) -> Vec<JobFacts> {
 }
 
 /// Pods of this owner, by name.
-pub(super) fn pods(caches: &Caches, owner: &str) -> Vec<PodFacts> {
+pub(super) fn pods(caches: &Caches, owner: &OwnerKey) -> Vec<PodFacts> {
     let mut pods: Vec<PodFacts> =
         caches.pods.of(owner).into_iter().map(|known| known.object.facts.facts.clone()).collect();
     pods.sort_by(|a, b| a.name.cmp(&b.name));

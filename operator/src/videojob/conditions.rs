@@ -5,13 +5,13 @@
 
 use jiff::Timestamp;
 use videofactory_crds::condition::{
-    self, ConditionState, ConditionStatus, ConditionType, Reason, whole_seconds,
+    self, ConditionState, ConditionStatus, ConditionType, VideoJobReason, whole_seconds,
 };
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::VideoJobStatus;
 
 use super::model::Storage;
-use super::verdict::Verdict;
+use super::verdict::{Message, Verdict};
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// Writes the verdict into the status; whether that tells people anything new.
@@ -21,7 +21,14 @@ pub fn write(
     generation: Option<i64>,
     now: Timestamp,
 ) -> bool {
-    let before = news(status);
+    let before = condition::get(&status.conditions, ConditionType::Ready).cloned();
+    let told = Told::of(verdict);
+    let message = cut(&told.message.to_string(), MOST_TEXT_BYTES);
+    let is_news = status.phase != Some(verdict.phase())
+        || before.is_none_or(|before| {
+            let is_same = before.message == message || told.message.differs_only_in_numbers(&before.message);
+            before.reason != told.reason.to_string() || !is_same
+        });
     status.observed_generation = generation;
     status.phase = Some(verdict.phase());
     status.current_step = match verdict {
@@ -36,16 +43,11 @@ pub fn write(
         Verdict::Waiting { at, .. } => at.map(whole_seconds),
         _ => None,
     };
-    let told = Told::of(verdict);
     for (kind, wanted) in told.conditions() {
         match wanted {
             Some(holds) => {
-                let state = ConditionState {
-                    kind,
-                    status: holds,
-                    reason: told.reason,
-                    message: cut(&told.message, MOST_TEXT_BYTES),
-                };
+                let state =
+                    ConditionState { kind, status: holds, reason: told.reason, message: message.clone() };
                 condition::set(&mut status.conditions, state, generation, now);
             }
             None => {
@@ -53,7 +55,7 @@ pub fn write(
             }
         }
     }
-    news(status) != before
+    is_news
 }
 
 /// Writes whether the bucket can be used.
@@ -74,30 +76,24 @@ pub fn write_storage(
 }
 
 /// By level alone: a number that changes all the time would be written into every job.
-fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, Reason, String) {
+fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, VideoJobReason, String) {
     match level {
         StorageLevel::Normal | StorageLevel::Warning => {
-            (true, Reason::Available, format!("bucket {bucket:?} can be used"))
+            (true, VideoJobReason::Available, format!("bucket {bucket:?} can be used"))
         }
         StorageLevel::Stopped => {
             let message = format!(
                 "bucket {bucket:?} is filled to the water mark stop: what has begun continues, nothing new begins"
             );
-            (false, Reason::StorageFull, message)
+            (false, VideoJobReason::StorageFull, message)
         }
         StorageLevel::Full => {
             let message = format!(
                 "bucket {bucket:?} is filled to its limit: only films whose scenes are made are finished"
             );
-            (false, Reason::StorageFull, message)
+            (false, VideoJobReason::StorageFull, message)
         }
     }
-}
-
-/// Phase, reason and message as people were told them: what an Event is about.
-fn news(status: &VideoJobStatus) -> Option<(String, String)> {
-    let ready = condition::get(&status.conditions, ConditionType::Ready)?;
-    Some((format!("{:?}/{}", status.phase, ready.reason), without_numbers(&ready.message)))
 }
 
 /// When the job came to rest.
@@ -107,52 +103,58 @@ pub fn settled_at(status: &VideoJobStatus) -> Option<Timestamp> {
     (succeeded.status != "Unknown").then_some(succeeded.last_transition_time.0)
 }
 
-/// What the part of a message begins with that says how full a bucket is.
-pub const HOLDS: &str = "; it holds";
-
-/// A message without the time at which it goes on, and without how full a bucket is: the same wait, announced once.
-fn without_numbers(message: &str) -> String {
-    ["; tries again at", HOLDS]
-        .into_iter()
-        .fold(message, |text, tail| text.split(tail).next().unwrap_or_default())
-        .to_owned()
-}
-
 struct Told {
     ready: ConditionStatus,
     succeeded: ConditionStatus,
     reconciling: bool,
     stalled: bool,
     approved: Option<bool>,
-    reason: Reason,
-    message: String,
+    reason: VideoJobReason,
+    message: Message,
 }
 
 impl Told {
     fn of(verdict: &Verdict) -> Self {
         use ConditionStatus::{False, True, Unknown};
-        let told = |ready, succeeded, reconciling, stalled, reason, message: &String| Self {
+        let told = |ready, succeeded, reconciling, stalled, reason, message: Message| Self {
             ready,
             succeeded,
             reconciling,
             stalled,
             approved: None,
             reason,
-            message: message.clone(),
+            message,
         };
         match verdict {
             Verdict::Running { message, .. } => {
-                told(Unknown, Unknown, true, false, Reason::Progressing, message)
+                told(Unknown, Unknown, true, false, VideoJobReason::Progressing, message.clone().into())
             }
-            Verdict::Waiting { reason, message, .. } => told(Unknown, Unknown, true, false, *reason, message),
-            Verdict::Stalled { reason, message, .. } => told(False, Unknown, false, true, *reason, message),
+            Verdict::Waiting { reason, message, .. } => {
+                told(Unknown, Unknown, true, false, *reason, message.clone())
+            }
+            Verdict::Stalled { reason, message, .. } => {
+                told(False, Unknown, false, true, *reason, message.clone())
+            }
             Verdict::Review { message, .. } => {
-                let review = told(False, Unknown, false, false, Reason::AwaitingReview, message);
+                let review = told(
+                    False,
+                    Unknown,
+                    false,
+                    false,
+                    VideoJobReason::AwaitingReview,
+                    message.clone().into(),
+                );
                 Self { approved: Some(false), ..review }
             }
-            Verdict::Suspended { reason, message } => told(False, Unknown, false, false, *reason, message),
-            Verdict::Failed { reason, message, .. } => told(False, False, false, true, *reason, message),
-            Verdict::Succeeded { reason, message } => told(True, True, false, false, *reason, message),
+            Verdict::Suspended { reason, message } => {
+                told(False, Unknown, false, false, *reason, message.clone().into())
+            }
+            Verdict::Failed { reason, message, .. } => {
+                told(False, False, false, true, *reason, message.clone().into())
+            }
+            Verdict::Succeeded { reason, message } => {
+                told(True, True, false, false, *reason, message.clone().into())
+            }
         }
     }
 
@@ -163,7 +165,7 @@ impl Told {
             (ConditionType::Succeeded, Some(self.succeeded)),
             (ConditionType::Reconciling, only(self.reconciling)),
             (ConditionType::Stalled, only(self.stalled)),
-            (ConditionType::RateLimited, only(self.reason == Reason::RateLimited)),
+            (ConditionType::RateLimited, only(self.reason == VideoJobReason::RateLimited)),
             (ConditionType::Approved, self.approved.map(ConditionStatus::from)),
         ]
     }

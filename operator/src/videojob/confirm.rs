@@ -21,7 +21,7 @@ pub(super) async fn confirm(
         let namespace = owner.namespace().unwrap_or_default();
         let account = context.live_accounts.get_opt(&namespace, &demand.account).await?;
         if !account.is_some_and(|account| is_open(&account, order, demand)) {
-            return Err(ApplyError::GrantClosing(path(owner, &demand.account)));
+            return Err(ApplyError::AwaitGrant(path(owner, &demand.account)));
         }
     }
     Ok(())

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 use kube::runtime::controller::Action as Requeue;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::VideoJob;
@@ -18,7 +17,7 @@ use super::deletion;
 use super::model::Observed;
 use super::observe::observe;
 use super::writes::ApplyError;
-use crate::caches::{Guarded, owner_key};
+use crate::caches::{Guarded, OwnerKey};
 use crate::context::Context;
 use crate::reconcile::{Looks, Missed, readable};
 use crate::restoring;
@@ -74,8 +73,8 @@ async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, Appl
     let wake_at = decision.wake_at;
     Box::pin(apply(context, &observed, decision)).await?;
     let job = &observed.job;
-    let owner = owner_key(&job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
-    Ok(next_look(wake_at, now, context.caches.jobs.has_unseen(&owner), &observed))
+    let has_unseen = context.caches.jobs.has_unseen(&OwnerKey::of(job));
+    Ok(next_look(wake_at, now, has_unseen, &observed))
 }
 
 /// The earliest of all that asks for another look.

@@ -10,11 +10,11 @@ use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::attempts::End;
 use super::model::{Measured, Observed, PodState};
-use crate::metrics::PublishOutcome;
+use crate::metrics::{AttemptOutcome, PublishOutcome};
 
 /// An end that is about to be booked.
 pub(super) struct Ending {
-    outcome: &'static str,
+    outcome: AttemptOutcome,
     published: Vec<Measured>,
 }
 
@@ -22,18 +22,7 @@ impl Ending {
     /// Reads an end; one that we have asked for ourselves is no interruption.
     pub(super) fn read(end: &End, stopped_by_us: bool) -> Self {
         let published = if let End::Told(outcome) = end { published(outcome) } else { Vec::new() };
-        let outcome = match end {
-            _ if stopped_by_us && is_interruption(end) => "stopped",
-            End::Told(outcome) => told(outcome),
-            End::Interrupted(_) => "interrupted",
-            End::OutOfMemory => "out_of_memory",
-            End::Deadline => "deadline_exceeded",
-            End::Silent(code) => match ExitCode::from_code(*code) {
-                Some(ExitCode::Done) | None => "failed",
-                Some(exit) => word(exit),
-            },
-        };
-        Self { outcome, published }
+        Self { outcome: outcome_of(end, stopped_by_us), published }
     }
 
     /// What there is to tell once it is booked in `step`.
@@ -43,7 +32,8 @@ impl Ending {
         let (begun, ended) = (step.started_at.as_ref(), step.finished_at.as_ref());
         let took = begun.zip(ended).map(|(begun, ended)| since(begun.0, ended.0));
         // Whatever its checks said: a person may have taken the film as it is.
-        let outcome = if step.state == Some(StepState::Succeeded) { "succeeded" } else { self.outcome };
+        let outcome =
+            if step.state == Some(StepState::Succeeded) { AttemptOutcome::Succeeded } else { self.outcome };
         let attempt = step.attempt.unwrap_or_default();
         let created = observed.jobs.iter().find(|job| job.step == step.name && job.attempt == attempt);
         let started = observed.pods.iter().find_map(|pod| match &pod.state {
@@ -59,6 +49,21 @@ impl Ending {
     }
 }
 
+/// How an attempt with this end is counted, and shown in its trace; one that we have stopped ourselves was not interrupted.
+pub(super) fn outcome_of(end: &End, stopped_by_us: bool) -> AttemptOutcome {
+    match end {
+        _ if stopped_by_us && is_interruption(end) => AttemptOutcome::Stopped,
+        End::Told(outcome) => reported(outcome),
+        End::Interrupted(_) => AttemptOutcome::Interrupted,
+        End::OutOfMemory => AttemptOutcome::OutOfMemory,
+        End::Deadline => AttemptOutcome::DeadlineExceeded,
+        End::Silent(code) => match ExitCode::from_code(*code) {
+            Some(ExitCode::Done) | None => AttemptOutcome::Failed,
+            Some(exit) => of_exit(exit),
+        },
+    }
+}
+
 fn is_interruption(end: &End) -> bool {
     match end {
         End::Told(outcome) => outcome.interrupted,
@@ -67,31 +72,31 @@ fn is_interruption(end: &End) -> bool {
     }
 }
 
-fn told(outcome: &StepOutcome) -> &'static str {
+fn reported(outcome: &StepOutcome) -> AttemptOutcome {
     match outcome.exit {
-        ExitCode::TryLater if outcome.interrupted => "interrupted",
-        ExitCode::TryLater if outcome.rate_limit.is_some() => "rate_limited",
-        ExitCode::Storage if outcome.full => "storage_full",
-        ExitCode::ContentRefused if is_unknown(outcome) => "outcome_unknown",
-        exit => word(exit),
+        ExitCode::TryLater if outcome.interrupted => AttemptOutcome::Interrupted,
+        ExitCode::TryLater if outcome.rate_limit.is_some() => AttemptOutcome::RateLimited,
+        ExitCode::Storage if outcome.full => AttemptOutcome::StorageFull,
+        ExitCode::ContentRefused if is_unknown(outcome) => AttemptOutcome::OutcomeUnknown,
+        exit => of_exit(exit),
     }
 }
 
-/// As the reasons of steps and jobs are called.
-const fn word(exit: ExitCode) -> &'static str {
+/// The outcome that an exit code alone stands for, named as the reasons of steps and jobs are.
+const fn of_exit(exit: ExitCode) -> AttemptOutcome {
     match exit {
         // It worked on what was changed meanwhile: what counts is told as succeeded.
-        ExitCode::Done => "superseded",
-        ExitCode::ContentRefused => "content_refused",
-        ExitCode::MissingInput => "missing_input",
-        ExitCode::ProviderDown => "provider_unavailable",
-        ExitCode::Bug => "failed",
-        ExitCode::Storage => "storage_unavailable",
+        ExitCode::Done => AttemptOutcome::Superseded,
+        ExitCode::ContentRefused => AttemptOutcome::ContentRefused,
+        ExitCode::MissingInput => AttemptOutcome::MissingInput,
+        ExitCode::ProviderDown => AttemptOutcome::ProviderUnavailable,
+        ExitCode::Bug => AttemptOutcome::Failed,
+        ExitCode::Storage => AttemptOutcome::StorageUnavailable,
         // Some is left for the next one, as a rule for want of units.
-        ExitCode::TryLater => "paused",
-        ExitCode::Credentials => "credentials_invalid",
-        ExitCode::Configuration => "configuration_invalid",
-        ExitCode::QualityCheck => "quality_check_failed",
+        ExitCode::TryLater => AttemptOutcome::Paused,
+        ExitCode::Credentials => AttemptOutcome::CredentialsInvalid,
+        ExitCode::Configuration => AttemptOutcome::ConfigurationInvalid,
+        ExitCode::QualityCheck => AttemptOutcome::QualityCheckFailed,
     }
 }
 

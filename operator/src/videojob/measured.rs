@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::condition::{self, ConditionType, VideoJobReason};
 use videofactory_crds::videojob::VideoJobStatus;
 
 use super::model::Measured;
@@ -16,7 +16,7 @@ impl Measured {
     pub fn tell(&self, metrics: &FilmMetrics, trace: Option<&str>) {
         match self {
             Self::Attempt { step, outcome, took, queued } => {
-                metrics.attempt_ended(*step, outcome, *took, trace);
+                metrics.attempt_ended(*step, *outcome, *took, trace);
                 if let Some(queued) = queued {
                     metrics.queued(*step, *queued);
                 }
@@ -35,8 +35,8 @@ pub(super) fn job_end(
     now: Timestamp,
 ) -> Option<Measured> {
     let outcome = match verdict {
-        Verdict::Succeeded { reason: Reason::Completed, .. } => JobOutcome::Succeeded,
-        Verdict::Failed { reason: Reason::Rejected, .. } => JobOutcome::Rejected,
+        Verdict::Succeeded { reason: VideoJobReason::Completed, .. } => JobOutcome::Succeeded,
+        Verdict::Failed { reason: VideoJobReason::Rejected, .. } => JobOutcome::Rejected,
         Verdict::Failed { .. } => JobOutcome::Failed,
         _ => return None,
     };

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use videofactory_crds::provideraccount::{ProviderAccountSpec, ProviderAccountStatus};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::Demand;
-use videofactory_crds::{Channel, Reason, StepName, VideoJob, VideoJobStatus};
+use videofactory_crds::{Channel, StepName, VideoJob, VideoJobReason, VideoJobStatus};
 use videofactory_pipeline::Tombstone;
 use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOutcome};
 
 use crate::config::SideEffects;
 use crate::events::Event;
 use crate::meter::Changes;
-use crate::metrics::{JobOutcome, PublishOutcome};
+use crate::metrics::{AttemptOutcome, JobOutcome, PublishOutcome};
 
 /// Everything that one decision may know, read once. The caches and the API hold no more of it.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub enum Storage {
     /// It cannot, and why: a sentence that says what to do.
     NotReady {
         /// `StorageUnavailable`, `ConfigurationInvalid` or `CredentialsInvalid`.
-        reason: Reason,
+        reason: VideoJobReason,
         /// For people.
         message: String,
     },
@@ -144,7 +144,7 @@ pub enum Account {
     /// It cannot be used, and why.
     Unusable {
         /// `ConfigurationInvalid` or `CredentialsInvalid`.
-        reason: Reason,
+        reason: VideoJobReason,
         /// For people.
         message: String,
     },
@@ -155,7 +155,7 @@ impl Account {
     #[must_use]
     pub fn missing(name: &str) -> Self {
         Self::Unusable {
-            reason: Reason::ConfigurationInvalid,
+            reason: VideoJobReason::ConfigurationInvalid,
             message: format!(
                 "ProviderAccount {name:?} does not exist in this namespace: create it, or correct accountRef"
             ),
@@ -320,8 +320,8 @@ pub enum Measured {
     /// An attempt of a step.
     Attempt {
         step: StepName,
-        /// How it ended, in a word.
-        outcome: &'static str,
+        /// How it ended.
+        outcome: AttemptOutcome,
         /// From its begin to its end.
         took: Duration,
         /// From the creation of its Job to the start of its container, if both are known.

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use videofactory_crds::condition::{self, ConditionType};
-use videofactory_crds::{Reason, StoragePolicy, VideoJob};
+use videofactory_crds::{StoragePolicy, VideoJob, VideoJobReason};
 use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, StorageError};
 
@@ -56,7 +56,7 @@ pub(super) fn is_in_question(job: &VideoJob) -> bool {
 fn was_told(job: &VideoJob) -> bool {
     let conditions = job.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     condition::get(conditions, ConditionType::Ready)
-        .is_some_and(|ready| condition::reason(ready) == Some(Reason::RestoreIncomplete))
+        .is_some_and(|ready| condition::reason(ready) == Some(VideoJobReason::RestoreIncomplete))
 }
 
 /// Whether a job of this name has files, under whichever id. Where there are too many to tell, it counts as if.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 use videofactory_crds::condition::{self, ConditionType, Phase};
-use videofactory_crds::{Reason, StepName, StoragePolicy, VideoJob};
+use videofactory_crds::{StepName, StoragePolicy, VideoJob, VideoJobReason};
 use videofactory_pipeline::contract::BucketRef;
 use videofactory_pipeline::{Keys, StepOutcome, clock};
 use videofactory_storage::{Addressing, Bucket, StorageError};
@@ -19,7 +19,7 @@ use super::cached::{channel, get, jobs, pods};
 use super::model::{Observed, Room, Storage};
 use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
-use crate::caches::{Caches, owner_key};
+use crate::caches::{Caches, OwnerKey};
 use crate::context::Context;
 use crate::restoring;
 use crate::storagepolicy::protection;
@@ -33,9 +33,8 @@ const LOOK_UP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 /// Reads everything that a decision about this job may know.
 pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallError> {
     let caches = &context.caches;
-    let uid = job.uid().unwrap_or_default();
     let namespace = job.namespace().unwrap_or_default();
-    let owner = owner_key(&namespace, &uid);
+    let owner = OwnerKey::of(&job);
     let jobs = jobs(caches, &owner);
     let pods = pods(caches, &owner);
     let policy = get(&caches.policies, &namespace, &job.spec.storage_ref.name);
@@ -45,7 +44,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         look_up(context, &job, policy.as_ref(), wanted).await;
     let accounts = accounts::accounts(context, &namespace, &job).await?;
     let storage = match unsettled(context, policy.as_ref()).await {
-        Some(message) => Storage::NotReady { reason: Reason::StorageUnavailable, message },
+        Some(message) => Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message },
         None => storage(&job.spec.storage_ref.name, policy.as_ref(), |secret| {
             caches.has_secret(&namespace, secret)
         }),
@@ -59,7 +58,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         storage,
         accounts,
         live: context.progress.due(&owner, &pods),
-        refused: context.refusals.of(&uid),
+        refused: context.refusals.of(&owner),
         podless: podless::look_up(context, &namespace, &jobs, &pods).await,
         job,
         jobs,
@@ -112,11 +111,11 @@ fn storage(
     let policy = match policy {
         None => {
             let message = format!("StoragePolicy {name:?} does not exist in this namespace: create it");
-            return not_ready(Reason::ConfigurationInvalid, message);
+            return not_ready(VideoJobReason::ConfigurationInvalid, message);
         }
         Some(Err(error)) => {
             let message = format!("StoragePolicy {name:?} cannot be read ({error}): apply it again");
-            return not_ready(Reason::ConfigurationInvalid, message);
+            return not_ready(VideoJobReason::ConfigurationInvalid, message);
         }
         Some(Ok(policy)) => policy,
     };
@@ -127,7 +126,7 @@ fn storage(
             bucket::ACCESS_KEY,
             bucket::SECRET_KEY
         );
-        return not_ready(Reason::ConfigurationInvalid, message);
+        return not_ready(VideoJobReason::ConfigurationInvalid, message);
     }
     let conditions = policy.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let current = |of: &&_| condition_generation(of) == policy.metadata.generation;
@@ -137,12 +136,12 @@ fn storage(
             Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since, room: room(policy) }
         }
         Some(ready) => not_ready(
-            job_reason(condition::reason(ready)),
+            condition::reason(ready).map_or(VideoJobReason::StorageUnavailable, bucket::job_reason),
             format!("StoragePolicy {name:?}: {}", ready.message),
         ),
         None => {
             let message = format!("StoragePolicy {name:?} is being checked");
-            not_ready(Reason::StorageUnavailable, message)
+            not_ready(VideoJobReason::StorageUnavailable, message)
         }
     }
 }
@@ -160,16 +159,6 @@ fn condition_generation(
     condition: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition,
 ) -> Option<i64> {
     condition.observed_generation
-}
-
-/// What a policy's reason means for its jobs: a bucket without preconditions is a matter of configuration.
-fn job_reason(reason: Option<Reason>) -> Reason {
-    match reason {
-        Some(Reason::CredentialsInvalid) => Reason::CredentialsInvalid,
-        Some(Reason::ConfigurationInvalid | Reason::PreconditionsUnsupported) => Reason::ConfigurationInvalid,
-        Some(Reason::StorageFull) => Reason::StorageFull,
-        _ => Reason::StorageUnavailable,
-    }
 }
 
 fn bucket_ref(policy: &StoragePolicy) -> BucketRef {
@@ -292,7 +281,7 @@ mod tests {
         storage("default", Some(&Ok(policy(ready))), |_| true)
     }
 
-    fn reason(storage: &Storage) -> Reason {
+    fn reason(storage: &Storage) -> VideoJobReason {
         match storage {
             Storage::NotReady { reason, .. } => *reason,
             Storage::Ready { .. } => panic!("it is ready"),
@@ -355,17 +344,17 @@ mod tests {
     #[test]
     fn a_bucket_that_was_not_judged_since_its_last_edit_waits() {
         for ready in [None, Some(("True", "Available", 1))] {
-            assert_eq!(reason(&judged(ready)), Reason::StorageUnavailable);
+            assert_eq!(reason(&judged(ready)), VideoJobReason::StorageUnavailable);
         }
     }
 
     #[test]
     fn a_policys_reason_becomes_its_jobs() {
         for (theirs, ours) in [
-            ("PreconditionsUnsupported", Reason::ConfigurationInvalid),
-            ("ConfigurationInvalid", Reason::ConfigurationInvalid),
-            ("CredentialsInvalid", Reason::CredentialsInvalid),
-            ("StorageUnavailable", Reason::StorageUnavailable),
+            ("PreconditionsUnsupported", VideoJobReason::ConfigurationInvalid),
+            ("ConfigurationInvalid", VideoJobReason::ConfigurationInvalid),
+            ("CredentialsInvalid", VideoJobReason::CredentialsInvalid),
+            ("StorageUnavailable", VideoJobReason::StorageUnavailable),
         ] {
             assert_eq!(reason(&judged(Some(("False", theirs, 2)))), ours);
         }
@@ -374,7 +363,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let missing = |storage: Storage| match storage {
-            Storage::NotReady { reason: Reason::ConfigurationInvalid, message } => message,
+            Storage::NotReady { reason: VideoJobReason::ConfigurationInvalid, message } => message,
             other => panic!("{other:?}"),
         };
         let no_policy = missing(storage("default", None, |_| true));

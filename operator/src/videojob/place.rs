@@ -2,7 +2,7 @@
 //! only if the place is this cluster's.
 
 use kube::{Api, ResourceExt};
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::{StoragePolicy, VideoJob};
 use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, StorageError};
@@ -33,7 +33,7 @@ pub enum NoPlace {
     Others(String),
     /// Another try may do.
     #[error("{1}")]
-    Away(Reason, String),
+    Away(VideoJobReason, String),
 }
 
 impl NoPlace {
@@ -41,17 +41,18 @@ impl NoPlace {
     #[must_use]
     pub fn of_opening(error: &OpenBucketError) -> Self {
         match error {
-            OpenBucketError::SecretMissing { .. } | OpenBucketError::KeyMissing { .. } => {
+            OpenBucketError::FindSecret { .. } | OpenBucketError::FindKey { .. } => {
                 Self::Gone(error.to_string())
             }
-            OpenBucketError::Forbidden { .. }
-            | OpenBucketError::Authority(ReadAuthorityError::Unusable { .. }) => {
-                Self::Away(Reason::ConfigurationInvalid, error.to_string())
+            OpenBucketError::AllowHost { .. }
+            | OpenBucketError::ReadAuthority(ReadAuthorityError::FindCertificates { .. }) => {
+                Self::Away(VideoJobReason::ConfigurationInvalid, error.to_string())
             }
-            OpenBucketError::Call(_) | OpenBucketError::Authority(ReadAuthorityError::Call(_)) => {
-                Self::Away(Reason::StorageUnavailable, error.to_string())
+            OpenBucketError::CallApiServer(_)
+            | OpenBucketError::ReadAuthority(ReadAuthorityError::CallApiServer(_)) => {
+                Self::Away(VideoJobReason::StorageUnavailable, error.to_string())
             }
-            OpenBucketError::Settings(error) => Self::of_bucket(error),
+            OpenBucketError::UseSettings(error) => Self::of_bucket(error),
         }
     }
 
@@ -60,12 +61,12 @@ impl NoPlace {
     pub fn of_bucket(error: &StorageError) -> Self {
         match error {
             StorageError::NoSuchBucket { .. } => Self::Gone(error.to_string()),
-            _ => Self::Away(bucket::reason(error), error.to_string()),
+            _ => Self::Away(bucket::job_reason(bucket::reason(error)), error.to_string()),
         }
     }
 
     fn of_call(error: &CallError) -> Self {
-        Self::Away(Reason::StorageUnavailable, error.to_string())
+        Self::Away(VideoJobReason::StorageUnavailable, error.to_string())
     }
 }
 
@@ -79,7 +80,7 @@ pub async fn open(context: &Context, job: &VideoJob) -> Result<Place, NoPlace> {
     };
     if let Some(held) = held(&policy, clock::now()) {
         let why = format!("StoragePolicy {name:?}: {}", held.why);
-        return Err(NoPlace::Away(Reason::StorageUnavailable, why));
+        return Err(NoPlace::Away(VideoJobReason::StorageUnavailable, why));
     }
     let opened = bucket::open(&context.client, &context.network, &policy).await;
     let bucket = opened.map_err(|error| NoPlace::of_opening(&error))?;
@@ -126,8 +127,8 @@ mod tests {
         let tried = || "list work/".to_owned();
         let gone = |no_place| matches!(no_place, NoPlace::Gone(_));
         let name = || "s3".to_owned();
-        assert!(gone(NoPlace::of_opening(&OpenBucketError::SecretMissing { name: name() })));
-        assert!(gone(NoPlace::of_opening(&OpenBucketError::KeyMissing { name: name(), key: "accessKeyId" })));
+        assert!(gone(NoPlace::of_opening(&OpenBucketError::FindSecret { name: name() })));
+        assert!(gone(NoPlace::of_opening(&OpenBucketError::FindKey { name: name(), key: "accessKeyId" })));
         assert!(gone(NoPlace::of_bucket(&StorageError::NoSuchBucket { tried: tried() })));
         let later = |error: StorageError| match NoPlace::of_bucket(&error) {
             NoPlace::Away(reason, _) => reason,
@@ -135,14 +136,20 @@ mod tests {
         };
         let (code, reason) = ("c".to_owned(), "r".to_owned());
         let unreachable = StorageError::Unreachable { tried: tried(), reason };
-        assert_eq!(later(unreachable), Reason::StorageUnavailable);
+        assert_eq!(later(unreachable), VideoJobReason::StorageUnavailable);
         let refused = StorageError::Credentials { tried: tried(), code: code.clone() };
-        assert_eq!(later(refused), Reason::CredentialsInvalid);
-        assert_eq!(later(StorageError::Unavailable { tried: tried(), code }), Reason::StorageUnavailable);
-        assert_eq!(later(StorageError::TooManyRequests { tried: tried() }), Reason::StorageUnavailable);
+        assert_eq!(later(refused), VideoJobReason::CredentialsInvalid);
+        assert_eq!(
+            later(StorageError::Unavailable { tried: tried(), code }),
+            VideoJobReason::StorageUnavailable
+        );
+        assert_eq!(
+            later(StorageError::TooManyRequests { tried: tried() }),
+            VideoJobReason::StorageUnavailable
+        );
         let (code, message) = ("AuthorizationHeaderMalformed".to_owned(), "m".to_owned());
         let elsewhere = StorageError::Other { tried: tried(), code, message };
-        assert_eq!(later(elsewhere), Reason::ConfigurationInvalid, "a wrong region");
+        assert_eq!(later(elsewhere), VideoJobReason::ConfigurationInvalid, "a wrong region");
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use super::model::{JobFacts, Refusal, StartStep};
 use super::names::job_name;
 use super::trace;
 use super::writes::{ApplyError, api, path};
-use crate::caches::{Owned, owner_key, version};
+use crate::caches::{Owned, OwnerKey, version};
 use crate::context::Context;
 use crate::events::{Event, EventReason};
 use videofactory_client::call::within;
@@ -45,7 +45,8 @@ pub(super) async fn start_step(
     if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_enabled()) {
         context.events.tell(owner.object_ref(&()), event);
     }
-    let doubt = context.refusals.asked(&input.job.uid, input.step, input.attempt);
+    let key = OwnerKey::of(owner);
+    let doubt = context.refusals.asked(&key, input.step, input.attempt);
     let maps = built.documents.iter().chain(&built.authority).map(|map| create_map(context, owner, map));
     let created = try_join_all(maps).await.map(drop);
     let created = match created {
@@ -54,12 +55,12 @@ pub(super) async fn start_step(
     };
     match &created {
         Ok(()) => {
-            context.refusals.taken(&input.job.uid, input.step);
+            context.refusals.taken(&key, input.step);
             measure_handover(context, owner, order);
         }
         Err(error) => {
             if error.refusal().is_some() || error.is_race() {
-                context.refusals.answered(&input.job.uid, input.step, input.attempt, doubt);
+                context.refusals.answered(&key, input.step, input.attempt, doubt);
             }
             remember(context, owner, order, &name, error).await;
         }
@@ -76,7 +77,7 @@ async fn remember(context: &Context, owner: &VideoJob, order: &StartStep, name: 
     let found = within(what, api::<Job>(context, owner).get_opt(name)).await;
     let unmade = found.is_ok_and(|found| found.is_none_or(|job| !is_owned(&job, owner)));
     let refusal = Refusal { words, unmade };
-    context.refusals.refused(&input.job.uid, input.step, input.attempt, refusal);
+    context.refusals.refused(&OwnerKey::of(owner), input.step, input.attempt, refusal);
 }
 
 /// Before the first attempt of all there was nothing, unless the status was put back: then a Job tells of it.
@@ -102,7 +103,7 @@ async fn nothing_at_work(
         try_join(within(list("pods"), pod_api.list(&params)), within(list("Jobs"), job_api.list(&params)))
             .await?;
     let still =
-        |kind: &str, name: String| Err(ApplyError::StillAtWork(format!("{kind} {}", path(owner, &name))));
+        |kind: &str, name: String| Err(ApplyError::AwaitPodEnd(format!("{kind} {}", path(owner, &name))));
     if let Some(pod) = pods.items.iter().find(|pod| is_alive(pod)) {
         return still("pod", pod.name_any());
     }
@@ -143,17 +144,17 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
         Ok(created) => created,
         Err(error) if error.is_already_exists() => {
             let found = within(format!("get Job {}", path(owner, &name)), api.get_opt(&name)).await?;
-            found.ok_or_else(|| ApplyError::Leaving(path(owner, &name)))?
+            found.ok_or_else(|| ApplyError::AwaitJobDeletion(path(owner, &name)))?
         }
         Err(error) => return Err(error.into()),
     };
     match Labels::read(&present.metadata) {
         Some(labels) if is_owned(&present, owner) => {
             if present.metadata.deletion_timestamp.is_some() {
-                return Err(ApplyError::Leaving(path(owner, &name)));
+                return Err(ApplyError::AwaitJobDeletion(path(owner, &name)));
             }
             context.caches.jobs.wrote(Owned {
-                owner: key_of(owner),
+                owner: OwnerKey::of(owner),
                 uid: present.uid().unwrap_or_default(),
                 version: version(&present),
                 facts: job_facts(&present, &labels),
@@ -161,12 +162,8 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
             tracing::info!(job = name, "attempt started");
             Ok(())
         }
-        _ => Err(ApplyError::Foreign(path(owner, &name))),
+        _ => Err(ApplyError::AdoptJob(path(owner, &name))),
     }
-}
-
-fn key_of(owner: &VideoJob) -> String {
-    owner_key(&owner.namespace().unwrap_or_default(), &owner.uid().unwrap_or_default())
 }
 
 /// From the end of the last pod to the Job that follows from it; a first step follows from none, and a further
@@ -175,7 +172,7 @@ fn measure_handover(context: &Context, owner: &VideoJob, order: &StartStep) {
     if order.input.attempt > 1 || graph::step(order.input.step).needs.is_empty() {
         return;
     }
-    let pods = context.caches.pods.of(&key_of(owner));
+    let pods = context.caches.pods.of(&OwnerKey::of(owner));
     if let Some(ended) = pods.iter().filter_map(|pod| pod.object.facts.ended_seen).max() {
         context.metrics.films.handed_over(ended.elapsed());
     }

@@ -17,9 +17,11 @@ use videofactory_pipeline::contract::{
 use videofactory_traces::{Kind, Span, Value};
 
 use super::attempts::{self, Attempt, End};
+use super::ending::outcome_of;
 use super::model::{Account, Observed, PodEnd, PodFacts, PodState};
 use crate::config::WorkerConfig;
 use crate::events::{Event, EventReason};
+use crate::metrics::AttemptOutcome;
 
 type Attributes = Vec<(&'static str, Value)>;
 
@@ -142,7 +144,8 @@ impl<'a> Ended<'a> {
             let to = started.unwrap_or(self.at);
             spans.push(Span { name: "queue wait".to_owned(), to, ..span(Part::QueueWait) });
         }
-        let (outcome, failed) = outcome(self.step, &self.end, after);
+        let outcome = outcome(self.step, &self.end, after);
+        let failed = is_failure(outcome);
         if !never_ran {
             // Where the pod is gone with what it knew, the wait for it is a part of this.
             let from = started.unwrap_or(self.created);
@@ -152,7 +155,7 @@ impl<'a> Ended<'a> {
         let from = spans.iter().map(|part| part.from).min().unwrap_or(self.created).min(self.created);
         let parent = Some(trace.root());
         let whole = Span { name: self.step.name.to_string(), parent, from, failed, ..span(Part::Step) };
-        spans.push(whole.with(self.about_end(outcome, failed)));
+        spans.push(whole.with(self.about_end(outcome)));
         spans
     }
 
@@ -203,9 +206,9 @@ impl<'a> Ended<'a> {
         pod.into_iter().chain(code).chain(model).collect()
     }
 
-    fn about_end(&self, outcome: &'static str, failed: bool) -> Attributes {
+    fn about_end(&self, outcome: AttemptOutcome) -> Attributes {
         let job = self.step.job.as_deref().map(|job| ("k8s.job.name", job.into()));
-        let error = failed.then(|| ("error.type", outcome.into()));
+        let error = is_failure(outcome).then(|| ("error.type", outcome.as_str().into()));
         let scenes = self.told().and_then(|outcome| outcome.scenes.as_ref());
         let scenes = scenes.into_iter().flat_map(|scenes| {
             [
@@ -215,7 +218,7 @@ impl<'a> Ended<'a> {
             ]
         });
         let survey = self.step.survey.map(|survey| ("videofactory.survey", survey.into()));
-        let outcome = ("videofactory.outcome", outcome.into());
+        let outcome = ("videofactory.outcome", outcome.as_str().into());
         [outcome].into_iter().chain(job).chain(error).chain(survey).chain(scenes).collect()
     }
 
@@ -233,48 +236,49 @@ fn about_demand(demand: &Demand) -> Attributes {
     ]
 }
 
-/// How an attempt ended, in a word, and whether that is a failure.
-fn outcome(step: &StepStatus, end: &End, after: &VideoJobStatus) -> (&'static str, bool) {
+/// How an attempt ended, as the metrics have it.
+fn outcome(step: &StepStatus, end: &End, after: &VideoJobStatus) -> AttemptOutcome {
     let is_accepted = || after.step(step.name).is_some_and(|step| step.state == Some(StepState::Succeeded));
-    let stopped_by_us = step.reason.is_some();
-    match end {
-        End::Interrupted(_) if stopped_by_us => ("stopped", false),
-        End::Interrupted(_) => ("interrupted", false),
-        End::OutOfMemory => ("out_of_memory", true),
-        End::Deadline => ("deadline_exceeded", true),
-        End::Silent(code) => {
-            (ExitCode::from_code(*code).filter(|exit| *exit != ExitCode::Done).map_or("failed", word), true)
+    if let End::Told(told) = end {
+        let is_up_to_date = Some(told.input.as_str()) == step.input_digest.as_deref();
+        if told.exit == ExitCode::Done && is_up_to_date
+            || told.exit == ExitCode::QualityCheck && is_accepted()
+        {
+            return AttemptOutcome::Succeeded;
         }
-        End::Told(outcome) => match outcome.exit {
-            ExitCode::Done if Some(outcome.input.as_str()) == step.input_digest.as_deref() => {
-                ("succeeded", false)
-            }
-            ExitCode::Done => ("superseded", false),
-            ExitCode::QualityCheck if is_accepted() => ("succeeded", false),
-            ExitCode::TryLater if outcome.interrupted && stopped_by_us => ("stopped", false),
-            ExitCode::TryLater if outcome.interrupted => ("interrupted", false),
-            ExitCode::TryLater if outcome.rate_limit.is_some() => ("rate_limited", false),
-            ExitCode::TryLater => (word(ExitCode::TryLater), false),
-            ExitCode::Storage if outcome.full => ("storage_full", true),
-            exit => (word(exit), true),
-        },
     }
+    outcome_of(end, step.reason.is_some())
 }
 
-/// As the reasons of steps and jobs are called.
-const fn word(exit: ExitCode) -> &'static str {
-    match exit {
-        ExitCode::Done => "succeeded",
-        ExitCode::ContentRefused => "content_refused",
-        ExitCode::MissingInput => "missing_input",
-        ExitCode::ProviderDown => "provider_unavailable",
-        ExitCode::Bug => "failed",
-        ExitCode::Storage => "storage_unavailable",
-        // Some is left for the next one, as a rule for want of units.
-        ExitCode::TryLater => "paused",
-        ExitCode::Credentials => "credentials_invalid",
-        ExitCode::Configuration => "configuration_invalid",
-        ExitCode::QualityCheck => "quality_check_failed",
+/// Whether something went wrong: not where an attempt was stopped, or only has to wait.
+const fn is_failure(outcome: AttemptOutcome) -> bool {
+    !matches!(
+        outcome,
+        AttemptOutcome::Succeeded
+            | AttemptOutcome::Superseded
+            | AttemptOutcome::Stopped
+            | AttemptOutcome::Interrupted
+            | AttemptOutcome::RateLimited
+            | AttemptOutcome::Paused
+    )
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RunOutcome {
+    Succeeded,
+    Failed,
+    /// Another run has begun.
+    Restarted,
+}
+
+impl RunOutcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Restarted => "restarted",
+        }
     }
 }
 
@@ -290,14 +294,14 @@ fn run_span(
     let was_over = before.phase.is_some_and(Phase::is_terminal);
     let restarted = before.run.is_some() && after.run > before.run;
     let (status, outcome) = match after.phase {
-        _ if restarted && !was_over => (before, "restarted"),
-        Some(Phase::Succeeded) if !was_over => (after, "succeeded"),
-        Some(Phase::Failed) if !was_over => (after, "failed"),
+        _ if restarted && !was_over => (before, RunOutcome::Restarted),
+        Some(Phase::Succeeded) if !was_over => (after, RunOutcome::Succeeded),
+        Some(Phase::Failed) if !was_over => (after, RunOutcome::Failed),
         _ => return None,
     };
     let run = status.run?;
     let trace = RunTrace::of(&job.uid().unwrap_or_default(), run, outside);
-    let failed = outcome == "failed";
+    let failed = outcome == RunOutcome::Failed;
     Some(Span {
         trace: trace.id,
         id: trace.root(),
@@ -327,13 +331,13 @@ fn begin_of_run(job: &VideoJob, status: &VideoJobStatus, run: i64) -> Option<Tim
     [restart, first].into_iter().flatten().min()
 }
 
-fn about_run(job: &VideoJob, status: &VideoJobStatus, run: i64, outcome: &'static str) -> Attributes {
+fn about_run(job: &VideoJob, status: &VideoJobStatus, run: i64, outcome: RunOutcome) -> Attributes {
     let always: Attributes = vec![
         ("k8s.namespace.name", job.namespace().unwrap_or_default().into()),
         ("videofactory.videojob.name", job.name_any().into()),
         ("videofactory.videojob.uid", job.uid().unwrap_or_default().into()),
         ("videofactory.run", run.into()),
-        ("videofactory.outcome", outcome.into()),
+        ("videofactory.outcome", outcome.as_str().into()),
     ];
     let channel =
         status.channel.as_ref().map(|channel| ("videofactory.channel", channel.name.as_str().into()));

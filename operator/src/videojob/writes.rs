@@ -14,6 +14,7 @@ use crate::caches::owner_key;
 use crate::context::Context;
 use crate::events::{Event, EventReason};
 use crate::meter::Changes;
+use crate::namespaced_name::NamespacedName;
 use videofactory_client::call::{CallError, within};
 
 /// Something of a decision could not be done. The next reconcile decides anew.
@@ -21,44 +22,47 @@ use videofactory_client::call::{CallError, within};
 pub enum ApplyError {
     /// A call failed.
     #[error(transparent)]
-    Call(#[from] CallError),
+    CallApiServer(#[from] CallError),
     /// The object was changed since it was observed; the newer one is known now.
     #[error("VideoJob {0} was changed meanwhile")]
-    Changed(String),
+    MatchVersion(String),
     /// A pod or Job of the step is still alive although no cache showed it.
     #[error("{0} is still at work: the next attempt waits for its end")]
-    StillAtWork(String),
+    AwaitPodEnd(String),
     /// The attempt's Job is there already, but on its way out.
     #[error("Job {0} is being deleted: the attempt waits until it is gone")]
-    Leaving(String),
+    AwaitJobDeletion(String),
     /// A Job of somebody else has the name.
     #[error("Job {0} exists and belongs to somebody else: delete it, and the step starts")]
-    Foreign(String),
+    AdoptJob(String),
     /// A job whose time to live has passed cannot leave its tombstone, and why.
     #[error("VideoJob {0} cannot leave its tombstone: {1}")]
-    NoTombstone(String, String),
+    LeaveTombstone(String, String),
     /// A grant that the attempt would begin with is about to be closed, or is.
     #[error("ProviderAccount {0} takes back what it granted: the attempt waits for its word")]
-    GrantClosing(String),
+    AwaitGrant(String),
     /// A job that is being deleted still has files, and what keeps them.
     #[error("VideoJob {0} still has its files: {1}")]
-    FilesRemain(String, String),
+    DeleteFiles(String, String),
 }
 
 impl ApplyError {
     /// Nothing went wrong: the world had moved on, and another look is all that is needed.
     #[must_use]
     pub fn is_race(&self) -> bool {
-        matches!(self, Self::Changed(_) | Self::StillAtWork(_) | Self::Leaving(_) | Self::GrantClosing(_))
+        matches!(
+            self,
+            Self::MatchVersion(_) | Self::AwaitPodEnd(_) | Self::AwaitJobDeletion(_) | Self::AwaitGrant(_)
+        )
     }
 
     /// What a person must know if this will be met again and again until something is mended.
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
-            Self::Call(error) if error.is_rejected() => Some(format!(
+            Self::CallApiServer(error) if error.is_rejected() => Some(format!(
                 "{error}; fix what refuses it (a quota, a policy, this job's compute), and the step starts automatically"
             )),
-            Self::Foreign(_) => Some(self.to_string()),
+            Self::AdoptJob(_) => Some(self.to_string()),
             _ => None,
         }
     }
@@ -92,9 +96,9 @@ pub(super) async fn write_status(
         Err(error) if error.is_conflict() => {
             // The watch may be far behind: without a live look, every try would meet the same conflict.
             check_newest(context, job).await?;
-            Err(ApplyError::Changed(path(job, &name)))
+            Err(ApplyError::MatchVersion(path(job, &name)))
         }
-        Err(error) if error.is_not_found() => Err(ApplyError::Changed(path(job, &name))),
+        Err(error) if error.is_not_found() => Err(ApplyError::MatchVersion(path(job, &name))),
         Err(error) => Err(error.into()),
     }
 }
@@ -107,9 +111,9 @@ pub(super) async fn check_newest(context: &Context, job: &VideoJob) -> Result<()
         Some(live) if live.resource_version() == job.resource_version() => Ok(()),
         Some(live) => {
             context.caches.written_jobs.wrote(live);
-            Err(ApplyError::Changed(path(job, &name)))
+            Err(ApplyError::MatchVersion(path(job, &name)))
         }
-        None => Err(ApplyError::Changed(path(job, &name))),
+        None => Err(ApplyError::MatchVersion(path(job, &name))),
     }
 }
 
@@ -136,10 +140,10 @@ pub(super) async fn set_finalizer(
             }
             Ok(written)
         }
-        Err(error) if error.is_not_found() => Err(ApplyError::Changed(path(job, &name))),
+        Err(error) if error.is_not_found() => Err(ApplyError::MatchVersion(path(job, &name))),
         Err(error) if error.is_conflict() => {
             check_newest(context, job).await?;
-            Err(ApplyError::Changed(path(job, &name)))
+            Err(ApplyError::MatchVersion(path(job, &name)))
         }
         Err(error) => {
             if error.is_rejected() {
@@ -207,8 +211,12 @@ async fn delete_pod(context: &Context, owner: &VideoJob, pod: &PodFacts) {
 /// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the
 /// next measurement puts right.
 pub(super) fn count(context: &Context, job: &VideoJob, changes: &Changes) {
-    let (namespace, policy) = (job.namespace().unwrap_or_default(), &job.spec.storage_ref.name);
-    context.meter.count(&namespace, policy, changes);
+    context.meter.count(policy_of(job), changes);
+}
+
+/// The policy that a job names.
+pub(super) fn policy_of(job: &VideoJob) -> NamespacedName {
+    NamespacedName::new(job.namespace().unwrap_or_default(), job.spec.storage_ref.name.as_str())
 }
 
 pub(super) fn api<K>(context: &Context, job: &VideoJob) -> Api<K>
@@ -234,14 +242,15 @@ mod tests {
         let refused = |code: u16, reason: &str| {
             let status = Box::new(Status::failure("exceeded quota: small", reason).with_code(code));
             let what = "create Job films/j".to_owned();
-            ApplyError::Call(CallError::Refused { what, message: status.message.clone(), status }).refusal()
+            ApplyError::CallApiServer(CallError::Refused { what, message: status.message.clone(), status })
+                .refusal()
         };
         for (code, reason) in [(403, "Forbidden"), (422, "Invalid")] {
             let words = refused(code, reason).unwrap();
             assert!(words.starts_with("failed to create Job films/j: exceeded quota: small; fix"), "{words}");
         }
         assert_eq!(refused(500, "InternalError"), None);
-        let words = ApplyError::Foreign("films/j".to_owned()).refusal().unwrap();
+        let words = ApplyError::AdoptJob("films/j".to_owned()).refusal().unwrap();
         assert!(words.contains("delete it"), "{words}");
     }
 }

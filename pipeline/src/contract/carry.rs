@@ -36,13 +36,13 @@ pub enum ReadInput {
     Parse(#[from] serde_json::Error),
     /// Another release wrote it.
     #[error("it is of version {0}, and this worker reads version {VERSION}")]
-    Version(u64),
+    MatchVersion(u64),
     /// The file that it refers to cannot be read.
     #[error("the rest of it cannot be read: {0}")]
     Fetch(String),
     /// The file that it refers to is not the one that was meant.
     #[error("the rest of it is not what was written: its digest is {found}, not {wanted}")]
-    Differ {
+    MatchDigest {
         /// Of what is there.
         found: Digest,
         /// Of what was meant.
@@ -79,13 +79,13 @@ impl StepInput {
         let mut value: Value = serde_json::from_str(variable)?;
         let version = value.get("version").and_then(Value::as_u64).unwrap_or_default();
         if version != u64::from(VERSION) {
-            return Err(ReadInput::Version(version));
+            return Err(ReadInput::MatchVersion(version));
         }
         if let Some(wanted) = value.get(REFERENCE).and_then(Value::as_str).map(str::to_owned) {
             let bytes = document().map_err(ReadInput::Fetch)?;
             let found = Digest::of_bytes(&bytes);
             if found.as_str() != wanted {
-                return Err(ReadInput::Differ { found, wanted });
+                return Err(ReadInput::MatchDigest { found, wanted });
             }
             join(&mut value, serde_json::from_slice(&bytes)?);
         }

@@ -6,7 +6,7 @@ use kube::api::{ListParams, PostParams};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use videofactory_crds::condition::{self, ConditionType, Phase, Reason, StepState};
+use videofactory_crds::condition::{self, ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 
@@ -195,7 +195,7 @@ impl Film {
     }
 
     /// Waits until Ready gives this reason, and returns its message.
-    pub async fn says(&self, reason: Reason) -> anyhow::Result<String> {
+    pub async fn says(&self, reason: VideoJobReason) -> anyhow::Result<String> {
         let status = self
             .until(&format!("{} to say {reason}", self.name), |status| ready(status).0 == reason.to_string())
             .await?;
@@ -203,7 +203,7 @@ impl Film {
     }
 
     /// Waits until people were told of this reason by an Event: what was told before it is written, too.
-    pub async fn told(&self, reason: Reason) -> anyhow::Result<()> {
+    pub async fn told(&self, reason: VideoJobReason) -> anyhow::Result<()> {
         let events: Api<Event> = self.lab.api();
         let (uid, reason) = (Some(&self.uid), Some(reason.to_string()));
         wait::until(&events, watcher::Config::default(), &format!("an Event of {reason:?}"), |all| {

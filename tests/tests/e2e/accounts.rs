@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DeleteParams;
 use serde_json::json;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
 use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::film::{Film, Order};
@@ -41,7 +41,7 @@ async fn has_two_and_waits(film: &Film) -> anyhow::Result<()> {
         .await?;
     let scenes = status.step(STEP).context("no step")?.scenes.clone().unwrap_or_default();
     ensure!(scenes.completed.as_deref() == Some("0-1"), "{scenes:?}");
-    film.says(Reason::AwaitingQuota).await.map(drop)
+    film.says(VideoJobReason::AwaitingQuota).await.map(drop)
 }
 
 #[tokio::test]
@@ -55,10 +55,10 @@ async fn an_account_deleted_and_made_again_in_mid_flight_exceeds_nothing_and_kee
             account.has_accepted(Operation::Video, 2).await?;
         }
         let second = lab.order(paid_by(&soon, 1, "second")).await?;
-        second.says(Reason::AwaitingQuota).await?;
+        second.says(VideoJobReason::AwaitingQuota).await?;
         soon.delete().await?;
         late.delete().await?;
-        second.says(Reason::ConfigurationInvalid).await?;
+        second.says(VideoJobReason::ConfigurationInvalid).await?;
         soon.open(quota(2, "2h")).await?;
         soon.until("the open grant to be taken up", |account| {
             account.status.as_ref().is_some_and(|status| status.grants.len() == 1)
@@ -66,9 +66,9 @@ async fn an_account_deleted_and_made_again_in_mid_flight_exceeds_nothing_and_kee
         .await?;
         soon.faults(&[]).await?;
         late.faults(&[]).await?;
-        third.says(Reason::ConfigurationInvalid).await?;
+        third.says(VideoJobReason::ConfigurationInvalid).await?;
         late.open(quota(2, "2h")).await?;
-        second.says(Reason::AwaitingQuota).await?;
+        second.says(VideoJobReason::AwaitingQuota).await?;
         has_two_and_waits(&first).await?;
         has_two_and_waits(&third).await?;
         for account in [&soon, &late] {
@@ -113,7 +113,7 @@ async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
         grok.faults(&[]).await?;
         has_two_and_waits(&film).await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 2, "more than there were units for");
-        let message = film.says(Reason::AwaitingQuota).await?;
+        let message = film.says(VideoJobReason::AwaitingQuota).await?;
         ensure!(message.contains("\"clips\""), "the renamed quota is not in: {message}");
         grok.open(changed(3)).await?;
         film.step(STEP, StepState::Succeeded).await?;
@@ -157,7 +157,7 @@ async fn a_film_that_fails_in_a_parallel_step_does_not_block_an_account_that_ser
             .await?;
         second.phase(Phase::Failed).await?;
         let third = lab.order(drawn_by_grok("third")).await?;
-        third.says(Reason::AwaitingQuota).await?;
+        third.says(VideoJobReason::AwaitingQuota).await?;
         grok.faults(&[]).await?;
         first.step(STEP, StepState::Succeeded).await?;
         third.step(StepName::GenerateImages, StepState::Succeeded).await?;

@@ -8,7 +8,7 @@ use kube::runtime::watcher;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use videofactory_crds::VideoJob;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_tests::e2e::api::{Answer, Caller};
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::half_drawn::half_drawn;
@@ -91,7 +91,7 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
             editor.call(Method::POST, &format!("{path}/suspend"), Some(json!({"reason": "lunch"}))).await?;
         ensure!(held.status == StatusCode::ACCEPTED, "{held:?}");
         film.phase(Phase::Suspended).await?;
-        ensure!(film.says(Reason::Held).await?.contains("lunch"));
+        ensure!(film.says(VideoJobReason::Held).await?.contains("lunch"));
         let managers = film.now().await?;
         let by_api = |entry: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
             entry.manager.as_deref() == Some("videofactory-api")

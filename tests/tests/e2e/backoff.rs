@@ -4,7 +4,7 @@
 use anyhow::ensure;
 use serde_json::json;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_tests::e2e::bucket::untouched;
 use videofactory_tests::e2e::film::{Order, attempts};
 use videofactory_tests::e2e::finally::finally;
@@ -22,7 +22,7 @@ async fn a_bucket_out_of_reach_is_waited_for_and_nothing_is_lost() {
         film.has_made("/voices/", 1).await?;
         let before = film.artifacts().await?;
         lab.faults(vec![Fault::always(Effect::RefuseConnections)]).await?;
-        film.says(Reason::StorageUnavailable).await?;
+        film.says(VideoJobReason::StorageUnavailable).await?;
         lab.faults(Vec::new()).await?;
         let status = film.succeeded().await?;
         untouched(&before, &film.artifacts().await?)?;
@@ -66,7 +66,7 @@ async fn a_pod_that_a_platform_refuses_is_told_and_starts_with_the_label_that_it
         let work = async {
             // Where the API server takes the rule up only after the first pod, it holds for the next step's.
             let film = lab.order(Order::of(1)).await?;
-            let message = film.says(Reason::ConfigurationInvalid).await?;
+            let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
             ensure!(message.contains("the label cost-center is required"), "{message}");
             film.edit(json!({"compute": {"labels": {"cost-center": "42"}, "annotations": {"note": "a, b"}}}))
                 .await?;

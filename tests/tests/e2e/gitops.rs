@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
-use videofactory_crds::condition::{self, ConditionType, Phase, Reason, StepState};
+use videofactory_crds::condition::{self, ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::{ProviderAccount, StepName, StoragePolicy, requests};
 use videofactory_tests::e2e::clips::animated;
 use videofactory_tests::e2e::film::Order;
@@ -81,7 +81,7 @@ async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
         until_half_drawn(&film).await?;
         is_known(&lab, "VideoJob", "film", "running").await?;
         film.annotate(requests::HOLD, "the voice is too quick").await?;
-        film.says(Reason::Held).await?;
+        film.says(VideoJobReason::Held).await?;
         film.until("nothing to be at work", |status| {
             status.steps.iter().all(|step| step.state != Some(StepState::Running))
         })
@@ -89,7 +89,7 @@ async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
         is_known(&lab, "VideoJob", "film", "held").await?;
         film.patch(json!({"metadata": {"annotations": {requests::HOLD: null}}, "spec": {"suspend": true}}))
             .await?;
-        film.says(Reason::Suspended).await?;
+        film.says(VideoJobReason::Suspended).await?;
         is_known(&lab, "VideoJob", "film", "suspended").await
     })
     .await;
@@ -113,7 +113,7 @@ async fn a_film_that_is_reviewed_stands_as_gitops_knows_it() {
         let step = status.step(StepName::AssembleVideo).context("no step")?;
         let output = format!("{}@{}", step.name, step.output_digest.as_deref().unwrap_or_default());
         film.annotate(requests::REJECTED, output).await?;
-        film.says(Reason::Rejected).await?;
+        film.says(VideoJobReason::Rejected).await?;
         is_known(&lab, "VideoJob", "film", "rejected").await
     })
     .await;
@@ -123,7 +123,7 @@ async fn a_film_that_is_reviewed_stands_as_gitops_knows_it() {
 async fn a_film_that_failed_stands_as_gitops_knows_it() {
     in_lab("gitops_failed", async |lab: Lab| {
         let film = lab.order(Order::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
-        film.says(Reason::RetriesExhausted).await?;
+        film.says(VideoJobReason::RetriesExhausted).await?;
         is_known(&lab, "VideoJob", "film", "failed").await
     })
     .await;
@@ -133,7 +133,7 @@ async fn a_film_that_failed_stands_as_gitops_knows_it() {
 async fn a_film_that_needs_a_person_stands_as_gitops_knows_it() {
     in_lab("gitops_needs_a_person", async |lab: Lab| {
         let film = lab.order(Order::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
-        film.says(Reason::ConfigurationInvalid).await?;
+        film.says(VideoJobReason::ConfigurationInvalid).await?;
         is_known(&lab, "VideoJob", "film", "configuration-invalid").await
     })
     .await;
@@ -146,7 +146,7 @@ async fn a_film_that_waits_for_quota_stands_as_gitops_knows_it() {
         grok.open(quota(1, "2h")).await?;
         let film = lab.order(animated(2)).await?;
         film.until("a wait until a known time", |status| status.resume_at.is_some()).await?;
-        film.says(Reason::AwaitingQuota).await?;
+        film.says(VideoJobReason::AwaitingQuota).await?;
         is_known(&lab, "VideoJob", "film", "awaiting-quota").await
     })
     .await;
@@ -159,7 +159,7 @@ async fn a_film_whose_service_refuses_stands_as_gitops_knows_it() {
         grok.limits(&[clip_limit(1, 3600.0)]).await?;
         grok.open(json!({})).await?;
         let film = lab.order(animated(2)).await?;
-        film.says(Reason::RateLimited).await?;
+        film.says(VideoJobReason::RateLimited).await?;
         is_known(&lab, "VideoJob", "film", "rate-limited").await
     })
     .await;

@@ -6,7 +6,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_crds::videojob::ScenesStatus;
 use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::film::{Film, attempts};
@@ -127,7 +127,7 @@ async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_
             point.reached(&lab, &film, &grok).await.with_context(|| format!("before {point:?}"))?;
             victim.strike().await?;
         }
-        film.says(Reason::AwaitingReview).await?;
+        film.says(VideoJobReason::AwaitingReview).await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
         let tries = attempts(&film.status().await?, STEP);
         ensure!(tries == 1, "{tries} attempts where one was enough");
@@ -156,7 +156,7 @@ async fn what_was_paid_for_is_fetched_while_the_quota_is_closed() {
         let step = status.step(STEP).context("no step")?;
         let scenes: ScenesStatus = step.scenes.clone().unwrap_or_default();
         ensure!(scenes.completed.as_deref() == Some("0-2") && scenes.left == Some(2), "{scenes:?}");
-        film.says(Reason::AwaitingQuota).await?;
+        film.says(VideoJobReason::AwaitingQuota).await?;
         ensure!(
             film.artifacts().await?.keys().filter(|key| key.contains("/r1/clips/")).count() == 3,
             "not three clips"

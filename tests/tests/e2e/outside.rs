@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 use sha2::Digest as _;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::{PublicationState, VideoJobStatus};
 use videofactory_crds::{StepName, condition::StepState};
 use videofactory_storage::PutOptions;
@@ -206,7 +206,7 @@ async fn a_revoked_token_is_named_and_the_film_is_published_with_a_new_one() {
         let channel = open(&lab, Service::YouTube).await?;
         channel.faults(&[Fault::always(Effect::TokenRevoked).on(Operation::Token)]).await?;
         let film = lab.order(for_a_channel(1)).await?;
-        film.says(Reason::CredentialsInvalid).await?;
+        film.says(VideoJobReason::CredentialsInvalid).await?;
         channel.set_key("another").await?;
         film.succeeded().await.map(drop)
     })
@@ -221,7 +221,7 @@ async fn a_budget_holds_before_anything_is_paid_and_is_raised() {
             "providers": {"animation": {"accountRef": {"name": "xai"}}}, "publish": null, "budget": {"limit": "0.01"},
         }));
         let film = lab.order(order).await?;
-        film.says(Reason::BudgetExceeded).await?;
+        film.says(VideoJobReason::BudgetExceeded).await?;
         ensure!(clips.submissions(Operation::Video).await?.is_empty(), "something was paid for");
         film.edit(json!({"budget": {"limit": "50"}})).await?;
         let step = film.step(StepName::AnimateScenes, StepState::Succeeded).await?;

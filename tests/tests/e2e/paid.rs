@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::DeleteParams;
 use serde_json::json;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_tests::e2e::clips::animated;
 use videofactory_tests::e2e::film::{Film, attempts};
 use videofactory_tests::e2e::lab::{Lab, in_lab};
@@ -106,7 +106,7 @@ async fn a_wrong_key_is_named_and_the_film_goes_on_when_it_is_mended() {
         let grok = roomy(&lab).await?;
         grok.faults(&[Fault::always(Effect::WrongKey).of(Service::Xai).on(Operation::Video)]).await?;
         let film = lab.order(animated(1)).await?;
-        let message = film.says(Reason::CredentialsInvalid).await?;
+        let message = film.says(VideoJobReason::CredentialsInvalid).await?;
         ensure!(!message.contains(&grok.key), "the message holds the key");
         let other = lab.order(videofactory_tests::e2e::film::Order::of(1).named("other")).await?;
         other.succeeded().await?;
@@ -129,7 +129,7 @@ async fn a_refused_scene_waits_for_another_prompt_and_the_others_are_made() {
             {"id": "s3", "narration": "Three.", "imagePrompt": "c", "motionPrompt": "a gull"},
         ]);
         let film = lab.order(animated(3).with(json!({"scenes": scenes}))).await?;
-        film.says(Reason::ContentRefused).await?;
+        film.says(VideoJobReason::ContentRefused).await?;
         let status = film.phase(Phase::Waiting).await?;
         let scenes =
             status.step(StepName::AnimateScenes).and_then(|step| step.scenes.clone()).unwrap_or_default();
@@ -161,7 +161,7 @@ async fn a_scene_refused_when_it_is_submitted_keeps_neither_the_others_nor_anoth
         ]);
         let film = lab.order(animated(2).with(json!({"scenes": scenes}))).await?;
         let other = lab.order(animated(1).named("other")).await?;
-        let message = film.says(Reason::ContentRefused).await?;
+        let message = film.says(VideoJobReason::ContentRefused).await?;
         ensure!(message.contains("s1") && message.contains("content moderation"), "{message}");
         other.succeeded().await?;
         let status = film.phase(Phase::Waiting).await?;
@@ -189,7 +189,7 @@ async fn used_up_credits_are_named_and_the_film_goes_on_by_itself_when_there_are
         spare.open(json!({})).await?;
         let by_spare = json!({"providers": {"animation": {"accountRef": {"name": "spare"}}}});
         let other = lab.order(animated(1).named("other").with(by_spare)).await?;
-        let message = film.says(Reason::CredentialsInvalid).await?;
+        let message = film.says(VideoJobReason::CredentialsInvalid).await?;
         ensure!(message.contains("credits are used up"), "{message}");
         other.succeeded().await?;
         // Nothing changes but at the service: neither the account nor its Secret, nor the film.
@@ -207,7 +207,7 @@ async fn a_service_that_is_down_is_waited_for() {
         let grok = roomy(&lab).await?;
         grok.faults(&[Fault::always(Effect::Status { code: 503 }).of(Service::Xai)]).await?;
         let film = lab.order(animated(1).without_retries()).await?;
-        film.says(Reason::ProviderUnavailable).await?;
+        film.says(VideoJobReason::ProviderUnavailable).await?;
         grok.faults(&[]).await?;
         film.succeeded().await.map(drop)
     })

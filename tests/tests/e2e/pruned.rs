@@ -249,7 +249,7 @@ async fn a_server_that_has_no_room_fills_the_level_and_files_are_deleted_for_it(
         lab.policy_says("default", "True", "Available").await?;
         lab.faults(vec![Fault::always(Effect::OutOfSpace).for_keys("work/**")]).await?;
         let film = lab.order(Order::of(1)).await?;
-        film.says(videofactory_crds::Reason::StorageFull).await?;
+        film.says(videofactory_crds::VideoJobReason::StorageFull).await?;
         let message = limit(&lab, "default", "NothingPrunable").await?;
         ensure!(message.contains("its server has no room"), "{message}");
         lab.faults(Vec::new()).await?;

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_pipeline::SceneSet;
 use videofactory_tests::e2e::clips::{animated, clips_alone};
 use videofactory_tests::e2e::film::{Film, Order};
@@ -67,7 +67,7 @@ async fn timed_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
         // Beside these, for each window, a pod's start and the last batch, on a machine with two processors.
         ensure!(makespan < bound + 4.0 * 3.0 + 20.0, "it took {makespan:.1} s");
         for film in &films {
-            film.says(Reason::AwaitingReview).await?;
+            film.says(VideoJobReason::AwaitingReview).await?;
         }
         grok.until("all grants to be booked", |account| {
             account.status.as_ref().is_some_and(|status| status.grants.is_empty())
@@ -89,7 +89,7 @@ async fn a_job_that_waits_says_which_quota_how_many_and_until_when() {
                 status.resume_at.is_some() && status.phase == Some(Phase::Waiting)
             })
             .await?;
-        let message = film.says(Reason::AwaitingQuota).await?;
+        let message = film.says(VideoJobReason::AwaitingQuota).await?;
         for part in ["grok", "\"generations\"", "2 of 2 in 1h", "1 submissions left", "next unit at"] {
             ensure!(message.contains(part), "{part:?} is not in: {message}");
         }
@@ -118,7 +118,7 @@ async fn what_somebody_else_spends_is_waited_out_as_long_as_the_service_says() {
             .await?;
         grok.open(quota(4, "45s")).await?;
         for film in &films {
-            film.says(Reason::RateLimited).await?;
+            film.says(VideoJobReason::RateLimited).await?;
             film.succeeded().await?;
         }
         let paid = grok.paid(Operation::Video).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use serde_json::{Value, json};
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_crds::{StepName, requests};
 use videofactory_tests::e2e::bucket::{only, untouched};
 use videofactory_tests::e2e::film::{Order, attempts, fed};
@@ -15,7 +15,7 @@ async fn a_retry_goes_on_at_the_step_that_failed() {
     in_lab("a_retry", async |lab: Lab| {
         let film = lab.order(Order::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
         let failed = film.phase(Phase::Failed).await?;
-        film.says(Reason::RetriesExhausted).await?;
+        film.says(VideoJobReason::RetriesExhausted).await?;
         let before = film.artifacts().await?;
         film.edit(fed()).await?;
         film.annotate(requests::RETRY, "2026-01-01T00:00:01Z").await?;
@@ -65,7 +65,7 @@ async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
         until_half_drawn(&film).await?;
         film.annotate(requests::HOLD, "the voice is too quick").await?;
         film.phase(Phase::Suspended).await?;
-        let message = film.says(Reason::Held).await?;
+        let message = film.says(VideoJobReason::Held).await?;
         ensure!(message.contains("the voice is too quick"), "{message}");
         // Pictures are held until then, so that the pod cannot end well by itself.
         lab.no_live_pods().await?;
@@ -89,7 +89,7 @@ async fn a_suspended_job_goes_on_from_its_checkpoint() {
         let (film, before) = half_drawn(&lab).await?;
         film.edit(json!({"suspend": true})).await?;
         film.phase(Phase::Suspended).await?;
-        film.says(Reason::Suspended).await?;
+        film.says(VideoJobReason::Suspended).await?;
         lab.no_live_pods().await?;
         lab.faults(Vec::new()).await?;
         film.edit(json!({"suspend": false})).await?;

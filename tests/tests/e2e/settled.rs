@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
-use videofactory_crds::Reason;
+use videofactory_crds::VideoJobReason;
 use videofactory_tests::e2e::audit::{self, Entry};
 use videofactory_tests::e2e::film::Order;
 use videofactory_tests::e2e::lab::{Lab, in_lab};
@@ -45,9 +45,9 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
             lab.order(Order::of(1).named("waiting").with(json!({"storageRef": {"name": "none"}}))).await?;
         let reviewed = lab.order(Order::of(1).named("reviewed").reviewed()).await?;
         // The Event is the last that is written of a state.
-        done.told(Reason::Completed).await?;
-        waiting.told(Reason::ConfigurationInvalid).await?;
-        reviewed.told(Reason::AwaitingReview).await?;
+        done.told(VideoJobReason::Completed).await?;
+        waiting.told(VideoJobReason::ConfigurationInvalid).await?;
+        reviewed.told(VideoJobReason::AwaitingReview).await?;
         lab.alone().await?;
         let mut versions = Vec::new();
         let mark = audit::mark()?;

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use reqwest::Method;
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::bucket::untouched;
 use videofactory_tests::e2e::clips::{CLIPS, gulls, gulls_rest};
@@ -72,7 +72,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             let priority = film.now().await?.spec.priority;
             ensure!(priority == 5, "what was applied has not come: {priority}");
             let status = film.phase(Phase::Suspended).await?;
-            ensure!(film.says(Reason::Held).await?.contains("held: stop-all"));
+            ensure!(film.says(VideoJobReason::Held).await?.contains("held: stop-all"));
             ensure!(attempts(&status, step) == 1, "{step} goes on although it is held");
         }
 

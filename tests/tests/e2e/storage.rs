@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_crds::requests::{BACKUP, RETRY};
 use videofactory_crds::storagepolicy::{BackupOutcome, PruneOutcome, StorageLevel};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus, VideoJob};
@@ -55,7 +55,7 @@ async fn a_run_deletes_what_was_foretold_and_what_it_deleted_is_not_made_again_w
         let status = film.succeeded().await?;
         ensure!(status.artifacts.is_some_and(|files| files.pruned == ["clips"]), "the job does not know");
         film.edit(json!({"captions": {"mode": "None"}})).await?;
-        let message = film.says(Reason::ArtifactsPruned).await?;
+        let message = film.says(VideoJobReason::ArtifactsPruned).await?;
         ensure!(message.contains("retry"), "the message names no way out: {message}");
         film.annotate(RETRY, clock::now().to_string()).await?;
         film.succeeded().await.map(drop)
@@ -67,7 +67,7 @@ async fn a_run_deletes_what_was_foretold_and_what_it_deleted_is_not_made_again_w
 async fn a_backup_holds_what_the_namespace_has_but_no_secret() {
     in_lab("a_backup", async |lab: Lab| {
         let film = lab.order(Order::of(1).with(json!({"suspend": true}))).await?;
-        film.says(Reason::Suspended).await?;
+        film.says(VideoJobReason::Suspended).await?;
         lab.policy_says("default", "True", "Available").await?;
         policy::annotate(&lab, BACKUP, clock::now().to_string()).await?;
         let done = |status: &StoragePolicyStatus| {
@@ -133,7 +133,7 @@ async fn new_jobs_wait_while_the_bucket_is_full_and_go_on_by_themselves() {
         edit(&lab, json!({"capacity": {"limit": "1k"}})).await?;
         policy::until(&lab, "a full bucket", |status| status.level == Some(StorageLevel::Full)).await?;
         let waiting = lab.order(Order::of(1).named("waiting")).await?;
-        let message = waiting.says(Reason::StorageFull).await?;
+        let message = waiting.says(VideoJobReason::StorageFull).await?;
         ensure!(waiting.jobs().await? == 0, "something was begun: {message}");
         edit(&lab, json!({"capacity": {"limit": "10G"}})).await?;
         waiting.succeeded().await.map(drop)

@@ -6,7 +6,7 @@ use kube::api::DeleteParams;
 use kube::runtime::watcher;
 use serde_json::json;
 use videofactory_crds::VideoJob;
-use videofactory_crds::condition::{self, ConditionType, Reason};
+use videofactory_crds::condition::{self, ConditionType, VideoJobReason};
 use videofactory_operator::storagepolicy::claim::MARK;
 use videofactory_pipeline::keys::TOMBSTONES;
 use videofactory_storage::PutOptions;
@@ -26,7 +26,7 @@ async fn tombstones(lab: &Lab) -> anyhow::Result<usize> {
 
 /// Applied again: it says that it was made before, is healthy, and begins nothing.
 async fn already_made(film: &Film) -> anyhow::Result<()> {
-    let message = film.says(Reason::AlreadyMade).await?;
+    let message = film.says(VideoJobReason::AlreadyMade).await?;
     ensure!(message.contains("restart-requested-at"), "no way out: {message}");
     let status = film.succeeded().await?;
     for kind in [ConditionType::Ready, ConditionType::Succeeded] {

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use serde_json::json;
 use videofactory_crds::VideoJobStatus;
-use videofactory_crds::condition::{Phase, Reason};
+use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_tests::e2e::film::{Film, Order, ready};
 use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::ask;
@@ -13,7 +13,7 @@ use videofactory_tests::r2_proxy::{Effect, Fault};
 
 /// The job says that its configuration is wrong, names what is missing, and has started nothing.
 async fn misses(film: &Film, named: &str) -> anyhow::Result<()> {
-    let message = film.says(Reason::ConfigurationInvalid).await?;
+    let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
     ensure!(message.contains(named), "the message does not name {named}: {message}");
     let started = film.jobs().await?;
     ensure!(started == 0, "{started} Jobs were started");
@@ -91,7 +91,7 @@ async fn a_job_begun_while_the_bucket_is_out_of_reach_starts_by_itself() {
         lab.put(lab.policy("down")).await?;
         let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "down"}}))).await?;
         lab.policy_says("down", "False", "StorageUnavailable").await?;
-        film.says(Reason::StorageUnavailable).await?;
+        film.says(VideoJobReason::StorageUnavailable).await?;
         ensure!(film.jobs().await? == 0, "a Job was started");
         lab.faults(Vec::new()).await?;
         film.succeeded().await.map(drop)
@@ -182,7 +182,7 @@ async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
         let told = async {
             set_image(deployment, "localhost/no-such-image:none").await?;
             let film = lab.order(Order::of(1)).await?;
-            let message = film.says(Reason::ConfigurationInvalid).await?;
+            let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
             ensure!(message.contains("image cannot be pulled"), "{message}");
             anyhow::Ok(film)
         };

@@ -186,7 +186,7 @@ fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing
     };
     let away =
         || StepError::from(StorageError::Unreachable { tried: "put a".to_owned(), reason: "r".to_owned() });
-    assert!(told(false, true, false, StepError::OtherExecution { latest: 1 }), "another pod has begun it");
+    assert!(told(false, true, false, StepError::RunTwice { latest: 1 }), "another pod has begun it");
     assert!(told(true, true, false, away()));
     assert!(!told(true, true, true, away()), "it has the fence, and so the last word");
     assert!(!told(false, true, false, away()), "there was no other");

@@ -370,6 +370,6 @@ impl Account {
     }
 
     fn why_not(&self) -> StepError {
-        if self.desk.terms.stop.is_cancelled() { StepError::Stop } else { StepError::NotBegun }
+        if self.desk.terms.stop.is_cancelled() { StepError::Stop } else { StepError::SkipAfterFailure }
     }
 }

@@ -43,11 +43,11 @@ impl Fence {
         let latest = fence.latest().await?.unwrap_or(attempt);
         if !is_first {
             tracing::warn!(attempt, latest, "another pod has begun this attempt; this one does nothing");
-            return Err(StepError::OtherExecution { latest });
+            return Err(StepError::RunTwice { latest });
         }
         if latest > attempt {
             tracing::warn!(attempt, latest, "a later attempt has begun; this one stops");
-            return Err(StepError::Passed { latest });
+            return Err(StepError::RunSuperseded { latest });
         }
         Ok(fence)
     }

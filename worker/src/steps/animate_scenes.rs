@@ -193,7 +193,7 @@ impl Motions<'_> {
     fn may_stand_still(&self, hire: &Hire<dyn Animator>, error: &StepError) -> bool {
         let waits = match error {
             StepError::AwaitQuota | StepError::AskProvider(ProviderError::RateLimited { .. }) => true,
-            StepError::NotBegun => hire.account.is_rate_limited(),
+            StepError::SkipAfterFailure => hire.account.is_rate_limited(),
             _ => false,
         };
         waits && self.context.input.still_motion && !self.context.input.survey

@@ -46,7 +46,7 @@ pub async fn each_scene<W: SceneWork>(
     let mut entries = find_scenes(context, scenes, work).await?;
     let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
     if context.input.survey && !missing.is_empty() && !work.is_hired() {
-        return Err(StepError::OnlySurvey { missing: missing.len(), total: scenes.len() });
+        return Err(StepError::SubmitInSurvey { missing: missing.len(), total: scenes.len() });
     }
     work.begin(&missing.iter().map(|place| &scenes[*place]).collect::<Vec<_>>()).await?;
     let failed = make_scenes(context, scenes, work, &missing, &mut entries).await;
@@ -104,10 +104,10 @@ pub fn conclude<E>(
     mut failed: Vec<(String, StepError)>,
 ) -> Result<Vec<E>, StepError> {
     // Whatever has kept them from being begun says more.
-    failed.retain(|(_, error)| !matches!(error, StepError::NotBegun));
+    failed.retain(|(_, error)| !matches!(error, StepError::SkipAfterFailure));
     let only_waits = failed.iter().all(|(_, error)| matches!(error, StepError::AwaitQuota));
     if context.input.survey && only_waits && !failed.is_empty() {
-        return Err(StepError::OnlySurvey { missing: failed.len(), total });
+        return Err(StepError::SubmitInSurvey { missing: failed.len(), total });
     }
     if failed.iter().any(|(_, error)| !matches!(error, StepError::Stop)) {
         return Err(StepError::MakeScenes { failed, total });
@@ -143,7 +143,9 @@ async fn make_one<W: SceneWork>(
 /// Logs and counts a failure of these scenes.
 pub fn tell(context: &Context, places: &[usize], scene: &str, error: &StepError) {
     match error {
-        StepError::AwaitQuota | StepError::NotBegun | StepError::Stop => tracing::debug!(scene, "{error}"),
+        StepError::AwaitQuota | StepError::SkipAfterFailure | StepError::Stop => {
+            tracing::debug!(scene, "{error}");
+        }
         _ => tracing::error!(scene, "{error}"),
     }
     for place in places {

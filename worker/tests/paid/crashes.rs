@@ -116,7 +116,7 @@ async fn held_at(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
         }
     }
     let stopped = |result: &Result<(), StepError>| {
-        matches!(result, Ok(()) | Err(StepError::Stop | StepError::Passed { .. }))
+        matches!(result, Ok(()) | Err(StepError::Stop | StepError::RunSuperseded { .. }))
     };
     assert!(zombie.results.iter().all(stopped), "{when}: {:?}", zombie.results);
     held
@@ -261,7 +261,7 @@ async fn twice(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
     };
     let when = format!("{kind:?}, held at {first_wait} and {second_wait}");
     let did_nothing = |ended: &Ended| {
-        matches!(&ended.results[..], [Err(StepError::OtherExecution { .. })]) && ended.submissions() == 0
+        matches!(&ended.results[..], [Err(StepError::RunTwice { .. })]) && ended.submissions() == 0
     };
     assert!(did_nothing(&first) != did_nothing(&second), "{when}: {:?} {:?}", first.results, second.results);
     let worker = if did_nothing(&first) { &second } else { &first };
@@ -301,8 +301,8 @@ async fn an_attempt_of_a_status_that_was_put_back_says_which_have_begun() {
         let ended = world.attempt(&Attempt::new(number, &orders), &Fate::none()).await.unwrap();
         assert_eq!(ended.submissions(), 0);
         match ended.error() {
-            StepError::OtherExecution { latest } => ("begun", *latest),
-            StepError::Passed { latest } => ("passed", *latest),
+            StepError::RunTwice { latest } => ("begun", *latest),
+            StepError::RunSuperseded { latest } => ("passed", *latest),
             other => panic!("{other}"),
         }
     };
@@ -354,6 +354,6 @@ async fn a_second_pod_of_one_attempt_does_nothing() {
     let (world, orders) = (World::new(Kind::AtOnce), digests(1));
     world.attempt(&Attempt::new(1, &orders), &Fate::crash_at(4)).await;
     let again = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
-    assert!(matches!(again.error(), StepError::OtherExecution { .. }));
+    assert!(matches!(again.error(), StepError::RunTwice { .. }));
     assert_eq!(world.service().taken.len(), 0);
 }

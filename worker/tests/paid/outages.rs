@@ -52,7 +52,7 @@ async fn nothing_more_is_submitted_while_there_is_no_room_for_it() {
         // The second would be submitted while the first is held, and its slot would still find room.
         attempt.allowance.requests_per_second = Some(0.02);
         let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
-        let is_left = |result: &&Result<(), StepError>| matches!(result, Err(StepError::NotBegun));
+        let is_left = |result: &&Result<(), StepError>| matches!(result, Err(StepError::SkipAfterFailure));
         assert_eq!(ended.results.iter().filter(is_left).count(), 2, "{kind:?}: {:?}", ended.results);
         assert_eq!((world.service().taken.len(), ended.submissions()), (1, 1), "{kind:?}");
         assert!(world.has(&orders[0]) && world.began.elapsed() >= lasts, "{kind:?}");

@@ -140,8 +140,8 @@ pub async fn decide(
         let right =
             Right { verb: "approve", group: GROUP, resource: "videojobs", namespace: Some(&namespace) };
         require(&client, right).await.map_err(|error| match error {
-            RequireError::Call(error) => error.into(),
-            RequireError::Forbidden { refusal, hint } => {
+            RequireError::CallApiServer(error) => error.into(),
+            RequireError::HoldRight { refusal, hint } => {
                 Error::new(refusal).hint(format!("{hint}, such as videofactory-edit"))
             }
         })?;

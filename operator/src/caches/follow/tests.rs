@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::videojob::model::PodFacts;
 
-const OWNER: &str = "films/vj";
+fn key() -> OwnerKey {
+    OwnerKey::new("films", "vj")
+}
 
 fn caches() -> Arc<Caches> {
     with_jobs().0
@@ -60,7 +62,7 @@ fn object<K: DeserializeOwned>(controller: Option<&str>, phase: &str, version: u
 }
 
 fn pods(caches: &Caches) -> Vec<PodFacts> {
-    caches.pods.of(OWNER).iter().map(|known| known.object.facts.facts.clone()).collect()
+    caches.pods.of(&key()).iter().map(|known| known.object.facts.facts.clone()).collect()
 }
 
 #[test]
@@ -84,9 +86,9 @@ fn a_job_that_its_owner_left_behind_is_gone_when_it_is_deleted() {
     let mut follow = on_job(Arc::clone(&caches));
     follow(Event::Apply(object(Some("VideoJob"), "", 1)));
     follow(Event::Apply(object(None, "", 2)));
-    assert_eq!(caches.jobs.of(OWNER).len(), 1);
+    assert_eq!(caches.jobs.of(&key()).len(), 1);
     follow(Event::Delete(object(None, "", 3)));
-    assert_eq!(caches.jobs.of(OWNER).len(), 0);
+    assert_eq!(caches.jobs.of(&key()).len(), 0);
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn what_nobody_ever_controlled_is_none_of_ours() {
     let caches = caches();
     on_pod(Arc::clone(&caches))(Event::Apply(object(None, "Running", 1)));
     on_job(Arc::clone(&caches))(Event::Apply(object(None, "", 1)));
-    assert!(pods(&caches).is_empty() && caches.jobs.of(OWNER).is_empty());
+    assert!(pods(&caches).is_empty() && caches.jobs.of(&key()).is_empty());
 }
 
 /// An object of ours in this generation.

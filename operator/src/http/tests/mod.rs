@@ -33,7 +33,7 @@ use videofactory_traces::SpanQueue;
 
 use super::relay::{GOOD_FOR, TAKES};
 use super::*;
-use crate::caches::{Caches, Owned, PodRecord};
+use crate::caches::{Caches, Owned, OwnerKey, PodRecord};
 use crate::config::{Config, Watched};
 use crate::context::Leads;
 use crate::progress::Said;
@@ -141,7 +141,7 @@ impl Replica {
             state: PodState::Running,
         };
         let record = PodRecord { facts, namespace: "films".into(), job: "ocean".into(), ended_seen: None };
-        let pod = Owned { owner: "films/vj".into(), uid: POD.into(), version: 1, facts: record };
+        let pod = Owned { owner: vj(), uid: POD.into(), version: 1, facts: record };
         replica.context.caches.pods.shown(pod);
         replica
     }
@@ -204,9 +204,14 @@ async fn status_line(connection: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap().lines().next().unwrap_or_default().to_owned()
 }
 
+/// The owner of the worker's pod.
+fn vj() -> OwnerKey {
+    OwnerKey::new("films", "vj")
+}
+
 fn said(message: &str) -> Said {
     let progress = Progress { message: message.to_owned(), fraction: 0.5, ..Progress::default() };
-    [("films/vj".to_owned(), [(StepName::AssembleVideo, progress)].into())].into()
+    [(vj(), [(StepName::AssembleVideo, progress)].into())].into()
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,7 +223,7 @@ async fn what_a_worker_says_to_any_replica_every_replica_shows() {
     let body = json!({"completed": "", "fraction": 0.5, "message": "frame 7"});
     let (status, answer) = other.ask("POST", WORKER, &body).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
-    assert_eq!(leader.context.progress.of("films/vj")[&StepName::AssembleVideo].message, "frame 7");
+    assert_eq!(leader.context.progress.of(&vj())[&StepName::AssembleVideo].message, "frame 7");
     let ocean = JobRef { namespace: "films".into(), name: "ocean".into() };
     assert_eq!(changes.try_next(), Some(Change::Job(ocean)));
     assert_eq!(*other.relay().said().await, said("frame 7"));

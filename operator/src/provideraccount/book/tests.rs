@@ -226,11 +226,14 @@ fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
         ..Settlement::default()
     };
     let booked = closed(0, settled(told));
-    let animate = |ended, times| ((Operation::Animate, ended), times);
-    assert_eq!(booked.requests, [animate(Ended::Taken, 3), animate(Ended::RateLimited, 1)].into());
+    let animate = |outcome, times| ((Operation::Animate, outcome), times);
+    assert_eq!(
+        booked.requests,
+        [animate(RequestOutcome::Taken, 3), animate(RequestOutcome::RateLimited, 1)].into()
+    );
     assert_eq!(booked.cost, Money::from_micros(800_000), "as the service said, or else as was expected");
     let booked = closed(0, Standing::Gone);
-    assert_eq!(booked.requests, [animate(Ended::Unknown, 4)].into());
+    assert_eq!(booked.requests, [animate(RequestOutcome::Unknown, 4)].into());
     assert_eq!(booked.cost, Money::from_micros(2_000_000));
     assert_eq!(closed(0, Standing::Withdrawn), Booked { closed: 1, ..Booked::default() });
 }

@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use videofactory_pipeline::Digest;
 
+use super::super::place::BucketLocation;
+
 /// What a person says in [`TAKE_OVER`](videofactory_crds::requests::TAKE_OVER) of a place that has no mark. It names the
 /// place, and [`Mark::identity`] names one mark: a word that stays in a manifest gives no other place away, should the
 /// policy be moved there, nor the same one twice. `handled` is the last word that was followed.
 #[must_use]
-pub fn nobody(place: &(String, String, String), handled: Option<&str>) -> String {
-    let (endpoint, bucket, prefix) = place;
+pub fn nobody(place: &BucketLocation, handled: Option<&str>) -> String {
+    let BucketLocation { endpoint, bucket, prefix } = place;
     let handled = handled.unwrap_or_default();
     let digest = Digest::of_bytes(format!("{endpoint}\n{bucket}\n{prefix}\n{handled}").as_bytes());
     format!("nobody-{}", &digest.as_str()[..8])

@@ -1,7 +1,7 @@
 //! What the level asks for: who fills the bucket is told, and runs begin before the schedule.
 
 use jiff::{SignedDuration, Timestamp};
-use videofactory_crds::Reason;
+use videofactory_crds::StoragePolicyReason;
 use videofactory_crds::condition;
 use videofactory_crds::storagepolicy::{PruneOutcome, PruneRun, StorageLevel, StorageUsage};
 
@@ -40,7 +40,7 @@ impl Draft<'_> {
     /// Whether the server says that it has no room.
     fn refuses(&self) -> bool {
         let refused = |at: Timestamp| self.now.duration_since(at) < REFUSED_FOR;
-        matches!(&self.observed.finding, Finding::Unfit { reason: Reason::StorageFull, .. })
+        matches!(&self.observed.finding, Finding::Unfit { reason: StoragePolicyReason::StorageFull, .. })
             || self.observed.known.refused_at.is_some_and(refused)
     }
 

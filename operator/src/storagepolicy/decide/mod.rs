@@ -15,9 +15,9 @@ pub(super) mod testing;
 mod tests;
 
 use jiff::Timestamp;
-use videofactory_crds::condition;
+use videofactory_crds::condition::{self, ConditionState};
 use videofactory_crds::storagepolicy::{BackupRun, PruneRun, StorageUsage, WaterMarks};
-use videofactory_crds::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason, StoragePolicySpec, StoragePolicyStatus};
 
 use super::claim::Claimed;
 use super::conditions::{self, Barrier};
@@ -212,7 +212,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn set(&mut self, state: condition::ConditionState) {
+    fn set(&mut self, state: ConditionState<StoragePolicyReason>) {
         let generation = self.observed.policy.metadata.generation;
         condition::set(&mut self.status.conditions, state, generation, self.now);
     }

@@ -7,7 +7,7 @@ use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::storagepolicy::PolicyPlace;
 
 use super::super::observe::{Finding, can_prune};
-use super::super::place::{arrived, place};
+use super::super::place::{BucketLocation, arrived, place};
 use super::super::{requests, runs};
 use super::{Draft, refused};
 use crate::events::cut;
@@ -37,7 +37,7 @@ impl Draft<'_> {
             // It has done its work: it must not give the place away once more, after it has become another's.
             self.status.handled.get_or_insert_default().take_over = Some(cut(word, MOST_WORD));
         }
-        let (endpoint, bucket, prefix) = place(policy);
+        let BucketLocation { endpoint, bucket, prefix } = place(policy);
         self.status.place = Some(PolicyPlace {
             endpoint,
             bucket,

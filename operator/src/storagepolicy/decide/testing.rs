@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use videofactory_crds::condition::{ConditionType, is_true, whole_seconds};
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
-use videofactory_crds::{Reason, StoragePolicy};
+use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 
 use super::super::claim::Claimed;
 use super::super::observe::Finding;
@@ -25,7 +25,7 @@ pub fn rules() -> Value {
     json!([{"kinds": ["clips"], "olderThan": "7d"}])
 }
 
-pub fn unfit(reason: Reason) -> Finding {
+pub fn unfit(reason: StoragePolicyReason) -> Finding {
     Finding::Unfit { reason, answered: Some(true), message: "no".into() }
 }
 

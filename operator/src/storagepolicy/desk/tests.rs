@@ -8,8 +8,12 @@ use crate::meter::Change;
 
 const P: &str = "p";
 
-fn place() -> Place {
-    ("http://s3:9000".into(), "videos".into(), String::new())
+fn place() -> BucketLocation {
+    under("")
+}
+
+fn under(prefix: &str) -> BucketLocation {
+    BucketLocation { endpoint: "http://s3:9000".into(), bucket: "videos".into(), prefix: prefix.into() }
 }
 
 fn bytes(bytes: i64) -> Changes {
@@ -100,8 +104,7 @@ fn a_policy_that_is_gone_stops_what_is_under_way() {
 fn a_bucket_that_was_exchanged_is_known_until_the_new_one_was_listed() {
     let desk = Desk::default();
     let now = at("2026-01-01T00:00:00Z");
-    let is_other =
-        |prefix: &str| desk.known(P, ("http://s3:9000".into(), "videos".into(), prefix.into())).other_bucket;
+    let is_other = |prefix: &str| desk.known(P, under(prefix)).other_bucket;
     let listed = || Some(Report::Measured(Some(StorageUsage::default())));
     assert!(!is_other(""));
     // What was begun for the old one tells nothing of the new one.
@@ -170,7 +173,7 @@ fn who_waits_for_a_listing_that_nobody_ends_lists_by_itself() {
     assert!(!known.is_listed && known.measure_from.is_some());
     // One that moves away meanwhile hears nothing of its old place.
     desk.begin(P, Doing::Measuring, CancellationToken::new(), &sharing);
-    desk.known("other", ("http://s3:9000".into(), "videos".into(), "films/".into()));
+    desk.known("other", under("films/"));
     assert_eq!(desk.ended(P, Some(Report::Measured(Some(StorageUsage::default()))), now), [""; 0]);
 }
 
@@ -178,7 +181,7 @@ fn who_waits_for_a_listing_that_nobody_ends_lists_by_itself() {
 fn what_was_found_in_the_place_before_is_not_told_of_the_new_one() {
     let desk = Desk::default();
     let now = at("2026-01-01T00:00:00Z");
-    let moved = |prefix: &str| desk.known(P, ("http://s3:9000".into(), "videos".into(), prefix.into()));
+    let moved = |prefix: &str| desk.known(P, under(prefix));
     moved("");
     desk.count(P, &bytes(10), now);
     desk.begin(P, Doing::Measuring, CancellationToken::new(), &[]);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_crds::condition::{Phase, Reason, StepState};
+use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_crds::requests::ON_JOBS;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::{OnDelete, PublicationState, is_up_to_date};
@@ -143,7 +143,7 @@ fn ended(job: &VideoJob, status: &VideoJobStatus) -> Timestamp {
 }
 
 fn awaits_publication(job: &VideoJob, status: &VideoJobStatus) -> bool {
-    let rejected = status.steps.iter().any(|step| step.reason == Some(Reason::Rejected));
+    let rejected = status.steps.iter().any(|step| step.reason == Some(VideoJobReason::Rejected));
     let publishing = status.step(StepName::PublishVideo).and_then(|step| step.state);
     let targets = job.spec.settings.publish.as_ref().or_else(|| {
         status.channel.as_ref().and_then(|channel| channel.spec.defaults.as_ref()?.publish.as_ref())

@@ -185,8 +185,8 @@ impl<'a> Run<'a> {
             let place = room.place(files).await;
             match stock::take(self.bucket, place.most).await {
                 Ok(stock) => return Ok((place, stock)),
-                Err(TakeError::Listing(error)) => return Err(error.into()),
-                Err(TakeError::TooMany) => {}
+                Err(TakeError::ListBucket(error)) => return Err(error.into()),
+                Err(TakeError::FitMemory) => {}
             }
         }
         let most = room.most_files();

@@ -39,14 +39,14 @@ pub(super) struct Stock {
 #[derive(Debug)]
 pub(super) enum TakeError {
     /// It holds more files than there is room for.
-    TooMany,
+    FitMemory,
     /// It could not be listed.
-    Listing(StorageError),
+    ListBucket(StorageError),
 }
 
 impl From<StorageError> for TakeError {
     fn from(error: StorageError) -> Self {
-        Self::Listing(error)
+        Self::ListBucket(error)
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Stock, TakeError>
                 counted.fetch_add(1, Ordering::Relaxed) < most
             });
             let (lists, whole) = lists.await?;
-            if whole { Ok((lists, listing)) } else { Err(TakeError::TooMany) }
+            if whole { Ok((lists, listing)) } else { Err(TakeError::FitMemory) }
         };
         shelves.spawn(list.in_current_span());
     }

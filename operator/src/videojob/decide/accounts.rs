@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_pipeline::Settings;
 
 use super::super::model::{Account, HiredAccount};
@@ -59,5 +59,5 @@ pub(super) fn versions(accounts: &BTreeMap<String, HiredAccount>) -> Option<Stri
 pub(super) fn has_new_credentials(draft: &Draft<'_>, settings: &Settings, name: StepName) -> bool {
     let Some(step) = draft.step(name) else { return false };
     let now = versions(&hired_accounts(draft, settings, name));
-    step.reason == Some(Reason::CredentialsInvalid) && now.is_some() && step.credentials != now
+    step.reason == Some(VideoJobReason::CredentialsInvalid) && now.is_some() && step.credentials != now
 }

@@ -2,7 +2,7 @@
 //! wrong inputs is stopped. Ends in how the whole job stands.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_pipeline::Settings;
 use videofactory_pipeline::graph::STEPS;
 
@@ -43,7 +43,7 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, standing: &Standing, name: 
     let wanted = walk.film.wanted(draft, name, &walk.results);
     if name == StepName::PublishVideo && walk.film.settings.publish.targets.is_empty() {
         if let Some(attempt) = standing.get(&name) {
-            draft.stop([name], Reason::Progressing);
+            draft.stop([name], VideoJobReason::Progressing);
             walk.verdicts.push(leftovers::stopping(draft, name, attempt));
             return;
         }

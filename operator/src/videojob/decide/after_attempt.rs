@@ -1,12 +1,12 @@
 //! What a step waits for after an attempt, and until when.
 
 use jiff::Timestamp;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::Digest;
 
-use super::super::verdict::Verdict;
+use super::super::verdict::{Message, Verdict};
 use super::draft::{Draft, later};
 use super::messages::{NO_WORDS, quality_message};
 use super::step::is_tried;
@@ -18,7 +18,7 @@ pub(super) const LONGEST_DELAY: i64 = 600;
 pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
     let (now, job) = (draft.now, &draft.observed.job);
     let step = draft.step_mut(name);
-    let asks = step.reason == Some(Reason::ArtifactsPruned);
+    let asks = step.reason == Some(VideoJobReason::ArtifactsPruned);
     if !is_tried(step, input) || asks {
         return None;
     }
@@ -31,7 +31,8 @@ pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Diges
 
 /// What a step waits for after an attempt with today's inputs; `None` when it may begin again.
 fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict> {
-    let reason = step.reason.filter(|reason| *reason != Reason::AwaitingQuota || step.demands.is_empty())?;
+    let reason =
+        step.reason.filter(|reason| *reason != VideoJobReason::AwaitingQuota || step.demands.is_empty())?;
     if step.demands.iter().any(|demand| demand.granted.is_none()) {
         // What it waits for is its account's to say.
         return None;
@@ -42,22 +43,25 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
         let message = format!("{name}: {told}; fix the cause, then request a retry");
         return Some(Verdict::Failed { reason, message, step: name });
     }
+    let tries_again =
+        |at: Timestamp| Message::with_numbers(format!("{name}: {told}; tries again at "), at.to_string());
     match &step.retry_at {
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
         // A person is needed, but need not tell us.
-        Some(at) if matches!(reason, Reason::CredentialsInvalid | Reason::ConfigurationInvalid) => {
-            let message = format!("{name}: {told}; tries again at {}", at.0);
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
+        Some(at)
+            if matches!(
+                reason,
+                VideoJobReason::CredentialsInvalid | VideoJobReason::ConfigurationInvalid
+            ) =>
+        {
+            Some(Verdict::Stalled { reason, message: tries_again(at.0), step: Some(name) })
         }
-        Some(at) => Some(Verdict::Waiting {
-            reason,
-            message: format!("{name}: {told}; tries again at {}", at.0),
-            step: Some(name),
-            at: Some(at.0),
-        }),
+        Some(at) => {
+            Some(Verdict::Waiting { reason, message: tries_again(at.0), step: Some(name), at: Some(at.0) })
+        }
         None => {
-            let film = step.output_digest.as_deref().filter(|_| reason == Reason::QualityCheckFailed);
+            let film = step.output_digest.as_deref().filter(|_| reason == VideoJobReason::QualityCheckFailed);
             let message = film.map_or_else(
                 || {
                     let then = if told == NO_WORDS { "then" } else { "when that is fixed," };
@@ -65,7 +69,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
                 },
                 |film| quality_message(job, name, &told, film),
             );
-            Some(Verdict::Stalled { reason, message, step: Some(name) })
+            Some(Verdict::Stalled { reason, message: message.into(), step: Some(name) })
         }
     }
 }

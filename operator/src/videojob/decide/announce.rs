@@ -1,7 +1,7 @@
 //! The Event that tells people how a job stands now.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 
 use super::super::verdict::Verdict;
 use super::draft::Draft;
@@ -13,13 +13,13 @@ pub(super) fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
     match verdict {
         Verdict::Running { .. } => {}
         Verdict::Waiting { reason, message, step, .. } => {
-            draft.event(false, *reason, &action(step), message);
+            draft.event(false, *reason, &action(step), message.to_string());
         }
         Verdict::Stalled { reason, message, step } => {
-            draft.event(true, *reason, &action(step), message);
+            draft.event(true, *reason, &action(step), message.to_string());
         }
         Verdict::Review { step, message } => {
-            draft.event(false, Reason::AwaitingReview, &step.to_string(), message);
+            draft.event(false, VideoJobReason::AwaitingReview, &step.to_string(), message);
         }
         Verdict::Suspended { reason, message } | Verdict::Succeeded { reason, message } => {
             draft.event(false, *reason, "Reconcile", message);

@@ -1,7 +1,7 @@
 //! How an attempt goes on that has not ended: it is left at work, stopped, or begun again if there is nothing of it.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_pipeline::{Digest, graph};
 
 use super::super::attempts::Attempt;
@@ -36,14 +36,14 @@ pub(super) fn at_work(
         None => name == StepName::PublishVideo || step.input_digest.is_none(),
     };
     // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be mended.
-    let stopping = step.reason == Some(Reason::Progressing);
+    let stopping = step.reason == Some(VideoJobReason::Progressing);
     let gives_way = matches!(attempt, Attempt::Alive(Some(_))) && (edited || stopping);
     let rejected = walk.rejected.is_some_and(|gate| graph::downstream(gate).contains(&name));
     let end_it = match &walk.held {
         Some((reason, _)) => Some(*reason),
-        None if rejected => Some(Reason::Rejected),
-        None if barred => Some(Reason::SideEffectsSuspended),
-        None => (stale || gives_way).then_some(Reason::Progressing),
+        None if rejected => Some(VideoJobReason::Rejected),
+        None if barred => Some(VideoJobReason::SideEffectsSuspended),
+        None => (stale || gives_way).then_some(VideoJobReason::Progressing),
     };
     let number = step.attempt.unwrap_or_default();
     match (end_it, attempt) {
@@ -74,8 +74,8 @@ pub(super) fn at_work(
         (None, Attempt::Unknown(why)) => {
             draft.wake_in(BUCKET_PATIENCE);
             walk.verdicts.push(Verdict::Waiting {
-                reason: Reason::StorageUnavailable,
-                message: format!("{name}: {why}"),
+                reason: VideoJobReason::StorageUnavailable,
+                message: format!("{name}: {why}").into(),
                 step: Some(name),
                 at: None,
             });

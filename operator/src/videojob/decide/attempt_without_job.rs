@@ -1,7 +1,7 @@
 //! How an attempt goes on that is on record as begun, and of which there is no Job.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Account;
@@ -34,8 +34,9 @@ pub(super) fn begin_again(
         Again::Awaits(account) => {
             draft.wake_in(WORD_WITHIN);
             walk.verdicts.push(Verdict::Waiting {
-                reason: Reason::AwaitingQuota,
-                message: format!("{name}: account {account} looks whether what it granted was begun with"),
+                reason: VideoJobReason::AwaitingQuota,
+                message: format!("{name}: account {account} looks whether what it granted was begun with")
+                    .into(),
                 step: Some(name),
                 at: None,
             });

@@ -1,7 +1,7 @@
 //! The begin of an attempt: the intent is recorded, and the Job ordered.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_pipeline::Digest;
 
 use super::super::model::Action;
@@ -31,8 +31,8 @@ pub(super) fn launch(
     walk.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
         Some(refusal) => Verdict::Stalled {
-            reason: Reason::ConfigurationInvalid,
-            message: format!("{name}: {}", refusal.words),
+            reason: VideoJobReason::ConfigurationInvalid,
+            message: format!("{name}: {}", refusal.words).into(),
             step: Some(name),
         },
     });

@@ -1,6 +1,6 @@
 //! Whether a run may begin: then it has an id, the channel's part frozen, and settings in force.
 
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::VideoMode;
 use videofactory_pipeline::Settings;
 
@@ -21,8 +21,8 @@ pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
     let channel = draft.status.channel.as_ref().and_then(|channel| channel.spec.defaults.as_ref());
     let draft_mode = spec.mode == VideoMode::Draft;
     Settings::resolve(&spec.settings, channel, draft_mode).map_err(|error| Verdict::Stalled {
-        reason: Reason::ConfigurationInvalid,
-        message: error.to_string(),
+        reason: VideoJobReason::ConfigurationInvalid,
+        message: error.to_string().into(),
         step: None,
     })
 }

@@ -1,7 +1,7 @@
 //! Whether a step begins that is stale and whose inputs are all there, or what it waits for.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::videojob::StepStatus;
 use videofactory_pipeline::{Digest, Settings};
 
@@ -63,8 +63,9 @@ fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
     let mended = has_new_credentials(draft, settings, name);
     let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
     let step = draft.step_mut(name);
-    let waits = step.state == Some(StepState::Waiting) && step.reason != Some(Reason::AwaitingQuota);
-    let mended_by_a_person = [Some(Reason::CredentialsInvalid), Some(Reason::ConfigurationInvalid)];
+    let waits = step.state == Some(StepState::Waiting) && step.reason != Some(VideoJobReason::AwaitingQuota);
+    let mended_by_a_person =
+        [Some(VideoJobReason::CredentialsInvalid), Some(VideoJobReason::ConfigurationInvalid)];
     let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
     if (edited || mended) && waits && by_a_person && result_is_void(step) {
         // Whatever was changed may be what it waited for.
@@ -78,7 +79,10 @@ fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
 /// Whether the bucket was away and came back after a worker complained of what may have been the bucket's.
 fn bucket_came_back(step: &StepStatus, storage: &Storage) -> bool {
     let Storage::Ready { since: Some(since), .. } = storage else { return false };
-    let complained = matches!(step.reason, Some(Reason::CredentialsInvalid | Reason::ConfigurationInvalid));
+    let complained = matches!(
+        step.reason,
+        Some(VideoJobReason::CredentialsInvalid | VideoJobReason::ConfigurationInvalid)
+    );
     let waits = step.state == Some(StepState::Waiting) && step.retry_at.is_none();
     complained && waits && step.finished_at.as_ref().is_some_and(|ended| *since > ended.0)
 }

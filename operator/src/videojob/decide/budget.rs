@@ -2,7 +2,7 @@
 
 use videofactory_client::price::{self, sold};
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::Settings;
@@ -52,7 +52,11 @@ pub(super) fn over_budget(
 ) -> Option<Verdict> {
     let limit = settings.budget.as_ref()?.limit?;
     if let Some(message) = without_price(name, demands, limit) {
-        return Some(Verdict::Stalled { reason: Reason::PriceUnknown, message, step: Some(name) });
+        return Some(Verdict::Stalled {
+            reason: VideoJobReason::PriceUnknown,
+            message: message.into(),
+            step: Some(name),
+        });
     }
     let price = |demand: &Demand| {
         demand.price_each.unwrap_or_default().times(demand.granted.or(demand.submissions).unwrap_or_default())
@@ -67,12 +71,13 @@ pub(super) fn over_budget(
         .fold(Money::ZERO, Money::plus);
     let wanted = sum(demands);
     (paid.plus(reserved).plus(wanted) > limit).then(|| Verdict::Stalled {
-        reason: Reason::BudgetExceeded,
+        reason: VideoJobReason::BudgetExceeded,
         message: format!(
             "{name} needs about ${wanted}, ${} of budget ${limit} are spent or reserved; raise budget.limit, or ask for \
              less",
             paid.plus(reserved)
-        ),
+        )
+        .into(),
         step: Some(name),
     })
 }

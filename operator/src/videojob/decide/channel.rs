@@ -2,7 +2,7 @@
 
 use videofactory_crds::Channel;
 use videofactory_crds::bounds::MOST_CHANNEL_BYTES;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::FrozenChannel;
 
 use super::super::model::Found;
@@ -20,16 +20,20 @@ pub(super) fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     match &draft.observed.channel {
         Found::NotNamed => draft.status.channel = None,
         Found::Here(channel) => {
-            let invalid =
-                |message| Verdict::Stalled { reason: Reason::ConfigurationInvalid, message, step: None };
+            let invalid = |message: String| Verdict::Stalled {
+                reason: VideoJobReason::ConfigurationInvalid,
+                message: message.into(),
+                step: None,
+            };
             draft.status.channel = Some(freeze(channel).map_err(invalid)?);
         }
         Found::Missing(name) => {
             return Err(Verdict::Stalled {
-                reason: Reason::ConfigurationInvalid,
+                reason: VideoJobReason::ConfigurationInvalid,
                 message: format!(
                     "channel {name:?} does not exist in this namespace; create it, or correct channelRef"
-                ),
+                )
+                .into(),
                 step: None,
             });
         }

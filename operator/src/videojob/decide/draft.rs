@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::provideraccount::Holder;
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
 use videofactory_crds::videojob::{Demand, StepStatus, VideoJobStatus};
@@ -110,7 +110,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Stops the attempts of these steps. The reason is the record that their end is our doing.
-    pub(super) fn stop(&mut self, names: impl IntoIterator<Item = StepName>, reason: Reason) {
+    pub(super) fn stop(&mut self, names: impl IntoIterator<Item = StepName>, reason: VideoJobReason) {
         for name in names {
             self.step_mut(name).stop(reason);
             self.stop_jobs(name);
@@ -138,14 +138,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether the job is kept from working, and why.
-    pub(super) fn held(&self) -> Option<(Reason, String)> {
+    pub(super) fn held(&self) -> Option<(VideoJobReason, String)> {
         if let Some(why) = &self.requests.hold {
             let why = if why.is_empty() { "no reason given" } else { why };
-            return Some((Reason::Held, format!("held: {why}; remove the annotation to continue")));
+            return Some((VideoJobReason::Held, format!("held: {why}; remove the annotation to continue")));
         }
         let suspended = self.observed.job.spec.suspend;
-        suspended
-            .then(|| (Reason::Suspended, "suspended by spec.suspend; set it to false to continue".to_owned()))
+        suspended.then(|| {
+            (VideoJobReason::Suspended, "suspended by spec.suspend; set it to false to continue".to_owned())
+        })
     }
 
     /// After publication an edit changes nothing, and says so.
@@ -163,7 +164,7 @@ impl<'a> Draft<'a> {
         } else {
             ""
         };
-        Some(Verdict::Succeeded { reason: Reason::Completed, message: format!("published{note}") })
+        Some(Verdict::Succeeded { reason: VideoJobReason::Completed, message: format!("published{note}") })
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, whole_seconds};
+use videofactory_crds::condition::{VideoJobReason, whole_seconds};
 use videofactory_crds::provideraccount::GrantState;
 use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::Demand;
@@ -71,8 +71,8 @@ fn may_begin(
     }
     if let Some(account) = unbooked(draft, name) {
         return Err(Box::new(Verdict::Waiting {
-            reason: Reason::AwaitingQuota,
-            message: format!("{name}: account {account} books what was spent"),
+            reason: VideoJobReason::AwaitingQuota,
+            message: format!("{name}: account {account} books what was spent").into(),
             step: Some(name),
             at: None,
         }));
@@ -91,7 +91,7 @@ fn may_begin(
     if !may_ask {
         withdraw(draft.step_mut(name));
         let message = "asks for nothing, because the job has failed";
-        return Err(Box::new(Verdict::waits(name, Reason::AwaitingQuota, message, None)));
+        return Err(Box::new(Verdict::waits(name, VideoJobReason::AwaitingQuota, message, None)));
     }
     if draft.step(name).is_none_or(|step| step.demands.is_empty()) {
         return demand(draft, settings, name, input, &accounts, since, next);
@@ -129,8 +129,8 @@ fn demand(
     });
     draft.step_mut(name).ask(next, input, &message, asked.collect());
     Err(Box::new(Verdict::Waiting {
-        reason: Reason::AwaitingQuota,
-        message: format!("{name}: {message}"),
+        reason: VideoJobReason::AwaitingQuota,
+        message: format!("{name}: {message}").into(),
         step: Some(name),
         at: None,
     }))

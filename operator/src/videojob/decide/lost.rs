@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use videofactory_client::price::Price;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_pipeline::keys::pruned_kinds;
 use videofactory_pipeline::{Settings, graph};
@@ -53,10 +53,10 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let now = draft.now;
     let step = draft.step_mut(name);
     write_off(step, now);
-    step.wait(Reason::ArtifactsPruned, what);
+    step.wait(VideoJobReason::ArtifactsPruned, what);
     Needed::APersonsWord(Box::new(Verdict::Stalled {
-        reason: Reason::ArtifactsPruned,
-        message: format!("{name}: {message}"),
+        reason: VideoJobReason::ArtifactsPruned,
+        message: format!("{name}: {message}").into(),
         step: Some(name),
     }))
 }
@@ -74,8 +74,8 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
     let message = gone_message(&draft.observed.job, &told, price, otherwise);
     draft.step_mut(name).lose(&told);
     Some(Verdict::Stalled {
-        reason: Reason::ArtifactsPruned,
-        message: format!("{name}: {message}"),
+        reason: VideoJobReason::ArtifactsPruned,
+        message: format!("{name}: {message}").into(),
         step: Some(name),
     })
 }

@@ -1,7 +1,7 @@
 //! Whether a film was made before: asked before the first run begins, so that one whose job was deleted by its time to
 //! live, and is applied again from git, is neither made nor published twice.
 
-use videofactory_crds::condition::{Reason, whole_seconds};
+use videofactory_crds::condition::{VideoJobReason, whole_seconds};
 use videofactory_crds::videojob::AlreadyMade;
 use videofactory_crds::{VideoJob, requests};
 use videofactory_pipeline::tombstone::spec_digest;
@@ -40,7 +40,7 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     }
     let message = words(&draft.observed.job, &made);
     draft.status.already_made = Some(made);
-    Err(Verdict::Succeeded { reason: Reason::AlreadyMade, message })
+    Err(Verdict::Succeeded { reason: VideoJobReason::AlreadyMade, message })
 }
 
 /// Nobody could ask: the bucket cannot be used.

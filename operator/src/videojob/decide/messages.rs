@@ -1,7 +1,7 @@
 //! What people are told: why a step does not go on, and what they can do.
 
 use videofactory_client::price::Price;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::StepOutcome;
@@ -27,13 +27,13 @@ pub(super) fn hindered(
     hindrance: Option<&Hindrance>,
 ) -> Verdict {
     let stalled = |message: String| Verdict::Stalled {
-        reason: Reason::ConfigurationInvalid,
-        message,
+        reason: VideoJobReason::ConfigurationInvalid,
+        message: message.into(),
         step: Some(name),
     };
     let waiting = |message: String| Verdict::Waiting {
-        reason: Reason::Progressing,
-        message,
+        reason: VideoJobReason::Progressing,
+        message: message.into(),
         step: Some(name),
         at: None,
     };

@@ -70,7 +70,7 @@ mod tests;
 use jiff::Timestamp;
 use videofactory_crds::VideoJob;
 use videofactory_crds::bounds;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 
 use self::announce::announce;
 use self::draft::Draft;
@@ -112,7 +112,7 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
     let standing = settle::settle(draft);
     if let Some(verdict) = draft.published() {
-        draft.stop(standing.keys().copied(), Reason::Completed);
+        draft.stop(standing.keys().copied(), VideoJobReason::Completed);
         progress::count(draft);
         return verdict;
     }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use videofactory_client::price::given_scenes;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::provideraccount::Provider;
 use videofactory_pipeline::{Settings, graph};
 
@@ -36,29 +36,30 @@ pub(super) fn obstacle(
     }
     if is_barred(draft, settings, name) {
         let message = format!("{name}: {SUSPENDED_SIDE_EFFECTS}");
-        return Some(Verdict::Suspended { reason: Reason::SideEffectsSuspended, message });
+        return Some(Verdict::Suspended { reason: VideoJobReason::SideEffectsSuspended, message });
     }
     of_accounts(draft, settings, name)
 }
 
 /// What keeps a step from using the accounts that it names.
 fn of_accounts(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Verdict> {
-    let stalled = |reason, message| Verdict::Stalled { reason, message, step: Some(name) };
+    let stalled =
+        |reason, message: String| Verdict::Stalled { reason, message: message.into(), step: Some(name) };
     let mut accounts = accounts_of(name, settings).into_iter().map(|account| observed(draft, account));
     let unusable = accounts.find_map(|account| match &*account {
         Account::Embedded => None,
         Account::Held(why) => Some(Verdict::Waiting {
-            reason: Reason::AwaitingQuota,
-            message: format!("{name}: {why}"),
+            reason: VideoJobReason::AwaitingQuota,
+            message: format!("{name}: {why}").into(),
             step: Some(name),
             at: None,
         }),
         Account::Hired(hired) => {
-            hired.obstacle.clone().map(|message| stalled(Reason::ConfigurationInvalid, message))
+            hired.obstacle.clone().map(|message| stalled(VideoJobReason::ConfigurationInvalid, message))
         }
         Account::Unusable { reason, message } => Some(stalled(*reason, message.clone())),
     });
-    unusable.or_else(|| Some(stalled(Reason::ConfigurationInvalid, unfit(draft, settings, name)?)))
+    unusable.or_else(|| Some(stalled(VideoJobReason::ConfigurationInvalid, unfit(draft, settings, name)?)))
 }
 
 /// What keeps the first step of a run from buying something: another one that the film needs can never use an account that
@@ -73,8 +74,8 @@ pub(super) fn obstacle_to_come(draft: &Draft<'_>, settings: &Settings, name: Ste
     let (other, why) = to_come.find_map(|other| Some((other, unfit(draft, settings, other)?)))?;
     let buys = !needs(draft, settings, name, &hired_accounts(draft, settings, name)).is_empty();
     buys.then(|| Verdict::Stalled {
-        reason: Reason::ConfigurationInvalid,
-        message: format!("{name}: nothing is paid for before {other} can use its accounts: {why}"),
+        reason: VideoJobReason::ConfigurationInvalid,
+        message: format!("{name}: nothing is paid for before {other} can use its accounts: {why}").into(),
         step: Some(name),
     })
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
@@ -52,16 +52,20 @@ impl Ledger<'_> {
     /// An exit code whose words were lost.
     pub(super) fn silent(&mut self, code: i32) {
         match ExitCode::from_code(code) {
-            Some(ExitCode::ProviderDown) => self.again(Reason::ProviderUnavailable, "the provider is down"),
-            Some(ExitCode::Storage) => self.again(Reason::StorageUnavailable, "the bucket is out of reach"),
+            Some(ExitCode::ProviderDown) => {
+                self.again(VideoJobReason::ProviderUnavailable, "the provider is down");
+            }
+            Some(ExitCode::Storage) => {
+                self.again(VideoJobReason::StorageUnavailable, "the bucket is out of reach");
+            }
             Some(ExitCode::Credentials) => {
-                self.step.wait(Reason::CredentialsInvalid, "see the log of its pod");
+                self.step.wait(VideoJobReason::CredentialsInvalid, "see the log of its pod");
             }
             Some(ExitCode::Configuration) => {
-                self.step.wait(Reason::ConfigurationInvalid, "see the log of its pod");
+                self.step.wait(VideoJobReason::ConfigurationInvalid, "see the log of its pod");
             }
             _ => self.failed(
-                Reason::RetryScheduled,
+                VideoJobReason::RetryScheduled,
                 &format!("its container ended with exit code {code} and no outcome; see the pod's log"),
             ),
         }
@@ -83,33 +87,37 @@ impl Ledger<'_> {
                 if output.is_some() && output == accepted {
                     self.step.succeed(outcome.output.as_ref(), "");
                 } else {
-                    self.step.wait(Reason::QualityCheckFailed, message);
+                    self.step.wait(VideoJobReason::QualityCheckFailed, message);
                 }
             }
             ExitCode::ContentRefused if is_unknown(outcome) => {
-                self.step.wait(Reason::OutcomeUnknown, message);
+                self.step.wait(VideoJobReason::OutcomeUnknown, message);
             }
-            ExitCode::ContentRefused => self.step.wait(Reason::ContentRefused, message),
+            ExitCode::ContentRefused => self.step.wait(VideoJobReason::ContentRefused, message),
             // Somebody has to add some, and only the service is told of it.
             ExitCode::Credentials if outcome.without_credit => {
-                self.again(Reason::CredentialsInvalid, message);
+                self.again(VideoJobReason::CredentialsInvalid, message);
             }
-            ExitCode::Credentials => self.step.wait(Reason::CredentialsInvalid, message),
-            ExitCode::Configuration => self.step.wait(Reason::ConfigurationInvalid, message),
-            ExitCode::ProviderDown => self.again(Reason::ProviderUnavailable, message),
-            ExitCode::Storage if outcome.full => self.again(Reason::StorageFull, message),
-            ExitCode::Storage => self.again(Reason::StorageUnavailable, message),
+            ExitCode::Credentials => self.step.wait(VideoJobReason::CredentialsInvalid, message),
+            ExitCode::Configuration => self.step.wait(VideoJobReason::ConfigurationInvalid, message),
+            ExitCode::ProviderDown => self.again(VideoJobReason::ProviderUnavailable, message),
+            ExitCode::Storage if outcome.full => self.again(VideoJobReason::StorageFull, message),
+            ExitCode::Storage => self.again(VideoJobReason::StorageUnavailable, message),
             ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
             ExitCode::TryLater if let Some(why) = self.without_quota.take() => {
-                self.step.wait(Reason::CredentialsInvalid, why);
+                self.step.wait(VideoJobReason::CredentialsInvalid, why);
             }
             ExitCode::TryLater if leaves_some(outcome) => self.goes_on(outcome),
             ExitCode::TryLater if let Some(at) = outcome.resume_at => {
-                self.step.wait_until(Reason::RetryScheduled, message, at.min(later(self.now, LONGEST_DELAY)));
+                self.step.wait_until(
+                    VideoJobReason::RetryScheduled,
+                    message,
+                    at.min(later(self.now, LONGEST_DELAY)),
+                );
             }
-            ExitCode::TryLater => self.again(Reason::RateLimited, message),
+            ExitCode::TryLater => self.again(VideoJobReason::RateLimited, message),
             ExitCode::MissingInput if self.asks_a_person => self.step.pending(),
-            ExitCode::MissingInput | ExitCode::Bug => self.failed(Reason::RetryScheduled, message),
+            ExitCode::MissingInput | ExitCode::Bug => self.failed(VideoJobReason::RetryScheduled, message),
         }
     }
 
@@ -135,19 +143,19 @@ impl Ledger<'_> {
         if made || surveyed || !outcome.spent.is_empty() || outcome.rate_limit.is_some() {
             self.step.go_on(said(outcome));
         } else {
-            self.again(Reason::RateLimited, said(outcome));
+            self.again(VideoJobReason::RateLimited, said(outcome));
         }
     }
 
     /// Waits for a service to come back, however long that takes.
-    pub(super) fn again(&mut self, reason: Reason, message: &str) {
+    pub(super) fn again(&mut self, reason: VideoJobReason, message: &str) {
         let tries = self.step.count_retry();
         let at = back_off(self.now, tries, self.jitter);
         self.step.wait_until(reason, message, at);
     }
 
     /// A fault of ours or of the film: tried again, up to the limit.
-    pub(super) fn failed(&mut self, reason: Reason, message: &str) {
+    pub(super) fn failed(&mut self, reason: VideoJobReason, message: &str) {
         let failures = self.step.count_failure();
         if failures > self.limit {
             // Nobody looks after a failed step's grant: others shall have it.
@@ -168,7 +176,7 @@ impl Ledger<'_> {
         let interruptions = self.step.count_interruption();
         if interruptions > FREE_INTERRUPTIONS {
             self.failed(
-                Reason::Interrupted,
+                VideoJobReason::Interrupted,
                 &format!("interrupted {interruptions} times in a row without progress: {why}"),
             );
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::StepStatus;
 use videofactory_pipeline::keys::{kind_of, pruned_kinds};
@@ -37,7 +37,7 @@ pub(super) fn make_again(draft: &mut Draft<'_>) {
     let asked = |step: &&mut StepStatus| step.gone == Some(true);
     let now = draft.now;
     draft.status.steps.iter_mut().filter(asked).for_each(|step| step.make_again(now));
-    if !draft.status.steps.iter().any(|step| step.reason == Some(Reason::ArtifactsPruned)) {
+    if !draft.status.steps.iter().any(|step| step.reason == Some(VideoJobReason::ArtifactsPruned)) {
         return;
     }
     let pruned = pruned_kinds(&draft.status);

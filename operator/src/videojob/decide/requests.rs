@@ -1,7 +1,7 @@
 //! Requests by annotation: each is acted upon once, and the status records which was the last.
 //! An unreadable one is an Event, not a failure.
 
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested, ScenePart};
 use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_handled, recorded};
 
@@ -124,7 +124,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
         if !matches!(step.state, Some(StepState::Waiting | StepState::Failed)) {
             continue;
         }
-        if step.reason == Some(Reason::AwaitingQuota) {
+        if step.reason == Some(VideoJobReason::AwaitingQuota) {
             // It waits for its turn, which no retry brings nearer; what is told of that stays.
             continue;
         }
@@ -157,13 +157,14 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
 /// A person takes a film that failed its checks as it is.
 fn accept_quality(draft: &mut Draft<'_>, digest: &str) {
     let step = draft.status.steps.iter_mut().find(|step| {
-        step.reason == Some(Reason::QualityCheckFailed) && step.output_digest.as_deref() == Some(digest)
+        step.reason == Some(VideoJobReason::QualityCheckFailed)
+            && step.output_digest.as_deref() == Some(digest)
     });
     if let Some(step) = step {
         step.accept();
         return;
     }
-    let waits = |step: &StepStatus| step.reason == Some(Reason::QualityCheckFailed);
+    let waits = |step: &StepStatus| step.reason == Some(VideoJobReason::QualityCheckFailed);
     let hint = if draft.status.steps.iter().any(waits) {
         ", but another film does: the job's message has the command"
     } else {

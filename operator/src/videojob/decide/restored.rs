@@ -1,6 +1,6 @@
 //! Whether a job may begin that another tool has restored from a backup: what becomes of one whose status did not follow.
 
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 
 use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
@@ -20,8 +20,8 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
     match &draft.observed.namesake {
         Namesake::HasNone => Ok(()),
         Namesake::HasFiles => Err(Verdict::Stalled {
-            reason: Reason::RestoreIncomplete,
-            message: restored_message(job),
+            reason: VideoJobReason::RestoreIncomplete,
+            message: restored_message(job).into(),
             step: None,
         }),
         Namesake::Unknown(why) => {

@@ -2,7 +2,7 @@
 //! want of a job, its files or its words, no clock takes away.
 
 use jiff::Timestamp;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::{PublicationState, VideoJobStatus};
 use videofactory_pipeline::keys;
 use videofactory_pipeline::tombstone::{Tombstone, spec_digest};
@@ -29,7 +29,7 @@ pub(super) fn retire(draft: &mut Draft<'_>, verdict: &Verdict) {
 /// one that says that its film was made before: it would come back from git and go again for ever.
 fn due(draft: &Draft<'_>, verdict: &Verdict) -> Option<Timestamp> {
     let ttl = draft.observed.job.spec.ttl_after_finished?;
-    let is_done = matches!(verdict, Verdict::Succeeded { reason: Reason::Completed, .. });
+    let is_done = matches!(verdict, Verdict::Succeeded { reason: VideoJobReason::Completed, .. });
     let may_go = is_done && is_published(&draft.status) && !draft.observed.protected;
     // Whoever holds a job wants it as it is.
     if !may_go || draft.held().is_some() || draft.observed.side_effects.are_suspended() {

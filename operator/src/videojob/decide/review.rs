@@ -1,6 +1,6 @@
 //! Whether a person is to look at what was just found done, and what they said.
 
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::{StepName, requests};
 
 use super::super::verdict::Verdict;
@@ -28,7 +28,7 @@ pub(super) fn look(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName) {
         walk.gate.get_or_insert(name);
         walk.rejected.get_or_insert(name);
         walk.verdicts.push(Verdict::Failed {
-            reason: Reason::Rejected,
+            reason: VideoJobReason::Rejected,
             message: format!(
                 "{name} was rejected; edit the job, take the annotation {} off to decide again, or request a restart",
                 requests::REJECTED

@@ -2,12 +2,11 @@
 //! begins, and at the limit only films whose scenes are made are finished.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::storagepolicy::StorageLevel;
 
-use super::super::conditions::HOLDS;
 use super::super::model::Storage;
-use super::super::verdict::Verdict;
+use super::super::verdict::{Message, Verdict};
 use super::draft::Draft;
 
 /// Why no new attempt of this step may write into the bucket now. It goes on when the level falls: the policy's change
@@ -29,11 +28,13 @@ pub(super) fn shut(draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
     let job = &draft.observed.job;
     let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
     let policy = &job.spec.storage_ref.name;
-    let holds = room.percent.map(|percent| format!("{HOLDS} {percent} % of its limit")).unwrap_or_default();
-    let message = format!(
+    let holds =
+        room.percent.map(|percent| format!("; it holds {percent} % of its limit")).unwrap_or_default();
+    let text = format!(
         "{name}: bucket {:?} {what}; it continues automatically when there is room: kubectl -n {namespace} describe \
-         storagepolicy {policy} says what holds the space; request a clean-up there, or raise its capacity{holds}",
+         storagepolicy {policy} says what holds the space; request a clean-up there, or raise its capacity",
         bucket.name
     );
-    Some(Verdict::Waiting { reason: Reason::StorageFull, message, step: Some(name), at: None })
+    let message = Message::with_numbers(text, holds);
+    Some(Verdict::Waiting { reason: VideoJobReason::StorageFull, message, step: Some(name), at: None })
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 
 use super::super::attempts::{self, Attempt, End, Standing};
 use super::super::ending::Ending;
@@ -47,7 +47,7 @@ fn never_was(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
     }
     step.job = None;
     let mut ledger = Ledger { step, now, limit, jitter, asks_a_person: false, without_quota: None };
-    ledger.again(Reason::ConfigurationInvalid, &refusal.words);
+    ledger.again(VideoJobReason::ConfigurationInvalid, &refusal.words);
     true
 }
 
@@ -82,10 +82,10 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
         End::Told(_) => ledger.interrupted("it worked on other inputs", true),
         End::Interrupted(why) => ledger.interrupted(&why, stopped_by_us),
         End::OutOfMemory => ledger.failed(
-            Reason::RetryScheduled,
+            VideoJobReason::RetryScheduled,
             "its container was killed for its memory; raise compute.steps resources if this happens again",
         ),
-        End::Deadline => ledger.failed(Reason::DeadlineExceeded, "its deadline passed"),
+        End::Deadline => ledger.failed(VideoJobReason::DeadlineExceeded, "its deadline passed"),
     }
     let measured = ending.booked(draft.observed, draft.step_mut(name));
     draft.measured.extend(measured);

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState, whole_seconds};
+use videofactory_crds::condition::{StepState, VideoJobReason, whole_seconds};
 use videofactory_crds::videojob::{Demand, ScenesStatus, StepStatus};
 use videofactory_pipeline::contract::{Progress, Upstream};
 use videofactory_pipeline::{Digest, SceneSet, graph};
@@ -36,13 +36,13 @@ pub(super) trait Transitions {
     /// It is to begin with other inputs than those of its last attempt.
     fn change_inputs(&mut self);
     /// It waits for a person or a changed object.
-    fn wait(&mut self, reason: Reason, message: impl Into<String>);
+    fn wait(&mut self, reason: VideoJobReason, message: impl Into<String>);
     /// It is tried again then.
-    fn wait_until(&mut self, reason: Reason, message: impl Into<String>, at: Timestamp);
+    fn wait_until(&mut self, reason: VideoJobReason, message: impl Into<String>, at: Timestamp);
     /// It asks its accounts, as this attempt, and waits for what they grant.
     fn ask(&mut self, attempt: i32, input: &Digest, message: &str, demands: Vec<Demand>);
     /// It goes on waiting for its accounts: for the reason and in the words that it has, if it has any.
-    fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (Reason, String);
+    fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String);
     /// An attempt begins; one that has begun before, and is begun again, keeps its time.
     fn start(&mut self, start: Start<'_>, now: Timestamp);
     /// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next
@@ -51,7 +51,7 @@ pub(super) trait Transitions {
     /// What its worker says while it works.
     fn report(&mut self, progress: &Progress);
     /// Its attempt is to end. The reason is the record that this is our doing.
-    fn stop(&mut self, reason: Reason);
+    fn stop(&mut self, reason: VideoJobReason);
     /// Its pod cannot start, and is to end for the next one.
     fn give_way(&mut self);
     /// Its attempt has ended; what follows from that is still to be said.
@@ -120,19 +120,19 @@ impl Transitions for StepStatus {
         self.reset_counters();
     }
 
-    fn wait(&mut self, reason: Reason, message: impl Into<String>) {
+    fn wait(&mut self, reason: VideoJobReason, message: impl Into<String>) {
         self.state = Some(StepState::Waiting);
         self.reason = Some(reason);
         self.message = Some(message.into());
     }
 
-    fn wait_until(&mut self, reason: Reason, message: impl Into<String>, at: Timestamp) {
+    fn wait_until(&mut self, reason: VideoJobReason, message: impl Into<String>, at: Timestamp) {
         self.wait(reason, message);
         self.retry_at = Some(whole_seconds(at));
     }
 
     fn ask(&mut self, attempt: i32, input: &Digest, message: &str, demands: Vec<Demand>) {
-        self.wait(Reason::AwaitingQuota, message);
+        self.wait(VideoJobReason::AwaitingQuota, message);
         self.retry_at = None;
         self.attempt = Some(attempt);
         self.input_digest = Some(input.to_string());
@@ -142,9 +142,9 @@ impl Transitions for StepStatus {
         self.demands = demands;
     }
 
-    fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (Reason, String) {
+    fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String) {
         self.state = Some(StepState::Waiting);
-        let reason = *self.reason.get_or_insert(Reason::AwaitingQuota);
+        let reason = *self.reason.get_or_insert(VideoJobReason::AwaitingQuota);
         (reason, self.message.get_or_insert_with(message).clone())
     }
 
@@ -179,13 +179,13 @@ impl Transitions for StepStatus {
         }
     }
 
-    fn stop(&mut self, reason: Reason) {
+    fn stop(&mut self, reason: VideoJobReason) {
         self.reason = Some(reason);
         self.message = Some("stopping".to_owned());
     }
 
     fn give_way(&mut self) {
-        self.reason = Some(Reason::Progressing);
+        self.reason = Some(VideoJobReason::Progressing);
     }
 
     fn end(&mut self, at: Timestamp) {
@@ -209,7 +209,7 @@ impl Transitions for StepStatus {
 
     fn stay_done(&mut self) {
         self.state = Some(StepState::Succeeded);
-        if self.reason == Some(Reason::ArtifactsPruned) {
+        if self.reason == Some(VideoJobReason::ArtifactsPruned) {
             // What is there after all waits for nobody.
             self.reason = None;
             self.message = None;
@@ -224,7 +224,7 @@ impl Transitions for StepStatus {
 
     fn fail(&mut self, message: impl Into<String>) {
         self.state = Some(StepState::Failed);
-        self.reason = Some(Reason::RetriesExhausted);
+        self.reason = Some(VideoJobReason::RetriesExhausted);
         self.message = Some(message.into());
     }
 
@@ -249,10 +249,10 @@ impl Transitions for StepStatus {
     }
 
     fn retry(&mut self) {
-        if self.reason == Some(Reason::QualityCheckFailed) {
+        if self.reason == Some(VideoJobReason::QualityCheckFailed) {
             self.output_digest = None;
         }
-        if self.reason == Some(Reason::OutcomeUnknown) {
+        if self.reason == Some(VideoJobReason::OutcomeUnknown) {
             permits::give(self);
         }
         self.pending();
@@ -283,7 +283,7 @@ impl Transitions for StepStatus {
 
     fn lose(&mut self, message: &str) {
         self.gone = Some(true);
-        self.wait(Reason::ArtifactsPruned, message);
+        self.wait(VideoJobReason::ArtifactsPruned, message);
     }
 
     fn drop_result(&mut self) -> bool {
@@ -307,13 +307,13 @@ impl Transitions for StepStatus {
     }
 
     fn forget_review(&mut self) {
-        if matches!(self.reason, Some(Reason::AwaitingReview | Reason::Rejected)) {
+        if matches!(self.reason, Some(VideoJobReason::AwaitingReview | VideoJobReason::Rejected)) {
             self.reason = None;
         }
     }
 
     fn await_review(&mut self) {
-        self.reason = Some(Reason::AwaitingReview);
+        self.reason = Some(VideoJobReason::AwaitingReview);
     }
 
     fn approve(&mut self, output: &str) {
@@ -322,13 +322,13 @@ impl Transitions for StepStatus {
 
     fn reject(&mut self) {
         self.approved = None;
-        self.reason = Some(Reason::Rejected);
+        self.reason = Some(VideoJobReason::Rejected);
     }
 }
 
 /// What a step made, if it succeeded.
 pub(super) fn result_of(step: &StepStatus) -> Option<Upstream> {
-    if step.reason == Some(Reason::QualityCheckFailed) {
+    if step.reason == Some(VideoJobReason::QualityCheckFailed) {
         return None;
     }
     Some(Upstream {
@@ -344,7 +344,7 @@ pub(super) fn is_tried(step: &StepStatus, input: &Digest) -> bool {
 
 /// Whether what a step waits for has nothing to do with a result that a person might still accept, or that is gone.
 pub(super) fn result_is_void(step: &StepStatus) -> bool {
-    step.reason != Some(Reason::QualityCheckFailed) && step.gone != Some(true)
+    step.reason != Some(VideoJobReason::QualityCheckFailed) && step.gone != Some(true)
 }
 
 /// Whether what a step holds of its accounts is held by an attempt of an earlier run: a restart takes the digest from what

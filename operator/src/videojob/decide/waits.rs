@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::provideraccount::Waiter;
 use videofactory_crds::videojob::Demand;
 
@@ -37,8 +37,8 @@ pub(super) fn waiting(
         return Verdict::waits(name, reason, &message, Some(at));
     }
     if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
-        let message = format!("{name}: {why}");
-        return Verdict::Stalled { reason: Reason::BudgetExceeded, message, step: Some(name) };
+        let message = format!("{name}: {why}").into();
+        return Verdict::Stalled { reason: VideoJobReason::BudgetExceeded, message, step: Some(name) };
     }
     if !in_front {
         return Verdict::waits(name, reason, &message, told);
@@ -48,7 +48,7 @@ pub(super) fn waiting(
         .iter()
         .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
     let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
-        return Verdict::waits(name, Reason::AwaitingQuota, &message, None);
+        return Verdict::waits(name, VideoJobReason::AwaitingQuota, &message, None);
     };
     draft.step_mut(name).wait(reason, message.as_str());
     if let Some(at) = at {
@@ -84,21 +84,21 @@ fn shut(
     account_name: &str,
     account: &HiredAccount,
     left: i64,
-) -> Option<(Reason, String, Option<Timestamp>)> {
+) -> Option<(VideoJobReason, String, Option<Timestamp>)> {
     let asked = asked(draft, name, account_name)?;
     let outlook = outlook(&account.spec, &account.status, &asked, draft.now)?;
     let (reason, what) = match outlook.limit {
-        Limit::Refusal { .. } => (Reason::RateLimited, format!("{account_name} refuses for a while")),
+        Limit::Refusal { .. } => (VideoJobReason::RateLimited, format!("{account_name} refuses for a while")),
         Limit::Quota { name: quota, used, limit, period } => (
-            Reason::AwaitingQuota,
+            VideoJobReason::AwaitingQuota,
             format!("{account_name} quota {quota:?} used up ({used} of {limit} in {period})"),
         ),
         Limit::Money { used, limit, period } => (
-            Reason::AwaitingQuota,
+            VideoJobReason::AwaitingQuota,
             format!("{account_name} spend limit used up (${used} of ${limit} in {period})"),
         ),
         Limit::Concurrency { most } => (
-            Reason::AwaitingQuota,
+            VideoJobReason::AwaitingQuota,
             format!("{account_name} is used by {most} steps already, as many as may at once"),
         ),
     };

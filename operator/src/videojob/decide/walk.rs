@@ -1,7 +1,7 @@
 //! What one walk over the graph finds: which steps are done, how the others stand, and so how the whole job does.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{Reason, StepState};
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_pipeline::Digest;
 
 use super::super::verdict::Verdict;
@@ -15,7 +15,7 @@ use super::step::Transitions;
 pub(super) struct Walk<'a> {
     pub film: Film<'a>,
     /// Whether the job is kept from working, and why.
-    pub held: Option<(Reason, String)>,
+    pub held: Option<(VideoJobReason, String)>,
     /// Steps that are done with the inputs they would have now.
     pub results: Results,
     /// A step whose result was found gone, and which is to be looked at once more.
@@ -31,7 +31,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(film: Film<'a>, held: Option<(Reason, String)>) -> Self {
+    pub(super) fn new(film: Film<'a>, held: Option<(VideoJobReason, String)>) -> Self {
         Self {
             film,
             held,
@@ -48,7 +48,8 @@ impl<'a> Walk<'a> {
     pub(super) fn keep_waiting(&mut self, draft: &mut Draft<'_>, name: StepName, verdict: Verdict) {
         let step = draft.step_mut(name);
         withdraw(step);
-        if step.reason == Some(Reason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. }) {
+        if step.reason == Some(VideoJobReason::AwaitingQuota) || !matches!(verdict, Verdict::Suspended { .. })
+        {
             step.pending();
         }
         self.verdicts.push(verdict);
@@ -70,7 +71,7 @@ impl<'a> Walk<'a> {
 fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
     let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
     match StepName::ALL.into_iter().find(|name| !done(*name)) {
-        None => Verdict::Succeeded { reason: Reason::Completed, message: finished_message(draft) },
+        None => Verdict::Succeeded { reason: VideoJobReason::Completed, message: finished_message(draft) },
         Some(step) => {
             draft.wake_in(BUCKET_PATIENCE);
             Verdict::Running { step, message: format!("{step}: its turn has not come") }

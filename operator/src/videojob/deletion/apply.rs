@@ -8,7 +8,7 @@ use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 use videofactory_crds::VideoJob;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_storage::Bucket;
 
@@ -82,7 +82,7 @@ async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obst
     let Place { bucket, policy } = place::open(context, job).await?;
     let all = context.caches.policies.state();
     let rules = protection(&all, &policy)
-        .map_err(|error| Obstacle::Later(Reason::ConfigurationInvalid, error.to_string()))?;
+        .map_err(|error| Obstacle::Later(VideoJobReason::ConfigurationInvalid, error.to_string()))?;
     kept_by_word(job, &policy, &heeded(&all, &policy), &rules)?;
     Ok((bucket, rules))
 }
@@ -107,7 +107,7 @@ async fn follow(
         }
         After::Stay(reason, what) => {
             write_status(context, job, staying(job, reason, &what, now)).await?;
-            Err(ApplyError::FilesRemain(path(job, &job.name_any()), what))
+            Err(ApplyError::DeleteFiles(path(job, &job.name_any()), what))
         }
     }
 }

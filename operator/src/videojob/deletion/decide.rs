@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::videojob::OnDelete;
 use videofactory_crds::{StoragePolicy, VideoJob, VideoJobStatus};
@@ -50,7 +50,7 @@ pub fn decide(leaving: &Leaving, now: Timestamp) -> Decision {
             write_off_all(&mut status, now);
             Some(status)
         }
-        Next::Await(Some(what)) => Some(staying(job, Reason::Progressing, what, now)),
+        Next::Await(Some(what)) => Some(staying(job, VideoJobReason::Progressing, what, now)),
         Next::Await(None) | Next::Nothing | Next::LetGo | Next::Stop(_) => None,
     };
     Decision { status, next }
@@ -155,12 +155,12 @@ fn event(warning: bool, reason: EventReason, note: String) -> Event {
 
 /// The status of a job that is still there, and says why.
 #[must_use]
-pub fn staying(job: &VideoJob, reason: Reason, what: &str, now: Timestamp) -> VideoJobStatus {
+pub fn staying(job: &VideoJob, reason: VideoJobReason, what: &str, now: Timestamp) -> VideoJobStatus {
     let mut status = job.status.clone().unwrap_or_default();
     let (message, generation) = (why_it_stays(job, what), job.metadata.generation);
-    let verdict = Verdict::Waiting { reason, message: message.clone(), step: None, at: None };
+    let verdict = Verdict::Waiting { reason, message: message.clone().into(), step: None, at: None };
     conditions::write(&mut status, &verdict, generation, now);
-    if reason != Reason::Progressing {
+    if reason != VideoJobReason::Progressing {
         let storage = Storage::NotReady { reason, message };
         conditions::write_storage(&mut status, &storage, generation, now);
     }

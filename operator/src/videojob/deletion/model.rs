@@ -1,6 +1,6 @@
 //! The plain data of a job's end: what is observed, what is decided, and what becomes of its files.
 
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::{VideoJob, VideoJobStatus};
 
@@ -60,7 +60,7 @@ pub enum Obstacle {
     /// is told.
     Kept(String),
     /// They are asked for again; why, and what to do.
-    Later(Reason, String),
+    Later(VideoJobReason, String),
 }
 
 impl From<NoPlace> for Obstacle {
@@ -132,5 +132,5 @@ pub enum After {
     /// The job goes without its files; what people are told.
     LetGoWithout(Event),
     /// The job stays until more can be deleted; why.
-    Stay(Reason, String),
+    Stay(VideoJobReason, String),
 }

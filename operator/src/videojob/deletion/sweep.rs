@@ -91,7 +91,7 @@ impl<F: Fn(&str) -> bool> Sweep<'_, F> {
 mod tests {
     use std::time::Duration;
 
-    use videofactory_crds::condition::Reason;
+    use videofactory_crds::condition::VideoJobReason;
     use videofactory_tests::r2_proxy::{Effect, Fault, ProxyOptions, R2Proxy};
     use videofactory_tests::s3_server::S3Server;
 
@@ -205,7 +205,7 @@ mod tests {
         let swept = sweep(&bucket).await;
         assert_eq!(swept.gone, Changes::new());
         let obstacle = swept.ended.unwrap_err();
-        assert!(matches!(obstacle, Obstacle::Later(Reason::StorageUnavailable, _)), "{obstacle:?}");
+        assert!(matches!(obstacle, Obstacle::Later(VideoJobReason::StorageUnavailable, _)), "{obstacle:?}");
         proxy.set_faults(Vec::new()).unwrap();
         assert_eq!(sweep(&bucket).await.ended, Ok(Extent::All));
         assert_eq!(keys(&bucket).await, [""; 0]);

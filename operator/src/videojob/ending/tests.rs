@@ -14,7 +14,7 @@ fn outcome(step: StepName, exit: ExitCode) -> StepOutcome {
 fn word_of(exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) -> &'static str {
     let mut outcome = outcome(StepName::AnimateScenes, exit);
     change(&mut outcome);
-    Ending::read(&End::Told(Box::new(outcome)), false).outcome
+    Ending::read(&End::Told(Box::new(outcome)), false).outcome.as_str()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn every_way_to_end_has_its_word() {
     assert_eq!(word_of(ExitCode::Storage, |outcome| outcome.full = true), "storage_full");
     assert_eq!(word_of(ExitCode::Storage, |_| {}), "storage_unavailable");
     assert_eq!(word_of(ExitCode::ContentRefused, |_| {}), "content_refused");
-    let word = |end: End| Ending::read(&end, false).outcome;
+    let word = |end: End| Ending::read(&end, false).outcome.as_str();
     assert_eq!(word(End::OutOfMemory), "out_of_memory");
     assert_eq!(word(End::Deadline), "deadline_exceeded");
     assert_eq!(word(End::Silent(69)), "provider_unavailable");
@@ -37,9 +37,10 @@ fn every_way_to_end_has_its_word() {
     let lost = End::Interrupted("lost".to_owned());
     assert_eq!(
         (Ending::read(&lost, false).outcome, Ending::read(&lost, true).outcome),
-        ("interrupted", "stopped")
+        (AttemptOutcome::Interrupted, AttemptOutcome::Stopped)
     );
-    assert_eq!(Ending::read(&End::OutOfMemory, true).outcome, "out_of_memory", "we did not ask for that");
+    let killed = Ending::read(&End::OutOfMemory, true).outcome;
+    assert_eq!(killed, AttemptOutcome::OutOfMemory, "we did not ask for that");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a policy does while its bucket fills up, case by case.
 
 use serde_json::json;
-use videofactory_crds::Reason;
+use videofactory_crds::StoragePolicyReason;
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, StorageLevel};
 
 use super::super::testing::{GB, World, at, unfit};
@@ -101,7 +101,7 @@ fn while_jobs_wait_for_room_a_run_is_tried_again_by_the_clock() {
 #[test]
 fn a_bucket_that_its_server_calls_full_is_pruned_whatever_was_counted() {
     let mut world = World::holding(&json!({}), GB);
-    world.observed.finding = unfit(Reason::StorageFull);
+    world.observed.finding = unfit(StoragePolicyReason::StorageFull);
     world.look();
     assert_eq!(world.last_order().cause, PruneCause::WarnCrossed);
     world.pruned(PruneOutcome::Completed, Some(GB), None);

@@ -5,7 +5,7 @@ mod place;
 mod properties;
 
 use serde_json::json;
-use videofactory_crds::Reason;
+use videofactory_crds::StoragePolicyReason;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, StorageLevel};
 
 use super::super::observe::{Finding, good_for};
@@ -15,7 +15,11 @@ use super::{Action, Doing, Report};
 use crate::config::SideEffects;
 
 fn down() -> Finding {
-    Finding::Unfit { reason: Reason::StorageUnavailable, answered: Some(false), message: "down".into() }
+    Finding::Unfit {
+        reason: StoragePolicyReason::StorageUnavailable,
+        answered: Some(false),
+        message: "down".into(),
+    }
 }
 
 #[test]
@@ -31,9 +35,9 @@ fn a_fit_bucket_is_ready_and_healthy() {
 fn an_unreachable_bucket_is_neither_and_a_server_that_answers_is_healthy() {
     for (finding, ready, healthy, needs_a_person) in [
         (down(), "StorageUnavailable", "False", false),
-        (unfit(Reason::StorageFull), "StorageFull", "True", false),
-        (unfit(Reason::PreconditionsUnsupported), "PreconditionsUnsupported", "True", true),
-        (unfit(Reason::CredentialsInvalid), "CredentialsInvalid", "True", true),
+        (unfit(StoragePolicyReason::StorageFull), "StorageFull", "True", false),
+        (unfit(StoragePolicyReason::PreconditionsUnsupported), "PreconditionsUnsupported", "True", true),
+        (unfit(StoragePolicyReason::CredentialsInvalid), "CredentialsInvalid", "True", true),
         (Finding::Others { message: "whose is it?".into() }, "ConfigurationInvalid", "True", true),
     ] {
         let mut world = World::new(&json!({}));
@@ -59,7 +63,11 @@ fn a_bucket_that_is_down_is_asked_soon_and_then_every_minute() {
 
 #[test]
 fn nothing_begins_while_the_bucket_cannot_be_reached_or_refuses_the_credentials() {
-    for finding in [down(), unfit(Reason::CredentialsInvalid), unfit(Reason::ConfigurationInvalid)] {
+    for finding in [
+        down(),
+        unfit(StoragePolicyReason::CredentialsInvalid),
+        unfit(StoragePolicyReason::ConfigurationInvalid),
+    ] {
         let mut world = World::new(&json!({"backup": {"schedule": "0 * * * *"}}));
         world.observed.finding = finding;
         world.annotate("cleanup-requested", r#"{"at":"2026-01-01T00:00:00Z"}"#);
@@ -74,7 +82,7 @@ fn nothing_begins_while_the_bucket_cannot_be_reached_or_refuses_the_credentials(
 
 #[test]
 fn a_bucket_that_is_full_or_ignores_preconditions_is_pruned_all_the_same() {
-    for reason in [Reason::StorageFull, Reason::PreconditionsUnsupported] {
+    for reason in [StoragePolicyReason::StorageFull, StoragePolicyReason::PreconditionsUnsupported] {
         let mut world = World::new(&json!({}));
         world.observed.finding = unfit(reason);
         world.look();

@@ -123,9 +123,10 @@ fn a_place_that_is_anothers_is_given_up_with_what_was_measured_there() {
     let mut world = World::holding(&json!({}), GB);
     let first = place(&world).unwrap();
     // A server that is down, or wrong keys, say nothing of whose it is.
-    for reason in
-        [videofactory_crds::Reason::StorageUnavailable, videofactory_crds::Reason::CredentialsInvalid]
-    {
+    for reason in [
+        videofactory_crds::StoragePolicyReason::StorageUnavailable,
+        videofactory_crds::StoragePolicyReason::CredentialsInvalid,
+    ] {
         world.observed.finding = unfit(reason);
         world.observed.claimed = None;
         world.look();

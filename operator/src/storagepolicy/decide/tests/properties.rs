@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use videofactory_crds::Reason;
+use videofactory_crds::StoragePolicyReason;
 use videofactory_crds::storagepolicy::PruneOutcome;
 
 use super::super::super::observe::Finding;
@@ -80,7 +80,7 @@ fn happen(world: &mut World, happening: &Happening) {
             world.annotate("backup-requested-at", &format!("2026-01-01T00:00:0{second}Z"));
         }
         Happening::BucketGoes => {
-            let (reason, message) = (Reason::StorageUnavailable, "down".to_owned());
+            let (reason, message) = (StoragePolicyReason::StorageUnavailable, "down".to_owned());
             world.observed.finding = Finding::Unfit { reason, answered: Some(false), message };
         }
         Happening::BucketComes => world.observed.finding = Finding::Fit,

@@ -232,7 +232,7 @@ fn a_pod_whose_end_cannot_be_told_yet_keeps_what_it_says() {
     world.observed.pods[0].outlived = true;
     world.observed.jobs[0].ended = None;
     world.observed.storage = Storage::NotReady {
-        reason: videofactory_crds::Reason::StorageUnavailable,
+        reason: videofactory_crds::VideoJobReason::StorageUnavailable,
         message: "the bucket is away".to_owned(),
     };
     world.reconcile_or_crash(false);

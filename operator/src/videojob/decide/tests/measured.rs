@@ -16,7 +16,7 @@ const FILM: StepName = StepName::AssembleVideo;
 /// The ends of attempts, in order.
 fn attempts(world: &World) -> Vec<(StepName, &'static str, u64)> {
     let attempts = world.measured.iter().filter_map(|measured| match measured {
-        Measured::Attempt { step, outcome, took, .. } => Some((*step, *outcome, took.as_secs())),
+        Measured::Attempt { step, outcome, took, .. } => Some((*step, outcome.as_str(), took.as_secs())),
         _ => None,
     });
     attempts.collect()

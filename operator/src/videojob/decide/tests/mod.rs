@@ -23,7 +23,7 @@ mod traced;
 
 use serde_json::json;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
+use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::requests::{ACCEPT_QUALITY, APPROVED, REJECTED, RETRY};
 use videofactory_crds::videojob::Compute;
 use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES};
@@ -329,14 +329,14 @@ fn what_is_missing_is_named_and_its_coming_is_enough() {
 fn a_bucket_out_of_reach_delays_and_loses_nothing() {
     let mut world = World::topic();
     world.observed.storage =
-        Storage::NotReady { reason: Reason::StorageUnavailable, message: "no answer".to_owned() };
+        Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message: "no answer".to_owned() };
     world.settle();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageUnavailable"));
     assert!(world.has(ConditionType::Reconciling));
     world.observed.storage = storage_ready();
     world.settle();
     world.observed.storage =
-        Storage::NotReady { reason: Reason::StorageUnavailable, message: "no answer".to_owned() };
+        Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message: "no answer".to_owned() };
     world.lose_pod(SCRIPT);
     world.settle();
     assert_eq!(world.reason(), "StorageUnavailable");

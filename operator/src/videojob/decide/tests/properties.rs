@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use videofactory_client::restore::identity::Uids;
-use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
+use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
@@ -133,7 +133,8 @@ pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
         }
         Happening::BucketGone => {
             let message = "no answer".to_owned();
-            world.observed.storage = Storage::NotReady { reason: Reason::StorageUnavailable, message };
+            world.observed.storage =
+                Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message };
         }
         Happening::BucketBack => world.observed.storage = storage_ready(),
         Happening::BucketFills(level) => world.observed.storage = storage_at(*level, 97),

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
+use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::videojob::Compute;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
@@ -48,14 +48,14 @@ fn a_rejection_after_the_approval_stops_the_publication() {
 fn the_step_that_is_under_review_says_so_until_that_is_decided() {
     let mut world = World::new(json!({"topic": "x", "review": {"after": ["write-script"]}}));
     world.run_to_rest();
-    assert_eq!(world.step(SCRIPT).reason, Some(Reason::AwaitingReview));
+    assert_eq!(world.step(SCRIPT).reason, Some(VideoJobReason::AwaitingReview));
     let script = format!("write-script@{}", world.step(SCRIPT).output_digest.clone().unwrap());
     world.annotate(requests::REJECTED, &script);
     world.settle();
-    assert_eq!(world.step(SCRIPT).reason, Some(Reason::Rejected));
+    assert_eq!(world.step(SCRIPT).reason, Some(VideoJobReason::Rejected));
     world.strip(requests::REJECTED);
     world.settle();
-    assert_eq!(world.step(SCRIPT).reason, Some(Reason::AwaitingReview));
+    assert_eq!(world.step(SCRIPT).reason, Some(VideoJobReason::AwaitingReview));
     world.annotate(requests::APPROVED, &script);
     world.run_to_rest();
     assert_eq!((world.phase(), world.step(SCRIPT).reason), (Phase::Succeeded, None));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::videojob::{Publication, PublicationState};
-use videofactory_crds::{Reason, StepName, requests};
+use videofactory_crds::{StepName, VideoJobReason, requests};
 use videofactory_pipeline::contract::ExitCode;
 
 use super::super::super::model::{Action, Made, Storage};
@@ -149,7 +149,7 @@ fn nothing_begins_before_the_bucket_has_said_whether_it_was_made() {
     let mut world = gone();
     world.apply_again("aaaaaaaa-2");
     let message = "no answer".to_owned();
-    world.observed.storage = Storage::NotReady { reason: Reason::StorageUnavailable, message };
+    world.observed.storage = Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message };
     world.settle();
     assert_eq!((world.begun.len(), world.reason().as_str()), (0, "StorageUnavailable"));
     world.observed.storage = storage_ready();
@@ -178,7 +178,7 @@ fn the_bucket_is_back_before_a_job_goes() {
     world.run_to_rest();
     world.pass(61);
     let message = "no answer".to_owned();
-    world.observed.storage = Storage::NotReady { reason: Reason::StorageUnavailable, message };
+    world.observed.storage = Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message };
     assert!(!retires(&mut world));
     world.observed.storage = storage_at(StorageLevel::Full, 100);
     assert!(retires(&mut world));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use videofactory_crds::condition::{ConditionType, Phase, Reason, StepState};
+use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::storagepolicy::{ObjectKind, StorageLevel};
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
@@ -165,7 +165,7 @@ fn an_upload_that_finds_no_space_waits_ever_longer_and_is_no_failure() {
         world.settle();
         assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
         let step = world.step(SCRIPT);
-        assert_eq!((step.failures, step.reason), (None, Some(Reason::StorageFull)));
+        assert_eq!((step.failures, step.reason), (None, Some(VideoJobReason::StorageFull)));
         assert_eq!(world.told_full, waits.len() + 1, "the policy knows of each");
         let wake = world.last.as_ref().unwrap().wake_at.unwrap();
         waits.push(wake.duration_since(world.now).as_secs());

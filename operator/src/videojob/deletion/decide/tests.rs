@@ -122,8 +122,8 @@ fn a_job_waits_only_for_what_may_come_back() {
     let why = || "why".to_owned();
     assert_eq!(Obstacle::from(NoPlace::Gone(why())), Obstacle::NoWay(why()));
     assert_eq!(Obstacle::from(NoPlace::Others(why())), Obstacle::Kept(why()), "another cluster's files");
-    let away = NoPlace::Away(Reason::CredentialsInvalid, why());
-    assert_eq!(Obstacle::from(away), Obstacle::Later(Reason::CredentialsInvalid, why()));
+    let away = NoPlace::Away(VideoJobReason::CredentialsInvalid, why());
+    assert_eq!(Obstacle::from(away), Obstacle::Later(VideoJobReason::CredentialsInvalid, why()));
 }
 
 fn policy(namespace: &str, more: &Value) -> StoragePolicy {

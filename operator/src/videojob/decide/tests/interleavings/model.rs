@@ -14,8 +14,9 @@ use videofactory_crds::{ProviderAccount, StepName, VideoJob};
 
 use super::job::{Job, Run};
 use super::{ACCOUNT, STEP, Scenario};
+use crate::metrics::RequestOutcome;
 use crate::provideraccount::testing::offline::reconcile;
-use crate::provideraccount::{BEGIN_WITHIN, Decision as Answer, Ended, claims};
+use crate::provideraccount::{BEGIN_WITHIN, Decision as Answer, claims};
 
 /// A part of a state: its place in its list.
 type Id = usize;
@@ -394,7 +395,8 @@ impl Model {
     fn account_writes(&mut self, mut state: State) -> Result<State, Broken> {
         let Some(answer) = state.desk.take() else { return Ok(state) };
         let (before, told) = (state.account, self.answers.of(answer));
-        let ended = told.booked.requests.get(&(Operation::Draw, Ended::Taken)).copied().unwrap_or_default();
+        let ended =
+            told.booked.requests.get(&(Operation::Draw, RequestOutcome::Taken)).copied().unwrap_or_default();
         state.booked += ended;
         state.account = if let Some(known) = self.answered.get(&(before, answer)) {
             *known

@@ -10,7 +10,7 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 
 use super::model::{PodFacts, PodState};
 use super::names::FINALIZER;
-use crate::caches::owner_key;
+use crate::caches::OwnerKey;
 use crate::context::Context;
 use crate::events::{Event, EventReason};
 use crate::meter::Changes;
@@ -186,7 +186,7 @@ pub(super) async fn delete_job(
 fn pods_at_work(context: &Context, owner: &VideoJob, uid: &str) -> Vec<PodFacts> {
     let caches = &context.caches;
     let Some(job) = caches.jobs.get(uid) else { return Vec::new() };
-    let owner = owner_key(&owner.namespace().unwrap_or_default(), &owner.uid().unwrap_or_default());
+    let owner = OwnerKey::of(owner);
     let is_its_own = |pod: &PodFacts| {
         (pod.run, pod.step, pod.attempt) == (job.facts.run, job.facts.step, job.facts.attempt)
     };

@@ -303,7 +303,8 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         let _log = tracing::subscriber::set_default(subscriber);
-        let work = isolated(&TaskTracker::new(), async { tracing::info!("the bucket was not measured") });
+        let under_way = TaskTracker::new();
+        let work = isolated(&under_way, async { tracing::info!("the bucket was not measured") });
         work.instrument(span_of("ProviderAccount", &account())).await.unwrap();
         let line: serde_json::Value = serde_json::from_slice(&lines.0.lock()).unwrap();
         assert_eq!(

@@ -2,7 +2,7 @@
 //!
 //! Each action may be repeated: a crash after any of these calls leads the next reconcile to the same ones.
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
@@ -187,18 +187,16 @@ pub(super) async fn delete_job(
     let params = DeleteParams::background().preconditions(only);
     let pods = pods_at_work(context, owner, uid);
     context.metrics.wrote("Job");
-    match within(
-        format!("delete Job {}", path(owner, name)),
-        api::<Job>(context, owner).delete(name, &params),
-    )
-    .await
-    {
+    let what = format!("delete Job {}", path(owner, name));
+    let jobs = api::<Job>(context, owner);
+    // At once: the garbage collector passes over pods that it sees go. No Job makes a second pod.
+    let pods = join_all(pods.iter().map(|pod| delete_pod(context, owner, pod)));
+    match join(within(what, jobs.delete(name, &params)), pods).await.0 {
         Ok(_) => {}
         Err(error) if error.is_not_found() || error.is_conflict() => {}
         Err(error) => return Err(error.into()),
     }
     context.caches.jobs.deleted(uid);
-    join_all(pods.iter().map(|pod| delete_pod(context, owner, pod))).await;
     Ok(())
 }
 

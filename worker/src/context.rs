@@ -19,7 +19,7 @@ use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText}
 
 use crate::agency::{Agency, Services};
 use crate::outcome::StepError;
-use crate::paid::{Books, Clock};
+use crate::paid::{Clock, UsageRecorder};
 use crate::progress::Progress;
 use crate::traces::Traces;
 
@@ -43,7 +43,7 @@ pub struct Context {
     /// How far the step is.
     pub progress: Progress,
     /// What it has spent.
-    pub books: Books,
+    pub usage: UsageRecorder,
     /// What of it took time.
     pub traces: Traces,
     /// What may be called, and how.
@@ -71,7 +71,7 @@ impl Context {
             bucket,
             paths,
             progress: Progress::default(),
-            books: Books::default(),
+            usage: UsageRecorder::default(),
             network,
             agency: Arc::new(Services),
             clock: Clock::default(),

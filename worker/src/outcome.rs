@@ -12,7 +12,7 @@ use videofactory_pipeline::{Digest, ExitCode, StepInput, StepOutcome, clock};
 use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 
-use crate::paid::{Books, Question};
+use crate::paid::{Question, UsageRecorder};
 use crate::progress::Progress;
 use videofactory_film::error::FilmError;
 
@@ -368,7 +368,7 @@ pub fn of_attempt(
     result: Result<Made, StepError>,
     cut: CutShort,
     progress: &Progress,
-    books: &Books,
+    usage: &UsageRecorder,
 ) -> StepOutcome {
     let result = match (result, cut) {
         (Err(error), CutShort::Deadline) if error.is_stop() => {
@@ -403,15 +403,15 @@ pub fn of_attempt(
             outcome
         }
     };
-    outcome.spent = books.spent(clock::now());
-    outcome.accounted = books.has_accounted();
+    outcome.spent = usage.spent(clock::now());
+    outcome.accounted = usage.is_surveyed();
     outcome.latest = latest.filter(|latest| *latest > input.attempt);
     // Where an execution may have gone before this one, only who has raised the fence knows what was spent.
-    outcome.did_nothing = is_other || (input.again && !input.hired.is_empty() && !books.has_fence());
+    outcome.did_nothing = is_other || (input.again && !input.hired.is_empty() && !usage.holds_fence());
     if outcome.exit != ExitCode::Done {
-        outcome.rate_limit = books.rate_limit();
-        outcome.resume_at = books.resume_at();
-        outcome.publications = books.publications();
+        outcome.rate_limit = usage.rate_limit();
+        outcome.resume_at = usage.resume_at();
+        outcome.publications = usage.publications();
     }
     if outcome.scenes.is_none() {
         outcome.scenes = progress.report();

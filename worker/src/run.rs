@@ -21,7 +21,7 @@ use crate::confine;
 use crate::context::{Context, Paths, read_input};
 use crate::logs::Log;
 use crate::outcome::{CutShort, Made, StepError, of_attempt};
-use crate::paid::Books;
+use crate::paid::UsageRecorder;
 use crate::progress::Progress;
 use crate::steps;
 use videofactory_film::ffmpeg::launch_by;
@@ -76,8 +76,8 @@ async fn begin(
     match opened {
         Ok(context) => attempt(context, log, terminated).await,
         Err(error) => {
-            let (progress, books) = (Progress::default(), Books::default());
-            let outcome = of_attempt(input, Err(error), CutShort::No, &progress, &books);
+            let (progress, usage) = (Progress::default(), UsageRecorder::default());
+            let outcome = of_attempt(input, Err(error), CutShort::No, &progress, &usage);
             tell(&outcome);
             write_termination(&paths.termination(), &outcome.to_message());
             outcome
@@ -107,7 +107,7 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     tracing::info!(input = %input.input, "{} begins", input.step);
 
     let (result, cut) = work(&context, terminated).await;
-    let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.books);
+    let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.usage);
     outcome.wrote = wrote(&context.bucket);
     poster.abort();
     let spans = tokio::spawn(context.traces.clone().send(context.network.clone()).in_current_span());
@@ -143,18 +143,18 @@ async fn work(context: &Context, terminated: std::io::Result<Signal>) -> (Result
     };
     tracing::warn!("told to stop ({cut:?}); nothing more is begun");
     context.stop.cancel();
-    (end_within(step, Grace::of(&context.input), &context.books).await, cut)
+    (end_within(step, Grace::of(&context.input), &context.usage).await, cut)
 }
 
 /// Waits for the step to end: longer, if an answer that is paid for would be lost with it.
 async fn end_within(
     mut step: JoinHandle<Result<Made, StepError>>,
     grace: Grace,
-    books: &Books,
+    usage: &UsageRecorder,
 ) -> Result<Made, StepError> {
     let began = Instant::now();
     loop {
-        let patience = if books.is_in_flight() { grace.in_flight } else { grace.idle };
+        let patience = if usage.is_in_flight() { grace.in_flight } else { grace.idle };
         let left = patience.saturating_sub(began.elapsed());
         if left.is_zero() {
             break;
@@ -237,29 +237,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_step_that_does_not_stop_is_dropped() {
         let (stubborn, began) = (tokio::spawn(std::future::pending()), Instant::now());
-        let ended = end_within(stubborn, GRACE, &Books::default()).await;
+        let ended = end_within(stubborn, GRACE, &UsageRecorder::default()).await;
         assert!(matches!(ended, Err(StepError::Stop)));
         assert_eq!(began.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_paid_for_is_waited_for_and_stored_after_a_signal() {
-        let books = Books::default();
-        let entry = books.begin("grok", videofactory_crds::units::Money::ZERO);
-        let its = books.clone();
+        let usage = UsageRecorder::default();
+        let entry = usage.record_submission("grok", videofactory_crds::units::Money::ZERO);
+        let its = usage.clone();
         let step = tokio::spawn(async move {
             // The answer takes minutes, and so does the bucket then.
             tokio::time::sleep(Duration::from_secs(250)).await;
-            let held = its.hold();
-            its.taken(entry, "2026-11-28T18:00:00Z".parse().unwrap());
+            let held = its.mark_in_flight();
+            its.record_accepted(entry, "2026-11-28T18:00:00Z".parse().unwrap());
             tokio::time::sleep(Duration::from_secs(70)).await;
             drop(held);
             Ok(Made::default())
         });
-        assert!(end_within(step, GRACE, &books).await.is_ok(), "what was paid for was thrown away");
+        assert!(end_within(step, GRACE, &usage).await.is_ok(), "what was paid for was thrown away");
         // What is under way has a limit too.
-        let (_held, began) = (books.hold(), Instant::now());
-        assert!(end_within(tokio::spawn(std::future::pending()), GRACE, &books).await.is_err());
+        let (_held, began) = (usage.mark_in_flight(), Instant::now());
+        assert!(end_within(tokio::spawn(std::future::pending()), GRACE, &usage).await.is_err());
         assert_eq!(began.elapsed().as_secs(), 330);
     }
 
@@ -289,7 +289,8 @@ mod tests {
         });
         begun.await.unwrap();
         let grace = Grace { idle: Duration::ZERO, ..GRACE };
-        let ended = tokio::time::timeout(GRACE.idle, end_within(stuck, grace, &Books::default())).await;
+        let ended =
+            tokio::time::timeout(GRACE.idle, end_within(stuck, grace, &UsageRecorder::default())).await;
         assert!(matches!(ended, Ok(Err(StepError::Stop))), "the outcome waited for the step");
         drop(let_go);
     }

@@ -73,20 +73,20 @@ impl Traces {
 
     /// Something of our own begins now.
     #[must_use]
-    pub fn begin(&self, name: &'static str) -> Going {
-        self.going(name, Kind::Internal, Vec::new())
+    pub fn begin(&self, name: &'static str) -> OpenSpan {
+        self.open_span(name, Kind::Internal, Vec::new())
     }
 
     /// A service is asked from now on, for this account.
     #[must_use]
-    pub fn call(&self, name: &'static str, account: &str) -> Going {
+    pub fn call(&self, name: &'static str, account: &str) -> OpenSpan {
         let Some(shared) = &self.0 else { return self.begin(name) };
         let known = shared.providers.iter().find(|(known, _)| known == account);
         let named = known.and_then(|(_, provider)| gen_ai(*provider));
         let provider = known.map(|(_, provider)| ("videofactory.provider", provider.as_str().into()));
         let named = named.map(|named| ("gen_ai.provider.name", named.into()));
         let account = ("videofactory.account", account.into());
-        self.going(name, Kind::Client, [account].into_iter().chain(provider).chain(named).collect())
+        self.open_span(name, Kind::Client, [account].into_iter().chain(provider).chain(named).collect())
     }
 
     /// What has gone on one after the other since `from`: each with its length in seconds.
@@ -122,9 +122,9 @@ impl Traces {
         }
     }
 
-    fn going(&self, name: &'static str, kind: Kind, attributes: Vec<(&'static str, Value)>) -> Going {
+    fn open_span(&self, name: &'static str, kind: Kind, attributes: Vec<(&'static str, Value)>) -> OpenSpan {
         let (from, outcome) = (clock::exact(), ("broken_off", false));
-        Going { traces: self.clone(), name, kind, from, attributes, rounds: 0, outcome }
+        OpenSpan { traces: self.clone(), name, kind, from, attributes, rounds: 0, outcome }
     }
 
     fn note(
@@ -164,7 +164,7 @@ fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, Noted> {
 }
 
 /// Something that goes on; noted when it has ended, or was given up.
-pub struct Going {
+pub struct OpenSpan {
     traces: Traces,
     name: &'static str,
     kind: Kind,
@@ -175,7 +175,7 @@ pub struct Going {
     outcome: (&'static str, bool),
 }
 
-impl Going {
+impl OpenSpan {
     /// Says more of it.
     pub fn say(&mut self, name: &'static str, value: impl Into<Value>) {
         self.attributes.push((name, value.into()));
@@ -187,13 +187,13 @@ impl Going {
     }
 
     /// How it will have ended, if nothing else comes in between.
-    pub fn stands(&mut self, how: Result<&'static str, &ProviderError>) {
+    pub fn set_outcome(&mut self, how: Result<&'static str, &ProviderError>) {
         self.outcome = how.map_or_else(|error| (word(error), true), |outcome| (outcome, false));
     }
 
     /// It has ended so.
     pub fn ended(mut self, how: Result<&'static str, &ProviderError>) {
-        self.stands(how);
+        self.set_outcome(how);
     }
 
     /// It was nothing of its own after all.
@@ -202,7 +202,7 @@ impl Going {
     }
 }
 
-impl Drop for Going {
+impl Drop for OpenSpan {
     fn drop(&mut self) {
         let (outcome, failed) = self.outcome;
         let mut attributes = std::mem::take(&mut self.attributes);

@@ -108,7 +108,8 @@ pub struct StepInput {
     /// How many submissions in all a person has allowed, by the digest that they are for. Without a word two may bring
     /// nothing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub permits: BTreeMap<Digest, u32>,
+    #[serde(rename = "permits")]
+    pub allowed_submissions: BTreeMap<Digest, u32>,
     /// A person's leave to buy once more what was delivered before this and is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_before: Option<Timestamp>,

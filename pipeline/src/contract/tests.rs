@@ -103,7 +103,7 @@ fn input(step: StepName, spec: &VideoJobSpec, text: char) -> StepInput {
     input.takes = (0..200)
         .map(|number| (format!("{number}{}", long(28)), crate::storyboard::Takes::default()))
         .collect();
-    input.permits =
+    input.allowed_submissions =
         (0..200).map(|number: u32| (crate::Digest::of_bytes(&number.to_be_bytes()), u32::MAX)).collect();
     input.hired =
         (0..accounts).map(|number| (format!("{number}-{}", "n".repeat(250)), hired.clone())).collect();

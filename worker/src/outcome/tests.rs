@@ -28,7 +28,7 @@ fn input() -> StepInput {
         accounts_for: None,
         hired: BTreeMap::new(),
         again: false,
-        permits: BTreeMap::new(),
+        allowed_submissions: BTreeMap::new(),
         again_before: None,
         still_motion: false,
         accepted_quality: None,
@@ -40,7 +40,7 @@ fn input() -> StepInput {
 }
 
 fn ends(result: Result<Made, StepError>, cut: CutShort) -> StepOutcome {
-    of_attempt(&input(), result, cut, &Progress::default(), &Books::default())
+    of_attempt(&input(), result, cut, &Progress::default(), &UsageRecorder::default())
 }
 
 fn scenes(failed: Vec<StepError>) -> StepError {
@@ -172,17 +172,17 @@ fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
 
 #[test]
 fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing_of_what_was_spent() {
-    let told = |again, is_hired: bool, has_fence, error| {
+    let told = |again, is_hired: bool, holds_fence, error| {
         let mut input = StepInput { again, ..input() };
         if is_hired {
             let hired = serde_json::from_value(serde_json::json!({"provider": "XAI"})).unwrap();
             input.hired.insert("grok".to_owned(), hired);
         }
-        let books = Books::default();
-        if has_fence {
-            books.is_fenced();
+        let usage = UsageRecorder::default();
+        if holds_fence {
+            usage.set_fenced();
         }
-        of_attempt(&input, Err(error), CutShort::No, &Progress::default(), &books).did_nothing
+        of_attempt(&input, Err(error), CutShort::No, &Progress::default(), &usage).did_nothing
     };
     let away =
         || StepError::from(StorageError::Unreachable { tried: "put a".to_owned(), reason: "r".to_owned() });

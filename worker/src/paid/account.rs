@@ -9,18 +9,18 @@ use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::Digest;
 use videofactory_providers::ProviderError;
 
-use super::desk::Desk;
-use super::left::Left;
 use super::pace::Pace;
 use super::probe::Probe;
+use super::remaining::Remaining;
+use super::session::SubmissionSession;
 use super::slots::History;
 
 /// An account that this attempt may buy from.
 pub struct Account {
-    pub(super) desk: Arc<Desk>,
+    pub(super) session: Arc<SubmissionSession>,
     pub(crate) name: String,
     pub(super) pace: Pace,
-    pub(super) left: Left,
+    pub(super) remaining: Remaining,
     pub(super) probe: Probe,
     pub(super) submissions: Semaphore,
     pub(super) polls: Semaphore,
@@ -30,7 +30,7 @@ pub struct Account {
     pub(super) answered: Guarded<HashMap<i32, Instant>>,
     pub(super) cause: OnceLock<ProviderError>,
     /// One at a time for each digest; whether this attempt has tried it before.
-    pub(super) orders: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
+    pub(super) locks: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
     /// What was submitted before this attempt.
     pub(super) histories: Guarded<HashMap<Digest, History>>,
 }

@@ -11,14 +11,14 @@ use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 
 use super::account::Account;
-use super::books::Entry;
-use super::order::Order;
-use super::probe::Good;
+use super::polling::{self, PollBackoff};
+use super::probe::Milestone;
 use super::question::{Question, Why};
-use super::slots::{Acceptance, Ending, Outlook, Taken};
-use super::watch::{self, Patience};
+use super::request::PaidRequest;
+use super::slots::{Acceptance, Ending, RetryBudget, Taken};
+use super::usage::UsageEntry;
 use crate::outcome::StepError;
-use crate::traces::Going;
+use crate::traces::OpenSpan;
 
 /// The pause before what was paid for is stored again; doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -26,13 +26,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A submission that the service has taken, as it is looked after.
 #[derive(Clone)]
-pub(super) struct Watched {
+pub(super) struct TrackedRequest {
     pub taken: Taken,
     /// In the books of this attempt, if it was submitted by it.
-    pub entry: Option<Entry>,
+    pub entry: Option<UsageEntry>,
 }
 
-impl Watched {
+impl TrackedRequest {
     /// One that an earlier attempt has submitted.
     pub fn found(taken: Taken) -> Self {
         Self { taken, entry: None }
@@ -49,7 +49,7 @@ enum Polled {
 }
 
 /// What an error of a poll means.
-enum Meaning {
+enum ErrorVerdict {
     /// The request has ended so.
     Over(Ending),
     /// It is polled again.
@@ -62,47 +62,53 @@ enum Meaning {
 
 impl Account {
     /// Looks after what the service has taken until it is here.
-    pub(super) async fn watch<O: Order>(
+    pub(super) async fn poll_until_done<O: PaidRequest>(
         &self,
-        order: &O,
-        mut ids: Vec<Watched>,
-        outlook: Outlook,
+        request: &O,
+        mut ids: Vec<TrackedRequest>,
+        retry_budget: RetryBudget,
     ) -> Result<(), StepError> {
-        let mut patience = Patience::new(order.digest().seed());
+        let mut backoff = PollBackoff::new(request.digest().seed());
         let mut last = StepError::Stop;
         // What was submitted just now cannot be ready.
-        let mut is_new = ids.iter().all(|watched| watched.entry.is_some());
-        let mut looks = self.desk.terms.traces.call("poll", &self.name);
+        let mut is_new = ids.iter().all(|tracked| tracked.entry.is_some());
+        let mut span = self.session.config.traces.call("poll", &self.name);
         while !ids.is_empty() {
             if is_new {
-                self.or_stop(tokio::time::sleep(patience.pause())).await?;
+                self.or_stop(tokio::time::sleep(backoff.pause())).await?;
             }
             is_new = true;
-            for watched in ids.clone() {
-                let number = watched.taken.number;
-                let error = match self.poll(order, &watched, &mut patience, &mut looks).await? {
+            for tracked in ids.clone() {
+                let number = tracked.taken.number;
+                let error = match self.poll(request, &tracked, &mut backoff, &mut span).await? {
                     Polled::Stored => return Ok(()),
                     Polled::Pending => continue,
                     Polled::Error(error) => error,
                 };
-                match self.meaning(watched.taken.attempt, &mut patience, &error, outlook.has_leave) {
-                    Meaning::Later => tracing::info!(number, "{error}"),
-                    Meaning::Over(ending) => {
-                        looks.stands(Err(&error));
-                        let (message, cost) = (error.to_string(), order.price());
-                        self.end(order, number, ending, &message, patience.seconds(), cost).await;
-                        self.left.set(order.digest(), ending == Ending::Failed && !outlook.is_last);
+                match self.judge_error(tracked.taken.attempt, &mut backoff, &error, retry_budget.may_resubmit)
+                {
+                    ErrorVerdict::Later => tracing::info!(number, "{error}"),
+                    ErrorVerdict::Over(ending) => {
+                        span.set_outcome(Err(&error));
+                        let (message, cost) = (error.to_string(), request.price());
+                        self.end(request, number, ending, &message, backoff.seconds(), cost).await;
+                        self.remaining
+                            .set(request.digest(), ending == Ending::Failed && !retry_budget.is_last);
                         ids.retain(|known| known.taken.number != number);
                         last = error.into();
                     }
-                    Meaning::NotFound => {
-                        looks.stands(Err(&error));
+                    ErrorVerdict::NotFound => {
+                        span.set_outcome(Err(&error));
                         self.halt(&error);
-                        self.left.set(order.digest(), false);
-                        return Err(ask(order, outlook.submissions, Why::NotFound(error.to_string())));
+                        self.remaining.set(request.digest(), false);
+                        return Err(ask_person(
+                            request,
+                            retry_budget.submissions,
+                            Why::NotFound(error.to_string()),
+                        ));
                     }
-                    Meaning::Stuck => {
-                        looks.stands(Err(&error));
+                    ErrorVerdict::Stuck => {
+                        span.set_outcome(Err(&error));
                         self.halt(&error);
                         return Err(error.into());
                     }
@@ -112,35 +118,35 @@ impl Account {
         Err(last)
     }
 
-    async fn poll<O: Order>(
+    async fn poll<O: PaidRequest>(
         &self,
-        order: &O,
-        watched: &Watched,
-        patience: &mut Patience,
-        looks: &mut Going,
+        request: &O,
+        tracked: &TrackedRequest,
+        backoff: &mut PollBackoff,
+        span: &mut OpenSpan,
     ) -> Result<Polled, StepError> {
-        let Watched { taken, entry } = watched;
+        let TrackedRequest { taken, entry } = tracked;
         // One that brings something holds its place until that is stored: so only a few are in memory. Never closed.
         let _place = self.or_stop(self.polls.acquire()).await?;
-        looks.round();
+        span.round();
         // The look that brings something is told as a download.
-        let look = self.desk.terms.traces.call("download", &self.name);
-        let answer = self.or_stop(order.poll(&taken.id)).await;
+        let download = self.session.config.traces.call("download", &self.name);
+        let answer = self.or_stop(request.poll(&taken.id)).await;
         match &answer {
-            Ok(Ok(Some(_))) => look.ended(Ok("delivered")),
-            _ => look.forget(),
+            Ok(Ok(Some(_))) => download.ended(Ok("delivered")),
+            _ => download.forget(),
         }
         match answer? {
-            Ok(Some(goods)) => {
-                looks.stands(Ok("delivered"));
+            Ok(Some(artifact)) => {
+                span.set_outcome(Ok("delivered"));
                 self.has_answered(taken.attempt);
-                let seconds = if entry.is_some() { patience.seconds() } else { 0 };
-                self.keep(order, taken.number, goods, seconds, *entry).await?;
+                let seconds = if entry.is_some() { backoff.seconds() } else { 0 };
+                self.keep(request, taken.number, artifact, seconds, *entry).await?;
                 Ok(Polled::Stored)
             }
             Ok(None) => {
                 self.has_answered(taken.attempt);
-                patience.calm();
+                backoff.reset();
                 Ok(Polled::Pending)
             }
             Err(error) => Ok(Polled::Error(error)),
@@ -150,28 +156,28 @@ impl Account {
     /// What an error means for the request. That the service does not find it is believed of the request only while it
     /// answers well for another of the same attempt, which was submitted with the same key to the same address; or
     /// when a person has given leave.
-    fn meaning(
+    fn judge_error(
         &self,
         attempt: i32,
-        patience: &mut Patience,
+        backoff: &mut PollBackoff,
         error: &ProviderError,
-        has_leave: bool,
-    ) -> Meaning {
-        if let Some(ending) = watch::verdict(error) {
+        may_resubmit: bool,
+    ) -> ErrorVerdict {
+        if let Some(ending) = polling::verdict(error) {
             self.has_answered(attempt);
-            return Meaning::Over(ending);
+            return ErrorVerdict::Over(ending);
         }
-        if patience.bears(error) {
-            return Meaning::Later;
+        if backoff.tolerates(error) {
+            return ErrorVerdict::Later;
         }
         match error {
             ProviderError::NotFound { .. }
-                if has_leave || self.answers_since(attempt, patience.trouble()) =>
+                if may_resubmit || self.answers_since(attempt, backoff.trouble()) =>
             {
-                Meaning::Over(Ending::Failed)
+                ErrorVerdict::Over(Ending::Failed)
             }
-            ProviderError::NotFound { .. } => Meaning::NotFound,
-            _ => Meaning::Stuck,
+            ProviderError::NotFound { .. } => ErrorVerdict::NotFound,
+            _ => ErrorVerdict::Stuck,
         }
     }
 
@@ -187,39 +193,41 @@ impl Account {
     }
 
     /// Keeps the service's id: as long as it is not kept, only this attempt knows it.
-    pub(super) async fn keep_id<O: Order>(&self, order: &O, number: u32, id: &str) {
-        let (at, cost) = (self.desk.terms.clock.answered(), order.price());
+    pub(super) async fn keep_id<O: PaidRequest>(&self, request: &O, number: u32, id: &str) {
+        let (at, cost) = (self.session.config.clock.answered(), request.price());
         let taken = Acceptance { id: id.to_owned(), at, seconds: 0, cost };
-        let digest = order.digest();
-        if let Err(error) = self.insist(digest, || self.desk.slots.accept(digest, number, &taken)).await {
+        let digest = request.digest();
+        if let Err(error) =
+            self.retry_until_stored(digest, || self.session.slots.accept(digest, number, &taken)).await
+        {
             // Should this attempt die now, only this line knows it.
             tracing::error!(%digest, number, id, "failed to keep the id of a request: {error}");
         }
     }
 
     /// Stores what was delivered, and only then says so.
-    pub(super) async fn keep<O: Order>(
+    pub(super) async fn keep<O: PaidRequest>(
         &self,
-        order: &O,
+        request: &O,
         number: u32,
-        goods: O::Goods,
+        artifact: O::Artifact,
         seconds: u32,
-        entry: Option<Entry>,
+        entry: Option<UsageEntry>,
     ) -> Result<(), StepError> {
-        let cost = order.cost(&goods);
+        let cost = request.cost(&artifact);
         if let Some(entry) = entry {
-            self.desk.terms.books.paid(entry, seconds, cost);
+            self.session.config.usage.record_cost(entry, seconds, cost);
         }
-        match self.insist(order.digest(), || order.store(&goods)).await {
+        match self.retry_until_stored(request.digest(), || request.store(&artifact)).await {
             Ok(()) => {
-                self.probe.came(Good::Delivered);
-                self.end(order, number, Ending::Delivered, "", seconds, cost).await;
+                self.probe.reached(Milestone::Delivered);
+                self.end(request, number, Ending::Delivered, "", seconds, cost).await;
                 Ok(())
             }
             // The bucket has failed, not the service: what has an id is fetched again.
             Err(error @ StepError::UseBucket(_)) => Err(error),
             Err(error) => {
-                self.end(order, number, Ending::Failed, &error.to_string(), seconds, cost).await;
+                self.end(request, number, Ending::Failed, &error.to_string(), seconds, cost).await;
                 Err(error)
             }
         }
@@ -227,16 +235,16 @@ impl Account {
 
     /// Writes until it is written: it is paid for, and nobody else has it. This ends with the attempt, which the deadline
     /// or a signal ends.
-    async fn insist<F, W>(&self, digest: &Digest, write: F) -> Result<(), StepError>
+    async fn retry_until_stored<F, W>(&self, digest: &Digest, write: F) -> Result<(), StepError>
     where
         F: Fn() -> W,
         W: Future<Output = Result<(), StepError>>,
     {
-        let _held = self.desk.terms.books.hold();
+        let _held = self.session.config.usage.mark_in_flight();
         let mut pause = FIRST_PAUSE;
         loop {
             let error = match write().await {
-                Err(StepError::UseBucket(error)) if may_pass(&error) => error,
+                Err(StepError::UseBucket(error)) if may_recover(&error) => error,
                 written => return written,
             };
             if error.is_full() {
@@ -244,7 +252,7 @@ impl Account {
                 self.halted.cancel();
             }
             tracing::warn!(%digest, "what was paid for is kept in memory until the bucket takes it: {error}");
-            self.left.progress().await_bucket(&error);
+            self.remaining.progress().await_bucket(&error);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -252,13 +260,13 @@ impl Account {
 }
 
 /// A question to a person about this order.
-pub(super) fn ask<O: Order>(order: &O, submissions: u32, why: Why) -> StepError {
-    let (digest, price) = (order.digest().clone(), order.price());
+pub(super) fn ask_person<O: PaidRequest>(request: &O, submissions: u32, why: Why) -> StepError {
+    let (digest, price) = (request.digest().clone(), request.price());
     StepError::AskPerson(Box::new(Question { digest, submissions, price, why }))
 }
 
 /// Whether the same may be stored later.
-fn may_pass(error: &StorageError) -> bool {
+fn may_recover(error: &StorageError) -> bool {
     !matches!(
         error,
         StorageError::InvalidRequest { .. }

@@ -9,37 +9,37 @@ use serde::Serialize;
 use videofactory_crds::StepName;
 use videofactory_pipeline::Keys;
 
-use super::shelf::Shelf;
+use super::store::WriteOnceStore;
 use crate::outcome::StepError;
 
 /// The fence of one attempt.
 #[derive(Clone)]
-pub(super) struct Fence {
-    shelf: Arc<dyn Shelf>,
+pub(super) struct FencingToken {
+    store: Arc<dyn WriteOnceStore>,
     keys: Keys,
     step: StepName,
     attempt: i32,
 }
 
 #[derive(Serialize)]
-struct Raised<'a> {
+struct FenceHolder<'a> {
     pod: &'a str,
 }
 
-impl Fence {
+impl FencingToken {
     /// Raises the attempt's fence. Stops this execution if a later attempt has begun, or if another execution has
     /// raised the same one: that may have submitted something.
-    pub async fn raise(
-        shelf: Arc<dyn Shelf>,
+    pub async fn acquire(
+        store: Arc<dyn WriteOnceStore>,
         keys: &Keys,
         step: StepName,
         attempt: i32,
         pod: &str,
     ) -> Result<Self, StepError> {
-        let raised =
-            serde_json::to_vec(&Raised { pod }).map_err(|error| StepError::Break(error.to_string()))?;
-        let fence = Self { shelf, keys: keys.clone(), step, attempt };
-        let is_first = fence.shelf.put_once(&keys.fence(step, attempt), raised).await?;
+        let holder =
+            serde_json::to_vec(&FenceHolder { pod }).map_err(|error| StepError::Break(error.to_string()))?;
+        let fence = Self { store, keys: keys.clone(), step, attempt };
+        let is_first = fence.store.put_once(&keys.fence(step, attempt), holder).await?;
         let latest = fence.latest().await?.unwrap_or(attempt);
         if !is_first {
             tracing::warn!(attempt, latest, "another pod has begun this attempt; this one does nothing");
@@ -54,17 +54,17 @@ impl Fence {
 
     /// The latest attempt that has begun.
     async fn latest(&self) -> Result<Option<i32>, StepError> {
-        let keys = self.shelf.list(&self.keys.fences(self.step)).await?;
+        let keys = self.store.list(&self.keys.fences(self.step)).await?;
         Ok(keys.iter().filter_map(|key| self.keys.read_fence(self.step, key)).max())
     }
 
     /// Whether a later attempt has begun.
-    pub async fn is_passed(&self) -> Result<bool, StepError> {
+    pub async fn is_superseded(&self) -> Result<bool, StepError> {
         let later = self.latest().await?;
-        let passed = later.is_some_and(|later| later > self.attempt);
-        if passed {
+        let superseded = later.is_some_and(|later| later > self.attempt);
+        if superseded {
             tracing::warn!(attempt = self.attempt, later, "a later attempt has begun; this one stops");
         }
-        Ok(passed)
+        Ok(superseded)
     }
 }

@@ -3,25 +3,25 @@
 //! in between, the next attempt reads in the slots what was taken, what was not, and what nobody can tell.
 
 mod account;
-mod books;
-mod buy;
 mod clock;
 mod deliver;
-mod desk;
 mod fence;
-mod left;
-mod order;
 mod pace;
+mod polling;
 mod probe;
 mod question;
-mod shelf;
+mod remaining;
+mod request;
+mod session;
 mod slots;
-mod watch;
+mod store;
+mod submit;
+mod usage;
 
 pub use account::Account;
-pub use books::Books;
 pub use clock::Clock;
-pub use desk::{Desk, Terms};
-pub use order::{Answer, Order};
-pub use question::{Fruitless, Question, Why};
-pub use shelf::Shelf;
+pub use question::{FailedSubmissions, Question, Why};
+pub use request::{Answer, PaidRequest};
+pub use session::{SessionConfig, SubmissionSession};
+pub use store::WriteOnceStore;
+pub use usage::UsageRecorder;

@@ -31,8 +31,8 @@ pub(super) struct Pace {
     last: Queue<Option<Instant>>,
 }
 
-/// Leave to make one submission. Dropped without [`Turn::spend`], it is given back.
-pub(super) struct Turn<'a> {
+/// Leave to make one submission. Dropped without [`SubmitPermit::consume`], it is given back.
+pub(super) struct SubmitPermit<'a> {
     pace: &'a Pace,
     unit: Option<(Timestamp, u32)>,
     last: Option<MutexGuard<'a, Option<Instant>>>,
@@ -61,9 +61,9 @@ impl Pace {
     }
 
     /// The next turn, in the order of asking; `None` if there is none left.
-    pub fn turn(&self) -> Option<Turn<'_>> {
+    pub fn permit(&self) -> Option<SubmitPermit<'_>> {
         let unit = self.free().pop_first()?;
-        Some(Turn { pace: self, unit: Some(unit), last: None })
+        Some(SubmitPermit { pace: self, unit: Some(unit), last: None })
     }
 
     /// Nothing is submitted for so long: the service finds us too fast.
@@ -89,13 +89,13 @@ impl Pace {
     }
 }
 
-impl Turn<'_> {
+impl SubmitPermit<'_> {
     /// Waits until its slot may be taken.
-    pub async fn come(&mut self) {
+    pub async fn wait_for_opening(&mut self) {
         let pace = self.pace;
         loop {
             let returned = pace.returned.notified();
-            self.change_for_earlier();
+            self.swap_for_earlier();
             let Some((at, _)) = self.unit.filter(|(at, _)| *at > pace.clock.now()) else { break };
             tokio::select! {
                 () = pace.clock.reach(at) => break,
@@ -110,7 +110,7 @@ impl Turn<'_> {
     }
 
     /// Takes a turn that was given back, if it comes earlier than this one.
-    fn change_for_earlier(&mut self) {
+    fn swap_for_earlier(&mut self) {
         let mut free = self.pace.free();
         if let Some(unit) = self.unit.filter(|unit| free.first().is_some_and(|first| first < unit)) {
             self.unit = free.pop_first();
@@ -119,8 +119,8 @@ impl Turn<'_> {
     }
 
     /// Waits for the very moment of the submission, which is to be made right after this. Whether it is used
-    /// up is told by [`Turn::spend`].
-    pub async fn go(&mut self) {
+    /// up is told by [`SubmitPermit::consume`].
+    pub async fn wait_for_pace(&mut self) {
         if let Some(mut last) = self.last.take() {
             self.pace.rest(*last, Duration::ZERO).await;
             *last = Some(Instant::now());
@@ -128,12 +128,12 @@ impl Turn<'_> {
     }
 
     /// The submission was taken, or may have been.
-    pub fn spend(mut self) {
+    pub fn consume(mut self) {
         self.unit = None;
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for SubmitPermit<'_> {
     fn drop(&mut self) {
         if let Some(unit) = self.unit.take() {
             self.pace.free().insert(unit);
@@ -164,11 +164,11 @@ mod tests {
     async fn times(allowance: &Allowance, clock: Clock, wanted: usize) -> Vec<u128> {
         let (pace, began) = (Pace::new(allowance, clock), Instant::now());
         let one = async || {
-            let mut turn = pace.turn()?;
-            turn.come().await;
-            turn.go().await;
+            let mut permit = pace.permit()?;
+            permit.wait_for_opening().await;
+            permit.wait_for_pace().await;
             let at = began.elapsed().as_millis();
-            turn.spend();
+            permit.consume();
             Some(at)
         };
         let all = futures::future::join_all((0..wanted).map(|_| one())).await;
@@ -207,19 +207,19 @@ mod tests {
         ];
         let pace = Pace::new(&Allowance { submissions: 2, openings, requests_per_second: None }, clock);
         let began = Instant::now();
-        let (first, mut second) = (pace.turn().unwrap(), pace.turn().unwrap());
-        assert!(pace.turn().is_none());
-        tokio::join!(second.come(), async {
+        let (first, mut second) = (pace.permit().unwrap(), pace.permit().unwrap());
+        assert!(pace.permit().is_none());
+        tokio::join!(second.wait_for_opening(), async {
             tokio::time::sleep(Duration::from_secs(3)).await;
             drop(first);
         });
         assert_eq!(began.elapsed().as_secs(), 3);
-        second.spend();
-        let mut third = pace.turn().unwrap();
-        third.come().await;
+        second.consume();
+        let mut third = pace.permit().unwrap();
+        third.wait_for_opening().await;
         assert_eq!(began.elapsed().as_secs(), 100);
-        third.spend();
-        assert!(pace.turn().is_none());
+        third.consume();
+        assert!(pace.permit().is_none());
     }
 
     proptest! {

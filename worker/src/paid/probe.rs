@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
-use super::question::Fruitless;
+use super::question::FailedSubmissions;
 
 /// What has to come before all may be submitted at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Good {
+pub(super) enum Milestone {
     /// A submission that is answered: an answer was lost before.
     Answered,
     /// Something that is delivered: what was taken came to nothing before.
@@ -21,7 +21,7 @@ pub(super) enum Good {
 
 /// One goes ahead.
 pub(super) struct Probe {
-    awaited: watch::Sender<Option<Good>>,
+    awaited: watch::Sender<Option<Milestone>>,
     one: Semaphore,
     away_since: Mutex<Option<Instant>>,
 }
@@ -32,30 +32,30 @@ impl Probe {
     }
 
     /// Tells what has become of earlier submissions.
-    pub fn heed(&self, found: &Fruitless) {
+    pub fn observe(&self, found: &FailedSubmissions) {
         let needed = match found {
-            Fruitless { failed: 0, unknown: 0, .. } => None,
-            Fruitless { failed: 0, .. } => Some(Good::Answered),
-            _ => Some(Good::Delivered),
+            FailedSubmissions { failed: 0, unknown: 0, .. } => None,
+            FailedSubmissions { failed: 0, .. } => Some(Milestone::Answered),
+            _ => Some(Milestone::Delivered),
         };
         self.needs(needed);
     }
 
     /// The service is away, and nothing was submitted; for how long it has been away by now.
     pub fn away(&self) -> Duration {
-        self.needs(Some(Good::Answered));
+        self.needs(Some(Milestone::Answered));
         let mut since = self.away_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.get_or_insert_with(Instant::now).elapsed()
     }
 
-    fn needs(&self, needed: Option<Good>) {
+    fn needs(&self, needed: Option<Milestone>) {
         self.awaited.send_modify(|awaited| *awaited = needed.max(*awaited));
     }
 
     /// Something good has come.
-    pub fn came(&self, good: Good) {
+    pub fn reached(&self, milestone: Milestone) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.awaited.send_modify(|awaited| *awaited = awaited.filter(|needed| *needed > good));
+        self.awaited.send_modify(|awaited| *awaited = awaited.filter(|needed| *needed > milestone));
     }
 
     /// Waits until this one may go ahead, alone for as long as it holds what is returned, or all may.
@@ -87,7 +87,7 @@ mod tests {
         assert!(first.is_some());
         assert!(timeout(Duration::from_secs(1), probe.pass()).await.is_err(), "one goes ahead");
         let (second, third, ()) =
-            tokio::join!(probe.pass(), probe.pass(), async { probe.came(Good::Answered) });
+            tokio::join!(probe.pass(), probe.pass(), async { probe.reached(Milestone::Answered) });
         assert!(second.is_none() && third.is_none(), "what the first has submitted need not have come");
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(probe.away(), Duration::ZERO, "it was back");
@@ -96,11 +96,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_not_enough_where_what_was_taken_came_to_nothing() {
         let probe = Probe::new();
-        probe.heed(&Fruitless { failed: 1, ..Fruitless::default() });
+        probe.observe(&FailedSubmissions { failed: 1, ..FailedSubmissions::default() });
         probe.away();
-        probe.came(Good::Answered);
+        probe.reached(Milestone::Answered);
         assert!(probe.pass().await.is_some());
-        probe.came(Good::Delivered);
+        probe.reached(Milestone::Delivered);
         assert!(probe.pass().await.is_none());
     }
 }

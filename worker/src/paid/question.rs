@@ -23,7 +23,7 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// As often as may be without asking, nothing came of it.
-    Fruitless(Fruitless),
+    FailedSubmissions(FailedSubmissions),
     /// What was paid for and delivered is not in the bucket any more.
     Gone,
     /// The service does not find what it took, and answers well for nothing else that was submitted with it.
@@ -32,7 +32,7 @@ pub enum Why {
 
 /// Submissions that have brought nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fruitless {
+pub struct FailedSubmissions {
     /// All that were taken, or may have been.
     pub submissions: u32,
     /// Of those nobody knows what became.
@@ -57,7 +57,7 @@ impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let about = Price(self.price);
         match &self.why {
-            Why::Fruitless(found) => {
+            Why::FailedSubmissions(found) => {
                 write!(f, "{} submissions brought nothing", found.unknown + found.failed)?;
                 if found.unknown > 0 {
                     write!(f, ", of {} the answer was lost", found.unknown)?;

@@ -15,8 +15,8 @@ use videofactory_pipeline::contract::Spent;
 use videofactory_pipeline::keys::SlotPart;
 use videofactory_pipeline::{Digest, Keys};
 
-use super::question::Fruitless;
-use super::shelf::Shelf;
+use super::question::FailedSubmissions;
+use super::store::WriteOnceStore;
 use crate::outcome::StepError;
 
 /// Submissions that may bring nothing before a person is asked: lost, or taken and come to nothing.
@@ -112,14 +112,14 @@ impl Slot {
     }
 
     /// What it has taken from its account; an unknown one counts as taken at the time of the look.
-    fn spent(&self, look: Timestamp) -> Option<Spent> {
+    fn spent(&self, now: Timestamp) -> Option<Spent> {
         let account = self.submission.account.clone();
         let end = self.end.as_ref();
         if end.is_some_and(|end| end.how == Ending::Nothing) {
             return None;
         }
         // A service counts a submission when it takes it, not when it has made something of it.
-        let at = self.acceptance.as_ref().map(|taken| taken.at).or(end.map(|end| end.at)).unwrap_or(look);
+        let at = self.acceptance.as_ref().map(|taken| taken.at).or(end.map(|end| end.at)).unwrap_or(now);
         let (seconds, cost) = match (end, &self.acceptance) {
             (Some(end), _) => (end.seconds, end.cost),
             (None, Some(taken)) => (taken.seconds, taken.cost),
@@ -135,7 +135,7 @@ pub(super) struct History(Vec<Slot>);
 
 /// What is to be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SubmissionState {
     /// To be submitted, in the slot of this number.
     Open(u32),
     /// Taken by the service, and looked after: these slots.
@@ -145,7 +145,7 @@ pub(super) enum Standing {
     /// Refused, and why.
     Refused(String),
     /// What was submitted has brought nothing: a person decides.
-    Fruitless(Fruitless),
+    FailedSubmissions(FailedSubmissions),
 }
 
 /// A submission that the service has taken and not ended.
@@ -161,7 +161,7 @@ pub(super) struct Taken {
 
 /// What a person has allowed for one digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Leave {
+pub(super) struct ResubmitPolicy {
     /// So many submissions in all.
     pub submissions: u32,
     /// What was delivered before and is gone may be bought once more.
@@ -172,11 +172,11 @@ pub(super) struct Leave {
 
 /// What may follow on a submission that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Outlook {
+pub(super) struct RetryBudget {
     /// Submissions that were taken in all, with this one.
     pub submissions: u32,
     /// A person has allowed one more.
-    pub has_leave: bool,
+    pub may_resubmit: bool,
     /// If this one brings nothing, a person is asked.
     pub is_last: bool,
 }
@@ -188,14 +188,15 @@ impl History {
     }
 
     /// What is to be done. What was delivered, if anything was, is gone: what came after it decides.
-    pub fn standing(&self, leave: &Leave) -> Standing {
+    pub fn state(&self, policy: &ResubmitPolicy) -> SubmissionState {
         let next = self.0.last().map_or(1, |slot| slot.number + 1);
         let delivered = self.0.iter().rposition(|slot| slot.has_ended(Ending::Delivered));
         let open = &self.0[delivered.map_or(0, |place| place + 1)..];
         let last = delivered.and_then(|place| self.0[place].end.as_ref());
         if let Some(last) = last.filter(|_| open.iter().all(|slot| slot.has_ended(Ending::Nothing))) {
-            let may_buy = self.has_leave(leave) || leave.again_before.is_some_and(|before| last.at < before);
-            return if may_buy { Standing::Open(next) } else { Standing::Gone(self.taken()) };
+            let may_buy =
+                self.may_resubmit(policy) || policy.again_before.is_some_and(|before| last.at < before);
+            return if may_buy { SubmissionState::Open(next) } else { SubmissionState::Gone(self.taken()) };
         }
         let taken = open.iter().filter(|slot| slot.end.is_none()).filter_map(|slot| {
             let id = slot.acceptance.as_ref()?.id.clone();
@@ -203,33 +204,37 @@ impl History {
         });
         let taken: Vec<Taken> = taken.collect();
         if !taken.is_empty() {
-            return Standing::Accepted(taken);
+            return SubmissionState::Accepted(taken);
         }
         let mut ends = open.iter().filter_map(|slot| slot.end.as_ref());
         if let Some(refusal) = ends.find(|end| end.how == Ending::Refused) {
-            return Standing::Refused(refusal.message.clone());
+            return SubmissionState::Refused(refusal.message.clone());
         }
-        let fruitless = self.fruitless_of(open);
-        let is_free = fruitless.unknown + fruitless.failed < FREE;
-        if is_free || self.has_leave(leave) { Standing::Open(next) } else { Standing::Fruitless(fruitless) }
+        let failed_submissions = self.failed_submissions_of(open);
+        let is_free = failed_submissions.unknown + failed_submissions.failed < FREE;
+        if is_free || self.may_resubmit(policy) {
+            SubmissionState::Open(next)
+        } else {
+            SubmissionState::FailedSubmissions(failed_submissions)
+        }
     }
 
     /// Whether a person has allowed more submissions than were taken.
-    pub fn has_leave(&self, leave: &Leave) -> bool {
-        leave.repeats || leave.submissions > self.taken()
+    pub fn may_resubmit(&self, policy: &ResubmitPolicy) -> bool {
+        policy.repeats || policy.submissions > self.taken()
     }
 
     /// What has brought nothing so far.
-    pub fn fruitless(&self) -> Fruitless {
-        self.fruitless_of(&self.0)
+    pub fn failed_submissions(&self) -> FailedSubmissions {
+        self.failed_submissions_of(&self.0)
     }
 
     /// What may follow if what is under way brings nothing either: a new submission, or one of these slots.
-    pub fn outlook(&self, leave: &Leave, is_new: bool) -> Outlook {
-        let Fruitless { unknown, failed, .. } = self.fruitless();
+    pub fn retry_budget(&self, policy: &ResubmitPolicy, is_new: bool) -> RetryBudget {
+        let FailedSubmissions { unknown, failed, .. } = self.failed_submissions();
         let submissions = self.taken() + u32::from(is_new);
-        let has_leave = leave.repeats || leave.submissions > submissions;
-        Outlook { submissions, has_leave, is_last: !has_leave && unknown + failed + 1 >= FREE }
+        let may_resubmit = policy.repeats || policy.submissions > submissions;
+        RetryBudget { submissions, may_resubmit, is_last: !may_resubmit && unknown + failed + 1 >= FREE }
     }
 
     /// How many submissions were taken, or may have been.
@@ -237,11 +242,11 @@ impl History {
         count(self.0.iter().filter(|slot| !slot.has_ended(Ending::Nothing)))
     }
 
-    fn fruitless_of(&self, slots: &[Slot]) -> Fruitless {
+    fn failed_submissions_of(&self, slots: &[Slot]) -> FailedSubmissions {
         let failed = || slots.iter().filter(|slot| slot.has_ended(Ending::Failed));
         let unknown = || slots.iter().filter(|slot| slot.is_unknown());
         let why = failed().next_back().and_then(|slot| slot.end.as_ref()).map(|end| end.message.clone());
-        Fruitless {
+        FailedSubmissions {
             submissions: self.taken(),
             unknown: count(unknown()),
             failed: count(failed()),
@@ -286,7 +291,7 @@ impl Listing {
 /// The slots of one step.
 #[derive(Clone)]
 pub(super) struct Slots {
-    pub shelf: Arc<dyn Shelf>,
+    pub store: Arc<dyn WriteOnceStore>,
     pub keys: Keys,
     pub step: StepName,
 }
@@ -308,12 +313,12 @@ impl Slots {
         Ok(History(all))
     }
 
-    /// What one attempt has submitted; `look` is now.
+    /// What one attempt has submitted; `now` is now.
     pub async fn spent_by(
         &self,
         attempt: i32,
         listing: &Listing,
-        look: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<Spent>, StepError> {
         let all = listing.0.iter().flat_map(|(digest, slots)| {
             slots.iter().map(move |(number, parts)| (digest.clone(), *number, *parts))
@@ -325,7 +330,7 @@ impl Slots {
             .try_collect()
             .await?;
         let mine = slots.into_iter().flatten().filter(|slot| slot.submission.attempt == attempt);
-        Ok(mine.filter_map(|slot| slot.spent(look)).collect())
+        Ok(mine.filter_map(|slot| slot.spent(now)).collect())
     }
 
     /// Takes the slot; whether it is now this attempt's.
@@ -353,7 +358,7 @@ impl Slots {
 
     async fn list_under(&self, prefix: &str) -> Result<Listing, StepError> {
         let mut listing = Listing::default();
-        let keys = self.shelf.list(prefix).await?;
+        let keys = self.store.list(prefix).await?;
         keys.iter().filter_map(|key| self.keys.read_slot(self.step, key)).for_each(|part| listing.add(part));
         Ok(listing)
     }
@@ -372,14 +377,14 @@ impl Slots {
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StepError> {
-        let Some(bytes) = self.shelf.get(key).await? else { return Ok(None) };
+        let Some(bytes) = self.store.get(key).await? else { return Ok(None) };
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|error| StepError::Break(format!("{key} does not read: {error}")))
     }
 
     async fn write<T: Serialize + Sync>(&self, key: &str, value: &T) -> Result<bool, StepError> {
         let json = serde_json::to_vec(value).map_err(|error| StepError::Break(error.to_string()))?;
-        Ok(self.shelf.put_once(key, json).await?)
+        Ok(self.store.put_once(key, json).await?)
     }
 }
 

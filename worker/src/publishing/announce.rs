@@ -13,7 +13,7 @@ use videofactory_providers::webhook::Announcement;
 use super::{Announcer, record};
 use crate::context::Context;
 use crate::outcome::StepError;
-use crate::paid::{Account, Answer, Order};
+use crate::paid::{Account, Answer, PaidRequest};
 
 /// Announces the film, unless that was done before; then the record of it is in the bucket.
 pub async fn announce(
@@ -24,7 +24,7 @@ pub async fn announce(
     key: String,
 ) -> Result<(), StepError> {
     let digest = Digest::of(&json!({"announce": announcement.target}));
-    account.buy(&Call { context, announcer, announcement, key, digest }).await
+    account.submit(&Call { context, announcer, announcement, key, digest }).await
 }
 
 struct Call<'a> {
@@ -35,9 +35,9 @@ struct Call<'a> {
     digest: Digest,
 }
 
-impl Order for Call<'_> {
-    type Goods = Timestamp;
-    type Parts = ();
+impl PaidRequest for Call<'_> {
+    type Artifact = Timestamp;
+    type Prepared = ();
 
     fn digest(&self) -> &Digest {
         &self.digest

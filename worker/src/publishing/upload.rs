@@ -20,7 +20,7 @@ use videofactory_storage::ByteRange;
 use super::{VideoSite, record};
 use crate::context::Context;
 use crate::outcome::StepError;
-use crate::paid::{Account, Answer, Order};
+use crate::paid::{Account, Answer, PaidRequest};
 
 /// How much is sent at a time.
 const CHUNK_BYTES: u64 = 8 * 1024 * 1024;
@@ -171,7 +171,7 @@ impl Work<'_> {
             }
             let sure = lost.checked_add(FOUND_AFTER).unwrap_or(*lost);
             if self.context.clock.now() < sure {
-                self.context.books.resume(sure);
+                self.context.usage.record_resume_at(sure);
                 return Err(StepError::AwaitTime(format!(
                     "the upload session for target {:?} is gone, and the film is not on the site yet; it is looked for \
                      again at {sure}",
@@ -179,7 +179,7 @@ impl Work<'_> {
                 )));
             }
             let digest = Digest::of(&json!({"publish": self.film.target}));
-            let allowed = self.context.input.permits.get(&digest).copied().unwrap_or_default();
+            let allowed = self.context.input.allowed_submissions.get(&digest).copied().unwrap_or_default();
             if sessions.lost >= MOST_LOST.max(allowed) {
                 let unresolved = Unresolved { digest, submissions: sessions.lost };
                 return Err(StepError::LosePublication { target: self.film.target.to_owned(), unresolved });
@@ -187,7 +187,7 @@ impl Work<'_> {
         }
         let number = sessions.next;
         let digest = Digest::of(&json!({"upload": self.film.target, "session": number}));
-        self.account.buy(&Opening { work: self, number, digest }).await?;
+        self.account.submit(&Opening { work: self, number, digest }).await?;
         Ok(None)
     }
 
@@ -222,7 +222,7 @@ impl Work<'_> {
                     return Err(self.refused(error));
                 }
             };
-            if self.context.stop.is_cancelled() || self.account.is_passed().await? {
+            if self.context.stop.is_cancelled() || self.account.is_superseded().await? {
                 return Err(StepError::Stop);
             }
             self.say(at, session.size);
@@ -320,9 +320,9 @@ impl Opening<'_> {
     }
 }
 
-impl Order for Opening<'_> {
-    type Goods = Secret;
-    type Parts = ();
+impl PaidRequest for Opening<'_> {
+    type Artifact = Secret;
+    type Prepared = ();
 
     fn digest(&self) -> &Digest {
         &self.digest

@@ -26,7 +26,7 @@ use super::scenes::{SceneWork, each_scene, require_asset};
 use super::{keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
-use crate::paid::{Answer, Order};
+use crate::paid::{Answer, PaidRequest};
 
 /// Settles how every scene moves.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
@@ -152,7 +152,7 @@ impl SceneWork for Motions<'_> {
         let image = self.image(scene)?;
         let context = self.context;
         let order = Animation { context, hire, scene, image, seconds, digest: digest.clone() };
-        match hire.account.buy(&order).await {
+        match hire.account.submit(&order).await {
             Ok(()) => {
                 let key = context.keys.clip(&digest);
                 Ok(SceneClip { id: scene.id.clone(), digest, key })
@@ -222,9 +222,9 @@ impl From<Clip> for Bought {
     }
 }
 
-impl Order for Animation<'_> {
-    type Goods = Bought;
-    type Parts = ClipRequest;
+impl PaidRequest for Animation<'_> {
+    type Artifact = Bought;
+    type Prepared = ClipRequest;
 
     fn digest(&self) -> &Digest {
         &self.digest

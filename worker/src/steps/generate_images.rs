@@ -18,7 +18,7 @@ use super::scenes::{SceneWork, each_scene, require_asset};
 use super::{keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
-use crate::paid::{Answer, Order};
+use crate::paid::{Answer, PaidRequest};
 
 /// Makes the pictures that are missing.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
@@ -70,7 +70,7 @@ impl SceneWork for Pictures<'_> {
             }
             Some(hire) => {
                 let context = self.context;
-                hire.account.buy(&Drawing { context, hire, scene, digest: digest.clone() }).await?;
+                hire.account.submit(&Drawing { context, hire, scene, digest: digest.clone() }).await?;
                 find_picture(context, &digest).await?.ok_or_else(|| StepError::FindArtifact {
                     what: format!("the new picture of scene {}", scene.id),
                     from: StepName::GenerateImages,
@@ -109,9 +109,9 @@ impl From<Picture> for Drawn {
     }
 }
 
-impl Order for Drawing<'_> {
-    type Goods = Drawn;
-    type Parts = PictureRequest;
+impl PaidRequest for Drawing<'_> {
+    type Artifact = Drawn;
+    type Prepared = PictureRequest;
 
     fn digest(&self) -> &Digest {
         &self.digest

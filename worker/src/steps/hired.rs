@@ -15,7 +15,7 @@ use videofactory_providers::{
 use crate::agency::{Agency, Hireable};
 use crate::context::Context;
 use crate::outcome::StepError;
-use crate::paid::{Account, Desk, Terms};
+use crate::paid::{Account, SessionConfig, SubmissionSession};
 
 /// How the embedded providers are recorded as a model.
 pub const EMBEDDED_MODEL: &str = "embedded";
@@ -113,24 +113,24 @@ pub async fn animator(context: &Context) -> Result<Option<Hire<dyn Animator>>, S
 }
 
 /// The attempt's desk, with its fence raised. Once an attempt.
-pub async fn desk(context: &Context) -> Result<Arc<Desk>, StepError> {
+pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepError> {
     let input = &context.input;
-    let terms = Terms {
-        shelf: Arc::new(context.bucket.clone()),
+    let terms = SessionConfig {
+        store: Arc::new(context.bucket.clone()),
         keys: context.keys.clone(),
         step: input.step,
         attempt: input.attempt,
         pod: context.pod.clone(),
-        permits: input.permits.clone(),
+        allowed_submissions: input.allowed_submissions.clone(),
         again_before: input.again_before,
         survey: input.survey,
         accounts_for: input.accounts_for,
-        books: context.books.clone(),
+        usage: context.usage.clone(),
         traces: context.traces.clone(),
         clock: context.clock.clone(),
         stop: context.stop.clone(),
     };
-    Ok(Arc::new(Desk::open(terms).await?))
+    Ok(Arc::new(SubmissionSession::open(terms).await?))
 }
 
 /// The connection of an account.
@@ -163,14 +163,14 @@ async fn hire<T: ?Sized>(
         return Ok(None);
     };
     // First of all: whoever has not raised the fence cannot say what the attempt has spent.
-    let desk = desk(context).await?;
+    let session = session(context).await?;
     let client = ask(&*context.agency, terms.provider, connection(context, name, terms)?)?;
     let client = client.ok_or_else(|| cannot(name, terms.provider, part.name(), part.does()))?;
     let model = setting
         .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
     Ok(Some(Hire {
         client,
-        account: Account::new(desk, name, &terms.allowance, context.progress.clone()),
+        account: Account::new(session, name, &terms.allowance, context.progress.clone()),
         model: model.unwrap_or_default(),
         terms: terms.clone(),
     }))

@@ -51,7 +51,9 @@ async fn bought(
     let (spoken, own): (Vec<usize>, Vec<usize>) =
         missing.into_iter().partition(|place| narration::is_bought(&scenes[*place]));
     let mut failed = make_scenes(context, scenes, &work, &own, &mut entries).await;
-    failed.extend(narration::buy(context, hire, scenes, |scene| work.digest(scene), &spoken).await?);
+    failed.extend(
+        narration::narrate_missing(context, hire, scenes, |scene| work.digest(scene), &spoken).await?,
+    );
     for place in spoken {
         entries[place] = work.find(&scenes[place]).await?;
     }

@@ -22,7 +22,7 @@ use super::scenes::{count, tell};
 use super::voices::{is_silent, store_voice, voice_for};
 use crate::context::Context;
 use crate::outcome::StepError;
-use crate::paid::{Answer, Order};
+use crate::paid::{Answer, PaidRequest};
 use videofactory_film::speech::{self, Heard};
 
 /// One request speaks at most so many seconds: services cut off longer ones.
@@ -70,9 +70,9 @@ impl From<Speech> for Spoken {
     }
 }
 
-impl Order for Recital<'_> {
-    type Goods = Spoken;
-    type Parts = NarrationRequest;
+impl PaidRequest for Recital<'_> {
+    type Artifact = Spoken;
+    type Prepared = NarrationRequest;
 
     fn digest(&self) -> &Digest {
         &self.digest
@@ -140,7 +140,7 @@ impl Recital<'_> {
 
 /// Buys the voices of these scenes, those that earlier attempts have paid for left out; the failures, each
 /// with a scene's id.
-pub async fn buy(
+pub async fn narrate_missing(
     context: &Context,
     hire: &Hire<dyn Narrator>,
     scenes: &[Scene],
@@ -166,7 +166,7 @@ pub async fn buy(
 }
 
 async fn recite(context: &Context, scenes: &[Scene], recital: &Recital<'_>) -> Option<(String, StepError)> {
-    let spoken = match recital.hire.account.buy(recital).await {
+    let spoken = match recital.hire.account.submit(recital).await {
         Ok(()) => cut_up(context, &recital.digest, &recital.plan).await,
         Err(error) => Err(error),
     };

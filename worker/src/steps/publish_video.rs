@@ -22,7 +22,7 @@ use super::publish_outside::{self as outside, Told};
 use super::{keep_document, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
-use crate::paid::{Account, Desk};
+use crate::paid::{Account, SubmissionSession};
 use crate::publishing::record;
 
 /// Publishes to every target.
@@ -37,13 +37,13 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
         context.progress.say(share(place, targets.len()), &format!("publishing to {}", target.name));
         match publish(context, target, &accounts, &storyboard, &film, &mut notes).await {
             Ok(publication) => {
-                context.books.publish(publication.clone());
+                context.usage.record_publication(publication.clone());
                 publications.push(publication);
             }
             Err(error) => {
                 tracing::error!(to = target.name, "{error}");
                 if matches!(error, StepError::LosePublication { .. }) {
-                    context.books.publish(unknown(target));
+                    context.usage.record_publication(unknown(target));
                 }
                 failed.push((target.name.clone(), error));
             }
@@ -65,16 +65,16 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 /// The accounts that targets name, with this attempt's leave to publish with them.
 async fn accounts(context: &Context) -> Result<BTreeMap<String, Account>, StepError> {
     let mut accounts = BTreeMap::new();
-    let mut opened: Option<Arc<Desk>> = None;
+    let mut opened: Option<Arc<SubmissionSession>> = None;
     for target in &context.input.settings.publish.targets {
         let reference = target.account_ref.as_ref().map(|account| account.name.as_str());
         let Some((name, terms)) = named(context, reference) else { continue };
-        let desk = match &opened {
-            Some(desk) => desk.clone(),
-            None => opened.insert(hired::desk(context).await?).clone(),
+        let session = match &opened {
+            Some(session) => session.clone(),
+            None => opened.insert(hired::session(context).await?).clone(),
         };
         let progress = context.progress.clone();
-        accounts.insert(name.to_owned(), Account::new(desk, name, &terms.allowance, progress));
+        accounts.insert(name.to_owned(), Account::new(session, name, &terms.allowance, progress));
     }
     Ok(accounts)
 }

@@ -21,7 +21,7 @@ use super::spoken::{self, LeftOut};
 use super::{find_own_document, foresee, keep_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
-use crate::paid::{Answer, Order};
+use crate::paid::{Answer, PaidRequest};
 
 /// The speeds that a narration may have.
 const SPEEDS: (f64, f64) = (0.5, 2.0);
@@ -102,7 +102,7 @@ async fn written_script(
         let script = Embedded.write(&script_request(context)).await?;
         return store(context, &key, &script).await;
     };
-    let bought = hire.account.buy(&Writing { context, hire, digest, key: key.clone() }).await;
+    let bought = hire.account.submit(&Writing { context, hire, digest, key: key.clone() }).await;
     if let Err(StepError::AskPerson(_)) = &bought {
         // For this a person gives leave once more, as for a scene.
         context.progress.begin_scenes(1);
@@ -133,9 +133,9 @@ struct Writing<'a> {
     key: String,
 }
 
-impl Order for Writing<'_> {
-    type Goods = Script;
-    type Parts = ScriptRequest;
+impl PaidRequest for Writing<'_> {
+    type Artifact = Script;
+    type Prepared = ScriptRequest;
 
     fn digest(&self) -> &Digest {
         &self.digest

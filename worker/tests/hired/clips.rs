@@ -119,14 +119,14 @@ async fn a_stopped_pod_leaves_ids_and_says_what_it_has_spent() {
     let mut film = ready(&studio, &house).await;
     film.allowance.requests_per_second = Some(0.2);
     let (pod, _root) = film.pod(StepName::AnimateScenes);
-    let (stop, books, progress) = (pod.stop.clone(), pod.books.clone(), pod.progress.clone());
+    let (stop, usage, progress) = (pod.stop.clone(), pod.usage.clone(), pod.progress.clone());
     let input = pod.input.clone();
     let running = tokio::spawn(async move { steps::run(&pod).await });
     until("a clip has an id", || async { !studio.keys("work/", ".id.json").await.is_empty() }).await;
     stop.cancel();
     let result = running.await.unwrap();
     let cut = videofactory_worker::outcome::CutShort::Interrupted;
-    let outcome = videofactory_worker::outcome::of_attempt(&input, result, cut, &progress, &books);
+    let outcome = videofactory_worker::outcome::of_attempt(&input, result, cut, &progress, &usage);
     assert_eq!((outcome.exit, outcome.interrupted), (ExitCode::TryLater, true), "{}", outcome.message);
     assert_eq!((spent(&outcome), house.book().clips.len()), (1, 1));
     assert_eq!(outcome.scenes.unwrap().left, Some(2));

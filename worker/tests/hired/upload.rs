@@ -75,7 +75,7 @@ async fn until_it_ends(film: &mut Film<'_>, site: &Site) -> StepOutcome {
     loop {
         let (pod, _root) = film.pod(StepName::PublishVideo);
         if let Some(result) = site.run(&pod).await {
-            return of_attempt(&pod.input, result, CutShort::No, &pod.progress, &pod.books);
+            return of_attempt(&pod.input, result, CutShort::No, &pod.progress, &pod.usage);
         }
     }
 }

@@ -87,7 +87,7 @@ impl<'a> Film<'a> {
     pub async fn run(&mut self, step: StepName) -> StepOutcome {
         let (context, _root) = self.pod(step);
         let result = steps::run(&context).await;
-        let outcome = of_attempt(&context.input, result, CutShort::No, &context.progress, &context.books);
+        let outcome = of_attempt(&context.input, result, CutShort::No, &context.progress, &context.usage);
         if let Some(output) = outcome.output.clone() {
             let input = context.input.input.clone();
             self.production.results.insert(step, Upstream { input, output });
@@ -98,7 +98,9 @@ impl<'a> Film<'a> {
     /// A person gives leave for what was asked about.
     pub fn allow(&mut self, asked: Vec<Unresolved>) {
         self.adjust = Box::new(move |input| {
-            input.permits.extend(asked.iter().map(|asked| (asked.digest.clone(), asked.submissions + 1)));
+            input
+                .allowed_submissions
+                .extend(asked.iter().map(|asked| (asked.digest.clone(), asked.submissions + 1)));
         });
     }
 

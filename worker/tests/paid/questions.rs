@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use videofactory_worker::outcome::StepError;
-use videofactory_worker::paid::{Fruitless, Why};
+use videofactory_worker::paid::{FailedSubmissions, Why};
 
 use super::service::{Fault, Kind};
 use super::world::{Attempt, Fate, World, digests, start};
@@ -20,7 +20,10 @@ async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_mor
         assert_eq!(ended.report.left, Some(u32::from(attempt == 1)));
     }
     let asks = world.attempt(&Attempt::new(3, &orders), &Fate::none()).await.unwrap();
-    assert!(matches!(&asks.question().why, Why::Fruitless(Fruitless { submissions: 2, unknown: 2, .. })));
+    assert!(matches!(
+        &asks.question().why,
+        Why::FailedSubmissions(FailedSubmissions { submissions: 2, unknown: 2, .. })
+    ));
     assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
     // With leave for a third, and no more.
     world.service().faults.push_back(Fault::LoseAnswer);
@@ -65,7 +68,10 @@ async fn what_is_taken_and_comes_to_nothing_is_asked_about_after_two_with_the_co
                 (ended.error().exit().code(), ended.submissions(), ended.report.left),
                 (65, 0, Some(0))
             );
-            assert!(matches!(&ended.question().why, Why::Fruitless(Fruitless { failed: 2, unknown: 0, .. })));
+            assert!(matches!(
+                &ended.question().why,
+                Why::FailedSubmissions(FailedSubmissions { failed: 2, unknown: 0, .. })
+            ));
             let told = ended.error().to_string();
             // Two at 7 cents were paid, and a third would cost as much.
             assert!(told.contains("2 were taken and came to nothing") && told.contains("$0.14"), "{told}");

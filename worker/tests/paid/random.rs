@@ -33,22 +33,22 @@ fn misfortune() -> impl Strategy<Value = Misfortune> {
 }
 
 /// An attempt with leave for so many submissions of each beyond two.
-fn allowed(number: i32, orders: &[Digest], permits: u32) -> Attempt {
+fn allowed(number: i32, orders: &[Digest], allowed_submissions: u32) -> Attempt {
     let attempt = Attempt::new(number, orders);
-    orders.iter().fold(attempt, |attempt, digest| attempt.allowing(digest, 2 + permits))
+    orders.iter().fold(attempt, |attempt, digest| attempt.allowing(digest, 2 + allowed_submissions))
 }
 
 async fn live_through(
     kind: Kind,
     scenes: usize,
-    permits: u32,
+    allowed_submissions: u32,
     misfortunes: &[Misfortune],
 ) -> Result<(), TestCaseError> {
     let (world, orders) = (World::new(kind), digests(scenes));
     let mut zombies = Vec::new();
     for (number, misfortune) in (1..).zip(misfortunes) {
         world.service().faults.extend(&misfortune.faults);
-        let mut attempt = allowed(number, &orders, permits);
+        let mut attempt = allowed(number, &orders, allowed_submissions);
         if misfortune.survey {
             attempt.survey = true;
             attempt.accounts_for = Some(number - 1);
@@ -88,7 +88,7 @@ async fn live_through(
         let (unknown, known) = world.slots(digest);
         let taken = u32::try_from(world.taken(digest)).unwrap();
         prop_assert!(taken <= unknown + known, "{taken} taken, {unknown} unknown, {known} known");
-        prop_assert!(unknown + known <= 2 + permits, "{unknown} unknown and {known} known");
+        prop_assert!(unknown + known <= 2 + allowed_submissions, "{unknown} unknown and {known} known");
         if unknown == 0 && known <= 1 {
             prop_assert!(taken <= 1);
         }
@@ -96,10 +96,10 @@ async fn live_through(
     // With enough leave everything comes to a good end, and what has come to one is not begun again. What comes to
     // nothing only now takes an attempt each.
     let mut last = i32::try_from(misfortunes.len()).unwrap() + 1;
-    let mut ended = world.run(&allowed(last, &orders, permits + 9), Fate::none()).await;
+    let mut ended = world.run(&allowed(last, &orders, allowed_submissions + 9), Fate::none()).await;
     while !ended.is_done() && last < 20 {
         last += 1;
-        ended = world.run(&allowed(last, &orders, permits + 9), Fate::none()).await;
+        ended = world.run(&allowed(last, &orders, allowed_submissions + 9), Fate::none()).await;
     }
     prop_assert!(ended.is_done(), "{:?}", ended.results);
     let before = world.service().taken.len();
@@ -114,11 +114,11 @@ proptest! {
     fn submissions_stay_within_what_is_allowed_for_what_nobody_can_tell(
         at_once: bool,
         scenes in 1usize..4,
-        permits in 0u32..2,
+        allowed_submissions in 0u32..2,
         misfortunes in proptest::collection::vec(misfortune(), 0..7),
     ) {
         let kind = if at_once { Kind::AtOnce } else { Kind::Later };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(live_through(kind, scenes, permits, &misfortunes))?;
+        runtime.block_on(live_through(kind, scenes, allowed_submissions, &misfortunes))?;
     }
 }

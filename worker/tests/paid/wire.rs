@@ -16,7 +16,9 @@ use videofactory_providers::{
 };
 use videofactory_tests::fakes::{Effect, Fakes, FakesOptions, Fault, Operation, Service, Settings, Shape};
 use videofactory_worker::outcome::StepError;
-use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Shelf, Terms, Why};
+use videofactory_worker::paid::{
+    Account, Answer, Clock, PaidRequest, SessionConfig, SubmissionSession, UsageRecorder, Why, WriteOnceStore,
+};
 use videofactory_worker::progress::Progress;
 use videofactory_worker::traces::Traces;
 
@@ -28,13 +30,13 @@ const KEY: &str = "xai-0123456789abcdef";
 /// A clip that is asked of the service over the wire.
 struct Film {
     xai: Xai,
-    shelf: Arc<dyn Shelf>,
+    store: Arc<dyn WriteOnceStore>,
     digest: Digest,
 }
 
-impl Order for Film {
-    type Goods = Clip;
-    type Parts = ClipRequest;
+impl PaidRequest for Film {
+    type Artifact = Clip;
+    type Prepared = ClipRequest;
 
     fn digest(&self) -> &Digest {
         &self.digest
@@ -49,7 +51,7 @@ impl Order for Film {
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
-        Ok(self.shelf.get(&goods(&self.digest)).await?.is_some())
+        Ok(self.store.get(&artifact(&self.digest)).await?.is_some())
     }
 
     async fn prepare(&self) -> Result<ClipRequest, StepError> {
@@ -78,7 +80,7 @@ impl Order for Film {
     }
 
     async fn store(&self, clip: &Clip) -> Result<(), StepError> {
-        self.shelf.put_once(&goods(&self.digest), clip.bytes.clone()).await?;
+        self.store.put_once(&artifact(&self.digest), clip.bytes.clone()).await?;
         Ok(())
     }
 }
@@ -86,13 +88,13 @@ impl Order for Film {
 /// A picture, whose bytes are fetched from where the answer says.
 struct Drawing {
     service: HuggingFace,
-    shelf: Arc<dyn Shelf>,
+    store: Arc<dyn WriteOnceStore>,
     digest: Digest,
 }
 
-impl Order for Drawing {
-    type Goods = Picture;
-    type Parts = PictureRequest;
+impl PaidRequest for Drawing {
+    type Artifact = Picture;
+    type Prepared = PictureRequest;
 
     fn digest(&self) -> &Digest {
         &self.digest
@@ -107,7 +109,7 @@ impl Order for Drawing {
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
-        Ok(self.shelf.get(&goods(&self.digest)).await?.is_some())
+        Ok(self.store.get(&artifact(&self.digest)).await?.is_some())
     }
 
     async fn prepare(&self) -> Result<PictureRequest, StepError> {
@@ -131,12 +133,12 @@ impl Order for Drawing {
     }
 
     async fn store(&self, picture: &Picture) -> Result<(), StepError> {
-        self.shelf.put_once(&goods(&self.digest), picture.bytes.clone()).await?;
+        self.store.put_once(&artifact(&self.digest), picture.bytes.clone()).await?;
         Ok(())
     }
 }
 
-fn goods(digest: &Digest) -> String {
+fn artifact(digest: &Digest) -> String {
     format!("goods/{digest}")
 }
 
@@ -164,18 +166,18 @@ impl Site {
 
     /// The next attempt at a clip, with these faults.
     async fn attempt(&mut self, faults: &[Fault]) -> Result<(), StepError> {
-        self.attempt_at(faults, Service::Xai, |connection, shelf, digest| {
+        self.attempt_at(faults, Service::Xai, |connection, store, digest| {
             let xai = Xai::new(connection).unwrap();
-            Film { xai, shelf, digest }
+            Film { xai, store, digest }
         })
         .await
     }
 
-    async fn attempt_at<O: Order>(
+    async fn attempt_at<O: PaidRequest>(
         &mut self,
         faults: &[Fault],
         service: Service,
-        order: impl FnOnce(&Connection, Arc<dyn Shelf>, Digest) -> O,
+        order: impl FnOnce(&Connection, Arc<dyn WriteOnceStore>, Digest) -> O,
     ) -> Result<(), StepError> {
         self.attempt += 1;
         self.fakes.admin().set_faults(KEY, faults).await.unwrap();
@@ -185,29 +187,29 @@ impl Site {
             allowed_hosts: AllowedHosts::parse("127.0.0.1"),
             network: Network::default().with_loopback(true),
         };
-        let (books, storage) = (Books::default(), self.world.shelf(&Fate::none()));
-        let terms = Terms {
-            shelf: storage.clone(),
+        let (usage, storage) = (UsageRecorder::default(), self.world.store(&Fate::none()));
+        let config = SessionConfig {
+            store: storage.clone(),
             keys: keys(),
             step: StepName::AnimateScenes,
             attempt: self.attempt,
             pod: format!("pod-{}", self.attempt),
-            permits: BTreeMap::default(),
+            allowed_submissions: BTreeMap::default(),
             again_before: None,
             survey: false,
             accounts_for: None,
-            books: books.clone(),
+            usage: usage.clone(),
             traces: Traces::default(),
             clock: Clock::default(),
             stop: CancellationToken::default(),
         };
-        let desk = Arc::new(Desk::open(terms).await?);
+        let session = Arc::new(SubmissionSession::open(config).await?);
         let allowance = Allowance { submissions: 10, ..Allowance::default() };
-        let account = Account::new(desk, "grok", &allowance, Progress::default());
+        let account = Account::new(session, "grok", &allowance, Progress::default());
         let digest = digests(1)[0].clone();
         account.expect([digest.clone()]).await?;
-        let ended = account.buy(&order(&connection, storage, digest)).await;
-        let spent: Vec<Spent> = books.spent(Clock::default().now());
+        let ended = account.submit(&order(&connection, storage, digest)).await;
+        let spent: Vec<Spent> = usage.spent(Clock::default().now());
         self.told += spent.iter().map(|spent| spent.submissions).sum::<u32>();
         ended
     }
@@ -227,7 +229,7 @@ async fn a_proxys_503_after_acceptance_is_counted_and_asked_about_after_two() {
     }
     let asks = site.attempt(&[]).await.unwrap_err();
     let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
-    assert!(matches!(&question.why, Why::Fruitless(found) if found.unknown == 2), "{question}");
+    assert!(matches!(&question.why, Why::FailedSubmissions(found) if found.unknown == 2), "{question}");
     assert_eq!((site.told, site.accepted().await), (2, 2), "a third was submitted without asking");
 }
 
@@ -254,9 +256,9 @@ async fn what_the_service_says_itself_was_not_taken_is_not_counted() {
 #[tokio::test]
 async fn a_picture_whose_download_is_blocked_is_counted_and_asked_about_after_two() {
     let mut site = Site::start().await;
-    let drawing = |connection: &Connection, shelf, digest| {
+    let drawing = |connection: &Connection, store, digest| {
         let service = HuggingFace::new(connection).unwrap();
-        Drawing { service, shelf, digest }
+        Drawing { service, store, digest }
     };
     // As a policy ends a connection, and as a proxy answers in its place.
     let blocks = [Effect::Reset, Effect::Html { code: 200 }];
@@ -269,6 +271,6 @@ async fn a_picture_whose_download_is_blocked_is_counted_and_asked_about_after_tw
     // Even where nothing stands in its way any more: it was paid for twice.
     let asks = site.attempt_at(&[], Service::HuggingFace, drawing).await.unwrap_err();
     let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
-    assert!(matches!(&question.why, Why::Fruitless(found) if found.failed == 2), "{question}");
+    assert!(matches!(&question.why, Why::FailedSubmissions(found) if found.failed == 2), "{question}");
     assert_eq!((site.told, site.accepted().await), (2, 2), "a third was submitted without asking");
 }

@@ -18,7 +18,10 @@ use videofactory_pipeline::{Digest, Keys};
 use videofactory_providers::ProviderError;
 use videofactory_storage::StorageError;
 use videofactory_worker::outcome::StepError;
-use videofactory_worker::paid::{Account, Answer, Books, Clock, Desk, Order, Question, Shelf, Terms};
+use videofactory_worker::paid::{
+    Account, Answer, Clock, PaidRequest, Question, SessionConfig, SubmissionSession, UsageRecorder,
+    WriteOnceStore,
+};
 use videofactory_worker::progress::Progress;
 use videofactory_worker::traces::Traces;
 
@@ -176,8 +179,8 @@ impl World {
     }
 
     /// The bucket, as an attempt with this fate uses it.
-    pub fn shelf(&self, fate: &Arc<Fate>) -> Arc<dyn Shelf> {
-        Arc::new(MemoryShelf { world: self.clone(), fate: fate.clone() })
+    pub fn store(&self, fate: &Arc<Fate>) -> Arc<dyn WriteOnceStore> {
+        Arc::new(MemoryStore { world: self.clone(), fate: fate.clone() })
     }
 
     pub fn service(&self) -> MutexGuard<'_, Service> {
@@ -189,12 +192,12 @@ impl World {
     }
 
     pub fn has(&self, digest: &Digest) -> bool {
-        self.objects.lock().unwrap().contains_key(&goods(digest))
+        self.objects.lock().unwrap().contains_key(&artifact(digest))
     }
 
     /// What was delivered is gone.
     pub fn lose(&self, digest: &Digest) {
-        self.objects.lock().unwrap().remove(&goods(digest)).unwrap();
+        self.objects.lock().unwrap().remove(&artifact(digest)).unwrap();
     }
 
     pub fn clock(&self) -> Clock {
@@ -237,28 +240,28 @@ impl World {
     }
 
     pub async fn run(&self, attempt: &Attempt, fate: Arc<Fate>) -> Ended {
-        let (books, progress) = (Books::default(), Progress::default());
-        let terms = Terms {
-            shelf: self.shelf(&fate),
+        let (usage, progress) = (UsageRecorder::default(), Progress::default());
+        let config = SessionConfig {
+            store: self.store(&fate),
             keys: keys(),
             step: STEP,
             attempt: attempt.number,
             pod: format!("pod-{}", attempt.number),
-            permits: attempt.permits.clone(),
+            allowed_submissions: attempt.allowed_submissions.clone(),
             again_before: attempt.again_before,
             survey: attempt.survey,
             accounts_for: attempt.accounts_for,
-            books: books.clone(),
+            usage: usage.clone(),
             traces: Traces::default(),
             clock: self.clock(),
             stop: attempt.stop.clone(),
         };
         progress.begin_scenes(u32::try_from(attempt.orders.len()).unwrap());
         let mut results = Vec::new();
-        match Desk::open(terms).await {
+        match SubmissionSession::open(config).await {
             Err(error) => results.push(Err(error)),
-            Ok(desk) => {
-                let account = Account::new(Arc::new(desk), "grok", &attempt.allowance, progress.clone());
+            Ok(session) => {
+                let account = Account::new(Arc::new(session), "grok", &attempt.allowance, progress.clone());
                 // As the steps do: what is there is not asked for again.
                 let missing: Vec<Digest> =
                     attempt.orders.iter().filter(|digest| !self.has(digest)).cloned().collect();
@@ -267,13 +270,13 @@ impl World {
                 }
                 let orders: Vec<Thing> =
                     missing.iter().map(|digest| self.thing(digest, fate.clone())).collect();
-                results.extend(join_all(orders.iter().map(|order| account.buy(order))).await);
+                results.extend(join_all(orders.iter().map(|order| account.submit(order))).await);
             }
         }
         Ended {
             results,
-            spent: books.spent(self.clock().now()),
-            limit: books.rate_limit(),
+            spent: usage.spent(self.clock().now()),
+            limit: usage.rate_limit(),
             report: progress.report().unwrap_or_default(),
         }
     }
@@ -289,7 +292,7 @@ pub struct Attempt {
     pub orders: Vec<Digest>,
     pub allowance: Allowance,
     /// How many submissions in all a person has allowed.
-    pub permits: BTreeMap<Digest, u32>,
+    pub allowed_submissions: BTreeMap<Digest, u32>,
     pub again_before: Option<Timestamp>,
     pub survey: bool,
     pub accounts_for: Option<i32>,
@@ -303,7 +306,7 @@ impl Attempt {
             number,
             orders: orders.to_vec(),
             allowance: Allowance { submissions: 100, ..Allowance::default() },
-            permits: BTreeMap::new(),
+            allowed_submissions: BTreeMap::new(),
             again_before: None,
             survey: false,
             accounts_for: None,
@@ -313,7 +316,7 @@ impl Attempt {
 
     /// The same, with leave for so many submissions of this in all.
     pub fn allowing(mut self, digest: &Digest, submissions: u32) -> Self {
-        self.permits.insert(digest.clone(), submissions);
+        self.allowed_submissions.insert(digest.clone(), submissions);
         self
     }
 
@@ -367,17 +370,17 @@ pub fn start() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
 }
 
-fn goods(digest: &Digest) -> String {
+fn artifact(digest: &Digest) -> String {
     format!("goods/{digest}")
 }
 
-struct MemoryShelf {
+struct MemoryStore {
     world: World,
     fate: Arc<Fate>,
 }
 
 #[async_trait]
-impl Shelf for MemoryShelf {
+impl WriteOnceStore for MemoryStore {
     async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError> {
         self.fate.wait().await;
         self.world.bucket()?;
@@ -413,9 +416,9 @@ struct Thing {
     digest: Digest,
 }
 
-impl Order for Thing {
-    type Goods = Vec<u8>;
-    type Parts = ();
+impl PaidRequest for Thing {
+    type Artifact = Vec<u8>;
+    type Prepared = ();
 
     fn digest(&self) -> &Digest {
         &self.digest
@@ -455,13 +458,13 @@ impl Order for Thing {
         answer
     }
 
-    async fn store(&self, goods_made: &Vec<u8>) -> Result<(), StepError> {
+    async fn store(&self, bytes: &Vec<u8>) -> Result<(), StepError> {
         self.world.comes_to(Moment::Store);
         self.fate.wait().await;
         if let Some(failure) = self.world.failure() {
             return Err(failure.error().into());
         }
-        self.world.objects.lock().unwrap().entry(goods(&self.digest)).or_insert_with(|| goods_made.clone());
+        self.world.objects.lock().unwrap().entry(artifact(&self.digest)).or_insert_with(|| bytes.clone());
         self.fate.wait().await;
         Ok(())
     }

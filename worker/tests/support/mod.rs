@@ -143,7 +143,7 @@ impl<'a> Production<'a> {
             accounts_for: None,
             hired: BTreeMap::new(),
             again: false,
-            permits: BTreeMap::new(),
+            allowed_submissions: BTreeMap::new(),
             again_before: None,
             still_motion: false,
             accepted_quality: None,

@@ -14,11 +14,12 @@
 //! - What it asks its accounts and what it waits for there: `hire`, by `survey`, `budget`, `needs` and `waits`. The begin of
 //!   an attempt: `begin_attempt`, by `order`.
 //! - What all of these read and fill in: `walk`, `film`, `engagement`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
-//!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `permits`.
+//!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `allowed_submissions`.
 
 mod accounts;
 mod advance;
 mod after_attempt;
+mod allowed_submissions;
 mod announce;
 mod at_work;
 mod attempt_without_job;
@@ -43,7 +44,6 @@ mod needs;
 mod obstacles;
 mod order;
 mod outcome;
-mod permits;
 mod prices;
 mod progress;
 mod pruned;

@@ -11,11 +11,11 @@ use videofactory_pipeline::parts::settings_of;
 use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
+use super::allowed_submissions;
 use super::demands::is_owed;
 use super::draft::Draft;
 use super::engagement::{Engagement, opening_delay};
 use super::film::{Film, Results};
-use super::permits;
 
 /// The order of one attempt.
 pub(super) fn order(
@@ -57,7 +57,7 @@ pub(super) fn order(
         accounts_for: engagement.accounts_for,
         hired: engagement.hired,
         again: engagement.again,
-        permits: draft.step(name).map(permits::given).unwrap_or_default(),
+        allowed_submissions: draft.step(name).map(allowed_submissions::given).unwrap_or_default(),
         again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),
         still_motion: engagement.still_motion,
         accepted_quality: draft

@@ -9,10 +9,10 @@ use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::super::ending::is_unknown;
 use super::after_attempt::LONGEST_DELAY;
+use super::allowed_submissions;
 use super::demands::write_off;
 use super::draft::{Draft, later};
 use super::messages::said;
-use super::permits;
 use super::step::{Transitions, by_scene, completed};
 
 /// Seconds before the first retry; doubled for each further one.
@@ -74,7 +74,7 @@ impl Ledger<'_> {
     /// The worker said how it went.
     pub(super) fn told(&mut self, outcome: &StepOutcome, accepted: Option<&str>, stopped_by_us: bool) {
         self.scenes(outcome);
-        permits::ask(self.step, outcome);
+        allowed_submissions::ask(self.step, outcome);
         if !outcome.model.is_empty() {
             self.step.model = Some(outcome.model.clone());
         }

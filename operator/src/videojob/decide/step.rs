@@ -8,7 +8,7 @@ use videofactory_crds::videojob::{Demand, ScenesStatus, StepStatus};
 use videofactory_pipeline::contract::{Progress, Upstream};
 use videofactory_pipeline::{Digest, SceneSet, graph};
 
-use super::permits;
+use super::allowed_submissions;
 
 /// How an attempt is begun.
 pub(super) struct Start<'a> {
@@ -253,7 +253,7 @@ impl Transitions for StepStatus {
             self.output_digest = None;
         }
         if self.reason == Some(VideoJobReason::OutcomeUnknown) {
-            permits::give(self);
+            allowed_submissions::give(self);
         }
         self.pending();
         self.retry_at = None;
@@ -275,7 +275,7 @@ impl Transitions for StepStatus {
         self.started_at = None;
         self.gone = None;
         self.cost = None;
-        permits::forget(self);
+        allowed_submissions::forget(self);
         self.rate_limit = None;
         self.scenes = None;
         self.model = None;

@@ -38,39 +38,39 @@ fn history(fates: &str) -> History {
 }
 
 /// Leave for so many submissions in all.
-fn leave(submissions: u32) -> Leave {
-    Leave { submissions, ..Leave::default() }
+fn policy(submissions: u32) -> ResubmitPolicy {
+    ResubmitPolicy { submissions, ..ResubmitPolicy::default() }
 }
 
 #[test]
 fn what_the_slots_say_decides_what_is_done() {
     let ids = |numbers: &[u32]| {
         let taken = |number: &u32| Taken { number: *number, id: format!("id-{number}"), attempt: 1 };
-        Standing::Accepted(numbers.iter().map(taken).collect())
+        SubmissionState::Accepted(numbers.iter().map(taken).collect())
     };
     let nothing = |submissions, unknown: u32, failed: u32| {
         let cost = Money::from_micros(7).times((unknown + failed).into());
         let why = if failed > 0 { "why".to_owned() } else { String::new() };
-        Standing::Fruitless(Fruitless { submissions, unknown, failed, cost, why })
+        SubmissionState::FailedSubmissions(FailedSubmissions { submissions, unknown, failed, cost, why })
     };
     for (fates, allowed, expected) in [
-        ("", 0, Standing::Open(1)),
-        ("n", 0, Standing::Open(2)),
-        ("f", 0, Standing::Open(2)),
-        ("nnf", 0, Standing::Open(4)),
-        ("nnnnnn", 0, Standing::Open(7)),
+        ("", 0, SubmissionState::Open(1)),
+        ("n", 0, SubmissionState::Open(2)),
+        ("f", 0, SubmissionState::Open(2)),
+        ("nnf", 0, SubmissionState::Open(4)),
+        ("nnnnnn", 0, SubmissionState::Open(7)),
         // What was delivered and is gone.
-        ("d", 0, Standing::Gone(1)),
-        ("d", 1, Standing::Gone(1)),
-        ("d", 2, Standing::Open(2)),
-        ("?d", 0, Standing::Gone(2)),
-        ("?d", 2, Standing::Gone(2)),
-        ("?d", 3, Standing::Open(3)),
-        ("dd", 2, Standing::Gone(2)),
-        ("dn", 0, Standing::Gone(1)),
+        ("d", 0, SubmissionState::Gone(1)),
+        ("d", 1, SubmissionState::Gone(1)),
+        ("d", 2, SubmissionState::Open(2)),
+        ("?d", 0, SubmissionState::Gone(2)),
+        ("?d", 2, SubmissionState::Gone(2)),
+        ("?d", 3, SubmissionState::Open(3)),
+        ("dd", 2, SubmissionState::Gone(2)),
+        ("dn", 0, SubmissionState::Gone(1)),
         // What was bought again after that.
         ("di", 2, ids(&[2])),
-        ("d?", 2, Standing::Open(3)),
+        ("d?", 2, SubmissionState::Open(3)),
         ("d??", 2, nothing(3, 2, 0)),
         ("i", 0, ids(&[1])),
         ("fi", 0, ids(&[2])),
@@ -78,41 +78,41 @@ fn what_the_slots_say_decides_what_is_done() {
         ("i?", 0, ids(&[1])),
         ("ir", 0, ids(&[1])),
         ("ii", 0, ids(&[1, 2])),
-        ("r", 0, Standing::Refused("why".to_owned())),
-        ("?r", 0, Standing::Refused("why".to_owned())),
-        ("?", 0, Standing::Open(2)),
-        ("?n", 0, Standing::Open(3)),
+        ("r", 0, SubmissionState::Refused("why".to_owned())),
+        ("?r", 0, SubmissionState::Refused("why".to_owned())),
+        ("?", 0, SubmissionState::Open(2)),
+        ("?n", 0, SubmissionState::Open(3)),
         ("??", 0, nothing(2, 2, 0)),
         ("?n?", 0, nothing(2, 2, 0)),
         ("??n", 0, nothing(2, 2, 0)),
         ("??", 2, nothing(2, 2, 0)),
-        ("??", 3, Standing::Open(3)),
+        ("??", 3, SubmissionState::Open(3)),
         ("???", 3, nothing(3, 3, 0)),
         // What was taken and came to nothing is no better.
         ("ff", 0, nothing(2, 0, 2)),
         ("f?", 0, nothing(2, 1, 1)),
-        ("fnf", 3, Standing::Open(4)),
+        ("fnf", 3, SubmissionState::Open(4)),
         ("fff", 3, nothing(3, 0, 3)),
     ] {
-        assert_eq!(history(fates).standing(&leave(allowed)), expected, "{fates:?}, {allowed} allowed");
+        assert_eq!(history(fates).state(&policy(allowed)), expected, "{fates:?}, {allowed} allowed");
     }
 }
 
 #[test]
 fn leave_to_buy_again_speaks_of_what_was_delivered_before_it_was_given() {
-    let given = |second| Leave { again_before: Some(at(second)), ..Leave::default() };
+    let given = |second| ResubmitPolicy { again_before: Some(at(second)), ..ResubmitPolicy::default() };
     // Slots of these tests end at the fifth second.
-    assert_eq!(history("d").standing(&given(6)), Standing::Open(2));
-    assert_eq!(history("d").standing(&given(5)), Standing::Gone(1));
-    assert!(matches!(history("d??").standing(&given(6)), Standing::Fruitless(_)));
+    assert_eq!(history("d").state(&given(6)), SubmissionState::Open(2));
+    assert_eq!(history("d").state(&given(5)), SubmissionState::Gone(1));
+    assert!(matches!(history("d??").state(&given(6)), SubmissionState::FailedSubmissions(_)));
 }
 
 #[test]
 fn what_may_be_submitted_as_often_as_one_likes_is() {
-    let leave = Leave { repeats: true, ..Leave::default() };
+    let policy = ResubmitPolicy { repeats: true, ..ResubmitPolicy::default() };
     for fates in ["??", "ff", "d", "d???"] {
         let next = u32::try_from(fates.len()).unwrap() + 1;
-        assert_eq!(history(fates).standing(&leave), Standing::Open(next), "{fates}");
+        assert_eq!(history(fates).state(&policy), SubmissionState::Open(next), "{fates}");
     }
 }
 
@@ -121,8 +121,8 @@ fn whether_another_failure_is_the_last_is_known_before_it_comes() {
     for (fates, allowed, last) in
         [("", 0, false), ("?", 0, true), ("f", 0, true), ("n", 0, false), ("?", 3, false), ("??", 3, true)]
     {
-        let outlook = history(fates).outlook(&leave(allowed), true);
-        assert_eq!(outlook.is_last, last, "{fates:?}, {allowed} allowed");
+        let retry_budget = history(fates).retry_budget(&policy(allowed), true);
+        assert_eq!(retry_budget.is_last, last, "{fates:?}, {allowed} allowed");
     }
 }
 

@@ -103,12 +103,12 @@ fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
     asks(&mut world, &[("lost", 2)]);
     assert_eq!(world.step(STEP).state, Some(StepState::Waiting));
     retry(&mut world, 1);
-    assert_eq!(world.inputs[&(STEP, 2)].permits, [(digest("lost"), 3)].into());
+    assert_eq!(world.inputs[&(STEP, 2)].allowed_submissions, [(digest("lost"), 3)].into());
     // Asked about another one, a retry says nothing of the first: that one has had its leave.
     asks(&mut world, &[("gone", 1)]);
     retry(&mut world, 2);
     let expected = [(digest("lost"), 3), (digest("gone"), 2)].into();
-    assert_eq!(world.inputs[&(STEP, 3)].permits, expected);
+    assert_eq!(world.inputs[&(STEP, 3)].allowed_submissions, expected);
     // Without a question there is nothing to allow.
     world.end_told(STEP, ExitCode::ProviderDown, |outcome| {
         outcome.accounted = true;
@@ -117,7 +117,7 @@ fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
     book(&mut world);
     world.settle();
     retry(&mut world, 3);
-    assert_eq!(world.inputs[&(STEP, 4)].permits, expected);
+    assert_eq!(world.inputs[&(STEP, 4)].allowed_submissions, expected);
 }
 
 #[test]
@@ -139,7 +139,10 @@ fn what_is_kept_of_permits_is_bounded() {
         retry(&mut world, round + 1);
         assert!(world.step(STEP).permitted.len() <= 32 && world.step(STEP).unresolved.is_empty());
         let input = world.inputs.iter().rev().find(|((step, _), _)| *step == STEP).unwrap().1;
-        assert!(names.iter().all(|name| input.permits.contains_key(&digest(name))), "round {round}");
+        assert!(
+            names.iter().all(|name| input.allowed_submissions.contains_key(&digest(name))),
+            "round {round}"
+        );
     }
 }
 

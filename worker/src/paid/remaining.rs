@@ -9,7 +9,7 @@ use videofactory_pipeline::Digest;
 use crate::progress::Progress;
 
 /// Counts for one account.
-pub(super) struct Left {
+pub(super) struct Remaining {
     progress: Progress,
     state: Mutex<State>,
 }
@@ -21,7 +21,7 @@ struct State {
     open: BTreeSet<Digest>,
 }
 
-impl Left {
+impl Remaining {
     pub fn new(progress: Progress) -> Self {
         Self { progress, state: Mutex::default() }
     }

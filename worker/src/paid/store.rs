@@ -9,7 +9,7 @@ const MOST_BYTES: u64 = 256 * 1024;
 
 /// A place where objects are written once.
 #[async_trait]
-pub trait Shelf: Send + Sync {
+pub trait WriteOnceStore: Send + Sync {
     /// Writes an object unless there is one; whether this call has made it.
     async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError>;
 
@@ -21,7 +21,7 @@ pub trait Shelf: Send + Sync {
 }
 
 #[async_trait]
-impl Shelf for Bucket {
+impl WriteOnceStore for Bucket {
     async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError> {
         let options = PutOptions::of_type("application/json");
         Ok(Self::put_once(self, key, json, &options).await?.is_created())

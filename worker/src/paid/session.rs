@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::StepName;
 use videofactory_pipeline::{Digest, Keys};
 
-use super::books::Books;
 use super::clock::Clock;
-use super::fence::Fence;
-use super::shelf::Shelf;
-use super::slots::{History, Leave, Listing, Slots};
+use super::fence::FencingToken;
+use super::slots::{History, Listing, ResubmitPolicy, Slots};
+use super::store::WriteOnceStore;
+use super::usage::UsageRecorder;
 use crate::outcome::StepError;
 use crate::traces::Traces;
 
@@ -22,9 +22,9 @@ const READS_AT_A_TIME: usize = 16;
 
 /// What a desk is opened with.
 #[derive(Clone)]
-pub struct Terms {
+pub struct SessionConfig {
     /// Where slots and fences lie.
-    pub shelf: Arc<dyn Shelf>,
+    pub store: Arc<dyn WriteOnceStore>,
     /// Their names.
     pub keys: Keys,
     pub step: StepName,
@@ -32,7 +32,7 @@ pub struct Terms {
     /// UID of its pod.
     pub pod: String,
     /// How many submissions in all a person has allowed, by digest.
-    pub permits: BTreeMap<Digest, u32>,
+    pub allowed_submissions: BTreeMap<Digest, u32>,
     /// What was delivered before and is gone may be bought once more.
     pub again_before: Option<Timestamp>,
     /// Nothing is submitted.
@@ -40,7 +40,7 @@ pub struct Terms {
     /// The attempt whose spending is to be found out.
     pub accounts_for: Option<i32>,
     /// Where it is written down.
-    pub books: Books,
+    pub usage: UsageRecorder,
     /// What of it took time.
     pub traces: Traces,
     /// What time it is.
@@ -50,34 +50,34 @@ pub struct Terms {
 }
 
 /// One attempt's desk.
-pub struct Desk {
-    pub(super) terms: Terms,
+pub struct SubmissionSession {
+    pub(super) config: SessionConfig,
     pub(super) slots: Slots,
-    pub(super) fence: Fence,
+    pub(super) fence: FencingToken,
     /// What was there when the attempt began, after its fence was raised: what was not there then was begun
     /// by nobody who may still submit.
     listing: Listing,
 }
 
-impl Desk {
+impl SubmissionSession {
     /// Raises the attempt's fence, and in a survey finds out what the attempt before has spent.
-    pub async fn open(terms: Terms) -> Result<Self, StepError> {
-        let Terms { shelf, keys, step, attempt, .. } = &terms;
-        let fence = Fence::raise(shelf.clone(), keys, *step, *attempt, &terms.pod).await?;
-        terms.books.is_fenced();
-        let slots = Slots { shelf: shelf.clone(), keys: keys.clone(), step: *step };
+    pub async fn open(config: SessionConfig) -> Result<Self, StepError> {
+        let SessionConfig { store, keys, step, attempt, .. } = &config;
+        let fence = FencingToken::acquire(store.clone(), keys, *step, *attempt, &config.pod).await?;
+        config.usage.set_fenced();
+        let slots = Slots { store: store.clone(), keys: keys.clone(), step: *step };
         let listing = slots.list().await?;
-        if let Some(earlier) = terms.accounts_for.filter(|_| terms.survey) {
-            let look = terms.clock.answered();
-            terms.books.account_for(slots.spent_by(earlier, &listing, look).await?);
+        if let Some(earlier) = config.accounts_for.filter(|_| config.survey) {
+            let now = config.clock.answered();
+            config.usage.record_survey(slots.spent_by(earlier, &listing, now).await?);
         }
-        Ok(Self { terms, slots, fence, listing })
+        Ok(Self { config, slots, fence, listing })
     }
 
     /// What a person has allowed for this digest.
-    pub(super) fn leave(&self, digest: &Digest, repeats: bool) -> Leave {
-        let submissions = self.terms.permits.get(digest).copied().unwrap_or_default();
-        Leave { submissions, again_before: self.terms.again_before, repeats }
+    pub(super) fn policy(&self, digest: &Digest, repeats: bool) -> ResubmitPolicy {
+        let submissions = self.config.allowed_submissions.get(digest).copied().unwrap_or_default();
+        ResubmitPolicy { submissions, again_before: self.config.again_before, repeats }
     }
 
     /// What was submitted before this attempt for those of the digests for which anything was.

@@ -27,7 +27,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 const AWAY_PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 /// The patience with one request.
-pub(super) struct Patience {
+pub(super) struct PollBackoff {
     began: Instant,
     trouble_since: Option<Instant>,
     asked: Option<Duration>,
@@ -35,7 +35,7 @@ pub(super) struct Patience {
     seed: u64,
 }
 
-impl Patience {
+impl PollBackoff {
     pub fn new(seed: u64) -> Self {
         Self { began: Instant::now(), trouble_since: None, asked: None, seed }
     }
@@ -50,12 +50,12 @@ impl Patience {
     }
 
     /// The service has answered.
-    pub fn calm(&mut self) {
+    pub fn reset(&mut self) {
         self.trouble_since = None;
     }
 
     /// Whether the request is polled on in spite of this error.
-    pub fn bears(&mut self, error: &ProviderError) -> bool {
+    pub fn tolerates(&mut self, error: &ProviderError) -> bool {
         match error {
             ProviderError::RateLimited { resume, .. } => {
                 let asked = if let Resume::After(wait) = resume { *wait } else { TOO_FAST };
@@ -149,25 +149,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn polls_are_frequent_at_first_and_spread() {
-        let mut patience = Patience::new(7);
-        let early: Vec<u128> = (0..20).map(|_| patience.pause().as_millis()).collect();
+        let mut backoff = PollBackoff::new(7);
+        let early: Vec<u128> = (0..20).map(|_| backoff.pause().as_millis()).collect();
         assert!(early.iter().all(|pause| (1600..=2400).contains(pause)), "{early:?}");
         assert!(early.iter().any(|pause| *pause != early[0]));
         tokio::time::advance(SOON_FOR).await;
-        assert!((4000..=6000).contains(&patience.pause().as_millis()));
+        assert!((4000..=6000).contains(&backoff.pause().as_millis()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_service_that_is_away_is_borne_for_a_while() {
         let away = ProviderError::Unavailable { provider: "A service", message: "m".to_owned() };
-        let mut patience = Patience::new(7);
-        assert!(patience.bears(&away));
+        let mut backoff = PollBackoff::new(7);
+        assert!(backoff.tolerates(&away));
         tokio::time::advance(AWAY_FOR / 2).await;
-        patience.calm();
-        assert!(patience.bears(&away));
+        backoff.reset();
+        assert!(backoff.tolerates(&away));
         tokio::time::advance(AWAY_FOR).await;
-        assert!(!patience.bears(&away));
-        assert!(patience.bears(&limited("m", Resume::After(Duration::from_hours(3)))));
-        assert_eq!(patience.pause(), LONGEST_PAUSE);
+        assert!(!backoff.tolerates(&away));
+        assert!(backoff.tolerates(&limited("m", Resume::After(Duration::from_hours(3)))));
+        assert_eq!(backoff.pause(), LONGEST_PAUSE);
     }
 }

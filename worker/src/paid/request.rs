@@ -16,11 +16,11 @@ pub enum Answer<G> {
 }
 
 /// Something that is bought under one digest, at most once.
-pub trait Order: Sync {
+pub trait PaidRequest: Sync {
     /// What is delivered.
-    type Goods: Send + Sync;
+    type Artifact: Send + Sync;
     /// What a submission needs besides the order: fetched before its slot is taken.
-    type Parts: Send + Sync;
+    type Prepared: Send + Sync;
 
     /// What it is made from: its slots lie under this.
     fn digest(&self) -> &Digest;
@@ -34,23 +34,23 @@ pub trait Order: Sync {
     fn price(&self) -> Money;
 
     /// What it did cost.
-    fn cost(&self, goods: &Self::Goods) -> Money;
+    fn cost(&self, artifact: &Self::Artifact) -> Money;
 
     /// Whether it is in the bucket already.
     fn is_there(&self) -> impl Future<Output = Result<bool, StepError>> + Send;
 
     /// Fetches what the submission needs.
-    fn prepare(&self) -> impl Future<Output = Result<Self::Parts, StepError>> + Send;
+    fn prepare(&self) -> impl Future<Output = Result<Self::Prepared, StepError>> + Send;
 
     /// Submits it: once. Retries are the caller's.
     fn submit(
         &self,
-        parts: &Self::Parts,
-    ) -> impl Future<Output = Result<Answer<Self::Goods>, ProviderError>> + Send;
+        prepared: &Self::Prepared,
+    ) -> impl Future<Output = Result<Answer<Self::Artifact>, ProviderError>> + Send;
 
     /// Looks after it; `None` while it is being made.
-    fn poll(&self, id: &str) -> impl Future<Output = Result<Option<Self::Goods>, ProviderError>> + Send;
+    fn poll(&self, id: &str) -> impl Future<Output = Result<Option<Self::Artifact>, ProviderError>> + Send;
 
     /// Puts it into the bucket, unless it is there. Tried again if the bucket fails.
-    fn store(&self, goods: &Self::Goods) -> impl Future<Output = Result<(), StepError>> + Send;
+    fn store(&self, artifact: &Self::Artifact) -> impl Future<Output = Result<(), StepError>> + Send;
 }

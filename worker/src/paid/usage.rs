@@ -9,22 +9,22 @@ use videofactory_pipeline::contract::{Publication, RateLimit, Spent};
 
 /// What is to be told of an attempt's dealings with outside services, however it ends. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Books(Arc<Mutex<Pages>>);
+pub struct UsageRecorder(Arc<Mutex<RecordedUsage>>);
 
 #[derive(Debug, Default)]
-struct Pages {
-    items: Vec<Item>,
+struct RecordedUsage {
+    items: Vec<SubmissionUsage>,
     surveyed: Vec<Spent>,
     accounted: bool,
     fenced: bool,
-    held: usize,
+    in_flight: usize,
     rate_limit: Option<RateLimit>,
     resume_at: Option<Timestamp>,
     publications: Vec<Publication>,
 }
 
 #[derive(Debug)]
-struct Item {
+struct SubmissionUsage {
     account: String,
     /// When it was answered; `None` while nobody knows whether it was taken.
     at: Option<Timestamp>,
@@ -35,99 +35,99 @@ struct Item {
 
 /// One submission in the books.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry(usize);
+pub struct UsageEntry(usize);
 
 /// An answer that was paid for and is not stored yet, as long as this lives.
-pub struct Held(Books);
+pub struct InFlight(UsageRecorder);
 
-impl Drop for Held {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut pages = self.0.lock();
-        pages.held = pages.held.saturating_sub(1);
+        let mut recorded = self.0.lock();
+        recorded.in_flight = recorded.in_flight.saturating_sub(1);
     }
 }
 
-impl Books {
+impl UsageRecorder {
     /// A submission is about to be made. As long as nothing else is said, it counts as taken.
     #[must_use]
-    pub fn begin(&self, account: &str, cost: Money) -> Entry {
-        let mut pages = self.lock();
+    pub fn record_submission(&self, account: &str, cost: Money) -> UsageEntry {
+        let mut recorded = self.lock();
         let account = account.to_owned();
-        pages.items.push(Item { account, at: None, seconds: 0, cost, taken: true });
-        Entry(pages.items.len() - 1)
+        recorded.items.push(SubmissionUsage { account, at: None, seconds: 0, cost, taken: true });
+        UsageEntry(recorded.items.len() - 1)
     }
 
     /// The service has not taken it.
-    pub fn not_taken(&self, entry: Entry) {
+    pub fn record_rejected(&self, entry: UsageEntry) {
         self.change(entry, |item| item.taken = false);
     }
 
     /// The service has taken it, or may have.
-    pub fn taken(&self, entry: Entry, at: Timestamp) {
+    pub fn record_accepted(&self, entry: UsageEntry, at: Timestamp) {
         self.change(entry, |item| item.at = Some(at));
     }
 
     /// What it came to.
-    pub fn paid(&self, entry: Entry, seconds: u32, cost: Money) {
+    pub fn record_cost(&self, entry: UsageEntry, seconds: u32, cost: Money) {
         self.change(entry, |item| (item.seconds, item.cost) = (seconds, cost));
     }
 
     /// What an earlier attempt has spent, as this one found out.
-    pub fn account_for(&self, spent: Vec<Spent>) {
-        let mut pages = self.lock();
-        pages.surveyed.extend(spent);
-        pages.accounted = true;
+    pub fn record_survey(&self, spent: Vec<Spent>) {
+        let mut recorded = self.lock();
+        recorded.surveyed.extend(spent);
+        recorded.accounted = true;
     }
 
     /// Whether what an earlier attempt has spent was found out.
     #[must_use]
-    pub fn has_accounted(&self) -> bool {
+    pub fn is_surveyed(&self) -> bool {
         self.lock().accounted
     }
 
     /// This execution has raised the attempt's fence: what the attempt spends, it spends.
-    pub fn is_fenced(&self) {
+    pub fn set_fenced(&self) {
         self.lock().fenced = true;
     }
 
     /// Whether this execution has raised the attempt's fence.
     #[must_use]
-    pub fn has_fence(&self) -> bool {
+    pub fn holds_fence(&self) -> bool {
         self.lock().fenced
     }
 
     /// What was paid for is here, and only here.
     #[must_use]
-    pub fn hold(&self) -> Held {
-        self.lock().held += 1;
-        Held(self.clone())
+    pub fn mark_in_flight(&self) -> InFlight {
+        self.lock().in_flight += 1;
+        InFlight(self.clone())
     }
 
     /// A service refuses for a while; of several times the latest counts.
-    pub fn refuses(&self, account: &str, until: Option<Timestamp>) {
-        let mut pages = self.lock();
-        let known = pages.rate_limit.as_ref().and_then(|limit| limit.until);
-        pages.rate_limit = Some(RateLimit { account: account.to_owned(), until: until.max(known) });
+    pub fn record_rate_limit(&self, account: &str, until: Option<Timestamp>) {
+        let mut recorded = self.lock();
+        let known = recorded.rate_limit.as_ref().and_then(|limit| limit.until);
+        recorded.rate_limit = Some(RateLimit { account: account.to_owned(), until: until.max(known) });
     }
 
     /// Before this time another attempt gets no further; of several times the earliest counts.
-    pub fn resume(&self, at: Timestamp) {
-        let mut pages = self.lock();
-        pages.resume_at = Some(pages.resume_at.map_or(at, |known| known.min(at)));
+    pub fn record_resume_at(&self, at: Timestamp) {
+        let mut recorded = self.lock();
+        recorded.resume_at = Some(recorded.resume_at.map_or(at, |known| known.min(at)));
     }
 
     /// A publication, as far as it is; a later word on the same target takes the place of an earlier one.
-    pub fn publish(&self, publication: Publication) {
-        let mut pages = self.lock();
-        pages.publications.retain(|known| known.target != publication.target);
-        pages.publications.push(publication);
+    pub fn record_publication(&self, publication: Publication) {
+        let mut recorded = self.lock();
+        recorded.publications.retain(|known| known.target != publication.target);
+        recorded.publications.push(publication);
     }
 
     /// All that was spent, oldest first. What nobody has answered yet counts from `now`.
     #[must_use]
     pub fn spent(&self, now: Timestamp) -> Vec<Spent> {
-        let pages = self.lock();
-        let own = pages.items.iter().filter(|item| item.taken).map(|item| Spent {
+        let recorded = self.lock();
+        let own = recorded.items.iter().filter(|item| item.taken).map(|item| Spent {
             account: item.account.clone(),
             at: item.at.unwrap_or(now),
             submissions: 1,
@@ -135,7 +135,7 @@ impl Books {
             cost: item.cost,
         });
         let mut joined: Vec<Spent> = Vec::new();
-        for spent in own.chain(pages.surveyed.iter().cloned()) {
+        for spent in own.chain(recorded.surveyed.iter().cloned()) {
             match joined.iter_mut().find(|known| known.account == spent.account && known.at == spent.at) {
                 Some(known) => {
                     known.submissions = known.submissions.saturating_add(spent.submissions);
@@ -152,8 +152,8 @@ impl Books {
     /// this process.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
-        let pages = self.lock();
-        pages.held > 0 || pages.items.iter().any(|item| item.taken && item.at.is_none())
+        let recorded = self.lock();
+        recorded.in_flight > 0 || recorded.items.iter().any(|item| item.taken && item.at.is_none())
     }
 
     /// The service that refuses for a while.
@@ -174,13 +174,13 @@ impl Books {
         self.lock().publications.clone()
     }
 
-    fn change(&self, entry: Entry, change: impl FnOnce(&mut Item)) {
+    fn change(&self, entry: UsageEntry, change: impl FnOnce(&mut SubmissionUsage)) {
         if let Some(item) = self.lock().items.get_mut(entry.0) {
             change(item);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Pages> {
+    fn lock(&self) -> MutexGuard<'_, RecordedUsage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,16 +197,16 @@ mod tests {
 
     #[test]
     fn what_was_not_taken_is_left_out_and_what_nobody_answered_counts_now() {
-        let books = Books::default();
+        let usage = UsageRecorder::default();
         let cent = Money::from_micros(10_000);
-        let [refused, taken, open, other] = [(); 4].map(|()| books.begin("grok", cent));
-        books.not_taken(refused);
-        books.taken(taken, at(100));
-        books.paid(taken, 3, Money::from_micros(5));
-        books.taken(other, at(100));
-        assert!(books.is_in_flight());
+        let [refused, taken, open, other] = [(); 4].map(|()| usage.record_submission("grok", cent));
+        usage.record_rejected(refused);
+        usage.record_accepted(taken, at(100));
+        usage.record_cost(taken, 3, Money::from_micros(5));
+        usage.record_accepted(other, at(100));
+        assert!(usage.is_in_flight());
         let _ = open;
-        let spent = books.spent(at(500));
+        let spent = usage.spent(at(500));
         let all: Vec<_> =
             spent.iter().map(|s| (s.at.as_second(), s.submissions, s.seconds, s.cost.micros())).collect();
         assert_eq!(all, [(100, 2, 3, 10_005), (500, 1, 0, 10_000)]);
@@ -214,30 +214,30 @@ mod tests {
 
     #[test]
     fn what_is_not_stored_is_in_flight() {
-        let books = Books::default();
-        let entry = books.begin("grok", Money::ZERO);
-        books.taken(entry, at(100));
-        assert!(!books.is_in_flight());
-        let (one, other) = (books.hold(), books.hold());
+        let usage = UsageRecorder::default();
+        let entry = usage.record_submission("grok", Money::ZERO);
+        usage.record_accepted(entry, at(100));
+        assert!(!usage.is_in_flight());
+        let (one, other) = (usage.mark_in_flight(), usage.mark_in_flight());
         drop(one);
-        assert!(books.is_in_flight());
+        assert!(usage.is_in_flight());
         drop(other);
-        assert!(!books.is_in_flight());
+        assert!(!usage.is_in_flight());
     }
 
     #[test]
     fn the_latest_of_several_refusals_counts_and_the_last_word_on_a_target() {
-        let books = Books::default();
-        books.refuses("grok", Some(at(50)));
-        books.refuses("grok", None);
-        assert_eq!(books.rate_limit().unwrap().until, Some(at(50)));
+        let usage = UsageRecorder::default();
+        usage.record_rate_limit("grok", Some(at(50)));
+        usage.record_rate_limit("grok", None);
+        assert_eq!(usage.rate_limit().unwrap().until, Some(at(50)));
         let word = |state: PublicationState| Publication {
             target: "main".to_owned(),
             state,
             ..Publication::default()
         };
-        books.publish(word(PublicationState::Uploading));
-        books.publish(word(PublicationState::Published));
-        assert_eq!(books.publications(), [word(PublicationState::Published)]);
+        usage.record_publication(word(PublicationState::Uploading));
+        usage.record_publication(word(PublicationState::Published));
+        assert_eq!(usage.publications(), [word(PublicationState::Published)]);
     }
 }

@@ -73,7 +73,7 @@ impl<'a> Estimator<'a> {
             Ok(settings) => settings,
             Err(why) => return Ok(Estimate::unknown(why)),
         };
-        for (_, name) in hired(&settings) {
+        for (_, name) in external_accounts(&settings) {
             look_up(self.client, self.namespace, name, &mut self.accounts).await?;
         }
         Ok(of_job(job, &settings, &self.accounts))
@@ -114,7 +114,7 @@ fn settings(job: &VideoJob, channel: Option<&Known<Channel>>) -> Result<Settings
 }
 
 /// The steps that an account is named for, with its name.
-fn hired(settings: &Settings) -> impl Iterator<Item = (StepName, &str)> {
+fn external_accounts(settings: &Settings) -> impl Iterator<Item = (StepName, &str)> {
     StepName::ALL.into_iter().filter_map(|name| {
         let account = price::provider_of(settings, name)?.account_ref.as_ref()?;
         Some((name, account.name.as_str()))
@@ -130,7 +130,7 @@ pub fn of_job(
 ) -> Estimate {
     let scenes = price::given_scenes(&job.spec).unwrap_or(i64::from(settings.scene_count));
     let mut estimate = Estimate::default();
-    for (name, account) in hired(settings) {
+    for (name, account) in external_accounts(settings) {
         let spec = match accounts.get(account) {
             Some(Ok(known)) => &known.spec,
             Some(Err(why)) => {
@@ -182,7 +182,7 @@ mod tests {
         of_job(&job, &settings, &accounts.collect())
     }
 
-    fn hires(step: &str, more: &Value) -> Value {
+    fn with_account(step: &str, more: &Value) -> Value {
         let mut provider = json!({"accountRef": {"name": "grok"}});
         provider.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"topic": "Rivers", "sceneCount": 3, "length": {"target": "15s"}, "providers": {step: provider}})
@@ -192,26 +192,29 @@ mod tests {
     fn a_film_without_accounts_costs_nothing() {
         assert_eq!(estimate(&json!({"topic": "Rivers"}), &[]), Estimate::default());
         let embedded = Ok(account(&json!({"provider": "Embedded"})));
-        assert_eq!(estimate(&hires("animation", &json!({})), &[("grok", embedded)]), Estimate::default());
+        assert_eq!(
+            estimate(&with_account("animation", &json!({})), &[("grok", embedded)]),
+            Estimate::default()
+        );
     }
 
     #[test]
     fn clips_cost_what_their_account_says_or_else_the_usual_price() {
         let own = Ok(account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}})));
         assert_eq!(
-            estimate(&hires("animation", &json!({})), &[("grok", own)]).cost.to_string(),
+            estimate(&with_account("animation", &json!({})), &[("grok", own)]).cost.to_string(),
             "1.80",
             "three of six seconds"
         );
         let usual = Ok(account(&json!({"provider": "XAI"})));
-        let told = estimate(&hires("animation", &json!({})), &[("grok", usual)]);
+        let told = estimate(&with_account("animation", &json!({})), &[("grok", usual)]);
         assert!(told.cost > Money::ZERO && told.unknown.is_empty(), "{told:?}");
     }
 
     #[test]
     fn a_draft_buys_no_clips() {
         let own = Ok(account(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}})));
-        let mut spec = hires("animation", &json!({}));
+        let mut spec = with_account("animation", &json!({}));
         spec["mode"] = json!("Draft");
         assert_eq!(estimate(&spec, &[("grok", own)]), Estimate::default());
     }
@@ -219,12 +222,13 @@ mod tests {
     #[test]
     fn what_nobody_knows_is_said_with_what_to_do() {
         let grok = Ok(account(&json!({"provider": "XAI"})));
-        let told = estimate(&hires("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
+        let told =
+            estimate(&with_account("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
         let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs; name it as \
                         videoSecond in the prices of that ProviderAccount (\"0\" if it costs nothing)";
         assert_eq!((told.cost, told.unknown), (Money::ZERO, vec![expected.to_owned()]));
         let missing = Err("ProviderAccount \"grok\" does not exist in this namespace".to_owned());
-        let told = estimate(&hires("images", &json!({})), &[("grok", missing)]);
+        let told = estimate(&with_account("images", &json!({})), &[("grok", missing)]);
         let expected = "generate-images: ProviderAccount \"grok\" does not exist in this namespace";
         assert_eq!(told.unknown, [expected]);
     }

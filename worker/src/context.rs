@@ -17,10 +17,10 @@ use videofactory_pipeline::{Keys, StepInput};
 use videofactory_providers::Secret;
 use videofactory_storage::{Access, Addressing, Bucket, BucketConfig, SecretText};
 
-use crate::agency::{Agency, Services};
 use crate::outcome::StepError;
 use crate::paid::{Clock, UsageRecorder};
 use crate::progress::Progress;
+use crate::provider_factory::{ProviderFactory, Services};
 use crate::traces::Traces;
 
 /// When set, every path of the contract is taken under this folder: for a run outside a pod.
@@ -49,7 +49,7 @@ pub struct Context {
     /// What may be called, and how.
     pub network: Network,
     /// Who can be hired.
-    pub agency: Arc<dyn Agency>,
+    pub provider_factory: Arc<dyn ProviderFactory>,
     /// What time it is.
     pub clock: Clock,
     /// UID of the pod.
@@ -73,7 +73,7 @@ impl Context {
             progress: Progress::default(),
             usage: UsageRecorder::default(),
             network,
-            agency: Arc::new(Services),
+            provider_factory: Arc::new(Services),
             clock: Clock::default(),
             pod,
             stop: CancellationToken::new(),

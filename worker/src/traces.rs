@@ -66,7 +66,7 @@ impl Traces {
             ("videofactory.attempt", input.attempt.into()),
         ];
         let providers =
-            input.hired.iter().map(|(account, hired)| (account.clone(), hired.provider)).collect();
+            input.accounts.iter().map(|(account, access)| (account.clone(), access.provider)).collect();
         let noted = Mutex::default();
         Self(Some(Arc::new(Shared { settings, service, within, about, providers, noted })))
     }

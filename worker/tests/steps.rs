@@ -8,8 +8,8 @@ mod bucket;
 mod confined;
 #[path = "steps/film.rs"]
 mod film;
-#[path = "steps/foreseen.rs"]
-mod foreseen;
+#[path = "steps/preflight.rs"]
+mod preflight;
 #[path = "steps/published.rs"]
 mod published;
 mod support;

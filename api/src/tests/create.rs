@@ -17,12 +17,12 @@ fn key() -> (HeaderName, &'static str) {
 
 /// Tries two films of three clips each, of which an account is asked for pictures and clips.
 async fn tried(world: &World) -> Answer {
-    let hired = |name: &str| json!({"accountRef": {"name": name}});
+    let account_ref = |name: &str| json!({"accountRef": {"name": name}});
     let wish = json!({
         "namespace": "films", "topics": ["rivers", "lakes"],
         "spec": {
             "sceneCount": 3, "length": {"target": "15s"},
-            "providers": {"animation": hired("grok"), "images": hired("gone")},
+            "providers": {"animation": account_ref("grok"), "images": account_ref("gone")},
         },
     });
     world.send("POST", "/jobs?dry_run=true", FILMS, &[], &wish.to_string()).await

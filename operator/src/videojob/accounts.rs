@@ -13,7 +13,7 @@ use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::clock;
 
 use super::cached::{channel, get};
-use super::model::{Account, Found, HiredAccount};
+use super::model::{Account, ExternalAccount, Found};
 use crate::context::Context;
 use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::restoring;
@@ -142,7 +142,7 @@ fn account_state(
         (_, _, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),
         _ => None,
     };
-    Account::Hired(Box::new(HiredAccount {
+    Account::External(Box::new(ExternalAccount {
         uid: account.uid().unwrap_or_default(),
         spec: account.spec.clone(),
         status: account.status.clone().unwrap_or_default(),
@@ -198,7 +198,7 @@ mod tests {
             match account_state("acc", Some(&Ok(account.clone())), &Network::default(), |_| {
                 Some(terms.clone())
             }) {
-                Account::Hired(hired) => (hired.obstacle, hired.allowed_host),
+                Account::External(external) => (external.obstacle, external.allowed_host),
                 other => panic!("{other:?}"),
             }
         };
@@ -222,8 +222,8 @@ mod tests {
         .unwrap();
         let terms = ("7".to_owned(), AllowedHosts::parse("hooks.example"));
         let state = account_state("team", Some(&Ok(account)), &Network::default(), |_| Some(terms.clone()));
-        let Account::Hired(hired) = state else { panic!("not hired") };
-        let obstacle = hired.obstacle.unwrap();
+        let Account::External(external) = state else { panic!("not hired") };
+        let obstacle = external.obstacle.unwrap();
         assert!(obstacle.contains("\"team\"") && obstacle.contains("as url"), "{obstacle}");
         assert!(!obstacle.contains("a-secret-path"), "{obstacle}");
     }
@@ -242,11 +242,11 @@ mod tests {
             account_state("acc", Some(&Ok(account(provider))), &Network::default(), |_| terms.clone())
         };
         assert_eq!(state("Embedded", None), Account::Embedded);
-        let Account::Hired(hired) = state("XAI", Some("7")) else { panic!("not hired") };
-        assert_eq!((hired.spec.provider, hired.credentials.as_deref()), (Provider::Xai, Some("7")));
-        assert_eq!(hired.obstacle, None);
-        let Account::Hired(hired) = state("XAI", None) else { panic!("not hired") };
-        assert!(hired.obstacle.unwrap().contains("Secret \"keys\""));
+        let Account::External(external) = state("XAI", Some("7")) else { panic!("not hired") };
+        assert_eq!((external.spec.provider, external.credentials.as_deref()), (Provider::Xai, Some("7")));
+        assert_eq!(external.obstacle, None);
+        let Account::External(external) = state("XAI", None) else { panic!("not hired") };
+        assert!(external.obstacle.unwrap().contains("Secret \"keys\""));
         let Account::Unusable { message, .. } = account_state("acc", None, &Network::default(), |_| None)
         else {
             panic!("usable")

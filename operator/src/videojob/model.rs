@@ -138,7 +138,7 @@ pub enum Account {
     /// The provider that comes with Video Factory: it needs nothing and asks nobody.
     Embedded,
     /// An outside service, which is asked for a grant before anything is submitted to it.
-    Hired(Box<HiredAccount>),
+    External(Box<ExternalAccount>),
     /// It is being restored, and comes by itself: what stands in it now is not believed. Why.
     Held(String),
     /// It cannot be used, and why.
@@ -165,7 +165,7 @@ impl Account {
 
 /// An account with an outside service.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HiredAccount {
+pub struct ExternalAccount {
     pub uid: String,
     /// The service, its limits and prices.
     pub spec: ProviderAccountSpec,

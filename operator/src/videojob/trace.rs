@@ -168,7 +168,7 @@ impl<'a> Ended<'a> {
     fn quota_wait(&self, demand: &Demand) -> (Timestamp, Timestamp) {
         let asked = demand.asked_at.as_ref().or(demand.since.as_ref()).map_or(self.created, |at| at.0);
         let asked = asked.min(self.created);
-        let Some(Account::Hired(account)) = self.observed.accounts.get(&demand.account) else {
+        let Some(Account::External(account)) = self.observed.accounts.get(&demand.account) else {
             return (asked, self.created);
         };
         let uid = self.observed.job.metadata.uid.as_deref().unwrap_or_default();

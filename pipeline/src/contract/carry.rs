@@ -64,7 +64,7 @@ impl StepInput {
         };
         let taken = LARGE.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?)));
         let mut document: Map<String, Value> = taken.collect();
-        document.insert("hired".to_owned(), take_terms(fields.get_mut("hired")));
+        document.insert("hired".to_owned(), take_access(fields.get_mut("hired")));
         let document = Value::Object(document).to_string();
         let reference = Digest::of_bytes(document.as_bytes());
         fields.insert(REFERENCE.to_owned(), Value::String(reference.to_string()));
@@ -100,8 +100,8 @@ fn variable(value: &Value) -> String {
 }
 
 /// Takes out of each account all but its allowance, which differs from attempt to attempt.
-fn take_terms(hired: Option<&mut Value>) -> Value {
-    let accounts = hired.and_then(Value::as_object_mut).into_iter().flatten();
+fn take_access(access: Option<&mut Value>) -> Value {
+    let accounts = access.and_then(Value::as_object_mut).into_iter().flatten();
     let terms = accounts.map(|(name, account)| {
         let allowance = account.get(ALLOWANCE).cloned().unwrap_or_default();
         let mut terms = std::mem::replace(account, serde_json::json!({ ALLOWANCE: allowance }));
@@ -193,7 +193,7 @@ mod tests {
         let mut input = input(&"🐙".repeat(5_000));
         let first = input.carry();
         input.attempt = 3;
-        input.hired.get_mut("grok").unwrap().allowance.submissions = 1;
+        input.accounts.get_mut("grok").unwrap().allowance.submissions = 1;
         let second = input.carry();
         assert_eq!(first.document, second.document);
         assert_ne!(first.variable, second.variable);

@@ -35,9 +35,9 @@ impl Grace {
     /// What suits this attempt.
     #[must_use]
     pub fn of(input: &StepInput) -> Self {
-        let is_hired = input.hired.values().any(|hired| hired.provider != Provider::Embedded);
+        let is_external = input.accounts.values().any(|access| access.provider != Provider::Embedded);
         // A survey submits nothing; what it has fetched is stored.
-        let answer = if is_hired && !input.survey { longest_answer(input.step) } else { Duration::ZERO };
+        let answer = if is_external && !input.survey { longest_answer(input.step) } else { Duration::ZERO };
         Self { idle: Duration::from_secs(STOP), in_flight: answer + Duration::from_secs(STORE) }
     }
 

@@ -101,7 +101,8 @@ pub struct StepInput {
     pub upstream: BTreeMap<StepName, Upstream>,
     /// The accounts that the step may use, by name. Their credentials are mounted, one folder each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub hired: BTreeMap<String, Hired>,
+    #[serde(rename = "hired")]
+    pub accounts: BTreeMap<String, AccountAccess>,
     /// This attempt may have been started before, and nobody knows what became of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
@@ -134,7 +135,7 @@ pub struct StepInput {
 /// An account that a step may use, without its credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Hired {
+pub struct AccountAccess {
     /// The service.
     pub provider: videofactory_crds::provideraccount::Provider,
     /// Base URL instead of the service's own; empty = that one.

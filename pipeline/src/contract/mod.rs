@@ -11,7 +11,9 @@ mod trace;
 pub use carry::{Carried, MOST_PART_BYTES, ReadInput, in_parts, part_name};
 pub use exit::ExitCode;
 pub use grace::{Grace, longest_answer};
-pub use input::{Allowance, Brand, BucketRef, GivenScenes, Hired, JobRef, Opening, StepInput, Upstream};
+pub use input::{
+    AccountAccess, Allowance, Brand, BucketRef, GivenScenes, JobRef, Opening, StepInput, Upstream,
+};
 pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };

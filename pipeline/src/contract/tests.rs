@@ -7,7 +7,9 @@ use videofactory_crds::videojob::VideoJobSpec;
 use videofactory_crds::{StepName, generate};
 
 use super::carry::in_parts;
-use super::{Allowance, Brand, GivenScenes, Hired, MOST_INPUT_BYTES, MOST_PART_BYTES, Opening, StepInput};
+use super::{
+    AccountAccess, Allowance, Brand, GivenScenes, MOST_INPUT_BYTES, MOST_PART_BYTES, Opening, StepInput,
+};
 use crate::parts::settings_of;
 use crate::settings::Settings;
 
@@ -72,7 +74,7 @@ fn input(step: StepName, spec: &VideoJobSpec, text: char) -> StepInput {
     let long = |most: usize| text.to_string().repeat(most);
     let opening = Opening { at: "2026-12-24T18:00:00.123456789Z".parse().unwrap(), submissions: 1_000_000 };
     let (accounts, openings) = if step == StepName::PublishVideo { (10, 1) } else { (1, 200) };
-    let hired = Hired {
+    let access = AccountAccess {
         provider: videofactory_crds::provideraccount::Provider::HuggingFace,
         endpoint: long(500),
         allowed_host: long(253),
@@ -105,8 +107,8 @@ fn input(step: StepName, spec: &VideoJobSpec, text: char) -> StepInput {
         .collect();
     input.allowed_submissions =
         (0..200).map(|number: u32| (crate::Digest::of_bytes(&number.to_be_bytes()), u32::MAX)).collect();
-    input.hired =
-        (0..accounts).map(|number| (format!("{number}-{}", "n".repeat(250)), hired.clone())).collect();
+    input.accounts =
+        (0..accounts).map(|number| (format!("{number}-{}", "n".repeat(250)), access.clone())).collect();
     input.brand =
         Brand { tags: vec![long(100); 60], intro: long(256), outro: long(256), watermark: long(256) };
     input.upstream = StepName::ALL

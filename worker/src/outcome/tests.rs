@@ -26,7 +26,7 @@ fn input() -> StepInput {
         takes: BTreeMap::new(),
         upstream: BTreeMap::new(),
         accounts_for: None,
-        hired: BTreeMap::new(),
+        accounts: BTreeMap::new(),
         again: false,
         allowed_submissions: BTreeMap::new(),
         again_before: None,
@@ -172,11 +172,11 @@ fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
 
 #[test]
 fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing_of_what_was_spent() {
-    let told = |again, is_hired: bool, holds_fence, error| {
+    let told = |again, is_external: bool, holds_fence, error| {
         let mut input = StepInput { again, ..input() };
-        if is_hired {
-            let hired = serde_json::from_value(serde_json::json!({"provider": "XAI"})).unwrap();
-            input.hired.insert("grok".to_owned(), hired);
+        if is_external {
+            let access = serde_json::from_value(serde_json::json!({"provider": "XAI"})).unwrap();
+            input.accounts.insert("grok".to_owned(), access);
         }
         let usage = UsageRecorder::default();
         if holds_fence {

@@ -21,7 +21,7 @@ use videofactory_providers::{
 };
 use videofactory_storage::PutOptions;
 
-use super::hired::{self, EMBEDDED_MODEL, Hire};
+use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::scenes::{SceneWork, each_scene, require_asset};
 use super::{keep_document, pictures, read_document};
 use crate::context::Context;
@@ -32,15 +32,15 @@ use crate::paid::{Answer, PaidRequest};
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
     let images: Images = read_document(context, StepName::GenerateImages).await?;
-    let hire = hired::animator(context).await?;
+    let external = external_client::animator(context).await?;
     let mut model = EMBEDDED_MODEL.to_owned();
     let mut lengths = BTreeMap::new();
-    if let Some(hire) = &hire {
-        model = hire.model_name(context, Sold::VideoSecond);
-        lengths = bought(context, &storyboard, hire).await?;
+    if let Some(external) = &external {
+        model = external.model_name(context, Sold::VideoSecond);
+        lengths = bought(context, &storyboard, external).await?;
     }
     let images = images.scenes.into_iter().map(|image| (image.id.clone(), image)).collect();
-    let work = Motions { context, images, lengths, hire };
+    let work = Motions { context, images, lengths, external };
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let clips = scenes.iter().filter(|scene| !scene.key.is_empty()).count();
     let message = format!("{clips} scenes have a clip, {} move as pictures", scenes.len() - clips);
@@ -60,13 +60,13 @@ struct Length {
 async fn bought(
     context: &Context,
     storyboard: &Storyboard,
-    hire: &Hire<dyn Animator>,
+    external: &ExternalClient<dyn Animator>,
 ) -> Result<BTreeMap<String, Length>, StepError> {
     let voices: Voices = read_document(context, StepName::NarrateScenes).await?;
     let voices: BTreeMap<&str, f64> =
         voices.scenes.iter().map(|voice| (voice.id.as_str(), voice.seconds)).collect();
     let timeline = lay_out(&context.input.settings, storyboard, &voices)?;
-    let offered = hire.client.lengths(&hire.model);
+    let offered = external.client.lengths(&external.model);
     let sold = match offered {
         Offered::Range(least, most) => Lengths::Range(least, most),
         Offered::Only(lengths) => Lengths::Lengths(lengths),
@@ -106,14 +106,14 @@ struct Motions<'a> {
     images: BTreeMap<String, SceneImage>,
     /// Empty where nobody is hired.
     lengths: BTreeMap<String, Length>,
-    hire: Option<Hire<dyn Animator>>,
+    external: Option<ExternalClient<dyn Animator>>,
 }
 
 impl SceneWork for Motions<'_> {
     type Entry = SceneClip;
 
-    fn is_hired(&self) -> bool {
-        self.hire.is_some()
+    fn is_external(&self) -> bool {
+        self.external.is_some()
     }
 
     async fn find(&self, scene: &Scene) -> Result<Option<SceneClip>, StepError> {
@@ -122,7 +122,7 @@ impl SceneWork for Motions<'_> {
         if !key.is_empty() {
             require_asset(self.context, scene, &key).await?;
         }
-        if self.hire.is_none() || !key.is_empty() {
+        if self.external.is_none() || !key.is_empty() {
             return Ok(Some(SceneClip { id: scene.id.clone(), digest, key }));
         }
         let instead = self.lengths.get(&scene.id).map_or(&[][..], |length| &length.instead);
@@ -137,13 +137,13 @@ impl SceneWork for Motions<'_> {
     }
 
     async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
-        let Some(hire) = &self.hire else { return Ok(()) };
+        let Some(external) = &self.external else { return Ok(()) };
         let digests: Result<Vec<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
-        hire.account.expect(digests?).await
+        external.account.expect(digests?).await
     }
 
     async fn make(&self, scene: &Scene) -> Result<SceneClip, StepError> {
-        let Some(hire) = &self.hire else {
+        let Some(external) = &self.external else {
             // `find` answers for every scene.
             return Err(StepError::Break(format!("scene {} has neither a picture nor a clip", scene.id)));
         };
@@ -151,15 +151,15 @@ impl SceneWork for Motions<'_> {
         let seconds = self.seconds(scene);
         let image = self.image(scene)?;
         let context = self.context;
-        let order = Animation { context, hire, scene, image, seconds, digest: digest.clone() };
-        match hire.account.submit(&order).await {
+        let order = Animation { context, external, scene, image, seconds, digest: digest.clone() };
+        match external.account.submit(&order).await {
             Ok(()) => {
                 let key = context.keys.clip(&digest);
                 Ok(SceneClip { id: scene.id.clone(), digest, key })
             }
-            Err(error) if self.may_stand_still(hire, &error) => {
+            Err(error) if self.may_stand_still(external, &error) => {
                 tracing::info!(scene = scene.id, "moves as a picture: {error}");
-                hire.account.is_not_needed(&digest);
+                external.account.is_not_needed(&digest);
                 Ok(SceneClip { id: scene.id.clone(), digest, key: String::new() })
             }
             Err(error) => Err(error),
@@ -190,10 +190,10 @@ impl Motions<'_> {
     }
 
     /// Whether the scene is to move as a picture instead of waiting for the account.
-    fn may_stand_still(&self, hire: &Hire<dyn Animator>, error: &StepError) -> bool {
+    fn may_stand_still(&self, external: &ExternalClient<dyn Animator>, error: &StepError) -> bool {
         let waits = match error {
             StepError::AwaitQuota | StepError::AskProvider(ProviderError::RateLimited { .. }) => true,
-            StepError::SkipAfterFailure => hire.account.is_rate_limited(),
+            StepError::SkipAfterFailure => external.account.is_rate_limited(),
             _ => false,
         };
         waits && self.context.input.still_motion && !self.context.input.survey
@@ -203,7 +203,7 @@ impl Motions<'_> {
 /// A clip that is bought.
 struct Animation<'a> {
     context: &'a Context,
-    hire: &'a Hire<dyn Animator>,
+    external: &'a ExternalClient<dyn Animator>,
     scene: &'a Scene,
     image: &'a SceneImage,
     seconds: u32,
@@ -231,7 +231,7 @@ impl PaidRequest for Animation<'_> {
     }
 
     fn price(&self) -> Money {
-        self.hire.price(self.context, Sold::VideoSecond, self.seconds)
+        self.external.price(self.context, Sold::VideoSecond, self.seconds)
     }
 
     fn cost(&self, clip: &Bought) -> Money {
@@ -254,7 +254,7 @@ impl PaidRequest for Animation<'_> {
         let moves = if moves.trim().is_empty() { &self.scene.image_prompt } else { moves };
         let prompt = [moves.as_str(), self.scene.camera.as_str()];
         Ok(ClipRequest {
-            model: self.hire.model.clone(),
+            model: self.external.model.clone(),
             prompt: prompt.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
             picture,
             seconds: self.seconds,
@@ -264,11 +264,11 @@ impl PaidRequest for Animation<'_> {
     }
 
     async fn submit(&self, request: &ClipRequest) -> Result<Answer<Bought>, ProviderError> {
-        self.hire.client.submit(request).await.map(Answer::Accepted)
+        self.external.client.submit(request).await.map(Answer::Accepted)
     }
 
     async fn poll(&self, id: &str) -> Result<Option<Bought>, ProviderError> {
-        match self.hire.client.poll(id).await? {
+        match self.external.client.poll(id).await? {
             ClipState::Pending { percent } => {
                 tracing::debug!(scene = self.scene.id, id, percent, "the clip is being made");
                 Ok(None)

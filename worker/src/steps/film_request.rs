@@ -16,7 +16,7 @@ use videofactory_pipeline::timeline::{FrameRate, Motion};
 use videofactory_providers::{Artist, PictureRequest};
 use videofactory_storage::StorageError;
 
-use super::foresee;
+use super::preflight;
 use crate::context::Context;
 use crate::outcome::StepError;
 use videofactory_film::request as film;
@@ -38,7 +38,7 @@ pub struct Parts {
 /// The request, with all of its files in place.
 pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest, StepError> {
     let settings = &context.input.settings;
-    foresee::brand(context)?;
+    preflight::brand(context)?;
     let fps = u32::try_from(settings.format.fps).unwrap_or_default();
     let fps = FrameRate::new(fps).map_err(|error| StepError::FollowSettings(error.to_string()))?;
     let (width, height) = settings.frame();

@@ -13,7 +13,7 @@ use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::{Artist, Character, Picture, PictureRequest, ProviderError, Sold};
 use videofactory_storage::PutOptions;
 
-use super::hired::{self, EMBEDDED_MODEL, Hire};
+use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::scenes::{SceneWork, each_scene, require_asset};
 use super::{keep_document, pictures, read_document};
 use crate::context::Context;
@@ -23,10 +23,11 @@ use crate::paid::{Answer, PaidRequest};
 /// Makes the pictures that are missing.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
-    let hire = hired::artist(context).await?;
-    let model =
-        hire.as_ref().map_or_else(|| EMBEDDED_MODEL.to_owned(), |hire| hire.model_name(context, Sold::Image));
-    let work = Pictures { context, hire };
+    let external = external_client::artist(context).await?;
+    let model = external
+        .as_ref()
+        .map_or_else(|| EMBEDDED_MODEL.to_owned(), |external| external.model_name(context, Sold::Image));
+    let work = Pictures { context, external };
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let made = context.progress.report().unwrap_or_default().made;
     let message = format!("{} scenes have a picture, {made} of them new", scenes.len());
@@ -36,14 +37,14 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 
 struct Pictures<'a> {
     context: &'a Context,
-    hire: Option<Hire<dyn Artist>>,
+    external: Option<ExternalClient<dyn Artist>>,
 }
 
 impl SceneWork for Pictures<'_> {
     type Entry = SceneImage;
 
-    fn is_hired(&self) -> bool {
-        self.hire.is_some()
+    fn is_external(&self) -> bool {
+        self.external.is_some()
     }
 
     async fn find(&self, scene: &Scene) -> Result<Option<SceneImage>, StepError> {
@@ -57,20 +58,23 @@ impl SceneWork for Pictures<'_> {
     }
 
     async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
-        let Some(hire) = &self.hire else { return Ok(()) };
-        hire.account.expect(missing.iter().map(|scene| self.digest(scene))).await
+        let Some(external) = &self.external else { return Ok(()) };
+        external.account.expect(missing.iter().map(|scene| self.digest(scene))).await
     }
 
     async fn make(&self, scene: &Scene) -> Result<SceneImage, StepError> {
         let digest = self.digest(scene);
-        let key = match &self.hire {
+        let key = match &self.external {
             None => {
                 let request = request(self.context, scene, &digest, embedded_cast(self.context, scene));
                 store(self.context, &digest, &Embedded.draw(&request).await?.into()).await?
             }
-            Some(hire) => {
+            Some(external) => {
                 let context = self.context;
-                hire.account.submit(&Drawing { context, hire, scene, digest: digest.clone() }).await?;
+                external
+                    .account
+                    .submit(&Drawing { context, external, scene, digest: digest.clone() })
+                    .await?;
                 find_picture(context, &digest).await?.ok_or_else(|| StepError::FindArtifact {
                     what: format!("the new picture of scene {}", scene.id),
                     from: StepName::GenerateImages,
@@ -90,7 +94,7 @@ impl Pictures<'_> {
 /// A picture that is bought.
 struct Drawing<'a> {
     context: &'a Context,
-    hire: &'a Hire<dyn Artist>,
+    external: &'a ExternalClient<dyn Artist>,
     scene: &'a Scene,
     digest: Digest,
 }
@@ -118,7 +122,7 @@ impl PaidRequest for Drawing<'_> {
     }
 
     fn price(&self) -> Money {
-        self.hire.price(self.context, Sold::Image, 1)
+        self.external.price(self.context, Sold::Image, 1)
     }
 
     fn cost(&self, picture: &Drawn) -> Money {
@@ -132,11 +136,11 @@ impl PaidRequest for Drawing<'_> {
     async fn prepare(&self) -> Result<PictureRequest, StepError> {
         let cast = pictures::cast(self.context, self.scene).await?;
         let request = request(self.context, self.scene, &self.digest, cast);
-        Ok(PictureRequest { model: self.hire.model.clone(), ..request })
+        Ok(PictureRequest { model: self.external.model.clone(), ..request })
     }
 
     async fn submit(&self, request: &PictureRequest) -> Result<Answer<Drawn>, ProviderError> {
-        self.hire.client.draw(request).await.map(|picture| Answer::Delivered(picture.into()))
+        self.external.client.draw(request).await.map(|picture| Answer::Delivered(picture.into()))
     }
 
     async fn poll(&self, _: &str) -> Result<Option<Drawn>, ProviderError> {

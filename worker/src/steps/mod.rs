@@ -3,14 +3,14 @@
 
 mod animate_scenes;
 mod assemble_video;
+mod external_client;
 mod film_request;
-mod foresee;
 mod generate_images;
-mod hired;
 mod narrate_scenes;
 mod narration;
 mod own_voice;
 mod pictures;
+mod preflight;
 mod publish_outside;
 mod publish_video;
 mod scenes;

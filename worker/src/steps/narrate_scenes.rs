@@ -8,7 +8,7 @@ use videofactory_pipeline::inputs::voice_digest;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::{NarrationRequest, Narrator, Sold, Speech};
 
-use super::hired::{self, EMBEDDED_MODEL, Hire};
+use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes};
 use super::voices::{is_silent, store_voice, voice_for};
 use super::{keep_document, narration, own_voice, read_document};
@@ -21,15 +21,15 @@ use crate::outcome::{Made, StepError};
 /// what is spoken is kept.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
     let storyboard: Storyboard = read_document(context, StepName::WriteScript).await?;
-    let hire = hired::narrator(context).await?;
-    let (scenes, model) = match &hire {
+    let external = external_client::narrator(context).await?;
+    let (scenes, model) = match &external {
         None => (
             each_scene(context, &storyboard.scenes, &Narration { context }).await?,
             EMBEDDED_MODEL.to_owned(),
         ),
-        Some(hire) => (
-            bought(context, hire, &storyboard.scenes).await?,
-            hire.model_name(context, Sold::NarrationSecond),
+        Some(external) => (
+            bought(context, external, &storyboard.scenes).await?,
+            external.model_name(context, Sold::NarrationSecond),
         ),
     };
     let made = context.progress.report().unwrap_or_default().made;
@@ -42,7 +42,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 /// Recordings of the user's own are read, all other voices bought.
 async fn bought(
     context: &Context,
-    hire: &Hire<dyn Narrator>,
+    external: &ExternalClient<dyn Narrator>,
     scenes: &[Scene],
 ) -> Result<Vec<SceneVoice>, StepError> {
     let work = Narration { context };
@@ -52,7 +52,7 @@ async fn bought(
         missing.into_iter().partition(|place| narration::is_bought(&scenes[*place]));
     let mut failed = make_scenes(context, scenes, &work, &own, &mut entries).await;
     failed.extend(
-        narration::narrate_missing(context, hire, scenes, |scene| work.digest(scene), &spoken).await?,
+        narration::narrate_missing(context, external, scenes, |scene| work.digest(scene), &spoken).await?,
     );
     for place in spoken {
         entries[place] = work.find(&scenes[place]).await?;

@@ -17,7 +17,7 @@ use videofactory_providers::wav::{self, Sound};
 use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Speech, TimingLevel};
 use videofactory_storage::PutOptions;
 
-use super::hired::Hire;
+use super::external_client::ExternalClient;
 use super::scenes::{count, tell};
 use super::voices::{is_silent, store_voice, voice_for};
 use crate::context::Context;
@@ -48,9 +48,9 @@ impl Plan {
 }
 
 /// One request for voices.
-struct Recital<'a> {
+struct NarrationBatch<'a> {
     context: &'a Context,
-    hire: &'a Hire<dyn Narrator>,
+    external: &'a ExternalClient<dyn Narrator>,
     plan: Plan,
     digest: Digest,
     voice: String,
@@ -70,7 +70,7 @@ impl From<Speech> for Spoken {
     }
 }
 
-impl PaidRequest for Recital<'_> {
+impl PaidRequest for NarrationBatch<'_> {
     type Artifact = Spoken;
     type Prepared = NarrationRequest;
 
@@ -95,7 +95,7 @@ impl PaidRequest for Recital<'_> {
         self.context.bucket.put_json_once(&plan, &self.plan).await?;
         let settings = &self.context.input.settings;
         Ok(NarrationRequest {
-            model: self.hire.model.clone(),
+            model: self.external.model.clone(),
             texts: self.plan.texts.clone(),
             language: settings.language.clone(),
             voice: self.voice.clone(),
@@ -104,7 +104,7 @@ impl PaidRequest for Recital<'_> {
     }
 
     async fn submit(&self, request: &NarrationRequest) -> Result<Answer<Spoken>, ProviderError> {
-        let speeches = self.hire.client.narrate(request).await?;
+        let speeches = self.external.client.narrate(request).await?;
         joined(speeches).map(|whole| Answer::Delivered(whole.into())).ok_or_else(|| {
             ProviderError::Unexpected {
                 provider: "The narrator",
@@ -127,14 +127,14 @@ impl PaidRequest for Recital<'_> {
     }
 }
 
-impl Recital<'_> {
+impl NarrationBatch<'_> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "the seconds of a film, at least 0"
     )]
     fn of_seconds(&self, seconds: f64) -> Money {
-        self.hire.price(self.context, Sold::NarrationSecond, seconds.ceil() as u32)
+        self.external.price(self.context, Sold::NarrationSecond, seconds.ceil() as u32)
     }
 }
 
@@ -142,13 +142,13 @@ impl Recital<'_> {
 /// with a scene's id.
 pub async fn narrate_missing(
     context: &Context,
-    hire: &Hire<dyn Narrator>,
+    external: &ExternalClient<dyn Narrator>,
     scenes: &[Scene],
     digest: impl Fn(&Scene) -> Digest,
     missing: &[usize],
 ) -> Result<Vec<(String, StepError)>, StepError> {
     let wanted: BTreeSet<Digest> = missing.iter().map(|place| digest(&scenes[*place])).collect();
-    let there = salvage(context, &wanted).await?;
+    let there = recover_stored(context, &wanted).await?;
     for place in missing.iter().filter(|place| there.contains(&digest(&scenes[**place]))) {
         context.progress.made(count(*place));
     }
@@ -157,72 +157,79 @@ pub async fn narrate_missing(
         .map(|place| (*place, digest(&scenes[*place])))
         .filter(|(_, digest)| !there.contains(digest))
         .collect();
-    let recitals = recitals(context, hire, scenes, left);
-    hire.account.expect(recitals.iter().map(|recital| recital.digest.clone())).await?;
-    let all = recitals.len().max(1);
-    let spoken = stream::iter(0..recitals.len()).map(|place| recite(context, scenes, &recitals[place]));
+    let batches = batches(context, external, scenes, left);
+    external.account.expect(batches.iter().map(|batch| batch.digest.clone())).await?;
+    let all = batches.len().max(1);
+    let spoken = stream::iter(0..batches.len()).map(|place| narrate_batch(context, scenes, &batches[place]));
     let failed: Vec<Option<(String, StepError)>> = spoken.buffer_unordered(all).collect().await;
     Ok(failed.into_iter().flatten().collect())
 }
 
-async fn recite(context: &Context, scenes: &[Scene], recital: &Recital<'_>) -> Option<(String, StepError)> {
-    let spoken = match recital.hire.account.submit(recital).await {
-        Ok(()) => cut_up(context, &recital.digest, &recital.plan).await,
+async fn narrate_batch(
+    context: &Context,
+    scenes: &[Scene],
+    batch: &NarrationBatch<'_>,
+) -> Option<(String, StepError)> {
+    let spoken = match batch.external.account.submit(batch).await {
+        Ok(()) => cut_up(context, &batch.digest, &batch.plan).await,
         Err(error) => Err(error),
     };
     let Err(error) = spoken else {
-        for place in &recital.places {
+        for place in &batch.places {
             context.progress.made(count(*place));
         }
         return None;
     };
-    let id = recital.places.first().map(|place| scenes[*place].id.clone()).unwrap_or_default();
-    tell(context, &recital.places, &id, &error);
+    let id = batch.places.first().map(|place| scenes[*place].id.clone()).unwrap_or_default();
+    tell(context, &batch.places, &id, &error);
     Some((id, error))
 }
 
 /// One for each voice, or one for each scene. Scenes that say the same in the same voice are spoken once.
-fn recitals<'a>(
+fn batches<'a>(
     context: &'a Context,
-    hire: &'a Hire<dyn Narrator>,
+    external: &'a ExternalClient<dyn Narrator>,
     scenes: &[Scene],
     left: Vec<(usize, Digest)>,
-) -> Vec<Recital<'a>> {
+) -> Vec<NarrationBatch<'a>> {
     let settings = &context.input.settings;
     let grouping = settings.providers.narration.as_ref().map(|provider| provider.grouping);
     let together = grouping.unwrap_or(Grouping::Film) == Grouping::Film;
-    let mut open: BTreeMap<String, (Recital<'a>, f64)> = BTreeMap::new();
+    let mut open: BTreeMap<String, (NarrationBatch<'a>, f64)> = BTreeMap::new();
     let mut closed = Vec::new();
     for (place, digest) in left {
         let scene = &scenes[place];
         let voice = voice_for(settings, scene);
         let seconds = speech::expected_seconds(&scene.narration);
-        let is_full = |(recital, length): &(Recital<'_>, f64)| {
-            !recital.plan.scenes.contains(&digest) && (!together || length + seconds > MOST_SECONDS)
+        let is_full = |(batch, length): &(NarrationBatch<'_>, f64)| {
+            !batch.plan.scenes.contains(&digest) && (!together || length + seconds > MOST_SECONDS)
         };
         if open.get(&voice).is_some_and(is_full) {
             closed.extend(open.remove(&voice));
         }
-        let (recital, length) = open.entry(voice.clone()).or_insert_with(|| {
+        let (batch, length) = open.entry(voice.clone()).or_insert_with(|| {
             let plan = Plan { scenes: Vec::new(), texts: Vec::new() };
-            (Recital { context, hire, digest: plan.digest(), plan, voice, places: Vec::new() }, 0.0)
+            (
+                NarrationBatch { context, external, digest: plan.digest(), plan, voice, places: Vec::new() },
+                0.0,
+            )
         });
-        recital.places.push(place);
-        if !recital.plan.scenes.contains(&digest) {
-            recital.plan.scenes.push(digest);
-            recital.plan.texts.push(scene.narration.clone());
+        batch.places.push(place);
+        if !batch.plan.scenes.contains(&digest) {
+            batch.plan.scenes.push(digest);
+            batch.plan.texts.push(scene.narration.clone());
             *length += seconds;
         }
     }
     closed.extend(open.into_values());
-    let named = closed.into_iter().map(|(recital, _)| Recital { digest: recital.plan.digest(), ..recital });
+    let named = closed.into_iter().map(|(batch, _)| NarrationBatch { digest: batch.plan.digest(), ..batch });
     let mut named: Vec<_> = named.collect();
-    named.sort_by_key(|recital| recital.places.first().copied());
+    named.sort_by_key(|batch| batch.places.first().copied());
     named
 }
 
 /// Cuts the voices that are wanted out of narrations that were stored before; whose voices are there then.
-async fn salvage(context: &Context, wanted: &BTreeSet<Digest>) -> Result<BTreeSet<Digest>, StepError> {
+async fn recover_stored(context: &Context, wanted: &BTreeSet<Digest>) -> Result<BTreeSet<Digest>, StepError> {
     let mut there = BTreeSet::new();
     if wanted.is_empty() {
         return Ok(there);

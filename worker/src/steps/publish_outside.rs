@@ -11,18 +11,18 @@ use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::settings::{MissedSlot, PublishTarget, Visibility};
 use videofactory_crds::videojob::PublicationState;
-use videofactory_pipeline::contract::{Artifact, Hired, Publication};
+use videofactory_pipeline::contract::{AccountAccess, Artifact, Publication};
 use videofactory_pipeline::documents::Film;
 use videofactory_providers::webhook::{Announcement, FilmFile};
 use videofactory_providers::youtube::{Addition, Privacy, Upload, VideoId};
 use videofactory_providers::{Connection, ProviderError};
 use videofactory_storage::LONGEST_LINK;
 
-use super::hired::{cannot, connection, named};
-use crate::agency::{Agency, Hireable};
+use super::external_client::{cannot, connection, named};
 use crate::context::Context;
 use crate::outcome::StepError;
 use crate::paid::Account;
+use crate::provider_factory::{ClientResult, ProviderFactory};
 use crate::publishing::{self, VideoSite, record};
 
 /// Most bytes of a thumbnail or of captions.
@@ -48,8 +48,8 @@ pub(super) async fn to_site(
     notes: &mut Vec<String>,
 ) -> Result<Publication, StepError> {
     let (account, site) =
-        engage(context, target, accounts, "publish videos", |agency, service, connection| {
-            agency.video_site(service, connection)
+        connect(context, target, accounts, "publish videos", |provider_factory, service, connection| {
+            provider_factory.video_site(service, connection)
         })?;
     let video = video_of(context, film).await?;
     let (privacy, publish_at) = schedule(target, context.clock.now());
@@ -98,8 +98,8 @@ pub(super) async fn to_announcer(
     told: &Told<'_>,
 ) -> Result<Publication, StepError> {
     let (account, announcer) =
-        engage(context, target, accounts, "take announcements", |agency, service, connection| {
-            agency.announcer(service, connection)
+        connect(context, target, accounts, "take announcements", |provider_factory, service, connection| {
+            provider_factory.announcer(service, connection)
         })?;
     let video = video_of(context, film).await?;
     let link = async |key: &str| -> Result<String, StepError> {
@@ -146,16 +146,17 @@ pub(super) fn unreachable(context: &Context) -> Option<String> {
 }
 
 /// The account that a target names, and a client for it.
-fn engage<'a, T: ?Sized>(
+fn connect<'a, T: ?Sized>(
     context: &Context,
     target: &PublishTarget,
     accounts: &'a BTreeMap<String, Account>,
     does: &str,
-    ask: impl Fn(&dyn Agency, Provider, Connection) -> Hireable<T>,
+    ask: impl Fn(&dyn ProviderFactory, Provider, Connection) -> ClientResult<T>,
 ) -> Result<(&'a Account, Arc<T>), StepError> {
     let reference = target.account_ref.as_ref().map(|account| account.name.as_str());
-    let found: Option<(&str, &Hired)> = named(context, reference);
-    let Some(((name, terms), account)) = found.and_then(|found| Some((found, accounts.get(found.0)?))) else {
+    let found: Option<(&str, &AccountAccess)> = named(context, reference);
+    let Some(((name, access), account)) = found.and_then(|found| Some((found, accounts.get(found.0)?)))
+    else {
         return Err(StepError::FollowSettings(format!(
             "failed to publish to target {:?}: type {:?} needs accountRef, an account of an outside service, and {:?} is \
              none",
@@ -164,9 +165,9 @@ fn engage<'a, T: ?Sized>(
             reference.unwrap_or_default()
         )));
     };
-    let client = ask(&*context.agency, terms.provider, connection(context, name, terms)?)?;
+    let client = ask(&*context.provider_factory, access.provider, connection(context, name, access)?)?;
     let client =
-        client.ok_or_else(|| cannot(name, terms.provider, &format!("target {}", target.name), does))?;
+        client.ok_or_else(|| cannot(name, access.provider, &format!("target {}", target.name), does))?;
     Ok((account, client))
 }
 

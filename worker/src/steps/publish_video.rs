@@ -17,7 +17,7 @@ use videofactory_pipeline::keys::{CaptionFormat, PublishedFile};
 use videofactory_pipeline::storyboard::Storyboard;
 use videofactory_storage::PutOptions;
 
-use super::hired::{self, named};
+use super::external_client::{self, named};
 use super::publish_outside::{self as outside, Told};
 use super::{keep_document, read_document};
 use crate::context::Context;
@@ -68,13 +68,13 @@ async fn accounts(context: &Context) -> Result<BTreeMap<String, Account>, StepEr
     let mut opened: Option<Arc<SubmissionSession>> = None;
     for target in &context.input.settings.publish.targets {
         let reference = target.account_ref.as_ref().map(|account| account.name.as_str());
-        let Some((name, terms)) = named(context, reference) else { continue };
+        let Some((name, access)) = named(context, reference) else { continue };
         let session = match &opened {
             Some(session) => session.clone(),
-            None => opened.insert(hired::session(context).await?).clone(),
+            None => opened.insert(external_client::session(context).await?).clone(),
         };
         let progress = context.progress.clone();
-        accounts.insert(name.to_owned(), Account::new(session, name, &terms.allowance, progress));
+        accounts.insert(name.to_owned(), Account::new(session, name, &access.allowance, progress));
     }
     Ok(accounts)
 }

@@ -20,7 +20,7 @@ pub trait SceneWork: Sync {
 
     /// Whether an outside service does it: then all scenes are worked on at once, each waits for itself, and in a survey
     /// what was paid for is fetched.
-    fn is_hired(&self) -> bool {
+    fn is_external(&self) -> bool {
         false
     }
 
@@ -45,7 +45,7 @@ pub async fn each_scene<W: SceneWork>(
 ) -> Result<Vec<W::Entry>, StepError> {
     let mut entries = find_scenes(context, scenes, work).await?;
     let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
-    if context.input.survey && !missing.is_empty() && !work.is_hired() {
+    if context.input.survey && !missing.is_empty() && !work.is_external() {
         return Err(StepError::SubmitInSurvey { missing: missing.len(), total: scenes.len() });
     }
     work.begin(&missing.iter().map(|place| &scenes[*place]).collect::<Vec<_>>()).await?;
@@ -79,7 +79,7 @@ pub async fn make_scenes<W: SceneWork>(
     missing: &[usize],
     entries: &mut [Option<W::Entry>],
 ) -> Vec<(String, StepError)> {
-    let at_a_time = if work.is_hired() { missing.len().max(1) } else { scenes_at_a_time() };
+    let at_a_time = if work.is_external() { missing.len().max(1) } else { scenes_at_a_time() };
     let halted = AtomicBool::new(false);
     let making = stream::iter(missing.iter().copied());
     let making = making.map(|place| make_one(context, &halted, place, &scenes[place], work));
@@ -125,7 +125,7 @@ async fn make_one<W: SceneWork>(
     work: &W,
 ) -> (usize, Option<Result<W::Entry, StepError>>) {
     // What is hired halts by itself: what was paid for is fetched all the same.
-    let may_begin = !context.stop.is_cancelled() && (work.is_hired() || !halted.load(Ordering::Relaxed));
+    let may_begin = !context.stop.is_cancelled() && (work.is_external() || !halted.load(Ordering::Relaxed));
     if !may_begin {
         return (place, None);
     }

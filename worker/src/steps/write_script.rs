@@ -16,9 +16,9 @@ use videofactory_providers::{
 };
 use videofactory_storage::PutOnce;
 
-use super::hired::{self, EMBEDDED_MODEL, Hire};
+use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::spoken::{self, LeftOut};
-use super::{find_own_document, foresee, keep_document};
+use super::{find_own_document, keep_document, preflight};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use crate::paid::{Answer, PaidRequest};
@@ -32,20 +32,20 @@ const MOST_TITLE_CHARACTERS: usize = 100;
 
 /// Makes the storyboard.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
-    let hire = hired::script_writer(context).await?;
-    let model = hire
+    let external = external_client::script_writer(context).await?;
+    let model = external
         .as_ref()
-        .map_or_else(|| EMBEDDED_MODEL.to_owned(), |hire| hire.model_name(context, Sold::Script));
+        .map_or_else(|| EMBEDDED_MODEL.to_owned(), |external| external.model_name(context, Sold::Script));
     let mut left_out = LeftOut::default();
     let (storyboard, output) = if let Some(storyboard) = find_own_document::<Storyboard>(context).await? {
         let output = documents::digest_of(&storyboard);
         (storyboard, output)
     } else {
-        foresee::settings(context).await?;
-        let storyboard = make(context, hire.as_ref(), &mut left_out).await?;
+        preflight::settings(context).await?;
+        let storyboard = make(context, external.as_ref(), &mut left_out).await?;
         keep_document(context, storyboard, false).await?
     };
-    foresee::storyboard(context, &storyboard).await?;
+    preflight::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();
     context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
     Ok(Made {
@@ -59,12 +59,12 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 
 async fn make(
     context: &Context,
-    hire: Option<&Hire<dyn ScriptWriter>>,
+    external: Option<&ExternalClient<dyn ScriptWriter>>,
     left_out: &mut LeftOut,
 ) -> Result<Storyboard, StepError> {
     let given = spoken::given(context.paths.given_scenes()?, left_out);
     let storyboard = if given.scenes.is_empty() {
-        from_script(context, written_script(context, &given, hire).await?, left_out)
+        from_script(context, written_script(context, &given, external).await?, left_out)
     } else {
         from_spec(context, &given)
     };
@@ -75,7 +75,7 @@ async fn make(
 async fn written_script(
     context: &Context,
     given: &GivenScenes,
-    hire: Option<&Hire<dyn ScriptWriter>>,
+    external: Option<&ExternalClient<dyn ScriptWriter>>,
 ) -> Result<Script, StepError> {
     let input = &context.input;
     let film = FilmInputs {
@@ -98,11 +98,11 @@ async fn written_script(
         ));
     }
     context.progress.say(0.1, "writing the script");
-    let Some(hire) = hire else {
+    let Some(external) = external else {
         let script = Embedded.write(&script_request(context)).await?;
         return store(context, &key, &script).await;
     };
-    let bought = hire.account.submit(&Writing { context, hire, digest, key: key.clone() }).await;
+    let bought = external.account.submit(&Writing { context, external, digest, key: key.clone() }).await;
     if let Err(StepError::AskPerson(_)) = &bought {
         // For this a person gives leave once more, as for a scene.
         context.progress.begin_scenes(1);
@@ -128,7 +128,7 @@ async fn store(context: &Context, key: &str, script: &Script) -> Result<Script, 
 /// A script that is bought.
 struct Writing<'a> {
     context: &'a Context,
-    hire: &'a Hire<dyn ScriptWriter>,
+    external: &'a ExternalClient<dyn ScriptWriter>,
     digest: Digest,
     key: String,
 }
@@ -142,7 +142,7 @@ impl PaidRequest for Writing<'_> {
     }
 
     fn price(&self) -> Money {
-        self.hire.price(self.context, Sold::Script, 1)
+        self.external.price(self.context, Sold::Script, 1)
     }
 
     fn cost(&self, _: &Script) -> Money {
@@ -154,11 +154,11 @@ impl PaidRequest for Writing<'_> {
     }
 
     async fn prepare(&self) -> Result<ScriptRequest, StepError> {
-        Ok(ScriptRequest { model: self.hire.model.clone(), ..script_request(self.context) })
+        Ok(ScriptRequest { model: self.external.model.clone(), ..script_request(self.context) })
     }
 
     async fn submit(&self, request: &ScriptRequest) -> Result<Answer<Script>, ProviderError> {
-        self.hire.client.write(request).await.map(Answer::Delivered)
+        self.external.client.write(request).await.map(Answer::Delivered)
     }
 
     async fn poll(&self, _: &str) -> Result<Option<Script>, ProviderError> {

@@ -141,7 +141,7 @@ impl<'a> Production<'a> {
             takes: self.takes.clone(),
             upstream: self.results.clone(),
             accounts_for: None,
-            hired: BTreeMap::new(),
+            accounts: BTreeMap::new(),
             again: false,
             allowed_submissions: BTreeMap::new(),
             again_before: None,

@@ -50,11 +50,11 @@ fn pod_of(built: &Attempt) -> &PodSpec {
 }
 
 /// An attempt that uses an account of this provider.
-fn hires(provider: &str, more: &serde_json::Value) -> StartStep {
+fn with_account(provider: &str, more: &serde_json::Value) -> StartStep {
     let mut order = start(StepName::AnimateScenes);
-    let mut hired = json!({"provider": provider});
-    hired.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-    order.input.hired = [("acc".to_owned(), serde_json::from_value(hired).unwrap())].into();
+    let mut external = json!({"provider": provider});
+    external.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    order.input.accounts = [("acc".to_owned(), serde_json::from_value(external).unwrap())].into();
     order.account_secrets = [("acc".to_owned(), "keys".to_owned())].into();
     order
 }
@@ -66,7 +66,7 @@ fn a_step_is_given_the_keys_that_its_provider_needs_and_no_others() {
         ("YouTube", &["clientId", "clientSecret", "refreshToken"]),
         ("Webhook", &["url", "signingKey"]),
     ] {
-        let built = attempt(&owner(), &hires(provider, &json!({})), &worker());
+        let built = attempt(&owner(), &with_account(provider, &json!({})), &worker());
         let volumes = pod_of(&built).volumes.as_ref().unwrap();
         let source =
             volumes.iter().find(|volume| volume.name == "account-0").unwrap().secret.as_ref().unwrap();
@@ -82,7 +82,7 @@ fn a_step_knows_the_operators_proxies_destinations_and_authorities() {
     worker.allowed_destinations = "cluster-services,minio.lan".to_owned();
     let pem = "-----BEGIN CERTIFICATE-----";
     let ca = json!({"ca": {"kind": "Secret", "name": "company", "key": "root.pem"}});
-    let mut order = hires("XAI", &ca);
+    let mut order = with_account("XAI", &ca);
     order.input.bucket.ca = serde_json::from_value(json!({"name": "bundle"})).unwrap();
     let built = attempt(&owner(), &order, &worker);
     let pod = pod_of(&built);
@@ -285,12 +285,12 @@ fn no_progress_is_reported_where_no_url_is_known() {
 
 #[test]
 fn a_pod_is_given_the_time_that_what_is_in_flight_may_take() {
-    let seconds = |step, is_hired: bool, survey: bool| {
+    let seconds = |step, is_external: bool, survey: bool| {
         let mut order = start(step);
         order.input.survey = survey;
-        if is_hired {
-            let hired = serde_json::from_value(json!({"provider": "Gemini"})).unwrap();
-            order.input.hired.insert("gemini".to_owned(), hired);
+        if is_external {
+            let external = serde_json::from_value(json!({"provider": "Gemini"})).unwrap();
+            order.input.accounts.insert("gemini".to_owned(), external);
         }
         let grace = Grace::of(&order.input);
         let pod = pod_of(&attempt(&owner(), &order, &worker())).termination_grace_period_seconds.unwrap();

@@ -6,7 +6,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
 use videofactory_pipeline::Settings;
 
-use super::super::model::{Account, HiredAccount};
+use super::super::model::{Account, ExternalAccount};
 use super::draft::Draft;
 
 /// The accounts that a step spends from.
@@ -27,16 +27,16 @@ pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
 }
 
 /// The accounts of a step that are outside services.
-pub(super) fn hired_accounts(
+pub(super) fn external_accounts(
     draft: &Draft<'_>,
     settings: &Settings,
     name: StepName,
-) -> BTreeMap<String, HiredAccount> {
+) -> BTreeMap<String, ExternalAccount> {
     let named: BTreeSet<&str> = accounts_of(name, settings).into_iter().collect();
     named
         .into_iter()
         .filter_map(|account| match draft.observed.accounts.get(account) {
-            Some(Account::Hired(hired)) => Some((account.to_owned(), (**hired).clone())),
+            Some(Account::External(external)) => Some((account.to_owned(), (**external).clone())),
             _ => None,
         })
         .collect()
@@ -45,12 +45,12 @@ pub(super) fn hired_accounts(
 /// Whether the step has effects outside the cluster, by an account with an outside service or by publishing, and there
 /// are to be none.
 pub(super) fn is_barred(draft: &Draft<'_>, settings: &Settings, name: StepName) -> bool {
-    let outward = || name == StepName::PublishVideo || !hired_accounts(draft, settings, name).is_empty();
+    let outward = || name == StepName::PublishVideo || !external_accounts(draft, settings, name).is_empty();
     draft.observed.side_effects.are_suspended() && outward()
 }
 
 /// The versions of all credentials of a step, as one text.
-pub(super) fn versions(accounts: &BTreeMap<String, HiredAccount>) -> Option<String> {
+pub(super) fn versions(accounts: &BTreeMap<String, ExternalAccount>) -> Option<String> {
     let all: Vec<&str> = accounts.values().filter_map(|account| account.credentials.as_deref()).collect();
     (!all.is_empty()).then(|| all.join(" "))
 }
@@ -58,6 +58,6 @@ pub(super) fn versions(accounts: &BTreeMap<String, HiredAccount>) -> Option<Stri
 /// Whether other credentials are there than those that the step's last attempt complained of.
 pub(super) fn has_new_credentials(draft: &Draft<'_>, settings: &Settings, name: StepName) -> bool {
     let Some(step) = draft.step(name) else { return false };
-    let now = versions(&hired_accounts(draft, settings, name));
+    let now = versions(&external_accounts(draft, settings, name));
     step.reason == Some(VideoJobReason::CredentialsInvalid) && now.is_some() && step.credentials != now
 }

@@ -6,7 +6,7 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Account;
 use super::super::verdict::Verdict;
-use super::accounts::hired_accounts;
+use super::accounts::external_accounts;
 use super::begin_attempt::launch;
 use super::begin_step::begin;
 use super::demands::{is_owed, write_off};
@@ -64,7 +64,7 @@ enum Again {
 /// How an attempt goes on that is on record as begun, by a look at its accounts that is later than that record. Its Job
 /// was made only if an earlier look has found all its grants open; so if one of them was closed, it was not.
 fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
-    let accounts = hired_accounts(draft, settings, name);
+    let accounts = external_accounts(draft, settings, name);
     let Some(step) = draft.step(name) else { return Again::Lost };
     if step.survey == Some(true) {
         let owed = step.demands.iter().find(|demand| is_owed(demand)).and_then(|demand| demand.attempt);
@@ -73,7 +73,7 @@ fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
     let mut engagement = Engagement { again: true, ..idle(&accounts) };
     let (mut closing, mut is_lost) = (None, false);
     for demand in step.demands.iter().filter(|demand| demand.attempt == step.attempt) {
-        let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else {
+        let Some(Account::External(account)) = draft.observed.accounts.get(&demand.account) else {
             is_lost = true;
             continue;
         };

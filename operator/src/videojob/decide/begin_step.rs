@@ -7,7 +7,7 @@ use videofactory_pipeline::{Digest, Settings};
 
 use super::super::model::Storage;
 use super::super::verdict::Verdict;
-use super::accounts::{has_new_credentials, hired_accounts};
+use super::accounts::{external_accounts, has_new_credentials};
 use super::after_attempt::after_attempt;
 use super::draft::Draft;
 use super::hire::hire;
@@ -50,7 +50,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
         walk.verdicts.push(verdict);
         return;
     }
-    if hired_accounts(draft, settings, name).is_empty() {
+    if external_accounts(draft, settings, name).is_empty() {
         hire(walk, draft, name, input, true);
     } else {
         walk.asks.push((name, input.clone()));

@@ -8,7 +8,7 @@ use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::Settings;
 
 use super::super::verdict::Verdict;
-use super::accounts::hired_accounts;
+use super::accounts::external_accounts;
 use super::demands::paid;
 use super::draft::Draft;
 use super::needs::needs;
@@ -27,7 +27,7 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
         let mut open = asked.unwrap_or_default();
         open.retain(|demand| demand.settled != Some(true));
         let wanted = if open.is_empty() {
-            needs(draft, settings, name, &hired_accounts(draft, settings, name))
+            needs(draft, settings, name, &external_accounts(draft, settings, name))
         } else {
             open
         };

@@ -63,7 +63,7 @@ fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
 /// Whether the service has taken something of such work since then, by the account's books, or may have: others that are
 /// at work tell what they have spent when they end.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
-    let Some(Account::Hired(account)) = draft.observed.accounts.get(&limit.account) else { return false };
+    let Some(Account::External(account)) = draft.observed.accounts.get(&limit.account) else { return false };
     let Some(asked) = asked(draft, name, &limit.account) else { return false };
     let uid = draft.observed.job.metadata.uid.as_deref();
     let is_of_another = |grant: &Grant| uid != Some(&grant.holder.uid) || grant.holder.step != Some(name);

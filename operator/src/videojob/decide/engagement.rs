@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::provideraccount::Grant;
-use videofactory_pipeline::contract::{Allowance, Hired, Opening};
+use videofactory_pipeline::contract::{AccountAccess, Allowance, Opening};
 
-use super::super::model::HiredAccount;
+use super::super::model::ExternalAccount;
 use super::accounts::versions;
 
 /// How an attempt may begin.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Engagement {
     /// The accounts, with what may be submitted to each.
-    pub hired: BTreeMap<String, Hired>,
+    pub accounts: BTreeMap<String, AccountAccess>,
     /// Their Secrets.
     pub secrets: BTreeMap<String, String>,
     /// Nothing is submitted: what there is is fetched and told.
@@ -29,9 +29,9 @@ pub(super) struct Engagement {
 }
 
 /// Hired, with nothing to submit.
-pub(super) fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
-    let hired = accounts.iter().map(|(name, account)| {
-        let hired = Hired {
+pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> Engagement {
+    let external = accounts.iter().map(|(name, account)| {
+        let external = AccountAccess {
             provider: account.spec.provider,
             endpoint: account.spec.endpoint.clone().unwrap_or_default(),
             allowed_host: account.allowed_host.clone(),
@@ -39,13 +39,13 @@ pub(super) fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
             prices: account.spec.prices.clone().unwrap_or_default(),
             allowance: Allowance::default(),
         };
-        (name.clone(), hired)
+        (name.clone(), external)
     });
     let secrets = accounts
         .iter()
         .filter_map(|(name, account)| Some((name.clone(), account.spec.secret_ref.as_ref()?.name.clone())));
     Engagement {
-        hired: hired.collect(),
+        accounts: external.collect(),
         secrets: secrets.collect(),
         credentials: versions(accounts),
         ..Engagement::default()
@@ -53,15 +53,15 @@ pub(super) fn idle(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
 }
 
 /// Hired, to bring and tell what was paid for, and to submit nothing.
-pub(super) fn survey(accounts: &BTreeMap<String, HiredAccount>) -> Engagement {
+pub(super) fn survey(accounts: &BTreeMap<String, ExternalAccount>) -> Engagement {
     Engagement { survey: true, ..idle(accounts) }
 }
 
 /// Lets an attempt submit what this account has granted.
 pub(super) fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
-    let Some(hired) = engagement.hired.get_mut(account) else { return };
+    let Some(external) = engagement.accounts.get_mut(account) else { return };
     let count = |submissions: i64| u32::try_from(submissions.max(0)).unwrap_or(u32::MAX);
-    hired.allowance = Allowance {
+    external.allowance = Allowance {
         submissions: count(grant.submissions.unwrap_or_default()),
         openings: grant
             .openings
@@ -74,8 +74,12 @@ pub(super) fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
 
 /// Seconds until the last submission of an engagement may be made: its attempt takes so much longer.
 pub(super) fn opening_delay(engagement: &Engagement, now: Timestamp) -> u32 {
-    let last =
-        engagement.hired.values().flat_map(|hired| &hired.allowance.openings).map(|opening| opening.at).max();
+    let last = engagement
+        .accounts
+        .values()
+        .flat_map(|external| &external.allowance.openings)
+        .map(|opening| opening.at)
+        .max();
     let delay = last.map_or(SignedDuration::ZERO, |last| last.duration_since(now));
     u32::try_from(delay.as_secs().max(0)).unwrap_or(u32::MAX)
 }

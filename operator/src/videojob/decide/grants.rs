@@ -16,7 +16,7 @@ pub(super) fn asked(draft: &Draft<'_>, name: StepName, account: &str) -> Option<
 
 /// What an account has granted for a demand.
 pub(super) fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Demand) -> Option<&'a Grant> {
-    let Some(Account::Hired(account)) = draft.observed.accounts.get(&demand.account) else { return None };
+    let Some(Account::External(account)) = draft.observed.accounts.get(&demand.account) else { return None };
     let uid = draft.observed.job.metadata.uid.as_deref().unwrap_or_default();
     account.status.grants.iter().find(|grant| {
         let holder = &grant.holder;
@@ -38,5 +38,5 @@ pub(super) fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {
 /// Whether the account has no books yet.
 fn has_no_books(draft: &Draft<'_>, account: &str) -> bool {
     let account = draft.observed.accounts.get(account);
-    matches!(account, Some(Account::Hired(account)) if is_unopened(&account.status))
+    matches!(account, Some(Account::External(account)) if is_unopened(&account.status))
 }

@@ -13,9 +13,9 @@ use videofactory_crds::settings::OnRateLimit;
 use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::{Digest, Settings};
 
-use super::super::model::HiredAccount;
+use super::super::model::ExternalAccount;
 use super::super::verdict::Verdict;
-use super::accounts::hired_accounts;
+use super::accounts::external_accounts;
 use super::begin_attempt::launch;
 use super::budget::over_budget;
 use super::demands::{forget_booked, withdraw, write_off};
@@ -59,7 +59,7 @@ fn may_begin(
     input: &Digest,
     may_ask: bool,
 ) -> Result<(i32, Engagement), Box<Verdict>> {
-    let accounts = hired_accounts(draft, settings, name);
+    let accounts = external_accounts(draft, settings, name);
     let next = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
     let due = due_survey(draft, &accounts, name, input);
     if let Some(Survey::Spending(accounts_for)) = due {
@@ -105,7 +105,7 @@ fn demand(
     settings: &Settings,
     name: StepName,
     input: &Digest,
-    accounts: &BTreeMap<String, HiredAccount>,
+    accounts: &BTreeMap<String, ExternalAccount>,
     since: Option<Timestamp>,
     next: i32,
 ) -> Result<(i32, Engagement), Box<Verdict>> {
@@ -142,7 +142,7 @@ fn answered(
     settings: &Settings,
     name: StepName,
     input: &Digest,
-    accounts: &BTreeMap<String, HiredAccount>,
+    accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Result<(i32, Engagement), Box<Verdict>> {
     let demands = draft.step(name).map(|step| step.demands.clone()).unwrap_or_default();
     let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();

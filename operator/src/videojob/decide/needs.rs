@@ -8,7 +8,7 @@ use videofactory_crds::settings::PublishTarget;
 use videofactory_crds::videojob::{Demand, PublicationState};
 use videofactory_pipeline::Settings;
 
-use super::super::model::HiredAccount;
+use super::super::model::ExternalAccount;
 use super::draft::Draft;
 use super::prices::scenes;
 use super::step::completed;
@@ -18,11 +18,11 @@ pub(super) fn needs(
     draft: &Draft<'_>,
     settings: &Settings,
     name: StepName,
-    accounts: &BTreeMap<String, HiredAccount>,
+    accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Vec<Demand> {
     accounts
         .iter()
-        .filter_map(|(account, hired)| {
+        .filter_map(|(account, external)| {
             let submissions = submissions(draft, settings, name, account);
             let provider = provider_of(settings, name);
             let seconds = seconds_each(settings, name, scenes(draft, settings));
@@ -31,7 +31,7 @@ pub(super) fn needs(
                 model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
                 submissions: Some(submissions),
                 seconds_each: Some(seconds),
-                price_each: price_each(settings, name, &hired.spec, seconds),
+                price_each: price_each(settings, name, &external.spec, seconds),
                 ..Demand::default()
             })
         })

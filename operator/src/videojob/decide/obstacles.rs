@@ -15,7 +15,7 @@ use videofactory_pipeline::{Settings, graph};
 
 use super::super::model::{Account, Storage};
 use super::super::verdict::Verdict;
-use super::accounts::{accounts_of, hired_accounts, is_barred};
+use super::accounts::{accounts_of, external_accounts, is_barred};
 use super::draft::Draft;
 use super::messages::in_review;
 use super::needs::needs;
@@ -54,8 +54,8 @@ fn of_accounts(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option
             step: Some(name),
             at: None,
         }),
-        Account::Hired(hired) => {
-            hired.obstacle.clone().map(|message| stalled(VideoJobReason::ConfigurationInvalid, message))
+        Account::External(external) => {
+            external.obstacle.clone().map(|message| stalled(VideoJobReason::ConfigurationInvalid, message))
         }
         Account::Unusable { reason, message } => Some(stalled(*reason, message.clone())),
     });
@@ -72,7 +72,7 @@ pub(super) fn obstacle_to_come(draft: &Draft<'_>, settings: &Settings, name: Ste
     let others = StepName::ALL.into_iter().filter(|other| *other != name);
     let mut to_come = others.filter(|other| with_it.contains(other) || !is_done(draft, *other));
     let (other, why) = to_come.find_map(|other| Some((other, unfit(draft, settings, other)?)))?;
-    let buys = !needs(draft, settings, name, &hired_accounts(draft, settings, name)).is_empty();
+    let buys = !needs(draft, settings, name, &external_accounts(draft, settings, name)).is_empty();
     buys.then(|| Verdict::Stalled {
         reason: VideoJobReason::ConfigurationInvalid,
         message: format!("{name}: nothing is paid for before {other} can use its accounts: {why}").into(),
@@ -108,7 +108,7 @@ fn unfit(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Option<Strin
             // What it is, is known once it is restored.
             Account::Held(_) => return None,
             Account::Embedded => Provider::Embedded,
-            Account::Hired(hired) => hired.spec.provider,
+            Account::External(external) => external.spec.provider,
         };
         (!wanted.contains(&provider)).then(|| {
             let wanted: Vec<&str> = wanted.into_iter().map(Provider::as_str).collect();

@@ -55,7 +55,7 @@ pub(super) fn order(
         takes: if writes { film.takes.clone() } else { BTreeMap::new() },
         upstream,
         accounts_for: engagement.accounts_for,
-        hired: engagement.hired,
+        accounts: engagement.accounts,
         again: engagement.again,
         allowed_submissions: draft.step(name).map(allowed_submissions::given).unwrap_or_default(),
         again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),

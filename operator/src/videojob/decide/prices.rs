@@ -4,13 +4,13 @@ use videofactory_client::price::{self, Price, given_scenes};
 use videofactory_crds::StepName;
 use videofactory_pipeline::Settings;
 
-use super::accounts::hired_accounts;
+use super::accounts::external_accounts;
 use super::draft::Draft;
 
 /// What all of a step would cost, made from nothing.
 pub(super) fn price_of_all(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Price {
     let spec = &draft.observed.job.spec;
-    let account = hired_accounts(draft, settings, name).into_values().next();
+    let account = external_accounts(draft, settings, name).into_values().next();
     account.map_or(Price::Nothing, |account| {
         price::of_all(spec, settings, name, &account.spec, scenes(draft, settings))
     })

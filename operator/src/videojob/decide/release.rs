@@ -18,7 +18,7 @@ use crate::provideraccount::is_unopened;
 pub(super) fn release(draft: &mut Draft<'_>) {
     let (now, wake_at, asking) = (draft.now, draft.wake_at, std::mem::take(&mut draft.asking));
     let accounts = &draft.observed.accounts;
-    let is_there = |demand: &Demand| matches!(accounts.get(&demand.account), Some(Account::Hired(_)));
+    let is_there = |demand: &Demand| matches!(accounts.get(&demand.account), Some(Account::External(_)));
     for step in &mut draft.status.steps {
         if step.state == Some(StepState::Running) || asking.contains(&step.name) {
             continue;
@@ -56,6 +56,6 @@ pub(super) fn drop_booked(draft: &mut Draft<'_>) {
 /// Whether the account is there, has opened its books, and has closed the grant.
 fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
     let account = draft.observed.accounts.get(&demand.account);
-    matches!(account, Some(Account::Hired(account)) if !is_unopened(&account.status))
+    matches!(account, Some(Account::External(account)) if !is_unopened(&account.status))
         && grant_for(draft, name, demand).is_none()
 }

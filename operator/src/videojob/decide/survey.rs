@@ -6,8 +6,8 @@ use videofactory_crds::StepName;
 use videofactory_crds::videojob::{Demand, ScenesStatus, StepStatus};
 use videofactory_pipeline::{Digest, Settings};
 
-use super::super::model::HiredAccount;
-use super::accounts::hired_accounts;
+use super::super::model::ExternalAccount;
+use super::accounts::external_accounts;
 use super::demands::is_owed;
 use super::draft::Draft;
 use super::step::{by_scene, is_tried};
@@ -23,13 +23,13 @@ pub(super) enum Survey {
 
 /// Whether the step's next attempt would submit nothing, and only bring and tell what was paid for.
 pub(super) fn is_survey(draft: &Draft<'_>, settings: &Settings, name: StepName, input: &Digest) -> bool {
-    due_survey(draft, &hired_accounts(draft, settings, name), name, input).is_some()
+    due_survey(draft, &external_accounts(draft, settings, name), name, input).is_some()
 }
 
 /// Which survey is due, if one is.
 pub(super) fn due_survey(
     draft: &Draft<'_>,
-    accounts: &BTreeMap<String, HiredAccount>,
+    accounts: &BTreeMap<String, ExternalAccount>,
     name: StepName,
     input: &Digest,
 ) -> Option<Survey> {

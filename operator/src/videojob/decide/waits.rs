@@ -8,7 +8,7 @@ use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::provideraccount::Waiter;
 use videofactory_crds::videojob::Demand;
 
-use super::super::model::HiredAccount;
+use super::super::model::ExternalAccount;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::grants::asked;
@@ -22,7 +22,7 @@ pub(super) fn waiting(
     draft: &mut Draft<'_>,
     name: StepName,
     demands: &[Demand],
-    accounts: &BTreeMap<String, HiredAccount>,
+    accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Verdict {
     let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
     let step = draft.step_mut(name);
@@ -58,7 +58,7 @@ pub(super) fn waiting(
 }
 
 /// Whether an account names a step among the first who wait. Those behind are told nothing.
-fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&HiredAccount>) -> bool {
+fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&ExternalAccount>) -> bool {
     let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
     let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);
     account.is_some_and(|account| account.status.waiters.iter().any(is))
@@ -69,9 +69,9 @@ fn never(
     draft: &Draft<'_>,
     name: StepName,
     demand: &Demand,
-    accounts: &BTreeMap<String, HiredAccount>,
+    accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Option<String> {
-    let HiredAccount { spec, status, .. } = accounts.get(&demand.account)?;
+    let ExternalAccount { spec, status, .. } = accounts.get(&demand.account)?;
     let asked = asked(draft, name, &demand.account)?;
     let why = Ledger::read(spec, status, draft.now).never(&asked)?;
     Some(format!("account {}: {why}", demand.account))
@@ -82,7 +82,7 @@ fn shut(
     draft: &Draft<'_>,
     name: StepName,
     account_name: &str,
-    account: &HiredAccount,
+    account: &ExternalAccount,
     left: i64,
 ) -> Option<(VideoJobReason, String, Option<Timestamp>)> {
     let asked = asked(draft, name, account_name)?;

@@ -23,7 +23,7 @@ impl World {
             !self.fences.contains(&(step, attempt)),
             "{step}: attempt {attempt} begins under its own fence"
         );
-        if !input.hired.is_empty() {
+        if !input.accounts.is_empty() {
             self.fences.insert((step, attempt));
         }
         self.inputs.insert((step, attempt), input.clone());

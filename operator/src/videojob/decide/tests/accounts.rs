@@ -37,7 +37,7 @@ fn take_away(world: &mut World) {
     world.observed.accounts.insert("tube".to_owned(), Account::missing("tube"));
 }
 
-fn hire(world: &mut World, provider: &str) {
+fn use_account(world: &mut World, provider: &str) {
     let tube = account(&json!({"provider": provider, "secretRef": {"name": "t"}}));
     world.observed.accounts.insert("tube".to_owned(), tube);
 }
@@ -53,12 +53,12 @@ fn nothing_is_paid_for_before_every_account_that_the_film_needs_is_there_and_fit
     let waits = "animate-scenes: nothing is paid for before publish-video can use its accounts: ";
     assert_eq!(world.message(), format!("{waits}{MISSING}"));
     assert!(world.step(STEP).demands.is_empty(), "no account is asked");
-    hire(&mut world, "XAI");
+    use_account(&mut world, "XAI");
     world.settle();
     let other = "target \"main\" needs an account of provider YouTube, and ProviderAccount \"tube\" is of provider XAI: name \
                  another one";
     assert_eq!(world.message(), format!("{waits}{other}"));
-    hire(&mut world, "YouTube");
+    use_account(&mut world, "YouTube");
     world.settle();
     assert_eq!((world.reason().as_str(), demand(&world).account.as_str()), ("AwaitingQuota", "grok"));
 }
@@ -70,7 +70,7 @@ fn each_target_is_judged_alone_and_named() {
         {"name": "main", "type": "YouTube", "accountRef": {"name": "tube"}},
         {"name": "social", "type": "Webhook", "accountRef": {"name": "tube"}},
     ]}}));
-    hire(&mut world, "YouTube");
+    use_account(&mut world, "YouTube");
     until_animation(&mut world);
     let expected = "target \"social\" needs an account of provider Webhook, and ProviderAccount \"tube\" is of provider \
                     YouTube: name another one";
@@ -80,7 +80,7 @@ fn each_target_is_judged_alone_and_named() {
 #[test]
 fn a_run_that_has_begun_to_buy_goes_on_and_only_the_step_without_its_account_waits() {
     let mut world = published();
-    hire(&mut world, "YouTube");
+    use_account(&mut world, "YouTube");
     until_animation(&mut world);
     grant(&mut world, 3);
     world.settle();
@@ -98,7 +98,7 @@ fn a_run_that_has_begun_to_buy_goes_on_and_only_the_step_without_its_account_wai
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     world.run_to_rest();
     assert_eq!((world.reason().as_str(), world.message().as_str()), ("ConfigurationInvalid", MISSING));
-    hire(&mut world, "YouTube");
+    use_account(&mut world, "YouTube");
     world.settle();
     assert_eq!(world.step(StepName::PublishVideo).demands.len(), 1, "{}", world.message());
 }
@@ -107,7 +107,7 @@ fn a_run_that_has_begun_to_buy_goes_on_and_only_the_step_without_its_account_wai
 #[test]
 fn what_a_stopped_attempt_has_under_way_is_fetched_although_a_later_account_is_gone() {
     let mut world = published();
-    hire(&mut world, "YouTube");
+    use_account(&mut world, "YouTube");
     until_animation(&mut world);
     grant(&mut world, 3);
     world.settle();
@@ -128,7 +128,7 @@ fn what_a_stopped_attempt_has_under_way_is_fetched_although_a_later_account_is_g
 #[test]
 fn a_restart_is_a_run_that_has_bought_nothing() {
     let mut world = published();
-    hire(&mut world, "YouTube");
+    use_account(&mut world, "YouTube");
     until_animation(&mut world);
     grant(&mut world, 3);
     world.settle();
@@ -174,8 +174,8 @@ fn an_account_that_may_be_well_by_then_keeps_nobody_and_is_not_told_of() {
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     });
     let mut world = published();
-    hire(&mut world, "YouTube");
-    let Some(Account::Hired(tube)) = world.observed.accounts.get_mut("tube") else { panic!("not hired") };
+    use_account(&mut world, "YouTube");
+    let Some(Account::External(tube)) = world.observed.accounts.get_mut("tube") else { panic!("not hired") };
     tube.obstacle = Some("its Secret is missing".to_owned());
     grok(&mut world).status.conditions = vec![serde_json::from_value(condition).unwrap()];
     world.settle();

@@ -134,9 +134,9 @@ fn nothing_is_begun_with_an_account_that_cannot_be_used() {
     let targets = json!([{"name": "team", "type": "Webhook", "accountRef": {"name": "team"}}]);
     let mut world = World::new(json!({"topic": "x", "publish": {"targets": targets}}));
     let spec = json!({"provider": "Webhook", "endpoint": url, "secretRef": {"name": "keys"}});
-    let Account::Hired(mut team) = account(&spec) else { panic!("not hired") };
+    let Account::External(mut team) = account(&spec) else { panic!("not hired") };
     team.obstacle = Some("put the URL into the Secret".to_owned());
-    world.observed.accounts.insert("team".to_owned(), Account::Hired(team));
+    world.observed.accounts.insert("team".to_owned(), Account::External(team));
     world.run_to_rest();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
     assert!(world.has(ConditionType::Stalled) && world.message().contains("into the Secret"));

@@ -33,11 +33,11 @@ fn estimated(world: &World) -> Option<String> {
 
 #[test]
 fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
-    let hired = |name: &str| json!({"accountRef": {"name": name}});
+    let account_ref = |name: &str| json!({"accountRef": {"name": name}});
     let mut world = film(&json!({
         "sceneCount": 3, "length": {"target": "15s"},
         "providers": {
-            "script": hired("gemini"), "images": hired("gemini"), "narration": hired("gemini"), "animation": hired("grok"),
+            "script": account_ref("gemini"), "images": account_ref("gemini"), "narration": account_ref("gemini"), "animation": account_ref("grok"),
         },
     }));
     world.observed.accounts.insert(
@@ -55,7 +55,9 @@ fn tried(world: &World) -> String {
     let job = &world.observed.job;
     let settings = Settings::resolve(&job.spec.settings, None, false).unwrap();
     let known = |(name, account): (&String, &Account)| match account {
-        Account::Hired(hired) => Some((name.clone(), Ok(ProviderAccount::new(name, hired.spec.clone())))),
+        Account::External(external) => {
+            Some((name.clone(), Ok(ProviderAccount::new(name, external.spec.clone()))))
+        }
         _ => None,
     };
     let accounts = world.observed.accounts.iter().filter_map(known).collect();
@@ -90,9 +92,9 @@ fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
         let mut world = film(
             &json!({"sceneCount": 3, "length": {"target": "30s"}, "providers": {"narration": narration}}),
         );
-        let hired = grok(&mut world);
-        hired.spec.provider = Provider::Gemini;
-        hired.spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
+        let external = grok(&mut world);
+        external.spec.provider = Provider::Gemini;
+        external.spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
         world.settle();
         estimated(&world)
     };

@@ -8,7 +8,7 @@ use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, Spent, StepOutcome};
 
-use super::super::super::model::{Account, HiredAccount};
+use super::super::super::model::{Account, ExternalAccount};
 use super::super::testing::World;
 
 const STEP: StepName = StepName::AnimateScenes;
@@ -33,7 +33,7 @@ pub(super) fn account(spec: &Value) -> Account {
         "status": {"observedGeneration": 1},
     }))
     .unwrap();
-    Account::Hired(Box::new(HiredAccount {
+    Account::External(Box::new(ExternalAccount {
         uid: "a1".to_owned(),
         spec: account.spec,
         status: account.status.unwrap_or_default(),
@@ -43,9 +43,9 @@ pub(super) fn account(spec: &Value) -> Account {
     }))
 }
 
-pub(super) fn grok(world: &mut World) -> &mut HiredAccount {
+pub(super) fn grok(world: &mut World) -> &mut ExternalAccount {
     match world.observed.accounts.get_mut("grok") {
-        Some(Account::Hired(account)) => account,
+        Some(Account::External(account)) => account,
         other => panic!("{other:?}"),
     }
 }
@@ -127,7 +127,7 @@ fn nothing_begins_before_its_account_has_answered() {
     grant(&mut world, 3);
     world.settle();
     assert!(at_work(&world));
-    assert_eq!(world.inputs[&(STEP, 1)].hired["grok"].allowance.submissions, 3);
+    assert_eq!(world.inputs[&(STEP, 1)].accounts["grok"].allowance.submissions, 3);
     assert_eq!(demand(&world).granted, Some(3));
 }
 
@@ -169,7 +169,7 @@ fn an_attempt_without_a_word_is_surveyed_before_anything_more_is_asked_for() {
     world.settle();
     let survey = &world.inputs[&(STEP, 2)];
     assert_eq!((survey.survey, survey.accounts_for), (true, Some(1)));
-    assert_eq!(survey.hired["grok"].allowance.submissions, 0);
+    assert_eq!(survey.accounts["grok"].allowance.submissions, 0);
     assert_eq!((demand(&world).attempt, demand(&world).settled), (Some(1), None));
     world.end_silently(STEP, 137, false);
     world.settle();
@@ -246,7 +246,7 @@ fn a_crash_between_status_and_job_begins_with_the_same_grant() {
     assert!(!at_work(&world));
     world.settle();
     assert!(at_work(&world));
-    assert_eq!(world.inputs[&(STEP, 1)].hired["grok"].allowance.submissions, 2);
+    assert_eq!(world.inputs[&(STEP, 1)].accounts["grok"].allowance.submissions, 2);
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn a_film_that_may_not_wait_moves_its_pictures() {
     world.settle();
     let input = &world.inputs[&(STEP, 2)];
     assert!(input.still_motion);
-    assert_eq!(input.hired["grok"].allowance.submissions, 0);
+    assert_eq!(input.accounts["grok"].allowance.submissions, 0);
     assert!(world.step(STEP).demands.is_empty());
 }
 

@@ -48,7 +48,7 @@ fn an_attempt_that_never_began_is_launched_again_and_told_so() {
     world.settle();
     let again = &world.inputs[&(STEP, 1)];
     assert!(again.again && !again.survey, "it may have begun since");
-    assert_eq!(again.hired["grok"].allowance.submissions, 3);
+    assert_eq!(again.accounts["grok"].allowance.submissions, 3);
 }
 
 #[test]

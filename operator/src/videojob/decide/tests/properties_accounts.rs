@@ -13,7 +13,7 @@ use videofactory_crds::provideraccount::Grant;
 use videofactory_crds::{StepName, StepStatus, requests};
 use videofactory_pipeline::contract::{ExitCode, Spent};
 
-use super::super::super::model::{Account, Found, HiredAccount, Storage};
+use super::super::super::model::{Account, ExternalAccount, Found, Storage};
 use super::super::testing::{World, storage_ready};
 use super::properties::{Happening, assert_says_something, happen, happening};
 use crate::provideraccount::BEGIN_WITHIN;
@@ -49,7 +49,7 @@ impl Pair {
 
     /// The job reads the account live.
     fn tell(&mut self) {
-        let hired = HiredAccount {
+        let external = ExternalAccount {
             uid: self.account.uid().unwrap_or_default(),
             spec: self.account.spec.clone(),
             status: self.account.status.clone().unwrap_or_default(),
@@ -57,7 +57,7 @@ impl Pair {
             allowed_host: String::new(),
             obstacle: None,
         };
-        self.world.observed.accounts.insert("grok".to_owned(), Account::Hired(Box::new(hired)));
+        self.world.observed.accounts.insert("grok".to_owned(), Account::External(Box::new(external)));
     }
 
     /// The account looks once; whether that changes anything.
@@ -94,12 +94,12 @@ impl Pair {
         self.world.end_told(step, exit, |outcome| {
             outcome.message.clear();
             outcome.accounted = input.survey && exit != ExitCode::Storage;
-            let spent = input.hired.iter().filter(|(_, hired)| hired.allowance.submissions > 0);
+            let spent = input.accounts.iter().filter(|(_, external)| external.allowance.submissions > 0);
             outcome.spent = spent
-                .map(|(account, hired)| Spent {
+                .map(|(account, external)| Spent {
                     account: account.clone(),
                     at,
-                    submissions: hired.allowance.submissions,
+                    submissions: external.allowance.submissions,
                     seconds: 0,
                     cost: "0".parse().unwrap(),
                 })

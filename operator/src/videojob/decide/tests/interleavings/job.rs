@@ -9,7 +9,7 @@ use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, StepInput};
 
 use super::super::super::super::confirm::is_open;
-use super::super::super::super::model::{Account, Action, Decision, HiredAccount, Refusal};
+use super::super::super::super::model::{Account, Action, Decision, ExternalAccount, Refusal};
 use super::super::super::decide;
 use super::super::super::testing::{SCENES, World};
 use super::{ACCOUNT, STEP};
@@ -82,7 +82,7 @@ impl Job {
     /// Whether its pod has something to submit, and has not done so.
     pub fn may_spend(&self) -> bool {
         self.attempt().is_some_and(|input| {
-            let granted = input.hired.values().any(|hired| hired.allowance.submissions > 0);
+            let granted = input.accounts.values().any(|external| external.allowance.submissions > 0);
             granted && !self.world.spent.contains_key(&(STEP, input.attempt))
         })
     }
@@ -171,8 +171,8 @@ impl Job {
     pub fn spends(mut self) -> Self {
         let Some(input) = self.attempt().cloned() else { return self };
         let mut told = Vec::new();
-        for (account, hired) in &input.hired {
-            told.extend(hired.allowance.openings.iter().map(|opening| Spent {
+        for (account, external) in &input.accounts {
+            told.extend(external.allowance.openings.iter().map(|opening| Spent {
                 account: account.clone(),
                 at: opening.at.max(self.world.now),
                 submissions: opening.submissions,
@@ -256,7 +256,7 @@ fn starts(action: &Action) -> bool {
 }
 
 fn read(world: &mut World, account: &ProviderAccount) {
-    let hired = HiredAccount {
+    let external = ExternalAccount {
         uid: account.uid().unwrap_or_default(),
         spec: account.spec.clone(),
         status: account.status.clone().unwrap_or_default(),
@@ -264,5 +264,5 @@ fn read(world: &mut World, account: &ProviderAccount) {
         allowed_host: String::new(),
         obstacle: None,
     };
-    world.observed.accounts.insert(ACCOUNT.to_owned(), Account::Hired(Box::new(hired)));
+    world.observed.accounts.insert(ACCOUNT.to_owned(), Account::External(Box::new(external)));
 }

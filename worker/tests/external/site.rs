@@ -10,9 +10,9 @@ use videofactory_crds::provideraccount::Provider;
 use videofactory_providers::webhook::Announcement;
 use videofactory_providers::youtube::{Addition, Stored, Upload, VideoId};
 use videofactory_providers::{Animator, Artist, Connection, Narrator, ProviderError, ScriptWriter, Secret};
-use videofactory_worker::agency::{Agency, Hireable};
 use videofactory_worker::context::Context;
 use videofactory_worker::outcome::{Made, StepError};
+use videofactory_worker::provider_factory::{ClientResult, ProviderFactory};
 use videofactory_worker::publishing::{Announcer, VideoSite};
 use videofactory_worker::steps;
 
@@ -211,28 +211,28 @@ impl Announcer for Site {
     }
 }
 
-impl Agency for Site {
-    fn script_writer(&self, _: Provider, _: Connection) -> Hireable<dyn ScriptWriter> {
+impl ProviderFactory for Site {
+    fn script_writer(&self, _: Provider, _: Connection) -> ClientResult<dyn ScriptWriter> {
         Ok(None)
     }
 
-    fn artist(&self, _: Provider, _: Connection) -> Hireable<dyn Artist> {
+    fn artist(&self, _: Provider, _: Connection) -> ClientResult<dyn Artist> {
         Ok(None)
     }
 
-    fn narrator(&self, _: Provider, _: Connection) -> Hireable<dyn Narrator> {
+    fn narrator(&self, _: Provider, _: Connection) -> ClientResult<dyn Narrator> {
         Ok(None)
     }
 
-    fn animator(&self, _: Provider, _: Connection) -> Hireable<dyn Animator> {
+    fn animator(&self, _: Provider, _: Connection) -> ClientResult<dyn Animator> {
         Ok(None)
     }
 
-    fn video_site(&self, _: Provider, _: Connection) -> Hireable<dyn VideoSite> {
+    fn video_site(&self, _: Provider, _: Connection) -> ClientResult<dyn VideoSite> {
         Ok(Some(Arc::new(self.clone())))
     }
 
-    fn announcer(&self, _: Provider, _: Connection) -> Hireable<dyn Announcer> {
+    fn announcer(&self, _: Provider, _: Connection) -> ClientResult<dyn Announcer> {
         Ok(Some(Arc::new(self.clone())))
     }
 }

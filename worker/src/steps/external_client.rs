@@ -6,37 +6,37 @@ use std::sync::Arc;
 use videofactory_crds::provideraccount::Provider as Service;
 use videofactory_crds::units::Money;
 use videofactory_net::AllowedHosts;
-use videofactory_pipeline::contract::Hired;
+use videofactory_pipeline::contract::AccountAccess;
 use videofactory_pipeline::settings::Provider;
 use videofactory_providers::{
     Animator, Artist, Connection, Gemini, HuggingFace, Model, Narrator, ScriptWriter, Sold, Xai, usual_price,
 };
 
-use crate::agency::{Agency, Hireable};
 use crate::context::Context;
 use crate::outcome::StepError;
 use crate::paid::{Account, SessionConfig, SubmissionSession};
+use crate::provider_factory::{ClientResult, ProviderFactory};
 
 /// How the embedded providers are recorded as a model.
 pub const EMBEDDED_MODEL: &str = "embedded";
 
 /// A hired client, with the account that pays for what it does.
-pub struct Hire<T: ?Sized> {
+pub struct ExternalClient<T: ?Sized> {
     pub client: Arc<T>,
     pub account: Account,
     /// The model, as the settings have it.
     pub model: Model,
-    terms: Hired,
+    access: AccountAccess,
 }
 
-impl<T: ?Sized> Hire<T> {
+impl<T: ?Sized> ExternalClient<T> {
     /// What so many units cost; nothing where nobody knows.
     pub fn price(&self, context: &Context, sold: Sold, units: u32) -> Money {
-        if let Some(own) = self.terms.prices.get(sold.as_str()) {
+        if let Some(own) = self.access.prices.get(sold.as_str()) {
             return own.times(units.into());
         }
         let (width, height) = context.input.settings.frame();
-        let usual = usual_price(&service_name(self.terms.provider), &self.model, sold, width, height);
+        let usual = usual_price(&service_name(self.access.provider), &self.model, sold, width, height);
         usual.map(|price| Money::from_micros(price.of_request(units))).unwrap_or_default()
     }
 
@@ -45,7 +45,7 @@ impl<T: ?Sized> Hire<T> {
         if !self.model.name.is_empty() {
             return self.model.name.clone();
         }
-        usual_model(self.terms.provider, sold, &context.input.settings.language)
+        usual_model(self.access.provider, sold, &context.input.settings.language)
     }
 }
 
@@ -93,29 +93,41 @@ impl Part {
 }
 
 /// Who writes the script; `None`: the embedded writer.
-pub async fn script_writer(context: &Context) -> Result<Option<Hire<dyn ScriptWriter>>, StepError> {
-    hire(context, Part::Script, |agency, service, connection| agency.script_writer(service, connection)).await
+pub async fn script_writer(context: &Context) -> Result<Option<ExternalClient<dyn ScriptWriter>>, StepError> {
+    connect(context, Part::Script, |provider_factory, service, connection| {
+        provider_factory.script_writer(service, connection)
+    })
+    .await
 }
 
 /// Who draws; `None`: the embedded illustrator.
-pub async fn artist(context: &Context) -> Result<Option<Hire<dyn Artist>>, StepError> {
-    hire(context, Part::Images, |agency, service, connection| agency.artist(service, connection)).await
+pub async fn artist(context: &Context) -> Result<Option<ExternalClient<dyn Artist>>, StepError> {
+    connect(context, Part::Images, |provider_factory, service, connection| {
+        provider_factory.artist(service, connection)
+    })
+    .await
 }
 
 /// Who speaks; `None`: the embedded voice.
-pub async fn narrator(context: &Context) -> Result<Option<Hire<dyn Narrator>>, StepError> {
-    hire(context, Part::Narration, |agency, service, connection| agency.narrator(service, connection)).await
+pub async fn narrator(context: &Context) -> Result<Option<ExternalClient<dyn Narrator>>, StepError> {
+    connect(context, Part::Narration, |provider_factory, service, connection| {
+        provider_factory.narrator(service, connection)
+    })
+    .await
 }
 
 /// Who animates; `None`: still motion.
-pub async fn animator(context: &Context) -> Result<Option<Hire<dyn Animator>>, StepError> {
-    hire(context, Part::Animation, |agency, service, connection| agency.animator(service, connection)).await
+pub async fn animator(context: &Context) -> Result<Option<ExternalClient<dyn Animator>>, StepError> {
+    connect(context, Part::Animation, |provider_factory, service, connection| {
+        provider_factory.animator(service, connection)
+    })
+    .await
 }
 
 /// The attempt's desk, with its fence raised. Once an attempt.
 pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepError> {
     let input = &context.input;
-    let terms = SessionConfig {
+    let config = SessionConfig {
         store: Arc::new(context.bucket.clone()),
         keys: context.keys.clone(),
         step: input.step,
@@ -130,49 +142,49 @@ pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepEr
         clock: context.clock.clone(),
         stop: context.stop.clone(),
     };
-    Ok(Arc::new(SubmissionSession::open(terms).await?))
+    Ok(Arc::new(SubmissionSession::open(config).await?))
 }
 
 /// The connection of an account.
-pub fn connection(context: &Context, account: &str, terms: &Hired) -> Result<Connection, StepError> {
-    let authority = terms.ca.as_ref().map(|ca| context.paths.account_authority(account, ca)).transpose()?;
+pub fn connection(context: &Context, account: &str, access: &AccountAccess) -> Result<Connection, StepError> {
+    let authority = access.ca.as_ref().map(|ca| context.paths.account_authority(account, ca)).transpose()?;
     Ok(Connection {
-        endpoint: terms.endpoint.clone(),
+        endpoint: access.endpoint.clone(),
         secrets: context.paths.account_secrets(account)?,
         // Of the Secret's list, the operator names the entry by which it let us have the keys.
-        allowed_hosts: AllowedHosts::parse(&terms.allowed_host),
+        allowed_hosts: AllowedHosts::parse(&access.allowed_host),
         network: context.network.clone().with_authorities(authority),
     })
 }
 
 /// The account that a reference names, if it is one of an outside service. The operator names only those.
-pub fn named<'a>(context: &'a Context, account: Option<&str>) -> Option<(&'a str, &'a Hired)> {
-    let (name, terms) = context.input.hired.get_key_value(account?)?;
-    (terms.provider != Service::Embedded).then_some((name.as_str(), terms))
+pub fn named<'a>(context: &'a Context, account: Option<&str>) -> Option<(&'a str, &'a AccountAccess)> {
+    let (name, access) = context.input.accounts.get_key_value(account?)?;
+    (access.provider != Service::Embedded).then_some((name.as_str(), access))
 }
 
-async fn hire<T: ?Sized>(
+async fn connect<T: ?Sized>(
     context: &Context,
     part: Part,
-    ask: impl Fn(&dyn Agency, Service, Connection) -> Hireable<T>,
-) -> Result<Option<Hire<T>>, StepError> {
+    ask: impl Fn(&dyn ProviderFactory, Service, Connection) -> ClientResult<T>,
+) -> Result<Option<ExternalClient<T>>, StepError> {
     let setting = part.setting(context);
     let reference = setting.and_then(|provider| provider.account_ref.as_ref());
-    let Some((name, terms)) = named(context, reference.map(|account| account.name.as_str())) else {
+    let Some((name, access)) = named(context, reference.map(|account| account.name.as_str())) else {
         require_no_model(part, setting)?;
         return Ok(None);
     };
     // First of all: whoever has not raised the fence cannot say what the attempt has spent.
     let session = session(context).await?;
-    let client = ask(&*context.agency, terms.provider, connection(context, name, terms)?)?;
-    let client = client.ok_or_else(|| cannot(name, terms.provider, part.name(), part.does()))?;
+    let client = ask(&*context.provider_factory, access.provider, connection(context, name, access)?)?;
+    let client = client.ok_or_else(|| cannot(name, access.provider, part.name(), part.does()))?;
     let model = setting
         .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
-    Ok(Some(Hire {
+    Ok(Some(ExternalClient {
         client,
-        account: Account::new(session, name, &terms.allowance, context.progress.clone()),
+        account: Account::new(session, name, &access.allowance, context.progress.clone()),
         model: model.unwrap_or_default(),
-        terms: terms.clone(),
+        access: access.clone(),
     }))
 }
 

@@ -10,15 +10,15 @@ use videofactory_providers::{
     Animator, Artist, Clip, ClipRequest, ClipState, Connection, Lengths, Model, NarrationRequest, Narrator,
     Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter, Speech,
 };
-use videofactory_worker::agency::{Agency, Hireable};
+use videofactory_worker::provider_factory::{ClientResult, ProviderFactory};
 use videofactory_worker::publishing::{Announcer, VideoSite};
 
 /// Clones are the same service.
 #[derive(Clone, Default)]
-pub struct House(Arc<Mutex<Book>>);
+pub struct FakeService(Arc<Mutex<Recorded>>);
 
 #[derive(Default)]
-pub struct Book {
+pub struct Recorded {
     pub scripts: Vec<ScriptRequest>,
     pub pictures: Vec<PictureRequest>,
     pub narrations: Vec<NarrationRequest>,
@@ -32,39 +32,39 @@ pub struct Book {
     pub secrets: BTreeSet<String>,
 }
 
-impl House {
-    pub fn book(&self) -> MutexGuard<'_, Book> {
+impl FakeService {
+    pub fn recorded(&self) -> MutexGuard<'_, Recorded> {
         self.0.lock().unwrap()
     }
 
     fn enter(&self, connection: &Connection) -> Arc<Self> {
-        self.book().secrets.extend(connection.secrets.values().map(|secret| secret.reveal().to_owned()));
+        self.recorded().secrets.extend(connection.secrets.values().map(|secret| secret.reveal().to_owned()));
         Arc::new(self.clone())
     }
 }
 
-impl Agency for House {
-    fn script_writer(&self, _: Provider, connection: Connection) -> Hireable<dyn ScriptWriter> {
+impl ProviderFactory for FakeService {
+    fn script_writer(&self, _: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter> {
         Ok(Some(self.enter(&connection)))
     }
 
-    fn artist(&self, _: Provider, connection: Connection) -> Hireable<dyn Artist> {
+    fn artist(&self, _: Provider, connection: Connection) -> ClientResult<dyn Artist> {
         Ok(Some(self.enter(&connection)))
     }
 
-    fn narrator(&self, _: Provider, connection: Connection) -> Hireable<dyn Narrator> {
+    fn narrator(&self, _: Provider, connection: Connection) -> ClientResult<dyn Narrator> {
         Ok(Some(self.enter(&connection)))
     }
 
-    fn animator(&self, _: Provider, connection: Connection) -> Hireable<dyn Animator> {
+    fn animator(&self, _: Provider, connection: Connection) -> ClientResult<dyn Animator> {
         Ok(Some(self.enter(&connection)))
     }
 
-    fn video_site(&self, _: Provider, _: Connection) -> Hireable<dyn VideoSite> {
+    fn video_site(&self, _: Provider, _: Connection) -> ClientResult<dyn VideoSite> {
         Ok(None)
     }
 
-    fn announcer(&self, _: Provider, _: Connection) -> Hireable<dyn Announcer> {
+    fn announcer(&self, _: Provider, _: Connection) -> ClientResult<dyn Announcer> {
         Ok(None)
     }
 }
@@ -74,23 +74,23 @@ fn refused() -> ProviderError {
 }
 
 #[async_trait]
-impl ScriptWriter for House {
+impl ScriptWriter for FakeService {
     async fn write(&self, request: &ScriptRequest) -> Result<Script, ProviderError> {
-        self.book().scripts.push(request.clone());
+        self.recorded().scripts.push(request.clone());
         Embedded.write(request).await
     }
 }
 
 #[async_trait]
-impl Artist for House {
+impl Artist for FakeService {
     async fn draw(&self, request: &PictureRequest) -> Result<Picture, ProviderError> {
         {
-            let mut book = self.book();
-            if let Some(error) = book.errors.pop() {
+            let mut recorded = self.recorded();
+            if let Some(error) = recorded.errors.pop() {
                 return Err(error);
             }
-            book.pictures.push(request.clone());
-            if !book.refuses.is_empty() && request.prompt.contains(&book.refuses) {
+            recorded.pictures.push(request.clone());
+            if !recorded.refuses.is_empty() && request.prompt.contains(&recorded.refuses) {
                 return Err(refused());
             }
         }
@@ -104,10 +104,10 @@ impl Artist for House {
 }
 
 #[async_trait]
-impl Narrator for House {
+impl Narrator for FakeService {
     /// As the real ones do: one sound for all texts, and no word times.
     async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError> {
-        self.book().narrations.push(request.clone());
+        self.recorded().narrations.push(request.clone());
         let speeches =
             Embedded.narrate(&NarrationRequest { voice: String::new(), ..request.clone() }).await?;
         let mut whole = Speech { samples: Vec::new(), words: Vec::new(), ..speeches[0].clone() };
@@ -120,23 +120,23 @@ impl Narrator for House {
 }
 
 #[async_trait]
-impl Animator for House {
+impl Animator for FakeService {
     fn lengths(&self, _: &Model) -> Lengths {
         Lengths::Only(&[4, 6, 8])
     }
 
     async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError> {
-        let mut book = self.book();
-        if !book.refuses.is_empty() && request.prompt.contains(&book.refuses) {
+        let mut recorded = self.recorded();
+        if !recorded.refuses.is_empty() && request.prompt.contains(&recorded.refuses) {
             return Err(refused());
         }
-        book.clips.push(request.clone());
-        Ok(format!("clip-{}", book.clips.len()))
+        recorded.clips.push(request.clone());
+        Ok(format!("clip-{}", recorded.clips.len()))
     }
 
     async fn poll(&self, id: &str) -> Result<ClipState, ProviderError> {
-        let mut book = self.book();
-        let polls = book.polls.entry(id.to_owned()).or_default();
+        let mut recorded = self.recorded();
+        let polls = recorded.polls.entry(id.to_owned()).or_default();
         *polls += 1;
         if *polls < 2 {
             return Ok(ClipState::Pending { percent: Some(40) });

@@ -11,7 +11,7 @@ use videofactory_tests::otlp::{Received, Receiver};
 use videofactory_worker::steps;
 use videofactory_worker::traces::Traces;
 
-use crate::house::House;
+use crate::fake_service::FakeService;
 use crate::support::Studio;
 use crate::work::{ACCOUNT, Film};
 
@@ -37,10 +37,10 @@ async fn traced(film: &mut Film<'_>, step: StepName, receiver: &Receiver) -> Vec
 
 #[tokio::test]
 async fn the_calls_of_a_service_are_told_by_what_they_were_and_how_they_ended() {
-    let (studio, house) = (Studio::open().await, House::default());
+    let (studio, service) = (Studio::open().await, FakeService::default());
     let receiver = Receiver::start().await.unwrap();
     let settings = json!({"providers": {"animation": {"accountRef": {"name": ACCOUNT}}}});
-    let mut film = Film::new(&studio, Arc::new(house.clone()), &settings);
+    let mut film = Film::new(&studio, Arc::new(service.clone()), &settings);
     film.make_up_to(StepName::NarrateScenes).await;
     let spans = traced(&mut film, STEP, &receiver).await;
 
@@ -67,8 +67,8 @@ async fn the_calls_of_a_service_are_told_by_what_they_were_and_how_they_ended() 
 #[tokio::test]
 async fn who_is_not_told_of_a_trace_keeps_no_span() {
     let receiver = Receiver::start().await.unwrap();
-    let (studio, house) = (Studio::open().await, House::default());
-    let mut film = Film::new(&studio, Arc::new(house), &json!({}));
+    let (studio, service) = (Studio::open().await, FakeService::default());
+    let mut film = Film::new(&studio, Arc::new(service), &json!({}));
     let (context, _root) = film.pod(StepName::WriteScript);
     let sampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let endpoint = receiver.url().to_owned();

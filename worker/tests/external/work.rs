@@ -10,11 +10,13 @@ use tempfile::TempDir;
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_net::Network;
-use videofactory_pipeline::contract::{Allowance, Hired, StepInput, StepOutcome, Unresolved, Upstream};
-use videofactory_worker::agency::Agency;
+use videofactory_pipeline::contract::{
+    AccountAccess, Allowance, StepInput, StepOutcome, Unresolved, Upstream,
+};
 use videofactory_worker::context::{Context, Paths};
 use videofactory_worker::outcome::{CutShort, of_attempt};
 use videofactory_worker::paid::Clock;
+use videofactory_worker::provider_factory::ProviderFactory;
 use videofactory_worker::steps;
 
 use crate::support::{Production, Studio, pod_files, settings};
@@ -25,7 +27,7 @@ pub const ACCOUNT: &str = "acme";
 /// One video with hired services, attempt by attempt.
 pub struct Film<'a> {
     pub production: Production<'a>,
-    pub agency: Arc<dyn Agency>,
+    pub provider_factory: Arc<dyn ProviderFactory>,
     pub provider: Provider,
     pub allowance: Allowance,
     /// Changes the input just before it is handed over.
@@ -37,7 +39,7 @@ pub struct Film<'a> {
 
 impl<'a> Film<'a> {
     /// With these settings besides a small frame.
-    pub fn new(studio: &'a Studio, agency: Arc<dyn Agency>, extra: &Value) -> Self {
+    pub fn new(studio: &'a Studio, provider_factory: Arc<dyn ProviderFactory>, extra: &Value) -> Self {
         let mut all = json!({"format": {"aspectRatio": "1:1", "resolution": "360p", "fps": 24}});
         all.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let mut production = Production::new(studio);
@@ -45,7 +47,7 @@ impl<'a> Film<'a> {
         let allowance = Allowance { submissions: 100, ..Allowance::default() };
         Self {
             production,
-            agency,
+            provider_factory,
             provider: Provider::Xai,
             allowance,
             adjust: Box::new(|_| {}),
@@ -58,7 +60,7 @@ impl<'a> Film<'a> {
     pub fn pod(&mut self, step: StepName) -> (Context, TempDir) {
         self.production.attempt += 1;
         let mut input = self.production.input(step);
-        let hired = Hired {
+        let access = AccountAccess {
             provider: self.provider,
             endpoint: String::new(),
             allowed_host: String::new(),
@@ -66,7 +68,7 @@ impl<'a> Film<'a> {
             prices: BTreeMap::from([("image".to_owned(), "0.01".parse().unwrap())]),
             allowance: self.allowance.clone(),
         };
-        input.hired.insert(ACCOUNT.to_owned(), hired);
+        input.accounts.insert(ACCOUNT.to_owned(), access);
         (self.adjust)(&mut input);
         let (access, secret) = self.studio.server.keys();
         let root = pod_files(&self.production.given, access, secret);
@@ -75,7 +77,7 @@ impl<'a> Film<'a> {
         std::fs::write(folder.join("apiKey"), "acme-very-secret\n").unwrap();
         let mut context =
             Context::open(input, Paths::under(root.path()), Network::default().with_loopback(true)).unwrap();
-        context.agency = self.agency.clone();
+        context.provider_factory = self.provider_factory.clone();
         context.pod = format!("pod-{}", self.production.attempt);
         if let Some(now) = self.now.clone() {
             context.clock = Clock::new(move || Timestamp::from_second(now.load(Ordering::SeqCst)).unwrap());

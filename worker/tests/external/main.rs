@@ -4,7 +4,7 @@
 
 mod announce;
 mod clips;
-mod house;
+mod fake_service;
 mod pictures;
 mod site;
 #[path = "../support/mod.rs"]

@@ -48,7 +48,7 @@ async fn a_service_that_cannot_do_what_is_asked_is_named() {
     let site = Site::default();
     let mut film = ready(&studio, &site, &targets).await;
     film.provider = Provider::Gemini;
-    film.agency = std::sync::Arc::new(crate::house::House::default());
+    film.provider_factory = std::sync::Arc::new(crate::fake_service::FakeService::default());
     let outcome = film.run(StepName::PublishVideo).await;
     assert_eq!(outcome.exit, ExitCode::Configuration);
     assert!(outcome.message.contains("Gemini does not publish videos"), "{}", outcome.message);

@@ -12,37 +12,37 @@ use videofactory_providers::{
 use crate::publishing::{Announcer, VideoSite};
 
 /// Makes the clients of outside services. `None` where a provider cannot do what is asked for.
-pub trait Agency: Send + Sync {
+pub trait ProviderFactory: Send + Sync {
     /// Who writes scripts.
-    fn script_writer(&self, provider: Provider, connection: Connection) -> Hireable<dyn ScriptWriter>;
+    fn script_writer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter>;
     /// Who draws pictures.
-    fn artist(&self, provider: Provider, connection: Connection) -> Hireable<dyn Artist>;
+    fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Artist>;
     /// Who speaks.
-    fn narrator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Narrator>;
+    fn narrator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Narrator>;
     /// Who animates pictures.
-    fn animator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Animator>;
+    fn animator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Animator>;
     /// Where films are uploaded to.
-    fn video_site(&self, provider: Provider, connection: Connection) -> Hireable<dyn VideoSite>;
+    fn video_site(&self, provider: Provider, connection: Connection) -> ClientResult<dyn VideoSite>;
     /// Who is told of films.
-    fn announcer(&self, provider: Provider, connection: Connection) -> Hireable<dyn Announcer>;
+    fn announcer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Announcer>;
 }
 
 /// A client, if the provider has the capability.
-pub type Hireable<T> = Result<Option<Arc<T>>, ProviderError>;
+pub type ClientResult<T> = Result<Option<Arc<T>>, ProviderError>;
 
 /// The real services.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Services;
 
-impl Agency for Services {
-    fn script_writer(&self, provider: Provider, connection: Connection) -> Hireable<dyn ScriptWriter> {
+impl ProviderFactory for Services {
+    fn script_writer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             _ => None,
         })
     }
 
-    fn artist(&self, provider: Provider, connection: Connection) -> Hireable<dyn Artist> {
+    fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Artist> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
@@ -51,7 +51,7 @@ impl Agency for Services {
         })
     }
 
-    fn narrator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Narrator> {
+    fn narrator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Narrator> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::HuggingFace => Some(Arc::new(HuggingFace::new(&connection)?)),
@@ -59,7 +59,7 @@ impl Agency for Services {
         })
     }
 
-    fn animator(&self, provider: Provider, connection: Connection) -> Hireable<dyn Animator> {
+    fn animator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Animator> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
@@ -67,14 +67,14 @@ impl Agency for Services {
         })
     }
 
-    fn video_site(&self, provider: Provider, connection: Connection) -> Hireable<dyn VideoSite> {
+    fn video_site(&self, provider: Provider, connection: Connection) -> ClientResult<dyn VideoSite> {
         Ok(match provider {
             Provider::YouTube => Some(Arc::new(YouTube::new(&connection, clock::now)?)),
             _ => None,
         })
     }
 
-    fn announcer(&self, provider: Provider, connection: Connection) -> Hireable<dyn Announcer> {
+    fn announcer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Announcer> {
         Ok(match provider {
             Provider::Webhook => Some(Arc::new(Webhook::new(&connection, clock::now)?)),
             _ => None,
@@ -90,8 +90,8 @@ mod tests {
     use super::*;
 
     /// Whether there is a client: it may miss its keys.
-    fn is_hired<T: ?Sized>(
-        ask: impl Fn(&Services, Provider, Connection) -> Hireable<T>,
+    fn is_external<T: ?Sized>(
+        ask: impl Fn(&Services, Provider, Connection) -> ClientResult<T>,
         whose: Provider,
     ) -> bool {
         !matches!(ask(&Services, whose, Connection::default()), Ok(None))
@@ -103,32 +103,32 @@ mod tests {
             let supports = |step: StepName| provider.supports(step);
             let publishes = |target: TargetType| target.provider() == Some(provider);
             assert_eq!(
-                is_hired(Services::script_writer, provider),
+                is_external(Services::script_writer, provider),
                 supports(StepName::WriteScript),
                 "{provider:?}"
             );
             assert_eq!(
-                is_hired(Services::artist, provider),
+                is_external(Services::artist, provider),
                 supports(StepName::GenerateImages),
                 "{provider:?}"
             );
             assert_eq!(
-                is_hired(Services::narrator, provider),
+                is_external(Services::narrator, provider),
                 supports(StepName::NarrateScenes),
                 "{provider:?}"
             );
             assert_eq!(
-                is_hired(Services::animator, provider),
+                is_external(Services::animator, provider),
                 supports(StepName::AnimateScenes),
                 "{provider:?}"
             );
             assert_eq!(
-                is_hired(Services::video_site, provider),
+                is_external(Services::video_site, provider),
                 publishes(TargetType::YouTube),
                 "{provider:?}"
             );
             assert_eq!(
-                is_hired(Services::announcer, provider),
+                is_external(Services::announcer, provider),
                 publishes(TargetType::Webhook),
                 "{provider:?}"
             );

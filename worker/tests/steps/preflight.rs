@@ -59,8 +59,8 @@ async fn georgian_is_written_spoken_and_read() {
 async fn a_language_that_nobody_speaks_here_is_refused_unless_somebody_is_hired_to() {
     let studio = Studio::open().await;
     refused(&said(&studio, json!({"language": "tlh"}), "Deep sea").await, "tlh");
-    let hired = json!({"language": "tlh", "providers": {"narration": {"accountRef": {"name": "voices"}}}});
-    let ended = said(&studio, hired, "Deep sea").await;
+    let access = json!({"language": "tlh", "providers": {"narration": {"accountRef": {"name": "voices"}}}});
+    let ended = said(&studio, access, "Deep sea").await;
     assert_eq!(ended.code, 0, "{}", ended.outcome.message);
     let voice = json!({"providers": {"narration": {"voice": "Nobody"}}});
     refused(&said(&studio, voice, "Deep sea").await, "Nobody");

@@ -52,7 +52,7 @@ pub struct Owned<T> {
 pub struct Known<T> {
     pub object: Arc<Owned<T>>,
     /// We have deleted it: it is on its way out, whatever the watch still says.
-    pub doomed: bool,
+    pub terminating: bool,
     /// We have written it, and the watch has not shown it yet.
     unseen: Option<Instant>,
 }
@@ -183,7 +183,7 @@ impl<T> OwnedCache<T> {
         let mut tables = self.tables.write();
         let Some(owner) = tables.owner_of.get(uid).cloned() else { return };
         if let Some(known) = tables.by_owner.get_mut(&owner).and_then(|known| known.get_mut(uid)) {
-            known.doomed = true;
+            known.terminating = true;
         }
     }
 }
@@ -202,7 +202,7 @@ impl<T> Tables<T> {
         let seen_already =
             present.is_some_and(|known| known.unseen.is_none() && known.object.version == object.version);
         let known = Known {
-            doomed: present.is_some_and(|known| known.doomed),
+            terminating: present.is_some_and(|known| known.terminating),
             unseen: unseen.filter(|_| !seen_already),
             object: Arc::new(object),
         };
@@ -322,7 +322,7 @@ mod tests {
         cache.shown(object("a", 5));
         cache.deleted("a");
         cache.shown(object("a", 6));
-        assert!(cache.of(&vj())[0].doomed);
+        assert!(cache.of(&vj())[0].terminating);
         cache.gone("a");
         assert!(uids(&cache).is_empty());
     }

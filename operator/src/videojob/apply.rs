@@ -31,7 +31,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     // Exemplars name traces that are somewhere.
     let trace =
         context.traces.is_enabled().then(|| trace::id_of_run(&job)).flatten().map(|id| id.to_string());
-    decision.measured.iter().for_each(|measured| measured.tell(&context.metrics.films, trace.as_deref()));
+    decision.measured.iter().for_each(|measured| measured.record(&context.metrics.films, trace.as_deref()));
     context.traces.send(ended);
     context.progress.entered(&OwnerKey::of(&job), &observed.live);
     let (mut starts, mut deletes) = (Vec::new(), Vec::new());
@@ -42,7 +42,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
             Action::Count(changes) => count(context, &job, &changes),
             Action::TellFull(at) => context.meter.refused(policy_of(&job), at),
             Action::SetFinalizer(wanted) => finalizer = Some(wanted),
-            Action::StartStep(order) => starts.push(order),
+            Action::StartStep(start) => starts.push(start),
             Action::DeleteJob { name, uid } => deletes.push((name, uid)),
             Action::Retire { key, tombstone } => retirement = Some((key, tombstone)),
         }
@@ -60,7 +60,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         retire(context, &job, &key, &tombstone).await?;
     }
     // One that fails leaves the others' requests under way.
-    let started = join_all(starts.iter().map(|order| start_step(context, &job, &observed.jobs, order))).await;
+    let started = join_all(starts.iter().map(|start| start_step(context, &job, &observed.jobs, start))).await;
     started.into_iter().collect()
 }
 

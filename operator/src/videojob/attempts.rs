@@ -10,12 +10,12 @@ use videofactory_crds::condition::StepState;
 use videofactory_crds::videojob::{StepStatus, VideoJobStatus};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
-use super::model::{Hindrance, JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodState};
+use super::model::{JobEnd, JobFacts, Observed, PodEnd, PodFacts, PodProblem, PodState};
 
 /// How long a Job may take to make its pod.
-const POD_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+const POD_CREATION_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// How much later than it should a pod that is being stopped may go.
-const STOP_PATIENCE: SignedDuration = SignedDuration::from_secs(120);
+const TERMINATION_TIMEOUT: SignedDuration = SignedDuration::from_secs(120);
 /// The exit code that a container runtime gives a container whose end it has not seen, because it was down itself, as after a
 /// node's loss of power. No worker ends with it.
 const UNSEEN: i32 = 255;
@@ -24,9 +24,9 @@ const UNSEEN: i32 = 255;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attempt {
     /// Its pod is alive, or its Job will still make one.
-    Alive(Option<Hindrance>),
+    Alive(Option<PodProblem>),
     /// Its Job is on its way out; what comes of it is not yet known.
-    Leaving,
+    Terminating,
     Ended {
         /// How.
         end: End,
@@ -56,7 +56,7 @@ pub enum End {
 }
 
 /// How the attempts that have not ended stand.
-pub type Standing = BTreeMap<StepName, Attempt>;
+pub type OpenAttempts = BTreeMap<StepName, Attempt>;
 
 /// The attempts whose start is recorded and whose end is not.
 pub fn open(status: &VideoJobStatus) -> impl Iterator<Item = (StepName, i32)> + '_ {
@@ -104,14 +104,15 @@ pub fn is_occupied(observed: &Observed, step: StepName) -> bool {
 }
 
 /// What of this step is late, or will be if nothing comes of it: when, and what that means then.
-pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (Timestamp, Hindrance)> + '_ {
+pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (Timestamp, PodProblem)> + '_ {
     let late = |since: Timestamp, patience| since.saturating_add(patience).unwrap_or(Timestamp::MAX);
     let pods = observed.pods.iter().filter(move |pod| pod.step == step);
-    let pods =
-        pods.filter_map(|pod| Some((gone_at_the_latest(pod)?, Hindrance::Lingering(pod.name.clone()))));
+    let pods = pods
+        .filter_map(|pod| Some((gone_at_the_latest(pod)?, PodProblem::StuckTerminating(pod.name.clone()))));
     let jobs = observed.jobs.iter().filter(move |job| job.step == step && is_to_make_a_pod(observed, job));
-    let jobs = jobs
-        .filter_map(move |job| Some((late(job.created?, POD_PATIENCE), Hindrance::NoPod(job.name.clone()))));
+    let jobs = jobs.filter_map(move |job| {
+        Some((late(job.created?, POD_CREATION_TIMEOUT), PodProblem::NoPod(job.name.clone())))
+    });
     pods.chain(jobs)
 }
 
@@ -119,7 +120,7 @@ pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (T
 #[must_use]
 pub fn gone_at_the_latest(pod: &PodFacts) -> Option<Timestamp> {
     let by = pod.gone_by.filter(|_| !matches!(pod.state, PodState::Ended(_)))?;
-    Some(by.saturating_add(STOP_PATIENCE).unwrap_or(Timestamp::MAX))
+    Some(by.saturating_add(TERMINATION_TIMEOUT).unwrap_or(Timestamp::MAX))
 }
 
 fn is_to_make_a_pod(observed: &Observed, job: &JobFacts) -> bool {
@@ -137,21 +138,22 @@ pub fn podless<'a>(
     pods: &'a [PodFacts],
     now: Timestamp,
 ) -> impl Iterator<Item = &'a JobFacts> {
-    let late =
-        move |job: &JobFacts| job.created.is_some_and(|created| now.duration_since(created) >= POD_PATIENCE);
+    let late = move |job: &JobFacts| {
+        job.created.is_some_and(|created| now.duration_since(created) >= POD_CREATION_TIMEOUT)
+    };
     jobs.iter().filter(move |job| has_no_pod(job, pods) && late(job))
 }
 
 /// How attempt `attempt` of `step` stands at `now`.
 #[must_use]
-pub fn stand(observed: &Observed, step: StepName, attempt: i32, now: Timestamp) -> Attempt {
+pub fn attempt_state(observed: &Observed, step: StepName, attempt: i32, now: Timestamp) -> Attempt {
     let late = |name: &str| {
-        deadlines(observed, step).find_map(|(at, hindrance)| match &hindrance {
-            Hindrance::NoPod(of) if of == name && at <= now => match observed.podless.get(name) {
-                Some(why) => Some(Hindrance::Refused(why.clone())),
-                None => Some(hindrance),
+        deadlines(observed, step).find_map(|(at, problem)| match &problem {
+            PodProblem::NoPod(of) if of == name && at <= now => match observed.podless.get(name) {
+                Some(why) => Some(PodProblem::Refused(why.clone())),
+                None => Some(problem),
             },
-            Hindrance::Lingering(of) if of == name && at <= now => Some(hindrance),
+            PodProblem::StuckTerminating(of) if of == name && at <= now => Some(problem),
             _ => None,
         })
     };
@@ -159,7 +161,7 @@ pub fn stand(observed: &Observed, step: StepName, attempt: i32, now: Timestamp) 
         observed.pods.iter().filter(|pod| pod.step == step && pod.attempt == attempt).collect();
     if let Some(pod) = pods.iter().find(|pod| !matches!(pod.state, PodState::Ended(_))) {
         return Attempt::Alive(late(&pod.name).or_else(|| match &pod.state {
-            PodState::Pending(hindrance) => hindrance.clone(),
+            PodState::Pending(problem) => problem.clone(),
             _ => None,
         }));
     }
@@ -202,7 +204,7 @@ fn without_a_word(job: Option<&JobFacts>, pod: Option<&PodEnd>) -> Attempt {
     }
     match job {
         None => Attempt::Absent,
-        Some(JobFacts { ended: None, .. }) => Attempt::Leaving,
+        Some(JobFacts { ended: None, .. }) => Attempt::Terminating,
         Some(JobFacts { ended: Some(JobEnd::Failed(reason)), .. }) if reason == "DeadlineExceeded" => {
             Attempt::Ended { end: End::Deadline, at: None }
         }

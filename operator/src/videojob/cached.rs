@@ -20,7 +20,7 @@ pub(super) fn jobs(caches: &Caches, owner: &OwnerKey) -> Vec<JobFacts> {
         .into_iter()
         .map(|known| {
             let facts = known.object.facts.clone();
-            JobFacts { deleting: facts.deleting || known.doomed, ..facts }
+            JobFacts { deleting: facts.deleting || known.terminating, ..facts }
         })
         .collect();
     jobs.sort_by(|a, b| a.name.cmp(&b.name));

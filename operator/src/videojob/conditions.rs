@@ -66,7 +66,7 @@ pub fn write_storage(
     now: Timestamp,
 ) {
     let (holds, reason, message) = match storage {
-        Storage::Ready { bucket, room, .. } => told_of_room(&bucket.name, room.level),
+        Storage::Ready { bucket, fill, .. } => fill_message(&bucket.name, fill.level),
         Storage::NotReady { reason, message } => (false, *reason, message.clone()),
     };
     let message = cut(&message, MOST_TEXT_BYTES);
@@ -76,7 +76,7 @@ pub fn write_storage(
 }
 
 /// By level alone: a number that changes all the time would be written into every job.
-fn told_of_room(bucket: &str, level: StorageLevel) -> (bool, VideoJobReason, String) {
+fn fill_message(bucket: &str, level: StorageLevel) -> (bool, VideoJobReason, String) {
     match level {
         StorageLevel::Normal | StorageLevel::Warning => {
             (true, VideoJobReason::Available, format!("bucket {bucket:?} can be used"))

@@ -15,12 +15,12 @@ use crate::provideraccount::{Word, word};
 pub(super) async fn confirm(
     context: &Context,
     owner: &VideoJob,
-    order: &StartStep,
+    start: &StartStep,
 ) -> Result<(), ApplyError> {
-    for demand in &order.begun_with {
+    for demand in &start.begun_with {
         let namespace = owner.namespace().unwrap_or_default();
         let account = context.live_accounts.get_opt(&namespace, &demand.account).await?;
-        if !account.is_some_and(|account| is_open(&account, order, demand)) {
+        if !account.is_some_and(|account| is_open(&account, start, demand)) {
             return Err(ApplyError::AwaitGrant(path(owner, &demand.account)));
         }
     }
@@ -28,10 +28,10 @@ pub(super) async fn confirm(
 }
 
 /// Whether the account, by this look, still has for the attempt what it is begun with.
-pub(super) fn is_open(account: &ProviderAccount, order: &StartStep, demand: &Demand) -> bool {
+pub(super) fn is_open(account: &ProviderAccount, start: &StartStep, demand: &Demand) -> bool {
     let holder = Holder {
-        uid: order.input.job.uid.clone(),
-        step: Some(order.input.step),
+        uid: start.input.job.uid.clone(),
+        step: Some(start.input.step),
         attempt: demand.attempt,
         ..Holder::default()
     };

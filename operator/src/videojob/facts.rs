@@ -7,7 +7,7 @@ use videofactory_pipeline::StepOutcome;
 
 use super::build::CONTAINER;
 use super::labels::Labels;
-use super::model::{Hindrance, JobEnd, JobFacts, PodEnd, PodFacts, PodState};
+use super::model::{JobEnd, JobFacts, PodEnd, PodFacts, PodProblem, PodState};
 
 /// Reasons for which an image cannot be had.
 const IMAGE_REASONS: [&str; 6] = [
@@ -86,7 +86,7 @@ pub fn pod_facts(pod: &Pod, labels: &Labels) -> PodFacts {
         // in its pod, so that its end is the attempt's.
         _ if outlived => PodState::Ended(end),
         // A pod counts as Pending until each of its containers has started, ours may long be at work.
-        Some("Pending") | None if !runs(container) => PodState::Pending(hindrance(&status, container)),
+        Some("Pending") | None if !runs(container) => PodState::Pending(problem(&status, container)),
         _ => PodState::Running,
     };
     PodFacts {
@@ -148,11 +148,11 @@ fn disruption(status: &PodStatus) -> Option<String> {
 }
 
 /// What keeps the pod from starting: our own container first, then those that a cluster has put before or beside it.
-fn hindrance(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<Hindrance> {
+fn problem(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<PodProblem> {
     let others = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let mut hindrances = container.into_iter().chain(others).filter_map(container_hindrance);
-    if let Some(hindrance) = hindrances.next() {
-        return Some(hindrance);
+    if let Some(problem) = hindrances.next() {
+        return Some(problem);
     }
     let conditions = status.conditions.as_deref().unwrap_or_default();
     let unscheduled = conditions.iter().find(|condition| {
@@ -160,11 +160,11 @@ fn hindrance(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<
             && condition.status == "False"
             && condition.reason.as_deref() == Some("Unschedulable")
     });
-    unscheduled.map(|condition| Hindrance::Unschedulable(condition.message.clone().unwrap_or_default()))
+    unscheduled.map(|condition| PodProblem::Unschedulable(condition.message.clone().unwrap_or_default()))
 }
 
 /// What keeps a container from starting; one that is not ours is named.
-fn container_hindrance(container: &ContainerStatus) -> Option<Hindrance> {
+fn container_hindrance(container: &ContainerStatus) -> Option<PodProblem> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref().unwrap_or_default();
     let message = match waiting.message.as_deref() {
@@ -179,9 +179,9 @@ fn container_hindrance(container: &ContainerStatus) -> Option<Hindrance> {
     if IMAGE_REASONS.contains(&reason) {
         // Kubernetes tells of the failure and of the wait after it in turn: what both have in common stays.
         let failure = message.rsplit_once("ErrImagePull: ").map_or(message.as_str(), |(_, failure)| failure);
-        return Some(Hindrance::Image(format!("{of}{failure}")));
+        return Some(PodProblem::Image(format!("{of}{failure}")));
     }
-    CONFIGURATION_REASONS.contains(&reason).then(|| Hindrance::Configuration(format!("{of}{message}")))
+    CONFIGURATION_REASONS.contains(&reason).then(|| PodProblem::Configuration(format!("{of}{message}")))
 }
 
 #[cfg(test)]
@@ -235,11 +235,11 @@ mod tests {
 
     #[test]
     fn a_pod_that_waits_for_its_image_says_so() {
-        assert_eq!(waiting("ErrImagePull"), PodState::Pending(Some(Hindrance::Image("details".into()))));
+        assert_eq!(waiting("ErrImagePull"), PodState::Pending(Some(PodProblem::Image("details".into()))));
         for reason in ["ImagePullBackOff", "InvalidImageName"] {
             assert_eq!(
                 waiting(reason),
-                PodState::Pending(Some(Hindrance::Image(format!("{reason}: details"))))
+                PodState::Pending(Some(PodProblem::Image(format!("{reason}: details"))))
             );
         }
     }
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_pod_whose_container_cannot_be_made_has_a_wrong_configuration() {
-        let expected = Hindrance::Configuration("CreateContainerConfigError: details".into());
+        let expected = PodProblem::Configuration("CreateContainerConfigError: details".into());
         assert_eq!(waiting("CreateContainerConfigError"), PodState::Pending(Some(expected)));
     }
 
@@ -273,7 +273,7 @@ mod tests {
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/1 nodes are available: 1 Insufficient cpu.",
         }]);
-        let expected = Hindrance::Unschedulable("0/1 nodes are available: 1 Insufficient cpu.".into());
+        let expected = PodProblem::Unschedulable("0/1 nodes are available: 1 Insufficient cpu.".into());
         let seen = pod(&json!({"phase": "Pending", "conditions": conditions}));
         assert_eq!(seen, PodState::Pending(Some(expected)));
     }
@@ -385,7 +385,7 @@ mod tests {
             "phase": "Pending", "initContainerStatuses": of("istio-init", waiting),
             "containerStatuses": of("worker", json!({"waiting": {"reason": "PodInitializing"}})),
         }));
-        let PodState::Pending(Some(Hindrance::Image(why))) = seen else { panic!("{seen:?}") };
+        let PodState::Pending(Some(PodProblem::Image(why))) = seen else { panic!("{seen:?}") };
         assert!(why.contains("istio-init") && why.contains("not found"), "{why}");
     }
 

@@ -13,7 +13,7 @@ use crate::metrics::{FilmMetrics, JobOutcome};
 
 impl Measured {
     /// Tells the metrics.
-    pub fn tell(&self, metrics: &FilmMetrics, trace: Option<&str>) {
+    pub fn record(&self, metrics: &FilmMetrics, trace: Option<&str>) {
         match self {
             Self::Attempt { step, outcome, took, queued } => {
                 metrics.attempt_ended(*step, *outcome, *took, trace);

@@ -112,7 +112,7 @@ pub enum Storage {
         /// Since when it has been so without a break.
         since: Option<Timestamp>,
         /// How full it is.
-        room: Room,
+        fill: BucketFill,
     },
     /// It cannot, and why: a sentence that says what to do.
     NotReady {
@@ -125,7 +125,7 @@ pub enum Storage {
 
 /// How full a bucket is, as its policy's own controller has found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct BucketFill {
     /// By the water marks.
     pub level: StorageLevel,
     /// In per cent of the limit, if it was measured.
@@ -229,7 +229,7 @@ pub struct PodFacts {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PodState {
     /// Not started; with what keeps it, if Kubernetes says so.
-    Pending(Option<Hindrance>),
+    Pending(Option<PodProblem>),
     /// Its container runs (or it is being stopped and has not ended).
     Running,
     Ended(PodEnd),
@@ -237,7 +237,7 @@ pub enum PodState {
 
 /// What keeps a pod from starting, or from ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hindrance {
+pub enum PodProblem {
     /// No node takes it yet; the scheduler's message.
     Unschedulable(String),
     /// The image cannot be pulled; the message.
@@ -249,7 +249,7 @@ pub enum Hindrance {
     /// A Job's pod is refused; in which words.
     Refused(String),
     /// The pod of this name is being stopped and should have been gone for a while.
-    Lingering(String),
+    StuckTerminating(String),
 }
 
 /// How a pod ended.

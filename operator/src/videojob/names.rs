@@ -16,8 +16,8 @@ const MOST: usize = 52;
 pub fn job_name(job: &JobRef, step: StepName, attempt: i32) -> String {
     let hash = Digest::of_bytes(format!("{}/{}", job.uid, job.run).as_bytes());
     let tail = format!("{step}-{attempt}-{}", &hash.as_str()[..6]);
-    let room = MOST.saturating_sub(tail.len() + 1);
-    let head: String = job.name.chars().take(room).collect();
+    let available = MOST.saturating_sub(tail.len() + 1);
+    let head: String = job.name.chars().take(available).collect();
     format!("{}-{tail}", head.trim_end_matches('-'))
 }
 

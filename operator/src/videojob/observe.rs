@@ -16,7 +16,7 @@ use videofactory_storage::{Addressing, Bucket, StorageError};
 
 use super::attempts::outcomes_to_look_up;
 use super::cached::{channel, get, jobs, pods};
-use super::model::{Observed, Room, Storage};
+use super::model::{BucketFill, Observed, Storage};
 use super::{accounts, namesake, podless, tombstones};
 use crate::bucket;
 use crate::caches::{Caches, OwnerKey};
@@ -133,7 +133,7 @@ fn storage(
     match condition::get(conditions, ConditionType::Ready).filter(current) {
         Some(ready) if ready.status == "True" => {
             let since = Some(ready.last_transition_time.0);
-            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since, room: room(policy) }
+            Storage::Ready { bucket: bucket_ref(policy), secret: secret.clone(), since, fill: fill(policy) }
         }
         Some(ready) => not_ready(
             condition::reason(ready).map_or(VideoJobReason::StorageUnavailable, bucket::job_reason),
@@ -147,9 +147,9 @@ fn storage(
 }
 
 /// How full it is; one that was not measured yet counts as empty.
-fn room(policy: &StoragePolicy) -> Room {
-    let Some(status) = &policy.status else { return Room::default() };
-    Room {
+fn fill(policy: &StoragePolicy) -> BucketFill {
+    let Some(status) = &policy.status else { return BucketFill::default() };
+    BucketFill {
         level: status.level.unwrap_or_default(),
         percent: status.usage.as_ref().and_then(|usage| usage.percent),
     }
@@ -290,10 +290,10 @@ mod tests {
 
     #[test]
     fn a_bucket_that_was_found_fit_can_be_used() {
-        let Storage::Ready { bucket, secret, since, room } = judged(Some(("True", "Available", 2))) else {
+        let Storage::Ready { bucket, secret, since, fill } = judged(Some(("True", "Available", 2))) else {
             panic!("not ready")
         };
-        assert_eq!((since, room), (Some("2026-11-23T10:00:00Z".parse().unwrap()), Room::default()));
+        assert_eq!((since, fill), (Some("2026-11-23T10:00:00Z".parse().unwrap()), BucketFill::default()));
         assert_eq!((bucket.name.as_str(), bucket.region.as_str(), secret.as_str()), ("videos", "auto", "s3"));
     }
 
@@ -322,10 +322,10 @@ mod tests {
         let status = policy.status.as_mut().unwrap();
         status.level = Some(StorageLevel::Stopped);
         status.usage = Some(StorageUsage { percent: Some(96), ..StorageUsage::default() });
-        let Storage::Ready { room, .. } = storage("default", Some(&Ok(policy)), |_| true) else {
+        let Storage::Ready { fill, .. } = storage("default", Some(&Ok(policy)), |_| true) else {
             panic!("not ready")
         };
-        assert_eq!(room, Room { level: StorageLevel::Stopped, percent: Some(96) });
+        assert_eq!(fill, BucketFill { level: StorageLevel::Stopped, percent: Some(96) });
     }
 
     #[test]

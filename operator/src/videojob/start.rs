@@ -27,15 +27,15 @@ pub(super) async fn start_step(
     context: &Context,
     owner: &VideoJob,
     known: &[JobFacts],
-    order: &StartStep,
+    start: &StartStep,
 ) -> Result<(), ApplyError> {
-    let input = &order.input;
+    let input = &start.input;
     let name = job_name(&input.job, input.step, input.attempt);
     if may_meet_another(input, &name, known) {
-        nothing_at_work(context, owner, order, &name).await?;
+        nothing_at_work(context, owner, start, &name).await?;
     }
-    confirm(context, owner, order).await?;
-    let built = build::attempt(owner, order, &context.config.worker);
+    confirm(context, owner, start).await?;
+    let built = build::attempt(owner, start, &context.config.worker);
     for what in &built.ignored {
         let note = format!("its pods go without {what}");
         let event =
@@ -56,13 +56,13 @@ pub(super) async fn start_step(
     match &created {
         Ok(()) => {
             context.refusals.taken(&key, input.step);
-            measure_handover(context, owner, order);
+            measure_handover(context, owner, start);
         }
         Err(error) => {
             if error.refusal().is_some() || error.is_race() {
                 context.refusals.answered(&key, input.step, input.attempt, doubt);
             }
-            remember(context, owner, order, &name, error).await;
+            remember(context, owner, start, &name, error).await;
         }
     }
     created
@@ -70,9 +70,9 @@ pub(super) async fn start_step(
 
 /// Keeps in mind why a creation was refused. A refusal by itself does not say that there is no Job: a quota is asked
 /// before it is seen that the Job is there already.
-async fn remember(context: &Context, owner: &VideoJob, order: &StartStep, name: &str, error: &ApplyError) {
+async fn remember(context: &Context, owner: &VideoJob, start: &StartStep, name: &str, error: &ApplyError) {
     let Some(words) = error.refusal() else { return };
-    let input = &order.input;
+    let input = &start.input;
     let what = format!("get Job {}", path(owner, name));
     let found = within(what, api::<Job>(context, owner).get_opt(name)).await;
     let unmade = found.is_ok_and(|found| found.is_none_or(|job| !is_owned(&job, owner)));
@@ -91,11 +91,11 @@ fn may_meet_another(input: &StepInput, name: &str, known: &[JobFacts]) -> bool {
 async fn nothing_at_work(
     context: &Context,
     owner: &VideoJob,
-    order: &StartStep,
+    start: &StartStep,
     name: &str,
 ) -> Result<(), ApplyError> {
-    let step = order.input.step;
-    let selector = format!("{}={},{}={step}", labels::UID, order.input.job.uid, labels::STEP);
+    let step = start.input.step;
+    let selector = format!("{}={},{}={step}", labels::UID, start.input.job.uid, labels::STEP);
     let params = ListParams::default().labels(&selector);
     let list = |kind: &str| format!("list {kind} of {step} of VideoJob {}", path(owner, &owner.name_any()));
     let (pod_api, job_api) = (api::<Pod>(context, owner), api::<Job>(context, owner));
@@ -168,8 +168,8 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
 
 /// From the end of the last pod to the Job that follows from it; a first step follows from none, and a further
 /// attempt from more than a pod's end.
-fn measure_handover(context: &Context, owner: &VideoJob, order: &StartStep) {
-    if order.input.attempt > 1 || graph::step(order.input.step).needs.is_empty() {
+fn measure_handover(context: &Context, owner: &VideoJob, start: &StartStep) {
+    if start.input.attempt > 1 || graph::step(start.input.step).needs.is_empty() {
         return;
     }
     let pods = context.caches.pods.of(&OwnerKey::of(owner));

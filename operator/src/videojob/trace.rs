@@ -35,7 +35,7 @@ pub fn spans_of(observed: &Observed, after: &VideoJobStatus, now: Timestamp) -> 
     }
     let open = attempts::open(before).filter_map(|(step, _)| before.step(step));
     let ended = open.filter_map(|step| {
-        match attempts::stand(observed, step.name, step.attempt.unwrap_or_default(), now) {
+        match attempts::attempt_state(observed, step.name, step.attempt.unwrap_or_default(), now) {
             Attempt::Ended { end, at } => Some(Ended::new(observed, before, step, end, at.unwrap_or(now))),
             _ => None,
         }

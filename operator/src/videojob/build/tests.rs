@@ -51,12 +51,12 @@ fn pod_of(built: &Attempt) -> &PodSpec {
 
 /// An attempt that uses an account of this provider.
 fn with_account(provider: &str, more: &serde_json::Value) -> StartStep {
-    let mut order = start(StepName::AnimateScenes);
+    let mut start_step = start(StepName::AnimateScenes);
     let mut external = json!({"provider": provider});
     external.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-    order.input.accounts = [("acc".to_owned(), serde_json::from_value(external).unwrap())].into();
-    order.account_secrets = [("acc".to_owned(), "keys".to_owned())].into();
-    order
+    start_step.input.accounts = [("acc".to_owned(), serde_json::from_value(external).unwrap())].into();
+    start_step.account_secrets = [("acc".to_owned(), "keys".to_owned())].into();
+    start_step
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn a_step_knows_the_operators_proxies_destinations_and_authorities() {
     worker.allowed_destinations = "cluster-services,minio.lan".to_owned();
     let pem = "-----BEGIN CERTIFICATE-----";
     let ca = json!({"ca": {"kind": "Secret", "name": "company", "key": "root.pem"}});
-    let mut order = with_account("XAI", &ca);
-    order.input.bucket.ca = serde_json::from_value(json!({"name": "bundle"})).unwrap();
-    let built = attempt(&owner(), &order, &worker);
+    let mut start_step = with_account("XAI", &ca);
+    start_step.input.bucket.ca = serde_json::from_value(json!({"name": "bundle"})).unwrap();
+    let built = attempt(&owner(), &start_step, &worker);
     let pod = pod_of(&built);
     let environment = pod.containers[0].env.as_ref().unwrap();
     let value = |name: &str| environment.iter().find(|entry| entry.name == name)?.value.clone();
@@ -173,16 +173,16 @@ fn an_attempt_becomes_one_job_with_one_pod() {
 
 #[test]
 fn given_scenes_travel_in_a_config_map_named_by_their_content() {
-    let mut order = start(StepName::WriteScript);
-    order.given =
+    let mut start_step = start(StepName::WriteScript);
+    start_step.given =
         Some(serde_json::from_value(json!({"scenes": [{"id": "s1", "narration": "Hello."}]})).unwrap());
-    let built = attempt(&owner(), &order, &worker());
+    let built = attempt(&owner(), &start_step, &worker());
     let volumes = pod_of(&built).volumes.as_ref().unwrap();
     assert_eq!(mounted(volumes), [built.documents[0].name_any()]);
     insta::assert_yaml_snapshot!(built.documents[0]);
 
-    order.given = Some(GivenScenes::default());
-    let other = attempt(&owner(), &order, &worker()).documents[0].name_any();
+    start_step.given = Some(GivenScenes::default());
+    let other = attempt(&owner(), &start_step, &worker()).documents[0].name_any();
     assert_ne!(other, built.documents[0].name_any());
 }
 
@@ -195,11 +195,11 @@ fn mounted(volumes: &[Volume]) -> Vec<String> {
 
 #[test]
 fn what_is_too_large_for_a_pod_template_travels_in_config_maps() {
-    let mut order = start(StepName::WriteScript);
-    order.input.topic = "🐙".repeat(400_000);
+    let mut start_step = start(StepName::WriteScript);
+    start_step.input.topic = "🐙".repeat(400_000);
     let scene = json!({"id": "s1", "narration": "🐙".repeat(400_000)});
-    order.given = Some(serde_json::from_value(json!({"scenes": [scene]})).unwrap());
-    let built = attempt(&owner(), &order, &worker());
+    start_step.given = Some(serde_json::from_value(json!({"scenes": [scene]})).unwrap());
+    let built = attempt(&owner(), &start_step, &worker());
     let size =
         |document: &ConfigMap| document.data.iter().flatten().map(|(_, text)| text.len()).sum::<usize>();
     assert!(built.documents.len() >= 6 && built.documents.iter().all(|document| size(document) < 1_000_000));
@@ -218,9 +218,9 @@ fn what_is_too_large_for_a_pod_template_travels_in_config_maps() {
 
 #[test]
 fn an_accounts_secret_is_mounted_beside_the_buckets() {
-    let mut order = start(StepName::GenerateImages);
-    order.account_secrets.insert("grok".to_owned(), "grok-keys".to_owned());
-    let built = attempt(&owner(), &order, &worker());
+    let mut start_step = start(StepName::GenerateImages);
+    start_step.account_secrets.insert("grok".to_owned(), "grok-keys".to_owned());
+    let built = attempt(&owner(), &start_step, &worker());
     let mounts = pod_of(&built).containers[0].volume_mounts.as_ref().unwrap();
     for path in [BUCKET_SECRET_DIR.to_owned(), format!("{ACCOUNT_SECRET_DIR}/grok")] {
         assert!(
@@ -259,12 +259,12 @@ fn compute_of_the_spec_goes_before_what_suits_the_step_and_not_before_the_admini
 
 #[test]
 fn kubernetes_finds_nothing_to_expand_in_the_input() {
-    let mut order = start(StepName::WriteScript);
-    order.input.topic = "Costs $$$ and $(POD_NAME)".to_owned();
-    let built = attempt(&owner(), &order, &worker());
+    let mut start_step = start(StepName::WriteScript);
+    start_step.input.topic = "Costs $$$ and $(POD_NAME)".to_owned();
+    let built = attempt(&owner(), &start_step, &worker());
     let value = pod_of(&built).containers[0].env.as_ref().unwrap()[0].value.clone().unwrap();
     assert!(!value.contains('$'));
-    assert_eq!(serde_json::from_str::<StepInput>(&value).unwrap().topic, order.input.topic);
+    assert_eq!(serde_json::from_str::<StepInput>(&value).unwrap().topic, start_step.input.topic);
 }
 
 #[test]
@@ -286,14 +286,15 @@ fn no_progress_is_reported_where_no_url_is_known() {
 #[test]
 fn a_pod_is_given_the_time_that_what_is_in_flight_may_take() {
     let seconds = |step, is_external: bool, survey: bool| {
-        let mut order = start(step);
-        order.input.survey = survey;
+        let mut start_step = start(step);
+        start_step.input.survey = survey;
         if is_external {
             let external = serde_json::from_value(json!({"provider": "Gemini"})).unwrap();
-            order.input.accounts.insert("gemini".to_owned(), external);
+            start_step.input.accounts.insert("gemini".to_owned(), external);
         }
-        let grace = Grace::of(&order.input);
-        let pod = pod_of(&attempt(&owner(), &order, &worker())).termination_grace_period_seconds.unwrap();
+        let grace = Grace::of(&start_step.input);
+        let pod =
+            pod_of(&attempt(&owner(), &start_step, &worker())).termination_grace_period_seconds.unwrap();
         assert!(pod > i64::try_from(grace.in_flight.as_secs()).unwrap(), "{step}: no time for last words");
         pod
     };

@@ -6,26 +6,26 @@ use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_pipeline::Settings;
 use videofactory_pipeline::graph::STEPS;
 
-use super::super::attempts::Standing;
+use super::super::attempts::OpenAttempts;
 use super::super::verdict::Verdict;
 use super::at_work::at_work;
 use super::begin_step::begin;
 use super::demands::withdraw;
 use super::draft::Draft;
 use super::film::Film;
-use super::hire::hire;
-use super::review::look;
+use super::quota_request::request_quota;
+use super::review::check_review;
 use super::step::{Transitions, result_of};
 use super::walk::Walk;
-use super::{budget, leftovers, progress};
+use super::{budget, orphans, progress};
 
 /// Makes every step that is stale and can begin begin, and tells how the job stands.
-pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Standing) -> Verdict {
+pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts: &OpenAttempts) -> Verdict {
     let mut walk = Walk::new(Film::of(draft, settings), draft.held());
     for entry in STEPS {
-        visit(&mut walk, draft, standing, entry.name);
+        visit(&mut walk, draft, open_attempts, entry.name);
         if let Some(gone) = walk.gone.take() {
-            visit(&mut walk, draft, standing, gone);
+            visit(&mut walk, draft, open_attempts, gone);
         }
     }
     // Once it is known how all steps stand: a job that has failed asks its accounts for nothing more.
@@ -39,19 +39,19 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, standing: &Sta
 }
 
 /// Looks at one step.
-fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, standing: &Standing, name: StepName) {
+fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempts, name: StepName) {
     let wanted = walk.film.wanted(draft, name, &walk.results);
     if name == StepName::PublishVideo && walk.film.settings.publish.targets.is_empty() {
-        if let Some(attempt) = standing.get(&name) {
+        if let Some(attempt) = open_attempts.get(&name) {
             draft.stop([name], VideoJobReason::Progressing);
-            walk.verdicts.push(leftovers::stopping(draft, name, attempt));
+            walk.verdicts.push(orphans::stopping(draft, name, attempt));
             return;
         }
         draft.step_mut(name).skip();
         return;
     }
     let step = draft.step_mut(name);
-    if let Some(attempt) = standing.get(&name) {
+    if let Some(attempt) = open_attempts.get(&name) {
         at_work(walk, draft, name, wanted.as_ref(), attempt);
         return;
     }
@@ -60,7 +60,7 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, standing: &Standing, name: 
     {
         step.stay_done();
         walk.results.insert(name, done);
-        look(walk, draft, name);
+        check_review(walk, draft, name);
         return;
     }
     match wanted {
@@ -70,7 +70,7 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, standing: &Standing, name: 
         }
         None => {
             withdraw(step);
-            step.unsettle();
+            step.reset_step();
         }
         Some(input) => begin(walk, draft, name, &input),
     }

@@ -8,7 +8,7 @@ use videofactory_pipeline::Digest;
 
 use super::super::verdict::{Message, Verdict};
 use super::draft::{Draft, later};
-use super::messages::{NO_WORDS, quality_message};
+use super::messages::{NO_MESSAGE, quality_message};
 use super::step::is_tried;
 
 /// Most seconds between two tries.
@@ -37,7 +37,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
         // What it waits for is its account's to say.
         return None;
     }
-    let told = step.message.clone().filter(|told| !told.is_empty()).unwrap_or_else(|| NO_WORDS.to_owned());
+    let told = step.message.clone().filter(|told| !told.is_empty()).unwrap_or_else(|| NO_MESSAGE.to_owned());
     let name = step.name;
     if step.state == Some(StepState::Failed) {
         let message = format!("{name}: {told}; fix the cause, then request a retry");
@@ -64,7 +64,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
             let film = step.output_digest.as_deref().filter(|_| reason == VideoJobReason::QualityCheckFailed);
             let message = film.map_or_else(
                 || {
-                    let then = if told == NO_WORDS { "then" } else { "when that is fixed," };
+                    let then = if told == NO_MESSAGE { "then" } else { "when that is fixed," };
                     format!("{name}: {told}; {then} edit the job or request a retry")
                 },
                 |film| quality_message(job, name, &told, film),

@@ -7,12 +7,12 @@ use videofactory_pipeline::{Digest, graph};
 use super::super::attempts::Attempt;
 use super::super::verdict::Verdict;
 use super::accounts::is_barred;
-use super::attempt_without_job::begin_again;
+use super::attempt_without_job::relaunch_or_begin;
 use super::begin_step::begin;
-use super::draft::{BUCKET_PATIENCE, Draft};
-use super::leftovers;
-use super::messages::hindered;
+use super::draft::{BUCKET_RETRY, Draft};
+use super::messages::at_work_verdict;
 use super::obstacles::obstacle;
+use super::orphans;
 use super::progress;
 use super::step::Transitions;
 use super::walk::Walk;
@@ -55,7 +55,7 @@ pub(super) fn at_work(
         }
         (Some(reason), _) => {
             draft.stop([name], reason);
-            walk.verdicts.push(leftovers::stopping(draft, name, attempt));
+            walk.verdicts.push(orphans::stopping(draft, name, attempt));
         }
         (None, Attempt::Absent) => {
             let Some(input) = wanted else {
@@ -65,14 +65,14 @@ pub(super) fn at_work(
             if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
                 draft.step_mut(name).pending();
                 walk.verdicts.push(verdict);
-            } else if let Some(verdict) = leftovers::occupied(draft, name) {
+            } else if let Some(verdict) = orphans::blocked_by_orphan(draft, name) {
                 walk.verdicts.push(verdict);
             } else {
-                begin_again(walk, draft, name, input, number);
+                relaunch_or_begin(walk, draft, name, input, number);
             }
         }
         (None, Attempt::Unknown(why)) => {
-            draft.wake_in(BUCKET_PATIENCE);
+            draft.wake_in(BUCKET_RETRY);
             walk.verdicts.push(Verdict::Waiting {
                 reason: VideoJobReason::StorageUnavailable,
                 message: format!("{name}: {why}").into(),
@@ -80,11 +80,11 @@ pub(super) fn at_work(
                 at: None,
             });
         }
-        (None, Attempt::Alive(hindrance)) => {
-            leftovers::wake_when_late(draft, name);
-            walk.verdicts.push(hindered(&draft.observed.job, name, number, hindrance.as_ref()));
-            progress::tell(draft, name);
+        (None, Attempt::Alive(problem)) => {
+            orphans::wake_when_late(draft, name);
+            walk.verdicts.push(at_work_verdict(&draft.observed.job, name, number, problem.as_ref()));
+            progress::report(draft, name);
         }
-        (None, _) => walk.verdicts.push(hindered(&draft.observed.job, name, number, None)),
+        (None, _) => walk.verdicts.push(at_work_verdict(&draft.observed.job, name, number, None)),
     }
 }

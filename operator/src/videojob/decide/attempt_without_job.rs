@@ -11,17 +11,17 @@ use super::begin_attempt::launch;
 use super::begin_step::begin;
 use super::demands::{is_owed, write_off};
 use super::draft::Draft;
-use super::engagement::{Engagement, allow, idle, survey};
-use super::hire::may_not_wait;
+use super::launch_plan::{LaunchPlan, allow, idle, survey};
+use super::quota_request::may_not_wait;
 use super::step::Transitions;
 use super::walk::Walk;
 use crate::provideraccount::{Word, word};
 
 /// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
-const WORD_WITHIN: i64 = 2;
+const ANSWER_TIMEOUT: i64 = 2;
 
 /// An attempt that is on record as begun, and of which there is no Job.
-pub(super) fn begin_again(
+pub(super) fn relaunch_or_begin(
     walk: &mut Walk<'_>,
     draft: &mut Draft<'_>,
     name: StepName,
@@ -29,10 +29,10 @@ pub(super) fn begin_again(
     attempt: i32,
 ) {
     let now = draft.now;
-    match again(draft, walk.film.settings, name) {
-        Again::Begins(engagement) => return launch(walk, draft, name, input, attempt, engagement),
-        Again::Awaits(account) => {
-            draft.wake_in(WORD_WITHIN);
+    match relaunch(draft, walk.film.settings, name) {
+        Relaunch::Begins(plan) => return launch(walk, draft, name, input, attempt, plan),
+        Relaunch::AwaitsAccount(account) => {
+            draft.wake_in(ANSWER_TIMEOUT);
             walk.verdicts.push(Verdict::Waiting {
                 reason: VideoJobReason::AwaitingQuota,
                 message: format!("{name}: account {account} looks whether what it granted was begun with")
@@ -42,52 +42,52 @@ pub(super) fn begin_again(
             });
             return;
         }
-        Again::Anew => draft.step_mut(name).demands.clear(),
-        Again::Lost => write_off(draft.step_mut(name), now),
+        Relaunch::NeverStarted => draft.step_mut(name).demands.clear(),
+        Relaunch::GrantLost => write_off(draft.step_mut(name), now),
     }
     draft.step_mut(name).pending();
     begin(walk, draft, name, input);
 }
 
 /// How an attempt goes on that is on record as begun, and of which there is no Job.
-enum Again {
+enum Relaunch {
     /// Its Job is made: the engagement is the same as when it was begun.
-    Begins(Engagement),
+    Begins(LaunchPlan),
     /// This account was about to take back what it had granted, and sees by its next look that it was begun with.
-    Awaits(String),
+    AwaitsAccount(String),
     /// What it was granted was closed before it had begun: there never was a Job, and nothing is spent.
-    Anew,
+    NeverStarted,
     /// The grant is gone, and with it the account that gave it: nobody can tell what is spent.
-    Lost,
+    GrantLost,
 }
 
 /// How an attempt goes on that is on record as begun, by a look at its accounts that is later than that record. Its Job
 /// was made only if an earlier look has found all its grants open; so if one of them was closed, it was not.
-fn again(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Again {
+fn relaunch(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Relaunch {
     let accounts = external_accounts(draft, settings, name);
-    let Some(step) = draft.step(name) else { return Again::Lost };
+    let Some(step) = draft.step(name) else { return Relaunch::GrantLost };
     if step.survey == Some(true) {
         let owed = step.demands.iter().find(|demand| is_owed(demand)).and_then(|demand| demand.attempt);
-        return Again::Begins(Engagement { accounts_for: owed, again: true, ..survey(&accounts) });
+        return Relaunch::Begins(LaunchPlan { accounts_for: owed, again: true, ..survey(&accounts) });
     }
-    let mut engagement = Engagement { again: true, ..idle(&accounts) };
-    let (mut closing, mut is_lost) = (None, false);
+    let mut plan = LaunchPlan { again: true, ..idle(&accounts) };
+    let (mut closing, mut is_missing) = (None, false);
     for demand in step.demands.iter().filter(|demand| demand.attempt == step.attempt) {
         let Some(Account::External(account)) = draft.observed.accounts.get(&demand.account) else {
-            is_lost = true;
+            is_missing = true;
             continue;
         };
         let holder = draft.holder(name, demand);
         match word(&account.uid, &account.status, &holder, demand.grant.as_deref()) {
-            Word::Open(grant) => allow(&mut engagement, &demand.account, grant),
+            Word::Open(grant) => allow(&mut plan, &demand.account, grant),
             Word::Closing => closing = Some(demand.account.clone()),
-            Word::Closed => return Again::Anew,
-            Word::Unknown => is_lost = true,
+            Word::Closed => return Relaunch::NeverStarted,
+            Word::Unknown => is_missing = true,
         }
     }
-    if is_lost {
-        return Again::Lost;
+    if is_missing {
+        return Relaunch::GrantLost;
     }
-    engagement.still_motion = step.demands.is_empty() && may_not_wait(settings, name);
-    closing.map_or(Again::Begins(engagement), Again::Awaits)
+    plan.still_motion = step.demands.is_empty() && may_not_wait(settings, name);
+    closing.map_or(Relaunch::Begins(plan), Relaunch::AwaitsAccount)
 }

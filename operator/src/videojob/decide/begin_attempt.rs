@@ -7,9 +7,9 @@ use videofactory_pipeline::Digest;
 use super::super::model::Action;
 use super::super::names::job_name;
 use super::super::verdict::Verdict;
+use super::attempt_input::start_step;
 use super::draft::Draft;
-use super::engagement::Engagement;
-use super::order::order;
+use super::launch_plan::LaunchPlan;
 use super::step::{Start, Transitions};
 use super::walk::Walk;
 
@@ -20,14 +20,14 @@ pub(super) fn launch(
     name: StepName,
     input: &Digest,
     attempt: i32,
-    engagement: Engagement,
+    plan: LaunchPlan,
 ) {
-    let (survey, credentials) = (engagement.survey, engagement.credentials.clone());
-    let order = order(draft, &walk.film, &walk.results, name, input, attempt, engagement);
+    let (survey, credentials) = (plan.survey, plan.credentials.clone());
+    let start = start_step(draft, &walk.film, &walk.results, name, input, attempt, plan);
     let now = draft.now;
-    let job = job_name(&order.input.job, name, attempt);
+    let job = job_name(&start.input.job, name, attempt);
     draft.step_mut(name).start(Start { attempt, job, input, survey, credentials }, now);
-    draft.actions.push(Action::StartStep(Box::new(order)));
+    draft.actions.push(Action::StartStep(Box::new(start)));
     walk.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
         Some(refusal) => Verdict::Stalled {

@@ -7,14 +7,14 @@ use videofactory_pipeline::Settings;
 use super::super::verdict::Verdict;
 use super::channel::freeze_channel;
 use super::draft::Draft;
-use super::{made, restored};
+use super::{already_made, restored};
 
 /// Makes sure that the run has begun, and says what its settings are. The verdict says why it
 /// cannot begin, or need not.
 pub(super) fn begin(draft: &mut Draft<'_>) -> Result<Settings, Verdict> {
     restored::may_begin(draft)?;
     draft.choose_id();
-    made::may_begin(draft)?;
+    already_made::may_begin(draft)?;
     freeze_channel(draft)?;
     draft.status.run.get_or_insert(1);
     let spec = &draft.observed.job.spec;

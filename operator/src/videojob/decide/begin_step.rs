@@ -10,10 +10,10 @@ use super::super::verdict::Verdict;
 use super::accounts::{external_accounts, has_new_credentials};
 use super::after_attempt::after_attempt;
 use super::draft::Draft;
-use super::hire::hire;
-use super::leftovers::occupied;
-use super::lost;
+use super::missing_artifacts;
 use super::obstacles::{obstacle, obstacle_to_come};
+use super::orphans::blocked_by_orphan;
+use super::quota_request::request_quota;
 use super::step::{Transitions, is_tried, result_is_void};
 use super::supplies::lacks;
 use super::walk::Walk;
@@ -27,7 +27,9 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
         walk.keep_waiting(draft, name, verdict);
         return;
     }
-    if let Some(verdict) = lost::gone(draft, settings, name).or_else(|| after_attempt(draft, name, input)) {
+    if let Some(verdict) =
+        missing_artifacts::gone(draft, settings, name).or_else(|| after_attempt(draft, name, input))
+    {
         walk.verdicts.push(verdict);
         return;
     }
@@ -45,13 +47,13 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
     if draft.step(name).is_none_or(|step| !is_tried(step, input)) {
         draft.step_mut(name).change_inputs();
     }
-    if let Some(verdict) = occupied(draft, name) {
+    if let Some(verdict) = blocked_by_orphan(draft, name) {
         draft.asking.insert(name);
         walk.verdicts.push(verdict);
         return;
     }
     if external_accounts(draft, settings, name).is_empty() {
-        hire(walk, draft, name, input, true);
+        request_quota(walk, draft, name, input, true);
     } else {
         walk.asks.push((name, input.clone()));
     }
@@ -69,10 +71,10 @@ fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
     let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
     if (edited || mended) && waits && by_a_person && result_is_void(step) {
         // Whatever was changed may be what it waited for.
-        step.unsettle();
+        step.reset_step();
     }
     if bucket_came_back(step, storage) {
-        step.unsettle();
+        step.reset_step();
     }
 }
 

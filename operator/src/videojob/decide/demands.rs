@@ -25,7 +25,7 @@ pub(super) fn withdraw(step: &mut StepStatus) {
 
 /// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
 pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
-    settle_as_spent(step, now, |_| true);
+    count_as_spent(step, now, |_| true);
     withdraw(step);
 }
 
@@ -36,7 +36,7 @@ pub(in crate::videojob) fn write_off_all(status: &mut VideoJobStatus, now: Times
 }
 
 /// Settles the demands that are meant, of which nobody can tell what was spent: all of it, now.
-pub(super) fn settle_as_spent(step: &mut StepStatus, now: Timestamp, is_meant: impl Fn(&Demand) -> bool) {
+pub(super) fn count_as_spent(step: &mut StepStatus, now: Timestamp, is_meant: impl Fn(&Demand) -> bool) {
     let mut cost = Money::ZERO;
     for demand in step.demands.iter_mut().filter(|demand| is_owed(demand) && is_meant(demand)) {
         let granted = demand.granted.unwrap_or_default();

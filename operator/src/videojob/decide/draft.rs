@@ -12,14 +12,14 @@ use videofactory_crds::videojob::{Demand, StepStatus, VideoJobStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::is_id;
 
-use super::super::attempts::{Attempt, Standing};
+use super::super::attempts::{Attempt, OpenAttempts};
 use super::super::model::{Action, Measured, Observed};
 use super::super::verdict::Verdict;
 use super::step::Transitions;
 use crate::events::{Event, EventReason};
 
 /// Seconds between two looks at a bucket that does not answer.
-pub(super) const BUCKET_PATIENCE: i64 = 15;
+pub(super) const BUCKET_RETRY: i64 = 15;
 
 /// The decision while it is being made.
 pub(super) struct Draft<'a> {
@@ -119,18 +119,18 @@ impl<'a> Draft<'a> {
 
     /// Deletes what is still at work for this step.
     pub(super) fn stop_jobs(&mut self, name: StepName) {
-        let doomed = self
+        let deletions = self
             .observed
             .jobs
             .iter()
             .filter(|job| job.step == name && !job.deleting && job.ended.is_none())
             .map(|job| Action::DeleteJob { name: job.name.clone(), uid: job.uid.clone() });
-        self.actions.extend(doomed);
+        self.actions.extend(deletions);
     }
 
     /// Attempts on record of which there is nothing wait for no end: while the job cannot begin, none of them does.
-    pub(super) fn forget_unmade(&mut self, standing: &Standing) {
-        for (name, attempt) in standing {
+    pub(super) fn forget_unmade(&mut self, open_attempts: &OpenAttempts) {
+        for (name, attempt) in open_attempts {
             if *attempt == Attempt::Absent {
                 self.step_mut(*name).pending();
             }

@@ -11,7 +11,7 @@ use super::pruned::film_is_back;
 use super::step::Transitions;
 
 /// What the whole job keeps of an outcome.
-pub(super) fn remember(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_a_person: bool) {
+pub(super) fn record_results(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_a_person: bool) {
     if let Some(missing) = outcome.missing_from.filter(|_| outcome.exit == ExitCode::MissingInput) {
         // One that has not succeeded is to be made anyway, and may say why it waits.
         let earlier = draft.step_mut(missing);

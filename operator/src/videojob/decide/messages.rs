@@ -6,25 +6,25 @@ use videofactory_crds::videojob::Demand;
 use videofactory_crds::{StepName, VideoJob, requests};
 use videofactory_pipeline::contract::StepOutcome;
 
-use super::super::model::Hindrance;
+use super::super::model::PodProblem;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
 use crate::events::{MOST_TEXT_BYTES, cut};
 
 /// What is told where it should be said why, and nothing was said.
-pub(super) const NO_WORDS: &str = "it gave no reason; see the log of its pod";
+pub(super) const NO_MESSAGE: &str = "it gave no reason; see the log of its pod";
 
 /// Why an attempt has ended, in its worker's words if it has any.
 pub(super) fn said(outcome: &StepOutcome) -> &str {
-    if outcome.message.trim().is_empty() { NO_WORDS } else { &outcome.message }
+    if outcome.message.trim().is_empty() { NO_MESSAGE } else { &outcome.message }
 }
 
 /// How a step stands whose attempt is at work, or is kept from it.
-pub(super) fn hindered(
+pub(super) fn at_work_verdict(
     job: &VideoJob,
     name: StepName,
     attempt: i32,
-    hindrance: Option<&Hindrance>,
+    problem: Option<&PodProblem>,
 ) -> Verdict {
     let stalled = |message: String| Verdict::Stalled {
         reason: VideoJobReason::ConfigurationInvalid,
@@ -38,9 +38,9 @@ pub(super) fn hindered(
         at: None,
     };
     let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-    match hindrance {
+    match problem {
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },
-        Some(Hindrance::Unschedulable(why)) => {
+        Some(PodProblem::Unschedulable(why)) => {
             let said = why.trim_end_matches('.');
             let why = if said.is_empty() { String::new() } else { format!(" (the scheduler says: {said})") };
             waiting(format!(
@@ -48,19 +48,21 @@ pub(super) fn hindered(
                  change compute or the nodes"
             ))
         }
-        Some(Hindrance::NoPod(job)) => waiting(format!(
+        Some(PodProblem::NoPod(job)) => waiting(format!(
             "{name}: its Job makes no pod: kubectl -n {namespace} describe job {job} says why; fix that, or edit the job"
         )),
-        Some(Hindrance::Refused(why)) => stalled(format!(
+        Some(PodProblem::Refused(why)) => stalled(format!(
             "{name}: its pod is refused: {why}; fix that (compute.labels and compute.annotations are put on pods), then \
              edit the job or request a retry"
         )),
-        Some(Hindrance::Lingering(pod)) => waiting(format!(
+        Some(PodProblem::StuckTerminating(pod)) => waiting(format!(
             "{name}: its pod is being stopped and should have been gone minutes ago; its node may be lost: kubectl -n \
              {namespace} delete pod {pod} --force once the node is gone for good"
         )),
-        Some(Hindrance::Image(why)) => stalled(format!("{name}: the worker's image cannot be pulled: {why}")),
-        Some(Hindrance::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
+        Some(PodProblem::Image(why)) => {
+            stalled(format!("{name}: the worker's image cannot be pulled: {why}"))
+        }
+        Some(PodProblem::Configuration(why)) => stalled(format!("{name}: its pod cannot start: {why}")),
     }
 }
 

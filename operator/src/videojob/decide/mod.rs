@@ -5,23 +5,25 @@
 //!
 //! The files read downward: none imports what stands above it.
 //!
-//! - What people ask: `requests`. What has ended: `settle`, by `outcome`, `spent`, `doubt` and `kept`.
-//! - Whether a run may begin: `begin_run`, by `restored`, `made` and `channel`.
+//! - What people ask: `requests`. What has ended: `reconcile_attempts`, by `outcome`, `spent`, `no_quota` and `kept`.
+//! - Whether a run may begin: `begin_run`, by `restored`, `already_made` and `channel`.
 //! - The walk over the graph: `advance`; a result that people review: `review`; an attempt that has not ended: `at_work`, or
 //!   of which there is no Job: `attempt_without_job`; a step that is stale: `begin_step`.
-//! - Once it is known how all steps stand: `progress`, `release`, `strays`, `announce`, `retire`.
-//! - What keeps a stale step: `after_attempt`, `obstacles`, `supplies` (`lost`, `room`), `leftovers`.
-//! - What it asks its accounts and what it waits for there: `hire`, by `survey`, `budget`, `needs` and `waits`. The begin of
-//!   an attempt: `begin_attempt`, by `order`.
-//! - What all of these read and fill in: `walk`, `film`, `engagement`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
+//! - Once it is known how all steps stand: `progress`, `release`, `orphaned_jobs`, `announce`, `retire`.
+//! - What keeps a stale step: `after_attempt`, `obstacles`, `supplies` (`missing_artifacts`, `storage_gate`), `orphans`.
+//! - What it asks its accounts and what it waits for there: `quota_request`, by `survey`, `budget`, `needs` and `waits`. The begin of
+//!   an attempt: `begin_attempt`, by `attempt_input`.
+//! - What all of these read and fill in: `walk`, `film`, `launch_plan`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
 //!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `allowed_submissions`.
 
 mod accounts;
 mod advance;
 mod after_attempt;
 mod allowed_submissions;
+mod already_made;
 mod announce;
 mod at_work;
+mod attempt_input;
 mod attempt_without_job;
 mod begin_attempt;
 mod begin_run;
@@ -29,34 +31,32 @@ mod begin_step;
 mod budget;
 mod channel;
 pub(super) mod demands;
-mod doubt;
 mod draft;
-mod engagement;
 mod film;
 mod grants;
-mod hire;
 mod kept;
-mod leftovers;
-mod lost;
-mod made;
+mod launch_plan;
 mod messages;
+mod missing_artifacts;
 mod needs;
+mod no_quota;
 mod obstacles;
-mod order;
+mod orphaned_jobs;
+mod orphans;
 mod outcome;
 mod prices;
 mod progress;
 mod pruned;
+mod quota_request;
+mod reconcile_attempts;
 mod release;
 mod requests;
 mod restored;
 mod retire;
 mod review;
-mod room;
-mod settle;
 mod spent;
 mod step;
-mod strays;
+mod storage_gate;
 mod supplies;
 mod survey;
 mod waits;
@@ -90,8 +90,8 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let verdict = judge(&mut draft);
     release::release(&mut draft);
     release::drop_booked(&mut draft);
-    release::tell_paid(&mut draft);
-    strays::stop_strays(&mut draft);
+    release::report_paid(&mut draft);
+    orphaned_jobs::stop_orphaned_jobs(&mut draft);
     let is_news = conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
     draft.actions.extend(deletion::finalizer_change(&observed.job).map(Action::SetFinalizer));
@@ -110,23 +110,23 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
 
 fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
-    let standing = settle::settle(draft);
+    let open_attempts = reconcile_attempts::reconcile_attempts(draft);
     if let Some(verdict) = draft.published() {
-        draft.stop(standing.keys().copied(), VideoJobReason::Completed);
+        draft.stop(open_attempts.keys().copied(), VideoJobReason::Completed);
         progress::count(draft);
         return verdict;
     }
     match (begin_run::begin(draft), draft.held()) {
         (Err(_), Some((reason, message))) => {
-            draft.forget_unmade(&standing);
-            let at_work = standing.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);
+            draft.forget_unmade(&open_attempts);
+            let at_work = open_attempts.iter().filter(|(_, attempt)| **attempt != Attempt::Absent);
             draft.stop(at_work.map(|(name, _)| *name), reason);
             Verdict::Suspended { reason, message }
         }
         (Err(verdict), None) => {
-            draft.forget_unmade(&standing);
+            draft.forget_unmade(&open_attempts);
             verdict
         }
-        (Ok(settings), _) => advance::advance(draft, &settings, &standing),
+        (Ok(settings), _) => advance::advance(draft, &settings, &open_attempts),
     }
 }

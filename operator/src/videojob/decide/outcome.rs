@@ -37,7 +37,7 @@ pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
 }
 
 /// The step's entry, with what is needed to book an end.
-pub(super) struct Ledger<'a> {
+pub(super) struct StepRecorder<'a> {
     pub step: &'a mut StepStatus,
     pub now: Timestamp,
     pub limit: i32,
@@ -48,15 +48,15 @@ pub(super) struct Ledger<'a> {
     pub without_quota: Option<String>,
 }
 
-impl Ledger<'_> {
+impl StepRecorder<'_> {
     /// An exit code whose words were lost.
-    pub(super) fn silent(&mut self, code: i32) {
+    pub(super) fn record_silent_exit(&mut self, code: i32) {
         match ExitCode::from_code(code) {
             Some(ExitCode::ProviderDown) => {
-                self.again(VideoJobReason::ProviderUnavailable, "the provider is down");
+                self.retry_later(VideoJobReason::ProviderUnavailable, "the provider is down");
             }
             Some(ExitCode::Storage) => {
-                self.again(VideoJobReason::StorageUnavailable, "the bucket is out of reach");
+                self.retry_later(VideoJobReason::StorageUnavailable, "the bucket is out of reach");
             }
             Some(ExitCode::Credentials) => {
                 self.step.wait(VideoJobReason::CredentialsInvalid, "see the log of its pod");
@@ -72,7 +72,12 @@ impl Ledger<'_> {
     }
 
     /// The worker said how it went.
-    pub(super) fn told(&mut self, outcome: &StepOutcome, accepted: Option<&str>, stopped_by_us: bool) {
+    pub(super) fn record_reported(
+        &mut self,
+        outcome: &StepOutcome,
+        accepted: Option<&str>,
+        stopped_by_us: bool,
+    ) {
         self.scenes(outcome);
         allowed_submissions::ask(self.step, outcome);
         if !outcome.model.is_empty() {
@@ -96,18 +101,18 @@ impl Ledger<'_> {
             ExitCode::ContentRefused => self.step.wait(VideoJobReason::ContentRefused, message),
             // Somebody has to add some, and only the service is told of it.
             ExitCode::Credentials if outcome.without_credit => {
-                self.again(VideoJobReason::CredentialsInvalid, message);
+                self.retry_later(VideoJobReason::CredentialsInvalid, message);
             }
             ExitCode::Credentials => self.step.wait(VideoJobReason::CredentialsInvalid, message),
             ExitCode::Configuration => self.step.wait(VideoJobReason::ConfigurationInvalid, message),
-            ExitCode::ProviderDown => self.again(VideoJobReason::ProviderUnavailable, message),
-            ExitCode::Storage if outcome.full => self.again(VideoJobReason::StorageFull, message),
-            ExitCode::Storage => self.again(VideoJobReason::StorageUnavailable, message),
+            ExitCode::ProviderDown => self.retry_later(VideoJobReason::ProviderUnavailable, message),
+            ExitCode::Storage if outcome.full => self.retry_later(VideoJobReason::StorageFull, message),
+            ExitCode::Storage => self.retry_later(VideoJobReason::StorageUnavailable, message),
             ExitCode::TryLater if outcome.interrupted => self.interrupted(message, stopped_by_us),
             ExitCode::TryLater if let Some(why) = self.without_quota.take() => {
                 self.step.wait(VideoJobReason::CredentialsInvalid, why);
             }
-            ExitCode::TryLater if leaves_some(outcome) => self.goes_on(outcome),
+            ExitCode::TryLater if leaves_some(outcome) => self.continue_later(outcome),
             ExitCode::TryLater if let Some(at) = outcome.resume_at => {
                 self.step.wait_until(
                     VideoJobReason::RetryScheduled,
@@ -115,7 +120,7 @@ impl Ledger<'_> {
                     at.min(later(self.now, LONGEST_DELAY)),
                 );
             }
-            ExitCode::TryLater => self.again(VideoJobReason::RateLimited, message),
+            ExitCode::TryLater => self.retry_later(VideoJobReason::RateLimited, message),
             ExitCode::MissingInput if self.asks_a_person => self.step.pending(),
             ExitCode::MissingInput | ExitCode::Bug => self.failed(VideoJobReason::RetryScheduled, message),
         }
@@ -137,18 +142,18 @@ impl Ledger<'_> {
     }
 
     /// Some is left for the next attempt, which asks its account; at once, if this one has got anywhere.
-    fn goes_on(&mut self, outcome: &StepOutcome) {
+    fn continue_later(&mut self, outcome: &StepOutcome) {
         let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
         let surveyed = self.step.survey == Some(true);
         if made || surveyed || !outcome.spent.is_empty() || outcome.rate_limit.is_some() {
             self.step.go_on(said(outcome));
         } else {
-            self.again(VideoJobReason::RateLimited, said(outcome));
+            self.retry_later(VideoJobReason::RateLimited, said(outcome));
         }
     }
 
     /// Waits for a service to come back, however long that takes.
-    pub(super) fn again(&mut self, reason: VideoJobReason, message: &str) {
+    pub(super) fn retry_later(&mut self, reason: VideoJobReason, message: &str) {
         let tries = self.step.count_retry();
         let at = back_off(self.now, tries, self.jitter);
         self.step.wait_until(reason, message, at);

@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::step::{Transitions, completed};
 
 /// Progress that is due enters the status; it decides nothing.
-pub(super) fn tell(draft: &mut Draft<'_>, name: StepName) {
+pub(super) fn report(draft: &mut Draft<'_>, name: StepName) {
     let Some(live) = draft.observed.live.get(&name) else { return };
     let step = draft.step_mut(name);
     if step.attempt != Some(live.attempt) {

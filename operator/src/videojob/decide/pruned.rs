@@ -16,7 +16,7 @@ use super::step::Transitions;
 const OF_THE_FILM: [ObjectKind; 3] = [ObjectKind::Videos, ObjectKind::Thumbnails, ObjectKind::Captions];
 
 /// Whether anything that a step has made, its document included, may be gone with these kinds.
-pub(super) fn is_lost(pruned: &BTreeSet<ObjectKind>, name: StepName) -> bool {
+pub(super) fn is_missing(pruned: &BTreeSet<ObjectKind>, name: StepName) -> bool {
     let own: &[ObjectKind] = match name {
         StepName::WriteScript => &[],
         StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => &[ObjectKind::Clips],
@@ -42,7 +42,9 @@ pub(super) fn make_again(draft: &mut Draft<'_>) {
     }
     let pruned = pruned_kinds(&draft.status);
     let lost = |step: &&mut StepStatus| {
-        is_lost(&pruned, step.name) && step.input_digest.is_some() && step.state != Some(StepState::Running)
+        is_missing(&pruned, step.name)
+            && step.input_digest.is_some()
+            && step.state != Some(StepState::Running)
     };
     draft.status.steps.iter_mut().filter(lost).for_each(|step| step.make_again(now));
     if let Some(artifacts) = &mut draft.status.artifacts {

@@ -7,7 +7,7 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{Demand, StepStatus};
 
 use super::super::model::Account;
-use super::demands::{paid, settle_as_spent, withdraw};
+use super::demands::{count_as_spent, paid, withdraw};
 use super::draft::Draft;
 use super::grants::grant_for;
 use crate::provideraccount::is_unopened;
@@ -25,14 +25,14 @@ pub(super) fn release(draft: &mut Draft<'_>) {
         }
         let retry_at = step.retry_at.as_ref().map(|at| at.0).filter(|at| *at > now);
         if retry_at.is_none_or(|at| wake_at.is_none_or(|wake| wake > at)) {
-            settle_as_spent(step, now, is_there);
+            count_as_spent(step, now, is_there);
         }
         withdraw(step);
     }
 }
 
 /// Tells what the run has cost.
-pub(super) fn tell_paid(draft: &mut Draft<'_>) {
+pub(super) fn report_paid(draft: &mut Draft<'_>) {
     let paid = paid(&draft.status);
     if paid != Money::ZERO {
         draft.status.cost.get_or_insert_default().actual = Some(paid);

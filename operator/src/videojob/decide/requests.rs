@@ -5,7 +5,7 @@ use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::requests::{self, ReadRequestError, Regenerate, Requested, ScenePart};
 use videofactory_crds::videojob::{HandledRequests, SceneTakes, StepStatus, is_handled, recorded};
 
-use super::super::attempts::{Attempt, is_open, stand};
+use super::super::attempts::{Attempt, attempt_state, is_open};
 use super::channel::refresh_channel;
 use super::demands::{of_earlier_runs, write_off};
 use super::draft::Draft;
@@ -116,7 +116,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
     make_again(draft);
     for step in &mut draft.status.steps {
         let attempt = step.attempt.unwrap_or_default();
-        let attempt = stand(draft.observed, step.name, attempt, draft.now);
+        let attempt = attempt_state(draft.observed, step.name, attempt, draft.now);
         if is_open(step) && matches!(attempt, Attempt::Alive(Some(_))) {
             // Its pod cannot start: a new one may.
             step.give_way();

@@ -5,7 +5,7 @@ use videofactory_crds::condition::VideoJobReason;
 use super::super::model::{Namesake, Storage};
 use super::super::namesake::{is_in_question, is_later_than_the_job};
 use super::super::verdict::Verdict;
-use super::draft::{BUCKET_PATIENCE, Draft};
+use super::draft::{BUCKET_RETRY, Draft};
 use super::messages::restored_message;
 
 /// Lets a job begin, unless another tool has restored it without its status and its name has files in the bucket: that
@@ -26,13 +26,13 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
         }),
         Namesake::Unknown(why) => {
             let message = format!("whether a VideoJob of its name has files is not known yet: {why}");
-            draft.wake_in(BUCKET_PATIENCE);
+            draft.wake_in(BUCKET_RETRY);
             Err(Verdict::awaits_bucket(message))
         }
         Namesake::NotAsked => match &draft.observed.storage {
             Storage::NotReady { reason, message } => Err(Verdict::of_storage(*reason, message.clone(), None)),
             Storage::Ready { .. } => {
-                draft.wake_in(BUCKET_PATIENCE);
+                draft.wake_in(BUCKET_RETRY);
                 Err(Verdict::awaits_bucket(
                     "whether a VideoJob of its name has files is asked next".to_owned(),
                 ))

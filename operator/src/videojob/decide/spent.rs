@@ -15,7 +15,7 @@ use super::step::is_of_earlier_run;
 use crate::meter::Change;
 
 /// What was spent is known: it stands in the demands until their accounts have booked it.
-pub(super) fn account(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
+pub(super) fn record_usage(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     let step = draft.step_mut(name);
     if outcome.did_nothing || (step.survey == Some(true) && !outcome.accounted) {
         // It does not know: a survey does.

@@ -30,7 +30,7 @@ pub(super) trait Transitions {
     fn pending(&mut self);
     /// The same, at once: it waits for no time any more. The result of a step whose inputs are not known yet stays on
     /// record, but does not count.
-    fn unsettle(&mut self);
+    fn reset_step(&mut self);
     /// It has nothing to do.
     fn skip(&mut self);
     /// It is to begin with other inputs than those of its last attempt.
@@ -102,7 +102,7 @@ impl Transitions for StepStatus {
         self.message = None;
     }
 
-    fn unsettle(&mut self) {
+    fn reset_step(&mut self) {
         if self.state != Some(StepState::Failed) || self.input_digest.is_some() {
             self.pending();
             self.retry_at = None;
@@ -115,7 +115,7 @@ impl Transitions for StepStatus {
     }
 
     fn change_inputs(&mut self) {
-        self.unsettle();
+        self.reset_step();
         self.scenes = None;
         self.reset_counters();
     }

@@ -19,7 +19,7 @@ use videofactory_pipeline::{Digest, Tombstone};
 use videofactory_traces::Span;
 
 use super::super::attempts::outcomes_to_look_up;
-use super::super::model::{Action, Decision, Found, Made, Measured, Namesake, Observed, Room, Storage};
+use super::super::model::{Action, BucketFill, Decision, Found, Made, Measured, Namesake, Observed, Storage};
 use super::super::names::FINALIZER;
 use super::super::tombstones::key_to_ask_for;
 use super::super::trace::spans_of;
@@ -133,7 +133,7 @@ impl World {
     }
 
     /// Reconciles until nothing changes any more.
-    pub fn settle(&mut self) {
+    pub fn converge(&mut self) {
         for _ in 0..12 {
             let before =
                 (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
@@ -212,7 +212,7 @@ impl World {
 
     pub fn act(&mut self, action: Action) {
         match action {
-            Action::StartStep(order) => self.start(&order.input),
+            Action::StartStep(start) => self.start(&start.input),
             Action::DeleteJob { name, uid } => self.delete_job(&name, &uid),
             Action::SetFinalizer(wanted) => {
                 let names = wanted.then(|| FINALIZER.to_owned());
@@ -230,11 +230,11 @@ impl World {
 
     /// Lets every step succeed until nothing is at work.
     pub fn run_to_rest(&mut self) {
-        self.settle();
+        self.converge();
         for _ in 0..40 {
             let Some(step) = self.at_work().first().copied() else { return };
             self.end(step, ExitCode::Done);
-            self.settle();
+            self.converge();
         }
         panic!("it never comes to rest");
     }
@@ -324,6 +324,6 @@ pub fn storage_ready() -> Storage {
 /// A bucket that can be used and is so full.
 pub fn storage_at(level: StorageLevel, percent: i32) -> Storage {
     let bucket = BucketRef { name: "videos".to_owned(), ..BucketRef::default() };
-    let room = Room { level, percent: Some(percent) };
-    Storage::Ready { bucket, secret: "s3".to_owned(), since: None, room }
+    let fill = BucketFill { level, percent: Some(percent) };
+    Storage::Ready { bucket, secret: "s3".to_owned(), since: None, fill }
 }

@@ -44,10 +44,12 @@ pub(super) fn waiting(
         return Verdict::waits(name, reason, &message, told);
     }
     let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
-    let shut = demands
+    let blocked_by = demands
         .iter()
-        .filter_map(|demand| shut(draft, name, &demand.account, accounts.get(&demand.account)?, left));
-    let Some((reason, message, at)) = shut.max_by_key(|shut| shut.2.unwrap_or(Timestamp::MAX)) else {
+        .filter_map(|demand| blocked_by(draft, name, &demand.account, accounts.get(&demand.account)?, left));
+    let Some((reason, message, at)) =
+        blocked_by.max_by_key(|blocked_by| blocked_by.2.unwrap_or(Timestamp::MAX))
+    else {
         return Verdict::waits(name, VideoJobReason::AwaitingQuota, &message, None);
     };
     draft.step_mut(name).wait(reason, message.as_str());
@@ -78,7 +80,7 @@ fn never(
 }
 
 /// What of an account keeps a step waiting, in words, and until when.
-fn shut(
+fn blocked_by(
     draft: &Draft<'_>,
     name: StepName,
     account_name: &str,

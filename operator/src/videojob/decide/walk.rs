@@ -6,7 +6,7 @@ use videofactory_pipeline::Digest;
 
 use super::super::verdict::Verdict;
 use super::demands::withdraw;
-use super::draft::{BUCKET_PATIENCE, Draft};
+use super::draft::{BUCKET_RETRY, Draft};
 use super::film::{Film, Results};
 use super::messages::{finished_message, in_review};
 use super::step::Transitions;
@@ -63,17 +63,17 @@ impl<'a> Walk<'a> {
             return in_review(draft, gate);
         }
         self.verdicts.sort_by_key(|verdict| (verdict.rank(), verdict.step()));
-        self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_tell(draft))
+        self.verdicts.into_iter().next().unwrap_or_else(|| nothing_to_report(draft))
     }
 }
 
 /// Where no step has anything to tell, all are done; one that is not is looked at again.
-fn nothing_to_tell(draft: &mut Draft<'_>) -> Verdict {
+fn nothing_to_report(draft: &mut Draft<'_>) -> Verdict {
     let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
     match StepName::ALL.into_iter().find(|name| !done(*name)) {
         None => Verdict::Succeeded { reason: VideoJobReason::Completed, message: finished_message(draft) },
         Some(step) => {
-            draft.wake_in(BUCKET_PATIENCE);
+            draft.wake_in(BUCKET_RETRY);
             Verdict::Running { step, message: format!("{step}: its turn has not come") }
         }
     }

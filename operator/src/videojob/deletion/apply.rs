@@ -45,9 +45,9 @@ pub async fn apply(
         // Its Jobs go with it: the garbage collector sees to that.
         Next::Nothing => Ok(Requeue::await_change()),
         Next::LetGo => let_go(context, &job).await,
-        Next::Stop(doomed) => {
+        Next::Stop(stop) => {
             check_newest(context, &job).await?;
-            for (name, uid) in doomed {
+            for (name, uid) in stop {
                 delete_job(context, &job, &name, &uid).await?;
             }
             Ok(Requeue::requeue(AFTER_PODS))

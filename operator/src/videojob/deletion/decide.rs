@@ -8,7 +8,7 @@ use videofactory_crds::videojob::OnDelete;
 use videofactory_crds::{StoragePolicy, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::{self, KINDS};
 
-use super::messages::{kept, left_behind, lingering, swept_words, why_it_stays};
+use super::messages::{kept, left_behind, stuck_terminating, swept_words, why_it_stays};
 use super::model::{After, Decision, Extent, Leaving, Next, Obstacle, Swept};
 use crate::config::{SUSPENDED_SIDE_EFFECTS, SideEffects};
 use crate::events::{Event, EventReason};
@@ -77,7 +77,7 @@ fn next(
         return Next::Stop(at_work);
     }
     if pods.iter().any(|pod| !matches!(pod.state, PodState::Ended(_))) {
-        return Next::Await(lingering(job, pods, now));
+        return Next::Await(stuck_terminating(job, pods, now));
     }
     if side_effects.are_suspended() {
         return Next::KeepFiles(SUSPENDED_SIDE_EFFECTS);

@@ -9,7 +9,7 @@ use crate::videojob::attempts::gone_at_the_latest;
 use crate::videojob::model::PodFacts;
 
 /// A pod that should have been gone for a while, and what to do.
-pub fn lingering(job: &VideoJob, pods: &[PodFacts], now: Timestamp) -> Option<String> {
+pub fn stuck_terminating(job: &VideoJob, pods: &[PodFacts], now: Timestamp) -> Option<String> {
     let late = pods.iter().find(|pod| gone_at_the_latest(pod).is_some_and(|at| at <= now))?;
     let (namespace, pod) = (job.namespace().unwrap_or_default(), &late.name);
     Some(format!(

@@ -16,7 +16,7 @@ use super::super::super::plan::{JobReference, Standing};
 use super::{Cluster, Happening, World};
 use crate::config::SideEffects;
 use crate::videojob::decide::decide;
-use crate::videojob::model::{Action, Found, Made, Namesake, Observed, Room, Storage};
+use crate::videojob::model::{Action, BucketFill, Found, Made, Namesake, Observed, Storage};
 
 impl World {
     /// A job's time to live may be over.
@@ -39,11 +39,11 @@ impl World {
 
 /// Whether a job with an hour to live goes now.
 fn goes(job: &JobReference, protected: bool, now: Timestamp) -> bool {
-    let (secret, room) = ("s3".to_owned(), Room::default());
+    let (secret, fill) = ("s3".to_owned(), BucketFill::default());
     let observed = Observed {
         job: object(job),
         channel: Found::NotNamed,
-        storage: Storage::Ready { bucket: BucketRef::default(), secret, since: None, room },
+        storage: Storage::Ready { bucket: BucketRef::default(), secret, since: None, fill },
         accounts: BTreeMap::new(),
         jobs: Vec::new(),
         pods: Vec::new(),

@@ -106,7 +106,7 @@ impl World {
     }
 
     /// The same, with something more to tell.
-    pub fn end_told(&mut self, step: StepName, exit: ExitCode, tell: impl FnOnce(&mut StepOutcome)) {
+    pub fn end_told(&mut self, step: StepName, exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) {
         let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
         let attempt = self.observed.pods[place].attempt;
         let mut outcome = outcome_of(&self.inputs[&(step, attempt)], exit);
@@ -114,7 +114,7 @@ impl World {
         if let Some(report) = outcome.scenes.as_mut().filter(|report| report.completed.len() < before.len()) {
             report.completed = before;
         }
-        tell(&mut outcome);
+        change(&mut outcome);
         self.bucket.insert((step, attempt), outcome.clone());
         let end = PodEnd {
             exit_code: Some(exit.code()),

@@ -7,7 +7,9 @@ use videofactory_pipeline::contract::ExitCode;
 
 use super::super::super::model::Account;
 use super::super::testing::World;
-use super::hire::{account, at_work, book, demand, film, grant, grok, partly, spends, until_animation};
+use super::quota_request::{
+    account, at_work, close_grants, demand, film, grant, grok, partly, spends, until_animation,
+};
 
 const STEP: StepName = StepName::AnimateScenes;
 
@@ -45,7 +47,7 @@ fn use_account(world: &mut World, provider: &str) {
 #[test]
 fn nothing_is_paid_for_before_every_account_that_the_film_needs_is_there_and_fits() {
     let mut world = published();
-    world.settle();
+    world.converge();
     assert_eq!(world.message(), "write-script: attempt 1", "what costs nothing is done meanwhile");
     until_animation(&mut world);
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
@@ -54,12 +56,12 @@ fn nothing_is_paid_for_before_every_account_that_the_film_needs_is_there_and_fit
     assert_eq!(world.message(), format!("{waits}{MISSING}"));
     assert!(world.step(STEP).demands.is_empty(), "no account is asked");
     use_account(&mut world, "XAI");
-    world.settle();
+    world.converge();
     let other = "target \"main\" needs an account of provider YouTube, and ProviderAccount \"tube\" is of provider XAI: name \
                  another one";
     assert_eq!(world.message(), format!("{waits}{other}"));
     use_account(&mut world, "YouTube");
-    world.settle();
+    world.converge();
     assert_eq!((world.reason().as_str(), demand(&world).account.as_str()), ("AwaitingQuota", "grok"));
 }
 
@@ -83,23 +85,23 @@ fn a_run_that_has_begun_to_buy_goes_on_and_only_the_step_without_its_account_wai
     use_account(&mut world, "YouTube");
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     take_away(&mut world);
-    world.settle();
+    world.converge();
     assert!(at_work(&world), "{}", world.message());
     partly(&mut world, 1, 2);
-    world.settle();
-    book(&mut world);
-    world.settle();
+    world.converge();
+    close_grants(&mut world);
+    world.converge();
     assert_eq!(demand(&world).submissions, Some(2), "the rest is asked for: {}", world.message());
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 2);
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     world.run_to_rest();
     assert_eq!((world.reason().as_str(), world.message().as_str()), ("ConfigurationInvalid", MISSING));
     use_account(&mut world, "YouTube");
-    world.settle();
+    world.converge();
     assert_eq!(world.step(StepName::PublishVideo).demands.len(), 1, "{}", world.message());
 }
 
@@ -110,18 +112,18 @@ fn what_a_stopped_attempt_has_under_way_is_fetched_although_a_later_account_is_g
     use_account(&mut world, "YouTube");
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 3);
     world.spent.insert((STEP, 1), spent);
     world.annotate(requests::HOLD, "lunch");
-    world.settle();
-    book(&mut world);
+    world.converge();
+    close_grants(&mut world);
     take_away(&mut world);
     world.strip(requests::HOLD);
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert_eq!(world.begun.last(), Some(&(STEP, 2)), "{}", world.message());
 }
 
@@ -131,11 +133,11 @@ fn a_restart_is_a_run_that_has_bought_nothing() {
     use_account(&mut world, "YouTube");
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 3);
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
-    world.settle();
-    book(&mut world);
+    world.converge();
+    close_grants(&mut world);
     take_away(&mut world);
     world.annotate(requests::RESTART, "2026-01-01T00:00:00Z");
     until_animation(&mut world);
@@ -178,7 +180,7 @@ fn an_account_that_may_be_well_by_then_keeps_nobody_and_is_not_told_of() {
     let Some(Account::External(tube)) = world.observed.accounts.get_mut("tube") else { panic!("not hired") };
     tube.obstacle = Some("its Secret is missing".to_owned());
     grok(&mut world).status.conditions = vec![serde_json::from_value(condition).unwrap()];
-    world.settle();
+    world.converge();
     assert_eq!(world.message(), "write-script: attempt 1");
     until_animation(&mut world);
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());

@@ -10,7 +10,7 @@ use videofactory_pipeline::text;
 
 use super::super::super::model::{Account, Action, Found};
 use super::super::testing::World;
-use super::hire::account;
+use super::quota_request::account;
 
 const SCRIPT: StepName = StepName::WriteScript;
 
@@ -33,13 +33,13 @@ fn channel_of(bytes: usize) -> Found<Channel> {
 fn a_run_keeps_a_channel_of_48_kib_and_none_that_is_larger() {
     let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
     world.observed.channel = channel_of(48 * 1024 + 1);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
     assert!(world.has(ConditionType::Stalled) && world.at_work().is_empty());
     let told = world.message();
     assert!(told.contains("\"deep\" has 49153 bytes") && told.contains("49152"), "{told}");
     world.observed.channel = channel_of(48 * 1024);
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [SCRIPT]);
     assert_eq!(world.inputs[&(SCRIPT, 1)].settings.language, "de");
 }
@@ -48,12 +48,12 @@ fn a_run_keeps_a_channel_of_48_kib_and_none_that_is_larger() {
 fn a_channel_that_has_grown_too_large_leaves_a_run_the_one_that_it_has() {
     let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
     world.observed.channel = channel_of(1_000);
-    world.settle();
+    world.converge();
     let frozen = |world: &World| world.observed.job.status.as_ref().unwrap().channel.clone();
     let before = frozen(&world);
     world.observed.channel = channel_of(MOST_CHANNEL_BYTES + 1);
     world.annotate(requests::REFRESH_CHANNEL, "2026-11-28T10:00:00Z");
-    world.settle();
+    world.converge();
     assert_eq!(frozen(&world), before);
     assert!(world.events.iter().any(|note| note.contains("shorten it")), "{:?}", world.events);
     world.run_to_rest();
@@ -65,7 +65,7 @@ fn every_uid_gives_an_id_that_keys_take() {
     let id_of = |uid: &str| {
         let mut world = World::topic();
         world.observed.job.metadata.uid = Some(uid.to_owned());
-        world.settle();
+        world.converge();
         let id = world.observed.job.status.as_ref().unwrap().id.clone().unwrap();
         assert!(is_id(&id), "{uid}: {id}");
         assert_eq!(world.inputs[&(SCRIPT, 1)].job.id, id);
@@ -148,7 +148,7 @@ fn nothing_is_begun_with_an_account_that_cannot_be_used() {
 /// The scenes of the spec as the order of the first step has them.
 fn given_to_the_writer(world: &mut World) -> GivenScenes {
     let mut orders = world.reconcile_or_crash(false).actions.into_iter().filter_map(|action| match action {
-        Action::StartStep(order) => Some(order),
+        Action::StartStep(start) => Some(start),
         _ => None,
     });
     orders.next().expect("the first step begins").given.expect("it is given scenes")
@@ -158,10 +158,10 @@ fn given_to_the_writer(world: &mut World) -> GivenScenes {
 fn a_job_that_is_made_held_begins_nothing_before_it_is_let_go() {
     let mut world = World::new(json!({"topic": "x"}));
     world.annotate(requests::HOLD, "created together with 2 others");
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Suspended, "Held"));
     assert!(world.begun.is_empty() && world.message().contains("created together with 2 others"));
     world.strip(requests::HOLD);
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [SCRIPT]);
 }

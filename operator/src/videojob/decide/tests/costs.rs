@@ -10,7 +10,9 @@ use videofactory_pipeline::contract::ExitCode;
 
 use super::super::super::model::{Account, Action};
 use super::super::testing::World;
-use super::hire::{account, at_work, book, film, grant, grok, partly, spends, until_animation};
+use super::quota_request::{
+    account, at_work, close_grants, film, grant, grok, partly, spends, until_animation,
+};
 
 const STEP: StepName = StepName::AnimateScenes;
 
@@ -22,7 +24,7 @@ fn a_budget_that_does_not_suffice_is_told_before_anything_is_spent() {
     assert_eq!(world.reason(), "BudgetExceeded", "{}", world.message());
     assert!(world.step(STEP).demands.is_empty());
     world.edit(|job| job.spec.settings.budget = serde_json::from_value(json!({"limit": "9"})).unwrap());
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota");
 }
 
@@ -44,7 +46,7 @@ fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
         "gemini".to_owned(),
         account(&json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}})),
     );
-    world.settle();
+    world.converge();
     // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
     assert_eq!(estimated(&world).as_deref(), Some("1.62081"));
     assert_eq!(tried(&world), "1.62081", "whoever only tries it is told the same");
@@ -70,15 +72,15 @@ fn an_estimate_ends_as_what_was_paid() {
     until_animation(&mut world);
     assert_eq!(estimated(&world).as_deref(), Some("1.266"), "three clips of six seconds");
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     assert_eq!(estimated(&world).as_deref(), Some("1.266"), "nothing is paid for yet");
     partly(&mut world, 2, 1);
-    world.settle();
+    world.converge();
     assert_eq!(estimated(&world).as_deref(), Some("0.922"), "paid $0.50 for two, and one more");
-    book(&mut world);
-    world.settle();
+    close_grants(&mut world);
+    world.converge();
     grant(&mut world, 1);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 1);
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     world.run_to_rest();
@@ -95,7 +97,7 @@ fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
         let external = grok(&mut world);
         external.spec.provider = Provider::Gemini;
         external.spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
-        world.settle();
+        world.converge();
         estimated(&world)
     };
     assert_eq!(narration("Film").as_deref(), Some("0.30"));
@@ -114,10 +116,10 @@ fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is
                     ever allows; raise the limit or use a cheaper model";
     assert_eq!(world.message(), expected);
     grok(&mut world).spec.spend = limit("10");
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota");
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
 }
 
@@ -133,7 +135,7 @@ fn a_step_whose_price_nobody_knows_waits_for_a_person_where_there_is_a_budget() 
                     nothing), choose another model, or remove budget.limit";
     assert_eq!(world.message(), expected);
     grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0"})).unwrap();
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
     let mut without = film(&json!({"providers": animation}));
     until_animation(&mut without);
@@ -158,7 +160,7 @@ fn restarted_at_work(more: &serde_json::Value) -> World {
     let mut world = film(&spec);
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
     world.annotate(requests::RESTART, "2026-01-02T00:00:00Z");
     world
@@ -174,23 +176,23 @@ fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
     let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
     let spent = spends(&world, 3);
     world.spent.insert((STEP, 1), spent);
-    world.settle();
+    world.converge();
     assert_eq!((at_work(&world), paid(&world)), (false, [None, Some("0.50".to_owned())]));
     assert_eq!(world.step(STEP).cost, None);
     let settled = &world.step(STEP).demands[0];
     assert_eq!((settled.settled, settled.spent[0].submissions), (Some(true), 3), "the account books it");
-    book(&mut world);
+    close_grants(&mut world);
     until_animation(&mut world);
     assert_eq!(world.reason(), "AwaitingQuota", "all of the budget is there: {}", world.message());
     assert_eq!(estimated(&world).as_deref(), Some("1.266"));
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 3);
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
-    world.settle();
+    world.converge();
     assert_eq!(paid(&world), [Some("0.50".to_owned()), Some("0.50".to_owned())]);
     world.annotate(requests::RESTART, "2026-01-03T00:00:00Z");
-    world.settle();
+    world.converge();
     assert_eq!(paid(&world), [None, Some("1.00".to_owned())], "nothing is lost");
 }
 
@@ -234,11 +236,11 @@ fn another_account_whose_price_nobody_knows_is_asked_once_its_price_is_named() {
     world.observed.accounts.insert("other".to_owned(), account(&other));
     let providers = json!({"animation": {"accountRef": {"name": "other"}, "model": "grok-of-tomorrow"}});
     world.edit(|job| job.spec.settings.providers = serde_json::from_value(providers).unwrap());
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "PriceUnknown", "{}", world.message());
     let priced = json!({"provider": "XAI", "secretRef": {"name": "g"}, "prices": {"videoSecond": "0.01"}});
     world.observed.accounts.insert("other".to_owned(), account(&priced));
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
     assert_eq!(world.step(STEP).demands[0].account, "other");
 }
@@ -251,11 +253,11 @@ fn a_budget_that_is_lowered_while_a_step_waits_holds_for_what_it_asked_for() {
     let budget = |limit: &str| serde_json::from_value(json!({"limit": limit})).unwrap();
     world.edit(|job| job.spec.settings.budget = budget("0.10"));
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert_eq!((at_work(&world), world.reason().as_str()), (false, "BudgetExceeded"), "{}", world.message());
     assert!(world.step(STEP).demands.is_empty());
     world.edit(|job| job.spec.settings.budget = budget("5"));
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
 }
 

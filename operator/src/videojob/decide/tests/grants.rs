@@ -9,7 +9,7 @@ use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES, Opening, RateL
 
 use super::super::super::model::{Action, Found, Refusal};
 use super::super::testing::World;
-use super::hire::{at_work, book, demand, film, grant, grok, until_animation};
+use super::quota_request::{at_work, close_grants, demand, film, grant, grok, until_animation};
 use crate::provideraccount::MOST_OPENINGS;
 
 const STEP: StepName = StepName::AnimateScenes;
@@ -19,12 +19,12 @@ const IMAGES: StepName = StepName::GenerateImages;
 fn failed_beside_its_pictures() -> World {
     let mut world =
         film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
-    world.settle();
+    world.converge();
     world.end(StepName::WriteScript, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_eq!(world.step(IMAGES).demands.len(), 1);
     world.end_silently(StepName::NarrateScenes, 137, true);
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Failed);
     world
 }
@@ -34,7 +34,7 @@ fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
     let mut world = failed_beside_its_pictures();
     assert!(world.step(IMAGES).demands.is_empty(), "{:?}", world.step(IMAGES).demands);
     world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
-    world.settle();
+    world.converge();
     assert_eq!(world.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks anew");
 }
 
@@ -42,23 +42,23 @@ fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
 fn a_job_that_has_failed_still_tells_what_it_has_spent() {
     let mut world =
         film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
-    world.settle();
+    world.converge();
     world.end(StepName::WriteScript, ExitCode::Done);
-    world.settle();
+    world.converge();
     let attempt = world.step(IMAGES).demands[0].attempt;
     let uid = world.observed.job.metadata.uid.clone().unwrap();
     grok(&mut world).status.grants = serde_json::from_value(json!([
         {"holder": {"uid": uid, "step": IMAGES, "attempt": attempt}, "submissions": 3},
     ]))
     .unwrap();
-    world.settle();
+    world.converge();
     world.interrupt_pod(IMAGES);
     world.end_silently(StepName::NarrateScenes, 137, true);
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Failed);
     assert_eq!(world.step(IMAGES).demands[0].settled, Some(true));
-    book(&mut world);
-    world.settle();
+    close_grants(&mut world);
+    world.converge();
     assert!(world.step(IMAGES).demands.is_empty());
 }
 
@@ -70,12 +70,12 @@ fn a_job_whose_channel_is_missing_after_an_edit_asks_for_nothing_meanwhile() {
     world.edit(|job| {
         job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
     });
-    world.settle();
+    world.converge();
     assert!(world.has(ConditionType::Stalled));
     assert!(world.step(STEP).demands.is_empty());
     world.observed.channel = Found::NotNamed;
     world.edit(|job| job.spec.channel_ref = None);
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).attempt, Some(2));
 }
 
@@ -90,7 +90,7 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
     world.edit(|job| {
         job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
     });
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).settled, Some(true), "nobody can tell, so it counts as spent, and is free");
 }
 
@@ -106,21 +106,21 @@ fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_fo
         assert!(!at_work(&world) && demand(&world).granted == Some(3));
         let refusal = Refusal { words: words.to_owned(), unmade: true };
         world.observed.refused = [((STEP, attempt), refusal)].into();
-        world.settle();
+        world.converge();
         assert_eq!((demand(&world).settled, demand(&world).spent.len()), (Some(true), 0), "nothing is spent");
         assert_eq!(world.reason(), "ConfigurationInvalid");
         assert!(world.has(ConditionType::Stalled) && world.message().contains(words), "{}", world.message());
-        book(&mut world);
-        world.settle();
+        close_grants(&mut world);
+        world.converge();
         assert!(!at_work(&world) && world.reason() == "ConfigurationInvalid", "it waits a while");
         let wake_at = world.last.as_ref().and_then(|decision| decision.wake_at).unwrap();
         let wait = wake_at.duration_since(world.now).as_secs();
         assert!((4 << (attempt - 1)..=5 << (attempt - 1)).contains(&wait), "attempt {attempt}: {wait} s");
         world.pass(wait);
-        world.settle();
+        world.converge();
     }
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world) && world.step(STEP).attempt == Some(4));
 }
 
@@ -131,10 +131,10 @@ fn an_edit_that_may_mend_what_refuses_a_job_is_tried_at_once() {
     grant(&mut world, 3);
     world.reconcile_or_crash(true);
     world.observed.refused = [((STEP, 1), Refusal { words: "no".to_owned(), unmade: true })].into();
-    world.settle();
-    book(&mut world);
+    world.converge();
+    close_grants(&mut world);
     world.edit(|job| job.spec.compute = Some(Compute::default()));
-    world.settle();
+    world.converge();
     assert_eq!((demand(&world).attempt, demand(&world).granted), (Some(2), None));
 }
 
@@ -146,7 +146,7 @@ fn an_attempt_that_may_have_been_made_all_the_same_keeps_what_it_was_granted() {
     world.reconcile_or_crash(true);
     world.observed.refused = [((STEP, 1), Refusal { words: "no".to_owned(), unmade: false })].into();
     let decision = world.reconcile_or_crash(true);
-    assert!(matches!(&decision.actions[0], Action::StartStep(order) if order.input.attempt == 1));
+    assert!(matches!(&decision.actions[0], Action::StartStep(start) if start.input.attempt == 1));
     assert_eq!((demand(&world).granted, demand(&world).settled), (Some(3), None));
 }
 
@@ -164,7 +164,7 @@ fn whatever_is_granted_a_step_of_any_size_begins_and_fits_into_its_pod() {
         let opening = Opening { at: world.now, submissions: 1 };
         grok(&mut world).status.grants[0].openings =
             serde_json::from_value(json!(vec![opening; MOST_OPENINGS])).unwrap();
-        world.settle();
+        world.converge();
         assert!(at_work(&world), "{letters}: {}", world.message());
         let input = &world.inputs[&(STEP, 1)];
         assert!(!input.survey, "it does not only take stock");
@@ -185,7 +185,7 @@ fn nothing_begins_with_a_grant_that_is_closing() {
     until_animation(&mut world);
     grant(&mut world, 3);
     name_it(&mut world, "a1-1", Some(GrantState::Closing));
-    world.settle();
+    world.converge();
     assert!(!at_work(&world) && demand(&world).granted.is_none());
 }
 
@@ -199,18 +199,18 @@ fn a_begin_that_finds_its_grant_closing_waits_for_the_accounts_word() {
         world.reconcile_or_crash(true);
         assert_eq!(demand(&world).grant.as_deref(), Some("a1-1"));
         name_it(&mut world, "a1-1", Some(GrantState::Closing));
-        world.settle();
+        world.converge();
         assert!(!at_work(&world) && world.last.as_ref().unwrap().wake_at.is_some());
         assert_eq!(world.step(STEP).state, Some(StepState::Running));
         world
     };
     let mut kept = crashed();
     name_it(&mut kept, "a1-1", Some(GrantState::Begun));
-    kept.settle();
+    kept.converge();
     assert!(at_work(&kept) && kept.begun.last() == Some(&(STEP, 1)));
     let mut closed = crashed();
-    book(&mut closed);
-    closed.settle();
+    close_grants(&mut closed);
+    closed.converge();
     assert!(!at_work(&closed));
     let asked = demand(&closed);
     assert_eq!((asked.attempt, asked.granted, asked.settled), (Some(2), None, None), "nothing was spent");
@@ -223,9 +223,9 @@ fn a_grant_of_an_account_that_is_gone_counts_as_spent() {
     grant(&mut world, 3);
     name_it(&mut world, "another-1", None);
     world.reconcile_or_crash(true);
-    book(&mut world);
+    close_grants(&mut world);
     grok(&mut world).status.observed_generation = None;
-    world.settle();
+    world.converge();
     assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }
 
@@ -237,7 +237,7 @@ fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
     let holder = Holder { uid, step: Some(STEP), attempt: Some(1), ..Holder::default() };
     grok(&mut world).status.expired = vec![holder];
     world.pass(400);
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).attempt, Some(2));
     assert_eq!(demand(&world).since.map(|at| at.0), Some(world.now), "at the end of the line");
 }
@@ -247,23 +247,23 @@ fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let until = world.now + jiff::SignedDuration::from_secs(7200);
     world.end_told(STEP, ExitCode::TryLater, |outcome| {
         outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
         outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
     });
-    world.settle();
-    book(&mut world);
+    world.converge();
+    close_grants(&mut world);
     grok(&mut world).status.quotas =
         serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
-    super::hire::stand_in_front(&mut world);
-    world.settle();
+    super::quota_request::stand_in_front(&mut world);
+    world.converge();
     assert_eq!(world.reason(), "RateLimited");
     world.annotate(requests::HOLD, "x");
-    world.settle();
+    world.converge();
     world.strip(requests::HOLD);
-    world.settle();
+    world.converge();
     assert!(!world.has(ConditionType::Stalled), "{}", world.message());
     assert_eq!((world.reason().as_str(), demand(&world).attempt), ("RateLimited", Some(3)));
 }
@@ -273,9 +273,9 @@ fn a_step_that_waits_for_a_person_holds_no_grant() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.end_silently(STEP, ExitCode::Credentials.code(), false);
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "CredentialsInvalid");
     assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }

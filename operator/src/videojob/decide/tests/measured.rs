@@ -34,27 +34,27 @@ fn jobs(world: &World) -> Vec<(JobOutcome, u64)> {
 #[test]
 fn each_attempt_and_the_whole_job_are_told_once() {
     let mut world = published();
-    world.settle();
+    world.converge();
     world.pass(7);
     world.end(SCRIPT, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_eq!(attempts(&world), [(SCRIPT, "succeeded", 7)]);
     world.run_to_rest();
     assert_eq!(attempts(&world).len(), 6);
     assert!(world.measured.contains(&Measured::Published(PublishOutcome::Published, 1)));
     assert_eq!(jobs(&world), [(JobOutcome::Succeeded, 7)]);
     let told = world.measured.len();
-    world.settle();
+    world.converge();
     assert_eq!(world.measured.len(), told);
 }
 
 #[test]
 fn how_long_a_pod_took_to_start_is_told_with_the_end_of_its_attempt() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.pass(3);
     world.end(SCRIPT, ExitCode::Done);
-    world.settle();
+    world.converge();
     let queued = world.measured.iter().find_map(|measured| match measured {
         Measured::Attempt { queued, .. } => *queued,
         _ => None,
@@ -68,10 +68,10 @@ fn who_crashes_after_the_write_tells_nothing_later() {
     world.run_to_rest();
     let told = world.measured.len();
     world.annotate(requests::RESTART, "2026-01-01T00:00:00Z");
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::Done);
     world.reconcile_or_crash(true);
-    world.settle();
+    world.converge();
     assert_eq!(world.measured.len(), told, "it is booked: nobody knows whether it was told");
     world.run_to_rest();
     assert_eq!(jobs(&world).len(), 2, "another run is another end");
@@ -81,14 +81,14 @@ fn who_crashes_after_the_write_tells_nothing_later() {
 fn a_failure_and_what_comes_of_the_retry_are_two_ends() {
     let mut world = published();
     world.edit(|job| job.spec.retry.limit = 0);
-    world.settle();
+    world.converge();
     world.pass(60);
     world.end(SCRIPT, ExitCode::Bug);
-    world.settle();
+    world.converge();
     assert_eq!(jobs(&world), [(JobOutcome::Failed, 60)]);
     world.pass(3_600);
     world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
-    world.settle();
+    world.converge();
     world.pass(5);
     world.run_to_rest();
     assert_eq!(jobs(&world), [(JobOutcome::Failed, 60), (JobOutcome::Succeeded, 5)]);
@@ -101,18 +101,18 @@ fn a_rejected_film_is_no_failure() {
     world.run_to_rest();
     let film = world.step(FILM).output_digest.clone().unwrap();
     world.annotate(requests::REJECTED, &format!("assemble-video@{film}"));
-    world.settle();
+    world.converge();
     assert_eq!(jobs(&world), [(JobOutcome::Rejected, 0)]);
 }
 
 #[test]
 fn an_attempt_that_we_stop_is_not_interrupted() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.lose_pod(SCRIPT);
-    world.settle();
+    world.converge();
     world.annotate(requests::HOLD, "lunch");
-    world.settle();
+    world.converge();
     let outcomes: Vec<_> = attempts(&world).into_iter().map(|(_, outcome, _)| outcome).collect();
     assert_eq!(outcomes, ["interrupted", "stopped"]);
     assert_eq!(jobs(&world), []);

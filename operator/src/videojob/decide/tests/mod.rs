@@ -5,20 +5,20 @@ mod begin;
 mod costs;
 mod edits;
 mod grants;
-mod hire;
 mod interleavings;
-mod leftovers;
-mod lost;
 mod measured;
+mod messages;
+mod missing_artifacts;
+mod orphans;
 mod paid;
 mod properties;
 mod properties_accounts;
+mod quota_request;
 mod requests;
 mod restored;
 mod retire;
-mod room;
 mod side_effects;
-mod told;
+mod storage_gate;
 mod traced;
 
 use serde_json::json;
@@ -28,7 +28,7 @@ use videofactory_crds::requests::{ACCEPT_QUALITY, APPROVED, REJECTED, RETRY};
 use videofactory_crds::videojob::Compute;
 use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES};
 
-use super::super::model::{Found, Hindrance, PodState, Storage};
+use super::super::model::{Found, PodProblem, PodState, Storage};
 use super::testing::{World, storage_ready};
 
 const IMAGES: StepName = StepName::GenerateImages;
@@ -52,10 +52,10 @@ fn reviewed() -> World {
 #[test]
 fn a_job_runs_its_steps_in_order_and_succeeds() {
     let mut world = published();
-    world.settle();
+    world.converge();
     assert_eq!((world.at_work(), world.phase()), (vec![SCRIPT], Phase::Running));
     world.end(SCRIPT, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [IMAGES, VOICES]);
     world.run_to_rest();
     assert_eq!(world.phase(), Phase::Succeeded);
@@ -95,7 +95,7 @@ fn a_crash_between_status_and_create_starts_the_same_attempt() {
     let mut world = World::topic();
     world.reconcile_or_crash(true);
     assert_eq!(world.at_work(), []);
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(SCRIPT, 1)]);
     assert_eq!(world.step(SCRIPT).attempt, Some(1));
 }
@@ -103,16 +103,16 @@ fn a_crash_between_status_and_create_starts_the_same_attempt() {
 #[test]
 fn an_interrupted_step_begins_again_at_once_and_is_no_failure() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.interrupt_pod(SCRIPT);
-    world.settle();
+    world.converge();
     assert_eq!((world.step(SCRIPT).attempt, world.step(SCRIPT).failures), (Some(2), None));
     world.lose_pod(SCRIPT);
-    world.settle();
+    world.converge();
     assert_eq!((world.step(SCRIPT).attempt, world.step(SCRIPT).interruptions), (Some(3), Some(2)));
     for (code, next) in [(137, 4), (255, 5)] {
         world.end_silently(SCRIPT, code, false);
-        world.settle();
+        world.converge();
         assert_eq!((world.step(SCRIPT).attempt, world.step(SCRIPT).failures), (Some(next), None));
     }
 }
@@ -120,10 +120,10 @@ fn an_interrupted_step_begins_again_at_once_and_is_no_failure() {
 #[test]
 fn the_eleventh_interruption_in_a_row_counts() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     for _ in 0..11 {
         world.interrupt_pod(SCRIPT);
-        world.settle();
+        world.converge();
     }
     assert_eq!(world.step(SCRIPT).failures, Some(1));
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "Interrupted"));
@@ -132,31 +132,31 @@ fn the_eleventh_interruption_in_a_row_counts() {
 #[test]
 fn a_kill_for_memory_is_a_failure_and_waits_its_turn() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end_silently(SCRIPT, 137, true);
-    world.settle();
+    world.converge();
     assert_eq!(world.step(SCRIPT).failures, Some(1));
     assert_eq!(world.reason(), "RetryScheduled");
     let wake = world.last.as_ref().unwrap().wake_at.unwrap();
     assert!(wake > world.now);
     world.now = wake;
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [SCRIPT]);
 }
 
 #[test]
 fn faults_of_ours_end_in_retries_exhausted_and_a_retry_goes_on_there() {
     let mut world = World::new(json!({"topic": "x", "retry": {"limit": 2}}));
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::Done);
     for _ in 0..3 {
-        world.settle();
+        world.converge();
         world.pass(700);
-        world.settle();
+        world.converge();
         world.end(IMAGES, ExitCode::Bug);
     }
     world.end(VOICES, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Failed, "RetriesExhausted"));
     assert!(world.has(ConditionType::Stalled));
     world.annotate(RETRY, "2026-01-01T00:00:00Z");
@@ -171,16 +171,16 @@ fn a_service_that_is_down_is_asked_for_ever_and_ever_more_rarely() {
         [(ExitCode::ProviderDown, "ProviderUnavailable"), (ExitCode::Storage, "StorageUnavailable")]
     {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         let mut delays = Vec::new();
         for _ in 0..20 {
             world.end(SCRIPT, exit);
-            world.settle();
+            world.converge();
             assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, reason));
             let wake = world.last.as_ref().unwrap().wake_at.unwrap();
             delays.push(wake.as_second() - world.now.as_second());
             world.now = wake;
-            world.settle();
+            world.converge();
         }
         assert!(delays[0] <= 5 && delays.iter().all(|delay| (1..=600).contains(delay)), "{delays:?}");
         assert!(delays[15] >= 480, "{delays:?}");
@@ -198,19 +198,19 @@ fn what_a_person_must_mend_waits_stalled_until_the_input_changes() {
     ];
     for (exit, reason) in cases {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         world.end(SCRIPT, exit);
-        world.settle();
+        world.converge();
         assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, reason));
         assert!(world.has(ConditionType::Stalled) && !world.has(ConditionType::Reconciling));
         world.pass(100_000);
-        world.settle();
+        world.converge();
         assert_eq!(world.at_work(), [], "{reason} went on by itself");
         world.edit(|job| {
             job.spec.scene_overrides =
                 serde_json::from_value(json!([{"id": "s1", "narration": "n"}])).unwrap();
         });
-        world.settle();
+        world.converge();
         assert_eq!(world.at_work(), [SCRIPT], "{reason} did not see the edit");
     }
 }
@@ -218,33 +218,33 @@ fn what_a_person_must_mend_waits_stalled_until_the_input_changes() {
 #[test]
 fn a_film_that_failed_its_check_can_be_accepted_as_it_is() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     for step in [SCRIPT, IMAGES, VOICES, CLIPS] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     world.end(FILM, ExitCode::QualityCheck);
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "QualityCheckFailed");
     world.annotate(ACCEPT_QUALITY, "0000");
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "QualityCheckFailed");
     let digest = world.step(FILM).output_digest.clone().unwrap();
     world.annotate(ACCEPT_QUALITY, &digest);
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Succeeded);
 }
 
 #[test]
 fn what_vanished_from_the_bucket_is_made_again_by_the_step_that_made_it() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     for step in [SCRIPT, IMAGES, VOICES] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     world.end(CLIPS, ExitCode::MissingInput);
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [IMAGES]);
     world.end(IMAGES, ExitCode::Done);
     world.pass(60);
@@ -256,13 +256,13 @@ fn what_vanished_from_the_bucket_is_made_again_by_the_step_that_made_it() {
 #[test]
 fn a_step_that_waits_for_a_person_still_does_when_another_misses_its_result() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::Done);
-    world.settle();
+    world.converge();
     world.end(IMAGES, ExitCode::Credentials);
-    world.settle();
+    world.converge();
     world.end(VOICES, ExitCode::MissingInput);
-    world.settle();
+    world.converge();
     assert_eq!(world.step(IMAGES).state, Some(StepState::Waiting));
     world.annotate(RETRY, "2026-01-01T00:00:00Z");
     world.run_to_rest();
@@ -293,7 +293,7 @@ fn a_rejected_film_fails_until_it_is_edited() {
     world.run_to_rest();
     let film = world.step(FILM).output_digest.clone().unwrap();
     world.annotate(REJECTED, &format!("assemble-video@{film}"));
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Failed, "Rejected"));
     world.edit(|job| job.spec.settings.captions = serde_json::from_value(json!({"mode": "None"})).unwrap());
     world.run_to_rest();
@@ -304,7 +304,7 @@ fn a_rejected_film_fails_until_it_is_edited() {
 fn what_is_missing_is_named_and_its_coming_is_enough() {
     let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
     world.observed.channel = Found::Missing("deep".to_owned());
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
     assert!(world.message().contains("\"deep\""));
     let channel = serde_json::from_value(json!({
@@ -312,13 +312,13 @@ fn what_is_missing_is_named_and_its_coming_is_enough() {
         "spec": {"defaults": {"language": "de"}}
     }));
     world.observed.channel = Found::Here(Box::new(channel.unwrap()));
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [SCRIPT]);
     assert_eq!(world.inputs[&(SCRIPT, 1)].settings.language, "de");
 
     let mut world =
         World::new(json!({"topic": "x", "providers": {"images": {"accountRef": {"name": "hf"}}}}));
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::Done);
     world.run_to_rest();
     assert_eq!(world.reason(), "ConfigurationInvalid");
@@ -330,15 +330,15 @@ fn a_bucket_out_of_reach_delays_and_loses_nothing() {
     let mut world = World::topic();
     world.observed.storage =
         Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message: "no answer".to_owned() };
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageUnavailable"));
     assert!(world.has(ConditionType::Reconciling));
     world.observed.storage = storage_ready();
-    world.settle();
+    world.converge();
     world.observed.storage =
         Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message: "no answer".to_owned() };
     world.lose_pod(SCRIPT);
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "StorageUnavailable");
     assert!(world.last.as_ref().unwrap().wake_at.is_some());
     world.observed.storage = storage_ready();
@@ -349,15 +349,15 @@ fn a_bucket_out_of_reach_delays_and_loses_nothing() {
 #[test]
 fn a_pod_that_cannot_start_says_why_and_goes_on_when_it_can() {
     let cases = [
-        (Hindrance::Image("pull denied".to_owned()), "ConfigurationInvalid", true),
-        (Hindrance::Configuration("secret gone".to_owned()), "ConfigurationInvalid", true),
-        (Hindrance::Unschedulable("0/1 nodes".to_owned()), "Progressing", false),
+        (PodProblem::Image("pull denied".to_owned()), "ConfigurationInvalid", true),
+        (PodProblem::Configuration("secret gone".to_owned()), "ConfigurationInvalid", true),
+        (PodProblem::Unschedulable("0/1 nodes".to_owned()), "Progressing", false),
     ];
-    for (hindrance, reason, stalled) in cases {
+    for (problem, reason, stalled) in cases {
         let mut world = World::topic();
-        world.settle();
-        world.observed.pods[0].state = PodState::Pending(Some(hindrance));
-        world.settle();
+        world.converge();
+        world.observed.pods[0].state = PodState::Pending(Some(problem));
+        world.converge();
         assert_eq!((world.reason().as_str(), world.has(ConditionType::Stalled)), (reason, stalled));
         let waits_for_a_node = "write-script: no node takes its pod yet (the scheduler says: 0/1 nodes); it starts \
                                 automatically as soon as one does; if none ever will, change compute or the nodes";
@@ -376,14 +376,14 @@ fn a_pod_that_cannot_start_gives_way_to_an_edit_and_to_a_retry() {
     ];
     for mend in mend {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         world.observed.pods[0].state =
-            PodState::Pending(Some(Hindrance::Unschedulable("0/1 nodes".to_owned())));
-        world.settle();
+            PodState::Pending(Some(PodProblem::Unschedulable("0/1 nodes".to_owned())));
+        world.converge();
         assert_eq!(world.begun, [(SCRIPT, 1)]);
         mend(&mut world);
         world.reconcile_or_crash(true);
-        world.settle();
+        world.converge();
         assert_eq!(world.begun, [(SCRIPT, 1), (SCRIPT, 2)]);
         world.run_to_rest();
         assert_eq!((world.phase(), world.step(SCRIPT).interruptions), (Phase::Succeeded, None));
@@ -424,10 +424,10 @@ fn a_finished_job_goes_when_its_time_to_live_has_passed() {
 #[test]
 fn jobs_swept_away_before_they_were_seen_are_read_from_the_bucket() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::Done);
     world.sweep();
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [IMAGES, VOICES]);
     assert_eq!(world.step(SCRIPT).attempt, Some(1));
 }
@@ -435,21 +435,21 @@ fn jobs_swept_away_before_they_were_seen_are_read_from_the_bucket() {
 #[test]
 fn what_vanishes_again_and_again_ends_in_retries_exhausted() {
     let mut world = World::new(json!({"topic": "x", "retry": {"limit": 3}}));
-    world.settle();
+    world.converge();
     for step in [SCRIPT, IMAGES, VOICES] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     for _ in 0..8 {
         if world.at_work().contains(&CLIPS) {
             world.end(CLIPS, ExitCode::MissingInput);
-            world.settle();
+            world.converge();
             world.end(IMAGES, ExitCode::Done);
-            world.settle();
+            world.converge();
             assert_eq!(world.at_work(), [], "no pause between two rounds");
         }
         world.pass(700);
-        world.settle();
+        world.converge();
     }
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Failed, "RetriesExhausted"));
 }
@@ -459,7 +459,7 @@ fn scenes_too_large_for_one_config_map_begin() {
     let scene = |n: usize| json!({"id": format!("s{n}"), "narration": "海".repeat(1000), "imagePrompt": "海".repeat(1000)});
     let scenes: Vec<_> = (0..200).map(scene).collect();
     let mut world = World::new(json!({"scenes": scenes}));
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(SCRIPT, 1)]);
 }
 
@@ -467,10 +467,10 @@ fn scenes_too_large_for_one_config_map_begin() {
 fn a_clock_that_is_set_back_keeps_nothing_waiting() {
     let mut world = World::topic();
     world.pass(86_400);
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::ProviderDown);
-    world.settle();
+    world.converge();
     world.pass(-86_400);
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [SCRIPT]);
 }

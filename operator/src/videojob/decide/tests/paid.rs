@@ -8,7 +8,7 @@ use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, Unresolved};
 use videofactory_pipeline::{Digest, SceneSet};
 
 use super::super::testing::World;
-use super::hire::{at_work, book, demand, film, grant, partly, spends, until_animation};
+use super::quota_request::{at_work, close_grants, demand, film, grant, partly, spends, until_animation};
 
 const STEP: StepName = StepName::AnimateScenes;
 
@@ -17,7 +17,7 @@ fn buying() -> World {
     let mut world = film(&serde_json::json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
     world
 }
@@ -26,17 +26,17 @@ fn buying() -> World {
 fn an_attempt_that_had_begun_and_is_gone_without_a_trace_is_surveyed_and_never_launched_again() {
     let mut world = buying();
     world.lose_without_a_trace(STEP);
-    world.settle();
+    world.converge();
     assert_eq!(world.begun.iter().filter(|begun| **begun == (STEP, 1)).count(), 1, "{:?}", world.begun);
     let survey = &world.inputs[&(STEP, 2)];
     assert_eq!((survey.survey, survey.accounts_for), (true, Some(1)));
     assert_eq!(demand(&world).settled, None, "nobody knows yet what it has spent");
     // So is a survey that is lost in the same way.
     world.lose_without_a_trace(STEP);
-    world.settle();
+    world.converge();
     assert_eq!(world.inputs[&(STEP, 3)].accounts_for, Some(1));
     partly(&mut world, 2, 1);
-    world.settle();
+    world.converge();
     assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 2));
 }
 
@@ -45,7 +45,7 @@ fn an_attempt_that_never_began_is_launched_again_and_told_so() {
     let mut world = buying();
     world.fences.clear();
     world.lose_without_a_trace(STEP);
-    world.settle();
+    world.converge();
     let again = &world.inputs[&(STEP, 1)];
     assert!(again.again && !again.survey, "it may have begun since");
     assert_eq!(again.accounts["grok"].allowance.submissions, 3);
@@ -60,7 +60,7 @@ fn a_pod_that_did_nothing_settles_nothing() {
         outcome.interrupted = true;
         outcome.scenes = None;
     });
-    world.settle();
+    world.converge();
     assert_eq!((demand(&world).settled, demand(&world).granted), (None, Some(3)));
     let survey = &world.inputs[&(STEP, 2)];
     assert_eq!((survey.survey, survey.accounts_for), (true, Some(1)));
@@ -87,14 +87,14 @@ fn asks(world: &mut World, about: &[(&str, u32)]) {
         });
         outcome.unresolved = unresolved;
     });
-    book(world);
-    world.settle();
+    close_grants(world);
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "OutcomeUnknown"));
 }
 
 fn retry(world: &mut World, second: u32) {
     world.annotate(requests::RETRY, &format!("2026-11-28T10:00:{second:02}Z"));
-    world.settle();
+    world.converge();
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
         outcome.accounted = true;
         outcome.scenes.as_mut().unwrap().left = Some(0);
     });
-    book(&mut world);
-    world.settle();
+    close_grants(&mut world);
+    world.converge();
     retry(&mut world, 3);
     assert_eq!(world.inputs[&(STEP, 4)].allowed_submissions, expected);
 }
@@ -125,7 +125,7 @@ fn a_restart_forgets_what_was_allowed() {
     let mut world = buying();
     asks(&mut world, &[("lost", 2)]);
     world.annotate(requests::RESTART, "2026-11-28T10:00:00Z");
-    world.settle();
+    world.converge();
     assert!(world.step(STEP).unresolved.is_empty() && world.step(STEP).permitted.is_empty());
 }
 
@@ -161,7 +161,7 @@ fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
         outcome.unresolved =
             (0..60).map(|n| Unresolved { digest: digest(&n.to_string()), submissions: 2 }).collect();
     });
-    world.settle();
+    world.converge();
     let status = serde_json::to_value(&world.observed.job.status).unwrap();
     assert_eq!(violations(&status, status_schema("VideoJob").unwrap()), Vec::<String>::new());
     assert_eq!(world.step(STEP).unresolved.len(), Unresolved::MOST);

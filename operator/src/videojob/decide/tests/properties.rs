@@ -166,7 +166,7 @@ fn assert_has_a_future(world: &World) {
     let decision = world.last.as_ref().unwrap();
     let waits_for_the_bucket = match &world.observed.storage {
         Storage::NotReady { .. } => true,
-        Storage::Ready { room, .. } => room.level >= StorageLevel::Stopped,
+        Storage::Ready { fill, .. } => fill.level >= StorageLevel::Stopped,
     };
     let by_a_person =
         matches!(world.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
@@ -226,12 +226,12 @@ proptest! {
         let review = if reviewed { json!({"after": ["assemble-video"]}) } else { json!({}) };
         let targets = if published { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
         let mut world = World::new(json!({"topic": "x", "review": review, "publish": {"targets": targets}}));
-        world.settle();
+        world.converge();
         for (moment, happening) in happenings.iter().enumerate() {
             let before = checkpoints(&world);
             let run = world.observed.job.status.clone().unwrap_or_default().run;
             happen(&mut world, happening, moment);
-            world.settle();
+            world.converge();
             assert_has_a_future(&world);
             assert_says_something(&world);
             let same_run = world.observed.job.status.clone().unwrap_or_default().run == run;
@@ -247,7 +247,7 @@ fn finish_in_peace(world: &mut World) {
     world.observed.storage = storage_ready();
     world.strip(requests::HOLD);
     for round in 0..30 {
-        world.settle();
+        world.converge();
         world.run_to_rest();
         match world.phase() {
             Phase::Succeeded => return,

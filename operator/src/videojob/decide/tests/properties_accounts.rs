@@ -43,12 +43,12 @@ impl Pair {
         }))
         .unwrap();
         let mut pair = Self { world, account, account_wakes: false };
-        pair.tell();
+        pair.report();
         pair
     }
 
     /// The job reads the account live.
-    fn tell(&mut self) {
+    fn report(&mut self) {
         let external = ExternalAccount {
             uid: self.account.uid().unwrap_or_default(),
             spec: self.account.spec.clone(),
@@ -71,10 +71,10 @@ impl Pair {
     }
 
     /// Both look until nothing changes any more.
-    fn settle(&mut self) {
+    fn converge(&mut self) {
         for _ in 0..40 {
-            self.tell();
-            self.world.settle();
+            self.report();
+            self.world.converge();
             if !self.look() {
                 return;
             }
@@ -132,7 +132,7 @@ impl Pair {
         self.account.status = serde_json::from_value(status).unwrap();
         self.account.metadata.uid = Some(format!("account-{moment}"));
         self.account.metadata.generation = Some(1);
-        self.settle();
+        self.converge();
         let quota = &self.account.status.as_ref().unwrap().quotas[0];
         let counted = quota.used.unwrap() + quota.reserved.unwrap();
         assert!(counted >= least, "{counted} of {least} units are counted: {:?}", self.account.status);
@@ -209,10 +209,10 @@ impl Pair {
         self.world.observed.channel = Found::NotNamed;
         self.world.strip(requests::HOLD);
         for round in 0..80 {
-            self.settle();
+            self.converge();
             while let Some(step) = self.world.at_work().first().copied() {
                 self.end(step, ExitCode::Done);
-                self.settle();
+                self.converge();
             }
             match self.world.phase() {
                 Phase::Succeeded => return,
@@ -235,17 +235,17 @@ proptest! {
         happenings in prop::collection::vec(happening(), 0..50),
     ) {
         let mut pair = Pair::new();
-        pair.settle();
+        pair.converge();
         for (moment, happening) in happenings.iter().enumerate() {
             pair.happen(happening, moment);
-            pair.settle();
+            pair.converge();
             pair.assert_has_a_future();
             assert_says_something(&pair.world);
             pair.assert_nothing_is_held_for_ever();
         }
         pair.finish_in_peace();
         prop_assert_eq!(pair.world.phase(), Phase::Succeeded, "{}", pair.world.message());
-        pair.settle();
+        pair.converge();
         prop_assert!(pair.grants().is_empty(), "{:?}", pair.grants());
     }
 }

@@ -23,7 +23,7 @@ fn being_published() -> (World, String) {
     world.run_to_rest();
     let film = world.step(FILM).output_digest.clone().unwrap();
     world.annotate(requests::APPROVED, &format!("assemble-video@{film}"));
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [PUBLISH]);
     (world, film)
 }
@@ -32,12 +32,12 @@ fn being_published() -> (World, String) {
 fn a_rejection_after_the_approval_stops_the_publication() {
     let (mut world, film) = being_published();
     world.annotate(requests::REJECTED, &format!("assemble-video@{film}"));
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Failed, "Rejected"));
     assert_eq!((world.at_work(), world.step(FILM).approved.as_ref()), (vec![], None));
     world.strip(requests::APPROVED);
     world.strip(requests::REJECTED);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.at_work()), (Phase::Review, vec![]), "the approval is forgotten");
     world.annotate(requests::APPROVED, &format!("assemble-video@{film}"));
     world.run_to_rest();
@@ -51,10 +51,10 @@ fn the_step_that_is_under_review_says_so_until_that_is_decided() {
     assert_eq!(world.step(SCRIPT).reason, Some(VideoJobReason::AwaitingReview));
     let script = format!("write-script@{}", world.step(SCRIPT).output_digest.clone().unwrap());
     world.annotate(requests::REJECTED, &script);
-    world.settle();
+    world.converge();
     assert_eq!(world.step(SCRIPT).reason, Some(VideoJobReason::Rejected));
     world.strip(requests::REJECTED);
-    world.settle();
+    world.converge();
     assert_eq!(world.step(SCRIPT).reason, Some(VideoJobReason::AwaitingReview));
     world.annotate(requests::APPROVED, &script);
     world.run_to_rest();
@@ -67,10 +67,10 @@ fn a_rejected_script_stops_what_is_made_from_it() {
     world.run_to_rest();
     let script = world.step(SCRIPT).output_digest.clone().unwrap();
     world.annotate(requests::APPROVED, &format!("write-script@{script}"));
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work().len(), 2);
     world.annotate(requests::REJECTED, &format!("write-script@{script}"));
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.at_work()), (Phase::Failed, vec![]));
 }
 
@@ -79,7 +79,7 @@ fn a_decision_that_cannot_be_read_is_told() {
     for annotation in [requests::APPROVED, requests::REJECTED] {
         let (mut world, _) = being_published();
         world.annotate(annotation, "yes");
-        world.settle();
+        world.converge();
         let expected = format!("annotation {annotation} holds \"yes\": write <step>@<output digest>");
         assert!(world.events.iter().any(|note| note.starts_with(&expected)), "{:?}", world.events);
         assert_eq!(world.phase(), Phase::Running);
@@ -89,26 +89,26 @@ fn a_decision_that_cannot_be_read_is_told() {
 #[test]
 fn a_film_that_failed_its_check_says_how_it_is_taken_as_it_is() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     while world.at_work() != [FILM] {
         let step = world.at_work()[0];
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     world.annotate(requests::ACCEPT_QUALITY, "0000");
-    world.settle();
+    world.converge();
     let ignored = "no film with digest \"0000\" waits for its checks to be accepted";
     assert_eq!(world.events.last().map(String::as_str), Some(ignored), "no message has a command");
     // However much is told of the checks, the command is whole.
     world.end_told(FILM, ExitCode::QualityCheck, |outcome| outcome.message = "too dark; ".repeat(200));
-    world.settle();
+    world.converge();
     let film = world.step(FILM).output_digest.clone().unwrap();
     let command =
         format!("kubectl annotate -n films vj ocean --overwrite {}={film}", requests::ACCEPT_QUALITY);
     assert!(world.message().starts_with("assemble-video: too dark"), "{}", world.message());
     assert!(world.message().ends_with(&command), "{}", world.message());
     world.annotate(requests::ACCEPT_QUALITY, "0001");
-    world.settle();
+    world.converge();
     let told = world.events.last().unwrap();
     assert!(told.contains("\"0001\"") && told.contains("the job's message has the command"), "{told}");
 }
@@ -116,16 +116,16 @@ fn a_film_that_failed_its_check_says_how_it_is_taken_as_it_is() {
 #[test]
 fn an_edit_under_hold_ends_a_wait_although_it_changes_no_input() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end(SCRIPT, ExitCode::Configuration);
-    world.settle();
+    world.converge();
     assert!(world.has(ConditionType::Stalled));
     world.annotate(requests::HOLD, "x");
     world.edit(|job| job.spec.compute = Some(Compute::default()));
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Suspended);
     world.strip(requests::HOLD);
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(SCRIPT, 1), (SCRIPT, 2)]);
 }
 
@@ -149,8 +149,8 @@ fn a_long_text_is_cut_before_it_enters_the_status() {
     let long = "é".repeat(1000);
     world.annotate(requests::RETRY, &long);
     world.annotate(requests::HOLD, &long);
-    world.settle();
-    world.settle();
+    world.converge();
+    world.converge();
     assert!(world.message().len() <= MOST_TEXT_BYTES && world.message().ends_with('…'));
     let handled = world.observed.job.status.clone().unwrap().handled.unwrap().retry.unwrap();
     assert!(handled.len() <= MOST_TEXT_BYTES, "{} bytes", handled.len());
@@ -174,18 +174,18 @@ fn a_request_that_is_not_followed_is_told() {
     let (now, run) = (world.now, world.observed.job.status.clone().unwrap().run);
     let at = |minutes: i64| (now + SignedDuration::from_mins(minutes)).to_string();
     world.annotate(requests::RESTART, &at(60));
-    world.settle();
+    world.converge();
     assert_eq!(world.observed.job.status.clone().unwrap().run, run, "nobody asked for that now");
     assert!(told(&world, "lies in the future"), "{:?}", world.events);
     world.annotate(requests::RESTART, &at(0));
-    world.settle();
+    world.converge();
     assert_eq!(world.observed.job.status.clone().unwrap().run, run.map(|run| run + 1));
     world.annotate(requests::RESTART, &at(-1));
-    world.settle();
+    world.converge();
     assert!(told(&world, "was handled already; ask again with a later time"), "{:?}", world.events);
     world
         .annotate(requests::REGENERATE, &json!({"at": at(0), "scenes": ["s7"], "what": "image"}).to_string());
-    world.settle();
+    world.converge();
     assert!(told(&world, "no scene \"s7\" to be made again (it has s1)"), "{:?}", world.events);
     assert!(world.observed.job.status.clone().unwrap().takes.is_empty());
 }
@@ -195,7 +195,7 @@ fn an_approval_of_an_earlier_film_is_told() {
     let mut world = World::new(json!({"topic": "x", "review": {"after": ["assemble-video"]}}));
     world.run_to_rest();
     world.annotate(requests::APPROVED, "assemble-video@0000");
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Review);
     let told = |note: &String| {
         note.starts_with("the approval of assemble-video@0000 is not for what is under review")

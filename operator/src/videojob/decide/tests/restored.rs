@@ -18,11 +18,11 @@ const IMAGES: StepName = StepName::GenerateImages;
 /// A film that is made, and published if it has a target, after it was edited twice.
 fn finished(targets: &serde_json::Value) -> World {
     let mut world = World::new(json!({"topic": "x", "publish": {"targets": targets}}));
-    world.settle();
+    world.converge();
     for number in 0..2 {
         let scenes = json!([{"id": "s1", "narration": format!("version {number}")}]);
         world.edit(|job| job.spec.scene_overrides = serde_json::from_value(scenes).unwrap());
-        world.settle();
+        world.converge();
     }
     world.run_to_rest();
     assert_eq!(world.phase(), Phase::Succeeded);
@@ -43,7 +43,7 @@ fn a_finished_job_that_is_restored_says_the_same_and_wants_nothing() {
         assert_eq!(decision.actions, []);
         assert_eq!((world.phase(), world.message()), (phase, message));
         assert!(!world.message().contains("edited since"), "{}", world.message());
-        world.settle();
+        world.converge();
         assert_eq!(world.begun, []);
     }
 }
@@ -52,10 +52,10 @@ fn a_finished_job_that_is_restored_says_the_same_and_wants_nothing() {
 fn a_film_that_was_edited_after_its_publication_still_says_so() {
     let [_, mut world] = films();
     world.edit(|job| job.spec.priority = 7);
-    world.settle();
+    world.converge();
     assert!(world.message().contains("edited since"));
     world.restore("another", true, &Uids::new());
-    world.settle();
+    world.converge();
     assert!(world.message().contains("edited since"), "{}", world.message());
     assert_eq!(world.begun, []);
 }
@@ -74,7 +74,7 @@ fn a_status_that_speaks_of_a_later_generation_is_that_of_the_present_spec() {
     for mut world in films() {
         let message = world.message();
         put_back_as_it_was(&mut world);
-        world.settle();
+        world.converge();
         assert_eq!((world.phase(), world.message()), (Phase::Succeeded, message));
         let status = world.observed.job.status.clone().unwrap();
         assert_eq!(status.observed_generation, Some(1), "kstatus waits for it");
@@ -85,23 +85,23 @@ fn a_status_that_speaks_of_a_later_generation_is_that_of_the_present_spec() {
 #[test]
 fn a_job_that_waits_for_a_person_is_not_edited_by_its_restoration() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.edit(|job| job.spec.priority = 7);
-    world.settle();
+    world.converge();
     while world.at_work() != [IMAGES] {
         let step = *world.at_work().iter().find(|step| **step != IMAGES).unwrap();
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     world.end(IMAGES, ExitCode::ContentRefused);
-    world.settle();
+    world.converge();
     let said = (world.reason(), world.message());
     assert_eq!(said.0, "ContentRefused");
     for restore in [|world: &mut World| world.restore("another", true, &Uids::new()), put_back_as_it_was] {
         let mut restored = world.clone();
         restored.begun.clear();
         restore(&mut restored);
-        restored.settle();
+        restored.converge();
         assert_eq!((restored.reason(), restored.message()), said);
         assert_eq!(restored.begun, [], "an edit would have tried it again");
     }
@@ -111,13 +111,13 @@ fn a_job_that_waits_for_a_person_is_not_edited_by_its_restoration() {
 fn a_half_done_job_goes_on_where_it_was() {
     for tells in [true, false] {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         world.end(StepName::WriteScript, ExitCode::Done);
-        world.settle();
+        world.converge();
         assert!(world.at_work().contains(&IMAGES));
         world.begun.clear();
         world.restore("another", tells, &Uids::new());
-        world.settle();
+        world.converge();
         assert!(!world.begun.iter().any(|(step, _)| *step == StepName::WriteScript), "{:?}", world.begun);
         assert!(world.at_work().contains(&IMAGES));
         world.run_to_rest();
@@ -128,12 +128,12 @@ fn a_half_done_job_goes_on_where_it_was() {
 #[test]
 fn an_attempt_that_learns_of_later_ones_is_followed_by_one_after_them() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end_told(StepName::WriteScript, ExitCode::TryLater, |outcome| {
         outcome.interrupted = true;
         outcome.latest = Some(7);
     });
-    world.settle();
+    world.converge();
     assert_eq!(world.begun.last(), Some(&(StepName::WriteScript, 8)));
 }
 
@@ -151,7 +151,7 @@ fn bare() -> World {
 fn a_job_whose_status_did_not_follow_waits_for_a_person_if_its_name_has_files() {
     let mut world = bare();
     world.observed.namesake = Namesake::HasFiles;
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "RestoreIncomplete"));
     assert!(world.has(ConditionType::Stalled) && !world.has(ConditionType::Reconciling));
     for part in [requests::RETRY, "restore the status", "paid for again"] {
@@ -166,17 +166,17 @@ fn its_status_may_follow_later_or_a_person_has_the_film_made_anew() {
     let mut world = bare();
     world.observed.namesake = Namesake::HasFiles;
     world.annotate(requests::RETRY, "1970-01-01T00:00:00Z");
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "RestoreIncomplete", "an annotation of the backup is no answer");
     let mut restored = world.clone();
     let mut made = World::topic();
     made.run_to_rest();
     restored.observed.job.status = made.observed.job.status;
-    restored.settle();
+    restored.converge();
     assert_eq!((restored.phase(), restored.begun.len()), (Phase::Succeeded, 0));
     let now = world.now.to_string();
     world.annotate(requests::RETRY, &now);
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(StepName::WriteScript, 1)]);
     assert_eq!(world.observed.job.status.as_ref().unwrap().id.as_deref(), Some("3f9c2a1e"));
 }
@@ -184,17 +184,17 @@ fn its_status_may_follow_later_or_a_person_has_the_film_made_anew() {
 #[test]
 fn a_job_whose_name_has_no_files_goes_on_as_a_new_one() {
     let mut world = bare();
-    world.settle();
+    world.converge();
     assert_eq!(
         (world.reason().as_str(), world.begun.len()),
         ("StorageUnavailable", 0),
         "nobody has asked yet"
     );
     world.observed.namesake = Namesake::Unknown("no answer".to_owned());
-    world.settle();
+    world.converge();
     assert!(world.message().contains("no answer"), "{}", world.message());
     world.observed.namesake = Namesake::HasNone;
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(StepName::WriteScript, 1)]);
 }
 
@@ -209,10 +209,10 @@ proptest! {
     ) {
         let targets = if published { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
         let mut world = World::new(json!({"topic": "x", "publish": {"targets": targets}}));
-        world.settle();
+        world.converge();
         for (moment, happening) in happenings.iter().enumerate() {
             happen(&mut world, happening, moment);
-            world.settle();
+            world.converge();
         }
         let done: Vec<StepName> = StepName::ALL
             .into_iter()
@@ -227,7 +227,7 @@ proptest! {
         if phase == Phase::Succeeded {
             prop_assert!(!first.actions.iter().any(|action| matches!(action, Action::StartStep(_))));
         }
-        world.settle();
+        world.converge();
         prop_assert!(!world.begun.iter().any(|(step, _)| done.contains(step)), "{:?} of {done:?}", world.begun);
         if phase == Phase::Succeeded {
             prop_assert_eq!((world.phase(), &world.begun), (phase, &Vec::new()));

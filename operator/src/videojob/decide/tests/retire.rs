@@ -46,7 +46,7 @@ fn a_manifest_that_is_applied_again_after_its_time_to_live_makes_nothing_and_is_
     let mut world = gone();
     for uid in ["aaaaaaaa-2", "bbbbbbbb-3"] {
         world.apply_again(uid);
-        world.settle();
+        world.converge();
         assert!(already_made(&world), "{}: {:?}", world.reason(), world.begun);
         assert_eq!(world.phase(), Phase::Succeeded);
         assert!(world.has(ConditionType::Ready) && world.has(ConditionType::Succeeded));
@@ -57,7 +57,7 @@ fn a_manifest_that_is_applied_again_after_its_time_to_live_makes_nothing_and_is_
         assert_eq!(world.events.len(), 1, "{:?}", world.events);
         // It stays, so that nothing goes round in a circle, and asks the bucket no more.
         world.pass(1_000_000);
-        world.settle();
+        world.converge();
         assert_eq!(world.observed.made, Made::NotAsked);
         assert_eq!(world.events.len(), 1, "{:?}", world.events);
         world.events.push("deleted".to_owned());
@@ -68,13 +68,13 @@ fn a_manifest_that_is_applied_again_after_its_time_to_live_makes_nothing_and_is_
 fn a_changed_spec_is_another_film_and_one_that_is_changed_back_is_not() {
     let mut world = gone();
     world.apply_again("aaaaaaaa-2");
-    world.settle();
+    world.converge();
     let voices = |text: &str| serde_json::from_value(json!([{"id": "s1", "narration": text}])).unwrap();
     world.edit(|job| job.spec.priority = 5);
-    world.settle();
+    world.converge();
     assert!(already_made(&world), "how it is made says nothing of what is made");
     world.edit(|job| job.spec.scene_overrides = Some(voices("another word")));
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(StepName::WriteScript, 1)]);
     assert_eq!(world.observed.job.status.clone().unwrap().already_made, None);
     world.run_to_rest();
@@ -89,7 +89,7 @@ fn a_changed_spec_is_another_film_and_one_that_is_changed_back_is_not() {
     assert_eq!(world.tombstones.len(), 2);
     world.apply_again("bbbbbbbb-3");
     world.observed.job.spec.scene_overrides = None;
-    world.settle();
+    world.converge();
     assert!(already_made(&world));
 }
 
@@ -99,18 +99,18 @@ fn a_restart_goes_through_once_and_not_again_with_the_manifest_that_holds_it() {
     let deleted_at = world.now;
     world.apply_again("aaaaaaaa-2");
     world.annotate(requests::RESTART, &deleted_at.to_string());
-    world.settle();
+    world.converge();
     assert!(already_made(&world), "it was asked for before the film was made or deleted");
     world.pass(10);
     world.annotate(requests::RESTART, &world.now.to_string());
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(StepName::WriteScript, 1)]);
     world.run_to_rest();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Succeeded, "Completed"));
     world.pass(61);
     world.reconcile_or_crash(false);
     world.apply_again("bbbbbbbb-3");
-    world.settle();
+    world.converge();
     assert!(already_made(&world), "the annotation is in git too");
 }
 
@@ -134,13 +134,13 @@ fn a_restored_job_goes_through_and_so_does_another_name() {
     world.apply_again("aaaaaaaa-2");
     world.observed.job.status = made;
     world.observed.job.spec.ttl_after_finished = None;
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Succeeded, "Completed"));
 
     let mut world = gone();
     world.apply_again("aaaaaaaa-2");
     world.observed.job.metadata.name = Some("tide".to_owned());
-    world.settle();
+    world.converge();
     assert_eq!(world.begun, [(StepName::WriteScript, 1)]);
 }
 
@@ -150,13 +150,13 @@ fn nothing_begins_before_the_bucket_has_said_whether_it_was_made() {
     world.apply_again("aaaaaaaa-2");
     let message = "no answer".to_owned();
     world.observed.storage = Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message };
-    world.settle();
+    world.converge();
     assert_eq!((world.begun.len(), world.reason().as_str()), (0, "StorageUnavailable"));
     world.observed.storage = storage_ready();
     world.observed.made = Made::Unknown("no answer".to_owned());
     let decision = super::super::decide(&world.observed, world.now);
     assert!(decision.wake_at.is_some() && decision.status.run.is_none(), "{decision:?}");
-    world.settle();
+    world.converge();
     assert!(already_made(&world));
 }
 
@@ -164,9 +164,9 @@ fn nothing_begins_before_the_bucket_has_said_whether_it_was_made() {
 fn a_job_that_failed_stays_whatever_its_time_to_live_says() {
     let mut world = from_git();
     world.edit(|job| job.spec.retry.limit = 0);
-    world.settle();
+    world.converge();
     world.end(StepName::WriteScript, ExitCode::Bug);
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Failed);
     world.pass(1_000_000);
     assert!(!retires(&mut world));

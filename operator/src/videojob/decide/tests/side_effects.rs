@@ -6,8 +6,8 @@ use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
 use super::super::testing::World;
-use super::hire::{at_work, film, grant, until_animation};
 use super::published;
+use super::quota_request::{at_work, film, grant, until_animation};
 use crate::config::SideEffects;
 
 fn suspend(world: &mut World) {
@@ -35,9 +35,9 @@ fn no_account_is_asked_and_what_runs_beside_is_told_first() {
         "animation": {"accountRef": {"name": "grok"}}, "images": {"accountRef": {"name": "grok"}},
     }}));
     suspend(&mut world);
-    world.settle();
+    world.converge();
     world.end(StepName::WriteScript, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [StepName::NarrateScenes]);
     assert_eq!(world.phase(), Phase::Running, "{}", world.message());
     assert!(world.step(StepName::GenerateImages).demands.is_empty());
@@ -50,19 +50,19 @@ fn a_paid_attempt_at_work_is_stopped_and_goes_on_afterwards() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
     suspend(&mut world);
-    world.settle();
+    world.converge();
     assert!(!at_work(&world));
     assert_eq!(world.reason(), "SideEffectsSuspended");
     let begun = world.begun.len();
     world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
     world.pass(10_000);
-    world.settle();
+    world.converge();
     assert_eq!(world.begun.len(), begun, "a retry lifts nothing");
     world.observed.side_effects = SideEffects::Allow;
-    world.settle();
+    world.converge();
     assert_ne!(world.reason(), "SideEffectsSuspended", "{}", world.message());
     assert!(world.begun.len() > begun || world.reason() == "AwaitingQuota", "{}", world.message());
 }

@@ -16,7 +16,7 @@ use super::super::super::model::PodState;
 use super::super::super::trace::{complaint, spans_of};
 use super::super::testing::World;
 use super::super::testing::spans::{is_run, is_step};
-use super::hire::{book, demand, film, grant, grok, partly, until_animation};
+use super::quota_request::{close_grants, demand, film, grant, grok, partly, until_animation};
 
 const SCRIPT: StepName = StepName::WriteScript;
 const CLIPS: StepName = StepName::AnimateScenes;
@@ -52,7 +52,7 @@ fn told(spans: &[Span], zero: Timestamp) -> Vec<String> {
 fn end(world: &mut World, step: StepName, exit: ExitCode, ran: i64) {
     world.end(step, exit);
     started(world, step, ran);
-    world.settle();
+    world.converge();
 }
 
 fn started(world: &mut World, step: StepName, ago: i64) {
@@ -92,7 +92,7 @@ fn the_waits_of_an_attempt_are_told_apart_from_its_work() {
     world.pass(172_800);
     grant(&mut world, 3);
     opens_in(&mut world, 20);
-    world.settle();
+    world.converge();
     world.pass(100);
     end(&mut world, CLIPS, ExitCode::Done, 88);
     assert_eq!(
@@ -112,7 +112,7 @@ fn what_was_free_is_waited_for_no_longer_than_it_was() {
     until_animation(&mut world);
     let zero = world.now;
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.pass(30);
     end(&mut world, CLIPS, ExitCode::Done, 30);
     assert_eq!(
@@ -127,13 +127,13 @@ fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
     until_animation(&mut world);
     let zero = world.now;
     grant(&mut world, 1);
-    world.settle();
+    world.converge();
     world.pass(60);
     partly(&mut world, 1, 2);
     started(&mut world, CLIPS, 60);
-    world.settle();
-    book(&mut world);
-    world.settle();
+    world.converge();
+    close_grants(&mut world);
+    world.converge();
     assert_eq!(
         demand(&world).since,
         Some(Time(zero)),
@@ -141,7 +141,7 @@ fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
     );
     world.pass(7_200);
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     world.pass(40);
     end(&mut world, CLIPS, ExitCode::Done, 40);
     assert_eq!(
@@ -162,12 +162,12 @@ fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
 #[test]
 fn a_retry_is_an_attempt_of_its_own() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     let zero = world.now;
     world.pass(10);
     end(&mut world, SCRIPT, ExitCode::Bug, 7);
     world.pass(60);
-    world.settle();
+    world.converge();
     world.pass(20);
     end(&mut world, SCRIPT, ExitCode::Done, 19);
     assert_eq!(
@@ -188,11 +188,11 @@ fn a_retry_is_an_attempt_of_its_own() {
 fn an_interrupted_attempt_is_told_as_far_as_anybody_knows() {
     for lose in [World::interrupt_pod as fn(&mut World, StepName), World::lose_pod] {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         let zero = world.now;
         world.pass(10);
         lose(&mut world, SCRIPT);
-        world.settle();
+        world.converge();
         world.pass(5);
         end(&mut world, SCRIPT, ExitCode::Done, 4);
         assert_eq!(
@@ -211,7 +211,7 @@ fn an_interrupted_attempt_is_told_as_far_as_anybody_knows() {
 #[test]
 fn a_pod_that_never_ran_has_waited_and_nothing_else() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     let zero = world.now;
     world.pass(10);
     world.end_silently(SCRIPT, 1, false);
@@ -220,7 +220,7 @@ fn a_pod_that_never_ran_has_waited_and_nothing_else() {
             (end.exit_code, end.started, end.reason) = (None, None, "Evicted".to_owned());
         }
     }
-    world.settle();
+    world.converge();
     let first: Vec<Span> = of_step(&world, SCRIPT);
     assert_eq!(told(&first, zero), ["write-script 1 0..10 interrupted", "queue wait 1 0..10"]);
 }
@@ -228,9 +228,9 @@ fn a_pod_that_never_ran_has_waited_and_nothing_else() {
 #[test]
 fn what_is_stopped_on_request_has_not_failed() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.annotate(requests::HOLD, "lunch");
-    world.settle();
+    world.converge();
     let spans = of_step(&world, SCRIPT);
     let step = spans.iter().find(|span| is_step(span)).unwrap();
     assert_eq!((attribute(step, "videofactory.outcome").as_str(), step.failed), ("stopped", false));
@@ -243,14 +243,14 @@ fn whole_film() -> (World, Timestamp) {
     let zero = world.now;
     world.observed.job.metadata.creation_timestamp = Some(Time(zero));
     world.pass(2);
-    world.settle();
+    world.converge();
     for step in [SCRIPT, StepName::GenerateImages, StepName::NarrateScenes] {
         world.pass(10);
         end(&mut world, step, ExitCode::Done, 5);
     }
     world.pass(100);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     for step in [CLIPS, StepName::AssembleVideo, StepName::PublishVideo] {
         world.pass(10);
         end(&mut world, step, ExitCode::Done, 9);
@@ -286,13 +286,13 @@ fn no_text_of_a_film_is_told() {
 #[test]
 fn what_is_told_again_after_a_crash_is_the_same_span() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.pass(10);
     world.end(SCRIPT, ExitCode::Done);
     let status = super::super::decide(&world.observed, world.now).status;
     let first = spans_of(&world.observed, &status, world.now);
     assert_eq!(spans_of(&world.observed, &status, world.now), first);
-    world.settle();
+    world.converge();
     assert_eq!(world.traced, first);
     let trace = RunTrace::of("3f9c2a1e-1111-2222", 1, None);
     let ids: Vec<SpanId> = first.iter().map(|span| span.id).collect();
@@ -305,11 +305,11 @@ fn a_restart_ends_a_run_and_what_was_at_work_belongs_to_it() {
     let mut world = World::topic();
     let zero = world.now;
     world.observed.job.metadata.creation_timestamp = Some(Time(zero));
-    world.settle();
+    world.converge();
     world.pass(50);
     let asked = world.now;
     world.annotate(requests::RESTART, &asked.to_string());
-    world.settle();
+    world.converge();
     world.pass(20);
     end(&mut world, SCRIPT, ExitCode::Done, 20);
     world.run_to_rest();
@@ -331,7 +331,7 @@ fn a_restart_ends_a_run_and_what_was_at_work_belongs_to_it() {
 #[test]
 fn a_run_that_failed_and_goes_on_is_told_again_as_the_same_span() {
     let mut world = World::new(json!({"topic": "x", "retry": {"limit": 0}}));
-    world.settle();
+    world.converge();
     world.pass(10);
     end(&mut world, SCRIPT, ExitCode::Bug, 5);
     world.pass(600);

@@ -82,8 +82,8 @@ fn a_job_is_let_go_where_nothing_is_to_be_deleted() {
 #[test]
 fn what_is_at_work_is_stopped_and_waited_for_before_any_file_goes() {
     let of = |jobs: &[JobFacts], pods: &[PodFacts]| next(&leaving(), jobs, pods, Allow, now());
-    let doomed = Next::Stop(vec![("j".to_owned(), "u".to_owned())]);
-    assert_eq!(of(&[attempt(false, false)], &[pod(None, false)]), doomed);
+    let stop = Next::Stop(vec![("j".to_owned(), "u".to_owned())]);
+    assert_eq!(of(&[attempt(false, false)], &[pod(None, false)]), stop);
     assert_eq!(of(&[attempt(true, false)], &[pod(Some(NOW + 60), false)]), Next::Await(None));
     assert_eq!(of(&[], &[pod(None, false)]), Next::Await(None), "a pod that its Job left behind");
     let Next::Await(Some(told)) = of(&[], &[pod(Some(NOW - 120), false)]) else {
@@ -110,8 +110,8 @@ fn where_side_effects_are_suspended_files_stay_and_their_job_goes_once_it_has_st
         panic!("its files are deleted")
     };
     assert!(why.contains("--side-effects=Suspend"), "{why}");
-    let doomed = Next::Stop(vec![("j".to_owned(), "u".to_owned())]);
-    assert_eq!(of(&leaving(), &[attempt(false, false)], &[]), doomed);
+    let stop = Next::Stop(vec![("j".to_owned(), "u".to_owned())]);
+    assert_eq!(of(&leaving(), &[attempt(false, false)], &[]), stop);
     assert_eq!(of(&leaving(), &[], &[pod(None, false)]), Next::Await(None));
     let retained = job("Retain", &[FINALIZER], &json!({"id": "3f9c2a1e"}));
     assert_eq!(of(&retained, &[], &[]), Next::LetGo);

@@ -44,10 +44,10 @@ impl Job {
         world.observed.job.metadata.name = Some(name.to_owned());
         world.observed.job.metadata.uid = Some(format!("3f9c2a1e-{name}"));
         read(&mut world, account);
-        world.settle();
+        world.converge();
         world.end(StepName::WriteScript, ExitCode::Done);
         if has_asked {
-            world.settle();
+            world.converge();
         }
         Self { world, run: Run::Idle, told: 0 }.tidied()
     }
@@ -141,7 +141,7 @@ impl Job {
         let mut next = Self { run: Run::Idle, ..self.clone() };
         let Run::Written(actions) = &self.run else { return next };
         let all_open = actions.iter().all(|action| match action {
-            Action::StartStep(order) => order.begun_with.iter().all(|demand| is_open(account, order, demand)),
+            Action::StartStep(start) => start.begun_with.iter().all(|demand| is_open(account, start, demand)),
             _ => true,
         });
         if all_open {
@@ -212,9 +212,9 @@ impl Job {
         let Run::Written(actions) = std::mem::replace(&mut self.run, Run::Idle) else { return self };
         for action in actions {
             match action {
-                Action::StartStep(order) if order.input.step == STEP => {
+                Action::StartStep(start) if start.input.step == STEP => {
                     let refusal = Refusal { words: "no".to_owned(), unmade: true };
-                    self.world.observed.refused.insert((STEP, order.input.attempt), refusal);
+                    self.world.observed.refused.insert((STEP, start.input.attempt), refusal);
                 }
                 other => self.world.act(other),
             }
@@ -252,7 +252,7 @@ impl Job {
 }
 
 fn starts(action: &Action) -> bool {
-    matches!(action, Action::StartStep(order) if order.input.step == STEP)
+    matches!(action, Action::StartStep(start) if start.input.step == STEP)
 }
 
 fn read(world: &mut World, account: &ProviderAccount) {

@@ -8,7 +8,7 @@ use videofactory_pipeline::tombstone::spec_digest;
 
 use super::super::model::{Made, Storage};
 use super::super::verdict::Verdict;
-use super::draft::{BUCKET_PATIENCE, Draft};
+use super::draft::{BUCKET_RETRY, Draft};
 
 /// Lets the first run begin if its film was not made before, or a person asked for it again since.
 pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
@@ -29,7 +29,7 @@ pub(super) fn may_begin(draft: &mut Draft<'_>) -> Result<(), Verdict> {
         (Made::NotAsked, None) => return Err(not_asked(draft)),
         (Made::Unknown(why), None) => {
             let message = format!("whether this film was made before is not known yet: {why}");
-            draft.wake_in(BUCKET_PATIENCE);
+            draft.wake_in(BUCKET_RETRY);
             return Err(Verdict::awaits_bucket(message));
         }
     };
@@ -48,7 +48,7 @@ fn not_asked(draft: &mut Draft<'_>) -> Verdict {
     match &draft.observed.storage {
         Storage::NotReady { reason, message } => Verdict::of_storage(*reason, message.clone(), None),
         Storage::Ready { .. } => {
-            draft.wake_in(BUCKET_PATIENCE);
+            draft.wake_in(BUCKET_RETRY);
             Verdict::awaits_bucket("whether this film was made before is asked next".to_owned())
         }
     }

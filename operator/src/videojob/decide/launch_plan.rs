@@ -11,7 +11,7 @@ use super::accounts::versions;
 
 /// How an attempt may begin.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Engagement {
+pub(super) struct LaunchPlan {
     /// The accounts, with what may be submitted to each.
     pub accounts: BTreeMap<String, AccountAccess>,
     /// Their Secrets.
@@ -29,7 +29,7 @@ pub(super) struct Engagement {
 }
 
 /// Hired, with nothing to submit.
-pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> Engagement {
+pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
     let external = accounts.iter().map(|(name, account)| {
         let external = AccountAccess {
             provider: account.spec.provider,
@@ -44,22 +44,22 @@ pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> Engagement {
     let secrets = accounts
         .iter()
         .filter_map(|(name, account)| Some((name.clone(), account.spec.secret_ref.as_ref()?.name.clone())));
-    Engagement {
+    LaunchPlan {
         accounts: external.collect(),
         secrets: secrets.collect(),
         credentials: versions(accounts),
-        ..Engagement::default()
+        ..LaunchPlan::default()
     }
 }
 
 /// Hired, to bring and tell what was paid for, and to submit nothing.
-pub(super) fn survey(accounts: &BTreeMap<String, ExternalAccount>) -> Engagement {
-    Engagement { survey: true, ..idle(accounts) }
+pub(super) fn survey(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
+    LaunchPlan { survey: true, ..idle(accounts) }
 }
 
 /// Lets an attempt submit what this account has granted.
-pub(super) fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
-    let Some(external) = engagement.accounts.get_mut(account) else { return };
+pub(super) fn allow(plan: &mut LaunchPlan, account: &str, grant: &Grant) {
+    let Some(external) = plan.accounts.get_mut(account) else { return };
     let count = |submissions: i64| u32::try_from(submissions.max(0)).unwrap_or(u32::MAX);
     external.allowance = Allowance {
         submissions: count(grant.submissions.unwrap_or_default()),
@@ -73,8 +73,8 @@ pub(super) fn allow(engagement: &mut Engagement, account: &str, grant: &Grant) {
 }
 
 /// Seconds until the last submission of an engagement may be made: its attempt takes so much longer.
-pub(super) fn opening_delay(engagement: &Engagement, now: Timestamp) -> u32 {
-    let last = engagement
+pub(super) fn opening_delay(plan: &LaunchPlan, now: Timestamp) -> u32 {
+    let last = plan
         .accounts
         .values()
         .flat_map(|external| &external.allowance.openings)

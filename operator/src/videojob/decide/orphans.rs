@@ -3,16 +3,16 @@
 use videofactory_crds::StepName;
 
 use super::super::attempts::{Attempt, deadlines, is_occupied};
-use super::super::model::Hindrance;
+use super::super::model::PodProblem;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
-use super::messages::hindered;
+use super::messages::at_work_verdict;
 
 /// Seconds between two looks at what is late.
-const PATIENCE: i64 = 60;
+const OVERDUE_RETRY: i64 = 60;
 
 /// Why a step cannot begin yet: something of it may still be at work.
-pub(super) fn occupied(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict> {
+pub(super) fn blocked_by_orphan(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict> {
     let observed = draft.observed;
     if !is_occupied(observed, name) {
         return None;
@@ -20,9 +20,9 @@ pub(super) fn occupied(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict>
     draft.stop_jobs(name);
     wake_when_late(draft, name);
     let lingers = deadlines(observed, name)
-        .find(|(at, hindrance)| *at <= draft.now && matches!(hindrance, Hindrance::Lingering(_)));
+        .find(|(at, problem)| *at <= draft.now && matches!(problem, PodProblem::StuckTerminating(_)));
     Some(match lingers {
-        Some((_, hindrance)) => hindered(&observed.job, name, 0, Some(&hindrance)),
+        Some((_, problem)) => at_work_verdict(&observed.job, name, 0, Some(&problem)),
         None => {
             Verdict::Running { step: name, message: format!("{name}: waits for its previous pod to end") }
         }
@@ -33,8 +33,8 @@ pub(super) fn occupied(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict>
 pub(super) fn stopping(draft: &mut Draft<'_>, name: StepName, attempt: &Attempt) -> Verdict {
     wake_when_late(draft, name);
     match attempt {
-        Attempt::Alive(Some(hindrance @ Hindrance::Lingering(_))) => {
-            hindered(&draft.observed.job, name, 0, Some(hindrance))
+        Attempt::Alive(Some(problem @ PodProblem::StuckTerminating(_))) => {
+            at_work_verdict(&draft.observed.job, name, 0, Some(problem))
         }
         _ => Verdict::Running { step: name, message: format!("{name}: stopping") },
     }
@@ -46,7 +46,7 @@ pub(super) fn wake_when_late(draft: &mut Draft<'_>, name: StepName) {
         if at > draft.now {
             draft.wake(at);
         } else {
-            draft.wake_in(PATIENCE);
+            draft.wake_in(OVERDUE_RETRY);
         }
     }
 }

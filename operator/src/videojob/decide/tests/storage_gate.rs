@@ -10,7 +10,7 @@ use videofactory_pipeline::wrote::Wrote;
 
 use super::super::super::model::Account;
 use super::super::testing::{World, storage_at, storage_ready};
-use super::hire::{at_work, book, demand, film, grant, partly, until_animation};
+use super::quota_request::{at_work, close_grants, demand, film, grant, partly, until_animation};
 use crate::meter::Change;
 
 const SCRIPT: StepName = StepName::WriteScript;
@@ -24,17 +24,17 @@ const PUBLISH: StepName = StepName::PublishVideo;
 fn done_up_to(last: StepName) -> World {
     let mut world =
         World::new(json!({"topic": "x", "publish": {"targets": [{"name": "main", "type": "Bucket"}]}}));
-    world.settle();
+    world.converge();
     for step in [SCRIPT, IMAGES, VOICES, CLIPS, FILM].into_iter().filter(|step| *step <= last) {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     world
 }
 
 fn fill(world: &mut World, level: StorageLevel, percent: i32) {
     world.observed.storage = storage_at(level, percent);
-    world.settle();
+    world.converge();
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn at_the_limit_only_assembling_and_publishing_begin_and_nothing_is_stopped() {
     assert_eq!(world.at_work(), [IMAGES, VOICES], "what is at work is left alone");
     for step in [IMAGES, VOICES] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     assert_eq!((world.at_work(), world.reason().as_str()), (vec![], "StorageFull"));
     world.observed.storage = storage_ready();
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [CLIPS]);
     fill(&mut world, StorageLevel::Full, 101);
     world.run_to_rest();
@@ -96,7 +96,7 @@ fn at_the_limit_an_interrupted_attempt_waits_for_room() {
     fill(&mut world, StorageLevel::Full, 100);
     assert_eq!((world.at_work(), world.reason().as_str()), (vec![], "StorageFull"));
     world.observed.storage = storage_ready();
-    world.settle();
+    world.converge();
     assert_eq!(world.at_work(), [IMAGES]);
 }
 
@@ -105,7 +105,7 @@ fn a_restart_is_a_new_video() {
     let mut world = done_up_to(SCRIPT);
     fill(&mut world, StorageLevel::Stopped, 96);
     world.annotate(requests::RESTART, "2026-01-01T00:00:00Z");
-    world.settle();
+    world.converge();
     assert_eq!((world.at_work(), world.reason().as_str()), (vec![], "StorageFull"));
     world.observed.storage = storage_ready();
     world.run_to_rest();
@@ -119,10 +119,10 @@ fn an_edit_that_is_taken_back_while_it_waits_for_room_loses_nothing() {
     fill(&mut world, StorageLevel::Full, 100);
     let before = world.observed.job.status.clone().unwrap();
     world.edit(|job| job.spec.topic = Some("another".to_owned()));
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "StorageFull");
     world.edit(|job| job.spec.topic = Some("the deep".to_owned()));
-    world.settle();
+    world.converge();
     let after = world.observed.job.status.clone().unwrap();
     for (before, after) in before.steps.iter().zip(&after.steps) {
         assert_eq!((before.state, &before.scenes), (after.state, &after.scenes), "{}", before.name);
@@ -158,11 +158,11 @@ fn a_held_job_stays_held_whatever_the_bucket_holds() {
 #[test]
 fn an_upload_that_finds_no_space_waits_ever_longer_and_is_no_failure() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     let mut waits = Vec::new();
     for _ in 0..12 {
         world.end_told(SCRIPT, ExitCode::Storage, |outcome| outcome.full = true);
-        world.settle();
+        world.converge();
         assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
         let step = world.step(SCRIPT);
         assert_eq!((step.failures, step.reason), (None, Some(VideoJobReason::StorageFull)));
@@ -170,7 +170,7 @@ fn an_upload_that_finds_no_space_waits_ever_longer_and_is_no_failure() {
         let wake = world.last.as_ref().unwrap().wake_at.unwrap();
         waits.push(wake.duration_since(world.now).as_secs());
         world.now = wake;
-        world.settle();
+        world.converge();
     }
     assert!(waits[0] <= 6 && waits[11] >= 480 && waits.iter().all(|wait| *wait <= 600), "{waits:?}");
     world.run_to_rest();
@@ -180,12 +180,12 @@ fn an_upload_that_finds_no_space_waits_ever_longer_and_is_no_failure() {
 #[test]
 fn what_an_attempt_wrote_is_counted_once() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     let wrote = Wrote { objects: 2, bytes: 900 };
     world.end_told(SCRIPT, ExitCode::Done, |outcome| {
         outcome.wrote.insert(ObjectKind::Work, wrote);
     });
-    world.settle();
+    world.converge();
     world.run_to_rest();
     let change = Change { objects: 2, bytes: 900 };
     assert_eq!(world.counted, [[(ObjectKind::Work, change)].into()]);
@@ -219,15 +219,15 @@ fn at_the_limit_nothing_is_asked_for_and_no_grant_is_held() {
     until_animation(&mut world);
     world.observed.storage = storage_at(StorageLevel::Full, 100);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "StorageFull"));
     assert!(!at_work(&world) && world.step(CLIPS).demands.is_empty());
-    book(&mut world);
+    close_grants(&mut world);
     world.observed.storage = storage_ready();
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).attempt, Some(2), "a grant for attempt 1 is dead");
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
 }
 
@@ -236,18 +236,18 @@ fn at_the_limit_what_was_paid_for_is_fetched_all_the_same() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.observed.storage = storage_at(StorageLevel::Full, 100);
     world.end_silently(CLIPS, 137, false);
-    world.settle();
+    world.converge();
     assert!(world.inputs[&(CLIPS, 2)].survey && at_work(&world));
     partly(&mut world, 2, 1);
-    world.settle();
+    world.converge();
     assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
     assert_eq!(demand(&world).settled, Some(true), "what was spent is still told");
-    book(&mut world);
+    close_grants(&mut world);
     world.observed.storage = storage_ready();
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).submissions, Some(1));
 }
 
@@ -256,7 +256,7 @@ fn at_the_limit_a_grant_of_an_account_that_is_not_used_any_more_is_given_up() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.observed.storage = storage_at(StorageLevel::Full, 100);
     world.observed.accounts.insert("veo".to_owned(), Account::Embedded);
     world.end_silently(CLIPS, 137, false);
@@ -264,7 +264,7 @@ fn at_the_limit_a_grant_of_an_account_that_is_not_used_any_more_is_given_up() {
         let animation = json!({"animation": {"accountRef": {"name": "veo"}}});
         job.spec.settings.providers = serde_json::from_value(animation).unwrap();
     });
-    world.settle();
+    world.converge();
     assert_eq!((world.reason().as_str(), at_work(&world)), ("StorageFull", false));
     assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }

@@ -14,18 +14,18 @@ use super::super::model::{StartStep, Storage};
 use super::allowed_submissions;
 use super::demands::is_owed;
 use super::draft::Draft;
-use super::engagement::{Engagement, opening_delay};
 use super::film::{Film, Results};
+use super::launch_plan::{LaunchPlan, opening_delay};
 
 /// The order of one attempt.
-pub(super) fn order(
+pub(super) fn start_step(
     draft: &Draft<'_>,
     film: &Film<'_>,
     results: &Results,
     name: StepName,
     input: &Digest,
     attempt: i32,
-    engagement: Engagement,
+    plan: LaunchPlan,
 ) -> StartStep {
     let job = job_ref(draft);
     let (bucket, bucket_secret) = match &draft.observed.storage {
@@ -36,7 +36,7 @@ pub(super) fn order(
     let brands = publishes || name == StepName::AssembleVideo;
     // Here the texts of the spec enter. Digests are made from them as they were given.
     let given = (writes && film.given != GivenScenes::default()).then(|| cleaned(&film.given));
-    let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&engagement, draft.now));
+    let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&plan, draft.now));
     let upstream: BTreeMap<StepName, Upstream> =
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
     let input = StepInput {
@@ -45,7 +45,7 @@ pub(super) fn order(
         step: name,
         attempt,
         input: input.clone(),
-        survey: engagement.survey,
+        survey: plan.survey,
         settings: cleaned(&settings_of(name, film.settings)),
         topic: if writes || publishes {
             text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())
@@ -54,12 +54,12 @@ pub(super) fn order(
         },
         takes: if writes { film.takes.clone() } else { BTreeMap::new() },
         upstream,
-        accounts_for: engagement.accounts_for,
-        accounts: engagement.accounts,
-        again: engagement.again,
+        accounts_for: plan.accounts_for,
+        accounts: plan.accounts,
+        again: plan.again,
         allowed_submissions: draft.step(name).map(allowed_submissions::given).unwrap_or_default(),
         again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),
-        still_motion: engagement.still_motion,
+        still_motion: plan.still_motion,
         accepted_quality: draft
             .status
             .handled
@@ -71,7 +71,7 @@ pub(super) fn order(
         progress_url: String::new(),
     };
     let begun_with = begun_with(draft, name, attempt);
-    StartStep { input, given, bucket_secret, account_secrets: engagement.secrets, begun_with }
+    StartStep { input, given, bucket_secret, account_secrets: plan.secrets, begun_with }
 }
 
 /// The same without characters that are no text.

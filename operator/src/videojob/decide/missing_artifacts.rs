@@ -16,7 +16,7 @@ use super::demands::write_off;
 use super::draft::Draft;
 use super::messages::gone_message;
 use super::prices::price_of_all;
-use super::pruned::{film_is_back, is_lost};
+use super::pruned::{film_is_back, is_missing};
 use super::step::Transitions;
 
 /// What of that which is gone a step cannot do without.
@@ -24,9 +24,9 @@ pub(super) enum Needed {
     /// Nothing.
     Nothing,
     /// The film: it is made again.
-    TheFilm,
+    Film,
     /// Something that costs; the verdict says what.
-    APersonsWord(Box<Verdict>),
+    ApprovalRequired(Box<Verdict>),
 }
 
 /// What a step that is to begin needs of what was pruned. If that costs, the step waits.
@@ -44,7 +44,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
             return Needed::Nothing;
         }
         draft.step_mut(StepName::AssembleVideo).drop_result();
-        return Needed::TheFilm;
+        return Needed::Film;
     }
     let price = price(draft, settings, &remade, &pruned);
     let kinds: Vec<String> = draft.status.artifacts.iter().flat_map(|kept| kept.pruned.clone()).collect();
@@ -54,7 +54,7 @@ pub(super) fn needed(draft: &mut Draft<'_>, settings: &Settings, name: StepName)
     let step = draft.step_mut(name);
     write_off(step, now);
     step.wait(VideoJobReason::ArtifactsPruned, what);
-    Needed::APersonsWord(Box::new(Verdict::Stalled {
+    Needed::ApprovalRequired(Box::new(Verdict::Stalled {
         reason: VideoJobReason::ArtifactsPruned,
         message: format!("{name}: {message}").into(),
         step: Some(name),
@@ -85,10 +85,10 @@ fn to_be_remade(pruned: &BTreeSet<ObjectKind>, name: StepName) -> BTreeSet<StepN
     let mut remade = BTreeSet::new();
     let mut open = vec![name];
     while let Some(step) = open.pop() {
-        if step != name || is_lost(pruned, step) {
+        if step != name || is_missing(pruned, step) {
             remade.insert(step);
         }
-        open.extend(graph::step(step).needs.iter().filter(|need| is_lost(pruned, **need)));
+        open.extend(graph::step(step).needs.iter().filter(|need| is_missing(pruned, **need)));
     }
     remade
 }

@@ -52,10 +52,10 @@ pub(super) fn grok(world: &mut World) -> &mut ExternalAccount {
 
 /// Everything before the animation is done.
 pub(super) fn until_animation(world: &mut World) {
-    world.settle();
+    world.converge();
     for step in [StepName::WriteScript, StepName::GenerateImages, StepName::NarrateScenes] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) fn stand_in_front(world: &mut World) {
 }
 
 /// The account has booked everything.
-pub(super) fn book(world: &mut World) {
+pub(super) fn close_grants(world: &mut World) {
     grok(world).status.grants.clear();
 }
 
@@ -125,7 +125,7 @@ fn nothing_begins_before_its_account_has_answered() {
     assert_eq!((demand(&world).attempt, demand(&world).submissions), (Some(1), Some(3)));
     assert!(!at_work(&world));
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
     assert_eq!(world.inputs[&(STEP, 1)].accounts["grok"].allowance.submissions, 3);
     assert_eq!(demand(&world).granted, Some(3));
@@ -136,26 +136,26 @@ fn what_is_left_is_asked_for_once_the_last_is_booked() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     partly(&mut world, 2, 1);
-    world.settle();
+    world.converge();
     let settled = demand(&world);
     assert_eq!((settled.attempt, settled.settled, settled.spent[0].submissions), (Some(1), Some(true), 2));
     assert_eq!(
         world.observed.job.status.as_ref().unwrap().cost.as_ref().unwrap().actual,
         "0.50".parse().ok()
     );
-    book(&mut world);
-    world.settle();
+    close_grants(&mut world);
+    world.converge();
     assert_eq!(
         (demand(&world).attempt, demand(&world).submissions, demand(&world).settled),
         (Some(2), Some(1), None)
     );
     assert_eq!(demand(&world).since, settled.since, "it has waited since then");
     grant(&mut world, 1);
-    world.settle();
+    world.converge();
     world.end(STEP, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_eq!(world.step(STEP).state, Some(StepState::Succeeded));
 }
 
@@ -164,30 +164,30 @@ fn an_attempt_without_a_word_is_surveyed_before_anything_more_is_asked_for() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.end_silently(STEP, 137, false);
-    world.settle();
+    world.converge();
     let survey = &world.inputs[&(STEP, 2)];
     assert_eq!((survey.survey, survey.accounts_for), (true, Some(1)));
     assert_eq!(survey.accounts["grok"].allowance.submissions, 0);
     assert_eq!((demand(&world).attempt, demand(&world).settled), (Some(1), None));
     world.end_silently(STEP, 137, false);
-    world.settle();
+    world.converge();
     assert_eq!(world.inputs[&(STEP, 3)].accounts_for, Some(1), "the survey itself was lost");
     world.end_told(STEP, ExitCode::Storage, |outcome| outcome.message = "the bucket is away".to_owned());
-    world.settle();
+    world.converge();
     world.pass(600);
-    world.settle();
+    world.converge();
     assert_eq!(
         world.inputs[&(STEP, 4)].accounts_for,
         Some(1),
         "a survey that found out nothing accounts for nothing"
     );
     partly(&mut world, 1, 2);
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).spent[0].submissions, 1);
-    book(&mut world);
-    world.settle();
+    close_grants(&mut world);
+    world.converge();
     assert_eq!((demand(&world).attempt, demand(&world).submissions), (Some(5), Some(2)));
 }
 
@@ -201,7 +201,7 @@ fn another_account_is_asked_as_soon_as_it_is_named() {
         let animation = json!({"animation": {"accountRef": {"name": "veo"}}});
         job.spec.settings.providers = serde_json::from_value(animation).unwrap();
     });
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), demand(&world).account.as_str()), (Phase::Waiting, "veo"));
     assert_eq!(demand(&world).attempt, Some(2));
 }
@@ -211,9 +211,9 @@ fn a_failed_step_leaves_its_grant_to_others() {
     let mut world = film(&json!({"retry": {"limit": 0}}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.end_silently(STEP, 137, true);
-    world.settle();
+    world.converge();
     assert_eq!(world.phase(), Phase::Failed);
     assert_eq!((demand(&world).settled, demand(&world).spent[0].submissions), (Some(true), 3));
 }
@@ -225,15 +225,15 @@ fn a_film_that_may_not_wait_gives_each_demand_its_time() {
     }));
     until_animation(&mut world);
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     world.pass(600);
     partly(&mut world, 2, 1);
-    world.settle();
-    book(&mut world);
-    world.settle();
+    world.converge();
+    close_grants(&mut world);
+    world.converge();
     assert!(!at_work(&world), "it did not give its account time to answer");
     grant(&mut world, 1);
-    world.settle();
+    world.converge();
     assert!(!world.inputs[&(STEP, 2)].still_motion);
 }
 
@@ -244,7 +244,7 @@ fn a_crash_between_status_and_job_begins_with_the_same_grant() {
     grant(&mut world, 2);
     world.reconcile_or_crash(true);
     assert!(!at_work(&world));
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
     assert_eq!(world.inputs[&(STEP, 1)].accounts["grok"].allowance.submissions, 2);
 }
@@ -254,13 +254,13 @@ fn an_edit_or_a_hold_takes_back_what_was_asked_for() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     world.annotate(requests::HOLD, "too dear");
-    world.settle();
+    world.converge();
     assert!(world.step(STEP).demands.is_empty());
     world.strip(requests::HOLD);
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).attempt, Some(2), "a grant for attempt 1 is dead");
     world.edit(|job| job.spec.settings.transition = serde_json::from_value(json!({"seconds": 0.6})).unwrap());
-    world.settle();
+    world.converge();
     assert!(world.step(STEP).attempt >= Some(3), "{:?}", world.step(STEP));
 }
 
@@ -269,7 +269,7 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let until = world.now + jiff::SignedDuration::from_secs(7200);
     world.end_told(STEP, ExitCode::TryLater, |outcome: &mut StepOutcome| {
         // A part of a second is no reason to come too early.
@@ -277,16 +277,16 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
         outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(named) });
         outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
     });
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).blocked_until.map(|at| at.0), Some(until));
     assert_eq!(world.step(STEP).failures, None);
-    book(&mut world);
+    close_grants(&mut world);
     grok(&mut world).status.quotas = serde_json::from_value(json!([
         {"name": "service", "blockedUntil": until.to_string()},
     ]))
     .unwrap();
     stand_in_front(&mut world);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "RateLimited"));
     assert!(world.has(ConditionType::RateLimited));
     assert!(world.message().contains("grok refuses for a while; 3 submissions left"), "{}", world.message());
@@ -301,7 +301,7 @@ fn a_film_that_may_not_wait_moves_its_pictures() {
     until_animation(&mut world);
     assert!(!at_work(&world));
     world.pass(11);
-    world.settle();
+    world.converge();
     let input = &world.inputs[&(STEP, 2)];
     assert!(input.still_motion);
     assert_eq!(input.accounts["grok"].allowance.submissions, 0);
@@ -313,14 +313,14 @@ fn new_credentials_mend_what_the_old_ones_broke() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     world.end_told(STEP, ExitCode::Credentials, |outcome| outcome.message = "the key is wrong".to_owned());
-    world.settle();
-    book(&mut world);
-    world.settle();
+    world.converge();
+    close_grants(&mut world);
+    world.converge();
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "CredentialsInvalid"));
     grok(&mut world).credentials = Some("2".to_owned());
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).attempt, Some(2));
 }
 
@@ -329,17 +329,17 @@ fn what_was_spent_waits_for_an_account_that_is_made_again_to_open_its_books() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     let gone = world.observed.accounts.remove("grok").unwrap();
     partly(&mut world, 2, 1);
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "ConfigurationInvalid");
     world.observed.accounts.insert("grok".to_owned(), gone);
     grok(&mut world).status = serde_json::from_value(json!({"observedGeneration": -1})).unwrap();
-    world.settle();
+    world.converge();
     assert_eq!((demand(&world).attempt, demand(&world).settled), (Some(1), Some(true)));
     grok(&mut world).status.observed_generation = Some(1);
-    world.settle();
+    world.converge();
     assert_eq!((demand(&world).attempt, demand(&world).submissions), (Some(2), Some(1)));
 }
 
@@ -349,15 +349,15 @@ fn used_up_credits_need_a_person_who_need_not_tell_us() {
     until_animation(&mut world);
     for attempt in 1..=3 {
         grant(&mut world, 3);
-        world.settle();
+        world.converge();
         world.end_told(STEP, ExitCode::Credentials, |outcome| {
             outcome.without_credit = true;
             outcome.accounted = true;
             outcome.message = "credits are used up".to_owned();
         });
-        world.settle();
-        book(&mut world);
-        world.settle();
+        world.converge();
+        close_grants(&mut world);
+        world.converge();
         assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "CredentialsInvalid"));
         assert!(world.has(ConditionType::Stalled) && world.message().contains("tries again at"));
         // One waits until it is time, one is edited, one gets another key.
@@ -366,7 +366,7 @@ fn used_up_credits_need_a_person_who_need_not_tell_us() {
             2 => world.edit(|job| job.spec.priority = 7),
             _ => grok(&mut world).credentials = Some("2".to_owned()),
         }
-        world.settle();
+        world.converge();
         assert_eq!(demand(&world).attempt, Some(attempt + 1));
     }
     assert_eq!(world.step(STEP).failures, None);
@@ -377,13 +377,13 @@ fn an_account_that_is_deleted_in_mid_flight_hangs_nothing() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let gone = world.observed.accounts.remove("grok").unwrap();
     world.end_silently(STEP, 137, false);
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "ConfigurationInvalid");
     world.observed.accounts.insert("grok".to_owned(), gone);
-    world.settle();
+    world.converge();
     assert!(at_work(&world), "{:?}", world.step(STEP));
 }
 
@@ -397,21 +397,21 @@ fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
             json!({"animation": {"accountRef": {"name": "grok"}, "model": "grok-imagine-video-1.5"}});
         job.spec.settings.providers = serde_json::from_value(animation).unwrap();
     });
-    world.settle();
+    world.converge();
     assert!(!at_work(&world), "nothing was ever submitted: there is nothing to take stock of");
     assert_eq!(
         (demand(&world).attempt, demand(&world).model.as_deref()),
         (Some(2), Some("grok-imagine-video-1.5"))
     );
     grant(&mut world, 1);
-    world.settle();
+    world.converge();
     partly(&mut world, 1, 2);
-    book(&mut world);
+    close_grants(&mut world);
     world.edit(|job| {
         let animation = json!({"animation": {"accountRef": {"name": "grok"}, "model": "grok-imagine-video"}});
         job.spec.settings.providers = serde_json::from_value(animation).unwrap();
     });
-    world.settle();
+    world.converge();
     assert!(world.inputs[&(STEP, 3)].survey, "it was at work: part of what is wanted may be there");
 }
 
@@ -425,22 +425,22 @@ fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
         serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
     let told = |world: &World| world.observed.job.status.as_ref().unwrap().resume_at.clone().map(|at| at.0);
     let before = world.observed.job.status.clone();
-    world.settle();
+    world.converge();
     assert_eq!(world.observed.job.status, before, "nothing is written into it");
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "AwaitingQuota"));
     assert_eq!((told(&world), world.last.as_ref().unwrap().wake_at), (None, None));
     stand_in_front(&mut world);
-    world.settle();
+    world.converge();
     assert_eq!((told(&world), world.last.as_ref().unwrap().wake_at), (Some(until), Some(until)));
     // Others go before it, and the time passes.
     grok(&mut world).status.waiters.clear();
     world.pass(7_300);
     let before = world.observed.job.status.clone();
-    world.settle();
+    world.converge();
     assert_eq!(world.observed.job.status, before);
     assert_eq!(world.last.as_ref().unwrap().wake_at, None);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     assert!(at_work(&world), "its turn has come");
 }
 
@@ -449,21 +449,21 @@ fn what_a_step_that_has_ended_has_spent_is_dropped_once_it_is_booked() {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 3);
     world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     world.run_to_rest();
     assert_eq!((world.phase(), demand(&world).settled), (Phase::Succeeded, Some(true)), "not booked yet");
     // Deleted and made again: the new account has to book it.
     grok(&mut world).status = serde_json::from_value(json!({"observedGeneration": -1})).unwrap();
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).spent[0].submissions, 3);
     let gone = world.observed.accounts.remove("grok").unwrap();
-    world.settle();
+    world.converge();
     assert_eq!(demand(&world).spent[0].submissions, 3, "there is no account");
     world.observed.accounts.insert("grok".to_owned(), gone);
     grok(&mut world).status.observed_generation = Some(1);
-    world.settle();
+    world.converge();
     assert!(world.step(STEP).demands.is_empty());
     assert_eq!(world.phase(), Phase::Succeeded);
 }

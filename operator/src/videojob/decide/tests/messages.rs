@@ -7,7 +7,7 @@ use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, StepOutcome};
 
 use super::super::testing::World;
-use super::hire::{book, demand, film, grant, grok, stand_in_front, until_animation};
+use super::quota_request::{close_grants, demand, film, grant, grok, stand_in_front, until_animation};
 
 const CLIPS: StepName = StepName::AnimateScenes;
 
@@ -29,10 +29,10 @@ fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
         grok(&mut world).spec.quotas = serde_json::from_value(quotas).unwrap();
         grok(&mut world).status.quotas = serde_json::from_value(refused).unwrap();
         stand_in_front(&mut world);
-        world.settle();
+        world.converge();
         assert_eq!(world.reason(), "RateLimited", "{}", world.message());
         change(&mut world);
-        world.settle();
+        world.converge();
         assert_eq!(demand(&world).submissions, Some(3));
         let told = world.message();
         assert!(told.len() > "animate-scenes: ".len(), "{told:?}");
@@ -43,9 +43,9 @@ fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
 #[test]
 fn who_ends_without_a_word_is_told_of_all_the_same() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end_told(StepName::WriteScript, ExitCode::ContentRefused, |outcome| outcome.message.clear());
-    world.settle();
+    world.converge();
     let expected =
         "write-script: it gave no reason; see the log of its pod; then edit the job or request a retry";
     assert_eq!(world.message(), expected);
@@ -54,27 +54,27 @@ fn who_ends_without_a_word_is_told_of_all_the_same() {
 #[test]
 fn what_a_step_left_out_is_told_once() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end_told(StepName::WriteScript, ExitCode::Done, |outcome| {
         outcome.note = "not spoken, because it is mark-up: scene s1: **".to_owned();
     });
-    world.settle();
+    world.converge();
     assert_eq!(told(&world, "write-script: not spoken, because it is mark-up: scene s1: **"), 1);
 }
 
 /// The account grants, and the service refuses until then; a minute after that moment.
 fn refused_until(world: &mut World, until: Timestamp) {
     grant(world, 3);
-    world.settle();
+    world.converge();
     world.end_told(CLIPS, ExitCode::TryLater, |outcome: &mut StepOutcome| {
         outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
         outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
     });
-    world.settle();
-    book(world);
+    world.converge();
+    close_grants(world);
     let next = until + SignedDuration::from_secs(60);
     world.pass(next.duration_since(world.now).as_secs());
-    world.settle();
+    world.converge();
 }
 
 /// Midnight so many days on, of a service whose days began ten minutes before the test.
@@ -100,7 +100,7 @@ fn a_quota_of_a_day_that_is_used_up_before_the_day_has_begun_waits_for_a_person(
     }
     assert!(world.step(CLIPS).demands.iter().all(|demand| demand.granted.is_some()), "it asks for nothing");
     world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
-    world.settle();
+    world.converge();
     assert_eq!(world.reason(), "AwaitingQuota", "a person says that it is mended");
     refused_until(&mut world, days[2]);
     assert_eq!(world.reason(), "CredentialsInvalid", "and it is not");

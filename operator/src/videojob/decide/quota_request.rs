@@ -20,8 +20,8 @@ use super::begin_attempt::launch;
 use super::budget::over_budget;
 use super::demands::{forget_booked, withdraw, write_off};
 use super::draft::{Draft, later};
-use super::engagement::{Engagement, allow, idle, survey};
 use super::grants::{grant_for, unbooked};
+use super::launch_plan::{LaunchPlan, allow, idle, survey};
 use super::messages::asks_for;
 use super::needs::needs;
 use super::step::Transitions;
@@ -34,7 +34,7 @@ use crate::provideraccount::has_expired;
 const ANSWER_WITHIN: i64 = 10;
 
 /// Begins the step with what its accounts have granted, or tells what it waits for.
-pub(super) fn hire(
+pub(super) fn request_quota(
     walk: &mut Walk<'_>,
     draft: &mut Draft<'_>,
     name: StepName,
@@ -42,7 +42,7 @@ pub(super) fn hire(
     may_ask: bool,
 ) {
     match may_begin(draft, walk.film.settings, name, input, may_ask) {
-        Ok((attempt, engagement)) => launch(walk, draft, name, input, attempt, engagement),
+        Ok((attempt, plan)) => launch(walk, draft, name, input, attempt, plan),
         Err(verdict) => {
             draft.asking.insert(name);
             walk.verdicts.push(*verdict);
@@ -58,12 +58,12 @@ fn may_begin(
     name: StepName,
     input: &Digest,
     may_ask: bool,
-) -> Result<(i32, Engagement), Box<Verdict>> {
+) -> Result<(i32, LaunchPlan), Box<Verdict>> {
     let accounts = external_accounts(draft, settings, name);
     let next = draft.step(name).and_then(|step| step.attempt).unwrap_or_default() + 1;
     let due = due_survey(draft, &accounts, name, input);
     if let Some(Survey::Spending(accounts_for)) = due {
-        return Ok((next, Engagement { accounts_for, ..survey(&accounts) }));
+        return Ok((next, LaunchPlan { accounts_for, ..survey(&accounts) }));
     }
     if unaccounted(draft, name).is_some() {
         let now = draft.now;
@@ -80,7 +80,7 @@ fn may_begin(
     let since = forget_booked(draft.step_mut(name));
     if accounts.is_empty() {
         draft.step_mut(name).demands.clear();
-        return Ok((next, Engagement::default()));
+        return Ok((next, LaunchPlan::default()));
     }
     if draft.step(name).is_some_and(|step| may_have_other_artifacts(step, input)) {
         draft.step_mut(name).demands.clear();
@@ -108,7 +108,7 @@ fn demand(
     accounts: &BTreeMap<String, ExternalAccount>,
     since: Option<Timestamp>,
     next: i32,
-) -> Result<(i32, Engagement), Box<Verdict>> {
+) -> Result<(i32, LaunchPlan), Box<Verdict>> {
     let demands = needs(draft, settings, name, accounts);
     if demands.is_empty() {
         return Ok((next, idle(accounts)));
@@ -143,7 +143,7 @@ fn answered(
     name: StepName,
     input: &Digest,
     accounts: &BTreeMap<String, ExternalAccount>,
-) -> Result<(i32, Engagement), Box<Verdict>> {
+) -> Result<(i32, LaunchPlan), Box<Verdict>> {
     let demands = draft.step(name).map(|step| step.demands.clone()).unwrap_or_default();
     let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
     let is_to_ask_anew = |demand: &Demand| {
@@ -160,12 +160,12 @@ fn answered(
         withdraw(draft.step_mut(name));
         return Err(Box::new(verdict));
     }
-    let mut engagement = idle(accounts);
+    let mut plan = idle(accounts);
     let mut begun = Vec::new();
     for demand in &demands {
         let grant = grant_for(draft, name, demand);
         let Some(grant) = grant.filter(|grant| grant.state != Some(GrantState::Closing)) else { continue };
-        allow(&mut engagement, &demand.account, grant);
+        allow(&mut plan, &demand.account, grant);
         begun.push(Demand {
             granted: Some(grant.submissions.unwrap_or_default()),
             grant: grant.id.clone(),
@@ -178,7 +178,7 @@ fn answered(
     // the other wants would wait for ever.
     if begun.len() == demands.len() || !begun.is_empty() && answer_by <= draft.now {
         draft.step_mut(name).demands = begun;
-        return Ok((attempt, engagement));
+        return Ok((attempt, plan));
     }
     if !begun.is_empty() {
         draft.wake(answer_by);
@@ -186,7 +186,7 @@ fn answered(
     if may_not_wait(settings, name) {
         if answer_by <= draft.now {
             draft.step_mut(name).demands.clear();
-            return Ok((attempt + 1, Engagement { still_motion: true, ..idle(accounts) }));
+            return Ok((attempt + 1, LaunchPlan { still_motion: true, ..idle(accounts) }));
         }
         draft.wake(answer_by);
     }

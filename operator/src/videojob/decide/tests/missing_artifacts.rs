@@ -7,7 +7,7 @@ use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::{ExitCode, SceneReport};
 
 use super::super::testing::{SCENES, World};
-use super::hire::{at_work, book, demand, film, grant, spends, until_animation};
+use super::quota_request::{at_work, close_grants, demand, film, grant, spends, until_animation};
 
 const SCRIPT: StepName = StepName::WriteScript;
 const IMAGES: StepName = StepName::GenerateImages;
@@ -21,7 +21,7 @@ fn finished_without(kinds: &[&str]) -> World {
     let mut world = World::topic();
     world.run_to_rest();
     world.prune(kinds);
-    world.settle();
+    world.converge();
     world.begun.clear();
     world
 }
@@ -31,7 +31,7 @@ fn publish_it(world: &mut World) {
         job.spec.settings.publish =
             serde_json::from_value(json!({"targets": [{"name": "main", "type": "Bucket"}]})).unwrap();
     });
-    world.settle();
+    world.converge();
 }
 
 fn animate_otherwise(world: &mut World) {
@@ -39,12 +39,12 @@ fn animate_otherwise(world: &mut World) {
         job.spec.scene_overrides =
             serde_json::from_value(json!([{"id": "s1", "motionPrompt": "faster"}])).unwrap();
     });
-    world.settle();
+    world.converge();
 }
 
 fn retry(world: &mut World, time: u32) {
     world.annotate(requests::RETRY, &format!("2026-01-01T00:00:{time:02}Z"));
-    world.settle();
+    world.converge();
 }
 
 fn pruned(world: &World) -> Vec<String> {
@@ -65,7 +65,7 @@ fn a_settled_job_stays_as_it_is_whatever_was_pruned() {
     world.run_to_rest();
     world.prune(&["work", "clips", "videos"]);
     let before = world.observed.job.status.clone();
-    world.settle();
+    world.converge();
     retry(&mut world, 1);
     assert_eq!((world.phase(), world.at_work()), (Phase::Succeeded, vec![]));
     let mut after = world.observed.job.status.clone().unwrap();
@@ -104,7 +104,7 @@ fn an_edit_that_needs_what_is_gone_waits_for_a_person_and_can_be_taken_back() {
     assert!(world.message().ends_with("an edit that is taken back needs neither"), "{}", world.message());
     assert_eq!(world.at_work(), []);
     world.edit(|job| job.spec.settings.publish = None);
-    world.settle();
+    world.converge();
     let after = world.observed.job.status.clone().unwrap();
     assert_eq!(
         (world.phase(), after.steps, after.artifacts),
@@ -140,7 +140,7 @@ fn a_scene_that_is_to_be_made_anew_waits_when_the_others_are_gone() {
     let mut world = finished_without(&["clips"]);
     animate_otherwise(&mut world);
     world.end(SCRIPT, ExitCode::Done);
-    world.settle();
+    world.converge();
     assert_waits_for_a_person(&world, "costs nothing, but time");
 }
 
@@ -160,14 +160,14 @@ fn bought() -> World {
     let mut world = film(&json!({}));
     until_animation(&mut world);
     grant(&mut world, 3);
-    world.settle();
+    world.converge();
     let spent = spends(&world, 3);
     world.end_told(CLIPS, ExitCode::Done, |outcome| {
         outcome.spent = spent;
         outcome.accounted = true;
     });
-    book(&mut world);
-    world.settle();
+    close_grants(&mut world);
+    world.converge();
     assert_eq!(world.at_work(), [FILM]);
     world
 }
@@ -183,7 +183,7 @@ fn finds_one(world: &mut World) {
             ..SceneReport::default()
         });
     });
-    world.settle();
+    world.converge();
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn clips_that_were_paid_for_and_pruned_are_bought_again_when_a_person_says_so() 
     retry(&mut world, 1);
     for step in [IMAGES, VOICES] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     let before =
         world.step(CLIPS).permitted_before.clone().expect("what was delivered may be bought once more");
@@ -213,7 +213,7 @@ fn clips_that_were_paid_for_and_vanished_are_bought_again_when_a_person_says_so(
         outcome.missing_from = Some(CLIPS);
         outcome.message = "failed to find clips/a.mp4: it is gone from the bucket".to_owned();
     });
-    world.settle();
+    world.converge();
     assert_waits_for_a_person(&world, "costs up to about $");
     assert!(world.message().contains("clips/a.mp4"), "{}", world.message());
     assert!(world.message().contains("put back into the bucket"), "{}", world.message());
@@ -221,14 +221,14 @@ fn clips_that_were_paid_for_and_vanished_are_bought_again_when_a_person_says_so(
     assert_eq!((world.step(FILM).failures, world.step(FILM).state), (None, Some(StepState::Pending)));
     let before = world.observed.job.status.clone();
     world.pass(7000);
-    world.settle();
+    world.converge();
     assert_eq!(world.observed.job.status, before);
     animate_otherwise(&mut world);
     world.end(SCRIPT, ExitCode::Done);
-    world.settle();
+    world.converge();
     for step in world.at_work() {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     assert_waits_for_a_person(&world, "costs up to about $");
     assert!(!at_work(&world), "an edit is no word about money");
@@ -236,6 +236,6 @@ fn clips_that_were_paid_for_and_vanished_are_bought_again_when_a_person_says_so(
     assert_eq!((world.step(CLIPS).permitted_before.is_some(), world.step(CLIPS).gone), (true, None));
     finds_one(&mut world);
     grant(&mut world, 2);
-    world.settle();
+    world.converge();
     assert!(at_work(&world));
 }

@@ -7,7 +7,7 @@ use videofactory_crds::videojob::Compute;
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
-use super::super::super::model::{Action, Hindrance, JobFacts, PodFacts, PodState, Refusal, Storage};
+use super::super::super::model::{Action, JobFacts, PodFacts, PodProblem, PodState, Refusal, Storage};
 use super::super::testing::World;
 
 const SCRIPT: StepName = StepName::WriteScript;
@@ -21,10 +21,10 @@ const PUBLISH: StepName = StepName::PublishVideo;
 fn about_to_publish() -> World {
     let mut world =
         World::new(json!({"topic": "x", "publish": {"targets": [{"name": "main", "type": "Bucket"}]}}));
-    world.settle();
+    world.converge();
     for step in [SCRIPT, IMAGES, VOICES, CLIPS] {
         world.end(step, ExitCode::Done);
-        world.settle();
+        world.converge();
     }
     world.end(FILM, ExitCode::Done);
     world.reconcile_or_crash(true);
@@ -42,7 +42,7 @@ fn wakes_in(world: &World) -> Option<i64> {
 fn taking_the_targets_away_before_the_publication_began_wedges_nothing() {
     let mut world = about_to_publish();
     world.edit(|job| job.spec.settings.publish = None);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), world.step(PUBLISH).state), (Phase::Succeeded, Some(StepState::Skipped)));
 }
 
@@ -53,7 +53,7 @@ fn beside_a_published_film_an_attempt_that_left_nothing_is_not_stopped_for_ever(
     let status = world.observed.job.status.as_mut().unwrap();
     let images = status.steps.iter_mut().find(|step| step.name == IMAGES).unwrap();
     (images.state, images.attempt) = (Some(StepState::Running), Some(9));
-    world.settle();
+    world.converge();
     assert_eq!(
         (world.phase(), world.step(IMAGES).state, world.step(IMAGES).reason),
         (Phase::Succeeded, Some(StepState::Pending), None)
@@ -80,7 +80,7 @@ fn a_refused_job_says_so_until_it_is_taken() {
     let refusal = Refusal { words: words.to_owned(), unmade: true };
     world.observed.refused.insert((SCRIPT, 1), refusal);
     let decision = world.reconcile_or_crash(true);
-    assert!(matches!(&decision.actions[0], Action::StartStep(order) if order.input.attempt == 1));
+    assert!(matches!(&decision.actions[0], Action::StartStep(start) if start.input.attempt == 1));
     assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
     assert!(world.has(ConditionType::Stalled) && world.message().contains(words), "{}", world.message());
     let again = world.reconcile_or_crash(true);
@@ -93,18 +93,18 @@ fn a_refused_job_says_so_until_it_is_taken() {
 #[test]
 fn a_job_without_a_pod_says_so_after_a_minute_and_gives_way_to_an_edit() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.observed.pods.clear();
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), wakes_in(&world)), (Phase::Running, Some(60)));
     world.pass(60);
-    world.settle();
+    world.converge();
     assert_eq!((world.phase(), wakes_in(&world)), (Phase::Waiting, Some(60)));
     let job = world.step(SCRIPT).job.clone().unwrap();
     assert!(world.message().contains(&format!("kubectl -n films describe job {job}")), "{}", world.message());
     let before = world.observed.job.status.clone();
     world.pass(60);
-    world.settle();
+    world.converge();
     assert_eq!(world.observed.job.status, before, "the same wait is written once");
     world.edit(|job| job.spec.compute = Some(Compute::default()));
     world.run_to_rest();
@@ -115,18 +115,18 @@ fn a_job_without_a_pod_says_so_after_a_minute_and_gives_way_to_an_edit() {
 fn a_job_whose_pod_is_refused_says_in_which_words_and_gives_way_to_an_edit_or_a_retry() {
     for retry in [true, false] {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         world.observed.pods.clear();
         let job = world.step(SCRIPT).job.clone().unwrap();
         world.observed.podless.insert(job, "the label cost-center is required".to_owned());
         world.pass(60);
-        world.settle();
+        world.converge();
         assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
         assert!(world.has(ConditionType::Stalled) && world.message().contains("cost-center is required"));
         assert_eq!(wakes_in(&world), Some(60));
         let before = world.observed.job.status.clone();
         world.pass(60);
-        world.settle();
+        world.converge();
         assert_eq!(world.observed.job.status, before, "the same refusal is written once");
         if retry {
             world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
@@ -146,7 +146,7 @@ fn a_job_whose_pod_is_refused_says_in_which_words_and_gives_way_to_an_edit_or_a_
 fn a_pod_that_does_not_go_says_so_two_minutes_after_its_time() {
     for held in [true, false] {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         world.observed.pods[0].gone_by = Some(world.now);
         if held {
             world.annotate(requests::HOLD, "x");
@@ -177,7 +177,7 @@ fn stray(world: &mut World, attempt: i32) {
         deleting: false,
         ended: None,
     });
-    let state = PodState::Pending(Some(Hindrance::Unschedulable("0/1 nodes".to_owned())));
+    let state = PodState::Pending(Some(PodProblem::Unschedulable("0/1 nodes".to_owned())));
     let pod = PodFacts {
         name: name.clone(),
         uid: name,
@@ -204,7 +204,7 @@ fn deletes(world: &World) -> Vec<String> {
 fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_booked() {
     for (exit, attempts) in [(ExitCode::Done, 1), (ExitCode::ProviderDown, 2), (ExitCode::TryLater, 2)] {
         let mut world = World::topic();
-        world.settle();
+        world.converge();
         let job = world.step(SCRIPT).job.clone().unwrap();
         world.end(SCRIPT, exit);
         world.observed.pods[0].outlived = true;
@@ -227,7 +227,7 @@ fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_booked() {
 #[test]
 fn a_pod_whose_end_cannot_be_told_yet_keeps_what_it_says() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     world.end_silently(SCRIPT, 70, false);
     world.observed.pods[0].outlived = true;
     world.observed.jobs[0].ended = None;
@@ -242,7 +242,7 @@ fn a_pod_whose_end_cannot_be_told_yet_keeps_what_it_says() {
 #[test]
 fn a_job_that_no_record_names_is_stopped_and_the_recorded_one_goes_on() {
     let mut world = World::topic();
-    world.settle();
+    world.converge();
     stray(&mut world, 7);
     world.reconcile_or_crash(true);
     assert_eq!(deletes(&world), ["ocean-write-script-7-stray"]);
@@ -271,7 +271,7 @@ fn a_job_that_came_late_is_stopped_while_the_film_is_held() {
     let mut world = World::topic();
     world.reconcile_or_crash(true);
     world.annotate(requests::HOLD, "x");
-    world.settle();
+    world.converge();
     stray(&mut world, 1);
     let job = world.step(SCRIPT).job.clone().unwrap();
     world.observed.jobs[0].name.clone_from(&job);
@@ -291,17 +291,17 @@ fn a_bucket_that_comes_back_ends_the_wait_for_its_credentials() {
         };
         ready_since(&mut world);
         world.pass(60);
-        world.settle();
+        world.converge();
         world.end(SCRIPT, exit);
-        world.settle();
+        world.converge();
         assert!(world.has(ConditionType::Stalled));
         world.pass(60);
         ready_since(&mut world);
-        world.settle();
+        world.converge();
         assert_eq!(world.begun, [(SCRIPT, 1), (SCRIPT, 2)], "{exit:?}");
         world.pass(60);
         world.end(SCRIPT, exit);
-        world.settle();
+        world.converge();
         assert!(world.has(ConditionType::Stalled), "{exit:?} goes round in circles");
     }
 }

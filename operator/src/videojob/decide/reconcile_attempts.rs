@@ -4,40 +4,40 @@ use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
 
-use super::super::attempts::{self, Attempt, End, Standing};
+use super::super::attempts::{self, Attempt, End, OpenAttempts};
 use super::super::ending::Ending;
 use super::demands::give_back;
-use super::doubt;
 use super::draft::Draft;
-use super::kept::remember;
-use super::outcome::{Ledger, is_paid, jitter_of};
+use super::kept::record_results;
+use super::no_quota;
+use super::outcome::{StepRecorder, is_paid, jitter_of};
 use super::spent;
 use super::step::Transitions;
 use crate::events::EventReason;
 
 /// Books every attempt that has ended; tells of the others how they stand.
-pub(super) fn settle(draft: &mut Draft<'_>) -> Standing {
+pub(super) fn reconcile_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
     let open: Vec<_> = attempts::open(&draft.status).collect();
-    let mut standing = Standing::new();
+    let mut open_attempts = OpenAttempts::new();
     for (step, attempt) in open {
-        match attempts::stand(draft.observed, step, attempt, draft.now) {
-            Attempt::Ended { end, at } => book(draft, step, end, at),
-            Attempt::Absent if never_was(draft, step, attempt) => {}
+        match attempts::attempt_state(draft.observed, step, attempt, draft.now) {
+            Attempt::Ended { end, at } => record_outcome(draft, step, end, at),
+            Attempt::Absent if never_started(draft, step, attempt) => {}
             Attempt::Absent if draft.step(step).is_some_and(|step| step.reason.is_some()) => {
                 // We have stopped it, and nothing is left of it.
                 draft.step_mut(step).pending();
             }
             other => {
-                standing.insert(step, other);
+                open_attempts.insert(step, other);
             }
         }
     }
-    standing
+    open_attempts
 }
 
 /// Books an attempt that the API server would not have, if it was granted something: others shall have that, and the next
 /// attempt asks anew after a while. One that holds nothing is tried again as it is.
-fn never_was(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
+fn never_started(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
     let refusal = draft.observed.refused.get(&(name, attempt)).filter(|refusal| refusal.unmade);
     let Some(refusal) = refusal else { return false };
     let (now, jitter, limit) = (draft.now, jitter_of(draft, name), draft.observed.job.spec.retry.limit);
@@ -46,12 +46,12 @@ fn never_was(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
         return false;
     }
     step.job = None;
-    let mut ledger = Ledger { step, now, limit, jitter, asks_a_person: false, without_quota: None };
-    ledger.again(VideoJobReason::ConfigurationInvalid, &refusal.words);
+    let mut recorder = StepRecorder { step, now, limit, jitter, asks_a_person: false, without_quota: None };
+    recorder.retry_later(VideoJobReason::ConfigurationInvalid, &refusal.words);
     true
 }
 
-fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) {
+fn record_outcome(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) {
     let now = draft.now;
     let stopped_by_us = draft.step(name).is_some_and(|step| step.reason.is_some());
     let jitter = jitter_of(draft, name);
@@ -61,10 +61,10 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     let ending = Ending::read(&end, stopped_by_us);
     if let End::Told(outcome) = &end {
         draft.step_mut(name).skip_begun(outcome.latest);
-        without_quota = doubt::without_quota(draft, name, outcome);
-        spent::account(draft, name, outcome);
+        without_quota = no_quota::without_quota(draft, name, outcome);
+        spent::record_usage(draft, name, outcome);
         spent::count(draft, outcome, at.unwrap_or(now));
-        doubt::tell(draft, name, outcome);
+        no_quota::report(draft, name, outcome);
         if !outcome.note.is_empty() {
             draft.event(false, EventReason::TextLeftOut, name.as_str(), format!("{name}: {}", outcome.note));
         }
@@ -72,20 +72,20 @@ fn book(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Timestamp>) 
     }
     let step = draft.step_mut(name);
     step.end(at.unwrap_or(now));
-    let mut ledger = Ledger { step, now, limit, jitter, asks_a_person, without_quota };
+    let mut recorder = StepRecorder { step, now, limit, jitter, asks_a_person, without_quota };
     match end {
-        End::Silent(code) => ledger.silent(code),
-        End::Told(outcome) if Some(outcome.input.as_str()) == ledger.step.input_digest.as_deref() => {
-            ledger.told(&outcome, accepted.as_deref(), stopped_by_us);
-            remember(draft, &outcome, asks_a_person);
+        End::Silent(code) => recorder.record_silent_exit(code),
+        End::Told(outcome) if Some(outcome.input.as_str()) == recorder.step.input_digest.as_deref() => {
+            recorder.record_reported(&outcome, accepted.as_deref(), stopped_by_us);
+            record_results(draft, &outcome, asks_a_person);
         }
-        End::Told(_) => ledger.interrupted("it worked on other inputs", true),
-        End::Interrupted(why) => ledger.interrupted(&why, stopped_by_us),
-        End::OutOfMemory => ledger.failed(
+        End::Told(_) => recorder.interrupted("it worked on other inputs", true),
+        End::Interrupted(why) => recorder.interrupted(&why, stopped_by_us),
+        End::OutOfMemory => recorder.failed(
             VideoJobReason::RetryScheduled,
             "its container was killed for its memory; raise compute.steps resources if this happens again",
         ),
-        End::Deadline => ledger.failed(VideoJobReason::DeadlineExceeded, "its deadline passed"),
+        End::Deadline => recorder.failed(VideoJobReason::DeadlineExceeded, "its deadline passed"),
     }
     let measured = ending.booked(draft.observed, draft.step_mut(name));
     draft.measured.extend(measured);

@@ -12,7 +12,7 @@ use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 use videofactory_operator::storagepolicy::plan::{JobReference, Order};
 use videofactory_operator::storagepolicy::prune::{
-    JobVersion, Jobs, Marked, RECHECK_AFTER, Room, RunWorld, measure, prune,
+    JobVersion, Jobs, Marked, RECHECK_AFTER, Room, RunContext, measure, prune,
 };
 use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, BucketConfig, SecretText};
@@ -70,7 +70,7 @@ async fn main() -> anyhow::Result<()> {
     let namespaces = ["films".to_owned()].into();
     let now = clock::now();
     let room = Room::of_this_container();
-    let world = RunWorld {
+    let run_context = RunContext {
         jobs: &Nobody,
         namespaces: &namespaces,
         sharing: &[],
@@ -79,7 +79,7 @@ async fn main() -> anyhow::Result<()> {
         recheck_after: RECHECK_AFTER,
     };
     let order = Order { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
-    let report = prune(&world, &policy, &bucket, &order, &CancellationToken::new()).await;
+    let report = prune(&run_context, &policy, &bucket, &order, &CancellationToken::new()).await;
     let left = measure(&bucket).await?;
     let figures = json!({
         "outcome": report.outcome,

@@ -191,7 +191,7 @@ mod tests {
         }
     }
 
-    async fn world() -> (Server, Arc<TokenReviewer>) {
+    async fn harness() -> (Server, Arc<TokenReviewer>) {
         let server = Server { asked: Arc::default(), gate: Arc::new(Semaphore::new(0)) };
         let reviews = server.clone();
         let path = "/apis/authentication.k8s.io/v1/tokenreviews";
@@ -202,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_remembered_too() {
-        let (server, reviewer) = world().await;
+        let (server, reviewer) = harness().await;
         for _ in 0..3 {
             assert_eq!(reviewer.review("bad").await.unwrap_err().status, StatusCode::UNAUTHORIZED);
             assert!(reviewer.review("good").await.is_ok());
@@ -212,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_keep_nobody_out_whose_token_was_good() {
-        let (server, reviewer) = world().await;
+        let (server, reviewer) = harness().await;
         reviewer.review("good").await.unwrap();
         let digest = Digest::of_bytes(b"good");
         let old = Instant::now().checked_sub(GOOD_FOR).unwrap();

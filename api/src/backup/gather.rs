@@ -117,7 +117,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::testing::{ROOT, World, job};
+    use crate::testing::{Harness, ROOT, job};
 
     const MIB: usize = 1024 * 1024;
 
@@ -126,47 +126,47 @@ mod tests {
     }
 
     /// With a backup of its jobs of some MiB, and a budget for it and for little beside it.
-    async fn world() -> (World, &'static MemoryBudget) {
-        let world = World::new().await;
+    async fn harness() -> (Harness, &'static MemoryBudget) {
+        let harness = Harness::new().await;
         for number in 0..5 {
             let mut job = job("films", &format!("film-{number}"), &json!({}));
             job["spec"]["topic"] = json!("x".repeat(MIB));
-            world.know(job);
+            harness.know(job);
         }
-        (world, budget(12))
+        (harness, budget(12))
     }
 
     fn now() -> Timestamp {
         "2026-11-29T08:00:00Z".parse().unwrap()
     }
 
-    async fn gathered(world: &World, memory: &mut AtOnce) -> Result<usize, Problem> {
-        let client = world.state.clients.of_token(ROOT).unwrap();
+    async fn gathered(harness: &Harness, memory: &mut AtOnce) -> Result<usize, Problem> {
+        let client = harness.state.clients.of_token(ROOT).unwrap();
         let written = gather_in(&client, None, now(), memory).await?;
         Ok(written.text.capacity())
     }
 
     #[tokio::test]
     async fn a_backup_takes_its_memory_as_it_grows_and_is_given_up_where_there_is_none() {
-        let (world, shared) = world().await;
+        let (harness, shared) = harness().await;
         let mut memory = AtOnce(shared.nothing());
-        let bytes = gathered(&world, &mut memory).await.unwrap();
+        let bytes = gathered(&harness, &mut memory).await.unwrap();
         assert!(bytes > 5 * MIB);
         assert!(shared.try_acquire(12 * MIB - bytes + MIB).is_err(), "what it takes is taken");
         drop(shared.try_acquire(12 * MIB - bytes - MIB).unwrap());
         // Another one beside it.
-        let refused = gathered(&world, &mut AtOnce(shared.nothing())).await.unwrap_err();
+        let refused = gathered(&harness, &mut AtOnce(shared.nothing())).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.retry_after), (503, Some(10)));
         drop(memory);
         assert!(shared.try_acquire(12 * MIB).is_ok());
-        let refused = gathered(&world, &mut AtOnce(budget(2).nothing())).await.unwrap_err();
+        let refused = gathered(&harness, &mut AtOnce(budget(2).nothing())).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.retry_after), (503, None), "no later time helps");
     }
 
     #[tokio::test]
     async fn the_operators_own_backup_waits_for_memory_and_nobody_waits_for_it_meanwhile() {
-        let (world, shared) = world().await;
-        let client = world.state.clients.of_token(ROOT).unwrap();
+        let (harness, shared) = harness().await;
+        let client = harness.state.clients.of_token(ROOT).unwrap();
         let taken = shared.try_acquire(11 * MIB).unwrap();
         let slots = Slots::new(1, "backups");
         let mut gathering = Box::pin(gather_later((&slots, shared), &client, "films", now()));

@@ -51,7 +51,7 @@ pub const UID: &str = "0c5e9a3b-24c3-4a11-9d59-7c1f8b2d6e00";
 pub const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
 /// What routes are tested over.
-pub struct World {
+pub struct Harness {
     /// The routes' state.
     pub state: State,
     /// What the API server knows beside objects of ours.
@@ -83,7 +83,7 @@ impl Answer {
     }
 }
 
-impl World {
+impl Harness {
     /// With a policy, and no job.
     pub async fn new() -> Self {
         let cluster = Cluster::default();
@@ -109,9 +109,9 @@ impl World {
         };
         let state = State::new(client, config, stores, process.clone(), CancellationToken::new());
         let router = crate::router(state.clone());
-        let mut world = Self { state, cluster, files, router, process, jobs, policies, accounts };
-        world.put_policy(policy("films", &json!({})));
-        world
+        let mut harness = Self { state, cluster, files, router, process, jobs, policies, accounts };
+        harness.put_policy(policy("films", &json!({})));
+        harness
     }
 
     /// The same, as a proxy on the machine of [`ROOT`]'s owner serves it, without what it asks of the operator.

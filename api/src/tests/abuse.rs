@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::document::{filled, operations};
 use crate::documented;
-use crate::testing::{Answer, DIGEST, ROOT, World, made};
+use crate::testing::{Answer, DIGEST, Harness, ROOT, made};
 
 /// Requests to one world: fewer than a caller may make at once.
 const OF_ONE_WORLD: u32 = 90;
@@ -40,7 +40,7 @@ fn header() -> impl Strategy<Value = (HeaderName, String)> {
 fn no_request_breaks_the_server() {
     for _ in 0..4 {
         // That something is not healthy, it says by 503.
-        abuse(async || world().await, |_, path| path != "/health/full");
+        abuse(async || harness().await, |_, path| path != "/health/full");
     }
 }
 
@@ -48,20 +48,20 @@ fn no_request_breaks_the_server() {
 fn no_request_breaks_a_proxy_that_serves_the_same_routes() {
     let its_own = |method: &str, path: &str| matches!(method, "POST" | "DELETE") || path == "/backup";
     for _ in 0..2 {
-        abuse(async || world().await.through_a_proxy(), its_own);
+        abuse(async || harness().await.through_a_proxy(), its_own);
     }
 }
 
-async fn world() -> World {
-    let mut world = World::new().await;
-    world.put(made());
-    world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
-    world
+async fn harness() -> Harness {
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    harness.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), vec![7; 200]);
+    harness
 }
 
 /// Most characters of an `Idempotency-Key`, as the document says it.
-fn longest_key(world: &World) -> usize {
-    let (_, document) = documented(&world.state);
+fn longest_key(harness: &Harness) -> usize {
+    let (_, document) = documented(&harness.state);
     let mut parameters = document["paths"]["/jobs"]["post"]["parameters"].as_array().unwrap().iter();
     let key = parameters.find(|parameter| parameter["name"] == "Idempotency-Key").unwrap();
     usize::try_from(key["schema"]["maxLength"].as_u64().unwrap()).unwrap()
@@ -69,7 +69,7 @@ fn longest_key(world: &World) -> usize {
 
 #[tokio::test]
 async fn what_is_longer_than_the_document_says_is_refused() {
-    let world = world().await;
+    let harness = harness().await;
     let suspend = "/jobs/films/ocean/suspend";
     let of_all =
         |reason: String| json!({"action": "suspend", "filter": {"namespace": "films"}, "reason": reason});
@@ -78,43 +78,43 @@ async fn what_is_longer_than_the_document_says_is_refused() {
         ("/jobs/films/ocean/approve", json!({"result": "é".repeat(129)})),
         ("/jobs/actions", of_all("é".repeat(1025))),
     ] {
-        let answer = world.send("POST", path, ROOT, &[], &body.to_string()).await;
+        let answer = harness.send("POST", path, ROOT, &[], &body.to_string()).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {answer:?}");
     }
     let fits = json!({"reason": "é".repeat(1024)}).to_string();
-    assert_ne!(world.send("POST", suspend, ROOT, &[], &fits).await.status, StatusCode::BAD_REQUEST);
+    assert_ne!(harness.send("POST", suspend, ROOT, &[], &fits).await.status, StatusCode::BAD_REQUEST);
     let film = json!({"namespace": "films", "topic": "rivers"}).to_string();
-    let longest = longest_key(&world);
+    let longest = longest_key(&harness);
     for (length, is_refused) in [(0, true), (1, false), (longest, false), (longest + 1, true)] {
         let key = "k".repeat(length);
         let header = (HeaderName::from_static("idempotency-key"), key.as_str());
-        let answer = world.send("POST", "/jobs?dry_run=true", ROOT, &[header], &film).await;
+        let answer = harness.send("POST", "/jobs?dry_run=true", ROOT, &[header], &film).await;
         assert_eq!(answer.status == StatusCode::BAD_REQUEST, is_refused, "{length}: {answer:?}");
     }
 }
 
 #[tokio::test]
 async fn a_body_that_was_made_to_fill_the_memory_is_not_read() {
-    let world = world().await;
+    let harness = harness().await;
     let film = |values: usize| {
         json!({"namespace": "films", "topics": ["rivers"], "spec": {"scenes": vec![0; values]}}).to_string()
     };
     let told = |answer: Answer| answer.json()["detail"].as_str().unwrap_or_default().to_owned();
     for path in ["/jobs", "/jobs?dry_run=true"] {
-        let answer = world.send("POST", path, ROOT, &[], &film(20_000)).await;
+        let answer = harness.send("POST", path, ROOT, &[], &film(20_000)).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
         assert_eq!(told(answer), "the body has more than 20000 values");
     }
-    let fits = world.send("POST", "/jobs?dry_run=true", ROOT, &[], &film(19_000)).await;
+    let fits = harness.send("POST", "/jobs?dry_run=true", ROOT, &[], &film(19_000)).await;
     assert_ne!(told(fits), "the body has more than 20000 values");
 }
 
 #[tokio::test]
 async fn answers_that_nobody_reads_count_as_under_way() {
-    let world = world().await;
+    let harness = harness().await;
     let mut held = Vec::new();
     let refused = loop {
-        let (status, body) = world.unread("/jobs", ROOT).await;
+        let (status, body) = harness.unread("/jobs", ROOT).await;
         if status != StatusCode::OK {
             break status;
         }
@@ -123,12 +123,12 @@ async fn answers_that_nobody_reads_count_as_under_way() {
     };
     assert_eq!((refused, held.len()), (StatusCode::TOO_MANY_REQUESTS, 64));
     drop(held);
-    assert_eq!(world.unread("/jobs", ROOT).await.0, StatusCode::OK);
+    assert_eq!(harness.unread("/jobs", ROOT).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn an_array_is_no_object() {
-    let world = world().await;
+    let harness = harness().await;
     let bulk = json!({"action": "retry", "filter": ["films", "Failed", null, null]}).to_string();
     for (path, body) in [
         ("/jobs/films/ocean/retry", "[null, null]"),
@@ -136,17 +136,17 @@ async fn an_array_is_no_object() {
         ("/jobs", r#" ["films", null, "rivers", [], {}, {}]"#),
         ("/restore", "[]"),
     ] {
-        let answer = world.send("POST", path, ROOT, &[], body).await;
+        let answer = harness.send("POST", path, ROOT, &[], body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {answer:?}");
     }
 }
 
 /// Sends whatever may be sent: to these operations, and to paths that are none. Nothing may break, and what the document
 /// says of an operation holds.
-fn abuse(world: impl AsyncFnOnce() -> World, is_meant: impl Fn(&str, &str) -> bool) {
+fn abuse(harness: impl AsyncFnOnce() -> Harness, is_meant: impl Fn(&str, &str) -> bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let world = runtime.block_on(world());
-    let (_, document) = documented(&world.state);
+    let harness = runtime.block_on(harness());
+    let (_, document) = documented(&harness.state);
     let known = operations(&document).into_iter().filter(|(method, path, _)| is_meant(method, path));
     let known: Vec<(String, String, Value)> = known
         .map(|(method, path, operation)| (method, filled(&path), operation["responses"].clone()))
@@ -167,7 +167,7 @@ fn abuse(world: impl AsyncFnOnce() -> World, is_meant: impl Fn(&str, &str) -> bo
             let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
             let headers: Vec<(HeaderName, &str)> =
                 headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
-            let answer = runtime.block_on(world.send(&method, &uri, ROOT, &headers, &body));
+            let answer = runtime.block_on(harness.send(&method, &uri, ROOT, &headers, &body));
             prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
             let is_told = responses.is_null() || responses[answer.status.as_str()].is_object();
             prop_assert!(is_told, "{} {} {}: {:?} is not in the document", method, uri, body, answer);

@@ -9,21 +9,21 @@ use tokio::sync::oneshot;
 
 use super::document::{filled, operations};
 use crate::body::LONGEST;
-use crate::testing::{Answer, FILMS, ROOT, UID, World, job, made};
+use crate::testing::{Answer, FILMS, Harness, ROOT, UID, job, made};
 use crate::{OPEN, documented, known};
 
 #[tokio::test]
 async fn without_a_token_nothing_is_answered_but_the_probes() {
-    let mut world = World::new().await;
-    world.put(made());
-    let (_, document) = documented(&world.state);
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    let (_, document) = documented(&harness.state);
     let paths = operations(&document).into_iter().map(|(method, path, _)| (method, filled(&path)));
     let others =
         [("GET", "/nowhere"), ("PUT", "/jobs"), ("GET", &format!("/jobs/{UID}")), ("GET", "/jobs/%ff/x")];
     let others = others.map(|(method, path)| (method.to_owned(), path.to_owned()));
     for (method, path) in paths.chain(others) {
         for token in ["", "unknown"] {
-            let answer = world.ask(&method, &path, token, &[]).await;
+            let answer = harness.ask(&method, &path, token, &[]).await;
             if OPEN.contains(&path.as_str()) {
                 assert_eq!(answer.status, StatusCode::OK, "{path}");
                 continue;
@@ -45,74 +45,74 @@ fn told(answer: &Answer, name: &str) -> (StatusCode, String) {
 
 #[tokio::test]
 async fn a_job_of_another_namespace_is_as_if_there_were_none() {
-    let mut world = World::new().await;
+    let mut harness = Harness::new().await;
     let secret_uid = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
     let mut secret = job("news", "secret", &json!({"phase": "Running", "currentStep": "write-script"}));
     secret["metadata"]["uid"] = json!(secret_uid);
-    world.put(secret);
+    harness.put(secret);
     for tail in ["", "/logs", "/events", "/artifacts", "/artifacts/video"] {
-        let there = world.ask("GET", &format!("/jobs/news/secret{tail}"), FILMS, &[]).await;
-        let none = world.ask("GET", &format!("/jobs/news/nothing{tail}"), FILMS, &[]).await;
+        let there = harness.ask("GET", &format!("/jobs/news/secret{tail}"), FILMS, &[]).await;
+        let none = harness.ask("GET", &format!("/jobs/news/nothing{tail}"), FILMS, &[]).await;
         assert_eq!(there.status, StatusCode::FORBIDDEN, "{tail}");
         assert_eq!(told(&there, "secret"), told(&none, "nothing"), "{tail}");
         let (uid, other) = (secret_uid, "eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00");
-        let there = world.ask("GET", &format!("/jobs/{uid}{tail}"), FILMS, &[]).await;
-        let none = world.ask("GET", &format!("/jobs/{other}{tail}"), FILMS, &[]).await;
+        let there = harness.ask("GET", &format!("/jobs/{uid}{tail}"), FILMS, &[]).await;
+        let none = harness.ask("GET", &format!("/jobs/{other}{tail}"), FILMS, &[]).await;
         assert_eq!(told(&there, uid), told(&none, other), "{tail}");
         assert_eq!(there.status, StatusCode::FORBIDDEN, "{tail}");
     }
-    let all = world.ask("GET", "/jobs", FILMS, &[]).await;
+    let all = harness.ask("GET", "/jobs", FILMS, &[]).await;
     assert_eq!(all.status, StatusCode::FORBIDDEN);
-    let metrics = world.ask("GET", "/metrics", FILMS, &[]).await;
+    let metrics = harness.ask("GET", "/metrics", FILMS, &[]).await;
     assert_eq!(metrics.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
 async fn without_a_namespace_callers_see_the_jobs_of_those_that_are_theirs() {
-    let mut world = World::new().await;
-    world.put(made());
-    world.put(job("news", "a", &json!({})));
-    let own = world.ask("GET", "/jobs", FILMS, &[]).await.json();
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    harness.put(job("news", "a", &json!({})));
+    let own = harness.ask("GET", "/jobs", FILMS, &[]).await.json();
     let ids: Vec<_> = own["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
     assert_eq!((ids, &own["remaining"]), (vec![json!("films/ocean")], &json!(0)));
     for number in 0..100 {
-        world.put(job(&format!("a-{number:03}"), "a", &json!({})));
+        harness.put(job(&format!("a-{number:03}"), "a", &json!({})));
     }
-    let own = world.ask("GET", "/jobs", FILMS, &[]).await.json();
+    let own = harness.ask("GET", "/jobs", FILMS, &[]).await.json();
     assert_eq!(own["items"].as_array().unwrap().len(), 1, "however many come before it by name");
     for number in 100..500 {
-        world.put(job(&format!("a-{number:03}"), "a", &json!({})));
+        harness.put(job(&format!("a-{number:03}"), "a", &json!({})));
     }
-    let many = world.ask("GET", "/jobs", FILMS, &[]).await;
+    let many = harness.ask("GET", "/jobs", FILMS, &[]).await;
     assert_eq!(many.status, StatusCode::FORBIDDEN, "a part of them would look like all");
     assert!(many.json()["hint"].as_str().unwrap().contains("?namespace="), "{many:?}");
 }
 
 #[tokio::test]
 async fn a_uid_leads_to_the_job_for_who_may_see_it() {
-    let mut world = World::new().await;
-    world.put(made());
+    let mut harness = Harness::new().await;
+    harness.put(made());
     for token in [ROOT, FILMS] {
-        let answer = world.ask("GET", &format!("/jobs/{UID}"), token, &[]).await;
+        let answer = harness.ask("GET", &format!("/jobs/{UID}"), token, &[]).await;
         assert_eq!(answer.json()["id"], "films/ocean");
     }
-    let none = world.get("/jobs/ffffffff-24c3-4a11-9d59-7c1f8b2d6e00").await;
+    let none = harness.get("/jobs/ffffffff-24c3-4a11-9d59-7c1f8b2d6e00").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
-    assert_eq!(world.answered()[0].0, "/jobs/{namespace}/{name}");
+    assert_eq!(harness.answered()[0].0, "/jobs/{namespace}/{name}");
 }
 
 #[tokio::test]
 async fn how_long_it_takes_does_not_tell_whether_a_uid_is_somebodys() {
-    let mut world = World::new().await;
+    let mut harness = Harness::new().await;
     let secret_uid = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
     let mut secret = job("news", "secret", &json!({}));
     secret["metadata"]["uid"] = json!(secret_uid);
-    world.put(secret);
+    harness.put(secret);
     let reviews = async |path: &str| {
-        let before = world.cluster.reviews.load(Ordering::Relaxed);
-        let answer = world.ask("GET", path, FILMS, &[]).await;
+        let before = harness.cluster.reviews.load(Ordering::Relaxed);
+        let answer = harness.ask("GET", path, FILMS, &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
-        world.cluster.reviews.load(Ordering::Relaxed) - before
+        harness.cluster.reviews.load(Ordering::Relaxed) - before
     };
     // From here on it is remembered that they may not.
     reviews("/jobs/news/secret").await;
@@ -125,18 +125,18 @@ async fn how_long_it_takes_does_not_tell_whether_a_uid_is_somebodys() {
 
 #[tokio::test]
 async fn a_namespace_may_be_named_as_uids_are() {
-    let mut world = World::new().await;
+    let mut harness = Harness::new().await;
     let namespace = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
-    world.put(job(namespace, "ocean", &json!({})));
-    let found = world.get(&format!("/jobs/{namespace}/ocean")).await;
+    harness.put(job(namespace, "ocean", &json!({})));
+    let found = harness.get(&format!("/jobs/{namespace}/ocean")).await;
     assert_eq!((found.status, &found.json()["id"]), (StatusCode::OK, &json!(format!("{namespace}/ocean"))));
-    assert_eq!(world.get(&format!("/jobs/{namespace}/lake")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(harness.get(&format!("/jobs/{namespace}/lake")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(
-        world.get("/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/logs").await.status,
+        harness.get("/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/logs").await.status,
         StatusCode::NOT_FOUND
     );
-    let there = world.ask("GET", &format!("/jobs/{namespace}/ocean"), FILMS, &[]).await;
-    let none = world.ask("GET", "/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/ocean", FILMS, &[]).await;
+    let there = harness.ask("GET", &format!("/jobs/{namespace}/ocean"), FILMS, &[]).await;
+    let none = harness.ask("GET", "/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/ocean", FILMS, &[]).await;
     assert_eq!(there.status, StatusCode::FORBIDDEN);
     assert_eq!(told(&there, "-"), told(&none, "-"));
 }
@@ -153,7 +153,7 @@ fn words_that_are_no_methods_are_one_to_whoever_counts() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_the_callers_fault() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     for path in [
         "/jobs?limit=0",
         "/jobs?limit=501",
@@ -174,24 +174,24 @@ async fn what_cannot_be_read_is_the_callers_fault() {
         "/storage/stats?namespace=..",
         "/accounts?namespace=&x=1",
     ] {
-        let answer = world.get(path).await;
+        let answer = harness.get(path).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {answer:?}");
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
     }
-    assert_eq!(world.get("/jobs/films").await.status, StatusCode::NOT_FOUND);
-    let put = world.ask("PUT", "/jobs", ROOT, &[]).await;
+    assert_eq!(harness.get("/jobs/films").await.status, StatusCode::NOT_FOUND);
+    let put = harness.ask("PUT", "/jobs", ROOT, &[]).await;
     assert_eq!((put.status, put.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD,POST"));
 }
 
 #[tokio::test]
 async fn every_answer_has_an_id_and_is_the_callers_alone() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let id = HeaderName::from_static("x-request-id");
-    let answer = world.ask("GET", "/jobs", ROOT, &[(id.clone(), "my-id-1")]).await;
+    let answer = harness.ask("GET", "/jobs", ROOT, &[(id.clone(), "my-id-1")]).await;
     assert_eq!(answer.header("x-request-id"), "my-id-1");
     assert_eq!(answer.header("cache-control"), "private, no-cache");
     let long = "x".repeat(65);
-    let refused = world.ask("GET", "/jobs", "", &[(id, &long)]).await;
+    let refused = harness.ask("GET", "/jobs", "", &[(id, &long)]).await;
     assert_eq!(refused.header("x-request-id").len(), 36);
     assert_eq!(refused.header("cache-control"), "no-store");
     assert_eq!(refused.header("x-content-type-options"), "nosniff");
@@ -199,10 +199,10 @@ async fn every_answer_has_an_id_and_is_the_callers_alone() {
 
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_again() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let mut refused = None;
     for _ in 0..2000 {
-        let answer = world.ask("GET", "/openapi.json", FILMS, &[]).await;
+        let answer = harness.ask("GET", "/openapi.json", FILMS, &[]).await;
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             refused = Some(answer);
             break;
@@ -211,30 +211,30 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
     let refused = refused.expect("2000 requests at once are too many");
     assert_eq!(refused.header("retry-after"), "1");
     // Others have nothing to do with it.
-    assert_eq!(world.get("/openapi.json").await.status, StatusCode::OK);
+    assert_eq!(harness.get("/openapi.json").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     // Who calls is known from here on: the clock must not run on while the API server is asked.
-    assert_eq!(world.get("/jobs").await.status, StatusCode::OK);
+    assert_eq!(harness.get("/jobs").await.status, StatusCode::OK);
     tokio::time::pause();
     let before = tokio::time::Instant::now();
-    let status = world.send_slowly("POST", "/jobs/actions", ROOT, oneshot::channel().0).await;
+    let status = harness.send_slowly("POST", "/jobs/actions", ROOT, oneshot::channel().0).await;
     assert_eq!((status, before.elapsed() >= LONGEST), (StatusCode::REQUEST_TIMEOUT, true));
 }
 
 #[tokio::test]
 async fn more_at_once_than_there_is_room_for_are_turned_away_but_not_the_probes() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let mut held = Vec::new();
-    while let Ok(place) = world.state.limits.request() {
+    while let Ok(place) = harness.state.limits.request() {
         held.push(place);
     }
-    let refused = world.get("/jobs").await;
+    let refused = harness.get("/jobs").await;
     assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
-    assert_eq!(world.ask("GET", "/ready", "", &[]).await.status, StatusCode::OK);
+    assert_eq!(harness.ask("GET", "/ready", "", &[]).await.status, StatusCode::OK);
     drop(held);
-    assert_eq!(world.get("/jobs").await.status, StatusCode::OK);
+    assert_eq!(harness.get("/jobs").await.status, StatusCode::OK);
 }

@@ -6,46 +6,46 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::testing::{Answer, FILMS, Patching, ROOT, World, job, merge};
+use crate::testing::{Answer, FILMS, Harness, Patching, ROOT, job, merge};
 
 const HOLD: &str = "videofactory.dev/hold";
 const RESTART: &str = "videofactory.dev/restart-requested-at";
 
 /// With a job at the API server, in its second run.
-async fn world() -> World {
-    let world = World::new().await;
+async fn harness() -> Harness {
+    let harness = Harness::new().await;
     let mut ocean = job("films", "ocean", &json!({"phase": "Running", "run": 2}));
     ocean["metadata"]["resourceVersion"] = json!("7");
-    world.know(ocean);
-    world
+    harness.know(ocean);
+    harness
 }
 
-async fn act(world: &World, action: &str, becomes: Patching) -> Answer {
-    world.cluster.patches.lock().push_back(becomes);
-    world.send("POST", &format!("/jobs/films/ocean/{action}"), FILMS, &[], "{}").await
+async fn act(harness: &Harness, action: &str, becomes: Patching) -> Answer {
+    harness.cluster.patches.lock().push_back(becomes);
+    harness.send("POST", &format!("/jobs/films/ocean/{action}"), FILMS, &[], "{}").await
 }
 
-fn annotation(world: &World, name: &str) -> Value {
-    world.known("films", "ocean")["metadata"]["annotations"][name].clone()
+fn annotation(harness: &Harness, name: &str) -> Value {
+    harness.known("films", "ocean")["metadata"]["annotations"][name].clone()
 }
 
 #[tokio::test]
 async fn a_restart_that_was_made_counts_also_where_its_answer_is_lost() {
-    let world = world().await;
-    let answer = act(&world, "restart", Patching::IsNotTold).await;
+    let harness = harness().await;
+    let answer = act(&harness, "restart", Patching::IsNotTold).await;
     assert_eq!((answer.status, &answer.json()["outcome"]), (StatusCode::ACCEPTED, &json!("requested")));
-    assert!(annotation(&world, RESTART).is_string());
+    assert!(annotation(&harness, RESTART).is_string());
 }
 
 #[tokio::test]
 async fn who_does_not_know_whether_a_restart_was_made_is_told_to_look_and_not_to_try_again() {
-    let world = world().await;
-    let answer = act(&world, "restart", Patching::Fails).await;
+    let harness = harness().await;
+    let answer = act(&harness, "restart", Patching::Fails).await;
     assert!(answer.status.is_server_error(), "{answer:?}");
     assert_eq!(answer.header("retry-after"), "");
     let hint = answer.json()["hint"].as_str().unwrap_or_default().to_owned();
     assert!(hint.contains("look whether run 3 of films/ocean has begun before you ask again"), "{hint}");
-    let held = act(&world, "suspend", Patching::Fails).await;
+    let held = act(&harness, "suspend", Patching::Fails).await;
     assert!(
         held.status.is_server_error() && held.json()["hint"].is_null(),
         "it can be asked again: {held:?}"
@@ -55,10 +55,10 @@ async fn who_does_not_know_whether_a_restart_was_made_is_told_to_look_and_not_to
 #[tokio::test]
 async fn of_many_each_restart_that_may_have_been_made_says_where_to_look() {
     for (becomes, outcome) in [(Patching::IsNotTold, "requested"), (Patching::Fails, "failed")] {
-        let world = world().await;
-        world.cluster.patches.lock().push_back(becomes);
+        let harness = harness().await;
+        harness.cluster.patches.lock().push_back(becomes);
         let wish = json!({"action": "restart", "filter": {"namespace": "films"}}).to_string();
-        let answer = world.send("POST", "/jobs/actions", FILMS, &[], &wish).await;
+        let answer = harness.send("POST", "/jobs/actions", FILMS, &[], &wish).await;
         let item = &answer.json()["items"][0];
         assert_eq!((&item["id"], &item["outcome"]), (&json!("films/ocean"), &json!(outcome)), "{answer:?}");
         let detail = item["detail"].as_str().unwrap_or_default();
@@ -67,80 +67,80 @@ async fn of_many_each_restart_that_may_have_been_made_says_where_to_look() {
 }
 
 /// Holds `films/ocean` for this reason, in another version.
-fn hold(world: &World, reason: &str, version: &str) {
-    let mut ocean = world.known("films", "ocean");
+fn hold(harness: &Harness, reason: &str, version: &str) {
+    let mut ocean = harness.known("films", "ocean");
     let hold = json!({"resourceVersion": version, "annotations": {HOLD: reason}});
     merge(&mut ocean, &json!({"metadata": hold}));
-    world.know(ocean);
+    harness.know(ocean);
 }
 
-async fn resume_the_bill(world: &World) -> Answer {
-    world.send("POST", "/jobs/films/ocean/resume", FILMS, &[], r#"{"reason": "the bill"}"#).await
+async fn resume_the_bill(harness: &Harness) -> Answer {
+    harness.send("POST", "/jobs/films/ocean/resume", FILMS, &[], r#"{"reason": "the bill"}"#).await
 }
 
 #[tokio::test]
 async fn a_resume_for_a_reason_leaves_a_hold_for_another_one_that_came_meanwhile() {
-    let world = world().await;
-    hold(&world, "the bill", "8");
+    let harness = harness().await;
+    hold(&harness, "the bill", "8");
     let met = Arc::new(Barrier::new(2));
-    world.cluster.patches.lock().push_back(Patching::Waits(met.clone()));
+    harness.cluster.patches.lock().push_back(Patching::Waits(met.clone()));
     let other = async {
         met.wait().await;
-        hold(&world, "do not publish: rights", "9");
+        hold(&harness, "do not publish: rights", "9");
         met.wait().await;
     };
-    let (answer, ()) = tokio::join!(resume_the_bill(&world), other);
+    let (answer, ()) = tokio::join!(resume_the_bill(&harness), other);
     assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
     assert!(answer.json()["detail"].as_str().unwrap().contains("another reason"), "{answer:?}");
-    assert_eq!(annotation(&world, HOLD), "do not publish: rights");
+    assert_eq!(annotation(&harness, HOLD), "do not publish: rights");
 }
 
 #[tokio::test]
 async fn a_resume_for_a_reason_says_if_the_job_stays_suspended() {
-    let world = world().await;
-    hold(&world, "the bill", "8");
-    let mut ocean = world.known("films", "ocean");
+    let harness = harness().await;
+    hold(&harness, "the bill", "8");
+    let mut ocean = harness.known("films", "ocean");
     ocean["spec"]["suspend"] = json!(true);
-    world.know(ocean);
-    let answer = resume_the_bill(&world).await;
+    harness.know(ocean);
+    let answer = resume_the_bill(&harness).await;
     assert_eq!((answer.status, &answer.json()["outcome"]), (StatusCode::ACCEPTED, &json!("requested")));
     assert!(answer.json()["detail"].as_str().unwrap().contains("spec.suspend"), "{answer:?}");
-    assert_eq!(annotation(&world, HOLD), Value::Null);
-    assert_eq!(world.known("films", "ocean")["spec"]["suspend"], true, "it was suspended for itself");
+    assert_eq!(annotation(&harness, HOLD), Value::Null);
+    assert_eq!(harness.known("films", "ocean")["spec"]["suspend"], true, "it was suspended for itself");
 }
 
 /// With jobs that wait, and one at work whose name is the last.
-async fn many() -> World {
-    let world = World::new().await;
+async fn many() -> Harness {
+    let harness = Harness::new().await;
     for number in 0..40 {
-        world.know(job("films", &format!("film-{number:02}"), &json!({"phase": "Pending"})));
+        harness.know(job("films", &format!("film-{number:02}"), &json!({"phase": "Pending"})));
     }
     let step = json!({"name": "animate-scenes", "state": "Running"});
-    world.know(job("films", "zebra", &json!({"phase": "Running", "steps": [step]})));
-    world
+    harness.know(job("films", "zebra", &json!({"phase": "Running", "steps": [step]})));
+    harness
 }
 
-fn held(world: &World, name: &str) -> Value {
-    world.known("films", name)["metadata"]["annotations"][HOLD].clone()
+fn held(harness: &Harness, name: &str) -> Value {
+    harness.known("films", name)["metadata"]["annotations"][HOLD].clone()
 }
 
 #[tokio::test]
 async fn a_stop_of_all_begins_with_what_is_at_work_and_does_not_end_with_its_caller() {
-    let world = many().await;
+    let harness = many().await;
     let patched = Arc::new(Barrier::new(2));
-    world.cluster.patches.lock().extend([Patching::Works, Patching::Waits(patched.clone())]);
+    harness.cluster.patches.lock().extend([Patching::Works, Patching::Waits(patched.clone())]);
     tokio::select! {
-        answer = world.ask("POST", "/jobs/force-stop-all?namespace=films", FILMS, &[]) => panic!("{answer:?}"),
+        answer = harness.ask("POST", "/jobs/force-stop-all?namespace=films", FILMS, &[]) => panic!("{answer:?}"),
         _ = patched.wait() => {}
     }
     patched.wait().await;
-    world.state.tasks.ended().await;
-    let left = (0..40).filter(|number| held(&world, &format!("film-{number:02}")).is_null()).count();
+    harness.state.tasks.ended().await;
+    let left = (0..40).filter(|number| held(&harness, &format!("film-{number:02}")).is_null()).count();
     assert_eq!(left, 0, "it goes on without its caller");
-    assert_eq!(held(&world, "zebra"), "stop-all");
+    assert_eq!(held(&harness, "zebra"), "stop-all");
 
-    let world = many().await;
-    let answer = world.ask("POST", "/jobs/force-stop-all", ROOT, &[]).await;
+    let harness = many().await;
+    let answer = harness.ask("POST", "/jobs/force-stop-all", ROOT, &[]).await;
     assert_eq!(
         (&answer.json()["items"][0]["id"], &answer.json()["counts"]["requested"]),
         (&json!("films/zebra"), &json!(41))
@@ -153,20 +153,20 @@ async fn a_stop_of_all_leaves_the_reason_of_a_hold_that_came_meanwhile_and_stops
         (json!({"metadata": {"annotations": {HOLD: "wrong script"}}}), "unchanged", "wrong script"),
         (json!({"status": {"phase": "Review"}}), "requested", "stop-all"),
     ] {
-        let world = world().await;
+        let harness = harness().await;
         let met = Arc::new(Barrier::new(2));
-        world.cluster.patches.lock().push_back(Patching::Waits(met.clone()));
+        harness.cluster.patches.lock().push_back(Patching::Waits(met.clone()));
         let other = async {
             met.wait().await;
-            let mut ocean = world.known("films", "ocean");
+            let mut ocean = harness.known("films", "ocean");
             merge(&mut ocean, &meanwhile);
             ocean["metadata"]["resourceVersion"] = json!("8");
-            world.know(ocean);
+            harness.know(ocean);
             met.wait().await;
         };
-        let stop = world.ask("POST", "/jobs/force-stop-all?namespace=films", FILMS, &[]);
+        let stop = harness.ask("POST", "/jobs/force-stop-all?namespace=films", FILMS, &[]);
         let (answer, ()) = tokio::join!(stop, other);
         assert_eq!(answer.json()["items"][0]["outcome"], outcome, "{answer:?}");
-        assert_eq!(annotation(&world, HOLD), reason);
+        assert_eq!(annotation(&harness, HOLD), reason);
     }
 }

@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::testing::{FILMS, ROOT, World};
+use crate::testing::{FILMS, Harness, ROOT};
 
 #[tokio::test]
 async fn who_restores_names_the_namespace_or_may_list_jobs_in_all() {
-    let world = World::new().await;
-    let ask = async |path: &str, token: &str, body: &str| world.send("POST", path, token, &[], body).await;
+    let harness = Harness::new().await;
+    let ask = async |path: &str, token: &str, body: &str| harness.send("POST", path, token, &[], body).await;
     let refused = ask("/restore", FILMS, "{}").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert!(refused.json()["hint"].as_str().unwrap().contains("?namespace="), "{refused:?}");
@@ -31,13 +31,13 @@ async fn who_restores_names_the_namespace_or_may_list_jobs_in_all() {
 
 #[tokio::test]
 async fn a_backup_that_comes_slowly_keeps_nobody_from_theirs() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let (waits, is_waiting) = oneshot::channel();
-    let mut slow = pin!(world.send_slowly("POST", "/restore", ROOT, waits));
+    let mut slow = pin!(harness.send_slowly("POST", "/restore", ROOT, waits));
     tokio::select! {
         answer = &mut slow => panic!("it is not complete: {answer:?}"),
         waiting = is_waiting => waiting.unwrap(),
     }
-    let other = world.send("POST", "/restore", ROOT, &[], "{}").await;
+    let other = harness.send("POST", "/restore", ROOT, &[], "{}").await;
     assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{other:?}");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::testing::{FILMS, Patching, World, job};
+use crate::testing::{FILMS, Harness, Patching, job};
 
 /// More jobs than are asked at a time.
 const JOBS: usize = 20;
@@ -16,23 +16,23 @@ async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs_asked() {
     for (path, body) in
         [("/jobs/actions", everything.as_str()), ("/jobs/force-stop-all?namespace=films", "{}")]
     {
-        let world = World::new().await;
+        let harness = Harness::new().await;
         let names: Vec<String> = (0..JOBS).map(|number| format!("film-{number:02}")).collect();
         let path_of =
             |name: &String| format!("/apis/videofactory.dev/v1alpha1/namespaces/films/videojobs/{name}");
         for name in &names {
-            world.know(job("films", name, &Value::Null));
+            harness.know(job("films", name, &Value::Null));
         }
         let gate = Arc::new(Barrier::new(2));
-        world.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
+        harness.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
         tokio::select! {
-            answer = world.send("POST", path, FILMS, &[], body) => panic!("{answer:?}"),
+            answer = harness.send("POST", path, FILMS, &[], body) => panic!("{answer:?}"),
             _ = gate.wait() => {}
         }
-        assert_eq!(world.state.tasks.under_way(), 1);
+        assert_eq!(harness.state.tasks.under_way(), 1);
         gate.wait().await;
-        world.state.tasks.ended().await;
-        let mut changed = world.cluster.changed.lock().clone();
+        harness.state.tasks.ended().await;
+        let mut changed = harness.cluster.changed.lock().clone();
         changed.sort_unstable();
         assert_eq!(changed, names.iter().map(path_of).collect::<Vec<_>>(), "{path}");
     }

@@ -6,17 +6,17 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tokio::sync::Barrier;
 
-use crate::testing::{FILMS, Patching, ROOT, World, policy};
+use crate::testing::{FILMS, Harness, Patching, ROOT, policy};
 
 #[tokio::test]
 async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let put = |namespaces: &[&str]| {
-        *world.cluster.policies.lock() =
+        *harness.cluster.policies.lock() =
             namespaces.iter().map(|namespace| policy(namespace, &json!({}))).collect();
     };
     put(&["arts", "films", "news"]);
-    let asked = world.ask("POST", "/storage/cleanup?days=7", FILMS, &[]).await;
+    let asked = harness.ask("POST", "/storage/cleanup?days=7", FILMS, &[]).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
     let answer = asked.json();
     assert_eq!(answer["counts"], json!({"requested": 1, "failed": 2}));
@@ -28,27 +28,27 @@ async fn each_policy_answers_for_itself_when_all_are_asked_to_prune() {
     assert!(items[1]["requestedAt"].is_string() && items[1]["id"] == "films/default", "{answer}");
     assert!(items[2]["detail"].as_str().unwrap().contains("cannot patch"), "{answer}");
     put(&["arts", "news"]);
-    let none = world.ask("POST", "/storage/cleanup", FILMS, &[]).await;
+    let none = harness.ask("POST", "/storage/cleanup", FILMS, &[]).await;
     assert_eq!(none.status, StatusCode::FORBIDDEN, "nothing was done");
 }
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_leaves_no_policy_unasked() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let namespaces = ["arts", "films", "news"];
-    *world.cluster.policies.lock() =
+    *harness.cluster.policies.lock() =
         namespaces.iter().map(|namespace| policy(namespace, &json!({}))).collect();
     let gate = Arc::new(Barrier::new(2));
-    world.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
+    harness.cluster.patches.lock().push_back(Patching::Waits(gate.clone()));
     tokio::select! {
-        answer = world.ask("POST", "/storage/cleanup", ROOT, &[]) => panic!("{answer:?}"),
+        answer = harness.ask("POST", "/storage/cleanup", ROOT, &[]) => panic!("{answer:?}"),
         _ = gate.wait() => {}
     }
-    assert_eq!(world.state.tasks.under_way(), 1);
+    assert_eq!(harness.state.tasks.under_way(), 1);
     gate.wait().await;
-    world.state.tasks.ended().await;
+    harness.state.tasks.ended().await;
     let path = |namespace: &str| {
         format!("/apis/videofactory.dev/v1alpha1/namespaces/{namespace}/storagepolicies/default")
     };
-    assert_eq!(*world.cluster.changed.lock(), namespaces.map(path));
+    assert_eq!(*harness.cluster.changed.lock(), namespaces.map(path));
 }

@@ -8,7 +8,7 @@ use videofactory_client::backup::{Backup, Document, Kind};
 use videofactory_client::restore::{Options, restore};
 
 use super::conforms::faults;
-use crate::testing::{ROOT, World, account, job, made, policy};
+use crate::testing::{Harness, ROOT, account, job, made, policy};
 use crate::writes::check;
 use crate::{OPEN, documented};
 
@@ -32,9 +32,9 @@ pub fn filled(path: &str) -> String {
 
 #[tokio::test]
 async fn every_operation_of_the_document_leads_to_a_handler() {
-    let mut world = World::new().await;
-    world.put(made());
-    let (_, document) = documented(&world.state);
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    let (_, document) = documented(&harness.state);
     let operations = operations(&document);
     let expected = [
         "GET /health",
@@ -69,7 +69,7 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
     }
     assert!(told.contains(&format!("POST {}", check::PATH)), "the plugin asks there");
     for (method, path, operation) in operations {
-        let answer = world.ask(&method, &filled(&path), ROOT, &[]).await;
+        let answer = harness.ask(&method, &filled(&path), ROOT, &[]).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert!(!text.contains("nothing at this path"), "{method} {path}: {text}");
         assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
@@ -84,8 +84,8 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
 
 #[tokio::test]
 async fn every_route_is_documented() {
-    let world = World::new().await;
-    let (routes, document) = documented(&world.state);
+    let harness = Harness::new().await;
+    let (routes, document) = documented(&harness.state);
     // axum tells its paths to nobody but Debug.
     let shown = format!("{routes:?}");
     let is_route = |part: &&str| part.len() > 1 && part.starts_with('/') && !part.contains("__private__");
@@ -96,8 +96,8 @@ async fn every_route_is_documented() {
 
 #[tokio::test]
 async fn the_document_fits_together() {
-    let world = World::new().await;
-    let (_, document) = documented(&world.state);
+    let harness = Harness::new().await;
+    let (_, document) = documented(&harness.state);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut ids = BTreeSet::new();
     for (method, path, operation) in operations(&document) {
@@ -134,8 +134,8 @@ const OLDER: [&str; 5] = ["Check", "JobMetrics", "StorageTotals", "PolicyTotals"
 
 #[tokio::test]
 async fn fields_are_in_camel_case_and_lists_are_items_of_an_object() {
-    let world = World::new().await;
-    let (_, document) = documented(&world.state);
+    let harness = Harness::new().await;
+    let (_, document) = documented(&harness.state);
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for (name, schema) in schemas.iter().filter(|(name, _)| !OLDER.contains(&name.as_str())) {
         for field in schema["properties"].as_object().into_iter().flat_map(Map::keys) {
@@ -172,19 +172,19 @@ async fn fields_are_in_camel_case_and_lists_are_items_of_an_object() {
 
 #[tokio::test]
 async fn what_is_answered_is_what_the_document_says() {
-    let mut world = World::new().await;
-    world.put(made());
-    world.put_account(account("films"));
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    harness.put_account(account("films"));
     let run = json!({
         "slot": "2026-12-24T03:00:00Z", "cause": "Request", "outcome": "Completed", "olderThan": "7d", "duration": "12s",
         "bytesAfter": 9, "keptBecause": [{"reason": "younger than 7d", "objects": 2, "bytes": 9}],
     });
     let backup = json!({"slot": "2026-12-24T04:00:00Z", "outcome": "Completed", "items": 9, "bytes": 4_096});
-    world.put_policy(policy("films", &json!({"runs": [run], "backup": backup})));
-    let (_, document) = documented(&world.state);
+    harness.put_policy(policy("films", &json!({"runs": [run], "backup": backup})));
+    let (_, document) = documented(&harness.state);
     let mut seen = 0;
     for (method, path, operation) in operations(&document) {
-        let answer = world.ask(&method, &filled(&path), ROOT, &[]).await;
+        let answer = harness.ask(&method, &filled(&path), ROOT, &[]).await;
         let media = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
         if media.ends_with("json") && method != "HEAD" {
             let status = answer.status.as_u16().to_string();
@@ -197,32 +197,32 @@ async fn what_is_answered_is_what_the_document_says() {
 }
 
 /// What a dry run answers of a backup of a Channel.
-async fn restored(world: &World) -> Value {
+async fn restored(harness: &Harness) -> Value {
     let now = "2026-12-24T18:00:00Z".parse().unwrap();
     let mut document = Document::begin(now, None);
     let channel = json!({"metadata": {"name": "sea", "namespace": "films"}, "spec": {}});
     document.add(Kind::Channel, serde_json::from_value(channel).unwrap());
     let text = String::from_utf8(document.end().text).unwrap();
     let options = Options { dry_run: true, partial: false, manager: "test".to_owned(), now };
-    let client = world.state.clients.of_token(ROOT).unwrap();
+    let client = harness.state.clients.of_token(ROOT).unwrap();
     let answer = restore(&client, &Backup::read(&text).unwrap(), &options, None).await.unwrap();
     serde_json::to_value(answer).unwrap()
 }
 
 #[tokio::test]
 async fn results_are_what_the_document_says() {
-    let world = World::new().await;
-    world.know(job("films", "ocean", &json!({"phase": "Running"})));
-    *world.cluster.policies.lock() = vec![policy("films", &json!({}))];
-    let (_, document) = documented(&world.state);
+    let harness = Harness::new().await;
+    harness.know(job("films", "ocean", &json!({"phase": "Running"})));
+    *harness.cluster.policies.lock() = vec![policy("films", &json!({}))];
+    let (_, document) = documented(&harness.state);
     let restart = json!({"action": "restart", "filter": {"namespace": "films"}}).to_string();
-    let mut all = vec![("/restore", "200", "restore", restored(&world).await)];
+    let mut all = vec![("/restore", "200", "restore", restored(&harness).await)];
     for (path, status, action, body) in [
         ("/jobs/actions", "200", "restart", restart.as_str()),
         ("/jobs/force-stop-all", "200", "suspend", "{}"),
         ("/storage/cleanup", "202", "cleanup", "{}"),
     ] {
-        let answer = world.send("POST", &format!("{path}?dry_run=true"), ROOT, &[], body).await;
+        let answer = harness.send("POST", &format!("{path}?dry_run=true"), ROOT, &[], body).await;
         assert_eq!(answer.status.as_str(), status, "{path}: {answer:?}");
         all.push((path, status, action, answer.json()));
     }
@@ -238,8 +238,8 @@ async fn results_are_what_the_document_says() {
 
 #[tokio::test]
 async fn the_page_needs_nothing_but_itself() {
-    let world = World::new().await;
-    let page = world.get("/docs").await;
+    let harness = Harness::new().await;
+    let page = harness.get("/docs").await;
     assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
@@ -248,7 +248,7 @@ async fn the_page_needs_nothing_but_itself() {
         assert!(!html.contains(outside), "{outside}");
     }
     assert_eq!(html.matches("<style>").count(), 1);
-    let (_, document) = documented(&world.state);
+    let (_, document) = documented(&harness.state);
     for (method, path, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{method} {path}");

@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_pipeline::{Digest, Keys};
 
-use crate::testing::{DIGEST, FILMS, ROOT, UID, World, made};
+use crate::testing::{DIGEST, FILMS, Harness, ROOT, UID, made};
 
 fn film() -> Vec<u8> {
     (0..200_u8).collect()
 }
 
-async fn world() -> World {
-    let mut world = World::new().await;
-    world.put(made());
-    world.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), film());
-    world
+async fn harness() -> Harness {
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    harness.files.put(&format!("videos/films/ocean-3f9c2a1e/r1/{DIGEST}.mp4"), film());
+    harness
 }
 
 const FILM: &str = "/jobs/films/ocean/artifacts/video";
 
 #[tokio::test]
 async fn artifacts_are_listed_with_where_to_get_them() {
-    let world = world().await;
-    let told = world.get("/jobs/films/ocean/artifacts").await.json();
+    let harness = harness().await;
+    let told = harness.get("/jobs/films/ocean/artifacts").await.json();
     let first = &told["items"][0];
     assert_eq!((&first["name"], &first["url"]), (&json!("video"), &json!(FILM)));
     assert_eq!((&first["contentType"], &first["sizeBytes"]), (&json!("video/mp4"), &json!(200)));
@@ -37,26 +37,26 @@ async fn artifacts_are_listed_with_where_to_get_them() {
 
 #[tokio::test]
 async fn a_restore_learns_which_files_are_in_the_bucket_as_they_were() {
-    let world = world().await;
+    let harness = harness().await;
     let keys = Keys::new("films", "ocean", "3f9c2a1e", 1);
     let digest = |text: &str| Digest::from_hex(text).unwrap();
     let document = keys.document(StepName::WriteScript, &digest(DIGEST));
-    world.files.put(&document, "{\"scenes\": 3}");
+    harness.files.put(&document, "{\"scenes\": 3}");
     let (here, gone) = (keys.film(&digest(DIGEST)), keys.film(&digest(&DIGEST.replace('0', "f"))));
     let body = json!({"namespace": "films", "policy": "default", "files": [
         {"key": here}, {"key": gone}, {"key": document, "digest": DIGEST},
     ]});
-    let answer = world.send("POST", "/storage/check", FILMS, &[], &body.to_string()).await;
+    let answer = harness.send("POST", "/storage/check", FILMS, &[], &body.to_string()).await;
     let missing = json!({"items": [{"key": gone}, {"key": document, "digest": DIGEST}]});
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, missing));
 }
 
 #[tokio::test]
 async fn files_of_others_are_not_looked_for() {
-    let world = world().await;
+    let harness = harness().await;
     let ask = async |namespace: &str, key: &str| {
         let body = json!({"namespace": namespace, "policy": "default", "files": [{"key": key}]}).to_string();
-        world.send("POST", "/storage/check", FILMS, &[], &body).await.status
+        harness.send("POST", "/storage/check", FILMS, &[], &body).await.status
     };
     let of = |namespace: &str| format!("videos/{namespace}/ocean-3f9c2a1e/r1/{DIGEST}.mp4");
     assert_eq!(ask("films", &of("films")).await, StatusCode::OK);
@@ -67,8 +67,8 @@ async fn files_of_others_are_not_looked_for() {
 
 #[tokio::test]
 async fn a_film_is_given_whole_or_in_part() {
-    let world = world().await;
-    let whole = world.get(FILM).await;
+    let harness = harness().await;
+    let whole = harness.get(FILM).await;
     assert_eq!((whole.status, &whole.body[..]), (StatusCode::OK, &film()[..]));
     for (name, value) in [
         ("content-type", "video/mp4"),
@@ -81,39 +81,39 @@ async fn a_film_is_given_whole_or_in_part() {
         assert_eq!(whole.header(name), value, "{name}");
     }
     for (range, first, last) in [("bytes=0-9", 0, 9), ("bytes=190-", 190, 199), ("bytes=-5", 195, 199)] {
-        let part = world.ask("GET", FILM, ROOT, &[(RANGE, range)]).await;
+        let part = harness.ask("GET", FILM, ROOT, &[(RANGE, range)]).await;
         assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{range}");
         assert_eq!(&part.body[..], &film()[first..=last], "{range}");
         assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/200"));
         assert_eq!(part.header("content-length"), (last - first + 1).to_string());
     }
-    let outside = world.ask("GET", FILM, ROOT, &[(RANGE, "bytes=200-")]).await;
+    let outside = harness.ask("GET", FILM, ROOT, &[(RANGE, "bytes=200-")]).await;
     assert_eq!(
         (outside.status, outside.header("content-range")),
         (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */200")
     );
-    let other = world.ask("GET", FILM, ROOT, &[(RANGE, "bytes=0-9"), (IF_RANGE, "\"old\"")]).await;
+    let other = harness.ask("GET", FILM, ROOT, &[(RANGE, "bytes=0-9"), (IF_RANGE, "\"old\"")]).await;
     assert_eq!((other.status, other.body.len()), (StatusCode::OK, 200));
 }
 
 #[tokio::test]
 async fn what_a_film_is_can_be_asked_without_its_bytes() {
-    let world = world().await;
-    let head = world.ask("HEAD", FILM, ROOT, &[]).await;
+    let harness = harness().await;
+    let head = harness.ask("HEAD", FILM, ROOT, &[]).await;
     assert_eq!((head.status, head.body.len(), head.header("content-length")), (StatusCode::OK, 0, "200"));
-    let part = world.ask("HEAD", FILM, ROOT, &[(RANGE, "bytes=0-9")]).await;
+    let part = harness.ask("HEAD", FILM, ROOT, &[(RANGE, "bytes=0-9")]).await;
     assert_eq!((part.status, part.header("content-length")), (StatusCode::PARTIAL_CONTENT, "10"));
-    let known = world.ask("GET", FILM, ROOT, &[(IF_NONE_MATCH, "\"tag-1\"")]).await;
+    let known = harness.ask("GET", FILM, ROOT, &[(IF_NONE_MATCH, "\"tag-1\"")]).await;
     assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_there_says_why() {
-    let world = world().await;
-    let vanished = world.get("/jobs/films/ocean/artifacts/thumbnail").await;
+    let harness = harness().await;
+    let vanished = harness.get("/jobs/films/ocean/artifacts/thumbnail").await;
     assert_eq!(vanished.status, StatusCode::GONE);
     assert!(vanished.json()["hint"].as_str().unwrap().contains("restart"));
-    let unknown = world.get("/jobs/films/ocean/artifacts/poster").await;
+    let unknown = harness.get("/jobs/films/ocean/artifacts/poster").await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 }
 
@@ -125,122 +125,124 @@ fn pod(name: &str, attempt: &str) -> Value {
 
 #[tokio::test]
 async fn a_log_is_of_the_last_attempts_pod() {
-    let world = world().await;
-    world.cluster.pods.lock().extend([pod("p-1", "1"), pod("p-2", "2")]);
-    let log = world.ask("GET", "/jobs/films/ocean/logs?tail=5&follow=true", FILMS, &[]).await;
+    let harness = harness().await;
+    harness.cluster.pods.lock().extend([pod("p-1", "1"), pod("p-2", "2")]);
+    let log = harness.ask("GET", "/jobs/films/ocean/logs?tail=5&follow=true", FILMS, &[]).await;
     assert_eq!((log.status, log.header("content-type")), (StatusCode::OK, "text/plain; charset=utf-8"));
     assert_eq!(&log.body[..], b"lines of p-2 [\"worker\", \"true\", \"5\"]\n");
-    let other = world.get("/jobs/films/ocean/logs?step=publish-video").await;
+    let other = harness.get("/jobs/films/ocean/logs?step=publish-video").await;
     assert_eq!(other.status, StatusCode::NOT_FOUND);
     for query in ["step=dance", "tail=0", "tail=10001", "follow=perhaps"] {
-        let refused = world.get(&format!("/jobs/films/ocean/logs?{query}")).await;
+        let refused = harness.get(&format!("/jobs/films/ocean/logs?{query}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
     }
 }
 
 #[tokio::test]
 async fn a_pod_that_has_not_begun_has_no_log_yet() {
-    let world = world().await;
+    let harness = harness().await;
     let mut waiting = pod("p-2", "2");
     waiting["waits"] = json!(true);
-    world.cluster.pods.lock().push(waiting);
-    let answer = world.get("/jobs/films/ocean/logs").await;
+    harness.cluster.pods.lock().push(waiting);
+    let answer = harness.get("/jobs/films/ocean/logs").await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::CONFLICT, "5"));
 }
 
 #[tokio::test]
 async fn the_log_of_a_pod_that_is_gone_comes_from_the_bucket() {
-    let world = world().await;
-    let none = world.get("/jobs/films/ocean/logs").await;
+    let harness = harness().await;
+    let none = harness.get("/jobs/films/ocean/logs").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     for (chunk, lines) in [("00000", "one\ntwo\n"), ("00001", "three\n"), ("00002", "four\nfive\n")] {
-        world.files.put(&format!("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/{chunk}.jsonl"), lines);
+        harness
+            .files
+            .put(&format!("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/{chunk}.jsonl"), lines);
     }
-    let all = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    let all = harness.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(&all.body[..], b"one\ntwo\nthree\nfour\nfive\n");
-    let last = world.get("/jobs/films/ocean/logs?tail=3").await;
+    let last = harness.get("/jobs/films/ocean/logs?tail=3").await;
     assert_eq!(&last.body[..], b"three\nfour\nfive\n");
-    let more = world.get("/jobs/films/ocean/logs?tail=9").await;
+    let more = harness.get("/jobs/films/ocean/logs?tail=9").await;
     assert_eq!(&more.body[..], &all.body[..]);
 }
 
 #[tokio::test]
 async fn a_log_in_the_bucket_that_no_worker_has_written_is_refused() {
-    let world = world().await;
+    let harness = harness().await;
     let chunk = "work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl";
-    world.files.put(chunk, vec![b'x'; 8 * 1024 * 1024 + 1]);
+    harness.files.put(chunk, vec![b'x'; 8 * 1024 * 1024 + 1]);
     for query in ["", "?tail=1"] {
-        let refused = world.get(&format!("/jobs/films/ocean/logs{query}")).await;
+        let refused = harness.get(&format!("/jobs/films/ocean/logs{query}")).await;
         assert_eq!(refused.status, StatusCode::BAD_GATEWAY, "{query}");
     }
-    world.files.put(chunk, "a line\n");
+    harness.files.put(chunk, "a line\n");
     for number in 1..=10_000 {
-        world.files.put(&chunk.replace("00000", &format!("{number:05}")), "");
+        harness.files.put(&chunk.replace("00000", &format!("{number:05}")), "");
     }
-    let refused = world.get("/jobs/films/ocean/logs?tail=1").await;
+    let refused = harness.get("/jobs/films/ocean/logs?tail=1").await;
     assert_eq!(refused.status, StatusCode::BAD_GATEWAY);
 }
 
 #[tokio::test]
 async fn who_may_read_neither_pods_logs_nor_kept_ones_gets_none() {
-    let world = world().await;
-    world.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "secret\n");
-    world.cluster.forbidden.lock().push(("get".to_owned(), "pods/log".to_owned()));
-    let kept = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    let harness = harness().await;
+    harness.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "secret\n");
+    harness.cluster.forbidden.lock().push(("get".to_owned(), "pods/log".to_owned()));
+    let kept = harness.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(kept.status, StatusCode::OK, "the right to kept logs is enough where no pod is left");
-    world.cluster.forbidden.lock().push(("get".to_owned(), "videojobs/log".to_owned()));
-    let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    harness.cluster.forbidden.lock().push(("get".to_owned(), "videojobs/log".to_owned()));
+    let refused = harness.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    world.cluster.pods.lock().push(pod("p-2", "2"));
-    let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    harness.cluster.pods.lock().push(pod("p-2", "2"));
+    let refused = harness.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    world.cluster.forbidden.lock().push(("list".to_owned(), "events".to_owned()));
-    let refused = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await;
+    harness.cluster.forbidden.lock().push(("list".to_owned(), "events".to_owned()));
+    let refused = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
 async fn who_may_read_kept_logs_alone_sees_no_pods() {
-    let world = world().await;
-    world.cluster.pods.lock().push(pod("p-2", "2"));
-    world.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "kept\n");
+    let harness = harness().await;
+    harness.cluster.pods.lock().push(pod("p-2", "2"));
+    harness.files.put("work/films/ocean-3f9c2a1e/r1/logs/assemble-video-2/00000.jsonl", "kept\n");
     let forbid =
-        |verb: &str, what: &str| world.cluster.forbidden.lock().push((verb.to_owned(), what.to_owned()));
+        |verb: &str, what: &str| harness.cluster.forbidden.lock().push((verb.to_owned(), what.to_owned()));
     forbid("list", "pods");
-    let kept = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    let kept = harness.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!((kept.status, &kept.body[..]), (StatusCode::OK, &b"kept\n"[..]));
     forbid("get", "videojobs/log");
-    let refused = world.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
+    let refused = harness.ask("GET", "/jobs/films/ocean/logs", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
 async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are_told() {
-    let world = world().await;
+    let harness = harness().await;
     let event = |number: usize| {
         let name = if number.is_multiple_of(2) { "ocean-assemble-video-1-abc123-x" } else { "another" };
         json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("e{number}")},
                "involvedObject": {"kind": "Pod", "name": name, "uid": "p"}, "message": number.to_string(),
                "lastTimestamp": format!("2026-12-24T{:02}:{:02}:00Z", number / 60 % 24, number % 60)})
     };
-    world.cluster.events.lock().extend((0..1_400).rev().map(event));
-    let told = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
+    harness.cluster.events.lock().extend((0..1_400).rev().map(event));
+    let told = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
     let messages: Vec<&str> =
         told["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
     let expected: Vec<String> = (400..1_400).step_by(2).map(|number| number.to_string()).collect();
     assert_eq!(messages, expected);
-    assert!(world.cluster.longest_page.load(Ordering::Relaxed) <= 500);
+    assert!(harness.cluster.longest_page.load(Ordering::Relaxed) <= 500);
 }
 
 #[tokio::test]
 async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
-    let world = world().await;
+    let harness = harness().await;
     let event = |kind: &str, name: &str, uid: &str, at: &str| {
         json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}-{at}")},
                "involvedObject": {"kind": kind, "name": name, "uid": uid}, "reason": "Told", "message": at,
                "type": "Normal", "lastTimestamp": format!("2026-12-24T18:{at}:00Z")})
     };
-    world.cluster.events.lock().extend([
+    harness.cluster.events.lock().extend([
         event("Pod", "ocean-assemble-video-1-abc123-x7k2p", "p", "03"),
         event("VideoJob", "ocean", UID, "01"),
         event("VideoJob", "ocean", "an earlier one", "00"),
@@ -248,7 +250,7 @@ async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
         event("Pod", "ocean-assemble-video-1-ffffff-x7k2p", "q", "04"),
         event("Node", "n", "n", "05"),
     ]);
-    let told = world.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
+    let told = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
     let messages: Vec<&str> =
         told["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert_eq!(messages, ["01", "02", "03"]);

@@ -4,16 +4,16 @@ use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
 use serde_json::{Value, json};
 
-use crate::testing::{FILMS, ROOT, World, account, job, made, policy};
+use crate::testing::{FILMS, Harness, ROOT, account, job, made, policy};
 
 #[tokio::test]
 async fn metrics_are_json_for_curl_and_text_for_prometheus() {
-    let mut world = World::new().await;
-    world.put(made());
-    world.put(job("news", "a", &json!({"phase": "Failed"})));
-    world.put_policy(policy("films", &json!({"usage": {"bytes": 5_000_000_000_i64}, "level": "Normal"})));
-    world.put_account(account("films"));
-    let numbers = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, "*/*")]).await.json();
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    harness.put(job("news", "a", &json!({"phase": "Failed"})));
+    harness.put_policy(policy("films", &json!({"usage": {"bytes": 5_000_000_000_i64}, "level": "Normal"})));
+    harness.put_account(account("films"));
+    let numbers = harness.ask("GET", "/metrics", ROOT, &[(ACCEPT, "*/*")]).await.json();
     assert_eq!((&numbers["jobs"]["total"], &numbers["jobs"]["by_phase"]["Failed"]), (&json!(2), &json!(1)));
     assert_eq!(
         (&numbers["storage"]["percent"], &numbers["storage"]["policies"][0]["level"]),
@@ -32,11 +32,11 @@ async fn metrics_are_json_for_curl_and_text_for_prometheus() {
             "OpenMetrics",
         ),
     ] {
-        let answer = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, accept)]).await;
+        let answer = harness.ask("GET", "/metrics", ROOT, &[(ACCEPT, accept)]).await;
         assert_eq!((answer.header("content-type"), answer.header("vary")), (media, "accept"));
         assert_eq!(String::from_utf8_lossy(&answer.body), body);
     }
-    let none = world.ask("GET", "/metrics", ROOT, &[(ACCEPT, "image/png")]).await;
+    let none = harness.ask("GET", "/metrics", ROOT, &[(ACCEPT, "image/png")]).await;
     assert_eq!(none.status, StatusCode::NOT_ACCEPTABLE);
 }
 
@@ -46,27 +46,27 @@ fn namespaces(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn buckets_and_accounts_are_shown_to_who_may_see_them() {
-    let mut world = World::new().await;
-    world.put_policy(policy("news", &json!({})));
-    world.put_account(account("films"));
-    world.put_account(account("news"));
+    let mut harness = Harness::new().await;
+    harness.put_policy(policy("news", &json!({})));
+    harness.put_account(account("films"));
+    harness.put_account(account("news"));
     for path in ["/storage/stats", "/accounts"] {
-        let all = world.get(path).await.json();
+        let all = harness.get(path).await.json();
         assert_eq!(namespaces(&all), ["films", "news"], "{path}");
-        let own = world.ask("GET", path, FILMS, &[]).await.json();
+        let own = harness.ask("GET", path, FILMS, &[]).await.json();
         assert_eq!(namespaces(&own), ["films"], "{path}");
-        let named = world.get(&format!("{path}?namespace=news")).await.json();
+        let named = harness.get(&format!("{path}?namespace=news")).await.json();
         assert_eq!(namespaces(&named), ["news"], "{path}");
-        let others = world.ask("GET", &format!("{path}?namespace=news"), FILMS, &[]).await;
-        let none = world.ask("GET", &format!("{path}?namespace=void"), FILMS, &[]).await;
+        let others = harness.ask("GET", &format!("{path}?namespace=news"), FILMS, &[]).await;
+        let none = harness.ask("GET", &format!("{path}?namespace=void"), FILMS, &[]).await;
         assert_eq!((others.status, none.status), (StatusCode::FORBIDDEN, StatusCode::FORBIDDEN), "{path}");
     }
 }
 
 #[tokio::test]
 async fn who_may_see_nothing_is_refused_whatever_there_is() {
-    let mut world = World::new().await;
-    world.put_account(account("news"));
-    let refused = world.ask("GET", "/accounts", FILMS, &[]).await;
+    let mut harness = Harness::new().await;
+    harness.put_account(account("news"));
+    let refused = harness.ask("GET", "/accounts", FILMS, &[]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }

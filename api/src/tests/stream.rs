@@ -10,7 +10,7 @@ use videofactory_pipeline::contract::Progress;
 
 use super::conforms::faults;
 use crate::documented;
-use crate::testing::{Events, FILMS, ROOT, UID, World, job, made};
+use crate::testing::{Events, FILMS, Harness, ROOT, UID, job, made};
 
 /// The next event in short: its name and the job that it names.
 async fn next(events: &mut Events) -> (String, String) {
@@ -47,14 +47,14 @@ async fn after(time: Duration) {
 
 #[tokio::test]
 async fn a_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
-    let mut world = World::new().await;
-    world.put(made());
-    world.put(job("films", "b", &json!({"phase": "Running"})));
-    world.put(job("news", "c", &Value::Null));
-    let mut all = world.follow("/stream", ROOT).await;
-    let mut own = world.follow("/stream?namespace=films&phase=Running", FILMS).await;
+    let mut harness = Harness::new().await;
+    harness.put(made());
+    harness.put(job("films", "b", &json!({"phase": "Running"})));
+    harness.put(job("news", "c", &Value::Null));
+    let mut all = harness.follow("/stream", ROOT).await;
+    let mut own = harness.follow("/stream?namespace=films&phase=Running", FILMS).await;
     let (_, first) = all.next().await.unwrap();
-    let listed = world.get("/jobs").await.json()["items"].clone();
+    let listed = harness.get("/jobs").await.json()["items"].clone();
     assert_eq!(first["live"], json!([]));
     for (field, value) in listed[0].as_object().unwrap() {
         assert_eq!(first[field], *value, "{field}");
@@ -64,10 +64,10 @@ async fn a_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
     assert_eq!(next(&mut all).await, event("synced", "{\"jobs\":3}"));
     assert_eq!(next(&mut own).await, event("job", "films/b"));
     assert_eq!(next(&mut own).await, event("synced", "{\"jobs\":1}"));
-    world.put(job("films", "b", &json!({"phase": "Failed"})));
+    harness.put(job("films", "b", &json!({"phase": "Failed"})));
     assert_eq!(next(&mut all).await, event("job", "films/b"));
     assert_eq!(next(&mut own).await, event("deleted", "films/b"));
-    world.remove(job("films", "b", &json!({"phase": "Failed"})));
+    harness.remove(job("films", "b", &json!({"phase": "Failed"})));
     let (name, gone) = all.next().await.unwrap();
     assert_eq!(name, "deleted");
     assert_eq!(gone, json!({"id": "films/b", "uid": "uid-films-b", "namespace": "films", "name": "b"}));
@@ -75,46 +75,46 @@ async fn a_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
 
 #[tokio::test]
 async fn what_a_worker_says_is_told_while_its_step_runs() {
-    let mut world = World::new().await;
-    world.put(at_work());
-    let mut events = world.follow("/stream", ROOT).await;
+    let mut harness = Harness::new().await;
+    harness.put(at_work());
+    let mut events = harness.follow("/stream", ROOT).await;
     assert_eq!(events.next().await.unwrap().1["live"], json!([]));
     assert_eq!(next(&mut events).await.0, "synced");
-    world.say(StepName::AnimateScenes, said("scene 3 of 4"));
+    harness.say(StepName::AnimateScenes, said("scene 3 of 4"));
     let live = json!([{"step": "animate-scenes", "fraction": 0.5, "message": "scene 3 of 4"}]);
     assert_eq!(events.next().await.unwrap().1["live"], live);
     // Of a step that is not at work nothing is told, and what was told already is not told again.
-    world.say(StepName::AssembleVideo, said("late"));
-    world.say(StepName::AnimateScenes, said("scene 4 of 4"));
+    harness.say(StepName::AssembleVideo, said("late"));
+    harness.say(StepName::AnimateScenes, said("scene 4 of 4"));
     assert_eq!(events.next().await.unwrap().1["live"][0]["message"], "scene 4 of 4");
 }
 
 #[tokio::test]
 async fn who_may_not_list_and_watch_there_is_told_nothing() {
-    let mut world = World::new().await;
-    let denied = world.ask("GET", "/stream?namespace=news", FILMS, &[]).await;
+    let mut harness = Harness::new().await;
+    let denied = harness.ask("GET", "/stream?namespace=news", FILMS, &[]).await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
-    world.put(job("news", "secret", &Value::Null));
-    let again = world.ask("GET", "/stream?namespace=news", FILMS, &[]).await;
+    harness.put(job("news", "secret", &Value::Null));
+    let again = harness.ask("GET", "/stream?namespace=news", FILMS, &[]).await;
     assert_eq!((again.status, &again.body), (StatusCode::FORBIDDEN, &denied.body));
-    let everywhere = world.ask("GET", "/stream", FILMS, &[]).await;
+    let everywhere = harness.ask("GET", "/stream", FILMS, &[]).await;
     assert_eq!(everywhere.status, StatusCode::FORBIDDEN);
     assert!(everywhere.json()["hint"].as_str().unwrap().contains("?namespace="));
-    world.cluster.forbidden.lock().push(("watch".to_owned(), "videojobs".to_owned()));
-    let unwatched = world.ask("GET", "/stream?namespace=films", FILMS, &[]).await;
+    harness.cluster.forbidden.lock().push(("watch".to_owned(), "videojobs".to_owned()));
+    let unwatched = harness.ask("GET", "/stream?namespace=films", FILMS, &[]).await;
     assert_eq!(unwatched.status, StatusCode::FORBIDDEN);
     for query in ["namespace=A", "channel=a/b", "label_selector=a%3D%3D%3Db", "phase=Gone", "limit=1"] {
-        let refused = world.get(&format!("/stream?{query}")).await;
+        let refused = harness.get(&format!("/stream?{query}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
     }
 }
 
 #[tokio::test]
 async fn a_permission_that_is_taken_away_ends_the_stream_and_says_so() {
-    let world = World::new().await;
-    let mut events = world.follow("/stream?namespace=films", FILMS).await;
+    let harness = Harness::new().await;
+    let mut events = harness.follow("/stream?namespace=films", FILMS).await;
     assert_eq!(next(&mut events).await.0, "synced");
-    world.cluster.forbidden.lock().push(("list".to_owned(), "videojobs".to_owned()));
+    harness.cluster.forbidden.lock().push(("list".to_owned(), "videojobs".to_owned()));
     after(Duration::from_secs(61)).await;
     let (name, problem) = events.next().await.unwrap();
     assert_eq!((name.as_str(), &problem["status"]), ("problem", &json!(403)));
@@ -124,14 +124,14 @@ async fn a_permission_that_is_taken_away_ends_the_stream_and_says_so() {
 
 #[tokio::test]
 async fn a_token_that_has_expired_ends_the_stream_even_while_much_is_told() {
-    let mut world = World::new().await;
-    world.put(job("films", "a", &json!({"phase": "Running"})));
-    let mut events = world.follow("/stream?namespace=films", FILMS).await;
+    let mut harness = Harness::new().await;
+    harness.put(job("films", "a", &json!({"phase": "Running"})));
+    let mut events = harness.follow("/stream?namespace=films", FILMS).await;
     assert_eq!(next(&mut events).await.0, "job");
     assert_eq!(next(&mut events).await.0, "synced");
-    world.cluster.expired.lock().push(FILMS.to_owned());
+    harness.cluster.expired.lock().push(FILMS.to_owned());
     after(Duration::from_secs(61)).await;
-    world.put(job("films", "a", &json!({"phase": "Failed"})));
+    harness.put(job("films", "a", &json!({"phase": "Failed"})));
     let (name, problem) = events.next().await.unwrap();
     assert_eq!((name.as_str(), &problem["status"]), ("problem", &json!(401)));
     assert_eq!(events.next().await, None);
@@ -139,12 +139,12 @@ async fn a_token_that_has_expired_ends_the_stream_even_while_much_is_told() {
 
 #[tokio::test]
 async fn a_stream_outlasts_an_api_server_that_is_away_for_a_moment_only() {
-    let mut world = World::new().await;
-    let mut events = world.follow("/stream", ROOT).await;
+    let mut harness = Harness::new().await;
+    let mut events = harness.follow("/stream", ROOT).await;
     assert_eq!(next(&mut events).await.0, "synced");
-    world.cluster.is_away.store(true, Ordering::Relaxed);
+    harness.cluster.is_away.store(true, Ordering::Relaxed);
     after(Duration::from_secs(61)).await;
-    world.put(job("films", "a", &Value::Null));
+    harness.put(job("films", "a", &Value::Null));
     assert_eq!(next(&mut events).await, event("job", "films/a"));
     after(Duration::from_mins(1)).await;
     let (name, problem) = events.next().await.unwrap();
@@ -153,28 +153,32 @@ async fn a_stream_outlasts_an_api_server_that_is_away_for_a_moment_only() {
 
 #[tokio::test]
 async fn a_process_that_is_about_to_end_says_so_and_ends_its_streams() {
-    let world = World::new().await;
-    let mut events = world.follow("/stream", ROOT).await;
+    let harness = Harness::new().await;
+    let mut events = harness.follow("/stream", ROOT).await;
     assert_eq!(next(&mut events).await.0, "synced");
-    assert_eq!(world.ask("GET", "/ready", "", &[]).await.status, StatusCode::OK);
-    world.state.stop.cancel();
+    assert_eq!(harness.ask("GET", "/ready", "", &[]).await.status, StatusCode::OK);
+    harness.state.stop.cancel();
     let (name, problem) = events.next().await.unwrap();
     assert_eq!((name.as_str(), &problem["status"]), ("problem", &json!(503)));
     assert_eq!(problem["hint"], "connect again");
     assert_eq!(events.next().await, None);
-    assert_eq!(world.ask("GET", "/ready", "", &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(world.ask("GET", "/health", "", &[]).await.status, StatusCode::OK);
+    assert_eq!(harness.ask("GET", "/ready", "", &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(harness.ask("GET", "/health", "", &[]).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_reader_who_was_away_for_long_is_told_of_each_job_once() {
-    let mut world = World::new().await;
-    let mut events = world.follow("/stream", ROOT).await;
+    let mut harness = Harness::new().await;
+    let mut events = harness.follow("/stream", ROOT).await;
     assert_eq!(next(&mut events).await.0, "synced");
     // More changes than are kept for anybody.
     for round in 0..2000 {
         for name in ["a", "b"] {
-            world.put(job("films", name, &json!({"phase": "Running", "progress": format!("{round}/2000")})));
+            harness.put(job(
+                "films",
+                name,
+                &json!({"phase": "Running", "progress": format!("{round}/2000")}),
+            ));
         }
     }
     for expected in ["films/a", "films/b"] {
@@ -184,14 +188,14 @@ async fn a_reader_who_was_away_for_long_is_told_of_each_job_once() {
             ("job", &json!(expected), &json!("1999/2000"))
         );
     }
-    world.put(job("films", "c", &Value::Null));
+    harness.put(job("films", "c", &Value::Null));
     assert_eq!(next(&mut events).await, event("job", "films/c"));
 }
 
 #[tokio::test]
 async fn a_silent_stream_shows_that_it_is_alive() {
-    let world = World::new().await;
-    let mut events = world.follow("/stream", ROOT).await;
+    let harness = Harness::new().await;
+    let mut events = harness.follow("/stream", ROOT).await;
     assert_eq!(next(&mut events).await.0, "synced");
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
@@ -202,28 +206,28 @@ async fn a_silent_stream_shows_that_it_is_alive() {
 
 #[tokio::test]
 async fn one_who_follows_often_keeps_nobody_else_out() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let mut all = Vec::new();
     for _ in 0..16 {
-        all.push(world.follow("/stream", ROOT).await);
+        all.push(harness.follow("/stream", ROOT).await);
     }
-    let refused = world.get("/stream").await;
+    let refused = harness.get("/stream").await;
     assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "1"));
-    let other = world.ask("GET", "/stream?namespace=films", FILMS, &[]).await;
+    let other = harness.ask("GET", "/stream?namespace=films", FILMS, &[]).await;
     assert_eq!(other.status, StatusCode::OK);
     all.pop();
-    assert_eq!(world.get("/stream").await.status, StatusCode::OK);
+    assert_eq!(harness.get("/stream").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn every_event_is_what_the_document_says() {
-    let mut world = World::new().await;
-    let (_, document) = documented(&world.state);
+    let mut harness = Harness::new().await;
+    let (_, document) = documented(&harness.state);
     let operation = &document["paths"]["/stream"]["get"];
     let schema = &operation["responses"]["200"]["content"]["text/event-stream"]["schema"];
-    world.put(at_work());
-    world.say(StepName::AnimateScenes, said("scene 3 of 4"));
-    let mut events = world.follow("/stream", ROOT).await;
+    harness.put(at_work());
+    harness.say(StepName::AnimateScenes, said("scene 3 of 4"));
+    let mut events = harness.follow("/stream", ROOT).await;
     let mut names = Vec::new();
     for step in 0..4 {
         let (name, data) = events.next().await.unwrap();
@@ -231,8 +235,8 @@ async fn every_event_is_what_the_document_says() {
         assert_eq!(faults(&document, schema, &told), [""; 0], "{told}");
         names.push(name);
         match step {
-            1 => world.remove(at_work()),
-            2 => world.state.stop.cancel(),
+            1 => harness.remove(at_work()),
+            2 => harness.state.stop.cancel(),
             _ => {}
         }
     }

@@ -3,19 +3,19 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::testing::{FILMS, ROOT, World, made};
+use crate::testing::{FILMS, Harness, ROOT, made};
 
 /// The namespace of the caller [`FILMS`], and of a job that the API server knows, is left out.
-async fn left_out() -> World {
-    let world = World::new().await;
-    world.know(made());
-    world.leave_out("films");
-    world
+async fn left_out() -> Harness {
+    let harness = Harness::new().await;
+    harness.know(made());
+    harness.leave_out("films");
+    harness
 }
 
 #[tokio::test]
 async fn what_names_a_namespace_that_is_not_watched_is_not_answered_as_if_it_were_empty() {
-    let world = left_out().await;
+    let harness = left_out().await;
     for path in [
         "/jobs?namespace=films",
         "/jobs/films/ocean",
@@ -26,7 +26,7 @@ async fn what_names_a_namespace_that_is_not_watched_is_not_answered_as_if_it_wer
         "/accounts?namespace=films",
         "/storage/stats?namespace=films",
     ] {
-        let answer = world.ask("GET", path, FILMS, &[]).await;
+        let answer = harness.ask("GET", path, FILMS, &[]).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         let told = answer.json();
         assert!(
@@ -35,12 +35,12 @@ async fn what_names_a_namespace_that_is_not_watched_is_not_answered_as_if_it_wer
         );
         assert!(told["hint"].as_str().unwrap().contains("permissions"), "{path}: {told}");
     }
-    assert_eq!(world.ask("GET", "/jobs", ROOT, &[]).await.status, StatusCode::OK, "of all namespaces");
+    assert_eq!(harness.ask("GET", "/jobs", ROOT, &[]).await.status, StatusCode::OK, "of all namespaces");
 }
 
 #[tokio::test]
 async fn nothing_is_written_where_nobody_acts_on_it() {
-    let world = left_out().await;
+    let harness = left_out().await;
     let new = json!({"namespace": "films", "topic": "rivers"});
     let many = json!({"action": "suspend", "filter": {"namespace": "films"}});
     for (path, body) in [
@@ -50,25 +50,25 @@ async fn nothing_is_written_where_nobody_acts_on_it() {
         ("/jobs/force-stop-all?namespace=films", &json!({})),
         ("/storage/cleanup?namespace=films", &json!({})),
     ] {
-        let answer = world.send("POST", path, FILMS, &[], &body.to_string()).await;
+        let answer = harness.send("POST", path, FILMS, &[], &body.to_string()).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {answer:?}");
     }
-    assert_eq!(*world.cluster.changed.lock(), [""; 0]);
+    assert_eq!(*harness.cluster.changed.lock(), [""; 0]);
 }
 
 #[tokio::test]
 async fn who_may_not_look_at_a_namespace_does_not_learn_that_nobody_does() {
-    let world = left_out().await;
-    world.leave_out("news");
+    let harness = left_out().await;
+    harness.leave_out("news");
     for path in ["/jobs?namespace=news", "/jobs/news/secret"] {
-        assert_eq!(world.ask("GET", path, FILMS, &[]).await.status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(harness.ask("GET", path, FILMS, &[]).await.status, StatusCode::FORBIDDEN, "{path}");
     }
 }
 
 #[tokio::test]
 async fn each_of_them_is_a_failed_check() {
-    let world = left_out().await;
-    let answer = world.get("/health/full").await;
+    let harness = left_out().await;
+    let answer = harness.get("/health/full").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let checks = answer.json()["checks"].clone();
     let failed = |check: &&Value| check["healthy"] == false;

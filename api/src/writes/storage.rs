@@ -116,7 +116,7 @@ mod tests {
     use std::iter;
 
     use super::*;
-    use crate::testing::{ROOT, World, documented};
+    use crate::testing::{Harness, ROOT, documented};
 
     #[test]
     fn the_limits_of_requests_are_documented() {
@@ -132,9 +132,9 @@ mod tests {
     #[tokio::test]
     async fn where_no_slot_is_free_no_policy_is_listed() {
         // Its list is empty, which would be the answer.
-        let world = World::new().await;
-        let author = Author(world.state.clients.of_token(ROOT).unwrap());
-        let (tasks, query) = (&world.state.tasks, CleanupQuery::default());
+        let harness = Harness::new().await;
+        let author = Author(harness.state.clients.of_token(ROOT).unwrap());
+        let (tasks, query) = (&harness.state.tasks, CleanupQuery::default());
         let _taken: Vec<_> = iter::from_fn(|| tasks.slots.cleanups.take().ok()).collect();
         let refused = ask(author, tasks, &Unwatched::default(), &query).await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));

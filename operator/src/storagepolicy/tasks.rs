@@ -14,7 +14,7 @@ use super::claim::{Claim, take};
 use super::decide::{Action, Report};
 use super::neighbours::{covered_namespaces, heeded};
 use super::plan::Order;
-use super::prune::{self, KubeJobs, RECHECK_AFTER, Room, RunReport, RunWorld, Usage};
+use super::prune::{self, KubeJobs, RECHECK_AFTER, Room, RunContext, RunReport, Usage};
 use super::runs::begun;
 use crate::bucket;
 use crate::context::Context;
@@ -113,7 +113,7 @@ async fn prune(
     // As far as we see policies.
     let sharing = heeded(&context.caches.policies.state(), policy);
     let namespaces = covered_namespaces(policy, &sharing);
-    let world = RunWorld {
+    let run_context = RunContext {
         jobs: &jobs,
         namespaces: &namespaces,
         sharing: &sharing,
@@ -121,7 +121,7 @@ async fn prune(
         now: clock::now(),
         recheck_after: RECHECK_AFTER,
     };
-    let report = Box::pin(prune::prune(&world, policy, &bucket, order, stop)).await;
+    let report = Box::pin(prune::prune(&run_context, policy, &bucket, order, stop)).await;
     tracing::info!(?report, "a prune run has ended");
     told(order, &report, clock::now())
 }

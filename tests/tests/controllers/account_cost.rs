@@ -44,13 +44,13 @@ async fn an_account_that_ten_thousand_ended_jobs_have_used_costs_no_more_than_on
 async fn used_by(jobs: usize) -> ManyJobs {
     let quota =
         json!([{"name": "scripts", "limit": 1, "period": "2h", "window": "Rolling", "unit": "Requests"}]);
-    let world = ManyJobs::new(&json!({"quotas": quota}), &json!({"observedGeneration": 1})).await.unwrap();
+    let harness = ManyJobs::new(&json!({"quotas": quota}), &json!({"observedGeneration": 1})).await.unwrap();
     for number in 0..jobs {
         let name = format!("job-{number:05}");
-        world.server.put("videojobs", job(&name, &json!({}), &ended()));
+        harness.server.put("videojobs", job(&name, &json!({}), &ended()));
     }
-    world.run(Controllers::Accounts).await.unwrap();
-    world
+    harness.run(Controllers::Accounts).await.unwrap();
+    harness
 }
 
 fn ended() -> Value {
@@ -64,14 +64,14 @@ fn ended() -> Value {
 
 /// CPU time in microseconds for each edit of the account: a reconcile that writes, and the one after it.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of some seconds")]
-async fn cost_of_an_edit(world: &ManyJobs) -> f64 {
+async fn cost_of_an_edit(harness: &ManyJobs) -> f64 {
     let before = cpu();
     for _ in 0..EDITS {
-        world.edit("provideraccounts", ACCOUNT, |_| ());
+        harness.edit("provideraccounts", ACCOUNT, |_| ());
         let current = |it: &ManyJobs| {
             it.server.get("provideraccounts", NAMESPACE, ACCOUNT).is_some_and(|it| is_current(&it))
         };
-        world.server.until(|_| current(world)).await;
+        harness.server.until(|_| current(harness)).await;
     }
     (cpu() - before) as f64 / 1_000.0 / EDITS as f64
 }

@@ -19,12 +19,15 @@ const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The status of a job that asks the account, as the operator itself writes it.
 async fn asking() -> Value {
-    let world = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
-    world.server.put("videojobs", job("first", &json!({}), &begun()));
-    world.run(Controllers::AccountsAndJobs).await.unwrap();
+    let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
+    harness.server.put("videojobs", job("first", &json!({}), &begun()));
+    harness.run(Controllers::AccountsAndJobs).await.unwrap();
     let told = |status: &Value| status["resumeAt"].is_string();
-    world.server.until(|server| told(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"])).await;
-    let mut status = world.status("videojobs", "first");
+    harness
+        .server
+        .until(|server| told(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
+        .await;
+    let mut status = harness.status("videojobs", "first");
     // As it was before it was told what it waits for.
     status.as_object_mut().unwrap().remove("resumeAt");
     status["steps"][0]["message"] = json!("asks for 1 of gemini");
@@ -39,17 +42,17 @@ async fn asking() -> Value {
 /// So many jobs that ask the account, whose operator begins just now.
 async fn waiting(account: &Value, status: &Value) -> ManyJobs {
     let asks = asking().await;
-    let world = ManyJobs::new(account, status).await.unwrap();
+    let harness = ManyJobs::new(account, status).await.unwrap();
     for number in 0..MANY {
         let name = format!("job-{number:05}");
         let mut asks = asks.clone();
         asks["id"] = json!(format!("{number:08}"));
-        world.server.put("videojobs", job(&name, &json!({}), &asks));
+        harness.server.put("videojobs", job(&name, &json!({}), &asks));
     }
-    world.run(Controllers::AccountsAndJobs).await.unwrap();
-    world.server.until(is_front_told).await;
-    world.until_quiet().await;
-    world
+    harness.run(Controllers::AccountsAndJobs).await.unwrap();
+    harness.server.until(is_front_told).await;
+    harness.until_quiet().await;
+    harness
 }
 
 /// Whether all those whom the account names as the first who wait say what they wait for.
@@ -71,8 +74,8 @@ fn times(calls: &Calls, verb: &'static str, resource: &str) -> u64 {
 }
 
 /// Waits until so many attempts were begun.
-async fn until_begun(world: &ManyJobs, attempts: u64) {
-    world.server.until(|server| times(&server.calls(), "create", "jobs") >= attempts).await;
+async fn until_begun(harness: &ManyJobs, attempts: u64) {
+    harness.server.until(|server| times(&server.calls(), "create", "jobs") >= attempts).await;
 }
 
 /// What one unit may cost: each call that is made for those who are granted, and for those at the front of the line.
@@ -93,16 +96,16 @@ fn assert_is_cheap(calls: &Calls, granted: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_unit_that_opens_costs_what_is_granted_and_fifty_more() {
     let test = async {
-        let world = waiting(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await;
-        let calls = world.server.calls();
+        let harness = waiting(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await;
+        let calls = harness.server.calls();
         println!("an operator that begins before {MANY} waiters: {calls:?}");
         assert!(times(&calls, "update", "videojobs") <= TOLD + 4, "{calls:?}");
         assert_eq!(times(&calls, "get", "provideraccounts"), 0, "{calls:?}");
 
-        world.edit("provideraccounts", ACCOUNT, |spec| spec["quotas"] = quota(2));
-        until_begun(&world, 1).await;
-        world.until_quiet().await;
-        assert_is_cheap(&since(&calls, &world.server.calls()), 1);
+        harness.edit("provideraccounts", ACCOUNT, |spec| spec["quotas"] = quota(2));
+        until_begun(&harness, 1).await;
+        harness.until_quiet().await;
+        assert_is_cheap(&since(&calls, &harness.server.calls()), 1);
     };
     tokio::time::timeout(PATIENCE, test).await.unwrap();
 }
@@ -110,22 +113,22 @@ async fn a_unit_that_opens_costs_what_is_granted_and_fifty_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
     let test = async {
-        let world = waiting(&json!({"maxConcurrent": 1}), &json!({"observedGeneration": 1})).await;
-        until_begun(&world, 1).await;
-        world.until_quiet().await;
-        let holder = world.status("provideraccounts", ACCOUNT)["grants"][0]["holder"]["name"].clone();
-        let calls = world.server.calls();
+        let harness = waiting(&json!({"maxConcurrent": 1}), &json!({"observedGeneration": 1})).await;
+        until_begun(&harness, 1).await;
+        harness.until_quiet().await;
+        let holder = harness.status("provideraccounts", ACCOUNT)["grants"][0]["holder"]["name"].clone();
+        let calls = harness.server.calls();
 
-        world.server.change("videojobs", NAMESPACE, holder.as_str().unwrap(), |job| {
+        harness.server.change("videojobs", NAMESPACE, holder.as_str().unwrap(), |job| {
             let step = &mut job["status"]["steps"][0];
             step["state"] = json!("Failed");
             step["reason"] = json!("RetriesExhausted");
             step["demands"][0]["settled"] = json!(true);
         });
-        until_begun(&world, 2).await;
-        world.until_quiet().await;
-        assert_is_cheap(&since(&calls, &world.server.calls()), 1);
-        let ended = world.status("videojobs", holder.as_str().unwrap());
+        until_begun(&harness, 2).await;
+        harness.until_quiet().await;
+        assert_is_cheap(&since(&calls, &harness.server.calls()), 1);
+        let ended = harness.status("videojobs", holder.as_str().unwrap());
         assert_eq!(ended["steps"][0]["demands"], Value::Null, "what is booked is dropped");
     };
     tokio::time::timeout(PATIENCE, test).await.unwrap();
@@ -135,7 +138,7 @@ async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
 async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothing_from_then_on() {
     let test = async {
         let asks = asking().await;
-        let world = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
+        let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
         for number in 0..200 {
             let mut ended = asks.clone();
             ended["phase"] = json!("Failed");
@@ -144,20 +147,20 @@ async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothi
             step["reason"] = json!("RetriesExhausted");
             step["demands"][0]["granted"] = json!(1);
             step["demands"][0]["settled"] = json!(true);
-            world.server.put("videojobs", job(&format!("job-{number:05}"), &json!({}), &ended));
+            harness.server.put("videojobs", job(&format!("job-{number:05}"), &json!({}), &ended));
         }
-        world.run(Controllers::AccountsAndJobs).await.unwrap();
+        harness.run(Controllers::AccountsAndJobs).await.unwrap();
         let dropped = |job: &Value| job["status"]["steps"][0]["demands"] == Value::Null;
-        world.server.until(|server| server.all("videojobs").iter().all(dropped)).await;
-        world.until_quiet().await;
-        let calls = world.server.calls();
-        world.edit("provideraccounts", ACCOUNT, |spec| spec["quotas"] = quota(2));
-        world
+        harness.server.until(|server| server.all("videojobs").iter().all(dropped)).await;
+        harness.until_quiet().await;
+        let calls = harness.server.calls();
+        harness.edit("provideraccounts", ACCOUNT, |spec| spec["quotas"] = quota(2));
+        harness
             .server
             .until(|server| is_current(&server.get("provideraccounts", NAMESPACE, ACCOUNT).unwrap()))
             .await;
-        world.until_quiet().await;
-        let calls = since(&calls, &world.server.calls());
+        harness.until_quiet().await;
+        let calls = since(&calls, &harness.server.calls());
         println!("an edit of an account that 200 ended jobs have used: {calls:?}");
         assert_eq!(
             times(&calls, "get", "videojobs") + times(&calls, "get", "provideraccounts"),
@@ -177,13 +180,13 @@ async fn an_account_that_is_made_again_reads_those_who_have_spent_something_seve
     const SPENT: u32 = 64;
     let test = async {
         let made_again = json!({"observedGeneration": -1});
-        let world = ManyJobs::new(&json!({"quotas": quota(1_000)}), &made_again).await.unwrap();
+        let harness = ManyJobs::new(&json!({"quotas": quota(1_000)}), &made_again).await.unwrap();
         let put = |kind: &str, number: u32, state: &str, demands: Value| {
             let mut status = begun();
             status["phase"] = json!(state);
             status["steps"] =
                 json!([{"name": "write-script", "state": state, "attempt": 1, "demands": demands}]);
-            world.server.put("videojobs", job(&format!("{kind}-{number:05}"), &json!({}), &status));
+            harness.server.put("videojobs", job(&format!("{kind}-{number:05}"), &json!({}), &status));
         };
         let asks = json!({"account": ACCOUNT, "attempt": 1, "submissions": 1});
         let mut settled = asks.clone();
@@ -196,16 +199,16 @@ async fn an_account_that_is_made_again_reads_those_who_have_spent_something_seve
             put("asks", number, "Waiting", json!([asks]));
         }
         (0..1_000).for_each(|number| put("ended", number, "Succeeded", json!([])));
-        world.server.gather("get", "videojobs", 4);
-        world.run(Controllers::Accounts).await.unwrap();
-        world
+        harness.server.gather("get", "videojobs", 4);
+        harness.run(Controllers::Accounts).await.unwrap();
+        harness
             .server
             .until(|server| is_current(&server.get("provideraccounts", NAMESPACE, ACCOUNT).unwrap()))
             .await;
-        let calls = world.server.calls();
+        let calls = harness.server.calls();
         println!("an account that is made again: {calls:?}");
         assert_eq!(times(&calls, "get", "videojobs"), u64::from(SPENT), "{calls:?}");
-        assert_eq!(world.status("provideraccounts", ACCOUNT)["quotas"][0]["used"], json!(SPENT));
+        assert_eq!(harness.status("provideraccounts", ACCOUNT)["quotas"][0]["used"], json!(SPENT));
     };
     tokio::time::timeout(PATIENCE, test).await.expect("they are read one after the other");
 }

@@ -32,9 +32,9 @@ fn ready(server: &ApiServer, name: &str) -> String {
 
 #[tokio::test]
 async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() {
-    let world =
+    let harness =
         ManyJobs::new(&json!({"quotas": quota(3)}), &json!({"observedGeneration": -1})).await.unwrap();
-    let (server, now) = (&world.server, format!("{:.0}", clock::now()));
+    let (server, now) = (&harness.server, format!("{:.0}", clock::now()));
     let mut held = job("held", &json!({}), &begun());
     held["metadata"]["annotations"] = json!({RESTORING: now});
     server.put("videojobs", held);
@@ -50,10 +50,10 @@ async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() 
     let restoring = |object: &mut Value| object["metadata"]["annotations"] = json!({RESTORING: now});
     server.change("provideraccounts", NAMESPACE, ACCOUNT, restoring);
     let before = versions(server);
-    world.run(Controllers::AccountsAndJobs).await.unwrap();
+    harness.run(Controllers::AccountsAndJobs).await.unwrap();
     let steps = async {
         server.until(|server| ready(server, "free").contains("being restored")).await;
-        world.until_quiet().await;
+        harness.until_quiet().await;
         assert_eq!(versions(server), before, "somebody has written");
         // As another tool writes the status, on the version that it has made.
         server.change("videojobs", NAMESPACE, "bare", |bare| bare["status"] = begun());
@@ -63,7 +63,7 @@ async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() 
         let acts = |server: &ApiServer| HELD.iter().all(|(of, name)| is_current(&object(server, of, name)));
         server.until(acts).await;
         server.until(|server| !ready(server, "free").contains("being restored")).await;
-        world.until_quiet().await;
+        harness.until_quiet().await;
         assert_eq!(object(server, "videojobs", "stripped"), untouched, "it would begin as a new one");
     };
     let ended = tokio::time::timeout(PATIENCE, steps).await;

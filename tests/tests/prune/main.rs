@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_operator::storagepolicy::plan::Order;
-use videofactory_operator::storagepolicy::prune::{Room, RunReport, RunWorld, prune};
+use videofactory_operator::storagepolicy::prune::{Room, RunContext, RunReport, prune};
 use videofactory_storage::Bucket;
 use videofactory_tests::r2_proxy::{ProxyOptions, R2Proxy};
 
@@ -111,15 +111,15 @@ impl Site {
     }
 
     async fn run_until(&self, order: &Order, stop: &CancellationToken) -> RunReport {
-        prune(&self.world(), &self.policy(), &self.bucket(), order, stop).await
+        prune(&self.run_context(), &self.policy(), &self.bucket(), order, stop).await
     }
 
     async fn run_on(&self, bucket: &Bucket, order: &Order) -> RunReport {
-        prune(&self.world(), &self.policy(), bucket, order, &CancellationToken::new()).await
+        prune(&self.run_context(), &self.policy(), bucket, order, &CancellationToken::new()).await
     }
 
-    fn world(&self) -> RunWorld<'_> {
-        RunWorld {
+    fn run_context(&self) -> RunContext<'_> {
+        RunContext {
             jobs: &self.jobs,
             namespaces: &self.namespaces,
             sharing: &[],

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
 use videofactory_operator::storagepolicy::plan::{Order, Standing, Tally};
-use videofactory_operator::storagepolicy::prune::{Room, RunWorld, measure, prune};
+use videofactory_operator::storagepolicy::prune::{Room, RunContext, measure, prune};
 use videofactory_storage::PutOptions;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
@@ -197,7 +197,7 @@ async fn stale_uploads_of_ours_are_aborted_and_those_of_people_are_not() {
     }
     site.proxy.set_faults(Vec::new()).unwrap();
     assert_eq!(site.prune().await.aborted_uploads, Some(0), "they are young");
-    let later = RunWorld { now: super::now() + Duration::from_secs(2 * DAY), ..site.world() };
+    let later = RunContext { now: super::now() + Duration::from_secs(2 * DAY), ..site.run_context() };
     let stop = CancellationToken::new();
     let dry = prune(&later, &site.policy(), &site.bucket(), &dry(), &stop).await;
     assert_eq!(dry.aborted_uploads, None);
@@ -228,7 +228,7 @@ async fn uploads_of_jobs_at_work_and_of_unknown_files_are_left_alone_however_sho
     }
     site.proxy.set_faults(Vec::new()).unwrap();
     assert_eq!(unfinished(&site).await, all);
-    let later = RunWorld { now: super::now() + Duration::from_secs(DAY), ..site.world() };
+    let later = RunContext { now: super::now() + Duration::from_secs(DAY), ..site.run_context() };
     let stop = CancellationToken::new();
     let report = prune(&later, &site.policy(), &site.bucket(), &order(), &stop).await;
     assert_eq!(report.aborted_uploads, Some(1), "{}", report.message);

@@ -8,8 +8,8 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Allowance, Opening};
 use videofactory_worker::outcome::StepError;
 
+use super::harness::{Attempt, CrashPoint, Ended, Harness, digests, start};
 use super::service::{Fault, Kind};
-use super::world::{Attempt, Ended, Fate, World, digests, start};
 
 fn waits(ended: &Ended) -> usize {
     ended.results.iter().filter(|result| matches!(result, Err(StepError::AwaitQuota))).count()
@@ -17,22 +17,24 @@ fn waits(ended: &Ended) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_is_submitted_than_was_allowed_and_what_is_left_is_told() {
-    let (world, orders) = (World::new(Kind::Later), digests(8));
+    let (harness, orders) = (Harness::new(Kind::Later), digests(8));
     let allowance = Allowance { submissions: 3, ..Allowance::default() };
     let first = Attempt { allowance: allowance.clone(), ..Attempt::new(1, &orders) };
-    let ended = world.attempt(&first, &Fate::none()).await.unwrap();
-    assert_eq!((world.service().taken.len(), waits(&ended)), (3, 5));
+    let ended = harness.attempt(&first, &CrashPoint::none()).await.unwrap();
+    assert_eq!((harness.service().taken.len(), waits(&ended)), (3, 5));
     assert_eq!((ended.report.left, ended.limit), (Some(5), None));
     // In the order of the film.
-    assert!(orders[..3].iter().all(|digest| world.has(digest)));
-    let ended =
-        world.attempt(&Attempt { allowance, ..Attempt::new(2, &orders) }, &Fate::none()).await.unwrap();
+    assert!(orders[..3].iter().all(|digest| harness.has(digest)));
+    let ended = harness
+        .attempt(&Attempt { allowance, ..Attempt::new(2, &orders) }, &CrashPoint::none())
+        .await
+        .unwrap();
     assert_eq!(ended.report.left, Some(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn openings_and_pace_are_kept_by_all_scenes_together() {
-    let (world, orders) = (World::new(Kind::Later), digests(7));
+    let (harness, orders) = (Harness::new(Kind::Later), digests(7));
     let opening =
         |seconds, submissions| Opening { at: start() + SignedDuration::from_secs(seconds), submissions };
     let allowance = Allowance {
@@ -41,10 +43,10 @@ async fn openings_and_pace_are_kept_by_all_scenes_together() {
         requests_per_second: Some(1.0),
     };
     let attempt = Attempt { allowance, ..Attempt::new(1, &orders) };
-    let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
+    let ended = harness.attempt(&attempt, &CrashPoint::none()).await.unwrap();
     assert_eq!((ended.results.iter().filter(|result| result.is_ok()).count(), waits(&ended)), (6, 1));
     let times: Vec<Duration> =
-        world.service().taken.iter().map(|(_, at)| at.duration_since(world.began)).collect();
+        harness.service().taken.iter().map(|(_, at)| at.duration_since(harness.began)).collect();
     for (time, opens) in times.iter().zip([20, 20, 50, 50, 50, 50]) {
         assert!(*time >= Duration::from_secs(opens), "{times:?}");
     }
@@ -61,12 +63,12 @@ async fn openings_and_pace_are_kept_by_all_scenes_together() {
 
 #[tokio::test(start_paused = true)]
 async fn spending_is_booked_at_the_time_of_the_answer_and_a_second() {
-    let (world, orders) = (World::new(Kind::Later), digests(1));
-    let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    let (harness, orders) = (Harness::new(Kind::Later), digests(1));
+    let ended = harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap();
     let [spent] = &ended.spent[..] else { panic!("{:?}", ended.spent) };
     assert_eq!((spent.account.as_str(), spent.submissions), ("grok", 1));
-    let real =
-        start() + SignedDuration::try_from(world.service().taken[0].1.duration_since(world.began)).unwrap();
+    let real = start()
+        + SignedDuration::try_from(harness.service().taken[0].1.duration_since(harness.began)).unwrap();
     let later = spent.at.duration_since(real);
     assert!(later >= SignedDuration::ZERO && later <= SignedDuration::from_secs(2), "{later}");
     // What the service says it cost, not what was expected; and how long it took.
@@ -75,30 +77,30 @@ async fn spending_is_booked_at_the_time_of_the_answer_and_a_second() {
 }
 
 /// Waits until the service has taken so many orders.
-async fn until_taken(world: &World, orders: usize) {
-    while world.service().taken.len() < orders {
+async fn until_taken(harness: &Harness, orders: usize) {
+    while harness.service().taken.len() < orders {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 /// An attempt at these orders, one a second, of which the service has taken two.
-async fn begun(world: &World, orders: &[Digest]) -> JoinHandle<Ended> {
+async fn begun(harness: &Harness, orders: &[Digest]) -> JoinHandle<Ended> {
     let mut attempt = Attempt::new(1, orders);
     attempt.allowance.requests_per_second = Some(1.0);
-    let first = world.clone();
-    let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
-    until_taken(world, 2).await;
+    let first = harness.clone();
+    let running = tokio::spawn(async move { first.run(&attempt, CrashPoint::none()).await });
+    until_taken(harness, 2).await;
     running
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_halts_what_is_not_submitted_and_what_was_is_fetched() {
-    let (world, orders) = (World::new(Kind::Later), digests(6));
-    let running = begun(&world, &orders).await;
-    world.service().faults.push_back(Fault::Limited);
+    let (harness, orders) = (Harness::new(Kind::Later), digests(6));
+    let running = begun(&harness, &orders).await;
+    harness.service().faults.push_back(Fault::Limited);
     let ended = running.await.unwrap();
-    assert_eq!(world.service().taken.len(), 2);
-    assert_eq!(world.service().turned_away, 1);
+    assert_eq!(harness.service().taken.len(), 2);
+    assert_eq!(harness.service().turned_away, 1);
     assert_eq!(ended.results.iter().filter(|result| result.is_ok()).count(), 2);
     let exits: Vec<i32> =
         ended.results.iter().filter_map(|result| Some(result.as_ref().err()?.exit().code())).collect();
@@ -111,80 +113,80 @@ async fn a_limit_halts_what_is_not_submitted_and_what_was_is_fetched() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_finds_us_too_fast_is_waited_for_on_the_spot() {
-    let (world, orders) = (World::new(Kind::AtOnce), digests(3));
-    world.service().faults.extend([Fault::TooFast, Fault::TooFast]);
-    let ended = world.attempt(&Attempt::new(1, &orders), &Fate::none()).await.unwrap();
+    let (harness, orders) = (Harness::new(Kind::AtOnce), digests(3));
+    harness.service().faults.extend([Fault::TooFast, Fault::TooFast]);
+    let ended = harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap();
     assert!(ended.is_done(), "{:?}", ended.results);
     assert_eq!((ended.submissions(), ended.limit), (3, None));
-    assert_eq!(world.service().turned_away, 2);
-    assert!(world.began.elapsed() < Duration::from_secs(10));
+    assert_eq!(harness.service().turned_away, 2);
+    assert!(harness.began.elapsed() < Duration::from_secs(10));
 
     // One that never takes anything is a limit all the same.
-    let world = World::new(Kind::AtOnce);
-    world.service().faults.extend([Fault::TooFast; 20]);
-    let ended = world.attempt(&Attempt::new(1, &orders[..1]), &Fate::none()).await.unwrap();
+    let harness = Harness::new(Kind::AtOnce);
+    harness.service().faults.extend([Fault::TooFast; 20]);
+    let ended = harness.attempt(&Attempt::new(1, &orders[..1]), &CrashPoint::none()).await.unwrap();
     assert_eq!(ended.error().exit().code(), 75);
-    assert!(ended.limit.is_some() && world.service().turned_away < 8);
+    assert!(ended.limit.is_some() && harness.service().turned_away < 8);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_away_takes_nothing_and_costs_nothing() {
-    let (world, orders) = (World::new(Kind::Later), digests(4));
+    let (harness, orders) = (Harness::new(Kind::Later), digests(4));
     let mut attempt = Attempt::new(1, &orders);
     attempt.allowance.requests_per_second = Some(1.0);
-    world.service().faults.extend([Fault::Away; 50]);
-    let ended = world.attempt(&attempt, &Fate::none()).await.unwrap();
+    harness.service().faults.extend([Fault::Away; 50]);
+    let ended = harness.attempt(&attempt, &CrashPoint::none()).await.unwrap();
     let exits: Vec<i32> =
         ended.results.iter().filter_map(|result| Some(result.as_ref().err()?.exit().code())).collect();
     assert!(exits.contains(&69), "{exits:?}");
     assert_eq!((ended.submissions(), ended.report.left), (0, Some(4)));
-    let asked = world.service().turned_away;
+    let asked = harness.service().turned_away;
     assert!((2..=12).contains(&asked), "it was asked {asked} times");
-    assert!(world.began.elapsed() < Duration::from_secs(30), "it was waited for on the spot");
-    world.service().faults.clear();
-    assert!(world.attempt(&Attempt::new(2, &orders), &Fate::none()).await.unwrap().is_done());
-    assert_eq!(world.service().taken.len(), 4);
+    assert!(harness.began.elapsed() < Duration::from_secs(30), "it was waited for on the spot");
+    harness.service().faults.clear();
+    assert!(harness.attempt(&Attempt::new(2, &orders), &CrashPoint::none()).await.unwrap().is_done());
+    assert_eq!(harness.service().taken.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_away_for_a_moment_is_waited_for_although_a_clip_is_under_way() {
     for kind in [Kind::AtOnce, Kind::Later] {
-        let (world, orders) = (World::new(kind), digests(20));
+        let (harness, orders) = (Harness::new(kind), digests(20));
         // What is under way keeps the attempt for longer than anybody wants to wait.
-        world.service().takes_for = Duration::from_hours(1);
-        let running = begun(&world, &orders).await;
-        world.service().faults.extend([Fault::Away; 3]);
-        until_taken(&world, 20).await;
-        let took = world.began.elapsed();
+        harness.service().takes_for = Duration::from_hours(1);
+        let running = begun(&harness, &orders).await;
+        harness.service().faults.extend([Fault::Away; 3]);
+        until_taken(&harness, 20).await;
+        let took = harness.began.elapsed();
         assert!(took < Duration::from_mins(1), "{kind:?}: {} s", took.as_secs());
         let ended = running.await.unwrap();
         assert!(ended.is_done(), "{kind:?}: {:?}", ended.results);
-        assert_eq!((world.service().turned_away, ended.submissions()), (3, 20), "{kind:?}");
+        assert_eq!((harness.service().turned_away, ended.submissions()), (3, 20), "{kind:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_survey_submits_nothing_and_accounts_for_the_attempt_before() {
-    let (world, orders) = (World::new(Kind::Later), digests(5));
+    let (harness, orders) = (Harness::new(Kind::Later), digests(5));
     // The first has lost its answer; three more have ids when the pod dies.
-    world.service().faults.push_back(Fault::LoseRequest);
+    harness.service().faults.push_back(Fault::LoseRequest);
     let mut attempt = Attempt::new(1, &orders[..1]);
-    world.attempt(&attempt, &Fate::none()).await.unwrap();
+    harness.attempt(&attempt, &CrashPoint::none()).await.unwrap();
     attempt = Attempt { number: 2, orders: orders[..4].to_vec(), ..attempt };
-    let first = world.clone();
-    let running = tokio::spawn(async move { first.run(&attempt, Fate::none()).await });
-    while world.service().taken.len() < 4 {
+    let first = harness.clone();
+    let running = tokio::spawn(async move { first.run(&attempt, CrashPoint::none()).await });
+    while harness.service().taken.len() < 4 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     tokio::time::sleep(Duration::from_millis(10)).await;
     running.abort();
     assert!(running.await.is_err());
 
-    let survey = world.attempt(&Attempt::survey(3, &orders, 2), &Fate::none()).await.unwrap();
+    let survey = harness.attempt(&Attempt::survey(3, &orders, 2), &CrashPoint::none()).await.unwrap();
     assert_eq!(survey.submissions(), 4, "only what the second attempt has spent");
     assert_eq!(survey.report.left, Some(1), "the fifth scene");
-    assert!(orders[..4].iter().all(|digest| world.has(digest)), "what was paid for is fetched");
-    assert_eq!(world.service().taken.len(), 4);
-    let of_first = world.attempt(&Attempt::survey(4, &orders, 1), &Fate::none()).await.unwrap();
+    assert!(orders[..4].iter().all(|digest| harness.has(digest)), "what was paid for is fetched");
+    assert_eq!(harness.service().taken.len(), 4);
+    let of_first = harness.attempt(&Attempt::survey(4, &orders, 1), &CrashPoint::none()).await.unwrap();
     assert_eq!(of_first.submissions(), 1);
 }

@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on may panic, in helpers too")]
 
 mod crashes;
+mod harness;
 mod limits;
 mod outages;
 mod questions;
 mod random;
 mod service;
 mod wire;
-mod world;

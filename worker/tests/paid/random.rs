@@ -5,12 +5,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 use videofactory_pipeline::Digest;
 
+use super::harness::{Attempt, CrashPoint, Harness, digests};
 use super::service::{Fault, Kind};
-use super::world::{Attempt, Fate, World, digests};
 
 /// One attempt's share of misfortune.
 #[derive(Clone, Debug)]
-struct Misfortune {
+struct AttemptFaults {
     faults: Vec<Fault>,
     cut_at: Option<u32>,
     /// It runs on beside its successor instead of dying.
@@ -18,7 +18,7 @@ struct Misfortune {
     survey: bool,
 }
 
-fn misfortune() -> impl Strategy<Value = Misfortune> {
+fn attempt_faults() -> impl Strategy<Value = AttemptFaults> {
     let faults = prop_oneof![
         Just(Fault::LoseAnswer),
         Just(Fault::LoseRequest),
@@ -29,7 +29,7 @@ fn misfortune() -> impl Strategy<Value = Misfortune> {
     ];
     let faults = proptest::collection::vec(faults, 0..3);
     (faults, proptest::option::weighted(0.7, 0u32..70), any::<bool>(), proptest::bool::weighted(0.2))
-        .prop_map(|(faults, cut_at, runs_on, survey)| Misfortune { faults, cut_at, runs_on, survey })
+        .prop_map(|(faults, cut_at, runs_on, survey)| AttemptFaults { faults, cut_at, runs_on, survey })
 }
 
 /// An attempt with leave for so many submissions of each beyond two.
@@ -42,51 +42,51 @@ async fn live_through(
     kind: Kind,
     scenes: usize,
     allowed_submissions: u32,
-    misfortunes: &[Misfortune],
+    all_faults: &[AttemptFaults],
 ) -> Result<(), TestCaseError> {
-    let (world, orders) = (World::new(kind), digests(scenes));
+    let (harness, orders) = (Harness::new(kind), digests(scenes));
     let mut zombies = Vec::new();
-    for (number, misfortune) in (1..).zip(misfortunes) {
-        world.service().faults.extend(&misfortune.faults);
+    for (number, attempt_faults) in (1..).zip(all_faults) {
+        harness.service().faults.extend(&attempt_faults.faults);
         let mut attempt = allowed(number, &orders, allowed_submissions);
-        if misfortune.survey {
+        if attempt_faults.survey {
             attempt.survey = true;
             attempt.accounts_for = Some(number - 1);
         }
-        let fate = match misfortune.cut_at {
-            Some(wait) if misfortune.runs_on => Fate::hold_at(wait),
-            Some(wait) => Fate::crash_at(wait),
-            None => Fate::none(),
+        let crash_point = match attempt_faults.cut_at {
+            Some(wait) if attempt_faults.runs_on => CrashPoint::hold_at(wait),
+            Some(wait) => CrashPoint::crash_at(wait),
+            None => CrashPoint::none(),
         };
-        let (pod, its) = (world.clone(), fate.clone());
+        let (pod, its) = (harness.clone(), crash_point.clone());
         let mut running = tokio::spawn(async move { pod.run(&attempt, its).await });
         // An attempt ends, dies, or is given up while it runs on.
         let has_ended = tokio::select! {
             biased;
-            () = fate.reached() => false,
+            () = crash_point.reached() => false,
             _ = &mut running => true,
         };
-        if !has_ended && misfortune.runs_on {
-            zombies.push((running, fate));
+        if !has_ended && attempt_faults.runs_on {
+            zombies.push((running, crash_point));
         } else {
             running.abort();
         }
-        world.service().faults.clear();
+        harness.service().faults.clear();
         // Some of those that were given up wake up later.
         if number % 2 == 0 {
-            for (_, fate) in &zombies {
-                fate.release();
+            for (_, crash_point) in &zombies {
+                crash_point.release();
             }
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
     }
-    for (zombie, fate) in zombies {
-        fate.release();
+    for (zombie, crash_point) in zombies {
+        crash_point.release();
         let _ = tokio::time::timeout(Duration::from_secs(8000), zombie).await;
     }
     for digest in &orders {
-        let (unknown, known) = world.slots(digest);
-        let taken = u32::try_from(world.taken(digest)).unwrap();
+        let (unknown, known) = harness.slots(digest);
+        let taken = u32::try_from(harness.taken(digest)).unwrap();
         prop_assert!(taken <= unknown + known, "{taken} taken, {unknown} unknown, {known} known");
         prop_assert!(unknown + known <= 2 + allowed_submissions, "{unknown} unknown and {known} known");
         if unknown == 0 && known <= 1 {
@@ -95,16 +95,16 @@ async fn live_through(
     }
     // With enough leave everything comes to a good end, and what has come to one is not begun again. What comes to
     // nothing only now takes an attempt each.
-    let mut last = i32::try_from(misfortunes.len()).unwrap() + 1;
-    let mut ended = world.run(&allowed(last, &orders, allowed_submissions + 9), Fate::none()).await;
+    let mut last = i32::try_from(all_faults.len()).unwrap() + 1;
+    let mut ended = harness.run(&allowed(last, &orders, allowed_submissions + 9), CrashPoint::none()).await;
     while !ended.is_done() && last < 20 {
         last += 1;
-        ended = world.run(&allowed(last, &orders, allowed_submissions + 9), Fate::none()).await;
+        ended = harness.run(&allowed(last, &orders, allowed_submissions + 9), CrashPoint::none()).await;
     }
     prop_assert!(ended.is_done(), "{:?}", ended.results);
-    let before = world.service().taken.len();
-    let idle = world.run(&Attempt::new(last + 1, &orders), Fate::none()).await;
-    prop_assert!(idle.is_done() && idle.submissions() == 0 && world.service().taken.len() == before);
+    let before = harness.service().taken.len();
+    let idle = harness.run(&Attempt::new(last + 1, &orders), CrashPoint::none()).await;
+    prop_assert!(idle.is_done() && idle.submissions() == 0 && harness.service().taken.len() == before);
     Ok(())
 }
 
@@ -115,10 +115,10 @@ proptest! {
         at_once: bool,
         scenes in 1usize..4,
         allowed_submissions in 0u32..2,
-        misfortunes in proptest::collection::vec(misfortune(), 0..7),
+        all_faults in proptest::collection::vec(attempt_faults(), 0..7),
     ) {
         let kind = if at_once { Kind::AtOnce } else { Kind::Later };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(live_through(kind, scenes, allowed_submissions, &misfortunes))?;
+        runtime.block_on(live_through(kind, scenes, allowed_submissions, &all_faults))?;
     }
 }

@@ -22,8 +22,8 @@ use videofactory_worker::paid::{
 use videofactory_worker::progress::Progress;
 use videofactory_worker::traces::Traces;
 
+use super::harness::{CrashPoint, Harness, digests, keys};
 use super::service::Kind;
-use super::world::{Fate, World, digests, keys};
 
 const KEY: &str = "xai-0123456789abcdef";
 
@@ -145,7 +145,7 @@ fn artifact(digest: &Digest) -> String {
 /// A service, and a bucket in memory.
 struct Site {
     fakes: Fakes,
-    world: World,
+    harness: Harness,
     attempt: i32,
     /// What all attempts have told of their spending.
     told: u32,
@@ -156,7 +156,7 @@ impl Site {
         let fakes = Fakes::start(FakesOptions::default()).await.unwrap();
         let at_once = Settings { generation_milliseconds: Some(0), processing_milliseconds: Some(0) };
         fakes.admin().set(KEY, at_once).await.unwrap();
-        Self { fakes, world: World::new(Kind::Later), attempt: 0, told: 0 }
+        Self { fakes, harness: Harness::new(Kind::Later), attempt: 0, told: 0 }
     }
 
     async fn accepted(&self) -> u32 {
@@ -187,7 +187,7 @@ impl Site {
             allowed_hosts: AllowedHosts::parse("127.0.0.1"),
             network: Network::default().with_loopback(true),
         };
-        let (usage, storage) = (UsageRecorder::default(), self.world.store(&Fate::none()));
+        let (usage, storage) = (UsageRecorder::default(), self.harness.store(&CrashPoint::none()));
         let config = SessionConfig {
             store: storage.clone(),
             keys: keys(),

@@ -110,7 +110,7 @@ fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
         [("Anchored", 60), ("Rolling", 60), ("Rolling", 1_000_000_000), ("Anchored", 1_000_000_000)]
     {
         let claims: Vec<Claim> = (0..900).map(|number| asks(number, 20)).collect();
-        let mut world = observed(account(quotas(window, limit)), claims.clone());
+        let mut harness = observed(account(quotas(window, limit)), claims.clone());
         let turns = |number: usize| LastTurn {
             channel: Some(format!("d{number:06}{}", "x".repeat(CHANNEL - 7))),
             step: claims[0].demand.holder.step,
@@ -119,25 +119,25 @@ fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
             at: videofactory_crds::condition::whole_seconds(at(0)),
         };
         let waiter = Waiter { name: "z".repeat(NAME), ..Waiter::default() };
-        let status = world.account.status.get_or_insert_default();
+        let status = harness.account.status.get_or_insert_default();
         status.turns = (0..500).map(turns).collect();
         status.waiters = vec![waiter; 500];
         let (mut largest, mut closed) = (0, 0);
         for round in 0..12 {
             let moment = 100 + round * 150;
-            let decision = decide(&world, at(moment));
+            let decision = decide(&harness, at(moment));
             largest = largest.max(size(&decision));
             assert!(size(&decision) < MOST_STATUS_BYTES, "{window} {limit}: {} bytes", size(&decision));
-            world = written(&world, &decision);
+            harness = written(&harness, &decision);
             closed += decision.booked.closed;
-            let grants = world.account.status.clone().unwrap_or_default().grants;
+            let grants = harness.account.status.clone().unwrap_or_default().grants;
             let claim = |grant: &Grant| {
                 claims.iter().find(|claim| claim.demand.holder.uid == grant.holder.uid).unwrap()
             };
-            world.holders.standings =
+            harness.holders.standings =
                 grants.iter().map(|grant| settled(grant, claim(grant), moment + 5)).collect();
             let done = |claim: &Claim| grants.iter().any(|grant| grant.holder.uid == claim.demand.holder.uid);
-            world.holders.claims.retain(|claim| !done(claim));
+            harness.holders.claims.retain(|claim| !done(claim));
         }
         println!("{window}, {limit} units: {largest} bytes at most, {closed} grants closed");
         assert!(closed > 0, "{window} {limit}");
@@ -146,14 +146,14 @@ fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
 
 #[test]
 fn what_was_spent_is_all_kept_however_coarsely() {
-    let mut world = observed(account(quotas("Rolling", 60)), Vec::new());
+    let mut harness = observed(account(quotas("Rolling", 60)), Vec::new());
     let entry = |n: usize| json!({"at": at(i64::try_from(n).unwrap() * 3).to_string(), "units": 1, "channel": format!("c{n}")});
-    let status = world.account.status.get_or_insert_default();
+    let status = harness.account.status.get_or_insert_default();
     status.quotas = serde_json::from_value(json!([
-        {"name": world.account.spec.quotas.as_ref().unwrap()[0].name, "spent": (0..2_000).map(entry).collect::<Vec<_>>()},
+        {"name": harness.account.spec.quotas.as_ref().unwrap()[0].name, "spent": (0..2_000).map(entry).collect::<Vec<_>>()},
     ]))
     .unwrap();
-    let decision = decide(&world, at(6_000));
+    let decision = decide(&harness, at(6_000));
     let quota = &decision.status.quotas[0];
     assert_eq!(quota.used, Some(2_000));
     assert!(quota.spent.len() <= 40, "{}", quota.spent.len());
@@ -167,9 +167,9 @@ fn quotas_that_are_added_while_many_grants_are_open_count_them_all() {
     let first = observed(account(json!({})), claims.clone());
     let decision = decide(&first, at(100));
     let open = decision.status.grants.len();
-    let mut world = written(&first, &decision);
-    world.account.spec = account(quotas("Rolling", 1_000_000)).spec;
-    let edited = decide(&world, at(101));
+    let mut harness = written(&first, &decision);
+    harness.account.spec = account(quotas("Rolling", 1_000_000)).spec;
+    let edited = decide(&harness, at(101));
     let submissions: i64 = edited.status.grants.iter().filter_map(|grant| grant.submissions).sum();
     assert_eq!(edited.status.grants.len(), open, "nothing is granted while there is no room");
     assert!(
@@ -179,7 +179,7 @@ fn quotas_that_are_added_while_many_grants_are_open_count_them_all() {
     );
     assert!(edited.status.quotas.iter().any(|quota| quota.counts_all_grants == Some(true)));
     assert!(size(&edited) < MOST_STATUS_BYTES, "{}", size(&edited));
-    let mut next = written(&world, &edited);
+    let mut next = written(&harness, &edited);
     assert_eq!(decide(&next, at(102)).status, edited.status, "another look changes nothing");
 
     // All of them end; then the next are granted, and each says what it takes.

@@ -169,7 +169,7 @@ pub struct Job {
 }
 
 /// Jobs, an account and its service.
-pub struct World {
+pub struct Harness {
     pub spec: ProviderAccountSpec,
     pub status: ProviderAccountStatus,
     pub service: Service,
@@ -180,7 +180,7 @@ pub struct World {
     pub behind: i64,
 }
 
-impl World {
+impl Harness {
     pub fn new(kind: Kind, period: i64, limit: i64, jobs: usize) -> Self {
         let (window, zone) = match &kind {
             Kind::Rolling => ("Rolling", None),

@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use super::super::calendar::plus;
 use super::super::demand::Demand;
 use super::super::ledger::Ledger;
-use super::super::testing::{Phase, World, at, second};
+use super::super::testing::{Harness, Phase, at, second};
 use super::super::window::Kind;
 
 /// What may happen.
 #[derive(Clone, Debug)]
-enum Happening {
+enum TestEvent {
     Asks(usize, i64),
     Reads(usize),
     Submits(usize, i64),
     Settles(usize),
     Withdraws(usize, bool),
     Vanishes(usize),
-    Looks,
+    Reconciles,
     LooksAtOldDemands,
     Passes(i64),
     Limit(i64),
@@ -27,8 +27,8 @@ enum Happening {
 
 const JOBS: usize = 5;
 
-fn happening(limits: bool, clocks: bool) -> impl Strategy<Value = Happening> {
-    use Happening as H;
+fn test_event(limits: bool, clocks: bool) -> impl Strategy<Value = TestEvent> {
+    use TestEvent as H;
     let job = 0..JOBS;
     prop_oneof![
         4 => (job.clone(), 1_i64..5).prop_map(|(job, wanted)| H::Asks(job, wanted)),
@@ -45,70 +45,70 @@ fn happening(limits: bool, clocks: bool) -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn asking(world: &World) -> Vec<Demand> {
-    let asks = world.jobs.iter().filter(|job| job.phase == Phase::Asks);
+fn asking(harness: &Harness) -> Vec<Demand> {
+    let asks = harness.jobs.iter().filter(|job| job.phase == Phase::Asks);
     asks.map(|job| job.demand.clone()).collect()
 }
 
 /// Lets it happen; an error is a request too many.
-fn happen(world: &mut World, old: &mut Vec<Demand>, happening: &Happening) -> Result<(), String> {
-    match happening {
-        Happening::Asks(job, wanted) => {
-            world.appear(*job);
-            world.ask(*job, *wanted);
+fn apply(harness: &mut Harness, old: &mut Vec<Demand>, test_event: &TestEvent) -> Result<(), String> {
+    match test_event {
+        TestEvent::Asks(job, wanted) => {
+            harness.appear(*job);
+            harness.ask(*job, *wanted);
         }
-        Happening::Reads(job) => world.read(*job),
-        Happening::Submits(job, later) => {
+        TestEvent::Reads(job) => harness.read(*job),
+        TestEvent::Submits(job, later) => {
             // An anchored window relies on answers that come soon.
-            let later = if world.service.kind == Kind::Anchored { later % 6 } else { *later };
-            world.submit(*job, later)?;
+            let later = if harness.service.kind == Kind::Anchored { later % 6 } else { *later };
+            harness.submit(*job, later)?;
         }
-        Happening::Settles(job) => world.settle(*job),
-        Happening::Withdraws(job, again) => world.withdraw(*job, *again),
-        Happening::Vanishes(job) => world.vanish(*job),
-        Happening::Looks => {
-            let demands = asking(world);
-            world.look_as_if(&demands);
+        TestEvent::Settles(job) => harness.settle(*job),
+        TestEvent::Withdraws(job, again) => harness.withdraw(*job, *again),
+        TestEvent::Vanishes(job) => harness.vanish(*job),
+        TestEvent::Reconciles => {
+            let demands = asking(harness);
+            harness.look_as_if(&demands);
             *old = demands;
         }
-        Happening::LooksAtOldDemands => {
-            world.look_as_if(&std::mem::take(old));
+        TestEvent::LooksAtOldDemands => {
+            harness.look_as_if(&std::mem::take(old));
         }
-        Happening::Passes(seconds) => world.now += seconds,
-        Happening::ClockIsPutBack(seconds) => world.behind += seconds,
-        Happening::Limit(limit) => {
+        TestEvent::Passes(seconds) => harness.now += seconds,
+        TestEvent::ClockIsPutBack(seconds) => harness.behind += seconds,
+        TestEvent::Limit(limit) => {
             // What is promised is kept; from then on, less is promised.
-            world.spec.quotas.as_mut().unwrap()[0].limit = *limit;
+            harness.spec.quotas.as_mut().unwrap()[0].limit = *limit;
         }
     }
     Ok(())
 }
 
 /// Whether all that it has spent is recorded.
-fn is_idle(world: &World, job: usize) -> bool {
-    !matches!(world.jobs[job].phase, Phase::Spends(..))
-        || matches!(world.jobs[job].phase, Phase::Spends(_, _, 0))
+fn is_idle(harness: &Harness, job: usize) -> bool {
+    !matches!(harness.jobs[job].phase, Phase::Spends(..))
+        || matches!(harness.jobs[job].phase, Phase::Spends(_, _, 0))
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {
     prop_oneof![
         2 => Just(Kind::Rolling),
         2 => Just(Kind::Anchored),
-        1 => Just(World::zone("Etc/UTC")),
-        1 => Just(World::zone("America/Los_Angeles")),
+        1 => Just(Harness::zone("Etc/UTC")),
+        1 => Just(Harness::zone("America/Los_Angeles")),
     ]
 }
 
 /// Everything is told and booked, and enough time passes.
-fn bring_to_rest(world: &mut World) {
+fn bring_to_rest(harness: &mut Harness) {
     for job in 0..JOBS {
-        world.read(job);
-        world.settle(job);
-        world.withdraw(job, false);
+        harness.read(job);
+        harness.settle(job);
+        harness.withdraw(job, false);
     }
-    world.look();
-    world.now += 2 * world.service.period + 60;
-    world.look();
+    harness.look();
+    harness.now += 2 * harness.service.period + 60;
+    harness.look();
 }
 
 proptest! {
@@ -119,14 +119,14 @@ proptest! {
         kind in kinds(),
         limit in 1_i64..6,
         begin in 0_i64..200,
-        happenings in prop::collection::vec(happening(false, false), 1..120),
+        test_events in prop::collection::vec(test_event(false, false), 1..120),
     ) {
-        let mut world = World::new(kind, 60, limit, JOBS);
-        world.now = begin;
+        let mut harness = Harness::new(kind, 60, limit, JOBS);
+        harness.now = begin;
         let mut old = Vec::new();
-        for happening in &happenings {
-            let ended = happen(&mut world, &mut old, happening);
-            prop_assert!(ended.is_ok(), "{:?} after {happenings:?}", ended);
+        for test_event in &test_events {
+            let ended = apply(&mut harness, &mut old, test_event);
+            prop_assert!(ended.is_ok(), "{:?} after {test_events:?}", ended);
         }
     }
 
@@ -134,16 +134,16 @@ proptest! {
     fn the_service_never_counts_more_than_it_allows_when_our_clock_is_put_back(
         kind in prop_oneof![Just(Kind::Rolling), Just(Kind::Anchored)],
         limit in 1_i64..6,
-        happenings in prop::collection::vec(happening(false, true), 1..120),
+        test_events in prop::collection::vec(test_event(false, true), 1..120),
     ) {
-        let mut world = World::new(kind, 60, limit, JOBS);
-        world.now = 10_000;
+        let mut harness = Harness::new(kind, 60, limit, JOBS);
+        harness.now = 10_000;
         let mut old = Vec::new();
-        for happening in &happenings {
+        for test_event in &test_events {
             // It may have counted with the old clock and been recorded with the new one.
-            if !matches!(happening, Happening::ClockIsPutBack(_)) || (0..JOBS).all(|job| is_idle(&world, job)) {
-                let ended = happen(&mut world, &mut old, happening);
-                prop_assert!(ended.is_ok(), "{:?} after {happenings:?}", ended);
+            if !matches!(test_event, TestEvent::ClockIsPutBack(_)) || (0..JOBS).all(|job| is_idle(&harness, job)) {
+                let ended = apply(&mut harness, &mut old, test_event);
+                prop_assert!(ended.is_ok(), "{:?} after {test_events:?}", ended);
             }
         }
     }
@@ -152,19 +152,19 @@ proptest! {
     fn no_unit_is_lost_and_no_grant_is_left(
         kind in kinds(),
         limit in 1_i64..6,
-        happenings in prop::collection::vec(happening(true, false), 1..120),
+        test_events in prop::collection::vec(test_event(true, false), 1..120),
     ) {
-        let mut world = World::new(kind, 60, limit, JOBS);
-        world.service.limit = i64::MAX;
+        let mut harness = Harness::new(kind, 60, limit, JOBS);
+        harness.service.limit = i64::MAX;
         let mut old = Vec::new();
-        for happening in &happenings {
-            happen(&mut world, &mut old, happening).unwrap();
+        for test_event in &test_events {
+            apply(&mut harness, &mut old, test_event).unwrap();
         }
-        bring_to_rest(&mut world);
-        prop_assert!(world.status.grants.is_empty());
-        let limit = world.spec.quotas.as_ref().unwrap()[0].limit;
-        let now = at(world.clock());
-        let ledger = Ledger::read(&world.spec, &world.status, now);
+        bring_to_rest(&mut harness);
+        prop_assert!(harness.status.grants.is_empty());
+        let limit = harness.spec.quotas.as_ref().unwrap()[0].limit;
+        let now = at(harness.clock());
+        let ledger = Ledger::read(&harness.spec, &harness.status, now);
         prop_assert_eq!(ledger.quotas[0].window.when(limit, now), Some(now));
         prop_assert!(ledger.quotas[0].window.spent.is_empty());
     }
@@ -173,17 +173,17 @@ proptest! {
     fn what_somebody_can_use_is_granted(
         kind in kinds(),
         limit in 1_i64..6,
-        happenings in prop::collection::vec(happening(true, false), 1..80),
+        test_events in prop::collection::vec(test_event(true, false), 1..80),
     ) {
-        let mut world = World::new(kind, 60, limit, JOBS);
-        world.service.limit = i64::MAX;
+        let mut harness = Harness::new(kind, 60, limit, JOBS);
+        harness.service.limit = i64::MAX;
         let mut old = Vec::new();
-        for happening in &happenings {
-            happen(&mut world, &mut old, happening).unwrap();
+        for test_event in &test_events {
+            apply(&mut harness, &mut old, test_event).unwrap();
         }
-        let turn = world.look();
-        let now = at(world.clock());
-        let opens = Ledger::read(&world.spec, &world.status, now).quotas[0].window.when(1, now);
+        let turn = harness.look();
+        let now = at(harness.clock());
+        let opens = Ledger::read(&harness.spec, &harness.status, now).quotas[0].window.when(1, now);
         if turn.waiters.is_empty() {
             prop_assert_eq!(turn.next_wake, None);
         } else {
@@ -191,27 +191,27 @@ proptest! {
             prop_assert_eq!(turn.next_wake, opens.map(|opens| plus(opens, -10)));
         }
         // A second look at the same moment grants nothing more.
-        let before = world.status.clone();
-        let again = world.look();
+        let before = harness.status.clone();
+        let again = harness.look();
         prop_assert!(again.grants.is_empty());
-        prop_assert_eq!(&world.status, &before);
+        prop_assert_eq!(&harness.status, &before);
     }
 
     #[test]
     fn booking_twice_is_booking_once(
         kind in kinds(),
-        happenings in prop::collection::vec(happening(false, false), 1..80),
+        test_events in prop::collection::vec(test_event(false, false), 1..80),
     ) {
-        let mut world = World::new(kind, 60, 4, JOBS);
-        world.service.limit = i64::MAX;
+        let mut harness = Harness::new(kind, 60, 4, JOBS);
+        harness.service.limit = i64::MAX;
         let mut old = Vec::new();
-        for happening in &happenings {
-            happen(&mut world, &mut old, happening).unwrap();
+        for test_event in &test_events {
+            apply(&mut harness, &mut old, test_event).unwrap();
         }
-        let now = at(world.clock());
+        let now = at(harness.clock());
         let standings: Vec<_> =
-            world.status.grants.iter().map(|grant| (grant.clone(), world.standing(grant))).collect();
-        let mut ledger = Ledger::read(&world.spec, &world.status, now);
+            harness.status.grants.iter().map(|grant| (grant.clone(), harness.standing(grant))).collect();
+        let mut ledger = Ledger::read(&harness.spec, &harness.status, now);
         ledger.book(&standings, now);
         let once = ledger.clone();
         ledger.book(&standings, now);
@@ -223,30 +223,30 @@ proptest! {
 /// ever: after five windows it is ahead of those that come.
 #[test]
 fn nobody_starves() {
-    let mut world = World::new(Kind::Rolling, 60, 2, 40);
+    let mut harness = Harness::new(Kind::Rolling, 60, 2, 40);
     for job in 1..40 {
-        world.jobs[job].demand.priority = 5;
+        harness.jobs[job].demand.priority = 5;
     }
-    world.ask(0, 1);
-    (1..7).for_each(|job| world.ask(job, 1));
+    harness.ask(0, 1);
+    (1..7).for_each(|job| harness.ask(job, 1));
     let mut newcomer = 7;
-    while matches!(world.jobs[0].phase, Phase::Asks) {
-        if world.now % 60 == 0 {
+    while matches!(harness.jobs[0].phase, Phase::Asks) {
+        if harness.now % 60 == 0 {
             for _ in 0..3 {
-                world.ask(newcomer, 1);
+                harness.ask(newcomer, 1);
                 newcomer = newcomer % 39 + 1;
             }
         }
-        world.look();
+        harness.look();
         for job in 0..40 {
-            world.submit(job, 0).unwrap();
-            if matches!(world.jobs[job].phase, Phase::Spends(_, _, 1)) {
-                world.settle(job);
+            harness.submit(job, 0).unwrap();
+            if matches!(harness.jobs[job].phase, Phase::Spends(_, _, 1)) {
+                harness.settle(job);
             }
         }
-        world.look();
-        world.now += 5;
-        assert!(world.now < 14 * 60, "it waits for ever");
+        harness.look();
+        harness.now += 5;
+        assert!(harness.now < 14 * 60, "it waits for ever");
     }
-    assert!(world.now > 4 * 60, "five windows make up for five of priority");
+    assert!(harness.now > 4 * 60, "five windows make up for five of priority");
 }

@@ -140,7 +140,7 @@ fn run(films: &[Film], limit: i64, period: i64, clips_take: i64) -> Simulation {
         {"name": "clips", "limit": limit, "period": format!("{period}s"), "window": "Rolling", "unit": "Requests"},
     ]}));
     let come = films.iter().enumerate().map(|(job, film)| Reverse((film.comes, Event::Comes(job))));
-    let mut world = Simulation {
+    let mut harness = Simulation {
         films: films.to_vec(),
         status: ProviderAccountStatus::default(),
         demands: Vec::new(),
@@ -152,24 +152,24 @@ fn run(films: &[Film], limit: i64, period: i64, clips_take: i64) -> Simulation {
         clips_take,
         random: 7,
     };
-    while let Some(Reverse((now, event))) = world.events.pop() {
+    while let Some(Reverse((now, event))) = harness.events.pop() {
         match event {
-            Event::Ends(job, spent) => world.end(job, &spent, now),
-            Event::Comes(job) => world.comes(job),
+            Event::Ends(job, spent) => harness.end(job, &spent, now),
+            Event::Comes(job) => harness.comes(job),
             Event::Look => {}
         }
-        if world.events.peek().is_some_and(|Reverse((next, _))| *next == now) {
+        if harness.events.peek().is_some_and(|Reverse((next, _))| *next == now) {
             continue;
         }
-        let told = std::mem::take(&mut world.told);
-        let turn = look(&spec, &mut world.status, &told, &world.demands, at(now));
-        turn.grants.iter().for_each(|grant| world.work(grant, now));
+        let told = std::mem::take(&mut harness.told);
+        let turn = look(&spec, &mut harness.status, &told, &harness.demands, at(now));
+        turn.grants.iter().for_each(|grant| harness.work(grant, now));
         if let Some(wake) = turn.next_wake {
-            world.events.push(Reverse((second(wake), Event::Look)));
+            harness.events.push(Reverse((second(wake), Event::Look)));
         }
     }
-    world.service.sort_unstable();
-    world
+    harness.service.sort_unstable();
+    harness
 }
 
 /// Jain's index: 1 if all have the same.
@@ -200,12 +200,12 @@ fn a_thousand_jobs_share_every_window_to_the_last_unit() {
     let sizes: Vec<i64> = (0..JOBS).map(|n| 1 + i64::try_from(n * 7 % 3).unwrap()).collect();
     let wanted: i64 = sizes.iter().sum();
     let films: Vec<Film> = sizes.iter().enumerate().map(|(n, size)| film(n % CHANNELS, *size, 0)).collect();
-    let world = run(&films, LIMIT, PERIOD, 90);
-    assert_eq!(world.finished.len(), JOBS);
-    assert_eq!(i64::try_from(world.service.len()).unwrap(), wanted, "no clip is bought twice");
+    let harness = run(&films, LIMIT, PERIOD, 90);
+    assert_eq!(harness.finished.len(), JOBS);
+    assert_eq!(i64::try_from(harness.service.len()).unwrap(), wanted, "no clip is bought twice");
 
     let mut service = Service::new(Kind::Rolling, PERIOD, LIMIT);
-    service.counted = world.service.iter().map(|(counted, _)| *counted).collect();
+    service.counted = harness.service.iter().map(|(counted, _)| *counted).collect();
     // Any 26 of them in a row last longer than a window.
     let limit = usize::try_from(LIMIT).unwrap();
     for pair in service.counted.windows(limit + 1) {
@@ -227,13 +227,13 @@ fn a_thousand_jobs_share_every_window_to_the_last_unit() {
     let until = |windows: i64| {
         let mut counts = vec![0; CHANNELS];
         let units = usize::try_from(windows * LIMIT).unwrap();
-        world.service[..units].iter().for_each(|(_, job)| counts[films[*job].channel] += 1);
+        harness.service[..units].iter().for_each(|(_, job)| counts[films[*job].channel] += 1);
         counts
     };
     let fairness: Vec<f64> = [8, 20, 40, 60, windows - 4].map(|windows| jain(&until(windows))).to_vec();
-    let mean = world.finished.values().sum::<i64>() as f64 / JOBS as f64;
+    let mean = harness.finished.values().sum::<i64>() as f64 / JOBS as f64;
     let best = best_mean(&sizes);
-    let longest = world.finished.values().max().unwrap();
+    let longest = harness.finished.values().max().unwrap();
     println!(
         "{JOBS} jobs, {wanted} clips, {windows} windows: last clip {} s after the bound of {bound} s; lag of a freed unit \
          at most {longest_lag} s; Jain's index after 8, 20, 40, 60 and {} windows {fairness:.3?}; longest wait {longest} s; \
@@ -252,8 +252,8 @@ fn a_thousand_jobs_share_every_window_to_the_last_unit() {
 #[test]
 fn six_jobs_use_short_windows_to_the_last_unit_too() {
     let (limit, period) = (10, 20);
-    let world = run(&[0; 6].map(|channel| film(channel, 8, 0)), limit, period, 3);
-    let counted: Vec<i64> = world.service.iter().map(|(counted, _)| *counted).collect();
+    let harness = run(&[0; 6].map(|channel| film(channel, 8, 0)), limit, period, 3);
+    let counted: Vec<i64> = harness.service.iter().map(|(counted, _)| *counted).collect();
     assert_eq!(counted.len(), 48);
     let lags: Vec<i64> = counted.iter().zip(&counted[10..]).map(|(one, next)| next - one - period).collect();
     let last = counted.last().unwrap() - counted[0];
@@ -271,17 +271,18 @@ fn a_channel_that_floods_the_account_does_not_hold_a_newcomer_back() {
     for comes in [600, 3_600, 7_000, 20_000, 100_000] {
         let mut films: Vec<Film> = (0..300).map(|n| film(0, 4 + n * 7 % 9, 0)).collect();
         films.push(film(1, 8, comes));
-        let world = run(&films, LIMIT, PERIOD, 90);
-        let opens = world.service.iter().find(|(at, job)| *job == 300 && *at >= comes).unwrap().0;
-        let (own, others) = (world.clips(1, opens, opens + PERIOD), world.clips(0, opens, opens + PERIOD));
+        let harness = run(&films, LIMIT, PERIOD, 90);
+        let opens = harness.service.iter().find(|(at, job)| *job == 300 && *at >= comes).unwrap().0;
+        let (own, others) =
+            (harness.clips(1, opens, opens + PERIOD), harness.clips(0, opens, opens + PERIOD));
         println!(
             "300 films at once, and another channel's after {comes} s: done {} s after it came ({:.2} windows); of its \
              first window it has {own} clips, the others {others}; all done after {} s",
-            world.took(300),
-            world.took(300) as f64 / PERIOD as f64,
-            world.finished.values().max().unwrap(),
+            harness.took(300),
+            harness.took(300) as f64 / PERIOD as f64,
+            harness.finished.values().max().unwrap(),
         );
-        assert!(world.took(300) <= 2 * PERIOD, "{comes}: {} s", world.took(300));
+        assert!(harness.took(300) <= 2 * PERIOD, "{comes}: {} s", harness.took(300));
         assert_eq!(own, 8, "{comes}: half of a window is more than it asks for");
     }
 }
@@ -293,16 +294,16 @@ fn where_channels_are_more_than_units_each_still_has_its_turn() {
     let mut films: Vec<Film> =
         (0..400).map(|n| film(n % 40, 1 + i64::try_from(n).unwrap() * 7 % 3, 0)).collect();
     films.push(film(40, 3, 50_000));
-    let world = run(&films, LIMIT, PERIOD, 90);
-    let clips = |job: usize| world.service.iter().filter(move |(_, of)| *of == job).map(|(at, _)| *at);
+    let harness = run(&films, LIMIT, PERIOD, 90);
+    let clips = |job: usize| harness.service.iter().filter(move |(_, of)| *of == job).map(|(at, _)| *at);
     let waited = clips(400).next().unwrap() - 50_000;
     let counts: Vec<i64> =
-        (0..40).map(|channel| i64::try_from(world.clips(channel, 0, 20 * PERIOD)).unwrap()).collect();
+        (0..40).map(|channel| i64::try_from(harness.clips(channel, 0, 20 * PERIOD)).unwrap()).collect();
     println!(
         "forty channels and one more: its first clip after {waited} s ({:.2} windows), done after {} s; Jain's index of \
          the others after 20 windows {:.3}",
         waited as f64 / PERIOD as f64,
-        world.took(400),
+        harness.took(400),
         jain(&counts)
     );
     // A round of forty films of two clips each takes 3.2 windows.
@@ -320,13 +321,13 @@ fn a_low_priority_waits_its_windows_and_no_longer() {
     };
     let films = urgent(0).map(|(channel, comes)| Film { priority: 3, ..film(channel, 4, comes) });
     let films: Vec<Film> = films.chain([film(0, 2, 1_800), film(1, 2, 1_800)]).collect();
-    let world = run(&films, LIMIT, PERIOD, 90);
+    let harness = run(&films, LIMIT, PERIOD, 90);
     for low in [400, 401] {
         println!(
             "behind a stream of priority 3: done after {:.2} windows",
-            world.took(low) as f64 / PERIOD as f64
+            harness.took(low) as f64 / PERIOD as f64
         );
-        assert!((2 * PERIOD..5 * PERIOD).contains(&world.took(low)), "{}", world.took(low));
+        assert!((2 * PERIOD..5 * PERIOD).contains(&harness.took(low)), "{}", harness.took(low));
     }
 }
 

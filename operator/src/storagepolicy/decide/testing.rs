@@ -45,7 +45,7 @@ pub fn policy(spec: &Value) -> StoragePolicy {
 }
 
 /// A policy and the one that looks after it: writes what is decided, does nothing by itself.
-pub struct World {
+pub struct Harness {
     pub observed: Observed,
     pub now: Timestamp,
     pub writes: usize,
@@ -53,7 +53,7 @@ pub struct World {
     pub told: Vec<String>,
 }
 
-impl World {
+impl Harness {
     pub fn new(spec: &Value) -> Self {
         let now = at(MIDNIGHT);
         let observed = Observed {
@@ -72,11 +72,11 @@ impl World {
 
     /// One that was measured and holds so many bytes.
     pub fn holding(spec: &Value, bytes: i64) -> Self {
-        let mut world = Self::new(spec);
-        world.look();
-        world.measured(bytes);
-        world.look();
-        world
+        let mut harness = Self::new(spec);
+        harness.look();
+        harness.measured(bytes);
+        harness.look();
+        harness
     }
 
     pub fn pass(&mut self, seconds: i64) {

@@ -48,7 +48,7 @@ pub(crate) fn full(key: &str) -> String {
 
 /// What a test plans over.
 #[derive(Clone, Debug)]
-pub(crate) struct World {
+pub(crate) struct Harness {
     pub(crate) objects: BTreeMap<String, (u64, i64)>,
     pub(crate) jobs: Vec<JobReference>,
     pub(crate) namespaces: BTreeSet<String>,
@@ -61,7 +61,7 @@ pub(crate) struct World {
     pub(crate) now: i64,
 }
 
-impl World {
+impl Harness {
     /// An empty bucket of 1,000 bytes with these rules and no brakes.
     #[expect(clippy::needless_pass_by_value, reason = "it takes what json! gives")]
     pub(crate) fn with_rules(rules: Value) -> Self {

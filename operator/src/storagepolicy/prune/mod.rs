@@ -41,7 +41,7 @@ pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
 
 /// What surrounds a run.
 #[derive(Clone, Copy)]
-pub struct RunWorld<'a> {
+pub struct RunContext<'a> {
     /// The way to the jobs.
     pub jobs: &'a dyn Jobs,
     /// The namespaces whose jobs may have files here: those of the policies for this place.
@@ -59,7 +59,7 @@ pub struct RunWorld<'a> {
 /// Does one run. It never fails: how far it came stands in its report. Dropped in the middle, or stopped, it leaves
 /// nothing that the next run does not finish.
 pub async fn prune(
-    world: &RunWorld<'_>,
+    run_context: &RunContext<'_>,
     policy: &StoragePolicy,
     bucket: &Bucket,
     order: &Order,
@@ -67,7 +67,7 @@ pub async fn prune(
 ) -> RunReport {
     let started = Instant::now();
     let mut run = Run {
-        world,
+        run_context,
         policy,
         bucket,
         order,
@@ -123,7 +123,7 @@ struct Planned {
 }
 
 struct Run<'a> {
-    world: &'a RunWorld<'a>,
+    run_context: &'a RunContext<'a>,
     policy: &'a StoragePolicy,
     bucket: &'a Bucket,
     order: &'a Order,
@@ -137,8 +137,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     async fn go(&mut self) -> Result<PruneOutcome, End> {
-        let rules =
-            Rules::of(self.policy, self.world.sharing).map_err(|error| End::Failed(error.to_string()))?;
+        let rules = Rules::of(self.policy, self.run_context.sharing)
+            .map_err(|error| End::Failed(error.to_string()))?;
         // Held as long as what was listed.
         let (_place, stock) = self.unless_stopped(Box::pin(self.stock())).await??;
         self.tell_of(&stock);
@@ -180,7 +180,7 @@ impl<'a> Run<'a> {
     async fn stock(&self) -> Result<(Place<'a>, Stock), End> {
         let usage = self.policy.status.as_ref().and_then(|status| status.usage.as_ref());
         let measured = usage.and_then(|usage| u64::try_from(usage.objects?).ok()).unwrap_or_default();
-        let room = self.world.room;
+        let room = self.run_context.room;
         for files in [measured, u64::MAX] {
             let place = room.place(files).await;
             match stock::take(self.bucket, place.most).await {
@@ -205,16 +205,16 @@ impl<'a> Run<'a> {
 
     async fn references(&self) -> Result<References, End> {
         let mut jobs = Vec::new();
-        for namespace in self.world.namespaces {
-            let listed = self.world.jobs.list(namespace).await;
+        for namespace in self.run_context.namespaces {
+            let listed = self.run_context.jobs.list(namespace).await;
             jobs.extend(listed.map_err(|error| End::Failed(error.to_string()))?);
         }
-        Ok(References::new(self.world.namespaces.clone(), jobs))
+        Ok(References::new(self.run_context.namespaces.clone(), jobs))
     }
 
     /// On a thread of its own: a plan over a million files takes a second or two.
     async fn plan(&self, listing: Listing, rules: Rules, references: References) -> Result<Planned, End> {
-        let (order, now) = (self.order.clone(), self.world.now);
+        let (order, now) = (self.order.clone(), self.run_context.now);
         let planning = tokio::task::spawn_blocking(move || {
             let plan = plan(&listing, &rules, &references, &order, now);
             Planned {
@@ -289,8 +289,8 @@ impl<'a> Run<'a> {
 
     async fn delete(&mut self, planned: &Planned) -> Result<(), End> {
         let Planned { listing, rules, references, plan } = planned;
-        let watch = Watch::new(self.world, listing, plan, references);
-        let (bucket, now, stop) = (self.bucket, self.world.now, self.stop);
+        let watch = Watch::new(self.run_context, listing, plan, references);
+        let (bucket, now, stop) = (self.bucket, self.run_context.now, self.stop);
         let swept = Sweep { bucket, listing, plan, now, grace: rules.grace, stop }.run(watch).await;
         self.tell_swept(&swept, &planned.rules, plan);
         if let Some(end) = swept.cut {
@@ -341,7 +341,7 @@ impl<'a> Run<'a> {
     async fn abort_uploads(&mut self, planned: &Planned) -> Result<(), End> {
         let age = i64::try_from(self.policy.spec.abort_uploads_after.as_secs()).unwrap_or(i64::MAX);
         let begun_before =
-            self.world.now.checked_sub(SignedDuration::from_secs(age.max(planned.rules.grace)));
+            self.run_context.now.checked_sub(SignedDuration::from_secs(age.max(planned.rules.grace)));
         self.report.calls.lists += 1;
         let begun_before = begun_before.unwrap_or(Timestamp::MIN);
         let references = &planned.references;

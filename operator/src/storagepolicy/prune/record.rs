@@ -91,12 +91,12 @@ mod tests {
     use flate2::read::GzDecoder;
     use serde_json::{Value, json};
 
-    use super::super::super::plan::testing::{DAY, World, full, listing_of};
+    use super::super::super::plan::testing::{DAY, Harness, full, listing_of};
     use super::*;
 
     #[test]
     fn every_object_has_a_line_that_says_why() {
-        let planned = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
+        let planned = Harness::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
             .object("clips/films/a-1/r1/clips/a.mp4", 5, 8 * DAY)
             .object("clips/films/b-1/r1/clips/a.mp4", 5, 6 * DAY)
             .object("assets/logo.png", 7, DAY)

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use videofactory_crds::storagepolicy::ObjectKind;
 
 use super::super::plan::{Folder, JobReference, Listing, Object, Owned, OwnerIndex, PrunePlan, References};
-use super::RunWorld;
+use super::RunContext;
 use super::jobs::{JobVersion, Jobs, Marked};
 use videofactory_client::call::CallError;
 
@@ -52,7 +52,7 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(
-        world: &RunWorld<'a>,
+        context: &RunContext<'a>,
         listing: &'a Listing,
         plan: &PrunePlan,
         references: &'a References,
@@ -75,9 +75,9 @@ impl<'a> Watch<'a> {
             }
         }
         Self {
-            jobs: world.jobs,
-            namespaces: world.namespaces,
-            fresh_for: world.recheck_after,
+            jobs: context.jobs,
+            namespaces: context.namespaces,
+            fresh_for: context.recheck_after,
             listing,
             references,
             concerns,
@@ -300,7 +300,7 @@ mod tests {
     use parking_lot::Mutex;
     use serde_json::json;
 
-    use super::super::super::plan::testing::{DAY, Planned, World, finished, full};
+    use super::super::super::plan::testing::{DAY, Harness, Planned, finished, full};
     use super::super::{Marked, Room};
     use super::*;
 
@@ -349,28 +349,28 @@ mod tests {
         }
     }
 
-    fn planned() -> (World, Planned) {
-        let mut world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]));
+    fn planned() -> (Harness, Planned) {
+        let mut harness = Harness::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]));
         for name in ["a", "b", "c"] {
             let key = full(&format!("clips/films/{name}-1/r1/clips/a.mp4"));
-            world = world.job(name, finished(9 * DAY)).object(&key, 1, 9 * DAY);
+            harness = harness.job(name, finished(9 * DAY)).object(&key, 1, 9 * DAY);
         }
-        let planned = world.plan();
+        let planned = harness.plan();
         assert_eq!(planned.deleted().len(), 3);
-        (world, planned)
+        (harness, planned)
     }
 
     /// Admits all, takes back all; how admitting ended, and whose mark is left.
     async fn left(jobs: Silent) -> (Option<Result<(), CallError>>, Vec<String>) {
-        let (world, planned) = planned();
-        *jobs.jobs.lock() = world.jobs.iter().map(|job| (job.name.clone(), job.clone())).collect();
-        let references = world.references();
-        let around = RunWorld {
+        let (harness, planned) = planned();
+        *jobs.jobs.lock() = harness.jobs.iter().map(|job| (job.name.clone(), job.clone())).collect();
+        let references = harness.references();
+        let around = RunContext {
             jobs: &jobs,
-            namespaces: &world.namespaces,
+            namespaces: &harness.namespaces,
             sharing: &[],
             room: &Room::in_memory_of(None),
-            now: super::super::super::plan::testing::at(world.now),
+            now: super::super::super::plan::testing::at(harness.now),
             recheck_after: Duration::from_mins(10),
         };
         let mut watch = Watch::new(&around, &planned.listing, &planned.plan, &references);

@@ -56,7 +56,7 @@ struct Cluster {
 }
 
 #[derive(Clone, Debug)]
-struct World {
+struct Harness {
     now: i64,
     places: [Place; 3],
     clusters: [Cluster; 2],
@@ -66,9 +66,9 @@ struct World {
 
 /// What may happen. The first two numbers are those of a cluster and of a namespace.
 #[derive(Clone, Debug)]
-enum Happening {
+enum TestEvent {
     Passes(i64),
-    Looks(usize, usize),
+    Reconciles(usize, usize),
     Moves(usize, usize, usize, usize),
     Begins(usize, usize, usize),
     Writes(usize, usize),
@@ -84,8 +84,8 @@ enum Happening {
     Prunes(usize, usize),
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
-    use Happening as H;
+fn test_event() -> impl Strategy<Value = TestEvent> {
+    use TestEvent as H;
     let (cluster, namespace, which) = (0..2_usize, 0..2_usize, 0..8_usize);
     prop_oneof![
         4 => (HOUR..3 * DAY).prop_map(H::Passes),
@@ -136,13 +136,13 @@ fn policy(cluster: usize, namespace: &str) -> StoragePolicy {
     .unwrap()
 }
 
-impl World {
+impl Harness {
     fn new() -> Self {
         let cluster = |number| Cluster {
             policies: NAMESPACES.map(|namespace| policy(number, namespace)),
             jobs: Vec::new(),
         };
-        let mut world = Self {
+        let mut harness = Self {
             now: NOW,
             places: [(); 3].map(|()| Place::default()),
             clusters: [cluster(0), cluster(1)],
@@ -150,9 +150,9 @@ impl World {
             deleted: 0,
         };
         for (cluster, namespace) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-            world.look(cluster, namespace);
+            harness.look(cluster, namespace);
         }
-        world
+        harness
     }
 
     /// Which place a policy's spec names.
@@ -220,53 +220,53 @@ impl World {
         self.clusters[cluster].policies[namespace].status = Some(status);
     }
 
-    fn happen(&mut self, happening: &Happening) {
-        match *happening {
-            Happening::Passes(seconds) => self.now += seconds,
-            Happening::Looks(cluster, namespace) => self.look(cluster, namespace),
-            Happening::Moves(cluster, namespace, endpoint, prefix) => {
+    fn apply(&mut self, test_event: &TestEvent) {
+        match *test_event {
+            TestEvent::Passes(seconds) => self.now += seconds,
+            TestEvent::Reconciles(cluster, namespace) => self.look(cluster, namespace),
+            TestEvent::Moves(cluster, namespace, endpoint, prefix) => {
                 let bucket = &mut self.clusters[cluster].policies[namespace].spec.bucket;
                 (bucket.endpoint, bucket.prefix) = (ENDPOINTS[endpoint].into(), PREFIXES[prefix].into());
             }
-            Happening::Begins(cluster, namespace, name) => self.begin(cluster, namespace, name),
-            Happening::Writes(cluster, which) => self.write(cluster, which),
-            Happening::Ends(cluster, which) => {
+            TestEvent::Begins(cluster, namespace, name) => self.begin(cluster, namespace, name),
+            TestEvent::Writes(cluster, which) => self.write(cluster, which),
+            TestEvent::Ends(cluster, which) => {
                 let ago = NOW - self.now;
                 if let Some(job) = pick(&mut self.clusters[cluster].jobs, which) {
                     job.facts.standing = finished(ago);
                 }
             }
-            Happening::Fails(cluster, which, awaits_publication) => {
+            TestEvent::Fails(cluster, which, awaits_publication) => {
                 let job = pick(&mut self.clusters[cluster].jobs, which);
                 if let Some(job) = job.filter(|job| job.facts.standing == Standing::Live) {
                     job.facts.standing = Standing::Failed { awaits_publication };
                 }
             }
-            Happening::IsLabelled(cluster, which) => {
+            TestEvent::IsLabelled(cluster, which) => {
                 if let Some(job) = pick(&mut self.clusters[cluster].jobs, which) {
                     job.facts.labels = [("keep".to_owned(), "true".to_owned())].into();
                 }
             }
-            Happening::Expires(cluster, which) => self.expire(cluster, which),
-            Happening::Suspends(cluster, namespace, suspend) => {
+            TestEvent::Expires(cluster, which) => self.expire(cluster, which),
+            TestEvent::Suspends(cluster, namespace, suspend) => {
                 self.clusters[cluster].policies[namespace].spec.suspend = suspend;
             }
-            Happening::Goes(cluster, which) => {
+            TestEvent::Goes(cluster, which) => {
                 let jobs = &mut self.clusters[cluster].jobs;
                 if !jobs.is_empty() {
                     jobs.remove(which % jobs.len());
                 }
             }
-            Happening::IsRestored(cluster) => {
+            TestEvent::IsRestored(cluster) => {
                 let there = self.clusters[1 - cluster].jobs.clone();
                 let jobs = &mut self.clusters[cluster].jobs;
                 let is_new = |job: &JobReference| !jobs.iter().any(|own| same_name(own, job));
                 let restored: Vec<_> = there.into_iter().filter(is_new).collect();
                 jobs.extend(restored);
             }
-            Happening::LosesMark(place) => self.lose_mark(place),
-            Happening::IsGiven(cluster, namespace) => self.give(cluster, namespace),
-            Happening::Prunes(cluster, namespace) => self.prune(cluster, namespace),
+            TestEvent::LosesMark(place) => self.lose_mark(place),
+            TestEvent::IsGiven(cluster, namespace) => self.give(cluster, namespace),
+            TestEvent::Prunes(cluster, namespace) => self.prune(cluster, namespace),
         }
     }
 
@@ -436,20 +436,20 @@ proptest! {
 
     #[test]
     fn no_file_of_a_job_that_lives_in_another_cluster_is_ever_in_a_plan(
-        happenings in prop::collection::vec(happening(), 1..120),
+        test_events in prop::collection::vec(test_event(), 1..120),
     ) {
-        let mut world = World::new();
-        for happening in &happenings {
-            world.happen(happening);
+        let mut harness = Harness::new();
+        for test_event in &test_events {
+            harness.apply(test_event);
         }
     }
 }
 
 #[test]
 fn a_word_that_gave_a_place_away_does_not_do_so_again_after_others_have_come() {
-    use Happening as H;
-    let mut world = World::new();
-    for happening in [
+    use TestEvent as H;
+    let mut harness = Harness::new();
+    for test_event in [
         H::Moves(1, 0, 0, 2),
         H::IsGiven(1, 0),
         H::Begins(0, 0, 0),
@@ -461,30 +461,30 @@ fn a_word_that_gave_a_place_away_does_not_do_so_again_after_others_have_come() {
         H::Passes(3 * DAY),
         H::Prunes(1, 0),
     ] {
-        world.happen(&happening);
+        harness.apply(&test_event);
     }
-    assert_eq!(world.deleted, 0);
+    assert_eq!(harness.deleted, 0);
 }
 
 /// What the model is worth: that files go at all, in each of the two ways.
 #[test]
 fn files_of_finished_and_of_deleted_jobs_go_after_their_time() {
-    for ends in [Happening::Ends(0, 0), Happening::Goes(0, 0)] {
-        let mut world = World::new();
-        for happening in [
-            Happening::Passes(3 * DAY),
-            Happening::Begins(0, 0, 0),
-            Happening::Writes(0, 0),
-            Happening::Prunes(0, 0),
+    for ends in [TestEvent::Ends(0, 0), TestEvent::Goes(0, 0)] {
+        let mut harness = Harness::new();
+        for test_event in [
+            TestEvent::Passes(3 * DAY),
+            TestEvent::Begins(0, 0, 0),
+            TestEvent::Writes(0, 0),
+            TestEvent::Prunes(0, 0),
             ends,
-            Happening::Prunes(0, 0),
+            TestEvent::Prunes(0, 0),
         ] {
-            world.happen(&happening);
+            harness.apply(&test_event);
         }
-        assert_eq!(world.deleted, 0);
-        world.happen(&Happening::Passes(DAY));
-        world.happen(&Happening::Prunes(0, 0));
+        assert_eq!(harness.deleted, 0);
+        harness.apply(&TestEvent::Passes(DAY));
+        harness.apply(&TestEvent::Prunes(0, 0));
         // The newest film of the namespace stays.
-        assert_eq!(world.deleted, 2);
+        assert_eq!(harness.deleted, 2);
     }
 }

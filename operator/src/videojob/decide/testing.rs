@@ -36,7 +36,7 @@ const NOW: i64 = 1_829_915_200;
 
 /// One job and what is at work for it.
 #[derive(Clone)]
-pub struct World {
+pub struct Harness {
     pub observed: Observed,
     pub now: Timestamp,
     /// The input that each attempt was started with.
@@ -64,7 +64,7 @@ pub struct World {
     pub last: Option<Decision>,
 }
 
-impl World {
+impl Harness {
     /// A fresh job with this spec, and a bucket that works.
     #[expect(clippy::needless_pass_by_value, reason = "every caller writes the spec in place")]
     pub fn new(spec: Value) -> Self {

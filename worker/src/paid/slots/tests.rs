@@ -33,8 +33,8 @@ fn slot(number: u32, fate: char) -> Slot {
     }
 }
 
-fn history(fates: &str) -> History {
-    History((1..).zip(fates.chars()).map(|(number, fate)| slot(number, fate)).collect())
+fn history(outcomes: &str) -> History {
+    History((1..).zip(outcomes.chars()).map(|(number, fate)| slot(number, fate)).collect())
 }
 
 /// Leave for so many submissions in all.
@@ -53,7 +53,7 @@ fn what_the_slots_say_decides_what_is_done() {
         let why = if failed > 0 { "why".to_owned() } else { String::new() };
         SubmissionState::FailedSubmissions(FailedSubmissions { submissions, unknown, failed, cost, why })
     };
-    for (fates, allowed, expected) in [
+    for (outcomes, allowed, expected) in [
         ("", 0, SubmissionState::Open(1)),
         ("n", 0, SubmissionState::Open(2)),
         ("f", 0, SubmissionState::Open(2)),
@@ -94,7 +94,7 @@ fn what_the_slots_say_decides_what_is_done() {
         ("fnf", 3, SubmissionState::Open(4)),
         ("fff", 3, nothing(3, 0, 3)),
     ] {
-        assert_eq!(history(fates).state(&policy(allowed)), expected, "{fates:?}, {allowed} allowed");
+        assert_eq!(history(outcomes).state(&policy(allowed)), expected, "{outcomes:?}, {allowed} allowed");
     }
 }
 
@@ -110,19 +110,19 @@ fn leave_to_buy_again_speaks_of_what_was_delivered_before_it_was_given() {
 #[test]
 fn what_may_be_submitted_as_often_as_one_likes_is() {
     let policy = ResubmitPolicy { repeats: true, ..ResubmitPolicy::default() };
-    for fates in ["??", "ff", "d", "d???"] {
-        let next = u32::try_from(fates.len()).unwrap() + 1;
-        assert_eq!(history(fates).state(&policy), SubmissionState::Open(next), "{fates}");
+    for outcomes in ["??", "ff", "d", "d???"] {
+        let next = u32::try_from(outcomes.len()).unwrap() + 1;
+        assert_eq!(history(outcomes).state(&policy), SubmissionState::Open(next), "{outcomes}");
     }
 }
 
 #[test]
 fn whether_another_failure_is_the_last_is_known_before_it_comes() {
-    for (fates, allowed, last) in
+    for (outcomes, allowed, last) in
         [("", 0, false), ("?", 0, true), ("f", 0, true), ("n", 0, false), ("?", 3, false), ("??", 3, true)]
     {
-        let retry_budget = history(fates).retry_budget(&policy(allowed), true);
-        assert_eq!(retry_budget.is_last, last, "{fates:?}, {allowed} allowed");
+        let retry_budget = history(outcomes).retry_budget(&policy(allowed), true);
+        assert_eq!(retry_budget.is_last, last, "{outcomes:?}, {allowed} allowed");
     }
 }
 

@@ -7,14 +7,14 @@ use videofactory_crds::storagepolicy::PruneOutcome;
 
 use super::super::super::observe::Finding;
 use super::super::super::runs::backup_begun;
-use super::super::testing::World;
+use super::super::testing::Harness;
 use super::super::{Action, Doing, Report};
 
 /// What may happen.
 #[derive(Clone, Debug)]
-enum Happening {
+enum TestEvent {
     Passes(i64),
-    Looks,
+    Reconciles,
     Writes(i64),
     Ends(i64),
     Fails,
@@ -26,8 +26,8 @@ enum Happening {
     Older(bool),
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
-    use Happening as H;
+fn test_event() -> impl Strategy<Value = TestEvent> {
+    use TestEvent as H;
     prop_oneof![
         6 => (1_i64..7_200).prop_map(H::Passes),
         8 => Just(H::Looks),
@@ -43,48 +43,48 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn end(world: &mut World, bytes: Option<i64>) {
-    let bytes_left = bytes.map(|bytes| world.usage(bytes));
-    match world.observed.known.doing {
+fn end(harness: &mut Harness, bytes: Option<i64>) {
+    let bytes_left = bytes.map(|bytes| harness.usage(bytes));
+    match harness.observed.known.doing {
         Some(Doing::Measuring) => {
-            world.observed.known.doing = None;
-            world.observed.known.report = Some(Report::Measured(bytes_left));
+            harness.observed.known.doing = None;
+            harness.observed.known.report = Some(Report::Measured(bytes_left));
         }
         Some(Doing::Pruning(_)) => {
             let outcome = if bytes.is_some() { PruneOutcome::Completed } else { PruneOutcome::Failed };
-            world.pruned(outcome, bytes, None);
+            harness.pruned(outcome, bytes, None);
         }
         Some(Doing::BackingUp) => {
-            world.observed.known.doing = None;
-            world.observed.known.report = Some(Report::BackedUp(backup_begun(world.now)));
+            harness.observed.known.doing = None;
+            harness.observed.known.report = Some(Report::BackedUp(backup_begun(harness.now)));
         }
         None => {}
     }
 }
 
-fn happen(world: &mut World, happening: &Happening) {
-    match happening {
-        Happening::Passes(seconds) => world.pass(*seconds),
-        Happening::Looks => drop(world.look()),
-        Happening::Writes(bytes) => world.write_files(*bytes),
-        Happening::Ends(bytes) => end(world, Some(*bytes)),
-        Happening::Fails => end(world, None),
-        Happening::Restarts => world.restart(),
-        Happening::Asks(second, dry) => {
-            world.annotate(
+fn apply(harness: &mut Harness, test_event: &TestEvent) {
+    match test_event {
+        TestEvent::Passes(seconds) => harness.pass(*seconds),
+        TestEvent::Reconciles => drop(harness.look()),
+        TestEvent::Writes(bytes) => harness.write_files(*bytes),
+        TestEvent::Ends(bytes) => end(harness, Some(*bytes)),
+        TestEvent::Fails => end(harness, None),
+        TestEvent::Restarts => harness.restart(),
+        TestEvent::Asks(second, dry) => {
+            harness.annotate(
                 "cleanup-requested",
                 &json!({"at": format!("2026-01-01T00:00:0{second}Z"), "dryRun": dry}).to_string(),
             );
         }
-        Happening::AsksForBackup(second) => {
-            world.annotate("backup-requested-at", &format!("2026-01-01T00:00:0{second}Z"));
+        TestEvent::AsksForBackup(second) => {
+            harness.annotate("backup-requested-at", &format!("2026-01-01T00:00:0{second}Z"));
         }
-        Happening::BucketGoes => {
+        TestEvent::BucketGoes => {
             let (reason, message) = (StoragePolicyReason::StorageUnavailable, "down".to_owned());
-            world.observed.finding = Finding::Unfit { reason, answered: Some(false), message };
+            harness.observed.finding = Finding::Unfit { reason, answered: Some(false), message };
         }
-        Happening::BucketComes => world.observed.finding = Finding::Fit,
-        Happening::Older(is) => world.observed.older = is.then(|| "other/default".to_owned()),
+        TestEvent::BucketComes => harness.observed.finding = Finding::Fit,
+        TestEvent::Older(is) => harness.observed.older = is.then(|| "other/default".to_owned()),
     }
 }
 
@@ -97,27 +97,27 @@ proptest! {
 
     #[test]
     fn a_second_look_writes_nothing_and_begins_nothing(
-        happenings in prop::collection::vec(happening(), 1..80),
+        test_events in prop::collection::vec(test_event(), 1..80),
     ) {
-        let mut world = World::new(&spec());
-        for happening in &happenings {
-            happen(&mut world, happening);
-            world.look();
-            let (writes, begun) = (world.writes, world.begun.len());
-            world.look();
-            prop_assert_eq!((world.writes, world.begun.len()), (writes, begun), "after {:?}", happening);
+        let mut harness = Harness::new(&spec());
+        for test_event in &test_events {
+            apply(&mut harness, test_event);
+            harness.look();
+            let (writes, begun) = (harness.writes, harness.begun.len());
+            harness.look();
+            prop_assert_eq!((harness.writes, harness.begun.len()), (writes, begun), "after {:?}", test_event);
         }
     }
 
     #[test]
     fn no_slot_of_a_schedule_runs_twice_and_none_more_than_twice_in_all(
-        happenings in prop::collection::vec(happening(), 1..120),
+        test_events in prop::collection::vec(test_event(), 1..120),
     ) {
-        let mut world = World::new(&spec());
-        for happening in &happenings {
-            happen(&mut world, happening);
+        let mut harness = Harness::new(&spec());
+        for test_event in &test_events {
+            apply(&mut harness, test_event);
         }
-        let orders: Vec<_> = world.begun.iter().filter_map(|action| match action {
+        let orders: Vec<_> = harness.begun.iter().filter_map(|action| match action {
             Action::Prune(order) => Some(order),
             Action::Measure | Action::BackUp { .. } => None,
         }).collect();
@@ -131,14 +131,14 @@ proptest! {
     fn a_full_bucket_that_nothing_can_free_is_pruned_once_an_hour_at_most(
         looks in prop::collection::vec(1_i64..600, 1..100),
     ) {
-        let mut world = World::holding(&json!({"schedule": "0 0 1 1 *"}), 9_500_000_000);
+        let mut harness = Harness::holding(&json!({"schedule": "0 0 1 1 *"}), 9_500_000_000);
         for seconds in looks {
-            end(&mut world, Some(9_500_000_000));
-            world.look();
-            world.pass(seconds);
-            world.look();
+            end(&mut harness, Some(9_500_000_000));
+            harness.look();
+            harness.pass(seconds);
+            harness.look();
         }
-        let slots = world.begun.iter().filter_map(|action| match action {
+        let slots = harness.begun.iter().filter_map(|action| match action {
             Action::Prune(order) => Some(order.slot),
             Action::Measure | Action::BackUp { .. } => None,
         });
@@ -150,15 +150,15 @@ proptest! {
 
     #[test]
     fn while_anything_can_happen_by_itself_a_time_is_named(
-        happenings in prop::collection::vec(happening(), 1..80),
+        test_events in prop::collection::vec(test_event(), 1..80),
     ) {
-        let mut world = World::new(&spec());
-        for happening in &happenings {
-            happen(&mut world, happening);
-            let looked = world.look();
-            let idle = world.observed.known.doing.is_none() && looked.action.is_none();
-            if idle && world.observed.finding == Finding::Fit {
-                prop_assert!(looked.wake_at.is_some_and(|at| at > world.now), "after {happening:?}: {:?}", looked.wake_at);
+        let mut harness = Harness::new(&spec());
+        for test_event in &test_events {
+            apply(&mut harness, test_event);
+            let looked = harness.look();
+            let idle = harness.observed.known.doing.is_none() && looked.action.is_none();
+            if idle && harness.observed.finding == Finding::Fit {
+                prop_assert!(looked.wake_at.is_some_and(|at| at > harness.now), "after {test_event:?}: {:?}", looked.wake_at);
             }
         }
     }
@@ -167,22 +167,22 @@ proptest! {
     fn bytes_are_counted_once_whatever_is_told_when(
         writes in prop::collection::vec((0_i64..50_000_000, 1_i64..40), 1..60),
     ) {
-        let mut world = World::holding(&json!({"rules": []}), 0);
+        let mut harness = Harness::holding(&json!({"rules": []}), 0);
         let mut sum = 0;
         for (bytes, seconds) in writes {
-            world.write_files(bytes);
+            harness.write_files(bytes);
             sum += bytes;
-            world.look();
+            harness.look();
             // No measurement corrects what is told.
-            if world.observed.known.doing.take().is_some() {
-                world.observed.policy.status.as_mut().unwrap().usage.as_mut().unwrap().measured_at =
-                    Some(videofactory_crds::condition::whole_seconds(world.now));
+            if harness.observed.known.doing.take().is_some() {
+                harness.observed.policy.status.as_mut().unwrap().usage.as_mut().unwrap().measured_at =
+                    Some(videofactory_crds::condition::whole_seconds(harness.now));
             }
-            world.pass(seconds);
+            harness.pass(seconds);
         }
-        world.pass(31);
-        world.look();
-        let told = world.observed.policy.status.as_ref().unwrap().usage.as_ref().unwrap().bytes;
+        harness.pass(31);
+        harness.look();
+        let told = harness.observed.policy.status.as_ref().unwrap().usage.as_ref().unwrap().bytes;
         prop_assert_eq!(told, Some(sum));
     }
 }

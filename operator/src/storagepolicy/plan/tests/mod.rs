@@ -7,7 +7,7 @@ use serde_json::json;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_crds::units::Duration;
 
-use super::testing::{DAY, HOUR, ID, World, finished, full, job};
+use super::testing::{DAY, HOUR, Harness, ID, finished, full, job};
 use super::*;
 
 const OLD: i64 = 100 * DAY;
@@ -21,15 +21,15 @@ fn film(owner: &str) -> String {
 }
 
 /// All kinds from an hour on, if `finished_only` of finished jobs.
-fn anything(finished_only: bool) -> World {
+fn anything(finished_only: bool) -> Harness {
     let kinds = ["work", "clips", "videos", "thumbnails", "captions", "published"];
-    World::with_rules(json!([{"kinds": kinds, "olderThan": "1h", "onlyFinished": finished_only}]))
+    Harness::with_rules(json!([{"kinds": kinds, "olderThan": "1h", "onlyFinished": finished_only}]))
 }
 
 #[test]
 fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
     let of_its_kind = "videos/films/newest-1/r1/a.mp4";
-    let mut world = anything(true)
+    let mut harness = anything(true)
         .job("done", finished(OLD))
         .job("busy", Standing::Live)
         .job("lost", Standing::Failed { awaits_publication: false })
@@ -60,9 +60,9 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
         ("videos/films/busy-1/r1/a.mp4", kept(Why::Live)),
     ];
     for (key, _) in cases {
-        world = world.object(key, 1, if key == of_its_kind { 2 * HOUR } else { OLD });
+        harness = harness.object(key, 1, if key == of_its_kind { 2 * HOUR } else { OLD });
     }
-    let planned = world.plan();
+    let planned = harness.plan();
     for (key, verdict) in cases {
         assert_eq!(planned.verdict(key), verdict, "{key}");
     }
@@ -70,7 +70,7 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
 
 #[test]
 fn a_rule_for_unfinished_jobs_reaches_failed_ones_and_earlier_runs_alone() {
-    let mut world = anything(false)
+    let mut harness = anything(false)
         .job("busy", Standing::Live)
         .but(|job| job.facts.run = 2)
         .job("lost", Standing::Failed { awaits_publication: true })
@@ -85,9 +85,9 @@ fn a_rule_for_unfinished_jobs_reaches_failed_ones_and_earlier_runs_alone() {
         ("videos/films/dull-1/r1/a.mp4", Verdict::Deleted(0)),
     ];
     for (key, _) in cases {
-        world = world.object(key, 1, OLD);
+        harness = harness.object(key, 1, OLD);
     }
-    let planned = world.plan();
+    let planned = harness.plan();
     for (key, verdict) in cases {
         assert_eq!(planned.verdict(key), verdict, "{key}");
     }
@@ -126,7 +126,7 @@ fn protection_by_pattern_and_by_label_stands_above_every_rule() {
 
 #[test]
 fn a_single_star_ends_at_a_slash() {
-    let world = |pattern: &str| {
+    let harness = |pattern: &str| {
         anything(true)
             .set("protect", json!({"keys": [pattern]}))
             .object("clips/films/gone-1/r1/clips/a.mp4", 1, OLD)
@@ -134,16 +134,16 @@ fn a_single_star_ends_at_a_slash() {
             .deleted()
             .len()
     };
-    assert_eq!(world("clips/*"), 1);
-    assert_eq!(world("clips/*/*/*/*/*.mp4"), 0);
-    assert_eq!(world("clips/**"), 0);
+    assert_eq!(harness("clips/*"), 1);
+    assert_eq!(harness("clips/*/*/*/*/*.mp4"), 0);
+    assert_eq!(harness("clips/**"), 0);
 }
 
 #[test]
 fn a_pattern_or_selector_that_cannot_be_read_stops_everything() {
     let refused = |protect: serde_json::Value| {
-        let world = anything(true).set("protect", protect);
-        Rules::of(&world.policy(), &[]).unwrap_err().to_string()
+        let harness = anything(true).set("protect", protect);
+        Rules::of(&harness.policy(), &[]).unwrap_err().to_string()
     };
     let pattern = refused(json!({"keys": ["videos/[a"]}));
     assert!(pattern.contains("\"videos/[a\" is not a pattern of keys"), "{pattern}");
@@ -153,39 +153,43 @@ fn a_pattern_or_selector_that_cannot_be_read_stops_everything() {
 
 #[test]
 fn grace_and_age_count_from_the_last_write_to_the_second() {
-    let world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
+    let harness = Harness::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
         .set("grace", json!("10d"))
         .object(&clip("a"), 1, 10 * DAY)
         .object(&clip("b"), 1, 10 * DAY - 1);
-    let planned = world.plan();
+    let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("a")]);
     assert_eq!(planned.verdict(&clip("b")), Verdict::Kept(Why::InGrace));
-    let planned = world.set("grace", json!("1h")).object(&clip("c"), 1, 7 * DAY - 1).plan();
+    let planned = harness.set("grace", json!("1h")).object(&clip("c"), 1, 7 * DAY - 1).plan();
     assert_eq!(planned.deleted(), [clip("a"), clip("b")], "the oldest first");
     assert_eq!(planned.verdict(&clip("c")), Verdict::Kept(Why::TooYoung(0)));
 }
 
 #[test]
 fn the_files_of_a_job_that_is_gone_are_as_young_as_the_newest_of_them_and_as_its_policy() {
-    let mut world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
+    let mut harness = Harness::with_rules(json!([{"kinds": ["clips"], "olderThan": "7d"}]))
         .object(&clip("gone"), 1, 10 * DAY)
         .object("work/films/gone-1/r1/logs/a.jsonl", 1, 2 * HOUR)
         .object(&clip("done"), 1, 10 * DAY)
         .object("work/films/done-1/r1/logs/a.jsonl", 1, 2 * HOUR)
         .job("done", finished(9 * DAY));
-    assert_eq!(world.plan().deleted(), [clip("done")], "perhaps its job is restored in a moment");
-    assert_eq!(world.plan().verdict(&clip("gone")), Verdict::Kept(Why::TooYoung(0)));
-    world.now += 7 * DAY;
-    assert_eq!(world.plan().deleted().len(), 2);
-    world.came = world.now - 7 * DAY + 1;
-    assert_eq!(world.plan().deleted(), [clip("done")], "perhaps the jobs are restored after the policy came");
-    world.came -= 1;
-    assert_eq!(world.plan().deleted().len(), 2);
+    assert_eq!(harness.plan().deleted(), [clip("done")], "perhaps its job is restored in a moment");
+    assert_eq!(harness.plan().verdict(&clip("gone")), Verdict::Kept(Why::TooYoung(0)));
+    harness.now += 7 * DAY;
+    assert_eq!(harness.plan().deleted().len(), 2);
+    harness.came = harness.now - 7 * DAY + 1;
+    assert_eq!(
+        harness.plan().deleted(),
+        [clip("done")],
+        "perhaps the jobs are restored after the policy came"
+    );
+    harness.came -= 1;
+    assert_eq!(harness.plan().deleted().len(), 2);
 }
 
 #[test]
 fn what_other_policies_of_the_place_protect_stays_and_their_longer_grace_counts() {
-    let mut world = anything(true)
+    let mut harness = anything(true)
         .job("dear", finished(OLD))
         .but(|job| {
             job.facts.labels.insert("keep".into(), "true".into());
@@ -196,28 +200,28 @@ fn what_other_policies_of_the_place_protect_stays_and_their_longer_grace_counts(
         .object(&clip("dear"), 1, OLD)
         .object(&clip("fresh"), 1, 2 * DAY)
         .object(&clip("plain"), 1, OLD);
-    assert_eq!(world.plan().deleted().len(), 4);
+    assert_eq!(harness.plan().deleted().len(), 4);
     let protect = json!({"keys": ["clips/*/brand-*/**"], "jobs": {"matchLabels": {"keep": "true"}}});
-    let other = world.clone().set("protect", protect).set("grace", json!("3d")).policy();
-    world.sharing = vec![other];
-    assert_eq!(world.plan().deleted(), [clip("plain")]);
-    let broken = world.clone().set("protect", json!({"keys": ["clips/[a"]})).policy();
-    let refused = Rules::of(&world.policy(), &[broken]).unwrap_err().to_string();
+    let other = harness.clone().set("protect", protect).set("grace", json!("3d")).policy();
+    harness.sharing = vec![other];
+    assert_eq!(harness.plan().deleted(), [clip("plain")]);
+    let broken = harness.clone().set("protect", json!({"keys": ["clips/[a"]})).policy();
+    let refused = Rules::of(&harness.policy(), &[broken]).unwrap_err().to_string();
     assert!(refused.starts_with("StoragePolicy films/default") && refused.contains("clips/[a"), "{refused}");
 }
 
 #[test]
 fn jobs_of_a_namespace_may_be_restored_after_its_own_policy_however_old_the_one_that_prunes() {
-    let mut world = anything(true).object("clips/shows/a-1/r1/clips/a.mp4", 1, OLD);
-    world.namespaces.insert("shows".into());
-    assert_eq!(world.plan().deleted().len(), 1);
-    world.sharing = vec![world.policy_of("shows", world.now - 60)];
-    assert_eq!(world.plan().deleted(), [""; 0]);
+    let mut harness = anything(true).object("clips/shows/a-1/r1/clips/a.mp4", 1, OLD);
+    harness.namespaces.insert("shows".into());
+    assert_eq!(harness.plan().deleted().len(), 1);
+    harness.sharing = vec![harness.policy_of("shows", harness.now - 60)];
+    assert_eq!(harness.plan().deleted(), [""; 0]);
     // One of the namespace that never came there makes nobody's files older.
-    let mut stranger = world.policy_of("shows", 0);
+    let mut stranger = harness.policy_of("shows", 0);
     stranger.status = None;
-    world.sharing.push(stranger);
-    assert_eq!(world.plan().deleted(), [""; 0]);
+    harness.sharing.push(stranger);
+    assert_eq!(harness.plan().deleted(), [""; 0]);
 }
 
 #[test]
@@ -226,41 +230,41 @@ fn a_persons_age_leaves_as_many_jobs_as_any_rule_keeps_of_the_kind() {
         {"kinds": ["clips"], "olderThan": "30d", "keepLast": 2},
         {"kinds": ["clips", "work"], "olderThan": "2d", "whenAbove": "stop"},
     ]);
-    let mut world = World::with_rules(rules);
+    let mut harness = Harness::with_rules(rules);
     for (age, owner) in ["c", "b", "a"].into_iter().enumerate() {
         let ago = (2 + i64::try_from(age).unwrap()) * DAY;
-        world = world.job(owner, finished(ago)).object(&clip(owner), 1, ago);
+        harness = harness.job(owner, finished(ago)).object(&clip(owner), 1, ago);
     }
-    world.order.older_than = Some(Duration::from_days(1));
-    assert_eq!(world.plan().deleted(), [clip("a")]);
-    assert_eq!(world.plan().verdict(&clip("b")), Verdict::Kept(Why::KeepLast(0)));
+    harness.order.older_than = Some(Duration::from_days(1));
+    assert_eq!(harness.plan().deleted(), [clip("a")]);
+    assert_eq!(harness.plan().verdict(&clip("b")), Verdict::Kept(Why::KeepLast(0)));
 }
 
 #[test]
 fn a_file_larger_than_the_brakes_share_goes_alone() {
-    let world = World::with_rules(json!([{"kinds": ["clips"], "olderThan": "1d"}]))
+    let harness = Harness::with_rules(json!([{"kinds": ["clips"], "olderThan": "1d"}]))
         .set("brakes", json!({"maxObjects": 10, "maxPercent": 10}))
         .object(&clip("huge"), 900, 9 * DAY)
         .object(&clip("small"), 1, 8 * DAY);
-    let planned = world.plan();
+    let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("huge")]);
     assert_eq!(planned.verdict(&clip("small")), Verdict::Kept(Why::Brakes(0)));
 }
 
 #[test]
 fn what_the_server_gives_no_time_for_is_in_grace() {
-    let world = anything(true);
+    let harness = anything(true);
     let mut listing = Listing::default();
     listing.add(Folder::Kind(videofactory_crds::storagepolicy::ObjectKind::Clips), &clip("a"), 1, u32::MAX);
-    let now = testing::at(world.now);
-    let plan = plan(&listing, &world.rules(), &world.references(), &world.order, now);
+    let now = testing::at(harness.now);
+    let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.order, now);
     assert_eq!(plan.verdicts, [Verdict::Kept(Why::InGrace)]);
 }
 
 #[test]
 fn keep_last_counts_finished_and_gone_jobs_of_each_namespace_that_have_such_files() {
     let rules = json!([{"kinds": ["videos"], "olderThan": "1d", "keepLast": 2}]);
-    let mut world = World::with_rules(rules)
+    let mut harness = Harness::with_rules(rules)
         .job("one", finished(9 * DAY))
         .job("two", finished(8 * DAY))
         .job("bare", finished(2 * DAY))
@@ -272,26 +276,26 @@ fn keep_last_counts_finished_and_gone_jobs_of_each_namespace_that_have_such_file
         .object(&clip("bare"), 1, 2 * DAY)
         .object("videos/shows/one-1/r1/a.mp4", 1, 30 * DAY)
         .object("videos/shows/two-1/r1/a.mp4", 1, 31 * DAY);
-    world.namespaces.insert("shows".into());
-    assert_eq!(world.plan().deleted(), [film("gone")]);
-    assert_eq!(world.plan().verdict(&film("one")), Verdict::Kept(Why::KeepLast(0)));
+    harness.namespaces.insert("shows".into());
+    assert_eq!(harness.plan().deleted(), [film("gone")]);
+    assert_eq!(harness.plan().verdict(&film("one")), Verdict::Kept(Why::KeepLast(0)));
     // The files of a job that is gone are as young as the youngest of them.
-    let world = world.object(&clip("gone"), 1, 2 * DAY);
-    assert_eq!(world.plan().deleted(), [film("one")]);
+    let harness = harness.object(&clip("gone"), 1, 2 * DAY);
+    assert_eq!(harness.plan().deleted(), [film("one")]);
 }
 
 #[test]
 fn above_its_mark_a_rule_brings_the_bucket_down_to_target_oldest_first() {
     let rules = json!([{"kinds": ["clips"], "olderThan": "1d", "whenAbove": "warn"}]);
-    let mut world = World::with_rules(rules);
+    let mut harness = Harness::with_rules(rules);
     for (age, owner) in ["e", "d", "c", "b", "a"].into_iter().enumerate() {
-        world = world.object(&clip(owner), 160, (2 + i64::try_from(age).unwrap()) * DAY);
+        harness = harness.object(&clip(owner), 160, (2 + i64::try_from(age).unwrap()) * DAY);
     }
-    assert_eq!(world.plan().deleted(), [""; 0], "800 bytes are not above warn");
-    assert_eq!(world.plan().verdict(&clip("a")), Verdict::Kept(Why::BelowMark(0)));
-    let world = world.object("assets/logo.png", 1, 0);
-    assert_eq!(world.plan().deleted(), [clip("a"), clip("b")], "down to 481 of 801 bytes, target 500");
-    assert_eq!(world.plan().verdict(&clip("c")), Verdict::Kept(Why::BelowMark(0)));
+    assert_eq!(harness.plan().deleted(), [""; 0], "800 bytes are not above warn");
+    assert_eq!(harness.plan().verdict(&clip("a")), Verdict::Kept(Why::BelowMark(0)));
+    let harness = harness.object("assets/logo.png", 1, 0);
+    assert_eq!(harness.plan().deleted(), [clip("a"), clip("b")], "down to 481 of 801 bytes, target 500");
+    assert_eq!(harness.plan().verdict(&clip("c")), Verdict::Kept(Why::BelowMark(0)));
 }
 
 #[test]
@@ -300,10 +304,10 @@ fn a_rules_mark_is_compared_with_what_earlier_rules_leave() {
         {"kinds": ["clips"], "olderThan": "7d"},
         {"kinds": ["clips"], "olderThan": "1d", "whenAbove": "target"},
     ]);
-    let world =
-        World::with_rules(rules).object(&clip("old"), 600, 8 * DAY).object(&clip("new"), 400, 2 * DAY);
-    assert_eq!(world.plan().deleted(), [clip("old")]);
-    assert_eq!(world.plan().verdict(&clip("new")), Verdict::Kept(Why::BelowMark(1)));
+    let harness =
+        Harness::with_rules(rules).object(&clip("old"), 600, 8 * DAY).object(&clip("new"), 400, 2 * DAY);
+    assert_eq!(harness.plan().deleted(), [clip("old")]);
+    assert_eq!(harness.plan().verdict(&clip("new")), Verdict::Kept(Why::BelowMark(1)));
 }
 
 #[test]
@@ -312,7 +316,7 @@ fn a_persons_age_takes_the_place_of_the_rules_and_asks_no_mark() {
         {"kinds": ["clips"], "olderThan": "7d"},
         {"kinds": ["videos"], "olderThan": "30d", "whenAbove": "stop"},
     ]);
-    let mut world = World::with_rules(rules)
+    let mut harness = Harness::with_rules(rules)
         .job("lost", Standing::Failed { awaits_publication: false })
         .object(&clip("young"), 1, 2 * HOUR)
         .object(&clip("infant"), 1, HOUR / 2)
@@ -320,9 +324,9 @@ fn a_persons_age_takes_the_place_of_the_rules_and_asks_no_mark() {
         .object("work/films/young-1/r1/documents/a.json", 1, OLD)
         .object(&film("young"), 1, 3 * HOUR)
         .object(&film("younger"), 1, 2 * HOUR);
-    world.order.older_than = Some(Duration::from_secs(1));
-    world.order.cause = PruneCause::Request;
-    let planned = world.plan();
+    harness.order.older_than = Some(Duration::from_secs(1));
+    harness.order.cause = PruneCause::Request;
+    let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("young"), film("young")]);
     assert_eq!(planned.verdict(&clip("infant")), Verdict::Kept(Why::InGrace));
     assert_eq!(planned.verdict(&clip("lost")), Verdict::Kept(Why::NotFinished(0)));
@@ -335,36 +339,36 @@ fn the_brakes_let_exactly_the_first_ones_pass() {
         {"kinds": ["captions"], "olderThan": "1d"},
         {"kinds": ["clips"], "olderThan": "1d"},
     ]);
-    let world = World::with_rules(rules)
+    let harness = Harness::with_rules(rules)
         .object(&clip("a"), 10, 9 * DAY)
         .object(&clip("b"), 10, 8 * DAY)
         .object("captions/films/a-1/r1/a.srt", 10, 2 * DAY)
         .object("captions/films/b-1/r1/a.srt", 10, 3 * DAY);
     let order =
         ["captions/films/b-1/r1/a.srt", "captions/films/a-1/r1/a.srt", &clip("a"), &clip("b")].map(full);
-    assert_eq!(world.plan().deleted(), order);
-    let by_number = world.clone().set("brakes", json!({"maxObjects": 3, "maxPercent": 100})).plan();
+    assert_eq!(harness.plan().deleted(), order);
+    let by_number = harness.clone().set("brakes", json!({"maxObjects": 3, "maxPercent": 100})).plan();
     assert_eq!(by_number.deleted(), order[..3]);
     assert_eq!(by_number.verdict(&clip("b")), Verdict::Kept(Why::Brakes(1)));
     assert_eq!(by_number.plan.braked, Tally { objects: 1, bytes: 10 });
-    let by_share = world.set("brakes", json!({"maxObjects": 100, "maxPercent": 50})).plan();
+    let by_share = harness.set("brakes", json!({"maxObjects": 100, "maxPercent": 50})).plan();
     assert_eq!(by_share.deleted(), order[..2]);
 }
 
 #[test]
 fn the_plans_of_earlier_runs_weigh_nothing_in_the_rules() {
     let rules = json!([{"kinds": ["clips"], "olderThan": "1d", "whenAbove": "target"}]);
-    let world = World::with_rules(rules).object(&clip("a"), 500, 2 * DAY);
-    assert_eq!(world.plan().deleted(), [""; 0]);
-    let world = world.object("plans/films/default/20261126T030000Z.jsonl.gz", 100, 0);
-    assert_eq!(world.plan().deleted(), [""; 0], "a dry run's plan changed what a run deletes");
+    let harness = Harness::with_rules(rules).object(&clip("a"), 500, 2 * DAY);
+    assert_eq!(harness.plan().deleted(), [""; 0]);
+    let harness = harness.object("plans/films/default/20261126T030000Z.jsonl.gz", 100, 0);
+    assert_eq!(harness.plan().deleted(), [""; 0], "a dry run's plan changed what a run deletes");
 }
 
 #[test]
 fn a_policy_without_rules_deletes_nothing() {
-    let world = World::with_rules(json!([])).object(&clip("a"), 1000, OLD);
-    assert_eq!(world.plan().deleted(), [""; 0]);
-    assert_eq!(world.plan().verdict(&clip("a")), Verdict::Kept(Why::NoRule));
+    let harness = Harness::with_rules(json!([])).object(&clip("a"), 1000, OLD);
+    assert_eq!(harness.plan().deleted(), [""; 0]);
+    assert_eq!(harness.plan().verdict(&clip("a")), Verdict::Kept(Why::NoRule));
 }
 
 #[test]
@@ -374,27 +378,27 @@ fn the_reason_of_the_rule_by_which_a_file_came_furthest_is_told() {
         {"kinds": ["clips"], "olderThan": "3d", "keepLast": 1},
         {"kinds": ["clips"], "olderThan": "90d"},
     ]);
-    let planned = World::with_rules(rules).object(&clip("a"), 1, 10 * DAY).plan();
+    let planned = Harness::with_rules(rules).object(&clip("a"), 1, 10 * DAY).plan();
     assert_eq!(planned.verdict(&clip("a")), Verdict::Kept(Why::KeepLast(1)));
 }
 
 #[test]
 fn a_bucket_that_stays_too_full_says_what_holds_it_and_what_would_help() {
     let rules = json!([{"kinds": ["clips"], "olderThan": "7d"}]);
-    let world = World::with_rules(rules)
+    let harness = Harness::with_rules(rules)
         .job("busy", Standing::Live)
         .object(&film("gone"), 300, OLD)
         .object(&film("newest"), 10, 50 * DAY)
         .object(&clip("young"), 200, 2 * DAY)
         .object(&clip("busy"), 290, OLD);
-    let sentence = world.plan().shortfall();
+    let sentence = harness.plan().shortfall();
     let expected = "800 bytes stay, above the target of 500 bytes: 300 bytes (no rule for this kind), 290 bytes \
                     (job is unfinished), 200 bytes (younger than olderThan); a rule for videos would free up to 300 \
                     bytes";
     assert_eq!(sentence, expected);
-    let young = world.object(&clip("young"), 900, 2 * DAY).plan().shortfall();
+    let young = harness.object(&clip("young"), 900, 2 * DAY).plan().shortfall();
     assert!(young.ends_with("; a shorter olderThan of rule 1 would free up to 900 bytes"), "{young}");
-    let fits = World::with_rules(json!([])).object(&clip("a"), 500, OLD).plan().shortfall();
+    let fits = Harness::with_rules(json!([])).object(&clip("a"), 500, OLD).plan().shortfall();
     assert_eq!(fits, "");
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use videofactory_pipeline::keys::KeyParts;
 
-use super::super::testing::{DAY, HOUR, Planned, World, at, full, job, kind};
+use super::super::testing::{DAY, HOUR, Harness, Planned, at, full, job, kind};
 use super::super::*;
 
 const NAMESPACES: [&str; 3] = ["films", "shows", "elsewhere"];
@@ -83,7 +83,7 @@ fn rule() -> impl Strategy<Value = Value> {
 }
 
 /// A bucket with anything in it, without brakes.
-fn world() -> impl Strategy<Value = World> {
+fn harness() -> impl Strategy<Value = Harness> {
     let objects = prop::collection::btree_map(key(), (0..60_u64, age()), 0..60);
     let rules = prop::collection::vec(rule(), 0..5);
     let patterns =
@@ -94,37 +94,37 @@ fn world() -> impl Strategy<Value = World> {
     let came = prop_oneof![1 => Just(None), 1 => age().prop_map(Some)];
     (objects, jobs(), rules, patterns, any::<bool>(), (asked, came)).prop_map(
         |(objects, jobs, rules, patterns, labelled, (asked, came))| {
-            let mut world = World::with_rules(json!(rules));
-            world.came = came.map_or(0, |ago| world.now - ago);
+            let mut harness = Harness::with_rules(json!(rules));
+            harness.came = came.map_or(0, |ago| harness.now - ago);
             for (key, (bytes, age)) in objects {
-                world = world.object(&key, bytes, age);
+                harness = harness.object(&key, bytes, age);
             }
-            world.jobs = jobs;
-            world.namespaces = ["films".to_owned(), "shows".to_owned()].into();
+            harness.jobs = jobs;
+            harness.namespaces = ["films".to_owned(), "shows".to_owned()].into();
             let mut protect = json!({"keys": patterns});
             if labelled {
                 protect["jobs"] = json!({"matchLabels": {"keep": "true"}});
             }
-            world.order.older_than = asked;
-            world.set("protect", protect)
+            harness.order.older_than = asked;
+            harness.set("protect", protect)
         },
     )
 }
 
 /// Why an object must never be in a plan, told without any of the code that plans.
-fn untouchable(world: &World, planned: &Planned, key: &str) -> Option<&'static str> {
+fn untouchable(harness: &Harness, planned: &Planned, key: &str) -> Option<&'static str> {
     let Some(parts) = KeyParts::of(key) else { return Some("no key of ours") };
-    if !world.namespaces.contains(parts.namespace) {
+    if !harness.namespaces.contains(parts.namespace) {
         return Some("a namespace whose jobs cannot be seen");
     }
     if planned.rules.protects_key(key) {
         return Some("protected by its key");
     }
-    if world.objects[key].1 > world.now - HOUR {
+    if harness.objects[key].1 > harness.now - HOUR {
         return Some("in grace");
     }
     let named = |job: &&JobReference| job.namespace == parts.namespace && job.name == parts.name;
-    let job = world.jobs.iter().find(named)?;
+    let job = harness.jobs.iter().find(named)?;
     match job.facts.id.as_deref() {
         None => return Some("perhaps a new job's"),
         Some(id) if id != parts.id => return None,
@@ -146,62 +146,62 @@ fn untouchable(world: &World, planned: &Planned, key: &str) -> Option<&'static s
 }
 
 /// Whether an object's job is gone.
-fn is_gone(world: &World, key: &str) -> bool {
+fn is_gone(harness: &Harness, key: &str) -> bool {
     let parts = KeyParts::of(key).unwrap();
     let named = |job: &&JobReference| job.namespace == parts.namespace && job.name == parts.name;
-    let job = world.jobs.iter().find(named);
+    let job = harness.jobs.iter().find(named);
     job.is_none_or(|job| job.facts.id.as_deref().is_some_and(|id| id != parts.id))
 }
 
 /// Whether an object's job has finished, or is gone.
-fn is_finished(world: &World, key: &str) -> bool {
+fn is_finished(harness: &Harness, key: &str) -> bool {
     let parts = KeyParts::of(key).unwrap();
     let named = |job: &&JobReference| job.namespace == parts.namespace && job.name == parts.name;
-    world.jobs.iter().find(named).is_none_or(|job| match job.facts.id.as_deref() {
+    harness.jobs.iter().find(named).is_none_or(|job| match job.facts.id.as_deref() {
         Some(id) if id == parts.id => matches!(job.facts.standing, Standing::Finished { .. }),
         id => id.is_some(),
     })
 }
 
-fn shuffled(world: &World) -> impl Strategy<Value = (World, Vec<String>)> + use<> {
-    let keys: Vec<String> = world.objects.keys().cloned().collect();
-    (Just(world.clone()), Just(keys).prop_shuffle())
+fn shuffled(harness: &Harness) -> impl Strategy<Value = (Harness, Vec<String>)> + use<> {
+    let keys: Vec<String> = harness.objects.keys().cloned().collect();
+    (Just(harness.clone()), Just(keys).prop_shuffle())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_that_must_stay_is_ever_in_a_plan(world in world()) {
-        let planned = world.plan();
+    fn nothing_that_must_stay_is_ever_in_a_plan(harness in harness()) {
+        let planned = harness.plan();
         for key in planned.deleted() {
-            prop_assert_eq!(untouchable(&world, &planned, &key), None, "{}", key);
+            prop_assert_eq!(untouchable(&harness, &planned, &key), None, "{}", key);
         }
     }
 
     #[test]
-    fn whatever_is_deleted_falls_under_the_rule_that_is_named(world in world()) {
-        let planned = world.plan();
+    fn whatever_is_deleted_falls_under_the_rule_that_is_named(harness in harness()) {
+        let planned = harness.plan();
         for key in planned.deleted() {
             let Verdict::Deleted(rule) = planned.verdict(&key) else { panic!("{key} has no rule") };
             let rule = &planned.rules.rules[usize::from(rule)];
-            let age = world.order.older_than.unwrap_or(rule.older_than).as_secs();
+            let age = harness.order.older_than.unwrap_or(rule.older_than).as_secs();
             prop_assert!(rule.kinds.contains(&kind(&key).unwrap()), "{}", key);
             let age = i64::try_from(age).unwrap();
-            prop_assert!(world.now - world.objects[&key].1 >= age, "{}", key);
+            prop_assert!(harness.now - harness.objects[&key].1 >= age, "{}", key);
             // Jobs may be restored after the policy.
-            prop_assert!(!is_gone(&world, &key) || world.now - world.came >= age, "{}", key);
-            prop_assert!(!rule.only_finished || is_finished(&world, &key), "{}", key);
+            prop_assert!(!is_gone(&harness, &key) || harness.now - harness.came >= age, "{}", key);
+            prop_assert!(!rule.only_finished || is_finished(&harness, &key), "{}", key);
         }
     }
 
     #[test]
-    fn the_newest_finished_film_of_each_namespace_stays(world in world()) {
-        let deleted: BTreeSet<String> = world.plan().deleted().into_iter().collect();
+    fn the_newest_finished_film_of_each_namespace_stays(harness in harness()) {
+        let deleted: BTreeSet<String> = harness.plan().deleted().into_iter().collect();
         let mut films: BTreeMap<String, Vec<(i64, bool)>> = BTreeMap::new();
-        for (key, (_, modified)) in &world.objects {
+        for (key, (_, modified)) in &harness.objects {
             let Some(parts) = KeyParts::of(key).filter(|_| key.starts_with("videos/")) else { continue };
-            if world.namespaces.contains(parts.namespace) && is_finished(&world, key) {
+            if harness.namespaces.contains(parts.namespace) && is_finished(&harness, key) {
                 let kept = !deleted.contains(key);
                 films.entry(parts.namespace.to_owned()).or_default().push((*modified, kept));
             }
@@ -214,19 +214,19 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_of_what_is_left_deletes_nothing(world in world()) {
-        let mut world = world;
-        world.prune();
-        prop_assert_eq!(world.prune(), Vec::<String>::new());
+    fn a_plan_of_what_is_left_deletes_nothing(harness in harness()) {
+        let mut harness = harness;
+        harness.prune();
+        prop_assert_eq!(harness.prune(), Vec::<String>::new());
     }
 
     #[test]
-    fn the_order_of_the_listing_changes_nothing((world, keys) in world().prop_flat_map(|world| shuffled(&world))) {
-        let expected = world.plan();
-        let objects = keys.iter().map(|key| (key.as_str(), world.objects[key].0, world.objects[key].1));
+    fn the_order_of_the_listing_changes_nothing((harness, keys) in harness().prop_flat_map(|harness| shuffled(&harness))) {
+        let expected = harness.plan();
+        let objects = keys.iter().map(|key| (key.as_str(), harness.objects[key].0, harness.objects[key].1));
         let listing = testing::listing_of(objects);
-        let plan = plan(&listing, &world.rules(), &world.references(), &world.order, at(world.now));
-        let planned = Planned { listing, rules: world.rules(), plan };
+        let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.order, at(harness.now));
+        let planned = Planned { listing, rules: harness.rules(), plan };
         prop_assert_eq!(planned.deleted(), expected.deleted());
         for key in &keys {
             prop_assert_eq!(planned.verdict(key), expected.verdict(key), "{}", key);
@@ -235,8 +235,8 @@ proptest! {
     }
 
     #[test]
-    fn above_target_a_plan_frees_enough_or_says_why_it_cannot(world in world()) {
-        let planned = world.plan();
+    fn above_target_a_plan_frees_enough_or_says_why_it_cannot(harness in harness()) {
+        let planned = harness.plan();
         let above = planned.plan.bytes_after() > 500;
         prop_assert_eq!(!planned.shortfall().is_empty(), above);
         for verdict in &planned.plan.verdicts {
@@ -250,10 +250,10 @@ proptest! {
 
     #[test]
     fn brakes_cut_off_the_end_and_nothing_else(
-        world in world(), most in 1..20_usize, percent in 1..=100_u64,
+        harness in harness(), most in 1..20_usize, percent in 1..=100_u64,
     ) {
-        let free = world.plan();
-        let braked = world.set("brakes", json!({"maxObjects": most, "maxPercent": percent})).plan();
+        let free = harness.plan();
+        let braked = harness.set("brakes", json!({"maxObjects": most, "maxPercent": percent})).plan();
         let (all, some) = (free.deleted(), braked.deleted());
         prop_assert!(all.starts_with(&some));
         prop_assert!(some.len() <= most);
@@ -267,11 +267,11 @@ proptest! {
     }
 
     #[test]
-    fn a_dry_run_plans_what_a_run_plans(world in world()) {
-        let real = world.plan().deleted();
-        let mut world = world.object("plans/films/default/dry.jsonl.gz", 700, 0);
-        world.order.dry_run = true;
-        let dry = world.plan();
+    fn a_dry_run_plans_what_a_run_plans(harness in harness()) {
+        let real = harness.plan().deleted();
+        let mut harness = harness.object("plans/films/default/dry.jsonl.gz", 700, 0);
+        harness.order.dry_run = true;
+        let dry = harness.plan();
         prop_assert_eq!(dry.deleted(), real);
     }
 }

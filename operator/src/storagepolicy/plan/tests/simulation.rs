@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::testing::{HOUR, ID, NOW, World, at, full, job};
+use super::super::testing::{HOUR, Harness, ID, NOW, at, full, job};
 use super::super::*;
 
 const MB: u64 = 1_000_000;
@@ -26,25 +26,25 @@ impl Video {
     }
 }
 
-fn rules() -> World {
-    let world = World::with_rules(json!([
+fn rules() -> Harness {
+    let harness = Harness::with_rules(json!([
         {"kinds": ["clips"], "olderThan": "7d"},
         {"kinds": ["videos"], "olderThan": "30d", "keepLast": 5},
         {"kinds": ["clips"], "olderThan": "3d", "whenAbove": "target"},
         {"kinds": ["work", "thumbnails", "captions"], "olderThan": "30d"},
         {"kinds": ["videos"], "olderThan": "2d", "whenAbove": "target"},
     ]));
-    world
+    harness
         .set("capacity", json!({"limit": "10G", "target": "8G", "warn": "9G", "stop": "9500M"}))
         .set("brakes", json!({"maxObjects": 10_000, "maxPercent": 50}))
 }
 
 /// Lets every video that is under way write what it makes in this hour.
-fn write(world: &mut World, video: &Video, hour: i64) {
+fn write(harness: &mut Harness, video: &Video, hour: i64) {
     let Some(begun) = video.begun.filter(|_| !video.is_done(hour)) else { return };
     let mut put = |kind: &str, file: &str, bytes: u64| {
         let key = full(&format!("{kind}/films/{}-1/r1/{file}", video.name));
-        world.objects.insert(key, (bytes, world.now));
+        harness.objects.insert(key, (bytes, harness.now));
     };
     match hour - begun {
         0 => put("work", "documents/script.json", 20_000),
@@ -74,24 +74,24 @@ fn references(videos: &[Video], hour: i64) -> Vec<JobReference> {
     videos.iter().map(|video| job("films", &video.name, standing(video))).collect()
 }
 
-fn bytes(world: &World) -> u64 {
-    world.objects.values().map(|(bytes, _)| bytes).sum()
+fn bytes(harness: &Harness) -> u64 {
+    harness.objects.values().map(|(bytes, _)| bytes).sum()
 }
 
 #[test]
 fn a_free_bucket_lasts_through_sixty_days_of_twenty_videos() {
-    let mut world = rules();
+    let mut harness = rules();
     let mut videos: Vec<Video> = Vec::new();
     let (mut highest, mut hours_stopped, mut runs, mut deleted_bytes) = (0, 0, 0, 0);
     let mut was_above_warn = false;
     for hour in 0..DAYS * 24 {
-        world.now = NOW + hour * HOUR;
+        harness.now = NOW + hour * HOUR;
         let due = (hour + 1) * VIDEOS_A_DAY / 24;
         while videos.len() < usize::try_from(due).unwrap() {
             let number = videos.len();
             videos.push(Video { name: format!("video-{number:04}"), begun: None, fails: number % 50 == 49 });
         }
-        let used = bytes(&world);
+        let used = bytes(&harness);
         highest = highest.max(used);
         if used >= 9_500 * MB {
             hours_stopped += 1;
@@ -101,13 +101,13 @@ fn a_free_bucket_lasts_through_sixty_days_of_twenty_videos() {
             }
         }
         for video in &videos {
-            write(&mut world, video, hour);
+            write(&mut harness, video, hour);
         }
-        let above_warn = bytes(&world) >= 9 * GB;
+        let above_warn = bytes(&harness) >= 9 * GB;
         if hour % 24 == 3 || above_warn && !was_above_warn {
-            world.jobs = references(&videos, hour);
-            let before = bytes(&world);
-            for key in world.prune() {
+            harness.jobs = references(&videos, hour);
+            let before = bytes(&harness);
+            for key in harness.prune() {
                 let owner = key.split('/').nth(2).unwrap().trim_end_matches(&format!("-{ID}"));
                 let video = videos.iter().find(|video| video.name == owner).unwrap();
                 assert!(
@@ -115,10 +115,10 @@ fn a_free_bucket_lasts_through_sixty_days_of_twenty_videos() {
                     "{key} of an unfinished video went in hour {hour}"
                 );
             }
-            deleted_bytes += before - bytes(&world);
+            deleted_bytes += before - bytes(&harness);
             runs += 1;
         }
-        was_above_warn = bytes(&world) >= 9 * GB;
+        was_above_warn = bytes(&harness) >= 9 * GB;
     }
     let end = DAYS * 24;
     let late = videos.iter().filter(|video| !video.is_done(end + HOURS_A_VIDEO)).count();
@@ -126,5 +126,5 @@ fn a_free_bucket_lasts_through_sixty_days_of_twenty_videos() {
     assert_eq!(hours_stopped, 0, "hours in which no video could begin");
     assert!(highest < 9_500 * MB, "the bucket came to hold {highest} bytes");
     assert!(deleted_bytes > 40 * GB, "{deleted_bytes} bytes were deleted in {runs} runs");
-    assert!(bytes(&world) > 5 * GB, "more was deleted than had to be: {} bytes are left", bytes(&world));
+    assert!(bytes(&harness) > 5 * GB, "more was deleted than had to be: {} bytes are left", bytes(&harness));
 }

@@ -13,12 +13,12 @@ use videofactory_pipeline::contract::BucketRef;
 use super::super::super::neighbours::protection;
 use super::super::super::plan::testing::{DAY, at};
 use super::super::super::plan::{JobReference, Standing};
-use super::{Cluster, Happening, World};
+use super::{Cluster, Harness, TestEvent};
 use crate::config::SideEffects;
 use crate::videojob::decide::decide;
 use crate::videojob::model::{Action, BucketFill, Found, Made, Namesake, Observed, Storage};
 
-impl World {
+impl Harness {
     /// A job's time to live may be over.
     pub(super) fn expire(&mut self, cluster: usize, which: usize) {
         let policies = self.all(cluster);
@@ -104,19 +104,19 @@ fn object(job: &JobReference) -> VideoJob {
 
 /// Runs one job with these happenings after it has written; whether it is still there a few days later, and how many of
 /// its three files are gone then.
-fn after(happenings: &[Happening]) -> (bool, usize) {
-    use Happening as H;
-    let mut world = World::new();
+fn after(test_events: &[TestEvent]) -> (bool, usize) {
+    use TestEvent as H;
+    let mut harness = Harness::new();
     let begun = [H::Passes(3 * DAY), H::Begins(0, 0, 0), H::Writes(0, 0)];
     let later = [H::Passes(3 * DAY), H::Expires(0, 0), H::Passes(3 * DAY), H::Prunes(0, 0), H::Prunes(0, 1)];
-    begun.iter().chain(happenings).chain(&later).for_each(|happening| world.happen(happening));
-    (!world.clusters[0].jobs.is_empty(), world.deleted)
+    begun.iter().chain(test_events).chain(&later).for_each(|test_event| harness.apply(test_event));
+    (!harness.clusters[0].jobs.is_empty(), harness.deleted)
 }
 
 /// What the model is worth: who goes by himself, and what goes after him.
 #[test]
 fn a_time_to_live_ends_only_where_nothing_protects_and_nothing_is_awaited() {
-    use Happening as H;
+    use TestEvent as H;
     // The newest film of a namespace stays.
     assert_eq!(after(&[H::Ends(0, 0)]), (false, 2));
     assert_eq!(after(&[H::IsLabelled(0, 0), H::Ends(0, 0)]), (true, 0));

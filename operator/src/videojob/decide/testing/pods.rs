@@ -9,9 +9,9 @@ use videofactory_pipeline::{Digest, SceneSet};
 use super::super::super::model::{JobEnd, JobFacts, PodEnd, PodFacts, PodState};
 use super::super::super::names::job_name;
 use super::super::step::{by_scene, completed};
-use super::{SCENES, World};
+use super::{Harness, SCENES};
 
-impl World {
+impl Harness {
     pub(super) fn start(&mut self, input: &StepInput) {
         let (step, attempt) = (input.step, input.attempt);
         if self.observed.jobs.iter().any(|job| job.step == step && job.attempt == attempt && !job.deleting) {

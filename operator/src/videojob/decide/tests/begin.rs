@@ -9,7 +9,7 @@ use videofactory_pipeline::keys::is_id;
 use videofactory_pipeline::text;
 
 use super::super::super::model::{Account, Action, Found};
-use super::super::testing::World;
+use super::super::testing::Harness;
 use super::quota_request::account;
 
 const SCRIPT: StepName = StepName::WriteScript;
@@ -31,44 +31,44 @@ fn channel_of(bytes: usize) -> Found<Channel> {
 
 #[test]
 fn a_run_keeps_a_channel_of_48_kib_and_none_that_is_larger() {
-    let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
-    world.observed.channel = channel_of(48 * 1024 + 1);
-    world.converge();
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
-    assert!(world.has(ConditionType::Stalled) && world.at_work().is_empty());
-    let told = world.message();
+    let mut harness = Harness::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
+    harness.observed.channel = channel_of(48 * 1024 + 1);
+    harness.converge();
+    assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
+    assert!(harness.has(ConditionType::Stalled) && harness.at_work().is_empty());
+    let told = harness.message();
     assert!(told.contains("\"deep\" has 49153 bytes") && told.contains("49152"), "{told}");
-    world.observed.channel = channel_of(48 * 1024);
-    world.converge();
-    assert_eq!(world.at_work(), [SCRIPT]);
-    assert_eq!(world.inputs[&(SCRIPT, 1)].settings.language, "de");
+    harness.observed.channel = channel_of(48 * 1024);
+    harness.converge();
+    assert_eq!(harness.at_work(), [SCRIPT]);
+    assert_eq!(harness.inputs[&(SCRIPT, 1)].settings.language, "de");
 }
 
 #[test]
 fn a_channel_that_has_grown_too_large_leaves_a_run_the_one_that_it_has() {
-    let mut world = World::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
-    world.observed.channel = channel_of(1_000);
-    world.converge();
-    let frozen = |world: &World| world.observed.job.status.as_ref().unwrap().channel.clone();
-    let before = frozen(&world);
-    world.observed.channel = channel_of(MOST_CHANNEL_BYTES + 1);
-    world.annotate(requests::REFRESH_CHANNEL, "2026-11-28T10:00:00Z");
-    world.converge();
-    assert_eq!(frozen(&world), before);
-    assert!(world.events.iter().any(|note| note.contains("shorten it")), "{:?}", world.events);
-    world.run_to_rest();
-    assert_eq!(world.phase(), Phase::Succeeded);
+    let mut harness = Harness::new(json!({"topic": "x", "channelRef": {"name": "deep"}}));
+    harness.observed.channel = channel_of(1_000);
+    harness.converge();
+    let frozen = |harness: &Harness| harness.observed.job.status.as_ref().unwrap().channel.clone();
+    let before = frozen(&harness);
+    harness.observed.channel = channel_of(MOST_CHANNEL_BYTES + 1);
+    harness.annotate(requests::REFRESH_CHANNEL, "2026-11-28T10:00:00Z");
+    harness.converge();
+    assert_eq!(frozen(&harness), before);
+    assert!(harness.events.iter().any(|note| note.contains("shorten it")), "{:?}", harness.events);
+    harness.run_to_rest();
+    assert_eq!(harness.phase(), Phase::Succeeded);
 }
 
 #[test]
 fn every_uid_gives_an_id_that_keys_take() {
     let id_of = |uid: &str| {
-        let mut world = World::topic();
-        world.observed.job.metadata.uid = Some(uid.to_owned());
-        world.converge();
-        let id = world.observed.job.status.as_ref().unwrap().id.clone().unwrap();
+        let mut harness = Harness::topic();
+        harness.observed.job.metadata.uid = Some(uid.to_owned());
+        harness.converge();
+        let id = harness.observed.job.status.as_ref().unwrap().id.clone().unwrap();
         assert!(is_id(&id), "{uid}: {id}");
-        assert_eq!(world.inputs[&(SCRIPT, 1)].job.id, id);
+        assert_eq!(harness.inputs[&(SCRIPT, 1)].job.id, id);
         id
     };
     assert_eq!(id_of("3f9c2a1e-1111-2222"), "3f9c2a1e");
@@ -85,7 +85,7 @@ const TOLD: &str = "café,\n\tbar";
 
 #[test]
 fn characters_that_are_no_text_reach_no_step() {
-    let mut world = World::new(json!({
+    let mut harness = Harness::new(json!({
         "topic": GIVEN, "channelRef": {"name": "deep"},
         "sceneOverrides": [{"id": "s1", "narration": GIVEN, "imagePrompt": GIVEN}],
         "characters": [{"name": "Ada", "description": GIVEN}],
@@ -95,14 +95,17 @@ fn characters_that_are_no_text_reach_no_step() {
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "Channel", "metadata": {"name": "deep"},
         "spec": {"defaultTags": [GIVEN], "defaults": {"style": {"suffix": GIVEN}}},
     });
-    world.observed.channel = Found::Here(Box::new(serde_json::from_value(channel).unwrap()));
-    let given = given_to_the_writer(&mut world);
+    harness.observed.channel = Found::Here(Box::new(serde_json::from_value(channel).unwrap()));
+    let given = given_to_the_writer(&mut harness);
     assert_eq!(given.overrides[0].narration.as_deref(), Some(TOLD));
     assert_eq!(given.overrides[0].image_prompt.as_deref(), Some(TOLD));
-    world.run_to_rest();
-    assert_eq!((world.phase(), world.inputs.len()), (Phase::Succeeded, 6));
-    let told: Vec<(StepName, Value)> =
-        world.inputs.iter().map(|((step, _), input)| (*step, serde_json::to_value(input).unwrap())).collect();
+    harness.run_to_rest();
+    assert_eq!((harness.phase(), harness.inputs.len()), (Phase::Succeeded, 6));
+    let told: Vec<(StepName, Value)> = harness
+        .inputs
+        .iter()
+        .map(|((step, _), input)| (*step, serde_json::to_value(input).unwrap()))
+        .collect();
     for (step, told) in &told {
         assert_eq!(*told, text::clean_value(told.clone()), "{step}");
     }
@@ -120,7 +123,7 @@ fn characters_that_are_no_text_reach_no_step() {
 #[test]
 fn a_storyboard_of_ones_own_is_rid_of_characters_that_are_no_text() {
     let scene = json!({"id": "s1", "narration": GIVEN, "imagePrompt": GIVEN, "camera": GIVEN});
-    let given = given_to_the_writer(&mut World::new(json!({"scenes": [scene]})));
+    let given = given_to_the_writer(&mut Harness::new(json!({"scenes": [scene]})));
     let scene = &given.scenes[0];
     for text in [&scene.narration, &scene.image_prompt, &scene.camera] {
         assert_eq!(text.as_deref(), Some(TOLD));
@@ -132,36 +135,37 @@ fn a_storyboard_of_ones_own_is_rid_of_characters_that_are_no_text() {
 fn nothing_is_begun_with_an_account_that_cannot_be_used() {
     let url = "https://hooks.example/a-secret-path";
     let targets = json!([{"name": "team", "type": "Webhook", "accountRef": {"name": "team"}}]);
-    let mut world = World::new(json!({"topic": "x", "publish": {"targets": targets}}));
+    let mut harness = Harness::new(json!({"topic": "x", "publish": {"targets": targets}}));
     let spec = json!({"provider": "Webhook", "endpoint": url, "secretRef": {"name": "keys"}});
     let Account::External(mut team) = account(&spec) else { panic!("not hired") };
     team.obstacle = Some("put the URL into the Secret".to_owned());
-    world.observed.accounts.insert("team".to_owned(), Account::External(team));
-    world.run_to_rest();
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
-    assert!(world.has(ConditionType::Stalled) && world.message().contains("into the Secret"));
-    assert!(!world.begun.iter().any(|(step, _)| *step == StepName::PublishVideo), "{:?}", world.begun);
-    let told = format!("{:?} {:?} {:?}", world.inputs, world.observed.job.status, world.events);
+    harness.observed.accounts.insert("team".to_owned(), Account::External(team));
+    harness.run_to_rest();
+    assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
+    assert!(harness.has(ConditionType::Stalled) && harness.message().contains("into the Secret"));
+    assert!(!harness.begun.iter().any(|(step, _)| *step == StepName::PublishVideo), "{:?}", harness.begun);
+    let told = format!("{:?} {:?} {:?}", harness.inputs, harness.observed.job.status, harness.events);
     assert!(!told.contains("a-secret-path"), "{told}");
 }
 
 /// The scenes of the spec as the order of the first step has them.
-fn given_to_the_writer(world: &mut World) -> GivenScenes {
-    let mut orders = world.reconcile_or_crash(false).actions.into_iter().filter_map(|action| match action {
-        Action::StartStep(start) => Some(start),
-        _ => None,
-    });
+fn given_to_the_writer(harness: &mut Harness) -> GivenScenes {
+    let mut orders =
+        harness.reconcile_or_crash(false).actions.into_iter().filter_map(|action| match action {
+            Action::StartStep(start) => Some(start),
+            _ => None,
+        });
     orders.next().expect("the first step begins").given.expect("it is given scenes")
 }
 
 #[test]
 fn a_job_that_is_made_held_begins_nothing_before_it_is_let_go() {
-    let mut world = World::new(json!({"topic": "x"}));
-    world.annotate(requests::HOLD, "created together with 2 others");
-    world.converge();
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Suspended, "Held"));
-    assert!(world.begun.is_empty() && world.message().contains("created together with 2 others"));
-    world.strip(requests::HOLD);
-    world.converge();
-    assert_eq!(world.at_work(), [SCRIPT]);
+    let mut harness = Harness::new(json!({"topic": "x"}));
+    harness.annotate(requests::HOLD, "created together with 2 others");
+    harness.converge();
+    assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Suspended, "Held"));
+    assert!(harness.begun.is_empty() && harness.message().contains("created together with 2 others"));
+    harness.strip(requests::HOLD);
+    harness.converge();
+    assert_eq!(harness.at_work(), [SCRIPT]);
 }

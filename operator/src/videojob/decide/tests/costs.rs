@@ -9,7 +9,7 @@ use videofactory_pipeline::Settings;
 use videofactory_pipeline::contract::ExitCode;
 
 use super::super::super::model::{Account, Action};
-use super::super::testing::World;
+use super::super::testing::Harness;
 use super::quota_request::{
     account, at_work, close_grants, film, grant, grok, partly, spends, until_animation,
 };
@@ -18,43 +18,43 @@ const STEP: StepName = StepName::AnimateScenes;
 
 #[test]
 fn a_budget_that_does_not_suffice_is_told_before_anything_is_spent() {
-    let mut world = film(&json!({"budget": {"limit": "1.00"}}));
-    grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0.07"})).unwrap();
-    until_animation(&mut world);
-    assert_eq!(world.reason(), "BudgetExceeded", "{}", world.message());
-    assert!(world.step(STEP).demands.is_empty());
-    world.edit(|job| job.spec.settings.budget = serde_json::from_value(json!({"limit": "9"})).unwrap());
-    world.converge();
-    assert_eq!(world.reason(), "AwaitingQuota");
+    let mut harness = film(&json!({"budget": {"limit": "1.00"}}));
+    grok(&mut harness).spec.prices = serde_json::from_value(json!({"videoSecond": "0.07"})).unwrap();
+    until_animation(&mut harness);
+    assert_eq!(harness.reason(), "BudgetExceeded", "{}", harness.message());
+    assert!(harness.step(STEP).demands.is_empty());
+    harness.edit(|job| job.spec.settings.budget = serde_json::from_value(json!({"limit": "9"})).unwrap());
+    harness.converge();
+    assert_eq!(harness.reason(), "AwaitingQuota");
 }
 
-fn estimated(world: &World) -> Option<String> {
-    let cost = world.observed.job.status.as_ref().unwrap().cost.as_ref();
+fn estimated(harness: &Harness) -> Option<String> {
+    let cost = harness.observed.job.status.as_ref().unwrap().cost.as_ref();
     cost.and_then(|cost| cost.estimated).map(|money| money.to_string())
 }
 
 #[test]
 fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
     let account_ref = |name: &str| json!({"accountRef": {"name": name}});
-    let mut world = film(&json!({
+    let mut harness = film(&json!({
         "sceneCount": 3, "length": {"target": "15s"},
         "providers": {
             "script": account_ref("gemini"), "images": account_ref("gemini"), "narration": account_ref("gemini"), "animation": account_ref("grok"),
         },
     }));
-    world.observed.accounts.insert(
+    harness.observed.accounts.insert(
         "gemini".to_owned(),
         account(&json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}})),
     );
-    world.converge();
+    harness.converge();
     // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
-    assert_eq!(estimated(&world).as_deref(), Some("1.62081"));
-    assert_eq!(tried(&world), "1.62081", "whoever only tries it is told the same");
+    assert_eq!(estimated(&harness).as_deref(), Some("1.62081"));
+    assert_eq!(tried(&harness), "1.62081", "whoever only tries it is told the same");
 }
 
 /// What is told of the job before there is one.
-fn tried(world: &World) -> String {
-    let job = &world.observed.job;
+fn tried(harness: &Harness) -> String {
+    let job = &harness.observed.job;
     let settings = Settings::resolve(&job.spec.settings, None, false).unwrap();
     let known = |(name, account): (&String, &Account)| match account {
         Account::External(external) => {
@@ -62,43 +62,43 @@ fn tried(world: &World) -> String {
         }
         _ => None,
     };
-    let accounts = world.observed.accounts.iter().filter_map(known).collect();
+    let accounts = harness.observed.accounts.iter().filter_map(known).collect();
     estimate::of_job(job, &settings, &accounts).cost.to_string()
 }
 
 #[test]
 fn an_estimate_ends_as_what_was_paid() {
-    let mut world = film(&json!({"sceneCount": 3, "length": {"target": "15s"}}));
-    until_animation(&mut world);
-    assert_eq!(estimated(&world).as_deref(), Some("1.266"), "three clips of six seconds");
-    grant(&mut world, 2);
-    world.converge();
-    assert_eq!(estimated(&world).as_deref(), Some("1.266"), "nothing is paid for yet");
-    partly(&mut world, 2, 1);
-    world.converge();
-    assert_eq!(estimated(&world).as_deref(), Some("0.922"), "paid $0.50 for two, and one more");
-    close_grants(&mut world);
-    world.converge();
-    grant(&mut world, 1);
-    world.converge();
-    let spent = spends(&world, 1);
-    world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
-    world.run_to_rest();
-    assert_eq!(estimated(&world).as_deref(), Some("1.00"));
+    let mut harness = film(&json!({"sceneCount": 3, "length": {"target": "15s"}}));
+    until_animation(&mut harness);
+    assert_eq!(estimated(&harness).as_deref(), Some("1.266"), "three clips of six seconds");
+    grant(&mut harness, 2);
+    harness.converge();
+    assert_eq!(estimated(&harness).as_deref(), Some("1.266"), "nothing is paid for yet");
+    partly(&mut harness, 2, 1);
+    harness.converge();
+    assert_eq!(estimated(&harness).as_deref(), Some("0.922"), "paid $0.50 for two, and one more");
+    close_grants(&mut harness);
+    harness.converge();
+    grant(&mut harness, 1);
+    harness.converge();
+    let spent = spends(&harness, 1);
+    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.run_to_rest();
+    assert_eq!(estimated(&harness).as_deref(), Some("1.00"));
 }
 
 #[test]
 fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
     let narration = |grouping: &str| {
         let narration = json!({"accountRef": {"name": "grok"}, "grouping": grouping, "voice": "x"});
-        let mut world = film(
+        let mut harness = film(
             &json!({"sceneCount": 3, "length": {"target": "30s"}, "providers": {"narration": narration}}),
         );
-        let external = grok(&mut world);
+        let external = grok(&mut harness);
         external.spec.provider = Provider::Gemini;
         external.spec.prices = serde_json::from_value(json!({"narrationSecond": "0.01"})).unwrap();
-        world.converge();
-        estimated(&world)
+        harness.converge();
+        estimated(&harness)
     };
     assert_eq!(narration("Film").as_deref(), Some("0.30"));
     assert_eq!(narration("Scene").as_deref(), Some("0.33"), "each rounded up");
@@ -106,37 +106,37 @@ fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
 
 #[test]
 fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is_raised() {
-    let mut world = film(&json!({}));
+    let mut harness = film(&json!({}));
     let limit = |limit: &str| serde_json::from_value(json!({"limit": limit, "period": "30d"})).unwrap();
-    grok(&mut world).spec.spend = limit("0.10");
-    until_animation(&mut world);
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "BudgetExceeded"));
-    assert!(world.has(ConditionType::Stalled));
+    grok(&mut harness).spec.spend = limit("0.10");
+    until_animation(&mut harness);
+    assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "BudgetExceeded"));
+    assert!(harness.has(ConditionType::Stalled));
     let expected = "animate-scenes: account grok: one submission costs about $1.052, which is more than spend.limit ($0.10) \
                     ever allows; raise the limit or use a cheaper model";
-    assert_eq!(world.message(), expected);
-    grok(&mut world).spec.spend = limit("10");
-    world.converge();
-    assert_eq!(world.reason(), "AwaitingQuota");
-    grant(&mut world, 3);
-    world.converge();
-    assert!(at_work(&world));
+    assert_eq!(harness.message(), expected);
+    grok(&mut harness).spec.spend = limit("10");
+    harness.converge();
+    assert_eq!(harness.reason(), "AwaitingQuota");
+    grant(&mut harness, 3);
+    harness.converge();
+    assert!(at_work(&harness));
 }
 
 #[test]
 fn a_step_whose_price_nobody_knows_waits_for_a_person_where_there_is_a_budget() {
     let animation = json!({"animation": {"accountRef": {"name": "grok"}, "model": "grok-of-tomorrow"}});
-    let mut world = film(&json!({"budget": {"limit": "5"}, "providers": animation}));
-    until_animation(&mut world);
-    assert_eq!((world.phase(), world.reason().as_str()), (Phase::Waiting, "PriceUnknown"));
-    assert!(world.has(ConditionType::Stalled) && world.step(STEP).demands.is_empty());
+    let mut harness = film(&json!({"budget": {"limit": "5"}, "providers": animation}));
+    until_animation(&mut harness);
+    assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "PriceUnknown"));
+    assert!(harness.has(ConditionType::Stalled) && harness.step(STEP).demands.is_empty());
     let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs, so that budget.limit \
                     ($5.00) cannot be kept; name it as videoSecond in the prices of that ProviderAccount (\"0\" if it costs \
                     nothing), choose another model, or remove budget.limit";
-    assert_eq!(world.message(), expected);
-    grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0"})).unwrap();
-    world.converge();
-    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    assert_eq!(harness.message(), expected);
+    grok(&mut harness).spec.prices = serde_json::from_value(json!({"videoSecond": "0"})).unwrap();
+    harness.converge();
+    assert_eq!(harness.reason(), "AwaitingQuota", "{}", harness.message());
     let mut without = film(&json!({"providers": animation}));
     until_animation(&mut without);
     assert_eq!(without.reason(), "AwaitingQuota", "it has no budget");
@@ -145,120 +145,125 @@ fn a_step_whose_price_nobody_knows_waits_for_a_person_where_there_is_a_budget() 
 #[test]
 fn a_publication_has_no_price_that_a_budget_would_have_to_know() {
     let target = json!({"name": "social", "type": "Webhook", "accountRef": {"name": "grok"}});
-    let mut world =
+    let mut harness =
         film(&json!({"budget": {"limit": "5"}, "providers": {}, "publish": {"targets": [target]}}));
-    grok(&mut world).spec.provider = Provider::Webhook;
-    world.run_to_rest();
-    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
-    assert_eq!(world.step(StepName::PublishVideo).demands.len(), 1);
+    grok(&mut harness).spec.provider = Provider::Webhook;
+    harness.run_to_rest();
+    assert_eq!(harness.reason(), "AwaitingQuota", "{}", harness.message());
+    assert_eq!(harness.step(StepName::PublishVideo).demands.len(), 1);
 }
 
 /// Three clips of six seconds are at work, for about $1.266, when a new run is asked for.
-fn restarted_at_work(more: &serde_json::Value) -> World {
+fn restarted_at_work(more: &serde_json::Value) -> Harness {
     let mut spec = json!({"sceneCount": 3, "length": {"target": "15s"}});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let mut world = film(&spec);
-    until_animation(&mut world);
-    grant(&mut world, 3);
-    world.converge();
-    assert!(at_work(&world));
-    world.annotate(requests::RESTART, "2026-01-02T00:00:00Z");
-    world
+    let mut harness = film(&spec);
+    until_animation(&mut harness);
+    grant(&mut harness, 3);
+    harness.converge();
+    assert!(at_work(&harness));
+    harness.annotate(requests::RESTART, "2026-01-02T00:00:00Z");
+    harness
 }
 
-fn paid(world: &World) -> [Option<String>; 2] {
-    let cost = world.observed.job.status.as_ref().unwrap().cost.clone().unwrap_or_default();
+fn paid(harness: &Harness) -> [Option<String>; 2] {
+    let cost = harness.observed.job.status.as_ref().unwrap().cost.clone().unwrap_or_default();
     [cost.actual, cost.earlier_runs].map(|money| money.map(|money| money.to_string()))
 }
 
 #[test]
 fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
-    let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
-    let spent = spends(&world, 3);
-    world.spent.insert((STEP, 1), spent);
-    world.converge();
-    assert_eq!((at_work(&world), paid(&world)), (false, [None, Some("0.50".to_owned())]));
-    assert_eq!(world.step(STEP).cost, None);
-    let settled = &world.step(STEP).demands[0];
+    let mut harness = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
+    let spent = spends(&harness, 3);
+    harness.spent.insert((STEP, 1), spent);
+    harness.converge();
+    assert_eq!((at_work(&harness), paid(&harness)), (false, [None, Some("0.50".to_owned())]));
+    assert_eq!(harness.step(STEP).cost, None);
+    let settled = &harness.step(STEP).demands[0];
     assert_eq!((settled.settled, settled.spent[0].submissions), (Some(true), 3), "the account books it");
-    close_grants(&mut world);
-    until_animation(&mut world);
-    assert_eq!(world.reason(), "AwaitingQuota", "all of the budget is there: {}", world.message());
-    assert_eq!(estimated(&world).as_deref(), Some("1.266"));
-    grant(&mut world, 3);
-    world.converge();
-    let spent = spends(&world, 3);
-    world.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
-    world.converge();
-    assert_eq!(paid(&world), [Some("0.50".to_owned()), Some("0.50".to_owned())]);
-    world.annotate(requests::RESTART, "2026-01-03T00:00:00Z");
-    world.converge();
-    assert_eq!(paid(&world), [None, Some("1.00".to_owned())], "nothing is lost");
+    close_grants(&mut harness);
+    until_animation(&mut harness);
+    assert_eq!(harness.reason(), "AwaitingQuota", "all of the budget is there: {}", harness.message());
+    assert_eq!(estimated(&harness).as_deref(), Some("1.266"));
+    grant(&mut harness, 3);
+    harness.converge();
+    let spent = spends(&harness, 3);
+    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.converge();
+    assert_eq!(paid(&harness), [Some("0.50".to_owned()), Some("0.50".to_owned())]);
+    harness.annotate(requests::RESTART, "2026-01-03T00:00:00Z");
+    harness.converge();
+    assert_eq!(paid(&harness), [None, Some("1.00".to_owned())], "nothing is lost");
 }
 
 #[test]
 fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one() {
     let images =
         json!({"images": {"accountRef": {"name": "gemini"}}, "animation": {"accountRef": {"name": "grok"}}});
-    let mut world = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
+    let mut harness = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
     let gemini = json!({"provider": "Gemini", "secretRef": {"name": "g"}, "prices": {"image": "0.10"}});
-    world.observed.accounts.insert("gemini".to_owned(), account(&gemini));
-    grok(&mut world).spec.prices = serde_json::from_value(json!({"videoSecond": "0.01"})).unwrap();
-    world.edit(|job| job.spec.settings.providers = serde_json::from_value(images).unwrap());
+    harness.observed.accounts.insert("gemini".to_owned(), account(&gemini));
+    grok(&mut harness).spec.prices = serde_json::from_value(json!({"videoSecond": "0.01"})).unwrap();
+    harness.edit(|job| job.spec.settings.providers = serde_json::from_value(images).unwrap());
     // The pod of the run before goes on; all else is done.
-    let look = |world: &mut World| {
+    let look = |harness: &mut Harness| {
         for _ in 0..4 {
-            let ordered = world.reconcile_or_crash(true).actions.into_iter();
+            let ordered = harness.reconcile_or_crash(true).actions.into_iter();
             for action in ordered.filter(|action| !matches!(action, Action::DeleteJob { .. })) {
-                world.act(action);
+                harness.act(action);
             }
         }
     };
-    look(&mut world);
+    look(&mut harness);
     assert_eq!(
-        estimated(&world).as_deref(),
+        estimated(&harness).as_deref(),
         Some("0.48"),
         "three pictures and three clips at today's prices"
     );
-    world.end(StepName::WriteScript, ExitCode::Done);
-    look(&mut world);
-    assert!(at_work(&world));
-    let asked = &world.step(StepName::GenerateImages).demands;
-    assert_eq!(asked.len(), 1, "{}", world.message());
+    harness.end(StepName::WriteScript, ExitCode::Done);
+    look(&mut harness);
+    assert!(at_work(&harness));
+    let asked = &harness.step(StepName::GenerateImages).demands;
+    assert_eq!(asked.len(), 1, "{}", harness.message());
 }
 
 #[test]
 fn another_account_whose_price_nobody_knows_is_asked_once_its_price_is_named() {
-    let mut world = film(&json!({"budget": {"limit": "5"}}));
-    until_animation(&mut world);
-    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    let mut harness = film(&json!({"budget": {"limit": "5"}}));
+    until_animation(&mut harness);
+    assert_eq!(harness.reason(), "AwaitingQuota", "{}", harness.message());
     let other = json!({"provider": "XAI", "secretRef": {"name": "g"}});
-    world.observed.accounts.insert("other".to_owned(), account(&other));
+    harness.observed.accounts.insert("other".to_owned(), account(&other));
     let providers = json!({"animation": {"accountRef": {"name": "other"}, "model": "grok-of-tomorrow"}});
-    world.edit(|job| job.spec.settings.providers = serde_json::from_value(providers).unwrap());
-    world.converge();
-    assert_eq!(world.reason(), "PriceUnknown", "{}", world.message());
+    harness.edit(|job| job.spec.settings.providers = serde_json::from_value(providers).unwrap());
+    harness.converge();
+    assert_eq!(harness.reason(), "PriceUnknown", "{}", harness.message());
     let priced = json!({"provider": "XAI", "secretRef": {"name": "g"}, "prices": {"videoSecond": "0.01"}});
-    world.observed.accounts.insert("other".to_owned(), account(&priced));
-    world.converge();
-    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
-    assert_eq!(world.step(STEP).demands[0].account, "other");
+    harness.observed.accounts.insert("other".to_owned(), account(&priced));
+    harness.converge();
+    assert_eq!(harness.reason(), "AwaitingQuota", "{}", harness.message());
+    assert_eq!(harness.step(STEP).demands[0].account, "other");
 }
 
 #[test]
 fn a_budget_that_is_lowered_while_a_step_waits_holds_for_what_it_asked_for() {
-    let mut world = film(&json!({"budget": {"limit": "5"}}));
-    until_animation(&mut world);
-    assert_eq!(world.step(STEP).demands.len(), 1);
+    let mut harness = film(&json!({"budget": {"limit": "5"}}));
+    until_animation(&mut harness);
+    assert_eq!(harness.step(STEP).demands.len(), 1);
     let budget = |limit: &str| serde_json::from_value(json!({"limit": limit})).unwrap();
-    world.edit(|job| job.spec.settings.budget = budget("0.10"));
-    grant(&mut world, 3);
-    world.converge();
-    assert_eq!((at_work(&world), world.reason().as_str()), (false, "BudgetExceeded"), "{}", world.message());
-    assert!(world.step(STEP).demands.is_empty());
-    world.edit(|job| job.spec.settings.budget = budget("5"));
-    world.converge();
-    assert_eq!(world.reason(), "AwaitingQuota", "{}", world.message());
+    harness.edit(|job| job.spec.settings.budget = budget("0.10"));
+    grant(&mut harness, 3);
+    harness.converge();
+    assert_eq!(
+        (at_work(&harness), harness.reason().as_str()),
+        (false, "BudgetExceeded"),
+        "{}",
+        harness.message()
+    );
+    assert!(harness.step(STEP).demands.is_empty());
+    harness.edit(|job| job.spec.settings.budget = budget("5"));
+    harness.converge();
+    assert_eq!(harness.reason(), "AwaitingQuota", "{}", harness.message());
 }
 
 #[test]

@@ -11,11 +11,11 @@ use videofactory_pipeline::contract::ExitCode;
 
 use super::super::super::model::Storage;
 use super::super::step::completed;
-use super::super::testing::{World, storage_at, storage_ready};
+use super::super::testing::{Harness, storage_at, storage_ready};
 
 /// What may happen to a job.
 #[derive(Clone, Debug)]
-pub(super) enum Happening {
+pub(super) enum TestEvent {
     Ends(usize, ExitCode),
     Killed(usize),
     OutOfMemory(usize),
@@ -38,8 +38,8 @@ pub(super) enum Happening {
     Restored(bool),
 }
 
-pub(super) fn happening() -> impl Strategy<Value = Happening> {
-    use Happening as H;
+pub(super) fn test_event() -> impl Strategy<Value = TestEvent> {
+    use TestEvent as H;
     let exits = prop::sample::select(vec![
         ExitCode::ContentRefused,
         ExitCode::MissingInput,
@@ -76,13 +76,13 @@ pub(super) fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
-    let nth = |world: &World, which: usize| world.at_work().get(which).copied();
+pub(super) fn apply(harness: &mut Harness, test_event: &TestEvent, moment: usize) {
+    let nth = |harness: &Harness, which: usize| harness.at_work().get(which).copied();
     let at = format!("2026-01-01T00:{:02}:{:02}Z", moment / 60, moment % 60);
-    match happening {
-        Happening::Ends(which, exit) => {
-            if let Some(step) = nth(world, *which) {
-                world.end_told(step, *exit, |outcome| {
+    match test_event {
+        TestEvent::Ends(which, exit) => {
+            if let Some(step) = nth(harness, *which) {
+                harness.end_told(step, *exit, |outcome| {
                     // Some say nothing.
                     if moment.is_multiple_of(2) {
                         outcome.message.clear();
@@ -90,109 +90,109 @@ pub(super) fn happen(world: &mut World, happening: &Happening, moment: usize) {
                 });
             }
         }
-        Happening::Killed(which) => {
-            if let Some(step) = nth(world, *which) {
-                world.end_silently(step, 137, false);
+        TestEvent::Killed(which) => {
+            if let Some(step) = nth(harness, *which) {
+                harness.end_silently(step, 137, false);
             }
         }
-        Happening::OutOfMemory(which) => {
-            if let Some(step) = nth(world, *which) {
-                world.end_silently(step, 137, true);
+        TestEvent::OutOfMemory(which) => {
+            if let Some(step) = nth(harness, *which) {
+                harness.end_silently(step, 137, true);
             }
         }
-        Happening::Interrupted(which) => {
-            if let Some(step) = nth(world, *which) {
-                world.interrupt_pod(step);
+        TestEvent::Interrupted(which) => {
+            if let Some(step) = nth(harness, *which) {
+                harness.interrupt_pod(step);
             }
         }
-        Happening::Lost(which) => {
-            if let Some(step) = nth(world, *which) {
-                world.lose_pod(step);
+        TestEvent::Lost(which) => {
+            if let Some(step) = nth(harness, *which) {
+                harness.lose_pod(step);
             }
         }
-        Happening::LostWithoutATrace(which) => {
-            if let Some(step) = nth(world, *which) {
-                world.lose_without_a_trace(step);
+        TestEvent::LostWithoutATrace(which) => {
+            if let Some(step) = nth(harness, *which) {
+                harness.lose_without_a_trace(step);
             }
         }
-        Happening::Swept => world.sweep(),
-        Happening::Passes(seconds) => world.pass(*seconds),
-        Happening::Crash => {
-            world.reconcile_or_crash(true);
+        TestEvent::Swept => harness.sweep(),
+        TestEvent::Passes(seconds) => harness.pass(*seconds),
+        TestEvent::Crash => {
+            harness.reconcile_or_crash(true);
         }
-        Happening::Hold => world.annotate(requests::HOLD, "x"),
-        Happening::Unhold => world.strip(requests::HOLD),
-        Happening::Retry => world.annotate(requests::RETRY, &at),
-        Happening::Restart => world.annotate(requests::RESTART, &at),
-        Happening::Edit(version) => edit(world, *version),
-        Happening::Targets(any) => {
+        TestEvent::Hold => harness.annotate(requests::HOLD, "x"),
+        TestEvent::Unhold => harness.strip(requests::HOLD),
+        TestEvent::Retry => harness.annotate(requests::RETRY, &at),
+        TestEvent::Restart => harness.annotate(requests::RESTART, &at),
+        TestEvent::Edit(version) => edit(harness, *version),
+        TestEvent::Targets(any) => {
             let targets = if *any { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
-            world.edit(|job| {
+            harness.edit(|job| {
                 job.spec.settings.publish = serde_json::from_value(json!({"targets": targets})).unwrap();
             });
         }
-        Happening::BucketGone => {
+        TestEvent::BucketGone => {
             let message = "no answer".to_owned();
-            world.observed.storage =
+            harness.observed.storage =
                 Storage::NotReady { reason: VideoJobReason::StorageUnavailable, message };
         }
-        Happening::BucketBack => world.observed.storage = storage_ready(),
-        Happening::BucketFills(level) => world.observed.storage = storage_at(*level, 97),
-        Happening::Pruned(kind) => world.prune(&[kind]),
-        Happening::Restored(tells) => world.restore(&format!("uid-{moment}"), *tells, &Uids::new()),
+        TestEvent::BucketBack => harness.observed.storage = storage_ready(),
+        TestEvent::BucketFills(level) => harness.observed.storage = storage_at(*level, 97),
+        TestEvent::Pruned(kind) => harness.prune(&[kind]),
+        TestEvent::Restored(tells) => harness.restore(&format!("uid-{moment}"), *tells, &Uids::new()),
     }
 }
 
-fn edit(world: &mut World, version: u8) {
+fn edit(harness: &mut Harness, version: u8) {
     let narration = format!("version {version}");
-    world.edit(|job| {
+    harness.edit(|job| {
         job.spec.scene_overrides =
             serde_json::from_value(json!([{"id": "s1", "narration": narration}])).unwrap();
     });
 }
 
 /// What people are told names more than the step.
-pub(super) fn assert_says_something(world: &World) {
-    let steps = world.observed.job.status.iter().flat_map(|status| &status.steps);
+pub(super) fn assert_says_something(harness: &Harness) {
+    let steps = harness.observed.job.status.iter().flat_map(|status| &status.steps);
     let of_steps = steps.filter_map(|step| step.message.clone());
-    for told in of_steps.chain(world.events.iter().cloned()).chain([world.message()]) {
+    for told in of_steps.chain(harness.events.iter().cloned()).chain([harness.message()]) {
         let is_cut_off = told.trim().is_empty() || told.trim_end().ends_with(':') || told.contains(": ;");
         assert!(!is_cut_off, "{told:?}");
     }
 }
 
 /// The next event of a job that is not at rest, or the reason that it waits for a person.
-fn assert_has_a_future(world: &World) {
-    let decision = world.last.as_ref().unwrap();
-    let waits_for_the_bucket = match &world.observed.storage {
+fn assert_has_a_future(harness: &Harness) {
+    let decision = harness.last.as_ref().unwrap();
+    let waits_for_the_bucket = match &harness.observed.storage {
         Storage::NotReady { .. } => true,
         Storage::Ready { fill, .. } => fill.level >= StorageLevel::Stopped,
     };
     let by_a_person =
-        matches!(world.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
-            || world.has(ConditionType::Stalled);
+        matches!(harness.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
+            || harness.has(ConditionType::Stalled);
     assert!(
-        by_a_person || waits_for_the_bucket || decision.wake_at.is_some() || !world.at_work().is_empty(),
+        by_a_person || waits_for_the_bucket || decision.wake_at.is_some() || !harness.at_work().is_empty(),
         "stuck as {:?}/{}: {}",
-        world.phase(),
-        world.reason(),
-        world.message()
+        harness.phase(),
+        harness.reason(),
+        harness.message()
     );
-    let status = world.observed.job.status.clone().unwrap_or_default();
+    let status = harness.observed.job.status.clone().unwrap_or_default();
     let published = status.published_generation.is_some();
     let undone = status.steps.iter().find(|step| !step.state.unwrap_or_default().is_done());
-    if let (Phase::Succeeded, false, Some(undone)) = (world.phase(), published, undone) {
+    if let (Phase::Succeeded, false, Some(undone)) = (harness.phase(), published, undone) {
         panic!("it succeeded without {}", undone.name);
     }
     assert!(
-        !(world.has(ConditionType::Stalled) && world.has(ConditionType::Reconciling)),
+        !(harness.has(ConditionType::Stalled) && harness.has(ConditionType::Reconciling)),
         "both Stalled and Reconciling"
     );
 }
 
 /// What is recorded of each step: its inputs and how many scenes it has.
-fn checkpoints(world: &World) -> Vec<(StepName, Option<String>, u32, bool)> {
-    let status = world.observed.job.status.clone().unwrap_or_default();
+fn checkpoints(harness: &Harness) -> Vec<(StepName, Option<String>, u32, bool)> {
+    let status = harness.observed.job.status.clone().unwrap_or_default();
     let of = |name| {
         status.step(name).map(|step| {
             (name, step.input_digest.clone(), completed(step).len(), step.output_digest.is_some())
@@ -203,11 +203,11 @@ fn checkpoints(world: &World) -> Vec<(StepName, Option<String>, u32, bool)> {
 
 fn assert_no_checkpoint_lost(
     before: &[(StepName, Option<String>, u32, bool)],
-    world: &World,
+    harness: &Harness,
     same_run: bool,
 ) {
     for (name, input, scenes, _) in before {
-        let step = world.step(*name);
+        let step = harness.step(*name);
         if same_run && step.input_digest == *input && step.state == Some(StepState::Running) {
             assert!(completed(step).len() >= *scenes, "{name} forgot scenes");
         }
@@ -219,45 +219,45 @@ proptest! {
 
     #[test]
     fn any_sequence_of_outcomes_ends_in_a_terminal_state_or_a_named_wait(
-        happenings in prop::collection::vec(happening(), 0..60),
+        test_events in prop::collection::vec(test_event(), 0..60),
         reviewed in any::<bool>(),
         published in any::<bool>(),
     ) {
         let review = if reviewed { json!({"after": ["assemble-video"]}) } else { json!({}) };
         let targets = if published { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
-        let mut world = World::new(json!({"topic": "x", "review": review, "publish": {"targets": targets}}));
-        world.converge();
-        for (moment, happening) in happenings.iter().enumerate() {
-            let before = checkpoints(&world);
-            let run = world.observed.job.status.clone().unwrap_or_default().run;
-            happen(&mut world, happening, moment);
-            world.converge();
-            assert_has_a_future(&world);
-            assert_says_something(&world);
-            let same_run = world.observed.job.status.clone().unwrap_or_default().run == run;
-            assert_no_checkpoint_lost(&before, &world, same_run);
+        let mut harness = Harness::new(json!({"topic": "x", "review": review, "publish": {"targets": targets}}));
+        harness.converge();
+        for (moment, test_event) in test_events.iter().enumerate() {
+            let before = checkpoints(&harness);
+            let run = harness.observed.job.status.clone().unwrap_or_default().run;
+            apply(&mut harness, test_event, moment);
+            harness.converge();
+            assert_has_a_future(&harness);
+            assert_says_something(&harness);
+            let same_run = harness.observed.job.status.clone().unwrap_or_default().run == run;
+            assert_no_checkpoint_lost(&before, &harness, same_run);
         }
-        finish_in_peace(&mut world);
-        prop_assert_eq!(world.phase(), Phase::Succeeded, "{}", world.message());
+        finish_in_peace(&mut harness);
+        prop_assert_eq!(harness.phase(), Phase::Succeeded, "{}", harness.message());
     }
 }
 
 /// The bucket is back, nobody holds it, every step succeeds, and a person approves and retries.
-fn finish_in_peace(world: &mut World) {
-    world.observed.storage = storage_ready();
-    world.strip(requests::HOLD);
+fn finish_in_peace(harness: &mut Harness) {
+    harness.observed.storage = storage_ready();
+    harness.strip(requests::HOLD);
     for round in 0..30 {
-        world.converge();
-        world.run_to_rest();
-        match world.phase() {
+        harness.converge();
+        harness.run_to_rest();
+        match harness.phase() {
             Phase::Succeeded => return,
             Phase::Review => {
-                let film = world.step(StepName::AssembleVideo).output_digest.clone().unwrap();
-                world.annotate(requests::APPROVED, &format!("assemble-video@{film}"));
+                let film = harness.step(StepName::AssembleVideo).output_digest.clone().unwrap();
+                harness.annotate(requests::APPROVED, &format!("assemble-video@{film}"));
             }
             _ => {
-                world.pass(700);
-                world.annotate(requests::RETRY, &format!("2027-01-01T00:00:{round:02}Z"));
+                harness.pass(700);
+                harness.annotate(requests::RETRY, &format!("2027-01-01T00:00:{round:02}Z"));
             }
         }
     }

@@ -14,14 +14,14 @@ use videofactory_crds::{StepName, StepStatus, requests};
 use videofactory_pipeline::contract::{ExitCode, Spent};
 
 use super::super::super::model::{Account, ExternalAccount, Found, Storage};
-use super::super::testing::{World, storage_ready};
-use super::properties::{Happening, assert_says_something, happen, happening};
+use super::super::testing::{Harness, storage_ready};
+use super::properties::{TestEvent, assert_says_something, happen, test_event};
 use crate::provideraccount::BEGIN_WITHIN;
 use crate::provideraccount::testing::offline::reconcile;
 
 /// A job and its account, each with its own controller.
 struct Pair {
-    world: World,
+    harness: Harness,
     account: ProviderAccount,
     /// When the account looks again by itself, if it said so.
     account_wakes: bool,
@@ -31,7 +31,7 @@ impl Pair {
     /// Pictures, speech and clips are paid for, by one account that serves one step at a time.
     fn new() -> Self {
         let grok = json!({"accountRef": {"name": "grok"}});
-        let world = World::new(json!({
+        let harness = Harness::new(json!({
             "topic": "x", "providers": {"images": grok, "narration": grok, "animation": grok},
         }));
         let account: ProviderAccount = serde_json::from_value(json!({
@@ -42,7 +42,7 @@ impl Pair {
             "status": {"observedGeneration": -1},
         }))
         .unwrap();
-        let mut pair = Self { world, account, account_wakes: false };
+        let mut pair = Self { harness, account, account_wakes: false };
         pair.report();
         pair
     }
@@ -57,13 +57,13 @@ impl Pair {
             allowed_host: String::new(),
             obstacle: None,
         };
-        self.world.observed.accounts.insert("grok".to_owned(), Account::External(Box::new(external)));
+        self.harness.observed.accounts.insert("grok".to_owned(), Account::External(Box::new(external)));
     }
 
     /// The account looks once; whether that changes anything.
     fn look(&mut self) -> bool {
-        let job = &self.world.observed.job;
-        let decision = reconcile(&self.account, &[job], &[job], self.world.now);
+        let job = &self.harness.observed.job;
+        let decision = reconcile(&self.account, &[job], &[job], self.harness.now);
         self.account_wakes = decision.wake_at.is_some();
         let changed = self.account.status.as_ref() != Some(&decision.status);
         self.account.status = Some(decision.status);
@@ -74,12 +74,12 @@ impl Pair {
     fn converge(&mut self) {
         for _ in 0..40 {
             self.report();
-            self.world.converge();
+            self.harness.converge();
             if !self.look() {
                 return;
             }
         }
-        panic!("they never settle: {:?}", self.world.observed.job.status);
+        panic!("they never settle: {:?}", self.harness.observed.job.status);
     }
 
     fn grants(&self) -> &[Grant] {
@@ -88,10 +88,10 @@ impl Pair {
 
     /// A pod ends, and says what it has spent: all that it might.
     fn end(&mut self, step: StepName, exit: ExitCode) {
-        let Some(attempt) = self.world.begun.iter().rev().find(|(begun, _)| *begun == step) else { return };
-        let input = self.world.inputs[attempt].clone();
-        let at = self.world.now;
-        self.world.end_told(step, exit, |outcome| {
+        let Some(attempt) = self.harness.begun.iter().rev().find(|(begun, _)| *begun == step) else { return };
+        let input = self.harness.inputs[attempt].clone();
+        let at = self.harness.now;
+        self.harness.end_told(step, exit, |outcome| {
             outcome.message.clear();
             outcome.accounted = input.survey && exit != ExitCode::Storage;
             let spent = input.accounts.iter().filter(|(_, external)| external.allowance.submissions > 0);
@@ -107,15 +107,15 @@ impl Pair {
         });
     }
 
-    fn happen(&mut self, happening: &Happening, moment: usize) {
-        match happening {
-            Happening::Ends(which, exit) => {
-                if let Some(step) = self.world.at_work().get(*which).copied() {
+    fn apply(&mut self, test_event: &TestEvent, moment: usize) {
+        match test_event {
+            TestEvent::Ends(which, exit) => {
+                if let Some(step) = self.harness.at_work().get(*which).copied() {
                     self.end(step, *exit);
                 }
             }
-            Happening::Restored(tells) => self.restore(moment, *tells),
-            other => happen(&mut self.world, other, moment),
+            TestEvent::Restored(tells) => self.restore(moment, *tells),
+            other => apply(&mut self.harness, other, moment),
         }
     }
 
@@ -124,10 +124,10 @@ impl Pair {
         let least = self.counted_at_least(tells);
         let backed_up: DynamicObject =
             serde_json::from_value(serde_json::to_value(&self.account).unwrap()).unwrap();
-        let (old, new) = (self.world.observed.job.uid().unwrap(), format!("uid-{moment}"));
+        let (old, new) = (self.harness.observed.job.uid().unwrap(), format!("uid-{moment}"));
         let uids = Uids::from([(old, new.clone())]);
-        self.world.restore(&new, tells, &uids);
-        let renewed = Renewed { generation: Some(1), uids: &uids, now: self.world.now };
+        self.harness.restore(&new, tells, &uids);
+        let renewed = Renewed { generation: Some(1), uids: &uids, now: self.harness.now };
         let status = status(Kind::ProviderAccount, &backed_up, renewed).unwrap();
         self.account.status = serde_json::from_value(status).unwrap();
         self.account.metadata.uid = Some(format!("account-{moment}"));
@@ -141,10 +141,10 @@ impl Pair {
     /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
     fn counted_at_least(&self, tells: bool) -> i64 {
         let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
-        let steps = self.world.observed.job.status.iter().flat_map(|status| &status.steps);
+        let steps = self.harness.observed.job.status.iter().flat_map(|status| &status.steps);
         // An attempt without a fence has begun with nothing that is paid for.
         let fenced =
-            |step: &StepStatus| self.world.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
+            |step: &StepStatus| self.harness.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
         let owed = steps.filter(|step| !tells && fenced(step)).flat_map(|step| &step.demands);
         let owed = owed.filter(|demand| demand.settled != Some(true)).filter_map(|demand| demand.granted);
         used.unwrap_or_default() + owed.sum::<i64>()
@@ -153,74 +153,75 @@ impl Pair {
     /// The account takes back by itself what nobody begins with: only what is, or may be, at work stays open.
     fn assert_nothing_is_held_for_ever(&self) {
         let mut alone =
-            Self { world: self.world.clone(), account: self.account.clone(), account_wakes: false };
+            Self { harness: self.harness.clone(), account: self.account.clone(), account_wakes: false };
         for _ in 0..4 {
             alone.look();
-            alone.world.pass(BEGIN_WITHIN);
+            alone.harness.pass(BEGIN_WITHIN);
         }
-        let status = self.world.observed.job.status.as_ref().unwrap();
+        let status = self.harness.observed.job.status.as_ref().unwrap();
         // Meanwhile a window may have opened, and who asks was granted something anew.
         let open: Vec<_> = self.grants().iter().map(|grant| &grant.id).collect();
         for grant in alone.grants().iter().filter(|grant| open.contains(&&grant.id)) {
             let step = grant.holder.step.unwrap();
             let entry = status.step(step).unwrap();
-            let at_work = self.world.alive(step) > 0;
+            let at_work = self.harness.alive(step) > 0;
             let unknown = entry.state == Some(StepState::Running)
-                && matches!(self.world.observed.storage, Storage::NotReady { .. });
-            let retries = entry.retry_at.as_ref().is_some_and(|at| at.0 > self.world.now);
+                && matches!(self.harness.observed.storage, Storage::NotReady { .. });
+            let retries = entry.retry_at.as_ref().is_some_and(|at| at.0 > self.harness.now);
             assert!(
                 at_work || unknown || retries,
                 "{:?} holds a grant for {step}, {:?}: {entry:?}",
-                self.world.phase(),
-                self.world.reason()
+                self.harness.phase(),
+                self.harness.reason()
             );
         }
     }
 
     /// Somebody looks again, or a person is told what to do, and either has a name.
     fn assert_has_a_future(&self) {
-        let world = &self.world;
-        let decision = world.last.as_ref().unwrap();
-        assert!(!world.reason().is_empty() && !world.message().is_empty());
+        let harness = &self.harness;
+        let decision = harness.last.as_ref().unwrap();
+        assert!(!harness.reason().is_empty() && !harness.message().is_empty());
         let by_a_person =
-            matches!(world.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
-                || world.has(ConditionType::Stalled);
-        let by_the_bucket = match &world.observed.storage {
+            matches!(harness.phase(), Phase::Succeeded | Phase::Failed | Phase::Review | Phase::Suspended)
+                || harness.has(ConditionType::Stalled);
+        let by_the_bucket = match &harness.observed.storage {
             Storage::NotReady { .. } => true,
-            Storage::Ready { .. } => world.reason() == "StorageFull",
+            Storage::Ready { .. } => harness.reason() == "StorageFull",
         };
         let asks = decision.status.steps.iter().flat_map(|step| &step.demands);
         let waits = asks.clone().any(|demand| demand.granted.is_none())
-            && matches!(world.reason().as_str(), "AwaitingQuota" | "RateLimited");
+            && matches!(harness.reason().as_str(), "AwaitingQuota" | "RateLimited");
         let by_the_account = waits && (self.account_wakes || !self.grants().is_empty());
-        let at_work = !world.at_work().is_empty();
+        let at_work = !harness.at_work().is_empty();
         assert!(
             by_a_person || by_the_bucket || by_the_account || at_work || decision.wake_at.is_some(),
             "stuck as {:?}/{}: {}; {:?}",
-            world.phase(),
-            world.reason(),
-            world.message(),
+            harness.phase(),
+            harness.reason(),
+            harness.message(),
             self.account.status
         );
     }
 
     fn finish_in_peace(&mut self) {
-        self.world.observed.storage = storage_ready();
-        self.world.observed.channel = Found::NotNamed;
-        self.world.strip(requests::HOLD);
+        self.harness.observed.storage = storage_ready();
+        self.harness.observed.channel = Found::NotNamed;
+        self.harness.strip(requests::HOLD);
         for round in 0..80 {
             self.converge();
-            while let Some(step) = self.world.at_work().first().copied() {
+            while let Some(step) = self.harness.at_work().first().copied() {
                 self.end(step, ExitCode::Done);
                 self.converge();
             }
-            match self.world.phase() {
+            match self.harness.phase() {
                 Phase::Succeeded => return,
-                Phase::Waiting if self.world.reason() == "AwaitingQuota" => self.world.pass(1_000),
+                Phase::Waiting if self.harness.reason() == "AwaitingQuota" => self.harness.pass(1_000),
                 _ => {
-                    self.world.pass(700);
+                    self.harness.pass(700);
                     let (minute, second) = (round / 60, round % 60);
-                    self.world.annotate(requests::RETRY, &format!("2027-01-01T00:{minute:02}:{second:02}Z"));
+                    self.harness
+                        .annotate(requests::RETRY, &format!("2027-01-01T00:{minute:02}:{second:02}Z"));
                 }
             }
         }
@@ -232,19 +233,19 @@ proptest! {
 
     #[test]
     fn a_job_that_is_paid_for_holds_nothing_for_ever_and_ends(
-        happenings in prop::collection::vec(happening(), 0..50),
+        test_events in prop::collection::vec(test_event(), 0..50),
     ) {
         let mut pair = Pair::new();
         pair.converge();
-        for (moment, happening) in happenings.iter().enumerate() {
-            pair.happen(happening, moment);
+        for (moment, test_event) in test_events.iter().enumerate() {
+            pair.apply(test_event, moment);
             pair.converge();
             pair.assert_has_a_future();
-            assert_says_something(&pair.world);
+            assert_says_something(&pair.harness);
             pair.assert_nothing_is_held_for_ever();
         }
         pair.finish_in_peace();
-        prop_assert_eq!(pair.world.phase(), Phase::Succeeded, "{}", pair.world.message());
+        prop_assert_eq!(pair.harness.phase(), Phase::Succeeded, "{}", pair.harness.message());
         pair.converge();
         prop_assert!(pair.grants().is_empty(), "{:?}", pair.grants());
     }

@@ -14,7 +14,7 @@ use videofactory_traces::{Exporter, ServiceResource, Settings, Span, Value};
 
 use super::super::super::model::PodState;
 use super::super::super::trace::{complaint, spans_of};
-use super::super::testing::World;
+use super::super::testing::Harness;
 use super::super::testing::spans::{is_run, is_step};
 use super::quota_request::{close_grants, demand, film, grant, grok, partly, until_animation};
 
@@ -49,35 +49,35 @@ fn told(spans: &[Span], zero: Timestamp) -> Vec<String> {
 }
 
 /// The step's pod has started so many seconds ago, ends now, and that is booked.
-fn end(world: &mut World, step: StepName, exit: ExitCode, ran: i64) {
-    world.end(step, exit);
-    started(world, step, ran);
-    world.converge();
+fn end(harness: &mut Harness, step: StepName, exit: ExitCode, ran: i64) {
+    harness.end(step, exit);
+    started(harness, step, ran);
+    harness.converge();
 }
 
-fn started(world: &mut World, step: StepName, ago: i64) {
-    let at = world.now.checked_sub(SignedDuration::from_secs(ago)).unwrap();
-    for pod in world.observed.pods.iter_mut().filter(|pod| pod.step == step) {
+fn started(harness: &mut Harness, step: StepName, ago: i64) {
+    let at = harness.now.checked_sub(SignedDuration::from_secs(ago)).unwrap();
+    for pod in harness.observed.pods.iter_mut().filter(|pod| pod.step == step) {
         if let PodState::Ended(end) = &mut pod.state {
             end.started = Some(at);
         }
     }
 }
 
-fn of_step(world: &World, step: StepName) -> Vec<Span> {
+fn of_step(harness: &Harness, step: StepName) -> Vec<Span> {
     let mine = |span: &&Span| attribute(span, "videofactory.step") == step.as_str();
-    world.traced.iter().filter(mine).cloned().collect()
+    harness.traced.iter().filter(mine).cloned().collect()
 }
 
-fn runs(world: &World) -> Vec<Span> {
-    world.traced.iter().filter(|span| is_run(span)).cloned().collect()
+fn runs(harness: &Harness) -> Vec<Span> {
+    harness.traced.iter().filter(|span| is_run(span)).cloned().collect()
 }
 
 /// What was granted may be submitted so many seconds from now on.
-fn opens_in(world: &mut World, seconds: i64) {
-    let at = world.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
-    let now = world.now;
-    for grant in &mut grok(world).status.grants {
+fn opens_in(harness: &mut Harness, seconds: i64) {
+    let at = harness.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    let now = harness.now;
+    for grant in &mut grok(harness).status.grants {
         grant.given_at = Some(Time(now));
         grant.openings = serde_json::from_value(json!([{"at": at, "submissions": 1}])).unwrap();
     }
@@ -85,18 +85,18 @@ fn opens_in(world: &mut World, seconds: i64) {
 
 #[test]
 fn the_waits_of_an_attempt_are_told_apart_from_its_work() {
-    let mut world = film(&json!({}));
-    until_animation(&mut world);
-    let zero = world.now;
+    let mut harness = film(&json!({}));
+    until_animation(&mut harness);
+    let zero = harness.now;
     // Two days for a unit; it opens 20 s after its grant, in which the pod starts.
-    world.pass(172_800);
-    grant(&mut world, 3);
-    opens_in(&mut world, 20);
-    world.converge();
-    world.pass(100);
-    end(&mut world, CLIPS, ExitCode::Done, 88);
+    harness.pass(172_800);
+    grant(&mut harness, 3);
+    opens_in(&mut harness, 20);
+    harness.converge();
+    harness.pass(100);
+    end(&mut harness, CLIPS, ExitCode::Done, 88);
     assert_eq!(
-        told(&of_step(&world, CLIPS), zero),
+        told(&of_step(&harness, CLIPS), zero),
         [
             "animate-scenes 1 0..172900 succeeded",
             "quota wait 1 0..172820",
@@ -108,44 +108,44 @@ fn the_waits_of_an_attempt_are_told_apart_from_its_work() {
 
 #[test]
 fn what_was_free_is_waited_for_no_longer_than_it_was() {
-    let mut world = film(&json!({}));
-    until_animation(&mut world);
-    let zero = world.now;
-    grant(&mut world, 3);
-    world.converge();
-    world.pass(30);
-    end(&mut world, CLIPS, ExitCode::Done, 30);
+    let mut harness = film(&json!({}));
+    until_animation(&mut harness);
+    let zero = harness.now;
+    grant(&mut harness, 3);
+    harness.converge();
+    harness.pass(30);
+    end(&mut harness, CLIPS, ExitCode::Done, 30);
     assert_eq!(
-        told(&of_step(&world, CLIPS), zero),
+        told(&of_step(&harness, CLIPS), zero),
         ["animate-scenes 1 0..30 succeeded", "quota wait 1 0..0", "queue wait 1 0..0", "execution 1 0..30",]
     );
 }
 
 #[test]
 fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
-    let mut world = film(&json!({}));
-    until_animation(&mut world);
-    let zero = world.now;
-    grant(&mut world, 1);
-    world.converge();
-    world.pass(60);
-    partly(&mut world, 1, 2);
-    started(&mut world, CLIPS, 60);
-    world.converge();
-    close_grants(&mut world);
-    world.converge();
+    let mut harness = film(&json!({}));
+    until_animation(&mut harness);
+    let zero = harness.now;
+    grant(&mut harness, 1);
+    harness.converge();
+    harness.pass(60);
+    partly(&mut harness, 1, 2);
+    started(&mut harness, CLIPS, 60);
+    harness.converge();
+    close_grants(&mut harness);
+    harness.converge();
     assert_eq!(
-        demand(&world).since,
+        demand(&harness).since,
         Some(Time(zero)),
         "its place in the line is that of who has waited from then on"
     );
-    world.pass(7_200);
-    grant(&mut world, 2);
-    world.converge();
-    world.pass(40);
-    end(&mut world, CLIPS, ExitCode::Done, 40);
+    harness.pass(7_200);
+    grant(&mut harness, 2);
+    harness.converge();
+    harness.pass(40);
+    end(&mut harness, CLIPS, ExitCode::Done, 40);
     assert_eq!(
-        told(&of_step(&world, CLIPS), zero),
+        told(&of_step(&harness, CLIPS), zero),
         [
             "animate-scenes 1 0..60 paused",
             "quota wait 1 0..0",
@@ -161,17 +161,17 @@ fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
 
 #[test]
 fn a_retry_is_an_attempt_of_its_own() {
-    let mut world = World::topic();
-    world.converge();
-    let zero = world.now;
-    world.pass(10);
-    end(&mut world, SCRIPT, ExitCode::Bug, 7);
-    world.pass(60);
-    world.converge();
-    world.pass(20);
-    end(&mut world, SCRIPT, ExitCode::Done, 19);
+    let mut harness = Harness::topic();
+    harness.converge();
+    let zero = harness.now;
+    harness.pass(10);
+    end(&mut harness, SCRIPT, ExitCode::Bug, 7);
+    harness.pass(60);
+    harness.converge();
+    harness.pass(20);
+    end(&mut harness, SCRIPT, ExitCode::Done, 19);
     assert_eq!(
-        told(&of_step(&world, SCRIPT), zero),
+        told(&of_step(&harness, SCRIPT), zero),
         [
             "write-script 1 0..10 failed !",
             "queue wait 1 0..3",
@@ -181,22 +181,22 @@ fn a_retry_is_an_attempt_of_its_own() {
             "execution 2 71..90",
         ]
     );
-    assert_eq!(attribute(&of_step(&world, SCRIPT)[2], "error.type"), "failed");
+    assert_eq!(attribute(&of_step(&harness, SCRIPT)[2], "error.type"), "failed");
 }
 
 #[test]
 fn an_interrupted_attempt_is_told_as_far_as_anybody_knows() {
-    for lose in [World::interrupt_pod as fn(&mut World, StepName), World::lose_pod] {
-        let mut world = World::topic();
-        world.converge();
-        let zero = world.now;
-        world.pass(10);
-        lose(&mut world, SCRIPT);
-        world.converge();
-        world.pass(5);
-        end(&mut world, SCRIPT, ExitCode::Done, 4);
+    for lose in [Harness::interrupt_pod as fn(&mut Harness, StepName), Harness::lose_pod] {
+        let mut harness = Harness::topic();
+        harness.converge();
+        let zero = harness.now;
+        harness.pass(10);
+        lose(&mut harness, SCRIPT);
+        harness.converge();
+        harness.pass(5);
+        end(&mut harness, SCRIPT, ExitCode::Done, 4);
         assert_eq!(
-            told(&of_step(&world, SCRIPT), zero),
+            told(&of_step(&harness, SCRIPT), zero),
             [
                 "write-script 1 0..10 interrupted",
                 "execution 1 0..10",
@@ -210,64 +210,64 @@ fn an_interrupted_attempt_is_told_as_far_as_anybody_knows() {
 
 #[test]
 fn a_pod_that_never_ran_has_waited_and_nothing_else() {
-    let mut world = World::topic();
-    world.converge();
-    let zero = world.now;
-    world.pass(10);
-    world.end_silently(SCRIPT, 1, false);
-    for pod in &mut world.observed.pods {
+    let mut harness = Harness::topic();
+    harness.converge();
+    let zero = harness.now;
+    harness.pass(10);
+    harness.end_silently(SCRIPT, 1, false);
+    for pod in &mut harness.observed.pods {
         if let PodState::Ended(end) = &mut pod.state {
             (end.exit_code, end.started, end.reason) = (None, None, "Evicted".to_owned());
         }
     }
-    world.converge();
-    let first: Vec<Span> = of_step(&world, SCRIPT);
+    harness.converge();
+    let first: Vec<Span> = of_step(&harness, SCRIPT);
     assert_eq!(told(&first, zero), ["write-script 1 0..10 interrupted", "queue wait 1 0..10"]);
 }
 
 #[test]
 fn what_is_stopped_on_request_has_not_failed() {
-    let mut world = World::topic();
-    world.converge();
-    world.annotate(requests::HOLD, "lunch");
-    world.converge();
-    let spans = of_step(&world, SCRIPT);
+    let mut harness = Harness::topic();
+    harness.converge();
+    harness.annotate(requests::HOLD, "lunch");
+    harness.converge();
+    let spans = of_step(&harness, SCRIPT);
     let step = spans.iter().find(|span| is_step(span)).unwrap();
     assert_eq!((attribute(step, "videofactory.outcome").as_str(), step.failed), ("stopped", false));
-    assert_eq!(runs(&world), [], "the run goes on when the hold ends");
+    assert_eq!(runs(&harness), [], "the run goes on when the hold ends");
 }
 
 /// A film of all six steps, with a service that animates, told from its creation on.
-fn whole_film() -> (World, Timestamp) {
-    let mut world = film(&json!({"publish": {"targets": [{"name": "main", "type": "Bucket"}]}}));
-    let zero = world.now;
-    world.observed.job.metadata.creation_timestamp = Some(Time(zero));
-    world.pass(2);
-    world.converge();
+fn whole_film() -> (Harness, Timestamp) {
+    let mut harness = film(&json!({"publish": {"targets": [{"name": "main", "type": "Bucket"}]}}));
+    let zero = harness.now;
+    harness.observed.job.metadata.creation_timestamp = Some(Time(zero));
+    harness.pass(2);
+    harness.converge();
     for step in [SCRIPT, StepName::GenerateImages, StepName::NarrateScenes] {
-        world.pass(10);
-        end(&mut world, step, ExitCode::Done, 5);
+        harness.pass(10);
+        end(&mut harness, step, ExitCode::Done, 5);
     }
-    world.pass(100);
-    grant(&mut world, 3);
-    world.converge();
+    harness.pass(100);
+    grant(&mut harness, 3);
+    harness.converge();
     for step in [CLIPS, StepName::AssembleVideo, StepName::PublishVideo] {
-        world.pass(10);
-        end(&mut world, step, ExitCode::Done, 9);
+        harness.pass(10);
+        end(&mut harness, step, ExitCode::Done, 9);
     }
-    assert_eq!(world.phase(), Phase::Succeeded);
-    (world, zero)
+    assert_eq!(harness.phase(), Phase::Succeeded);
+    (harness, zero)
 }
 
 #[test]
 fn a_run_is_told_from_the_jobs_creation_to_its_publication() {
-    let (world, zero) = whole_film();
-    let runs = runs(&world);
+    let (harness, zero) = whole_film();
+    let runs = runs(&harness);
     assert_eq!(told(&runs, zero), ["video films/ocean run 1  0..162 succeeded"]);
     assert_eq!(runs[0].parent, None);
     assert_eq!(attribute(&runs[0], "videofactory.film.bytes"), "Count(1)");
-    let whole: BTreeMap<SpanId, &Span> = world.traced.iter().map(|span| (span.id, span)).collect();
-    for span in &world.traced {
+    let whole: BTreeMap<SpanId, &Span> = harness.traced.iter().map(|span| (span.id, span)).collect();
+    for span in &harness.traced {
         let parent = span.parent.and_then(|parent| whole.get(&parent));
         let within = parent.is_none_or(|parent| parent.from <= span.from && span.to <= parent.to);
         assert!(within && (parent.is_some() || is_run(span)), "{span:?}");
@@ -276,8 +276,8 @@ fn a_run_is_told_from_the_jobs_creation_to_its_publication() {
 
 #[test]
 fn no_text_of_a_film_is_told() {
-    let (world, _) = whole_film();
-    let all = format!("{:?}", world.traced);
+    let (harness, _) = whole_film();
+    let all = format!("{:?}", harness.traced);
     for text in ["the deep", "as the test says", "videos/film.mp4"] {
         assert!(!all.contains(text), "{text} is in {all}");
     }
@@ -285,15 +285,15 @@ fn no_text_of_a_film_is_told() {
 
 #[test]
 fn what_is_told_again_after_a_crash_is_the_same_span() {
-    let mut world = World::topic();
-    world.converge();
-    world.pass(10);
-    world.end(SCRIPT, ExitCode::Done);
-    let status = super::super::decide(&world.observed, world.now).status;
-    let first = spans_of(&world.observed, &status, world.now);
-    assert_eq!(spans_of(&world.observed, &status, world.now), first);
-    world.converge();
-    assert_eq!(world.traced, first);
+    let mut harness = Harness::topic();
+    harness.converge();
+    harness.pass(10);
+    harness.end(SCRIPT, ExitCode::Done);
+    let status = super::super::decide(&harness.observed, harness.now).status;
+    let first = spans_of(&harness.observed, &status, harness.now);
+    assert_eq!(spans_of(&harness.observed, &status, harness.now), first);
+    harness.converge();
+    assert_eq!(harness.traced, first);
     let trace = RunTrace::of("3f9c2a1e-1111-2222", 1, None);
     let ids: Vec<SpanId> = first.iter().map(|span| span.id).collect();
     let parts = [Part::QueueWait, Part::Execution, Part::Step];
@@ -302,26 +302,26 @@ fn what_is_told_again_after_a_crash_is_the_same_span() {
 
 #[test]
 fn a_restart_ends_a_run_and_what_was_at_work_belongs_to_it() {
-    let mut world = World::topic();
-    let zero = world.now;
-    world.observed.job.metadata.creation_timestamp = Some(Time(zero));
-    world.converge();
-    world.pass(50);
-    let asked = world.now;
-    world.annotate(requests::RESTART, &asked.to_string());
-    world.converge();
-    world.pass(20);
-    end(&mut world, SCRIPT, ExitCode::Done, 20);
-    world.run_to_rest();
+    let mut harness = Harness::topic();
+    let zero = harness.now;
+    harness.observed.job.metadata.creation_timestamp = Some(Time(zero));
+    harness.converge();
+    harness.pass(50);
+    let asked = harness.now;
+    harness.annotate(requests::RESTART, &asked.to_string());
+    harness.converge();
+    harness.pass(20);
+    end(&mut harness, SCRIPT, ExitCode::Done, 20);
+    harness.run_to_rest();
     let first = RunTrace::of("3f9c2a1e-1111-2222", 1, None);
-    let runs = runs(&world);
+    let runs = runs(&harness);
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     assert_eq!(names, ["video films/ocean run 1", "video films/ocean run 2"]);
     assert_eq!((runs[0].from, runs[0].to, runs[0].trace), (zero, asked, first.id));
     assert_eq!(attribute(&runs[0], "videofactory.outcome"), "restarted");
     assert_eq!(runs[1].from, asked);
     assert_ne!(runs[1].trace, first.id, "each run is a trace");
-    let script: Vec<Span> = of_step(&world, SCRIPT).into_iter().filter(is_step).collect();
+    let script: Vec<Span> = of_step(&harness, SCRIPT).into_iter().filter(is_step).collect();
     assert_eq!(
         script.iter().map(|span| span.parent).collect::<Vec<_>>(),
         runs.iter().map(|run| Some(run.id)).collect::<Vec<_>>()
@@ -330,14 +330,14 @@ fn a_restart_ends_a_run_and_what_was_at_work_belongs_to_it() {
 
 #[test]
 fn a_run_that_failed_and_goes_on_is_told_again_as_the_same_span() {
-    let mut world = World::new(json!({"topic": "x", "retry": {"limit": 0}}));
-    world.converge();
-    world.pass(10);
-    end(&mut world, SCRIPT, ExitCode::Bug, 5);
-    world.pass(600);
-    world.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
-    world.run_to_rest();
-    let runs = runs(&world);
+    let mut harness = Harness::new(json!({"topic": "x", "retry": {"limit": 0}}));
+    harness.converge();
+    harness.pass(10);
+    end(&mut harness, SCRIPT, ExitCode::Bug, 5);
+    harness.pass(600);
+    harness.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
+    harness.run_to_rest();
+    let runs = runs(&harness);
     assert_eq!(runs.iter().map(|run| run.failed).collect::<Vec<_>>(), [true, false]);
     assert_eq!(runs[0].id, runs[1].id);
     assert!(runs[0].to < runs[1].to);
@@ -345,31 +345,31 @@ fn a_run_that_failed_and_goes_on_is_told_again_as_the_same_span() {
 
 #[test]
 fn a_context_from_outside_is_taken_over() {
-    let mut world = World::topic();
-    world.annotate(requests::TRACEPARENT, OUTSIDE);
-    world.run_to_rest();
-    assert!(world.traced.iter().all(|span| span.trace.to_string() == "0af7651916cd43dd8448eb211c80319c"));
-    let run = &runs(&world)[0];
+    let mut harness = Harness::topic();
+    harness.annotate(requests::TRACEPARENT, OUTSIDE);
+    harness.run_to_rest();
+    assert!(harness.traced.iter().all(|span| span.trace.to_string() == "0af7651916cd43dd8448eb211c80319c"));
+    let run = &runs(&harness)[0];
     assert_eq!(run.parent.map(|parent| parent.to_string()).as_deref(), Some("b7ad6b7169203331"));
-    assert!(run.parent_is_remote && complaint(&world.observed.job).is_none());
+    assert!(run.parent_is_remote && complaint(&harness.observed.job).is_none());
 }
 
 #[test]
 fn a_context_that_is_not_sampled_is_told_to_nobody() {
-    let mut world = World::topic();
-    world.annotate(requests::TRACEPARENT, &OUTSIDE.replace("-01", "-00"));
-    world.run_to_rest();
-    assert_eq!(world.traced, []);
+    let mut harness = Harness::topic();
+    harness.annotate(requests::TRACEPARENT, &OUTSIDE.replace("-01", "-00"));
+    harness.run_to_rest();
+    assert_eq!(harness.traced, []);
 }
 
 #[test]
 fn a_context_that_cannot_be_read_is_ignored_and_told() {
-    let mut world = World::topic();
-    world.annotate(requests::TRACEPARENT, "0af7651916cd43dd8448eb211c80319c");
-    world.run_to_rest();
+    let mut harness = Harness::topic();
+    harness.annotate(requests::TRACEPARENT, "0af7651916cd43dd8448eb211c80319c");
+    harness.run_to_rest();
     let own = RunTrace::of("3f9c2a1e-1111-2222", 1, None).id;
-    assert!(!world.traced.is_empty() && world.traced.iter().all(|span| span.trace == own));
-    let event = complaint(&world.observed.job).unwrap();
+    assert!(!harness.traced.is_empty() && harness.traced.iter().all(|span| span.trace == own));
+    let event = complaint(&harness.observed.job).unwrap();
     assert!(event.warning && event.note.contains("00-<32 digits>"), "{}", event.note);
 }
 
@@ -380,8 +380,8 @@ async fn a_film_of_six_steps_is_one_complete_trace_at_a_collector() {
     let settings = Settings::read(|name| (name == endpoint.1).then(|| endpoint.0.clone())).unwrap().unwrap();
     let service = ServiceResource { name: "videofactory-operator", ..ServiceResource::default() };
     let exporter = Exporter::new(&settings, &Network::default(), &service).unwrap();
-    let (world, _) = whole_film();
-    exporter.export(world.traced.clone()).await.unwrap();
+    let (harness, _) = whole_film();
+    exporter.export(harness.traced.clone()).await.unwrap();
 
     let spans = receiver.spans();
     let traces: BTreeSet<&str> = spans.iter().map(|span| span.trace.as_str()).collect();

@@ -11,7 +11,7 @@ use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, StepInput};
 use super::super::super::super::confirm::is_open;
 use super::super::super::super::model::{Account, Action, Decision, ExternalAccount, Refusal};
 use super::super::super::decide;
-use super::super::super::testing::{SCENES, World};
+use super::super::super::testing::{Harness, SCENES};
 use super::{ACCOUNT, STEP};
 
 /// What a job's controller is about to do.
@@ -29,7 +29,7 @@ pub(super) enum Run {
 
 #[derive(Clone)]
 pub(super) struct Job {
-    pub world: World,
+    pub harness: Harness,
     pub run: Run,
     /// Units whose spending the status has told.
     pub told: i64,
@@ -38,41 +38,41 @@ pub(super) struct Job {
 impl Job {
     /// Its script is written; its pictures are to be asked for, or were.
     pub fn new(name: &str, account: &ProviderAccount, has_asked: bool) -> Self {
-        let mut world = World::new(json!({
+        let mut harness = Harness::new(json!({
             "topic": "x", "retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": ACCOUNT}}},
         }));
-        world.observed.job.metadata.name = Some(name.to_owned());
-        world.observed.job.metadata.uid = Some(format!("3f9c2a1e-{name}"));
-        read(&mut world, account);
-        world.converge();
-        world.end(StepName::WriteScript, ExitCode::Done);
+        harness.observed.job.metadata.name = Some(name.to_owned());
+        harness.observed.job.metadata.uid = Some(format!("3f9c2a1e-{name}"));
+        read(&mut harness, account);
+        harness.converge();
+        harness.end(StepName::WriteScript, ExitCode::Done);
         if has_asked {
-            world.converge();
+            harness.converge();
         }
-        Self { world, run: Run::Idle, told: 0 }.tidied()
+        Self { harness, run: Run::Idle, told: 0 }.tidied()
     }
 
     /// Without what only tells of the past.
     fn tidied(mut self) -> Self {
-        self.world.forget();
+        self.harness.forget();
         self
     }
 
     /// What two jobs must have in common to go on in the same ways.
     pub fn key(&self) -> String {
-        format!("{}{:?}{}", self.world.key(), self.run, self.told)
+        format!("{}{:?}{}", self.harness.key(), self.run, self.told)
     }
 
     pub fn demands(&self) -> &[Demand] {
-        let status = self.world.observed.job.status.as_ref().unwrap();
+        let status = self.harness.observed.job.status.as_ref().unwrap();
         status.step(STEP).map(|step| step.demands.as_slice()).unwrap_or_default()
     }
 
     /// The attempt that has a pod, and what it was begun with.
     fn attempt(&self) -> Option<&StepInput> {
-        let alive = self.world.alive(STEP) > 0;
-        let begun = self.world.begun.iter().rev().find(|(step, _)| alive && *step == STEP);
-        begun.map(|attempt| &self.world.inputs[attempt])
+        let alive = self.harness.alive(STEP) > 0;
+        let begun = self.harness.begun.iter().rev().find(|(step, _)| alive && *step == STEP);
+        begun.map(|attempt| &self.harness.inputs[attempt])
     }
 
     pub fn has_pod(&self) -> bool {
@@ -83,7 +83,7 @@ impl Job {
     pub fn may_spend(&self) -> bool {
         self.attempt().is_some_and(|input| {
             let granted = input.accounts.values().any(|external| external.allowance.submissions > 0);
-            granted && !self.world.spent.contains_key(&(STEP, input.attempt))
+            granted && !self.harness.spent.contains_key(&(STEP, input.attempt))
         })
     }
 
@@ -95,28 +95,28 @@ impl Job {
 
     /// When the service counted each of its units.
     pub fn counted(&self) -> Vec<i64> {
-        let all = self.world.spent.values().flatten();
+        let all = self.harness.spent.values().flatten();
         all.flat_map(|spent| vec![spent.at.as_second(); spent.submissions as usize]).collect()
     }
 
     pub fn is_held(&self) -> bool {
-        self.world.observed.job.annotations().contains_key(requests::HOLD)
+        self.harness.observed.job.annotations().contains_key(requests::HOLD)
     }
 
     /// Whether it has its pictures or says why not, and owes its account nothing.
     pub fn is_at_rest(&self) -> bool {
-        let done = self.world.step(STEP).state == Some(StepState::Succeeded);
-        let ended = done || self.world.phase() == Phase::Failed;
+        let done = self.harness.step(STEP).state == Some(StepState::Succeeded);
+        let ended = done || self.harness.phase() == Phase::Failed;
         ended && self.demands().iter().all(|demand| demand.granted.is_some())
     }
 
     /// Reads everything and decides; none if there is nothing to do.
-    pub fn looks(&self, account: &ProviderAccount) -> Option<Self> {
-        let mut world = self.world.clone();
-        read(&mut world, account);
-        world.look_up();
-        let decision = decide(&world.observed, world.now);
-        let same = world.observed.job.status.as_ref() == Some(&decision.status);
+    pub fn reconciles(&self, account: &ProviderAccount) -> Option<Self> {
+        let mut harness = self.harness.clone();
+        read(&mut harness, account);
+        harness.look_up();
+        let decision = decide(&harness.observed, harness.now);
+        let same = harness.observed.job.status.as_ref() == Some(&decision.status);
         let has_something_to_do = !same || !decision.actions.is_empty();
         let run = Run::Decided { decision: Box::new(decision), outdated: false };
         has_something_to_do.then(|| Self { run, ..self.clone() })
@@ -127,7 +127,7 @@ impl Job {
         let mut next = Self { run: Run::Idle, ..self.clone() };
         let Run::Decided { decision, outdated: false } = &self.run else { return next };
         let before = self.demands();
-        next.world.observed.job.status = Some(decision.status.clone());
+        next.harness.observed.job.status = Some(decision.status.clone());
         let known = |demand: &&Demand| before.iter().any(|known| known.settled.is_some() && known == *demand);
         let told = next.demands().iter().filter(|demand| demand.settled.is_some() && !known(demand));
         next.told += told.flat_map(|demand| &demand.spent).map(|spent| spent.submissions).sum::<i64>();
@@ -158,10 +158,10 @@ impl Job {
     pub fn acts(mut self) -> Self {
         if let Run::Confirmed(actions) = std::mem::replace(&mut self.run, Run::Idle) {
             if actions.iter().any(starts) {
-                self.world.observed.refused.clear();
+                self.harness.observed.refused.clear();
             }
             for action in actions {
-                self.world.act(action);
+                self.harness.act(action);
             }
         }
         self.tidied()
@@ -174,13 +174,13 @@ impl Job {
         for (account, external) in &input.accounts {
             told.extend(external.allowance.openings.iter().map(|opening| Spent {
                 account: account.clone(),
-                at: opening.at.max(self.world.now),
+                at: opening.at.max(self.harness.now),
                 submissions: opening.submissions,
                 seconds: 0,
                 cost: "0".parse().unwrap(),
             }));
         }
-        self.world.spent.insert((STEP, input.attempt), told);
+        self.harness.spent.insert((STEP, input.attempt), told);
         self
     }
 
@@ -188,11 +188,11 @@ impl Job {
     pub fn ends(mut self) -> Self {
         let Some(input) = self.attempt().cloned() else { return self };
         let of = input.accounts_for.unwrap_or(input.attempt);
-        let spent = self.world.spent.get(&(STEP, of)).cloned().unwrap_or_default();
+        let spent = self.harness.spent.get(&(STEP, of)).cloned().unwrap_or_default();
         let made = u32::try_from(self.counted().len()).unwrap();
         let left = SCENES.saturating_sub(made);
         let exit = if left == 0 { ExitCode::Done } else { ExitCode::TryLater };
-        self.world.end_told(STEP, exit, |outcome| {
+        self.harness.end_told(STEP, exit, |outcome| {
             outcome.accounted = input.survey;
             let completed = SceneSet::first(made);
             let report = SceneReport { total: SCENES, completed, left: Some(left), ..SceneReport::default() };
@@ -204,7 +204,7 @@ impl Job {
 
     /// What was refused is kept in memory alone.
     pub fn crashes(mut self) -> Self {
-        self.world.observed.refused.clear();
+        self.harness.observed.refused.clear();
         Self { run: Run::Idle, ..self }
     }
 
@@ -214,9 +214,9 @@ impl Job {
             match action {
                 Action::StartStep(start) if start.input.step == STEP => {
                     let refusal = Refusal { words: "no".to_owned(), unmade: true };
-                    self.world.observed.refused.insert((STEP, start.input.attempt), refusal);
+                    self.harness.observed.refused.insert((STEP, start.input.attempt), refusal);
                 }
-                other => self.world.act(other),
+                other => self.harness.act(other),
             }
         }
         self.tidied()
@@ -224,22 +224,22 @@ impl Job {
 
     /// Its pod is killed before it can say anything.
     pub fn pod_dies(mut self) -> Self {
-        self.world.end_silently(STEP, 137, false);
+        self.harness.end_silently(STEP, 137, false);
         self
     }
 
     pub fn narration_fails(mut self) -> Self {
-        self.world.end_silently(StepName::NarrateScenes, 137, true);
+        self.harness.end_silently(StepName::NarrateScenes, 137, true);
         self
     }
 
     pub fn gets_held(mut self) -> Self {
-        self.world.annotate(requests::HOLD, "x");
+        self.harness.annotate(requests::HOLD, "x");
         self.outdated()
     }
 
     pub fn gets_let_go(mut self) -> Self {
-        self.world.strip(requests::HOLD);
+        self.harness.strip(requests::HOLD);
         self.outdated()
     }
 
@@ -255,7 +255,7 @@ fn starts(action: &Action) -> bool {
     matches!(action, Action::StartStep(start) if start.input.step == STEP)
 }
 
-fn read(world: &mut World, account: &ProviderAccount) {
+fn read(harness: &mut Harness, account: &ProviderAccount) {
     let external = ExternalAccount {
         uid: account.uid().unwrap_or_default(),
         spec: account.spec.clone(),
@@ -264,5 +264,5 @@ fn read(world: &mut World, account: &ProviderAccount) {
         allowed_host: String::new(),
         obstacle: None,
     };
-    world.observed.accounts.insert(ACCOUNT.to_owned(), Account::External(Box::new(external)));
+    harness.observed.accounts.insert(ACCOUNT.to_owned(), Account::External(Box::new(external)));
 }

@@ -89,7 +89,7 @@ pub(super) struct State {
     cached: [Id; 2],
     account: Id,
     /// What the account's controller has decided and is about to write.
-    desk: Option<Id>,
+    pending_decision: Option<Id>,
     booked: i64,
     /// In seconds.
     now: i64,
@@ -100,7 +100,13 @@ impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let [a, b] = self.jobs;
         let [seen_a, seen_b] = self.cached;
-        let parts = [b, seen_a, seen_b, self.account, self.desk.map_or(0, |desk| desk + 1)];
+        let parts = [
+            b,
+            seen_a,
+            seen_b,
+            self.account,
+            self.pending_decision.map_or(0, |pending_decision| pending_decision + 1),
+        ];
         let mix = |mixed: u64, part: &Id| mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ *part as u64;
         let mixed = parts.iter().fold(a as u64, mix);
         hasher.write_u64(mixed ^ (self.now + self.booked).unsigned_abs());
@@ -110,7 +116,7 @@ impl Hash for State {
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Event {
-    JobLooks(usize),
+    JobReconciles(usize),
     /// Whether the account's cache has seen what is overwritten.
     JobWrites(usize, bool),
     JobAsksAgain(usize),
@@ -118,7 +124,7 @@ pub(super) enum Event {
     PodSpends(usize),
     PodEnds(usize),
     /// At its caches, of which these have caught up, and then at the holders live.
-    AccountLooks([bool; 2]),
+    AccountReconciles([bool; 2]),
     AccountWrites,
     /// From here on: what may go wrong. A side crashes between two of its steps; what it was about to do is forgotten.
     JobCrashes(usize),
@@ -198,15 +204,15 @@ impl Model {
         }))
         .unwrap();
         let jobs = ["a", "b"].map(|name| Job::new(name, &account, have_asked));
-        let now = jobs[0].world.now.as_second();
+        let now = jobs[0].harness.now.as_second();
         let jobs = jobs.map(|job| self.job(&job));
         let cached = jobs.map(|job| self.jobs.of(job).view);
         let account = self.account(account);
-        State { jobs, cached, account, desk: None, booked: 0, now }
+        State { jobs, cached, account, pending_decision: None, booked: 0, now }
     }
 
     fn job(&mut self, job: &Job) -> Id {
-        let observed = &job.world.observed.job;
+        let observed = &job.harness.observed.job;
         let view =
             self.views.id(&show(&(&observed.metadata.uid, claims(observed, ACCOUNT))), || observed.clone());
         self.jobs.id(&job.key(), || JobPart {
@@ -222,9 +228,9 @@ impl Model {
                 (true, true) => Pod::MaySpend,
                 (true, false) => Pod::MayEnd,
             },
-            may_fail: job.world.alive(StepName::NarrateScenes) > 0,
+            may_fail: job.harness.alive(StepName::NarrateScenes) > 0,
             is_held: job.is_held(),
-            remembers: !job.world.observed.refused.is_empty(),
+            remembers: !job.harness.observed.refused.is_empty(),
             grant: job.grant(),
             counted: job.counted(),
             job: job.clone(),
@@ -243,7 +249,7 @@ impl Model {
         for n in 0..2 {
             let job = &self.jobs.all[state.jobs[n]];
             match job.stage {
-                Stage::Idle => events.push(E::JobLooks(n)),
+                Stage::Idle => events.push(E::JobReconciles(n)),
                 Stage::Decided => {
                     events.push(E::JobWrites(n, false));
                     events.extend(lags(n).then_some(E::JobWrites(n, true)));
@@ -257,14 +263,14 @@ impl Model {
                 Pod::MayEnd => events.push(E::PodEnds(n)),
             }
         }
-        if state.desk.is_some() {
+        if state.pending_decision.is_some() {
             events.push(E::AccountWrites);
             return events;
         }
         for a in [true, false] {
             for b in [true, false] {
                 if (a || lags(0)) && (b || lags(1)) {
-                    events.push(E::AccountLooks([a, b]));
+                    events.push(E::AccountReconciles([a, b]));
                 }
             }
         }
@@ -288,7 +294,7 @@ impl Model {
             ];
             faults.extend(may.into_iter().filter(|(may, _)| *may).map(|(_, event)| event));
         }
-        faults.extend(state.desk.is_some().then_some(E::AccountCrashes));
+        faults.extend(state.pending_decision.is_some().then_some(E::AccountCrashes));
         faults.push(E::TimePasses);
         faults
     }
@@ -298,17 +304,17 @@ impl Model {
         use Event as E;
         let mut next = *state;
         let (n, step) = match event {
-            E::AccountLooks(caught_up) => return Ok(self.account_looks(next, caught_up)),
+            E::AccountReconciles(caught_up) => return Ok(self.account_looks(next, caught_up)),
             E::AccountWrites => return self.account_writes(next).map(Some),
             E::AccountCrashes => {
-                next.desk = None;
+                next.pending_decision = None;
                 return Ok(Some(next));
             }
             E::TimePasses => {
                 next.now += BEGIN_WITHIN;
                 return Ok(Some(next));
             }
-            E::JobLooks(n) => (n, JobStep::Looks),
+            E::JobReconciles(n) => (n, JobStep::Looks),
             E::JobWrites(n, caught_up) => {
                 self.catch_up(&mut next, n, caught_up);
                 (n, JobStep::Writes)
@@ -349,9 +355,9 @@ impl Model {
         }
         let account = self.accounts.of(state.account);
         let mut job = self.jobs.of(state.jobs[n]).job.clone();
-        job.world.now = Timestamp::from_second(state.now).unwrap();
+        job.harness.now = Timestamp::from_second(state.now).unwrap();
         let next = match step {
-            S::Looks => job.looks(&account),
+            S::Looks => job.reconciles(&account),
             S::Writes => Some(job.writes()),
             S::AsksAgain => Some(job.asks_again(&account)),
             S::Acts => Some(job.acts()),
@@ -388,12 +394,12 @@ impl Model {
             let answer = (!same).then(|| self.answers.id(&show(&told), || answer.clone()));
             self.account_steps.insert(key, answer);
         }
-        state.desk = self.account_steps[&key];
-        state.desk.is_some().then_some(state)
+        state.pending_decision = self.account_steps[&key];
+        state.pending_decision.is_some().then_some(state)
     }
 
     fn account_writes(&mut self, mut state: State) -> Result<State, Broken> {
-        let Some(answer) = state.desk.take() else { return Ok(state) };
+        let Some(answer) = state.pending_decision.take() else { return Ok(state) };
         let (before, told) = (state.account, self.answers.of(answer));
         let ended =
             told.booked.requests.get(&(Operation::Draw, RequestOutcome::Taken)).copied().unwrap_or_default();
@@ -474,7 +480,7 @@ impl Model {
 
     /// For people: where everything stands.
     pub fn tell(&self, state: &State) -> String {
-        let jobs = state.jobs.map(|job| self.jobs.all[job].job.world.step(STEP).clone());
+        let jobs = state.jobs.map(|job| self.jobs.all[job].job.harness.step(STEP).clone());
         format!("{:#?}\n{jobs:#?}\n{state:?}", self.accounts.all[state.account].status)
     }
 

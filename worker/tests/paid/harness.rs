@@ -30,7 +30,7 @@ use super::service::{Kind, Service};
 pub const STEP: StepName = StepName::AnimateScenes;
 
 /// When an attempt is cut off: at its n-th wait, counted from 0.
-pub struct Fate {
+pub struct CrashPoint {
     waits: Mutex<u32>,
     at: Option<u32>,
     /// It has come to that.
@@ -41,7 +41,7 @@ pub struct Fate {
     holds: bool,
 }
 
-impl Fate {
+impl CrashPoint {
     pub fn none() -> Arc<Self> {
         Self::new(None, false)
     }
@@ -135,7 +135,7 @@ impl Outage {
 
 /// Everything that outlives a pod.
 #[derive(Clone)]
-pub struct World {
+pub struct Harness {
     pub objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     pub service: Arc<Mutex<Service>>,
     pub kind: Kind,
@@ -145,7 +145,7 @@ pub struct World {
     away_until: Arc<Mutex<Option<(Instant, Failure)>>>,
 }
 
-impl World {
+impl Harness {
     pub fn new(kind: Kind) -> Self {
         Self {
             objects: Arc::default(),
@@ -179,8 +179,8 @@ impl World {
     }
 
     /// The bucket, as an attempt with this fate uses it.
-    pub fn store(&self, fate: &Arc<Fate>) -> Arc<dyn WriteOnceStore> {
-        Arc::new(MemoryStore { world: self.clone(), fate: fate.clone() })
+    pub fn store(&self, crash_point: &Arc<CrashPoint>) -> Arc<dyn WriteOnceStore> {
+        Arc::new(MemoryStore { harness: self.clone(), crash_point: crash_point.clone() })
     }
 
     pub fn service(&self) -> MutexGuard<'_, Service> {
@@ -230,19 +230,19 @@ impl World {
     }
 
     /// Runs an attempt to its end, or to where it is cut off: then nothing.
-    pub async fn attempt(&self, attempt: &Attempt, fate: &Arc<Fate>) -> Option<Ended> {
-        let running = self.run(attempt, fate.clone());
+    pub async fn attempt(&self, attempt: &Attempt, crash_point: &Arc<CrashPoint>) -> Option<Ended> {
+        let running = self.run(attempt, crash_point.clone());
         tokio::select! {
             biased;
-            () = fate.reached(), if !fate.holds => None,
+            () = crash_point.reached(), if !crash_point.holds => None,
             ended = running => Some(ended),
         }
     }
 
-    pub async fn run(&self, attempt: &Attempt, fate: Arc<Fate>) -> Ended {
+    pub async fn run(&self, attempt: &Attempt, crash_point: Arc<CrashPoint>) -> Ended {
         let (usage, progress) = (UsageRecorder::default(), Progress::default());
         let config = SessionConfig {
-            store: self.store(&fate),
+            store: self.store(&crash_point),
             keys: keys(),
             step: STEP,
             attempt: attempt.number,
@@ -269,7 +269,7 @@ impl World {
                     results.push(Err(error));
                 }
                 let orders: Vec<Thing> =
-                    missing.iter().map(|digest| self.thing(digest, fate.clone())).collect();
+                    missing.iter().map(|digest| self.thing(digest, crash_point.clone())).collect();
                 results.extend(join_all(orders.iter().map(|order| account.submit(order))).await);
             }
         }
@@ -281,8 +281,8 @@ impl World {
         }
     }
 
-    fn thing(&self, digest: &Digest, fate: Arc<Fate>) -> Thing {
-        Thing { world: self.clone(), fate, digest: digest.clone() }
+    fn thing(&self, digest: &Digest, crash_point: Arc<CrashPoint>) -> Thing {
+        Thing { harness: self.clone(), crash_point, digest: digest.clone() }
     }
 }
 
@@ -375,44 +375,44 @@ fn artifact(digest: &Digest) -> String {
 }
 
 struct MemoryStore {
-    world: World,
-    fate: Arc<Fate>,
+    harness: Harness,
+    crash_point: Arc<CrashPoint>,
 }
 
 #[async_trait]
 impl WriteOnceStore for MemoryStore {
     async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError> {
-        self.fate.wait().await;
-        self.world.bucket()?;
+        self.crash_point.wait().await;
+        self.harness.bucket()?;
         let created = {
-            let mut objects = self.world.objects.lock().unwrap();
+            let mut objects = self.harness.objects.lock().unwrap();
             let free = !objects.contains_key(key);
             objects.entry(key.to_owned()).or_insert(json);
             free
         };
         // It is written, and the answer has not come yet.
-        self.fate.wait().await;
+        self.crash_point.wait().await;
         Ok(created)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        self.fate.wait().await;
-        self.world.bucket()?;
-        Ok(self.world.objects.lock().unwrap().get(key).cloned())
+        self.crash_point.wait().await;
+        self.harness.bucket()?;
+        Ok(self.harness.objects.lock().unwrap().get(key).cloned())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
-        self.fate.wait().await;
-        self.world.bucket()?;
-        let objects = self.world.objects.lock().unwrap();
+        self.crash_point.wait().await;
+        self.harness.bucket()?;
+        let objects = self.harness.objects.lock().unwrap();
         Ok(objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
     }
 }
 
 /// What is bought here.
 struct Thing {
-    world: World,
-    fate: Arc<Fate>,
+    harness: Harness,
+    crash_point: Arc<CrashPoint>,
     digest: Digest,
 }
 
@@ -433,39 +433,39 @@ impl PaidRequest for Thing {
     }
 
     async fn is_there(&self) -> Result<bool, StepError> {
-        self.fate.wait().await;
-        self.world.bucket()?;
-        Ok(self.world.has(&self.digest))
+        self.crash_point.wait().await;
+        self.harness.bucket()?;
+        Ok(self.harness.has(&self.digest))
     }
 
     async fn prepare(&self) -> Result<(), StepError> {
-        self.fate.wait().await;
+        self.crash_point.wait().await;
         Ok(())
     }
 
     async fn submit(&self, (): &()) -> Result<Answer<Vec<u8>>, ProviderError> {
-        self.fate.wait().await;
-        let answer = self.world.service().answer(&self.digest, self.world.kind);
-        self.world.comes_to(Moment::Answer);
-        self.fate.wait().await;
+        self.crash_point.wait().await;
+        let answer = self.harness.service().answer(&self.digest, self.harness.kind);
+        self.harness.comes_to(Moment::Answer);
+        self.crash_point.wait().await;
         answer
     }
 
     async fn poll(&self, id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
-        self.fate.wait().await;
-        let answer = self.world.service().look(id);
-        self.fate.wait().await;
+        self.crash_point.wait().await;
+        let answer = self.harness.service().look(id);
+        self.crash_point.wait().await;
         answer
     }
 
     async fn store(&self, bytes: &Vec<u8>) -> Result<(), StepError> {
-        self.world.comes_to(Moment::Store);
-        self.fate.wait().await;
-        if let Some(failure) = self.world.failure() {
+        self.harness.comes_to(Moment::Store);
+        self.crash_point.wait().await;
+        if let Some(failure) = self.harness.failure() {
             return Err(failure.error().into());
         }
-        self.world.objects.lock().unwrap().entry(artifact(&self.digest)).or_insert_with(|| bytes.clone());
-        self.fate.wait().await;
+        self.harness.objects.lock().unwrap().entry(artifact(&self.digest)).or_insert_with(|| bytes.clone());
+        self.crash_point.wait().await;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use self::operator::Operator;
 use self::proxy::Proxy;
 
 /// All of it.
-pub struct World {
+pub struct Harness {
     /// The API server.
     pub api: Api,
     pub operator: Operator,
@@ -31,7 +31,7 @@ pub struct Ended {
     pub err: String,
 }
 
-impl World {
+impl Harness {
     /// Begins, with a kubeconfig whose user is this.
     pub async fn begin(user: &str) -> Self {
         let operator = Operator::begin().await;

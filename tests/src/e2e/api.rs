@@ -9,8 +9,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::events::Events;
-use super::lab::Lab;
 use super::site;
+use super::test_env::TestEnv;
 
 /// Somebody who calls.
 #[derive(Clone, Debug)]
@@ -47,20 +47,20 @@ impl Caller {
     }
 
     /// A `ServiceAccount` of the test's namespace that is there, with the roles that it has.
-    pub async fn account(lab: &Lab, name: &str) -> anyhow::Result<Self> {
-        Ok(Self::with_token(token(&lab.api(), name).await?))
+    pub async fn account(env: &TestEnv, name: &str) -> anyhow::Result<Self> {
+        Ok(Self::with_token(token(&env.api(), name).await?))
     }
 
     /// A new `ServiceAccount` of the test's namespace, with this `ClusterRole` there and nowhere else.
-    pub async fn with_role(lab: &Lab, name: &str, role: &str) -> anyhow::Result<Self> {
-        lab.put(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})).await?;
-        lab.put(json!({
+    pub async fn with_role(env: &TestEnv, name: &str, role: &str) -> anyhow::Result<Self> {
+        env.put(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})).await?;
+        env.put(json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": lab.namespace}],
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": env.namespace}],
         }))
         .await?;
-        Self::account(lab, name).await
+        Self::account(env, name).await
     }
 
     /// Whoever may read all.

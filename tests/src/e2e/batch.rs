@@ -13,9 +13,9 @@ use videofactory_crds::condition::Phase;
 
 use super::bucket;
 use super::clips::animated;
-use super::film::{Film, Order};
-use super::lab::Lab;
+use super::film::{Film, NewFilm};
 use super::paid::{Account, roomy};
+use super::test_env::TestEnv;
 use super::wait;
 use crate::fakes::Operation;
 
@@ -26,30 +26,30 @@ const SCENES: usize = 3;
 
 /// The films that were ordered so far, and the account that all of them use.
 pub struct Batch {
-    lab: Lab,
+    env: TestEnv,
     grok: Account,
     films: Vec<Film>,
 }
 
 impl Batch {
     /// Without a film yet.
-    pub async fn begin(lab: &Lab) -> anyhow::Result<Self> {
-        lab.policy_says("default", "True", "Available").await?;
-        Ok(Self { lab: lab.clone(), grok: roomy(lab).await?, films: Vec::new() })
+    pub async fn begin(env: &TestEnv) -> anyhow::Result<Self> {
+        env.policy_says("default", "True", "Available").await?;
+        Ok(Self { env: env.clone(), grok: roomy(env).await?, films: Vec::new() })
     }
 
     /// With all films.
-    pub async fn whole(lab: &Lab) -> anyhow::Result<Self> {
-        let mut batch = Self::begin(lab).await?;
+    pub async fn whole(env: &TestEnv) -> anyhow::Result<Self> {
+        let mut batch = Self::begin(env).await?;
         while batch.films.len() < FILMS {
-            batch.order().await?;
+            batch.add_film().await?;
         }
         Ok(batch)
     }
 
     /// One film more.
-    pub async fn order(&mut self) -> anyhow::Result<()> {
-        let film = self.lab.order(film(self.films.len() + 1)).await?;
+    pub async fn add_film(&mut self) -> anyhow::Result<()> {
+        let film = self.env.create_film(film(self.films.len() + 1)).await?;
         self.films.push(film);
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Batch {
     /// Waits until somebody has written one of the films since now. Fails where none is at work any more: what strikes
     /// then strikes nothing.
     pub async fn next_write(&self) -> anyhow::Result<()> {
-        let jobs = self.lab.api::<VideoJob>();
+        let jobs = self.env.api::<VideoJob>();
         let done =
             |job: &VideoJob| job.status.as_ref().and_then(|status| status.phase) == Some(Phase::Succeeded);
         let at_work = !jobs.list(&ListParams::default()).await?.iter().all(done);
@@ -79,7 +79,7 @@ impl Batch {
         let scenes = SCENES * FILMS;
         let paid = self.grok.paid(Operation::Video).await?;
         ensure!(paid.len() == scenes && paid.values().all(|times| *times == 1), "paid: {paid:?}");
-        let made = bucket::writes(&format!("{}/clips/", self.lab.namespace)).await?;
+        let made = bucket::writes(&format!("{}/clips/", self.env.namespace)).await?;
         let twice: BTreeMap<_, _> = made.iter().filter(|(_, times)| **times > 1).collect();
         ensure!(twice.is_empty(), "made more than once: {twice:?}");
         for part in ["/images/", "/r1/clips/"] {
@@ -92,7 +92,7 @@ impl Batch {
 
 /// A film of which no scene is like another film's, so that what is paid for twice would be seen. It fails if any of what
 /// strikes it is counted as a failure.
-fn film(number: usize) -> Order {
+fn film(number: usize) -> NewFilm {
     let scene = |scene: usize| {
         json!({
             "id": format!("s{scene}"),

@@ -17,11 +17,11 @@ use crate::r2_proxy::{Counters, Keys, sign_anew};
 pub type Artifacts = BTreeMap<String, String>;
 
 /// Everything below one prefix of the bucket.
-pub struct Shelf {
+pub struct BucketView {
     bucket: Bucket,
 }
 
-impl Shelf {
+impl BucketView {
     /// The part of the bucket with this prefix.
     pub fn open(prefix: &str, access_key: &str, secret_key: &str) -> anyhow::Result<Self> {
         let config = BucketConfig {

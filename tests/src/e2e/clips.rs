@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::film::Order;
+use super::film::NewFilm;
 use crate::fakes::{Effect, Fault, Operation, Service};
 
 /// A film that the account `grok` animates, and nobody publishes.
 #[must_use]
-pub fn animated(scenes: usize) -> Order {
-    Order::of(scenes)
+pub fn animated(scenes: usize) -> NewFilm {
+    NewFilm::of(scenes)
         .with(json!({"providers": {"animation": {"accountRef": {"name": "grok"}}}, "publish": null}))
 }
 
 /// The same, and not assembled either: what happens after its clips does not matter.
 #[must_use]
-pub fn clips_alone(scenes: usize) -> Order {
+pub fn clips_alone(scenes: usize) -> NewFilm {
     animated(scenes).with(json!({"review": {"after": ["animate-scenes"]}}))
 }
 
@@ -23,7 +23,7 @@ pub const CLIPS: usize = 3;
 
 /// A film of clips, of which the first comes at once and the others when the fault of [`gulls_rest`] is taken back.
 #[must_use]
-pub fn gulls() -> Order {
+pub fn gulls() -> NewFilm {
     let scene = |id: &str, motion: &str| {
         let picture = format!("{id} by the sea");
         json!({"id": id, "narration": "The sea.", "imagePrompt": picture, "motionPrompt": motion})

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::finally::finally;
 use super::kubectl::ask;
-use super::operator::Victim;
+use super::operator::TargetReplica;
 use super::{operator, site};
 
 const DEPLOYMENT: &str = "deployment/videofactory-operator";
@@ -58,7 +58,7 @@ async fn patch(patch: &Value) -> anyhow::Result<()> {
 /// Lets the clock of a replica be so many seconds ahead of the machine's; less than none is behind. It is so a second
 /// later at most.
 pub async fn set_ahead(client: &Client, replica: &str, seconds: i32) -> anyhow::Result<()> {
-    let file = Victim::named(client, replica).await?.path(OFFSET)?;
+    let file = TargetReplica::named(client, replica).await?.path(OFFSET)?;
     // Nobody reads half of it.
     let whole = file.with_extension("new");
     fs::write(&whole, format!("{seconds:+}\n"))

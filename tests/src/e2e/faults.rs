@@ -14,7 +14,7 @@ static BOOK: Mutex<BTreeMap<String, Vec<Fault>>> = Mutex::const_new(BTreeMap::ne
 
 /// Makes these faults the only ones for keys below `prefix`; none ends them. Each fault's own glob goes on below
 /// the prefix; without one it is for all keys there.
-pub async fn order(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
+pub async fn set(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
     let faults = faults
         .into_iter()
         .map(|fault| {

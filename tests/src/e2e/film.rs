@@ -11,19 +11,19 @@ use videofactory_crds::videojob::StepStatus;
 use videofactory_crds::{StepName, VideoJob, VideoJobStatus};
 
 use super::bucket::Artifacts;
-use super::lab::Lab;
+use super::test_env::TestEnv;
 use super::{operator, pods, wait};
 use crate::api_server::merge;
 
 /// What a test asks for: a few short scenes in 360p, published to the bucket, so that all six steps run.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct NewFilm {
     name: String,
     annotations: Value,
     spec: Value,
 }
 
-impl Order {
+impl NewFilm {
     /// A film of so many scenes.
     #[must_use]
     pub fn of(scenes: usize) -> Self {
@@ -123,22 +123,22 @@ pub fn fed() -> Value {
 
 /// A film that nothing is published of, so that it can be edited when it is done.
 #[must_use]
-pub fn unpublished(name: &str) -> Order {
-    Order::of(2).named(name).with(json!({"publish": null}))
+pub fn unpublished(name: &str) -> NewFilm {
+    NewFilm::of(2).named(name).with(json!({"publish": null}))
 }
 
 /// A `VideoJob` at work.
 #[derive(Clone)]
 pub struct Film {
-    lab: Lab,
+    env: TestEnv,
     pub name: String,
     pub uid: String,
 }
 
-impl Lab {
+impl TestEnv {
     /// Creates a job.
-    pub async fn order(&self, order: Order) -> anyhow::Result<Film> {
-        let job: VideoJob = serde_json::from_value(order.manifest())?;
+    pub async fn create_film(&self, new_film: NewFilm) -> anyhow::Result<Film> {
+        let job: VideoJob = serde_json::from_value(new_film.manifest())?;
         let made = self.api::<VideoJob>().create(&PostParams::default(), &job).await?;
         Ok(Film::new(self.clone(), &made))
     }
@@ -147,12 +147,12 @@ impl Lab {
 impl Film {
     /// A job that exists.
     #[must_use]
-    pub fn new(lab: Lab, job: &VideoJob) -> Self {
-        Self { lab, name: job.name_any(), uid: job.uid().unwrap_or_default() }
+    pub fn new(env: TestEnv, job: &VideoJob) -> Self {
+        Self { env, name: job.name_any(), uid: job.uid().unwrap_or_default() }
     }
 
     pub async fn now(&self) -> anyhow::Result<VideoJob> {
-        Ok(self.lab.api::<VideoJob>().get(&self.name).await?)
+        Ok(self.env.api::<VideoJob>().get(&self.name).await?)
     }
 
     /// Its status as it is now.
@@ -166,7 +166,7 @@ impl Film {
         what: &str,
         mut so: impl FnMut(&VideoJobStatus) -> bool,
     ) -> anyhow::Result<VideoJobStatus> {
-        wait::until(&self.lab.api::<VideoJob>(), wait::named(&self.name), what, |all| {
+        wait::until(&self.env.api::<VideoJob>(), wait::named(&self.name), what, |all| {
             let job = all.get(&self.name)?;
             let status = job.status.as_ref()?;
             // What it says of an older spec is no answer.
@@ -183,7 +183,7 @@ impl Film {
 
     /// Waits until it is deleted.
     pub async fn gone(&self) -> anyhow::Result<()> {
-        wait::until(&self.lab.api::<VideoJob>(), wait::named(&self.name), "the job to be gone", |all| {
+        wait::until(&self.env.api::<VideoJob>(), wait::named(&self.name), "the job to be gone", |all| {
             all.is_empty().then_some(())
         })
         .await
@@ -204,7 +204,7 @@ impl Film {
 
     /// Waits until people were told of this reason by an Event: what was told before it is written, too.
     pub async fn told(&self, reason: VideoJobReason) -> anyhow::Result<()> {
-        let events: Api<Event> = self.lab.api();
+        let events: Api<Event> = self.env.api();
         let (uid, reason) = (Some(&self.uid), Some(reason.to_string()));
         wait::until(&events, watcher::Config::default(), &format!("an Event of {reason:?}"), |all| {
             let about =
@@ -224,7 +224,7 @@ impl Film {
 
     /// Changes the object by a merge patch.
     pub async fn patch(&self, patch: Value) -> anyhow::Result<()> {
-        self.lab.patch::<VideoJob>(&self.name, &patch).await.map(drop)
+        self.env.patch::<VideoJob>(&self.name, &patch).await.map(drop)
     }
 
     /// Changes its spec by a merge patch.
@@ -258,7 +258,7 @@ impl Film {
             pods::UID,
             self.uid
         ));
-        let api: Api<Pod> = self.lab.api();
+        let api: Api<Pod> = self.env.api();
         wait::until(&api, which, &format!("a pod of {step} to {what}"), |all| {
             all.values().find(|pod| so(pod)).cloned()
         })
@@ -275,13 +275,13 @@ impl Film {
 
     /// How many Jobs it ever had is how many are there: their time to live is longer than a test.
     pub async fn jobs(&self) -> anyhow::Result<usize> {
-        let api: Api<k8s_openapi::api::batch::v1::Job> = self.lab.api();
+        let api: Api<k8s_openapi::api::batch::v1::Job> = self.env.api();
         Ok(api.list(&ListParams::default().labels(&format!("{}={}", pods::UID, self.uid))).await?.items.len())
     }
 
     /// What it has in the bucket, logs and outcomes aside.
     pub async fn artifacts(&self) -> anyhow::Result<Artifacts> {
-        let mut all = self.lab.shelf.list("").await?;
+        let mut all = self.env.bucket_view.list("").await?;
         all.retain(|key, _| {
             !key.contains("/logs/")
                 && !key.contains("/outcomes/")
@@ -326,8 +326,8 @@ mod tests {
 
     #[test]
     fn fields_are_laid_over_and_null_takes_out() {
-        let order = Order::of(1).with(json!({"publish": null, "format": {"fps": 30}}));
-        let spec = &order.manifest()["spec"];
+        let new_film = NewFilm::of(1).with(json!({"publish": null, "format": {"fps": 30}}));
+        let spec = &new_film.manifest()["spec"];
         assert_eq!(spec["format"]["fps"], 30);
         assert_eq!(spec["format"]["resolution"], "360p");
         assert!(spec.get("publish").is_none());

@@ -4,8 +4,8 @@ use anyhow::ensure;
 use videofactory_crds::StepName;
 
 use super::bucket::{Artifacts, untouched};
-use super::film::{Film, Order, attempts};
-use super::lab::Lab;
+use super::film::{Film, NewFilm, attempts};
+use super::test_env::TestEnv;
 use crate::r2_proxy::{Effect, Fault};
 
 /// Scenes of a film that is struck while its pictures are drawn. On two processors some are made then, two are being
@@ -22,9 +22,9 @@ pub fn few_pictures() -> Fault {
 }
 
 /// A film that is held when its first pictures are made, and that the first counted failure fails: what it has by then.
-pub async fn half_drawn(lab: &Lab) -> anyhow::Result<(Film, Artifacts)> {
-    lab.faults(vec![few_pictures()]).await?;
-    let film = lab.order(Order::of(SCENES).without_retries()).await?;
+pub async fn half_drawn(env: &TestEnv) -> anyhow::Result<(Film, Artifacts)> {
+    env.faults(vec![few_pictures()]).await?;
+    let film = env.create_film(NewFilm::of(SCENES).without_retries()).await?;
     let before = until_half_drawn(&film).await?;
     Ok((film, before))
 }
@@ -42,12 +42,12 @@ pub async fn until_half_drawn(film: &Film) -> anyhow::Result<Artifacts> {
 /// A film of [`half_drawn`] is finished after a blow that is nobody's fault and counts as no failure, and what there was
 /// before it was not touched. Pictures are held until another attempt is at work, so that the one that was struck cannot end
 /// well by itself.
-pub async fn finishes_unharmed(lab: &Lab, film: &Film, before: &Artifacts) -> anyhow::Result<()> {
+pub async fn finishes_unharmed(env: &TestEnv, film: &Film, before: &Artifacts) -> anyhow::Result<()> {
     film.until("another attempt of generate-images", |status| {
         attempts(status, StepName::GenerateImages) >= 2
     })
     .await?;
-    lab.faults(Vec::new()).await?;
+    env.faults(Vec::new()).await?;
     let status = film.succeeded().await?;
     untouched(before, &film.artifacts().await?)?;
     let scripts = attempts(&status, StepName::WriteScript);

@@ -29,7 +29,7 @@ const API_SERVER_PORT: u16 = 443;
 /// container of the same pod, but later and later with each crash. The new one need not wait until the dead one's Lease has
 /// run out, which would only take time. Returns when the new one runs.
 pub async fn kill(client: &Client) -> anyhow::Result<()> {
-    Victim::find(client).await?.strike().await
+    TargetReplica::find(client).await?.kill().await
 }
 
 /// How often the Lease has passed from one operator to another since it was made.
@@ -145,9 +145,9 @@ pub async fn stop(client: &Client, replica: &str) -> anyhow::Result<()> {
 
 /// Kills a replica's process with SIGKILL and takes its pod away, as when a node is lost: its Lease stays.
 pub async fn crash(client: &Client, replica: &str) -> anyhow::Result<()> {
-    let victim = Victim::named(client, replica).await?;
-    sigkill(&victim.processes)?;
-    victim.take_away().await
+    let target = TargetReplica::named(client, replica).await?;
+    sigkill(&target.processes)?;
+    target.take_away().await
 }
 
 /// Waits until another replica leads than this one; its name.
@@ -162,17 +162,17 @@ pub async fn leader_after(client: &Client, replica: &str) -> anyhow::Result<Stri
 
 /// Kills it likewise, but the dead one's Lease stays, as after a crash: the new one does nothing before it has run out.
 pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
-    let victim = Victim::find(client).await?;
-    sigkill(&victim.processes)?;
-    victim.replace().await
+    let target = TargetReplica::find(client).await?;
+    sigkill(&target.processes)?;
+    target.replace().await
 }
 
 /// Blows fall one after the other: tests that run beside each other strike the same operator, and while one dies and its
 /// successor starts, there is none that could be found.
-static BLOWS: Mutex<()> = Mutex::const_new(());
+static KILL_LOCK: Mutex<()> = Mutex::const_new(());
 
 /// An operator that is to be struck at a moment that does not wait: its processes are known beforehand.
-pub struct Victim {
+pub struct TargetReplica {
     client: Client,
     /// Name of its pod.
     pub name: String,
@@ -185,19 +185,19 @@ pub struct Victim {
 }
 
 /// A process that stands still, as on a machine that has no time for it; it goes on when this is dropped.
-pub struct Frozen(Vec<String>);
+pub struct PausedProcess(Vec<String>);
 
-impl Drop for Frozen {
+impl Drop for PausedProcess {
     fn drop(&mut self) {
         // Whom the kubelet has killed meanwhile, nobody can wake.
         let _ = signal("-CONT", &self.0);
     }
 }
 
-impl Victim {
+impl TargetReplica {
     /// The one that runs.
     pub async fn find(client: &Client) -> anyhow::Result<Self> {
-        let _no_blow = BLOWS.lock().await;
+        let _lock = KILL_LOCK.lock().await;
         Self::running(client).await
     }
 
@@ -225,9 +225,9 @@ impl Victim {
     }
 
     /// Stops its process by SIGSTOP. What it has handed to the kernel is sent all the same.
-    pub fn freeze(&self) -> anyhow::Result<Frozen> {
+    pub fn pause(&self) -> anyhow::Result<PausedProcess> {
         signal("-STOP", &self.processes)?;
-        Ok(Frozen(self.processes.clone()))
+        Ok(PausedProcess(self.processes.clone()))
     }
 
     /// Waits until its process has ended by itself, and its container runs again; when it had ended.
@@ -259,13 +259,13 @@ impl Victim {
 
     /// Kills it at once and puts another in its place, which need not wait for the dead one's Lease. Where another test
     /// has killed it meanwhile, its successor dies.
-    pub async fn strike(self) -> anyhow::Result<()> {
-        let _blow = BLOWS.lock().await;
-        let victim = if self.lives() { self } else { Self::running(&self.client).await? };
-        sigkill(&victim.processes)?;
-        let leases: Api<Lease> = Api::namespaced(victim.client.clone(), site::SYSTEM);
+    pub async fn kill(self) -> anyhow::Result<()> {
+        let _lock = KILL_LOCK.lock().await;
+        let target = if self.lives() { self } else { Self::running(&self.client).await? };
+        sigkill(&target.processes)?;
+        let leases: Api<Lease> = Api::namespaced(target.client.clone(), site::SYSTEM);
         absent_is_fine(leases.delete(LEASE, &DeleteParams::default()).await.map(drop))?;
-        victim.replace().await
+        target.replace().await
     }
 
     fn lives(&self) -> bool {
@@ -304,7 +304,7 @@ pub async fn most_resident_mebibytes(client: &Client) -> anyhow::Result<f64> {
 
 /// What the kernel says of the operator's process under this name.
 async fn mebibytes(client: &Client, name: &str) -> anyhow::Result<f64> {
-    let status = fs::read_to_string(Victim::find(client).await?.folder()?.join("status"))?;
+    let status = fs::read_to_string(TargetReplica::find(client).await?.folder()?.join("status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let line = line.with_context(|| format!("it has no {name}"))?;
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use videofactory_crds::ProviderAccount;
 use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
 
-use super::lab::Lab;
+use super::test_env::TestEnv;
 use super::{site, wait};
 use crate::fakes::{FakesAdmin, Fault, Kind, Ledger, Limit, Operation, Service, Submission};
 
 /// A key of the test's own, and the account that uses it.
 #[derive(Clone)]
 pub struct Account {
-    lab: Lab,
+    env: TestEnv,
     service: Service,
     /// Name of the `ProviderAccount`.
     pub name: String,
@@ -27,10 +27,10 @@ pub struct Account {
 
 impl Account {
     /// A Secret with a new key; the `ProviderAccount` follows by [`Account::open`].
-    pub async fn new(lab: &Lab, name: &str, service: Service) -> anyhow::Result<Self> {
+    pub async fn new(env: &TestEnv, name: &str, service: Service) -> anyhow::Result<Self> {
         let key = uuid::Uuid::new_v4().simple().to_string();
         let admin = FakesAdmin::at(site::fakes_url()?);
-        let account = Self { lab: lab.clone(), service, name: name.to_owned(), key, admin };
+        let account = Self { env: env.clone(), service, name: name.to_owned(), key, admin };
         account.set_key(&account.key).await?;
         Ok(account)
     }
@@ -62,7 +62,7 @@ impl Account {
                 "annotations": {ALLOWED_HOSTS_ANNOTATION: site::fakes_host()},
             },
         });
-        self.lab.put(secret).await
+        self.env.put(secret).await
     }
 
     /// Creates or changes the account, with these fields beside provider, endpoint and Secret.
@@ -81,7 +81,7 @@ impl Account {
         for (field, value) in more.as_object().cloned().unwrap_or_default() {
             spec[field] = value;
         }
-        self.lab
+        self.env
             .put(json!({
                 "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
                 "metadata": {"name": self.name}, "spec": spec,
@@ -91,7 +91,7 @@ impl Account {
 
     /// Deletes the account; its Secret stays, and [`Account::open`] makes it again.
     pub async fn delete(&self) -> anyhow::Result<()> {
-        let accounts = self.lab.api::<ProviderAccount>();
+        let accounts = self.env.api::<ProviderAccount>();
         accounts.delete(&self.name, &DeleteParams::default()).await?;
         wait::until(&accounts, wait::named(&self.name), "an account to be gone", |all| {
             all.is_empty().then_some(())
@@ -100,7 +100,7 @@ impl Account {
     }
 
     pub async fn now(&self) -> anyhow::Result<ProviderAccount> {
-        Ok(self.lab.api::<ProviderAccount>().get(&self.name).await?)
+        Ok(self.env.api::<ProviderAccount>().get(&self.name).await?)
     }
 
     /// Waits until it is so.
@@ -109,7 +109,7 @@ impl Account {
         what: &str,
         mut so: impl FnMut(&ProviderAccount) -> bool,
     ) -> anyhow::Result<ProviderAccount> {
-        wait::until(&self.lab.api::<ProviderAccount>(), wait::named(&self.name), what, |all| {
+        wait::until(&self.env.api::<ProviderAccount>(), wait::named(&self.name), what, |all| {
             all.get(&self.name).filter(|account| so(account)).cloned()
         })
         .await
@@ -215,8 +215,8 @@ pub fn clip_limit(limit: usize, seconds: f64) -> Limit {
 }
 
 /// An account with room for everything, in a window longer than any test.
-pub async fn roomy(lab: &Lab) -> anyhow::Result<Account> {
-    let grok = Account::new(lab, "grok", Service::Xai).await?;
+pub async fn roomy(env: &TestEnv) -> anyhow::Result<Account> {
+    let grok = Account::new(env, "grok", Service::Xai).await?;
     grok.open(quota(50, "2h")).await?;
     Ok(grok)
 }

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::api::Caller;
-use super::lab::Lab;
+use super::test_env::TestEnv;
 use super::{kubectl, site};
 
 /// The Role of the operator's namespace by which people reach the operator.
@@ -54,51 +54,51 @@ impl Ran {
 
 impl Plugin {
     /// The administrator, who shows a client certificate.
-    pub async fn with_certificate(lab: &Lab) -> anyhow::Result<Self> {
-        let kubeconfig = own_kubeconfig(lab).await?;
+    pub async fn with_certificate(env: &TestEnv) -> anyhow::Result<Self> {
+        let kubeconfig = own_kubeconfig(env).await?;
         ensure!(
             kubeconfig["users"][0]["user"]["client-certificate-data"].is_string(),
             "the kubeconfig of the tests holds no client certificate, which this test is about; use kind or cluster/"
         );
-        Self::new(lab, &kubeconfig)
+        Self::new(env, &kubeconfig)
     }
 
     /// A new `ServiceAccount`, which shows a token, with this `ClusterRole` in the test's namespace and nowhere else.
-    pub async fn with_token(lab: &Lab, name: &str, role: &str) -> anyhow::Result<Self> {
-        let caller = Caller::with_role(lab, name, role).await?;
-        let mut kubeconfig = own_kubeconfig(lab).await?;
+    pub async fn with_token(env: &TestEnv, name: &str, role: &str) -> anyhow::Result<Self> {
+        let caller = Caller::with_role(env, name, role).await?;
+        let mut kubeconfig = own_kubeconfig(env).await?;
         kubeconfig["users"][0]["user"] = json!({"token": caller.token()});
-        Self::new(lab, &kubeconfig)
+        Self::new(env, &kubeconfig)
     }
 
     /// Both kinds of people: the administrator, and an editor of the test's namespace who may reach the operator.
-    pub async fn of_both_kinds(lab: &Lab) -> anyhow::Result<[Self; 2]> {
-        let editor = Self::with_token(lab, "editor", "edit").await?;
-        Self::may_reach_the_operator(lab, "editor").await?;
-        Ok([Self::with_certificate(lab).await?, editor])
+    pub async fn of_both_kinds(env: &TestEnv) -> anyhow::Result<[Self; 2]> {
+        let editor = Self::with_token(env, "editor", "edit").await?;
+        Self::may_reach_the_operator(env, "editor").await?;
+        Ok([Self::with_certificate(env).await?, editor])
     }
 
     /// Lets the `ServiceAccount` of this name reach the operator, for as long as the test's namespace is there.
-    pub async fn may_reach_the_operator(lab: &Lab, name: &str) -> anyhow::Result<()> {
-        let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(lab.client.clone());
-        let owner = namespaces.get(&lab.namespace).await?;
+    pub async fn may_reach_the_operator(env: &TestEnv, name: &str) -> anyhow::Result<()> {
+        let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(env.client.clone());
+        let owner = namespaces.get(&env.namespace).await?;
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
             "metadata": {
-                "name": format!("{}-{name}", lab.namespace), "namespace": site::SYSTEM,
+                "name": format!("{}-{name}", env.namespace), "namespace": site::SYSTEM,
                 "ownerReferences": [{
-                    "apiVersion": "v1", "kind": "Namespace", "name": lab.namespace, "uid": owner.metadata.uid,
+                    "apiVersion": "v1", "kind": "Namespace", "name": env.namespace, "uid": owner.metadata.uid,
                 }],
             },
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": PORT_FORWARD},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": lab.namespace}],
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": env.namespace}],
         });
         let said = kubectl::kubectl(&["create", "-f", "-"], &binding.to_string()).await?;
         ensure!(said.well, "failed to bind {PORT_FORWARD}: {}", said.err);
         Ok(())
     }
 
-    fn new(lab: &Lab, kubeconfig: &Value) -> anyhow::Result<Self> {
+    fn new(env: &TestEnv, kubeconfig: &Value) -> anyhow::Result<Self> {
         let desk = tempfile::tempdir()?;
         // JSON is YAML.
         let file = desk.path().join("kubeconfig");
@@ -110,7 +110,7 @@ impl Plugin {
         Ok(Self {
             kubeconfig: file,
             path: path.to_string_lossy().into_owned(),
-            namespace: lab.namespace.clone(),
+            namespace: env.namespace.clone(),
             differences: Mutex::default(),
             desk,
         })
@@ -261,10 +261,10 @@ async fn ended(mut command: Command, input: &str) -> anyhow::Result<Ran> {
 }
 
 /// The kubeconfig of the tests, whose context has the test's namespace.
-async fn own_kubeconfig(lab: &Lab) -> anyhow::Result<Value> {
+async fn own_kubeconfig(env: &TestEnv) -> anyhow::Result<Value> {
     let shown = kubectl::ask(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]).await?;
     let mut kubeconfig: Value = serde_json::from_str(&shown)?;
-    kubeconfig["contexts"][0]["context"]["namespace"] = json!(lab.namespace);
+    kubeconfig["contexts"][0]["context"]["namespace"] = json!(env.namespace);
     Ok(kubeconfig)
 }
 

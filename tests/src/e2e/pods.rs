@@ -39,16 +39,16 @@ struct Seen {
 
 /// A handle on what was seen; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Witness {
+pub struct OverlapMonitor {
     seen: Arc<Mutex<Seen>>,
     thread: Arc<JoinHandle<()>>,
 }
 
-impl Witness {
+impl OverlapMonitor {
     /// The one witness of this process. The first call returns when it has its first list; all fail if it never had one.
-    pub fn summon() -> anyhow::Result<Self> {
-        static WITNESS: OnceLock<Result<Witness, String>> = OnceLock::new();
-        let started = WITNESS.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
+    pub fn shared() -> anyhow::Result<Self> {
+        static MONITOR: OnceLock<Result<OverlapMonitor, String>> = OnceLock::new();
+        let started = MONITOR.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
         started.clone().map_err(|error| anyhow!("no witness of the pods: {error}"))
     }
 
@@ -226,14 +226,14 @@ mod tests {
         let thread = thread::spawn(move || {
             let _ = is_to_end.recv();
         });
-        let witness = Witness { seen: Arc::new(Mutex::new(seen)), thread: Arc::new(thread) };
-        assert_eq!(witness.unseen(&[pod("a", "Succeeded"), pod("b", "Running")]), ["b"]);
-        witness.ensure_alive().unwrap();
+        let monitor = OverlapMonitor { seen: Arc::new(Mutex::new(seen)), thread: Arc::new(thread) };
+        assert_eq!(monitor.unseen(&[pod("a", "Succeeded"), pod("b", "Running")]), ["b"]);
+        monitor.ensure_alive().unwrap();
         drop(end);
-        while !witness.thread.is_finished() {
+        while !monitor.thread.is_finished() {
             thread::yield_now();
         }
-        witness.ensure_alive().unwrap_err();
+        monitor.ensure_alive().unwrap_err();
     }
 
     #[test]

@@ -8,24 +8,24 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_net::ALLOWED_HOSTS_ANNOTATION;
 use videofactory_tests::e2e::clips::clips_alone;
-use videofactory_tests::e2e::film::{Film, Order};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{Film, NewFilm};
 use videofactory_tests::e2e::paid::{Account, quota};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{operator, site};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
 const STEP: StepName = StepName::AnimateScenes;
 
 /// An account with two units in two hours, whose clips are not done as long as this fault is in force.
-async fn of_two_units(lab: &Lab, name: &str) -> anyhow::Result<Account> {
-    let account = Account::new(lab, name, Service::Xai).await?;
+async fn of_two_units(env: &TestEnv, name: &str) -> anyhow::Result<Account> {
+    let account = Account::new(env, name, Service::Xai).await?;
     account.open(quota(2, "2h")).await?;
     account.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
     Ok(account)
 }
 
 /// A film of so many clips, which this account pays for.
-fn paid_by(account: &Account, scenes: usize, name: &str) -> Order {
+fn paid_by(account: &Account, scenes: usize, name: &str) -> NewFilm {
     let animation = json!({"providers": {"animation": {"accountRef": {"name": account.name}}}});
     clips_alone(scenes).with(animation).named(name)
 }
@@ -46,15 +46,15 @@ async fn has_two_and_waits(film: &Film) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn an_account_deleted_and_made_again_in_mid_flight_exceeds_nothing_and_keeps_nobody() {
-    in_lab("an_account_made_again", async |lab: Lab| {
+    in_test_env("an_account_made_again", async |env: TestEnv| {
         // One is made again while its film's attempt runs, one when the attempt has ended without it.
-        let (soon, late) = (of_two_units(&lab, "soon").await?, of_two_units(&lab, "late").await?);
-        let first = lab.order(paid_by(&soon, 3, "first")).await?;
-        let third = lab.order(paid_by(&late, 3, "third")).await?;
+        let (soon, late) = (of_two_units(&env, "soon").await?, of_two_units(&env, "late").await?);
+        let first = env.create_film(paid_by(&soon, 3, "first")).await?;
+        let third = env.create_film(paid_by(&late, 3, "third")).await?;
         for account in [&soon, &late] {
             account.has_accepted(Operation::Video, 2).await?;
         }
-        let second = lab.order(paid_by(&soon, 1, "second")).await?;
+        let second = env.create_film(paid_by(&soon, 1, "second")).await?;
         second.says(VideoJobReason::AwaitingQuota).await?;
         soon.delete().await?;
         late.delete().await?;
@@ -93,11 +93,11 @@ async fn an_account_deleted_and_made_again_in_mid_flight_exceeds_nothing_and_kee
 
 #[tokio::test]
 async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
-    in_lab("an_account_changed", async |lab: Lab| {
-        let grok = of_two_units(&lab, "grok").await?;
-        let film = lab.order(paid_by(&grok, 3, "film")).await?;
+    in_test_env("an_account_changed", async |env: TestEnv| {
+        let grok = of_two_units(&env, "grok").await?;
+        let film = env.create_film(paid_by(&grok, 3, "film")).await?;
         grok.has_accepted(Operation::Video, 2).await?;
-        lab.put(json!({
+        env.put(json!({
             "apiVersion": "v1", "kind": "Secret", "stringData": {"apiKey": grok.key},
             "metadata": {"name": "new-keys", "annotations": {ALLOWED_HOSTS_ANNOTATION: site::fakes_host()}},
         }))
@@ -109,7 +109,7 @@ async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
             })
         };
         grok.open(changed(2)).await?;
-        lab.api::<Secret>().delete("grok-keys", &DeleteParams::default()).await?;
+        env.api::<Secret>().delete("grok-keys", &DeleteParams::default()).await?;
         grok.faults(&[]).await?;
         has_two_and_waits(&film).await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 2, "more than there were units for");
@@ -127,9 +127,9 @@ async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
 }
 
 /// A film whose pictures the account `grok` draws.
-fn drawn_by_grok(name: &str) -> Order {
+fn drawn_by_grok(name: &str) -> NewFilm {
     let images = json!({"providers": {"images": {"accountRef": {"name": "grok"}}}});
-    Order::of(1)
+    NewFilm::of(1)
         .with(json!({"publish": null, "review": {"after": ["generate-images"]}}))
         .with(images)
         .named(name)
@@ -137,11 +137,11 @@ fn drawn_by_grok(name: &str) -> Order {
 
 #[tokio::test]
 async fn a_film_that_fails_in_a_parallel_step_does_not_block_an_account_that_serves_one_at_a_time() {
-    in_lab("failed_in_parallel", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("failed_in_parallel", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(json!({"maxConcurrent": 1})).await?;
         grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
-        let first = lab.order(clips_alone(1).named("first")).await?;
+        let first = env.create_film(clips_alone(1).named("first")).await?;
         grok.has_accepted(Operation::Video, 1).await?;
         // A minute of speech in less memory than it needs, while it waits for its pictures.
         let hopeless = json!({
@@ -149,14 +149,14 @@ async fn a_film_that_fails_in_a_parallel_step_does_not_block_an_account_that_ser
             "sceneOverrides": [{"id": "s1", "narration": "The sea is deep and dark and cold. ".repeat(28)}],
             "compute": {"steps": {"narrate-scenes": {"resources": {"limits": {"memory": "8Mi"}}}}},
         });
-        let second = lab.order(drawn_by_grok("second").with(hopeless)).await?;
+        let second = env.create_film(drawn_by_grok("second").with(hopeless)).await?;
         second
             .until("a demand for its pictures", |status| {
                 status.step(StepName::GenerateImages).is_some_and(|step| !step.demands.is_empty())
             })
             .await?;
         second.phase(Phase::Failed).await?;
-        let third = lab.order(drawn_by_grok("third")).await?;
+        let third = env.create_film(drawn_by_grok("third")).await?;
         third.says(VideoJobReason::AwaitingQuota).await?;
         grok.faults(&[]).await?;
         first.step(STEP, StepState::Succeeded).await?;

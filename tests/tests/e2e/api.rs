@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_tests::e2e::api::{Answer, Caller};
-use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::half_drawn::half_drawn;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::wait;
 
 #[tokio::test]
 async fn a_stranger_sees_nothing_but_that_the_process_is_alive() {
-    in_lab("a_stranger", async |lab: Lab| {
-        let film = lab.order(Order::of(1).named("secret-film")).await?;
+    in_test_env("a_stranger", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).named("secret-film")).await?;
         let stranger = Caller::stranger();
         ensure!(stranger.get("/health").await?.status == StatusCode::OK);
-        let namespace = &lab.namespace;
+        let namespace = &env.namespace;
         for path in [
             "/health/full".to_owned(),
             "/metrics".to_owned(),
@@ -49,10 +49,10 @@ async fn a_stranger_sees_nothing_but_that_the_process_is_alive() {
 
 #[tokio::test]
 async fn a_token_of_another_namespace_learns_not_even_what_there_is() {
-    in_lab("a_token_of_another", async |lab: Lab| {
-        in_lab("another_namespace", async |other: Lab| {
-            let caller = Caller::with_role(&lab, "caller", "edit").await?;
-            let theirs = other.order(Order::of(1).named("secret-film")).await?;
+    in_test_env("a_token_of_another", async |env: TestEnv| {
+        in_test_env("another_namespace", async |other: TestEnv| {
+            let caller = Caller::with_role(&env, "caller", "edit").await?;
+            let theirs = other.create_film(NewFilm::of(1).named("secret-film")).await?;
             let namespace = &other.namespace;
             let there = caller.get(&format!("/jobs/{namespace}/secret-film")).await?;
             let missing = caller.get(&format!("/jobs/{namespace}/no-such-film")).await?;
@@ -68,7 +68,7 @@ async fn a_token_of_another_namespace_learns_not_even_what_there_is() {
                 ensure!(answer.status == StatusCode::FORBIDDEN, "{answer:?}");
                 ensure!(!answer.body.to_string().contains("\"phase\""), "{answer:?}");
             }
-            let own = caller.get(&format!("/jobs?namespace={}", lab.namespace)).await?;
+            let own = caller.get(&format!("/jobs?namespace={}", env.namespace)).await?;
             ensure!(own.status == StatusCode::OK, "{own:?}");
             Ok(())
         })
@@ -80,11 +80,11 @@ async fn a_token_of_another_namespace_learns_not_even_what_there_is() {
 
 #[tokio::test]
 async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
-    in_lab("asked_by_http", async |lab: Lab| {
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let viewer = Caller::with_role(&lab, "viewer", "view").await?;
-        let (film, _) = half_drawn(&lab).await?;
-        let path = format!("/jobs/{}/{}", lab.namespace, film.name);
+    in_test_env("asked_by_http", async |env: TestEnv| {
+        let editor = Caller::with_role(&env, "editor", "edit").await?;
+        let viewer = Caller::with_role(&env, "viewer", "view").await?;
+        let (film, _) = half_drawn(&env).await?;
+        let path = format!("/jobs/{}/{}", env.namespace, film.name);
         let forbidden = viewer.post(&format!("{path}/suspend")).await?;
         ensure!(forbidden.status == StatusCode::FORBIDDEN, "{forbidden:?}");
         let held =
@@ -101,7 +101,7 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
         ensure!(again.status == StatusCode::OK && again.body["outcome"] == "unchanged", "{again:?}");
         let refused = editor.post(&format!("{path}/retry")).await?;
         ensure!(refused.status == StatusCode::CONFLICT, "{refused:?}");
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         ensure!(editor.post(&format!("{path}/resume")).await?.status == StatusCode::ACCEPTED);
         film.succeeded().await?;
         // The operator's own watch may be behind the test's.
@@ -118,15 +118,15 @@ async fn what_is_asked_of_a_job_happens_in_the_name_of_whoever_asks() {
 }
 
 /// A request for two suspended jobs.
-fn batch(lab: &Lab) -> Value {
+fn batch(env: &TestEnv) -> Value {
     let spec = json!({"suspend": true, "sceneCount": 2});
-    json!({"namespace": lab.namespace, "topics": ["rivers", "lakes"], "spec": spec})
+    json!({"namespace": env.namespace, "topics": ["rivers", "lakes"], "spec": spec})
 }
 
 /// Waits until the namespace has these jobs and no others.
-async fn has_only(lab: &Lab, jobs: &[&str]) -> anyhow::Result<()> {
+async fn has_only(env: &TestEnv, jobs: &[&str]) -> anyhow::Result<()> {
     let expected: BTreeSet<&str> = jobs.iter().copied().collect();
-    wait::until(&lab.api::<VideoJob>(), watcher::Config::default(), &format!("only {jobs:?}"), |all| {
+    wait::until(&env.api::<VideoJob>(), watcher::Config::default(), &format!("only {jobs:?}"), |all| {
         let found: BTreeSet<&str> = all.keys().map(String::as_str).collect();
         (found == expected).then_some(())
     })
@@ -141,9 +141,9 @@ fn names(answer: &Answer) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_batch_of_which_one_job_cannot_be_made_leaves_none() {
-    in_lab("a_batch_or_none", async |lab: Lab| {
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let mut misspelt = batch(&lab);
+    in_test_env("a_batch_or_none", async |env: TestEnv| {
+        let editor = Caller::with_role(&env, "editor", "edit").await?;
+        let mut misspelt = batch(&env);
         misspelt["spec"] = json!({"sceneCout": 2});
         let refused = editor.call(Method::POST, "/jobs", Some(misspelt)).await?;
         ensure!(refused.status.is_client_error(), "{refused:?}");
@@ -154,37 +154,37 @@ async fn a_batch_of_which_one_job_cannot_be_made_leaves_none() {
 
         // The key decides the names, and a dry run tells them. The last one is taken, so that the first is made before
         // it turns out that both cannot be.
-        let planned = editor.post_with_key("/jobs?dry_run=true", "key", batch(&lab)).await?;
+        let planned = editor.post_with_key("/jobs?dry_run=true", "key", batch(&env)).await?;
         ensure!(planned.status == StatusCode::OK && names(&planned).len() == 2, "{planned:?}");
         let taken = names(&planned)[1];
-        lab.order(Order::of(1).named(taken).suspended()).await?;
-        let refused = editor.post_with_key("/jobs", "key", batch(&lab)).await?;
+        env.create_film(NewFilm::of(1).named(taken).suspended()).await?;
+        let refused = editor.post_with_key("/jobs", "key", batch(&env)).await?;
         ensure!(refused.status == StatusCode::CONFLICT, "{refused:?}");
-        has_only(&lab, &[taken]).await
+        has_only(&env, &[taken]).await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_batch_that_is_sent_twice_with_one_key_is_made_once() {
-    in_lab("a_batch_once", async |lab: Lab| {
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let made = editor.post_with_key("/jobs", "key", batch(&lab)).await?;
+    in_test_env("a_batch_once", async |env: TestEnv| {
+        let editor = Caller::with_role(&env, "editor", "edit").await?;
+        let made = editor.post_with_key("/jobs", "key", batch(&env)).await?;
         ensure!(made.status == StatusCode::CREATED && names(&made).len() == 2, "{made:?}");
-        let again = editor.post_with_key("/jobs", "key", batch(&lab)).await?;
+        let again = editor.post_with_key("/jobs", "key", batch(&env)).await?;
         ensure!(again.status == StatusCode::CREATED && again.body == made.body, "{made:?}, then {again:?}");
-        has_only(&lab, &names(&made)).await?;
+        has_only(&env, &names(&made)).await?;
 
-        let mut other = batch(&lab);
+        let mut other = batch(&env);
         other["spec"]["sceneCount"] = json!(3);
         let refused = editor.post_with_key("/jobs", "key", other).await?;
         ensure!(refused.status == StatusCode::CONFLICT, "the key of another request: {refused:?}");
 
-        let without_key = editor.call(Method::POST, "/jobs", Some(batch(&lab))).await?;
+        let without_key = editor.call(Method::POST, "/jobs", Some(batch(&env))).await?;
         ensure!(without_key.status == StatusCode::CREATED, "{without_key:?}");
         let both = [names(&made), names(&without_key)].concat();
         ensure!(both.len() == 4, "{both:?}");
-        has_only(&lab, &both).await
+        has_only(&env, &both).await
     })
     .await;
 }

@@ -6,24 +6,24 @@ use serde_json::json;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
 use videofactory_tests::e2e::bucket::untouched;
-use videofactory_tests::e2e::film::{Order, attempts};
+use videofactory_tests::e2e::film::{NewFilm, attempts};
 use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::kubectl;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 #[tokio::test]
 async fn a_bucket_out_of_reach_is_waited_for_and_nothing_is_lost() {
-    in_lab("a_bucket_out_of_reach", async |lab: Lab| {
-        lab.policy_says("default", "True", "Available").await?;
+    in_test_env("a_bucket_out_of_reach", async |env: TestEnv| {
+        env.policy_says("default", "True", "Available").await?;
         // The film itself is held, so that it cannot be finished before the bucket goes away.
-        lab.faults(vec![Fault::always(Effect::Hold).for_keys("videos/**")]).await?;
-        let film = lab.order(Order::of(2)).await?;
+        env.faults(vec![Fault::always(Effect::Hold).for_keys("videos/**")]).await?;
+        let film = env.create_film(NewFilm::of(2)).await?;
         film.has_made("/voices/", 1).await?;
         let before = film.artifacts().await?;
-        lab.faults(vec![Fault::always(Effect::RefuseConnections)]).await?;
+        env.faults(vec![Fault::always(Effect::RefuseConnections)]).await?;
         film.says(VideoJobReason::StorageUnavailable).await?;
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         let status = film.succeeded().await?;
         untouched(&before, &film.artifacts().await?)?;
         ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
@@ -59,13 +59,13 @@ fn label_is_required(namespace: &str) -> String {
 
 #[tokio::test]
 async fn a_pod_that_a_platform_refuses_is_told_and_starts_with_the_label_that_it_asks_for() {
-    in_lab("pod_is_refused", async |lab: Lab| {
-        let rule = label_is_required(&lab.namespace);
+    in_test_env("pod_is_refused", async |env: TestEnv| {
+        let rule = label_is_required(&env.namespace);
         let applied = kubectl(&["apply", "-f", "-"], &rule).await?;
         ensure!(applied.well, "{}", applied.err);
         let work = async {
             // Where the API server takes the rule up only after the first pod, it holds for the next step's.
-            let film = lab.order(Order::of(1)).await?;
+            let film = env.create_film(NewFilm::of(1)).await?;
             let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
             ensure!(message.contains("the label cost-center is required"), "{message}");
             film.edit(json!({"compute": {"labels": {"cost-center": "42"}, "annotations": {"note": "a, b"}}}))

@@ -14,8 +14,8 @@ use tokio::process::Command;
 use videofactory_crds::{StoragePolicy, VideoJob};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::clients::{self, Proxy};
-use videofactory_tests::e2e::film::{Film, Order};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{Film, NewFilm};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{site, wait};
 
 /// Longest time of a program that does not fuzz for long.
@@ -36,17 +36,17 @@ async fn bench_many_requests_made_from_the_document_are_answered_as_it_says() {
 
 /// Makes so many requests for each operation, as whoever may read all and as whoever may write in one namespace.
 async fn fuzz(examples: u32, limit: Duration) {
-    in_lab("fuzz", async |lab: Lab| {
-        let (reads, writes) = (Caller::viewer().await?, Caller::with_role(&lab, "editor", "edit").await?);
-        lab.order(Order::of(1)).await?.succeeded().await?;
+    in_test_env("fuzz", async |env: TestEnv| {
+        let (reads, writes) = (Caller::viewer().await?, Caller::with_role(&env, "editor", "edit").await?);
+        env.create_film(NewFilm::of(1)).await?.succeeded().await?;
         for name in ["held", "doomed"] {
-            lab.order(Order::of(1).named(name).with(json!({"suspend": true}))).await?;
+            env.create_film(NewFilm::of(1).named(name).with(json!({"suspend": true}))).await?;
         }
-        nothing_more_runs(&lab).await?;
+        nothing_more_runs(&env).await?;
         // Others share the reader's part of what a caller may ask for.
         let (read, written) = tokio::join!(
-            fuzz_as(&lab, &reads, "20/s", examples, limit),
-            fuzz_as(&lab, &writes, "40/s", examples, limit),
+            fuzz_as(&env, &reads, "20/s", examples, limit),
+            fuzz_as(&env, &writes, "40/s", examples, limit),
         );
         read.context("as a reader")?;
         written.context("as an editor")
@@ -55,7 +55,7 @@ async fn fuzz(examples: u32, limit: Duration) {
 }
 
 async fn fuzz_as(
-    lab: &Lab,
+    env: &TestEnv,
     caller: &Caller,
     rate: &str,
     examples: u32,
@@ -73,19 +73,19 @@ async fn fuzz_as(
         .env("PYTHONPATH", folder)
         .env("FUZZ_TOKEN", caller.token())
         .env("FUZZ_RATE", rate)
-        .env("FUZZ_NAMESPACE", &lab.namespace)
+        .env("FUZZ_NAMESPACE", &env.namespace)
         .env("FUZZ_JOBS", "film held doomed");
     clients::run(&mut command, limit).await.map(drop)
 }
 
 /// Lets jobs be made, but few, and none of them run: the machine is others' too.
-async fn nothing_more_runs(lab: &Lab) -> anyhow::Result<()> {
-    lab.put(json!({
+async fn nothing_more_runs(env: &TestEnv) -> anyhow::Result<()> {
+    env.put(json!({
         "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
         "spec": {"hard": {"pods": "0", "count/videojobs.videofactory.dev": "30"}},
     }))
     .await?;
-    wait::until(&lab.api::<ResourceQuota>(), wait::named("few"), "the quota to be counted", |all| {
+    wait::until(&env.api::<ResourceQuota>(), wait::named("few"), "the quota to be counted", |all| {
         let used = all.values().next()?.status.as_ref()?.used.as_ref()?;
         (used.len() == 2).then_some(())
     })
@@ -94,10 +94,10 @@ async fn nothing_more_runs(lab: &Lab) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_client_that_is_generated_from_the_document_compiles_and_works() {
-    in_lab("generated_client", async |lab: Lab| {
+    in_test_env("generated_client", async |env: TestEnv| {
         let packages = site::node_clients()?;
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let film = lab.order(Order::of(1)).await?;
+        let editor = Caller::with_role(&env, "editor", "edit").await?;
+        let film = env.create_film(NewFilm::of(1)).await?;
         let document = editor.get("/openapi.json").await?.body;
         let desk = tempfile::tempdir()?;
         compile(&document, desk.path(), &packages).await?;
@@ -108,7 +108,7 @@ async fn a_client_that_is_generated_from_the_document_compiles_and_works() {
             .current_dir(desk.path())
             .env("API_URL", site::operator_url()?)
             .env("API_TOKEN", editor.token())
-            .env("NAMESPACE", &lab.namespace)
+            .env("NAMESPACE", &env.namespace)
             .env("FILM", &film.name);
         clients::run(&mut client, SOON).await.map(drop)
     })
@@ -140,13 +140,13 @@ async fn compile(document: &Value, desk: &Path, packages: &Path) -> anyhow::Resu
 
 #[tokio::test]
 async fn a_page_of_another_origin_can_neither_write_nor_read_through_the_proxy() {
-    in_lab("browser", async |lab: Lab| {
-        let film = lab.order(Order::of(1).with(json!({"suspend": true}))).await?;
+    in_test_env("browser", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).with(json!({"suspend": true}))).await?;
         film.phase(videofactory_crds::Phase::Suspended).await?;
-        lab.policy_says("default", "True", "Available").await?;
-        let before = wishes(&lab).await?;
-        let report = browse(&lab, &film).await?;
-        ensure!(wishes(&lab).await? == before, "something was changed: {report}");
+        env.policy_says("default", "True", "Available").await?;
+        let before = wishes(&env).await?;
+        let report = browse(&env, &film).await?;
+        ensure!(wishes(&env).await? == before, "something was changed: {report}");
 
         let own = &report["own"];
         ensure!(own["title"].as_str().is_some_and(|title| title.contains("Video Factory")), "{own}");
@@ -159,7 +159,7 @@ async fn a_page_of_another_origin_can_neither_write_nor_read_through_the_proxy()
             for name in ["localhost", "127.0.0.1", "evil.example"] {
                 ensure!(page[name]["read"] == json!({}), "{origin} reads of {name}: {}", page[name]);
             }
-            arrives(&lab, &film, &page["careless"]).context(origin)?;
+            arrives(&env, &film, &page["careless"]).context(origin)?;
         }
         let rebound = &report["rebound"];
         let read: Vec<&str> =
@@ -174,24 +174,24 @@ async fn a_page_of_another_origin_can_neither_write_nor_read_through_the_proxy()
 }
 
 /// What people have asked for in a namespace: jobs with what they say, and policies.
-async fn wishes(lab: &Lab) -> anyhow::Result<Value> {
-    let jobs = lab.api::<VideoJob>().list(&ListParams::default()).await?;
+async fn wishes(env: &TestEnv) -> anyhow::Result<Value> {
+    let jobs = env.api::<VideoJob>().list(&ListParams::default()).await?;
     let jobs: Vec<Value> =
         jobs.iter().map(|job| json!([job.name_any(), job.uid(), job.annotations(), job.spec])).collect();
-    let policies = lab.api::<StoragePolicy>().list(&ListParams::default()).await?;
+    let policies = env.api::<StoragePolicy>().list(&ListParams::default()).await?;
     let policies: Vec<Value> =
         policies.iter().map(|policy| json!([policy.name_any(), policy.annotations()])).collect();
     Ok(json!([jobs, policies]))
 }
 
 /// Lets a browser open the proxy's page and then pages of others; what came of it.
-async fn browse(lab: &Lab, film: &Film) -> anyhow::Result<Value> {
+async fn browse(env: &TestEnv, film: &Film) -> anyhow::Result<Value> {
     let proxy = Proxy::start().await?;
     let mut command = clients::python("python")?;
     command
         .arg(clients::folder()?.join("browser.py"))
         .args(["--proxy-port", &proxy.port.to_string(), "--token", &proxy.token])
-        .args(["--namespace", &lab.namespace, "--film", &film.name])
+        .args(["--namespace", &env.namespace, "--film", &film.name])
         .arg("--chromium")
         .arg(site::program("chromium").or_else(|_| site::program("google-chrome"))?)
         .arg("--chromedriver")
@@ -203,10 +203,10 @@ async fn browse(lab: &Lab, film: &Film) -> anyhow::Result<Value> {
 }
 
 /// Whether all that a page tries arrives at a server that lets it.
-fn arrives(lab: &Lab, film: &Film, careless: &Value) -> anyhow::Result<()> {
+fn arrives(env: &TestEnv, film: &Film, careless: &Value) -> anyhow::Result<()> {
     let asked: BTreeSet<&str> =
         careless["asked"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let job = format!("/jobs/{}/{}", lab.namespace, film.name);
+    let job = format!("/jobs/{}/{}", env.namespace, film.name);
     for request in [
         "POST /jobs".to_owned(),
         "POST /jobs/force-stop-all".to_owned(),

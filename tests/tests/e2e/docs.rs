@@ -5,17 +5,17 @@
 
 use anyhow::ensure;
 use videofactory_tests::docs;
-use videofactory_tests::e2e::lab::{Lab, in_lab_called};
 use videofactory_tests::e2e::reader;
+use videofactory_tests::e2e::test_env::{TestEnv, in_named_test_env};
 
 const README: &str = "README.md";
 const RUNBOOK: &str = "docs/runbook.md";
 
 /// The namespace of which the pages speak, as of the demo's.
 async fn in_demo(name: &str, test: impl AsyncFnOnce() -> anyhow::Result<()>) {
-    in_lab_called("demo".to_owned(), name, async |lab: Lab| {
-        lab.nobody_else().await?;
-        lab.policy_says("default", "True", "Available").await?;
+    in_named_test_env("demo".to_owned(), name, async |env: TestEnv| {
+        env.ensure_no_others().await?;
+        env.policy_says("default", "True", "Available").await?;
         test().await
     })
     .await;

@@ -6,8 +6,8 @@ use videofactory_crds::condition::Phase;
 use videofactory_crds::videojob::VideoJobStatus;
 use videofactory_crds::{StepName, requests};
 use videofactory_tests::e2e::bucket::{Artifacts, only, untouched, written};
-use videofactory_tests::e2e::film::{Film, Order, attempts, digest};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{Film, NewFilm, attempts, digest};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 
 /// What was made, by sort.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ async fn at_next_review(film: &Film, last: &VideoJobStatus) -> anyhow::Result<(V
 
 #[tokio::test]
 async fn an_edit_of_a_scene_makes_again_what_it_touches_and_the_film() {
-    in_lab("an_edit_of_a_scene", async |lab: Lab| {
-        let film = lab.order(Order::of(3).reviewed()).await?;
+    in_test_env("an_edit_of_a_scene", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(3).reviewed()).await?;
         let (first, before) = at_review(&film).await?;
         film.edit(json!({"sceneOverrides": [{"id": "s2", "narration": "Here the sea is darker than the night."}]})).await?;
         let (second, after) = at_next_review(&film, &first).await?;
@@ -75,8 +75,8 @@ async fn an_edit_of_a_scene_makes_again_what_it_touches_and_the_film() {
 
 #[tokio::test]
 async fn an_approval_holds_for_the_film_that_was_seen() {
-    in_lab("an_approval", async |lab: Lab| {
-        let film = lab.order(Order::of(2).reviewed()).await?;
+    in_test_env("an_approval", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(2).reviewed()).await?;
         let (first, _) = at_review(&film).await?;
         film.edit(json!({"sceneOverrides": [{"id": "s1", "narration": "Another beginning."}]})).await?;
         film.annotate(requests::APPROVED, format!("assemble-video@{}", digest(&first))).await?;
@@ -96,8 +96,8 @@ async fn an_approval_holds_for_the_film_that_was_seen() {
 
 #[tokio::test]
 async fn a_rejected_film_is_not_published() {
-    in_lab("a_rejected_film", async |lab: Lab| {
-        let film = lab.order(Order::of(1).reviewed()).await?;
+    in_test_env("a_rejected_film", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).reviewed()).await?;
         let (status, _) = at_review(&film).await?;
         film.annotate(requests::REJECTED, format!("assemble-video@{}", digest(&status))).await?;
         film.phase(Phase::Failed).await?;
@@ -109,12 +109,12 @@ async fn a_rejected_film_is_not_published() {
 
 #[tokio::test]
 async fn a_final_reuses_the_script_of_its_draft() {
-    in_lab("a_final_of_a_draft", async |lab: Lab| {
-        let order = Order::of(0).with(json!({
+    in_test_env("a_final_of_a_draft", async |env: TestEnv| {
+        let new_film = NewFilm::of(0).with(json!({
             "scenes": null, "topic": "Three facts about whales", "sceneCount": 2, "length": {"target": "8s"}, "mode": "Draft",
             "format": {"resolution": "480p"},
         }));
-        let film = lab.order(order).await?;
+        let film = env.create_film(new_film).await?;
         let draft = film.succeeded().await?;
         let before = film.artifacts().await?;
         ensure!(only(before.keys(), "published/").is_empty(), "a draft was published");

@@ -6,17 +6,17 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 use serde_json::json;
 use videofactory_tests::e2e::bucket::ask_for;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{site, wait};
 use videofactory_tests::r2_proxy::Keys;
 
 /// The keys that each namespace gets are those of an account with one bucket: the server's root would be obeyed here.
 #[tokio::test]
 async fn keys_of_a_namespace_do_not_administer_the_server() {
-    in_lab("keys_of_a_namespace_do_not_administer_the_server", async |lab: Lab| {
-        lab.put(administrator()).await?;
+    in_test_env("keys_of_a_namespace_do_not_administer_the_server", async |env: TestEnv| {
+        env.put(administrator()).await?;
         let (code, words) =
-            wait::until(&lab.api::<Pod>(), wait::named("administrator"), "the pod's end", |all| {
+            wait::until(&env.api::<Pod>(), wait::named("administrator"), "the pod's end", |all| {
                 let status =
                     all.values().next()?.status.as_ref()?.container_statuses.as_ref()?.first()?.state.clone();
                 let ended = status?.terminated?;
@@ -33,10 +33,10 @@ async fn keys_of_a_namespace_do_not_administer_the_server() {
 /// Their own bucket alone: they can make no other, and are not shown what is in one that is somebody else's.
 #[tokio::test]
 async fn keys_of_a_namespace_open_its_bucket_and_no_other() {
-    in_lab("keys_of_a_namespace_open_its_bucket_and_no_other", async |lab: Lab| {
-        let own = keys(&lab, &lab.namespace, site::SECRET).await?;
-        let root = keys(&lab, site::SYSTEM, "s3-root").await?;
-        let others = format!("{}-s", lab.namespace);
+    in_test_env("keys_of_a_namespace_open_its_bucket_and_no_other", async |env: TestEnv| {
+        let own = keys(&env, &env.namespace, site::SECRET).await?;
+        let root = keys(&env, site::SYSTEM, "s3-root").await?;
+        let others = format!("{}-s", env.namespace);
         let refused = |(code, words): &(StatusCode, String)| {
             *code == StatusCode::FORBIDDEN && words.contains("AccessDenied")
         };
@@ -59,8 +59,8 @@ async fn keys_of_a_namespace_open_its_bucket_and_no_other() {
 }
 
 /// The keys that a Secret holds.
-async fn keys(lab: &Lab, namespace: &str, secret: &str) -> anyhow::Result<Keys> {
-    let found = Api::<Secret>::namespaced(lab.client.clone(), namespace).get(secret).await?;
+async fn keys(env: &TestEnv, namespace: &str, secret: &str) -> anyhow::Result<Keys> {
+    let found = Api::<Secret>::namespaced(env.client.clone(), namespace).get(secret).await?;
     let data = found.data.unwrap_or_default();
     let text = |key: &str| -> anyhow::Result<String> {
         let value = data.get(key).with_context(|| format!("Secret {namespace}/{secret} has no {key}"))?;

@@ -7,8 +7,8 @@ use kube::api::{DeleteParams, PostParams};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
 use videofactory_tests::e2e::clips::clips_alone;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::paid::roomy;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{faults, wait};
 use videofactory_tests::fakes::Operation;
 use videofactory_tests::r2_proxy::{Effect, Fault};
@@ -17,7 +17,7 @@ const STEP: StepName = StepName::AnimateScenes;
 const ZOMBIE: &str = "zombie";
 
 /// Starts what this pod runs once more, as the same pod of the same attempt, in a pod that nobody looks after.
-async fn start_zombie(lab: &Lab, pod: &Pod) -> anyhow::Result<()> {
+async fn start_zombie(env: &TestEnv, pod: &Pod) -> anyhow::Result<()> {
     let mut spec = pod.spec.clone().context("a pod without a spec")?;
     let (name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
     for variable in spec.containers.iter_mut().flat_map(|container| container.env.iter_mut().flatten()) {
@@ -30,16 +30,16 @@ async fn start_zombie(lab: &Lab, pod: &Pod) -> anyhow::Result<()> {
     }
     let mut zombie = Pod { spec: Some(spec), ..Pod::default() };
     zombie.metadata.name = Some(ZOMBIE.to_owned());
-    lab.api::<Pod>().create(&PostParams::default(), &zombie).await?;
+    env.api::<Pod>().create(&PostParams::default(), &zombie).await?;
     Ok(())
 }
 
 /// Waits until so many requests for keys that end so are held.
-async fn held(lab: &Lab, end: &str, least: usize) -> anyhow::Result<()> {
-    let prefix = format!("{}/", lab.namespace);
-    wait::asked(&format!("{least} requests for {end} to be held"), async || {
+async fn held(env: &TestEnv, suffix: &str, least: usize) -> anyhow::Result<()> {
+    let prefix = format!("{}/", env.namespace);
+    wait::asked(&format!("{least} requests for {suffix} to be held"), async || {
         let held = faults::held(&prefix).await?;
-        Ok((held.iter().filter(|key| key.ends_with(end)).count() >= least).then_some(()))
+        Ok((held.iter().filter(|key| key.ends_with(suffix)).count() >= least).then_some(()))
     })
     .await
 }
@@ -50,42 +50,42 @@ async fn held(lab: &Lab, end: &str, least: usize) -> anyhow::Result<()> {
 /// written anything, and the copy is begun before that, so that it is the copy whose fence is the attempt's.
 #[tokio::test]
 async fn a_pod_that_runs_on_beside_its_successor_submits_nothing() {
-    in_lab("a_pod_that_runs_on", async |lab: Lab| {
+    in_test_env("a_pod_that_runs_on", async |env: TestEnv| {
         let hold = |keys: &str| Fault::always(Effect::Hold).for_keys(keys).on("PutObject");
-        let grok = roomy(&lab).await?;
+        let grok = roomy(&env).await?;
         let first_fence = "work/**/attempts/animate-scenes-1.json";
-        lab.faults(vec![hold(first_fence)]).await?;
-        let film = lab.order(clips_alone(2)).await?;
-        held(&lab, "/attempts/animate-scenes-1.json", 1).await?;
+        env.faults(vec![hold(first_fence)]).await?;
+        let film = env.create_film(clips_alone(2)).await?;
+        held(&env, "/attempts/animate-scenes-1.json", 1).await?;
         let pod = film.running_pod(STEP).await?;
-        start_zombie(&lab, &pod).await?;
-        held(&lab, "/attempts/animate-scenes-1.json", 2).await?;
+        start_zombie(&env, &pod).await?;
+        held(&env, "/attempts/animate-scenes-1.json", 2).await?;
         // The successor comes no further than to its fence before the zombie has one slot, and is about to take
         // another.
         film.kill_attempt(STEP, 1).await?;
-        lab.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await?;
+        env.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await?;
         let slots = "work/**/submit-1.json";
         let mut at_slots = vec![
             Fault::always(Effect::HoldAnswer).for_keys(slots).on("PutObject").times(1),
             hold(slots).after(1),
         ];
         at_slots.push(hold("work/**/attempts/animate-scenes-2.json"));
-        lab.faults(at_slots.clone()).await?;
-        held(&lab, "/submit-1.json", 2).await?;
-        held(&lab, "/attempts/animate-scenes-2.json", 1).await?;
+        env.faults(at_slots.clone()).await?;
+        held(&env, "/submit-1.json", 2).await?;
+        held(&env, "/attempts/animate-scenes-2.json", 1).await?;
         // Now the successor has its fence, and looks around.
         at_slots.pop();
         let outcome = hold("work/**/outcomes/animate-scenes-2.json");
         at_slots.push(outcome.clone());
-        lab.faults(at_slots).await?;
-        held(&lab, "/outcomes/animate-scenes-2.json", 1).await?;
-        lab.faults(vec![outcome]).await?;
-        wait::until(&lab.api::<Pod>(), wait::named(ZOMBIE), "the zombie to end", |all| {
+        env.faults(at_slots).await?;
+        held(&env, "/outcomes/animate-scenes-2.json", 1).await?;
+        env.faults(vec![outcome]).await?;
+        wait::until(&env.api::<Pod>(), wait::named(ZOMBIE), "the zombie to end", |all| {
             let phase = all.get(ZOMBIE)?.status.as_ref()?.phase.as_deref()?;
             (phase != "Running" && phase != "Pending").then_some(())
         })
         .await?;
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         film.step(STEP, StepState::Succeeded).await?;
         let paid = grok.paid(Operation::Video).await?;
         ensure!(paid.len() == 2 && paid.values().all(|times| *times == 1), "paid: {paid:?}");

@@ -14,11 +14,11 @@ use serde_json::{Map, Value, json};
 use videofactory_crds::condition::{self, ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::{ProviderAccount, StepName, StoragePolicy, requests};
 use videofactory_tests::e2e::clips::animated;
-use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::half_drawn::{few_pictures, until_half_drawn};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::paid::{Account, clip_limit, quota};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{site, wait};
 use videofactory_tests::fakes::{Effect, Fault, Service};
 use videofactory_tests::r2_proxy;
@@ -28,9 +28,9 @@ fn repository(path: &str) -> PathBuf {
 }
 
 /// Fails unless the object stands as the one of this name that is known of its kind; or writes that one anew.
-async fn is_known(lab: &Lab, kind: &str, name: &str, known: &str) -> anyhow::Result<()> {
-    let text = ask(&["-n", &lab.namespace, "get", kind, name, "-o", "yaml"]).await?;
-    let text = text.replace(&lab.namespace, "films");
+async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow::Result<()> {
+    let text = ask(&["-n", &env.namespace, "get", kind, name, "-o", "yaml"]).await?;
+    let text = text.replace(&env.namespace, "films");
     let file =
         format!("manifests/argocd/resource_customizations/videofactory.dev/{kind}/testdata/{known}.yaml");
     let path = repository(&file);
@@ -75,122 +75,122 @@ fn standing(text: &str) -> anyhow::Result<Value> {
 
 #[tokio::test]
 async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
-    in_lab("gitops_at_work", async |lab: Lab| {
-        lab.faults(vec![few_pictures()]).await?;
-        let film = lab.order(Order::of(12)).await?;
+    in_test_env("gitops_at_work", async |env: TestEnv| {
+        env.faults(vec![few_pictures()]).await?;
+        let film = env.create_film(NewFilm::of(12)).await?;
         until_half_drawn(&film).await?;
-        is_known(&lab, "VideoJob", "film", "running").await?;
+        is_known(&env, "VideoJob", "film", "running").await?;
         film.annotate(requests::HOLD, "the voice is too quick").await?;
         film.says(VideoJobReason::Held).await?;
         film.until("nothing to be at work", |status| {
             status.steps.iter().all(|step| step.state != Some(StepState::Running))
         })
         .await?;
-        is_known(&lab, "VideoJob", "film", "held").await?;
+        is_known(&env, "VideoJob", "film", "held").await?;
         film.patch(json!({"metadata": {"annotations": {requests::HOLD: null}}, "spec": {"suspend": true}}))
             .await?;
         film.says(VideoJobReason::Suspended).await?;
-        is_known(&lab, "VideoJob", "film", "suspended").await
+        is_known(&env, "VideoJob", "film", "suspended").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_film_that_is_done_stands_as_gitops_knows_it() {
-    in_lab("gitops_done", async |lab: Lab| {
-        lab.order(Order::of(1)).await?.succeeded().await?;
-        is_known(&lab, "VideoJob", "film", "done").await
+    in_test_env("gitops_done", async |env: TestEnv| {
+        env.create_film(NewFilm::of(1)).await?.succeeded().await?;
+        is_known(&env, "VideoJob", "film", "done").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_film_that_is_reviewed_stands_as_gitops_knows_it() {
-    in_lab("gitops_reviewed", async |lab: Lab| {
-        let film = lab.order(Order::of(1).reviewed()).await?;
+    in_test_env("gitops_reviewed", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).reviewed()).await?;
         let status = film.phase(Phase::Review).await?;
-        is_known(&lab, "VideoJob", "film", "in-review").await?;
+        is_known(&env, "VideoJob", "film", "in-review").await?;
         let step = status.step(StepName::AssembleVideo).context("no step")?;
         let output = format!("{}@{}", step.name, step.output_digest.as_deref().unwrap_or_default());
         film.annotate(requests::REJECTED, output).await?;
         film.says(VideoJobReason::Rejected).await?;
-        is_known(&lab, "VideoJob", "film", "rejected").await
+        is_known(&env, "VideoJob", "film", "rejected").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_film_that_failed_stands_as_gitops_knows_it() {
-    in_lab("gitops_failed", async |lab: Lab| {
-        let film = lab.order(Order::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
+    in_test_env("gitops_failed", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
         film.says(VideoJobReason::RetriesExhausted).await?;
-        is_known(&lab, "VideoJob", "film", "failed").await
+        is_known(&env, "VideoJob", "film", "failed").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_film_that_needs_a_person_stands_as_gitops_knows_it() {
-    in_lab("gitops_needs_a_person", async |lab: Lab| {
-        let film = lab.order(Order::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
+    in_test_env("gitops_needs_a_person", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
         film.says(VideoJobReason::ConfigurationInvalid).await?;
-        is_known(&lab, "VideoJob", "film", "configuration-invalid").await
+        is_known(&env, "VideoJob", "film", "configuration-invalid").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_film_that_waits_for_quota_stands_as_gitops_knows_it() {
-    in_lab("gitops_awaits_quota", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("gitops_awaits_quota", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(1, "2h")).await?;
-        let film = lab.order(animated(2)).await?;
+        let film = env.create_film(animated(2)).await?;
         film.until("a wait until a known time", |status| status.resume_at.is_some()).await?;
         film.says(VideoJobReason::AwaitingQuota).await?;
-        is_known(&lab, "VideoJob", "film", "awaiting-quota").await
+        is_known(&env, "VideoJob", "film", "awaiting-quota").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_film_whose_service_refuses_stands_as_gitops_knows_it() {
-    in_lab("gitops_rate_limited", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("gitops_rate_limited", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.limits(&[clip_limit(1, 3600.0)]).await?;
         grok.open(json!({})).await?;
-        let film = lab.order(animated(2)).await?;
+        let film = env.create_film(animated(2)).await?;
         film.says(VideoJobReason::RateLimited).await?;
-        is_known(&lab, "VideoJob", "film", "rate-limited").await
+        is_known(&env, "VideoJob", "film", "rate-limited").await
     })
     .await;
 }
 
 #[tokio::test]
 async fn accounts_stand_as_gitops_knows_them() {
-    in_lab("gitops_accounts", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("gitops_accounts", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(1, "2h")).await?;
-        account_says(&lab, ConditionType::Healthy, "True").await?;
-        is_known(&lab, "ProviderAccount", "grok", "ready").await?;
+        account_says(&env, ConditionType::Healthy, "True").await?;
+        is_known(&env, "ProviderAccount", "grok", "ready").await?;
         grok.delete().await?;
         grok.faults(&[Fault::always(Effect::Status { code: 503 }).of(Service::Xai)]).await?;
         grok.open(quota(1, "2h")).await?;
-        account_says(&lab, ConditionType::Healthy, "False").await?;
-        is_known(&lab, "ProviderAccount", "grok", "provider-down").await?;
+        account_says(&env, ConditionType::Healthy, "False").await?;
+        is_known(&env, "ProviderAccount", "grok", "provider-down").await?;
         grok.delete().await?;
-        let secrets: Api<k8s_openapi::api::core::v1::Secret> = lab.api();
+        let secrets: Api<k8s_openapi::api::core::v1::Secret> = env.api();
         secrets.delete("grok-keys", &DeleteParams::default()).await?;
         grok.open(quota(1, "2h")).await?;
-        account_says(&lab, ConditionType::Ready, "False").await?;
-        is_known(&lab, "ProviderAccount", "grok", "credentials-missing").await
+        account_says(&env, ConditionType::Ready, "False").await?;
+        is_known(&env, "ProviderAccount", "grok", "credentials-missing").await
     })
     .await;
 }
 
 /// Waits until the account says so.
-async fn account_says(lab: &Lab, kind: ConditionType, status: &str) -> anyhow::Result<()> {
+async fn account_says(env: &TestEnv, kind: ConditionType, status: &str) -> anyhow::Result<()> {
     let what = format!("the account's {kind} to be {status}");
-    wait::until(&lab.api::<ProviderAccount>(), wait::named("grok"), &what, |all| {
+    wait::until(&env.api::<ProviderAccount>(), wait::named("grok"), &what, |all| {
         let conditions = &all.get("grok")?.status.as_ref()?.conditions;
         (condition::get(conditions, kind)?.status == status).then_some(())
     })
@@ -199,9 +199,9 @@ async fn account_says(lab: &Lab, kind: ConditionType, status: &str) -> anyhow::R
 
 #[tokio::test]
 async fn policies_stand_as_gitops_knows_them() {
-    in_lab("gitops_policies", async |lab: Lab| {
-        lab.policy_says("default", "True", "Available").await?;
-        is_known(&lab, "StoragePolicy", "default", "ready").await?;
+    in_test_env("gitops_policies", async |env: TestEnv| {
+        env.policy_says("default", "True", "Available").await?;
+        is_known(&env, "StoragePolicy", "default", "ready").await?;
         for (name, effect, reason, known) in [
             ("down", r2_proxy::Effect::Unavailable, "StorageUnavailable", "storage-unavailable"),
             (
@@ -211,10 +211,10 @@ async fn policies_stand_as_gitops_knows_them() {
                 "preconditions-unsupported",
             ),
         ] {
-            lab.faults(vec![r2_proxy::Fault::always(effect)]).await?;
-            lab.put(lab.policy(name)).await?;
-            lab.policy_says(name, "False", reason).await?;
-            is_known(&lab, "StoragePolicy", name, known).await?;
+            env.faults(vec![r2_proxy::Fault::always(effect)]).await?;
+            env.put(env.policy(name)).await?;
+            env.policy_says(name, "False", reason).await?;
+            is_known(&env, "StoragePolicy", name, known).await?;
         }
         Ok(())
     })
@@ -224,20 +224,20 @@ async fn policies_stand_as_gitops_knows_them() {
 /// Nothing of them has any effect: the namespace has no keys, so that every film waits for its bucket.
 #[tokio::test]
 async fn samples_that_are_applied_leave_no_difference() {
-    in_lab("samples_leave_no_difference", async |lab: Lab| {
-        lab.api::<StoragePolicy>().delete("default", &DeleteParams::default()).await?;
-        lab.api::<k8s_openapi::api::core::v1::Secret>()
+    in_test_env("samples_leave_no_difference", async |env: TestEnv| {
+        env.api::<StoragePolicy>().delete("default", &DeleteParams::default()).await?;
+        env.api::<k8s_openapi::api::core::v1::Secret>()
             .delete(site::SECRET, &DeleteParams::default())
             .await?;
         let mut applied = String::new();
         for file in samples()? {
             let text = fs::read_to_string(&file)?
-                .replace("namespace: demo", &format!("namespace: {}", lab.namespace));
+                .replace("namespace: demo", &format!("namespace: {}", env.namespace));
             apply(&text, "none").await.with_context(|| file.display().to_string())?;
             applied.push_str(&text);
             applied.push_str("---\n");
         }
-        observed(&lab).await?;
+        observed(&env).await?;
         let mut last = String::new();
         let same = wait::asked("no difference after a sync", async || {
             let said =
@@ -250,7 +250,7 @@ async fn samples_that_are_applied_leave_no_difference() {
         for folder in ["", "jobs", "accounts", "storage"] {
             let folder = repository("manifests/samples").join(folder);
             let built = ask(&["kustomize", &folder.to_string_lossy()]).await?;
-            let built = built.replace("namespace: demo", &format!("namespace: {}", lab.namespace));
+            let built = built.replace("namespace: demo", &format!("namespace: {}", env.namespace));
             apply(&built, "server").await.with_context(|| folder.display().to_string())?;
         }
         Ok(())
@@ -291,9 +291,9 @@ async fn apply(manifest: &str, dry_run: &str) -> anyhow::Result<()> {
 }
 
 /// Waits until the operator has looked at all objects of the namespace.
-async fn observed(lab: &Lab) -> anyhow::Result<()> {
+async fn observed(env: &TestEnv) -> anyhow::Result<()> {
     wait::asked("every object to be observed", async || {
-        let all = ask(&["-n", &lab.namespace, "get", "vj,sp,pa", "-o", "json"]).await?;
+        let all = ask(&["-n", &env.namespace, "get", "vj,sp,pa", "-o", "json"]).await?;
         let all: Value = serde_json::from_str(&all)?;
         let mut all = all["items"].as_array().into_iter().flatten();
         let observed =

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use videofactory_crds::{Phase, StepName, VideoJob};
 use videofactory_pipeline::graph::STEPS;
 use videofactory_tests::e2e::audit::{self, Entry};
-use videofactory_tests::e2e::film::Order;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::NewFilm;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::percentile;
 
 /// A suspended job that the floor is measured on.
@@ -29,25 +29,25 @@ const MOST_RATIO: f64 = 2.0;
 #[tokio::test]
 #[ignore = "a measurement: run tests/bench/handover"]
 async fn bench_handover() {
-    in_lab("bench_handover", async |lab: Lab| {
+    in_test_env("bench_handover", async |env: TestEnv| {
         let films: usize = std::env::var("FILMS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-        lab.policy_says("default", "True", "Available").await?;
+        env.policy_says("default", "True", "Available").await?;
         let client = videofactory_client::call::connect(Config::infer().await?, "videofactory-tests")?;
         let mut floor = Vec::new();
         let mark = audit::mark()?;
         for number in 0..films {
             // One after another: what is measured is the operator, not the queue for two processors.
-            let film = lab.order(Order::of(2).named(&format!("film-{number}"))).await?;
+            let film = env.create_film(NewFilm::of(2).named(&format!("film-{number}"))).await?;
             film.succeeded().await?;
-            floor.append(&mut floor_samples(&lab, &client, number).await?);
+            floor.append(&mut floor_samples(&env, &client, number).await?);
         }
-        let entries = audit::since(mark, &lab.client).await?;
-        let mut waits = handovers(&entries, &lab.namespace);
+        let entries = audit::since(mark, &env.client).await?;
+        let mut waits = handovers(&entries, &env.namespace);
         let expected = films * 4;
         ensure!(waits.len() >= expected, "{} handovers were found of {expected}", waits.len());
         let writes = entries
             .iter()
-            .filter(|entry| entry.by_operator() && entry.is_write() && entry.namespace() == lab.namespace)
+            .filter(|entry| entry.by_operator() && entry.is_write() && entry.namespace() == env.namespace)
             .filter(|entry| entry.resource() != "configmaps" && entry.name() != FLOOR)
             .count();
         #[expect(clippy::cast_precision_loss, reason = "a handful of writes")]
@@ -73,8 +73,8 @@ async fn bench_handover() {
 
 /// Milliseconds of a status update and a create, one after the other: what any operator must do that records an attempt
 /// before it starts it. The Job is a copy of a step's, suspended, so that no pod comes of it.
-async fn floor_samples(lab: &Lab, client: &Client, film: usize) -> anyhow::Result<Vec<f64>> {
-    let jobs: Api<Job> = Api::namespaced(client.clone(), &lab.namespace);
+async fn floor_samples(env: &TestEnv, client: &Client, film: usize) -> anyhow::Result<Vec<f64>> {
+    let jobs: Api<Job> = Api::namespaced(client.clone(), &env.namespace);
     let steps = jobs.list(&ListParams::default().labels("videofactory.dev/step")).await?.items;
     let template = steps
         .into_iter()
@@ -83,12 +83,12 @@ async fn floor_samples(lab: &Lab, client: &Client, film: usize) -> anyhow::Resul
         .spec
         .context("a Job without spec")?;
     if film == 0 {
-        lab.order(Order::of(2).named(FLOOR).with(json!({"suspend": true})))
+        env.create_film(NewFilm::of(2).named(FLOOR).with(json!({"suspend": true})))
             .await?
             .phase(Phase::Suspended)
             .await?;
     }
-    let videos: Api<VideoJob> = Api::namespaced(client.clone(), &lab.namespace);
+    let videos: Api<VideoJob> = Api::namespaced(client.clone(), &env.namespace);
     let mut samples = Vec::new();
     for number in 0..FLOOR_SAMPLES {
         let mut video = videos.get(FLOOR).await?;

@@ -17,9 +17,9 @@ use videofactory_pipeline::contract::TOKEN_FILE;
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::kubectl::bash_in;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::paid::{Account, roomy};
 use videofactory_tests::e2e::site;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
 /// Asks the operator for a path, from within a pod, without a token: the first line of the answer.
@@ -62,24 +62,24 @@ async fn refused(token: &str, namespace: &str) -> anyhow::Result<u16> {
 
 #[tokio::test]
 async fn a_steps_pod_has_its_own_secrets_and_a_token_that_opens_nothing() {
-    in_lab("what_a_pod_opens", async |lab: Lab| {
-        let grok = roomy(&lab).await?;
+    in_test_env("what_a_pod_opens", async |env: TestEnv| {
+        let grok = roomy(&env).await?;
         // Of another job in the same namespace.
-        Account::new(&lab, "spare", Service::Xai).await?.open(json!({})).await?;
+        Account::new(&env, "spare", Service::Xai).await?.open(json!({})).await?;
         grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
-        let film = lab.order(clips_alone(1)).await?;
+        let film = env.create_film(clips_alone(1)).await?;
         let pod = film.running_pod(StepName::AnimateScenes).await?;
         let own = BTreeSet::from([site::SECRET.to_owned(), "grok-keys".to_owned()]);
         ensure!(secrets_of(&pod) == own, "{:?}", secrets_of(&pod));
         let drawing = ListParams::default().labels("videofactory.dev/step=generate-images");
-        let earlier = lab.api::<Pod>().list(&drawing).await?.items;
+        let earlier = env.api::<Pod>().list(&drawing).await?.items;
         ensure!(!earlier.is_empty(), "no pod of generate-images is left");
         for pod in &earlier {
             let bucket = BTreeSet::from([site::SECRET.to_owned()]);
             ensure!(secrets_of(pod) == bucket, "generate-images: {:?}", secrets_of(pod));
         }
 
-        let (namespace, name) = (lab.namespace.as_str(), pod.name_any());
+        let (namespace, name) = (env.namespace.as_str(), pod.name_any());
         let answer = async |path: &str| bash_in(namespace, &name, ASK_OPERATOR, &[path]).await;
         let alive = answer("/health").await?;
         ensure!(alive.contains(" 200 "), "the pod does not reach the operator: {alive}");
@@ -99,7 +99,7 @@ async fn a_steps_pod_has_its_own_secrets_and_a_token_that_opens_nothing() {
 
         // Even a token that it does not have, of the account that it runs as, would open nothing.
         let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
-        let caller = Caller::account(&lab, account.context("the pod runs as nobody")?).await?;
+        let caller = Caller::account(&env, account.context("the pod runs as nobody")?).await?;
         for namespace in [namespace, site::SYSTEM] {
             let jobs = caller.get(&format!("/jobs?namespace={namespace}")).await?;
             ensure!(jobs.status == StatusCode::FORBIDDEN, "jobs of {namespace}: {jobs:?}");

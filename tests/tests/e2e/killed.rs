@@ -10,9 +10,9 @@ use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_crds::videojob::ScenesStatus;
 use videofactory_tests::e2e::clips::clips_alone;
 use videofactory_tests::e2e::film::{Film, attempts};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
-use videofactory_tests::e2e::operator::Victim;
+use videofactory_tests::e2e::operator::TargetReplica;
 use videofactory_tests::e2e::paid::{Account, quota, roomy};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{pods, wait};
 use videofactory_tests::fakes::{Effect as Trouble, Fault as Mischief, Operation, Service};
 use videofactory_tests::r2_proxy::{Effect, Fault};
@@ -36,19 +36,19 @@ fn at_each_point(outcomes_of: &str) -> Vec<Fault> {
 
 #[tokio::test]
 async fn a_worker_killed_at_every_point_pays_again_only_for_what_nobody_knows() {
-    in_lab("killed_at_every_point", async |lab: Lab| {
-        let grok = roomy(&lab).await?;
+    in_test_env("killed_at_every_point", async |env: TestEnv| {
+        let grok = roomy(&env).await?;
         // The fifth point: after its id is written, in its first poll.
         grok.faults(&[Mischief::always(Trouble::Hold).of(Service::Xai).on(Operation::Poll).times(1)]).await?;
-        lab.faults(at_each_point("{2,4}")).await?;
-        let film = lab.order(clips_alone(6).without_retries()).await?;
-        lab.holds(&["/submit-1.json", ".id.json", ".mp4", ".end.json"]).await?;
+        env.faults(at_each_point("{2,4}")).await?;
+        let film = env.create_film(clips_alone(6).without_retries()).await?;
+        env.holds(&["/submit-1.json", ".id.json", ".mp4", ".end.json"]).await?;
         grok.holds(1).await?;
         film.has_made("/clips/", 1).await?;
         film.kill_attempt(STEP, 1).await?;
         // The survey that accounts for it, and after another survey the attempt that pays for what is left.
         for attempt in [2, 4] {
-            lab.holds(&[&format!("/outcomes/animate-scenes-{attempt}.json")]).await?;
+            env.holds(&[&format!("/outcomes/animate-scenes-{attempt}.json")]).await?;
             film.kill_attempt(STEP, attempt).await?;
         }
         let step = film.step(STEP, StepState::Succeeded).await?;
@@ -77,7 +77,7 @@ enum Point {
 
 impl Point {
     /// Returns as soon as the API shows it.
-    async fn reached(self, lab: &Lab, film: &Film, grok: &Account) -> anyhow::Result<()> {
+    async fn reached(self, env: &TestEnv, film: &Film, grok: &Account) -> anyhow::Result<()> {
         let labels = format!("{}={},videofactory.dev/step={STEP}", pods::UID, film.uid);
         match self {
             Self::Demanded => film
@@ -92,7 +92,7 @@ impl Point {
                 .map(drop),
             Self::Created => {
                 let which = watcher::Config::default().labels(&labels);
-                wait::until(&lab.api::<Job>(), which, "a Job", |all| (!all.is_empty()).then_some(())).await
+                wait::until(&env.api::<Job>(), which, "a Job", |all| (!all.is_empty()).then_some(())).await
             }
             Self::Ended => film
                 .pod(STEP, "end", |pod: &Pod| {
@@ -117,15 +117,15 @@ impl Point {
 /// the point.
 #[tokio::test]
 async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
-    in_lab("operator_at_every_point", async |lab: Lab| {
-        let grok = roomy(&lab).await?;
-        let film = lab.order(clips_alone(3)).await?;
+    in_test_env("operator_at_every_point", async |env: TestEnv| {
+        let grok = roomy(&env).await?;
+        let film = env.create_film(clips_alone(3)).await?;
         for point in
             [Point::Demanded, Point::Granted, Point::Created, Point::Ended, Point::Told, Point::Booked]
         {
-            let victim = Victim::find(&lab.client).await?;
-            point.reached(&lab, &film, &grok).await.with_context(|| format!("before {point:?}"))?;
-            victim.strike().await?;
+            let target = TargetReplica::find(&env.client).await?;
+            point.reached(&env, &film, &grok).await.with_context(|| format!("before {point:?}"))?;
+            target.kill().await?;
         }
         film.says(VideoJobReason::AwaitingReview).await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
@@ -138,11 +138,11 @@ async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_
 
 #[tokio::test]
 async fn what_was_paid_for_is_fetched_while_the_quota_is_closed() {
-    in_lab("fetched_while_closed", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("fetched_while_closed", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(3, "2h")).await?;
         grok.faults(&[Mischief::always(Trouble::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
-        let film = lab.order(clips_alone(5)).await?;
+        let film = env.create_film(clips_alone(5)).await?;
         grok.has_accepted(Operation::Video, 3).await?;
         film.kill_attempt(STEP, 1).await?;
         film.until("a survey", |status| attempts(status, STEP) >= 2).await?;

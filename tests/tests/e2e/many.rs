@@ -15,10 +15,10 @@ use videofactory_crds::{GROUP, StepName, VERSION, VideoJob};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::bucket::{Artifacts, untouched};
 use videofactory_tests::e2e::clips::{CLIPS, gulls, gulls_rest};
-use videofactory_tests::e2e::film::{Order, attempts};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{NewFilm, attempts};
 use videofactory_tests::e2e::metrics::Metrics;
 use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{operator, wait};
 use videofactory_tests::fakes::{Operation, Service};
 use videofactory_tests::percentile;
@@ -43,16 +43,16 @@ const EVENTS_AT_ONCE: usize = 2;
 #[tokio::test]
 #[ignore = "a measurement: run tests/bench/api"]
 async fn bench_a_page_of_ten_thousand_jobs() {
-    in_lab("bench_a_page", async |lab: Lab| {
+    in_test_env("bench_a_page", async |env: TestEnv| {
         let caller = Caller::viewer().await?;
-        let typical = lab.order(Order::of(6).named("typical")).await?.succeeded().await?;
+        let typical = env.create_film(NewFilm::of(6).named("typical")).await?.succeeded().await?;
         let jobs: Vec<VideoJob> = (0..JOBS)
             .map(|number| {
-                let order = Order::of(6).named(&film(number)).with(json!({"suspend": true}));
-                serde_json::from_value(order.manifest())
+                let new_film = NewFilm::of(6).named(&film(number)).with(json!({"suspend": true}));
+                serde_json::from_value(new_film.manifest())
             })
             .collect::<Result<_, _>>()?;
-        let api: &Api<VideoJob> = &lab.api();
+        let api: &Api<VideoJob> = &env.api();
         stream::iter(jobs)
             .map(|job| async move { api.create(&PostParams::default(), &job).await })
             .buffer_unordered(32)
@@ -68,14 +68,14 @@ async fn bench_a_page_of_ten_thousand_jobs() {
             .buffer_unordered(32)
             .try_for_each(async |_| Ok(()))
             .await?;
-        operator::kill(&lab.client).await?;
+        operator::kill(&env.client).await?;
         all_are("Succeeded").await?;
-        let ours = format!("/jobs?namespace={}&limit=100", lab.namespace);
-        let theirs = format!("/apis/{GROUP}/{VERSION}/namespaces/{}/videojobs?limit=100", lab.namespace);
+        let ours = format!("/jobs?namespace={}&limit=100", env.namespace);
+        let theirs = format!("/apis/{GROUP}/{VERSION}/namespaces/{}/videojobs?limit=100", env.namespace);
         let mut pages = measure(async || page(&caller, &ours).await).await?;
         let mut compared = one_by_one(async || page(&caller, &ours).await).await?;
-        let mut peer = one_by_one(async || raw(&lab.client, &theirs).await).await?;
-        let memory = operator::resident_mebibytes(&lab.client).await?;
+        let mut peer = one_by_one(async || raw(&env.client, &theirs).await).await?;
+        let memory = operator::resident_mebibytes(&env.client).await?;
         let (median, p99) = (percentile(&mut pages, 50), percentile(&mut pages, 99));
         let (ours_alone, theirs_alone) = (percentile(&mut compared, 50), percentile(&mut peer, 50));
         println!(
@@ -84,8 +84,8 @@ async fn bench_a_page_of_ten_thousand_jobs() {
              {theirs_alone:.1} ms; ratio {:.2}; the operator has {memory:.0} MiB (at most {MOST_MEBIBYTES})",
             ours_alone / theirs_alone,
         );
-        heavy_reads(&lab, &caller).await?;
-        let most = operator::most_resident_mebibytes(&lab.client).await?;
+        heavy_reads(&env, &caller).await?;
+        let most = operator::most_resident_mebibytes(&env.client).await?;
         println!("with a backup and events, it had {most:.0} MiB (at most {MOST_MEBIBYTES_EVER})");
         ensure!(p99 <= MOST_MILLISECONDS, "a page takes {p99:.1} ms at the 99th percentile");
         ensure!(memory <= MOST_MEBIBYTES, "the operator has {memory:.0} MiB");
@@ -116,16 +116,16 @@ async fn all_are(phase: &str) -> anyhow::Result<()> {
 }
 
 /// A backup of all jobs, while two callers ask for as many events as each may at once.
-async fn heavy_reads(lab: &Lab, viewer: &Caller) -> anyhow::Result<()> {
-    let editor = &Caller::with_role(lab, "editor", "edit").await?;
+async fn heavy_reads(env: &TestEnv, viewer: &Caller) -> anyhow::Result<()> {
+    let editor = &Caller::with_role(env, "editor", "edit").await?;
     let backup = async {
-        let backup = read(editor, format!("/backup?namespace={}", lab.namespace)).await?;
+        let backup = read(editor, format!("/backup?namespace={}", env.namespace)).await?;
         ensure!(backup["items"].as_array().is_some_and(|items| items.len() > JOBS), "it is not whole");
         anyhow::Ok(())
     };
     let events = async |caller: &Caller| {
         stream::iter(0..20)
-            .map(|number| read(caller, format!("/jobs/{}/{}/events", lab.namespace, film(number))))
+            .map(|number| read(caller, format!("/jobs/{}/{}/events", env.namespace, film(number))))
             .buffer_unordered(EVENTS_AT_ONCE)
             .try_for_each(async |_| Ok(()))
             .await
@@ -151,14 +151,14 @@ const MOST_SECONDS: f64 = 10.0;
 #[tokio::test]
 #[ignore = "a measurement: run tests/bench/api"]
 async fn bench_stop_all_of_a_hundred() {
-    in_lab("bench_stop_all", async |lab: Lab| {
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("bench_stop_all", async |env: TestEnv| {
+        let editor = Caller::with_role(&env, "editor", "edit").await?;
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(json!({})).await?;
         grok.faults(&[gulls_rest()]).await?;
         let mut films = Vec::new();
         for number in 0..FILMS {
-            films.push(lab.order(filming(number)).await?);
+            films.push(env.create_film(filming(number)).await?);
         }
         // In parts, because there is an end to a test's patience with each.
         for part in 1..=FILMS {
@@ -171,10 +171,10 @@ async fn bench_stop_all_of_a_hundred() {
         }
 
         let begun = Instant::now();
-        let answer = editor.post(&format!("/jobs/force-stop-all?namespace={}", lab.namespace)).await?;
+        let answer = editor.post(&format!("/jobs/force-stop-all?namespace={}", env.namespace)).await?;
         ensure!(answer.body["counts"] == json!({"requested": FILMS}), "{answer:?}");
         let answered = begun.elapsed().as_secs_f64();
-        lab.no_pod_goes_on().await?;
+        env.no_pod_goes_on().await?;
         let took = begun.elapsed().as_secs_f64();
         for film in &films {
             film.phase(Phase::Suspended).await?;
@@ -186,11 +186,11 @@ async fn bench_stop_all_of_a_hundred() {
         );
         ensure!(took <= MOST_SECONDS, "they took {took:.1} s");
 
-        lab.no_live_pods().await?;
+        env.no_live_pods().await?;
         // As a commit comes from git; the operator has looked at it when its generation is told.
         let committed: Vec<_> =
             (0..FILMS).map(|number| filming(number).with(json!({"priority": 5})).manifest()).collect();
-        lab.put(json!({"apiVersion": "v1", "kind": "List", "items": committed})).await?;
+        env.put(json!({"apiVersion": "v1", "kind": "List", "items": committed})).await?;
         for film in &films {
             let status = film.phase(Phase::Suspended).await?;
             ensure!(
@@ -201,14 +201,14 @@ async fn bench_stop_all_of_a_hundred() {
         }
 
         grok.faults(&[]).await?;
-        let wish = json!({"action": "resume", "filter": {"namespace": lab.namespace, "phase": "Suspended"}});
+        let wish = json!({"action": "resume", "filter": {"namespace": env.namespace, "phase": "Suspended"}});
         let resumed = editor.call(Method::POST, "/jobs/actions", Some(wish)).await?;
         ensure!(resumed.body["counts"] == json!({"requested": FILMS}), "{resumed:?}");
         for film in &films {
             let status = film.phase(Phase::Review).await?;
             ensure!(attempts(&status, StepName::AnimateScenes) > 1, "{} was not stopped", film.name);
         }
-        untouched(&before, &lab.shelf.list("").await?)?;
+        untouched(&before, &env.bucket_view.list("").await?)?;
         // The films are alike: what is asked for has the same digest in each.
         let paid = grok.paid(Operation::Video).await?;
         ensure!(paid.len() == CLIPS && paid.values().all(|times| *times == FILMS), "not one each: {paid:?}");
@@ -218,7 +218,7 @@ async fn bench_stop_all_of_a_hundred() {
 }
 
 /// A film that ends with its clips, of which a hundred fit on one node at once. It fails if a stop is counted as a failure.
-fn filming(number: usize) -> Order {
+fn filming(number: usize) -> NewFilm {
     let small = json!({"resources": {"requests": {"cpu": "1m", "memory": "16Mi"}}});
     gulls().named(&format!("film-{number}")).without_retries().with(json!({
         "review": {"after": ["animate-scenes"]},

@@ -7,8 +7,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::clips::animated;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::paid::roomy;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 
 /// Series that are there once a film was bought, and were not asked for by anybody.
 const OF_A_FILM: [&str; 5] = [
@@ -21,14 +21,14 @@ const OF_A_FILM: [&str; 5] = [
 
 #[tokio::test]
 async fn promtool_finds_no_fault_in_what_an_operator_tells_that_has_made_films() {
-    in_lab("promtool", async |lab: Lab| {
-        let _grok = roomy(&lab).await?;
-        lab.order(animated(2)).await?.succeeded().await?;
+    in_test_env("promtool", async |env: TestEnv| {
+        let _grok = roomy(&env).await?;
+        env.create_film(animated(2)).await?.succeeded().await?;
         let text = Caller::viewer().await?.text("/metrics").await?;
         for series in OF_A_FILM {
             ensure!(text.lines().any(|line| line.starts_with(series)), "{series} is not in:\n{text}");
         }
-        ensure!(text.contains(&format!("{}/grok", lab.namespace)), "the account is not in:\n{text}");
+        ensure!(text.contains(&format!("{}/grok", env.namespace)), "the account is not in:\n{text}");
         let said = promtool(&text).await?;
         ensure!(said.is_empty(), "{said}");
         // That it would find one.

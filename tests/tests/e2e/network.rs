@@ -11,17 +11,17 @@ use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use serde_json::json;
 use videofactory_crds::StepName;
-use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::half_drawn::half_drawn;
 use videofactory_tests::e2e::kubectl::{ask, bash_in};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{pods, site, wait};
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/network");
 
 /// The rule beside it that lets steps reach the tests' bucket, as the documentation shows it.
-async fn allow_the_bucket(lab: &Lab) -> anyhow::Result<()> {
-    lab.put(json!({
+async fn allow_the_bucket(env: &TestEnv) -> anyhow::Result<()> {
+    env.put(json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "bucket"},
         "spec": {
             "podSelector": {"matchExpressions": [{"key": pods::STEP, "operator": "Exists"}]},
@@ -44,9 +44,9 @@ if timeout 3 bash -c ': <>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>/dev/null; then ech
 "#;
 
 /// Waits until a pod finds a host and port like this.
-async fn finds(lab: &Lab, pod: &str, (host, port): (&str, &str), state: &str) -> anyhow::Result<()> {
+async fn finds(env: &TestEnv, pod: &str, (host, port): (&str, &str), state: &str) -> anyhow::Result<()> {
     wait::asked(&format!("{host}:{port} to be {state} to a step"), async || {
-        let found = bash_in(&lab.namespace, pod, CONNECT, &[host, port]).await?;
+        let found = bash_in(&env.namespace, pod, CONNECT, &[host, port]).await?;
         Ok((found.trim() == state).then_some(()))
     })
     .await
@@ -54,8 +54,8 @@ async fn finds(lab: &Lab, pod: &str, (host, port): (&str, &str), state: &str) ->
 
 #[tokio::test]
 async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_else() {
-    in_lab("reaches_what_is_named", async |lab: Lab| {
-        let (film, _) = half_drawn(&lab).await?;
+    in_test_env("reaches_what_is_named", async |env: TestEnv| {
+        let (film, _) = half_drawn(&env).await?;
         let pod = film.running_pod(StepName::GenerateImages).await?.name_any();
         let named =
             [("videofactory-operator.videofactory-system.svc", "8000"), ("r2.videofactory-system", "9000")];
@@ -65,17 +65,17 @@ async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_els
             ("r2.videofactory-system", "9001"),
         ];
         for place in named.into_iter().chain(others) {
-            finds(&lab, &pod, place, "open").await?;
+            finds(&env, &pod, place, "open").await?;
         }
-        ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
-        allow_the_bucket(&lab).await?;
+        ask(&["-n", &env.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
+        allow_the_bucket(&env).await?;
         for place in others {
-            finds(&lab, &pod, place, "shut").await?;
+            finds(&env, &pod, place, "shut").await?;
         }
         for place in named {
-            finds(&lab, &pod, place, "open").await?;
+            finds(&env, &pod, place, "open").await?;
         }
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         film.succeeded().await.map(drop)
     })
     .await;
@@ -83,16 +83,16 @@ async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_els
 
 #[tokio::test]
 async fn a_film_is_made_under_the_steps_network_policy_which_selects_all_its_pods() {
-    in_lab("under_a_network_policy", async |lab: Lab| {
-        ask(&["-n", &lab.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
-        allow_the_bucket(&lab).await?;
-        let film = lab.order(Order::of(1)).await?;
+    in_test_env("under_a_network_policy", async |env: TestEnv| {
+        ask(&["-n", &env.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
+        allow_the_bucket(&env).await?;
+        let film = env.create_film(NewFilm::of(1)).await?;
         film.succeeded().await?;
-        let policy = lab.api::<NetworkPolicy>().get("videofactory-steps").await?;
+        let policy = env.api::<NetworkPolicy>().get("videofactory-steps").await?;
         let spec = policy.spec.unwrap_or_default();
         ensure!(spec.ingress.is_none_or(|rules| rules.is_empty()), "something gets in");
         let selector: Selector = spec.pod_selector.unwrap_or_default().try_into()?;
-        let steps = lab.api::<Pod>().list(&ListParams::default().labels(pods::UID)).await?.items;
+        let steps = env.api::<Pod>().list(&ListParams::default().labels(pods::UID)).await?.items;
         ensure!(!steps.is_empty(), "no pod of the film is left");
         for pod in steps {
             let labels = pod.metadata.labels.clone().unwrap_or_default();

@@ -9,8 +9,8 @@ use videofactory_operator::run::DRAIN;
 use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::half_drawn::{finishes_unharmed, half_drawn};
 use videofactory_tests::e2e::kubectl::ask;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::leader_terms::LeaderTerms;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{audit, operator, site};
 
 /// A command of `cluster/cluster` for the instance under test.
@@ -24,12 +24,12 @@ async fn cluster(command: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn serial_local_a_rebooted_node_costs_no_finished_scene() {
-    in_lab("a_rebooted_node", async |lab: Lab| {
-        let (film, before) = half_drawn(&lab).await?;
+    in_test_env("a_rebooted_node", async |env: TestEnv| {
+        let (film, before) = half_drawn(&env).await?;
         cluster("reboot").await?;
         // The proxy was on that node: it has to be back before it can be told anything.
         site::proxy_is_back().await?;
-        finishes_unharmed(&lab, &film, &before).await
+        finishes_unharmed(&env, &film, &before).await
     })
     .await;
 }
@@ -40,30 +40,30 @@ fn is_on(pod: &Pod, node: &str) -> bool {
 
 /// Puts both replicas of the operator and a step at work on the node `second`, and drains it, so that all of them have to go
 /// to the node `first`, where the tests' servers are.
-async fn drained(lab: &Lab, first: &str, second: &str) -> anyhow::Result<()> {
+async fn drained(env: &TestEnv, first: &str, second: &str) -> anyhow::Result<()> {
     ask(&["cordon", first]).await?;
-    for replica in operator::replicas(&lab.client, 2).await? {
+    for replica in operator::replicas(&env.client, 2).await? {
         if is_on(&replica, first) {
-            operator::stop(&lab.client, &replica.name_any()).await?;
+            operator::stop(&env.client, &replica.name_any()).await?;
         }
     }
-    let replicas = operator::replicas(&lab.client, 2).await?;
-    let (film, before) = half_drawn(lab).await?;
+    let replicas = operator::replicas(&env.client, 2).await?;
+    let (film, before) = half_drawn(env).await?;
     let step = film.running_pod(StepName::GenerateImages).await?;
     ensure!(replicas.iter().chain([&step]).all(|pod| is_on(pod, second)), "not all of them are on {second}");
     ask(&["uncordon", first]).await?;
 
     let mark = audit::mark()?;
-    operator::renewal(&lab.client).await?;
+    operator::renewal(&env.client).await?;
     let drain = ["drain", second, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s"];
     tokio::select! {
         drained = ask(&drain) => ensure!(drained?.contains("drained"), "{second} is not drained"),
         refused = operator::until_refused() => anyhow::bail!("a request was not answered in the drain: {refused:#}"),
     }
-    let replicas = operator::replicas(&lab.client, 2).await?;
+    let replicas = operator::replicas(&env.client, 2).await?;
     ensure!(replicas.iter().all(|pod| is_on(pod, first)), "a replica is left on {second}");
-    finishes_unharmed(lab, &film, &before).await?;
-    let entries = audit::since(mark, &lab.client).await?;
+    finishes_unharmed(env, &film, &before).await?;
+    let entries = audit::since(mark, &env.client).await?;
     let terms = LeaderTerms::of(&entries)?;
     terms.only_leaders_wrote(&entries)?;
     // From the last write of a Lease, which gives it up at most DRAIN after the replica was asked to stop.
@@ -73,12 +73,12 @@ async fn drained(lab: &Lab, first: &str, second: &str) -> anyhow::Result<()> {
 /// The `PodDisruptionBudget` lets the second replica go when the first one's successor is ready on the other node.
 #[tokio::test]
 async fn timed_local_a_drained_node_with_both_replicas_and_a_step_costs_a_handover_and_no_finished_scene() {
-    in_lab("a_drained_node", async |lab: Lab| {
+    in_test_env("a_drained_node", async |env: TestEnv| {
         let first = site::cluster_name()?;
         let second = format!("{first}-second");
         let work = async {
             cluster("join").await?;
-            operator::beside_replicas(&lab.client, 2, drained(&lab, &first, &second)).await
+            operator::beside_replicas(&env.client, 2, drained(&env, &first, &second)).await
         };
         // The other tests find one node, which takes pods.
         let undo = async {

@@ -7,23 +7,23 @@ use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::{PublicationState, VideoJobStatus};
 use videofactory_crds::{StepName, condition::StepState};
 use videofactory_storage::PutOptions;
-use videofactory_tests::e2e::film::{Order, attempts};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{NewFilm, attempts};
 use videofactory_tests::e2e::operator;
 use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::wait;
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
 /// Opens an account of this service under the service's name.
-async fn open(lab: &Lab, service: Service) -> anyhow::Result<Account> {
-    let account = Account::new(lab, service.name(), service).await?;
+async fn open(env: &TestEnv, service: Service) -> anyhow::Result<Account> {
+    let account = Account::new(env, service.name(), service).await?;
     account.open(json!({})).await?;
     Ok(account)
 }
 
 /// A film that is published to a channel.
-fn for_a_channel(scenes: usize) -> Order {
-    Order::of(scenes).with(json!({
+fn for_a_channel(scenes: usize) -> NewFilm {
+    NewFilm::of(scenes).with(json!({
         "publish": {"targets": [{"name": "main", "type": "YouTube", "accountRef": {"name": "youtube"}, "title": "{{title}}"}]},
     }))
 }
@@ -35,13 +35,13 @@ fn publication(status: &VideoJobStatus, target: &str) -> anyhow::Result<Option<P
 
 #[tokio::test]
 async fn outside_services_make_a_film_from_a_topic_and_publish_it() {
-    in_lab("outside_services", async |lab: Lab| {
-        let gemini = open(&lab, Service::Gemini).await?;
-        let pictures = open(&lab, Service::HuggingFace).await?;
-        let clips = open(&lab, Service::Xai).await?;
-        let channel = open(&lab, Service::YouTube).await?;
-        let hook = open(&lab, Service::Webhook).await?;
-        let order = Order::of(0).with(json!({
+    in_test_env("outside_services", async |env: TestEnv| {
+        let gemini = open(&env, Service::Gemini).await?;
+        let pictures = open(&env, Service::HuggingFace).await?;
+        let clips = open(&env, Service::Xai).await?;
+        let channel = open(&env, Service::YouTube).await?;
+        let hook = open(&env, Service::Webhook).await?;
+        let new_film = NewFilm::of(0).with(json!({
             "scenes": null, "topic": "Why whales sing", "sceneCount": 3, "length": {"target": "12s"},
             "providers": {
                 "script": {"accountRef": {"name": "gemini"}}, "images": {"accountRef": {"name": "huggingface"}},
@@ -52,7 +52,7 @@ async fn outside_services_make_a_film_from_a_topic_and_publish_it() {
                 {"name": "networks", "type": "Webhook", "accountRef": {"name": "webhook"}},
             ]},
         }));
-        let film = lab.order(order).await?;
+        let film = env.create_film(new_film).await?;
         let status = film.succeeded().await?;
         ensure!(gemini.submissions(Operation::Script).await?.len() == 1, "not one script");
         ensure!(gemini.submissions(Operation::Speech).await?.len() == 1, "not one request for all the narration");
@@ -73,8 +73,8 @@ async fn outside_services_make_a_film_from_a_topic_and_publish_it() {
 
 #[tokio::test]
 async fn an_upload_that_is_cut_again_and_again_is_one_video_in_the_end() {
-    in_lab("an_upload_that_is_cut", async |lab: Lab| {
-        let channel = open(&lab, Service::YouTube).await?;
+    in_test_env("an_upload_that_is_cut", async |env: TestEnv| {
+        let channel = open(&env, Service::YouTube).await?;
         channel
             .faults(&[
                 Fault::always(Effect::CutUpload { bytes: 20_000 }).on(Operation::Chunk).times(1),
@@ -83,13 +83,13 @@ async fn an_upload_that_is_cut_again_and_again_is_one_video_in_the_end() {
                 Fault::always(Effect::LoseAnswer).on(Operation::Chunk).after(2).times(1),
             ])
             .await?;
-        let film = lab.order(for_a_channel(2)).await?;
+        let film = env.create_film(for_a_channel(2)).await?;
         let status = film.succeeded().await?;
         let complete: Vec<_> =
             channel.ledger().await?.uploads.into_iter().filter(|upload| upload.complete).collect();
         ensure!(complete.len() == 1, "{} videos are on the channel", complete.len());
         let key = status.artifacts.and_then(|artifacts| artifacts.video).context("no film")?.key;
-        let bytes = lab.shelf.bucket().get(&key, 1 << 28).await?;
+        let bytes = env.bucket_view.bucket().get(&key, 1 << 28).await?;
         ensure!(complete[0].bytes == bytes.len() as u64, "the video has other bytes than the film");
         Ok(())
     })
@@ -98,10 +98,10 @@ async fn an_upload_that_is_cut_again_and_again_is_one_video_in_the_end() {
 
 #[tokio::test]
 async fn a_worker_killed_in_an_upload_leaves_one_video() {
-    in_lab("killed_in_an_upload", async |lab: Lab| {
-        let channel = open(&lab, Service::YouTube).await?;
+    in_test_env("killed_in_an_upload", async |env: TestEnv| {
+        let channel = open(&env, Service::YouTube).await?;
         channel.faults(&[Fault::always(Effect::HoldAnswer).on(Operation::Chunk).times(1)]).await?;
-        let film = lab.order(for_a_channel(2)).await?;
+        let film = env.create_film(for_a_channel(2)).await?;
         wait::asked("a part of the upload", async || {
             let seen = channel.ledger().await?.requests.get("youtube/chunk").copied().unwrap_or_default();
             Ok((seen >= 1).then_some(()))
@@ -139,9 +139,9 @@ fn noise() -> anyhow::Result<Vec<u8>> {
 }
 
 /// A film of some 20 MB; the uploader sends 8 MiB at a time.
-async fn large(lab: &Lab) -> anyhow::Result<Order> {
+async fn large(env: &TestEnv) -> anyhow::Result<NewFilm> {
     let key = "assets/noise.png";
-    lab.shelf.bucket().put(key, noise()?, &PutOptions::of_type("image/png")).await?;
+    env.bucket_view.bucket().put(key, noise()?, &PutOptions::of_type("image/png")).await?;
     let scene = |number: i32| json!({"id": format!("s{number}"), "narration": "Noise.", "minSeconds": 3});
     let own = |number: i32| json!({"id": format!("s{number}"), "assets": {"image": key}});
     Ok(for_a_channel(2).with(json!({
@@ -160,14 +160,14 @@ async fn arrived(channel: &Account) -> anyhow::Result<(u64, u64)> {
 #[tokio::test]
 async fn an_upload_whose_every_part_is_cut_and_whose_pod_is_killed_each_time_is_one_video() {
     const PART: u64 = 8 * 1024 * 1024;
-    in_lab("every_part_is_cut", async |lab: Lab| {
-        let channel = open(&lab, Service::YouTube).await?;
+    in_test_env("every_part_is_cut", async |env: TestEnv| {
+        let channel = open(&env, Service::YouTube).await?;
         // Each attempt asks how far the upload is; when it asks again, because a part was cut, it is held there.
         let held = Fault::always(Effect::Hold).on(Operation::Query).after(1);
         let cut = Fault::always(Effect::CutUpload { bytes: 300_000 }).on(Operation::Chunk).times(1);
         let lost = Fault::always(Effect::LoseAnswer).on(Operation::Chunk).times(1);
         channel.faults(&[cut.clone(), held.clone()]).await?;
-        let film = lab.order(large(&lab).await?).await?;
+        let film = env.create_film(large(&env).await?).await?;
         // Noise takes its time.
         film.step(StepName::AssembleVideo, StepState::Succeeded).await?;
         let mut attempt = 1;
@@ -192,7 +192,7 @@ async fn an_upload_whose_every_part_is_cut_and_whose_pod_is_killed_each_time_is_
         let uploads = channel.ledger().await?.uploads;
         ensure!(uploads.len() == 1 && uploads[0].complete, "{uploads:?}");
         let key = status.artifacts.and_then(|artifacts| artifacts.video).context("no film")?.key;
-        let bytes = lab.shelf.bucket().get(&key, 1 << 28).await?;
+        let bytes = env.bucket_view.bucket().get(&key, 1 << 28).await?;
         let digest = hex::encode(sha2::Sha256::digest(&bytes));
         ensure!(uploads[0].sha256.as_ref() == Some(&digest), "the video has other bytes than the film");
         Ok(())
@@ -202,10 +202,10 @@ async fn an_upload_whose_every_part_is_cut_and_whose_pod_is_killed_each_time_is_
 
 #[tokio::test]
 async fn a_revoked_token_is_named_and_the_film_is_published_with_a_new_one() {
-    in_lab("a_revoked_token", async |lab: Lab| {
-        let channel = open(&lab, Service::YouTube).await?;
+    in_test_env("a_revoked_token", async |env: TestEnv| {
+        let channel = open(&env, Service::YouTube).await?;
         channel.faults(&[Fault::always(Effect::TokenRevoked).on(Operation::Token)]).await?;
-        let film = lab.order(for_a_channel(1)).await?;
+        let film = env.create_film(for_a_channel(1)).await?;
         film.says(VideoJobReason::CredentialsInvalid).await?;
         channel.set_key("another").await?;
         film.succeeded().await.map(drop)
@@ -215,12 +215,12 @@ async fn a_revoked_token_is_named_and_the_film_is_published_with_a_new_one() {
 
 #[tokio::test]
 async fn a_budget_holds_before_anything_is_paid_and_is_raised() {
-    in_lab("a_budget", async |lab: Lab| {
-        let clips = open(&lab, Service::Xai).await?;
-        let order = Order::of(2).with(json!({
+    in_test_env("a_budget", async |env: TestEnv| {
+        let clips = open(&env, Service::Xai).await?;
+        let new_film = NewFilm::of(2).with(json!({
             "providers": {"animation": {"accountRef": {"name": "xai"}}}, "publish": null, "budget": {"limit": "0.01"},
         }));
-        let film = lab.order(order).await?;
+        let film = env.create_film(new_film).await?;
         film.says(VideoJobReason::BudgetExceeded).await?;
         ensure!(clips.submissions(Operation::Video).await?.is_empty(), "something was paid for");
         film.edit(json!({"budget": {"limit": "50"}})).await?;

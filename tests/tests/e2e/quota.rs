@@ -7,16 +7,16 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::{Phase, StepState, VideoJobReason};
 use videofactory_pipeline::SceneSet;
 use videofactory_tests::e2e::clips::{animated, clips_alone};
-use videofactory_tests::e2e::film::{Film, Order};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{Film, NewFilm};
 use videofactory_tests::e2e::paid::{Account, clip_limit, lags, quota};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::fakes::{Operation, Service, Stranger};
 
 /// Films that have all but their clips; their account does not exist yet, so that they all ask at once when it does.
-async fn ready_for_clips(lab: &Lab, films: usize, order: &Order) -> anyhow::Result<Vec<Film>> {
+async fn ready_for_clips(env: &TestEnv, films: usize, new_film: &NewFilm) -> anyhow::Result<Vec<Film>> {
     let mut all = Vec::new();
     for number in 0..films {
-        all.push(lab.order(order.clone().named(&format!("film-{number}"))).await?);
+        all.push(env.create_film(new_film.clone().named(&format!("film-{number}"))).await?);
     }
     for film in &all {
         film.step(StepName::GenerateImages, StepState::Succeeded).await?;
@@ -30,10 +30,10 @@ async fn timed_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
     const LIMIT: usize = 10;
     // Longer than a unit may lie idle below.
     const WINDOW: SignedDuration = SignedDuration::from_secs(12);
-    in_lab("six_jobs", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("six_jobs", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.limits(&[clip_limit(LIMIT, WINDOW.as_secs_f64())]).await?;
-        let films = ready_for_clips(&lab, 6, &clips_alone(8)).await?;
+        let films = ready_for_clips(&env, 6, &clips_alone(8)).await?;
         grok.open(quota(10, &format!("{}s", WINDOW.as_secs()))).await?;
         for film in &films {
             film.step(StepName::AnimateScenes, StepState::Succeeded).await?;
@@ -80,10 +80,10 @@ async fn timed_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
 
 #[tokio::test]
 async fn a_job_that_waits_says_which_quota_how_many_and_until_when() {
-    in_lab("a_job_that_waits", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("a_job_that_waits", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(2, "1h")).await?;
-        let film = lab.order(animated(3)).await?;
+        let film = env.create_film(animated(3)).await?;
         let status = film
             .until("the wait to be told", |status| {
                 status.resume_at.is_some() && status.phase == Some(Phase::Waiting)
@@ -107,11 +107,11 @@ async fn a_job_that_waits_says_which_quota_how_many_and_until_when() {
 
 #[tokio::test]
 async fn what_somebody_else_spends_is_waited_out_as_long_as_the_service_says() {
-    in_lab("somebody_else", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("somebody_else", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         // Long enough for a pod to start in it on a busy machine: later, nobody would be refused.
         grok.limits(&[clip_limit(4, 45.0)]).await?;
-        let films = ready_for_clips(&lab, 1, &animated(3)).await?;
+        let films = ready_for_clips(&env, 1, &animated(3)).await?;
         let key = grok.key.clone();
         grok.admin()
             .spend(&Stranger { key, service: Service::Xai, operation: Operation::Video, units: 3 })
@@ -130,11 +130,11 @@ async fn what_somebody_else_spends_is_waited_out_as_long_as_the_service_says() {
 
 #[tokio::test]
 async fn limits_that_are_lowered_and_a_quota_of_one_hang_nothing() {
-    in_lab("lowered_limits", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("lowered_limits", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.limits(&[clip_limit(3, 8.0)]).await?;
         grok.open(quota(3, "8s")).await?;
-        let film = lab.order(animated(5)).await?;
+        let film = env.create_film(animated(5)).await?;
         film.has_made("/clips/", 2).await?;
         grok.limits(&[clip_limit(1, 8.0)]).await?;
         grok.open(quota(1, "8s")).await?;
@@ -148,11 +148,13 @@ async fn limits_that_are_lowered_and_a_quota_of_one_hang_nothing() {
 
 #[tokio::test]
 async fn a_film_that_may_not_wait_moves_its_pictures_instead() {
-    in_lab("may_not_wait", async |lab: Lab| {
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+    in_test_env("may_not_wait", async |env: TestEnv| {
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(1, "1h")).await?;
-        let film = lab
-            .order(animated(3).with(json!({"providers": {"animation": {"onRateLimit": "StillMotion"}}})))
+        let film = env
+            .create_film(
+                animated(3).with(json!({"providers": {"animation": {"onRateLimit": "StillMotion"}}})),
+            )
             .await?;
         film.succeeded().await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 1, "more than the quota was used");

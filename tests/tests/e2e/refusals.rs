@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use videofactory_tests::e2e::kubectl::kubectl;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 
 #[tokio::test]
 async fn nonsense_is_refused_with_a_sentence() {
-    in_lab("nonsense_is_refused", async |lab: Lab| {
+    in_test_env("nonsense_is_refused", async |env: TestEnv| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("refusals");
         let mut files: Vec<PathBuf> = fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
         files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
         files.sort();
         ensure!(files.len() >= 20, "only {} files in {}", files.len(), folder.display());
         for base in fs::read_dir(folder.join("base"))?.flatten() {
-            let said = apply(&lab, &fs::read_to_string(base.path())?, false).await?;
+            let said = apply(&env, &fs::read_to_string(base.path())?, false).await?;
             ensure!(said.is_none(), "{}: {said:?}", base.path().display());
         }
         let mut wrong = Vec::new();
         for path in &files {
-            if let Err(error) = refused(&lab, path).await {
+            if let Err(error) = refused(&env, path).await {
                 wrong.push(format!("{}: {error:#}", path.display()));
             }
         }
@@ -34,20 +34,20 @@ async fn nonsense_is_refused_with_a_sentence() {
     .await;
 }
 
-async fn refused(lab: &Lab, path: &Path) -> anyhow::Result<()> {
+async fn refused(env: &TestEnv, path: &Path) -> anyhow::Result<()> {
     let manifest = fs::read_to_string(path)?;
     let sentence = manifest
         .lines()
         .find_map(|line| line.strip_prefix("# refused: "))
         .context("no line `# refused: …`")?;
-    let said = apply(lab, &manifest, true).await?.context("it was taken")?;
+    let said = apply(env, &manifest, true).await?.context("it was taken")?;
     ensure!(said.contains(sentence.trim()), "it was refused, but with: {said}");
     Ok(())
 }
 
 /// Applies a manifest; what kubectl said if it was refused.
-async fn apply(lab: &Lab, manifest: &str, dry: bool) -> anyhow::Result<Option<String>> {
+async fn apply(env: &TestEnv, manifest: &str, dry: bool) -> anyhow::Result<Option<String>> {
     let dry = if dry { "--dry-run=server" } else { "--dry-run=none" };
-    let said = kubectl(&["-n", &lab.namespace, "apply", dry, "-f", "-"], manifest).await?;
+    let said = kubectl(&["-n", &env.namespace, "apply", dry, "-f", "-"], manifest).await?;
     Ok((!said.well).then_some(said.err))
 }

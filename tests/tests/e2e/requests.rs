@@ -5,15 +5,15 @@ use serde_json::{Value, json};
 use videofactory_crds::condition::{Phase, VideoJobReason};
 use videofactory_crds::{StepName, requests};
 use videofactory_tests::e2e::bucket::{only, untouched};
-use videofactory_tests::e2e::film::{Order, attempts, fed};
+use videofactory_tests::e2e::film::{NewFilm, attempts, fed};
 use videofactory_tests::e2e::half_drawn::{SCENES, few_pictures, half_drawn, until_half_drawn};
 use videofactory_tests::e2e::kubectl::kubectl;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 
 #[tokio::test]
 async fn a_retry_goes_on_at_the_step_that_failed() {
-    in_lab("a_retry", async |lab: Lab| {
-        let film = lab.order(Order::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
+    in_test_env("a_retry", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
         let failed = film.phase(Phase::Failed).await?;
         film.says(VideoJobReason::RetriesExhausted).await?;
         let before = film.artifacts().await?;
@@ -33,8 +33,8 @@ async fn a_retry_goes_on_at_the_step_that_failed() {
 
 #[tokio::test]
 async fn a_restart_begins_the_next_run_and_leaves_the_last_ones_files() {
-    in_lab("a_restart", async |lab: Lab| {
-        let film = lab.order(Order::of(1)).await?;
+    in_test_env("a_restart", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1)).await?;
         film.succeeded().await?;
         let before = film.artifacts().await?;
         film.annotate(requests::RESTART, "2026-01-01T00:00:01Z").await?;
@@ -56,22 +56,22 @@ async fn a_restart_begins_the_next_run_and_leaves_the_last_ones_files() {
 
 #[tokio::test]
 async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
-    in_lab("a_held_job", async |lab: Lab| {
-        let manifest = Order::of(SCENES).manifest().to_string();
-        lab.faults(vec![few_pictures()]).await?;
-        apply(&lab, &manifest).await?;
-        let job = lab.api::<videofactory_crds::VideoJob>().get("film").await?;
-        let film = videofactory_tests::e2e::film::Film::new(lab.clone(), &job);
+    in_test_env("a_held_job", async |env: TestEnv| {
+        let manifest = NewFilm::of(SCENES).manifest().to_string();
+        env.faults(vec![few_pictures()]).await?;
+        apply(&env, &manifest).await?;
+        let job = env.api::<videofactory_crds::VideoJob>().get("film").await?;
+        let film = videofactory_tests::e2e::film::Film::new(env.clone(), &job);
         until_half_drawn(&film).await?;
         film.annotate(requests::HOLD, "the voice is too quick").await?;
         film.phase(Phase::Suspended).await?;
         let message = film.says(VideoJobReason::Held).await?;
         ensure!(message.contains("the voice is too quick"), "{message}");
         // Pictures are held until then, so that the pod cannot end well by itself.
-        lab.no_live_pods().await?;
-        lab.faults(Vec::new()).await?;
+        env.no_live_pods().await?;
+        env.faults(Vec::new()).await?;
         let before = film.artifacts().await?;
-        apply(&lab, &manifest).await?;
+        apply(&env, &manifest).await?;
         let status = film.phase(Phase::Suspended).await?;
         ensure!(status.resume_at.is_none(), "a held job has a time: {status:?}");
         film.annotate(requests::HOLD, Value::Null).await?;
@@ -85,13 +85,13 @@ async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_suspended_job_goes_on_from_its_checkpoint() {
-    in_lab("a_suspended_job", async |lab: Lab| {
-        let (film, before) = half_drawn(&lab).await?;
+    in_test_env("a_suspended_job", async |env: TestEnv| {
+        let (film, before) = half_drawn(&env).await?;
         film.edit(json!({"suspend": true})).await?;
         film.phase(Phase::Suspended).await?;
         film.says(VideoJobReason::Suspended).await?;
-        lab.no_live_pods().await?;
-        lab.faults(Vec::new()).await?;
+        env.no_live_pods().await?;
+        env.faults(Vec::new()).await?;
         film.edit(json!({"suspend": false})).await?;
         let status = film.succeeded().await?;
         untouched(&before, &film.artifacts().await?)?;
@@ -101,8 +101,8 @@ async fn a_suspended_job_goes_on_from_its_checkpoint() {
     .await;
 }
 
-async fn apply(lab: &Lab, manifest: &str) -> anyhow::Result<()> {
-    let said = kubectl(&["-n", &lab.namespace, "apply", "-f", "-"], manifest).await?;
+async fn apply(env: &TestEnv, manifest: &str) -> anyhow::Result<()> {
+    let said = kubectl(&["-n", &env.namespace, "apply", "-f", "-"], manifest).await?;
     ensure!(said.well, "{}", said.err);
     Ok(())
 }

@@ -19,17 +19,17 @@ use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, Video
 use videofactory_pipeline::clock;
 use videofactory_tests::e2e::bucket::{Artifacts, untouched};
 use videofactory_tests::e2e::clips::animated;
-use videofactory_tests::e2e::film::{Film, Order, attempts};
+use videofactory_tests::e2e::film::{Film, NewFilm, attempts};
 use videofactory_tests::e2e::half_drawn::{SCENES, few_pictures, until_half_drawn};
 use videofactory_tests::e2e::kubectl::ask;
-use videofactory_tests::e2e::lab::{Lab, MANAGER, in_lab};
 use videofactory_tests::e2e::paid::{Account, roomy};
+use videofactory_tests::e2e::test_env::{MANAGER, TestEnv, in_test_env};
 use videofactory_tests::e2e::wait;
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 
 /// A namespace with a film that is paid for, finished and published, and one of which the first pictures are drawn.
 struct Studio {
-    lab: Lab,
+    env: TestEnv,
     grok: Account,
     /// What `kubectl get` shows, without the age.
     shown: Vec<String>,
@@ -41,31 +41,31 @@ struct Studio {
 }
 
 impl Studio {
-    async fn open(lab: Lab) -> anyhow::Result<Self> {
-        lab.put(json!({
+    async fn open(env: TestEnv) -> anyhow::Result<Self> {
+        env.put(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "Channel", "metadata": {"name": "sea"},
             "spec": {"defaults": {"style": {"suffix": "calm"}}},
         }))
         .await?;
-        let grok = roomy(&lab).await?;
+        let grok = roomy(&env).await?;
         let published = json!({
             "channelRef": {"name": "sea"}, "publish": {"targets": [{"name": "main", "type": "Bucket"}]},
         });
-        let done = lab.order(animated(2).with(published).named("done")).await?;
+        let done = env.create_film(animated(2).with(published).named("done")).await?;
         done.succeeded().await?;
         // An edit, so that the spec has another generation than what is restored of it.
         done.edit(json!({"priority": 1})).await?;
         done.succeeded().await?;
         grok.books_agree("generations", Operation::Video).await?;
-        lab.faults(vec![few_pictures()]).await?;
-        let half = lab.order(Order::of(SCENES).named("half")).await?;
+        env.faults(vec![few_pictures()]).await?;
+        let half = env.create_film(NewFilm::of(SCENES).named("half")).await?;
         let drawn = until_half_drawn(&half).await?;
         half.step(StepName::NarrateScenes, StepState::Succeeded).await?;
         let scripts = attempts(&half.status().await?, StepName::WriteScript);
-        let written = gather(&lab.client, Some(&lab.namespace), clock::now()).await?;
+        let written = gather(&env.client, Some(&env.namespace), clock::now()).await?;
         let document = String::from_utf8(written.text)?;
-        let (shown, files) = (shown(&lab).await?, (done.artifacts().await?, drawn));
-        Ok(Self { lab, grok, shown, files, scripts, document })
+        let (shown, files) = (shown(&env).await?, (done.artifacts().await?, drawn));
+        Ok(Self { env, grok, shown, files, scripts, document })
     }
 
     fn backup(&self) -> anyhow::Result<Backup<'_>> {
@@ -76,17 +76,17 @@ impl Studio {
 
     /// A job as it is now.
     async fn film(&self, name: &str) -> anyhow::Result<Film> {
-        let job = self.lab.api::<VideoJob>().get(name).await?;
-        Ok(Film::new(self.lab.clone(), &job))
+        let job = self.env.api::<VideoJob>().get(name).await?;
+        Ok(Film::new(self.env.clone(), &job))
     }
 
     /// All is as it was, nothing was done for the finished film, and the other goes on where it was.
     async fn goes_on(&self) -> anyhow::Result<()> {
         wait::asked(&format!("kubectl get to show {:?}", self.shown), async || {
-            Ok((shown(&self.lab).await? == self.shown).then_some(()))
+            Ok((shown(&self.env).await? == self.shown).then_some(()))
         })
         .await?;
-        self.lab.faults(Vec::new()).await?;
+        self.env.faults(Vec::new()).await?;
         let half = self.film("half").await?;
         let status = half.succeeded().await?;
         untouched(&self.files.1, &half.artifacts().await?)?;
@@ -103,8 +103,8 @@ impl Studio {
 
 /// What `kubectl get` shows of all kinds, without the last column, the age. Of the film that goes on its progress may be
 /// another already.
-async fn shown(lab: &Lab) -> anyhow::Result<Vec<String>> {
-    let table = ask(&["-n", &lab.namespace, "get", "vj,ch,pa,sp"]).await?;
+async fn shown(env: &TestEnv) -> anyhow::Result<Vec<String>> {
+    let table = ask(&["-n", &env.namespace, "get", "vj,ch,pa,sp"]).await?;
     let row = |line: &str| {
         let mut cells: Vec<&str> = line.split_whitespace().collect();
         cells.pop();
@@ -117,18 +117,18 @@ async fn shown(lab: &Lab) -> anyhow::Result<Vec<String>> {
 }
 
 /// Deletes all objects of ours, as one who has lost his namespace; pods die without a word.
-async fn delete_all(lab: &Lab) -> anyhow::Result<()> {
-    delete::<VideoJob>(lab).await?;
-    delete::<ProviderAccount>(lab).await?;
-    delete::<StoragePolicy>(lab).await?;
-    delete::<Channel>(lab).await?;
-    let pods: Api<Pod> = lab.api();
+async fn delete_all(env: &TestEnv) -> anyhow::Result<()> {
+    delete::<VideoJob>(env).await?;
+    delete::<ProviderAccount>(env).await?;
+    delete::<StoragePolicy>(env).await?;
+    delete::<Channel>(env).await?;
+    let pods: Api<Pod> = env.api();
     pods.delete_collection(&DeleteParams::default().grace_period(0), &ListParams::default()).await?;
     wait::until(&pods, watcher::Config::default(), "all pods to be gone", |all| all.is_empty().then_some(()))
         .await
 }
 
-async fn delete<K>(lab: &Lab) -> anyhow::Result<()>
+async fn delete<K>(env: &TestEnv) -> anyhow::Result<()>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -138,7 +138,7 @@ where
         + Send
         + 'static,
 {
-    let api: Api<K> = lab.api();
+    let api: Api<K> = env.api();
     api.delete_collection(&DeleteParams::background(), &ListParams::default()).await?;
     wait::until(&api, watcher::Config::default(), "all objects to be gone", |all| {
         all.is_empty().then_some(())
@@ -146,9 +146,9 @@ where
     .await
 }
 
-async fn restored(lab: &Lab, backup: &Backup<'_>, dry_run: bool) -> anyhow::Result<Answer> {
+async fn restored(env: &TestEnv, backup: &Backup<'_>, dry_run: bool) -> anyhow::Result<Answer> {
     let options = Options { dry_run, partial: false, manager: MANAGER.to_owned(), now: clock::now() };
-    Ok(restore(&lab.client, backup, &options, None).await?)
+    Ok(restore(&env.client, backup, &options, None).await?)
 }
 
 fn all_are(answer: &Answer, outcome: Outcome) -> anyhow::Result<()> {
@@ -159,18 +159,18 @@ fn all_are(answer: &Answer, outcome: Outcome) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_namespace_that_was_deleted_is_restored_as_it_was_and_nothing_is_done_again() {
-    in_lab("restored", async |lab: Lab| {
-        let studio = Studio::open(lab.clone()).await?;
+    in_test_env("restored", async |env: TestEnv| {
+        let studio = Studio::open(env.clone()).await?;
         let backup = studio.backup()?;
-        all_are(&restored(&lab, &backup, false).await?, Outcome::Unchanged)?;
-        delete_all(&lab).await?;
-        all_are(&restored(&lab, &backup, true).await?, Outcome::WouldRestore)?;
-        ensure!(shown(&lab).await?.is_empty(), "a dry run has made something");
-        let answer = restored(&lab, &backup, false).await?;
+        all_are(&restored(&env, &backup, false).await?, Outcome::Unchanged)?;
+        delete_all(&env).await?;
+        all_are(&restored(&env, &backup, true).await?, Outcome::WouldRestore)?;
+        ensure!(shown(&env).await?.is_empty(), "a dry run has made something");
+        let answer = restored(&env, &backup, false).await?;
         all_are(&answer, Outcome::Restored)?;
         ensure!(answer.notes.iter().any(|note| note.contains("grok-keys")), "{:?}", answer.notes);
         studio.goes_on().await?;
-        all_are(&restored(&lab, &backup, false).await?, Outcome::Unchanged)
+        all_are(&restored(&env, &backup, false).await?, Outcome::Unchanged)
     })
     .await;
 }
@@ -180,20 +180,20 @@ const BETWEEN: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn statuses_that_come_seconds_after_their_objects_are_in_time() {
-    in_lab("restored_by_velero", async |lab: Lab| {
-        let studio = Studio::open(lab.clone()).await?;
+    in_test_env("restored_by_velero", async |env: TestEnv| {
+        let studio = Studio::open(env.clone()).await?;
         let backup = studio.backup()?;
-        delete_all(&lab).await?;
+        delete_all(&env).await?;
         let mut made = Vec::new();
         for kind in Kind::ALL {
             for item in backup.items.iter().filter(|item| item.kind == kind) {
-                made.push((item, create_as_velero(&lab, item).await?));
+                made.push((item, create_as_velero(&env, item).await?));
             }
         }
         // This is what is tested, and nothing that could be waited for.
         tokio::time::sleep(BETWEEN).await;
         for (item, object) in made.into_iter().filter(|(item, _)| item.kind.has_status()) {
-            let api = dynamic(&lab, item.kind);
+            let api = dynamic(&env, item.kind);
             let object = DynamicObject { data: item.object().data, ..object };
             let written = api.replace_status(&item.name, &PostParams::default(), &object).await;
             written.with_context(|| format!("somebody has written {item} meanwhile"))?;
@@ -203,12 +203,12 @@ async fn statuses_that_come_seconds_after_their_objects_are_in_time() {
     .await;
 }
 
-fn dynamic(lab: &Lab, kind: Kind) -> Api<DynamicObject> {
-    Api::namespaced_with(lab.client.clone(), &lab.namespace, &kind.resource())
+fn dynamic(env: &TestEnv, kind: Kind) -> Api<DynamicObject> {
+    Api::namespaced_with(env.client.clone(), &env.namespace, &kind.resource())
 }
 
 /// Makes an object as Velero does: with its labels, and without what the API server gives.
-async fn create_as_velero(lab: &Lab, item: &Item<'_>) -> anyhow::Result<DynamicObject> {
+async fn create_as_velero(env: &TestEnv, item: &Item<'_>) -> anyhow::Result<DynamicObject> {
     let mut object = item.object();
     let metadata = &mut object.metadata;
     (metadata.uid, metadata.resource_version, metadata.generation) = (None, None, None);
@@ -220,23 +220,23 @@ async fn create_as_velero(lab: &Lab, item: &Item<'_>) -> anyhow::Result<DynamicO
     if let Some(fields) = object.data.as_object_mut() {
         fields.remove("status");
     }
-    Ok(dynamic(lab, item.kind).create(&PostParams::default(), &object).await?)
+    Ok(dynamic(env, item.kind).create(&PostParams::default(), &object).await?)
 }
 
 #[tokio::test]
 async fn what_was_submitted_before_a_restore_is_fetched_and_not_submitted_again() {
-    in_lab("restored_while_paying", async |lab: Lab| {
-        let grok = roomy(&lab).await?;
+    in_test_env("restored_while_paying", async |env: TestEnv| {
+        let grok = roomy(&env).await?;
         grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
-        lab.order(animated(3)).await?;
+        env.create_film(animated(3)).await?;
         grok.has_accepted(Operation::Video, 3).await?;
-        let written = gather(&lab.client, Some(&lab.namespace), clock::now()).await?;
-        delete_all(&lab).await?;
+        let written = gather(&env.client, Some(&env.namespace), clock::now()).await?;
+        delete_all(&env).await?;
         grok.faults(&[]).await?;
         let document = String::from_utf8(written.text)?;
         let backup = Backup::read(&document)?;
-        all_are(&restored(&lab, &backup, false).await?, Outcome::Restored)?;
-        let film = Film::new(lab.clone(), &lab.api::<VideoJob>().get("film").await?);
+        all_are(&restored(&env, &backup, false).await?, Outcome::Restored)?;
+        let film = Film::new(env.clone(), &env.api::<VideoJob>().get("film").await?);
         let status = film.phase(Phase::Succeeded).await?;
         ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
         let clips = grok.submissions(Operation::Video).await?.len();

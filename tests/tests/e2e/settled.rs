@@ -6,9 +6,9 @@ use anyhow::{Context as _, ensure};
 use serde_json::json;
 use videofactory_crds::VideoJobReason;
 use videofactory_tests::e2e::audit::{self, Entry};
-use videofactory_tests::e2e::film::Order;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::metrics::Metrics;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{operator, wait};
 
 /// How often the operator has looked at films.
@@ -39,16 +39,17 @@ async fn has_looked(at_least: f64) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
-    in_lab("a_settled_object", async |lab: Lab| {
-        let done = lab.order(Order::of(1)).await?;
-        let waiting =
-            lab.order(Order::of(1).named("waiting").with(json!({"storageRef": {"name": "none"}}))).await?;
-        let reviewed = lab.order(Order::of(1).named("reviewed").reviewed()).await?;
+    in_test_env("a_settled_object", async |env: TestEnv| {
+        let done = env.create_film(NewFilm::of(1)).await?;
+        let waiting = env
+            .create_film(NewFilm::of(1).named("waiting").with(json!({"storageRef": {"name": "none"}})))
+            .await?;
+        let reviewed = env.create_film(NewFilm::of(1).named("reviewed").reviewed()).await?;
         // The Event is the last that is written of a state.
         done.told(VideoJobReason::Completed).await?;
         waiting.told(VideoJobReason::ConfigurationInvalid).await?;
         reviewed.told(VideoJobReason::AwaitingReview).await?;
-        lab.alone().await?;
+        env.wait_for_others().await?;
         let mut versions = Vec::new();
         let mark = audit::mark()?;
         for film in [&done, &waiting, &reviewed] {
@@ -58,9 +59,9 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
             versions.push((film, film.now().await?.metadata.resource_version));
         }
         // A new operator knows nothing, and looks at everything anew.
-        operator::kill(&lab.client).await?;
+        operator::kill(&env.client).await?;
         has_looked(3.0).await?;
-        let mut written = writes(&audit::since(mark, &lab.client).await?, &lab.namespace);
+        let mut written = writes(&audit::since(mark, &env.client).await?, &env.namespace);
         // What the films wrote to the bucket is told in its policy within half a minute.
         written.retain(|what, _| !what.contains("storagepolicies"));
         ensure!(written.is_empty(), "it wrote {written:?}");
@@ -74,16 +75,16 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
 
 #[tokio::test]
 async fn serial_local_a_film_of_six_steps_costs_at_most_14_writes() {
-    in_lab("writes_of_a_film", async |lab: Lab| {
-        lab.policy_says("default", "True", "Available").await?;
+    in_test_env("writes_of_a_film", async |env: TestEnv| {
+        env.policy_says("default", "True", "Available").await?;
         let mark = audit::mark()?;
         let begun = std::time::Instant::now();
-        let film = lab.order(Order::of(3)).await?;
+        let film = env.create_film(NewFilm::of(3)).await?;
         film.succeeded().await?;
         // Progress of each of at most two steps at once enters the status every 30 s, which only a slow machine sees.
         let progress = 2 * usize::try_from(begun.elapsed().as_secs() / 30)?;
-        let entries = audit::since(mark, &lab.client).await?;
-        let mut counts = writes(&entries, &lab.namespace);
+        let entries = audit::since(mark, &env.client).await?;
+        let mut counts = writes(&entries, &env.namespace);
         let scenes = counts.remove("create configmaps").unwrap_or_default();
         let policy: usize = counts.iter().filter(|(what, _)| what.contains("storagepolicies")).map(|(_, count)| count).sum();
         counts.retain(|what, _| !what.contains("storagepolicies"));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use videofactory_crds::VideoJob;
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::half_drawn::half_drawn;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{operator, site, wait};
 
 /// Longest that what has been said at once may take to arrive, on a machine that others use too.
@@ -28,26 +28,26 @@ fn drawing(event: &str, data: &Value) -> Option<String> {
 
 #[tokio::test]
 async fn a_stream_tells_of_a_job_from_when_it_is_made_until_it_is_gone() {
-    in_lab("a_stream_tells", async |lab: Lab| {
-        let viewer = Caller::with_role(&lab, "viewer", "view").await?;
+    in_test_env("a_stream_tells", async |env: TestEnv| {
+        let viewer = Caller::with_role(&env, "viewer", "view").await?;
         for path in ["/stream".to_owned(), format!("/stream?namespace={}", site::SYSTEM)] {
             let refused = viewer.get(&path).await?;
             ensure!(refused.status == StatusCode::FORBIDDEN, "{path}: {refused:?}");
         }
-        let mut events = viewer.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
+        let mut events = viewer.follow(&format!("/stream?namespace={}", env.namespace)).await?;
         let first = events.next().await?;
         ensure!(first == Some(("synced".to_owned(), json!({"jobs": 0}))), "{first:?}");
-        let (film, _) = half_drawn(&lab).await?;
+        let (film, _) = half_drawn(&env).await?;
         let made = events.next().await?.context("the stream ended")?;
         ensure!(made.0 == "job" && made.1["uid"] == film.uid.as_str(), "{made:?}");
         events.until("what the worker says", drawing).await?;
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         events
             .until("the end of the film", |event, data| {
                 (event == "job" && data["phase"] == "Succeeded" && data["video"].is_object()).then_some(())
             })
             .await?;
-        lab.api::<VideoJob>().delete(&film.name, &DeleteParams::default()).await?;
+        env.api::<VideoJob>().delete(&film.name, &DeleteParams::default()).await?;
         let gone =
             events.until("the deletion", |event, data| (event == "deleted").then(|| data.clone())).await?;
         ensure!(gone["uid"] == film.uid.as_str() && gone["name"] == film.name.as_str(), "{gone}");
@@ -57,9 +57,9 @@ async fn a_stream_tells_of_a_job_from_when_it_is_made_until_it_is_gone() {
 }
 
 /// The replica that leads, and the URL of the one that does not.
-async fn leader_and_other(lab: &Lab) -> anyhow::Result<(String, String)> {
-    let replicas = operator::replicas(&lab.client, 2).await?;
-    let leader = operator::leader(&lab.client).await?;
+async fn leader_and_other(env: &TestEnv) -> anyhow::Result<(String, String)> {
+    let replicas = operator::replicas(&env.client, 2).await?;
+    let leader = operator::leader(&env.client).await?;
     let other = replicas.iter().find(|pod| pod.name_any() != leader).context("all replicas lead")?;
     Ok((leader, operator::url_of(other)?))
 }
@@ -80,40 +80,40 @@ async fn shows_progress(replica: &Caller, path: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn serial_local_a_replica_that_does_not_lead_shows_live_progress_whoever_leads() {
-    in_lab("shows_live_progress", async |lab: Lab| {
+    in_test_env("shows_live_progress", async |env: TestEnv| {
         let work = async {
-            let viewer = Caller::with_role(&lab, "viewer", "view").await?;
-            let (leader, url) = leader_and_other(&lab).await?;
+            let viewer = Caller::with_role(&env, "viewer", "view").await?;
+            let (leader, url) = leader_and_other(&env).await?;
             let other = viewer.at(url);
-            let mut events = other.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
-            let (film, _) = half_drawn(&lab).await?;
+            let mut events = other.follow(&format!("/stream?namespace={}", env.namespace)).await?;
+            let (film, _) = half_drawn(&env).await?;
             events.until("what the worker says, by the other replica", drawing).await?;
-            let path = format!("/jobs/{}/{}", lab.namespace, film.name);
+            let path = format!("/jobs/{}/{}", env.namespace, film.name);
             shows_progress(&other, &path).await?;
-            operator::stop(&lab.client, &leader).await?;
-            let (next, url) = leader_and_other(&lab).await?;
+            operator::stop(&env.client, &leader).await?;
+            let (next, url) = leader_and_other(&env).await?;
             ensure!(next != leader, "{leader} is gone and leads");
             shows_progress(&viewer.at(url), &path).await?;
-            lab.faults(Vec::new()).await?;
+            env.faults(Vec::new()).await?;
             film.succeeded().await?;
             anyhow::Ok(())
         };
-        operator::beside_replicas(&lab.client, 2, work).await
+        operator::beside_replicas(&env.client, 2, work).await
     })
     .await;
 }
 
 #[tokio::test]
 async fn timed_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time() {
-    in_lab("ends_its_streams", async |lab: Lab| {
-        let editor = Caller::with_role(&lab, "editor", "edit").await?;
-        let (film, _) = half_drawn(&lab).await?;
-        let pod = operator::replicas(&lab.client, 1).await?.remove(0);
+    in_test_env("ends_its_streams", async |env: TestEnv| {
+        let editor = Caller::with_role(&env, "editor", "edit").await?;
+        let (film, _) = half_drawn(&env).await?;
+        let pod = operator::replicas(&env.client, 1).await?.remove(0);
         let replica = editor.at(operator::url_of(&pod)?);
-        let mut events = replica.follow(&format!("/stream?namespace={}", lab.namespace)).await?;
+        let mut events = replica.follow(&format!("/stream?namespace={}", env.namespace)).await?;
         events.until("the first state", |event, _| (event == "synced").then_some(())).await?;
         let mut log = replica
-            .open(&format!("/jobs/{}/{}/logs?step=generate-images&follow=true", lab.namespace, film.name))
+            .open(&format!("/jobs/{}/{}/logs?step=generate-images&follow=true", env.namespace, film.name))
             .await?;
         let begun = Instant::now();
         let told = async {
@@ -128,13 +128,13 @@ async fn timed_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
             anyhow::Ok(())
         };
         let name = pod.name_any();
-        let (told, gone) = tokio::join!(told, operator::stop(&lab.client, &name));
+        let (told, gone) = tokio::join!(told, operator::stop(&env.client, &name));
         told?;
         gone?;
         ensure!(begun.elapsed() < IN_TIME, "the process was killed: it took {:?}", begun.elapsed());
-        let next = operator::leader(&lab.client).await?;
+        let next = operator::leader(&env.client).await?;
         ensure!(next != pod.name_any(), "the Lease was not given up");
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         film.succeeded().await?;
         Ok(())
     })

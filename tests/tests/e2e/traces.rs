@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 use videofactory_crds::{StepName, requests};
-use videofactory_tests::e2e::film::Order;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::paid::Account;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{site, wait};
 use videofactory_tests::fakes::{FakesAdmin, Service};
 use videofactory_tests::otlp::Received;
@@ -17,14 +17,14 @@ const OUTSIDE: &str = "b7ad6b7169203331";
 
 #[tokio::test]
 async fn a_film_is_one_trace_of_its_steps_with_their_waits_apart() {
-    in_lab("a_film_is_one_trace", async |lab: Lab| {
+    in_test_env("a_film_is_one_trace", async |env: TestEnv| {
         let trace = uuid::Uuid::new_v4().simple().to_string();
-        let grok = Account::new(&lab, "grok", Service::Xai).await?;
+        let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(json!({"quotas": [{"name": "generations", "limit": 100, "period": "1h"}]})).await?;
-        let order = Order::of(2)
+        let new_film = NewFilm::of(2)
             .with(json!({"providers": {"animation": {"accountRef": {"name": "grok"}}}}))
             .annotated(requests::TRACEPARENT, &format!("00-{trace}-{OUTSIDE}-01"));
-        let film = lab.order(order).await?;
+        let film = env.create_film(new_film).await?;
         film.succeeded().await?;
 
         let admin = FakesAdmin::at(site::fakes_url()?);
@@ -34,7 +34,7 @@ async fn a_film_is_one_trace_of_its_steps_with_their_waits_apart() {
         })
         .await?;
         let run = spans.iter().find(|span| span.parent == OUTSIDE).context("no run")?;
-        ensure!(run.name == format!("video {}/film run 1", lab.namespace), "{}", run.name);
+        ensure!(run.name == format!("video {}/film run 1", env.namespace), "{}", run.name);
         let children =
             |of: &Received| -> Vec<&Received> { spans.iter().filter(|span| span.parent == of.id).collect() };
         let steps = children(run);

@@ -4,10 +4,10 @@ use anyhow::ensure;
 use serde_json::json;
 use videofactory_crds::VideoJobStatus;
 use videofactory_crds::condition::{Phase, VideoJobReason};
-use videofactory_tests::e2e::film::{Film, Order, ready};
+use videofactory_tests::e2e::film::{Film, NewFilm, ready};
 use videofactory_tests::e2e::finally::finally;
 use videofactory_tests::e2e::kubectl::ask;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{operator, site};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
@@ -22,10 +22,10 @@ async fn misses(film: &Film, named: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_job_without_its_storage_policy_waits_for_it() {
-    in_lab("without_its_storage_policy", async |lab: Lab| {
-        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "later"}}))).await?;
+    in_test_env("without_its_storage_policy", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).with(json!({"storageRef": {"name": "later"}}))).await?;
         misses(&film, "later").await?;
-        lab.put(lab.policy("later")).await?;
+        env.put(env.policy("later")).await?;
         film.succeeded().await.map(drop)
     })
     .await;
@@ -33,10 +33,10 @@ async fn a_job_without_its_storage_policy_waits_for_it() {
 
 #[tokio::test]
 async fn a_job_without_its_channel_waits_for_it() {
-    in_lab("without_its_channel", async |lab: Lab| {
-        let film = lab.order(Order::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
+    in_test_env("without_its_channel", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
         misses(&film, "deep-sea").await?;
-        lab.put(json!({
+        env.put(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "Channel", "metadata": {"name": "deep-sea"},
             "spec": {"defaults": {"style": {"suffix": "in blue"}}},
         }))
@@ -48,11 +48,11 @@ async fn a_job_without_its_channel_waits_for_it() {
 
 #[tokio::test]
 async fn a_job_without_its_account_waits_for_it() {
-    in_lab("without_its_account", async |lab: Lab| {
+    in_test_env("without_its_account", async |env: TestEnv| {
         let script = json!({"script": {"accountRef": {"name": "writer"}}});
-        let film = lab.order(Order::of(1).with(json!({"providers": script}))).await?;
+        let film = env.create_film(NewFilm::of(1).with(json!({"providers": script}))).await?;
         misses(&film, "writer").await?;
-        lab.put(json!({
+        env.put(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "writer"},
             "spec": {"provider": "Embedded"},
         }))
@@ -64,21 +64,21 @@ async fn a_job_without_its_account_waits_for_it() {
 
 #[tokio::test]
 async fn a_job_without_the_buckets_secret_waits_for_it_and_for_its_keys() {
-    in_lab("without_the_secret", async |lab: Lab| {
-        let mut policy = lab.policy("other");
+    in_test_env("without_the_secret", async |env: TestEnv| {
+        let mut policy = env.policy("other");
         policy["spec"]["bucket"]["secretRef"]["name"] = "later".into();
-        lab.put(policy).await?;
-        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "other"}}))).await?;
+        env.put(policy).await?;
+        let film = env.create_film(NewFilm::of(1).with(json!({"storageRef": {"name": "other"}}))).await?;
         misses(&film, "later").await?;
-        lab.put(json!({
+        env.put(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "stringData": {"accessKeyId": "half"},
         }))
         .await?;
         let status = film.until("the missing key to be named", |status| ready(status).1.contains("secretAccessKey")).await?;
         ensure!(status.phase == Some(Phase::Waiting), "{status:?}");
-        let secret: k8s_openapi::api::core::v1::Secret = lab.api().get(site::SECRET).await?;
+        let secret: k8s_openapi::api::core::v1::Secret = env.api().get(site::SECRET).await?;
         let data = serde_json::to_value(secret.data)?;
-        lab.patch::<k8s_openapi::api::core::v1::Secret>("later", &json!({"data": data})).await?;
+        env.patch::<k8s_openapi::api::core::v1::Secret>("later", &json!({"data": data})).await?;
         film.succeeded().await.map(drop)
     })
     .await;
@@ -86,14 +86,14 @@ async fn a_job_without_the_buckets_secret_waits_for_it_and_for_its_keys() {
 
 #[tokio::test]
 async fn a_job_begun_while_the_bucket_is_out_of_reach_starts_by_itself() {
-    in_lab("begun_out_of_reach", async |lab: Lab| {
-        lab.faults(vec![Fault::always(Effect::Unavailable)]).await?;
-        lab.put(lab.policy("down")).await?;
-        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "down"}}))).await?;
-        lab.policy_says("down", "False", "StorageUnavailable").await?;
+    in_test_env("begun_out_of_reach", async |env: TestEnv| {
+        env.faults(vec![Fault::always(Effect::Unavailable)]).await?;
+        env.put(env.policy("down")).await?;
+        let film = env.create_film(NewFilm::of(1).with(json!({"storageRef": {"name": "down"}}))).await?;
+        env.policy_says("down", "False", "StorageUnavailable").await?;
         film.says(VideoJobReason::StorageUnavailable).await?;
         ensure!(film.jobs().await? == 0, "a Job was started");
-        lab.faults(Vec::new()).await?;
+        env.faults(Vec::new()).await?;
         film.succeeded().await.map(drop)
     })
     .await;
@@ -101,11 +101,11 @@ async fn a_job_begun_while_the_bucket_is_out_of_reach_starts_by_itself() {
 
 #[tokio::test]
 async fn a_bucket_that_ignores_preconditions_is_not_used() {
-    in_lab("ignores_preconditions", async |lab: Lab| {
-        lab.faults(vec![Fault::always(Effect::IgnorePreconditions)]).await?;
-        lab.put(lab.policy("careless")).await?;
-        let film = lab.order(Order::of(1).with(json!({"storageRef": {"name": "careless"}}))).await?;
-        lab.policy_says("careless", "False", "PreconditionsUnsupported").await?;
+    in_test_env("ignores_preconditions", async |env: TestEnv| {
+        env.faults(vec![Fault::always(Effect::IgnorePreconditions)]).await?;
+        env.put(env.policy("careless")).await?;
+        let film = env.create_film(NewFilm::of(1).with(json!({"storageRef": {"name": "careless"}}))).await?;
+        env.policy_says("careless", "False", "PreconditionsUnsupported").await?;
         misses(&film, "careless").await
     })
     .await;
@@ -123,10 +123,10 @@ async fn finds_no_node(film: &Film) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
-    in_lab("finds_no_node", async |lab: Lab| {
-        let label = format!("videofactory.dev/{}", lab.namespace);
-        let film = lab
-            .order(Order::of(1).with(json!({"compute": {"nodeSelector": {label.as_str(): "yes"}}})))
+    in_test_env("finds_no_node", async |env: TestEnv| {
+        let label = format!("videofactory.dev/{}", env.namespace);
+        let film = env
+            .create_film(NewFilm::of(1).with(json!({"compute": {"nodeSelector": {label.as_str(): "yes"}}})))
             .await?;
         finds_no_node(&film).await?;
         let nodes = ask(&["get", "nodes", "-o", "name"]).await?;
@@ -141,9 +141,10 @@ async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
 
 #[tokio::test]
 async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
-    in_lab("compute_is_mended", async |lab: Lab| {
-        let film =
-            lab.order(Order::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}}))).await?;
+    in_test_env("compute_is_mended", async |env: TestEnv| {
+        let film = env
+            .create_film(NewFilm::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}})))
+            .await?;
         finds_no_node(&film).await?;
         film.edit(json!({"compute": {"nodeSelector": null}})).await?;
         film.succeeded().await.map(drop)
@@ -153,15 +154,17 @@ async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
 
 #[tokio::test]
 async fn settings_too_large_for_a_pod_template_go_beside_it() {
-    in_lab("settings_too_large", async |lab: Lab| {
+    in_test_env("settings_too_large", async |env: TestEnv| {
         let characters: Vec<_> = (0..20)
             .map(|number| json!({"name": format!("c{number}"), "description": "海".repeat(950)}))
             .collect();
         let targets: Vec<_> = ["a", "b"]
             .map(|name| json!({"name": name, "type": "Bucket", "description": "深".repeat(5000)}))
             .into();
-        let film = lab
-            .order(Order::of(1).with(json!({"characters": characters, "publish": {"targets": targets}})))
+        let film = env
+            .create_film(
+                NewFilm::of(1).with(json!({"characters": characters, "publish": {"targets": targets}})),
+            )
             .await?;
         film.succeeded().await.map(drop)
     })
@@ -170,7 +173,7 @@ async fn settings_too_large_for_a_pod_template_go_beside_it() {
 
 #[tokio::test]
 async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
-    in_lab("image_cannot_be_pulled", async |lab: Lab| {
+    in_test_env("image_cannot_be_pulled", async |env: TestEnv| {
         let deployment = "deployment/videofactory-operator";
         let image = ask(&["-n", site::SYSTEM, "set", "env", deployment, "--list"]).await?;
         let image = image
@@ -181,7 +184,7 @@ async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
         ensure!(!image.is_empty(), "the operator has no VIDEOFACTORY_WORKER_IMAGE");
         let told = async {
             set_image(deployment, "localhost/no-such-image:none").await?;
-            let film = lab.order(Order::of(1)).await?;
+            let film = env.create_film(NewFilm::of(1)).await?;
             let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
             ensure!(message.contains("image cannot be pulled"), "{message}");
             anyhow::Ok(film)

@@ -5,15 +5,15 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
 use videofactory_tests::e2e::bucket::only;
 use videofactory_tests::e2e::ffprobe::check_film;
-use videofactory_tests::e2e::film::{Order, attempts};
+use videofactory_tests::e2e::film::{NewFilm, attempts};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::wait;
 
 #[tokio::test]
 async fn a_job_becomes_a_film() {
-    in_lab("a_job_becomes_a_film", async |lab: Lab| {
-        let film = lab.order(Order::of(3)).await?;
+    in_test_env("a_job_becomes_a_film", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(3)).await?;
         let status = film.succeeded().await?;
         for step in StepName::ALL {
             let state = status.step(step).and_then(|step| step.state);
@@ -31,7 +31,7 @@ async fn a_job_becomes_a_film() {
         let video = artifacts.video.context("no film")?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("film.mp4");
-        lab.shelf.bucket().get_to_file(&video.key, &path).await?;
+        env.bucket_view.bucket().get_to_file(&video.key, &path).await?;
         check_film(&path, video.duration.unwrap_or_default()).await
     })
     .await;
@@ -39,9 +39,9 @@ async fn a_job_becomes_a_film() {
 
 #[tokio::test]
 async fn kubectl_shows_a_job_as_people_read_it() {
-    in_lab("kubectl_shows_a_job", async |lab: Lab| {
-        let manifest = Order::of(1).manifest().to_string();
-        let ns = lab.namespace.as_str();
+    in_test_env("kubectl_shows_a_job", async |env: TestEnv| {
+        let manifest = NewFilm::of(1).manifest().to_string();
+        let ns = env.namespace.as_str();
         let applied = kubectl(&["-n", ns, "apply", "-f", "-"], &manifest).await?;
         ensure!(applied.well, "{}", applied.err);
         let timeout = format!("--timeout={}s", wait::PATIENCE.as_secs());

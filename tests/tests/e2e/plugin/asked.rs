@@ -4,28 +4,28 @@ use anyhow::ensure;
 use serde_json::json;
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Phase;
-use videofactory_tests::e2e::film::{Film, Order};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::{Film, NewFilm};
 use videofactory_tests::e2e::plugin::Plugin;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 
 use super::NOBODY_AGREES;
 
-async fn film(lab: &Lab, name: &str) -> anyhow::Result<Film> {
-    Ok(Film::new(lab.clone(), &lab.api::<VideoJob>().get(name).await?))
+async fn film(env: &TestEnv, name: &str) -> anyhow::Result<Film> {
+    Ok(Film::new(env.clone(), &env.api::<VideoJob>().get(name).await?))
 }
 
 #[tokio::test]
 async fn what_is_asked_of_a_film_is_said_and_done() {
-    in_lab("plugin_asked", async |lab: Lab| {
-        let plugin = Plugin::with_token(&lab, "editor", "edit").await?;
-        plugin.as_expected(asked(&lab, &plugin).await)
+    in_test_env("plugin_asked", async |env: TestEnv| {
+        let plugin = Plugin::with_token(&env, "editor", "edit").await?;
+        plugin.as_expected(asked(&env, &plugin).await)
     })
     .await;
 }
 
-async fn asked(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
-    created(lab, plugin).await?;
-    let gate = film(lab, "gate").await?;
+async fn asked(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
+    created(env, plugin).await?;
+    let gate = film(env, "gate").await?;
     gate.phase(Phase::Review).await?;
     reviewed(plugin, &gate).await?;
     retried(plugin).await?;
@@ -35,9 +35,9 @@ async fn asked(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
 
 /// Films that cost little: two are suspended from the start, one waits for a review after its script, and one for an
 /// account that is not there.
-async fn created(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+async fn created(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
     let gate =
-        Order::of(1).named("gate").with(json!({"publish": null, "review": {"after": ["write-script"]}}));
+        NewFilm::of(1).named("gate").with(json!({"publish": null, "review": {"after": ["write-script"]}}));
     plugin.write("gate.json", &gate.manifest().to_string())?;
     plugin
         .says(
@@ -93,10 +93,10 @@ spec:
         .await?;
     let no_account =
         json!({"scenes": null, "topic": "Tides", "providers": {"script": {"accountRef": {"name": "none"}}}});
-    let waits = lab.order(Order::of(1).named("waits").with(no_account)).await?;
+    let waits = env.create_film(NewFilm::of(1).named("waits").with(no_account)).await?;
     waits.phase(Phase::Waiting).await?;
     for name in plugin.run("list -o name -l team=films").await?.text().lines() {
-        film(lab, name.rsplit('/').next().unwrap_or_default()).await?.phase(Phase::Suspended).await?;
+        film(env, name.rsplit('/').next().unwrap_or_default()).await?.phase(Phase::Suspended).await?;
     }
     Ok(())
 }

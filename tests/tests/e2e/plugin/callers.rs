@@ -8,17 +8,17 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
-use videofactory_tests::e2e::film::Order;
-use videofactory_tests::e2e::lab::{Lab, in_lab};
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::plugin::Plugin;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::http;
 
 #[tokio::test]
 async fn what_cannot_be_done_is_told_with_the_next_step() {
-    in_lab("plugin_refused", async |lab: Lab| {
-        let admin = Plugin::with_certificate(&lab).await?;
-        let viewer = Plugin::with_token(&lab, "viewer", "view").await?;
-        lab.order(Order::of(1).suspended()).await?;
+    in_test_env("plugin_refused", async |env: TestEnv| {
+        let admin = Plugin::with_certificate(&env).await?;
+        let viewer = Plugin::with_token(&env, "viewer", "view").await?;
+        env.create_film(NewFilm::of(1).suspended()).await?;
         let (missing, forbidden) = (missing(&admin).await, forbidden(&viewer).await);
         viewer.as_expected(admin.as_expected(missing).and(forbidden))
     })
@@ -239,15 +239,15 @@ impl Proxy {
 
 #[tokio::test]
 async fn the_local_api_takes_curl_and_refuses_pages_of_other_sites() {
-    in_lab("plugin_proxy", async |lab: Lab| {
-        let people = Plugin::of_both_kinds(&lab).await?;
-        lab.order(Order::of(1).suspended()).await?;
-        let film = format!("/jobs/{}/film", lab.namespace);
+    in_test_env("plugin_proxy", async |env: TestEnv| {
+        let people = Plugin::of_both_kinds(&env).await?;
+        env.create_film(NewFilm::of(1).suspended()).await?;
+        let film = format!("/jobs/{}/film", env.namespace);
         for plugin in &people {
             let proxy = Proxy::of(plugin).await?;
             let (status, body) = proxy.ask(Method::GET, &film, &[]).await?;
             ensure!(status == StatusCode::OK && body.contains("\"checkpoint\""), "{status}: {body}");
-            let before = wishes(&lab).await?;
+            let before = wishes(&env).await?;
             for headers in [
                 [("origin", "https://evil.example")],
                 [("origin", "null")],
@@ -261,7 +261,7 @@ async fn the_local_api_takes_curl_and_refuses_pages_of_other_sites() {
             let rebound = [("host", "evil.example:8000")];
             let (status, body) = proxy.ask(Method::POST, &format!("{film}/restart"), &rebound).await?;
             ensure!(status == StatusCode::MISDIRECTED_REQUEST, "{status}: {body}");
-            ensure!(wishes(&lab).await? == before, "a page of another site has changed the film");
+            ensure!(wishes(&env).await? == before, "a page of another site has changed the film");
             let (status, body) = proxy.ask(Method::POST, &format!("{film}/suspend"), &[]).await?;
             ensure!(status.is_success(), "{status}: {body}");
             proxy.interrupted().await?;
@@ -272,7 +272,7 @@ async fn the_local_api_takes_curl_and_refuses_pages_of_other_sites() {
 }
 
 /// What people have asked of the film.
-async fn wishes(lab: &Lab) -> anyhow::Result<Value> {
-    let job = lab.api::<videofactory_crds::VideoJob>().get("film").await?;
+async fn wishes(env: &TestEnv) -> anyhow::Result<Value> {
+    let job = env.api::<videofactory_crds::VideoJob>().get("film").await?;
     Ok(json!({"annotations": job.metadata.annotations, "generation": job.metadata.generation}))
 }

@@ -7,44 +7,44 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_tests::e2e::ffprobe::check_film;
-use videofactory_tests::e2e::film::{Film, Order};
+use videofactory_tests::e2e::film::{Film, NewFilm};
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::plugin::{Plugin, Ran};
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::wait;
 
 const STEPS: [StepName; 6] = StepName::ALL;
 
 #[tokio::test]
 async fn a_storyboard_becomes_a_film_that_is_here_and_all_verbs_tell_of_it() {
-    in_lab("plugin_films", async |lab: Lab| {
-        let people = Plugin::of_both_kinds(&lab).await?;
-        made(&lab, &people[1]).await?;
+    in_test_env("plugin_films", async |env: TestEnv| {
+        let people = Plugin::of_both_kinds(&env).await?;
+        made(&env, &people[1]).await?;
         for plugin in &people {
-            plugin.as_expected(read(&lab, plugin).await)?;
+            plugin.as_expected(read(&env, plugin).await)?;
         }
         Ok(())
     })
     .await;
 }
 
-async fn read(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
-    documents(lab, plugin).await?;
+async fn read(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
+    documents(env, plugin).await?;
     columns(plugin).await?;
     logs(plugin).await?;
     files(plugin).await
 }
 
 /// From a storyboard to the path of a film, while somebody follows what its steps write.
-async fn made(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+async fn made(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
     plugin.write(
         "board.json",
-        &Order::of(1).with(json!({"captions": {"mode": "Both"}})).manifest().to_string(),
+        &NewFilm::of(1).with(json!({"captions": {"mode": "Both"}})).manifest().to_string(),
     )?;
     let line = "create --storyboard board.json --wait --download films --timeout 4m";
     let making = async { plugin.run(line).await };
     let following = async {
-        let api = lab.api();
+        let api = env.api();
         let job =
             wait::until(&api, wait::named("film"), "the film to be made", |all| all.get("film").cloned())
                 .await?;
@@ -55,7 +55,7 @@ async fn made(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
                 .and_then(|status| status.phase.as_deref())
                 .is_some_and(|phase| phase != "Pending")
         };
-        Film::new(lab.clone(), &job).pod(StepName::GenerateImages, "have begun", has_begun).await?;
+        Film::new(env.clone(), &job).pod(StepName::GenerateImages, "have begun", has_begun).await?;
         plugin.run("logs film --follow").await
     };
     let (made, followed) = tokio::try_join!(making, following)?;
@@ -64,12 +64,12 @@ async fn made(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     tells_how_it_comes_about(plugin, &told);
     ensure!((followed.code, followed.err.as_str()) == (0, ""), "{followed:?}");
     names_each_step(plugin, "logs film --follow", &followed.text());
-    let seconds = probed_length(lab).await?;
+    let seconds = probed_length(env).await?;
     check_film(&plugin.file("films/film.mp4"), seconds).await
 }
 
-async fn probed_length(lab: &Lab) -> anyhow::Result<f64> {
-    let job = lab.api::<videofactory_crds::VideoJob>().get("film").await?;
+async fn probed_length(env: &TestEnv) -> anyhow::Result<f64> {
+    let job = env.api::<videofactory_crds::VideoJob>().get("film").await?;
     let artifacts = job.status.and_then(|status| status.artifacts).context("no artifacts")?;
     artifacts.video.and_then(|video| video.duration).context("no length")
 }
@@ -105,8 +105,8 @@ fn names_each_step(plugin: &Plugin, line: &str, text: &str) {
 }
 
 /// What programs are given is what kubectl gives them.
-async fn documents(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
-    let namespace = lab.namespace.as_str();
+async fn documents(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
+    let namespace = env.namespace.as_str();
     let theirs: Value =
         serde_json::from_str(&ask(&["-n", namespace, "get", "vj", "film", "-o", "json"]).await?)?;
     let read = async |line: &str| -> anyhow::Result<Value> {

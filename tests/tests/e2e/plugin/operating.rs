@@ -4,20 +4,20 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::Phase;
-use videofactory_tests::e2e::film::Order;
+use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::kubectl::{ask, kubectl};
-use videofactory_tests::e2e::lab::{Lab, in_lab};
 use videofactory_tests::e2e::paid::roomy;
 use videofactory_tests::e2e::plugin::Plugin;
+use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{site, wait};
 
 use super::NOBODY_AGREES;
 
 #[tokio::test]
 async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line() {
-    in_lab("plugin_operating", async |lab: Lab| {
-        let plugin = Plugin::with_certificate(&lab).await?;
-        roomy(&lab)
+    in_test_env("plugin_operating", async |env: TestEnv| {
+        let plugin = Plugin::with_certificate(&env).await?;
+        roomy(&env)
             .await?
             .until("the account to answer", |account| {
                 account
@@ -26,18 +26,18 @@ async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line
                     .is_some_and(|status| status.health.is_some() && !status.quotas.is_empty())
             })
             .await?;
-        lab.policy_says("default", "True", "Available").await?;
-        lab.order(Order::of(1).suspended()).await?.phase(Phase::Suspended).await?;
-        plugin.as_expected(operated(&lab, &plugin).await)
+        env.policy_says("default", "True", "Available").await?;
+        env.create_film(NewFilm::of(1).suspended()).await?.phase(Phase::Suspended).await?;
+        plugin.as_expected(operated(&env, &plugin).await)
     })
     .await;
 }
 
-async fn operated(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+async fn operated(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
     accounts(plugin).await?;
     storage(plugin).await?;
-    backups(lab, plugin).await?;
-    doctor(lab, plugin).await?;
+    backups(env, plugin).await?;
+    doctor(env, plugin).await?;
     manifests(plugin).await
 }
 
@@ -81,7 +81,7 @@ async fn storage(plugin: &Plugin) -> anyhow::Result<()> {
     plugin.shows("cleanup --policy moon", 1, &[], &[missing]).await
 }
 
-async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+async fn backups(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
     plugin.says("backup", 0, "backups/NS/default/TIME.json\n", "3 objects in bucket \"videos\"\n").await?;
     plugin
         .says("backup --no-wait", 0, "storagepolicy.videofactory.dev/default backup requested\n", "")
@@ -96,8 +96,8 @@ async fn backups(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
     let piped = plugin.run("backup --file -").await?;
     let whole: Value = serde_json::from_slice(&piped.out).with_context(|| format!("{piped:?}"))?;
     ensure!(whole["kind"] == "Backup" && piped.err.is_empty(), "{piped:?}");
-    ask(&["-n", &lab.namespace, "delete", "vj", "film", "--wait=false"]).await?;
-    wait::until(&lab.api::<VideoJob>(), wait::named("film"), "the film to be gone", |all| {
+    ask(&["-n", &env.namespace, "delete", "vj", "film", "--wait=false"]).await?;
+    wait::until(&env.api::<VideoJob>(), wait::named("film"), "the film to be gone", |all| {
         all.is_empty().then_some(())
     })
     .await?;
@@ -124,13 +124,13 @@ const WELL: [&str; 7] = [
     "ok   StoragePolicy NS/default   0% full\n",
 ];
 
-async fn doctor(lab: &Lab, plugin: &Plugin) -> anyhow::Result<()> {
+async fn doctor(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
     plugin.shows("doctor", 0, &WELL, &["All is well.\n"]).await?;
-    let mut other = lab.policy("other");
+    let mut other = env.policy("other");
     other["spec"]["bucket"]["secretRef"]["name"] = json!("lost");
-    other["spec"]["bucket"]["prefix"] = json!(format!("{}-other/", lab.namespace));
-    lab.put(other).await?;
-    lab.policy_says("other", "False", "ConfigurationInvalid").await?;
+    other["spec"]["bucket"]["prefix"] = json!(format!("{}-other/", env.namespace));
+    env.put(other).await?;
+    env.policy_says("other", "False", "ConfigurationInvalid").await?;
     let ill =
         ["ERROR   StoragePolicy NS/other   Secret \"lost\" does not exist", "-> do what the message says"];
     plugin.shows("doctor", 3, &[WELL.as_slice(), &ill].concat(), &["1 error, 0 warnings.\n"]).await?;
@@ -173,18 +173,18 @@ fn plant() -> String {
 
 #[tokio::test]
 async fn a_report_has_all_that_helps_and_no_secret() {
-    in_lab("plugin_report", async |lab: Lab| {
-        let plugin = Plugin::with_certificate(&lab).await?;
-        let grok = roomy(&lab).await?;
+    in_test_env("plugin_report", async |env: TestEnv| {
+        let plugin = Plugin::with_certificate(&env).await?;
+        let grok = roomy(&env).await?;
         let planted = plant();
         for kind in ["Secret", "ConfigMap"] {
             let field = if kind == "Secret" { "stringData" } else { "data" };
             let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "plant"}, field: {"apiKey": planted}});
             // As people apply it, so that a copy stands in an annotation.
-            let said = kubectl(&["-n", &lab.namespace, "apply", "-f", "-"], &object.to_string()).await?;
+            let said = kubectl(&["-n", &env.namespace, "apply", "-f", "-"], &object.to_string()).await?;
             ensure!(said.well, "{}", said.err);
         }
-        let film = lab.order(Order::of(1)).await?;
+        let film = env.create_film(NewFilm::of(1)).await?;
         // What has not begun to write has no log yet.
         film.succeeded().await?;
         let ran = plugin.run("report --file all.tar.gz").await?;
@@ -201,7 +201,7 @@ async fn a_report_has_all_that_helps_and_no_secret() {
             .await?;
         ensure!(unpacked.success(), "the archive cannot be unpacked");
         let files = files_below(&folder)?;
-        let s3 = lab.api::<k8s_openapi::api::core::v1::Secret>().get(site::SECRET).await?;
+        let s3 = env.api::<k8s_openapi::api::core::v1::Secret>().get(site::SECRET).await?;
         let mut secrets = vec![planted, grok.key.clone()];
         let secret = s3.data.and_then(|mut data| data.remove("secretAccessKey")).context("no keys of the bucket")?;
         secrets.push(String::from_utf8(secret.0)?);

@@ -18,9 +18,9 @@ use tokio::time::timeout;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{StoragePolicy, VideoJob};
 
-use super::bucket::Shelf;
+use super::bucket::BucketView;
 use super::operator::absent_is_fine;
-use super::pods::{self, Witness};
+use super::pods::{self, OverlapMonitor};
 use super::{faults, kubectl, site, wait};
 use crate::r2_proxy::Fault;
 
@@ -35,15 +35,15 @@ const OBJECTS: &str = "videojobs,provideraccounts,storagepolicies,channels,jobs,
 
 /// One test's place. Cheap to clone.
 #[derive(Clone)]
-pub struct Lab {
+pub struct TestEnv {
     /// A client of the cluster.
     pub client: Client,
     /// The test's namespace.
     pub namespace: String,
     /// What its jobs have in the bucket.
-    pub shelf: Arc<Shelf>,
+    pub bucket_view: Arc<BucketView>,
     /// Sees all pods.
-    pub witness: Witness,
+    pub monitor: OverlapMonitor,
 }
 
 /// Longest time of a test, so that one that hangs does not keep the others from running.
@@ -53,14 +53,14 @@ const LONGEST: Duration = Duration::from_mins(20);
 ///
 /// # Panics
 /// If the test fails: after its objects, events and logs were kept in the folder of logs.
-pub async fn in_lab<F>(name: &str, test: impl FnOnce(Lab) -> F)
+pub async fn in_test_env<F>(name: &str, test: impl FnOnce(TestEnv) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
 {
     let short: String = name.replace('_', "-").chars().take(36).collect();
     let random = uuid::Uuid::new_v4().simple().to_string();
     let namespace = format!("e2e-{}-{}", short.trim_matches('-'), &random[..6]);
-    in_lab_called(namespace, name, test).await;
+    in_named_test_env(namespace, name, test).await;
 }
 
 /// Runs a test in a namespace of this very name.
@@ -68,27 +68,27 @@ where
 /// # Panics
 /// If the test fails, or somebody else has the namespace.
 #[expect(clippy::panic, clippy::print_stdout, reason = "a test fails by it; a run shows where its time goes")]
-pub async fn in_lab_called<F>(namespace: String, name: &str, test: impl FnOnce(Lab) -> F)
+pub async fn in_named_test_env<F>(namespace: String, name: &str, test: impl FnOnce(TestEnv) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let lab = match Lab::open(namespace, name).await {
-        Ok(lab) => lab,
+    let env = match TestEnv::open(namespace, name).await {
+        Ok(env) => env,
         Err(error) => panic!("{name} could not begin: {error:#}"),
     };
     let begun = Instant::now();
-    let ended = timeout(LONGEST, AssertUnwindSafe(test(lab.clone())).catch_unwind()).await;
+    let ended = timeout(LONGEST, AssertUnwindSafe(test(env.clone())).catch_unwind()).await;
     println!("{name} took {} s", begun.elapsed().as_secs());
     let ended = match ended {
-        Ok(Ok(Ok(()))) => lab.check_pods().await.map_err(|error| format!("{error:#}")),
+        Ok(Ok(Ok(()))) => env.check_pods().await.map_err(|error| format!("{error:#}")),
         Ok(Ok(Err(error))) => Err(format!("{error:#}")),
         Ok(Err(panic)) => Err(panic_text(panic.as_ref())),
         Err(_) => Err(format!("it had not ended after {} minutes", LONGEST.as_secs() / 60)),
     };
     if ended.is_err() {
-        lab.keep_evidence().await;
+        env.keep_evidence().await;
     }
-    let closed = lab.close().await;
+    let closed = env.close().await;
     if let Err(why) = ended {
         panic!("{name}: {why}");
     }
@@ -103,21 +103,21 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "it panicked".to_owned())
 }
 
-impl Lab {
+impl TestEnv {
     async fn open(namespace: String, name: &str) -> anyhow::Result<Self> {
         let client = site::client().await?;
-        let witness = tokio::task::spawn_blocking(Witness::summon).await??;
+        let monitor = tokio::task::spawn_blocking(OverlapMonitor::shared).await??;
         let keys = credentials(&client).await?;
-        let shelf = Arc::new(Shelf::open(&format!("{namespace}/"), &keys.0, &keys.1)?);
-        let lab = Self { client, namespace, shelf, witness };
-        lab.make_namespace(name).await?;
-        lab.put(json!({
+        let bucket_view = Arc::new(BucketView::open(&format!("{namespace}/"), &keys.0, &keys.1)?);
+        let env = Self { client, namespace, bucket_view, monitor };
+        env.make_namespace(name).await?;
+        env.put(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": site::SECRET},
             "stringData": {"accessKeyId": keys.0, "secretAccessKey": keys.1},
         }))
         .await?;
-        lab.put(lab.policy("default")).await?;
-        Ok(lab)
+        env.put(env.policy("default")).await?;
+        Ok(env)
     }
 
     async fn make_namespace(&self, test: &str) -> anyhow::Result<()> {
@@ -170,7 +170,7 @@ impl Lab {
     }
 
     /// Waits until nothing is left of other tests: what is counted from now on is this one's.
-    pub async fn alone(&self) -> anyhow::Result<()> {
+    pub async fn wait_for_others(&self) -> anyhow::Result<()> {
         let which = watcher::Config::default().labels(TEST);
         wait::until(&Api::<Namespace>::all(self.client.clone()), which, "other tests to be gone", |all| {
             all.keys().all(|name| *name == self.namespace).then_some(())
@@ -179,8 +179,8 @@ impl Lab {
     }
 
     /// Fails where others have films or buckets: what the test does would reach them.
-    pub async fn nobody_else(&self) -> anyhow::Result<()> {
-        self.alone().await?;
+    pub async fn ensure_no_others(&self) -> anyhow::Result<()> {
+        self.wait_for_others().await?;
         let mut others = elsewhere::<VideoJob>(self).await?;
         others.extend(elsewhere::<StoragePolicy>(self).await?);
         anyhow::ensure!(
@@ -236,7 +236,7 @@ impl Lab {
 
     /// Makes these the only faults of the test's part of the bucket.
     pub async fn faults(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
-        faults::order(&format!("{}/", self.namespace), faults).await
+        faults::set(&format!("{}/", self.namespace), faults).await
     }
 
     /// Waits until for each of these ends a request for a key that ends so is held back; the keys, in their order.
@@ -281,14 +281,14 @@ impl Lab {
     async fn check_pods(&self) -> anyhow::Result<()> {
         let ours = ListParams::default().labels(pods::UID);
         wait::asked("the witness to have seen all pods", async || {
-            self.witness.ensure_alive()?;
-            let unseen = self.witness.unseen(&self.api::<Pod>().list(&ours).await?.items);
+            self.monitor.ensure_alive()?;
+            let unseen = self.monitor.unseen(&self.api::<Pod>().list(&ours).await?.items);
             Ok(unseen.is_empty().then_some(()))
         })
         .await?;
         let jobs = self.api::<VideoJob>().list(&ListParams::default()).await?;
         let violations: Vec<String> =
-            jobs.iter().flat_map(|job| self.witness.violations(&job.uid().unwrap_or_default())).collect();
+            jobs.iter().flat_map(|job| self.monitor.violations(&job.uid().unwrap_or_default())).collect();
         anyhow::ensure!(violations.is_empty(), "{}", violations.join("; "));
         Ok(())
     }
@@ -350,13 +350,13 @@ impl Lab {
 }
 
 /// The objects of a kind in other namespaces, as `<namespace>/<name>`.
-async fn elsewhere<K>(lab: &Lab) -> anyhow::Result<Vec<String>>
+async fn elsewhere<K>(env: &TestEnv) -> anyhow::Result<Vec<String>>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let all = Api::<K>::all(lab.client.clone()).list(&ListParams::default()).await?;
+    let all = Api::<K>::all(env.client.clone()).list(&ListParams::default()).await?;
     let named = |object: K| (object.namespace().unwrap_or_default(), object.name_any());
-    let others = all.items.into_iter().map(named).filter(|(namespace, _)| *namespace != lab.namespace);
+    let others = all.items.into_iter().map(named).filter(|(namespace, _)| *namespace != env.namespace);
     Ok(others.map(|(namespace, name)| format!("{namespace}/{name}")).collect())
 }
 

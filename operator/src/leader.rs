@@ -127,7 +127,7 @@ impl Seen {
     }
 
     /// How long until the next look: no longer than until what was seen runs out.
-    fn next_look(&self, retry: Duration) -> Duration {
+    fn next_reconcile(&self, retry: Duration) -> Duration {
         let left = self.holds.map(|(since, holds_for)| holds_for.saturating_sub(since.elapsed()));
         left.filter(|left| !left.is_zero()).map_or(retry, |left| left.min(retry))
     }
@@ -165,7 +165,7 @@ impl Candidate {
                 }
                 Err(error) => tracing::warn!(%error, "cannot get the Lease yet"),
             }
-            stop.run_until_cancelled(sleep(seen.next_look(self.timing.retry))).await;
+            stop.run_until_cancelled(sleep(seen.next_reconcile(self.timing.retry))).await;
         }
         None
     }

@@ -146,12 +146,12 @@ impl ClaimIndex {
         if !is_unopened(status) {
             let listed: HashSet<Attempt<'_>> =
                 status.grants.iter().map(|grant| attempt(&grant.holder)).collect();
-            let is_booked = |job: &String| {
+            let is_recorded = |job: &String| {
                 let claims = of.settled.get(job).map_or(&[][..], |claims| claims);
                 claims.iter().all(|claim| !listed.contains(&attempt_of(claim)))
             };
             let (booked, untold): (BTreeSet<String>, _) =
-                std::mem::take(&mut of.untold).into_iter().partition(is_booked);
+                std::mem::take(&mut of.untold).into_iter().partition(is_recorded);
             of.untold = untold;
             jobs.extend(booked);
         }

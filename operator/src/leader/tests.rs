@@ -49,10 +49,10 @@ async fn what_was_seen_runs_out_by_its_own_time_and_not_before_and_the_next_look
     assert!(!seen.has_run_out("1".to_owned(), holds), "it may have been renewed just now");
     tokio::time::advance(Duration::from_millis(11_800)).await;
     assert!(!seen.has_run_out("1".to_owned(), holds));
-    assert_eq!(seen.next_look(retry), Duration::from_millis(200));
+    assert_eq!(seen.next_reconcile(retry), Duration::from_millis(200));
     tokio::time::advance(Duration::from_millis(200)).await;
     assert!(seen.has_run_out("1".to_owned(), holds));
-    assert_eq!(seen.next_look(retry), retry, "it could not be taken: not again without a pause");
+    assert_eq!(seen.next_reconcile(retry), retry, "it could not be taken: not again without a pause");
     assert!(!seen.has_run_out("2".to_owned(), holds), "a renewal begins anew");
 }
 

@@ -17,7 +17,7 @@ const WARNED_BEFORE: i64 = 14 * 86_400;
 type State = ConditionState<ProviderAccountReason>;
 
 /// What was found out about an account.
-pub struct Found {
+pub struct Assessment {
     /// Whether it may grant anything.
     pub may_grant: bool,
     /// What its conditions are to say; `Stalled` follows from Ready.
@@ -32,16 +32,16 @@ pub fn warns_at(spec: &ProviderAccountSpec) -> Option<Timestamp> {
 
 /// What is to be said of an account.
 #[must_use]
-pub fn find(observed: &Observed, now: Timestamp) -> Found {
+pub fn assess(observed: &Observed, now: Timestamp) -> Assessment {
     let credentials = credentials(observed, now);
     let usable = credentials.status == ConditionStatus::True;
-    let ready = match &observed.twin {
-        Some(twin) => state(
+    let ready = match &observed.duplicate {
+        Some(duplicate) => state(
             ConditionType::Ready,
             ConditionStatus::False,
             ProviderAccountReason::DuplicateAccount,
             format!(
-                "ProviderAccount {twin:?} is older and has the same key: it alone spends the key's quota. Use \
+                "ProviderAccount {duplicate:?} is older and has the same key: it alone spends the key's quota. Use \
                  that one, or give this one a key of its own"
             ),
         ),
@@ -55,9 +55,9 @@ pub fn find(observed: &Observed, now: Timestamp) -> Found {
     };
     // A service that does not take the credentials is not asked by us whether it has changed its mind: the attempts do
     // that, and say in their jobs what is wrong. Without a Secret none could begin.
-    let may_grant = observed.twin.is_none()
+    let may_grant = observed.duplicate.is_none()
         && !matches!(observed.credentials, Credentials::Missing(_) | Credentials::Forbidden(_));
-    Found { may_grant, states: vec![ready, healthy(observed), credentials] }
+    Assessment { may_grant, states: vec![ready, healthy(observed), credentials] }
 }
 
 fn state(

@@ -13,7 +13,7 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_pipeline::clock;
 
-use super::book::Booked;
+use super::close_grants::ClosedGrants;
 use super::credentials::Keyring;
 use super::decide::{Decision, decide};
 use super::health::{Checks, Identity, ask};
@@ -57,10 +57,13 @@ pub async fn run(context: Context, stop: CancellationToken) {
     let controller = Arc::new(Controller { context, keyring: Keyring::default(), checks: Arc::default() });
     // What is gone took with it what was known of it; its open grants too: who holds one sees that on its own live look.
     let gone = |namespace: &str, name: &str| metrics.accounts.quotas(&path(Some(namespace), name), &[]);
-    looks.run(move |object| look(object, Arc::clone(&controller)), gone, stop).await;
+    looks.run(move |object| reconcile_object(object, Arc::clone(&controller)), gone, stop).await;
 }
 
-async fn look(object: Arc<Guarded<ProviderAccount>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
+async fn reconcile_object(
+    object: Arc<Guarded<ProviderAccount>>,
+    controller: Arc<Controller>,
+) -> Result<Requeue, Missed> {
     let events = &controller.context.events;
     let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
     Missed::of(Box::pin(controller.reconcile(cached)).await, AFTER_RACE)
@@ -88,7 +91,7 @@ impl Controller {
         let decision = decide(&observed, now);
         let wake_at = decision.wake_at;
         self.apply(observed.account, decision).await?;
-        Ok(Requeue::requeue(next_look(wake_at, self.checks.due_in(&uid), now)))
+        Ok(Requeue::requeue(next_reconcile(wake_at, self.checks.due_in(&uid), now)))
     }
 
     fn identity(&self, account: &ProviderAccount) -> Identity {
@@ -118,7 +121,7 @@ impl Controller {
         }
         metrics.accounts.quotas(&label, &levels);
         decision.waited.iter().for_each(|seconds| metrics.accounts.quota_waited(*seconds));
-        tell_what_was_booked(&metrics.accounts, provider, &decision.booked);
+        report_closed_grants(&metrics.accounts, provider, &decision.closed_grants);
         decision.events.into_iter().for_each(|event| events.tell(about.clone(), event));
         Ok(())
     }
@@ -146,17 +149,17 @@ impl Controller {
 }
 
 /// Counts what the closed grants have brought to light; once the status that books it is written.
-fn tell_what_was_booked(metrics: &AccountMetrics, provider: Provider, booked: &Booked) {
-    for ((operation, outcome), times) in &booked.requests {
+fn report_closed_grants(metrics: &AccountMetrics, provider: Provider, closed_grants: &ClosedGrants) {
+    for ((operation, outcome), times) in &closed_grants.requests {
         metrics.requested(provider, *operation, *outcome, *times);
     }
-    metrics.rate_limited(provider, booked.refused());
-    metrics.paid(provider, booked.cost);
-    booked.lags.iter().for_each(|seconds| metrics.quota_woke(*seconds));
+    metrics.rate_limited(provider, closed_grants.refused());
+    metrics.paid(provider, closed_grants.cost);
+    closed_grants.lags.iter().for_each(|seconds| metrics.quota_woke(*seconds));
 }
 
 /// The earliest of all that asks for another look.
-fn next_look(wake_at: Option<Timestamp>, check_due: Option<Duration>, now: Timestamp) -> Duration {
+fn next_reconcile(wake_at: Option<Timestamp>, check_due: Option<Duration>, now: Timestamp) -> Duration {
     let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
     timed.into_iter().chain(check_due).chain([LONGEST_WAIT]).min().unwrap_or(LONGEST_WAIT).max(LEAST_WAIT)
 }
@@ -174,9 +177,9 @@ mod tests {
     #[test]
     fn every_way_out_names_the_next_look() {
         let soon = Duration::from_secs(40);
-        assert_eq!(next_look(None, None, at(0)), LONGEST_WAIT);
-        assert_eq!(next_look(Some(at(30)), Some(soon), at(0)), Duration::from_secs(30));
-        assert_eq!(next_look(Some(at(60)), Some(soon), at(0)), soon);
-        assert_eq!(next_look(Some(at(0)), None, at(5)), LEAST_WAIT, "a time that is past");
+        assert_eq!(next_reconcile(None, None, at(0)), LONGEST_WAIT);
+        assert_eq!(next_reconcile(Some(at(30)), Some(soon), at(0)), Duration::from_secs(30));
+        assert_eq!(next_reconcile(Some(at(60)), Some(soon), at(0)), soon);
+        assert_eq!(next_reconcile(Some(at(0)), None, at(5)), LEAST_WAIT, "a time that is past");
     }
 }

@@ -11,15 +11,15 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::provideraccount::{AccountHealth, Grant, Waiter};
 use videofactory_crds::{ProviderAccount, ProviderAccountStatus};
 
-use super::book::Booked;
 use super::calendar::plus;
+use super::close_grants::ClosedGrants;
 use super::conditions;
-use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
-use super::grant::{Turn, grant};
-use super::ledger::{Ledger, takes};
+use super::demand::{Claim, ClaimState, Demand, HolderState, same_attempt};
+use super::grant::{GrantBatch, grant};
+use super::last_turns;
+use super::ledger::{Ledger, quota_use};
 use super::model::{Finding, Health, Observed};
-use super::room;
-use super::turns;
+use super::object_size;
 use crate::events::{Event, EventReason};
 
 /// Waiters that the status names.
@@ -37,7 +37,7 @@ pub struct Decision {
     /// How long each new grant was waited for, in seconds.
     pub waited: Vec<i64>,
     /// What the closed grants have brought to light.
-    pub booked: Booked,
+    pub closed_grants: ClosedGrants,
     /// When to look again although nothing changed.
     pub wake_at: Option<Timestamp>,
 }
@@ -48,35 +48,35 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let spec = &observed.account.spec;
     let before = observed.account.status.clone().unwrap_or_default();
     let mut ledger = Ledger::read(spec, &before, now);
-    let booked = ledger.book(&observed.holders.standings, now);
+    let closed_grants = ledger.close_grants(&observed.holders.holder_states, now);
     observed.holders.unknown.iter().for_each(|claim| ledger.adopt(claim, now));
     let closes_at = ledger.mark(&observed.holders.cached, now);
     ledger.forget_expired(&observed.holders.claims);
 
     // The cache may still show as asking who was just seen to ask no more.
     let seen = |claim: &Claim| {
-        let is = |(grant, standing): &(Grant, Standing)| {
-            let asks = matches!(standing, Standing::Holds | Standing::Asks);
+        let is = |(grant, holder_state): &(Grant, HolderState)| {
+            let asks = matches!(holder_state, HolderState::Holds | HolderState::Asks);
             !asks && same_attempt(&grant.holder, &claim.demand.holder)
         };
-        observed.holders.standings.iter().any(is)
+        observed.holders.holder_states.iter().any(is)
     };
     let lost = |claim: &Claim| ledger.has_expired(&claim.demand);
     let asking = |claim: &&Claim| claim.state == ClaimState::Asks && !seen(claim) && !lost(claim);
     let demands: Vec<Demand> =
         observed.holders.claims.iter().filter(asking).map(|claim| claim.demand.clone()).collect();
-    let found = conditions::find(observed, now);
-    let mut turn =
+    let found = conditions::assess(observed, now);
+    let mut batch =
         if found.may_grant { grant(&ledger, &demands, now) } else { nothing(&ledger, &demands, now) };
-    ledger.name(&mut turn.grants, observed.account.metadata.uid.as_deref().unwrap_or_default(), now);
-    let granted = turn.grants.iter().zip(&turn.granted);
+    ledger.name(&mut batch.grants, observed.account.metadata.uid.as_deref().unwrap_or_default(), now);
+    let granted = batch.grants.iter().zip(&batch.granted);
     let waited = granted.map(|(grant, place)| waited(grant, &demands[*place], now)).collect();
-    ledger.remember(&turn, &demands, now);
-    let waiters: Vec<&Demand> = turn.waiters.iter().map(|place| &demands[*place]).collect();
+    ledger.remember(&batch, &demands, now);
+    let waiters: Vec<&Demand> = batch.waiters.iter().map(|place| &demands[*place]).collect();
     let named = waiters.iter().take(MOST_WAITERS).map(|demand| waiter(&ledger, demand));
-    let named = room::first(named, room::WAITERS);
-    let mut events = hopeless(&ledger, &waiters, &before);
-    ledger.grants.extend(turn.grants);
+    let named = object_size::first(named, object_size::WAITERS);
+    let mut events = unsatisfiable(&ledger, &waiters, &before);
+    ledger.grants.extend(batch.grants);
     ledger.reserve();
 
     let mut status = ProviderAccountStatus {
@@ -86,7 +86,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
         grants: ledger.grants.clone(),
         last_grant: ledger.last_grant,
         expired: ledger.expired.clone(),
-        turns: turns::status(&ledger.turns),
+        turns: last_turns::status(&ledger.turns),
         waiters: named,
         waiting: Some(i32::try_from(waiters.len()).unwrap_or(i32::MAX)),
         health: health(before.health.as_ref(), &observed.health),
@@ -94,18 +94,18 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     };
     events.extend(conditions::set(&mut status.conditions, found.states, &observed.account, now));
     let countable = ledger.quotas.iter().filter(|tally| tally.can_count_all());
-    room::say_once(&mut status, countable.map(|tally| tally.quota.name.as_str()));
+    object_size::say_once(&mut status, countable.map(|tally| tally.quota.name.as_str()));
     let mut status = bounds::fit::<ProviderAccount, _>(status);
     spare_a_write(&mut status, &before);
     let warns_at = conditions::warns_at(spec).filter(|at| *at > now);
-    let wake_at = turn.next_wake.into_iter().chain(warns_at).chain(closes_at).min();
-    Decision { status, events, waited, booked, wake_at }
+    let wake_at = batch.next_wake.into_iter().chain(warns_at).chain(closes_at).min();
+    Decision { status, events, waited, closed_grants, wake_at }
 }
 
 /// Nobody is granted anything; all wait, in their order.
-fn nothing(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
-    let shut = Ledger { max_concurrent: Some(0), ..ledger.clone() };
-    grant(&shut, demands, now)
+fn nothing(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> GrantBatch {
+    let blocked_by = Ledger { max_concurrent: Some(0), ..ledger.clone() };
+    grant(&blocked_by, demands, now)
 }
 
 fn waited(grant: &Grant, demand: &Demand, now: Timestamp) -> i64 {
@@ -115,7 +115,7 @@ fn waited(grant: &Grant, demand: &Demand, now: Timestamp) -> i64 {
 }
 
 fn waiter(ledger: &Ledger, demand: &Demand) -> Waiter {
-    let units: BTreeMap<String, i64> = takes(ledger, demand)
+    let units: BTreeMap<String, i64> = quota_use(ledger, demand)
         .into_iter()
         .filter_map(|(window, each)| {
             let tally = ledger.quotas.get(window)?;
@@ -131,7 +131,7 @@ fn waiter(ledger: &Ledger, demand: &Demand) -> Waiter {
 }
 
 /// Tells of those who have come to wait for what they can never get.
-fn hopeless(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus) -> Vec<Event> {
+fn unsatisfiable(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus) -> Vec<Event> {
     let new = |demand: &&&Demand| {
         let same = |waiter: &Waiter| {
             Some(&waiter.name) == demand.holder.name.as_ref() && waiter.step == demand.holder.step
@@ -141,7 +141,7 @@ fn hopeless(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus
     let told = waiters.iter().take(MOST_WAITERS).filter(new).filter_map(|demand| {
         let step = demand.holder.step.map(|step| step.to_string()).unwrap_or_default();
         let name = demand.holder.name.as_deref().unwrap_or_default();
-        let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.never(demand)?);
+        let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.why_unsatisfiable(demand)?);
         Some(Event { warning: true, reason: EventReason::NeverGranted, action: "Grant".to_owned(), note })
     });
     told.collect()

@@ -81,7 +81,7 @@ pub struct Settlement {
 
 /// What has become of the holder of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum HolderState {
     /// It has begun with this grant, and may be spending.
     Holds,
     /// It has not begun, and may at any time.
@@ -155,26 +155,26 @@ pub fn claims_by_account(job: &VideoJob) -> BTreeMap<String, Vec<Claim>> {
 
 /// What has become of a grant's holder, whose `VideoJob` is this one; `None` if it does not exist.
 #[must_use]
-pub fn standing(grant: &Grant, job: Option<&VideoJob>, account: &str) -> Standing {
+pub fn holder_state(grant: &Grant, job: Option<&VideoJob>, account: &str) -> HolderState {
     let holder = &grant.holder;
     let Some(job) = job.filter(|job| job.metadata.uid.as_deref() == Some(holder.uid.as_str())) else {
-        return Standing::Gone;
+        return HolderState::Gone;
     };
     let of_step = claims(job, account).into_iter().find(|claim| claim.demand.holder.step == holder.step);
-    let Some(claim) = of_step else { return Standing::Withdrawn };
+    let Some(claim) = of_step else { return HolderState::Withdrawn };
     let asking = &claim.demand.holder;
     match (asking.attempt.cmp(&holder.attempt), &claim.state) {
         // A later attempt than the job knows of: its status was put back. What became of the grant, nobody can tell.
-        (Ordering::Less, _) if asking.run <= holder.run => Standing::Gone,
-        (Ordering::Less | Ordering::Greater, _) => Standing::Withdrawn,
+        (Ordering::Less, _) if asking.run <= holder.run => HolderState::Gone,
+        (Ordering::Less | Ordering::Greater, _) => HolderState::Withdrawn,
         // It was given again by a cache that still showed it as asking: what was spent under the first is booked already.
         (Ordering::Equal, ClaimState::Settled(told)) if told.grant.is_some() && told.grant != grant.id => {
-            Standing::Withdrawn
+            HolderState::Withdrawn
         }
-        (Ordering::Equal, ClaimState::Settled(_)) => Standing::Settled(Box::new(claim)),
-        (Ordering::Equal, ClaimState::Begun { grant: begun, .. }) if *begun == grant.id => Standing::Holds,
-        (Ordering::Equal, ClaimState::Asks) => Standing::Asks,
-        (Ordering::Equal, ClaimState::Idle | ClaimState::Begun { .. }) => Standing::Idle,
+        (Ordering::Equal, ClaimState::Settled(_)) => HolderState::Settled(Box::new(claim)),
+        (Ordering::Equal, ClaimState::Begun { grant: begun, .. }) if *begun == grant.id => HolderState::Holds,
+        (Ordering::Equal, ClaimState::Asks) => HolderState::Asks,
+        (Ordering::Equal, ClaimState::Idle | ClaimState::Begun { .. }) => HolderState::Idle,
     }
 }
 
@@ -289,15 +289,15 @@ mod tests {
 
     #[test]
     fn a_grant_is_freed_only_if_its_attempt_will_not_begin() {
-        let standing = |attempt, job: &VideoJob| standing(&grant(attempt), Some(job), "grok");
-        assert_eq!(standing(3, &job(3, json!({}))), Standing::Asks);
-        assert_eq!(standing(3, &job(3, json!({"granted": 2, "grant": "a1-7"}))), Standing::Holds);
-        assert_eq!(standing(3, &job(4, json!({}))), Standing::Withdrawn);
-        assert_eq!(standing(4, &job(3, json!({}))), Standing::Gone, "the status was put back");
-        assert!(matches!(standing(3, &job(3, json!({"settled": true}))), Standing::Settled(_)));
+        let holder_state = |attempt, job: &VideoJob| holder_state(&grant(attempt), Some(job), "grok");
+        assert_eq!(holder_state(3, &job(3, json!({}))), HolderState::Asks);
+        assert_eq!(holder_state(3, &job(3, json!({"granted": 2, "grant": "a1-7"}))), HolderState::Holds);
+        assert_eq!(holder_state(3, &job(4, json!({}))), HolderState::Withdrawn);
+        assert_eq!(holder_state(4, &job(3, json!({}))), HolderState::Gone, "the status was put back");
+        assert!(matches!(holder_state(3, &job(3, json!({"settled": true}))), HolderState::Settled(_)));
         let mut without = job(3, json!({}));
         without.status.as_mut().unwrap().steps[0].demands.clear();
-        assert_eq!(standing(3, &without), Standing::Withdrawn);
+        assert_eq!(holder_state(3, &without), HolderState::Withdrawn);
     }
 
     #[test]
@@ -306,7 +306,7 @@ mod tests {
             let mut job = job(3, json!({}));
             change(&mut job);
             assert_eq!(claims(&job, "grok")[0].state, ClaimState::Idle);
-            assert_eq!(standing(&grant(3), Some(&job), "grok"), Standing::Idle);
+            assert_eq!(holder_state(&grant(3), Some(&job), "grok"), HolderState::Idle);
         };
         idle(&|job| job.status.as_mut().unwrap().phase = Some(Phase::Failed));
         idle(&|job| job.spec.suspend = true);
@@ -323,29 +323,29 @@ mod tests {
     #[test]
     fn an_attempt_that_has_begun_holds_the_grant_that_it_names_and_no_other() {
         let begun = job(3, json!({"granted": 2, "grant": "a1-6"}));
-        assert_eq!(standing(&grant(3), Some(&begun), "grok"), Standing::Idle);
+        assert_eq!(holder_state(&grant(3), Some(&begun), "grok"), HolderState::Idle);
     }
 
     #[test]
     fn what_was_spent_under_one_grant_is_not_told_of_another() {
         let settled = |grant: &str| job(3, json!({"granted": 2, "grant": grant, "settled": true}));
-        assert!(matches!(standing(&grant(3), Some(&settled("a1-7")), "grok"), Standing::Settled(_)));
-        assert_eq!(standing(&grant(3), Some(&settled("a1-6")), "grok"), Standing::Withdrawn);
+        assert!(matches!(holder_state(&grant(3), Some(&settled("a1-7")), "grok"), HolderState::Settled(_)));
+        assert_eq!(holder_state(&grant(3), Some(&settled("a1-6")), "grok"), HolderState::Withdrawn);
     }
 
     #[test]
     fn a_job_made_again_under_the_same_name_is_another() {
         let mut again = job(3, json!({}));
         again.metadata.uid = Some("u2".into());
-        assert_eq!(standing(&grant(3), Some(&again), "grok"), Standing::Gone);
-        assert_eq!(standing(&grant(3), None, "grok"), Standing::Gone);
+        assert_eq!(holder_state(&grant(3), Some(&again), "grok"), HolderState::Gone);
+        assert_eq!(holder_state(&grant(3), None, "grok"), HolderState::Gone);
     }
 
     #[test]
     fn what_an_attempt_of_an_earlier_run_has_spent_is_booked_in_the_next() {
         let mut next_run = job(3, json!({"settled": true}));
         next_run.status.as_mut().unwrap().run = Some(3);
-        assert!(matches!(standing(&grant(3), Some(&next_run), "grok"), Standing::Settled(_)));
+        assert!(matches!(holder_state(&grant(3), Some(&next_run), "grok"), HolderState::Settled(_)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who may spend what, and from when on. Pure.
 //!
-//! Demands are met one after the other in the order of [`Line`]; whoever is first takes what fits. What the first waits
+//! Demands are met one after the other in the order of [`WaitQueue`]; whoever is first takes what fits. What the first waits
 //! for, nobody behind takes: of each limit that keeps it waiting nothing, of its others all but what it needs to begin,
 //! unless what is lent comes back before its turn. So nobody starves, and no unit that somebody can use stays unused.
 
@@ -13,10 +13,10 @@ use videofactory_crds::units::Money;
 
 use super::calendar::plus;
 use super::demand::{Attempt, Demand, attempt};
-use super::ledger::{Ledger, Takes};
-use super::line::Line;
+use super::ledger::{Ledger, QuotaUse};
+use super::object_size::GrantSpace;
 use super::openings::{MOST_OPENINGS, START_UP, span};
-use super::room::Room;
+use super::wait_queue::WaitQueue;
 use super::window::{Capacity, Reserved, Window};
 
 /// Most submissions of one grant.
@@ -24,7 +24,7 @@ const MOST_SUBMISSIONS: i64 = 1_000;
 
 /// What one look grants.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Turn {
+pub struct GrantBatch {
     /// New grants, in order.
     pub grants: Vec<Grant>,
     /// Whom they are for, in the same order; places in the list of demands.
@@ -37,26 +37,26 @@ pub struct Turn {
 
 /// Grants what fits. Demands of attempts that hold a grant already are passed over.
 #[must_use]
-pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> Turn {
+pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> GrantBatch {
     let mut round = Round::new(ledger, now);
     let open: HashSet<Attempt<'_>> = ledger.grants.iter().map(|grant| attempt(&grant.holder)).collect();
     let asking = (0..demands.len())
         .filter(|place| demands[*place].submissions > 0 && !open.contains(&attempt(&demands[*place].holder)));
-    let mut line = Line::new(ledger, demands, asking, &round.windows, now);
-    let mut turn = Turn::default();
-    while let Some(place) = line.next() {
+    let mut queue = WaitQueue::new(ledger, demands, asking, &round.windows, now);
+    let mut batch = GrantBatch::default();
+    while let Some(place) = queue.next() {
         let demand = &demands[place];
-        match round.serve(demand, line.takes(place)) {
+        match round.serve(demand, queue.quota_use(place)) {
             Some(grant) => {
-                line.served(place, &grant);
-                turn.grants.push(grant);
-                turn.granted.push(place);
+                queue.served(place, &grant);
+                batch.grants.push(grant);
+                batch.granted.push(place);
             }
-            None => turn.waiters.push(place),
+            None => batch.waiters.push(place),
         }
     }
-    turn.next_wake = round.next_wake(&line, &turn.waiters);
-    turn
+    batch.next_wake = round.next_wake(&queue, &batch.waiters);
+    batch
 }
 
 /// One look: the books, and what was granted and kept in the course of it.
@@ -73,7 +73,7 @@ struct Round<'a> {
     /// Grants that may be opened.
     free: i64,
     /// Room for them in the status.
-    room: Room,
+    space: GrantSpace,
 }
 
 impl<'a> Round<'a> {
@@ -87,7 +87,7 @@ impl<'a> Round<'a> {
             wanted: BTreeSet::new(),
             kept: Vec::new(),
             free: ledger.most_grants().saturating_sub(ledger.open_grants()).max(0),
-            room: Room::beside(&ledger.grants),
+            space: GrantSpace::beside(&ledger.grants),
         }
     }
 
@@ -101,8 +101,8 @@ impl<'a> Round<'a> {
     }
 
     /// When so many submissions fit, by each limit.
-    fn opens(&mut self, takes: &Takes, submissions: i64) -> Vec<(usize, Option<Timestamp>)> {
-        takes
+    fn opens(&mut self, quota_use: &QuotaUse, submissions: i64) -> Vec<(usize, Option<Timestamp>)> {
+        quota_use
             .iter()
             .map(|(window, each)| {
                 let need = each.saturating_mul(submissions);
@@ -124,29 +124,29 @@ impl<'a> Round<'a> {
         opens.iter().try_fold(from, |first, (_, at)| Some(first.max((*at)?)))
     }
 
-    fn serve(&mut self, demand: &Demand, takes: &Takes) -> Option<Grant> {
-        if self.is_full() || self.ledger.never(demand).is_some() {
+    fn serve(&mut self, demand: &Demand, quota_use: &QuotaUse) -> Option<Grant> {
+        if self.is_full() || self.ledger.why_unsatisfiable(demand).is_some() {
             return None;
         }
-        let behind = takes.iter().any(|(window, each)| *each > 0 && self.wanted.contains(window));
+        let behind = quota_use.iter().any(|(window, each)| *each > 0 && self.wanted.contains(window));
         if behind {
             return None;
         }
-        let opens = self.opens(takes, 1);
+        let opens = self.opens(quota_use, 1);
         let first = self.first_opening(&opens);
         if let Some(first) = first.filter(|first| *first <= self.soon()) {
-            return Some(self.give(demand, takes, first));
+            return Some(self.give(demand, quota_use, first));
         }
-        self.keep(takes, &opens, first);
+        self.keep(quota_use, &opens, first);
         None
     }
 
     /// As many submissions as open within the span of one batch.
-    fn give(&mut self, demand: &Demand, takes: &Takes, first: Timestamp) -> Grant {
+    fn give(&mut self, demand: &Demand, quota_use: &QuotaUse, first: Timestamp) -> Grant {
         let mut openings: Vec<Opening> = Vec::new();
         let mut given = 0;
         while given < demand.submissions.min(MOST_SUBMISSIONS) {
-            let opens = self.opens(takes, given + 1);
+            let opens = self.opens(quota_use, given + 1);
             let late = |(window, at): &(usize, Option<Timestamp>)| {
                 at.is_none_or(|at| at > plus(first, span(self.windows[*window].period)))
             };
@@ -162,7 +162,7 @@ impl<'a> Round<'a> {
             }
             given += 1;
         }
-        for (window, each) in takes {
+        for (window, each) in quota_use {
             let reserved = openings.iter().map(|opening| Reserved {
                 from: opening.at.0,
                 units: each.saturating_mul(opening.submissions),
@@ -172,7 +172,7 @@ impl<'a> Round<'a> {
             self.capacities.remove(window);
         }
         self.free -= 1;
-        let quotas = takes.iter().filter_map(|(window, each)| {
+        let quotas = quota_use.iter().filter_map(|(window, each)| {
             let tally = self.ledger.quotas.get(*window)?;
             Some((tally.quota.name.clone(), each.saturating_mul(given)))
         });
@@ -187,23 +187,23 @@ impl<'a> Round<'a> {
             channel: demand.channel.clone(),
             ..Grant::default()
         };
-        self.room.take(&grant);
+        self.space.take(&grant);
         grant
     }
 
     /// Whether no further grant can be opened.
     fn is_full(&self) -> bool {
-        self.free <= 0 || !self.room.takes_another()
+        self.free <= 0 || !self.space.takes_another()
     }
 
     /// Keeps for a waiter what it waits for, and of its other limits what it needs to begin.
-    fn keep(&mut self, takes: &Takes, opens: &[(usize, Option<Timestamp>)], first: Option<Timestamp>) {
+    fn keep(&mut self, quota_use: &QuotaUse, opens: &[(usize, Option<Timestamp>)], first: Option<Timestamp>) {
         let soon = self.soon();
         let lacks = |window: usize| {
             let at = opens.iter().find(|(place, _)| *place == window).and_then(|(_, at)| *at);
             at.is_none_or(|at| at > soon)
         };
-        for (window, each) in takes {
+        for (window, each) in quota_use {
             if lacks(*window) {
                 self.wanted.insert(*window);
                 continue;
@@ -221,7 +221,7 @@ impl<'a> Round<'a> {
 
     /// The earliest moment at which time alone may let somebody begin: when what he needs opens, were he the first; or,
     /// if it is open and kept for another, when his turn may come by his having waited longer.
-    fn next_wake(&mut self, line: &Line<'_>, waiters: &[usize]) -> Option<Timestamp> {
+    fn next_wake(&mut self, queue: &WaitQueue<'_>, waiters: &[usize]) -> Option<Timestamp> {
         if self.is_full() {
             return None;
         }
@@ -232,17 +232,17 @@ impl<'a> Round<'a> {
             }
             self.capacities.remove(&window);
         }
-        let mut known: BTreeMap<&Takes, Option<Timestamp>> = BTreeMap::new();
+        let mut known: BTreeMap<&QuotaUse, Option<Timestamp>> = BTreeMap::new();
         let mut wakes = Vec::new();
-        for place in waiters.iter().filter(|place| !line.is_hopeless(**place)) {
-            let takes = line.takes(*place);
-            let opens = *known.entry(takes).or_insert_with(|| {
-                let opens = self.opens(takes, 1);
+        for place in waiters.iter().filter(|place| !queue.is_unsatisfiable(**place)) {
+            let quota_use = queue.quota_use(*place);
+            let opens = *known.entry(quota_use).or_insert_with(|| {
+                let opens = self.opens(quota_use, 1);
                 self.first_opening(&opens)
             });
             wakes.extend(opens.map(|at| match plus(at, -START_UP) {
                 wake if wake > self.now => wake,
-                _ => line.rises_at(*place),
+                _ => queue.rises_at(*place),
             }));
         }
         wakes.into_iter().filter(|wake| *wake > self.now).min()

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use videofactory_crds::provideraccount::{Grant, Holder};
 use videofactory_crds::{ProviderAccount, VideoJob};
 
-use super::closing::{is_begun_elsewhere, needs_a_look};
-use super::demand::{Claim, Standing, claims, same_attempt, standing};
+use super::demand::{Claim, HolderState, claims, holder_state, same_attempt};
+use super::reclaim::{is_begun_elsewhere, needs_live_read};
 
 /// What a decision knows of them.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +16,9 @@ pub struct Holders {
     /// What the `VideoJob`s of the namespace say of the account, as the cache shows them.
     pub claims: Vec<Claim>,
     /// What has become of the holders of grants, by a live read.
-    pub standings: Vec<(Grant, Standing)>,
+    pub holder_states: Vec<(Grant, HolderState)>,
     /// How the holders of the other grants stand, as the cache shows them.
-    pub cached: Vec<(Grant, Standing)>,
+    pub cached: Vec<(Grant, HolderState)>,
     /// Attempts that were begun with grants of which the ledger knows nothing, by a live read; of an account whose books
     /// were never opened, also those that have ended.
     pub unknown: Vec<Claim>,
@@ -34,15 +34,15 @@ impl Holders {
         account: &ProviderAccount,
         open: Vec<Claim>,
         settled: &[Claim],
-        cached: impl Fn(&Grant) -> Standing,
-    ) -> (Self, BTreeMap<String, Doubt>) {
-        let (mut known, mut doubts) = (Vec::new(), BTreeMap::<String, Doubt>::new());
+        cached: impl Fn(&Grant) -> HolderState,
+    ) -> (Self, BTreeMap<String, PendingRead>) {
+        let (mut known, mut doubts) = (Vec::new(), BTreeMap::<String, PendingRead>::new());
         for grant in account.status.iter().flat_map(|status| &status.grants) {
-            let standing = cached(grant);
-            if needs_a_look(grant, &standing) {
+            let holder_state = cached(grant);
+            if needs_live_read(grant, &holder_state) {
                 doubts.entry(name(&grant.holder)).or_default().grants.push(grant.clone());
             } else {
-                known.push((grant.clone(), standing));
+                known.push((grant.clone(), holder_state));
             }
         }
         for claim in open.iter().chain(settled).filter(|claim| is_begun_elsewhere(account, claim)) {
@@ -53,8 +53,8 @@ impl Holders {
     }
 
     /// Takes over what a live read has shown.
-    pub fn add(&mut self, read: Read) {
-        self.standings.extend(read.standings);
+    pub fn add(&mut self, read: ReadResult) {
+        self.holder_states.extend(read.holder_states);
         self.unknown.extend(read.unknown);
     }
 }
@@ -65,32 +65,35 @@ fn name(holder: &Holder) -> String {
 
 /// What only a live read of one `VideoJob` can tell.
 #[derive(Clone, Debug, Default)]
-pub struct Doubt {
+pub struct PendingRead {
     grants: Vec<Grant>,
     attempts: Vec<Holder>,
 }
 
 /// What a live read of one `VideoJob` has told.
 #[derive(Clone, Debug)]
-pub struct Read {
-    standings: Vec<(Grant, Standing)>,
+pub struct ReadResult {
+    holder_states: Vec<(Grant, HolderState)>,
     unknown: Vec<Claim>,
 }
 
-impl Doubt {
+impl PendingRead {
     /// What this job, as the API server has it, tells; none if there is none of its name.
     #[must_use]
-    pub fn resolve(self, job: Option<&VideoJob>, account: &ProviderAccount) -> Read {
+    pub fn resolve(self, job: Option<&VideoJob>, account: &ProviderAccount) -> ReadResult {
         let of = account.name_any();
-        let standings = self.grants.into_iter().map(|grant| {
-            let standing = standing(&grant, job, &of);
-            (grant, standing)
+        let holder_states = self.grants.into_iter().map(|grant| {
+            let holder_state = holder_state(&grant, job, &of);
+            (grant, holder_state)
         });
         let said = job.map(|job| claims(job, &of)).unwrap_or_default();
         let still = |claim: &Claim| {
             let is = |holder: &Holder| same_attempt(&claim.demand.holder, holder);
             self.attempts.iter().any(is) && is_begun_elsewhere(account, claim)
         };
-        Read { standings: standings.collect(), unknown: said.into_iter().filter(still).collect() }
+        ReadResult {
+            holder_states: holder_states.collect(),
+            unknown: said.into_iter().filter(still).collect(),
+        }
     }
 }

@@ -14,8 +14,8 @@ use videofactory_crds::units::Money;
 
 use super::calendar::whole;
 use super::demand::{Demand, operation};
-use super::room;
-use super::turns::{self, Turns};
+use super::last_turns::{self, LastTurns};
+use super::object_size;
 use super::window::{Entry, Kind, Reserved, Window};
 
 /// The entry for a refusal that no quota of the spec describes.
@@ -37,7 +37,7 @@ pub struct Ledger {
     /// Attempts whose grant was closed because they did not begin in time.
     pub expired: Vec<Holder>,
     /// Whose turn was when.
-    pub turns: Turns,
+    pub turns: LastTurns,
     /// Most requests a second.
     pub requests_per_second: Option<f64>,
     /// Most open grants.
@@ -94,7 +94,7 @@ impl Ledger {
     /// The books as the account holds them, tidied up to `now`.
     #[must_use]
     pub fn read(spec: &ProviderAccountSpec, status: &ProviderAccountStatus, now: Timestamp) -> Self {
-        let grain = room::grain(spec.quotas.as_ref().map_or(0, Vec::len));
+        let grain = object_size::grain(spec.quotas.as_ref().map_or(0, Vec::len));
         let quotas = spec.quotas.iter().flatten().map(|quota| {
             let known = status.quotas.iter().find(|known| known.name == quota.name);
             let window = Window { grain, ..window(quota, known) };
@@ -113,7 +113,7 @@ impl Ledger {
             grants: status.grants.clone(),
             last_grant: status.last_grant,
             expired: status.expired.clone(),
-            turns: turns::read(&status.turns, now),
+            turns: last_turns::read(&status.turns, now),
             requests_per_second: spec.requests_per_second,
             max_concurrent: spec.max_concurrent.map(i64::from),
         };
@@ -161,7 +161,7 @@ impl Ledger {
 
     /// Why such a demand can never be met, if so.
     #[must_use]
-    pub fn never(&self, demand: &Demand) -> Option<String> {
+    pub fn why_unsatisfiable(&self, demand: &Demand) -> Option<String> {
         let spend = self.spend.as_ref().filter(|spend| demand.price_each.micros() > spend.limit)?;
         Some(format!(
             "one submission costs about ${}, which is more than spend.limit (${}) ever allows; raise the limit or use a \
@@ -176,7 +176,7 @@ impl Ledger {
     pub fn most_grants(&self) -> i64 {
         let asked = self.max_concurrent.or(self.requests_per_second.map(|_| SHARERS));
         let most = asked.unwrap_or(MOST_GRANTS).min(MOST_GRANTS);
-        if room::is_left_for_a_grant(&self.grants) { most } else { most.min(self.open_grants()) }
+        if object_size::has_space_for_grant(&self.grants) { most } else { most.min(self.open_grants()) }
     }
 
     /// How many grants are open.
@@ -229,20 +229,20 @@ impl Ledger {
 }
 
 /// What a demand takes of each limit with each submission: the window's place, and units.
-pub type Takes = Vec<(usize, i64)>;
+pub type QuotaUse = Vec<(usize, i64)>;
 
 /// The windows in which a submission counts: those of quotas by their place, and then the money's.
 #[must_use]
-pub fn takes(ledger: &Ledger, demand: &Demand) -> Takes {
+pub fn quota_use(ledger: &Ledger, demand: &Demand) -> QuotaUse {
     let quotas = ledger.quotas.iter().enumerate();
-    let mut takes: Takes = quotas
+    let mut quota_use: QuotaUse = quotas
         .filter(|(_, tally)| tally.counts(demand.operation, &demand.model))
         .map(|(place, tally)| (place, tally.each(demand)))
         .collect();
     if ledger.spend.is_some() {
-        takes.push((ledger.quotas.len(), demand.price_each.micros()));
+        quota_use.push((ledger.quotas.len(), demand.price_each.micros()));
     }
-    takes
+    quota_use
 }
 
 /// Most grants that may be open at once, whatever the spec says.

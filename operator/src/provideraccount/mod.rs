@@ -3,26 +3,26 @@
 //! Steps ask in their `VideoJob`'s status, this controller alone answers, in the account's: it observes who asks and what
 //! has become of those who were granted something, decides purely, and writes once.
 
-mod book;
 mod calendar;
-mod closing;
+mod close_grants;
 mod conditions;
 mod controller;
 mod credentials;
 mod decide;
 mod demand;
+mod forecast;
 mod grant;
 mod health;
 mod holders;
+mod last_turns;
 mod ledger;
-mod line;
 mod model;
+mod object_size;
 mod observe;
 mod openings;
-mod outlook;
+mod reclaim;
 mod remember;
-mod room;
-mod turns;
+mod wait_queue;
 mod window;
 
 #[cfg(test)]
@@ -30,17 +30,17 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use closing::{BEGIN_WITHIN, Word, has_expired, word};
 pub use controller::run;
 pub use credentials::{allowed_host, keys};
 pub use demand::{
-    Attempt, Claim, ClaimState, Demand, Settlement, Standing, attempt, claims, claims_by_account, operation,
-    standing,
+    Attempt, Claim, ClaimState, Demand, HolderState, Settlement, attempt, claims, claims_by_account,
+    holder_state, operation,
 };
-pub use grant::{Turn, grant};
+pub use forecast::{Forecast, Limit, forecast};
+pub use grant::{GrantBatch, grant};
 pub use ledger::{Ledger, Tally, is_unopened};
 pub use openings::{MOST_OPENINGS, START_UP};
-pub use outlook::{Limit, Outlook, outlook};
+pub use reclaim::{BEGIN_WITHIN, GrantCheck, check_grant, has_expired};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 
 #[cfg(test)]

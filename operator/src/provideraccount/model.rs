@@ -17,7 +17,7 @@ pub struct Observed {
     /// Whether there are credentials.
     pub credentials: Credentials,
     /// An older account with the same key.
-    pub twin: Option<String>,
+    pub duplicate: Option<String>,
     /// What the last check found.
     pub health: Health,
 }

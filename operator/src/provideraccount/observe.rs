@@ -7,8 +7,8 @@ use kube::{Api, ResourceExt};
 use videofactory_crds::{ProviderAccount, VideoJob};
 
 use super::credentials::{Keyring, Known, Lacking};
-use super::demand::standing;
-use super::holders::{Doubt, Holders, Read};
+use super::demand::holder_state;
+use super::holders::{Holders, PendingRead, ReadResult};
 use super::ledger::is_unopened;
 use super::model::{Credentials, Health, Observed};
 use crate::context::Context;
@@ -26,7 +26,7 @@ pub async fn observe(
     health: Health,
 ) -> Result<Observed, CallError> {
     let known = keyring.of(&context.client, &context.caches, &context.network, &account).await?;
-    let twin = twin(context, keyring, &account, known.as_ref()).await?;
+    let duplicate = duplicate(context, keyring, &account, known.as_ref()).await?;
     Ok(Observed {
         holders: holders(context, &account).await?,
         credentials: match known {
@@ -36,14 +36,14 @@ pub async fn observe(
             Some(Err(Lacking::Secret(message))) => Credentials::Missing(message),
             Some(Err(Lacking::Leave(message))) => Credentials::Forbidden(message),
         },
-        twin,
+        duplicate,
         health,
         account,
     })
 }
 
 /// An older account with the same key, the oldest of them.
-async fn twin(
+async fn duplicate(
     context: &Context,
     keyring: &Keyring,
     account: &ProviderAccount,
@@ -79,10 +79,12 @@ async fn holders(context: &Context, account: &ProviderAccount) -> Result<Holders
     let (mut holders, doubts) = Holders::of_caches(account, open, &settled, |grant| {
         let of = ObjectRef::new(grant.holder.name.as_deref().unwrap_or_default()).within(&namespace);
         let cached = context.caches.videojobs.get(&of);
-        standing(grant, cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok()), &name)
+        holder_state(grant, cached.as_ref().and_then(|guarded| guarded.0.as_ref().ok()), &name)
     });
-    let reads: Vec<_> =
-        doubts.into_iter().map(|(job, doubt)| resolve(context, account, &namespace, job, doubt)).collect();
+    let reads: Vec<_> = doubts
+        .into_iter()
+        .map(|(job, pending)| resolve(context, account, &namespace, job, pending))
+        .collect();
     let mut reads = stream::iter(reads).buffered(AT_ONCE);
     while let Some(read) = reads.try_next().await? {
         holders.add(read);
@@ -95,9 +97,9 @@ async fn resolve(
     account: &ProviderAccount,
     namespace: &str,
     job: String,
-    doubt: Doubt,
-) -> Result<Read, CallError> {
+    pending: PendingRead,
+) -> Result<ReadResult, CallError> {
     let api: Api<VideoJob> = Api::namespaced(context.client.clone(), namespace);
     let live = within(format!("get VideoJob {namespace}/{job}"), api.get_opt(&job)).await?;
-    Ok(doubt.resolve(live.as_ref(), account))
+    Ok(pending.resolve(live.as_ref(), account))
 }

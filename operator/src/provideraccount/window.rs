@@ -25,7 +25,7 @@ const MARGIN: i64 = 1;
 const AHEAD: i64 = 5;
 /// Longest time in seconds between the moments at which a service counts a request and at which we record it, as far as
 /// an `Anchored` window relies on it; and the part of the period that it is at most.
-const DOUBT: (i64, i64) = (30, 8);
+const CLOCK_UNCERTAINTY: (i64, i64) = (30, 8);
 
 /// How a window moves.
 #[derive(Clone, Debug, PartialEq)]
@@ -315,18 +315,18 @@ impl Anchor {
 }
 
 impl Window {
-    fn doubt(&self) -> i64 {
-        (self.period / DOUBT.1).min(DOUBT.0)
+    fn uncertainty(&self) -> i64 {
+        (self.period / CLOCK_UNCERTAINTY.1).min(CLOCK_UNCERTAINTY.0)
     }
 
     /// The window that is going on. The service's began with a unit that it counted when we recorded it or up to
-    /// `doubt` before; or with one that is reserved and not accounted for.
+    /// `uncertainty` before; or with one that is reserved and not accounted for.
     fn anchor(&self) -> Option<Anchor> {
-        let doubt = self.doubt();
-        let since = self.reset_at.map_or(Timestamp::MIN, |reset| plus(reset, doubt));
+        let uncertainty = self.uncertainty();
+        let since = self.reset_at.map_or(Timestamp::MIN, |reset| plus(reset, uncertainty));
         let first = self.spent.iter().find(|entry| entry.at >= since)?.at;
         let recorded =
-            self.spent.first().map(|entry| plus(entry.at, -doubt - self.bucket().unwrap_or_default()));
+            self.spent.first().map(|entry| plus(entry.at, -uncertainty - self.bucket().unwrap_or_default()));
         let reserved = self.reserved.iter().map(|reserved| reserved.from).min();
         let earliest = recorded.into_iter().chain(reserved).min().unwrap_or(first);
         Some(Anchor { ends_by: plus(first, self.period), ends_after: plus(earliest, self.period), since })
@@ -341,9 +341,10 @@ impl Window {
         // While a window goes on, what may have begun it is kept although it is free.
         let periods = if self.anchor().is_some() { 2 } else { 1 };
         let long_ago = plus(now, -self.period.saturating_mul(periods));
-        let (period, doubt) = (self.period, self.doubt());
+        let (period, uncertainty) = (self.period, self.uncertainty());
         // Whether somebody may still tell of a unit that was counted before then.
-        let untold = |before: Timestamp| self.reserved.iter().any(|held| held.from < plus(before, doubt));
+        let untold =
+            |before: Timestamp| self.reserved.iter().any(|held| held.from < plus(before, uncertainty));
         let last = self.spent.iter().rev().find(|entry| entry.at <= long_ago);
         if let Some(over) = last.map(|last| plus(last.at, period)).filter(|over| untold(*over)) {
             // It may have begun a window of which more is to be told: by then that had ended.
@@ -352,7 +353,9 @@ impl Window {
         self.spent.retain(|entry| entry.at > long_ago);
         let oldest = self.spent.first().map_or(Timestamp::MAX, |entry| entry.at);
         let needed = |reset: &Timestamp| {
-            plus(*reset, period.saturating_add(doubt)) > now || untold(*reset) || oldest < plus(*reset, doubt)
+            plus(*reset, period.saturating_add(uncertainty)) > now
+                || untold(*reset)
+                || oldest < plus(*reset, uncertainty)
         };
         self.reset_at = self.reset_at.filter(needed);
     }

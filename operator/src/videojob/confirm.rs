@@ -9,7 +9,7 @@ use videofactory_crds::{ProviderAccount, VideoJob};
 use super::model::StartStep;
 use super::writes::{ApplyError, path};
 use crate::context::Context;
-use crate::provideraccount::{Word, word};
+use crate::provideraccount::{GrantCheck, check_grant};
 
 /// Whether every grant that the attempt was begun with is there and is not about to be closed.
 pub(super) async fn confirm(
@@ -37,5 +37,5 @@ pub(super) fn is_open(account: &ProviderAccount, start: &StartStep, demand: &Dem
     };
     let uid = account.uid().unwrap_or_default();
     let status = account.status.clone().unwrap_or_default();
-    matches!(word(&uid, &status, &holder, demand.grant.as_deref()), Word::Open(_))
+    matches!(check_grant(&uid, &status, &holder, demand.grant.as_deref()), GrantCheck::Open(_))
 }

@@ -74,11 +74,11 @@ async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, Appl
     Box::pin(apply(context, &observed, decision)).await?;
     let job = &observed.job;
     let has_unseen = context.caches.jobs.has_unseen(&OwnerKey::of(job));
-    Ok(next_look(wake_at, now, has_unseen, &observed))
+    Ok(next_reconcile(wake_at, now, has_unseen, &observed))
 }
 
 /// The earliest of all that asks for another look.
-fn next_look(wake_at: Option<Timestamp>, now: Timestamp, unseen: bool, observed: &Observed) -> Requeue {
+fn next_reconcile(wake_at: Option<Timestamp>, now: Timestamp, unseen: bool, observed: &Observed) -> Requeue {
     let timed = wake_at.map(|at| {
         let wait = at.duration_since(now);
         Duration::try_from(wait).unwrap_or_default().max(LEAST_WAIT)

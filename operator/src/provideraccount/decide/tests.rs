@@ -30,7 +30,7 @@ fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
         account,
         holders: Holders { claims, ..Holders::default() },
         credentials: Credentials::Here,
-        twin: None,
+        duplicate: None,
         health: Health::Unasked,
     }
 }
@@ -114,7 +114,7 @@ fn who_was_just_seen_to_ask_no_more_is_granted_nothing_on_what_the_cache_still_s
     let first = observed(account(json!({})), vec![asks(demand("a", 3))]);
     let decision = decide(&first, at(100));
     let mut second = written(&first, &decision);
-    second.holders.standings = vec![(decision.status.grants[0].clone(), Standing::Withdrawn)];
+    second.holders.holder_states = vec![(decision.status.grants[0].clone(), HolderState::Withdrawn)];
     let freed = decide(&second, at(101));
     assert_eq!((freed.status.grants.len(), freed.status.quotas[0].reserved), (0, Some(0)));
 }
@@ -146,10 +146,13 @@ fn what_is_settled_is_booked_and_what_is_free_is_granted_in_one_write() {
     second.holders.claims = vec![claim.clone(), asks(demand("b", 1))];
     let waiting = decide(&second, at(200));
     assert_eq!((waiting.status.grants.len(), waiting.status.waiting, waiting.wake_at), (1, Some(1), None));
-    second.holders.standings = vec![(grant, Standing::Settled(Box::new(claim)))];
-    let booked = decide(&second, at(200));
-    assert_eq!((booked.status.grants.len(), booked.booked.refused(), booked.wake_at), (0, 1, Some(at(890))));
-    let third = decide(&written(&second, &booked), at(890));
+    second.holders.holder_states = vec![(grant, HolderState::Settled(Box::new(claim)))];
+    let closed_grants = decide(&second, at(200));
+    assert_eq!(
+        (closed_grants.status.grants.len(), closed_grants.closed_grants.refused(), closed_grants.wake_at),
+        (0, 1, Some(at(890)))
+    );
+    let third = decide(&written(&second, &closed_grants), at(890));
     assert_eq!(third.status.grants[0].holder, holder("b", 1));
     assert_eq!(third.waited, [900]);
 }
@@ -210,15 +213,15 @@ fn a_service_that_is_down_is_named_and_holds_nobody_back() {
 #[test]
 fn of_two_accounts_with_one_key_the_younger_grants_nothing_and_names_the_older() {
     let first = observed(account(json!({})), vec![asks(demand("a", 3))]);
-    let twin = Observed { twin: Some("grok-old".into()), ..first };
-    let decision = decide(&twin, at(100));
+    let duplicate = Observed { duplicate: Some("grok-old".into()), ..first };
+    let decision = decide(&duplicate, at(100));
     assert!(decision.status.grants.is_empty());
     let (status, reason, message) = says(&decision, ConditionType::Ready);
     assert_eq!((status.as_str(), reason.as_str()), ("False", "DuplicateAccount"));
     assert!(is_stalled(&decision));
     assert!(message.contains("\"grok-old\" is older and has the same key"), "{message}");
     assert_eq!(decision.events.len(), 1);
-    assert!(decide(&written(&twin, &decision), at(200)).events.is_empty(), "told once");
+    assert!(decide(&written(&duplicate, &decision), at(200)).events.is_empty(), "told once");
 }
 
 #[test]

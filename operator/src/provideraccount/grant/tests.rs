@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use videofactory_crds::ProviderAccountSpec;
 use videofactory_crds::provideraccount::{Operation, ProviderAccountStatus};
 
-use super::super::testing::{at, demand, holder, look, second, spec, with};
+use super::super::testing::{at, demand, holder, reconcile_once, second, spec, with};
 use super::*;
 
 /// A ledger in which so many units of the quota were spent at these seconds, for these channels.
@@ -29,20 +29,20 @@ fn clips(limit: i64, period: &str) -> ProviderAccountSpec {
 type Granted = (String, i64, Vec<(i64, i64)>);
 
 /// Who was granted how much.
-fn granted(turn: &Turn) -> Vec<Granted> {
+fn granted(batch: &GrantBatch) -> Vec<Granted> {
     let openings = |grant: &Grant| {
         grant.openings.iter().map(|opening| (second(opening.at.0), opening.submissions)).collect()
     };
     let name = |grant: &Grant| grant.holder.name.clone().unwrap();
-    turn.grants.iter().map(|grant| (name(grant), grant.submissions.unwrap(), openings(grant))).collect()
+    batch.grants.iter().map(|grant| (name(grant), grant.submissions.unwrap(), openings(grant))).collect()
 }
 
-fn names(turn: &Turn) -> Vec<String> {
-    turn.grants.iter().map(|grant| grant.holder.name.clone().unwrap()).collect()
+fn names(batch: &GrantBatch) -> Vec<String> {
+    batch.grants.iter().map(|grant| grant.holder.name.clone().unwrap()).collect()
 }
 
-fn waiting<'a>(turn: &Turn, demands: &'a [Demand]) -> Vec<&'a str> {
-    turn.waiters.iter().map(|place| demands[*place].holder.name.as_deref().unwrap()).collect()
+fn waiting<'a>(batch: &GrantBatch, demands: &'a [Demand]) -> Vec<&'a str> {
+    batch.waiters.iter().map(|place| demands[*place].holder.name.as_deref().unwrap()).collect()
 }
 
 fn in_channel(name: &str, submissions: i64, channel: &str) -> Demand {
@@ -53,15 +53,15 @@ fn in_channel(name: &str, submissions: i64, channel: &str) -> Demand {
 fn whoever_is_first_takes_what_fits_and_the_next_what_is_left() {
     let ledger = ledger(&clips(5, "2h"), &[], 100);
     let demands = [demand("a", 3), demand("b", 4), demand("c", 1)];
-    let turn = grant(&ledger, &demands, at(100));
+    let batch = grant(&ledger, &demands, at(100));
     let expected = [
         ("c".to_owned(), 1, vec![(100, 1)]),
         ("a".to_owned(), 3, vec![(100, 3)]),
         ("b".to_owned(), 1, vec![(100, 1)]),
     ];
-    assert_eq!(granted(&turn), expected, "those with the fewest scenes left first; the last gets a part");
-    assert_eq!(turn.grants[1].units, [("clips".to_owned(), 3)].into());
-    assert_eq!((turn.waiters, turn.next_wake), (vec![], None));
+    assert_eq!(granted(&batch), expected, "those with the fewest scenes left first; the last gets a part");
+    assert_eq!(batch.grants[1].units, [("clips".to_owned(), 3)].into());
+    assert_eq!((batch.waiters, batch.next_wake), (vec![], None));
 }
 
 #[test]
@@ -70,27 +70,27 @@ fn a_grant_is_given_a_pods_start_before_its_first_opening() {
     let ledger = ledger(&spec, &[("clips", 0, 2, None)], 7_000);
     let demands = [demand("a", 2)];
     for now in [7_000, 7_189] {
-        let turn = grant(&ledger, &demands, at(now));
-        assert!(turn.grants.is_empty());
-        assert_eq!(turn.next_wake, Some(at(7_190)));
+        let batch = grant(&ledger, &demands, at(now));
+        assert!(batch.grants.is_empty());
+        assert_eq!(batch.next_wake, Some(at(7_190)));
     }
-    let turn = grant(&ledger, &demands, at(7_190));
-    assert_eq!(granted(&turn), [("a".to_owned(), 2, vec![(7_200, 2)])]);
-    assert_eq!(turn.next_wake, None);
+    let batch = grant(&ledger, &demands, at(7_190));
+    assert_eq!(granted(&batch), [("a".to_owned(), 2, vec![(7_200, 2)])]);
+    assert_eq!(batch.next_wake, None);
 }
 
 #[test]
 fn one_grant_holds_what_opens_within_an_eighth_of_the_period_or_ten_minutes() {
     let spent = [0, 100, 600, 601, 700].map(|moment| ("clips", moment, 1, None));
     let rolling = ledger(&clips(5, "2h"), &spent, 7_195);
-    let turn = grant(&rolling, &[demand("a", 5)], at(7_195));
+    let batch = grant(&rolling, &[demand("a", 5)], at(7_195));
     let openings = vec![(7_200, 1), (7_300, 1), (7_800, 1)];
-    assert_eq!(granted(&turn), [("a".to_owned(), 3, openings)]);
+    assert_eq!(granted(&batch), [("a".to_owned(), 3, openings)]);
     // Of a short window the span is a pod's start.
     let spent = [0, 4, 10, 11].map(|moment| ("clips", moment, 1, None));
     let short = ledger(&clips(4, "20s"), &spent, 12);
-    let turn = grant(&short, &[demand("a", 4)], at(12));
-    assert_eq!(granted(&turn), [("a".to_owned(), 3, vec![(20, 1), (24, 1), (30, 1)])]);
+    let batch = grant(&short, &[demand("a", 4)], at(12));
+    assert_eq!(granted(&batch), [("a".to_owned(), 3, vec![(20, 1), (24, 1), (30, 1)])]);
 }
 
 #[test]
@@ -110,27 +110,30 @@ fn only_who_gets_nothing_rises() {
     let spec = clips(4, "2h");
     let mut status = ProviderAccountStatus::default();
     let flood: Vec<Demand> = (0..40).map(|n| in_channel(&format!("x{n:02}"), 2, "x")).collect();
-    let first = look(&spec, &mut status, &[], &flood, at(0));
+    let first = reconcile_once(&spec, &mut status, &[], &flood, at(0));
     assert_eq!(names(&first), ["x00", "x01"]);
     // Two windows later nothing was booked as spent: they were withdrawn. The others of the channel have waited as long.
-    let withdrawn: Vec<_> =
-        first.grants.iter().map(|grant| (grant.clone(), super::super::demand::Standing::Withdrawn)).collect();
+    let withdrawn: Vec<_> = first
+        .grants
+        .iter()
+        .map(|grant| (grant.clone(), super::super::demand::HolderState::Withdrawn))
+        .collect();
     let late = 2 * 7_200;
     let newcomer = Demand { priority: 2, since: at(late), ..in_channel("y", 1, "y") };
     let demands: Vec<Demand> = flood[2..].iter().cloned().chain([newcomer]).collect();
     let mut before = status.clone();
     before.grants.clear();
-    let turn = look(&spec, &mut status, &withdrawn, &demands, at(late));
+    let batch = reconcile_once(&spec, &mut status, &withdrawn, &demands, at(late));
     assert_eq!(
-        names(&turn),
+        names(&batch),
         ["y", "x02", "x03"],
         "one window since their channel's turn and its span is one of priority"
     );
     // A channel that got nothing in those two windows is ahead of both.
     let starving = in_channel("z", 1, "z");
     let demands: Vec<Demand> = demands.into_iter().chain([starving]).collect();
-    let turn = grant(&Ledger::read(&spec, &before, at(late)), &demands, at(late));
-    assert_eq!(names(&turn)[0], "z");
+    let batch = grant(&Ledger::read(&spec, &before, at(late)), &demands, at(late));
+    assert_eq!(names(&batch)[0], "z");
 }
 
 #[test]
@@ -146,18 +149,19 @@ fn among_equals_the_channel_with_the_fewest_units_goes_first_then_the_fewest_sce
         older,
         in_channel("z-short", 1, "z"),
     ];
-    let turn = grant(&ledger, &demands, at(10));
-    assert_eq!(names(&turn), ["z-short", "y1", "z-old", "x1"]);
-    assert_eq!(waiting(&turn, &demands), ["z-new"]);
+    let batch = grant(&ledger, &demands, at(10));
+    assert_eq!(names(&batch), ["z-short", "y1", "z-old", "x1"]);
+    assert_eq!(waiting(&batch, &demands), ["z-new"]);
 }
 
 #[test]
 fn what_is_reserved_for_a_channel_counts_as_its_own() {
     let spec = clips(3, "2h");
     let mut status = ProviderAccountStatus::default();
-    look(&spec, &mut status, &[], &[in_channel("x1", 2, "x")], at(0));
-    let turn = look(&spec, &mut status, &[], &[in_channel("x2", 1, "x"), in_channel("y1", 1, "y")], at(1));
-    assert_eq!(names(&turn), ["y1"]);
+    reconcile_once(&spec, &mut status, &[], &[in_channel("x1", 2, "x")], at(0));
+    let batch =
+        reconcile_once(&spec, &mut status, &[], &[in_channel("x2", 1, "x"), in_channel("y1", 1, "y")], at(1));
+    assert_eq!(names(&batch), ["y1"]);
 }
 
 #[test]
@@ -169,10 +173,10 @@ fn nobody_overtakes_on_a_quota_that_an_earlier_one_waits_for() {
     let first = Demand { seconds_each: 40, priority: 1, ..demand("first", 1) };
     let second = Demand { seconds_each: 5, ..demand("second", 1) };
     let demands = [second, first];
-    let turn = grant(&ledger, &demands, at(10));
-    assert_eq!(waiting(&turn, &demands), ["first", "second"]);
+    let batch = grant(&ledger, &demands, at(10));
+    assert_eq!(waiting(&batch, &demands), ["first", "second"]);
     // The second's turn comes when it has waited a window longer, or when the first can begin.
-    assert_eq!(turn.next_wake, Some(at(86_390)));
+    assert_eq!(batch.next_wake, Some(at(86_390)));
 }
 
 #[test]
@@ -187,9 +191,9 @@ fn a_later_one_may_use_other_quotas() {
         Demand { priority: 9, ..demand("clips", 1) },
         Demand { operation: Some(Operation::Draw), ..demand("pictures", 2) },
     ];
-    let turn = grant(&ledger, &demands, at(10));
-    assert_eq!(names(&turn), ["pictures"]);
-    assert_eq!(turn.grants[0].units, [("pictures".to_owned(), 2)].into());
+    let batch = grant(&ledger, &demands, at(10));
+    assert_eq!(names(&batch), ["pictures"]);
+    assert_eq!(batch.grants[0].units, [("pictures".to_owned(), 2)].into());
 }
 
 /// Clips take a unit of `clips` and one of `all`; pictures one of `all`.
@@ -211,40 +215,40 @@ fn what_the_first_needs_besides_is_kept_for_it_if_it_would_not_be_back_in_time()
     // Its clip opens in an hour; a unit of `all` that is lent now is back in a day.
     let spec = nested(1, 3, "1d");
     let demands = [first(), pictures("second", 3)];
-    let turn = grant(&ledger(&spec, &[("clips", 0, 1, None)], 82_800), &demands, at(82_800));
-    assert_eq!(granted(&turn), [("second".to_owned(), 2, vec![(82_800, 2)])], "one is kept");
+    let batch = grant(&ledger(&spec, &[("clips", 0, 1, None)], 82_800), &demands, at(82_800));
+    assert_eq!(granted(&batch), [("second".to_owned(), 2, vec![(82_800, 2)])], "one is kept");
     // Back in a minute: nothing is kept.
     let spec = nested(1, 3, "1m");
-    let turn = grant(&ledger(&spec, &[("clips", 0, 1, None)], 82_800), &demands, at(82_800));
-    assert_eq!(granted(&turn)[0].1, 3);
+    let batch = grant(&ledger(&spec, &[("clips", 0, 1, None)], 82_800), &demands, at(82_800));
+    assert_eq!(granted(&batch)[0].1, 3);
 }
 
 #[test]
 fn a_grant_of_several_quotas_opens_when_all_of_them_do() {
     let spec = nested(2, 3, "20s");
     let spent = [("clips", 0, 1, None), ("clips", 100, 1, None), ("all", 86_385, 3, None)];
-    let turn = grant(&ledger(&spec, &spent, 86_395), &[demand("a", 2)], at(86_395));
-    assert_eq!(granted(&turn), [("a".to_owned(), 2, vec![(86_405, 1), (86_500, 1)])]);
+    let batch = grant(&ledger(&spec, &spent, 86_395), &[demand("a", 2)], at(86_395));
+    assert_eq!(granted(&batch), [("a".to_owned(), 2, vec![(86_405, 1), (86_500, 1)])]);
 }
 
 #[test]
 fn open_grants_are_counted_and_share_the_pace() {
     let paced = |more: Value| spec(with(json!({"quotas": [quota("clips", 50, "2h")]}), more));
     let demands: Vec<Demand> = (0..6).map(|n| demand(&format!("j{n}"), 1)).collect();
-    let turn = |more| grant(&ledger(&paced(more), &[], 0), &demands, at(0));
-    let both = turn(json!({"maxConcurrent": 2, "requestsPerSecond": 1.0}));
+    let batch = |more| grant(&ledger(&paced(more), &[], 0), &demands, at(0));
+    let both = batch(json!({"maxConcurrent": 2, "requestsPerSecond": 1.0}));
     assert_eq!(both.grants.iter().map(|grant| grant.requests_per_second).collect::<Vec<_>>(), [Some(0.5); 2]);
     assert_eq!(
         (both.waiters.len(), both.next_wake),
         (4, None),
         "only the end of an attempt lets another begin"
     );
-    let paced = turn(json!({"requestsPerSecond": 1.0}));
+    let paced = batch(json!({"requestsPerSecond": 1.0}));
     assert_eq!(
         paced.grants.iter().map(|grant| grant.requests_per_second).collect::<Vec<_>>(),
         [Some(0.25); 4]
     );
-    let free = turn(json!({}));
+    let free = batch(json!({}));
     assert_eq!((free.grants.len(), free.grants[0].requests_per_second), (6, None));
 }
 
@@ -252,11 +256,11 @@ fn open_grants_are_counted_and_share_the_pace() {
 fn an_account_without_quotas_grants_all_at_once_and_heeds_refusals() {
     let spec = spec(json!({}));
     let mut ledger = ledger(&spec, &[], 0);
-    let turn = grant(&ledger, &[demand("a", 3)], at(0));
-    assert_eq!(granted(&turn), [("a".to_owned(), 3, vec![(0, 3)])]);
+    let batch = grant(&ledger, &[demand("a", 3)], at(0));
+    assert_eq!(granted(&batch), [("a".to_owned(), 3, vec![(0, 3)])]);
     ledger.refused_until = Some(at(100));
-    let turn = grant(&ledger, &[demand("a", 3)], at(0));
-    assert_eq!((turn.grants.len(), turn.next_wake), (0, Some(at(90))));
+    let batch = grant(&ledger, &[demand("a", 3)], at(0));
+    assert_eq!((batch.grants.len(), batch.next_wake), (0, Some(at(90))));
     assert_eq!(granted(&grant(&ledger, &[demand("a", 3)], at(90))), [("a".to_owned(), 3, vec![(100, 3)])]);
 }
 
@@ -268,14 +272,14 @@ fn money_is_one_more_window() {
         price_each: Money::from_micros(dollars * 10_000),
         ..demand(name, 5)
     };
-    let turn = grant(&ledger, &[priced("a", 30)], at(0));
-    assert_eq!(granted(&turn), [("a".to_owned(), 3, vec![(0, 3)])]);
-    assert_eq!(turn.grants[0].price.unwrap().to_string(), "0.90");
+    let batch = grant(&ledger, &[priced("a", 30)], at(0));
+    assert_eq!(granted(&batch), [("a".to_owned(), 3, vec![(0, 3)])]);
+    assert_eq!(batch.grants[0].price.unwrap().to_string(), "0.90");
     let demands = [Demand { priority: 9, ..priced("dear", 130) }, priced("cheap", 10)];
-    let turn = grant(&ledger, &demands, at(0));
-    assert_eq!(names(&turn), ["cheap"], "what can never be met holds nobody back");
-    assert_eq!((waiting(&turn, &demands), turn.next_wake), (vec!["dear"], None));
-    assert!(ledger.never(&demands[0]).unwrap().contains("more than spend.limit ($1.00)"));
+    let batch = grant(&ledger, &demands, at(0));
+    assert_eq!(names(&batch), ["cheap"], "what can never be met holds nobody back");
+    assert_eq!((waiting(&batch, &demands), batch.next_wake), (vec!["dear"], None));
+    assert!(ledger.why_unsatisfiable(&demands[0]).unwrap().contains("more than spend.limit ($1.00)"));
 }
 
 #[test]
@@ -284,28 +288,28 @@ fn an_expected_length_beyond_the_quota_takes_all_of_it() {
         json!({"name": "gpu", "limit": 50, "period": "1d", "window": "Anchored", "unit": "Seconds"});
     let spec = spec(json!({"quotas": [seconds]}));
     let long = Demand { seconds_each: 80, ..demand("long", 2) };
-    let turn = grant(&ledger(&spec, &[], 0), std::slice::from_ref(&long), at(0));
-    assert_eq!(turn.grants[0].units, [("gpu".to_owned(), 50)].into());
-    let turn = grant(&ledger(&spec, &[("gpu", 0, 1, None)], 10), &[long], at(10));
-    assert_eq!((turn.grants.len(), turn.next_wake), (0, Some(at(86_390))));
+    let batch = grant(&ledger(&spec, &[], 0), std::slice::from_ref(&long), at(0));
+    assert_eq!(batch.grants[0].units, [("gpu".to_owned(), 50)].into());
+    let batch = grant(&ledger(&spec, &[("gpu", 0, 1, None)], 10), &[long], at(10));
+    assert_eq!((batch.grants.len(), batch.next_wake), (0, Some(at(86_390))));
 }
 
 #[test]
 fn an_attempt_that_holds_a_grant_is_passed_over_and_a_later_one_is_not() {
     let spec = clips(3, "2h");
     let mut status = ProviderAccountStatus::default();
-    look(&spec, &mut status, &[], &[demand("a", 1)], at(0));
-    let turn = look(&spec, &mut status, &[], &[demand("a", 1)], at(1));
-    assert!(turn.grants.is_empty() && turn.waiters.is_empty());
+    reconcile_once(&spec, &mut status, &[], &[demand("a", 1)], at(0));
+    let batch = reconcile_once(&spec, &mut status, &[], &[demand("a", 1)], at(1));
+    assert!(batch.grants.is_empty() && batch.waiters.is_empty());
     let later = Demand { holder: holder("a", 2), ..demand("a", 1) };
-    assert_eq!(look(&spec, &mut status, &[], &[later], at(1)).grants.len(), 1);
+    assert_eq!(reconcile_once(&spec, &mut status, &[], &[later], at(1)).grants.len(), 1);
 }
 
 #[test]
 fn demands_for_nothing_are_passed_over_and_huge_ones_are_cut() {
     let ledger = ledger(&spec(json!({})), &[], 0);
-    let turn = grant(&ledger, &[demand("none", 0), demand("minus", -3), demand("huge", i64::MAX)], at(0));
-    assert_eq!(granted(&turn), [("huge".to_owned(), 1_000, vec![(0, 1_000)])]);
+    let batch = grant(&ledger, &[demand("none", 0), demand("minus", -3), demand("huge", i64::MAX)], at(0));
+    assert_eq!(granted(&batch), [("huge".to_owned(), 1_000, vec![(0, 1_000)])]);
 }
 
 #[test]

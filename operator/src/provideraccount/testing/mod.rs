@@ -14,10 +14,10 @@ use videofactory_crds::videojob::SpentUnits;
 use videofactory_crds::{ProviderAccountSpec, StepName};
 
 use super::calendar::{end_of_period, plus};
-use super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
-use super::grant::{Turn, grant};
+use super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
+use super::grant::{GrantBatch, grant};
+use super::last_turns;
 use super::ledger::Ledger;
-use super::turns;
 use super::window::Kind;
 
 /// A moment, in seconds of the test.
@@ -71,24 +71,24 @@ pub fn holder(name: &str, attempt: i32) -> Holder {
 }
 
 /// One look, written down: what the next one reads.
-pub fn look(
+pub fn reconcile_once(
     spec: &ProviderAccountSpec,
     status: &mut ProviderAccountStatus,
-    standings: &[(Grant, Standing)],
+    holder_states: &[(Grant, HolderState)],
     demands: &[Demand],
     now: Timestamp,
-) -> Turn {
+) -> GrantBatch {
     let mut ledger = Ledger::read(spec, status, now);
-    ledger.book(standings, now);
-    let turn = grant(&ledger, demands, now);
-    ledger.remember(&turn, demands, now);
-    ledger.grants.extend(turn.grants.iter().cloned());
+    ledger.close_grants(holder_states, now);
+    let batch = grant(&ledger, demands, now);
+    ledger.remember(&batch, demands, now);
+    ledger.grants.extend(batch.grants.iter().cloned());
     ledger.reserve();
     status.quotas = ledger.quota_status(now);
     status.spend = ledger.spend_status(now);
-    status.turns = turns::status(&ledger.turns);
+    status.turns = last_turns::status(&ledger.turns);
     status.grants = ledger.grants;
-    turn
+    batch
 }
 
 /// What a service has counted, at its own times.
@@ -211,44 +211,44 @@ impl Harness {
         self.now - self.behind
     }
 
-    pub fn standing(&self, grant: &Grant) -> Standing {
+    pub fn holder_state(&self, grant: &Grant) -> HolderState {
         let Some(job) = self.jobs.iter().find(|job| job.demand.holder.uid == grant.holder.uid) else {
-            return Standing::Gone;
+            return HolderState::Gone;
         };
         let same = job.demand.holder.attempt == grant.holder.attempt;
         match &job.phase {
-            Phase::Gone => Standing::Gone,
+            Phase::Gone => HolderState::Gone,
             Phase::Told(spent) if same => {
                 let settlement = Settlement { spent: spent.clone(), ..Settlement::default() };
-                Standing::Settled(Box::new(Claim {
+                HolderState::Settled(Box::new(Claim {
                     demand: job.demand.clone(),
                     state: ClaimState::Settled(settlement),
                 }))
             }
-            Phase::Asks if same => Standing::Asks,
-            Phase::Spends(..) if same => Standing::Holds,
-            _ => Standing::Withdrawn,
+            Phase::Asks if same => HolderState::Asks,
+            Phase::Spends(..) if same => HolderState::Holds,
+            _ => HolderState::Withdrawn,
         }
     }
 
     /// The account's controller looks, and jobs read what they were granted.
-    pub fn look(&mut self) -> Turn {
+    pub fn reconcile_once(&mut self) -> GrantBatch {
         let asking: Vec<Demand> =
             self.jobs.iter().filter(|job| job.phase == Phase::Asks).map(|job| job.demand.clone()).collect();
-        let turn = self.look_as_if(&asking);
+        let batch = self.look_as_if(&asking);
         (0..self.jobs.len()).for_each(|job| self.read(job));
-        turn
+        batch
     }
 
     /// The same with a view of the demands that may be old.
-    pub fn look_as_if(&mut self, asking: &[Demand]) -> Turn {
-        let standings: Vec<(Grant, Standing)> =
-            self.status.grants.iter().map(|grant| (grant.clone(), self.standing(grant))).collect();
+    pub fn look_as_if(&mut self, asking: &[Demand]) -> GrantBatch {
+        let holder_states: Vec<(Grant, HolderState)> =
+            self.status.grants.iter().map(|grant| (grant.clone(), self.holder_state(grant))).collect();
         let now = at(self.clock());
-        let turn = look(&self.spec, &mut self.status, &standings, asking, now);
+        let batch = reconcile_once(&self.spec, &mut self.status, &holder_states, asking, now);
         // Through the wire, as it lies in the cluster.
         self.status = serde_json::from_str(&serde_json::to_string(&self.status).unwrap()).unwrap();
-        turn
+        batch
     }
 
     /// A job looks at the account: it begins with what it was granted, and forgets what was booked.
@@ -282,7 +282,7 @@ impl Harness {
     }
 
     /// An attempt ends and tells what it has spent; its answers are all there by then.
-    pub fn settle(&mut self, job: usize) {
+    pub fn record_spending(&mut self, job: usize) {
         if let Phase::Spends(_, spent, _) = &self.jobs[job].phase {
             let last = spent.iter().map(|spent| second(spent.at.0)).max().unwrap_or(self.clock());
             self.now += (last - 1 - self.clock()).max(0);

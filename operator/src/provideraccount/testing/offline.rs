@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use videofactory_crds::{ProviderAccount, VideoJob};
 
 use super::super::decide::{Decision, decide};
-use super::super::demand::{Claim, ClaimState, claims, standing};
+use super::super::demand::{Claim, ClaimState, claims, holder_state};
 use super::super::holders::Holders;
 use super::super::model::{Credentials, Health, Observed};
 
@@ -22,16 +22,16 @@ pub fn reconcile(
     let is_settled = |claim: &Claim| matches!(claim.state, ClaimState::Settled(_));
     let (settled, open): (Vec<Claim>, Vec<Claim>) = all.partition(is_settled);
     let (mut holders, doubts) = Holders::of_caches(account, open, &settled, |grant| {
-        standing(grant, by_name(cached, grant.holder.name.as_deref().unwrap_or_default()), &of)
+        holder_state(grant, by_name(cached, grant.holder.name.as_deref().unwrap_or_default()), &of)
     });
-    for (name, doubt) in doubts {
-        holders.add(doubt.resolve(by_name(live, &name), account));
+    for (name, pending) in doubts {
+        holders.add(pending.resolve(by_name(live, &name), account));
     }
     let observed = Observed {
         account: account.clone(),
         holders,
         credentials: Credentials::Here,
-        twin: None,
+        duplicate: None,
         health: Health::Unasked,
     };
     decide(&observed, now)

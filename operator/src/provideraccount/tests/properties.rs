@@ -63,7 +63,7 @@ fn apply(harness: &mut Harness, old: &mut Vec<Demand>, test_event: &TestEvent) -
             let later = if harness.service.kind == Kind::Anchored { later % 6 } else { *later };
             harness.submit(*job, later)?;
         }
-        TestEvent::Settles(job) => harness.settle(*job),
+        TestEvent::Settles(job) => harness.record_spending(*job),
         TestEvent::Withdraws(job, again) => harness.withdraw(*job, *again),
         TestEvent::Vanishes(job) => harness.vanish(*job),
         TestEvent::Reconciles => {
@@ -103,12 +103,12 @@ fn kinds() -> impl Strategy<Value = Kind> {
 fn bring_to_rest(harness: &mut Harness) {
     for job in 0..JOBS {
         harness.read(job);
-        harness.settle(job);
+        harness.record_spending(job);
         harness.withdraw(job, false);
     }
-    harness.look();
+    harness.reconcile_once();
     harness.now += 2 * harness.service.period + 60;
-    harness.look();
+    harness.reconcile_once();
 }
 
 proptest! {
@@ -181,18 +181,18 @@ proptest! {
         for test_event in &test_events {
             apply(&mut harness, &mut old, test_event).unwrap();
         }
-        let turn = harness.look();
+        let batch = harness.reconcile_once();
         let now = at(harness.clock());
         let opens = Ledger::read(&harness.spec, &harness.status, now).quotas[0].window.when(1, now);
-        if turn.waiters.is_empty() {
-            prop_assert_eq!(turn.next_wake, None);
+        if batch.waiters.is_empty() {
+            prop_assert_eq!(batch.next_wake, None);
         } else {
             prop_assert!(opens.is_none_or(|opens| opens > plus(now, 10)), "open at {:?}", opens.map(second));
-            prop_assert_eq!(turn.next_wake, opens.map(|opens| plus(opens, -10)));
+            prop_assert_eq!(batch.next_wake, opens.map(|opens| plus(opens, -10)));
         }
         // A second look at the same moment grants nothing more.
         let before = harness.status.clone();
-        let again = harness.look();
+        let again = harness.reconcile_once();
         prop_assert!(again.grants.is_empty());
         prop_assert_eq!(&harness.status, &before);
     }
@@ -209,12 +209,12 @@ proptest! {
             apply(&mut harness, &mut old, test_event).unwrap();
         }
         let now = at(harness.clock());
-        let standings: Vec<_> =
-            harness.status.grants.iter().map(|grant| (grant.clone(), harness.standing(grant))).collect();
+        let holder_states: Vec<_> =
+            harness.status.grants.iter().map(|grant| (grant.clone(), harness.holder_state(grant))).collect();
         let mut ledger = Ledger::read(&harness.spec, &harness.status, now);
-        ledger.book(&standings, now);
+        ledger.close_grants(&holder_states, now);
         let once = ledger.clone();
-        ledger.book(&standings, now);
+        ledger.close_grants(&holder_states, now);
         prop_assert_eq!(ledger, once);
     }
 }
@@ -237,14 +237,14 @@ fn nobody_starves() {
                 newcomer = newcomer % 39 + 1;
             }
         }
-        harness.look();
+        harness.reconcile_once();
         for job in 0..40 {
             harness.submit(job, 0).unwrap();
             if matches!(harness.jobs[job].phase, Phase::Spends(_, _, 1)) {
-                harness.settle(job);
+                harness.record_spending(job);
             }
         }
-        harness.look();
+        harness.reconcile_once();
         harness.now += 5;
         assert!(harness.now < 14 * 60, "it waits for ever");
     }

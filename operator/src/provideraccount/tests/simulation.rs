@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use videofactory_crds::provideraccount::{Grant, ProviderAccountStatus};
 use videofactory_crds::videojob::SpentUnits;
 
-use super::super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
-use super::super::testing::{Service, at, demand, look, second, spec};
+use super::super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
+use super::super::testing::{Service, at, demand, reconcile_once, second, spec};
 use super::super::window::Kind;
 
 const JOBS: usize = 1_000;
@@ -47,7 +47,7 @@ struct Simulation {
     demands: Vec<Demand>,
     /// Jobs that are at work, by their number.
     at_work: BTreeMap<usize, Demand>,
-    told: Vec<(Grant, Standing)>,
+    told: Vec<(Grant, HolderState)>,
     events: BinaryHeap<Reverse<(i64, Event)>>,
     /// When the service counted, and for which job.
     service: Vec<(i64, usize)>,
@@ -98,7 +98,7 @@ impl Simulation {
         });
         let settlement = Settlement { spent: told.collect(), ..Settlement::default() };
         let claim = Claim { demand: demand.clone(), state: ClaimState::Settled(settlement) };
-        self.told.push((grant, Standing::Settled(Box::new(claim))));
+        self.told.push((grant, HolderState::Settled(Box::new(claim))));
         demand.left -= i64::try_from(spent.len()).unwrap();
         if demand.left == 0 {
             self.finished.insert(job, now);
@@ -162,9 +162,9 @@ fn run(films: &[Film], limit: i64, period: i64, clips_take: i64) -> Simulation {
             continue;
         }
         let told = std::mem::take(&mut harness.told);
-        let turn = look(&spec, &mut harness.status, &told, &harness.demands, at(now));
-        turn.grants.iter().for_each(|grant| harness.work(grant, now));
-        if let Some(wake) = turn.next_wake {
+        let batch = reconcile_once(&spec, &mut harness.status, &told, &harness.demands, at(now));
+        batch.grants.iter().for_each(|grant| harness.work(grant, now));
+        if let Some(wake) = batch.next_wake {
             harness.events.push(Reverse((second(wake), Event::Look)));
         }
     }

@@ -246,12 +246,12 @@ proptest! {
     ) {
         let mut window = rolling(limit, &spent);
         window.reserved = held.iter().map(|(from, units)| reserved(*from, *units)).collect();
-        let room = |moment: i64| {
+        let space = |moment: i64| {
             let spent = spent.iter().filter(|(second, _)| second + 100 > moment).map(|(_, units)| units);
             let held = held.iter().filter(|(from, _)| *from <= moment).map(|(_, units)| units);
             limit - spent.chain(held).sum::<i64>()
         };
-        let least_from = |from: i64| (from..=900).map(room).min().unwrap();
+        let least_from = |from: i64| (from..=900).map(space).min().unwrap();
         match when(&window, need, now) {
             Some(found) => {
                 prop_assert!(least_from(found) >= need);
@@ -291,7 +291,7 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Press {
     Passes(i64),
-    Takes(i64),
+    QuotaUse(i64),
     Spends(usize, i64),
     Tells(usize),
     GivesBack(usize),
@@ -300,7 +300,7 @@ enum Press {
 fn press() -> impl Strategy<Value = Press> {
     prop_oneof![
         4 => prop::sample::select(vec![1, 2, 3, 5, 8, 13, 30, 37, 40]).prop_map(Press::Passes),
-        6 => (0_i64..11).prop_map(Press::Takes),
+        6 => (0_i64..11).prop_map(Press::QuotaUse),
         8 => (0_usize..4, 0_i64..5).prop_map(|(which, later)| Press::Spends(which, later)),
         6 => (0_usize..4).prop_map(Press::Tells),
         1 => (0_usize..4).prop_map(Press::GivesBack),
@@ -342,7 +342,7 @@ impl Pressed {
     fn happens(&mut self, press: &Press) -> Result<(), String> {
         match press {
             Press::Passes(seconds) => self.now += seconds * self.second - seconds % 2,
-            Press::Takes(ahead) => {
+            Press::QuotaUse(ahead) => {
                 let opens = when(&self.window, self.each, self.now);
                 let opens = opens.filter(|opens| *opens <= self.now + ahead * self.second);
                 self.taken.extend(opens.map(|from| Taken { from, told_at: None }));
@@ -351,7 +351,7 @@ impl Pressed {
                 let now = self.now;
                 let open = |taken: &&mut Taken| taken.told_at.is_none() && taken.from <= now;
                 if let Some(taken) = self.taken.iter_mut().filter(open).nth(*which) {
-                    taken.told_at = Some(now + 1 + (*later).min(self.window.doubt() - 1));
+                    taken.told_at = Some(now + 1 + (*later).min(self.window.uncertainty() - 1));
                     self.service.count(now)?;
                 }
             }

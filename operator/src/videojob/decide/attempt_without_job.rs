@@ -15,7 +15,7 @@ use super::launch_plan::{LaunchPlan, allow, idle, survey};
 use super::quota_request::may_not_wait;
 use super::step::Transitions;
 use super::walk::Walk;
-use crate::provideraccount::{Word, word};
+use crate::provideraccount::{GrantCheck, check_grant};
 
 /// Seconds within which an account says what becomes of a grant that it was about to close; its word wakes us as a rule.
 const ANSWER_TIMEOUT: i64 = 2;
@@ -78,11 +78,11 @@ fn relaunch(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Relaunch 
             continue;
         };
         let holder = draft.holder(name, demand);
-        match word(&account.uid, &account.status, &holder, demand.grant.as_deref()) {
-            Word::Open(grant) => allow(&mut plan, &demand.account, grant),
-            Word::Closing => closing = Some(demand.account.clone()),
-            Word::Closed => return Relaunch::NeverStarted,
-            Word::Unknown => is_missing = true,
+        match check_grant(&account.uid, &account.status, &holder, demand.grant.as_deref()) {
+            GrantCheck::Open(grant) => allow(&mut plan, &demand.account, grant),
+            GrantCheck::Closing => closing = Some(demand.account.clone()),
+            GrantCheck::Closed => return Relaunch::NeverStarted,
+            GrantCheck::Unknown => is_missing = true,
         }
     }
     if is_missing {

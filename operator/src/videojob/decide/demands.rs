@@ -62,7 +62,7 @@ pub(super) fn give_back(step: &mut StepStatus) -> bool {
 }
 
 /// Drops the demands that are settled and booked; since when the step has been asking.
-pub(super) fn forget_booked(step: &mut StepStatus) -> Option<Timestamp> {
+pub(super) fn forget_recorded(step: &mut StepStatus) -> Option<Timestamp> {
     let since = step.demands.iter().filter_map(|demand| demand.since.as_ref().map(|since| since.0)).min();
     step.demands.retain(|demand| demand.settled != Some(true));
     since

@@ -26,7 +26,7 @@ pub(super) fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Deman
 
 /// An account that has not booked yet what this step has spent: it still lists the grant, or was made again after another
 /// had given it, and has not looked yet.
-pub(super) fn unbooked(draft: &Draft<'_>, name: StepName) -> Option<String> {
+pub(super) fn unrecorded(draft: &Draft<'_>, name: StepName) -> Option<String> {
     let step = draft.step(name)?;
     step.demands
         .iter()

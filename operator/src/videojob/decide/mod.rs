@@ -89,7 +89,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let generation = observed.job.metadata.generation;
     let verdict = judge(&mut draft);
     release::release(&mut draft);
-    release::drop_booked(&mut draft);
+    release::drop_recorded(&mut draft);
     release::report_paid(&mut draft);
     orphaned_jobs::stop_orphaned_jobs(&mut draft);
     let is_news = conditions::write(&mut draft.status, &verdict, generation, now);

@@ -18,9 +18,9 @@ use super::super::verdict::Verdict;
 use super::accounts::external_accounts;
 use super::begin_attempt::launch;
 use super::budget::over_budget;
-use super::demands::{forget_booked, withdraw, write_off};
+use super::demands::{forget_recorded, withdraw, write_off};
 use super::draft::{Draft, later};
-use super::grants::{grant_for, unbooked};
+use super::grants::{grant_for, unrecorded};
 use super::launch_plan::{LaunchPlan, allow, idle, survey};
 use super::messages::asks_for;
 use super::needs::needs;
@@ -69,7 +69,7 @@ fn may_begin(
         let now = draft.now;
         write_off(draft.step_mut(name), now);
     }
-    if let Some(account) = unbooked(draft, name) {
+    if let Some(account) = unrecorded(draft, name) {
         return Err(Box::new(Verdict::Waiting {
             reason: VideoJobReason::AwaitingQuota,
             message: format!("{name}: account {account} books what was spent").into(),
@@ -77,7 +77,7 @@ fn may_begin(
             at: None,
         }));
     }
-    let since = forget_booked(draft.step_mut(name));
+    let since = forget_recorded(draft.step_mut(name));
     if accounts.is_empty() {
         draft.step_mut(name).demands.clear();
         return Ok((next, LaunchPlan::default()));

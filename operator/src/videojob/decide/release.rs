@@ -41,20 +41,20 @@ pub(super) fn report_paid(draft: &mut Draft<'_>) {
 
 /// Drops what is booked of the steps that ask for nothing more: from then on they cost their accounts nothing. Since when
 /// the others have been asking is kept with what they asked for.
-pub(super) fn drop_booked(draft: &mut Draft<'_>) {
+pub(super) fn drop_recorded(draft: &mut Draft<'_>) {
     let done = |step: &&StepStatus| {
         matches!(step.state, Some(StepState::Succeeded | StepState::Failed | StepState::Skipped))
     };
     let names: Vec<StepName> = draft.status.steps.iter().filter(done).map(|step| step.name).collect();
     for name in names {
         let mut demands = std::mem::take(&mut draft.step_mut(name).demands);
-        demands.retain(|demand| demand.settled != Some(true) || !is_booked(draft, name, demand));
+        demands.retain(|demand| demand.settled != Some(true) || !is_recorded(draft, name, demand));
         draft.step_mut(name).demands = demands;
     }
 }
 
 /// Whether the account is there, has opened its books, and has closed the grant.
-fn is_booked(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
+fn is_recorded(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
     let account = draft.observed.accounts.get(&demand.account);
     matches!(account, Some(Account::External(account)) if !is_unopened(&account.status))
         && grant_for(draft, name, demand).is_none()

@@ -14,7 +14,7 @@ use super::draft::Draft;
 use super::grants::asked;
 use super::messages::asks_for;
 use super::step::Transitions;
-use crate::provideraccount::{Ledger, Limit, outlook};
+use crate::provideraccount::{Ledger, Limit, forecast};
 
 /// What is waited for, in numbers: told to those at the front of the line. Once told, it is told again only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
@@ -36,7 +36,7 @@ pub(super) fn waiting(
         }
         return Verdict::waits(name, reason, &message, Some(at));
     }
-    if let Some(why) = demands.iter().find_map(|demand| never(draft, name, demand, accounts)) {
+    if let Some(why) = demands.iter().find_map(|demand| why_unsatisfiable(draft, name, demand, accounts)) {
         let message = format!("{name}: {why}").into();
         return Verdict::Stalled { reason: VideoJobReason::BudgetExceeded, message, step: Some(name) };
     }
@@ -67,7 +67,7 @@ fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&ExternalAccou
 }
 
 /// Why a demand can never be met, if so.
-fn never(
+fn why_unsatisfiable(
     draft: &Draft<'_>,
     name: StepName,
     demand: &Demand,
@@ -75,7 +75,7 @@ fn never(
 ) -> Option<String> {
     let ExternalAccount { spec, status, .. } = accounts.get(&demand.account)?;
     let asked = asked(draft, name, &demand.account)?;
-    let why = Ledger::read(spec, status, draft.now).never(&asked)?;
+    let why = Ledger::read(spec, status, draft.now).why_unsatisfiable(&asked)?;
     Some(format!("account {}: {why}", demand.account))
 }
 
@@ -88,8 +88,8 @@ fn blocked_by(
     left: i64,
 ) -> Option<(VideoJobReason, String, Option<Timestamp>)> {
     let asked = asked(draft, name, account_name)?;
-    let outlook = outlook(&account.spec, &account.status, &asked, draft.now)?;
-    let (reason, what) = match outlook.limit {
+    let forecast = forecast(&account.spec, &account.status, &asked, draft.now)?;
+    let (reason, what) = match forecast.limit {
         Limit::Refusal { .. } => (VideoJobReason::RateLimited, format!("{account_name} refuses for a while")),
         Limit::Quota { name: quota, used, limit, period } => (
             VideoJobReason::AwaitingQuota,
@@ -104,6 +104,6 @@ fn blocked_by(
             format!("{account_name} is used by {most} steps already, as many as may at once"),
         ),
     };
-    let when = outlook.opens_at.map(|at| format!("; next unit at {at:.0}")).unwrap_or_default();
-    Some((reason, format!("{what}; {left} submissions left{when}"), outlook.opens_at))
+    let when = forecast.opens_at.map(|at| format!("; next unit at {at:.0}")).unwrap_or_default();
+    Some((reason, format!("{what}; {left} submissions left{when}"), forecast.opens_at))
 }

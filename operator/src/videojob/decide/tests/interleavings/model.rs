@@ -390,7 +390,7 @@ impl Model {
             let now = Timestamp::from_second(state.now).unwrap();
             let answer = reconcile(&account, &[&cached[0], &cached[1]], &[&live[0], &live[1]], now);
             let same = account.status.as_ref() == Some(&answer.status);
-            let told = (&answer.status, &answer.booked);
+            let told = (&answer.status, &answer.closed_grants);
             let answer = (!same).then(|| self.answers.id(&show(&told), || answer.clone()));
             self.account_steps.insert(key, answer);
         }
@@ -401,8 +401,12 @@ impl Model {
     fn account_writes(&mut self, mut state: State) -> Result<State, Broken> {
         let Some(answer) = state.pending_decision.take() else { return Ok(state) };
         let (before, told) = (state.account, self.answers.of(answer));
-        let ended =
-            told.booked.requests.get(&(Operation::Draw, RequestOutcome::Taken)).copied().unwrap_or_default();
+        let ended = told
+            .closed_grants
+            .requests
+            .get(&(Operation::Draw, RequestOutcome::Taken))
+            .copied()
+            .unwrap_or_default();
         state.booked += ended;
         state.account = if let Some(known) = self.answered.get(&(before, answer)) {
             *known
@@ -462,7 +466,7 @@ impl Model {
         if counted <= booked && booked <= told {
             return Ok(());
         }
-        Err(format!("{counted} counted, {booked} booked, {told} told"))
+        Err(format!("{counted} counted, {closed_grants} booked, {told} told"))
     }
 
     /// Holds end, and time passes.

@@ -33,7 +33,7 @@ fn job(name: &str, attempt: i32, more: Value) -> VideoJob {
 }
 
 /// One look, with caches that show what there is; when the next is due.
-fn look(account: &mut ProviderAccount, jobs: &[&VideoJob], second: i64) -> Option<i64> {
+fn reconcile_once(account: &mut ProviderAccount, jobs: &[&VideoJob], second: i64) -> Option<i64> {
     look_with(account, jobs, jobs, second)
 }
 
@@ -64,10 +64,10 @@ fn begun(account: &ProviderAccount) -> Value {
 #[test]
 fn every_grant_has_a_name_of_its_own_and_says_when_it_was_given() {
     let mut grok = account(json!({}));
-    look(&mut grok, &[&job("a", 1, json!({}))], 10);
+    reconcile_once(&mut grok, &[&job("a", 1, json!({}))], 10);
     let first = grok.status.as_ref().unwrap().grants[0].clone();
     assert_eq!(first.given_at.map(|at| second(at.0)), Some(10));
-    look(&mut grok, &[&job("a", 2, json!({})), &job("b", 1, json!({}))], 20);
+    reconcile_once(&mut grok, &[&job("a", 2, json!({})), &job("b", 1, json!({}))], 20);
     let next = grok.status.as_ref().unwrap().grants[0].clone();
     assert!(first.id.as_ref().is_some_and(|id| id.starts_with("a1-")) && first.id != next.id);
     assert_eq!(grok.status.as_ref().unwrap().grants.len(), 1);
@@ -78,7 +78,7 @@ fn a_job_that_has_failed_is_held_or_goes_leaves_its_grant_to_the_next_at_once() 
     for how in ["Failed", "hold", "suspend", "deleting"] {
         let mut grok = account(json!({}));
         let (mut first, next) = (job("a", 1, json!({})), job("b", 1, json!({})));
-        look(&mut grok, &[&first, &next], 0);
+        reconcile_once(&mut grok, &[&first, &next], 0);
         assert_eq!(holders(&grok), mine("a", None));
         match how {
             "Failed" => first.status.as_mut().unwrap().phase = Some(videofactory_crds::Phase::Failed),
@@ -91,9 +91,13 @@ fn a_job_that_has_failed_is_held_or_goes_leaves_its_grant_to_the_next_at_once() 
                     serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
             }
         }
-        assert_eq!(look(&mut grok, &[&first, &next], 1), Some(1), "what is marked is looked at: {how}");
+        assert_eq!(
+            reconcile_once(&mut grok, &[&first, &next], 1),
+            Some(1),
+            "what is marked is looked at: {how}"
+        );
         assert_eq!(holders(&grok), mine("a", Some(GrantState::Closing)), "{how}");
-        look(&mut grok, &[&first, &next], 2);
+        reconcile_once(&mut grok, &[&first, &next], 2);
         assert_eq!(holders(&grok), mine("b", None), "{how}");
         assert!(grok.status.as_ref().unwrap().expired.is_empty(), "{how}");
     }
@@ -103,18 +107,18 @@ fn a_job_that_has_failed_is_held_or_goes_leaves_its_grant_to_the_next_at_once() 
 fn who_does_not_begin_in_time_loses_the_grant_and_gets_none_before_it_asks_anew() {
     let mut grok = account(json!({}));
     let (first, next) = (job("a", 1, json!({})), job("b", 1, json!({})));
-    look(&mut grok, &[&first], 0);
-    assert_eq!(look(&mut grok, &[&first, &next], 1), Some(BEGIN_WITHIN));
+    reconcile_once(&mut grok, &[&first], 0);
+    assert_eq!(reconcile_once(&mut grok, &[&first, &next], 1), Some(BEGIN_WITHIN));
     assert_eq!(holders(&grok), mine("a", None));
-    look(&mut grok, &[&first, &next], BEGIN_WITHIN);
+    reconcile_once(&mut grok, &[&first, &next], BEGIN_WITHIN);
     assert_eq!(holders(&grok), mine("a", Some(GrantState::Closing)));
-    look(&mut grok, &[&first, &next], BEGIN_WITHIN + 1);
+    reconcile_once(&mut grok, &[&first, &next], BEGIN_WITHIN + 1);
     assert_eq!(holders(&grok), mine("b", None));
-    look(&mut grok, &[&first], BEGIN_WITHIN + 2);
+    reconcile_once(&mut grok, &[&first], BEGIN_WITHIN + 2);
     assert_eq!(holders(&grok), [], "the first one is granted nothing again");
     let (status, claim) = (grok.status.clone().unwrap(), claims_of(&first));
     assert!(has_expired(&status, &claim));
-    look(&mut grok, &[&job("a", 2, json!({}))], BEGIN_WITHIN + 3);
+    reconcile_once(&mut grok, &[&job("a", 2, json!({}))], BEGIN_WITHIN + 3);
     assert_eq!(holders(&grok), mine("a", None), "the next attempt is");
     assert!(grok.status.as_ref().unwrap().expired.is_empty());
 }
@@ -126,10 +130,10 @@ fn claims_of(job: &VideoJob) -> Holder {
 #[test]
 fn one_that_was_begun_with_never_ends_by_time() {
     let mut grok = account(json!({}));
-    look(&mut grok, &[&job("a", 1, json!({}))], 0);
+    reconcile_once(&mut grok, &[&job("a", 1, json!({}))], 0);
     let begun = job("a", 1, begun(&grok));
     for moment in [1, BEGIN_WITHIN, 100 * BEGIN_WITHIN] {
-        look(&mut grok, &[&begun], moment);
+        reconcile_once(&mut grok, &[&begun], moment);
         assert_eq!(holders(&grok), mine("a", None));
     }
 }
@@ -138,7 +142,7 @@ fn one_that_was_begun_with_never_ends_by_time() {
 fn a_closing_that_finds_its_holder_begun_is_taken_back_for_good() {
     let mut grok = account(json!({}));
     let asks = job("a", 1, json!({}));
-    look(&mut grok, &[&asks], 0);
+    reconcile_once(&mut grok, &[&asks], 0);
     let begun = job("a", 1, begun(&grok));
     // The cache is behind: it goes on showing that the holder has not begun.
     look_with(&mut grok, &[&asks], &[&begun], BEGIN_WITHIN);
@@ -153,24 +157,24 @@ fn a_closing_that_finds_its_holder_begun_is_taken_back_for_good() {
 fn what_was_closed_is_not_taken_up_again() {
     let mut grok = account(json!({}));
     let asks = job("a", 1, json!({}));
-    look(&mut grok, &[&asks], 0);
+    reconcile_once(&mut grok, &[&asks], 0);
     let late = job("a", 1, begun(&grok));
-    look(&mut grok, &[&asks], BEGIN_WITHIN);
-    look(&mut grok, &[&asks], BEGIN_WITHIN + 1);
+    reconcile_once(&mut grok, &[&asks], BEGIN_WITHIN);
+    reconcile_once(&mut grok, &[&asks], BEGIN_WITHIN + 1);
     assert_eq!(holders(&grok), []);
-    look(&mut grok, &[&late], BEGIN_WITHIN + 2);
+    reconcile_once(&mut grok, &[&late], BEGIN_WITHIN + 2);
     assert_eq!(holders(&grok), [], "it began after the account had looked");
     let status = grok.status.clone().unwrap();
     let id = late.status.as_ref().unwrap().steps[0].demands[0].grant.clone();
-    assert_eq!(word("a1", &status, &claims_of(&late), id.as_deref()), Word::Closed);
+    assert_eq!(check_grant("a1", &status, &claims_of(&late), id.as_deref()), GrantCheck::Closed);
     // An account that was made again has not closed it.
     let mut remade = account(json!({"observedGeneration": -1}));
     remade.metadata.uid = Some("a2".into());
-    look(&mut remade, &[&late], BEGIN_WITHIN + 3);
+    reconcile_once(&mut remade, &[&late], BEGIN_WITHIN + 3);
     assert_eq!(holders(&remade), mine("a", None));
     assert!(matches!(
-        word("a2", remade.status.as_ref().unwrap(), &claims_of(&late), id.as_deref()),
-        Word::Open(_)
+        check_grant("a2", remade.status.as_ref().unwrap(), &claims_of(&late), id.as_deref()),
+        GrantCheck::Open(_)
     ));
 }
 
@@ -179,10 +183,10 @@ fn what_was_spent_is_booked_once_though_a_late_cache_has_it_granted_twice() {
     let mut grok = account(json!({}));
     grok.spec.quotas = serde_json::from_value(json!([{"name": "all", "limit": 9, "period": "1d"}])).unwrap();
     let asks = job("a", 1, json!({}));
-    look(&mut grok, &[&asks], 0);
+    reconcile_once(&mut grok, &[&asks], 0);
     let spent = json!([{"at": "2026-01-01T00:00:01Z", "submissions": 3}]);
     let settled = job("a", 1, with(begun(&grok), json!({"settled": true, "spent": spent})));
-    look(&mut grok, &[&settled], 1);
+    reconcile_once(&mut grok, &[&settled], 1);
     for (moment, cached) in [(2, &asks), (3, &settled), (4, &settled)] {
         look_with(&mut grok, &[cached], &[&settled], moment);
         assert_eq!(grok.status.as_ref().unwrap().quotas[0].used, Some(3));

@@ -31,15 +31,15 @@ fn bytes(part: &impl Serialize) -> usize {
 
 /// Whether another grant can be opened beside these.
 #[must_use]
-pub fn is_left_for_a_grant(grants: &[Grant]) -> bool {
-    Room::beside(grants).takes_another()
+pub fn has_space_for_grant(grants: &[Grant]) -> bool {
+    GrantSpace::beside(grants).takes_another()
 }
 
 /// Room for grants.
 #[derive(Clone, Copy, Debug)]
-pub struct Room(usize);
+pub struct GrantSpace(usize);
 
-impl Room {
+impl GrantSpace {
     /// What these leave.
     #[must_use]
     pub fn beside(grants: &[Grant]) -> Self {
@@ -60,11 +60,11 @@ impl Room {
 
 /// As many items, from the front, as have room.
 #[must_use]
-pub fn first<T: Serialize>(items: impl Iterator<Item = T>, room: usize) -> Vec<T> {
+pub fn first<T: Serialize>(items: impl Iterator<Item = T>, space: usize) -> Vec<T> {
     let mut used = 0;
     let fits = |item: &T| {
         used += bytes(item);
-        used <= room
+        used <= space
     };
     items.take_while(fits).collect()
 }

@@ -37,27 +37,27 @@ impl Group {
 }
 
 /// When each group had its last turn.
-pub type Turns = BTreeMap<Group, Timestamp>;
+pub type LastTurns = BTreeMap<Group, Timestamp>;
 
 /// As the status has them. A time that a clock which was put back has left in the future holds nobody back.
 #[must_use]
-pub fn read(turns: &[LastTurn], now: Timestamp) -> Turns {
+pub fn read(turns: &[LastTurn], now: Timestamp) -> LastTurns {
     let latest = plus(now, SPAN.0 + START_UP);
-    let turns = turns.iter().map(|turn| {
+    let turns = turns.iter().map(|batch| {
         let group = Group {
-            channel: turn.channel.clone(),
-            step: turn.step,
-            model: turn.model.clone().unwrap_or_default(),
-            priority: turn.priority.unwrap_or_default(),
+            channel: batch.channel.clone(),
+            step: batch.step,
+            model: batch.model.clone().unwrap_or_default(),
+            priority: batch.priority.unwrap_or_default(),
         };
-        (group, turn.at.0.min(latest))
+        (group, batch.at.0.min(latest))
     });
     turns.collect()
 }
 
 /// As the status says them.
 #[must_use]
-pub fn status(turns: &Turns) -> Vec<LastTurn> {
+pub fn status(turns: &LastTurns) -> Vec<LastTurn> {
     turns.iter().map(|(group, at)| last_turn(group, *at)).collect()
 }
 

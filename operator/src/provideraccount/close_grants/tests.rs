@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use videofactory_crds::ProviderAccountSpec;
 use videofactory_crds::provideraccount::{ProviderAccountStatus, QuotaStatus};
 
-use super::super::testing::{at, demand, look, second, spec, with};
+use super::super::testing::{at, demand, reconcile_once, second, spec, with};
 use super::*;
 
 fn account(more: Value) -> ProviderAccountSpec {
@@ -26,17 +26,17 @@ fn spent(moment: i64, submissions: i64, seconds: Option<i64>, cost: Option<i64>)
     SpentUnits { at: Time(at(moment)), submissions, seconds, cost: cost.map(Money::from_micros) }
 }
 
-fn settled(settlement: Settlement) -> Standing {
-    Standing::Settled(Box::new(Claim { demand: asked(), state: ClaimState::Settled(settlement) }))
+fn settled(settlement: Settlement) -> HolderState {
+    HolderState::Settled(Box::new(Claim { demand: asked(), state: ClaimState::Settled(settlement) }))
 }
 
 /// The status after a grant at second 0 and its end at second 100.
-fn after(spec: &ProviderAccountSpec, standing: Standing) -> ProviderAccountStatus {
+fn after(spec: &ProviderAccountSpec, holder_state: HolderState) -> ProviderAccountStatus {
     let mut status = ProviderAccountStatus::default();
-    let turn = look(spec, &mut status, &[], &[asked()], at(0));
-    assert_eq!(turn.grants.len(), 1);
-    let grant = turn.grants[0].clone();
-    look(spec, &mut status, &[(grant, standing)], &[], at(100));
+    let batch = reconcile_once(spec, &mut status, &[], &[asked()], at(0));
+    assert_eq!(batch.grants.len(), 1);
+    let grant = batch.grants[0].clone();
+    reconcile_once(spec, &mut status, &[(grant, holder_state)], &[], at(100));
     status
 }
 
@@ -76,7 +76,7 @@ fn what_was_spent_goes_into_each_quota_that_counts_it_and_the_rest_is_free() {
 
 #[test]
 fn of_a_holder_that_is_gone_all_counts_as_spent_now() {
-    let status = after(&account(json!({})), Standing::Gone);
+    let status = after(&account(json!({})), HolderState::Gone);
     assert!(status.grants.is_empty());
     assert_eq!(books(&status, "clips"), [(101, 4, Some("sea".to_owned()))]);
     assert_eq!(books(&status, "gpu"), [(101, 40, Some("sea".to_owned()))]);
@@ -85,9 +85,9 @@ fn of_a_holder_that_is_gone_all_counts_as_spent_now() {
 
 #[test]
 fn what_was_withdrawn_is_free_and_what_is_held_stays() {
-    let status = after(&account(json!({})), Standing::Withdrawn);
+    let status = after(&account(json!({})), HolderState::Withdrawn);
     assert!(status.grants.is_empty() && quota(&status, "clips").spent.is_empty());
-    let status = after(&account(json!({})), Standing::Holds);
+    let status = after(&account(json!({})), HolderState::Holds);
     assert_eq!(status.grants.len(), 1);
     assert_eq!(quota(&status, "clips").reserved, Some(4));
     assert_eq!(quota(&status, "clips").next_unit_at, None, "there are free ones");
@@ -111,8 +111,8 @@ fn a_recorded_refusal_is_never_shortened() {
         let mut ledger = Ledger::read(&spec, &status, at(100));
         ledger.grants = vec![Grant { holder: asked().holder, ..Grant::default() }];
         let settlement = Settlement { blocked_until: then, refusals: guessed, ..Settlement::default() };
-        let standings = [(ledger.grants[0].clone(), settled(settlement))];
-        ledger.book(&standings, at(100));
+        let holder_states = [(ledger.grants[0].clone(), settled(settlement))];
+        ledger.close_grants(&holder_states, at(100));
         status.quotas = ledger.quota_status(at(100));
         assert_eq!(blocked(&status, "clips"), Some(5_000));
     }
@@ -149,7 +149,7 @@ fn a_refusal_of_what_no_quota_counts_is_kept_apart() {
 fn a_quota_that_is_added_counts_what_is_already_granted() {
     let before = account(json!({"quotas": []}));
     let mut status = ProviderAccountStatus::default();
-    look(&before, &mut status, &[], &[asked()], at(0));
+    reconcile_once(&before, &mut status, &[], &[asked()], at(0));
     let ledger = Ledger::read(&account(json!({})), &status, at(1));
     let held =
         |name: &str| ledger.quotas.iter().find(|tally| tally.quota.name == name).unwrap().window.held();
@@ -170,8 +170,8 @@ fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
     assert_eq!(ledger.quotas[0].window.held(), 3);
     assert_eq!(ledger.grants[0].units, [("clips".to_owned(), 3), ("gpu".to_owned(), 30)].into());
     let told = Settlement { spent: vec![spent(40, 1, Some(5), None)], ..Settlement::default() };
-    let booked = ledger.book(&[(ledger.grants[0].clone(), settled(told))], at(50));
-    assert_eq!((booked.closed, booked.refused()), (1, 0));
+    let closed_grants = ledger.close_grants(&[(ledger.grants[0].clone(), settled(told))], at(50));
+    assert_eq!((closed_grants.closed, closed_grants.refused()), (1, 0));
     assert_eq!((ledger.grants.len(), ledger.quotas[0].window.used(at(50))), (0, 1));
 }
 
@@ -188,34 +188,34 @@ fn a_young_ledger_books_what_was_spent_before_it_was_opened() {
 #[test]
 fn a_quota_that_is_gone_or_lowered_breaks_nothing() {
     let mut status = ProviderAccountStatus::default();
-    look(&account(json!({})), &mut status, &[], &[asked()], at(0));
+    reconcile_once(&account(json!({})), &mut status, &[], &[asked()], at(0));
     let lowered = account(json!({"quotas": [
         {"name": "clips", "limit": 1, "period": "2h", "window": "Rolling", "unit": "Requests",
          "operations": ["animate"]},
     ]}));
-    let turn = look(&lowered, &mut status, &[], &[demand("b", 1)], at(1));
-    assert_eq!((turn.grants.len(), turn.next_wake), (0, None));
+    let batch = reconcile_once(&lowered, &mut status, &[], &[demand("b", 1)], at(1));
+    assert_eq!((batch.grants.len(), batch.next_wake), (0, None));
     let clips = quota(&status, "clips");
     assert_eq!((clips.limit, clips.reserved, &clips.next_unit_at), (Some(1), Some(4), &None));
     let far: Timestamp = at(10_000_000);
     assert_eq!(
-        look(&lowered, &mut status, &[], &[demand("b", 1)], far).grants.len(),
+        reconcile_once(&lowered, &mut status, &[], &[demand("b", 1)], far).grants.len(),
         0,
         "nothing expires by time"
     );
 }
 
 /// What a grant that was asked for at second 0 and opened then brings to light when it is closed.
-fn closed(opened: i64, standing: Standing) -> Booked {
+fn closed(opened: i64, holder_state: HolderState) -> ClosedGrants {
     let spec = account(json!({}));
     let mut ledger = Ledger::read(&spec, &ProviderAccountStatus::default(), at(0));
     let mut grant = super::super::grant::grant(&ledger, &[asked()], at(opened)).grants.remove(0);
     grant.openings[0].at = Time(at(opened));
     ledger.grants = vec![grant.clone()];
-    let booked = ledger.book(&[(grant.clone(), standing.clone())], at(opened + 200));
-    let again = ledger.book(&[(grant, standing)], at(opened + 300));
-    assert_eq!(again, Booked::default(), "what was told is told once");
-    booked
+    let closed_grants = ledger.close_grants(&[(grant.clone(), holder_state.clone())], at(opened + 200));
+    let again = ledger.close_grants(&[(grant, holder_state)], at(opened + 300));
+    assert_eq!(again, ClosedGrants::default(), "what was told is told once");
+    closed_grants
 }
 
 #[test]
@@ -225,17 +225,21 @@ fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
         refusals: 1,
         ..Settlement::default()
     };
-    let booked = closed(0, settled(told));
+    let closed_grants = closed(0, settled(told));
     let animate = |outcome, times| ((Operation::Animate, outcome), times);
     assert_eq!(
-        booked.requests,
+        closed_grants.requests,
         [animate(RequestOutcome::Taken, 3), animate(RequestOutcome::RateLimited, 1)].into()
     );
-    assert_eq!(booked.cost, Money::from_micros(800_000), "as the service said, or else as was expected");
-    let booked = closed(0, Standing::Gone);
-    assert_eq!(booked.requests, [animate(RequestOutcome::Unknown, 4)].into());
-    assert_eq!(booked.cost, Money::from_micros(2_000_000));
-    assert_eq!(closed(0, Standing::Withdrawn), Booked { closed: 1, ..Booked::default() });
+    assert_eq!(
+        closed_grants.cost,
+        Money::from_micros(800_000),
+        "as the service said, or else as was expected"
+    );
+    let closed_grants = closed(0, HolderState::Gone);
+    assert_eq!(closed_grants.requests, [animate(RequestOutcome::Unknown, 4)].into());
+    assert_eq!(closed_grants.cost, Money::from_micros(2_000_000));
+    assert_eq!(closed(0, HolderState::Withdrawn), ClosedGrants { closed: 1, ..ClosedGrants::default() });
 }
 
 #[test]

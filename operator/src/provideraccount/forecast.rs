@@ -6,13 +6,13 @@ use videofactory_crds::{ProviderAccountSpec, ProviderAccountStatus};
 
 use super::calendar::plus;
 use super::demand::Demand;
-use super::ledger::{Ledger, takes};
+use super::ledger::{Ledger, quota_use};
 use super::openings::START_UP;
 use super::window::Window;
 
 /// What keeps a demand waiting, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outlook {
+pub struct Forecast {
     /// What it is.
     pub limit: Limit,
     /// When it opens, by the books; nothing if that depends on others.
@@ -57,31 +57,31 @@ pub enum Limit {
 /// What would keep a demand waiting if it were the first: of several limits the one that opens last. Nothing if none
 /// would.
 #[must_use]
-pub fn outlook(
+pub fn forecast(
     spec: &ProviderAccountSpec,
     status: &ProviderAccountStatus,
     demand: &Demand,
     now: Timestamp,
-) -> Option<Outlook> {
+) -> Option<Forecast> {
     let ledger = Ledger::read(spec, status, now);
     let soon = plus(now, START_UP);
     let full = Some(ledger.most_grants()).filter(|most| *most <= ledger.open_grants());
-    let full = full.map(|most| Outlook { limit: Limit::Concurrency { most }, opens_at: None });
-    let takes = takes(&ledger, demand);
-    let unnamed = takes.iter().all(|(window, _)| *window == ledger.quotas.len());
+    let full = full.map(|most| Forecast { limit: Limit::Concurrency { most }, opens_at: None });
+    let quota_use = quota_use(&ledger, demand);
+    let unnamed = quota_use.iter().all(|(window, _)| *window == ledger.quotas.len());
     let refused = ledger.refused_until.filter(|_| unnamed);
     let refused =
-        refused.map(|until| Outlook { limit: Limit::Refusal { quota: None }, opens_at: Some(until) });
-    let windows = takes.iter().filter_map(|(window, each)| match ledger.quotas.get(*window) {
-        Some(tally) => shut(&tally.window, *each, now, Some(&tally.quota.name)),
-        None => shut(ledger.spend.as_ref()?, *each, now, None),
+        refused.map(|until| Forecast { limit: Limit::Refusal { quota: None }, opens_at: Some(until) });
+    let windows = quota_use.iter().filter_map(|(window, each)| match ledger.quotas.get(*window) {
+        Some(tally) => blocked_by(&tally.window, *each, now, Some(&tally.quota.name)),
+        None => blocked_by(ledger.spend.as_ref()?, *each, now, None),
     });
-    let later = |outlook: &Outlook| outlook.opens_at.is_none_or(|at| at > soon);
+    let later = |forecast: &Forecast| forecast.opens_at.is_none_or(|at| at > soon);
     let limits = windows.chain(refused).chain(full).filter(later);
-    limits.max_by_key(|outlook| outlook.opens_at.unwrap_or(Timestamp::MAX))
+    limits.max_by_key(|forecast| forecast.opens_at.unwrap_or(Timestamp::MAX))
 }
 
-fn shut(window: &Window, each: i64, now: Timestamp, quota: Option<&str>) -> Option<Outlook> {
+fn blocked_by(window: &Window, each: i64, now: Timestamp, quota: Option<&str>) -> Option<Forecast> {
     let refused = window.blocked_until.filter(|until| *until > now);
     let books = Window { blocked_until: None, ..window.clone() };
     let by_books = if each > 0 { books.when(each, now) } else { Some(now) };
@@ -101,14 +101,14 @@ fn shut(window: &Window, each: i64, now: Timestamp, quota: Option<&str>) -> Opti
             Limit::Money { used: money(used), limit: money(window.limit), period }
         }
     };
-    Some(Outlook { limit, opens_at })
+    Some(Forecast { limit, opens_at })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::testing::{at, demand, look, spec, with};
+    use super::super::testing::{at, demand, reconcile_once, spec, with};
     use super::*;
 
     fn account(more: Value) -> ProviderAccountSpec {
@@ -130,11 +130,11 @@ mod tests {
         let full = status(json!({"quotas": [
             {"name": "clips", "limit": 2, "spent": spent}, {"name": "pictures", "limit": 1, "spent": spent},
         ]}));
-        let found = outlook(&account(json!({})), &full, &demand("a", 1), at(60)).unwrap();
+        let found = forecast(&account(json!({})), &full, &demand("a", 1), at(60)).unwrap();
         let limit = Limit::Quota { name: "clips".into(), used: 2, limit: 2, period: Duration::from_hours(2) };
-        assert_eq!(found, Outlook { limit, opens_at: Some(at(7_200)) });
+        assert_eq!(found, Forecast { limit, opens_at: Some(at(7_200)) });
         assert_eq!(
-            outlook(&account(json!({})), &full, &demand("a", 1), at(7_190)),
+            forecast(&account(json!({})), &full, &demand("a", 1), at(7_190)),
             None,
             "its pod may start"
         );
@@ -143,22 +143,22 @@ mod tests {
     #[test]
     fn a_refusal_is_told_apart_from_a_quota_that_is_used_up() {
         let blocked = status(json!({"quotas": [{"name": "clips", "blockedUntil": "2026-01-01T01:00:00Z"}]}));
-        let found = outlook(&account(json!({})), &blocked, &demand("a", 1), at(60)).unwrap();
+        let found = forecast(&account(json!({})), &blocked, &demand("a", 1), at(60)).unwrap();
         let limit = Limit::Refusal { quota: Some("clips".into()) };
-        assert_eq!(found, Outlook { limit, opens_at: Some(at(3_600)) });
+        assert_eq!(found, Forecast { limit, opens_at: Some(at(3_600)) });
         let unnamed =
             status(json!({"quotas": [{"name": "service", "blockedUntil": "2026-01-01T01:00:00Z"}]}));
-        let found = outlook(&spec(json!({})), &unnamed, &demand("a", 1), at(60)).unwrap();
+        let found = forecast(&spec(json!({})), &unnamed, &demand("a", 1), at(60)).unwrap();
         assert_eq!(found.limit, Limit::Refusal { quota: None });
-        assert_eq!(outlook(&account(json!({})), &unnamed, &demand("a", 1), at(60)), None);
+        assert_eq!(forecast(&account(json!({})), &unnamed, &demand("a", 1), at(60)), None);
     }
 
     #[test]
     fn what_depends_on_others_has_no_time() {
         let spec = account(json!({"maxConcurrent": 1, "spend": {"limit": "1", "period": "30d"}}));
         let mut status = ProviderAccountStatus::default();
-        look(&spec, &mut status, &[], &[demand("a", 1)], at(0));
-        let found = outlook(&spec, &status, &demand("b", 1), at(1)).unwrap();
-        assert_eq!(found, Outlook { limit: Limit::Concurrency { most: 1 }, opens_at: None });
+        reconcile_once(&spec, &mut status, &[], &[demand("a", 1)], at(0));
+        let found = forecast(&spec, &status, &demand("b", 1), at(1)).unwrap();
+        assert_eq!(found, Forecast { limit: Limit::Concurrency { most: 1 }, opens_at: None });
     }
 }

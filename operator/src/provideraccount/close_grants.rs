@@ -11,10 +11,10 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
 
 use super::calendar::plus;
-use super::closing::is_same;
-use super::demand::{Claim, ClaimState, Demand, Settlement, Standing, operation};
+use super::demand::{Claim, ClaimState, Demand, HolderState, Settlement, operation};
 use super::ledger::Ledger;
 use super::openings::START_UP;
+use super::reclaim::is_same;
 use super::window::Entry;
 use crate::metrics::RequestOutcome;
 
@@ -26,7 +26,7 @@ const LONGEST_GUESS: i64 = 3_600;
 
 /// What closing the grants has brought to light.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Booked {
+pub struct ClosedGrants {
     /// Grants that were closed.
     pub closed: usize,
     /// What was asked of the service, and how often.
@@ -37,7 +37,7 @@ pub struct Booked {
     pub lags: Vec<i64>,
 }
 
-impl Booked {
+impl ClosedGrants {
     /// How often the service refused for a while.
     #[must_use]
     pub fn refused(&self) -> i64 {
@@ -60,7 +60,7 @@ impl Booked {
         self.cost = self.cost.plus(grant.price.unwrap_or_default());
     }
 
-    fn settled(&mut self, grant: &Grant, claim: &Claim, refused: bool) {
+    fn count_settled(&mut self, grant: &Grant, claim: &Claim, refused: bool) {
         let ClaimState::Settled(settlement) = &claim.state else { return };
         let operation = claim.demand.operation;
         self.count(
@@ -90,32 +90,33 @@ fn lag(grant: &Grant, asked: Timestamp, spent: &[SpentUnits]) -> Option<i64> {
 
 impl Ledger {
     /// Closes the grants of the holders that have no use for theirs any more. Holders of no open grant are passed over.
-    pub fn book(&mut self, standings: &[(Grant, Standing)], now: Timestamp) -> Booked {
-        let mut booked = Booked::default();
-        for (seen, standing) in standings {
+    pub fn close_grants(&mut self, holder_states: &[(Grant, HolderState)], now: Timestamp) -> ClosedGrants {
+        let mut closed_grants = ClosedGrants::default();
+        for (seen, holder_state) in holder_states {
             let Some(place) = self.grants.iter().position(|grant| is_same(grant, seen)) else { continue };
-            let begun_or_asks = matches!(standing, Standing::Holds | Standing::Asks | Standing::Idle);
-            if begun_or_asks && !self.closes(place, standing) {
+            let begun_or_asks =
+                matches!(holder_state, HolderState::Holds | HolderState::Asks | HolderState::Idle);
+            if begun_or_asks && !self.closes(place, holder_state) {
                 continue;
             }
             let grant = self.grants.remove(place);
-            booked.closed += 1;
-            match standing {
-                Standing::Gone => {
+            closed_grants.closed += 1;
+            match holder_state {
+                HolderState::Gone => {
                     self.spend_all(&grant, now);
-                    booked.gone(&grant);
+                    closed_grants.gone(&grant);
                 }
-                Standing::Settled(claim) => {
-                    let refused = self.settle(&grant, claim, now);
-                    booked.settled(&grant, claim, refused);
+                HolderState::Settled(claim) => {
+                    let refused = self.record_spending(&grant, claim, now);
+                    closed_grants.count_settled(&grant, claim, refused);
                 }
                 // It was never begun with.
-                Standing::Withdrawn | Standing::Asks | Standing::Idle | Standing::Holds => {}
+                HolderState::Withdrawn | HolderState::Asks | HolderState::Idle | HolderState::Holds => {}
             }
         }
         self.reserve();
         self.tidy(now);
-        booked
+        closed_grants
     }
 
     /// Takes up the grant of an attempt that was begun with one which these books do not know: they are younger than it,
@@ -151,9 +152,9 @@ impl Ledger {
     /// nothing of today.
     fn take_over(&mut self, demand: &Demand, settlement: &Settlement, now: Timestamp) {
         for spent in &settlement.spent {
-            self.settle_one(demand.channel.as_ref(), demand, spent);
+            self.record_submission(demand.channel.as_ref(), demand, spent);
         }
-        self.heed(demand, &Settlement { refusals: 0, ..settlement.clone() }, now);
+        self.apply_refusal(demand, &Settlement { refusals: 0, ..settlement.clone() }, now);
         self.tidy(now);
     }
 
@@ -175,15 +176,15 @@ impl Ledger {
     }
 
     /// Books what was spent; whether the service refused for a while.
-    fn settle(&mut self, grant: &Grant, claim: &Claim, now: Timestamp) -> bool {
+    fn record_spending(&mut self, grant: &Grant, claim: &Claim, now: Timestamp) -> bool {
         let ClaimState::Settled(settlement) = &claim.state else { return false };
         for spent in &settlement.spent {
-            self.settle_one(grant.channel.as_ref(), &claim.demand, spent);
+            self.record_submission(grant.channel.as_ref(), &claim.demand, spent);
         }
-        self.heed(&claim.demand, settlement, now)
+        self.apply_refusal(&claim.demand, settlement, now)
     }
 
-    fn settle_one(&mut self, channel: Option<&String>, demand: &Demand, spent: &SpentUnits) {
+    fn record_submission(&mut self, channel: Option<&String>, demand: &Demand, spent: &SpentUnits) {
         let entry = |units| Entry { at: spent.at.0, units, channel: channel.cloned() };
         for tally in self.quotas.iter_mut().filter(|tally| tally.counts(demand.operation, &demand.model)) {
             let units = match tally.quota.unit {
@@ -201,7 +202,7 @@ impl Ledger {
     }
 
     /// Keeps away from a service that refuses: until the time that it named, or for as long as we guess.
-    fn heed(&mut self, demand: &Demand, settlement: &Settlement, now: Timestamp) -> bool {
+    fn apply_refusal(&mut self, demand: &Demand, settlement: &Settlement, now: Timestamp) -> bool {
         let guess = |longest: i64| {
             let doublings = settlement.refusals.checked_sub(1)?;
             let wait = FIRST_GUESS.saturating_mul(1_i64.checked_shl(doublings.min(40)).unwrap_or(i64::MAX));

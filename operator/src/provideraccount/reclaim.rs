@@ -18,7 +18,7 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::{Grant, GrantState, Holder, ProviderAccountStatus};
 
 use super::calendar::plus;
-use super::demand::{Claim, ClaimState, Demand, Standing, same_attempt};
+use super::demand::{Claim, ClaimState, Demand, HolderState, same_attempt};
 use super::ledger::{Ledger, is_unopened};
 
 /// Seconds within which a holder has to begin. A job that can begin does so within a second; it may take longer if the
@@ -43,7 +43,7 @@ impl Ledger {
 
     /// Marks the grants that are to be closed, of holders who have not begun as far as the cache shows: at once where the
     /// holder does not begin as it stands, else after a time. When to look again.
-    pub(super) fn mark(&mut self, cached: &[(Grant, Standing)], now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn mark(&mut self, cached: &[(Grant, HolderState)], now: Timestamp) -> Option<Timestamp> {
         let mut wakes = Vec::new();
         for grant in &mut self.grants {
             if grant.state == Some(GrantState::Closing) {
@@ -54,9 +54,9 @@ impl Ledger {
                 continue;
             }
             let known = cached.iter().find(|(known, _)| is_same(known, grant));
-            let due = match known.map(|(_, standing)| standing) {
-                Some(Standing::Idle) => now,
-                Some(Standing::Asks) => {
+            let due = match known.map(|(_, holder_state)| holder_state) {
+                Some(HolderState::Idle) => now,
+                Some(HolderState::Asks) => {
                     let given = grant.given_at.as_ref().map_or(Timestamp::MIN, |given| given.0);
                     plus(given, BEGIN_WITHIN)
                 }
@@ -71,16 +71,16 @@ impl Ledger {
     }
 
     /// Whether a grant that is not begun with is closed by this look at its holder. One that is not closing is not.
-    pub(super) fn closes(&mut self, place: usize, standing: &Standing) -> bool {
+    pub(super) fn closes(&mut self, place: usize, holder_state: &HolderState) -> bool {
         let grant = &mut self.grants[place];
         if grant.state != Some(GrantState::Closing) {
             return false;
         }
-        if *standing == Standing::Holds {
+        if *holder_state == HolderState::Holds {
             grant.state = Some(GrantState::Begun);
             return false;
         }
-        if *standing == Standing::Asks {
+        if *holder_state == HolderState::Asks {
             self.expired.push(grant.holder.clone());
         }
         true
@@ -104,8 +104,8 @@ impl Ledger {
 }
 
 /// Whether what the cache shows of a holder does not do.
-pub(super) fn needs_a_look(grant: &Grant, cached: &Standing) -> bool {
-    let known = matches!(cached, Standing::Holds | Standing::Asks | Standing::Idle);
+pub(super) fn needs_live_read(grant: &Grant, cached: &HolderState) -> bool {
+    let known = matches!(cached, HolderState::Holds | HolderState::Asks | HolderState::Idle);
     !known || grant.state == Some(GrantState::Closing)
 }
 
@@ -145,7 +145,7 @@ pub fn has_expired(status: &ProviderAccountStatus, holder: &Holder) -> bool {
 
 /// What an account says of a grant that an attempt has recorded to begin with.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Word<'a> {
+pub enum GrantCheck<'a> {
     /// It is the attempt's.
     Open(&'a Grant),
     /// It is about to be closed, unless the account sees in time that it was begun with: a word follows.
@@ -158,18 +158,18 @@ pub enum Word<'a> {
 
 /// What an account, by a look that is later than that record, says of the grant with this id.
 #[must_use]
-pub fn word<'a>(
+pub fn check_grant<'a>(
     account: &str,
     status: &'a ProviderAccountStatus,
     holder: &Holder,
     id: Option<&str>,
-) -> Word<'a> {
+) -> GrantCheck<'a> {
     let is = |grant: &&Grant| grant.id.as_deref() == id && same_attempt(&grant.holder, holder);
     match status.grants.iter().find(is) {
-        Some(grant) if grant.state == Some(GrantState::Closing) => Word::Closing,
-        Some(grant) => Word::Open(grant),
-        None if is_of(id, account) && !is_unopened(status) => Word::Closed,
-        None => Word::Unknown,
+        Some(grant) if grant.state == Some(GrantState::Closing) => GrantCheck::Closing,
+        Some(grant) => GrantCheck::Open(grant),
+        None if is_of(id, account) && !is_unopened(status) => GrantCheck::Closed,
+        None => GrantCheck::Unknown,
     }
 }
 

@@ -4,7 +4,7 @@ use videofactory_crds::bounds::{MOST_STATUS_BYTES, status_schema, violations};
 use videofactory_crds::provideraccount::{LastTurn, Waiter};
 
 use super::super::decide::{Decision, decide};
-use super::super::demand::{Claim, ClaimState, Demand, Settlement, Standing};
+use super::super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
 use super::super::holders::Holders;
 use super::super::ledger::MOST_GRANTS;
 use super::super::model::{Credentials, Health, Observed};
@@ -30,7 +30,7 @@ fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
         account,
         holders: Holders { claims, ..Holders::default() },
         credentials: Credentials::Here,
-        twin: None,
+        duplicate: None,
         health: Health::Unasked,
     }
 }
@@ -75,11 +75,11 @@ fn written(before: &Observed, decision: &Decision) -> Observed {
 }
 
 /// The attempt of a grant has made all its submissions, at so many times, and says so.
-fn settled(grant: &Grant, claim: &Claim, moment: i64) -> (Grant, Standing) {
+fn settled(grant: &Grant, claim: &Claim, moment: i64) -> (Grant, HolderState) {
     let spent = (0..20).map(|n| json!({"at": at(moment + n).to_string(), "submissions": 1, "cost": "1.5"}));
     let spent = serde_json::from_value(spent.collect()).unwrap();
     let state = ClaimState::Settled(Settlement { spent, ..Settlement::default() });
-    (grant.clone(), Standing::Settled(Box::new(Claim { demand: claim.demand.clone(), state })))
+    (grant.clone(), HolderState::Settled(Box::new(Claim { demand: claim.demand.clone(), state })))
 }
 
 #[test]
@@ -129,12 +129,12 @@ fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
             largest = largest.max(size(&decision));
             assert!(size(&decision) < MOST_STATUS_BYTES, "{window} {limit}: {} bytes", size(&decision));
             harness = written(&harness, &decision);
-            closed += decision.booked.closed;
+            closed += decision.closed_grants.closed;
             let grants = harness.account.status.clone().unwrap_or_default().grants;
             let claim = |grant: &Grant| {
                 claims.iter().find(|claim| claim.demand.holder.uid == grant.holder.uid).unwrap()
             };
-            harness.holders.standings =
+            harness.holders.holder_states =
                 grants.iter().map(|grant| settled(grant, claim(grant), moment + 5)).collect();
             let done = |claim: &Claim| grants.iter().any(|grant| grant.holder.uid == claim.demand.holder.uid);
             harness.holders.claims.retain(|claim| !done(claim));
@@ -186,12 +186,12 @@ fn quotas_that_are_added_while_many_grants_are_open_count_them_all() {
     let grants = edited.status.grants.clone();
     let claim =
         |grant: &Grant| claims.iter().find(|claim| claim.demand.holder.uid == grant.holder.uid).unwrap();
-    next.holders.standings = grants.iter().map(|grant| settled(grant, claim(grant), 110)).collect();
+    next.holders.holder_states = grants.iter().map(|grant| settled(grant, claim(grant), 110)).collect();
     next.holders
         .claims
         .retain(|claim| !grants.iter().any(|grant| grant.holder.uid == claim.demand.holder.uid));
     let ended = decide(&next, at(140));
-    assert_eq!(ended.booked.closed, open);
+    assert_eq!(ended.closed_grants.closed, open);
     assert!(
         !ended.status.grants.is_empty() && ended.status.grants.iter().all(|grant| grant.units.len() == 20)
     );

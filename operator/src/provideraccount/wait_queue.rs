@@ -17,27 +17,27 @@ use videofactory_crds::provideraccount::Grant;
 
 use super::calendar::plus;
 use super::demand::Demand;
-use super::ledger::{Ledger, Takes, takes};
+use super::last_turns::Group;
+use super::ledger::{Ledger, QuotaUse, quota_use};
 use super::openings::{last_opening, span};
-use super::turns::Group;
 use super::window::Window;
 
 /// Seconds after which a group's priority rises where no quota has a period.
-const RISES_AFTER: i64 = 3_600;
+const AGING_PERIOD: i64 = 3_600;
 /// Windows that a film waits, within its group, before its wait alone counts.
-const PATIENT_FOR: i64 = 8;
+const STARVATION_PERIODS: i64 = 8;
 /// A whole window, as a channel's part of it; a second, as a film's wait for a scene.
 const WHOLE: i128 = 1_000_000_000;
 
 /// The demands that wait, in order. The order of those who still wait changes with each grant.
-pub struct Line<'a> {
+pub struct WaitQueue<'a> {
     demands: &'a [Demand],
     now: Timestamp,
     /// Of each demand that waits, by its place.
     facts: BTreeMap<usize, Facts>,
     kinds: Vec<Kind>,
-    known: BTreeMap<Takes, usize>,
-    groups: Vec<Waiting<'a>>,
+    known: BTreeMap<QuotaUse, usize>,
+    groups: Vec<WaitingGroup<'a>>,
     channels: Vec<Channel>,
     /// Limits of the windows; the money has no channels.
     limits: Vec<i64>,
@@ -50,22 +50,22 @@ pub struct Line<'a> {
 struct Facts {
     kind: usize,
     group: usize,
-    hopeless: bool,
+    unsatisfiable: bool,
 }
 
 /// Demands that take the same of the same limits.
 struct Kind {
-    takes: Takes,
+    quota_use: QuotaUse,
     /// The longest period of these limits.
     period: i64,
 }
 
 /// A group, as it waits.
-struct Waiting<'a> {
+struct WaitingGroup<'a> {
     channel: usize,
     priority: i64,
     /// Places of demands, the first at the front.
-    line: VecDeque<usize>,
+    queue: VecDeque<usize>,
     /// Since when it gets nothing.
     since: Timestamp,
     /// Seconds after which its priority rises.
@@ -86,7 +86,7 @@ struct Channel {
 /// Priority; part of the window; open grants; since when it gets nothing; and of its first film: scenes left, age, name.
 type Rank<'a> = (Reverse<i64>, i128, i64, Timestamp, i64, Timestamp, &'a str, Option<i32>);
 
-impl<'a> Line<'a> {
+impl<'a> WaitQueue<'a> {
     /// All who ask, by their places in `demands`.
     #[must_use]
     pub fn new(
@@ -97,7 +97,7 @@ impl<'a> Line<'a> {
         now: Timestamp,
     ) -> Self {
         let quotas = &windows[..ledger.quotas.len()];
-        let mut line = Self {
+        let mut queue = Self {
             demands,
             now,
             facts: BTreeMap::new(),
@@ -114,22 +114,22 @@ impl<'a> Line<'a> {
             let demand = &demands[place];
             let channel = match channels.get(&demand.channel.as_deref()) {
                 Some(known) => *known,
-                None => line.new_channel(demand, quotas.len(), &mut channels),
+                None => queue.new_channel(demand, quotas.len(), &mut channels),
             };
-            let next = line.groups.len();
+            let next = queue.groups.len();
             let group = *groups.entry(Group::of(demand)).or_insert(next);
             if group == next {
-                line.new_group(channel, demand);
+                queue.new_group(channel, demand);
             }
-            line.join(group, place, ledger, quotas);
+            queue.join(group, place, ledger, quotas);
         }
-        line.count(ledger, quotas, &channels);
+        queue.count(ledger, quotas, &channels);
         for (group, index) in groups {
-            line.groups[index].rests(ledger.turns.get(&group).copied());
-            line.sort(index);
-            line.rank(index);
+            queue.groups[index].rests(ledger.turns.get(&group).copied());
+            queue.sort(index);
+            queue.rank(index);
         }
-        line
+        queue
     }
 
     fn new_channel(
@@ -146,10 +146,10 @@ impl<'a> Line<'a> {
 
     fn new_group(&mut self, channel: usize, demand: &Demand) {
         self.channels[channel].groups.push(self.groups.len());
-        self.groups.push(Waiting {
+        self.groups.push(WaitingGroup {
             channel,
             priority: i64::from(demand.priority),
-            line: VecDeque::new(),
+            queue: VecDeque::new(),
             since: demand.since,
             rises_after: 1,
             rank: None,
@@ -160,21 +160,23 @@ impl<'a> Line<'a> {
         let demand = &self.demands[place];
         let kind = self.kind(ledger, quotas, demand);
         let waiting = &mut self.groups[group];
-        waiting.line.push_back(place);
+        waiting.queue.push_back(place);
         waiting.since = waiting.since.min(demand.since);
         waiting.rises_after = waiting.rises_after.max(self.kinds[kind].period);
-        self.facts.insert(place, Facts { kind, group, hopeless: ledger.never(demand).is_some() });
+        self.facts
+            .insert(place, Facts { kind, group, unsatisfiable: ledger.why_unsatisfiable(demand).is_some() });
     }
 
     fn kind(&mut self, ledger: &Ledger, quotas: &[Window], demand: &Demand) -> usize {
-        let takes = takes(ledger, demand);
-        if let Some(known) = self.known.get(&takes) {
+        let quota_use = quota_use(ledger, demand);
+        if let Some(known) = self.known.get(&quota_use) {
             return *known;
         }
-        let periods = takes.iter().filter_map(|(window, _)| quotas.get(*window)).map(|window| window.period);
-        let period = periods.max().unwrap_or(RISES_AFTER).max(1);
-        self.known.insert(takes.clone(), self.kinds.len());
-        self.kinds.push(Kind { takes, period });
+        let periods =
+            quota_use.iter().filter_map(|(window, _)| quotas.get(*window)).map(|window| window.period);
+        let period = periods.max().unwrap_or(AGING_PERIOD).max(1);
+        self.known.insert(quota_use.clone(), self.kinds.len());
+        self.kinds.push(Kind { quota_use, period });
         self.kinds.len() - 1
     }
 
@@ -199,9 +201,9 @@ impl<'a> Line<'a> {
     /// Within a group: who has waited longest for each scene that is left. Where more comes than can be served that
     /// alone would leave long films behind for ever: who has waited for very long goes before all who have not.
     fn sort(&mut self, group: usize) {
-        let mut line = std::mem::take(&mut self.groups[group].line);
-        let very_long = self.groups[group].rises_after.saturating_mul(PATIENT_FOR).max(1);
-        line.make_contiguous().sort_by_cached_key(|place| {
+        let mut queue = std::mem::take(&mut self.groups[group].queue);
+        let very_long = self.groups[group].rises_after.saturating_mul(STARVATION_PERIODS).max(1);
+        queue.make_contiguous().sort_by_cached_key(|place| {
             let demand = &self.demands[*place];
             let waited = self.now.duration_since(demand.since).as_secs().max(0);
             let each = (i128::from(waited) + 1) * WHOLE / i128::from(demand.left.max(1));
@@ -215,20 +217,20 @@ impl<'a> Line<'a> {
                 holder.attempt,
             )
         });
-        self.groups[group].line = line;
+        self.groups[group].queue = queue;
     }
 
     /// Puts a group in its place in front.
     fn rank(&mut self, group: usize) {
         let waiting = &self.groups[group];
-        let rank = waiting.line.front().map(|place| {
+        let rank = waiting.queue.front().map(|place| {
             let (demand, channel) = (&self.demands[*place], &self.channels[waiting.channel]);
             let part = |window: usize| {
                 let used = i128::from(*channel.used.get(window)?);
                 Some(used * WHOLE / i128::from(self.limits[window].max(1)))
             };
             // Of several windows the one of which the channel has most.
-            let part = self.takes(*place).iter().filter_map(|(window, _)| part(*window)).max();
+            let part = self.quota_use(*place).iter().filter_map(|(window, _)| part(*window)).max();
             let (raised, holder) = (waiting.priority.saturating_add(waiting.risen(self.now)), &demand.holder);
             (
                 Reverse(raised),
@@ -251,15 +253,15 @@ impl<'a> Line<'a> {
     /// The next in order.
     pub fn next(&mut self) -> Option<usize> {
         let (_, group) = *self.front.first()?;
-        let place = self.groups[group].line.pop_front();
+        let place = self.groups[group].queue.pop_front();
         self.rank(group);
         place
     }
 
     /// What a demand takes.
     #[must_use]
-    pub fn takes(&self, place: usize) -> &Takes {
-        &self.kinds[self.facts[&place].kind].takes
+    pub fn quota_use(&self, place: usize) -> &QuotaUse {
+        &self.kinds[self.facts[&place].kind].quota_use
     }
 
     /// When the priority of a demand's group rises next.
@@ -272,8 +274,8 @@ impl<'a> Line<'a> {
 
     /// Whether a demand can never be met.
     #[must_use]
-    pub fn is_hopeless(&self, place: usize) -> bool {
-        self.facts[&place].hopeless
+    pub fn is_unsatisfiable(&self, place: usize) -> bool {
+        self.facts[&place].unsatisfiable
     }
 
     /// A demand was met: its channel has more, and its group has had a turn.
@@ -282,7 +284,7 @@ impl<'a> Line<'a> {
         let waiting = &mut self.groups[group];
         waiting.rests(Some(last_opening(grant, self.now)));
         let channel = &mut self.channels[waiting.channel];
-        for (window, each) in &self.kinds[kind].takes {
+        for (window, each) in &self.kinds[kind].quota_use {
             if let Some(used) = channel.used.get_mut(*window) {
                 let units = each.saturating_mul(grant.submissions.unwrap_or_default());
                 *used = used.saturating_add(units);
@@ -295,7 +297,7 @@ impl<'a> Line<'a> {
     }
 }
 
-impl Waiting<'_> {
+impl WaitingGroup<'_> {
     /// The group has had a turn: what that gives is spent by the end of its span.
     fn rests(&mut self, turn: Option<Timestamp>) {
         let over = turn.map(|turn| plus(turn, span(self.rises_after)));

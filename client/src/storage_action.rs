@@ -8,7 +8,7 @@ use kube::{Api, Client, ResourceExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use videofactory_crds::standing::{waiting_backup, waiting_cleanup};
+use videofactory_crds::request_state::{waiting_backup, waiting_cleanup};
 use videofactory_crds::{Duration, StoragePolicy, requests};
 
 use crate::bulk::Outcome;

@@ -12,9 +12,9 @@ use serde_json::json;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::PruneCause;
 use videofactory_operator::storagepolicy::plan::{
-    Folder, JobReference, Listing, Order, References, Rules, Standing, VideoJobFacts, plan,
+    Folder, JobLifecycle, JobReference, Listing, References, Rules, RunRequest, VideoJobFacts, plan,
 };
-use videofactory_operator::storagepolicy::prune::{BYTES_A_FILE, write_plan};
+use videofactory_operator::storagepolicy::prune::{BYTES_PER_FILE, write_plan};
 use videofactory_pipeline::Digest;
 
 const DAY: i64 = 86_400;
@@ -30,9 +30,9 @@ fn main() -> anyhow::Result<()> {
     let references = references(files / FILES_A_JOB)?;
     let listed = resident()?;
     let now = Timestamp::from_second(NOW)?;
-    let order = Order { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
+    let run_request = RunRequest { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
     let started = Instant::now();
-    let plan = plan(&listing, &rules, &references, &order, now);
+    let plan = plan(&listing, &rules, &references, &run_request, now);
     let seconds = started.elapsed().as_secs_f64();
     let file = write_plan(&listing, &plan, &rules.rules)?;
     let (at_most, files) = (peak()? - idle, listing.objects().len() as u64);
@@ -45,14 +45,14 @@ fn main() -> anyhow::Result<()> {
         "mib_at_most": at_most / 1024,
         "mib_of_plans_file": file.len() / 1024 / 1024,
         "bytes_a_file": bytes_a_file,
-        "most_bytes_a_file": BYTES_A_FILE,
+        "most_bytes_a_file": BYTES_PER_FILE,
     });
     #[expect(clippy::print_stdout, reason = "its output is what it is for")]
     {
         println!("{figures}");
     }
     ensure!(
-        bytes_a_file <= BYTES_A_FILE,
+        bytes_a_file <= BYTES_PER_FILE,
         "a file takes {bytes_a_file} bytes of memory until its run ends, more than the {BYTES_A_FILE} that are set aside"
     );
     Ok(())
@@ -125,7 +125,7 @@ fn references(jobs: usize) -> anyhow::Result<References> {
             generation: 1,
             id: Some("3f9c2a1e".to_owned()),
             run: 1,
-            standing: if job % 10 == 1 { Standing::Live } else { Standing::Finished { at } },
+            lifecycle: if job % 10 == 1 { JobLifecycle::Live } else { JobLifecycle::Finished { at } },
             labels: [("keep".to_owned(), (job % 50 == 3).to_string())].into(),
             requests: std::collections::BTreeMap::new(),
         },

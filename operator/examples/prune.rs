@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use videofactory_client::call::CallError;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
-use videofactory_operator::storagepolicy::plan::{JobReference, Order};
+use videofactory_operator::storagepolicy::plan::{JobReference, RunRequest};
 use videofactory_operator::storagepolicy::prune::{
-    JobVersion, Jobs, Marked, RECHECK_AFTER, Room, RunContext, measure, prune,
+    JobVersion, Jobs, ListingMemory, Marked, RECHECK_AFTER, RunContext, measure, prune,
 };
 use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, BucketConfig, SecretText};
@@ -69,17 +69,17 @@ async fn main() -> anyhow::Result<()> {
     let idle = memory("VmRSS:")?;
     let namespaces = ["films".to_owned()].into();
     let now = clock::now();
-    let room = Room::of_this_container();
+    let listing_memory = ListingMemory::of_this_container();
     let run_context = RunContext {
         jobs: &Nobody,
         namespaces: &namespaces,
         sharing: &[],
-        room: &room,
+        listing_memory: &listing_memory,
         now,
         recheck_after: RECHECK_AFTER,
     };
-    let order = Order { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
-    let report = prune(&run_context, &policy, &bucket, &order, &CancellationToken::new()).await;
+    let run_request = RunRequest { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
+    let report = prune(&run_context, &policy, &bucket, &run_request, &CancellationToken::new()).await;
     let left = measure(&bucket).await?;
     let figures = json!({
         "outcome": report.outcome,

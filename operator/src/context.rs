@@ -27,7 +27,7 @@ use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::progress::Board;
 use crate::refusals::Refusals;
-use crate::storagepolicy::claim::cluster_uid;
+use crate::storagepolicy::ownership::cluster_uid;
 
 /// Shared by all.
 #[derive(Clone)]

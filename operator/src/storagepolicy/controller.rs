@@ -22,13 +22,13 @@ use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use videofactory_pipeline::clock;
 
-use super::decide::{Action, Decision, Doing, Observed, Report, decide};
-use super::desk::Desk;
-use super::neighbours::{older, sharing, touching};
-use super::observe::{Finding, Inquiry, Look, Thoroughness, good_for};
-use super::place::{arrived, place};
-use super::prune::Room;
+use super::decide::{Action, Decision, Observed, Report, RunningTask, decide};
+use super::location::{arrived, location};
+use super::observe::{Finding, Inspection, Inspector, Thoroughness, good_for};
+use super::overlapping_policies::{older, sharing, touching};
+use super::prune::ListingMemory;
 use super::runs::freed;
+use super::task_registry::TaskRegistry;
 use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
@@ -51,21 +51,21 @@ const GATHERED_FOR: Duration = Duration::from_secs(1);
 
 struct Controller {
     context: Context,
-    found: Mutex<HashMap<String, Remembered>>,
-    desk: Arc<Desk>,
+    found: Mutex<HashMap<String, CachedInspection>>,
+    registry: Arc<TaskRegistry>,
     /// What goes on beside the looks: it ends with the controller, also if that is broken off. So none of it holds the
     /// controller.
     tasks: Mutex<JoinSet<()>>,
-    room: Arc<Room>,
+    listing_memory: Arc<ListingMemory>,
     started: Timestamp,
     stop: CancellationToken,
 }
 
 /// What was found, for which settings and credentials.
 #[derive(Clone, Debug)]
-struct Remembered {
+struct CachedInspection {
     asked_for: Identity,
-    look: Look,
+    inspection: Inspection,
     at: Instant,
     /// Findings in a row that the bucket is not fit.
     unfit: u32,
@@ -74,9 +74,9 @@ struct Remembered {
 /// The policy's generation, its Secret's version, and whose place a person gives to it.
 type Identity = (Option<i64>, Option<String>, Option<String>);
 
-impl Remembered {
+impl CachedInspection {
     fn left(&self) -> Duration {
-        good_for(&self.look.finding, self.unfit).saturating_sub(self.at.elapsed())
+        good_for(&self.inspection.finding, self.unfit).saturating_sub(self.at.elapsed())
     }
 }
 
@@ -93,15 +93,18 @@ pub async fn run(context: Context, stop: CancellationToken) {
     let controller = Arc::new(Controller::new(context, stop.clone()));
     let looker = Arc::clone(&controller);
     let looking = looks.run(
-        move |object| look(object, Arc::clone(&looker)),
+        move |object| reconcile_object(object, Arc::clone(&looker)),
         |namespace, name| controller.is_gone(namespace, name),
         stop,
     );
-    tokio::join!(looking, controller.follow_the_meter());
-    Box::pin(controller.say_last_words()).await;
+    tokio::join!(looking, controller.follow_usage());
+    Box::pin(controller.record_final_reports()).await;
 }
 
-async fn look(object: Arc<Guarded<StoragePolicy>>, controller: Arc<Controller>) -> Result<Requeue, Missed> {
+async fn reconcile_object(
+    object: Arc<Guarded<StoragePolicy>>,
+    controller: Arc<Controller>,
+) -> Result<Requeue, Missed> {
     let events = &controller.context.events;
     let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
     Missed::of(Box::pin(controller.reconcile(cached)).await, AFTER_RACE)
@@ -112,9 +115,9 @@ impl Controller {
         Self {
             context,
             found: Mutex::new(HashMap::new()),
-            desk: Arc::default(),
+            registry: Arc::default(),
             tasks: Mutex::default(),
-            room: Arc::new(Room::of_this_container()),
+            listing_memory: Arc::new(ListingMemory::of_this_container()),
             started: clock::now(),
             stop,
         }
@@ -128,39 +131,43 @@ impl Controller {
         if policy.metadata.deletion_timestamp.is_some() {
             let uid = policy.uid().unwrap_or_default();
             self.found.lock().remove(&uid);
-            self.desk.forget(&uid);
+            self.registry.forget(&uid);
             self.context.metrics.storage.gone(&label(policy.namespace().as_deref(), &policy.name_any()));
             return Ok(Requeue::await_change());
         }
         // Asking may take long.
-        self.desk.cancel_outdated(&policy.uid().unwrap_or_default(), policy.metadata.generation);
-        let remembered = self.ask(&policy).await?;
-        let wake_at = Box::pin(self.go_on(policy, remembered.look.clone())).await?;
+        self.registry.cancel_outdated(&policy.uid().unwrap_or_default(), policy.metadata.generation);
+        let cached_inspection = self.ask(&policy).await?;
+        let wake_at = Box::pin(self.go_on(policy, cached_inspection.inspection.clone())).await?;
         let now = clock::now();
         let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        let next = timed.map_or(remembered.left(), |timed| timed.min(remembered.left()));
+        let next = timed.map_or(cached_inspection.left(), |timed| timed.min(cached_inspection.left()));
         Ok(Requeue::requeue(next.max(LEAST_WAIT)))
     }
 
     /// Decides, writes, and begins what was decided; when to look again.
-    async fn go_on(&self, policy: StoragePolicy, look: Look) -> Result<Option<Timestamp>, CallError> {
-        self.take_heard(&policy);
+    async fn go_on(
+        &self,
+        policy: StoragePolicy,
+        inspection: Inspection,
+    ) -> Result<Option<Timestamp>, CallError> {
+        self.take_deltas(&policy);
         let uid = policy.uid().unwrap_or_default();
         let observed = Observed {
             older: older(&self.context.caches.policies.state(), &policy),
-            known: self.desk.known(&uid, place(&policy)),
+            snapshot: self.registry.snapshot(&uid, location(&policy)),
             policy,
-            finding: look.finding,
-            claimed: look.claimed,
-            most_files: self.room.most_files(),
+            finding: inspection.finding,
+            owned: inspection.owned,
+            most_files: self.listing_memory.most_files(),
             started: self.started,
             stopping: self.stop.is_cancelled(),
             side_effects: self.context.config.side_effects,
         };
         let now = clock::now();
         let mut decision = decide(&observed, now);
-        if look.addressing.is_some() {
-            decision.status.addressing = look.addressing;
+        if inspection.addressing.is_some() {
+            decision.status.addressing = inspection.addressing;
         }
         let wake_at = decision.wake_at;
         self.apply(&uid, observed, decision, now).await?;
@@ -182,18 +189,18 @@ impl Controller {
         if written {
             policy = self.write_status(policy).await?;
         }
-        self.desk.booked(uid, &observed.known, decision.told, written, now);
+        self.registry.acknowledge(uid, &observed.snapshot, decision.told, written, now);
         if decision.cancel {
-            self.desk.cancel(uid);
+            self.registry.cancel(uid);
         }
         let policy_label = label(policy.namespace().as_deref(), &policy.name_any());
         let metrics = &self.context.metrics.storage;
         metrics.holds(&policy_label, &policy);
-        match &observed.known.report {
+        match &observed.snapshot.report {
             Some(Report::Pruned(run, _)) => {
                 metrics.pruned(&policy_label, run);
                 if freed(run) {
-                    self.tell_of_room(&policy);
+                    self.announce_free_space(&policy);
                 }
             }
             Some(Report::BackedUp(run)) => metrics.backed_up(&policy_label, run),
@@ -209,25 +216,26 @@ impl Controller {
 
     /// Begins something beside the looks; its end asks for another look.
     fn begin(&self, uid: &str, policy: StoragePolicy, action: Action) {
-        let doing = match action {
-            Action::Measure => Doing::Measuring,
-            Action::Prune(_) => Doing::Pruning(policy.metadata.generation),
-            Action::BackUp { .. } => Doing::BackingUp,
+        let running = match action {
+            Action::Measure => RunningTask::Measuring,
+            Action::Prune(_) => RunningTask::Pruning(policy.metadata.generation),
+            Action::BackUp { .. } => RunningTask::BackingUp,
         };
         let stop = self.stop.child_token();
         let mut sharing = sharing(&self.context.caches.policies.state(), &policy);
         // Who has no key to the place is told nothing of it.
         sharing.retain(|other| arrived(other).is_some());
         let uids: Vec<String> = sharing.iter().filter_map(kube::ResourceExt::uid).collect();
-        self.desk.begin(uid, doing, stop.clone(), &uids);
-        let (context, room, desk) = (self.context.clone(), Arc::clone(&self.room), Arc::clone(&self.desk));
+        self.registry.begin(uid, running, stop.clone(), &uids);
+        let (context, listing_memory, registry) =
+            (self.context.clone(), Arc::clone(&self.listing_memory), Arc::clone(&self.registry));
         let uid = uid.to_owned();
         let mut tasks = self.tasks.lock();
         while tasks.try_join_next().is_some() {}
         let work = async move {
             let look_at = queued(&policy);
             let (begun, of_work) = (action.clone(), context.clone());
-            let work = async move { tasks::act(&of_work, &room, &policy, begun, &stop).await };
+            let work = async move { tasks::act(&of_work, &listing_memory, &policy, begun, &stop).await };
             let report = match isolated(&context.under_way, Box::pin(work)).await {
                 Ok(report) => report,
                 Err(bug) => {
@@ -235,7 +243,7 @@ impl Controller {
                     Some(tasks::broken(&action))
                 }
             };
-            let told = desk.ended(&uid, report, clock::now());
+            let told = registry.ended(&uid, report, clock::now());
             let others = sharing.iter().filter(|other| other.uid().is_some_and(|uid| told.contains(&uid)));
             others.for_each(|other| context.caches.policy_queue.push(queued(other)));
             context.caches.policy_queue.push(look_at);
@@ -244,7 +252,7 @@ impl Controller {
     }
 
     /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.
-    fn take_heard(&self, policy: &StoragePolicy) {
+    fn take_deltas(&self, policy: &StoragePolicy) {
         let heard = self.context.meter.take(&NamespacedName::of(policy));
         if heard == Heard::default() {
             return;
@@ -252,9 +260,9 @@ impl Controller {
         let (own, now) = (policy.uid(), clock::now());
         for shared in sharing(&self.context.caches.policies.state(), policy) {
             let uid = shared.uid().unwrap_or_default();
-            self.desk.count(&uid, &heard.changes, now);
+            self.registry.count(&uid, &heard.changes, now);
             if let Some(at) = heard.refused_at {
-                self.desk.refused(&uid, at);
+                self.registry.refused(&uid, at);
             }
             if shared.uid() != own {
                 self.context.caches.policy_queue.push(queued(&shared));
@@ -263,10 +271,10 @@ impl Controller {
     }
 
     /// Tells the other policies with files in this place: their jobs may wait for the room that was made.
-    fn tell_of_room(&self, policy: &StoragePolicy) {
+    fn announce_free_space(&self, policy: &StoragePolicy) {
         let (uid, now) = (policy.uid().unwrap_or_default(), clock::now());
         for other in touching(&self.context.caches.policies.state(), policy) {
-            self.desk.room_was_made(&uid, &other.uid().unwrap_or_default(), now);
+            self.registry.space_was_freed(&uid, &other.uid().unwrap_or_default(), now);
             self.context.caches.policy_queue.push(queued(other));
         }
     }
@@ -275,12 +283,12 @@ impl Controller {
     fn is_gone(&self, namespace: &str, name: &str) {
         self.context.metrics.storage.gone(&label(Some(namespace), name));
         let left = self.context.caches.policies.state().iter().filter_map(|policy| policy.uid()).collect();
-        self.desk.keep_only(&left);
+        self.registry.keep_only(&left);
         self.found.lock().retain(|uid, _| left.contains(uid));
     }
 
     /// Asks for a look at each policy of which something was heard.
-    async fn follow_the_meter(&self) {
+    async fn follow_usage(&self) {
         let follow = async {
             loop {
                 self.context.meter.changed().await;
@@ -295,50 +303,51 @@ impl Controller {
     }
 
     /// Waits for what is under way, which was told to stop, and books how it ended.
-    async fn say_last_words(&self) {
+    async fn record_final_reports(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         while tasks.join_next().await.is_some() {}
         for object in self.context.caches.policies.state() {
             let Ok(cached) = &object.0 else { continue };
             let uid = cached.uid().unwrap_or_default();
-            let look = self.found.lock().get(&uid).map(|remembered| remembered.look.clone());
-            let Some(look) = look.filter(|_| self.desk.has_report(&uid)) else { continue };
+            let inspection =
+                self.found.lock().get(&uid).map(|cached_inspection| cached_inspection.inspection.clone());
+            let Some(inspection) = inspection.filter(|_| self.registry.has_report(&uid)) else { continue };
             let policy = self.context.caches.written_policies.newest(cached);
             let span = span_of(KIND, &policy);
-            if let Err(error) = Box::pin(self.go_on(policy, look)).instrument(span.clone()).await {
+            if let Err(error) = Box::pin(self.go_on(policy, inspection)).instrument(span.clone()).await {
                 tracing::warn!(parent: &span, %error, "how a run ended was not written; the next operator finds it interrupted");
             }
         }
     }
 
     /// What is known of the bucket, asked anew if that is no longer good.
-    async fn ask(&self, policy: &StoragePolicy) -> Result<Remembered, CallError> {
+    async fn ask(&self, policy: &StoragePolicy) -> Result<CachedInspection, CallError> {
         let uid = policy.uid().unwrap_or_default();
         let asked_for = self.identity(policy);
         let before = self.found.lock().get(&uid).filter(|before| before.asked_for == asked_for).cloned();
         if let Some(before) = before.clone().filter(|before| !before.left().is_zero()) {
             return Ok(before);
         }
-        let was_fit = before.as_ref().is_some_and(|before| before.look.finding == Finding::Fit);
+        let was_fit = before.as_ref().is_some_and(|before| before.inspection.finding == Finding::Fit);
         let how = if was_fit { Thoroughness::Check } else { Thoroughness::Probe };
-        let look = self.find(policy, how).await?;
-        let unfit = match look.finding {
+        let inspection = self.find(policy, how).await?;
+        let unfit = match inspection.finding {
             Finding::Fit => 0,
             Finding::Unfit { .. } | Finding::Others { .. } => {
                 before.map_or(0, |before| before.unfit).saturating_add(1)
             }
         };
-        let remembered = Remembered { asked_for, look, at: Instant::now(), unfit };
-        self.found.lock().insert(uid, remembered.clone());
-        Ok(remembered)
+        let cached_inspection = CachedInspection { asked_for, inspection, at: Instant::now(), unfit };
+        self.found.lock().insert(uid, cached_inspection.clone());
+        Ok(cached_inspection)
     }
 
-    async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Look, CallError> {
+    async fn find(&self, policy: &StoragePolicy, how: Thoroughness) -> Result<Inspection, CallError> {
         let client = &self.context.client;
         match self.context.cluster.uid(client).await {
             Ok(cluster) => {
-                let inquiry = Inquiry { client, network: &self.context.network, cluster, how };
-                inquiry.observe(policy).await
+                let inspector = Inspector { client, network: &self.context.network, cluster, how };
+                inspector.observe(policy).await
             }
             // Whose the bucket is cannot be told, and people must hear why.
             Err(error) if error.is_rejected() => {

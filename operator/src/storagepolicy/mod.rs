@@ -3,20 +3,20 @@
 //! What is to be deleted is decided in `plan`, and deleted in `prune`; here it is decided when.
 
 pub mod backup;
-pub mod claim;
 mod conditions;
 mod controller;
 mod decide;
-mod desk;
 pub mod due;
-mod neighbours;
+mod location;
 mod observe;
-mod place;
+mod overlapping_policies;
+pub mod ownership;
 pub mod plan;
 pub mod prune;
 mod requests;
 mod runs;
 mod schedule;
+mod task_registry;
 mod tasks;
 mod usage;
 
@@ -24,4 +24,4 @@ mod usage;
 mod tests;
 
 pub use controller::run;
-pub use neighbours::{covered_namespaces, heeded, protection};
+pub use overlapping_policies::{covered_namespaces, protection, respected_peers};

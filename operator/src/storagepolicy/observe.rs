@@ -8,7 +8,7 @@ use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use videofactory_net::Network;
 use videofactory_storage::{Bucket, StorageError};
 
-use super::claim::{Claim, Claimed, take};
+use super::ownership::{OwnedLocation, Ownership, acquire};
 use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
 use videofactory_client::call::CallError;
@@ -53,20 +53,20 @@ pub enum Finding {
 
 /// A look at the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Inspection {
     /// Whether it is fit for use.
     pub finding: Finding,
     /// The place, if it is known to be this cluster's.
-    pub claimed: Option<Claimed>,
+    pub owned: Option<OwnedLocation>,
     /// Where the bucket's name stands in requests, as the server takes it, if it was asked.
     pub addressing: Option<Addressing>,
     /// The server wants to be addressed otherwise.
     refuses_addressing: bool,
 }
 
-impl From<Finding> for Look {
+impl From<Finding> for Inspection {
     fn from(finding: Finding) -> Self {
-        Self { finding, claimed: None, addressing: None, refuses_addressing: false }
+        Self { finding, owned: None, addressing: None, refuses_addressing: false }
     }
 }
 
@@ -98,7 +98,7 @@ const fn allows_pruning(reason: StoragePolicyReason) -> bool {
 
 /// Who asks a bucket, and how thoroughly.
 #[derive(Clone, Copy)]
-pub struct Inquiry<'a> {
+pub struct Inspector<'a> {
     /// Reads what opens the bucket.
     pub client: &'a Client,
     /// Leads to it.
@@ -109,12 +109,12 @@ pub struct Inquiry<'a> {
     pub how: Thoroughness,
 }
 
-impl Inquiry<'_> {
+impl Inspector<'_> {
     /// Asks the bucket of this policy.
-    pub async fn observe(self, policy: &StoragePolicy) -> Result<Look, CallError> {
+    pub async fn observe(self, policy: &StoragePolicy) -> Result<Inspection, CallError> {
         let way = bucket::addressing(policy);
         let first = self.ask(policy).await?;
-        let first = Look { addressing: Some(told(way)), ..first };
+        let first = Inspection { addressing: Some(told(way)), ..first };
         if !first.refuses_addressing || policy.spec.bucket.addressing != Addressing::Auto {
             return Ok(first);
         }
@@ -125,11 +125,11 @@ impl Inquiry<'_> {
         // A server that does not have the other way either says so, or has no such name.
         let reached = !second.refuses_addressing
             && !matches!(second.finding, Finding::Unfit { answered: None | Some(false), .. });
-        Ok(if reached { Look { addressing: Some(other), ..second } } else { first })
+        Ok(if reached { Inspection { addressing: Some(other), ..second } } else { first })
     }
 
     /// Asks by the way of addressing that the policy has now.
-    async fn ask(self, policy: &StoragePolicy) -> Result<Look, CallError> {
+    async fn ask(self, policy: &StoragePolicy) -> Result<Inspection, CallError> {
         let bucket = match bucket::open(self.client, self.network, policy).await {
             Ok(bucket) => bucket,
             Err(
@@ -143,8 +143,8 @@ impl Inquiry<'_> {
         };
         let asked = ask(&bucket, self.cluster, policy, self.how);
         Ok(match tokio::time::timeout(PROBE_TIMEOUT, asked).await {
-            Ok(look) => look,
-            Err(_) => Look::from(Finding::Unfit {
+            Ok(inspection) => inspection,
+            Err(_) => Inspection::from(Finding::Unfit {
                 reason: StoragePolicyReason::StorageUnavailable,
                 answered: Some(false),
                 message: format!(
@@ -164,11 +164,11 @@ fn told(way: videofactory_storage::Addressing) -> Addressing {
 }
 
 /// Asks whose the bucket is, and only then whether it is fit for use, by writing: nothing is written to another's.
-async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Look {
+async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Inspection {
     let bucket = bucket.impatient();
-    let taken = match take(&bucket, cluster, policy).await {
-        Ok(Claim::Others(message)) => return Finding::Others { message }.into(),
-        Ok(Claim::Ours(claimed)) => Ok(claimed),
+    let taken = match acquire(&bucket, cluster, policy).await {
+        Ok(Ownership::Others(message)) => return Finding::Others { message }.into(),
+        Ok(Ownership::Ours(owned)) => Ok(owned),
         Err(error) => Err(error),
     };
     let problem = match how {
@@ -180,8 +180,8 @@ async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thorou
     match taken {
         // A probe tells best what is wrong with a bucket, but not whose it is.
         Err(error) if can_prune(&finding) => undecided(&error).into(),
-        Err(_) => Look { refuses_addressing, ..finding.into() },
-        Ok(claimed) => Look { claimed: Some(claimed), ..finding.into() },
+        Err(_) => Inspection { refuses_addressing, ..finding.into() },
+        Ok(owned) => Inspection { owned: Some(owned), ..finding.into() },
     }
 }
 
@@ -299,7 +299,7 @@ mod tests {
     }
 
     /// A look at a policy that asks for this way, at a server that takes these; `found`: what was found before.
-    async fn look(takes: &'static [Addressing], asked: &str, found: Option<&str>) -> Look {
+    async fn inspect(takes: &'static [Addressing], asked: &str, found: Option<&str>) -> Inspection {
         let (port, api) = (serve(takes).await, ApiServer::start().await.unwrap());
         api.put(
             "secrets",
@@ -323,8 +323,8 @@ mod tests {
             "status": {"addressing": found},
         }));
         let how = Thoroughness::Check;
-        let inquiry = Inquiry { client: &client, network: &network, cluster: "c1", how };
-        inquiry.observe(&policy.unwrap()).await.unwrap()
+        let inspector = Inspector { client: &client, network: &network, cluster: "c1", how };
+        inspector.observe(&policy.unwrap()).await.unwrap()
     }
 
     #[tokio::test]
@@ -338,9 +338,13 @@ mod tests {
             (BY_HOST, "VirtualHost", None, VirtualHost),
             (BY_PATH, "Path", Some("VirtualHost"), Path),
         ] {
-            let look = look(takes, asked, found).await;
-            assert_eq!((look.finding, look.addressing), (Finding::Fit, Some(expected)), "{takes:?} {asked}");
-            assert!(look.claimed.is_some(), "{takes:?} {asked}");
+            let inspection = inspect(takes, asked, found).await;
+            assert_eq!(
+                (inspection.finding, inspection.addressing),
+                (Finding::Fit, Some(expected)),
+                "{takes:?} {asked}"
+            );
+            assert!(inspection.owned.is_some(), "{takes:?} {asked}");
         }
     }
 
@@ -349,9 +353,9 @@ mod tests {
         for (takes, asked, way) in
             [(BY_HOST, "Path", Path), (BY_PATH, "VirtualHost", VirtualHost), (BY_NONE, "Auto", Path)]
         {
-            let look = look(takes, asked, None).await;
-            assert_eq!((look.addressing, look.claimed), (Some(way), None), "{takes:?} {asked}");
-            let Finding::Unfit { reason, answered, message } = look.finding else {
+            let inspection = inspect(takes, asked, None).await;
+            assert_eq!((inspection.addressing, inspection.owned), (Some(way), None), "{takes:?} {asked}");
+            let Finding::Unfit { reason, answered, message } = inspection.finding else {
                 panic!("{takes:?} {asked}")
             };
             assert_eq!(

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
+use videofactory_crds::request_state::{RequestState, record, request_state};
 use videofactory_crds::requests::{Cleanup, Requested, policy_requests};
-use videofactory_crds::standing::{Standing, record, standing};
 use videofactory_crds::storagepolicy::PolicyHandled;
 
 use crate::events::{Event, EventReason};
@@ -25,21 +25,22 @@ pub fn pending(policy: &StoragePolicy, now: Timestamp) -> (Pending, Vec<Event>) 
     let handled = policy.status.as_ref().and_then(|status| status.handled.clone()).unwrap_or_default();
     let mut ignored = Vec::new();
     let made = policy.creation_timestamp().map(|made| made.0);
-    let mut is_new = |action: &str, asked: &Requested, standing: Standing| match standing {
-        Standing::New => true,
-        Standing::Handled => false,
-        Standing::Outdated(why) => {
+    let mut is_new = |action: &str, asked: &Requested, request_state: RequestState| match request_state {
+        RequestState::New => true,
+        RequestState::Handled => false,
+        RequestState::Outdated(why) => {
             ignored.push(self::ignored(action, asked, &why));
             false
         }
     };
     let pending = Pending {
         cleanup: asked.cleanup.filter(|asked| {
-            let stands = standing(&asked.requested, &record(asked), handled.cleanup.as_deref(), made, now);
+            let stands =
+                request_state(&asked.requested, &record(asked), handled.cleanup.as_deref(), made, now);
             is_new("Prune", &asked.requested, stands)
         }),
         backup: asked.backup.filter(|asked| {
-            is_new("BackUp", asked, standing(asked, &asked.text, handled.backup.as_deref(), made, now))
+            is_new("BackUp", asked, request_state(asked, &asked.text, handled.backup.as_deref(), made, now))
         }),
     };
     let events = unreadable.into_iter().map(|error| Event {

@@ -9,7 +9,7 @@ use videofactory_crds::bounds::MOST_HISTORY_BYTES;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun};
 
-use super::plan::Order;
+use super::plan::RunRequest;
 use super::schedule::Schedule;
 use super::usage::size;
 use crate::events::{Event, EventReason, MOST_TEXT_BYTES, cut};
@@ -22,12 +22,12 @@ const RESUMED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A run that is about to begin.
 #[must_use]
-pub fn begun(order: &Order) -> PruneRun {
+pub fn begun(run_request: &RunRequest) -> PruneRun {
     PruneRun {
-        slot: whole_seconds(order.slot),
-        cause: Some(order.cause),
-        dry_run: order.dry_run.then_some(true),
-        older_than: order.older_than,
+        slot: whole_seconds(run_request.slot),
+        cause: Some(run_request.cause),
+        dry_run: run_request.dry_run.then_some(true),
+        older_than: run_request.older_than,
         deleted_objects: None,
         deleted_bytes: None,
         failed_objects: None,
@@ -42,8 +42,8 @@ pub fn begun(order: &Order) -> PruneRun {
 }
 
 /// Writes the intent of a run.
-pub fn begin(status: &mut StoragePolicyStatus, order: &Order, history: i32) {
-    let run = begun(order);
+pub fn begin(status: &mut StoragePolicyStatus, run_request: &RunRequest, history: i32) {
+    let run = begun(run_request);
     status.last_run = Some(run.slot.clone());
     status.runs.insert(0, run);
     keep(status, history);
@@ -95,7 +95,7 @@ fn forget(status: &mut StoragePolicyStatus, history: i32) {
 }
 
 /// Says of a run of which nobody knows any more that it was interrupted.
-pub fn settle(status: &mut StoragePolicyStatus) {
+pub fn reconcile_runs(status: &mut StoragePolicyStatus) {
     if let Some(run) = status.runs.first_mut().filter(|run| run.outcome.is_none()) {
         run.outcome = Some(PruneOutcome::Interrupted);
         run.message = Some(BROKEN_OFF.to_owned());
@@ -112,7 +112,7 @@ pub fn cancel(status: &mut StoragePolicyStatus) -> Option<Event> {
 /// The slot to go on with: that of the last run if it was interrupted for the first time, a short while ago and in this
 /// place, and no later one has come.
 #[must_use]
-pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timestamp) -> Option<Order> {
+pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timestamp) -> Option<RunRequest> {
     let last = status.runs.first().filter(|run| run.outcome == Some(PruneOutcome::Interrupted))?;
     let slot = last.slot.0;
     let tried_twice = last.cause == Some(PruneCause::Resumed)
@@ -124,7 +124,7 @@ pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timesta
     let overtaken = schedule.next_after(slot).is_some_and(|next| next <= now);
     let elsewhere = status.place.as_ref().is_some_and(|place| slot < place.since.0);
     let long_ago = now.duration_since(slot) > RESUMED_WITHIN;
-    (!tried_twice && !overtaken && !elsewhere && !long_ago).then(|| Order {
+    (!tried_twice && !overtaken && !elsewhere && !long_ago).then(|| RunRequest {
         slot,
         cause: PruneCause::Resumed,
         dry_run: last.dry_run == Some(true),
@@ -216,23 +216,23 @@ mod tests {
         Schedule::read(&CronSchedule::new("0 3 * * *"), &TimeZone::new("Etc/UTC")).unwrap()
     }
 
-    fn order(cause: PruneCause) -> Order {
+    fn run_request(cause: PruneCause) -> RunRequest {
         let older_than = Some("7d".parse().unwrap());
-        Order { slot: at("2026-01-01T10:00:00Z"), cause, dry_run: true, older_than }
+        RunRequest { slot: at("2026-01-01T10:00:00Z"), cause, dry_run: true, older_than }
     }
 
     #[test]
     fn a_run_that_nobody_knows_of_is_resumed_once_with_what_it_was_asked() {
         let mut status = StoragePolicyStatus::default();
-        begin(&mut status, &order(PruneCause::Request), 10);
+        begin(&mut status, &run_request(PruneCause::Request), 10);
         let now = at("2026-01-01T10:05:00Z");
         assert_eq!(to_resume(&status, &daily(), now), None, "it is under way");
-        settle(&mut status);
+        reconcile_runs(&mut status);
         assert_eq!(status.runs[0].outcome, Some(PruneOutcome::Interrupted));
         let again = to_resume(&status, &daily(), now).unwrap();
-        assert_eq!(again, order(PruneCause::Resumed));
+        assert_eq!(again, run_request(PruneCause::Resumed));
         begin(&mut status, &again, 10);
-        settle(&mut status);
+        reconcile_runs(&mut status);
         assert_eq!(to_resume(&status, &daily(), now), None, "twice is enough");
         assert_eq!(status.runs.len(), 2);
     }
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn a_slot_that_a_later_one_has_overtaken_is_not_resumed() {
         let mut status = StoragePolicyStatus::default();
-        begin(&mut status, &order(PruneCause::Schedule), 10);
-        settle(&mut status);
+        begin(&mut status, &run_request(PruneCause::Schedule), 10);
+        reconcile_runs(&mut status);
         assert!(to_resume(&status, &daily(), at("2026-01-02T02:59:59Z")).is_some());
         assert!(to_resume(&status, &daily(), at("2026-01-02T03:00:00Z")).is_none());
     }
@@ -250,17 +250,17 @@ mod tests {
     fn a_long_history_of_wordy_runs_has_its_room() {
         let mut status = StoragePolicyStatus::default();
         for minute in 0..100 {
-            let order = Order {
+            let run_request = RunRequest {
                 slot: at(&format!("2026-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60)),
-                ..order(PruneCause::Schedule)
+                ..run_request(PruneCause::Schedule)
             };
-            begin(&mut status, &order, 100);
+            begin(&mut status, &run_request, 100);
             let words = Some("x".repeat(5_000));
             let report = PruneRun {
                 outcome: Some(PruneOutcome::Failed),
                 message: words.clone(),
                 shortfall: words,
-                ..begun(&order)
+                ..begun(&run_request)
             };
             end(&mut status, report, 100);
         }
@@ -272,10 +272,10 @@ mod tests {
     #[test]
     fn however_often_it_is_planned_the_last_run_that_was_meant_stays_known() {
         let mut status = StoragePolicyStatus::default();
-        begin(&mut status, &Order { dry_run: false, ..order(PruneCause::Schedule) }, 3);
+        begin(&mut status, &RunRequest { dry_run: false, ..run_request(PruneCause::Schedule) }, 3);
         for minute in 1..5 {
             let slot = at(&format!("2026-01-01T11:0{minute}:00Z"));
-            begin(&mut status, &Order { slot, dry_run: true, ..order(PruneCause::Request) }, 3);
+            begin(&mut status, &RunRequest { slot, dry_run: true, ..run_request(PruneCause::Request) }, 3);
         }
         let kept: Vec<_> = status.runs.iter().map(|run| (run.slot.0, run.dry_run)).collect();
         assert_eq!(
@@ -283,7 +283,7 @@ mod tests {
             [
                 (at("2026-01-01T11:04:00Z"), Some(true)),
                 (at("2026-01-01T11:03:00Z"), Some(true)),
-                (order(PruneCause::Schedule).slot, None),
+                (run_request(PruneCause::Schedule).slot, None),
             ]
         );
     }
@@ -293,13 +293,14 @@ mod tests {
         let mut status = StoragePolicyStatus::default();
         for hour in 0..5 {
             let slot = at(&format!("2026-01-01T0{hour}:00:00Z"));
-            let order = Order { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None };
-            begin(&mut status, &order, 3);
+            let run_request =
+                RunRequest { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None };
+            begin(&mut status, &run_request, 3);
             let report = PruneRun {
                 outcome: Some(PruneOutcome::Completed),
                 deleted_objects: Some(hour),
                 deleted_bytes: Some(1_000),
-                ..begun(&order)
+                ..begun(&run_request)
             };
             let event = end(&mut status, report, 3);
             assert!(!event.warning && event.note.contains("1 kB were deleted"), "{}", event.note);

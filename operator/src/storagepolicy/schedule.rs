@@ -86,13 +86,13 @@ impl Schedule {
 
     /// What is due now and what comes after, given the slot that was announced as next before.
     #[must_use]
-    pub fn look(&self, announced: Option<Timestamp>, now: Timestamp) -> Turn {
+    pub fn due_slot(&self, announced: Option<Timestamp>, now: Timestamp) -> DueSlot {
         // What another schedule had announced says nothing.
         let announced = announced.filter(|slot| self.has(*slot));
-        let Some(slot) = announced else { return Turn { due: None, next: self.next_after(now) } };
+        let Some(slot) = announced else { return DueSlot { due: None, next: self.next_after(now) } };
         if slot > now {
             // Which the schedule may have become earlier than, or the clock that announced it was ahead of ours.
-            return Turn { due: None, next: self.next_after(now) };
+            return DueSlot { due: None, next: self.next_after(now) };
         }
         let earliest = now.checked_sub(LATE_BY).unwrap_or(Timestamp::MIN).max(slot);
         // The last slot that is not too old: those before it are not made up.
@@ -102,13 +102,13 @@ impl Schedule {
             due = Some(slot);
             next = self.next_after(slot);
         }
-        Turn { due, next }
+        DueSlot { due, next }
     }
 }
 
 /// What a schedule asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct DueSlot {
     /// The slot that is due now.
     pub due: Option<Timestamp>,
     /// The next one, later than now.
@@ -232,31 +232,34 @@ mod tests {
         }
     }
 
-    fn turn(fields: &str, announced: Option<&str>, now: &str) -> (Option<Timestamp>, Option<Timestamp>) {
-        let turn = schedule(fields, "Etc/UTC").look(announced.map(at), at(now));
-        (turn.due, turn.next)
+    fn due_slot(fields: &str, announced: Option<&str>, now: &str) -> (Option<Timestamp>, Option<Timestamp>) {
+        let due_slot = schedule(fields, "Etc/UTC").due_slot(announced.map(at), at(now));
+        (due_slot.due, due_slot.next)
     }
 
     #[test]
     fn a_slot_is_due_from_its_time_on_and_not_when_it_was_missed() {
         let (three, tomorrow) = ("2026-01-01T03:00:00Z", "2026-01-02T03:00:00Z");
         let daily = "0 3 * * *";
-        assert_eq!(turn(daily, None, "2026-01-01T02:00:00Z"), (None, Some(at(three))));
-        assert_eq!(turn(daily, Some(three), "2026-01-01T02:59:59Z"), (None, Some(at(three))));
-        assert_eq!(turn(daily, Some(three), three), (Some(at(three)), Some(at(tomorrow))));
-        assert_eq!(turn(daily, Some(three), "2026-01-01T03:10:00Z"), (Some(at(three)), Some(at(tomorrow))));
-        assert_eq!(turn(daily, Some(three), "2026-01-01T03:10:01Z"), (None, Some(at(tomorrow))));
+        assert_eq!(due_slot(daily, None, "2026-01-01T02:00:00Z"), (None, Some(at(three))));
+        assert_eq!(due_slot(daily, Some(three), "2026-01-01T02:59:59Z"), (None, Some(at(three))));
+        assert_eq!(due_slot(daily, Some(three), three), (Some(at(three)), Some(at(tomorrow))));
+        assert_eq!(
+            due_slot(daily, Some(three), "2026-01-01T03:10:00Z"),
+            (Some(at(three)), Some(at(tomorrow)))
+        );
+        assert_eq!(due_slot(daily, Some(three), "2026-01-01T03:10:01Z"), (None, Some(at(tomorrow))));
     }
 
     #[test]
     fn of_several_slots_only_the_last_is_due() {
         let five = "*/5 * * * *";
         assert_eq!(
-            turn(five, Some("2026-01-01T10:00:00Z"), "2026-01-01T10:07:00Z"),
+            due_slot(five, Some("2026-01-01T10:00:00Z"), "2026-01-01T10:07:00Z"),
             (Some(at("2026-01-01T10:05:00Z")), Some(at("2026-01-01T10:10:00Z")))
         );
         assert_eq!(
-            turn(five, Some("2026-01-01T02:00:00Z"), "2026-01-01T10:07:00Z"),
+            due_slot(five, Some("2026-01-01T02:00:00Z"), "2026-01-01T10:07:00Z"),
             (Some(at("2026-01-01T10:05:00Z")), Some(at("2026-01-01T10:10:00Z")))
         );
     }
@@ -264,11 +267,11 @@ mod tests {
     #[test]
     fn what_another_schedule_had_announced_is_not_due() {
         assert_eq!(
-            turn("0 4 * * *", Some("2026-01-01T03:00:00Z"), "2026-01-01T03:00:05Z"),
+            due_slot("0 4 * * *", Some("2026-01-01T03:00:00Z"), "2026-01-01T03:00:05Z"),
             (None, Some(at("2026-01-01T04:00:00Z")))
         );
         assert_eq!(
-            turn("0 4 * * *", Some("2026-01-01T05:00:00Z"), "2026-01-01T03:00:05Z"),
+            due_slot("0 4 * * *", Some("2026-01-01T05:00:00Z"), "2026-01-01T03:00:05Z"),
             (None, Some(at("2026-01-01T04:00:00Z")))
         );
     }
@@ -303,14 +306,14 @@ mod tests {
             let (mut now, mut announced, mut last) = (begin, None, None);
             for step in steps {
                 let time = Timestamp::from_second(now).unwrap();
-                let turn = schedule.look(announced, time);
-                if let Some(due) = turn.due {
+                let due_slot = schedule.due_slot(announced, time);
+                if let Some(due) = due_slot.due {
                     prop_assert!(due <= time && last.is_none_or(|last| due > last));
                     last = Some(due);
                 }
-                prop_assert!(turn.next.is_some_and(|next| next > time));
-                prop_assert_eq!(schedule.look(turn.next, time), Turn { due: None, next: turn.next });
-                announced = turn.next;
+                prop_assert!(due_slot.next.is_some_and(|next| next > time));
+                prop_assert_eq!(schedule.due_slot(due_slot.next, time), DueSlot { due: None, next: due_slot.next });
+                announced = due_slot.next;
                 now += step;
             }
         }

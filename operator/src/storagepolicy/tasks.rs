@@ -10,11 +10,11 @@ use videofactory_pipeline::clock;
 use videofactory_storage::Bucket;
 
 use super::backup;
-use super::claim::{Claim, take};
 use super::decide::{Action, Report};
-use super::neighbours::{covered_namespaces, heeded};
-use super::plan::Order;
-use super::prune::{self, KubeJobs, RECHECK_AFTER, Room, RunContext, RunReport, Usage};
+use super::overlapping_policies::{covered_namespaces, respected_peers};
+use super::ownership::{Ownership, acquire};
+use super::plan::RunRequest;
+use super::prune::{self, KubeJobs, ListingMemory, RECHECK_AFTER, RunContext, RunReport, Usage};
 use super::runs::begun;
 use crate::bucket;
 use crate::context::Context;
@@ -25,7 +25,7 @@ const MOST_FOLDERS: usize = 10;
 /// Does what was decided. No report: it was stopped before it had one, and the next operator goes on by the status.
 pub async fn act(
     context: &Context,
-    room: &Room,
+    listing_memory: &ListingMemory,
     policy: &StoragePolicy,
     action: Action,
     stop: &CancellationToken,
@@ -34,7 +34,7 @@ pub async fn act(
         // What has no end of its own that would be worth telling is dropped.
         Action::Measure => stop.run_until_cancelled(measure(context, policy)).await,
         Action::BackUp { slot } => stop.run_until_cancelled(back_up(context, policy, slot)).await,
-        Action::Prune(order) => Some(prune(context, room, policy, &order, stop).await),
+        Action::Prune(run_request) => Some(prune(context, listing_memory, policy, &run_request, stop).await),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn broken(action: &Action) -> Report {
     let why = "the operator failed over it, which is a bug: see its log".to_owned();
     match action {
         Action::Measure => Report::Measured(None),
-        Action::Prune(order) => Report::Pruned(Box::new(failed(order, why)), None),
+        Action::Prune(run_request) => Report::Pruned(Box::new(failed(run_request, why)), None),
         Action::BackUp { slot } => Report::BackedUp(backup::failed(*slot, why)),
     }
 }
@@ -58,9 +58,9 @@ async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, Strin
 async fn open_own(context: &Context, policy: &StoragePolicy) -> Result<Bucket, String> {
     let bucket = open(context, policy).await?;
     let cluster = context.cluster.uid(&context.client).await.map_err(|error| error.to_string())?;
-    match take(&bucket.impatient(), cluster, policy).await {
-        Ok(Claim::Ours(_)) => Ok(bucket),
-        Ok(Claim::Others(why)) => Err(why),
+    match acquire(&bucket.impatient(), cluster, policy).await {
+        Ok(Ownership::Ours(_)) => Ok(bucket),
+        Ok(Ownership::Others(why)) => Err(why),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -96,42 +96,42 @@ async fn back_up(context: &Context, policy: &StoragePolicy, slot: Timestamp) -> 
 
 async fn prune(
     context: &Context,
-    room: &Room,
+    listing_memory: &ListingMemory,
     policy: &StoragePolicy,
-    order: &Order,
+    run_request: &RunRequest,
     stop: &CancellationToken,
 ) -> Report {
     let bucket = match stop.run_until_cancelled(open_own(context, policy)).await {
         Some(Ok(bucket)) => bucket,
-        Some(Err(error)) => return Report::Pruned(Box::new(failed(order, error)), None),
+        Some(Err(error)) => return Report::Pruned(Box::new(failed(run_request, error)), None),
         None => {
-            let run = PruneRun { outcome: Some(PruneOutcome::Interrupted), ..begun(order) };
+            let run = PruneRun { outcome: Some(PruneOutcome::Interrupted), ..begun(run_request) };
             return Report::Pruned(Box::new(run), None);
         }
     };
     let jobs = KubeJobs::new(context.clone());
     // As far as we see policies.
-    let sharing = heeded(&context.caches.policies.state(), policy);
+    let sharing = respected_peers(&context.caches.policies.state(), policy);
     let namespaces = covered_namespaces(policy, &sharing);
     let run_context = RunContext {
         jobs: &jobs,
         namespaces: &namespaces,
         sharing: &sharing,
-        room,
+        listing_memory,
         now: clock::now(),
         recheck_after: RECHECK_AFTER,
     };
-    let report = Box::pin(prune::prune(&run_context, policy, &bucket, order, stop)).await;
+    let report = Box::pin(prune::prune(&run_context, policy, &bucket, run_request, stop)).await;
     tracing::info!(?report, "a prune run has ended");
-    told(order, &report, clock::now())
+    told(run_request, &report, clock::now())
 }
 
-fn failed(order: &Order, why: String) -> PruneRun {
-    PruneRun { outcome: Some(PruneOutcome::Failed), message: Some(why), ..begun(order) }
+fn failed(run_request: &RunRequest, why: String) -> PruneRun {
+    PruneRun { outcome: Some(PruneOutcome::Failed), message: Some(why), ..begun(run_request) }
 }
 
 /// A report as the status has it.
-fn told(order: &Order, report: &RunReport, now: Timestamp) -> Report {
+fn told(run_request: &RunRequest, report: &RunReport, now: Timestamp) -> Report {
     let measured = report.usage.as_ref().map(|found| StorageUsage {
         unknown_objects: Some(count(report.unknown.tally.objects)),
         foreign_folders: report.foreign.iter().take(MOST_FOLDERS).cloned().collect(),
@@ -153,7 +153,7 @@ fn told(order: &Order, report: &RunReport, now: Timestamp) -> Report {
         message: Some(report.message.clone()).filter(|message| !message.is_empty()),
         shortfall: report.shortfall.clone(),
         plan_key: report.plan_key.clone(),
-        ..begun(order)
+        ..begun(run_request)
     };
     Report::Pruned(Box::new(run), measured)
 }
@@ -200,15 +200,15 @@ mod tests {
         Tally { objects, bytes }
     }
 
-    fn order() -> Order {
+    fn run_request() -> RunRequest {
         let slot = "2026-01-01T03:00:00Z".parse().unwrap();
-        Order { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None }
+        RunRequest { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None }
     }
 
     #[test]
     fn a_report_is_told_in_full() {
         let report = RunReport {
-            slot: order().slot,
+            slot: run_request().slot,
             cause: PruneCause::Schedule,
             dry_run: false,
             deleted: tally(3, 300),
@@ -229,7 +229,9 @@ mod tests {
             calls: Calls::default(),
         };
         let now = "2026-01-01T03:00:03Z".parse().unwrap();
-        let Report::Pruned(run, Some(usage)) = told(&order(), &report, now) else { panic!("not measured") };
+        let Report::Pruned(run, Some(usage)) = told(&run_request(), &report, now) else {
+            panic!("not measured")
+        };
         assert_eq!(
             (run.deleted_objects, run.deleted_bytes, run.failed_objects),
             (Some(3), Some(300), Some(1))
@@ -245,9 +247,9 @@ mod tests {
 
     #[test]
     fn a_fault_of_ours_is_told_as_a_failure_of_what_was_begun() {
-        let Report::Pruned(run, None) = broken(&Action::Prune(order())) else { panic!("no run") };
-        assert_eq!((run.outcome, run.slot.0), (Some(PruneOutcome::Failed), order().slot));
-        let Report::BackedUp(run) = broken(&Action::BackUp { slot: order().slot }) else {
+        let Report::Pruned(run, None) = broken(&Action::Prune(run_request())) else { panic!("no run") };
+        assert_eq!((run.outcome, run.slot.0), (Some(PruneOutcome::Failed), run_request().slot));
+        let Report::BackedUp(run) = broken(&Action::BackUp { slot: run_request().slot }) else {
             panic!("no backup")
         };
         assert!(run.message.is_some_and(|message| message.contains("bug")));

@@ -11,7 +11,7 @@ use crate::authority::ReadAuthorityError;
 use crate::bucket::{self, OpenBucketError};
 use crate::context::Context;
 use crate::restoring::held;
-use crate::storagepolicy::claim::{Claim, take};
+use crate::storagepolicy::ownership::{Ownership, acquire};
 use videofactory_client::call::{CallError, within};
 
 /// A bucket, and the policy that names it.
@@ -94,11 +94,11 @@ pub async fn open(context: &Context, job: &VideoJob) -> Result<Place, NoPlace> {
 pub async fn check(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Result<(), NoPlace> {
     let taken = async {
         bucket.check().await?;
-        take(&bucket.impatient(), cluster, policy).await
+        acquire(&bucket.impatient(), cluster, policy).await
     };
     match taken.await {
-        Ok(Claim::Ours(_)) => Ok(()),
-        Ok(Claim::Others(why)) => Err(NoPlace::Others(why)),
+        Ok(Ownership::Ours(_)) => Ok(()),
+        Ok(Ownership::Others(why)) => Err(NoPlace::Others(why)),
         Err(error) => Err(NoPlace::of_bucket(&error)),
     }
 }

@@ -11,7 +11,7 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::requests::{CLEANUP, TAKE_OVER};
 use videofactory_crds::storagepolicy::{PruneCause, PruneOutcome, PruneRun};
 use videofactory_crds::{StoragePolicy, StoragePolicyStatus};
-use videofactory_operator::storagepolicy::claim::{MARK, Mark};
+use videofactory_operator::storagepolicy::ownership::{MARKER_KEY, OwnershipMarker};
 use videofactory_pipeline::clock;
 use videofactory_storage::PutOptions;
 use videofactory_tests::e2e::film::{NewFilm, unpublished};
@@ -98,7 +98,8 @@ async fn serial_local_a_run_that_dies_with_its_operator_is_finished_by_the_next(
         ensure!(second.deleted_objects == Some(101), "{second:?}");
         let left = env.bucket_view.list("").await?;
         ensure!(!left.keys().any(|key| key.starts_with("clips/")), "{left:?}");
-        let ours = left.keys().filter(|key| !key.starts_with("probes/") && key.as_str() != MARK).count();
+        let ours =
+            left.keys().filter(|key| !key.starts_with("probes/") && key.as_str() != MARKER_KEY).count();
         let counted = status.usage.and_then(|usage| usage.objects).unwrap_or_default();
         ensure!(counted == i64::try_from(ours)?, "{counted} files are counted of {left:?}");
         Ok(())
@@ -169,7 +170,7 @@ async fn of_two_policies_with_one_place_the_older_prunes_and_the_younger_says_so
         // Beside the mark that says that the younger one's place is this cluster's.
         let left = env.bucket_view.list("clips/").await?;
         ensure!(
-            left.keys().filter(|key| !key.ends_with(MARK)).count() == 3,
+            left.keys().filter(|key| !key.ends_with(MARKER_KEY)).count() == 3,
             "something was deleted: {left:?}"
         );
         edit(&env, clips_go()).await?;
@@ -207,7 +208,7 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
         env.policy_says("default", "False", "ConfigurationInvalid").await?;
         // A place that another cluster has, until a person gives it to this one.
         let mark = json!({"cluster": "another", "policy": "films/default", "since": "2026-01-01T00:00:00Z"});
-        env.bucket_view.bucket().put(MARK, mark.to_string(), &PutOptions::default()).await?;
+        env.bucket_view.bucket().put(MARKER_KEY, mark.to_string(), &PutOptions::default()).await?;
         edit(&env, json!({"bucket": {"name": videofactory_tests::e2e::site::BUCKET}})).await?;
         wait::until(
             &env.api::<StoragePolicy>(),
@@ -220,7 +221,7 @@ async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() 
             },
         )
         .await?;
-        let word = serde_json::from_value::<Mark>(mark)?.identity();
+        let word = serde_json::from_value::<OwnershipMarker>(mark)?.identity();
         let given = json!({"metadata": {"annotations": {TAKE_OVER: word}}});
         env.patch::<StoragePolicy>("default", &given).await?;
         env.policy_says("default", "True", "Available").await?;

@@ -7,7 +7,7 @@ use kube::runtime::watcher;
 use serde_json::json;
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::{self, ConditionType, VideoJobReason};
-use videofactory_operator::storagepolicy::claim::MARK;
+use videofactory_operator::storagepolicy::ownership::MARKER_KEY;
 use videofactory_pipeline::keys::TOMBSTONES;
 use videofactory_storage::PutOptions;
 use videofactory_tests::e2e::bucket::written;
@@ -69,7 +69,7 @@ async fn a_job_deletes_no_file_in_a_place_that_is_another_clusters() {
         let film = env.create_film(unpublished("film").with(spec)).await?;
         film.succeeded().await?;
         let mark = json!({"cluster": "first", "policy": "films/default", "since": "2026-01-01T00:00:00Z"});
-        env.bucket_view.bucket().put(MARK, mark.to_string(), &PutOptions::default()).await?;
+        env.bucket_view.bucket().put(MARKER_KEY, mark.to_string(), &PutOptions::default()).await?;
         let before = film.artifacts().await?;
         env.policy_says("default", "True", "Available").await?;
         // Its time to live passes before anybody has noticed whose the place is.

@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::{Order, Standing};
+use videofactory_operator::storagepolicy::plan::{JobLifecycle, RunRequest};
 use videofactory_operator::storagepolicy::prune::measure;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
-use super::{Site, kept, order};
+use super::{Site, kept, run_request};
 
 /// Polls a future at most so many times, then drops it; whether it ended.
 async fn drop_after<T>(polls: u32, work: impl Future<Output = T>) -> bool {
@@ -30,7 +30,7 @@ async fn drop_after<T>(polls: u32, work: impl Future<Output = T>) -> bool {
 async fn site() -> Site {
     let site = Site::start().await;
     site.jobs.add("done", finished());
-    site.jobs.add("busy", Standing::Live);
+    site.jobs.add("busy", JobLifecycle::Live);
     for owner in ["done", "busy", "gone"] {
         site.put_clips(owner, 700);
     }
@@ -39,7 +39,7 @@ async fn site() -> Site {
 
 #[tokio::test]
 async fn a_run_that_is_dropped_at_any_moment_is_finished_by_the_next() {
-    let resumed = Order { cause: PruneCause::Resumed, ..order() };
+    let resumed = RunRequest { cause: PruneCause::Resumed, ..run_request() };
     let mut polls = 1;
     loop {
         let site = site().await;
@@ -73,13 +73,13 @@ async fn a_run_that_is_stopped_says_what_it_has_done_and_no_more() {
         let stop = stop.clone();
         move |_| stop.cancel()
     });
-    let report = site.run_until(&order(), &stop).await;
+    let report = site.run_until(&run_request(), &stop).await;
     assert_eq!(report.outcome, PruneOutcome::Interrupted, "{}", report.message);
     let left = site.keys().await.len() as u64;
     assert_eq!((report.deleted.objects, left), (3_000, 6_000));
     assert_eq!(kept(&report)["run ended before its turn"], left);
     assert_eq!(report.usage, Some(measure(&site.bucket()).await.unwrap().usage));
-    let report = site.run(&Order { cause: PruneCause::Resumed, ..order() }).await;
+    let report = site.run(&RunRequest { cause: PruneCause::Resumed, ..run_request() }).await;
     assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Completed, left));
 }
 
@@ -89,8 +89,8 @@ async fn a_run_that_is_stopped_while_the_server_is_silent_ends_at_once() {
     site.put_clips("gone", 10);
     site.proxy.set_faults(vec![Fault::always(Effect::Hold).on("ListObjects")]).unwrap();
     let stop = CancellationToken::new();
-    let order = order();
-    let (report, ()) = tokio::join!(site.run_until(&order, &stop), async { stop.cancel() });
+    let run_request = run_request();
+    let (report, ()) = tokio::join!(site.run_until(&run_request, &stop), async { stop.cancel() });
     assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Interrupted, 0));
     site.proxy.set_faults(Vec::new()).unwrap();
     assert_eq!(site.keys().await.len(), 10);

@@ -1,13 +1,13 @@
 //! Servers that fail, stall and lie: a run ends with the truth in its report.
 
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::{Order, Tally};
+use videofactory_operator::storagepolicy::plan::{RunRequest, Tally};
 use videofactory_operator::storagepolicy::prune::{RunReport, measure};
 use videofactory_storage::{Bucket, BucketConfig};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
-use super::{BUCKET, Site, kept, order};
+use super::{BUCKET, Site, kept, run_request};
 
 /// Checks a report against what is in the bucket, in which there were so many clips of ten bytes.
 async fn assert_true(site: &Site, report: &RunReport, before: u64) {
@@ -184,7 +184,7 @@ async fn wrong_credentials_and_a_missing_bucket_are_told_and_no_job_is_asked() {
         let mut config = site.server.config(&site.proxy.url());
         spoil(&mut config);
         let bucket = Bucket::connect(&config).unwrap();
-        let report = site.run_on(&bucket, &order()).await;
+        let report = site.run_on(&bucket, &run_request()).await;
         assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Failed, 0));
         assert!(report.message.contains(says), "{}", report.message);
     }
@@ -221,7 +221,7 @@ async fn requests_that_time_out_are_made_again_and_after_a_while_no_more() {
     // Of these nothing is known: the next measurement tells.
     assert_eq!((second.deleted.objects, second.failed.objects), (0, 30));
     ever.proxy.set_faults(Vec::new()).unwrap();
-    let third = ever.run(&Order { cause: PruneCause::Resumed, ..order() }).await;
+    let third = ever.run(&RunRequest { cause: PruneCause::Resumed, ..run_request() }).await;
     assert_eq!((third.outcome, third.deleted.objects), (PruneOutcome::Completed, 0), "{}", third.message);
     assert_eq!(third.usage, Some(measure(&ever.bucket()).await.unwrap().usage));
 }

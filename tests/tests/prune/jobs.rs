@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use videofactory_client::call::CallError;
 use videofactory_crds::storagepolicy::ObjectKind;
-use videofactory_operator::storagepolicy::plan::{JobReference, Standing, VideoJobFacts};
+use videofactory_operator::storagepolicy::plan::{JobLifecycle, JobReference, VideoJobFacts};
 use videofactory_operator::storagepolicy::prune::{JobVersion, Jobs, Marked};
 
 /// A call that a run makes.
@@ -35,8 +35,8 @@ pub(crate) struct Script(Mutex<Inner>);
 
 impl Script {
     /// A job with the id `1`.
-    pub(crate) fn add(&self, name: &str, standing: Standing) {
-        self.0.lock().unwrap().jobs.insert(name.to_owned(), job(name, standing));
+    pub(crate) fn add(&self, name: &str, lifecycle: JobLifecycle) {
+        self.0.lock().unwrap().jobs.insert(name.to_owned(), job(name, lifecycle));
     }
 
     /// Lets something happen to the jobs just before a call, counted from 1.
@@ -90,7 +90,7 @@ impl Script {
 }
 
 /// A job of the namespace `films` with the id `1`.
-pub(crate) fn job(name: &str, standing: Standing) -> JobReference {
+pub(crate) fn job(name: &str, lifecycle: JobLifecycle) -> JobReference {
     JobReference {
         namespace: "films".to_owned(),
         name: name.to_owned(),
@@ -100,7 +100,7 @@ pub(crate) fn job(name: &str, standing: Standing) -> JobReference {
             generation: 1,
             id: Some(super::ID.to_owned()),
             run: 1,
-            standing,
+            lifecycle,
             labels: BTreeMap::new(),
             requests: BTreeMap::new(),
         },
@@ -108,8 +108,8 @@ pub(crate) fn job(name: &str, standing: Standing) -> JobReference {
     }
 }
 
-pub(crate) fn finished() -> Standing {
-    Standing::Finished { at: jiff::Timestamp::UNIX_EPOCH }
+pub(crate) fn finished() -> JobLifecycle {
+    JobLifecycle::Finished { at: jiff::Timestamp::UNIX_EPOCH }
 }
 
 /// Writes a job: what changes it gives it another version.

@@ -4,9 +4,9 @@
 
 mod backups;
 mod broken_off;
-mod claim;
 mod faults;
 mod jobs;
+mod ownership;
 mod races;
 mod runs;
 mod second_server;
@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::PruneCause;
-use videofactory_operator::storagepolicy::plan::Order;
-use videofactory_operator::storagepolicy::prune::{Room, RunContext, RunReport, prune};
+use videofactory_operator::storagepolicy::plan::RunRequest;
+use videofactory_operator::storagepolicy::prune::{ListingMemory, RunContext, RunReport, prune};
 use videofactory_storage::Bucket;
 use videofactory_tests::r2_proxy::{ProxyOptions, R2Proxy};
 
@@ -42,7 +42,7 @@ struct Site {
     jobs: Script,
     namespaces: BTreeSet<String>,
     spec: Value,
-    room: Room,
+    listing_memory: ListingMemory,
 }
 
 impl Site {
@@ -64,8 +64,8 @@ impl Site {
             "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
         });
         let namespaces = ["films".to_owned()].into();
-        let room = Room::in_memory_of(None);
-        Self { server, proxy, jobs: Script::default(), namespaces, spec, room }
+        let listing_memory = ListingMemory::in_memory_of(None);
+        Self { server, proxy, jobs: Script::default(), namespaces, spec, listing_memory }
     }
 
     /// Clips of finished jobs go after a week.
@@ -106,16 +106,16 @@ impl Site {
         all.into_iter().map(|object| object.key).filter(|key| !key.starts_with("plans/")).collect()
     }
 
-    async fn run(&self, order: &Order) -> RunReport {
-        self.run_until(order, &CancellationToken::new()).await
+    async fn run(&self, run_request: &RunRequest) -> RunReport {
+        self.run_until(run_request, &CancellationToken::new()).await
     }
 
-    async fn run_until(&self, order: &Order, stop: &CancellationToken) -> RunReport {
-        prune(&self.run_context(), &self.policy(), &self.bucket(), order, stop).await
+    async fn run_until(&self, run_request: &RunRequest, stop: &CancellationToken) -> RunReport {
+        prune(&self.run_context(), &self.policy(), &self.bucket(), run_request, stop).await
     }
 
-    async fn run_on(&self, bucket: &Bucket, order: &Order) -> RunReport {
-        prune(&self.run_context(), &self.policy(), bucket, order, &CancellationToken::new()).await
+    async fn run_on(&self, bucket: &Bucket, run_request: &RunRequest) -> RunReport {
+        prune(&self.run_context(), &self.policy(), bucket, run_request, &CancellationToken::new()).await
     }
 
     fn run_context(&self) -> RunContext<'_> {
@@ -123,7 +123,7 @@ impl Site {
             jobs: &self.jobs,
             namespaces: &self.namespaces,
             sharing: &[],
-            room: &self.room,
+            listing_memory: &self.listing_memory,
             now: now(),
             recheck_after: Duration::ZERO,
         }
@@ -131,7 +131,7 @@ impl Site {
 
     /// The run that was due.
     async fn prune(&self) -> RunReport {
-        self.run(&order()).await
+        self.run(&run_request()).await
     }
 }
 
@@ -147,13 +147,13 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::from_second(videofactory_pipeline::clock::now().as_second()).unwrap()
 }
 
-fn order() -> Order {
+fn run_request() -> RunRequest {
     let slot = "2026-11-26T03:00:00Z".parse().unwrap();
-    Order { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None }
+    RunRequest { slot, cause: PruneCause::Schedule, dry_run: false, older_than: None }
 }
 
-fn dry() -> Order {
-    Order { dry_run: true, ..order() }
+fn dry() -> RunRequest {
+    RunRequest { dry_run: true, ..run_request() }
 }
 
 fn clip(owner: &str, number: usize) -> String {

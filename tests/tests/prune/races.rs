@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::{JobReference, Standing};
+use videofactory_operator::storagepolicy::plan::{JobLifecycle, JobReference};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished, job, write};
@@ -38,11 +38,11 @@ fn retry(job: &mut JobReference) {
 
 fn restart(job: &mut JobReference) {
     job.facts.run += 1;
-    job.facts.standing = Standing::Live;
+    job.facts.lifecycle = JobLifecycle::Live;
 }
 
 fn resume(job: &mut JobReference) {
-    job.facts.standing = Standing::Live;
+    job.facts.lifecycle = JobLifecycle::Live;
 }
 
 fn label(job: &mut JobReference) {
@@ -105,7 +105,7 @@ async fn a_job_that_is_restored_after_the_plan_keeps_its_files() {
         site.put_clips("back", 3);
         site.put_clips("gone", 1);
         site.jobs.before(Call::Versions, 1, |jobs| {
-            let mut back = job("back", Standing::Live);
+            let mut back = job("back", JobLifecycle::Live);
             back.facts.id = id;
             jobs.insert("back".into(), back);
         });
@@ -120,7 +120,7 @@ async fn a_new_job_of_an_old_name_holds_none_of_the_old_files() {
     let site = Site::start().await;
     site.put_clips("again", 3);
     site.jobs.before(Call::Versions, 1, |jobs| {
-        let mut again = job("again", Standing::Live);
+        let mut again = job("again", JobLifecycle::Live);
         again.facts.id = Some("2".into());
         jobs.insert("again".into(), again);
     });

@@ -8,14 +8,14 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
-use videofactory_operator::storagepolicy::plan::{Order, Standing, Tally};
-use videofactory_operator::storagepolicy::prune::{Room, RunContext, measure, prune};
+use videofactory_operator::storagepolicy::plan::{JobLifecycle, RunRequest, Tally};
+use videofactory_operator::storagepolicy::prune::{ListingMemory, RunContext, measure, prune};
 use videofactory_storage::PutOptions;
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
 use super::jobs::{Call, finished};
 use super::servers::Server;
-use super::{DAY, HOUR, ID, Site, clip, clip_of_run, dry, film, kept, order};
+use super::{DAY, HOUR, ID, Site, clip, clip_of_run, dry, film, kept, run_request};
 
 /// The lines of a plan in the bucket.
 pub(crate) async fn lines(site: &Site, key: &str) -> Vec<Value> {
@@ -40,7 +40,7 @@ pub(crate) async fn varied_on(server: Server) -> Site {
     site.spec["capacity"] = json!({"limit": "10k", "target": "2k", "warn": "3k", "stop": "4k"});
     site.spec["protect"] = json!({"keys": ["clips/*/brand-*/**"]});
     site.jobs.add("done", finished());
-    site.jobs.add("busy", Standing::Live);
+    site.jobs.add("busy", JobLifecycle::Live);
     site.jobs.add("brand-a", finished());
     for owner in ["done", "busy", "brand-a", "gone"] {
         site.put(&clip(owner, 0), 100, 8 * DAY);
@@ -73,16 +73,16 @@ pub(crate) async fn predicts(site: &Site) {
     assert_eq!(site.keys().await, before);
     assert_eq!(site.jobs.calls(Call::Mark), 0);
     let plan = lines(site, predicted.plan_key.as_deref().unwrap()).await;
-    let doomed = plan.iter().filter(|line| line["verdict"] == "delete");
-    let mut doomed: Vec<&str> = doomed.map(|line| line["key"].as_str().unwrap()).collect();
-    doomed.sort_unstable();
+    let expiring = plan.iter().filter(|line| line["verdict"] == "delete");
+    let mut expiring: Vec<&str> = expiring.map(|line| line["key"].as_str().unwrap()).collect();
+    expiring.sort_unstable();
 
-    let real = site.run(&Order { cause: PruneCause::Request, ..order() }).await;
+    let real = site.run(&RunRequest { cause: PruneCause::Request, ..run_request() }).await;
     assert_eq!(real.outcome, PruneOutcome::Completed, "{}", real.message);
     let after = site.keys().await;
     let mut gone: Vec<&str> = before.iter().filter(|key| !after.contains(key)).map(String::as_str).collect();
     gone.sort_unstable();
-    assert_eq!(gone, doomed);
+    assert_eq!(gone, expiring);
     assert!(gone.len() > 3, "{gone:?}");
     assert_eq!((real.deleted, real.failed), (predicted.deleted, Tally::default()));
     assert_eq!(real.deleted.objects, gone.len() as u64);
@@ -141,7 +141,7 @@ async fn files_of_an_earlier_run_go_without_a_word_to_the_job() {
         {"kinds": ["clips"], "olderThan": "7d", "onlyFinished": false},
     ]))
     .await;
-    site.jobs.add("busy", Standing::Live);
+    site.jobs.add("busy", JobLifecycle::Live);
     site.jobs.before(Call::List, 1, |jobs| jobs.get_mut("busy").unwrap().facts.run = 2);
     site.put(&clip("busy", 10), 10, 9 * DAY);
     site.put(&clip_of_run("busy", 2, 10), 10, 9 * DAY);
@@ -158,7 +158,7 @@ async fn only_the_last_plans_are_kept() {
     let mut keys = Vec::new();
     for day in 1..5 {
         let slot = format!("2026-11-{day:02}T03:00:00Z").parse().unwrap();
-        let report = site.run(&Order { slot, ..order() }).await;
+        let report = site.run(&RunRequest { slot, ..run_request() }).await;
         keys.push(report.plan_key.unwrap());
         assert_eq!(report.usage, Some(measure(&site.bucket()).await.unwrap().usage), "day {day}");
     }
@@ -201,7 +201,7 @@ async fn stale_uploads_of_ours_are_aborted_and_those_of_people_are_not() {
     let stop = CancellationToken::new();
     let dry = prune(&later, &site.policy(), &site.bucket(), &dry(), &stop).await;
     assert_eq!(dry.aborted_uploads, None);
-    let report = prune(&later, &site.policy(), &site.bucket(), &order(), &stop).await;
+    let report = prune(&later, &site.policy(), &site.bucket(), &run_request(), &stop).await;
     assert_eq!(report.aborted_uploads, Some(1), "{}", report.message);
 }
 
@@ -210,8 +210,8 @@ async fn uploads_of_jobs_at_work_and_of_unknown_files_are_left_alone_however_sho
     let mut site = Site::start().await;
     site.spec["abortUploadsAfter"] = json!("1s");
     site.spec["grace"] = json!("1s");
-    site.jobs.add("busy", Standing::Live);
-    site.jobs.add("lost", Standing::Failed { awaits_publication: true });
+    site.jobs.add("busy", JobLifecycle::Live);
+    site.jobs.add("lost", JobLifecycle::Failed { awaits_publication: true });
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("film");
     std::fs::write(&file, vec![7; 17 << 20]).unwrap();
@@ -230,7 +230,7 @@ async fn uploads_of_jobs_at_work_and_of_unknown_files_are_left_alone_however_sho
     assert_eq!(unfinished(&site).await, all);
     let later = RunContext { now: super::now() + Duration::from_secs(DAY), ..site.run_context() };
     let stop = CancellationToken::new();
-    let report = prune(&later, &site.policy(), &site.bucket(), &order(), &stop).await;
+    let report = prune(&later, &site.policy(), &site.bucket(), &run_request(), &stop).await;
     assert_eq!(report.aborted_uploads, Some(1), "{}", report.message);
     let gone: Vec<String> = all.difference(&unfinished(&site).await).cloned().collect();
     assert_eq!(gone, [film("lost")], "nobody is at it any more");
@@ -268,7 +268,7 @@ async fn a_persons_file_that_is_called_like_a_jobs_is_kept_and_protects_nothing(
 async fn a_bucket_of_more_files_than_memory_holds_is_not_pruned_and_the_run_says_what_to_do() {
     let mut site = Site::start().await;
     // As little as there can be: 50,000 files.
-    site.room = Room::in_memory_of(Some(1));
+    site.listing_memory = ListingMemory::in_memory_of(Some(1));
     let folder = site.server.directory.join("films/studio/clips/films");
     for job in 0..51 {
         let folder = folder.join(format!("gone{job}-00000001/r1/clips"));
@@ -283,7 +283,7 @@ async fn a_bucket_of_more_files_than_memory_holds_is_not_pruned_and_the_run_says
         assert!(report.message.contains(part), "{}", report.message);
     }
     assert_eq!(measure(&site.bucket()).await.unwrap().usage.total.objects, 51_000);
-    site.room = Room::in_memory_of(None);
+    site.listing_memory = ListingMemory::in_memory_of(None);
     assert_eq!(site.run(&dry()).await.outcome, PruneOutcome::Completed);
 }
 

@@ -10,7 +10,7 @@ use videofactory_tests::r2_proxy::{Effect, Fault};
 use super::jobs::{Call, finished};
 use super::runs::{predicts, varied_on};
 use super::servers::Server;
-use super::{DAY, HOUR, Site, clip, kept, order, put_file};
+use super::{DAY, HOUR, Site, clip, kept, put_file, run_request};
 
 async fn clips_only(rules_older_than: &str) -> Site {
     let rules = json!([{"kinds": ["clips"], "olderThan": rules_older_than}]);
@@ -96,7 +96,7 @@ async fn wrong_credentials_and_a_missing_bucket_are_told_by_another_server_too()
     for (spoil, says) in spoilt.into_iter().zip(["the credentials were refused", "there is no such bucket"]) {
         let mut config = site.server.config(&site.proxy.url());
         spoil(&mut config);
-        let report = site.run_on(&Bucket::connect(&config).unwrap(), &order()).await;
+        let report = site.run_on(&Bucket::connect(&config).unwrap(), &run_request()).await;
         assert_eq!((report.outcome, report.deleted.objects), (PruneOutcome::Failed, 0));
         assert!(report.message.contains(says), "{}", report.message);
     }

@@ -20,9 +20,9 @@ impl Draft<'_> {
             return;
         }
         let announced = self.before.next_backup_at.as_ref().map(|next| next.0);
-        let turn = schedule.map(|schedule| schedule.look(announced, self.now));
-        let due = turn.and_then(|turn| turn.due);
-        let next = turn.and_then(|turn| turn.next);
+        let due_slot = schedule.map(|schedule| schedule.due_slot(announced, self.now));
+        let due = due_slot.and_then(|due_slot| due_slot.due);
+        let next = due_slot.and_then(|due_slot| due_slot.next);
         let mut waits = due;
         if let Some((slot, resumed)) = self.is_free().then(|| self.backup_slot(due, pending)).flatten() {
             if !resumed && let Some(request) = &pending.backup {

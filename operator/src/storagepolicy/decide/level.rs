@@ -33,7 +33,7 @@ impl Draft<'_> {
         let bytes = current.and_then(|usage| usage.bytes);
         let counted = bytes.map(|bytes| usage::level(bytes, &self.marks));
         self.status.level = if self.refuses() { Some(StorageLevel::Full) } else { counted };
-        let until = self.observed.known.refused_at.and_then(|at| at.checked_add(REFUSED_FOR).ok());
+        let until = self.observed.snapshot.refused_at.and_then(|at| at.checked_add(REFUSED_FOR).ok());
         self.wakes.extend(until.filter(|until| *until > self.now));
     }
 
@@ -41,7 +41,7 @@ impl Draft<'_> {
     fn refuses(&self) -> bool {
         let refused = |at: Timestamp| self.now.duration_since(at) < REFUSED_FOR;
         matches!(&self.observed.finding, Finding::Unfit { reason: StoragePolicyReason::StorageFull, .. })
-            || self.observed.known.refused_at.is_some_and(refused)
+            || self.observed.snapshot.refused_at.is_some_and(refused)
     }
 
     /// Whether the bucket has grown to `warn` since the last run, or if that could not bring it below, by enough more, or
@@ -50,7 +50,7 @@ impl Draft<'_> {
         let refuses = self.refuses();
         let bytes = current.and_then(|usage| usage.bytes);
         let Some(bytes) = bytes.filter(|bytes| refuses || *bytes >= self.marks.warn) else { return false };
-        if self.spec.rules.is_empty() || self.observed.known.other_bucket {
+        if self.spec.rules.is_empty() || self.observed.snapshot.other_bucket {
             return false;
         }
         let Some(last) = conditions::last_run_that_counts(self.spec, &self.status) else { return true };

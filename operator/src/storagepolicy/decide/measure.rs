@@ -17,19 +17,19 @@ const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
 impl Draft<'_> {
     /// What the bucket holds by all that is known.
     pub(super) fn current_usage(&self) -> Option<StorageUsage> {
-        let known = self.status.usage.as_ref()?;
-        let mut usage = usage::with_changes(known, &self.observed.known.changes);
+        let snapshot = self.status.usage.as_ref()?;
+        let mut usage = usage::with_changes(snapshot, &self.observed.snapshot.changes);
         usage.percent = usage.bytes.map(|bytes| usage::percent(bytes, self.marks.limit));
         Some(usage)
     }
 
     pub(super) fn measure(&mut self, current: Option<&StorageUsage>) {
-        let known = &self.observed.known;
-        if known.doing.is_some() || known.is_listed || self.action.is_some() {
+        let snapshot = &self.observed.snapshot;
+        if snapshot.running.is_some() || snapshot.is_listed || self.action.is_some() {
             return;
         }
         let due = match current {
-            _ if self.observed.known.other_bucket || self.observed.known.outdated => self.now,
+            _ if self.observed.snapshot.other_bucket || self.observed.snapshot.outdated => self.now,
             Some(StorageUsage { measured_at: Some(at), objects, .. }) => {
                 let every = usage::interval(objects.unwrap_or_default());
                 let due = at.0.checked_add(every).unwrap_or(Timestamp::MAX);
@@ -38,7 +38,7 @@ impl Draft<'_> {
             }
             _ => self.now,
         };
-        let due = due.max(self.observed.known.measure_from.unwrap_or(due));
+        let due = due.max(self.observed.snapshot.measure_from.unwrap_or(due));
         if due > self.now {
             self.wakes.push(due);
         } else if self.may_measure() {
@@ -62,8 +62,8 @@ impl Draft<'_> {
     /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
     pub(super) fn tell_usage(&mut self, current: Option<StorageUsage>) -> bool {
         let Some(current) = current else { return false };
-        let nothing = meter::is_nothing(&self.observed.known.changes);
-        let due_at = self.observed.known.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
+        let nothing = meter::is_nothing(&self.observed.snapshot.changes);
+        let due_at = self.observed.snapshot.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
         let due = due_at.is_none_or(|due| due <= self.now);
         if !nothing && !due && self.status == self.before {
             self.wakes.extend(due_at);
@@ -72,7 +72,7 @@ impl Draft<'_> {
         self.status.usage = Some(current);
         if !nothing {
             let counted =
-                usage::counted(self.status.operations.as_ref(), &self.observed.known.changes, self.now);
+                usage::counted(self.status.operations.as_ref(), &self.observed.snapshot.changes, self.now);
             self.status.operations = Some(counted);
         }
         true

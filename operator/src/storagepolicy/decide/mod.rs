@@ -5,8 +5,8 @@
 
 mod backup;
 mod level;
+mod location;
 mod measure;
-mod place;
 mod prune;
 
 #[cfg(test)]
@@ -19,10 +19,10 @@ use videofactory_crds::condition::{self, ConditionState};
 use videofactory_crds::storagepolicy::{BackupRun, PruneRun, StorageUsage, WaterMarks};
 use videofactory_crds::{StoragePolicy, StoragePolicyReason, StoragePolicySpec, StoragePolicyStatus};
 
-use super::claim::Claimed;
 use super::conditions::{self, Barrier};
 use super::observe::{Finding, can_prune};
-use super::plan::Order;
+use super::ownership::OwnedLocation;
+use super::plan::RunRequest;
 use super::schedule::Schedule;
 use super::{requests, runs};
 use crate::config::SideEffects;
@@ -37,11 +37,11 @@ pub struct Observed {
     /// What is known of its bucket.
     pub finding: Finding,
     /// Its place, if it is known to be this cluster's.
-    pub claimed: Option<Claimed>,
+    pub owned: Option<OwnedLocation>,
     /// An older policy that has the same bucket or a part of it: its namespace and name.
     pub older: Option<String>,
     /// What this process knows beside the status.
-    pub known: Known,
+    pub snapshot: Snapshot,
     /// Most files that a prune run can hold in memory.
     pub most_files: u64,
     /// When this process began to look after policies.
@@ -54,9 +54,9 @@ pub struct Observed {
 
 /// What this process knows of a policy beside its status.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct Snapshot {
     /// What is under way.
-    pub doing: Option<Doing>,
+    pub running: Option<RunningTask>,
     /// Another policy with the same place lists it for this one too.
     pub is_listed: bool,
     /// What has ended, and is not in the status yet.
@@ -79,7 +79,7 @@ pub struct Known {
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
+pub enum RunningTask {
     /// Listing the bucket.
     Measuring,
     /// A prune run, by the spec of this generation.
@@ -104,7 +104,7 @@ pub enum Report {
 pub enum Action {
     /// List the bucket.
     Measure,
-    Prune(Order),
+    Prune(RunRequest),
     BackUp {
         /// The slot, which names the backup.
         slot: Timestamp,
@@ -172,8 +172,8 @@ impl<'a> Draft<'a> {
 
     fn decide(mut self) -> Decision {
         self.status.observed_generation = self.observed.policy.metadata.generation;
-        self.settle_place();
-        self.book();
+        self.update_location();
+        self.record_reports();
         let current = self.current_usage();
         self.show(current.as_ref());
 
@@ -200,8 +200,7 @@ impl<'a> Draft<'a> {
         self.set(limit);
         self.tell_level();
         let stops = barrier.is_some() || matches!(self.observed.finding, Finding::Others { .. });
-        let cancel =
-            matches!(self.observed.known.doing, Some(Doing::Pruning(of)) if of != generation || stops);
+        let cancel = matches!(self.observed.snapshot.running, Some(RunningTask::Pruning(of)) if of != generation || stops);
         Decision {
             status: self.status,
             action: self.action,
@@ -218,8 +217,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Books what has ended; what was begun and is not known any more was broken off.
-    fn book(&mut self) {
-        let measured = match &self.observed.known.report {
+    fn record_reports(&mut self) {
+        let measured = match &self.observed.snapshot.report {
             Some(Report::Measured(usage)) => usage.clone(),
             Some(Report::Pruned(run, usage)) => {
                 self.events.push(runs::end(&mut self.status, (**run).clone(), self.spec.history));
@@ -232,8 +231,8 @@ impl<'a> Draft<'a> {
             }
             None => None,
         };
-        if self.observed.known.doing.is_none() {
-            runs::settle(&mut self.status);
+        if self.observed.snapshot.running.is_none() {
+            runs::reconcile_runs(&mut self.status);
         }
         if let Some(measured) = measured.filter(|_| self.status.place.is_some()) {
             self.status.usage = Some(measured);
@@ -272,7 +271,7 @@ impl<'a> Draft<'a> {
 
     /// Whether something may begin now.
     fn is_free(&self) -> bool {
-        self.observed.known.doing.is_none()
+        self.observed.snapshot.running.is_none()
             && !self.observed.stopping
             && !self.came
             && self.action.is_none()

@@ -5,7 +5,7 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{PruneCause, PruneRun, StorageUsage};
 
 use super::super::conditions::Barrier;
-use super::super::plan::Order;
+use super::super::plan::RunRequest;
 use super::super::requests::{self, Pending};
 use super::super::runs;
 use super::super::schedule::{Schedule, TOO_LATE};
@@ -28,25 +28,26 @@ impl Draft<'_> {
             }
             return;
         };
-        let turn = schedule.look(self.before.next_run_at.as_ref().map(|next| next.0), self.now);
-        let due = turn.due.filter(|due| !self.is_slot_begun(*due));
-        let order = self.is_free().then(|| self.order(due, schedule, pending, current)).flatten();
+        let due_slot = schedule.due_slot(self.before.next_run_at.as_ref().map(|next| next.0), self.now);
+        let due = due_slot.due.filter(|due| !self.is_slot_begun(*due));
+        let run_request = self.is_free().then(|| self.run_request(due, schedule, pending, current)).flatten();
         // A slot that is due and cannot begin stays announced until it is too late for it.
-        let begins = order.as_ref().is_some_and(|order| order.cause == PruneCause::Schedule);
+        let begins =
+            run_request.as_ref().is_some_and(|run_request| run_request.cause == PruneCause::Schedule);
         let waits = due.filter(|_| !begins);
         if let Some(waits) = waits {
             self.wakes.extend(waits.checked_add(TOO_LATE));
         }
-        self.status.next_run_at = waits.or(turn.next).map(whole_seconds);
-        self.wakes.extend(turn.next);
-        if let Some(order) = order {
-            if order.cause == PruneCause::Request
+        self.status.next_run_at = waits.or(due_slot.next).map(whole_seconds);
+        self.wakes.extend(due_slot.next);
+        if let Some(run_request) = run_request {
+            if run_request.cause == PruneCause::Request
                 && let Some(request) = &pending.cleanup
             {
                 requests::handled_cleanup(&mut self.status.handled, request);
             }
-            runs::begin(&mut self.status, &order, self.spec.history);
-            self.action = Some(Action::Prune(order));
+            runs::begin(&mut self.status, &run_request, self.spec.history);
+            self.action = Some(Action::Prune(run_request));
         }
     }
 
@@ -65,31 +66,31 @@ impl Draft<'_> {
 
     /// What to prune now: first what was broken off, then what a person asks for, then what is due, then what the level
     /// asks for.
-    fn order(
+    fn run_request(
         &mut self,
         due: Option<Timestamp>,
         schedule: &Schedule,
         pending: &Pending,
         current: Option<&StorageUsage>,
-    ) -> Option<Order> {
+    ) -> Option<RunRequest> {
         let slot = self.own_slot();
-        let order = |slot, cause| Order { slot, cause, dry_run: false, older_than: None };
-        let mut order = if let Some(resumed) = runs::to_resume(&self.status, schedule, self.now) {
+        let run_request = |slot, cause| RunRequest { slot, cause, dry_run: false, older_than: None };
+        let mut run_request = if let Some(resumed) = runs::to_resume(&self.status, schedule, self.now) {
             resumed
         } else if let Some(request) = &pending.cleanup {
-            Order {
+            RunRequest {
                 dry_run: request.dry_run,
                 older_than: request.older_than,
-                ..order(slot, PruneCause::Request)
+                ..run_request(slot, PruneCause::Request)
             }
         } else if let Some(due) = due {
-            order(due, PruneCause::Schedule)
+            run_request(due, PruneCause::Schedule)
         } else if self.level_asks(current) {
-            order(slot, PruneCause::WarnCrossed)
+            run_request(slot, PruneCause::WarnCrossed)
         } else {
             return None;
         };
-        order.dry_run |= self.spec.dry_run;
-        Some(order)
+        run_request.dry_run |= self.spec.dry_run;
+        Some(run_request)
     }
 }

@@ -6,11 +6,11 @@ use videofactory_crds::condition::{ConditionType, is_true, whole_seconds};
 use videofactory_crds::storagepolicy::{ObjectKind, PruneOutcome, PruneRun, StorageLevel, StorageUsage};
 use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 
-use super::super::claim::Claimed;
 use super::super::observe::Finding;
-use super::super::plan::Order;
+use super::super::ownership::OwnedLocation;
+use super::super::plan::RunRequest;
 use super::super::runs;
-use super::{Action, Decision, Doing, Known, Observed, Report, decide};
+use super::{Action, Decision, Observed, Report, RunningTask, Snapshot, decide};
 use crate::config::SideEffects;
 
 /// Thursday, midnight; the next slot is at 03:00.
@@ -59,9 +59,9 @@ impl Harness {
         let observed = Observed {
             policy: policy(spec),
             finding: Finding::Fit,
-            claimed: Some(Claimed { cluster: "c".into(), mark: Some("m".into()) }),
+            owned: Some(OwnedLocation { cluster: "c".into(), marker: Some("m".into()) }),
             older: None,
-            known: Known::default(),
+            snapshot: Snapshot::default(),
             most_files: 1_000_000,
             started: now,
             stopping: false,
@@ -73,9 +73,9 @@ impl Harness {
     /// One that was measured and holds so many bytes.
     pub fn holding(spec: &Value, bytes: i64) -> Self {
         let mut harness = Self::new(spec);
-        harness.look();
+        harness.reconcile();
         harness.measured(bytes);
-        harness.look();
+        harness.reconcile();
         harness
     }
 
@@ -84,27 +84,27 @@ impl Harness {
     }
 
     /// Looks as the controller does: status first, then the action.
-    pub fn look(&mut self) -> Decision {
+    pub fn reconcile(&mut self) -> Decision {
         let decision = decide(&self.observed, self.now);
         if self.observed.policy.status.as_ref() != Some(&decision.status) {
             self.observed.policy.status = Some(decision.status.clone());
             self.writes += 1;
             if decision.told {
-                self.observed.known.usage_told = Some(self.now);
+                self.observed.snapshot.usage_told = Some(self.now);
             }
         }
         if decision.told {
-            self.observed.known.changes.clear();
+            self.observed.snapshot.changes.clear();
         }
-        self.observed.known.report = None;
+        self.observed.snapshot.report = None;
         self.told.extend(decision.events.iter().map(|event| event.reason.to_string()));
         if let Some(action) = decision.action.clone() {
-            assert_eq!(self.observed.known.doing, None, "one thing at a time");
+            assert_eq!(self.observed.snapshot.running, None, "one thing at a time");
             let generation = self.observed.policy.metadata.generation;
-            self.observed.known.doing = Some(match action {
-                Action::Measure => Doing::Measuring,
-                Action::Prune(_) => Doing::Pruning(generation),
-                Action::BackUp { .. } => Doing::BackingUp,
+            self.observed.snapshot.running = Some(match action {
+                Action::Measure => RunningTask::Measuring,
+                Action::Prune(_) => RunningTask::Pruning(generation),
+                Action::BackUp { .. } => RunningTask::BackingUp,
             });
             self.begun.push(action);
         }
@@ -117,26 +117,26 @@ impl Harness {
     }
 
     pub fn measured(&mut self, bytes: i64) {
-        assert_eq!(self.observed.known.doing.take(), Some(Doing::Measuring));
-        self.observed.known.report = Some(Report::Measured(Some(self.usage(bytes))));
+        assert_eq!(self.observed.snapshot.running.take(), Some(RunningTask::Measuring));
+        self.observed.snapshot.report = Some(Report::Measured(Some(self.usage(bytes))));
     }
 
     /// The run under way ends so, with so many bytes left.
     pub fn pruned(&mut self, outcome: PruneOutcome, bytes: Option<i64>, shortfall: Option<&str>) {
-        assert!(matches!(self.observed.known.doing.take(), Some(Doing::Pruning(_))));
+        assert!(matches!(self.observed.snapshot.running.take(), Some(RunningTask::Pruning(_))));
         let run = PruneRun {
             outcome: Some(outcome),
             bytes_after: bytes,
             shortfall: shortfall.map(str::to_owned),
-            ..runs::begun(&self.last_order())
+            ..runs::begun(&self.last_run_request())
         };
-        self.observed.known.report =
+        self.observed.snapshot.report =
             Some(Report::Pruned(Box::new(run), bytes.map(|bytes| self.usage(bytes))));
     }
 
-    pub fn last_order(&self) -> Order {
+    pub fn last_run_request(&self) -> RunRequest {
         let orders = self.begun.iter().rev().filter_map(|action| match action {
-            Action::Prune(order) => Some(order.clone()),
+            Action::Prune(run_request) => Some(run_request.clone()),
             Action::Measure | Action::BackUp { .. } => None,
         });
         orders.take(1).next().expect("nothing was pruned")
@@ -144,10 +144,10 @@ impl Harness {
 
     /// Another process takes over: it knows the status alone.
     pub fn restart(&mut self) {
-        self.observed.known.doing = None;
-        self.observed.known.report = None;
-        self.observed.known.changes.clear();
-        self.observed.known.usage_told = None;
+        self.observed.snapshot.running = None;
+        self.observed.snapshot.report = None;
+        self.observed.snapshot.changes.clear();
+        self.observed.snapshot.usage_told = None;
         self.observed.started = self.now;
     }
 
@@ -164,7 +164,7 @@ impl Harness {
     }
 
     pub fn write_files(&mut self, bytes: i64) {
-        let change = self.observed.known.changes.entry(ObjectKind::Clips).or_default();
+        let change = self.observed.snapshot.changes.entry(ObjectKind::Clips).or_default();
         change.bytes += bytes;
         change.objects += 1;
     }

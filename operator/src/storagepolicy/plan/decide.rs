@@ -12,7 +12,7 @@ use super::listing::{Folder, Listing, Object};
 use super::references::References;
 use super::rules::{Rules, covers, seconds, written_by};
 use super::verdict::{Verdict, Why};
-use super::{Order, Tally};
+use super::{RunRequest, Tally};
 
 /// What a run deletes, and why each object stays or goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn plan(
     listing: &Listing,
     rules: &Rules,
     references: &References,
-    order: &Order,
+    run_request: &RunRequest,
     now: Timestamp,
 ) -> PrunePlan {
     let owners = owners(listing, references, rules);
@@ -54,8 +54,18 @@ pub fn plan(
     let open = open.map(|(index, _)| index).collect();
     let bytes = listing.objects().iter().filter(|object| object.folder != Folder::Plans);
     let bytes = bytes.map(|object| object.size).sum();
-    let mut draft =
-        Draft { listing, rules, order, now, owners, ranks, verdicts, open, wanted: Vec::new(), left: bytes };
+    let mut draft = Draft {
+        listing,
+        rules,
+        run_request,
+        now,
+        owners,
+        ranks,
+        verdicts,
+        open,
+        wanted: Vec::new(),
+        left: bytes,
+    };
     while draft.pass() {}
     draft.brake(bytes)
 }
@@ -63,7 +73,7 @@ pub fn plan(
 struct Draft<'a> {
     listing: &'a Listing,
     rules: &'a Rules,
-    order: &'a Order,
+    run_request: &'a RunRequest,
     now: Timestamp,
     owners: Vec<OwnerFacts>,
     ranks: Vec<u32>,
@@ -134,7 +144,7 @@ impl Draft<'_> {
                 .iter()
                 .any(|(kinds, kept)| kinds.contains(&kind) && kept.get(owner).is_some_and(|kept| *kept))
         };
-        let age = self.order.older_than.unwrap_or(rule.older_than);
+        let age = self.run_request.older_than.unwrap_or(rule.older_than);
         let written_by = written_by(self.now, seconds(age));
         let mut candidates = Vec::new();
         for place in 0..self.open.len() {
@@ -206,7 +216,7 @@ impl Draft<'_> {
 
     /// How many bytes a rule may leave. `None`: it asks no mark, or a person has asked instead.
     fn down_to(&self, rule: &PruneRule) -> Option<u64> {
-        let mark = rule.when_above.filter(|_| self.order.older_than.is_none())?;
+        let mark = rule.when_above.filter(|_| self.run_request.older_than.is_none())?;
         let bytes = |mark: WaterMark| u64::try_from(self.rules.mark(mark)).unwrap_or_default();
         // Once above its mark it goes on to target, so that the next few files do not bring it back.
         Some(if self.left > bytes(mark) { bytes(WaterMark::Target) } else { u64::MAX })
@@ -216,7 +226,7 @@ impl Draft<'_> {
     /// a person gave reaches past every mark, so that rules which leave it to others to keep the newest would delete
     /// them: then of each kind as many are kept as any rule keeps.
     fn newest_jobs(&self, rule: &PruneRule, finished: &[Option<i64>]) -> Vec<(Vec<ObjectKind>, Vec<bool>)> {
-        if self.order.older_than.is_none() {
+        if self.run_request.older_than.is_none() {
             return vec![(rule.kinds.clone(), self.newest_with(&rule.kinds, rule.keep_last, finished))];
         }
         let of_kind = |kind: &ObjectKind| {

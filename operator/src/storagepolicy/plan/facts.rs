@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::listing::{Folder, Listing, NOBODY, Object, Owner};
-use super::references::{Owned, References, Standing};
+use super::references::{JobLifecycle, Owned, References};
 use super::rules::{Rules, written_by};
 use super::verdict::{Verdict, Why};
 use jiff::Timestamp;
@@ -63,13 +63,13 @@ impl OwnerFacts {
         let run = job.facts.run;
         let known =
             Self { holds: protected, exists: true, live_from: None, awaited: None, finish: Finish::Not };
-        match job.facts.standing {
-            Standing::Deleting => held(Why::Deleting),
-            Standing::Live => Self { live_from: Some(run), ..known },
-            Standing::Failed { awaits_publication } => {
+        match job.facts.lifecycle {
+            JobLifecycle::Deleting => held(Why::Deleting),
+            JobLifecycle::Live => Self { live_from: Some(run), ..known },
+            JobLifecycle::Failed { awaits_publication } => {
                 Self { awaited: awaits_publication.then_some(run), ..known }
             }
-            Standing::Finished { at } => Self { finish: Finish::At(at.as_second()), ..known },
+            JobLifecycle::Finished { at } => Self { finish: Finish::At(at.as_second()), ..known },
         }
     }
 

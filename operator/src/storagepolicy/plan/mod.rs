@@ -4,9 +4,9 @@ mod decide;
 mod explain;
 mod facts;
 mod listing;
-mod order;
 mod references;
 mod rules;
+mod run_request;
 mod verdict;
 
 #[cfg(test)]
@@ -19,9 +19,9 @@ use std::ops::AddAssign;
 pub use decide::{PrunePlan, plan};
 pub use explain::{kept, shortfall, size};
 pub use listing::{Folder, Listing, NOBODY, Object, Owner, OwnerIndex};
-pub use order::{Order, SLOT, of_plan};
-pub use references::{JobReference, Owned, References, Standing, VideoJobFacts};
+pub use references::{JobLifecycle, JobReference, Owned, References, VideoJobFacts};
 pub use rules::{ReadRulesError, Rules};
+pub use run_request::{RunRequest, SLOT, of_plan};
 pub use verdict::{Verdict, Why};
 
 /// Files and their bytes.

@@ -15,7 +15,7 @@ use crate::restoring::is_restoring;
 
 /// How a job stands, as far as pruning is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum JobLifecycle {
     /// It needs the files of its current run, or may at any moment.
     Live,
     /// Published everywhere, or done with nothing to publish.
@@ -44,7 +44,7 @@ pub struct VideoJobFacts {
     /// Number of its current run.
     pub run: i64,
     /// How it stands.
-    pub standing: Standing,
+    pub lifecycle: JobLifecycle,
     pub labels: BTreeMap<String, String>,
     /// What people asked for by annotation.
     pub requests: BTreeMap<String, String>,
@@ -81,7 +81,7 @@ impl JobReference {
                 // What a restore has not ended with may still be changed: any file of its name may be its own.
                 id: status.id.clone().filter(|id| !id.is_empty() && !is_restoring(job)),
                 run: status.run.unwrap_or(1),
-                standing: standing(job, &status),
+                lifecycle: lifecycle(job, &status),
                 labels: job.labels().clone(),
                 requests: requests.collect(),
             },
@@ -101,7 +101,7 @@ impl JobReference {
                 generation: 0,
                 id: None,
                 run: 1,
-                standing: Standing::Live,
+                lifecycle: JobLifecycle::Live,
                 labels: BTreeMap::new(),
                 requests: BTreeMap::new(),
             },
@@ -110,25 +110,25 @@ impl JobReference {
     }
 }
 
-fn standing(job: &VideoJob, status: &VideoJobStatus) -> Standing {
+fn lifecycle(job: &VideoJob, status: &VideoJobStatus) -> JobLifecycle {
     if job.metadata.deletion_timestamp.is_some() {
         return match job.spec.artifacts.on_delete {
-            OnDelete::Delete => Standing::Deleting,
+            OnDelete::Delete => JobLifecycle::Deleting,
             // Its pods may still be at work.
-            OnDelete::Retain => Standing::Live,
+            OnDelete::Retain => JobLifecycle::Live,
         };
     }
     if is_restoring(job) {
-        return Standing::Live;
+        return JobLifecycle::Live;
     }
     // A controller that has not seen the last edit or request may begin anew at any moment.
     if !is_up_to_date(job, status) {
-        return Standing::Live;
+        return JobLifecycle::Live;
     }
     match status.phase {
-        Some(Phase::Succeeded) if is_published(status) => Standing::Finished { at: ended(job, status) },
-        Some(Phase::Failed) => Standing::Failed { awaits_publication: awaits_publication(job, status) },
-        _ => Standing::Live,
+        Some(Phase::Succeeded) if is_published(status) => JobLifecycle::Finished { at: ended(job, status) },
+        Some(Phase::Failed) => JobLifecycle::Failed { awaits_publication: awaits_publication(job, status) },
+        _ => JobLifecycle::Live,
     }
 }
 
@@ -202,9 +202,9 @@ impl References {
         match self.owner(key.namespace, key.name, key.id) {
             Owned::Elsewhere | Owned::Perhaps(_) => false,
             Owned::ByNone => true,
-            Owned::By(job) => match job.facts.standing {
-                Standing::Live | Standing::Deleting => key.run < job.facts.run,
-                Standing::Finished { .. } | Standing::Failed { .. } => true,
+            Owned::By(job) => match job.facts.lifecycle {
+                JobLifecycle::Live | JobLifecycle::Deleting => key.run < job.facts.run,
+                JobLifecycle::Finished { .. } | JobLifecycle::Failed { .. } => true,
             },
         }
     }
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     /// How a finished job with one target stands once it is changed.
-    fn standing_of(change: impl FnOnce(&mut Value)) -> Standing {
+    fn standing_of(change: impl FnOnce(&mut Value)) -> JobLifecycle {
         let mut job = json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
             "metadata": {
@@ -243,39 +243,43 @@ mod tests {
             },
         });
         change(&mut job);
-        JobReference::of(&serde_json::from_value(job).unwrap()).facts.standing
+        JobReference::of(&serde_json::from_value(job).unwrap()).facts.lifecycle
     }
 
     #[test]
     fn a_job_is_finished_once_it_is_published_everywhere_or_has_nothing_to_publish() {
-        let finished = Standing::Finished { at: "2026-11-03T00:00:00Z".parse().unwrap() };
+        let finished = JobLifecycle::Finished { at: "2026-11-03T00:00:00Z".parse().unwrap() };
         assert_eq!(standing_of(|_| ()), finished);
         assert_eq!(standing_of(|job| job["status"]["publications"] = json!([])), finished);
         let scheduled = json!([{"target": "main", "state": "Scheduled"}]);
         assert_eq!(standing_of(|job| job["status"]["publications"] = scheduled), finished);
         let half =
             json!([{"target": "main", "state": "Published"}, {"target": "other", "state": "Uploading"}]);
-        assert_eq!(standing_of(|job| job["status"]["publications"] = half), Standing::Live);
+        assert_eq!(standing_of(|job| job["status"]["publications"] = half), JobLifecycle::Live);
         for phase in ["Pending", "Running", "Waiting", "Review", "Suspended"] {
-            assert_eq!(standing_of(|job| job["status"]["phase"] = json!(phase)), Standing::Live, "{phase}");
+            assert_eq!(
+                standing_of(|job| job["status"]["phase"] = json!(phase)),
+                JobLifecycle::Live,
+                "{phase}"
+            );
         }
     }
 
     #[test]
     fn a_job_that_may_begin_anew_at_any_moment_is_live() {
-        assert_eq!(standing_of(|job| job["metadata"]["generation"] = json!(3)), Standing::Live);
-        assert_eq!(standing_of(|job| job["status"] = json!({"observedGeneration": -1})), Standing::Live);
+        assert_eq!(standing_of(|job| job["metadata"]["generation"] = json!(3)), JobLifecycle::Live);
+        assert_eq!(standing_of(|job| job["status"] = json!({"observedGeneration": -1})), JobLifecycle::Live);
         let annotate =
             |name: &str, value: &str| standing_of(|job| job["metadata"]["annotations"][name] = json!(value));
         let regenerate = r#"{"at":"2026-11-23T12:00:00Z","scenes":["s4"],"what":"clip"}"#;
-        assert_eq!(annotate(requests::RETRY, "2026-11-04T00:00:00Z"), Standing::Live);
-        assert_eq!(annotate(requests::RESTART, "2026-11-04T00:00:00Z"), Standing::Live);
-        assert_eq!(annotate(requests::REGENERATE, regenerate), Standing::Live);
-        assert_eq!(annotate(requests::REFRESH_CHANNEL, "2026-11-04T00:00:00Z"), Standing::Live);
-        assert_eq!(annotate(requests::ACCEPT_QUALITY, "3f9c"), Standing::Live);
+        assert_eq!(annotate(requests::RETRY, "2026-11-04T00:00:00Z"), JobLifecycle::Live);
+        assert_eq!(annotate(requests::RESTART, "2026-11-04T00:00:00Z"), JobLifecycle::Live);
+        assert_eq!(annotate(requests::REGENERATE, regenerate), JobLifecycle::Live);
+        assert_eq!(annotate(requests::REFRESH_CHANNEL, "2026-11-04T00:00:00Z"), JobLifecycle::Live);
+        assert_eq!(annotate(requests::ACCEPT_QUALITY, "3f9c"), JobLifecycle::Live);
         for asks_for_nothing in ["2026-11-01T12:00:00Z", "2026-10-31T00:00:00Z", "tomorrow"] {
-            let standing = annotate(requests::RETRY, asks_for_nothing);
-            assert!(matches!(standing, Standing::Finished { .. }), "{asks_for_nothing}");
+            let lifecycle = annotate(requests::RETRY, asks_for_nothing);
+            assert!(matches!(lifecycle, JobLifecycle::Finished { .. }), "{asks_for_nothing}");
         }
     }
 
@@ -292,7 +296,7 @@ mod tests {
         }))
         .unwrap();
         let reference = JobReference::of(&job);
-        assert_eq!((reference.facts.id.clone(), reference.facts.standing), (None, Standing::Live));
+        assert_eq!((reference.facts.id.clone(), reference.facts.lifecycle), (None, JobLifecycle::Live));
         let references = References::new(["films".to_owned()].into(), [reference]);
         assert!(matches!(references.owner("films", "ocean", "aaaaaaaa"), Owned::Perhaps(_)));
     }
@@ -308,7 +312,7 @@ mod tests {
         };
         let step =
             |state: &str, reason: &str| json!({"name": "publish-video", "state": state, "reason": reason});
-        let awaits = |awaits_publication| Standing::Failed { awaits_publication };
+        let awaits = |awaits_publication| JobLifecycle::Failed { awaits_publication };
         assert_eq!(failed(step("Failed", "RetriesExhausted")), awaits(true));
         assert_eq!(failed(json!({"name": "publish-video", "state": "Skipped"})), awaits(false));
         assert_eq!(failed(step("Failed", "Rejected")), awaits(false));
@@ -328,6 +332,6 @@ mod tests {
                 job["spec"]["artifacts"] = json!({"onDelete": on_delete});
             })
         };
-        assert_eq!((going("Delete"), going("Retain")), (Standing::Deleting, Standing::Live));
+        assert_eq!((going("Delete"), going("Retain")), (JobLifecycle::Deleting, JobLifecycle::Live));
     }
 }

@@ -9,7 +9,7 @@ use kube::core::{Selector, SelectorExt};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{ObjectKind, Protect, PruneRule, WaterMark, WaterMarks};
 
-use super::super::place::arrived;
+use super::super::location::arrived;
 
 /// A policy whose rules cannot be followed: nothing is deleted.
 #[derive(Debug, thiserror::Error)]

@@ -57,7 +57,7 @@ pub(crate) struct Harness {
     pub(crate) came: i64,
     /// Other policies for the same place.
     pub(crate) sharing: Vec<StoragePolicy>,
-    pub(crate) order: Order,
+    pub(crate) run_request: RunRequest,
     pub(crate) now: i64,
 }
 
@@ -77,7 +77,12 @@ impl Harness {
                 "rules": rules,
                 "brakes": {"maxObjects": 10_000_000, "maxPercent": 100},
             }),
-            order: Order { slot: at(NOW), cause: PruneCause::Schedule, dry_run: false, older_than: None },
+            run_request: RunRequest {
+                slot: at(NOW),
+                cause: PruneCause::Schedule,
+                dry_run: false,
+                older_than: None,
+            },
             now: NOW,
         }
     }
@@ -95,8 +100,8 @@ impl Harness {
     }
 
     /// A job of this name with the id [`ID`]; see [`job`].
-    pub(crate) fn job(mut self, name: &str, standing: Standing) -> Self {
-        self.jobs.push(job("films", name, standing));
+    pub(crate) fn job(mut self, name: &str, lifecycle: JobLifecycle) -> Self {
+        self.jobs.push(job("films", name, lifecycle));
         self
     }
 
@@ -145,7 +150,7 @@ impl Harness {
 
     pub(crate) fn plan(&self) -> Planned {
         let (listing, rules) = (self.listing(), self.rules());
-        let plan = plan(&listing, &rules, &self.references(), &self.order, at(self.now));
+        let plan = plan(&listing, &rules, &self.references(), &self.run_request, at(self.now));
         Planned { listing, rules, plan }
     }
 
@@ -185,7 +190,7 @@ impl Planned {
 }
 
 /// A job of this name in this namespace, with the id [`ID`].
-pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReference {
+pub(crate) fn job(namespace: &str, name: &str, lifecycle: JobLifecycle) -> JobReference {
     JobReference {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -195,7 +200,7 @@ pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReferen
             generation: 1,
             id: Some(ID.to_owned()),
             run: 1,
-            standing,
+            lifecycle,
             labels: BTreeMap::new(),
             requests: BTreeMap::new(),
         },
@@ -204,8 +209,8 @@ pub(crate) fn job(namespace: &str, name: &str, standing: Standing) -> JobReferen
 }
 
 /// Finished so many seconds before [`NOW`].
-pub(crate) fn finished(ago: i64) -> Standing {
-    Standing::Finished { at: at(NOW - ago) }
+pub(crate) fn finished(ago: i64) -> JobLifecycle {
+    JobLifecycle::Finished { at: at(NOW - ago) }
 }
 
 pub(crate) fn at(second: i64) -> Timestamp {

@@ -2,14 +2,14 @@
 //!
 //! It knows nothing of the controller: whoever calls it has opened the bucket and says which namespaces' jobs count.
 
+mod deletion;
+mod inventory;
+mod job_guard;
 mod jobs;
 mod kube_jobs;
+mod listing_memory;
 mod record;
 mod report;
-mod room;
-mod stock;
-mod sweep;
-mod watch;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,15 +26,17 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 pub use jobs::{JobVersion, Jobs, Marked};
 pub use kube_jobs::KubeJobs;
+pub use listing_memory::{BYTES_PER_FILE, ListingMemory};
 pub use record::write as write_plan;
 pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
-pub use room::{BYTES_A_FILE, Room};
 
-use super::plan::{Folder, Listing, Order, PrunePlan, References, Rules, Tally, kept, plan, shortfall, size};
-use room::Place;
-use stock::{Stock, TakeError};
-use sweep::{Sweep, Swept};
-use watch::Watch;
+use super::plan::{
+    Folder, Listing, PrunePlan, References, Rules, RunRequest, Tally, kept, plan, shortfall, size,
+};
+use deletion::{Deletion, DeletionOutcome};
+use inventory::{Inventory, InventoryError};
+use job_guard::JobGuard;
+use listing_memory::ListingPermit;
 
 /// How old what is known of the jobs may be when their files are deleted.
 pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
@@ -49,7 +51,7 @@ pub struct RunContext<'a> {
     /// The other policies that have their files here: what they protect stays.
     pub sharing: &'a [StoragePolicy],
     /// Room for what is listed.
-    pub room: &'a Room,
+    pub listing_memory: &'a ListingMemory,
     /// The time by which ages are counted, from start to end.
     pub now: Timestamp,
     /// How old what is known of the jobs may be when their files are deleted; usually [`RECHECK_AFTER`].
@@ -62,7 +64,7 @@ pub async fn prune(
     run_context: &RunContext<'_>,
     policy: &StoragePolicy,
     bucket: &Bucket,
-    order: &Order,
+    run_request: &RunRequest,
     stop: &CancellationToken,
 ) -> RunReport {
     let started = Instant::now();
@@ -70,9 +72,9 @@ pub async fn prune(
         run_context,
         policy,
         bucket,
-        order,
+        run_request,
         stop,
-        report: RunReport::begun(order),
+        report: RunReport::begun(run_request),
         notes: Vec::new(),
         failure: None,
     };
@@ -95,7 +97,7 @@ pub async fn prune(
 /// Lists our folders and adds up what they hold; one class A operation per 1,000 files and folder. Nothing is kept in
 /// memory but the sums.
 pub async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
-    stock::measure(bucket).await
+    inventory::measure(bucket).await
 }
 
 /// Why a run went no further.
@@ -126,7 +128,7 @@ struct Run<'a> {
     run_context: &'a RunContext<'a>,
     policy: &'a StoragePolicy,
     bucket: &'a Bucket,
-    order: &'a Order,
+    run_request: &'a RunRequest,
     stop: &'a CancellationToken,
     report: RunReport,
     /// Sentences for people.
@@ -140,14 +142,14 @@ impl<'a> Run<'a> {
         let rules = Rules::of(self.policy, self.run_context.sharing)
             .map_err(|error| End::Failed(error.to_string()))?;
         // Held as long as what was listed.
-        let (_place, stock) = self.unless_stopped(Box::pin(self.stock())).await??;
-        self.tell_of(&stock);
+        let (_place, inventory) = self.unless_stopped(Box::pin(self.inventory())).await??;
+        self.tell_of(&inventory);
         let references = self.unless_stopped(self.references()).await??;
-        let planned = self.plan(stock.listing, rules, references).await?;
+        let planned = self.plan(inventory.listing, rules, references).await?;
         self.tell_plan(&planned);
         let written = self.unless_stopped(self.write_plan(&planned)).await?;
         let retry = self.note_plan(written)?;
-        if !self.order.dry_run {
+        if !self.run_request.dry_run {
             self.forget_old_plans(&planned.listing).await;
             self.delete(&planned).await?;
             if retry {
@@ -177,30 +179,30 @@ impl<'a> Run<'a> {
 
     /// Lists the bucket, where there is room for it. What turns out to be larger than it was thought to be is given up and
     /// listed again once there is.
-    async fn stock(&self) -> Result<(Place<'a>, Stock), End> {
+    async fn inventory(&self) -> Result<(ListingPermit<'a>, Inventory), End> {
         let usage = self.policy.status.as_ref().and_then(|status| status.usage.as_ref());
         let measured = usage.and_then(|usage| u64::try_from(usage.objects?).ok()).unwrap_or_default();
-        let room = self.run_context.room;
+        let listing_memory = self.run_context.listing_memory;
         for files in [measured, u64::MAX] {
-            let place = room.place(files).await;
-            match stock::take(self.bucket, place.most).await {
-                Ok(stock) => return Ok((place, stock)),
-                Err(TakeError::ListBucket(error)) => return Err(error.into()),
-                Err(TakeError::FitMemory) => {}
+            let permit = listing_memory.acquire(files).await;
+            match inventory::take(self.bucket, permit.most).await {
+                Ok(inventory) => return Ok((permit, inventory)),
+                Err(InventoryError::ListBucket(error)) => return Err(error.into()),
+                Err(InventoryError::FitMemory) => {}
             }
         }
-        let most = room.most_files();
+        let most = listing_memory.most_files();
         Err(End::Failed(format!(
             "the bucket holds more than the {most} files that a run can hold in memory: raise the memory limit of the \
              operator's container, or give some namespaces a policy with a prefix of its own"
         )))
     }
 
-    fn tell_of(&mut self, stock: &Stock) {
-        self.report.usage = Some(stock::usage(&stock.listing));
-        self.report.unknown = stock::unknown(&stock.listing);
-        self.report.foreign.clone_from(&stock.foreign);
-        self.report.calls.lists += stock.lists;
+    fn tell_of(&mut self, inventory: &Inventory) {
+        self.report.usage = Some(inventory::usage(&inventory.listing));
+        self.report.unknown = inventory::unknown(&inventory.listing);
+        self.report.foreign.clone_from(&inventory.foreign);
+        self.report.calls.lists += inventory.lists;
     }
 
     async fn references(&self) -> Result<References, End> {
@@ -214,9 +216,9 @@ impl<'a> Run<'a> {
 
     /// On a thread of its own: a plan over a million files takes a second or two.
     async fn plan(&self, listing: Listing, rules: Rules, references: References) -> Result<Planned, End> {
-        let (order, now) = (self.order.clone(), self.run_context.now);
+        let (run_request, now) = (self.run_request.clone(), self.run_context.now);
         let planning = tokio::task::spawn_blocking(move || {
-            let plan = plan(&listing, &rules, &references, &order, now);
+            let plan = plan(&listing, &rules, &references, &run_request, now);
             Planned {
                 listing: Arc::new(listing),
                 rules: Arc::new(rules),
@@ -231,13 +233,14 @@ impl<'a> Run<'a> {
         let Planned { listing, plan, .. } = planned;
         self.report.keep(kept(listing, plan));
         self.report.shortfall = shortfall(listing, &planned.rules, plan);
-        if self.order.dry_run {
+        if self.run_request.dry_run {
             self.report.deleted = plan.deleted;
         }
     }
 
     async fn write_plan(&self, planned: &Planned) -> Result<(String, u64), StorageError> {
-        let key = self.order.plan_key(&self.policy.namespace().unwrap_or_default(), &self.policy.name_any());
+        let key =
+            self.run_request.plan_key(&self.policy.namespace().unwrap_or_default(), &self.policy.name_any());
         let Planned { listing, rules, plan, .. } = planned.clone();
         let writing = tokio::task::spawn_blocking(move || record::write(&listing, &plan, &rules.rules));
         let failed = |reason: String| StorageError::LocalFile { tried: format!("write {key}"), reason };
@@ -289,41 +292,43 @@ impl<'a> Run<'a> {
 
     async fn delete(&mut self, planned: &Planned) -> Result<(), End> {
         let Planned { listing, rules, references, plan } = planned;
-        let watch = Watch::new(self.run_context, listing, plan, references);
+        let guard = JobGuard::new(self.run_context, listing, plan, references);
         let (bucket, now, stop) = (self.bucket, self.run_context.now, self.stop);
-        let swept = Sweep { bucket, listing, plan, now, grace: rules.grace, stop }.run(watch).await;
-        self.tell_swept(&swept, &planned.rules, plan);
-        if let Some(end) = swept.cut {
+        let deletion_outcome =
+            Deletion { bucket, listing, plan, now, grace: rules.grace, stop }.run(guard).await;
+        self.report_deleted(&deletion_outcome, &planned.rules, plan);
+        if let Some(end) = deletion_outcome.cut {
             return Err(end);
         }
-        if swept.failed.objects > 0 {
+        if deletion_outcome.failed.objects > 0 {
             let unknown = || "their jobs changed after a try of which nobody knows the end".to_owned();
-            let why = swept.first_failure.map_or_else(unknown, |error| error.to_string());
-            let count = swept.failed.objects;
+            let why = deletion_outcome.first_failure.map_or_else(unknown, |error| error.to_string());
+            let count = deletion_outcome.failed.objects;
             self.failure =
                 Some(format!("{count} files could not be deleted, the first of them because: {why}"));
         }
         Ok(())
     }
 
-    fn tell_swept(&mut self, swept: &Swept, rules: &Rules, plan: &PrunePlan) {
+    fn report_deleted(&mut self, deletion_outcome: &DeletionOutcome, rules: &Rules, plan: &PrunePlan) {
         let report = &mut self.report;
-        report.deleted = swept.deleted;
-        report.failed = swept.failed;
-        report.calls.heads += swept.heads;
-        report.calls.deletes += swept.deletes;
+        report.deleted = deletion_outcome.deleted;
+        report.failed = deletion_outcome.failed;
+        report.calls.heads += deletion_outcome.heads;
+        report.calls.deletes += deletion_outcome.deletes;
         if let Some(usage) = &mut report.usage {
-            for (kind, tally) in &swept.gone {
+            for (kind, tally) in &deletion_outcome.gone {
                 usage.total.take(*tally);
                 usage.by_kind.entry(*kind).or_default().take(*tally);
             }
         }
         let mut sums: HashMap<&'static str, Tally> = HashMap::new();
-        for (why, tally) in &swept.kept {
+        for (why, tally) in &deletion_outcome.kept {
             *sums.entry(why.words()).or_default() += *tally;
         }
         report.keep(sums);
-        let left: u64 = swept.kept.values().map(|tally| tally.bytes).sum::<u64>() + swept.failed.bytes;
+        let left: u64 = deletion_outcome.kept.values().map(|tally| tally.bytes).sum::<u64>()
+            + deletion_outcome.failed.bytes;
         let target = u64::try_from(rules.marks.target).unwrap_or_default();
         let after = plan.bytes_after().saturating_add(left);
         if report.shortfall.is_none() && after > target {

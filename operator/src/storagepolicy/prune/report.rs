@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneOutcome};
 
-use super::super::plan::{Order, Tally};
+use super::super::plan::{RunRequest, Tally};
 
 /// How a run ended. What did not happen is never counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,11 +47,11 @@ pub struct RunReport {
 
 impl RunReport {
     /// The report of a run that has done nothing yet.
-    pub(super) fn begun(order: &Order) -> Self {
+    pub(super) fn begun(run_request: &RunRequest) -> Self {
         Self {
-            slot: order.slot,
-            cause: order.cause,
-            dry_run: order.dry_run,
+            slot: run_request.slot,
+            cause: run_request.cause,
+            dry_run: run_request.dry_run,
             deleted: Tally::default(),
             failed: Tally::default(),
             kept: Vec::new(),

@@ -19,13 +19,15 @@ use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneCause};
 use videofactory_pipeline::keys::KeyParts;
 
-use super::super::claim::{Claimed, Found, Judgement, Mark, Seeker, judge, word_for_nobodys};
-use super::super::decide::{Known, Observed, decide};
-use super::super::neighbours::{covered_namespaces, heeded, older};
+use super::super::decide::{Observed, Snapshot, decide};
+use super::super::location::arrived;
 use super::super::observe::Finding;
-use super::super::place::arrived;
+use super::super::overlapping_policies::{covered_namespaces, older, respected_peers};
+use super::super::ownership::{
+    Claimant, FoundMarker, Judgement, OwnedLocation, OwnershipMarker, judge, word_for_nobodys,
+};
 use super::super::plan::testing::{DAY, HOUR, NOW, at, finished, full, job, listing_of};
-use super::super::plan::{JobReference, Order, References, Rules, Standing, plan};
+use super::super::plan::{JobLifecycle, JobReference, References, Rules, RunRequest, plan};
 use crate::config::SideEffects;
 
 const ENDPOINTS: [&str; 2] = ["http://s3:9000", "http://s3.storage.svc:9000"];
@@ -43,8 +45,8 @@ struct File {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Place {
-    mark: Option<Mark>,
+struct Location {
+    marker: Option<OwnershipMarker>,
     files: BTreeMap<String, File>,
 }
 
@@ -58,7 +60,7 @@ struct Cluster {
 #[derive(Clone, Debug)]
 struct Harness {
     now: i64,
-    places: [Place; 3],
+    places: [Location; 3],
     clusters: [Cluster; 2],
     ids: u32,
     deleted: usize,
@@ -144,19 +146,19 @@ impl Harness {
         };
         let mut harness = Self {
             now: NOW,
-            places: [(); 3].map(|()| Place::default()),
+            places: [(); 3].map(|()| Location::default()),
             clusters: [cluster(0), cluster(1)],
             ids: 0,
             deleted: 0,
         };
         for (cluster, namespace) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-            harness.look(cluster, namespace);
+            harness.reconcile(cluster, namespace);
         }
         harness
     }
 
     /// Which place a policy's spec names.
-    fn place_of(&self, cluster: usize, namespace: usize) -> usize {
+    fn location_of(&self, cluster: usize, namespace: usize) -> usize {
         let prefix = &self.clusters[cluster].policies[namespace].spec.bucket.prefix;
         PREFIXES.iter().position(|known| known == prefix).unwrap()
     }
@@ -167,26 +169,26 @@ impl Harness {
     }
 
     /// Asks whose the place is, as the operator does.
-    fn claim(&mut self, cluster: usize, namespace: usize) -> Option<Claimed> {
-        let (uid, place_number) = (uid(cluster), self.place_of(cluster, namespace));
+    fn acquire(&mut self, cluster: usize, namespace: usize) -> Option<OwnedLocation> {
+        let (uid, place_number) = (uid(cluster), self.location_of(cluster, namespace));
         let policy = &self.clusters[cluster].policies[namespace];
         let there = &mut self.places[place_number];
-        let found = there.mark.clone().map_or(Found::Nothing, Found::Mark);
+        let found = there.marker.clone().map_or(FoundMarker::Nothing, FoundMarker::Marker);
         let nobody = word_for_nobodys(policy);
-        let seeker = Seeker {
+        let claimant = Claimant {
             cluster: &uid,
             given: policy.annotations().get(TAKE_OVER).map(String::as_str),
             nobody: &nobody,
             came_before: arrived(policy).is_some_and(|place| place.cluster == uid),
         };
         let holds_files = there.files.keys().any(|key| KeyParts::of(key).is_some());
-        match judge(&found, seeker) {
+        match judge(&found, claimant) {
             Judgement::Ours => {}
             Judgement::MarkItIfEmpty if holds_files => return None,
             Judgement::TakeOver | Judgement::MarkIt | Judgement::MarkItIfEmpty => {
                 let name = format!("{}/default", policy.namespace().unwrap());
                 self.now += 1;
-                there.mark = Some(Mark {
+                there.marker = Some(OwnershipMarker {
                     cluster: uid.clone(),
                     policy: name,
                     since: at(self.now),
@@ -195,26 +197,26 @@ impl Harness {
             }
             Judgement::Theirs(_) | Judgement::Unreadable => return None,
         }
-        Some(Claimed { cluster: uid, mark: there.mark.as_ref().map(Mark::identity) })
+        Some(OwnedLocation { cluster: uid, marker: there.marker.as_ref().map(OwnershipMarker::identity) })
     }
 
-    fn look(&mut self, cluster: usize, namespace: usize) {
-        let claimed = self.claim(cluster, namespace);
+    fn reconcile(&mut self, cluster: usize, namespace: usize) {
+        let owned = self.acquire(cluster, namespace);
         let policy = self.clusters[cluster].policies[namespace].clone();
-        let finding = match &claimed {
+        let finding = match &owned {
             Some(_) => Finding::Fit,
             None => Finding::Others { message: "another's".into() },
         };
         let observed = Observed {
             older: older(&self.all(cluster), &policy),
-            known: Known::default(),
+            snapshot: Snapshot::default(),
             most_files: 1_000_000,
             started: at(self.now),
             stopping: false,
             side_effects: SideEffects::Allow,
             policy,
             finding,
-            claimed,
+            owned,
         };
         let status = decide(&observed, at(self.now)).status;
         self.clusters[cluster].policies[namespace].status = Some(status);
@@ -223,7 +225,7 @@ impl Harness {
     fn apply(&mut self, test_event: &TestEvent) {
         match *test_event {
             TestEvent::Passes(seconds) => self.now += seconds,
-            TestEvent::Reconciles(cluster, namespace) => self.look(cluster, namespace),
+            TestEvent::Reconciles(cluster, namespace) => self.reconcile(cluster, namespace),
             TestEvent::Moves(cluster, namespace, endpoint, prefix) => {
                 let bucket = &mut self.clusters[cluster].policies[namespace].spec.bucket;
                 (bucket.endpoint, bucket.prefix) = (ENDPOINTS[endpoint].into(), PREFIXES[prefix].into());
@@ -233,13 +235,13 @@ impl Harness {
             TestEvent::Ends(cluster, which) => {
                 let ago = NOW - self.now;
                 if let Some(job) = pick(&mut self.clusters[cluster].jobs, which) {
-                    job.facts.standing = finished(ago);
+                    job.facts.lifecycle = finished(ago);
                 }
             }
             TestEvent::Fails(cluster, which, awaits_publication) => {
                 let job = pick(&mut self.clusters[cluster].jobs, which);
-                if let Some(job) = job.filter(|job| job.facts.standing == Standing::Live) {
-                    job.facts.standing = Standing::Failed { awaits_publication };
+                if let Some(job) = job.filter(|job| job.facts.lifecycle == JobLifecycle::Live) {
+                    job.facts.lifecycle = JobLifecycle::Failed { awaits_publication };
                 }
             }
             TestEvent::IsLabelled(cluster, which) => {
@@ -271,7 +273,7 @@ impl Harness {
     }
 
     fn begin(&mut self, cluster: usize, namespace: usize, name: usize) {
-        let mut job = job(NAMESPACES[namespace], ["a", "b", "c-1", "d"][name], Standing::Live);
+        let mut job = job(NAMESPACES[namespace], ["a", "b", "c-1", "d"][name], JobLifecycle::Live);
         self.ids += 1;
         job.facts.id = Some(format!("{:08x}", self.ids));
         let jobs = &mut self.clusters[cluster].jobs;
@@ -285,15 +287,15 @@ impl Harness {
         let now = self.now;
         let Some(job) = pick(&mut self.clusters[cluster].jobs, which).cloned() else { return };
         let namespace = NAMESPACES.iter().position(|namespace| *namespace == job.namespace).unwrap();
-        if job.facts.standing != Standing::Live
+        if job.facts.lifecycle != JobLifecycle::Live
             || arrived(&self.clusters[cluster].policies[namespace]).is_none()
         {
             return;
         }
-        let place = self.place_of(cluster, namespace);
+        let place = self.location_of(cluster, namespace);
         let place = &mut self.places[place];
         // Whoever goes on where a person has given the place to another has not left as it was said to have.
-        let given = place.mark.as_ref().is_some_and(|mark| mark.cluster != uid(cluster));
+        let given = place.marker.as_ref().is_some_and(|marker| marker.cluster != uid(cluster));
         for (kind, file) in [("clips", "a.mp4"), ("videos", "a.mp4"), ("work", "a.json")] {
             let id = job.facts.id.as_deref().unwrap();
             let key = full(&format!("{kind}/{}/{}-{id}/r1/{file}", job.namespace, job.name));
@@ -303,32 +305,32 @@ impl Harness {
 
     /// A mark is lost. That a cluster whose place was given away hears of it before, is what nobody can help.
     fn lose_mark(&mut self, place_number: usize) {
-        let owner = self.places[place_number].mark.as_ref().map(|mark| mark.cluster.clone());
+        let owner = self.places[place_number].marker.as_ref().map(|marker| marker.cluster.clone());
         for (cluster, namespace) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let status = self.clusters[cluster].policies[namespace].status.as_ref();
             let there = status.and_then(|status| status.place.as_ref());
             let is_there =
                 there.is_some_and(|there| there.prefix == PREFIXES[place_number].trim_matches('/'));
             if is_there && owner != Some(uid(cluster)) {
-                self.look(cluster, namespace);
+                self.reconcile(cluster, namespace);
             }
         }
-        self.places[place_number].mark = None;
+        self.places[place_number].marker = None;
     }
 
     /// A person gives the place that the policy names to its cluster, and says so for ever.
     fn give(&mut self, cluster: usize, namespace: usize) {
-        let place_number = self.place_of(cluster, namespace);
+        let place_number = self.location_of(cluster, namespace);
         let policy = &mut self.clusters[cluster].policies[namespace];
         let there = &mut self.places[place_number];
-        if there.mark.as_ref().is_some_and(|mark| mark.cluster == uid(cluster)) {
+        if there.marker.as_ref().is_some_and(|marker| marker.cluster == uid(cluster)) {
             return;
         }
-        let word = there.mark.as_ref().map_or_else(|| word_for_nobodys(policy), Mark::identity);
+        let word = there.marker.as_ref().map_or_else(|| word_for_nobodys(policy), OwnershipMarker::identity);
         policy.annotations_mut().insert(TAKE_OVER.to_owned(), word);
-        self.look(cluster, namespace);
+        self.reconcile(cluster, namespace);
         let place = &mut self.places[place_number];
-        if place.mark.as_ref().is_some_and(|mark| mark.cluster == uid(cluster)) {
+        if place.marker.as_ref().is_some_and(|marker| marker.cluster == uid(cluster)) {
             place.files.values_mut().for_each(|file| file.given = true);
         }
     }
@@ -340,25 +342,25 @@ impl Harness {
         if arrived(&policy).is_none()
             || policy.spec.suspend
             || older(&all, &policy).is_some()
-            || self.claim(cluster, namespace).is_none()
+            || self.acquire(cluster, namespace).is_none()
         {
             return;
         }
-        let sharing = heeded(&all, &policy);
+        let sharing = respected_peers(&all, &policy);
         let namespaces = covered_namespaces(&policy, &sharing);
         let jobs = self.clusters[cluster].jobs.iter().filter(|job| namespaces.contains(&job.namespace));
         let references = References::new(namespaces.clone(), jobs.cloned());
         let rules = Rules::of(&policy, &sharing).unwrap();
-        let place_number = self.place_of(cluster, namespace);
+        let place_number = self.location_of(cluster, namespace);
         let files = &self.places[place_number].files;
         let listing = listing_of(files.iter().map(|(key, file)| (key.as_str(), 1, file.modified)));
-        let order =
-            Order { slot: at(self.now), cause: PruneCause::Schedule, dry_run: false, older_than: None };
-        let plan = plan(&listing, &rules, &references, &order, at(self.now));
+        let run_request =
+            RunRequest { slot: at(self.now), cause: PruneCause::Schedule, dry_run: false, older_than: None };
+        let plan = plan(&listing, &rules, &references, &run_request, at(self.now));
         let objects = listing.objects();
-        let doomed: Vec<String> =
+        let deleted_keys: Vec<String> =
             plan.deletions.iter().map(|index| listing.key(&objects[*index as usize])).collect();
-        for key in doomed {
+        for key in deleted_keys {
             if let Some(why) = self.must_stay(cluster, place_number, &namespaces, &key) {
                 panic!("{key} is deleted from place {place_number} by cluster {cluster} although {why}");
             }
@@ -393,14 +395,14 @@ impl Harness {
         if file.writer != cluster && !file.given && lives_in(file.writer).is_some() {
             return Some("its job lives in the other cluster");
         }
-        let awaits = Standing::Failed { awaits_publication: true };
+        let awaits = JobLifecycle::Failed { awaits_publication: true };
         match lives_in(cluster) {
             _ if self.is_suspended(cluster, parts.namespace) => Some("its policy is suspended"),
-            Some(job) if job.facts.standing == Standing::Live => Some("its job needs it"),
+            Some(job) if job.facts.lifecycle == JobLifecycle::Live => Some("its job needs it"),
             Some(job) if !job.facts.labels.is_empty() && self.protects_labels(cluster, place) => {
                 Some("its job's label protects it")
             }
-            Some(job) if job.facts.standing == awaits && parts.kind == ObjectKind::Videos => {
+            Some(job) if job.facts.lifecycle == awaits && parts.kind == ObjectKind::Videos => {
                 Some("it is still to be published")
             }
             // Its job may be restored in a moment.
@@ -418,7 +420,7 @@ impl Harness {
     fn protects_labels(&self, cluster: usize, place: usize) -> bool {
         let [other, protecting] = &self.clusters[cluster].policies;
         let alike = other.spec.bucket.endpoint == protecting.spec.bucket.endpoint;
-        alike && self.place_of(cluster, 1) == place && arrived(protecting).is_some()
+        alike && self.location_of(cluster, 1) == place && arrived(protecting).is_some()
     }
 }
 

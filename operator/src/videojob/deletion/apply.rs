@@ -13,11 +13,11 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_storage::Bucket;
 
 use super::decide::{after, kept_by_word, on_purpose, staying};
-use super::model::{After, Decision, Next, Obstacle, Swept};
-use super::sweep::delete_all;
+use super::file_deletion::delete_all;
+use super::model::{After, Decision, DeletionOutcome, Next, Obstacle};
 use crate::context::Context;
 use crate::storagepolicy::plan::Rules;
-use crate::storagepolicy::{heeded, protection};
+use crate::storagepolicy::{protection, respected_peers};
 use crate::videojob::place::{self, Place};
 use crate::videojob::writes::{
     ApplyError, check_newest, count, delete_job, path, set_finalizer, write_status,
@@ -54,26 +54,30 @@ pub async fn apply(
         }
         Next::Await(_) => Ok(Requeue::requeue(AFTER_PODS)),
         Next::DeleteFiles(folders) => {
-            let swept = Box::pin(delete_files(context, &job, &folders)).await;
-            Box::pin(follow(context, &job, after(&job, &swept), now)).await
+            let outcome = Box::pin(delete_files(context, &job, &folders)).await;
+            Box::pin(follow(context, &job, after(&job, &outcome), now)).await
         }
         Next::KeepFiles(why) => Box::pin(follow(context, &job, on_purpose(&job, why), now)).await,
     }
 }
 
 /// Deletes everything that may be, as far as one look goes; what stood in the way, if anything did.
-async fn delete_files(context: &Context, job: &VideoJob, folders: &[(ObjectKind, String)]) -> Swept {
-    let swept = match open(context, job).await {
+async fn delete_files(
+    context: &Context,
+    job: &VideoJob,
+    folders: &[(ObjectKind, String)],
+) -> DeletionOutcome {
+    let outcome = match open(context, job).await {
         Ok((bucket, rules)) => {
             let keeps = |key: &str| rules.protects_key(key);
             delete_all(&bucket, folders, keeps, Instant::now() + LOOK_TAKES).await
         }
-        Err(obstacle) => Swept::nothing(Err(obstacle)),
+        Err(obstacle) => DeletionOutcome::nothing(Err(obstacle)),
     };
-    if !swept.gone.is_empty() {
-        count(context, job, &swept.gone);
+    if !outcome.gone.is_empty() {
+        count(context, job, &outcome.gone);
     }
-    swept
+    outcome
 }
 
 /// The bucket of the job's policy if its files may be deleted there, and what is protected; all as it is now, but for
@@ -83,7 +87,7 @@ async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obst
     let all = context.caches.policies.state();
     let rules = protection(&all, &policy)
         .map_err(|error| Obstacle::Later(VideoJobReason::ConfigurationInvalid, error.to_string()))?;
-    kept_by_word(job, &policy, &heeded(&all, &policy), &rules)?;
+    kept_by_word(job, &policy, &respected_peers(&all, &policy), &rules)?;
     Ok((bucket, rules))
 }
 

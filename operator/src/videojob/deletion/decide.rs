@@ -9,7 +9,7 @@ use videofactory_crds::{StoragePolicy, VideoJob, VideoJobStatus};
 use videofactory_pipeline::keys::{self, KINDS};
 
 use super::messages::{kept, left_behind, stuck_terminating, swept_words, why_it_stays};
-use super::model::{After, Decision, Extent, Leaving, Next, Obstacle, Swept};
+use super::model::{After, Decision, DeletionOutcome, Extent, Leaving, Next, Obstacle};
 use crate::config::{SUSPENDED_SIDE_EFFECTS, SideEffects};
 use crate::events::{Event, EventReason};
 use crate::storagepolicy::covered_namespaces;
@@ -124,15 +124,15 @@ pub fn kept_by_word(
 
 /// What follows from what became of the files in one look.
 #[must_use]
-pub fn after(job: &VideoJob, swept: &Swept) -> After {
-    match &swept.ended {
+pub fn after(job: &VideoJob, outcome: &DeletionOutcome) -> After {
+    match &outcome.ended {
         Ok(Extent::Part) => After::GoOn,
         Ok(Extent::All) => {
-            let some = swept.kept.count > 0;
+            let some = outcome.kept.count > 0;
             After::LetGo(event(
                 some,
                 if some { EventReason::FilesKept } else { EventReason::FilesDeleted },
-                swept_words(&swept.kept),
+                swept_words(&outcome.kept),
             ))
         }
         Err(Obstacle::NoWay(why)) => {

@@ -8,10 +8,10 @@
 
 mod apply;
 mod decide;
+mod file_deletion;
 mod messages;
 mod model;
 mod observe;
-mod sweep;
 
 use kube::runtime::controller::Action as Requeue;
 use videofactory_crds::VideoJob;

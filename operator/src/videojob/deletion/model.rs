@@ -106,7 +106,7 @@ pub enum Extent {
 
 /// What became of a job's files in one look.
 #[derive(Debug, PartialEq)]
-pub struct Swept {
+pub struct DeletionOutcome {
     /// What is gone, below zero.
     pub gone: Changes,
     /// What stays, as far as it was seen.
@@ -115,7 +115,7 @@ pub struct Swept {
     pub ended: Result<Extent, Obstacle>,
 }
 
-impl Swept {
+impl DeletionOutcome {
     /// Nothing was done.
     pub fn nothing(ended: Result<Extent, Obstacle>) -> Self {
         Self { gone: Changes::new(), kept: Kept::default(), ended }

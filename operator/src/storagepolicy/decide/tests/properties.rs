@@ -8,7 +8,7 @@ use videofactory_crds::storagepolicy::PruneOutcome;
 use super::super::super::observe::Finding;
 use super::super::super::runs::backup_begun;
 use super::super::testing::Harness;
-use super::super::{Action, Doing, Report};
+use super::super::{Action, Report, RunningTask};
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -45,18 +45,18 @@ fn test_event() -> impl Strategy<Value = TestEvent> {
 
 fn end(harness: &mut Harness, bytes: Option<i64>) {
     let bytes_left = bytes.map(|bytes| harness.usage(bytes));
-    match harness.observed.known.doing {
-        Some(Doing::Measuring) => {
-            harness.observed.known.doing = None;
-            harness.observed.known.report = Some(Report::Measured(bytes_left));
+    match harness.observed.snapshot.running {
+        Some(RunningTask::Measuring) => {
+            harness.observed.snapshot.running = None;
+            harness.observed.snapshot.report = Some(Report::Measured(bytes_left));
         }
-        Some(Doing::Pruning(_)) => {
+        Some(RunningTask::Pruning(_)) => {
             let outcome = if bytes.is_some() { PruneOutcome::Completed } else { PruneOutcome::Failed };
             harness.pruned(outcome, bytes, None);
         }
-        Some(Doing::BackingUp) => {
-            harness.observed.known.doing = None;
-            harness.observed.known.report = Some(Report::BackedUp(backup_begun(harness.now)));
+        Some(RunningTask::BackingUp) => {
+            harness.observed.snapshot.running = None;
+            harness.observed.snapshot.report = Some(Report::BackedUp(backup_begun(harness.now)));
         }
         None => {}
     }
@@ -65,7 +65,7 @@ fn end(harness: &mut Harness, bytes: Option<i64>) {
 fn apply(harness: &mut Harness, test_event: &TestEvent) {
     match test_event {
         TestEvent::Passes(seconds) => harness.pass(*seconds),
-        TestEvent::Reconciles => drop(harness.look()),
+        TestEvent::Reconciles => drop(harness.reconcile()),
         TestEvent::Writes(bytes) => harness.write_files(*bytes),
         TestEvent::Ends(bytes) => end(harness, Some(*bytes)),
         TestEvent::Fails => end(harness, None),
@@ -102,9 +102,9 @@ proptest! {
         let mut harness = Harness::new(&spec());
         for test_event in &test_events {
             apply(&mut harness, test_event);
-            harness.look();
+            harness.reconcile();
             let (writes, begun) = (harness.writes, harness.begun.len());
-            harness.look();
+            harness.reconcile();
             prop_assert_eq!((harness.writes, harness.begun.len()), (writes, begun), "after {:?}", test_event);
         }
     }
@@ -118,12 +118,12 @@ proptest! {
             apply(&mut harness, test_event);
         }
         let orders: Vec<_> = harness.begun.iter().filter_map(|action| match action {
-            Action::Prune(order) => Some(order),
+            Action::Prune(run_request) => Some(run_request),
             Action::Measure | Action::BackUp { .. } => None,
         }).collect();
-        for order in &orders {
-            let same = orders.iter().filter(|other| other.slot == order.slot && other.cause == order.cause);
-            prop_assert!(same.count() == 1, "{order:?} of {orders:?}");
+        for run_request in &orders {
+            let same = orders.iter().filter(|other| other.slot == run_request.slot && other.cause == run_request.cause);
+            prop_assert!(same.count() == 1, "{run_request:?} of {orders:?}");
         }
     }
 
@@ -134,12 +134,12 @@ proptest! {
         let mut harness = Harness::holding(&json!({"schedule": "0 0 1 1 *"}), 9_500_000_000);
         for seconds in looks {
             end(&mut harness, Some(9_500_000_000));
-            harness.look();
+            harness.reconcile();
             harness.pass(seconds);
-            harness.look();
+            harness.reconcile();
         }
         let slots = harness.begun.iter().filter_map(|action| match action {
-            Action::Prune(order) => Some(order.slot),
+            Action::Prune(run_request) => Some(run_request.slot),
             Action::Measure | Action::BackUp { .. } => None,
         });
         let slots: Vec<_> = slots.collect();
@@ -155,8 +155,8 @@ proptest! {
         let mut harness = Harness::new(&spec());
         for test_event in &test_events {
             apply(&mut harness, test_event);
-            let looked = harness.look();
-            let idle = harness.observed.known.doing.is_none() && looked.action.is_none();
+            let looked = harness.reconcile();
+            let idle = harness.observed.snapshot.running.is_none() && looked.action.is_none();
             if idle && harness.observed.finding == Finding::Fit {
                 prop_assert!(looked.wake_at.is_some_and(|at| at > harness.now), "after {test_event:?}: {:?}", looked.wake_at);
             }
@@ -172,16 +172,16 @@ proptest! {
         for (bytes, seconds) in writes {
             harness.write_files(bytes);
             sum += bytes;
-            harness.look();
+            harness.reconcile();
             // No measurement corrects what is told.
-            if harness.observed.known.doing.take().is_some() {
+            if harness.observed.snapshot.running.take().is_some() {
                 harness.observed.policy.status.as_mut().unwrap().usage.as_mut().unwrap().measured_at =
                     Some(videofactory_crds::condition::whole_seconds(harness.now));
             }
             harness.pass(seconds);
         }
         harness.pass(31);
-        harness.look();
+        harness.reconcile();
         let told = harness.observed.policy.status.as_ref().unwrap().usage.as_ref().unwrap().bytes;
         prop_assert_eq!(told, Some(sum));
     }

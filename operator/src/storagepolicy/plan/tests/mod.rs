@@ -31,10 +31,10 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
     let of_its_kind = "videos/films/newest-1/r1/a.mp4";
     let mut harness = anything(true)
         .job("done", finished(OLD))
-        .job("busy", Standing::Live)
-        .job("lost", Standing::Failed { awaits_publication: false })
-        .job("going", Standing::Deleting)
-        .job("unborn", Standing::Live)
+        .job("busy", JobLifecycle::Live)
+        .job("lost", JobLifecycle::Failed { awaits_publication: false })
+        .job("going", JobLifecycle::Deleting)
+        .job("unborn", JobLifecycle::Live)
         .but(|job| job.facts.id = None);
     let kept = |why| Verdict::Kept(why);
     let cases = [
@@ -71,10 +71,10 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
 #[test]
 fn a_rule_for_unfinished_jobs_reaches_failed_ones_and_earlier_runs_alone() {
     let mut harness = anything(false)
-        .job("busy", Standing::Live)
+        .job("busy", JobLifecycle::Live)
         .but(|job| job.facts.run = 2)
-        .job("lost", Standing::Failed { awaits_publication: true })
-        .job("dull", Standing::Failed { awaits_publication: false });
+        .job("lost", JobLifecycle::Failed { awaits_publication: true })
+        .job("dull", JobLifecycle::Failed { awaits_publication: false });
     let cases = [
         ("clips/films/busy-1/r1/clips/a.mp4", Verdict::Deleted(0)),
         ("clips/films/busy-1/r2/clips/a.mp4", Verdict::Kept(Why::Live)),
@@ -235,7 +235,7 @@ fn a_persons_age_leaves_as_many_jobs_as_any_rule_keeps_of_the_kind() {
         let ago = (2 + i64::try_from(age).unwrap()) * DAY;
         harness = harness.job(owner, finished(ago)).object(&clip(owner), 1, ago);
     }
-    harness.order.older_than = Some(Duration::from_days(1));
+    harness.run_request.older_than = Some(Duration::from_days(1));
     assert_eq!(harness.plan().deleted(), [clip("a")]);
     assert_eq!(harness.plan().verdict(&clip("b")), Verdict::Kept(Why::KeepLast(0)));
 }
@@ -257,7 +257,7 @@ fn what_the_server_gives_no_time_for_is_in_grace() {
     let mut listing = Listing::default();
     listing.add(Folder::Kind(videofactory_crds::storagepolicy::ObjectKind::Clips), &clip("a"), 1, u32::MAX);
     let now = testing::at(harness.now);
-    let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.order, now);
+    let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.run_request, now);
     assert_eq!(plan.verdicts, [Verdict::Kept(Why::InGrace)]);
 }
 
@@ -268,7 +268,7 @@ fn keep_last_counts_finished_and_gone_jobs_of_each_namespace_that_have_such_file
         .job("one", finished(9 * DAY))
         .job("two", finished(8 * DAY))
         .job("bare", finished(2 * DAY))
-        .job("busy", Standing::Live)
+        .job("busy", JobLifecycle::Live)
         .object(&film("one"), 1, 9 * DAY)
         .object(&film("two"), 1, 8 * DAY)
         .object(&film("busy"), 1, 3 * DAY)
@@ -317,15 +317,15 @@ fn a_persons_age_takes_the_place_of_the_rules_and_asks_no_mark() {
         {"kinds": ["videos"], "olderThan": "30d", "whenAbove": "stop"},
     ]);
     let mut harness = Harness::with_rules(rules)
-        .job("lost", Standing::Failed { awaits_publication: false })
+        .job("lost", JobLifecycle::Failed { awaits_publication: false })
         .object(&clip("young"), 1, 2 * HOUR)
         .object(&clip("infant"), 1, HOUR / 2)
         .object(&clip("lost"), 1, OLD)
         .object("work/films/young-1/r1/documents/a.json", 1, OLD)
         .object(&film("young"), 1, 3 * HOUR)
         .object(&film("younger"), 1, 2 * HOUR);
-    harness.order.older_than = Some(Duration::from_secs(1));
-    harness.order.cause = PruneCause::Request;
+    harness.run_request.older_than = Some(Duration::from_secs(1));
+    harness.run_request.cause = PruneCause::Request;
     let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("young"), film("young")]);
     assert_eq!(planned.verdict(&clip("infant")), Verdict::Kept(Why::InGrace));
@@ -344,15 +344,15 @@ fn the_brakes_let_exactly_the_first_ones_pass() {
         .object(&clip("b"), 10, 8 * DAY)
         .object("captions/films/a-1/r1/a.srt", 10, 2 * DAY)
         .object("captions/films/b-1/r1/a.srt", 10, 3 * DAY);
-    let order =
+    let run_request =
         ["captions/films/b-1/r1/a.srt", "captions/films/a-1/r1/a.srt", &clip("a"), &clip("b")].map(full);
-    assert_eq!(harness.plan().deleted(), order);
+    assert_eq!(harness.plan().deleted(), run_request);
     let by_number = harness.clone().set("brakes", json!({"maxObjects": 3, "maxPercent": 100})).plan();
-    assert_eq!(by_number.deleted(), order[..3]);
+    assert_eq!(by_number.deleted(), run_request[..3]);
     assert_eq!(by_number.verdict(&clip("b")), Verdict::Kept(Why::Brakes(1)));
     assert_eq!(by_number.plan.braked, Tally { objects: 1, bytes: 10 });
     let by_share = harness.set("brakes", json!({"maxObjects": 100, "maxPercent": 50})).plan();
-    assert_eq!(by_share.deleted(), order[..2]);
+    assert_eq!(by_share.deleted(), run_request[..2]);
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn the_reason_of_the_rule_by_which_a_file_came_furthest_is_told() {
 fn a_bucket_that_stays_too_full_says_what_holds_it_and_what_would_help() {
     let rules = json!([{"kinds": ["clips"], "olderThan": "7d"}]);
     let harness = Harness::with_rules(rules)
-        .job("busy", Standing::Live)
+        .job("busy", JobLifecycle::Live)
         .object(&film("gone"), 300, OLD)
         .object(&film("newest"), 10, 50 * DAY)
         .object(&clip("young"), 200, 2 * DAY)
@@ -410,7 +410,8 @@ fn sizes_read_as_people_write_them() {
 
 #[test]
 fn a_job_of_the_same_name_that_came_later_does_not_own_the_files_of_the_first() {
-    let references = References::new(["films".to_owned()].into(), [job("films", "ocean", Standing::Live)]);
+    let references =
+        References::new(["films".to_owned()].into(), [job("films", "ocean", JobLifecycle::Live)]);
     assert!(matches!(references.owner("films", "ocean", ID), Owned::By(_)));
     assert_eq!(references.owner("films", "ocean", "00000002"), Owned::ByNone);
     assert_eq!(references.owner("shows", "ocean", ID), Owned::Elsewhere);

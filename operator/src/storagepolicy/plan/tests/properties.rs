@@ -39,24 +39,24 @@ fn age() -> impl Strategy<Value = i64> {
     prop_oneof![0..3 * HOUR, 0..12_i64.saturating_mul(DAY), (0..12_i64).prop_map(|days| days * DAY)]
 }
 
-fn standing() -> impl Strategy<Value = Standing> {
+fn lifecycle() -> impl Strategy<Value = JobLifecycle> {
     prop_oneof![
-        Just(Standing::Live),
-        Just(Standing::Deleting),
-        any::<bool>().prop_map(|awaits_publication| Standing::Failed { awaits_publication }),
+        Just(JobLifecycle::Live),
+        Just(JobLifecycle::Deleting),
+        any::<bool>().prop_map(|awaits_publication| JobLifecycle::Failed { awaits_publication }),
         age().prop_map(testing::finished),
         age().prop_map(testing::finished),
     ]
 }
 
 fn jobs() -> impl Strategy<Value = Vec<JobReference>> {
-    let one = (prop::option::weighted(0.7, standing()), 1..3_i64, 0..4_u8, any::<bool>());
+    let one = (prop::option::weighted(0.7, lifecycle()), 1..3_i64, 0..4_u8, any::<bool>());
     prop::collection::vec(one, NAMES.len() * 2).prop_map(|all| {
         let places = NAMESPACES[..2].iter().flat_map(|namespace| NAMES.map(|name| (*namespace, name)));
         places
             .zip(all)
-            .filter_map(|((namespace, name), (standing, run, id, keep))| {
-                let mut job = job(namespace, name, standing?);
+            .filter_map(|((namespace, name), (lifecycle, run, id, keep))| {
+                let mut job = job(namespace, name, lifecycle?);
                 job.facts.run = run;
                 job.facts.id = (id > 0).then(|| format!("{id:08x}"));
                 if keep && id == 2 {
@@ -105,7 +105,7 @@ fn harness() -> impl Strategy<Value = Harness> {
             if labelled {
                 protect["jobs"] = json!({"matchLabels": {"keep": "true"}});
             }
-            harness.order.older_than = asked;
+            harness.run_request.older_than = asked;
             harness.set("protect", protect)
         },
     )
@@ -131,11 +131,11 @@ fn untouchable(harness: &Harness, planned: &Planned, key: &str) -> Option<&'stat
         Some(_) => {}
     }
     let record = parts.file.ends_with("record.json") && key.starts_with("published/");
-    match job.facts.standing {
+    match job.facts.lifecycle {
         _ if planned.rules.protects_job(&job.facts.labels) => Some("protected by a label"),
-        Standing::Deleting => Some("its finalizer's"),
-        Standing::Live if parts.run >= job.facts.run => Some("needed"),
-        Standing::Failed { awaits_publication: true }
+        JobLifecycle::Deleting => Some("its finalizer's"),
+        JobLifecycle::Live if parts.run >= job.facts.run => Some("needed"),
+        JobLifecycle::Failed { awaits_publication: true }
             if parts.run == job.facts.run && key.starts_with("videos/") =>
         {
             Some("still to be published")
@@ -158,7 +158,7 @@ fn is_finished(harness: &Harness, key: &str) -> bool {
     let parts = KeyParts::of(key).unwrap();
     let named = |job: &&JobReference| job.namespace == parts.namespace && job.name == parts.name;
     harness.jobs.iter().find(named).is_none_or(|job| match job.facts.id.as_deref() {
-        Some(id) if id == parts.id => matches!(job.facts.standing, Standing::Finished { .. }),
+        Some(id) if id == parts.id => matches!(job.facts.lifecycle, JobLifecycle::Finished { .. }),
         id => id.is_some(),
     })
 }
@@ -185,7 +185,7 @@ proptest! {
         for key in planned.deleted() {
             let Verdict::Deleted(rule) = planned.verdict(&key) else { panic!("{key} has no rule") };
             let rule = &planned.rules.rules[usize::from(rule)];
-            let age = harness.order.older_than.unwrap_or(rule.older_than).as_secs();
+            let age = harness.run_request.older_than.unwrap_or(rule.older_than).as_secs();
             prop_assert!(rule.kinds.contains(&kind(&key).unwrap()), "{}", key);
             let age = i64::try_from(age).unwrap();
             prop_assert!(harness.now - harness.objects[&key].1 >= age, "{}", key);
@@ -225,7 +225,7 @@ proptest! {
         let expected = harness.plan();
         let objects = keys.iter().map(|key| (key.as_str(), harness.objects[key].0, harness.objects[key].1));
         let listing = testing::listing_of(objects);
-        let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.order, at(harness.now));
+        let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.run_request, at(harness.now));
         let planned = Planned { listing, rules: harness.rules(), plan };
         prop_assert_eq!(planned.deleted(), expected.deleted());
         for key in &keys {
@@ -270,7 +270,7 @@ proptest! {
     fn a_dry_run_plans_what_a_run_plans(harness in harness()) {
         let real = harness.plan().deleted();
         let mut harness = harness.object("plans/films/default/dry.jsonl.gz", 700, 0);
-        harness.order.dry_run = true;
+        harness.run_request.dry_run = true;
         let dry = harness.plan();
         prop_assert_eq!(dry.deleted(), real);
     }

@@ -64,14 +64,14 @@ fn write(harness: &mut Harness, video: &Video, hour: i64) {
 }
 
 fn references(videos: &[Video], hour: i64) -> Vec<JobReference> {
-    let standing = |video: &Video| match video.begun {
-        Some(_) if video.is_done(hour) && video.fails => Standing::Failed { awaits_publication: true },
+    let lifecycle = |video: &Video| match video.begun {
+        Some(_) if video.is_done(hour) && video.fails => JobLifecycle::Failed { awaits_publication: true },
         Some(begun) if video.is_done(hour) => {
-            Standing::Finished { at: at(NOW + (begun + HOURS_A_VIDEO) * HOUR) }
+            JobLifecycle::Finished { at: at(NOW + (begun + HOURS_A_VIDEO) * HOUR) }
         }
-        _ => Standing::Live,
+        _ => JobLifecycle::Live,
     };
-    videos.iter().map(|video| job("films", &video.name, standing(video))).collect()
+    videos.iter().map(|video| job("films", &video.name, lifecycle(video))).collect()
 }
 
 fn bytes(harness: &Harness) -> u64 {

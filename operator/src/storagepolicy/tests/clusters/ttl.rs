@@ -10,9 +10,9 @@ use serde_json::json;
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::contract::BucketRef;
 
-use super::super::super::neighbours::protection;
+use super::super::super::overlapping_policies::protection;
 use super::super::super::plan::testing::{DAY, at};
-use super::super::super::plan::{JobReference, Standing};
+use super::super::super::plan::{JobLifecycle, JobReference};
 use super::{Cluster, Harness, TestEvent};
 use crate::config::SideEffects;
 use crate::videojob::decide::decide;
@@ -76,13 +76,13 @@ fn object(job: &JobReference) -> VideoJob {
             }],
         })
     };
-    let status = match job.facts.standing {
-        Standing::Live | Standing::Deleting => json!({"observedGeneration": 1, "phase": "Running"}),
-        Standing::Finished { at } => ended("Succeeded", "Completed", "Published", at),
-        Standing::Failed { awaits_publication: true } => {
+    let status = match job.facts.lifecycle {
+        JobLifecycle::Live | JobLifecycle::Deleting => json!({"observedGeneration": 1, "phase": "Running"}),
+        JobLifecycle::Finished { at } => ended("Succeeded", "Completed", "Published", at),
+        JobLifecycle::Failed { awaits_publication: true } => {
             ended("Failed", "RetriesExhausted", "Pending", at(0))
         }
-        Standing::Failed { awaits_publication: false } => ended("Failed", "Rejected", "Pending", at(0)),
+        JobLifecycle::Failed { awaits_publication: false } => ended("Failed", "Rejected", "Pending", at(0)),
     };
     let object: VideoJob = serde_json::from_value(json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",
@@ -97,8 +97,8 @@ fn object(job: &JobReference) -> VideoJob {
         "status": status,
     }))
     .unwrap();
-    let told = JobReference::of(&object).facts.standing;
-    assert_eq!(discriminant(&told), discriminant(&job.facts.standing), "{told:?}");
+    let told = JobReference::of(&object).facts.lifecycle;
+    assert_eq!(discriminant(&told), discriminant(&job.facts.lifecycle), "{told:?}");
     object
 }
 

@@ -14,8 +14,8 @@ use videofactory_storage::{Bucket, DeleteReport, KEYS_A_REQUEST, StorageError};
 
 use super::super::plan::{Folder, Listing, Object, OwnerIndex, PrunePlan, Tally, Why};
 use super::End;
-use super::stock::written;
-use super::watch::Watch;
+use super::inventory::written;
+use super::job_guard::JobGuard;
 
 /// Requests that are under way at a time.
 const AT_A_TIME: usize = 6;
@@ -38,7 +38,7 @@ const LEFT: &str = "some jobs say that files were pruned that are still there";
 
 /// What deleting came to.
 #[derive(Debug, Default)]
-pub(super) struct Swept {
+pub(super) struct DeletionOutcome {
     /// What is gone by us.
     pub(super) deleted: Tally,
     /// What could not be deleted, or of which nothing is known.
@@ -89,7 +89,7 @@ enum Event {
 }
 
 /// Where files are deleted from, and what was planned.
-pub(super) struct Sweep<'a> {
+pub(super) struct Deletion<'a> {
     pub(super) bucket: &'a Bucket,
     pub(super) listing: &'a Listing,
     pub(super) plan: &'a PrunePlan,
@@ -99,53 +99,54 @@ pub(super) struct Sweep<'a> {
     pub(super) stop: &'a CancellationToken,
 }
 
-impl Sweep<'_> {
+impl Deletion<'_> {
     /// Deletes, and tells what came of it.
-    pub(super) async fn run(&self, mut watch: Watch<'_>) -> Swept {
-        let mut swept = Swept::default();
+    pub(super) async fn run(&self, mut guard: JobGuard<'_>) -> DeletionOutcome {
+        let mut deletion_outcome = DeletionOutcome::default();
         let mut touched = HashSet::new();
         let mut batches = self.plan.deletions.chunks(KEYS_A_REQUEST);
         let mut under_way: JoinSet<Event> = JoinSet::new();
         let bucket = self.bucket.once();
         loop {
-            while swept.cut.is_none() && under_way.len() < AT_A_TIME {
+            while deletion_outcome.cut.is_none() && under_way.len() < AT_A_TIME {
                 let rest = batches.clone();
                 let Some(files) = batches.next() else { break };
                 let attempt = Attempt { files: files.to_vec(), of: 0, number: 1, since: Instant::now() };
-                match self.admit(attempt, &mut watch, &mut swept).await {
+                match self.admit(attempt, &mut guard, &mut deletion_outcome).await {
                     Some(attempt) => self.send(&bucket, attempt, &mut under_way),
-                    None if swept.cut.is_some() => batches = rest,
+                    None if deletion_outcome.cut.is_some() => batches = rest,
                     None => {}
                 }
             }
             match under_way.join_next().await {
                 Some(Ok(Event::Answered(attempt, report))) => {
-                    let again = self.book(&attempt, report, &watch, &mut swept, &mut touched);
+                    let again =
+                        self.record_batch(&attempt, report, &guard, &mut deletion_outcome, &mut touched);
                     if let Some(again) = again {
                         self.rest(again, &mut under_way);
                     }
                 }
                 Some(Ok(Event::Rested(attempt))) => {
-                    if let Some(again) = self.admit(attempt, &mut watch, &mut swept).await {
+                    if let Some(again) = self.admit(attempt, &mut guard, &mut deletion_outcome).await {
                         self.send(&bucket, again, &mut under_way);
                     }
                 }
-                Some(Err(error)) => swept.cut = Some(End::Failed(error.to_string())),
+                Some(Err(error)) => deletion_outcome.cut = Some(End::Failed(error.to_string())),
                 None => break,
             }
         }
         for index in batches.flatten() {
-            swept.stays(Why::NotReached, self.object(*index));
+            deletion_outcome.stays(Why::NotReached, self.object(*index));
         }
-        self.account_for_all(&mut swept);
+        self.account_for_all(&mut deletion_outcome);
         // Who is told to stop has little time left.
-        let patience = if swept.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
-        match tokio::time::timeout(patience, watch.take_back(&touched)).await {
+        let patience = if deletion_outcome.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
+        match tokio::time::timeout(patience, guard.take_back(&touched)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "{LEFT}"),
             Err(_) => tracing::warn!("{LEFT}: there was no time to take that back"),
         }
-        swept
+        deletion_outcome
     }
 
     fn object(&self, index: u32) -> &Object {
@@ -156,13 +157,13 @@ impl Sweep<'_> {
     async fn prepare(
         &self,
         files: &[u32],
-        watch: &mut Watch<'_>,
+        guard: &mut JobGuard<'_>,
     ) -> Result<Batch, videofactory_client::call::CallError> {
         let mut batch = self.look_once_more(files).await;
         let owners: HashSet<OwnerIndex> = batch.files.iter().map(|index| self.object(*index).owner).collect();
-        watch.admit(&owners).await?;
+        guard.admit(&owners).await?;
         let (lost, files) =
-            batch.files.into_iter().partition(|index| watch.has_lost(self.object(*index).owner));
+            batch.files.into_iter().partition(|index| guard.has_changed(self.object(*index).owner));
         batch.files = files;
         let lost: Vec<u32> = lost;
         batch.stay.extend(lost.into_iter().map(|index| (index, Why::JobChanged)));
@@ -203,40 +204,45 @@ impl Sweep<'_> {
     }
 
     /// What of these files may be deleted now; nothing, if that is none or cannot be found out.
-    async fn admit(&self, attempt: Attempt, watch: &mut Watch<'_>, swept: &mut Swept) -> Option<Attempt> {
+    async fn admit(
+        &self,
+        attempt: Attempt,
+        guard: &mut JobGuard<'_>,
+        deletion_outcome: &mut DeletionOutcome,
+    ) -> Option<Attempt> {
         let first = attempt.number == 1;
-        let prepared = match swept.cut {
-            None => self.stop.run_until_cancelled(self.prepare(&attempt.files, watch)).await,
+        let prepared = match deletion_outcome.cut {
+            None => self.stop.run_until_cancelled(self.prepare(&attempt.files, guard)).await,
             Some(_) => None,
         };
         let batch = match prepared {
             Some(Ok(batch)) => batch,
             other => {
                 let why = other.and_then(Result::err).map(|error| End::Failed(error.to_string()));
-                swept.cut.get_or_insert(why.unwrap_or(End::Stopped));
+                deletion_outcome.cut.get_or_insert(why.unwrap_or(End::Stopped));
                 // Those that were tried before may be gone.
                 let unknown = attempt.files.iter().filter(|_| !first);
-                unknown.for_each(|index| swept.failed.add(self.object(*index).size));
+                unknown.for_each(|index| deletion_outcome.failed.add(self.object(*index).size));
                 return None;
             }
         };
-        swept.heads += batch.heads;
+        deletion_outcome.heads += batch.heads;
         for (index, why) in batch.stay {
             if first {
-                swept.stays(why, self.object(index));
+                deletion_outcome.stays(why, self.object(index));
             } else {
-                swept.failed.add(self.object(index).size);
+                deletion_outcome.failed.add(self.object(index).size);
             }
         }
         for index in batch.vanished {
-            swept.is_gone(self.object(index));
+            deletion_outcome.is_gone(self.object(index));
             if !first {
-                swept.deleted.add(self.object(index).size);
+                deletion_outcome.deleted.add(self.object(index).size);
             }
         }
         for (index, error) in batch.unseen {
-            swept.failed.add(self.object(index).size);
-            swept.first_failure.get_or_insert(error);
+            deletion_outcome.failed.add(self.object(index).size);
+            deletion_outcome.first_failure.get_or_insert(error);
         }
         let of = if first { batch.files.len() } else { attempt.of };
         Some(Attempt { files: batch.files, of, ..attempt }).filter(|attempt| !attempt.files.is_empty())
@@ -262,17 +268,18 @@ impl Sweep<'_> {
     }
 
     /// Books what became of these files; those that are to be tried again come back.
-    fn book(
+    fn record_batch(
         &self,
         attempt: &Attempt,
         report: DeleteReport,
-        watch: &Watch<'_>,
-        swept: &mut Swept,
+        guard: &JobGuard<'_>,
+        deletion_outcome: &mut DeletionOutcome,
         touched: &mut HashSet<(OwnerIndex, ObjectKind)>,
     ) -> Option<Attempt> {
-        swept.deletes += report.requests;
-        let may_go_on =
-            swept.cut.is_none() && attempt.number < MOST_TRIES && attempt.since.elapsed() < TRIED_FOR;
+        deletion_outcome.deletes += report.requests;
+        let may_go_on = deletion_outcome.cut.is_none()
+            && attempt.number < MOST_TRIES
+            && attempt.since.elapsed() < TRIED_FOR;
         let failed: HashMap<&str, bool> = report
             .failed
             .iter()
@@ -283,44 +290,44 @@ impl Sweep<'_> {
             let object = self.object(*index);
             // What failed may be gone all the same: its answer may have been lost.
             if let Folder::Kind(kind) = object.folder
-                && watch.is_current(object)
+                && guard.is_current(object)
             {
                 touched.insert((object.owner, kind));
             }
             let end = if failed.is_empty() { None } else { failed.get(self.listing.key(object).as_str()) };
             match end {
                 None => {
-                    swept.deleted.add(object.size);
-                    swept.is_gone(object);
+                    deletion_outcome.deleted.add(object.size);
+                    deletion_outcome.is_gone(object);
                 }
                 Some(true) => again.push(*index),
                 Some(false) => {
                     lost += 1;
-                    swept.failed.add(object.size);
+                    deletion_outcome.failed.add(object.size);
                 }
             }
         }
         let lasting = report.failed.into_iter().find(|(_, error)| !(may_go_on && error.is_transient()));
         if let Some((_, error)) = lasting {
             if lost == attempt.of {
-                swept.cut.get_or_insert(End::Failed(error.to_string()));
+                deletion_outcome.cut.get_or_insert(End::Failed(error.to_string()));
             }
-            swept.first_failure.get_or_insert(error);
+            deletion_outcome.first_failure.get_or_insert(error);
         }
         let next = Attempt { files: again, of: attempt.of, number: attempt.number + 1, since: attempt.since };
         Some(next).filter(|next| !next.files.is_empty())
     }
 
     /// A batch that broke for a fault of ours is counted as failed: nothing is known of it.
-    fn account_for_all(&self, swept: &mut Swept) {
-        let kept: u64 = swept.kept.values().map(|tally| tally.objects).sum();
-        let others = swept.gone.values().map(|tally| tally.objects).sum::<u64>();
+    fn account_for_all(&self, deletion_outcome: &mut DeletionOutcome) {
+        let kept: u64 = deletion_outcome.kept.values().map(|tally| tally.objects).sum();
+        let others = deletion_outcome.gone.values().map(|tally| tally.objects).sum::<u64>();
         let planned = self.plan.deletions.len() as u64;
-        swept.failed.objects = planned.saturating_sub(kept + others);
+        deletion_outcome.failed.objects = planned.saturating_sub(kept + others);
     }
 }
 
-impl Swept {
+impl DeletionOutcome {
     fn stays(&mut self, why: Why, object: &Object) {
         self.kept.entry(why).or_default().add(object.size);
     }

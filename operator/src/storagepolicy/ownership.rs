@@ -15,32 +15,32 @@ use videofactory_pipeline::clock;
 use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
-use super::place::{arrived, place};
+use super::location::{arrived, location};
 use judge::nobody;
-pub use judge::{Found, Judgement, Mark, Seeker, judge};
+pub use judge::{Claimant, FoundMarker, Judgement, OwnershipMarker, judge};
 use videofactory_client::call::{CallError, within};
 
 /// Key of the mark.
-pub const MARK: &str = "videofactory-cluster.json";
+pub const MARKER_KEY: &str = "videofactory-cluster.json";
 /// How many files of a folder are looked at to find one of a job; where there are more, nobody can tell.
 const LOOKED_AT: usize = 5_000;
 
 /// Whose a place is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum Ownership {
     /// This cluster's.
-    Ours(Claimed),
+    Ours(OwnedLocation),
     /// Another cluster's, or nobody knows whose: what to do.
     Others(String),
 }
 
 /// A place that is this cluster's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
+pub struct OwnedLocation {
     /// The cluster's UID.
     pub cluster: String,
     /// What tells the place from every other one; none where there was no room for a mark.
-    pub mark: Option<String>,
+    pub marker: Option<String>,
 }
 
 /// What the cluster is known by: the UID of this namespace.
@@ -53,48 +53,52 @@ pub async fn cluster_uid(client: &Client, namespace: &str) -> Result<String, Cal
 /// Takes the policy's place for this cluster if it may be taken. A place without a mark may, unless it holds files of
 /// jobs and this policy has not come to it before: then they may be those of another cluster whose mark was lost. Costs
 /// a few class A operations where there is no mark, and one class B otherwise.
-pub async fn take(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Result<Claim, StorageError> {
-    let place = Place { bucket, cluster, policy, nobody: word_for_nobodys(policy) };
+pub async fn acquire(
+    bucket: &Bucket,
+    cluster: &str,
+    policy: &StoragePolicy,
+) -> Result<Ownership, StorageError> {
+    let location = LocationView { bucket, cluster, policy, nobody: word_for_nobodys(policy) };
     let found = read(bucket).await?;
-    match judge(&found, place.seeker()) {
+    match judge(&found, location.claimant()) {
         Judgement::TakeOver => {
-            let ours = serde_json::to_vec(&place.mark()).unwrap_or_default();
-            bucket.put(MARK, ours, &PutOptions::of_type("application/json")).await?;
+            let ours = serde_json::to_vec(&location.marker()).unwrap_or_default();
+            bucket.put(MARKER_KEY, ours, &PutOptions::of_type("application/json")).await?;
         }
-        Judgement::MarkItIfEmpty if place.may_hold_files_of_jobs().await? => {
-            return Ok(Claim::Others(place.unmarked()));
+        Judgement::MarkItIfEmpty if location.may_hold_files_of_jobs().await? => {
+            return Ok(Ownership::Others(location.unmarked()));
         }
         Judgement::MarkIt | Judgement::MarkItIfEmpty => {
-            match bucket.put_json_once(MARK, &place.mark()).await {
+            match bucket.put_json_once(MARKER_KEY, &location.marker()).await {
                 // The mark would need the room that pruning makes.
-                Err(error) if error.is_full() => return Ok(place.ours(None)),
+                Err(error) if error.is_full() => return Ok(location.ours(None)),
                 written => written?,
             };
         }
-        Judgement::Ours | Judgement::Theirs(_) | Judgement::Unreadable => return place.settled(&found),
+        Judgement::Ours | Judgement::Theirs(_) | Judgement::Unreadable => return location.settled(&found),
     }
     // Somebody may have been faster, also where the server ignores preconditions.
-    place.settled(&read(bucket).await?)
+    location.settled(&read(bucket).await?)
 }
 
 /// What gives the policy's place away if it has no mark.
 #[must_use]
 pub fn word_for_nobodys(policy: &StoragePolicy) -> String {
     let handled = policy.status.as_ref().and_then(|status| status.handled.as_ref()?.take_over.as_deref());
-    nobody(&place(policy), handled)
+    nobody(&location(policy), handled)
 }
 
-async fn read(bucket: &Bucket) -> Result<Found, StorageError> {
-    match bucket.get_json(MARK).await {
-        Ok(None) => Ok(Found::Nothing),
-        Ok(Some(mark)) => Ok(Found::Mark(mark)),
-        Err(StorageError::Corrupt { .. } | StorageError::TooLarge { .. }) => Ok(Found::SomethingElse),
+async fn read(bucket: &Bucket) -> Result<FoundMarker, StorageError> {
+    match bucket.get_json(MARKER_KEY).await {
+        Ok(None) => Ok(FoundMarker::Nothing),
+        Ok(Some(marker)) => Ok(FoundMarker::Marker(marker)),
+        Err(StorageError::Corrupt { .. } | StorageError::TooLarge { .. }) => Ok(FoundMarker::SomethingElse),
         Err(error) => Err(error),
     }
 }
 
 /// A place as a cluster sees it.
-struct Place<'a> {
+struct LocationView<'a> {
     bucket: &'a Bucket,
     cluster: &'a str,
     policy: &'a StoragePolicy,
@@ -102,35 +106,38 @@ struct Place<'a> {
     nobody: String,
 }
 
-impl Place<'_> {
-    fn seeker(&self) -> Seeker<'_> {
+impl LocationView<'_> {
+    fn claimant(&self) -> Claimant<'_> {
         let came_before = arrived(self.policy).is_some_and(|there| there.cluster == self.cluster);
         let given = self.policy.annotations().get(TAKE_OVER).map(String::as_str);
-        Seeker { cluster: self.cluster, given, nobody: &self.nobody, came_before }
+        Claimant { cluster: self.cluster, given, nobody: &self.nobody, came_before }
     }
 
-    fn mark(&self) -> Mark {
+    fn marker(&self) -> OwnershipMarker {
         let policy = format!("{}/{}", self.policy.namespace().unwrap_or_default(), self.policy.name_any());
         // Each hasher has keys of its own, by chance.
         let nonce = format!("{:016x}", RandomState::new().hash_one(clock::now()));
-        Mark { cluster: self.cluster.to_owned(), policy, since: clock::now(), nonce }
+        OwnershipMarker { cluster: self.cluster.to_owned(), policy, since: clock::now(), nonce }
     }
 
-    fn ours(&self, mark: Option<&Mark>) -> Claim {
-        Claim::Ours(Claimed { cluster: self.cluster.to_owned(), mark: mark.map(Mark::identity) })
+    fn ours(&self, marker: Option<&OwnershipMarker>) -> Ownership {
+        Ownership::Ours(OwnedLocation {
+            cluster: self.cluster.to_owned(),
+            marker: marker.map(OwnershipMarker::identity),
+        })
     }
 
     /// Whose the place is by what is there now.
-    fn settled(&self, found: &Found) -> Result<Claim, StorageError> {
+    fn settled(&self, found: &FoundMarker) -> Result<Ownership, StorageError> {
         match found {
-            Found::Mark(mark) if mark.cluster == self.cluster => Ok(self.ours(Some(mark))),
-            Found::Mark(mark) => Ok(Claim::Others(self.theirs(mark))),
-            Found::SomethingElse => Ok(Claim::Others(format!(
+            FoundMarker::Marker(marker) if marker.cluster == self.cluster => Ok(self.ours(Some(marker))),
+            FoundMarker::Marker(marker) => Ok(Ownership::Others(self.theirs(marker))),
+            FoundMarker::SomethingElse => Ok(Ownership::Others(format!(
                 "{}: the file {MARK} does not read as a cluster's mark, perhaps because a newer operator wrote it: give \
                  this policy a bucket or prefix of its own; or, if no other cluster uses this one, delete that file",
                 self.words()
             ))),
-            Found::Nothing => {
+            FoundMarker::Nothing => {
                 let (tried, code) = (format!("get {MARK}"), "written and not there".to_owned());
                 Err(StorageError::Unavailable { tried, code })
             }
@@ -149,15 +156,15 @@ impl Place<'_> {
         Ok(false)
     }
 
-    fn theirs(&self, mark: &Mark) -> String {
+    fn theirs(&self, marker: &OwnershipMarker) -> String {
         format!(
             "{} is another cluster's since {:.0} (its StoragePolicy {}), which would take this one's files for those of \
              deleted jobs: give this policy a bucket or prefix of its own; or, if that cluster is gone for good or has \
              left this place: {}",
             self.words(),
-            mark.since,
-            mark.policy,
-            self.command(&mark.identity())
+            marker.since,
+            marker.policy,
+            self.command(&marker.identity())
         )
     }
 

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use videofactory_pipeline::Digest;
 
-use super::super::place::BucketLocation;
+use super::super::location::BucketLocation;
 
 /// What a person says in [`TAKE_OVER`](videofactory_crds::requests::TAKE_OVER) of a place that has no mark. It names the
-/// place, and [`Mark::identity`] names one mark: a word that stays in a manifest gives no other place away, should the
+/// place, and [`OwnershipMarker::identity`] names one mark: a word that stays in a manifest gives no other place away, should the
 /// policy be moved there, nor the same one twice. `handled` is the last word that was followed.
 #[must_use]
-pub fn nobody(place: &BucketLocation, handled: Option<&str>) -> String {
-    let BucketLocation { endpoint, bucket, prefix } = place;
+pub fn nobody(location: &BucketLocation, handled: Option<&str>) -> String {
+    let BucketLocation { endpoint, bucket, prefix } = location;
     let handled = handled.unwrap_or_default();
     let digest = Digest::of_bytes(format!("{endpoint}\n{bucket}\n{prefix}\n{handled}").as_bytes());
     format!("nobody-{}", &digest.as_str()[..8])
@@ -19,7 +19,7 @@ pub fn nobody(place: &BucketLocation, handled: Option<&str>) -> String {
 
 /// What the mark says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct OwnershipMarker {
     /// UID of the cluster's namespace `kube-system`, which lives as long as the cluster.
     pub cluster: String,
     /// Namespace and name of the policy that left it.
@@ -31,7 +31,7 @@ pub struct Mark {
     pub nonce: String,
 }
 
-impl Mark {
+impl OwnershipMarker {
     /// What tells its place from every other one, whatever people call it: no two marks are the same.
     #[must_use]
     pub fn identity(&self) -> String {
@@ -42,16 +42,16 @@ impl Mark {
 
 /// What was found under the mark's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundMarker {
     Nothing,
-    Mark(Mark),
+    Marker(Marker),
     /// Something that does not read as a mark.
     SomethingElse,
 }
 
 /// Who looks.
 #[derive(Clone, Copy, Debug)]
-pub struct Seeker<'a> {
+pub struct Claimant<'a> {
     /// The cluster's UID.
     pub cluster: &'a str,
     /// What place a person gives to it: the identity of a mark, or [`nobody`].
@@ -74,20 +74,22 @@ pub enum Judgement {
     /// The same, if it holds no file of a job: such files may be of a cluster whose mark was lost.
     MarkItIfEmpty,
     /// It is another cluster's.
-    Theirs(Mark),
+    Theirs(OwnershipMarker),
     /// Nobody can tell.
     Unreadable,
 }
 
 /// Judges a place.
 #[must_use]
-pub fn judge(found: &Found, seeker: Seeker<'_>) -> Judgement {
+pub fn judge(found: &FoundMarker, claimant: Claimant<'_>) -> Judgement {
     match found {
-        Found::Nothing if seeker.came_before || seeker.given == Some(seeker.nobody) => Judgement::MarkIt,
-        Found::Nothing => Judgement::MarkItIfEmpty,
-        Found::Mark(mark) if mark.cluster == seeker.cluster => Judgement::Ours,
-        Found::Mark(mark) if seeker.given == Some(&mark.identity()) => Judgement::TakeOver,
-        Found::Mark(mark) => Judgement::Theirs(mark.clone()),
-        Found::SomethingElse => Judgement::Unreadable,
+        FoundMarker::Nothing if claimant.came_before || claimant.given == Some(claimant.nobody) => {
+            Judgement::MarkIt
+        }
+        FoundMarker::Nothing => Judgement::MarkItIfEmpty,
+        FoundMarker::Marker(marker) if marker.cluster == claimant.cluster => Judgement::Ours,
+        FoundMarker::Marker(marker) if claimant.given == Some(&marker.identity()) => Judgement::TakeOver,
+        FoundMarker::Marker(marker) => Judgement::Theirs(marker.clone()),
+        FoundMarker::SomethingElse => Judgement::Unreadable,
     }
 }

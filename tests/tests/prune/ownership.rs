@@ -3,7 +3,7 @@
 use serde_json::json;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::TAKE_OVER;
-use videofactory_operator::storagepolicy::claim::{Claim, MARK, take};
+use videofactory_operator::storagepolicy::ownership::{MARKER_KEY, Ownership, acquire};
 use videofactory_storage::{PutOptions, StorageError};
 use videofactory_tests::r2_proxy::{Effect, Fault};
 
@@ -16,9 +16,9 @@ async fn told(site: &Site, cluster: &str) -> Option<String> {
 }
 
 async fn told_by(site: &Site, cluster: &str, policy: &StoragePolicy) -> Option<String> {
-    match take(&site.bucket(), cluster, policy).await.unwrap() {
-        Claim::Ours(_) => None,
-        Claim::Others(why) => Some(why),
+    match acquire(&site.bucket(), cluster, policy).await.unwrap() {
+        Ownership::Ours(_) => None,
+        Ownership::Others(why) => Some(why),
     }
 }
 
@@ -87,15 +87,15 @@ async fn whose_mark_is_lost_writes_it_again_and_nobody_else_does() {
     let site = Site::start().await;
     assert_eq!(told(&site, "a").await, None);
     site.put(&clip("busy", 0), 10, HOUR);
-    site.bucket().delete_one(MARK).await.unwrap();
+    site.bucket().delete_one(MARKER_KEY).await.unwrap();
     let refusal = told(&site, "b").await.expect("it takes another's films");
     for part in ["nothing tells of which cluster", "videofactory.dev/take-over-bucket=nobody-"] {
         assert!(refusal.contains(part), "{refusal}");
     }
-    assert_eq!(site.bucket().head(MARK).await.unwrap(), None, "it was marked all the same");
+    assert_eq!(site.bucket().head(MARKER_KEY).await.unwrap(), None, "it was marked all the same");
     assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
     assert!(told(&site, "b").await.is_some());
-    site.bucket().delete_one(MARK).await.unwrap();
+    site.bucket().delete_one(MARKER_KEY).await.unwrap();
     assert!(told_by(&site, "b", &given(&site, "nobody")).await.is_some(), "which place?");
     assert_eq!(told_by(&site, "b", &given(&site, word(&refusal))).await, None);
 }
@@ -112,7 +112,7 @@ async fn what_was_measured_elsewhere_or_by_another_cluster_gives_no_right_to_a_p
         let refusal = told_by(&site, "b", &policy).await;
         assert!(refusal.is_some_and(|refusal| refusal.contains("nothing tells of which cluster")), "{why}");
     }
-    assert_eq!(site.bucket().head(MARK).await.unwrap(), None);
+    assert_eq!(site.bucket().head(MARKER_KEY).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -135,12 +135,12 @@ async fn a_word_that_stays_in_the_manifest_gives_no_other_place_away() {
             let mut moved = site.policy();
             moved.metadata.annotations.clone_from(&said.metadata.annotations);
             if marked {
-                take(&other, "a", &site.policy()).await.unwrap();
+                acquire(&other, "a", &site.policy()).await.unwrap();
             } else {
                 other.put(&clip("busy", 0), "x", &PutOptions::default()).await.unwrap();
             }
-            let told = take(&other, "b", &moved).await.unwrap();
-            assert!(matches!(told, Claim::Others(_)), "marked: {marked}");
+            let told = acquire(&other, "b", &moved).await.unwrap();
+            assert!(matches!(told, Ownership::Others(_)), "marked: {marked}");
         }
         other.delete_one(&clip("busy", 0)).await.unwrap();
     }
@@ -158,17 +158,17 @@ async fn where_files_of_jobs_may_lie_behind_very_many_others_a_person_is_asked()
 #[tokio::test]
 async fn a_mark_is_the_same_place_under_every_name_of_its_server() {
     let site = Site::start().await;
-    let Claim::Ours(first) = take(&site.bucket(), "a", &site.policy()).await.unwrap() else {
+    let Ownership::Ours(first) = acquire(&site.bucket(), "a", &site.policy()).await.unwrap() else {
         panic!("taken")
     };
     let direct = videofactory_storage::Bucket::connect(&site.server.config(&site.server.url)).unwrap();
     let mut other = site.policy();
     other.metadata.name = Some("by-another-endpoint".into());
-    let Claim::Ours(second) = take(&direct, "a", &other).await.unwrap() else { panic!("taken") };
+    let Ownership::Ours(second) = acquire(&direct, "a", &other).await.unwrap() else { panic!("taken") };
     assert!(first.mark.is_some());
     assert_eq!(first, second);
-    site.bucket().delete_one(MARK).await.unwrap();
-    let Claim::Ours(again) = take(&site.bucket(), "a", &site.policy()).await.unwrap() else {
+    site.bucket().delete_one(MARKER_KEY).await.unwrap();
+    let Ownership::Ours(again) = acquire(&site.bucket(), "a", &site.policy()).await.unwrap() else {
         panic!("taken")
     };
     assert_ne!(again.mark, first.mark, "no two marks are the same");
@@ -189,7 +189,7 @@ async fn a_mark_is_no_foreign_file_and_stays() {
     told(&site, "a").await;
     let report = site.prune().await;
     assert!(report.foreign.is_empty(), "{:?}", report.foreign);
-    assert!(site.bucket().head(MARK).await.unwrap().is_some());
+    assert!(site.bucket().head(MARKER_KEY).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -205,14 +205,14 @@ async fn where_there_is_no_room_for_a_mark_only_who_has_used_the_place_may_prune
     full();
     assert!(told_by(&site, "b", &measured(&site, "b")).await.is_some(), "it is marked");
     let refusal = told(&site, "b").await.unwrap();
-    let error = take(&site.bucket().impatient(), "b", &given(&site, word(&refusal))).await.unwrap_err();
+    let error = acquire(&site.bucket().impatient(), "b", &given(&site, word(&refusal))).await.unwrap_err();
     assert!(error.is_full(), "{error}");
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_mark_gives_the_place_to_nobody() {
     let site = Site::start().await;
-    site.bucket().put(MARK, "{", &PutOptions::default()).await.unwrap();
+    site.bucket().put(MARKER_KEY, "{", &PutOptions::default()).await.unwrap();
     let refusal = told_by(&site, "a", &measured(&site, "a")).await.expect("it is taken for a mark");
     assert!(refusal.contains("does not read as a cluster's mark"), "{refusal}");
 }
@@ -223,7 +223,7 @@ async fn a_mark_that_cannot_be_read_back_is_nobodys() {
     let unseen = Fault::always(Effect::NotFound).for_keys(format!("studio/{MARK}")).on("GetObject");
     site.proxy.set_faults(vec![unseen]).unwrap();
     for cluster in ["a", "b"] {
-        let error = take(&site.bucket().impatient(), cluster, &site.policy()).await.unwrap_err();
+        let error = acquire(&site.bucket().impatient(), cluster, &site.policy()).await.unwrap_err();
         assert!(matches!(error, StorageError::Unavailable { .. }), "{error}");
     }
 }

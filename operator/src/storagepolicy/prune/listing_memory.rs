@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Bytes that a file takes in memory until its run ends: the record, its name, the verdict, the plan's file, and what
 /// growing lists leave unused. `examples/plan.rs` measures it.
-pub const BYTES_A_FILE: u64 = 300;
+pub const BYTES_PER_FILE: u64 = 300;
 /// The part of the operator's memory that listings may take, in per cent.
 const SHARE: u64 = 60;
 /// Files of a small listing.
@@ -22,7 +22,7 @@ const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/m
 
 /// Room for listings.
 #[derive(Debug)]
-pub struct Room {
+pub struct ListingMemory {
     most: u64,
     small: Semaphore,
     large: Semaphore,
@@ -30,18 +30,18 @@ pub struct Room {
 
 /// A place in it, until it is dropped.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct ListingPermit<'a> {
     /// Most files that fit into it.
     pub most: u64,
     _permit: Option<SemaphorePermit<'a>>,
 }
 
-impl Room {
+impl ListingMemory {
     /// Room in so many bytes of memory; `None`: nothing limits it.
     #[must_use]
     pub fn in_memory_of(bytes: Option<u64>) -> Self {
         let small = FEW * SMALL_AT_A_TIME as u64;
-        let most = bytes.map_or(MOST, |bytes| (bytes / 100 * SHARE / BYTES_A_FILE).saturating_sub(small));
+        let most = bytes.map_or(MOST, |bytes| (bytes / 100 * SHARE / BYTES_PER_FILE).saturating_sub(small));
         Self { most: most.clamp(FEW, MOST), small: Semaphore::new(SMALL_AT_A_TIME), large: Semaphore::new(1) }
     }
 
@@ -60,10 +60,10 @@ impl Room {
     }
 
     /// Waits for a place for a listing of so many files, as far as that is known.
-    pub async fn place(&self, files: u64) -> Place<'_> {
+    pub async fn acquire(&self, files: u64) -> ListingPermit<'_> {
         let (semaphore, most) = if files > FEW { (&self.large, self.most) } else { (&self.small, FEW) };
         // Nobody closes them.
-        Place { most, _permit: semaphore.acquire().await.ok() }
+        ListingPermit { most, _permit: semaphore.acquire().await.ok() }
     }
 }
 
@@ -78,24 +78,28 @@ mod tests {
     #[test]
     fn all_listings_together_take_their_share_of_the_memory_at_most() {
         for mib in [256, 512, 1_024] {
-            let room = Room::in_memory_of(Some(mib * MIB));
-            let files = room.most_files() + FEW * SMALL_AT_A_TIME as u64;
-            assert!(files * BYTES_A_FILE <= mib * MIB / 100 * SHARE, "{mib} MiB");
+            let listing_memory = ListingMemory::in_memory_of(Some(mib * MIB));
+            let files = listing_memory.most_files() + FEW * SMALL_AT_A_TIME as u64;
+            assert!(files * BYTES_PER_FILE <= mib * MIB / 100 * SHARE, "{mib} MiB");
         }
-        assert!(Room::in_memory_of(Some(512 * MIB)).most_files() >= 800_000);
-        assert_eq!(Room::in_memory_of(Some(MIB)).most_files(), FEW);
-        assert_eq!(Room::in_memory_of(None).most_files(), MOST);
-        assert_eq!(Room::in_memory_of(Some(u64::MAX)).most_files(), MOST);
+        assert!(ListingMemory::in_memory_of(Some(512 * MIB)).most_files() >= 800_000);
+        assert_eq!(ListingMemory::in_memory_of(Some(MIB)).most_files(), FEW);
+        assert_eq!(ListingMemory::in_memory_of(None).most_files(), MOST);
+        assert_eq!(ListingMemory::in_memory_of(Some(u64::MAX)).most_files(), MOST);
     }
 
     #[tokio::test]
     async fn of_two_large_listings_one_waits_and_small_ones_go_beside_it() {
-        let room = Room::in_memory_of(None);
-        let large = room.place(1_000_000).await;
-        assert!(room.place(FEW + 1).now_or_never().is_none());
-        let small: Vec<_> = (0..SMALL_AT_A_TIME).map(|_| room.place(FEW).now_or_never().unwrap()).collect();
-        assert!(room.place(0).now_or_never().is_none());
+        let listing_memory = ListingMemory::in_memory_of(None);
+        let large = listing_memory.acquire(1_000_000).await;
+        assert!(listing_memory.acquire(FEW + 1).now_or_never().is_none());
+        let small: Vec<_> =
+            (0..SMALL_AT_A_TIME).map(|_| listing_memory.acquire(FEW).now_or_never().unwrap()).collect();
+        assert!(listing_memory.acquire(0).now_or_never().is_none());
         drop((large, small));
-        assert!(room.place(FEW + 1).now_or_never().is_some() && room.place(0).now_or_never().is_some());
+        assert!(
+            listing_memory.acquire(FEW + 1).now_or_never().is_some()
+                && listing_memory.acquire(0).now_or_never().is_some()
+        );
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 use videofactory_storage::{Bucket, ObjectInfo, PROBES, StorageError};
 
-use super::super::claim::MARK;
+use super::super::ownership::MARKER_KEY;
 use super::super::plan::{Folder, Listing, NOBODY, Tally};
 use super::report::{Measured, Unknown, Usage};
 
@@ -26,7 +26,7 @@ const EXAMPLES: usize = 20;
 
 /// All that a run needs to know of the bucket.
 #[derive(Debug, Default)]
-pub(super) struct Stock {
+pub(super) struct Inventory {
     /// The objects of our folders.
     pub(super) listing: Listing,
     /// Names of what is not ours.
@@ -37,21 +37,21 @@ pub(super) struct Stock {
 
 /// Why the bucket was not listed.
 #[derive(Debug)]
-pub(super) enum TakeError {
+pub(super) enum InventoryError {
     /// It holds more files than there is room for.
     FitMemory,
     /// It could not be listed.
     ListBucket(StorageError),
 }
 
-impl From<StorageError> for TakeError {
+impl From<StorageError> for InventoryError {
     fn from(error: StorageError) -> Self {
         Self::ListBucket(error)
     }
 }
 
 /// Lists our folders into records, of which there may be so many.
-pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Stock, TakeError> {
+pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Inventory, InventoryError> {
     let top_level = bucket.top_level();
     let mut shelves = JoinSet::new();
     let counted = Arc::new(AtomicU64::new(0));
@@ -64,23 +64,23 @@ pub(super) async fn take(bucket: &Bucket, most: u64) -> Result<Stock, TakeError>
                 counted.fetch_add(1, Ordering::Relaxed) < most
             });
             let (lists, whole) = lists.await?;
-            if whole { Ok((lists, listing)) } else { Err(TakeError::FitMemory) }
+            if whole { Ok((lists, listing)) } else { Err(InventoryError::FitMemory) }
         };
         shelves.spawn(list.in_current_span());
     }
-    let mut stock = Stock::default();
+    let mut inventory = Inventory::default();
     let top = top_level.await?;
     let names = top.folders.iter().chain(&top.objects);
     let foreign = names.filter(|name| !is_ours(name));
-    stock.foreign = foreign.take(EXAMPLES).cloned().collect();
-    stock.lists += 1;
+    inventory.foreign = foreign.take(EXAMPLES).cloned().collect();
+    inventory.lists += 1;
     while let Some(ended) = shelves.join_next().await {
         let (lists, listing) = joined(ended)??;
-        stock.lists += lists;
-        stock.listing.absorb(listing);
+        inventory.lists += lists;
+        inventory.listing.absorb(listing);
     }
-    stock.listing.shrink();
-    Ok(stock)
+    inventory.listing.shrink();
+    Ok(inventory)
 }
 
 /// Lists our folders into sums.
@@ -137,7 +137,7 @@ pub(super) fn unknown(listing: &Listing) -> Unknown {
 }
 
 fn is_ours(name: &str) -> bool {
-    [PROBES, MARK].contains(&name) || Folder::ALL.iter().any(|folder| folder.prefix() == name)
+    [PROBES, MARKER_KEY].contains(&name) || Folder::ALL.iter().any(|folder| folder.prefix() == name)
 }
 
 fn joined<T>(ended: Result<T, JoinError>) -> Result<T, StorageError> {

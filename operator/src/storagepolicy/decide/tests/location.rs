@@ -22,8 +22,8 @@ fn cleaning(spec: &serde_json::Value) -> Harness {
     let mut harness = Harness::holding(spec, GB);
     harness.annotate("cleanup-requested", CLEAN_UP);
     harness.pass(5);
-    harness.look();
-    assert_eq!(harness.last_order().cause, PruneCause::Request);
+    harness.reconcile();
+    assert_eq!(harness.last_run_request().cause, PruneCause::Request);
     harness
 }
 
@@ -40,11 +40,13 @@ fn goes_on(harness: &mut Harness) -> bool {
     let begun = harness.begun.len();
     for _ in 0..30 {
         harness.pass(MONTH / 30);
-        harness.look();
-        harness.observed.known.doing = None;
+        harness.reconcile();
+        harness.observed.snapshot.running = None;
     }
     let later = &harness.begun[begun..];
-    later.iter().any(|action| matches!(action, Action::Prune(order) if order.older_than.is_some()))
+    later
+        .iter()
+        .any(|action| matches!(action, Action::Prune(run_request) if run_request.older_than.is_some()))
 }
 
 #[test]
@@ -55,14 +57,14 @@ fn a_clean_up_that_suspend_interrupted_does_not_go_on() {
         if dies {
             harness.restart();
         } else {
-            assert!(harness.look().cancel);
+            assert!(harness.reconcile().cancel);
             harness.pruned(PruneOutcome::Interrupted, Some(GB), None);
         }
-        harness.look();
+        harness.reconcile();
         assert_eq!(harness.runs()[0].outcome, Some(PruneOutcome::Cancelled), "dies: {dies}");
         assert!(harness.told.contains(&"PruneCancelled".to_owned()), "{:?}", harness.told);
         harness.pass(21 * 86_400);
-        harness.look();
+        harness.reconcile();
         harness.edit("suspend", json!(false));
         assert!(!goes_on(&mut harness), "dies: {dies}");
     }
@@ -73,7 +75,7 @@ fn what_was_interrupted_long_ago_does_not_go_on_however_rare_its_schedule() {
     let mut harness = cleaning(&json!({"schedule": "0 0 1 1 *"}));
     harness.pass(2 * 86_400);
     harness.restart();
-    harness.look();
+    harness.reconcile();
     assert_eq!(harness.runs()[0].outcome, Some(PruneOutcome::Interrupted));
     assert!(!goes_on(&mut harness));
 }
@@ -82,9 +84,9 @@ fn what_was_interrupted_long_ago_does_not_go_on_however_rare_its_schedule() {
 fn a_clean_up_of_one_place_does_not_go_on_in_another() {
     let mut harness = cleaning(&json!({}));
     moves(&mut harness);
-    assert!(harness.look().cancel);
+    assert!(harness.reconcile().cancel);
     harness.pruned(PruneOutcome::Interrupted, Some(GB), None);
-    harness.look();
+    harness.reconcile();
     assert!(!goes_on(&mut harness));
 }
 
@@ -96,7 +98,7 @@ fn who_moves_brings_nothing_along() {
     moves(&mut harness);
     harness.annotate("cleanup-requested", CLEAN_UP);
     harness.pass(60);
-    let looked = harness.look();
+    let looked = harness.reconcile();
     let status = harness.observed.policy.status.clone().unwrap();
     let place = status.place.unwrap();
     assert_eq!((place.prefix.as_str(), place.since.0), ("elsewhere", harness.now));
@@ -104,7 +106,7 @@ fn who_moves_brings_nothing_along() {
     assert_eq!(looked.action, Some(Action::Measure));
     assert!(harness.told.contains(&"RequestRefused".to_owned()), "{:?}", harness.told);
     harness.measured(9 * GB);
-    harness.look();
+    harness.reconcile();
     assert_eq!(runs_begun(&harness), 0, "it was asked for the other place");
 }
 
@@ -112,54 +114,54 @@ fn who_moves_brings_nothing_along() {
 fn nothing_is_deleted_in_the_look_in_which_a_policy_comes_to_a_place() {
     let mut harness = Harness::new(&json!({}));
     harness.annotate("cleanup-requested", CLEAN_UP);
-    assert_eq!(harness.look().action, Some(Action::Measure));
+    assert_eq!(harness.reconcile().action, Some(Action::Measure));
     harness.measured(GB);
-    harness.look();
+    harness.reconcile();
     assert_eq!(runs_begun(&harness), 1);
 }
 
 #[test]
 fn a_place_that_is_anothers_is_given_up_with_what_was_measured_there() {
     let mut harness = Harness::holding(&json!({}), GB);
-    let first = place(&harness).unwrap();
+    let first = location(&harness).unwrap();
     // A server that is down, or wrong keys, say nothing of whose it is.
     for reason in [
         videofactory_crds::StoragePolicyReason::StorageUnavailable,
         videofactory_crds::StoragePolicyReason::CredentialsInvalid,
     ] {
         harness.observed.finding = unfit(reason);
-        harness.observed.claimed = None;
-        harness.look();
-        assert_eq!(place(&harness), Some(first.clone()));
+        harness.observed.owned = None;
+        harness.reconcile();
+        assert_eq!(location(&harness), Some(first.clone()));
     }
     harness.observed.finding = Finding::Others { message: "another's".into() };
-    harness.look();
-    assert_eq!(place(&harness), None);
+    harness.reconcile();
+    assert_eq!(location(&harness), None);
     assert_eq!(harness.observed.policy.status.as_ref().unwrap().usage, None);
     assert_eq!(harness.condition("Ready").1, "ConfigurationInvalid");
     // Given back, it has come there anew.
     harness.pass(3_600);
     harness.observed.finding = Finding::Fit;
-    harness.observed.claimed = Harness::new(&json!({})).observed.claimed;
-    harness.look();
-    assert_eq!(place(&harness).unwrap().since.0, harness.now);
+    harness.observed.owned = Harness::new(&json!({})).observed.owned;
+    harness.reconcile();
+    assert_eq!(location(&harness).unwrap().since.0, harness.now);
 }
 
 #[test]
 fn a_run_stops_where_the_place_turns_out_to_be_anothers() {
     let mut harness = cleaning(&json!({}));
-    assert!(!harness.look().cancel);
+    assert!(!harness.reconcile().cancel);
     harness.observed.finding = Finding::Others { message: "another's".into() };
-    harness.observed.claimed = None;
-    assert!(harness.look().cancel);
+    harness.observed.owned = None;
+    assert!(harness.reconcile().cancel);
 }
 
 #[test]
 fn a_status_that_was_restored_from_another_clusters_backup_gives_no_right() {
     let mut harness = Harness::holding(&json!({}), GB);
     harness.pass(60);
-    harness.observed.claimed.as_mut().unwrap().cluster = "other".into();
-    harness.look();
+    harness.observed.owned.as_mut().unwrap().cluster = "other".into();
+    harness.reconcile();
     let status = harness.observed.policy.status.clone().unwrap();
     let place = status.place.unwrap();
     assert_eq!((place.cluster.as_str(), place.since.0), ("other", harness.now));
@@ -177,14 +179,14 @@ fn restored(harness: &mut Harness) {
 #[test]
 fn files_of_jobs_that_are_not_restored_yet_are_as_young_as_their_policys_restoration() {
     let mut harness = Harness::holding(&json!({}), GB);
-    let came = place(&harness).unwrap().since.0;
+    let came = location(&harness).unwrap().since.0;
     restored(&mut harness);
-    harness.look();
-    let since = place(&harness).unwrap().since.0;
+    harness.reconcile();
+    let since = location(&harness).unwrap().since.0;
     assert_eq!((since, since > came), (harness.now, true));
     harness.pass(60);
-    harness.look();
-    assert_eq!(place(&harness).unwrap().since.0, since);
+    harness.reconcile();
+    assert_eq!(location(&harness).unwrap().since.0, since);
 }
 
 #[test]
@@ -194,13 +196,13 @@ fn what_was_under_way_when_a_policy_was_backed_up_does_not_go_on_where_it_is_res
     assert!(!goes_on(&mut harness));
     let mut harness = Harness::holding(&json!({}), GB);
     harness.annotate("backup-requested-at", "2026-01-01T00:00:00Z");
-    harness.look();
+    harness.reconcile();
     let backups = |harness: &Harness| {
         harness.begun.iter().filter(|action| matches!(action, Action::BackUp { .. })).count()
     };
     assert_eq!(backups(&harness), 1);
     restored(&mut harness);
-    harness.look();
+    harness.reconcile();
     assert_eq!(backups(&harness), 1, "it would write over the backup from which it was restored");
 }
 
@@ -210,7 +212,7 @@ fn a_bucket_of_too_many_files_is_not_pruned_and_says_what_to_do() {
     harness.observed.most_files = 9;
     harness.annotate("cleanup-requested", CLEAN_UP);
     let begun = runs_begun(&harness);
-    harness.look();
+    harness.reconcile();
     let (status, reason, message) = harness.condition("WithinLimit");
     assert_eq!((status.as_str(), reason.as_str()), ("False", "TooManyFiles"));
     for part in ["10 files, more than the 9", "raise the memory limit", "a prefix of its own"] {
@@ -219,7 +221,7 @@ fn a_bucket_of_too_many_files_is_not_pruned_and_says_what_to_do() {
     assert_eq!(runs_begun(&harness), begun);
     assert!(harness.told.contains(&"RequestRefused".to_owned()), "{:?}", harness.told);
     harness.observed.most_files = 10;
-    harness.observed.known.doing = None;
-    harness.look();
+    harness.observed.snapshot.running = None;
+    harness.reconcile();
     assert_eq!(harness.within_limit().1, "StorageFull");
 }

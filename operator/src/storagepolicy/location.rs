@@ -15,7 +15,7 @@ pub struct BucketLocation {
 
 /// Where a policy's files are, as its spec names it.
 #[must_use]
-pub fn place(policy: &StoragePolicy) -> BucketLocation {
+pub fn location(policy: &StoragePolicy) -> BucketLocation {
     let bucket = &policy.spec.bucket;
     BucketLocation {
         endpoint: bucket.endpoint.trim_end_matches('/').to_ascii_lowercase(),
@@ -29,7 +29,7 @@ pub fn place(policy: &StoragePolicy) -> BucketLocation {
 #[must_use]
 pub fn arrived(policy: &StoragePolicy) -> Option<&PolicyPlace> {
     let there = policy.status.as_ref()?.place.as_ref()?;
-    let BucketLocation { endpoint, bucket, prefix } = place(policy);
+    let BucketLocation { endpoint, bucket, prefix } = location(policy);
     let same = there.endpoint == endpoint && there.bucket == bucket && there.prefix == prefix;
     Some(there).filter(|_| same)
 }

@@ -11,7 +11,7 @@ use crate::units::Duration;
 
 /// What is to become of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum RequestState {
     /// It is to be acted upon.
     New,
     /// It is the last one that was handled.
@@ -34,29 +34,31 @@ struct Record {
 
 /// How a request stands to the last one that was handled, and to the policy, which was made then.
 #[must_use]
-pub fn standing(
+pub fn request_state(
     asked: &Requested,
     wish: &str,
     handled: Option<&str>,
     made: Option<Timestamp>,
     now: Timestamp,
-) -> Standing {
+) -> RequestState {
     // A record may be of the time alone.
     if handled.is_some_and(|last| last == wish || last == asked.text) {
-        return Standing::Handled;
+        return RequestState::Handled;
     }
     if asked.is_early(now) {
-        return Standing::Outdated("it lies in the future; ask with the present time".to_owned());
+        return RequestState::Outdated("it lies in the future; ask with the present time".to_owned());
     }
     if let Some(last) = handled.and_then(time_of).filter(|last| asked.at < *last) {
-        return Standing::Outdated(format!("one of {last} was handled already; ask again with a later time"));
+        return RequestState::Outdated(format!(
+            "one of {last} was handled already; ask again with a later time"
+        ));
     }
     if made.is_some_and(|made| asked.at < made) {
-        return Standing::Outdated(
+        return RequestState::Outdated(
             "it is older than this StoragePolicy; ask again with a new time".to_owned(),
         );
     }
-    Standing::New
+    RequestState::New
 }
 
 /// A clean-up as the status records that it was handled.
@@ -72,8 +74,8 @@ pub fn record(request: &Cleanup) -> String {
 pub fn waiting_cleanup(policy: &StoragePolicy, now: Timestamp) -> Option<Cleanup> {
     let asked = policy_requests(policy.annotations()).0.cleanup?;
     let handled = handled(policy).and_then(|handled| handled.cleanup.as_deref());
-    let stands = standing(&asked.requested, &record(&asked), handled, made(policy), now);
-    (stands == Standing::New).then_some(asked)
+    let stands = request_state(&asked.requested, &record(&asked), handled, made(policy), now);
+    (stands == RequestState::New).then_some(asked)
 }
 
 /// The backup that was asked for and has not begun: another would replace it, too.
@@ -81,8 +83,8 @@ pub fn waiting_cleanup(policy: &StoragePolicy, now: Timestamp) -> Option<Cleanup
 pub fn waiting_backup(policy: &StoragePolicy, now: Timestamp) -> Option<Requested> {
     let asked = policy_requests(policy.annotations()).0.backup?;
     let handled = handled(policy).and_then(|handled| handled.backup.as_deref());
-    let stands = standing(&asked, &asked.text, handled, made(policy), now);
-    (stands == Standing::New).then_some(asked)
+    let stands = request_state(&asked, &asked.text, handled, made(policy), now);
+    (stands == RequestState::New).then_some(asked)
 }
 
 fn handled(policy: &StoragePolicy) -> Option<&PolicyHandled> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use videofactory_crds::StoragePolicy;
 
-use super::place::{BucketLocation, arrived, place};
+use super::location::{BucketLocation, arrived, location};
 use super::plan::{ReadRulesError, Rules};
 use crate::caches::Guarded;
 
 /// Whether two policies have their files in the same place: by its name, or by the mark that both have found there.
-fn same_place(one: &StoragePolicy, other: &StoragePolicy) -> bool {
+fn same_location(one: &StoragePolicy, other: &StoragePolicy) -> bool {
     let mark = |policy| arrived(policy).and_then(|there| there.mark.as_deref());
-    place(one) == place(other) || mark(one).is_some_and(|own| mark(other) == Some(own))
+    location(one) == location(other) || mark(one).is_some_and(|own| mark(other) == Some(own))
 }
 
 /// Namespace and name of the oldest policy that is older than this one and has a part of its place.
@@ -30,14 +30,14 @@ pub fn older(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Opt
 /// The policies with the same place, this one among them.
 #[must_use]
 pub fn sharing(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
-    let others = readable(all).filter(|other| other.uid() != policy.uid() && same_place(other, policy));
+    let others = readable(all).filter(|other| other.uid() != policy.uid() && same_location(other, policy));
     others.cloned().chain([policy.clone()]).collect()
 }
 
 /// The other policies with the same place whose word counts in a run of this one: those that have come there, and those
 /// of its own namespace. Whoever only names the bucket, without a key to it, stops nobody.
 #[must_use]
-pub fn heeded(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
+pub fn respected_peers(all: &[Arc<Guarded<StoragePolicy>>], policy: &StoragePolicy) -> Vec<StoragePolicy> {
     let mut others = sharing(all, policy);
     others.retain(|other| {
         let counts = arrived(other).is_some() || other.namespace() == policy.namespace();
@@ -51,20 +51,20 @@ pub fn touching<'a>(
     all: &'a [Arc<Guarded<StoragePolicy>>],
     policy: &StoragePolicy,
 ) -> impl Iterator<Item = &'a StoragePolicy> {
-    let (own, uid) = (place(policy), policy.uid());
+    let (own, uid) = (location(policy), policy.uid());
     readable(all).filter(move |other| {
-        other.uid() != uid && (overlap(&place(other), &own) || same_place(other, policy))
+        other.uid() != uid && (overlap(&location(other), &own) || same_location(other, policy))
     })
 }
 
 /// The namespaces whose jobs may have files in the policy's bucket, under its prefix, and which lose what its rules say:
-/// its own, and those of all others that are [`heeded`], unless one of them is suspended.
+/// its own, and those of all others that are [`respected_peers`], unless one of them is suspended.
 #[must_use]
 pub fn covered_namespaces<'a>(
     policy: &'a StoragePolicy,
-    heeded: impl IntoIterator<Item = &'a StoragePolicy>,
+    respected_peers: impl IntoIterator<Item = &'a StoragePolicy>,
 ) -> BTreeSet<String> {
-    let all: Vec<_> = heeded.into_iter().chain([policy]).collect();
+    let all: Vec<_> = respected_peers.into_iter().chain([policy]).collect();
     let suspended = all.iter().filter(|policy| policy.spec.suspend);
     let suspended: BTreeSet<String> = suspended.filter_map(|policy| policy.namespace()).collect();
     let namespaces = all.iter().filter_map(|policy| policy.namespace());
@@ -76,7 +76,7 @@ pub fn protection(
     all: &[Arc<Guarded<StoragePolicy>>],
     policy: &StoragePolicy,
 ) -> Result<Rules, ReadRulesError> {
-    Rules::of(policy, &heeded(all, policy))
+    Rules::of(policy, &respected_peers(all, policy))
 }
 
 fn readable(all: &[Arc<Guarded<StoragePolicy>>]) -> impl Iterator<Item = &StoragePolicy> {
@@ -114,7 +114,7 @@ mod tests {
 
     /// The policy once it has found its place fit, with this mark.
     fn come(mut policy: StoragePolicy, mark: Option<&str>) -> StoragePolicy {
-        let BucketLocation { endpoint, bucket, prefix } = place(&policy);
+        let BucketLocation { endpoint, bucket, prefix } = location(&policy);
         let there = json!({"place": {
             "endpoint": endpoint, "bucket": bucket, "prefix": prefix, "cluster": "c", "mark": mark, "since": FIRST,
         }});
@@ -196,8 +196,11 @@ mod tests {
             of_namespace("news", "http://s3:9000", "other/"),
             of_namespace("sports", "http://s4:9000", "studio/"),
         ];
-        let heeded = heeded(&guarded(&others), &own);
-        assert_eq!(covered_namespaces(&own, &heeded), ["films".to_owned(), "shows".to_owned()].into());
+        let respected_peers = respected_peers(&guarded(&others), &own);
+        assert_eq!(
+            covered_namespaces(&own, &respected_peers),
+            ["films".to_owned(), "shows".to_owned()].into()
+        );
         let [mut suspended, ..] = others;
         suspended.spec.suspend = true;
         let active = of_namespace("shows", "http://s3:9000", "studio/");
@@ -214,7 +217,7 @@ mod tests {
         let both = [first.clone(), second.clone()];
         assert_eq!(older_of(&both, 1), Some("films/default".to_owned()));
         assert_eq!(older_of(&both, 0), None);
-        assert_eq!(heeded(&guarded(&both), &first), [second.clone()]);
+        assert_eq!(respected_peers(&guarded(&both), &first), [second.clone()]);
         assert_eq!(sharing(&guarded(&both), &second).len(), 2);
         // Another bucket there, and one of which no mark is known.
         let other = come(second.clone(), Some("n"));
@@ -232,15 +235,15 @@ mod tests {
         let mut stranger = of_namespace("shows", S3, "");
         stranger.metadata.creation_timestamp = serde_json::from_value(json!("2025-01-01T00:00:00Z")).unwrap();
         stranger.spec.suspend = true;
-        let there = heeded(&guarded(&[stranger.clone()]), &own);
+        let there = respected_peers(&guarded(&[stranger.clone()]), &own);
         assert_eq!(there.len(), 1, "one that came there counts");
         assert!(older_of(&[stranger.clone(), own.clone()], 1).is_some());
         stranger.status = None;
         let all = guarded(&[stranger.clone(), own.clone()]);
-        assert_eq!(heeded(&all, &own), []);
+        assert_eq!(respected_peers(&all, &own), []);
         assert_eq!(older(&all, &own), None);
         // Of the own namespace: whoever makes it may edit this one too.
         stranger.metadata.namespace.clone_from(&own.metadata.namespace);
-        assert_eq!(heeded(&guarded(&[stranger]), &own).len(), 1);
+        assert_eq!(respected_peers(&guarded(&[stranger]), &own).len(), 1);
     }
 }

@@ -8,7 +8,7 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, KEYS_A_REQUEST, StorageError};
 
-use super::model::{Extent, Kept, Swept};
+use super::model::{DeletionOutcome, Extent, Kept};
 use crate::meter::Change;
 use crate::videojob::place::NoPlace;
 
@@ -19,29 +19,29 @@ pub async fn delete_all(
     folders: &[(ObjectKind, String)],
     keeps: impl Fn(&str) -> bool,
     until: Instant,
-) -> Swept {
-    let mut swept = Swept::nothing(Ok(Extent::All));
+) -> DeletionOutcome {
+    let mut outcome = DeletionOutcome::nothing(Ok(Extent::All));
     for (kind, folder) in folders {
-        let mut sweep =
-            Sweep { bucket, keeps: &keeps, until, change: Change::default(), kept: &mut swept.kept };
-        let result = sweep.folder(folder, !swept.gone.is_empty()).await;
-        if sweep.change != Change::default() {
-            swept.gone.insert(*kind, sweep.change);
+        let mut delete_two =
+            FileDeletion { bucket, keeps: &keeps, until, change: Change::default(), kept: &mut outcome.kept };
+        let result = delete_two.folder(folder, !outcome.gone.is_empty()).await;
+        if delete_two.change != Change::default() {
+            outcome.gone.insert(*kind, delete_two.change);
         }
         // What holds one file says nothing of the others; a server that goes away does.
         let is_over = match &result {
             Ok(extent) => *extent == Extent::Part,
             Err(error) => error.is_transient(),
         };
-        swept.ended = swept.ended.and(result.map_err(|error| NoPlace::of_bucket(&error).into()));
+        outcome.ended = outcome.ended.and(result.map_err(|error| NoPlace::of_bucket(&error).into()));
         if is_over {
             break;
         }
     }
-    swept
+    outcome
 }
 
-struct Sweep<'a, F> {
+struct FileDeletion<'a, F> {
     bucket: &'a Bucket,
     keeps: &'a F,
     until: Instant,
@@ -49,7 +49,7 @@ struct Sweep<'a, F> {
     kept: &'a mut Kept,
 }
 
-impl<F: Fn(&str) -> bool> Sweep<'_, F> {
+impl<F: Fn(&str) -> bool> FileDeletion<'_, F> {
     /// `some_are_gone` already, from folders before this one.
     async fn folder(&mut self, folder: &str, some_are_gone: bool) -> Result<Extent, StorageError> {
         let mut pages = self.bucket.list(folder).chunks(KEYS_A_REQUEST);
@@ -133,7 +133,7 @@ mod tests {
         ]
     }
 
-    async fn sweep(bucket: &Bucket) -> Swept {
+    async fn delete_two(bucket: &Bucket) -> DeletionOutcome {
         delete_all(bucket, &folders(), |_| false, later()).await
     }
 
@@ -151,12 +151,16 @@ mod tests {
         others.sort();
         fill(&bucket, &others).await;
         fill(&bucket, &[work("a-3f9c2a1e", 1), work("a-3f9c2a1e", 2), clip("a-3f9c2a1e")]).await;
-        let swept = sweep(&bucket).await;
-        assert_eq!((swept.ended, swept.kept), (Ok(Extent::All), Kept::default()));
-        assert_eq!(swept.gone[&ObjectKind::Work], Change { objects: -2, bytes: -10 });
-        assert_eq!(swept.gone[&ObjectKind::Clips], Change { objects: -1, bytes: -5 });
+        let outcome = delete_two(&bucket).await;
+        assert_eq!((outcome.ended, outcome.kept), (Ok(Extent::All), Kept::default()));
+        assert_eq!(outcome.gone[&ObjectKind::Work], Change { objects: -2, bytes: -10 });
+        assert_eq!(outcome.gone[&ObjectKind::Clips], Change { objects: -1, bytes: -5 });
         assert_eq!(keys(&bucket).await, others);
-        assert_eq!(sweep(&bucket).await, Swept::nothing(Ok(Extent::All)), "a second time is no error");
+        assert_eq!(
+            delete_two(&bucket).await,
+            DeletionOutcome::nothing(Ok(Extent::All)),
+            "a second time is no error"
+        );
     }
 
     #[tokio::test]
@@ -170,10 +174,10 @@ mod tests {
         for look in 0..2 {
             // The second look has nothing left to delete, no time, and comes to an end all the same.
             let until = if look == 0 { later() } else { Instant::now() };
-            let swept = delete_all(&bucket, &folders(), |key| key == protected, until).await;
-            assert_eq!((swept.ended, swept.kept.count), (Ok(Extent::All), 2));
-            assert_eq!(swept.kept.examples, [protected.clone(), own.clone()]);
-            let words = swept_words(&swept.kept);
+            let outcome = delete_all(&bucket, &folders(), |key| key == protected, until).await;
+            assert_eq!((outcome.ended, outcome.kept.count), (Ok(Extent::All), 2));
+            assert_eq!(outcome.kept.examples, [protected.clone(), own.clone()]);
+            let words = swept_words(&outcome.kept);
             assert!(words.contains(&protected) && words.contains("but for 2"), "{words}");
         }
         assert_eq!(keys(&bucket).await, [own, protected]);
@@ -187,8 +191,8 @@ mod tests {
         fill(&bucket, &[work("a-3f9c2a1e", 1), clip("a-3f9c2a1e")]).await;
         let mut looks = Vec::new();
         for _ in 0..3 {
-            let swept = delete_all(&bucket, &folders(), |_| false, Instant::now()).await;
-            looks.push((swept.gone.into_keys().collect::<Vec<_>>(), swept.ended));
+            let outcome = delete_all(&bucket, &folders(), |_| false, Instant::now()).await;
+            looks.push((outcome.gone.into_keys().collect::<Vec<_>>(), outcome.ended));
         }
         let part = |kind| (vec![kind], Ok(Extent::Part));
         assert_eq!(looks, [part(ObjectKind::Work), part(ObjectKind::Clips), (Vec::new(), Ok(Extent::All))]);
@@ -202,12 +206,12 @@ mod tests {
         let bucket = Bucket::connect(&server.config(&proxy.url(), "films", "")).unwrap();
         fill(&bucket, &[work("a-3f9c2a1e", 1), clip("a-3f9c2a1e")]).await;
         proxy.set_faults(vec![Fault::always(Effect::Unavailable).on("DeleteObjects")]).unwrap();
-        let swept = sweep(&bucket).await;
-        assert_eq!(swept.gone, Changes::new());
-        let obstacle = swept.ended.unwrap_err();
+        let outcome = delete_two(&bucket).await;
+        assert_eq!(outcome.gone, Changes::new());
+        let obstacle = outcome.ended.unwrap_err();
         assert!(matches!(obstacle, Obstacle::Later(VideoJobReason::StorageUnavailable, _)), "{obstacle:?}");
         proxy.set_faults(Vec::new()).unwrap();
-        assert_eq!(sweep(&bucket).await.ended, Ok(Extent::All));
+        assert_eq!(delete_two(&bucket).await.ended, Ok(Extent::All));
         assert_eq!(keys(&bucket).await, [""; 0]);
     }
 
@@ -215,8 +219,8 @@ mod tests {
     async fn a_bucket_that_is_gone_holds_no_job() {
         let server = S3Server::start().await.unwrap();
         let bucket = Bucket::connect(&server.config(&server.url(), "films", "")).unwrap();
-        let swept = sweep(&bucket).await;
-        assert!(swept.gone.is_empty());
-        assert!(matches!(swept.ended.unwrap_err(), Obstacle::NoWay(_)));
+        let outcome = delete_two(&bucket).await;
+        assert!(outcome.gone.is_empty());
+        assert!(matches!(outcome.ended.unwrap_err(), Obstacle::NoWay(_)));
     }
 }

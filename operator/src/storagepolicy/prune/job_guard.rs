@@ -22,7 +22,7 @@ const MOST_TRIES: u32 = 5;
 
 /// An owner whose files the plan deletes.
 #[derive(Debug, Default)]
-struct Concern {
+struct GuardedOwner {
     /// Its job as it was last seen; `None`: gone.
     job: Option<JobReference>,
     /// Kinds of its current run that are deleted.
@@ -38,40 +38,40 @@ struct Concern {
 }
 
 /// All owners whose files the plan deletes.
-pub(super) struct Watch<'a> {
+pub(super) struct JobGuard<'a> {
     jobs: &'a dyn Jobs,
     namespaces: &'a BTreeSet<String>,
     fresh_for: Duration,
     listing: &'a Listing,
     references: &'a References,
-    concerns: HashMap<OwnerIndex, Concern>,
+    guarded: HashMap<OwnerIndex, GuardedOwner>,
     /// What was last seen of all jobs, and when that was asked for.
     versions: HashMap<(String, String), JobVersion>,
     seen_at: Option<Instant>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> JobGuard<'a> {
     pub(super) fn new(
         context: &RunContext<'a>,
         listing: &'a Listing,
         plan: &PrunePlan,
         references: &'a References,
     ) -> Self {
-        let mut concerns: HashMap<OwnerIndex, Concern> = HashMap::new();
+        let mut guarded: HashMap<OwnerIndex, GuardedOwner> = HashMap::new();
         for index in &plan.deletions {
             let object = &listing.objects()[*index as usize];
             let Some(owner) = listing.owner(object) else { continue };
-            let concern = concerns.entry(object.owner).or_insert_with(|| {
+            let guarded_owner = guarded.entry(object.owner).or_insert_with(|| {
                 match references.owner(&owner.namespace, &owner.name, &owner.id) {
-                    Owned::By(job) => Concern { job: Some(job.clone()), ..Concern::default() },
-                    _ => Concern::default(),
+                    Owned::By(job) => GuardedOwner { job: Some(job.clone()), ..GuardedOwner::default() },
+                    _ => GuardedOwner::default(),
                 }
             });
             // What an earlier run made is needed by none that comes.
-            if let (Some(job), Folder::Kind(kind)) = (&concern.job, object.folder)
+            if let (Some(job), Folder::Kind(kind)) = (&guarded_owner.job, object.folder)
                 && job.facts.run == i64::from(object.run)
             {
-                concern.kinds.insert(kind);
+                guarded_owner.kinds.insert(kind);
             }
         }
         Self {
@@ -80,36 +80,38 @@ impl<'a> Watch<'a> {
             fresh_for: context.recheck_after,
             listing,
             references,
-            concerns,
+            guarded,
             versions: HashMap::new(),
             seen_at: None,
         }
     }
 
     /// Whether an owner's files must stay after all.
-    pub(super) fn has_lost(&self, owner: OwnerIndex) -> bool {
-        self.concerns.get(&owner).is_none_or(|concern| concern.lost)
+    pub(super) fn has_changed(&self, owner: OwnerIndex) -> bool {
+        self.guarded.get(&owner).is_none_or(|guarded_owner| guarded_owner.lost)
     }
 
     /// Whether a file is of its job's current run, of whose files marks speak.
     pub(super) fn is_current(&self, object: &Object) -> bool {
-        let job = self.concerns.get(&object.owner).and_then(|concern| concern.job.as_ref());
+        let job = self.guarded.get(&object.owner).and_then(|guarded_owner| guarded_owner.job.as_ref());
         job.is_some_and(|job| job.facts.run == i64::from(object.run))
     }
 
-    /// Looks at these owners' jobs, and marks those that were not marked yet. Afterwards [`Watch::has_lost`] tells which
+    /// Looks at these owners' jobs, and marks those that were not marked yet. Afterwards [`JobGuard::has_changed`] tells which
     /// have changed.
     pub(super) async fn admit(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
         self.verify(owners).await?;
         let mut open = Vec::new();
         for owner in owners {
-            let Some(concern) = self.concerns.get_mut(owner) else { continue };
-            let Some(job) = concern.job.clone().filter(|_| !concern.lost && !concern.marked) else {
+            let Some(guarded_owner) = self.guarded.get_mut(owner) else { continue };
+            let Some(job) =
+                guarded_owner.job.clone().filter(|_| !guarded_owner.lost && !guarded_owner.marked)
+            else {
                 continue;
             };
-            concern.added = concern.kinds.difference(&job.pruned).copied().collect();
-            concern.unsure = true;
-            open.push((*owner, job, concern.kinds.clone()));
+            guarded_owner.added = guarded_owner.kinds.difference(&job.pruned).copied().collect();
+            guarded_owner.unsure = true;
+            open.push((*owner, job, guarded_owner.kinds.clone()));
         }
         if open.is_empty() {
             return Ok(());
@@ -121,7 +123,7 @@ impl<'a> Watch<'a> {
         // All to their end, whatever becomes of the first: what is known of a mark can be taken back.
         let mut failure = None;
         while let Some((owner, end)) = marks.next().await {
-            let Some(concern) = self.concerns.get_mut(&owner) else { continue };
+            let Some(guarded_owner) = self.guarded.get_mut(&owner) else { continue };
             let end = match end {
                 Ok(end) => end,
                 Err(error) => {
@@ -129,16 +131,16 @@ impl<'a> Watch<'a> {
                     continue;
                 }
             };
-            (concern.marked, concern.unsure) = (true, false);
+            (guarded_owner.marked, guarded_owner.unsure) = (true, false);
             match end {
                 None => {
-                    concern.lost = true;
-                    concern.added.clear();
+                    guarded_owner.lost = true;
+                    guarded_owner.added.clear();
                 }
                 Some(now) => {
                     let version = JobVersion { uid: now.facts.uid.clone(), version: now.version.clone() };
                     self.versions.insert((now.namespace.clone(), now.name.clone()), version);
-                    concern.job = Some(*now);
+                    guarded_owner.job = Some(*now);
                 }
             }
         }
@@ -153,16 +155,17 @@ impl<'a> Watch<'a> {
     /// Compares these owners' jobs with what the plan knew of them, unless that was done a moment ago.
     async fn verify(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
         if self.seen_at.is_none_or(|at| at.elapsed() >= self.fresh_for) {
-            self.look().await?;
+            self.read_versions().await?;
         }
         for owner in owners {
             let Some(known) = self.listing.owners().get(*owner as usize) else { continue };
             let place = (known.namespace.to_string(), known.name.to_string());
             let seen = self.versions.get(&place);
-            let Some(concern) = self.concerns.get_mut(owner).filter(|concern| !concern.lost) else {
+            let Some(guarded_owner) = self.guarded.get_mut(owner).filter(|guarded_owner| !guarded_owner.lost)
+            else {
                 continue;
             };
-            let changed = match (&concern.job, seen) {
+            let changed = match (&guarded_owner.job, seen) {
                 (None, None) => false,
                 (Some(job), Some(seen)) => seen.uid != job.facts.uid || seen.version != job.version,
                 // A job of the same name that was there already when the plan was made.
@@ -176,24 +179,24 @@ impl<'a> Watch<'a> {
                 continue;
             }
             let now = self.jobs.get(&place.0, &place.1).await?;
-            match (&concern.job, now) {
+            match (&guarded_owner.job, now) {
                 (Some(before), Some(now))
                     if now.facts == before.facts && before.pruned.is_subset(&now.pruned) =>
                 {
                     let version = JobVersion { uid: now.facts.uid.clone(), version: now.version.clone() };
                     self.versions.insert(place, version);
-                    concern.job = Some(now);
+                    guarded_owner.job = Some(now);
                 }
                 (None, Some(now)) if now.facts.id.as_deref().is_some_and(|id| *id != *known.id) => {}
                 (None, None) => {}
                 // It is another job now, or back, or gone: a later run decides anew.
-                _ => concern.lost = true,
+                _ => guarded_owner.lost = true,
             }
         }
         Ok(())
     }
 
-    async fn look(&mut self) -> Result<(), CallError> {
+    async fn read_versions(&mut self) -> Result<(), CallError> {
         let asked_at = Instant::now();
         let mut versions = HashMap::new();
         for namespace in self.namespaces {
@@ -212,10 +215,10 @@ impl<'a> Watch<'a> {
         touched: &HashSet<(OwnerIndex, ObjectKind)>,
     ) -> Result<(), CallError> {
         let jobs = self.jobs;
-        let idle = self.concerns.into_iter().filter_map(|(owner, concern)| {
-            let idle = concern.added.iter().filter(|kind| !touched.contains(&(owner, **kind)));
+        let idle = self.guarded.into_iter().filter_map(|(owner, guarded_owner)| {
+            let idle = guarded_owner.added.iter().filter(|kind| !touched.contains(&(owner, **kind)));
             let idle: BTreeSet<ObjectKind> = idle.copied().collect();
-            Some((concern.job.filter(|_| !idle.is_empty())?, idle, concern.unsure))
+            Some((guarded_owner.job.filter(|_| !idle.is_empty())?, idle, guarded_owner.unsure))
         });
         let ends = stream::iter(idle)
             .map(|(job, idle, unsure)| async move { take_off(jobs, job, &idle, unsure).await })
@@ -301,7 +304,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::super::plan::testing::{DAY, Harness, Planned, finished, full};
-    use super::super::{Marked, Room};
+    use super::super::{ListingMemory, Marked};
     use super::*;
 
     /// Jobs of which some are marked without an answer: it is lost, or never comes.
@@ -369,13 +372,13 @@ mod tests {
             jobs: &jobs,
             namespaces: &harness.namespaces,
             sharing: &[],
-            room: &Room::in_memory_of(None),
+            listing_memory: &ListingMemory::in_memory_of(None),
             now: super::super::super::plan::testing::at(harness.now),
             recheck_after: Duration::from_mins(10),
         };
-        let mut watch = Watch::new(&around, &planned.listing, &planned.plan, &references);
-        let admitted = watch.admit(&[0, 1, 2].into()).now_or_never();
-        watch.take_back(&HashSet::new()).await.unwrap();
+        let mut guard = JobGuard::new(&around, &planned.listing, &planned.plan, &references);
+        let admitted = guard.admit(&[0, 1, 2].into()).now_or_never();
+        guard.take_back(&HashSet::new()).await.unwrap();
         let jobs = jobs.jobs.lock();
         let marked = jobs.values().filter(|job| !job.pruned.is_empty());
         (admitted, marked.map(|job| job.name.clone()).collect())

@@ -23,7 +23,7 @@ const fn suffix(cause: PruneCause) -> &'static str {
 
 /// What one run is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct RunRequest {
     /// When it was due; with the cause, its name.
     pub slot: Timestamp,
     /// Why it takes place.
@@ -34,7 +34,7 @@ pub struct Order {
     pub older_than: Option<Duration>,
 }
 
-impl Order {
+impl RunRequest {
     /// The run's name, the same for the same order and later ones sort after earlier ones: `20261126T030000Z`,
     /// `20261126T031204Z-warn`.
     #[must_use]
@@ -68,22 +68,22 @@ mod tests {
 
     #[test]
     fn runs_of_one_slot_with_different_causes_have_plans_of_their_own() {
-        let order = |cause| Order {
+        let run_request = |cause| RunRequest {
             slot: "2026-11-26T03:00:00Z".parse().unwrap(),
             cause,
             dry_run: false,
             older_than: None,
         };
         assert_eq!(
-            order(PruneCause::Schedule).plan_key("films", "default"),
+            run_request(PruneCause::Schedule).plan_key("films", "default"),
             "plans/films/default/20261126T030000Z.jsonl.gz"
         );
-        assert_eq!(order(PruneCause::WarnCrossed).name(), "20261126T030000Z-warn");
-        assert_eq!(order(PruneCause::Request).name(), "20261126T030000Z-request");
-        assert_eq!(order(PruneCause::Resumed).name(), "20261126T030000Z-resumed");
+        assert_eq!(run_request(PruneCause::WarnCrossed).name(), "20261126T030000Z-warn");
+        assert_eq!(run_request(PruneCause::Request).name(), "20261126T030000Z-request");
+        assert_eq!(run_request(PruneCause::Resumed).name(), "20261126T030000Z-resumed");
         for cause in [PruneCause::Schedule, PruneCause::WarnCrossed, PruneCause::Request, PruneCause::Resumed]
         {
-            let key = order(cause).plan_key("films", "default");
+            let key = run_request(cause).plan_key("films", "default");
             assert!(of_plan(key.strip_prefix("plans/films/default/").unwrap()).is_some(), "{key}");
         }
         for other in [

@@ -6,8 +6,8 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::requests::TAKE_OVER;
 use videofactory_crds::storagepolicy::PolicyPlace;
 
+use super::super::location::{BucketLocation, arrived, location};
 use super::super::observe::{Finding, can_prune};
-use super::super::place::{BucketLocation, arrived, place};
 use super::super::{requests, runs};
 use super::{Draft, refused};
 use crate::events::cut;
@@ -21,29 +21,28 @@ impl Draft<'_> {
     /// Keeps where the policy is together with what was measured there. Both are given up where the place is another
     /// cluster's, or the spec names another one: what was true there says nothing of the new place, and nothing gives a
     /// right to it.
-    pub(super) fn settle_place(&mut self) {
+    pub(super) fn update_location(&mut self) {
         let policy = &self.observed.policy;
-        let claimed = self.observed.claimed.as_ref();
-        let there =
-            arrived(policy).filter(|there| claimed.is_none_or(|claimed| claimed.cluster == there.cluster));
+        let owned = self.observed.owned.as_ref();
+        let there = arrived(policy).filter(|there| owned.is_none_or(|owned| owned.cluster == there.cluster));
         let theirs = matches!(self.observed.finding, Finding::Others { .. });
         let there = there.filter(|_| !theirs).cloned();
         if there.is_none() {
             self.leave();
         }
-        let Some(claimed) = claimed.filter(|_| can_prune(&self.observed.finding)) else { return };
+        let Some(owned) = owned.filter(|_| can_prune(&self.observed.finding)) else { return };
         self.came = there.is_none();
         if let Some(word) = policy.annotations().get(TAKE_OVER) {
             // It has done its work: it must not give the place away once more, after it has become another's.
             self.status.handled.get_or_insert_default().take_over = Some(cut(word, MOST_WORD));
         }
-        let BucketLocation { endpoint, bucket, prefix } = place(policy);
+        let BucketLocation { endpoint, bucket, prefix } = location(policy);
         self.status.place = Some(PolicyPlace {
             endpoint,
             bucket,
             prefix,
-            cluster: claimed.cluster.clone(),
-            mark: claimed.mark.clone(),
+            cluster: owned.cluster.clone(),
+            mark: owned.marker.clone(),
             since: there
                 .map_or_else(|| whole_seconds(self.now), |there| self.not_before_it_was_made(there.since)),
         });

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::decide::{Doing, Known, Report};
-use super::place::BucketLocation;
+use super::decide::{Report, RunningTask, Snapshot};
+use super::location::BucketLocation;
 use super::runs::freed;
 use crate::meter::{self, Changes};
 
@@ -20,12 +20,12 @@ const AGAIN: (i64, i64) = (60, 900);
 
 /// What is known of each policy, by UID.
 #[derive(Debug, Default)]
-pub struct Desk {
-    memories: Mutex<HashMap<String, Memory>>,
+pub struct TaskRegistry {
+    states: Mutex<HashMap<String, PolicyState>>,
 }
 
 #[derive(Debug, Default)]
-struct Memory {
+struct PolicyState {
     /// Counted, and not in the status.
     pending: Changes,
     /// Counted since what is under way began: a listing may not have seen it.
@@ -37,7 +37,7 @@ struct Memory {
     report: Option<Report>,
     measure_from: Option<Timestamp>,
     failures: u32,
-    place: Option<BucketLocation>,
+    location: Option<BucketLocation>,
     other_bucket: bool,
     /// The listing by another policy that is for this one too.
     listed: Option<Listed>,
@@ -54,10 +54,10 @@ struct Memory {
 /// What is under way.
 #[derive(Debug)]
 struct Task {
-    doing: Doing,
+    running: RunningTask,
     stop: CancellationToken,
     /// Where the policy's files were when it began.
-    place: Option<BucketLocation>,
+    location: Option<BucketLocation>,
     /// Others have deleted files here meanwhile.
     outdated: bool,
 }
@@ -65,7 +65,7 @@ struct Task {
 impl Task {
     /// Whether it ends with what the bucket holds.
     fn lists(&self) -> bool {
-        self.doing != Doing::BackingUp
+        self.running != RunningTask::BackingUp
     }
 }
 
@@ -78,10 +78,10 @@ struct Listed {
     outdated: bool,
 }
 
-impl Memory {
+impl PolicyState {
     /// Something has ended so: a task for this policy, begun in this place if it is `here`, or a listing for it too.
     /// `outdated`: others have deleted files here meanwhile.
-    fn learn(&mut self, report: Report, here: bool, outdated: bool, now: Timestamp) {
+    fn record_end(&mut self, report: Report, here: bool, outdated: bool, now: Timestamp) {
         // What was found in another place says nothing of this one.
         let report = match report {
             Report::Measured(_) if !here => return,
@@ -121,76 +121,76 @@ impl Memory {
     }
 }
 
-impl Desk {
+impl TaskRegistry {
     /// Counts what jobs wrote and deleted.
     pub fn count(&self, uid: &str, changes: &Changes, now: Timestamp) {
-        let mut memories = self.memories.lock();
-        let memory = memories.entry(uid.to_owned()).or_default();
+        let mut states = self.states.lock();
+        let state = states.entry(uid.to_owned()).or_default();
         if changes.values().any(|change| change.bytes < 0) {
-            memory.freed(now);
+            state.freed(now);
         }
-        meter::add(&mut memory.pending, changes);
-        if memory.task.as_ref().is_some_and(Task::lists) || memory.listed.is_some() {
-            meter::add(&mut memory.during, changes);
+        meter::add(&mut state.pending, changes);
+        if state.task.as_ref().is_some_and(Task::lists) || state.listed.is_some() {
+            meter::add(&mut state.during, changes);
         }
     }
 
     /// The server had no room then for a file of a job.
     pub fn refused(&self, uid: &str, at: Timestamp) {
-        let mut memories = self.memories.lock();
-        let memory = memories.entry(uid.to_owned()).or_default();
-        if memory.freed_at.is_none_or(|freed| freed < at) {
-            memory.refused_at = memory.refused_at.max(Some(at));
+        let mut states = self.states.lock();
+        let state = states.entry(uid.to_owned()).or_default();
+        if state.freed_at.is_none_or(|freed| freed < at) {
+            state.refused_at = state.refused_at.max(Some(at));
         }
     }
 
     /// What is known of a policy with its files in this place.
-    pub fn known(&self, uid: &str, place: BucketLocation) -> Known {
-        let mut memories = self.memories.lock();
-        let memory = memories.entry(uid.to_owned()).or_default();
-        if memory.place.as_ref().is_some_and(|before| *before != place) {
-            memory.other_bucket = true;
+    pub fn snapshot(&self, uid: &str, location: BucketLocation) -> Snapshot {
+        let mut states = self.states.lock();
+        let state = states.entry(uid.to_owned()).or_default();
+        if state.location.as_ref().is_some_and(|before| *before != location) {
+            state.other_bucket = true;
             // What was written there is not here, and whoever lists that place does so for others.
-            memory.pending.clear();
-            memory.listed = None;
+            state.pending.clear();
+            state.listed = None;
         }
-        memory.place = Some(place);
-        Known {
-            doing: memory.task.as_ref().map(|task| task.doing),
-            is_listed: memory.listed.is_some(),
-            report: memory.report.clone(),
-            changes: memory.pending.clone(),
-            epoch: memory.epoch,
-            usage_told: memory.usage_told,
-            measure_from: memory.measure_from,
-            other_bucket: memory.other_bucket,
-            outdated: memory.outdated,
-            refused_at: memory.refused_at,
+        state.location = Some(location);
+        Snapshot {
+            running: state.task.as_ref().map(|task| task.running),
+            is_listed: state.listed.is_some(),
+            report: state.report.clone(),
+            changes: state.pending.clone(),
+            epoch: state.epoch,
+            usage_told: state.usage_told,
+            measure_from: state.measure_from,
+            other_bucket: state.other_bucket,
+            outdated: state.outdated,
+            refused_at: state.refused_at,
         }
     }
 
     /// Others have deleted files in this policy's place: what is known of it is to be measured again.
     pub fn outdate(&self, uid: &str, now: Timestamp) {
-        let mut memories = self.memories.lock();
-        let memory = memories.entry(uid.to_owned()).or_default();
-        memory.outdated = true;
-        memory.freed(now);
-        if let Some(task) = &mut memory.task {
+        let mut states = self.states.lock();
+        let state = states.entry(uid.to_owned()).or_default();
+        state.outdated = true;
+        state.freed(now);
+        if let Some(task) = &mut state.task {
             task.outdated = true;
         }
-        if let Some(listed) = &mut memory.listed {
+        if let Some(listed) = &mut state.listed {
             listed.outdated = true;
         }
     }
 
     /// A run of this policy has deleted files where another has some too: that one measures again, unless it was told by
     /// the run's own listing.
-    pub fn room_was_made(&self, by: &str, other: &str, now: Timestamp) {
+    pub fn space_was_freed(&self, by: &str, other: &str, now: Timestamp) {
         let told = {
-            let mut memories = self.memories.lock();
-            let memory = memories.entry(other.to_owned()).or_default();
-            memory.freed(now);
-            memory.told_by.take_if(|told_by| told_by == by).is_some()
+            let mut states = self.states.lock();
+            let state = states.entry(other.to_owned()).or_default();
+            state.freed(now);
+            state.told_by.take_if(|told_by| told_by == by).is_some()
         };
         if !told {
             self.outdate(other, now);
@@ -198,84 +198,84 @@ impl Desk {
     }
 
     /// What was known is in the status, or would change nothing there.
-    pub fn booked(&self, uid: &str, known: &Known, told: bool, written: bool, now: Timestamp) {
-        let mut memories = self.memories.lock();
-        let Some(memory) = memories.get_mut(uid) else { return };
-        if known.report.is_some() {
-            memory.report = None;
+    pub fn acknowledge(&self, uid: &str, snapshot: &Snapshot, told: bool, written: bool, now: Timestamp) {
+        let mut states = self.states.lock();
+        let Some(state) = states.get_mut(uid) else { return };
+        if snapshot.report.is_some() {
+            state.report = None;
         }
         if told {
             // A listing that ended meanwhile has taken in what was told.
-            if memory.epoch == known.epoch {
-                meter::take_off(&mut memory.pending, &known.changes);
+            if state.epoch == snapshot.epoch {
+                meter::take_off(&mut state.pending, &snapshot.changes);
             }
             if written {
-                memory.usage_told = Some(now);
+                state.usage_told = Some(now);
             }
         }
     }
 
     /// Something begins; the token stops it. A listing is for the `sharing` policies too, unless one of them is at one
     /// itself.
-    pub fn begin(&self, uid: &str, doing: Doing, stop: CancellationToken, sharing: &[String]) {
-        let mut memories = self.memories.lock();
-        let memory = memories.entry(uid.to_owned()).or_default();
-        let task = Task { doing, stop, place: memory.place.clone(), outdated: false };
+    pub fn begin(&self, uid: &str, running: RunningTask, stop: CancellationToken, sharing: &[String]) {
+        let mut states = self.states.lock();
+        let state = states.entry(uid.to_owned()).or_default();
+        let task = Task { running, stop, location: state.location.clone(), outdated: false };
         let lists = task.lists();
-        memory.task = Some(task);
+        state.task = Some(task);
         if !lists {
             return;
         }
-        memory.during.clear();
-        memory.listed = None;
+        state.during.clear();
+        state.listed = None;
         for other in sharing.iter().filter(|other| *other != uid) {
-            let memory = memories.entry(other.clone()).or_default();
-            if memory.listed.is_none() && !memory.task.as_ref().is_some_and(Task::lists) {
-                memory.during.clear();
-                memory.listed = Some(Listed { by: uid.to_owned(), outdated: false });
+            let state = states.entry(other.clone()).or_default();
+            if state.listed.is_none() && !state.task.as_ref().is_some_and(Task::lists) {
+                state.during.clear();
+                state.listed = Some(Listed { by: uid.to_owned(), outdated: false });
             }
         }
     }
 
     /// It has ended so; without a report if it was dropped in the middle. The other policies that were told of it.
     pub fn ended(&self, uid: &str, report: Option<Report>, now: Timestamp) -> Vec<String> {
-        let mut memories = self.memories.lock();
+        let mut states = self.states.lock();
         let listed = match &report {
             Some(Report::Measured(usage) | Report::Pruned(_, usage)) => usage.clone(),
             Some(Report::BackedUp(_)) | None => None,
         };
         let mut told = Vec::new();
-        for (other, memory) in memories.iter_mut() {
-            let Some(listed_by) = memory.listed.take_if(|listed| listed.by == uid) else { continue };
+        for (other, state) in states.iter_mut() {
+            let Some(listed_by) = state.listed.take_if(|listed| listed.by == uid) else { continue };
             // A report that waits to be booked is not dropped for this one: then it measures by itself.
-            if memory.report.is_none() {
-                memory.told_by = listed.is_some().then(|| uid.to_owned());
-                memory.learn(Report::Measured(listed.clone()), true, listed_by.outdated, now);
+            if state.report.is_none() {
+                state.told_by = listed.is_some().then(|| uid.to_owned());
+                state.record_end(Report::Measured(listed.clone()), true, listed_by.outdated, now);
                 told.push(other.clone());
             }
         }
-        if let Some(memory) = memories.get_mut(uid)
-            && let Some(task) = memory.task.take()
+        if let Some(state) = states.get_mut(uid)
+            && let Some(task) = state.task.take()
             && let Some(report) = report
         {
-            let here = task.place.is_none() || task.place == memory.place;
-            memory.learn(report, here, task.outdated, now);
+            let here = task.location.is_none() || task.location == state.location;
+            state.record_end(report, here, task.outdated, now);
         }
         told
     }
 
     /// Stops a prune run that follows another generation of the spec.
     pub fn cancel_outdated(&self, uid: &str, generation: Option<i64>) {
-        let memories = self.memories.lock();
-        let Some(task) = memories.get(uid).and_then(|memory| memory.task.as_ref()) else { return };
-        if matches!(task.doing, Doing::Pruning(of) if of != generation) {
+        let states = self.states.lock();
+        let Some(task) = states.get(uid).and_then(|state| state.task.as_ref()) else { return };
+        if matches!(task.running, RunningTask::Pruning(of) if of != generation) {
             task.stop.cancel();
         }
     }
 
     /// Stops what is under way.
     pub fn cancel(&self, uid: &str) {
-        if let Some(task) = self.memories.lock().get(uid).and_then(|memory| memory.task.as_ref()) {
+        if let Some(task) = self.states.lock().get(uid).and_then(|state| state.task.as_ref()) {
             task.stop.cancel();
         }
     }
@@ -283,34 +283,34 @@ impl Desk {
     /// The policy is gone, or going: what is under way stops, and nobody waits for its report.
     pub fn forget(&self, uid: &str) {
         self.cancel(uid);
-        let mut memories = self.memories.lock();
-        memories.remove(uid);
-        await_nobody(&mut memories);
+        let mut states = self.states.lock();
+        states.remove(uid);
+        await_nobody(&mut states);
     }
 
     /// Only these policies are left.
     pub fn keep_only(&self, uids: &HashSet<String>) {
-        let mut memories = self.memories.lock();
-        memories.retain(|uid, memory| {
+        let mut states = self.states.lock();
+        states.retain(|uid, state| {
             let stays = uids.contains(uid);
-            if let (false, Some(task)) = (stays, &memory.task) {
+            if let (false, Some(task)) = (stays, &state.task) {
                 task.stop.cancel();
             }
             stays
         });
-        await_nobody(&mut memories);
+        await_nobody(&mut states);
     }
 
     /// Whether something has ended that is not in the status.
     pub fn has_report(&self, uid: &str) -> bool {
-        self.memories.lock().get(uid).is_some_and(|memory| memory.report.is_some())
+        self.states.lock().get(uid).is_some_and(|state| state.report.is_some())
     }
 }
 
 /// Whose listing went with its policy is listed for by nobody.
-fn await_nobody(memories: &mut HashMap<String, Memory>) {
-    let left: HashSet<String> = memories.keys().cloned().collect();
-    for memory in memories.values_mut() {
-        memory.listed.take_if(|listed| !left.contains(&listed.by));
+fn await_nobody(states: &mut HashMap<String, PolicyState>) {
+    let left: HashSet<String> = states.keys().cloned().collect();
+    for state in states.values_mut() {
+        state.listed.take_if(|listed| !left.contains(&listed.by));
     }
 }
